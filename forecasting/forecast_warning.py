@@ -15,12 +15,23 @@ WarningCode = Literal[
     "reference_is_better",
     "resampled",
     "short_baseline",
+    "suspect_value",
+    "short_horizon",
+    "approximate_mmm",
+    "incomplete_past",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class ForecastWarning:
-    """A warning about a forecast: a sentence for the reader, and a ``code`` for programs."""
+    """A warning about a forecast: a sentence for the reader, and a ``code`` for programs.
+
+    Attributes:
+        code: what it is about.
+        message: one sentence.
+        uncalibrated: whether intervals and probabilities cannot be relied on because of it.
+    """
 
     code: WarningCode
     message: str
+    uncalibrated: bool = False

@@ -1,6 +1,7 @@
 """Errors of batch scoring."""
 
-from forecasting.errors import FileError, ForecastError
+from forecasting.console import in_command_line
+from forecasting.errors import FileError, ForecastError, SeriesError
 
 
 class ScoringError(ForecastError):
@@ -9,3 +10,8 @@ class ScoringError(ForecastError):
 
 class NothingToForecastError(FileError):
     """A readable input from which nothing can be forecast; the message says what to do."""
+
+
+def in_one_line(error: SeriesError) -> str:
+    """Return the message of an error on one line."""
+    return " ".join(error.written(in_command_line).split())

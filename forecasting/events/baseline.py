@@ -1,14 +1,17 @@
 """What is usual on each day of the year at a place, and where unusual begins."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from forecasting.errors import SeriesError
-from forecasting.events.days import DAYS, FEBRUARY_29, day_of_year, smooth
+from forecasting.events.days import DAYS, FEBRUARY_29, Indices, day_of_year, is_leap, require_days, smooth
+from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import Floats
+from forecasting.series.times import Floats, Times, short
 from forecasting.wording import counted
 
 Kind = Literal["marine_heatwave", "marine_cold_spell"]
@@ -20,8 +23,12 @@ _LEAST_YEARS: Final = 10
 _LEAST_SHARE: Final = 0.2
 """Share of days that a baseline needs: sparse days leave most of the year without a threshold."""
 _HALF_WINDOW_DAYS: Final = 5
+_WINDOW_DAYS: Final = 2 * _HALF_WINDOW_DAYS + 1
 _SMOOTHING_DAYS: Final = 31
-_PERCENTILE: Final = 90
+
+PERCENTILES: Final[dict[Kind, float]] = {"marine_heatwave": 90.0, "marine_cold_spell": 10.0}
+"""The threshold of each kind of event."""
+
 _DAYS_PER_YEAR: Final = 365.25
 
 
@@ -47,42 +54,74 @@ class Baseline:
         climatology: usual SST, °C, ``(366,)``; NaN for days that were never observed.
         threshold: SST beyond which a day is extreme, °C, ``(366,)``.
         period: that they were computed from; None if the caller gave them.
+        fitted_percentile: that was computed as the threshold; None if the caller gave it.
     """
 
     climatology: Floats
     threshold: Floats
     period: Period | None = None
+    fitted_percentile: float | None = None
 
     @classmethod
-    def fit(cls, series: SstSeries, kind: Kind, period: Period | None = None) -> "Baseline":
+    def fit(cls, series: SstSeries, percentile: Kind | float, period: Period | None = None) -> "Baseline":
         """Compute mean and percentile over 11 days around each day of the year, smoothed over 31 days.
 
-        The percentile is the 90th for heatwaves and the 10th for cold spells. 29 February is interpolated.
+        29 February is interpolated.
 
         Args:
             series: daily.
-            kind: of event.
+            percentile: of the threshold, from 0 to 100; or a kind of event, for the 90th of heatwaves or the 10th of
+                cold spells.
             period: that counts; the whole series if None.
 
         Raises:
-            SeriesError: if the period has less than ten years of the series.
+            SeriesError: if the step is not a day, or the period has less than ten years of the series.
         """
-        chosen = _observed_period(series, period)
-        days = series.times.astype("datetime64[D]")
-        inside = (days >= chosen.start) & (days <= chosen.end)
-        day = day_of_year(days)
-        percentile = _PERCENTILE if kind == "marine_heatwave" else 100 - _PERCENTILE
-        reach = np.arange(-_HALF_WINDOW_DAYS, _HALF_WINDOW_DAYS + 1)
-        climatology, threshold = np.full(DAYS, np.nan), np.full(DAYS, np.nan)
-        for d in range(DAYS):
-            around = (np.flatnonzero(inside & (day == d))[:, None] + reach).ravel()
-            values = series.values[around[(around >= 0) & (around < len(series))]]
-            values = values[np.isfinite(values)]
-            if d != FEBRUARY_29 and len(values):
-                climatology[d], threshold[d] = values.mean(), np.percentile(values, percentile)
+        require_days(series.step, "marine heatwaves, cold spells and percentiles of the day of the year")
+        chosen = observed_period(series, period)
+        if isinstance(percentile, str):
+            percentile = PERCENTILES[percentile]
+        around = np.sort(_around(series, chosen), axis=1)
+        counts = np.isfinite(around).sum(axis=1)
+        climatology = np.full(DAYS, np.nan)
+        np.divide(np.nansum(around, axis=1), counts, out=climatology, where=counts > 0)
+        threshold = _percentile(around, counts, percentile)
         for by_day in (climatology, threshold):
             by_day[FEBRUARY_29] = (by_day[FEBRUARY_29 - 1] + by_day[FEBRUARY_29 + 1]) / 2
-        return cls(smooth(climatology, _SMOOTHING_DAYS), smooth(threshold, _SMOOTHING_DAYS), chosen)
+        return cls(smooth(climatology, _SMOOTHING_DAYS), smooth(threshold, _SMOOTHING_DAYS), chosen, percentile)
+
+    @property
+    def percentile(self) -> float:
+        """What the threshold is: a given one counts as the 90th if it is above the climatology, else the 10th."""
+        if self.fitted_percentile is not None:
+            return self.fitted_percentile
+        is_above = np.nanmean(self.threshold - self.climatology) > 0
+        return PERCENTILES["marine_heatwave" if is_above else "marine_cold_spell"]
+
+    @property
+    def warnings(self) -> tuple[ForecastWarning, ...]:
+        """What a reader of its events should know."""
+        if self.period is None or not self.is_short:
+            return ()
+        years = f"{self.period.years:.0f} years"
+        message = f"The baseline covers {years}; thirty are recommended. Thresholds and categories are less certain."
+        return (ForecastWarning("short_baseline", message),)
+
+    def at(self, times: Times) -> tuple[Floats, Floats]:
+        """Return climatology and threshold at times ``(n,)``, °C.
+
+        Raises:
+            SeriesError: if one of the days of the year was never observed.
+        """
+        day = day_of_year(times)
+        climatology, threshold = self.climatology[day], self.threshold[day]
+        unknown = np.isnan(climatology)
+        if unknown.any():
+            raise SeriesError(
+                f"no year of the baseline has values around {short(times[unknown][0])[5:]} (month and day): send a "
+                "longer series, or a baseline with a climatology and a threshold for each of 366 days"
+            )
+        return climatology, threshold
 
     @property
     def is_short(self) -> bool:
@@ -90,8 +129,61 @@ class Baseline:
         return self.period is not None and round(self.period.years) < WHOLE_BASELINE_YEARS
 
 
-def _observed_period(series: SstSeries, period: Period | None) -> Period:
-    """Return the part of ``period`` that the series covers.
+def _around(series: SstSeries, period: Period) -> Floats:
+    """Return the values on the days around each day of the year, of all years: ``(366, n)``, NaN where missing."""
+    first = int(series.start.astype("datetime64[D]").astype(np.int64))
+    start, end = int(period.start.astype(np.int64)), int(period.end.astype(np.int64))
+    positions = _positions(first, len(series), start, end)
+    padded = np.pad(series.values, (_HALF_WINDOW_DAYS, 3 * _HALF_WINDOW_DAYS + 1), constant_values=np.nan)
+    return sliding_window_view(padded, _WINDOW_DAYS)[positions].reshape(DAYS, -1)
+
+
+@lru_cache(maxsize=16)
+def _positions(first: int, length: int, start: int, end: int) -> Indices:
+    """Return where each day of the year is in a series, ``(366, years)``; far behind its end for days outside.
+
+    Cached, because the cells of a grid share their times.
+
+    Args:
+        first: day of the series, since 1970.
+        length: of the series.
+        start: first day of the period, since 1970.
+        end: last day of the period.
+    """
+    years = np.arange(
+        np.datetime64(start, "D").astype("datetime64[Y]"), np.datetime64(end, "D").astype("datetime64[Y]") + 1
+    )
+    january_1 = years.astype("datetime64[D]").astype(np.int64)
+    places = np.arange(DAYS)
+    shifted = places[:, np.newaxis] - ((places > FEBRUARY_29)[:, np.newaxis] & ~is_leap(years.astype(np.int64) + 1970))
+    days = january_1 + shifted
+    inside = (days >= max(start, first)) & (days <= min(end, first + length - 1))
+    positions: Indices = np.where(inside, days - first, length + 2 * _HALF_WINDOW_DAYS)
+    positions.setflags(write=False)
+    return positions
+
+
+def _percentile(ordered: Floats, counts: Indices, percentile: float) -> Floats:
+    """Return what ``numpy.percentile`` does for each row.
+
+    Args:
+        ordered: rows in ascending order, with NaN behind.
+        counts: of values in each row.
+        percentile: from 0 to 100.
+    """
+    place = np.maximum(counts - 1, 0) * (percentile / 100)
+    low = np.floor(place).astype(np.int64)
+    high = np.minimum(low + 1, np.maximum(counts - 1, 0))
+    rows = np.arange(len(ordered))
+    below, above, share = ordered[rows, low], ordered[rows, high], place - low
+    difference = above - below
+    # From the nearer end, as numpy does.
+    between: Floats = np.where(share >= 0.5, above - difference * (1 - share), below + difference * share)
+    return between
+
+
+def observed_period(series: SstSeries, period: Period | None = None) -> Period:
+    """Return the part of ``period`` that a daily series covers; the whole series if None.
 
     Raises:
         SeriesError: if it is shorter than ten years, or mostly missing.

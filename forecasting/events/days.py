@@ -1,11 +1,14 @@
 """Days of a calendar year of 366 days, and averages over them."""
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.series.times import Floats, Times
+from forecasting.errors import SeriesError
+from forecasting.series.times import DAY, Bools, Floats, Times
+from forecasting.series.timestep import TimeStep, in_words
 
 DAYS: Final = 366
 FEBRUARY_29: Final = 59
@@ -19,10 +22,37 @@ def day_of_year(times: Times) -> Indices:
     days = times.astype("datetime64[D]")
     years = days.astype("datetime64[Y]")
     place = (days - years.astype("datetime64[D]")).astype(np.int64)
-    year = years.astype(np.int64) + 1970
-    is_leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
-    shifted: Indices = place + (~is_leap & (place >= FEBRUARY_29))
+    shifted: Indices = place + (~is_leap(years.astype(np.int64) + 1970) & (place >= FEBRUARY_29))
     return shifted
+
+
+def days_from(start: np.datetime64, count: int) -> Indices:
+    """Return what :func:`day_of_year` does, for ``count`` consecutive days; not to be changed."""
+    return _days_from(int(start.astype("datetime64[D]").astype(np.int64)), count)
+
+
+@lru_cache(maxsize=16)
+def _days_from(first: int, count: int) -> Indices:
+    """Cached, because the cells of a grid share their times."""
+    days = day_of_year(np.arange(first, first + count).astype("datetime64[D]"))
+    days.setflags(write=False)
+    return days
+
+
+def is_leap(years: Indices) -> Bools:
+    """Return whether each year has a 29 February."""
+    leap: Bools = (years % 4 == 0) & ((years % 100 != 0) | (years % 400 == 0))
+    return leap
+
+
+def require_days(step: TimeStep, what: str) -> None:
+    """Refuse other steps than days.
+
+    Raises:
+        SeriesError: if the step is not a day.
+    """
+    if step != TimeStep(DAY):
+        raise SeriesError(f"the step is {in_words(str(step))}, and {what} need daily values")
 
 
 def smooth(by_day: Floats, width: int) -> Floats:

@@ -1,8 +1,10 @@
 """Events to forecast: temperatures beyond a threshold, marine heatwaves and cold spells, and heat stress on corals."""
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Literal
 
+from forecasting.errors import RequestError
 from forecasting.events.baseline import Kind
 
 Side = Literal["above", "below"]
@@ -14,9 +16,16 @@ class Percentile:
 
     Attributes:
         percent: of the values around each day of the year, from 1 to 99.
+
+    Raises:
+        RequestError: if ``percent`` is out of range.
     """
 
     percent: float
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.percent <= 99:
+            raise RequestError(f"a percentile must be from 1 to 99, not {self.percent:g}", field="events")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +38,9 @@ class ThresholdEvent:
         threshold: °C, or a percentile of the day of the year.
         duration: number of consecutive steps beyond the threshold.
         within: number of leads considered; the whole horizon if None.
+
+    Raises:
+        RequestError: if a number is out of range.
     """
 
     name: str
@@ -36,6 +48,15 @@ class ThresholdEvent:
     threshold: float | Percentile
     duration: int = 1
     within: int | None = None
+
+    def __post_init__(self) -> None:
+        for count, meaning in ((self.duration, "consecutive steps"), (self.within, "leads considered")):
+            if count is not None and count < 1:
+                raise RequestError(
+                    f"event {self.name!r}: the number of {meaning} must be at least 1, not {count}", field="events"
+                )
+        if not isinstance(self.threshold, Percentile) and not isfinite(self.threshold):
+            raise RequestError(f"event {self.name!r}: the threshold must be a finite number", field="events")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +79,17 @@ class HeatStress:
     Attributes:
         name: of the event.
         maximum_monthly_mean: °C; from the series, else from the position, if None.
+
+    Raises:
+        RequestError: if it is not a finite number.
     """
 
     name: str
     maximum_monthly_mean: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.maximum_monthly_mean is not None and not isfinite(self.maximum_monthly_mean):
+            raise RequestError(f"event {self.name!r}: the maximum monthly mean must be a finite number", field="events")
 
 
 EventDefinition = ThresholdEvent | MarineEvent | HeatStress

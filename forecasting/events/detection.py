@@ -4,23 +4,24 @@ Categories follow Hobday et al. (2018, Oceanography 31, 162). The results are th
 marineHeatWaves with its defaults.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
 from forecasting.events.baseline import Baseline, Kind
-from forecasting.events.days import day_of_year
+from forecasting.events.days import Indices, days_from
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import Bools, Floats
+from forecasting.series.times import Bools, Floats, Times
 
 Category = Literal["Moderate", "Strong", "Severe", "Extreme"]
 
 CATEGORIES: Final[tuple[Category, ...]] = ("Moderate", "Strong", "Severe", "Extreme")
 
-_LEAST_DAYS: Final = 5
-_LONGEST_GAP_DAYS: Final = 2
+LEAST_DAYS: Final = 5
+"""Consecutive days beyond the threshold that are an event."""
+
+LONGEST_GAP_DAYS: Final = 2
 """Days between two events that are joined."""
 
 _LEAST_DIFFERENCE: Final = 1e-6
@@ -58,6 +59,44 @@ class Event:
     category: Category
 
 
+class Departure(NamedTuple):
+    """SST relative to its baseline, positive in the direction of the events; the last axis of all arrays is time.
+
+    Attributes:
+        intensity: beyond the climatology, °C.
+        excess: beyond the threshold, °C.
+        unit: threshold beyond the climatology, °C.
+    """
+
+    intensity: Floats
+    excess: Floats
+    unit: Floats
+
+    @classmethod
+    def of(cls, sst: Floats, climatology: Floats, threshold: Floats, kind: Kind) -> "Departure":
+        """Compare SST, °C, with its baseline. A missing value is given its climatological value."""
+        sign = sign_of(kind)
+        complete = np.where(np.isfinite(sst), sst, climatology)
+        return cls(sign * (complete - climatology), sign * (complete - threshold), sign * (threshold - climatology))
+
+    @property
+    def is_extreme(self) -> Bools:
+        """Whether each day is beyond the threshold."""
+        extreme: Bools = self.excess > 0
+        return extreme
+
+    def categories(self, days: slice) -> Indices:
+        """Return the category of each of ``days``, as its place in :data:`CATEGORIES`: at least the first."""
+        multiples = 1 + self.excess[..., days] / np.maximum(self.unit[..., days], _LEAST_DIFFERENCE)
+        places: Indices = np.clip(np.floor(np.nan_to_num(multiples)), 1, len(CATEGORIES)).astype(np.int64) - 1
+        return places
+
+
+def sign_of(kind: Kind) -> float:
+    """Return 1 for events above the threshold and −1 for events below it."""
+    return 1.0 if kind == "marine_heatwave" else -1.0
+
+
 def find_events(series: SstSeries, baseline: Baseline, kind: Kind) -> list[Event]:
     """Return the events of a daily series, in order of time.
 
@@ -69,44 +108,60 @@ def find_events(series: SstSeries, baseline: Baseline, kind: Kind) -> list[Event
         baseline: of the place.
         kind: of event.
     """
-    sign = 1.0 if kind == "marine_heatwave" else -1.0
-    day = day_of_year(series.times)
-    climatology, threshold = baseline.climatology[day], baseline.threshold[day]
-    sst = np.where(np.isfinite(series.values), series.values, climatology)
-    intensity, beyond = sign * (sst - climatology), sign * (sst - threshold)
+    day = days_from(series.start, len(series))
+    departure = Departure.of(series.values, baseline.climatology[day], baseline.threshold[day], kind)
     times = series.times.astype("datetime64[D]")
-    events = []
-    for first, last in _runs(beyond > 0):
-        peak = first + int(np.nanargmax(intensity[first : last + 1]))
-        during = intensity[first : last + 1]
-        onset, decline = _rates(intensity, first, peak, last)
-        excess = 1 + beyond[peak] / max(sign * (threshold[peak] - climatology[peak]), _LEAST_DIFFERENCE)
-        events.append(
-            Event(
-                start=times[first],
-                end=times[last],
-                peak=times[peak],
-                days=last - first + 1,
-                intensity_mean=sign * float(np.nanmean(during)),
-                intensity_max=sign * float(intensity[peak]),
-                intensity_cumulative=sign * float(np.nansum(during)),
-                rate_onset=onset,
-                rate_decline=decline,
-                category=CATEGORIES[int(np.clip(np.floor(excess), 1, len(CATEGORIES))) - 1],
-            )
-        )
-    return events
+    sign = sign_of(kind)
+    return [_event(departure, times, first, last, sign) for first, last in event_days(departure.is_extreme)]
 
 
-def _runs(extreme: Bools) -> Iterator[tuple[int, int]]:
-    """Yield the first and last day of each event."""
+def event_days(extreme: Bools) -> list[tuple[int, int]]:
+    """Return the first and last day of each event, from whether each day is beyond the threshold ``(n,)``."""
     edges = np.diff(np.concatenate([[False], extreme, [False]]).astype(np.int8))
     starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1
-    long = ends - starts + 1 >= _LEAST_DAYS
+    long = ends - starts + 1 >= LEAST_DAYS
     starts, ends = starts[long], ends[long]
-    apart = starts[1:] - ends[:-1] - 1 > _LONGEST_GAP_DAYS
-    if len(starts):
-        yield from zip(starts[np.r_[True, apart]].tolist(), ends[np.r_[apart, True]].tolist(), strict=True)
+    if not len(starts):
+        return []
+    apart = starts[1:] - ends[:-1] - 1 > LONGEST_GAP_DAYS
+    return list(zip(starts[np.r_[True, apart]].tolist(), ends[np.r_[apart, True]].tolist(), strict=True))
+
+
+def days_in_events(extreme: Bools) -> Bools:
+    """Return whether each day is in an event, from whether it is beyond the threshold, both ``(..., n)``."""
+    inside = np.zeros_like(extreme)
+    whole = extreme.shape[-1] - LEAST_DAYS + 1
+    if whole < 1:
+        return inside
+    starts = extreme[..., :whole].copy()
+    for i in range(1, LEAST_DAYS):
+        starts &= extreme[..., i : i + whole]
+    for i in range(LEAST_DAYS):
+        inside[..., i : i + whole] |= starts
+    joined = inside.copy()
+    for gap in range(1, LONGEST_GAP_DAYS + 1):
+        ends = inside[..., : -gap - 1] & inside[..., gap + 1 :]
+        for i in range(1, gap + 1):
+            joined[..., i : i + ends.shape[-1]] |= ends
+    return joined
+
+
+def _event(departure: Departure, times: Times, first: int, last: int, sign: float) -> Event:
+    during = departure.intensity[first : last + 1]
+    peak = first + int(np.nanargmax(during))
+    onset, decline = _rates(departure.intensity, first, peak, last)
+    return Event(
+        start=times[first],
+        end=times[last],
+        peak=times[peak],
+        days=last - first + 1,
+        intensity_mean=sign * float(np.nanmean(during)),
+        intensity_max=sign * float(departure.intensity[peak]),
+        intensity_cumulative=sign * float(np.nansum(during)),
+        rate_onset=onset,
+        rate_decline=decline,
+        category=CATEGORIES[departure.categories(slice(peak, peak + 1))[0]],
+    )
 
 
 def _rates(intensity: Floats, first: int, peak: int, last: int) -> tuple[float, float]:

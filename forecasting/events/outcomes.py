@@ -1,7 +1,7 @@
 """Forecasts of events, as probabilities."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
@@ -9,6 +9,9 @@ from forecasting.events.baseline import Kind, Period
 from forecasting.events.detection import Category
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.times import Floats
+
+MEDIAN_AND_BOUNDS: Final = (0.5, 0.1, 0.9)
+"""Probabilities of the median and of the bounds of the central 80 % range."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +38,13 @@ class ThresholdOutcome:
 
     Attributes:
         name: of the event.
-        probability: of at least one run that is long enough, within the leads considered. A run may have begun before
-            the first lead.
+        probability: of at least one run that is long enough by the last lead considered. A run may have begun before
+            the first lead; then its past steps count.
         by_lead: probability of being beyond the threshold at each lead, ``(leads,)``.
         threshold: °C at each lead, ``(leads,)``.
-        onset: first time of the first run that is long enough, among paths that have one; None if none has.
-        longest_mean: mean over paths of the longest run, in steps.
+        onset: first time of the first run that is long enough, among paths that have one; None if none has. It may be
+            in the past.
+        longest_mean: mean over paths of the longest run, in steps, with past steps of a run that had begun.
         peak: the most extreme SST within the leads considered, °C: the highest if above, the lowest if below.
         calibrated: whether the probabilities can be relied on.
         warnings: what a reader should know.
@@ -64,7 +68,8 @@ class EventState:
     Attributes:
         active: whether the last day belongs to an event.
         since: first day of the event or, if the days beyond the threshold are still too few for one, of these days;
-            None if the last day does not belong to either.
+            None if the last day does not belong to either. An event that ended yesterday is over, although the next
+            days may still join it.
         days: from ``since`` to the last day; 0 without ``since``.
         category: at the peak so far; None if not active.
         intensity: SST minus climatology on the last day, °C.
@@ -86,9 +91,10 @@ class MarineOutcome:
         kind: heatwave or cold spell.
         state: at the end of the past.
         probability: of being in an event.
-        category_probability: of being in an event whose daily category is this, by category.
-        onset_within: probability that a new event has begun by each lead.
-        ends_within: probability that the ongoing event has ended by each lead; None if there is none.
+        category_probability: of being in an event, on a day of this category, by category; together they are
+            ``probability``.
+        onset_within: probability that a lead up to this one is in an event other than the active one.
+        ends_within: probability that the active event is over at each lead; None if ``state`` has none.
         climatology: usual SST, °C.
         threshold: SST beyond which a day is extreme, °C.
         baseline: period that these were computed from; None if they were given.
@@ -131,6 +137,7 @@ class HeatStressOutcome:
         level_probability: of each alert level at each lead, by level; levels that no path reaches are left out.
         calibrated: whether the probabilities can be relied on.
         warnings: what a reader should know.
+        period: of the past that the maximum monthly mean was computed from; None if it has another source.
     """
 
     name: str
@@ -144,6 +151,7 @@ class HeatStressOutcome:
     level_probability: dict[AlertLevel, Floats]
     calibrated: bool
     warnings: tuple[ForecastWarning, ...] = ()
+    period: Period | None = None
 
 
 EventOutcome = ThresholdOutcome | MarineOutcome | HeatStressOutcome

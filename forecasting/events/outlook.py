@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.events.baseline import Baseline
+from forecasting.errors import SeriesError
+from forecasting.events.baseline import Baseline, Period
+from forecasting.events.days import require_days
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, Times
 
@@ -23,7 +26,7 @@ class Outlook:
         exceedance: returns the probability that SST exceeds a threshold at each lead, ``(leads,)``, from one threshold
             or one for each lead, °C.
         calibrated: whether the distribution and the dependence between leads can be relied on.
-        baseline: that the caller gave; None if it has to come from the past.
+        baseline: that the caller gave, or the period of the past to compute it from; None for the whole past.
         coefficients: climatology of the position, ``(7,)``; None without one.
     """
 
@@ -32,5 +35,36 @@ class Outlook:
     paths: Floats
     exceedance: Callable[[float | Floats], Floats]
     calibrated: bool
-    baseline: Baseline | None = None
+    baseline: Baseline | Period | None = None
     coefficients: npt.NDArray[np.float32] | None = None
+
+    def baseline_of(self, percentile: float) -> Baseline:
+        """Return the baseline whose threshold is a percentile of the day of the year; each is computed once.
+
+        A baseline that the caller gave has one percentile only, the 90th or the 10th.
+
+        Raises:
+            SeriesError: if the step is not a day, the past is too short, or the given baseline has another percentile.
+        """
+        require_days(self.past.step, "marine heatwaves, cold spells and percentiles of the day of the year")
+        if isinstance(self.baseline, Baseline):
+            return _checked(self.baseline, percentile)
+        if percentile not in self._fitted:
+            self._fitted[percentile] = Baseline.fit(self.past, percentile, self.baseline)
+        return self._fitted[percentile]
+
+    @cached_property
+    def _fitted(self) -> dict[float, Baseline]:
+        """Baselines of the past, by percentile."""
+        return {}
+
+
+def _checked(baseline: Baseline, percentile: float) -> Baseline:
+    if baseline.percentile == percentile:
+        return baseline
+    side = "above" if baseline.percentile > 50 else "below"
+    raise SeriesError(
+        f"the threshold of the baseline is {side} its climatology, so it counts as percentile "
+        f"{baseline.percentile:g}, and this event needs percentile {percentile:g}: send a threshold for that, or a "
+        "baseline with a period"
+    )

@@ -4,10 +4,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from forecasting.events.baseline import Baseline, Period
+from forecasting.events.outlook import Outlook
+from forecasting.events.paths import Coupling, past_until
 from forecasting.extras import needs_extra
 from forecasting.forecast_warning import ForecastWarning
+from forecasting.networks import error_quantiles
+from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, Times
 
 if TYPE_CHECKING:
@@ -42,6 +48,9 @@ class Forecast:
         baselines: forecasts of the references, °C ``(horizon,)``, by name.
         warnings: what a reader should know about this forecast.
         calibrated: whether the window is like the training data, so that intervals and probabilities can be relied on.
+        errors: quantiles of observation minus forecast, °C ``(horizon, probabilities)``, ascending.
+        probabilities: of these quantiles.
+        coupling: how the leads go together.
     """
 
     times: Times
@@ -52,6 +61,59 @@ class Forecast:
     baselines: dict[str, Floats]
     warnings: tuple[ForecastWarning, ...]
     calibrated: bool
+    errors: Floats
+    probabilities: tuple[float, ...]
+    coupling: Coupling
+
+    def probability_above(self, threshold: float | Floats) -> Floats:
+        """Return the probability that SST exceeds ``threshold`` °C at each lead, ``(horizon,)``.
+
+        The threshold is one for all leads, or one for each, ``(horizon,)``. Probabilities come from the quantiles of
+        errors of both signs, and :attr:`intervals` from the quantiles of their absolute values: where errors are
+        skewed, the probability outside an interval is not the same on both sides.
+        """
+        return error_quantiles.exceedance(threshold - self.sst, self.errors, self.probabilities)
+
+    def sample_paths(self, n: int) -> Floats:
+        """Return ``n`` joint sample paths, °C ``(n, horizon)``; the same ones at each call.
+
+        At each lead their values are the quantiles at (r + 0.5) / n, r = 0, …, n − 1, of the distribution that
+        :meth:`probability_above` describes. Which values share a path comes from :attr:`coupling`.
+
+        Raises:
+            RequestError: if ``n`` is out of range.
+        """
+        errors = self.coupling.arrange(n, lambda p: error_quantiles.quantiles_at(p, self.errors, self.probabilities))
+        return self.sst + errors
+
+    def outlook(
+        self,
+        past: SstSeries,
+        paths: int = 1000,
+        baseline: Baseline | Period | None = None,
+        coefficients: npt.NDArray[np.float32] | None = None,
+    ) -> Outlook:
+        """Return what events are judged by.
+
+        Args:
+            past: the series that was forecast, °C.
+            paths: number of sample paths.
+            baseline: of the place, or the period of ``past`` to compute it from; None for the whole of ``past``.
+            coefficients: climatology of the position, ``(7,)``; None without one.
+
+        Raises:
+            SeriesError: if the forecast does not begin one step after the end of ``past``.
+            RequestError: if the number of paths is out of range.
+        """
+        return Outlook(
+            past=past_until(self.times, past, np.empty(0)),
+            times=self.times,
+            paths=self.sample_paths(paths),
+            exceedance=self.probability_above,
+            calibrated=self.calibrated and self.coupling.dependence is not None,
+            baseline=baseline,
+            coefficients=coefficients,
+        )
 
     def to_pandas(self) -> pd.DataFrame:
         """Return a row for each valid time (UTC).

@@ -134,7 +134,9 @@ class Forecaster:
         forecasts = self.forecast_each(series, np.full(len(series), horizon), baselines)
         results: dict[int, Forecast | SeriesError] = dict(forecasts.failures)
         for place, i in enumerate(forecasts.row.tolist()):
-            results[i] = forecasts.forecast_at(place, self.metadata.errors, levels, thresholds)
+            results[i] = forecasts.forecast_at(
+                place, self.metadata.errors, levels, thresholds, self.metadata.dependence
+            )
         return [results[i] for i in range(len(series))]
 
     def forecast_each(
@@ -249,4 +251,5 @@ def _add_warnings(
 
 def _outside_training(windows: Windows, place: int, metadata: CheckpointMetadata) -> ForecastWarning:
     differences = metadata.training_range.differences(windows.values[place], windows.times[place, 0])
-    return ForecastWarning("outside_training", f"the window is unlike the training data: {'; '.join(differences)}")
+    message = f"the window is unlike the training data: {'; '.join(differences)}"
+    return ForecastWarning("outside_training", message, uncalibrated=True)

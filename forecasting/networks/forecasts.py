@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import SeriesError
+from forecasting.events.paths import Coupling, Dependence
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.networks.forecast import Forecast, Interval
 from forecasting.networks.intervals import ErrorDistribution
@@ -75,9 +76,22 @@ class Forecasts(Generic[Network]):
         )
 
     def forecast_at(
-        self, place: int, errors: ErrorDistribution, levels: Sequence[int], thresholds: Sequence[float]
+        self,
+        place: int,
+        errors: ErrorDistribution,
+        levels: Sequence[int],
+        thresholds: Sequence[float],
+        dependence: Dependence | None = None,
     ) -> Forecast:
-        """Return the forecast in row ``place``, with intervals and probabilities from the ``errors`` of its network."""
+        """Return the forecast in row ``place``.
+
+        Args:
+            place: of the row.
+            errors: of its network, for intervals and probabilities.
+            levels: of the intervals, percent.
+            thresholds: °C.
+            dependence: of its network, for joint paths.
+        """
         n = int(self.leads[place])
         sst, times, scale = self.sst[place, :n], self.times[place : place + 1, :n], self.scale[place : place + 1]
         widths = [(level, errors.half_widths(level, times, scale)[0]) for level in levels]
@@ -92,4 +106,7 @@ class Forecasts(Generic[Network]):
             },
             warnings=self.warnings[place],
             calibrated=bool(self.calibrated[place]),
+            errors=errors.quantiles_at(times, scale)[0],
+            probabilities=errors.probabilities,
+            coupling=Coupling(dependence, tuple(range(1, n + 1))),
         )

@@ -16,6 +16,8 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from forecasting.errors import RequestError
+from forecasting.events.paths import Dependence
+from forecasting.networks import error_quantiles
 from forecasting.networks.error_table import PROBABILITIES, ErrorTable, age_weights, tables_by_season
 from forecasting.networks.increments import RMS_INCREMENT_RATIO, rms_increment_of
 from forecasting.scores.accuracy import coverage, rounded_one
@@ -25,9 +27,6 @@ from forecasting.series.times import YEAR, Floats, Times
 
 SEASON_SECONDS: Final = YEAR / 4
 """The RMS increment of a window between a season and a year long depends mostly on the part of the year it covers."""
-
-_MIN_QUANTILE_GAP: Final = 1e-6
-"""°C, the resolution of the tables: quantiles of few residuals may be equal."""
 
 
 class RmsIncrementRange(BaseModel, frozen=True, populate_by_name=True):
@@ -147,20 +146,31 @@ class ErrorDistribution(BaseModel, frozen=True, populate_by_name=True):
         """Return quantiles of observation minus forecast, °C ``(n, leads, probabilities)``."""
         return self._rows(self._quantiles, times) * scale[:, None, None]
 
-    # The distance of a threshold of 1e308 °C from the quantiles may overflow; the probability is still right.
-    @np.errstate(over="ignore")
-    def exceedance(self, sst: Floats, times: Times, scale: Floats, threshold: float) -> Floats:
+    def exceedance(self, sst: Floats, times: Times, scale: Floats, threshold: float | Floats) -> Floats:
         """Return the probability that SST exceeds ``threshold`` °C where ``sst`` °C ``(n, leads)`` is forecast.
 
-        Interpolated between the quantiles, ``(n, leads)``. Beyond the outermost quantile the probability falls
-        exponentially, at the rate of the two outermost ones.
+        Args:
+            sst: °C, ``(n, leads)``.
+            times: valid times, ``(n, leads)``.
+            scale: from :meth:`scale`, ``(n,)``.
+            threshold: °C, one for all or of a shape that fits ``sst``.
+
+        Returns:
+            ``(n, leads)``, as :func:`~forecasting.networks.error_quantiles.exceedance` interpolates it.
         """
-        margin, quantiles, levels = threshold - sst, self.quantiles_at(times, scale), np.asarray(self.probabilities)
-        exceeded = _between(margin, quantiles, levels)
-        upper = _tail(margin - quantiles[..., -1], quantiles[..., -1] - quantiles[..., -2], 1 - levels[-1:-3:-1])
-        lower = _tail(quantiles[..., 0] - margin, quantiles[..., 1] - quantiles[..., 0], levels[:2])
-        exceeded = np.where(margin > quantiles[..., -1], upper, exceeded)
-        return np.where(margin < quantiles[..., 0], 1.0 - lower, exceeded)
+        return error_quantiles.exceedance(threshold - sst, self.quantiles_at(times, scale), self.probabilities)
+
+    def dependence(self, residuals: Floats, times: Times, scale: Floats) -> Dependence:
+        """Estimate how errors at different leads go together, from residuals of consecutive forecasts.
+
+        Args:
+            residuals: observation minus forecast, °C ``(n, leads)``, NaN where there is none.
+            times: valid times, ``(n, leads)``.
+            scale: from :meth:`scale`, ``(n,)``.
+        """
+        quantiles = np.broadcast_to(self.quantiles_at(times, scale), (*residuals.shape, len(self.probabilities)))
+        scores = error_quantiles.scores_of(residuals, quantiles, self.probabilities)
+        return Dependence.of(scores, independent=len(scores) / scores.shape[1])
 
     def _rows(self, tables: Floats, times: Times) -> Floats:
         """Return the rows of ``tables`` ``(seasons, leads, …)`` for times ``(n, leads)``: ``(n or 1, leads, …)``."""
@@ -193,30 +203,6 @@ class ErrorDistribution(BaseModel, frozen=True, populate_by_name=True):
     def _quantiles(self) -> Floats:
         """°C ``(seasons, leads, probabilities)``; one row if seasons are pooled."""
         return np.asarray([table.quantiles for table in self._tables])
-
-
-def _between(margin: Floats, quantiles: Floats, levels: Floats) -> Floats:
-    """Return the probability of an error above ``margin`` °C ``(n, leads)``, from the two quantiles around it."""
-    above = np.clip((quantiles <= margin[..., None]).sum(axis=-1, keepdims=True), 1, len(levels) - 1)
-    low = np.take_along_axis(quantiles, above - 1, axis=-1)
-    gap = np.take_along_axis(quantiles, above, axis=-1) - low
-    fraction = np.clip((margin[..., None] - low) / np.where(gap > 0, gap, 1.0), 0.0, 1.0)
-    probability: Floats = (1.0 - levels[above - 1] - fraction * (levels[above] - levels[above - 1]))[..., 0]
-    return probability
-
-
-def _tail(beyond: Floats, gap: Floats, probabilities: Floats) -> Floats:
-    """Return the probability of an error that is ``beyond`` the outermost quantile.
-
-    Args:
-        beyond: °C; negative on the inside.
-        gap: between the outermost quantile and the next one, °C.
-        probabilities: of an error beyond the outermost quantile, and beyond the next one.
-    """
-    outer, inner = probabilities
-    steps = np.maximum(beyond, 0.0) / np.maximum(gap, _MIN_QUANTILE_GAP)
-    tail: Floats = outer * (outer / inner) ** steps
-    return tail
 
 
 def _is_scalable(origins: Origins, several: bool) -> bool:

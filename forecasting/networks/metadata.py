@@ -6,6 +6,7 @@ from typing import Final, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from forecasting.errors import ReleaseError
+from forecasting.events.paths import Dependence
 from forecasting.networks.intervals import ErrorDistribution
 from forecasting.networks.training_range import TrainingRange
 from forecasting.scores.accuracy import Accuracy
@@ -52,6 +53,7 @@ class CheckpointMetadata(VersionedMetadata, frozen=True):
             training and validation parts, ``validation`` of those fitted to the training part.
         baselines: accuracy of each reference, by name and split.
         errors: calibrated on out-of-sample residuals.
+        dependence: between the errors at different leads, from the same residuals; None in older files.
         configuration: every setting of the training.
         seed: of the initial weights and the order of batches.
         parameters: number of trained weights.
@@ -77,6 +79,7 @@ class CheckpointMetadata(VersionedMetadata, frozen=True):
     accuracy: dict[str, Accuracy]
     baselines: dict[str, dict[str, Accuracy]]
     errors: ErrorDistribution
+    dependence: Dependence | None = None
     configuration: dict[str, int | float | str | bool]
     seed: int
     parameters: int

@@ -7,12 +7,14 @@ import numpy as np
 import torch
 
 from forecasting.climatology.annual_cycle import COEFFICIENTS
+from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.errors import ReleaseError, RequestError, SeriesError, UnknownNameError
 from forecasting.networks.device import choose_device
 from forecasting.releases.loaded_universal import LoadedUniversal
 from forecasting.releases.release import Release, open_current, universal_names
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep, in_words
+from forecasting.universal.checks.check import Check
 from forecasting.universal.forecast import UniversalForecast
 from forecasting.universal.network.forecaster import Coefficients
 from forecasting.universal.release import BEST, UniversalRelease
@@ -126,6 +128,7 @@ class UniversalCatalog:
         coefficients: Coefficients | None = None,
         model: str = BEST,
         record: bool = True,
+        check: bool = False,
     ) -> list[UniversalForecast | SeriesError]:
         """Forecast each of ``series``, at any step, with the release of its step or of the nearest one.
 
@@ -135,6 +138,7 @@ class UniversalCatalog:
             coefficients: as for :meth:`~forecasting.universal.release.UniversalRelease.forecast_many`.
             model: ``best`` or a cell.
             record: as for ``coefficients``.
+            check: as for ``coefficients``.
 
         Returns:
             In the order of ``series``: a forecast at the step of the series, or the error of one that cannot be
@@ -161,9 +165,37 @@ class UniversalCatalog:
                 coefficients=coefficients[places],
                 model=model,
                 record=record,
+                check=check,
             )
             results |= dict(zip(places, forecasts, strict=True))
         return [results[i] for i in range(len(series))]
+
+    def check_values(
+        self, series: SstSeries, position: tuple[float, float] | None = None, last: int | None = None
+    ) -> Check:
+        """Check each value of ``series`` with the release of its step.
+
+        Args:
+            series: in °C.
+            position: degrees north and east; None if unknown.
+            last: number of values at the end to check; all if None.
+
+        Raises:
+            SeriesError: if no release that serves has the step of the series.
+        """
+        loaded = self.at(series.step)
+        if loaded is None:
+            known = self.steps_in_words
+            if not known:
+                raise SeriesError("the values are not checked: that needs a universal release, and none is loaded")
+            raise SeriesError(
+                f"the values are not checked, as no universal release has their step of {in_words(str(series.step))}: "
+                f"resample them to one of {known}"
+            )
+        coefficients = None
+        if position is not None:
+            coefficients = GlobalClimatology.load().coefficients([position[0]], [position[1]])[0]
+        return loaded.networks.check_values(series, coefficients=coefficients, last=last)
 
     def _refusal(self, step: TimeStep) -> SeriesError:
         steps = ", ".join(in_words(str(known)) for known in self.steps) or "none"

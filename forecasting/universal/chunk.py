@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from forecasting.events.paths import Coupling, Dependence
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.times import Floats, Times, unix_seconds
 from forecasting.universal.contexts.contexts import Contexts
@@ -78,6 +79,7 @@ class _Chunk:
             by full name of the network. The first is the network that answers where the record is too short.
         references: of the origins and then of the end, °C ``(n, origins + 1, leads)``, by name.
         errors: of the networks and then the references at the origins, °C ``(candidates, n, origins, leads)``.
+        dependences: of the networks, by full name; None for those without one.
     """
 
     contexts: Contexts
@@ -90,6 +92,7 @@ class _Chunk:
     answers: dict[str, Floats]
     references: dict[str, Floats]
     errors: Floats
+    dependences: dict[str, Dependence | None]
 
     @classmethod
     def run(
@@ -125,20 +128,22 @@ class _Chunk:
             answers,
             references,
             errors,
+            {name: network.metadata.dependence for name, network in networks.items()},
         )
 
     def forecast(self, place: int) -> UniversalForecast:
         """Return the forecast of the series at ``place``, by the model that its record chooses."""
         warnings = self.contexts.warnings.get(int(self.contexts.row[place]), ())
-        model, record = next(iter(self.answers)), self._record(place)
+        network, record = next(iter(self.answers)), self._record(place)
+        model = network
         chosen = None if self.named else Chosen("held_out_seas", 0, {})
         if record and record.origins >= MIN_ORIGINS:
-            model = record.best_network()
-            better = record.better_reference(model)
+            model = network = record.best_network()
+            better = record.better_reference(network)
             if self.named and better:
-                warnings = (*warnings, _reference_is_better(record, model, better))
+                warnings = (*warnings, _reference_is_better(record, network, better))
             elif not self.named:
-                model = better or model
+                model = better or network
                 chosen = Chosen("own_past", record.origins, record.rmse, self._since(place))
         elif record and record.origins and chosen:
             chosen = Chosen("held_out_seas", record.origins, record.rmse, self._since(place))
@@ -146,7 +151,31 @@ class _Chunk:
         references = {name: forecast[place, -1][self._leads(place)] for name, forecast in self.references.items()}
         known = {name: forecast for name, forecast in references.items() if np.isfinite(forecast[0])}
         past = record.skill() if record and record.origins else None
-        return UniversalForecast(model, self.times[place], sst, quantiles, self.levels, known, warnings, chosen, past)
+        return UniversalForecast(
+            model,
+            self.times[place],
+            sst,
+            quantiles,
+            self.levels,
+            known,
+            warnings,
+            chosen,
+            past,
+            self._coupling(place, network),
+            self._bridge(place, model),
+        )
+
+    def _coupling(self, place: int, network: str) -> Coupling:
+        """Return how the leads go together; the errors of references are like those of ``network``."""
+        leads = self._leads(place)
+        return Coupling(self.dependences[network], tuple(range(leads.start + 1, leads.stop + 1)))
+
+    def _bridge(self, place: int, model: str) -> Floats:
+        """Return the medians of the steps between the last observation and the end of the series, °C."""
+        late = slice(0, self._leads(place).start)
+        if model in self.references:
+            return self.references[model][place, -1, late]
+        return self.answers[model][place, -1, late, 1 + len(self.levels) // 2]
 
     def _leads(self, place: int) -> slice:
         first = int(self.contexts.missing_after[place])

@@ -1,12 +1,17 @@
 """A forecast of one series by a universal release: values, their distribution, and why this model made it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from forecasting.events.baseline import Baseline, Period
+from forecasting.events.outlook import Outlook
+from forecasting.events.paths import Coupling, past_until
 from forecasting.forecast_warning import ForecastWarning
+from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, Times
 from forecasting.universal import distribution
 
@@ -56,6 +61,9 @@ class UniversalForecast:
         warnings: what a reader should know about this forecast.
         chosen: why this model was chosen; None if the caller named it.
         past: how well the candidates forecast the past of the series; None without past forecasts.
+        coupling: how the leads go together.
+        bridge: medians of the steps between the last observation and the end of the series, °C; empty if it ends in an
+            observation.
     """
 
     model: str
@@ -66,7 +74,14 @@ class UniversalForecast:
     baselines: dict[str, Floats]
     warnings: tuple[ForecastWarning, ...]
     chosen: Chosen | None
-    past: PastSkill | None = None
+    past: PastSkill | None
+    coupling: Coupling
+    bridge: Floats = field(default_factory=lambda: np.empty(0))
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether intervals and probabilities can be relied on: no warning says otherwise."""
+        return not any(warning.uncalibrated for warning in self.warnings)
 
     def interval(self, level: float) -> tuple[Floats, Floats]:
         """Return the lower and upper bounds of the central interval at ``level`` percent, °C ``(horizon,)``.
@@ -79,12 +94,53 @@ class UniversalForecast:
         """
         return distribution.interval(level, self.quantiles, self.levels)
 
-    def exceedance(self, threshold: float) -> Floats:
+    def exceedance(self, threshold: float | Floats) -> Floats:
         """Return the probability that SST exceeds ``threshold`` °C at each lead, ``(horizon,)``.
 
-        It is consistent with :meth:`interval`: half of the probability outside an interval is above its upper bound.
+        The threshold is one for all leads, or one for each, ``(horizon,)``. The probability is consistent with
+        :meth:`interval`: half of the probability outside an interval is above its upper bound.
         """
         return distribution.exceedance(threshold, self.quantiles, self.levels)
+
+    def sample_paths(self, n: int) -> Floats:
+        """Return ``n`` joint sample paths, °C ``(n, horizon)``; the same ones at each call.
+
+        At each lead their values are the quantiles of the forecast at (r + 0.5) / n, r = 0, …, n − 1, so that they
+        agree with :meth:`interval` and :meth:`exceedance`. Which values share a path comes from :attr:`coupling`.
+
+        Raises:
+            RequestError: if ``n`` is out of range.
+        """
+        return self.coupling.arrange(n, lambda p: distribution.quantiles_at(p, self.quantiles, self.levels))
+
+    def outlook(
+        self,
+        past: SstSeries,
+        paths: int = 1000,
+        baseline: Baseline | Period | None = None,
+        coefficients: npt.NDArray[np.float32] | None = None,
+    ) -> Outlook:
+        """Return what events are judged by.
+
+        Args:
+            past: the series that was forecast, °C.
+            paths: number of sample paths.
+            baseline: of the place, or the period of ``past`` to compute it from; None for the whole of ``past``.
+            coefficients: climatology of the position, ``(7,)``; None without one.
+
+        Raises:
+            SeriesError: if the forecast does not begin one step after the end of ``past``.
+            RequestError: if the number of paths is out of range.
+        """
+        return Outlook(
+            past=past_until(self.times, past, self.bridge),
+            times=self.times,
+            paths=self.sample_paths(paths),
+            exceedance=self.exceedance,
+            calibrated=self.calibrated and self.coupling.dependence is not None,
+            baseline=baseline,
+            coefficients=coefficients,
+        )
 
     def to_pandas(self, levels: tuple[float, ...] = (80, 95)) -> pd.DataFrame:
         """Return a row for each valid time (UTC): ``sst``, and ``lower_80`` and ``upper_80`` for each level, in °C."""

@@ -11,13 +11,17 @@ import numpy.typing as npt
 import torch
 
 from forecasting.errors import ReleaseError, RequestError, SeriesError, UnknownNameError
+from forecasting.forecast_warning import ForecastWarning
 from forecasting.networks.checkpoint_file import CheckpointFile
 from forecasting.networks.metadata import CELLS, digest
 from forecasting.series.conversion import SeriesLike, to_sst_series
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep, in_words
+from forecasting.universal.checks.check import Check, check_series
+from forecasting.universal.checks.warnings import after_check, warn_of_suspect_ends, without_suspects
 from forecasting.universal.chunk import Wanted, forecast_chunk
 from forecasting.universal.contexts.contexts import read_contexts
+from forecasting.universal.contexts.refusals import other_step_error
 from forecasting.universal.forecast import UniversalForecast
 from forecasting.universal.network.checkpoint import CLIMATOLOGY_TERMS, load
 from forecasting.universal.network.forecaster import Coefficients, UniversalForecaster
@@ -134,6 +138,7 @@ class UniversalRelease:
         coefficients: Coefficients | None = None,
         model: str = BEST,
         record: bool = True,
+        check: bool = False,
     ) -> UniversalForecast:
         """Forecast one series.
 
@@ -144,6 +149,7 @@ class UniversalRelease:
                 :meth:`~forecasting.climatology.global_climatology.GlobalClimatology.coefficients`; None or NaN without.
             model: ``best``, a cell such as ``gru``, or a full name.
             record: see :meth:`forecast_many`.
+            check: see :meth:`forecast_many`.
 
         Raises:
             TypeError: if ``series`` is of another type.
@@ -152,9 +158,9 @@ class UniversalRelease:
             UnknownNameError: if there is no such model.
         """
         rows = None if coefficients is None else coefficients[None]
-        forecast = self.forecast_many([to_sst_series(series)], horizon, coefficients=rows, model=model, record=record)[
-            0
-        ]
+        forecast = self.forecast_many(
+            [to_sst_series(series)], horizon, coefficients=rows, model=model, record=record, check=check
+        )[0]
         if isinstance(forecast, SeriesError):
             raise forecast
         return forecast
@@ -168,8 +174,11 @@ class UniversalRelease:
         model: str = BEST,
         record: bool = True,
         references: bool = False,
+        check: bool = False,
     ) -> list[UniversalForecast | SeriesError]:
         """Forecast each of ``series``; the networks take many at once.
+
+        A forecast carries the warning ``suspect_value`` if one of the last values of its series is implausible.
 
         Args:
             series: at the step of the release.
@@ -182,6 +191,7 @@ class UniversalRelease:
                 a forecast takes a fraction of the time, ``best`` is the network that did best on held-out seas, and
                 baselines are persistence and, with a position, the usual change.
             references: whether to fit the other references to each series, without a record; with one they always are.
+            check: whether to leave out all values that are implausible, which the same warning then says.
 
         Returns:
             In the order of ``series``: a forecast, or the error of a series that cannot be forecast from.
@@ -194,13 +204,46 @@ class UniversalRelease:
         cell = self.resolve(model)
         coefficients = _checked_coefficients(coefficients, len(series))
         metadata = self.any_network.metadata
+        left_out: dict[int, ForecastWarning] = {}
+        if check:
+            series, left_out = without_suspects(self._checking, series, coefficients)
         groups, failures = read_contexts(series, coefficients, horizon, metadata, max(metadata.maximum, _MAX_HISTORY))
-        results: dict[int, UniversalForecast | SeriesError] = dict(failures)
+        results: dict[int, UniversalForecast | SeriesError] = {
+            i: after_check(error, left_out.get(i)) for i, error in failures.items()
+        }
         for group in groups:
+            if not check:
+                warn_of_suspect_ends(self._checking, group)
+            group.warnings.update(
+                {i: (left_out[i], *group.warnings.get(i, ())) for i in group.row.tolist() if i in left_out}
+            )
             for chunk in group.chunks(self._chunk_size(group.values.shape[1], record or references)):
                 wanted = Wanted(horizon, cell, self.best_on_held_out, record, references)
                 results |= forecast_chunk(chunk, self.networks, self.shared_parts, wanted)
         return [results[i] for i in range(len(series))]
+
+    @property
+    def _checking(self) -> UniversalForecaster:
+        return self.networks[self.best_on_held_out]
+
+    def check_values(
+        self, series: SeriesLike, *, coefficients: Coefficients | None = None, last: int | None = None
+    ) -> Check:
+        """Check each value of one series against the forecast made before it; a value outside 99.9 % of it is suspect.
+
+        Args:
+            series: as in :meth:`forecast`.
+            coefficients: as in :meth:`forecast`.
+            last: number of values at the end to check; all if None.
+
+        Raises:
+            TypeError: if ``series`` is of another type.
+            SeriesError: if the series has another step than the release.
+        """
+        read = to_sst_series(series)
+        if read.step != self.step:
+            raise other_step_error(read.step, self.any_network.metadata)
+        return check_series(self._checking, read, coefficients, last)
 
     def _chunk_size(self, length: int, fits: bool) -> int:
         return _CHUNK_WITH_RECORD if fits else self.any_network.pass_size(length)

@@ -64,6 +64,15 @@ def _add_forecast(parser: argparse.ArgumentParser) -> None:
         help="prediction intervals in percent, such as 80,95 (default: none)",
     )  # fmt: skip
     group.add_argument(
+        "--events", type=Path, metavar="FILE.json",
+        help="JSON list of events, as POST /forecast takes it; temperatures are in the unit of --units (default: °C)",
+    )  # fmt: skip
+    group.add_argument(
+        "--baseline", metavar="PERIOD|FILE",
+        help="baseline of percentiles and marine heatwaves: a period such as 1983/2012, or for a grid a file with "
+        "climatology and threshold (default: the whole input)",
+    )  # fmt: skip
+    group.add_argument(
         "--device", type=_device, default="cpu", metavar="NAME", help="cpu, cuda, cuda:N or auto (default: cpu)"
     )
 

@@ -19,8 +19,9 @@ from scoring.engines.engine import Engine
 from scoring.engines.in_process import InProcess
 from scoring.engines.processes import Processes
 from scoring.errors import NothingToForecastError, ScoringError
+from scoring.events.asked import AskedEvents
 from scoring.models.choice import Choice
-from scoring.models.model import CellModel, Model
+from scoring.models.model import Model
 from scoring.run.execution import execute, finish
 from scoring.run.run import Result, Run
 from scoring.sources.source import Source, find_source, is_parquet, named
@@ -32,9 +33,6 @@ from scoring.work.plan import Plan, installed
 DONE: Final = 0
 REFUSED: Final = 2
 INCOMPLETE: Final = 3
-
-_ROWS: Final = 250_000
-"""Default number of rows of a table that are forecast together."""
 
 
 def main(options: argparse.Namespace) -> int:
@@ -68,7 +66,7 @@ def _main(options: argparse.Namespace, begun: float) -> int:
             with named(source.path):
                 narrowed = input_.narrowed(model)
                 fingerprint = Fingerprint.of(narrowed.files)
-                plan = _plan(options, kind, fingerprint, model)
+                plan = _plan(options, kind, fingerprint, model, narrowed)
                 run = Run(narrowed, options.output, model, plan, fingerprint, begun)
                 result = execute(run, work, engine, ProgressBar(input_.unit, options.quiet), _say)
             finish(run, work, result)
@@ -85,6 +83,21 @@ def _output_kind(output: Path) -> str:
     return kind
 
 
+def _events(options: argparse.Namespace) -> AskedEvents:
+    """Return the events to judge.
+
+    Raises:
+        ScoringError: if the file of events or the baseline cannot be used.
+    """
+    if options.events is None:
+        if options.baseline is not None:
+            raise ScoringError("--baseline is the baseline of events: name them with --events FILE.json")
+        return AskedEvents()
+    from scoring.events.events_file import read_events
+
+    return read_events(options.events, options.horizon, options.units or "celsius", options.baseline)
+
+
 def _input(source: Source, kind: str, options: argparse.Namespace) -> Input[Any]:
     """Return the input as a grid or a table, by the content of its first file.
 
@@ -92,6 +105,7 @@ def _input(source: Source, kind: str, options: argparse.Namespace) -> Input[Any]
         ForecastError: if the file is neither, or the output is of the other kind.
     """
     reading = ReadingOptions.from_values({name: getattr(options, name) for name in READING})
+    events = _events(options)
     with named(source.files[0]):
         first = source.files[0]
         is_grid = not (first.is_file() and is_parquet(first)) and sniff_binary(first) is not None
@@ -102,10 +116,12 @@ def _input(source: Source, kind: str, options: argparse.Namespace) -> Input[Any]
     if is_grid:
         from scoring.grids.run import GridInput
 
-        return GridInput(source.path, source.files, reading, options.horizon, options.levels)
+        return GridInput(source.path, source.files, reading, options.horizon, options.levels, events)
     from scoring.tables.run import TableInput
 
-    return TableInput(source.path, source.files, reading, options.horizon, options.levels)
+    if events.baseline_file is not None:
+        raise ScoringError(f"--baseline {events.baseline_file}: a table takes a period, such as 1983/2012")
+    return TableInput(source.path, source.files, reading, options.horizon, options.levels, events)
 
 
 def _device(options: argparse.Namespace) -> str:
@@ -161,8 +177,9 @@ def _engine(options: argparse.Namespace, count: int, model: Model) -> Iterator[E
         engine.close()
 
 
-def _plan(options: argparse.Namespace, kind: str, fingerprint: Fingerprint, model: Model) -> Plan:
+def _plan(options: argparse.Namespace, kind: str, fingerprint: Fingerprint, model: Model, narrowed: Input[Any]) -> Plan:
     reading = {name: getattr(options, name) for name in READING}
+    events = narrowed.events
     return Plan(
         input_sha256=fingerprint.sha256,
         model=model.name,
@@ -170,9 +187,12 @@ def _plan(options: argparse.Namespace, kind: str, fingerprint: Fingerprint, mode
         model_sha256=model.sha256,
         horizon=options.horizon,
         levels=options.levels,
-        chunk=options.chunk or (model.cells_per_chunk if kind in GRIDS and isinstance(model, CellModel) else _ROWS),
+        chunk=options.chunk or narrowed.chunk_size(model),
         output=kind,
         device=model.device,
+        events_sha256=events.sha256,
+        baseline=None if events.period is None else f"{events.period.start}/{events.period.end}",
+        baseline_sha256=events.baseline_sha256,
         reading={
             name: str(value) if name == "resample" else value
             for name, value in reading.items()
@@ -196,6 +216,7 @@ def _tell(run: Run, result: Result) -> None:
     ]
     parts += [f"{count:,} not forecast: {why}" for why, count in counts.missing.items()]
     parts += [f"{count:,} {kind}" for kind, count in counts.warnings.items()]
+    parts += [f"{count:,} without event {why}" for why, count in counts.unjudged.items()]
     parts.append(f"{result.seconds:.1f} s, {result.scored / result.seconds:,.0f} {run.input.unit}/s")
     print(f"{run.output}: {'; '.join(parts)}")
     if not counts.forecast and not result.failed:

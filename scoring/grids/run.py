@@ -29,6 +29,10 @@ class GridInput(Input[CellModel]):
 
     unit = "cells"
 
+    def chunk_size(self, model: CellModel) -> int:
+        """See :class:`~scoring.work.input.Input`."""
+        return model.cells_per_chunk
+
     def choose(self, choice: Choice) -> CellModel:
         """Return the model for the step of the grid.
 
@@ -68,6 +72,7 @@ class GridInput(Input[CellModel]):
         return GridJob(
             model,
             self.levels,
+            self.events,
             staged,
             layout.bounds,
             steps=layout.steps,

@@ -24,15 +24,17 @@ MEANINGS: Final = {
     GOOD: "good", NOT_EVALUATED: "not_evaluated", SUSPECT: "suspect", FAIL: "fail", MISSING: "missing"
 }  # fmt: skip
 
-DOUBTS: Final = ("outside_training", "no_climatology", "doubtful_position", "late", "reference_is_better")
+DOUBTS: Final = (
+    "outside_training", "no_climatology", "doubtful_position", "late", "reference_is_better", "suspect_value"
+)  # fmt: skip
 """Warnings with which a forecast is not good."""
 
 RULE: Final = (
     "1: on past forecasts of the cell or a near one, and on held-out seas at this length of context, the RMSE is below "
     "that of persistence and of the usual change at the position. 2: the input is too short to tell, or the chunk "
     "failed. 3: past forecasts do not support the model; the window is unlike the training data; the position is on "
-    "land or disagrees with the values; or the last value is missing. 4: an impossible sea temperature. 9: no "
-    "forecast, for example over land."
+    "land or disagrees with the values; or the last value is missing or implausible. 4: an impossible sea "
+    "temperature. 9: no forecast, for example over land."
 )
 """The rule in the words of the output."""
 

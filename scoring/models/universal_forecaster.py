@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from forecasting.errors import RangeError
 from forecasting.series.times import Floats, Times, unix_seconds
+from forecasting.universal.checks.warnings import implausible_ends
 from forecasting.universal.contexts.contexts import Contexts, contexts_of_rows, gaps_within
 from forecasting.universal.distribution import interval
 from forecasting.universal.network.forecaster import UniversalForecaster
@@ -50,7 +51,7 @@ class UniversalCellForecaster:
             ahead = part.missing_after[:, None] + np.arange(horizon)
             answer = np.take_along_axis(self._answer(part), ahead[:, :, None], axis=1)
             sst[places], quantiles[places] = answer[:, :, 0], answer[:, :, 1:]
-        codes = _codes(contexts, cells)
+        codes = _codes(contexts, cells, implausible_ends(self.network, contexts))
         return CellForecasts(
             cell=contexts.row,
             sst=sst,
@@ -108,12 +109,14 @@ class UniversalCellForecaster:
         return relative_rmse(errors), independent_forecasts(origins, horizon)
 
 
-def _codes(contexts: Contexts, cells: Cells) -> dict[int, tuple[str, ...]]:
-    """Return the kinds of warnings of each context that has any, by row."""
+def _codes(contexts: Contexts, cells: Cells, suspect: npt.NDArray[np.int64]) -> dict[int, tuple[str, ...]]:
+    """Return the kinds of warnings of each context that has any, by row; the ends of ``suspect`` are implausible."""
     kept = set(contexts.row.tolist())
     codes: dict[int, tuple[str, ...]] = {
         row: tuple(warning.code for warning in warnings) for row, warnings in contexts.warnings.items() if row in kept
     }
     for row in contexts.row[cells.on_land[contexts.row]].tolist():
         codes[row] = ("no_climatology", *codes.get(row, ()))
+    for row in contexts.row[suspect].tolist():
+        codes[row] = (*codes.get(row, ()), "suspect_value")
     return codes

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.events.paths import Coupling
+from forecasting.networks.forecast import Forecast
 from forecasting.series.times import Floats, Times
 
 if TYPE_CHECKING:
@@ -25,6 +27,38 @@ class Scored:
     sst: Floats
     widths: dict[int, Floats]
     unlike: npt.NDArray[np.bool_]
+
+
+def joint_forecasts(forecaster: "Forecaster", scored: Scored, windows: Floats, times: Times) -> list[Forecast]:
+    """Return the forecasts as objects that events can be judged by.
+
+    Args:
+        forecaster: the network.
+        scored: what :func:`forecast_windows` returned.
+        windows: °C, ``(n, window)``.
+        times: valid times, ``(n, horizon)``.
+    """
+    if not len(windows):
+        return []
+    errors = forecaster.metadata.errors
+    quantiles = errors.quantiles_at(times, errors.scale(windows))
+    coupling = Coupling(forecaster.metadata.dependence, tuple(range(1, times.shape[1] + 1)))
+    return [
+        Forecast(
+            times=times[i],
+            sst=scored.sst[i],
+            intervals=(),
+            thresholds=(),
+            exceedance=(),
+            baselines={},
+            warnings=(),
+            calibrated=not scored.unlike[i],
+            errors=quantiles[i],
+            probabilities=errors.probabilities,
+            coupling=coupling,
+        )
+        for i in range(len(windows))
+    ]
 
 
 def forecast_windows(forecaster: "Forecaster", windows: Floats, times: Times, levels: tuple[int, ...]) -> Scored:

@@ -119,6 +119,8 @@ def _summary(run: Run, result: Result) -> dict[str, Any]:
         "forecast": counts.forecast,
         "missing": counts.missing,
         "warnings": counts.warnings,
+        "events": [definition.name for definition in run.input.events.definitions],
+        "events_not_judged": counts.unjudged,
         "notes": list(result.notes),
         "chunks": {"all": result.chunks, "finished_before": result.skipped, "failed": result.failed},
         "seconds": round(result.seconds, 3),

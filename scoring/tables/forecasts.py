@@ -14,8 +14,11 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as papq
 
 from forecasting.series.times import Floats, Times
+from scoring.events.asked import AskedEvents
+from scoring.events.judging import Judged
 from scoring.models.cell_forecasts import Bounds
 from scoring.models.quality import MISSING
+from scoring.tables.event_columns import event_arrays, event_fields
 
 _TIME: Final = pa.timestamp("s", "UTC")
 _DECIMALS: Final = 6
@@ -53,6 +56,7 @@ class StationForecasts:
         bounds: of the prediction intervals, by level in percent.
         provenance: how each forecast was made.
         errors: reasons why stations have no forecast, by index.
+        judged: the events of each forecast.
     """
 
     names: list[str]
@@ -63,19 +67,19 @@ class StationForecasts:
     bounds: Bounds
     provenance: list[Provenance]
     errors: dict[int, str]
+    judged: Judged
 
 
-def schema(levels: tuple[int, ...]) -> pa.Schema:
-    """Return the schema of the output, with two columns per interval level in percent."""
+def schema(levels: tuple[int, ...], events: AskedEvents) -> pa.Schema:
+    """Return the schema of the output, with two columns per interval level in percent, and columns of ``events``."""
     bounds = [(f"{side}_{level}", pa.float64()) for level in levels for side in ("lower", "upper")]
     texts = [(name, pa.string()) for name in ("model", "version", "chosen")]
     ends = [("quality", pa.int8()), ("error", pa.string()), ("warnings", pa.string())]
-    return pa.schema(
-        [("station", pa.string()), ("issued", _TIME), ("time", _TIME), ("sst", pa.float64()), *bounds, *texts, *ends]
-    )
+    keys = [("station", pa.string()), ("issued", _TIME), ("time", _TIME), ("sst", pa.float64())]
+    return pa.schema([*keys, *bounds, *texts, *ends, *event_fields(events)])
 
 
-def to_bytes(forecasts: StationForecasts) -> bytes:
+def to_bytes(forecasts: StationForecasts, events: AskedEvents) -> bytes:
     """Return the rows as an Arrow stream, in the order of the stations; one row for a station without a forecast."""
     horizon = forecasts.sst.shape[1]
     rows = np.ones(len(forecasts.names), dtype=np.int64)
@@ -94,7 +98,8 @@ def to_bytes(forecasts: StationForecasts) -> bytes:
         columns[f"lower_{level}"] = _numbers(lower.ravel(), at, total)
         columns[f"upper_{level}"] = _numbers(upper.ravel(), at, total)
     columns |= {name: column.take(pa.array(place)) for name, column in _stations(forecasts).items()}
-    table = pa.table(columns, schema=schema(tuple(forecasts.bounds)))
+    columns |= event_arrays(events, forecasts.judged, at, total)
+    table = pa.table(columns, schema=schema(tuple(forecasts.bounds), events))
     file = io.BytesIO()
     with pa.ipc.new_stream(file, table.schema) as stream:
         stream.write_table(table)
@@ -120,14 +125,15 @@ def _stations(forecasts: StationForecasts) -> dict[str, pa.Array]:
     }
 
 
-def without_forecasts(names: list[str], reason: str, levels: tuple[int, ...]) -> bytes:
+def without_forecasts(names: list[str], reason: str, levels: tuple[int, ...], events: AskedEvents) -> bytes:
     """Return the rows of a chunk that failed for ``reason``."""
     no_values, no_times = np.empty((0, 1)), np.empty((0, 1), dtype="datetime64[s]")
     no_stations = np.empty(0, dtype=np.intp)
     no_bounds = dict.fromkeys(levels, (no_values, no_values))
     errors = dict.fromkeys(range(len(names)), reason)
-    forecasts = StationForecasts(names, no_stations, no_times[:, 0], no_times, no_values, no_bounds, [], errors)
-    return to_bytes(forecasts)
+    judged = Judged.none(events, 0, 1)
+    forecasts = StationForecasts(names, no_stations, no_times[:, 0], no_times, no_values, no_bounds, [], errors, judged)
+    return to_bytes(forecasts, events)
 
 
 def _numbers(values: Floats, at: npt.NDArray[np.int64], total: int) -> pa.Array:
@@ -142,9 +148,8 @@ def _times(values: Times, at: npt.NDArray[np.int64], total: int) -> pa.Array:
     return pa.array(column, pa.timestamp("s")).cast(_TIME)
 
 
-def write_table(path: Path, kind: str, levels: tuple[int, ...], parts: Iterator[bytes]) -> None:
+def write_table(path: Path, kind: str, columns: pa.Schema, parts: Iterator[bytes]) -> None:
     """Write the parts in order, as CSV or Parquet."""
-    columns = schema(levels)
     if kind == "csv":
         with pacsv.CSVWriter(path, _as_text(columns.empty_table()).schema, write_options=_csv_options()) as file:
             for part in parts:
@@ -166,7 +171,7 @@ def _read(part: bytes) -> pa.Table:
 
 def _as_text(table: pa.Table) -> pa.Table:
     """Return the table with ISO 8601 text in place of its times."""
-    for name in ("issued", "time"):
+    for name in [field.name for field in table.schema if pa.types.is_timestamp(field.type)]:
         text = pc.strftime(table[name], format="%Y-%m-%dT%H:%M:%SZ")
         table = table.set_column(table.column_names.index(name), name, text)
     return table

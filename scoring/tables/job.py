@@ -1,14 +1,21 @@
 """A chunk of a table: some stations with all their rows, scored together."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
+from scoring.events.judging import Coefficients, JointForecast, Judged, Place, judge_places
 from scoring.models.reasons import kind_of
 from scoring.tables.forecasts import StationForecasts, to_bytes
 from scoring.tables.stations import ReadStations, read_stations
 from scoring.work.job import Counts, Job, Part
+
+_PATHS: Final = 1_000
+"""Sample paths that events are judged by."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,20 @@ class TableJob(Job):
             counts.add(Counts(warnings=dict.fromkeys(provenance.warnings, 1)))
         for sentence in forecasts.errors.values():
             counts.add(Counts(missing={kind_of(sentence): 1}))
-        return Part(to_bytes(forecasts), counts)
+        counts.unjudged = forecasts.judged.unjudged(self.events)
+        return Part(to_bytes(forecasts, self.events), counts)
+
+    def judge(
+        self, forecasts: Sequence[JointForecast], series: Sequence[SstSeries], coefficients: Coefficients
+    ) -> Judged:
+        """Judge the events of ``forecasts``, which were made from ``series`` at positions with ``coefficients``."""
+        if not self.events:
+            return Judged.none(self.events, len(forecasts), self.horizon)
+        places = [
+            Place(forecast, past, self.events.period, climatology)
+            for forecast, past, climatology in zip(forecasts, series, coefficients, strict=True)
+        ]
+        return judge_places(self.events, places, self.horizon, _PATHS)
 
     @abstractmethod
     def forecast(self, stations: ReadStations) -> StationForecasts:

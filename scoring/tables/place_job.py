@@ -11,13 +11,14 @@ from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, Times
 from forecasting.series.timestep import TimeStep
+from scoring.errors import in_one_line
 from scoring.models.place_model import PlaceModel
 from scoring.models.quality import SUSPECT
-from scoring.models.window_forecasts import forecast_windows
+from scoring.models.window_forecasts import forecast_windows, joint_forecasts
 from scoring.tables.forecasts import Provenance, StationForecasts
 from scoring.tables.job import TableJob
 from scoring.tables.positions import climatology_of
-from scoring.tables.stations import ReadStations, in_one_line
+from scoring.tables.stations import ReadStations
 
 if TYPE_CHECKING:
     from forecasting.universal.contexts.contexts import Contexts
@@ -45,7 +46,8 @@ class PlaceTableJob(TableJob):
         times = windows.times if len(windows) else np.empty((0, self.horizon), dtype="datetime64[s]")
         scored = forecast_windows(place.forecaster, windows.values, times, self.levels)
         issued = metadata.time_step.shift(times[:, 0], -1)
-        quality = place.judged(self._contexts(stations, forecast, issued), self.horizon)
+        contexts = self._contexts(stations, forecast, issued)
+        quality = place.judged(contexts, self.horizon)
         quality[scored.unlike] = SUSPECT
         provenance = [
             Provenance(
@@ -61,7 +63,12 @@ class PlaceTableJob(TableJob):
             for i in range(len(windows))
         ]
         bounds = {level: (scored.sst - width, scored.sst + width) for level, width in scored.widths.items()}
-        return StationForecasts(stations.names, forecast, issued, times, scored.sst, bounds, provenance, errors)
+        series = [stations.series[i] for i in forecast.tolist()]
+        joint = joint_forecasts(place.forecaster, scored, windows.values, times) if self.events else []
+        judged = self.judge(joint, series if self.events else [], contexts.coefficients)
+        for entry, kinds in zip(provenance, judged.warnings, strict=True):
+            entry.warnings.extend(sorted(kinds))
+        return StationForecasts(stations.names, forecast, issued, times, scored.sst, bounds, provenance, errors, judged)
 
     def _contexts(self, stations: ReadStations, forecast: npt.NDArray[np.intp], issued: Times) -> "Contexts":
         """Return the ends of the series with a forecast, in one array."""

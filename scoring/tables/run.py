@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
 from scoring.models.choice import Choice
 from scoring.models.model import Model
 from scoring.models.place_model import PlaceModel
 from scoring.models.universal_model import UniversalModels
-from scoring.tables.forecasts import without_forecasts, write_table
+from scoring.tables.forecasts import schema, without_forecasts, write_table
 from scoring.tables.job import TableJob
 from scoring.tables.place_job import PlaceTableJob
 from scoring.tables.stage import ChunkStations, Staged, stage_rows
@@ -16,11 +17,18 @@ from scoring.work.folder import WorkFolder
 from scoring.work.input import Input
 from scoring.work.plan import Plan
 
+_ROWS: Final = 250_000
+"""Default number of rows that are forecast together."""
+
 
 class TableInput(Input[Model]):
     """A table whose rows are in one or more files."""
 
     unit = "stations"
+
+    def chunk_size(self, model: Model) -> int:
+        """See :class:`~scoring.work.input.Input`."""
+        return _ROWS
 
     def choose(self, choice: Choice) -> Model:
         """See :class:`~scoring.work.input.Input`."""
@@ -33,7 +41,7 @@ class TableInput(Input[Model]):
     def job(self, folder: Path, model: Model) -> TableJob:
         """See :class:`~scoring.work.input.Input`."""
         staged = Staged.read(folder)
-        rest = (str(folder.resolve()), staged.bounds, self.horizon, staged.zones, self.options.resample)
+        rest = (self.events, str(folder.resolve()), staged.bounds, self.horizon, staged.zones, self.options.resample)
         if isinstance(model, PlaceModel):
             return PlaceTableJob(model, self.levels, *rest)
         assert isinstance(model, UniversalModels)
@@ -45,12 +53,12 @@ class TableInput(Input[Model]):
 
     def write(self, work: WorkFolder, plan: Plan, failed: Mapping[int, str], path: Path) -> None:
         """See :class:`~scoring.work.input.Input`."""
-        write_table(path, plan.output, self.levels, self._parts(work, failed))
+        write_table(path, plan.output, schema(self.levels, self.events), self._parts(work, failed))
 
     def _parts(self, work: WorkFolder, failed: Mapping[int, str]) -> Iterator[bytes]:
         for chunk in range(len(Staged.read(work.staged).bounds) - 1):
             if chunk in failed:
                 names = ChunkStations.read(work.staged, chunk).names
-                yield without_forecasts(names, failed[chunk], self.levels)
+                yield without_forecasts(names, failed[chunk], self.levels, self.events)
             else:
                 yield work.content(chunk)

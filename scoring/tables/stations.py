@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from forecasting.console import in_command_line
 from forecasting.errors import SeriesError
 from forecasting.readers.result.resample import average
 from forecasting.readers.times.daylight import LOCAL, SET_ZONE, UNTOLD, falls_back, localise
@@ -17,6 +16,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.step_inference import choose_clock
 from forecasting.series.times import Floats, Times, short
 from forecasting.series.timestep import TimeStep
+from scoring.errors import in_one_line
 from scoring.tables.positions import Position
 from scoring.tables.rows import ROW, UNSAID
 from scoring.tables.stage import ChunkStations, rows_file
@@ -160,8 +160,3 @@ def _resolve_repeated_hours(station: _StationRows, zones: tuple[str, ...]) -> Ti
         if len(ambiguous):
             raise SeriesError(f"{short(station.written[ambiguous[0]])[:-1]} {UNTOLD.format(zone)}")
     return times
-
-
-def in_one_line(error: SeriesError) -> str:
-    """Return the message of an error on one line."""
-    return " ".join(error.written(in_command_line).split())

@@ -12,12 +12,14 @@ from forecasting.series.timestep import TimeStep, in_words
 from forecasting.universal.forecast import UniversalForecast
 from forecasting.universal.steps.any_step import forecast_at_any_step
 from forecasting.universal.steps.nearest import nearest_step
+from scoring.errors import in_one_line
+from scoring.events.judging import Coefficients
 from scoring.models.quality import DOUBTS, GOOD, SUSPECT, held_out_ratio, judge
 from scoring.models.universal_model import UniversalFiles, UniversalModels
 from scoring.tables.forecasts import Provenance, StationForecasts
 from scoring.tables.job import TableJob
 from scoring.tables.positions import climatology_of
-from scoring.tables.stations import ReadStations, in_one_line
+from scoring.tables.stations import ReadStations
 
 _Results = dict[int, tuple[UniversalForecast, UniversalFiles]]
 
@@ -53,7 +55,7 @@ class UniversalTableJob(TableJob):
                 else:
                     results[i] = (forecast, files)
         nowhere = {i for i in results if i in stations.positions and np.isnan(coefficients[i, 0])}
-        return self._written(stations, results, nowhere | set(stations.unplaced), errors)
+        return self._written(stations, results, nowhere | set(stations.unplaced), errors, coefficients)
 
     def _release_at(self, step: TimeStep) -> UniversalFiles:
         """Return the release for series at ``step``, or the nearest step.
@@ -82,7 +84,12 @@ class UniversalTableJob(TableJob):
         return files
 
     def _written(
-        self, stations: ReadStations, results: _Results, nowhere: set[int], errors: dict[int, str]
+        self,
+        stations: ReadStations,
+        results: _Results,
+        nowhere: set[int],
+        errors: dict[int, str],
+        coefficients: Coefficients,
     ) -> StationForecasts:
         station = sorted(results)
         forecasts = [results[i][0] for i in station]
@@ -94,6 +101,9 @@ class UniversalTableJob(TableJob):
             for level, pairs in intervals.items()
         }
         times = [forecast.times for forecast in forecasts]
+        judged = self.judge(forecasts, [stations.series[i] for i in station], coefficients[station])
+        for entry, kinds in zip(provenance, judged.warnings, strict=True):
+            entry.warnings.extend(sorted(kinds))
         return StationForecasts(
             names=stations.names,
             station=np.asarray(station, dtype=np.intp),
@@ -103,6 +113,7 @@ class UniversalTableJob(TableJob):
             bounds=bounds,
             provenance=provenance,
             errors=errors,
+            judged=judged,
         )
 
     def _rows(self, rows: list[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar, Generic, Self, TypeVar
 
 from forecasting.readers.base.options import ReadingOptions
+from scoring.events.asked import AskedEvents
 from scoring.models.choice import Choice
 from scoring.models.model import Model
 from scoring.work.folder import WorkFolder
@@ -27,6 +28,7 @@ class Input(ABC, Generic[M]):
         options: how to read the files.
         horizon: number of leads.
         levels: levels of the prediction intervals, percent.
+        events: to judge.
     """
 
     unit: ClassVar[str]
@@ -36,6 +38,11 @@ class Input(ABC, Generic[M]):
     options: ReadingOptions
     horizon: int
     levels: tuple[int, ...]
+    events: AskedEvents
+
+    @abstractmethod
+    def chunk_size(self, model: M) -> int:
+        """Return how many cells or rows are forecast together by default."""
 
     @abstractmethod
     def choose(self, choice: Choice) -> M:

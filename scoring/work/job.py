@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
+from scoring.events.asked import AskedEvents
 from scoring.models.model import Model
 
 
@@ -15,18 +16,22 @@ class Counts:
         forecast: number of places with a forecast.
         missing: number of places without a forecast, by reason.
         warnings: number of places with a warning, by kind.
+        unjudged: number of places at which an event cannot be judged, by event and reason.
     """
 
     places: int = 0
     forecast: int = 0
     missing: dict[str, int] = field(default_factory=dict)
     warnings: dict[str, int] = field(default_factory=dict)
+    unjudged: dict[str, int] = field(default_factory=dict)
 
     def add(self, other: "Counts") -> None:
         """Add the counts of another chunk."""
         self.places += other.places
         self.forecast += other.forecast
-        for total, added in ((self.missing, other.missing), (self.warnings, other.warnings)):
+        for total, added in (
+            (self.missing, other.missing), (self.warnings, other.warnings), (self.unjudged, other.unjudged)
+        ):  # fmt: skip
             for kind, count in added.items():
                 total[kind] = total.get(kind, 0) + count
 
@@ -53,12 +58,14 @@ class Job(ABC):
     Attributes:
         model: forecasts the places.
         levels: levels of the prediction intervals, percent.
+        events: to judge.
         staged: path of the staged input.
         bounds: index of the first place of each chunk, and the end of the last chunk.
     """
 
     model: Model
     levels: tuple[int, ...]
+    events: AskedEvents
     staged: str
     bounds: tuple[int, ...]
 

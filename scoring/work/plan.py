@@ -23,6 +23,9 @@ class Plan:
         chunk: cells or rows per chunk.
         output: output format.
         device: device that the model runs on.
+        events_sha256: digest of the events to judge; None without any.
+        baseline: period of the baseline of events; None for the whole input, or a file.
+        baseline_sha256: digest of the file of baselines; None without one.
         reading: reading options that the user set.
         libraries: versions of the libraries that affect the output.
     """
@@ -36,6 +39,9 @@ class Plan:
     chunk: int
     output: str
     device: str
+    events_sha256: str | None
+    baseline: str | None
+    baseline_sha256: str | None
     reading: dict[str, object]
     libraries: dict[str, str]
 
@@ -53,7 +59,11 @@ class Plan:
         return list(_differences(then, now))
 
 
-_WORDS: Final = {"input_sha256": "the input", "model_sha256": "the checkpoint", "version": "the release of the model"}
+_WORDS: Final = {
+    "input_sha256": "the input", "model_sha256": "the checkpoint", "version": "the release of the model",
+    "events_sha256": "the list of events", "baseline_sha256": "the file of baselines",
+    "baseline": "the period of the baseline",
+}  # fmt: skip
 
 
 def _differences(then: dict[str, object], now: dict[str, object]) -> Iterator[str]:

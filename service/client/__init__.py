@@ -18,6 +18,7 @@ except ModuleNotFoundError as error:
 from service.client.async_client import AsyncClient
 from service.client.client import Client
 from service.client.errors import AnswerError, Place, ProblemError, ServiceError, UnavailableError
+from service.client.event_tables import ForecastTable
 from service.client.files import FileReading
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "AsyncClient",
     "Client",
     "FileReading",
+    "ForecastTable",
     "Place",
     "ProblemError",
     "ServiceError",

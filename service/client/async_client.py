@@ -10,8 +10,20 @@ import pandas as pd
 
 from service.client.calls import Call, Done, Plan, Wait, advance
 from service.client.endpoint import MAX_BYTES, MAX_SERIES, Endpoint, request_arguments
+from service.client.event_payload import BaselineInput, EventInput, EventKind, read_events, split_baseline
+from service.client.event_tables import ForecastTable
 from service.client.files import File, FileOptions, FileReading, content_of
-from service.client.payload import ComparisonParameters, Degrees, ForecastParameters, Positions, SeriesInput, Units
+from service.client.payload import (
+    ComparisonParameters,
+    Degrees,
+    ForecastParameters,
+    Positions,
+    SeriesInput,
+    TimeInput,
+    Units,
+    drop_none,
+    written_time,
+)
 from service.client.retry import Outcome
 
 T = TypeVar("T")
@@ -52,10 +64,30 @@ class AsyncClient:
         strict: bool | None = None,
         latitude: Degrees = None,
         longitude: Degrees = None,
-    ) -> pd.DataFrame:
+        events: Sequence[EventInput] = (),
+        paths: int = 0,
+        baseline: BaselineInput = None,
+    ) -> ForecastTable:
         """See :meth:`Client.forecast`."""
         parameters = ForecastParameters.of(model, dataset, horizon, levels, thresholds, units)
-        return await self._run(self._calls.forecast(series, parameters, strict, Positions(latitude, longitude)))
+        shared, own = split_baseline(baseline)
+        parameters = parameters.with_events(read_events(events), paths, shared)
+        further = (Positions(latitude, longitude), own)
+        return await self._run(self._calls.forecast(series, parameters, strict, further))
+
+    async def events(
+        self,
+        series: SeriesInput,
+        kind: EventKind = "marine_heatwave",
+        *,
+        units: Units = "celsius",
+        baseline: BaselineInput = None,
+        strict: bool | None = None,
+    ) -> pd.DataFrame:
+        """See :meth:`Client.events`."""
+        shared, own = split_baseline(baseline)
+        fields = drop_none(units=units, baseline=shared)
+        return await self._run(self._calls.events(series, kind, fields, strict, (own,)))
 
     async def forecast_dataset(
         self,
@@ -66,14 +98,27 @@ class AsyncClient:
         levels: Sequence[int] = (80, 95),
         thresholds: Sequence[float] = (),
         units: Units = "celsius",
-    ) -> pd.DataFrame:
+        events: Sequence[EventInput] = (),
+        paths: int = 0,
+    ) -> ForecastTable:
         """See :meth:`Client.forecast_dataset`."""
         parameters = ForecastParameters.of(model, dataset, horizon, levels, thresholds, units)
+        parameters = parameters.with_events(read_events(events), paths, None)
         return await self._run(self._calls.forecast_dataset(parameters))
 
     async def compare(self, dataset: str | None = None, *, horizon: int | None = None) -> pd.DataFrame:
         """See :meth:`Client.compare`."""
         return await self._run(self._calls.compare(dataset, horizon))
+
+    async def compare_leads(self, dataset: str | None = None) -> pd.DataFrame:
+        """See :meth:`Client.compare_leads`."""
+        return await self._run(self._calls.compare_leads(dataset))
+
+    async def hindcast(
+        self, dataset: str | None = None, *, model: str = "best", origin: TimeInput = None, origins: int = 1
+    ) -> pd.DataFrame:
+        """See :meth:`Client.hindcast`."""
+        return await self._run(self._calls.hindcast(dataset, model, written_time(origin), origins))
 
     async def compare_series(
         self,

@@ -3,6 +3,7 @@
 A plan is a generator. It yields a :class:`Call` and is sent its outcome, or yields a :class:`Wait`.
 """
 
+import json
 import logging
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,12 +15,13 @@ import httpx
 import pandas as pd
 
 from service.client.errors import no_answer, refusal, unexpected_answer
+from service.client.event_tables import ForecastTable, past_event_rows, past_event_table
 from service.client.files import FileReading, file_reading
 from service.client.payload import (
     ComparisonParameters,
     ForecastParameters,
     Json,
-    Positions,
+    OwnFields,
     SeriesInput,
     batches,
     drop_none,
@@ -31,11 +33,13 @@ from service.client.tables import (
     compared_rows,
     compared_table,
     comparison_table,
-    forecast_rows,
-    forecast_table,
+    hindcast_table,
+    joined_forecasts,
+    lead_comparison_table,
     models_of,
     models_table,
     predictions_table,
+    read_forecasts,
 )
 
 logger = logging.getLogger("service.client")
@@ -70,9 +74,6 @@ class Done(Generic[T]):
 
 Plan = Generator[Call | Wait, Outcome | None, T]
 
-ReadRows = Callable[[Sequence[Hashable], Json], list[Json]]
-"""Turns the response for series with these names into rows."""
-
 
 def advance(plan: Plan[T], outcome: Outcome | None = None) -> Call | Wait | Done[T]:
     """Return the next step of a plan, given the ``outcome`` of the previous one."""
@@ -99,14 +100,26 @@ class Calls:
     max_bytes: int
 
     def forecast(
-        self, series: SeriesInput, parameters: ForecastParameters, strict: bool | None, positions: Positions
-    ) -> Plan[pd.DataFrame]:
-        """``POST /forecast``, in as many requests as ``series`` needs."""
-        read = partial(forecast_rows, parameters)
-        rows = yield from self._rows("/forecast", series, parameters.fields, strict, read, positions)
-        return forecast_table(parameters, rows)
+        self, series: SeriesInput, parameters: ForecastParameters, strict: bool | None, further: Sequence[OwnFields]
+    ) -> Plan[ForecastTable]:
+        """``POST /forecast``, in as many requests as ``series`` needs; with ``further`` fields of each series."""
+        read = partial(read_forecasts, parameters)
+        parts = yield from self._parts("/forecast", series, parameters.fields, strict, read, further)
+        return joined_forecasts(parameters, parts)
 
-    def forecast_dataset(self, parameters: ForecastParameters) -> Plan[pd.DataFrame]:
+    def events(
+        self,
+        series: SeriesInput,
+        kind: str,
+        fields: Json,
+        strict: bool | None,
+        further: Sequence[OwnFields],
+    ) -> Plan[pd.DataFrame]:
+        """``POST /events``, in as many requests as ``series`` needs."""
+        parts = yield from self._parts("/events", series, fields, strict, past_event_rows, further, kind=kind)
+        return past_event_table([row for rows in parts for row in rows])
+
+    def forecast_dataset(self, parameters: ForecastParameters) -> Plan[ForecastTable]:
         """``GET /forecast``."""
         params = drop_none(
             dataset=parameters.dataset,
@@ -116,11 +129,13 @@ class Calls:
             level=list(parameters.levels) or "",
             threshold=list(parameters.thresholds),
             units=parameters.units,
+            events=json.dumps(parameters.events) if parameters.events else None,
+            paths=parameters.paths or None,
         )
 
-        def read(answer: Json) -> pd.DataFrame:
+        def read(answer: Json) -> ForecastTable:
             names = [forecast["id"] for forecast in models_of(parameters, answer)[0]["forecasts"]]
-            return forecast_table(parameters, forecast_rows(parameters, names, answer))
+            return joined_forecasts(parameters, [read_forecasts(parameters, names, answer)])
 
         return self._ask(Call("GET", "/forecast", params), read)
 
@@ -129,12 +144,21 @@ class Calls:
         params = drop_none(dataset=dataset, horizon=None if horizon is None else whole("horizon", horizon))
         return self._ask(Call("GET", "/compare", params), comparison_table)
 
+    def compare_leads(self, dataset: str | None) -> Plan[pd.DataFrame]:
+        """``GET /compare/leads``."""
+        return self._ask(Call("GET", "/compare/leads", drop_none(dataset=dataset)), lead_comparison_table)
+
+    def hindcast(self, dataset: str | None, model: str, origin: str | None, origins: int) -> Plan[pd.DataFrame]:
+        """``GET /compare/hindcast``."""
+        params = drop_none(dataset=dataset, model=model, origin=origin, origins=whole("origins", origins))
+        return self._ask(Call("GET", "/compare/hindcast", params), hindcast_table)
+
     def compare_series(
         self, series: SeriesInput, parameters: ComparisonParameters, strict: bool | None
     ) -> Plan[pd.DataFrame]:
         """``POST /compare``, in as many requests as ``series`` needs."""
-        rows = yield from self._rows("/compare", series, parameters.fields, strict, compared_rows)
-        return compared_table(rows)
+        parts = yield from self._parts("/compare", series, parameters.fields, strict, compared_rows)
+        return compared_table([row for rows in parts for row in rows])
 
     def read_series(self, content: bytes, options: Mapping[str, Any]) -> Plan[FileReading]:
         """``POST /series``."""
@@ -157,21 +181,26 @@ class Calls:
             self._fail(call, outcome, tries=1)
         return isinstance(outcome, httpx.Response) and outcome.is_success
 
-    def _rows(
+    def _parts(
         self,
         path: str,
         series: SeriesInput,
         fields: Json,
         strict: bool | None,
-        read: ReadRows,
-        positions: Positions | None = None,
-    ) -> Plan[list[Json]]:
-        """Return the rows for all ``series``, sending a batch of them in each request."""
-        params = {"strict": isinstance(series, pd.Series) if strict is None else strict}
-        rows: list[Json] = []
-        for batch in batches(fields, read_stations(series, positions), self.max_series, self.max_bytes):
-            rows += yield from self._ask(Call("POST", path, params, batch.body), partial(read, batch.names))
-        return rows
+        read: Callable[[Sequence[Hashable], Json], T],
+        further: Sequence[OwnFields] = (),
+        **params: str,
+    ) -> Plan[list[T]]:
+        """Return what ``read`` makes of each response to ``series``, a batch of which goes into each request.
+
+        ``read`` also gets the names of the series.
+        """
+        query = {"strict": isinstance(series, pd.Series) if strict is None else strict, **params}
+        parts: list[T] = []
+        for batch in batches(fields, read_stations(series, further), self.max_series, self.max_bytes):
+            part = yield from self._ask(Call("POST", path, query, batch.body), partial(read, batch.names))
+            parts.append(part)
+        return parts
 
     def _ask(self, call: Call, read: Callable[[Json], T]) -> Plan[T]:
         """Send ``call`` until it succeeds or the policy gives up, and ``read`` the response."""

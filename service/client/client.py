@@ -10,8 +10,20 @@ import pandas as pd
 
 from service.client.calls import Call, Done, Plan, Wait, advance
 from service.client.endpoint import MAX_BYTES, MAX_SERIES, Endpoint, request_arguments
+from service.client.event_payload import BaselineInput, EventInput, EventKind, read_events, split_baseline
+from service.client.event_tables import ForecastTable
 from service.client.files import File, FileOptions, FileReading, content_of
-from service.client.payload import ComparisonParameters, Degrees, ForecastParameters, Positions, SeriesInput, Units
+from service.client.payload import (
+    ComparisonParameters,
+    Degrees,
+    ForecastParameters,
+    Positions,
+    SeriesInput,
+    TimeInput,
+    Units,
+    drop_none,
+    written_time,
+)
 from service.client.retry import Outcome
 
 T = TypeVar("T")
@@ -69,7 +81,10 @@ class Client:
         strict: bool | None = None,
         latitude: Degrees = None,
         longitude: Degrees = None,
-    ) -> pd.DataFrame:
+        events: Sequence[EventInput] = (),
+        paths: int = 0,
+        baseline: BaselineInput = None,
+    ) -> ForecastTable:
         """Forecast what follows each series.
 
         Args:
@@ -88,6 +103,12 @@ class Client:
             latitude: degrees north, of all series or, by name, of some. With ``longitude``, it tells universal networks
                 what is usual there.
             longitude: degrees east.
+            events: the events to forecast, at most 20, with the fields of ``events`` in ``POST /forecast``:
+                ``{"name": "warm", "above": 24, "for": 5}`` or ``{"name": "heatwave", "kind": "marine_heatwave"}``.
+            paths: the number of sample paths to return.
+            baseline: of events, for all series or by name: a mapping with ``start`` and ``end``, or with
+                ``climatology`` and ``threshold``, 366 numbers each; or a DataFrame with these two columns. None means
+                the whole series.
 
         Returns:
             A row for each station, model and time, in this order, with these columns: ``station`` (the name of the
@@ -100,16 +121,54 @@ class Client:
             ``warnings`` (``code: message; code: message``, or empty) and ``error`` (or None). A series that failed has
             one row for each model, with its ``error`` and no ``time``.
 
+            The attributes ``events``, ``event_leads`` and ``paths`` are further tables
+            (:class:`~service.client.ForecastTable`), empty if you did not ask for any.
+
         Raises:
-            TypeError: if ``series`` has another type, the horizon or a level is not an integer, or a threshold is not a
-                number.
+            TypeError: if ``series``, ``events`` or ``baseline`` has another type, the horizon, ``paths`` or a level is
+                not an integer, or a threshold is not a number.
             ValueError: if there is no series, an index does not hold times, or a value is not a finite number.
             ProblemError: if the service refuses the request.
             UnavailableError: if the service cannot be reached.
             AnswerError: if another server answers.
         """
         parameters = ForecastParameters.of(model, dataset, horizon, levels, thresholds, units)
-        return self._run(self._calls.forecast(series, parameters, strict, Positions(latitude, longitude)))
+        shared, own = split_baseline(baseline)
+        parameters = parameters.with_events(read_events(events), paths, shared)
+        further = (Positions(latitude, longitude), own)
+        return self._run(self._calls.forecast(series, parameters, strict, further))
+
+    def events(
+        self,
+        series: SeriesInput,
+        kind: EventKind = "marine_heatwave",
+        *,
+        units: Units = "celsius",
+        baseline: BaselineInput = None,
+        strict: bool | None = None,
+    ) -> pd.DataFrame:
+        """List the marine heatwaves or cold spells in the past of each daily series.
+
+        Args:
+            series: as for :meth:`forecast`; daily.
+            kind: ``marine_heatwave`` or ``marine_cold_spell``.
+            units: the units of the values, the baseline and the result.
+            baseline: as for :meth:`forecast`.
+            strict: whether to raise an exception if a series cannot be used. None means that a single Series raises,
+                and one of several has a row with its ``error`` instead.
+
+        Returns:
+            A row for each station and event, in order of time: ``station``, ``start``, ``end`` and ``peak`` (days,
+            UTC), ``days``, ``intensity_mean``, ``intensity_max``, ``intensity_cumulative``, ``rate_onset``,
+            ``rate_decline``, ``category``, ``baseline_start``, ``baseline_end``, ``warnings`` and ``error``. A series
+            without events has no row.
+
+        Raises:
+            TypeError, ValueError, ServiceError: as for :meth:`forecast`.
+        """
+        shared, own = split_baseline(baseline)
+        fields = drop_none(units=units, baseline=shared)
+        return self._run(self._calls.events(series, kind, fields, strict, (own,)))
 
     def forecast_dataset(
         self,
@@ -120,9 +179,12 @@ class Client:
         levels: Sequence[int] = (80, 95),
         thresholds: Sequence[float] = (),
         units: Units = "celsius",
-    ) -> pd.DataFrame:
+        events: Sequence[EventInput] = (),
+        paths: int = 0,
+    ) -> ForecastTable:
         """Forecast what follows a dataset's last observation. Returns the columns of :meth:`forecast`."""
         parameters = ForecastParameters.of(model, dataset, horizon, levels, thresholds, units)
+        parameters = parameters.with_events(read_events(events), paths, None)
         return self._run(self._calls.forecast_dataset(parameters))
 
     def compare(self, dataset: str | None = None, *, horizon: int | None = None) -> pd.DataFrame:
@@ -140,6 +202,42 @@ class Client:
             ``test_start`` and ``test_end`` are the same in every row, so that tables can be concatenated.
         """
         return self._run(self._calls.compare(dataset, horizon))
+
+    def compare_leads(self, dataset: str | None = None) -> pd.DataFrame:
+        """Return the accuracy on the held-out test part at every lead.
+
+        Returns:
+            A row for each model and lead: ``model``, ``kind``, ``best``, ``lead``, ``n``, ``mae``, ``rmse`` and
+            ``bias`` (°C), ``coverage_80`` and so on, ``skill_persistence`` and so on with ``_lower`` and ``_upper``
+            bounds of its 95 % interval; NaN where a baseline has none; ``dataset``, ``version`` and ``step``.
+
+        Raises:
+            ServiceError: as for :meth:`forecast`.
+        """
+        return self._run(self._calls.compare_leads(dataset))
+
+    def hindcast(
+        self, dataset: str | None = None, *, model: str = "best", origin: TimeInput = None, origins: int = 1
+    ) -> pd.DataFrame:
+        """Return forecasts that a network would have given during the held-out test part, and what was observed.
+
+        Args:
+            dataset: the dataset of a place; None means the service's default.
+            model: ``best``, a cell, or a full name.
+            origin: the time of the last observation that the first forecast may see; None means the latest for which
+                every lead was observed.
+            origins: the number of forecasts, from consecutive origins.
+
+        Returns:
+            A row for each origin and valid time, in °C: ``model``, ``version``, ``origin``, ``time``, ``sst``,
+            ``lower_80`` and ``upper_80`` for each level, ``observed`` (NaN where nothing was), and a column for each
+            baseline.
+
+        Raises:
+            TypeError: if ``origins`` is not an integer.
+            ServiceError: as for :meth:`forecast`.
+        """
+        return self._run(self._calls.hindcast(dataset, model, written_time(origin), origins))
 
     def compare_series(
         self,

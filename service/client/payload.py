@@ -4,8 +4,9 @@ import json
 import math
 import operator
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,9 @@ SeriesInput: TypeAlias = "pd.Series[Any] | pd.DataFrame | Mapping[Any, pd.Series
 
 Degrees: TypeAlias = "float | Mapping[Any, float] | pd.Series[float] | None"
 """A coordinate of every series, or of each by its name; None if it is not known."""
+
+TimeInput: TypeAlias = "str | datetime | None"
+"""A time, such as a pandas Timestamp or text in ISO 8601."""
 
 MAX_ID: Final = 256
 """The most characters that the service takes in the ID of a series."""
@@ -84,6 +88,9 @@ class ForecastParameters:
     levels: tuple[int, ...]
     thresholds: tuple[float, ...] = ()
     units: Units = "celsius"
+    events: tuple[Json, ...] = ()
+    paths: int = 0
+    baseline: Json | None = None
 
     @classmethod
     def of(
@@ -107,6 +114,14 @@ class ForecastParameters:
             raise ValueError(f"thresholds are {list(temperatures)}: each must be a finite temperature")
         return cls(model, dataset, whole("horizon", horizon), percents, temperatures, units)
 
+    def with_events(self, events: tuple[Json, ...], paths: int, baseline: Json | None) -> "ForecastParameters":
+        """Return these parameters with events, a number of sample paths to return, and a baseline for every series.
+
+        Raises:
+            TypeError: if the number is not an integer.
+        """
+        return replace(self, events=events, paths=whole("paths", paths), baseline=baseline)
+
     @property
     def fields(self) -> Json:
         """The fields of the request's body other than the series."""
@@ -117,6 +132,9 @@ class ForecastParameters:
             thresholds=self.thresholds,
             units=self.units,
             dataset=self.dataset,
+            events=self.events or None,
+            paths=self.paths or None,
+            baseline=self.baseline,
         )
 
 
@@ -165,6 +183,11 @@ def _temperature(value: Any) -> float:
         raise TypeError(f"a threshold is a {type(value).__name__}: expected a temperature such as 24.5") from None
 
 
+def written_time(time: TimeInput) -> str | None:
+    """Return a time in ISO 8601; None for None."""
+    return time if time is None or isinstance(time, str) else time.isoformat()
+
+
 def drop_none(**fields: object) -> Json:
     """Return the fields that are not None."""
     return {name: value for name, value in fields.items() if value is not None}
@@ -203,21 +226,27 @@ def _groups(stations: Sequence[Station], max_series: int, max_bytes: int) -> Ite
     yield stations[begin:]
 
 
-def read_stations(series: SeriesInput, positions: Positions | None = None) -> list[Station]:
-    """Return the stations of a Series, of a DataFrame's columns, or of a mapping's values.
+class OwnFields(Protocol):
+    """Further JSON fields of each series."""
+
+    def fields(self, name: Hashable) -> Json:
+        """Return those of the series with this name."""
+
+
+def read_stations(series: SeriesInput, further: Sequence[OwnFields] = ()) -> list[Station]:
+    """Return the stations of a Series, of a DataFrame's columns, or of a mapping's values, with ``further`` fields.
 
     Raises:
-        TypeError: if the input has another type, or a coordinate is not a number.
+        TypeError: if the input or a further field has another type.
         ValueError: if there is no series, an index does not hold times, a value is not a number, or a name cannot be
             sent.
     """
-    positions = positions or Positions()
     stations, index, times = [], None, ""
     for name, column in _named(series):
         if index is None or not column.index.is_(index):
             index, times = column.index, _times(name, column)
-        position = json.dumps(positions.fields(name))[1:-1]
-        stations.append(Station(name, _station(name, column, f"{times}, {position}" if position else times)))
+        added = [json.dumps(fields)[1:-1] for own in further if (fields := own.fields(name))]
+        stations.append(Station(name, _station(name, column, ", ".join([times, *added]))))
     if not stations:
         raise ValueError("there is no series: the DataFrame has no columns, or the mapping is empty")
     return stations

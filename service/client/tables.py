@@ -1,14 +1,68 @@
 """The service's responses as DataFrames."""
 
 from collections.abc import Hashable, Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
+from service.client.event_tables import (
+    ForecastTable,
+    Paths,
+    event_rows,
+    event_table,
+    lead_rows,
+    lead_table,
+    path_table,
+)
 from service.client.payload import ForecastParameters, Json
+
+_SKILL_SIDES: Final = {"": "value", "_lower": "lower", "_upper": "upper"}
 
 BASELINES: Final = ("persistence", "climatology", "damped", "linear")
 """Columns of every forecast table, even if a series is too short for them."""
+
+
+class ReadForecasts(NamedTuple):
+    """What one response says.
+
+    Attributes:
+        rows: of the table of forecasts.
+        events: rows of the table of events.
+        leads: rows of the table of events by lead.
+        paths: sample paths of each forecast that has some.
+    """
+
+    rows: list[Json]
+    events: list[Json]
+    leads: list[Json]
+    paths: list[Paths]
+
+
+def read_forecasts(parameters: ForecastParameters, names: Sequence[Hashable], answer: Json) -> ReadForecasts:
+    """Return what one response says about series with these ``names``: by series, then model, then time.
+
+    Raises:
+        KeyError, TypeError, ValueError: if the response does not have the expected form.
+    """
+    read = ReadForecasts(forecast_rows(parameters, names, answer), [], [], [])
+    models = models_of(parameters, answer)
+    for name, *forecasts in zip(names, *(model["forecasts"] for model in models), strict=True):
+        for model, forecast in zip(models, forecasts, strict=True):
+            full_name = forecast.get("model", model.get("model"))
+            read.events.extend(event_rows(name, full_name, forecast))
+            read.leads.extend(lead_rows(name, full_name, forecast))
+            if forecast.get("paths"):
+                read.paths.append(Paths(name, full_name, forecast["timestamps"], forecast["paths"]))
+    return read
+
+
+def joined_forecasts(parameters: ForecastParameters, parts: Sequence[ReadForecasts]) -> ForecastTable:
+    """Return what all responses say as tables."""
+    table = ForecastTable(forecast_table(parameters, [row for part in parts for row in part.rows]))
+    table.events = event_table([row for part in parts for row in part.events])
+    table.event_leads = lead_table([row for part in parts for row in part.leads])
+    table.paths = path_table([paths for part in parts for paths in part.paths])
+    return table
 
 
 def forecast_rows(parameters: ForecastParameters, names: Sequence[Hashable], answer: Json) -> list[Json]:
@@ -132,6 +186,40 @@ def compared_table(rows: Sequence[Json]) -> pd.DataFrame:
     for edge in ("start", "end"):
         table[edge] = pd.to_datetime(table[edge], utc=True, format="ISO8601")
     return table.astype({**numbers, "n": "Int64", "error": "object"})
+
+
+def lead_comparison_table(answer: Json) -> pd.DataFrame:
+    """Return the response to ``GET /compare/leads`` with a row for each model and lead."""
+    rows = []
+    for model in answer["models"]:
+        columns = {name: model[name] for name in ("n", "mae", "rmse", "bias")}
+        columns |= {f"coverage_{level}": coverage["share"] for level, coverage in model["coverage"].items()}
+        for baseline, skill in model["skill"].items():
+            columns |= {f"skill_{baseline}{side}": skill[name] for side, name in _SKILL_SIDES.items()}
+        key = {"model": model["model"], "kind": model["kind"], "best": model["model"] == answer["best"]}
+        leads = range(1, answer["horizon"] + 1)
+        rows += [
+            {**key, "lead": lead, **{name: values[lead - 1] for name, values in columns.items()}} for lead in leads
+        ]
+    shared = {key: answer[key] for key in ("dataset", "version", "step")}
+    table = pd.DataFrame.from_records(rows).assign(**shared)
+    return table.astype({name: "float64" for name in table.columns if name.startswith(("skill_", "coverage_"))})
+
+
+def hindcast_table(answer: Json) -> pd.DataFrame:
+    """Return the response to ``GET /compare/hindcast`` with a row for each origin and valid time."""
+    rows: list[Json] = []
+    for forecast in answer["forecasts"]:
+        columns = {"time": forecast["timestamps"], "sst": forecast["sst"]}
+        for interval in forecast["intervals"]:
+            columns |= {f"{side}_{interval['level']}": interval[side] for side in ("lower", "upper")}
+        columns |= {"observed": forecast["observed"], **forecast["baselines"]}
+        shared = {"model": answer["model"], "version": answer["version"], "origin": forecast["origin"]}
+        rows += [shared | dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    table = pd.DataFrame.from_records(rows)
+    for column in ("origin", "time"):
+        table[column] = _utc(table[column].tolist())
+    return table.astype({"observed": "float64"})
 
 
 def predictions_table(answer: Json) -> pd.DataFrame:

@@ -4,11 +4,10 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from service.engine.baseline_schema import InputBaseline
+from service.http.number_fields import Finite
 from service.http.request_model import RequestModel
 from service.http.time_fields import InputTime
-
-Finite = Annotated[float, Field(allow_inf_nan=False, strict=True)]
-
 
 MAX_ID: Final = 256
 """Maximum characters of a series' id."""
@@ -43,3 +42,6 @@ class InputSeries(RequestModel):
         default=None, description="Degrees north. With `longitude`, it gives the climatology of the place."
     )
     longitude: Annotated[Finite, Field(ge=-180, le=360)] | None = Field(default=None, description="Degrees east.")
+    baseline: InputBaseline | None = Field(
+        default=None, description="For events in this series; replaces the baseline of the request."
+    )

@@ -16,6 +16,7 @@ from forecasting.series.timestep import TimeStep
 from forecasting.universal.network.forecaster import UniversalForecaster as UniversalNetwork
 from service.engine.batch_forecaster import BatchForecaster, Entries, ForecastJob
 from service.engine.batching import Batcher, ResultSink
+from service.engine.event_forecaster import EventForecaster
 from service.engine.running import Returned, counted, run_in
 from service.engine.universal_forecaster import (
     PIECE_SERIES,
@@ -46,7 +47,7 @@ Float32s = npt.NDArray[np.float32]
 def is_small(job: ForecastJob) -> bool:
     """Whether a request is small enough to be answered on the event loop."""
     windows = len(job.series) * len(job.forecasters) * job.options.horizon
-    return windows <= SMALL and job.steps <= SMALL_VALUES
+    return windows <= SMALL and job.steps <= SMALL_VALUES and job.options.events is None
 
 
 class ModelRunner:
@@ -125,6 +126,7 @@ class Serving:
             for network in loaded.networks.networks.values()
         }
         self._batch_forecaster = BatchForecaster(registry.models, metrics, registry.universal)
+        self._event_forecaster = EventForecaster(metrics, registry.universal)
         self._universal_forecaster = UniversalForecaster(metrics)
         self._places = {name: TimeStep.parse(loaded.report.step) for name, loaded in registry.releases.items()}
         executor = _executor_of(registry.models[0], workers) if registry.models else None
@@ -196,8 +198,9 @@ class Serving:
         def run(piece: UniversalJob) -> None:
             take(self._universal_forecaster.run(piece))
 
-        for begin in range(0, len(job.series), PIECE_SERIES):
-            await self.run_in_worker(run, job.part(begin, begin + PIECE_SERIES))
+        size = PIECE_SERIES if job.options.events is None else job.options.events.piece(PIECE_SERIES)
+        for begin in range(0, len(job.series), size):
+            await self.run_in_worker(run, job.part(begin, begin + size))
 
     def enqueue(self, job: ForecastJob, answer: ResultSink[list[Entries]]) -> None:
         """Forecast a small request without a task: ``answer`` gets the result, and has to count the request."""
@@ -208,10 +211,15 @@ class Serving:
         return await run_in(self._workers, function, *arguments)
 
     async def _forecast_pieces(self, job: ForecastJob, take: Callable[[list[Entries]], None]) -> None:
-        def run(piece: ForecastJob) -> None:
-            take(self._batch_forecaster.run([piece], [0.0])[0])
+        events = job.options.events
 
-        for piece in job.pieces(PIECE, SMALL_VALUES):
+        def run(piece: ForecastJob) -> None:
+            if events is None:
+                take(self._batch_forecaster.run([piece], [0.0])[0])
+            else:
+                take(self._event_forecaster.run(piece))
+
+        for piece in job.pieces(PIECE if events is None else events.piece(PIECE), SMALL_VALUES):
             # One after the other: for one request, two threads would only pass Python's lock back and forth.
             await self.run_in_worker(run, piece)
 

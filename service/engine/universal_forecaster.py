@@ -22,6 +22,7 @@ from forecasting.series.timestep import TimeStep, in_words
 from forecasting.series.units import Units, from_celsius, to_celsius
 from forecasting.universal.forecast import UniversalForecast
 from forecasting.universal.steps.any_step import forecast_at_any_step
+from service.engine.event_judging import with_events
 from service.engine.forecast_json import rounded, written_times
 from service.engine.parsing import taker_of
 from service.engine.series_schema import InputSeries
@@ -138,11 +139,11 @@ class UniversalForecaster:
             batch = [series for i in places if isinstance(series := parsed[i], SstSeries)]
             for entries, column in zip(results, job.columns, strict=True):
                 forecasts = self._forecast(loaded, column, batch, horizon, coefficients[places])
-                for i, forecast in zip(places, forecasts, strict=True):
+                for i, past, forecast in zip(places, batch, forecasts, strict=True):
                     entries[i] = (
                         forecast
                         if isinstance(forecast, SeriesError)
-                        else _entry(loaded, step, forecast, job.options, warnings.get(i, ()))
+                        else _whole_entry(loaded, job, i, past, forecast, coefficients[i], warnings.get(i, ()))
                     )
         return results
 
@@ -228,6 +229,23 @@ def climatology_at(
     return coefficients, warnings
 
 
+def _whole_entry(
+    loaded: LoadedUniversal,
+    job: UniversalJob,
+    i: int,
+    past: SstSeries,
+    forecast: UniversalForecast,
+    coefficients: Coefficients,
+    warnings: Sequence[ForecastWarning],
+) -> UniversalEntry:
+    """Return the entry of the ``i``-th series, with the events and paths that ``job`` asks for."""
+    entry = _entry(loaded, past.step, forecast, job.options, warnings)
+    if job.options.events is None:
+        return entry
+    content = with_events(entry.content, forecast, past, job.series[i].baseline, coefficients, job.options)
+    return entry._replace(content=content)
+
+
 def _entry(
     loaded: LoadedUniversal,
     step: TimeStep,
@@ -252,7 +270,7 @@ def _entry(
 
 
 def _probabilities(forecast: UniversalForecast, options: ForecastOptions) -> dict[str, Any]:
-    calibrated = all(warning.code != "outside_training" for warning in forecast.warnings)
+    calibrated = forecast.calibrated
     intervals, exceedance = [], []
     for level in DEFAULT_LEVELS if options.levels is None else options.levels:
         lower, upper = (_written(bound, options.units) for bound in forecast.interval(level))

@@ -11,6 +11,7 @@ from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.forecasts import Forecasts, Rows
 from forecasting.networks.intervals import ErrorDistribution
 from forecasting.series.units import Units, from_celsius, to_celsius
+from service.engine.event_options import EventOptions
 from service.engine.forecast_json import EntryForm
 
 DEFAULT_LEVELS: Final = (80, 95)
@@ -28,12 +29,14 @@ class ForecastOptions(NamedTuple):
         levels: interval levels, percent; None for those of :data:`DEFAULT_LEVELS` that are calibrated.
         thresholds: temperatures, in ``units``, whose probabilities of exceedance are forecast.
         units: units of all temperatures.
+        events: events and sample paths; None without any.
     """
 
     horizon: int
     levels: tuple[int, ...] | None = None
     thresholds: tuple[float, ...] = ()
     units: Units = "celsius"
+    events: EventOptions | None = None
 
     def levels_of(self, errors: ErrorDistribution) -> tuple[int, ...]:
         """Return the interval levels for a network with these ``errors``."""

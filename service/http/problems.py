@@ -168,7 +168,8 @@ def _source(scope: Scope, field: str) -> str:
     """Return the part of a request that carries ``field``."""
     if field in scope.get("path_params", {}):
         return "path"
-    return "query" if scope["method"] == "GET" or field in QueryParams(scope["query_string"]) else "body"
+    name = field.partition("[")[0]
+    return "query" if scope["method"] == "GET" or name in QueryParams(scope["query_string"]) else "body"
 
 
 def _forecast_error(error: ForecastError, scope: Scope) -> Response:

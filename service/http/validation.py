@@ -17,12 +17,20 @@ _NOT_A_NUMBER: Final = ("finite_number", "float_type")
 
 _MAX_PLACES: Final = 50
 
+_TAG: Final = "choice:"
+"""How the part of a location begins that says which type of a union was tried. It is not in the request."""
+
 
 class Place(BaseModel):
     """A place in a request where something is wrong."""
 
     location: str = Field(examples=["body.series[0].values[3]"])
     message: str
+
+
+def tag(name: str) -> str:
+    """Return the tag of a type in a union. Unlike its name alone, it is left out of the location of an error."""
+    return _TAG + name
 
 
 def errors_of(content: bytes, error: ValidationError | UnknownFieldsError) -> list[dict[str, Any]]:
@@ -71,6 +79,8 @@ def _foreign_encoding(content: bytes) -> str | None:
 def _location(loc: Sequence[int | str]) -> str:
     path = ""
     for part in loc:
+        if isinstance(part, str) and part.startswith(_TAG):
+            continue
         path += f"[{part}]" if isinstance(part, int) else f".{part[:64]}"
     return path.removeprefix(".")
 

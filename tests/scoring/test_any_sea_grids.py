@@ -44,6 +44,17 @@ def test_the_step_of_a_grid_chooses_the_release_and_its_best_network(seas: Path,
     assert (forecasts["quality"] == 1).all()
 
 
+def test_a_cell_whose_last_value_is_implausible_is_not_good(seas: Path, tmp_path: Path) -> None:
+    values = walks()
+    values[-1, 1, 2] = 35.0
+    values[-3, 2, 0] = 35.0
+    output = tmp_path / "out.nc"
+    assert score(save(daily(values), tmp_path / "in.nc"), output, "--artifacts", seas) == 0
+    quality = opened(output)["quality"].values
+    assert np.argwhere(quality == 3).tolist() == [[1, 2], [2, 0]]
+    assert summary(output)["warnings"] == {"suspect_value": 2}
+
+
 def test_a_network_named_without_a_release_is_that_of_the_step(seas: Path, tmp_path: Path) -> None:
     grid = save(daily(walks()), tmp_path / "in.nc")
     assert score(grid, tmp_path / "out.nc", "--artifacts", seas, "--model", "lstm") == 0

@@ -84,6 +84,14 @@ def test_bad_stations_say_what_to_do(seas: Path, tmp_path: Path) -> None:
     assert pd.isna(rows.loc["good", "warnings"])
 
 
+def test_a_station_whose_last_value_is_implausible_is_not_good(seas: Path, tmp_path: Path) -> None:
+    bad = walk(60)
+    bad[-1] = 35.0
+    rows = scored(tmp_path, seas, [station("bad", bad, position=None), station("good", walk(60), position=None)])
+    assert rows["quality"].to_dict() == {"bad": 3, "good": 1}
+    assert rows.loc["bad", "warnings"] == "suspect_value"
+
+
 def test_nothing_to_forecast_ends_with_status_3_and_the_remedy(
     seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,6 +17,7 @@ from forecasting.readers.base.flags import MEANINGS
 from forecasting.readers.result.describe import describe_grid
 from forecasting.series.times import short
 from forecasting.wording import counted
+from training.cli.check import add_checks, check_text
 from training.cli.reading_options import add_reading_options, read_with
 from training.config import TrainingConfig
 from training.examples.panel import Panel, commonest_step, usable_series
@@ -30,11 +31,14 @@ def main(arguments: list[str]) -> int:
     worst = TRAINABLE
     for path in options.files:
         try:
-            description = describe_file(read_with(path, options))
+            reading = read_with(path, options)
+            description = describe_file(reading)
         except FileError as error:
             print(f"training: {error.written(in_command_line)}", file=sys.stderr)
             worst = UNREADABLE
             continue
+        if options.check:
+            add_checks(description, reading.stations, options.artifacts)
         print(json.dumps(description, ensure_ascii=False) if options.json else _text(description))
         worst = max(worst, TRAINABLE if description["trainable"] else NOT_TRAINABLE)
     return worst
@@ -63,6 +67,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
     parser.add_argument("--json", action="store_true", help="print one JSON object per file and line")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="say which values the forecasts made before them, by the universal release of the step, call implausible",
+    )
+    parser.add_argument(
+        "--artifacts",
+        type=Path,
+        default=Path("artifacts"),
+        metavar="DIR",
+        help="folder with the universal releases for --check (default: %(default)s)",
+    )
     add_reading_options(parser.add_argument_group("reading"))
     return parser
 
@@ -139,6 +155,8 @@ def _station_text(station: dict[str, Any], in_panel: bool) -> list[str]:
         f"  range      {series['least']:g} to {series['most']:g} °C",
     ]
     lines += [f"  note       {note}" for note in series["notes"]]
+    if "check" in station:
+        lines += check_text(station["check"])
     if station["name"] is not None and station["problem"] is not None and not in_panel:
         lines.append(f"  problem    {station['problem']}")
     return lines

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from forecasting.events.paths import Dependence
 from forecasting.networks.metadata import VersionedMetadata, parse_metadata_as
 from forecasting.series.timestep import TimeStep
 
@@ -26,6 +27,7 @@ class UniversalMetadata(VersionedMetadata, frozen=True):
         minimum: smallest number of values to forecast from.
         maximum: longest context, in steps, that the network uses.
         levels: probabilities of the quantiles, ascending.
+        dependence: between the errors at different leads on held-out seas; None in older files.
         held_out: RMSE relative to persistence on held-out seas, by context (number of steps) and lead.
         configuration: every setting of the training.
         seed: of the initial weights and the order of batches.
@@ -47,6 +49,7 @@ class UniversalMetadata(VersionedMetadata, frozen=True):
     minimum: int = Field(ge=2)
     maximum: int = Field(ge=2)
     levels: tuple[float, ...] = Field(min_length=3)
+    dependence: Dependence | None = None
     held_out: dict[str, dict[str, float]]
     configuration: dict[str, int | float | str | bool]
     seed: int

@@ -21,6 +21,7 @@ def forecast_at_any_step(
     model: str = BEST,
     record: bool = True,
     references: bool = False,
+    check: bool = False,
 ) -> list[UniversalForecast | SeriesError]:
     """Forecast each of ``series``, which share a step; resample those at another step than ``release``.
 
@@ -37,7 +38,7 @@ def forecast_at_any_step(
         if horizon > release.horizon:
             return [_too_far(release, resampling, horizon, release.horizon) for _ in series]
         return release.forecast_many(
-            series, horizon, coefficients=coefficients, model=model, record=record, references=references
+            series, horizon, coefficients=coefficients, model=model, record=record, references=references, check=check
         )
     release.resolve(model)
     results: dict[int, UniversalForecast | SeriesError] = {}
@@ -53,7 +54,13 @@ def forecast_at_any_step(
     for leads, places in by_leads.items():
         group = [resampled[i].series for i in places]
         forecasts = release.forecast_many(
-            group, leads, coefficients=coefficients[places], model=model, record=record, references=references
+            group,
+            leads,
+            coefficients=coefficients[places],
+            model=model,
+            record=record,
+            references=references,
+            check=check,
         )
         for i, forecast in zip(places, forecasts, strict=True):
             if isinstance(forecast, UniversalForecast):

@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+from forecasting.events.paths import Coupling
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
@@ -72,6 +73,7 @@ class Resampled:
         if self.detail:
             departures, noise = self.detail.ahead(steps), self.detail.spread_ahead(steps)
         sst = self._interpolated(forecast.sst, leads) + departures
+        quantiles = sst[:, None] + self._spread(forecast, leads, steps, noise)
         baselines = {
             name: self._interpolated(values, leads) + departures for name, values in forecast.baselines.items()
         }
@@ -85,10 +87,32 @@ class Resampled:
             forecast,
             times=self.sent.step.shift(self.sent.times[-1], np.arange(1, horizon + 1)),
             sst=sst,
-            quantiles=sst[:, None] + self._spread(forecast, leads, steps, noise),
+            quantiles=quantiles,
+            coupling=self._coupling(forecast, leads, quantiles, noise),
+            bridge=self._bridge(forecast),
             baselines=baselines,
             warnings=(*warnings, self._warning(release)),
         )
+
+    def _coupling(self, forecast: UniversalForecast, leads: Floats, quantiles: Floats, noise: Floats) -> Coupling:
+        """Return how the leads go together: the means as in the release, the ``noise`` as the detail does."""
+        known = forecast.coupling.dependence
+        if self.detail is None or not noise.any():
+            return Coupling(known, tuple(leads.tolist()))
+        scores = normal_scores(forecast.levels)
+        spread = (quantiles[:, -1] - quantiles[:, 0]) / (scores[-1] - scores[0])
+        share = np.clip(noise / np.maximum(spread, 1e-6), 0.0, 1.0) ** 2
+        return Coupling(
+            known, tuple(leads.tolist()), tuple(share.tolist()), self.detail.decay, first_step=self.missing_after + 1
+        )
+
+    def _bridge(self, forecast: UniversalForecast) -> Floats:
+        """Return the medians of the steps between the last observation and the end of the series, °C."""
+        steps = np.arange(1.0, self.missing_after + 1)
+        medians = self._interpolated(
+            forecast.quantiles[:, len(forecast.levels) // 2], self.resampling.leads(0, self.missing_after)
+        )
+        return medians + self.detail.ahead(steps) if self.detail else medians
 
     @property
     def _last_value(self) -> float:

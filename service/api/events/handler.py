@@ -3,21 +3,22 @@
 import csv
 import io
 from collections.abc import Sequence
+from math import isfinite
 from typing import Final, Literal, NamedTuple
 
-import numpy as np
 from orjson import dumps
 
 from forecasting.errors import RequestError, SeriesError
-from forecasting.events.baseline import Baseline, Kind, Period
+from forecasting.events.baseline import Baseline, Kind
 from forecasting.events.detection import Event, find_events
-from forecasting.series.sea_range import sea_temperatures
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import DAY, Floats, parse_time
+from forecasting.series.times import DAY
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.series.units import Units, from_celsius
-from service.api.events.schemas import BaselinePeriod, EventsRequest, InputBaseline, PastEvent, SeriesEvents
-from service.api.series_request import SeriesFailure, SeriesWarning, series_ids
+from service.api.events.schemas import BaselineByDay, BaselinePeriod, EventsRequest, PastEvent, SeriesEvents
+from service.api.series_request import SeriesFailure, SeriesWarning, refuse_failures, series_ids
+from service.engine.baseline_schema import InputBaseline
+from service.engine.baselines import given_baseline, refuse_inverted
 from service.engine.serving import Serving
 from service.engine.step_reading import read_each
 from service.engine.writing import sentence
@@ -25,7 +26,6 @@ from service.engine.writing import sentence
 _DAILY: Final = TimeStep(DAY)
 _DECIMALS: Final = 4
 _COLUMNS: Final = ("id", *PastEvent.model_fields, "error")
-_NAMES: Final[dict[Kind, str]] = {"marine_heatwave": "marine heatwaves", "marine_cold_spell": "marine cold spells"}
 
 
 class EventsJob(NamedTuple):
@@ -36,12 +36,15 @@ class EventsJob(NamedTuple):
         kind: of event.
         format: of the answer.
         max_bytes: largest answer.
+        by_day: whether the answer has the values of each baseline.
     """
 
     request: EventsRequest
     kind: Kind
     format: Literal["json", "csv"]
     max_bytes: int
+    by_day: bool = False
+    strict: bool = False
 
 
 async def answer_events(serving: Serving, job: EventsJob) -> bytes:
@@ -49,27 +52,31 @@ async def answer_events(serving: Serving, job: EventsJob) -> bytes:
 
     Raises:
         RequestError: if the answer would be too large.
+        ProblemError: 422 if ``strict`` and a series cannot be used.
     """
     request, ids = job.request, series_ids(job.request.series)
     parsed = await serving.run_in_worker(read_each, request.series, request.units, None, 0, _refused_step)
-    parts, size = [], 0
+    parts, failures, size = list[bytes](), list[SeriesError | None](), 0
     for i, series in enumerate(parsed):
         # In turns, so that other large requests get theirs and a cancelled one ends soon.
-        part = await serving.run_in_worker(_part, job, i, ids[i], series)
+        part, failure = await serving.run_in_worker(_part, job, i, ids[i], series)
+        failures.append(failure)
         size += len(part)
         if size > job.max_bytes:
             raise RequestError(
                 f"the answer would be larger than {job.max_bytes} bytes: send fewer or shorter series", field="series"
             )
         parts.append(part)
+    if job.strict:
+        refuse_failures(ids, failures)
     if job.format == "csv":
         return _csv_rows([_COLUMNS]) + b"".join(parts)
     head = dumps({"kind": job.kind, "units": request.units})[:-1]
     return head + b',"series":[' + b",".join(parts) + b"]}"
 
 
-def _part(job: EventsJob, i: int, series_id: str, series: SstSeries | SeriesError) -> bytes:
-    """Return the part of the answer for the ``i``-th series."""
+def _part(job: EventsJob, i: int, series_id: str, series: SstSeries | SeriesError) -> tuple[bytes, SeriesError | None]:
+    """Return the part of the answer for the ``i``-th series, and its error if it has one."""
     given = job.request.series[i].baseline or job.request.baseline
     try:
         if isinstance(series, SeriesError):
@@ -78,11 +85,11 @@ def _part(job: EventsJob, i: int, series_id: str, series: SstSeries | SeriesErro
     except SeriesError as error:
         failure = SeriesFailure(id=series_id, error=sentence(error))
         if job.format == "json":
-            return failure.model_dump_json().encode()
-        return _csv_rows([[series_id, *[None] * (len(_COLUMNS) - 2), failure.error]])
+            return failure.model_dump_json().encode(), error
+        return _csv_rows([[series_id, *[None] * (len(_COLUMNS) - 2), failure.error]]), error
     if job.format == "json":
-        return events.model_dump_json().encode()
-    return _csv_rows([[series_id, *event.model_dump().values(), None] for event in events.events])
+        return events.model_dump_json(exclude=None if job.by_day else {"by_day"}).encode(), None
+    return _csv_rows([[series_id, *event.model_dump().values(), None] for event in events.events]), None
 
 
 def _csv_rows(rows: Sequence[Sequence[object]]) -> bytes:
@@ -101,55 +108,28 @@ def _refused_step(step: TimeStep) -> SeriesError | None:
 
 
 def _events(series_id: str, series: SstSeries, given: InputBaseline | None, kind: Kind, units: Units) -> SeriesEvents:
-    baseline = _baseline(series, given, kind, units)
+    baseline = given_baseline(given, units)
+    if isinstance(baseline, Baseline):
+        refuse_inverted(baseline, kind)
+    else:
+        baseline = Baseline.fit(series, kind, baseline)
     events = find_events(series, baseline, kind)
-    period, warnings = None, []
+    period = None
     if baseline.period is not None:
         period = BaselinePeriod(start=str(baseline.period.start), end=str(baseline.period.end))
-        if baseline.is_short:
-            years = f"{baseline.period.years:.0f} years"
-            message = (
-                f"The baseline covers {years}; thirty are recommended. Thresholds and categories are less certain."
-            )
-            warnings.append(SeriesWarning(code="short_baseline", message=message))
+    warnings = [SeriesWarning(code=warning.code, message=warning.message) for warning in baseline.warnings]
     written = [_written(event, units) for event in events]
-    return SeriesEvents(id=series_id, events=written, baseline=period, warnings=warnings)
+    return SeriesEvents(
+        id=series_id, events=written, baseline=period, warnings=warnings, by_day=_by_day(baseline, units)
+    )
 
 
-def _baseline(series: SstSeries, given: InputBaseline | None, kind: Kind, units: Units) -> Baseline:
-    """Return the baseline that the request gives, or one of the series.
-
-    Raises:
-        SeriesError: if the baseline is not one of a sea, or the series is too short for one.
-    """
-    if given is None or (given.start is None and given.climatology is None):
-        return Baseline.fit(series, kind)
-    if given.climatology is None or given.threshold is None:
-        return Baseline.fit(series, kind, _period(given))
-    climatology = sea_temperatures(np.asarray(given.climatology), units, lambda i: f"baseline.climatology[{i}]")
-    threshold = sea_temperatures(np.asarray(given.threshold), units, lambda i: f"baseline.threshold[{i}]")
-    _refuse_inverted(climatology, threshold, kind)
-    return Baseline(climatology, threshold)
-
-
-def _period(given: InputBaseline) -> Period | None:
-    if given.start is None or given.end is None:
-        return None
-    try:
-        start, end = (parse_time(time).astype("datetime64[D]") for time in (given.start, given.end))
-    except SeriesError as error:
-        raise SeriesError(f"the baseline period: {error}") from None
-    if end < start:
-        raise SeriesError(f"the baseline ends before it starts: {given.start} to {given.end}")
-    return Period(start, end)
-
-
-def _refuse_inverted(climatology: Floats, threshold: Floats, kind: Kind) -> None:
-    difference = threshold - climatology
-    beyond, word = (difference, "above") if kind == "marine_heatwave" else (-difference, "below")
-    if (beyond <= 0).any():
-        i = int((beyond <= 0).argmax())
-        raise SeriesError(f"baseline.threshold[{i}] must be {word} baseline.climatology[{i}] for {_NAMES[kind]}")
+def _by_day(baseline: Baseline, units: Units) -> BaselineByDay:
+    climatology, threshold = (
+        [round(value, _DECIMALS) if isfinite(value) else None for value in from_celsius(celsius, units).tolist()]
+        for celsius in (baseline.climatology, baseline.threshold)
+    )
+    return BaselineByDay(climatology=climatology, threshold=threshold)
 
 
 def _written(event: Event, units: Units) -> PastEvent:

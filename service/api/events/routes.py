@@ -34,6 +34,11 @@ async def post_events(
     settings: SettingsDep,
     kind: Annotated[Kind, Query(description="Heatwaves or cold spells.")] = "marine_heatwave",
     format: Annotated[Literal["json", "csv"], Query(description="The format of the response.")] = "json",
+    by_day: Annotated[
+        bool,
+        Query(description="Whether to return the climatology and the threshold of each day of the year; JSON only."),
+    ] = False,
+    strict: Annotated[bool, Query(description="Answer 422 if any series cannot be used.")] = False,
 ) -> Response:
     """List the marine heatwaves or cold spells in daily series, as Hobday et al. (2016, 2018) define them.
 
@@ -43,5 +48,5 @@ async def post_events(
     body = read_json(EventsRequest, await request.body(), settings.max_series, settings.max_body_bytes)
     check_limits(body.series, settings)
     refuse_missing_steps(body.series)
-    answer = await answer_events(serving, EventsJob(body, kind, format, settings.max_answer_bytes))
+    answer = await answer_events(serving, EventsJob(body, kind, format, settings.max_answer_bytes, by_day, strict))
     return Response(answer, media_type=_MEDIA_TYPES[format])

@@ -1,48 +1,18 @@
 """The request and the response of ``/events``, as they go over the wire."""
 
-from typing import Annotated, Any, Final, Self
+from typing import Any, Final
 
-from pydantic import BaseModel, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, Field
 
 from forecasting.events.baseline import Kind
 from forecasting.events.days import DAYS
 from forecasting.events.detection import Category
 from forecasting.series.units import Units
 from service.api.series_request import SeriesFailure, SeriesWarning
-from service.engine.series_schema import Finite, InputSeries
+from service.engine.baseline_schema import InputBaseline
+from service.engine.series_schema import InputSeries
 from service.http.request_model import RequestModel
-from service.http.time_fields import InputTime
-
-Day = Annotated[str, Field(json_schema_extra={"format": "date"})]
-ByDay = Annotated[list[Finite], Field(min_length=DAYS, max_length=DAYS)]
-
-
-class InputBaseline(RequestModel):
-    """A baseline: a period of the series, or a climatology and a threshold for each day of the year."""
-
-    start: InputTime | None = Field(default=None, description="The first day of the period.", examples=["1983-01-01"])
-    end: InputTime | None = Field(default=None, description="The last day of the period.", examples=["2012-12-31"])
-    climatology: ByDay | None = Field(
-        default=None, description="The usual SST on each day of a leap year, from 1 January to 31 December."
-    )
-    threshold: ByDay | None = Field(default=None, description="The SST beyond which each day is extreme.")
-
-    @model_validator(mode="after")
-    def _check_form(self) -> Self:
-        if (self.climatology is None) != (self.threshold is None):
-            raise PydanticCustomError("baseline", "give both climatology and threshold, or neither")
-        if (self.start is None) != (self.end is None):
-            raise PydanticCustomError("baseline", "give both start and end, or neither")
-        if self.start is not None and self.climatology is not None:
-            raise PydanticCustomError("baseline", "give a period, or climatology and threshold, but not both")
-        return self
-
-
-class EventSeries(InputSeries):
-    """A daily series, and its baseline."""
-
-    baseline: InputBaseline | None = Field(default=None, description="Replaces the baseline of the request.")
+from service.http.time_fields import Day
 
 
 class EventsRequest(RequestModel):
@@ -52,7 +22,7 @@ class EventsRequest(RequestModel):
     baseline: InputBaseline | None = Field(
         default=None, description="For every series without its own. Defaults to the whole series."
     )
-    series: list[EventSeries] = Field(min_length=1, fail_fast=True, description="The daily series, at least one.")
+    series: list[InputSeries] = Field(min_length=1, fail_fast=True, description="The daily series, at least one.")
 
 
 class PastEvent(BaseModel):
@@ -77,6 +47,13 @@ class BaselinePeriod(BaseModel):
     end: Day
 
 
+class BaselineByDay(BaseModel):
+    """The values of a baseline from 1 January to 31 December of a leap year; null for a day without observations."""
+
+    climatology: list[float | None] = Field(description="The usual SST.")
+    threshold: list[float | None] = Field(description="The SST beyond which a day is extreme.")
+
+
 class SeriesEvents(BaseModel):
     """The events of one series, in order of time."""
 
@@ -84,6 +61,10 @@ class SeriesEvents(BaseModel):
     events: list[PastEvent]
     baseline: BaselinePeriod | None = Field(description="Null if the request gave a climatology and a threshold.")
     warnings: list[SeriesWarning]
+    by_day: BaselineByDay | None = Field(
+        default=None,
+        description="The baseline for each day of the year, in the form of a request's `baseline`; only with `by_day`.",
+    )
 
 
 class EventsAnswer(BaseModel):

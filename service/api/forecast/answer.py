@@ -4,19 +4,26 @@ from collections.abc import Sequence
 from typing import Final
 
 from forecasting.errors import RequestError, SeriesError
+from forecasting.events.definitions import EventDefinition, HeatStress, MarineEvent, ThresholdEvent
 from forecasting.references.baselines import BASELINES
 from forecasting.releases.registry import ALL
 from service.api.forecast.schemas import ForecastRequest
 from service.api.series_request import refuse_failures, series_ids
 from service.engine.batch_forecaster import Entries, ForecastJob
-from service.engine.writing import model_forecast, whole_answer, with_ids
+from service.engine.writing import ForecastOptions, model_forecast, whole_answer, with_ids
 from service.settings import Settings
 
 _BYTES_PER_NUMBER: Final = 10
+_BYTES_PER_ROUNDED: Final = 9
+"""Bytes of a number with four decimals."""
 _BYTES_PER_TIME: Final = 23
 _BYTES_PER_LABEL: Final = 70
 """Bytes around the numbers of one interval level or threshold."""
 _BYTES_PER_SERIES: Final = 200
+_LISTS_OF_EVENT: Final[dict[type[EventDefinition], int]] = {ThresholdEvent: 2, MarineEvent: 9, HeatStress: 11}
+"""Lists with a number for each lead, at most."""
+_BYTES_PER_EVENT: Final = 1_000
+"""Bytes around the numbers of one event, with warnings."""
 
 
 def write_answer(request: ForecastRequest, job: ForecastJob, results: Sequence[Entries], strict: bool) -> bytes:
@@ -78,15 +85,23 @@ def estimate_bytes(job: ForecastJob, settings: Settings) -> int:
     """
     options = job.options
     levels = max(len(options.levels_of(forecaster.metadata.errors)) for forecaster in job.forecasters)
-    per_entry = bytes_of_entry(options.horizon, levels, len(options.thresholds), len(BASELINES))
+    per_entry = bytes_of_entry(options, levels, len(BASELINES))
     return limited_bytes(len(job.series), len(job.forecasters) * per_entry, settings)
 
 
-def bytes_of_entry(horizon: int, levels: int, thresholds: int, references: int) -> int:
-    """Return an upper estimate of the size of one entry with so many interval levels, thresholds and references."""
+def bytes_of_entry(options: ForecastOptions, levels: int, references: int) -> int:
+    """Return an upper estimate of the size of one entry with so many interval levels and references."""
+    horizon, thresholds = options.horizon, len(options.thresholds)
     columns = 1 + 2 * levels + thresholds + references
     per_lead = _BYTES_PER_TIME + columns * _BYTES_PER_NUMBER
-    return _BYTES_PER_SERIES + (levels + thresholds) * _BYTES_PER_LABEL + horizon * per_lead
+    size = _BYTES_PER_SERIES + (levels + thresholds) * _BYTES_PER_LABEL + horizon * per_lead
+    if options.events is None:
+        return size
+    lists = options.events.paths
+    for definition in options.events.definitions:
+        lists += _LISTS_OF_EVENT[type(definition)]
+        size += _BYTES_PER_EVENT + len(definition.name)
+    return size + lists * horizon * _BYTES_PER_ROUNDED
 
 
 def limited_bytes(n: int, per_series: int, settings: Settings) -> int:
@@ -99,7 +114,8 @@ def limited_bytes(n: int, per_series: int, settings: Settings) -> int:
     if n > most:
         raise RequestError(
             f"the answer for {n} series would be larger than {settings.max_answer_bytes} bytes: send at most {most} in "
-            "one request, or ask for fewer models, steps, levels or thresholds; NDJSON has no such limit",
+            "one request, or ask for fewer models, steps, levels, thresholds, events or paths; NDJSON has no such "
+            "limit",
             field="series",
         )
     return n * per_series

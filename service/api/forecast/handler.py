@@ -17,12 +17,14 @@ from forecasting.releases.registry import ALL, Registry
 from service.api.dependencies import ready
 from service.api.forecast.age import warn_if_late
 from service.api.forecast.answer import PiecewiseAnswer, estimate_bytes, write_answer
+from service.api.forecast.event_request import event_options
 from service.api.forecast.query import ForecastQuery
 from service.api.forecast.request import read_request
 from service.api.forecast.schemas import ForecastRequest
 from service.api.forecast.universal_answer import UniversalAnswer, estimate_universal_bytes
 from service.api.series_request import check_horizon, check_limits, refuse_missing_steps
 from service.engine.batch_forecaster import ForecastJob
+from service.engine.event_judging import NO_POSITION, with_events
 from service.engine.lifecycle import Lifecycle
 from service.engine.serving import Serving, is_small
 from service.engine.universal_forecaster import PIECE_SERIES, UniversalJob
@@ -106,7 +108,8 @@ def plan_forecast(
     check_horizon(request.horizon, settings)
     dataset = merge_query_and_body("dataset", dataset, request.dataset)
     horizon, levels = request.horizon, None if request.levels is None else tuple(request.levels)
-    options = ForecastOptions(horizon, levels, request.thresholds, request.units)
+    events = event_options(request.events, request.paths, request.baseline, horizon, request.units)
+    options = ForecastOptions(horizon, levels, request.thresholds, request.units, events)
     models = serving.universal(request.model, dataset)
     if models is not None:
         if models.named is None:
@@ -135,6 +138,9 @@ def forecast_dataset(registry: Registry, settings: Settings, query: ForecastQuer
         forecasts = forecaster.forecast_each([release.recent], np.asarray([options.horizon]), release.baselines)
         forecasts = replace(forecasts, warnings=[(*late, *warnings) for warnings in forecasts.warnings])
         entries = write(forecasts, range(1), options, options.levels_of(forecaster.metadata.errors))
+        if options.events is not None:
+            forecast = forecasts.forecast_at(0, forecaster.metadata.errors, (), (), forecaster.metadata.dependence)
+            entries = [with_events(entries[0], forecast, release.recent, None, NO_POSITION, options)]
         models.append(model_forecast(forecaster, options.units, [with_ids([release.release.dataset], entries)]))
     return whole_answer(models, is_list=query.model == ALL)
 

@@ -1,15 +1,19 @@
 """The query parameters of ``/forecast``."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from forecasting.series.units import Units
+from service.api.forecast.event_request import MAX_PATHS, InputEvent, event_options, read_events
 from service.engine.writing import ForecastOptions
 from service.http.query import read_query
 
 _REPEATABLE = ("level", "threshold")
+_EVENTS_DESCRIPTION: Final = (
+    "The events to forecast, as a JSON array in the form of `events` of `ForecastRequest`, URL-encoded."
+)
 
 
 def _drop_blanks(value: object) -> object:
@@ -45,12 +49,31 @@ class ForecastQuery(BaseModel):
         description="A temperature for which to return the probability of exceedance. Repeat it for several.",
     )
     units: Units = Field(default="celsius", description="The unit of all temperatures in the request and response.")
+    events: str | None = Field(
+        default=None, description=_EVENTS_DESCRIPTION, examples=['[{"name": "warm", "above": 24.0}]']
+    )
+    paths: int = Field(default=0, ge=0, le=MAX_PATHS, description="The number of sample paths to return.")
 
     @property
     def options(self) -> ForecastOptions:
-        """What each forecast contains."""
+        """What each forecast contains.
+
+        Raises:
+            RequestValidationError: if ``events`` is invalid.
+            RequestError: if the forecast does not have what an event asks for.
+        """
         levels = None if self.level is None else tuple(self.level)
-        return ForecastOptions(self.horizon, levels, tuple(self.threshold), self.units)
+        events = event_options(self.parsed_events, self.paths, None, self.horizon, self.units)
+        return ForecastOptions(self.horizon, levels, tuple(self.threshold), self.units, events)
+
+    @property
+    def parsed_events(self) -> tuple[InputEvent, ...]:
+        """The events.
+
+        Raises:
+            RequestValidationError: if they are invalid.
+        """
+        return () if self.events is None else read_events(self.events)
 
 
 class LinesQuery(ForecastQuery):
@@ -63,6 +86,7 @@ class LinesQuery(ForecastQuery):
         "no intervals. Defaults to 80 and 95.",
     )
     strict: bool = False
+    events: str | None = Field(default=None, description=_EVENTS_DESCRIPTION)
 
     @classmethod
     def read(cls, query_string: bytes) -> "LinesQuery":

@@ -18,6 +18,8 @@ _BODY_FIELDS: Final = {
     "level": "levels",
     "threshold": "thresholds",
     "units": "units",
+    "events": "events",
+    "paths": "paths",
 }
 """Query parameters, and the field of a JSON body that means the same."""
 
@@ -46,7 +48,7 @@ def _merge(request: ForecastRequest, query: LinesQuery) -> ForecastRequest:
     """Return the request with what the query says and the body does not."""
     update: dict[str, object] = {}
     for name in query.model_fields_set & _BODY_FIELDS.keys():
-        field, value = _BODY_FIELDS[name], getattr(query, name)
+        field, value = _BODY_FIELDS[name], query.parsed_events if name == "events" else getattr(query, name)
         value = tuple(value) if field == "thresholds" else value
         if field not in request.model_fields_set:
             update[field] = value

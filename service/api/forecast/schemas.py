@@ -4,9 +4,13 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field
 
+from forecasting.events.days import DAYS
 from forecasting.series.units import Units
+from service.api.forecast.event_answers import EventForecast
+from service.api.forecast.event_request import MAX_PATHS, Events
 from service.api.series_request import DAILY_VALUES, EXAMPLE_VALUES, SeriesFailure, SeriesRequest, SeriesWarning
-from service.engine.series_schema import Finite
+from service.engine.baseline_schema import InputBaseline
+from service.http.number_fields import Finite
 from service.http.time_fields import Time
 
 Level = Annotated[int, Field(ge=1, le=99, strict=True)]
@@ -36,8 +40,22 @@ _ONE_PLACE: Final[dict[str, Any]] = {
     "series": [{"id": "pier", "start": "2009-01-01", "values": list(EXAMPLE_VALUES)}],
 }
 
+_EVENTS: Final[dict[str, Any]] = {
+    **EXAMPLE,
+    "levels": [80],
+    "paths": 2,
+    "events": [
+        {"name": "warm", "above": 21.0, "for": 3, "within": 5},
+        {"name": "unusual", "above": {"percentile": 90}},
+        {"name": "heatwave", "kind": "marine_heatwave"},
+        {"name": "bleaching", "kind": "degree_heating_weeks", "mmm": 20.0},
+    ],
+    "baseline": {"climatology": [19.0] * DAYS, "threshold": [20.5] * DAYS},
+}
+
 EXAMPLES: Final = {
     "anySea": {"summary": "A daily series from any sea", "value": EXAMPLE},
+    "events": {"summary": "Events and sample paths, with a baseline from elsewhere", "value": _EVENTS},
     "onePlace": {"summary": "A monthly series, with the network of a place", "value": _ONE_PLACE},
 }
 """Examples of a JSON body, as OpenAPI has them."""
@@ -69,6 +87,19 @@ class ForecastRequest(SeriesRequest):
         max_length=16,
         fail_fast=True,
         description="The temperatures for which to return the probability of exceedance.",
+    )
+    events: Events = Field(default=(), description="The events to forecast, as probabilities.")
+    paths: int = Field(
+        default=0,
+        ge=0,
+        le=MAX_PATHS,
+        strict=True,
+        description="The number of sample paths to return. The probabilities of events come from at least 1,000 in any "
+        "case.",
+    )
+    baseline: InputBaseline | None = Field(
+        default=None,
+        description="For the events of every series without its own. Defaults to that of the whole series as sent.",
     )
 
 
@@ -102,6 +133,14 @@ class _Forecast(BaseModel):
         description="The forecasts of the baselines. Persistence is always present."
     )
     warnings: list[SeriesWarning]
+    events: list[EventForecast] | None = Field(
+        default=None, description="The forecasts of the events asked for, in their order; absent without events."
+    )
+    paths: list[list[float]] | None = Field(
+        default=None,
+        description="Sample paths, each with one SST for each step ahead; absent unless `paths` asks for them. At each "
+        "step they have the distribution of the forecast.",
+    )
 
 
 class ModelChoice(BaseModel):

@@ -1,7 +1,7 @@
 """Answer NDJSON to ``POST /forecast``: series arrive line by line, and their forecasts leave the same way."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from http import HTTPStatus
 from typing import Final, NamedTuple
@@ -12,8 +12,10 @@ from starlette.types import Receive, Scope
 
 from forecasting.errors import SeriesError
 from forecasting.networks.forecaster import Forecaster
+from forecasting.networks.metadata import CELLS
 from forecasting.releases.registry import ALL
 from service.api.dependencies import ready
+from service.api.forecast.answer import bytes_of_entry
 from service.api.forecast.handler import check_query
 from service.api.forecast.query import LinesQuery
 from service.api.series_request import check_horizon
@@ -25,11 +27,14 @@ from service.engine.universal_forecaster import UniversalEntries, UniversalJob
 from service.engine.writing import sentence, with_ids
 from service.gate.call import Headers
 from service.http.bodies import refuse_costly
-from service.http.ndjson import Line, read_lines
+from service.http.ndjson import BATCH, Line, read_lines
 from service.http.problems import ProblemError
 from service.http.request_model import UnknownFieldsError
 from service.http.validation import Place, errors_of, first_error
 from service.settings import Settings
+
+_ANSWER_BYTES: Final = 2**20
+"""Events and paths that are answered at once."""
 
 _SMALL_BATCH_BYTES: Final = 8_192
 """Up to this size, a batch of lines is parsed on the event loop."""
@@ -102,7 +107,7 @@ async def _forecast_lines(
 ) -> AsyncGenerator[bytes]:
     """Yield one line for each line of the body, up to a few hundred at a time."""
     forecaster = _LineForecaster(serving, settings, query)
-    async for lines in read_lines(receive, settings.max_line_bytes):
+    async for lines in _parts(read_lines(receive, settings.max_line_bytes), forecaster.most_lines):
         answers = await forecaster.answer(lines)
         failed = next((i for i, line in enumerate(answers) if line.error is not None), None) if query.strict else None
         if answered := answers[:failed]:
@@ -111,6 +116,13 @@ async def _forecast_lines(
             number, error = answers[failed].number, str(answers[failed].error)
             places = [Place(location=f"body.line[{number}]", message=error)]
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"line {number}: {error}", places)
+
+
+async def _parts(batches: AsyncIterator[list[Line]], most: int) -> AsyncGenerator[list[Line]]:
+    """Yield the lines of ``batches``, at most ``most`` at a time."""
+    async for lines in batches:
+        for begin in range(0, len(lines), most):
+            yield lines[begin : begin + most]
 
 
 class _LineForecaster:
@@ -131,6 +143,14 @@ class _LineForecaster:
         for forecaster in self._forecasters:
             check_query(forecaster, self._options)
         self._count = 0
+
+    @property
+    def most_lines(self) -> int:
+        """The most lines to answer at once: with events and paths, an answer may be large."""
+        if self._options.events is None:
+            return BATCH
+        size = bytes_of_entry(self._options, 0, 0) * max(1, len(self._forecasters), len(CELLS))
+        return max(1, min(BATCH, _ANSWER_BYTES // size))
 
     async def answer(self, lines: Sequence[Line]) -> list[_AnswerLine]:
         is_large = sum(len(line.content or b"") for line in lines) > _SMALL_BATCH_BYTES

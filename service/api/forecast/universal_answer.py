@@ -84,5 +84,5 @@ def estimate_universal_bytes(job: UniversalJob, settings: Settings) -> int:
     """
     options = job.options
     levels = len(DEFAULT_LEVELS if options.levels is None else options.levels)
-    entry = bytes_of_entry(options.horizon, levels, len(options.thresholds), _REFERENCES) + _BYTES_OF_CHOICE
+    entry = bytes_of_entry(options, levels, _REFERENCES) + _BYTES_OF_CHOICE
     return limited_bytes(len(job.series), len(job.columns) * entry, settings)

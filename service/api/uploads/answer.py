@@ -71,6 +71,31 @@ def read_text_file(content: bytes, options: ReadingOptions, settings: Settings) 
     return read_content(content, options, limit=settings.max_body_bytes)
 
 
+@dataclass(frozen=True)
+class StationSeries:
+    """A station of a file, and its series if it can be sent.
+
+    Attributes:
+        name: ID of the series.
+        station: what was read.
+        series: up to its last observation; None if there is a problem.
+        problem: why there is no series; None if there is one.
+    """
+
+    name: str
+    station: Station
+    series: SstSeries | None
+    problem: str | None
+
+
+def station_series(reading: Reading, settings: Settings) -> list[StationSeries]:
+    """Return the stations of a reading with their series."""
+    return [
+        StationSeries(_name(i, station), station, *_sendable(station, settings))
+        for i, station in enumerate(reading.stations)
+    ]
+
+
 def described(reading: Reading, registry: Registry, settings: Settings) -> Json:
     """Describe a reading as :class:`~service.api.uploads.schemas.FileReading`."""
     metadata = [
@@ -78,10 +103,7 @@ def described(reading: Reading, registry: Registry, settings: Settings) -> Json:
         for release in registry.releases.values()
         for forecaster in [*release.forecasters.values()][:1]
     ]
-    stations = [
-        _StationSeries(_name(i, station), station, *_sendable(station, settings))
-        for i, station in enumerate(reading.stations)
-    ]
+    stations = station_series(reading, settings)
     return {
         "format": reading.format,
         "problem": _problem(reading.error),
@@ -120,16 +142,6 @@ def in_query(setting: Setting) -> str:
     return f"{setting.option}={setting.text}"
 
 
-@dataclass(frozen=True)
-class _StationSeries:
-    """A station of the file, and its series if it can be sent."""
-
-    name: str
-    station: Station
-    series: SstSeries | None
-    problem: str | None
-
-
 def _name(i: int, station: Station) -> str:
     return str(i) if station.name is None else station.name[:MAX_ID]
 
@@ -152,7 +164,7 @@ def _choices(error: FileError | None) -> list[Json]:
     return [choice.model_dump() for choice in choices_of(error)]
 
 
-def _station(station: _StationSeries, metadata: Sequence[CheckpointMetadata]) -> Json:
+def _station(station: StationSeries, metadata: Sequence[CheckpointMetadata]) -> Json:
     description = describe(station.station)
     answer: Json = {
         "id": station.name,

@@ -10,6 +10,7 @@ from forecasting.errors import FileError
 from service.api.dependencies import GridFilesDep, ServingDep, SettingsDep
 from service.api.openapi import BYTES, ndjson_lines, problems
 from service.api.uploads.answer import described, read_text_file, require_file, series_lines, unreadable_file
+from service.api.uploads.check import checks_of
 from service.api.uploads.schemas import FileQuery, FileReading, FoundSeries
 from service.http.media import NDJSON_TYPE, wants_ndjson
 
@@ -64,4 +65,6 @@ async def post_series(
     answer = await serving.run_in_worker(described, reading, serving.registry, settings)
     if wants_ndjson(",".join(request.headers.getlist("accept"))):
         return Response(await serving.run_in_worker(series_lines, answer), media_type=NDJSON_TYPE)
+    if query.check:
+        answer["checks"] = await checks_of(reading, serving, settings)
     return Response(await serving.run_in_worker(dumps, answer), media_type="application/json")

@@ -20,6 +20,9 @@ MAX_COLUMNS: Final = 1_000
 MAX_FLAGGED: Final = 10_000
 """Limit of flagged values of a station in the answer."""
 
+MAX_CHECKED: Final = 50_000
+"""Limit of values in a file that are checked, a few seconds of hourly ones."""
+
 MAX_LINES: Final = 1_000_000
 """Limit of lines in a file: half-hourly values of 57 years."""
 
@@ -45,6 +48,11 @@ class FileQuery(BaseModel):
     dates: DateOrder | None = _parameter("dates")
     timezone: str | None = _parameter("timezone")
     resample: str | None = _parameter("resample")
+    check: bool = Field(
+        default=False,
+        examples=[True],
+        description="Whether to check each value against the forecast made before it. Lines of NDJSON have no flags.",
+    )
 
     def options(self) -> ReadingOptions:
         """The options of the readers, within the limits of the service.
@@ -52,7 +60,7 @@ class FileQuery(BaseModel):
         Raises:
             RequestError: if a place or step cannot be parsed.
         """
-        values = {name: _parsed(name, value) for name, value in self}
+        values = {name: _parsed(name, value) for name, value in self if name != "check"}
         return ReadingOptions.from_values(
             values, max_stations=MAX_STATIONS, max_columns=MAX_COLUMNS, max_lines=MAX_LINES
         )
@@ -139,6 +147,27 @@ class FlaggedSeries(BaseModel):
     flags: list[Literal[3, 4]] = Field(description="QARTOD flags.")
 
 
+class Suspects(BaseModel):
+    """Values that the forecast made before them calls implausible; all lists have the same length."""
+
+    timestamps: list[Time]
+    sst: list[float]
+    lower: list[float] = Field(description="The lowest plausible value.")
+    upper: list[float] = Field(description="The highest plausible value.")
+
+
+class SeriesCheck(BaseModel):
+    """The check of one series. Temperatures are in °C."""
+
+    id: str
+    problem: str | None = Field(description="Why the series is not checked; null if it is.")
+    flags: list[Literal[1, 2, 3, 9]] = Field(
+        description="The QARTOD flag of each value of the series: good (1), not evaluated (2), suspect (3) or missing "
+        "(9). Values are not evaluated at the beginning, or after a long gap."
+    )
+    suspects: Suspects
+
+
 class FileReading(BaseModel):
     """What was read from a file."""
 
@@ -152,4 +181,9 @@ class FileReading(BaseModel):
     series: list[FoundSeries] = Field(description="The series of each station that has one.")
     flagged: list[FlaggedSeries] = Field(
         description=f"The first {MAX_FLAGGED} flagged values of each station that has any."
+    )
+    checks: list[SeriesCheck] | None = Field(
+        default=None,
+        description=f"With `check`: the check of each series. The last {MAX_CHECKED} values of a file are checked, an "
+        "equal number of each series; those before are not evaluated.",
     )

@@ -92,3 +92,11 @@ def test_without_xarray_the_error_names_its_extra(forecast: Forecast, monkeypatc
         ImportError, match=r"^Forecast.to_xarray needs the extra `grids` \(no package 'xarray'\): pip install"
     ):
         forecast.to_xarray()
+
+
+def test_the_share_of_paths_beyond_a_threshold_is_the_probability(gru: Forecaster, nino12: SstSeries) -> None:
+    forecast = gru.forecast(nino12, 3, thresholds=(24,))
+    outlook = forecast.outlook(nino12)
+    thresholds = forecast.sst + np.asarray([-4.0, 0.1, 3.0])
+    np.testing.assert_allclose((outlook.paths > thresholds).mean(axis=0), outlook.exceedance(thresholds), atol=6e-4)
+    np.testing.assert_array_equal(outlook.exceedance(24.0), forecast.exceedance[0])

@@ -183,3 +183,20 @@ def test_a_time_of_day_that_is_missing_does_not_shift_the_forecast(releases: Uni
     (result,) = forecast_at_any_step(daily, [series(past, "PT6H")], 8, coefficients=nowhere, record=False)
     assert isinstance(result, UniversalForecast)
     assert np.abs(result.sst - future[:8]).max() < 0.25
+
+
+def test_paths_at_a_finer_step_agree_with_the_probabilities_and_bridge_a_late_series(
+    releases: UniversalCatalog,
+) -> None:
+    level, _ = daily_cycle(60 * 2, "PT12H")
+    values = level + np.random.default_rng(0).normal(0.0, 0.2, len(level))
+    values[-3:] = np.nan
+    sent = series(values, "PT12H")
+    result = forecast(releases, values.tolist(), "PT12H", 12)
+    outlook = result.outlook(sent)
+    assert np.isfinite(outlook.past.values[-3:]).all()
+    np.testing.assert_allclose((outlook.paths > 15.0).mean(axis=0), outlook.exceedance(15.0), atol=6e-4)
+    correlation = result.coupling.correlation()
+    assert np.linalg.eigvalsh(correlation).min() > -1e-9
+    assert result.coupling.detail[0] > 0
+    assert (np.abs(correlation) <= 1 + 1e-9).all()

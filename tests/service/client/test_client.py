@@ -1,4 +1,3 @@
-import asyncio
 import inspect
 import json
 import logging
@@ -9,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -33,47 +32,11 @@ from service.client import AnswerError, AsyncClient, Client, Place, ProblemError
 from service.gate.keys import Role, new_key
 from service.settings import Settings
 from tests.conftest import ROOT
+from tests.service.client.conftest import Ask
 from tests.serving import serve
 
-Ask = Callable[..., Any]
 Answer = tuple[int, Mapping[str, str], str]
 """Status, headers and body; status 0 hangs up."""
-
-
-@pytest.fixture(params=["sync", "async"])
-def ask(request: pytest.FixtureRequest) -> Ask:
-    """Makes one call with a client of its own: ``ask(url, "forecast", series, horizon=2, client={"retries": 0})``.
-
-    Waits before retries go into ``waits`` in place of being slept.
-    """
-
-    def ask_sync(
-        url: str, call: str, *args: Any, client: Mapping[str, Any] | None = None, waits: Any = None, **kwargs: Any
-    ) -> Any:
-        waited: list[float] = [] if waits is None else waits
-        with Client(url, sleep=waited.append, **(client or {})) as library:
-            return getattr(library, call)(*args, **kwargs)
-
-    def ask_async(
-        url: str, call: str, *args: Any, client: Mapping[str, Any] | None = None, waits: Any = None, **kwargs: Any
-    ) -> Any:
-        async def sleep(seconds: float) -> None:
-            if waits is not None:
-                waits.append(seconds)
-
-        async def run() -> Any:
-            async with AsyncClient(url, sleep=sleep, **(client or {})) as library:
-                return await getattr(library, call)(*args, **kwargs)
-
-        return asyncio.run(run())
-
-    return ask_sync if request.param == "sync" else ask_async
-
-
-@pytest.fixture
-def url(client: httpx.Client) -> str:
-    """The address of the service."""
-    return str(client.base_url)
 
 
 @pytest.fixture

@@ -69,6 +69,17 @@ def test_with_a_given_baseline_a_few_days_are_enough(client: httpx.Client) -> No
     assert second["error"] == "baseline.threshold[0] must be above baseline.climatology[0] for marine heatwaves"
 
 
+def test_the_values_of_the_baseline_are_returned_on_request_and_can_be_sent_back(client: httpx.Client) -> None:
+    body = {"units": "fahrenheit", "series": [daily([value * 1.8 + 32 for value in years()])]}
+    (series,) = answered(client.post("/events?by_day=true", json=body))["series"]
+    by_day = series["by_day"]
+    assert {name: len(values) for name, values in by_day.items()} == {"climatology": 366, "threshold": 366}
+    assert all(np.subtract(by_day["threshold"], by_day["climatology"]) > 0.5)
+    (again,) = answered(client.post("/events", json={**body, "baseline": by_day}))["series"]
+    assert [event["start"] for event in again["events"]] == [event["start"] for event in series["events"]]
+    assert "by_day" not in again
+
+
 def test_cold_spells_have_negative_intensities(client: httpx.Client) -> None:
     baseline = {"climatology": [18.0] * 366, "threshold": [16.0] * 366}
     (series,) = post(client, [daily([15.0] * 6)], "marine_cold_spell", baseline=baseline)["series"]

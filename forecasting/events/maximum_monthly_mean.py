@@ -1,0 +1,125 @@
+"""The usual mean SST of the warmest month, from which heat stress on corals is counted.
+
+NOAA Coral Reef Watch (Skirving et al. 2020, Remote Sens. 12, 3856) takes the mean SST of each calendar month in each
+year from 1985 to 2012, fits a line over the years to each calendar month, and takes the highest of the twelve lines at
+1988.2857, the mean year of an earlier climatology.
+"""
+
+from typing import Final, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.climatology import annual_cycle
+from forecasting.errors import SeriesError
+from forecasting.events.baseline import Period, observed_period
+from forecasting.events.outlook import Outlook
+from forecasting.forecast_warning import ForecastWarning
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import CALENDAR_MONTHS, Floats
+
+Source = Literal["request", "series", "position"]
+
+_FIRST_YEAR: Final = 1985
+_LAST_YEAR: Final = 2012
+_CENTRE: Final = 1988.2857
+
+_LEAST_DAYS: Final = 15
+"""Days with a value that give a month a mean."""
+
+_LEAST_MEANS: Final = 5
+"""Means of a calendar month that tell what is usual in it: half as many as the years that a baseline needs."""
+
+
+class MaximumMonthlyMean(NamedTuple):
+    """The usual mean SST of the warmest month.
+
+    Attributes:
+        sst: °C.
+        source: the request, the past of the series, or the climatology of its position.
+        period: of the past that it was computed from; None for other sources.
+        warnings: what a reader should know.
+    """
+
+    sst: float
+    source: Source
+    period: Period | None = None
+    warnings: tuple[ForecastWarning, ...] = ()
+
+
+def maximum_monthly_mean(outlook: Outlook) -> MaximumMonthlyMean:
+    """Return that of the past, or of the position if the past is too short.
+
+    A past that covers the years from 1985 to 2012 gives it as Coral Reef Watch computes it. Any other past of ten years
+    gives the highest of the means over all of its years, with a warning.
+
+    Raises:
+        SeriesError: if the past is too short, and there is no climatology of the position.
+    """
+    computed = _of_past(outlook.past) or _of_position(outlook.coefficients)
+    if computed is None:
+        raise SeriesError(
+            "degree heating weeks need the maximum monthly mean (mmm): send it, or ten years of daily values in all "
+            "months, or a position at sea"
+        )
+    return computed
+
+
+def _of_past(past: SstSeries) -> MaximumMonthlyMean | None:
+    try:
+        period = observed_period(past)
+    except SeriesError:
+        return None
+    first_year, means = _monthly_means(past)
+    years = first_year + np.arange(len(means))
+    standard = (years >= _FIRST_YEAR) & (years <= _LAST_YEAR)
+    if standard.sum() == _LAST_YEAR - _FIRST_YEAR + 1 and _enough(means[standard]):
+        usual = _on_line(years[standard], means[standard])
+        covered = Period(np.datetime64(f"{_FIRST_YEAR}-01-01"), np.datetime64(f"{_LAST_YEAR}-12-31"))
+        return MaximumMonthlyMean(float(usual.max()), "series", covered)
+    if not _enough(means):
+        return None
+    message = (
+        f"The maximum monthly mean comes from {period.start} to {period.end}. Coral Reef Watch's is the level of 1988: "
+        "if the sea has warmed since then, degree heating weeks are too low."
+    )
+    usual = np.nanmean(means, axis=0)
+    return MaximumMonthlyMean(float(usual.max()), "series", period, (ForecastWarning("approximate_mmm", message),))
+
+
+def _monthly_means(past: SstSeries) -> tuple[int, Floats]:
+    """Return the first year, and the mean of each month, °C ``(years, 12)``; NaN for months with too few days."""
+    months = past.times.astype(CALENDAR_MONTHS).astype(np.int64)
+    first = int(months[0]) // 12 * 12
+    count = (int(months[-1]) - first) // 12 * 12 + 12
+    observed = np.isfinite(past.values)
+    place = months[observed] - first
+    days = np.bincount(place, minlength=count)
+    sums = np.bincount(place, past.values[observed], minlength=count)
+    means = np.full(count, np.nan)
+    np.divide(sums, days, out=means, where=days >= _LEAST_DAYS)
+    return 1970 + first // 12, means.reshape(-1, 12)
+
+
+def _enough(means: Floats) -> bool:
+    return bool((np.isfinite(means).sum(axis=0) >= _LEAST_MEANS).all())
+
+
+def _on_line(years: npt.NDArray[np.int64], means: Floats) -> Floats:
+    """Return, for each calendar month, the line through its means ``(years, 12)`` at 1988.2857."""
+    x = np.where(np.isfinite(means), years[:, np.newaxis], np.nan)
+    x_mean, y_mean = np.nanmean(x, axis=0), np.nanmean(means, axis=0)
+    slope = np.nansum((x - x_mean) * (means - y_mean), axis=0) / np.nansum((x - x_mean) ** 2, axis=0)
+    line: Floats = y_mean + slope * (_CENTRE - x_mean)
+    return line
+
+
+def _of_position(coefficients: npt.NDArray[np.float32] | None) -> MaximumMonthlyMean | None:
+    if coefficients is None or not np.isfinite(coefficients).all():
+        return None
+    message = (
+        "The maximum monthly mean comes from a coarse climatology of the position, which was up to 1.9 °C too low at "
+        "the places compared, so degree heating weeks may be far too high. Send it, or ten years of daily values."
+    )
+    warmest = float(annual_cycle.maximum_monthly_mean(coefficients))
+    return MaximumMonthlyMean(warmest, "position", None, (ForecastWarning("approximate_mmm", message),))

@@ -1,0 +1,135 @@
+"""When an event happened in a series, and how often before: what forecasts of the event are verified against."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.events.definitions import Side, ThresholdEvent
+from forecasting.series.times import DAY, YEAR, Bools, Floats
+from forecasting.series.timestep import TimeStep
+
+Steps = npt.NDArray[np.int64]
+
+LEAST_YEARS: Final = 2
+"""Earlier years that a climatological frequency needs."""
+
+_HALF_WINDOW_SECONDS: Final = 15 * DAY
+"""How far from the time of the year earlier cases count for the climatological frequency."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunEvent:
+    """Consecutive steps beyond a threshold that are long enough at one of some leads.
+
+    A run may have begun before the first lead.
+
+    Attributes:
+        side: of the threshold.
+        duration: number of consecutive steps.
+        first: the first lead considered; above 1 only if the duration is one step.
+        last: the last lead considered.
+    """
+
+    side: Side
+    duration: int
+    first: int
+    last: int
+
+    @classmethod
+    def of(cls, event: ThresholdEvent, horizon: int) -> "RunEvent":
+        """Return what ``event`` asks for, within ``horizon`` leads unless it says how many."""
+        return cls(event.side, event.duration, 1, horizon if event.within is None else event.within)
+
+    @classmethod
+    def at(cls, side: Side, lead: int) -> "RunEvent":
+        """Return SST beyond the threshold at one ``lead``."""
+        return cls(side, 1, lead, lead)
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """An event in the whole of one series, seen from each of its steps.
+
+    Attributes:
+        event: the event.
+        step: of the series.
+        happened: 1 if the event happened at the leads that follow a step, 0 if not; NaN if one of them was not
+            observed, or the series ends before; ``(n,)``.
+        run: number of steps beyond the threshold without a break up to each, ``(n,)``. A missing value is a break.
+    """
+
+    event: RunEvent
+    step: TimeStep
+    happened: Floats
+    run: Steps
+
+    @classmethod
+    def of(cls, event: RunEvent, step: TimeStep, values: Floats, threshold: float | Floats) -> "History":
+        """Find the event in ``values`` °C ``(n,)``; the threshold, °C, is one for all steps or one for each."""
+        beyond: Bools = values > threshold if event.side == "above" else values < threshold
+        places = np.arange(len(values))
+        run = places - np.maximum.accumulate(np.where(beyond, -1, places))
+        leads = event.last - event.first + 1
+        known = _totals(np.isfinite(values), event) == leads
+        happened = np.where(known, _totals(run >= event.duration, event) > 0, np.nan)
+        return cls(event, step, happened, run)
+
+    def climatology(self, origins: Steps) -> Floats:
+        """Return how often the event happened around the same time of earlier years, known at each origin.
+
+        Cases count if they are within 15 days of the same time of the year, in any year before that of the origin. NaN
+        if fewer than two years have any.
+
+        Args:
+            origins: steps of the series, ``(origins,)``.
+        """
+        half, per_year = _HALF_WINDOW_SECONDS // self.step.seconds, YEAR / self.step.seconds
+        known = np.isfinite(self.happened)
+        cases, events = _running(known), _running(np.where(known, self.happened, 0.0))
+        total, count, years = np.zeros((3, len(origins)))
+        for year in range(1, int(len(known) / per_year) + 2):
+            centre = origins - round(year * per_year)
+            end = np.clip(np.minimum(centre + half, origins - self.event.last) + 1, 0, len(known))
+            begin = np.minimum(np.clip(centre - half, 0, len(known)), end)
+            here = cases[end] - cases[begin]
+            count += here
+            total += events[end] - events[begin]
+            years += here > 0
+        return np.where(years >= LEAST_YEARS, total / np.maximum(count, 1), np.nan)
+
+    def persistence(self, origins: Steps) -> Floats:
+        """Return how often the event happened after the present state, known at each origin.
+
+        The state is the number of steps beyond the threshold so far, up to the duration of the event. One case is
+        added in which the state persisted, so that without any earlier case the forecast is 1 beyond the threshold for
+        long enough, else 0.
+
+        Args:
+            origins: steps of the series, ``(origins,)``.
+        """
+        state = np.minimum(self.run, self.event.duration)
+        known = np.isfinite(self.happened)
+        end = np.clip(origins - self.event.last + 1, 0, len(known))
+        frequency = np.empty(len(origins))
+        for value in range(self.event.duration + 1):
+            cases = known & (state == value)
+            count, total = _running(cases)[end], _running(np.where(cases, self.happened, 0.0))[end]
+            here = state[origins] == value
+            frequency[here] = (total[here] + (value == self.event.duration)) / (count[here] + 1)
+        return frequency
+
+
+def _totals(flags: Bools, event: RunEvent) -> Floats:
+    """Return how many of the considered leads after each step have a flag, ``(n,)``; 0 for leads after the end."""
+    n, running = len(flags), _running(flags)
+    first, after = np.arange(n) + event.first, np.arange(n) + event.last + 1
+    totals: Floats = np.where(after <= n, running[np.minimum(after, n)] - running[np.minimum(first, n)], 0.0)
+    return totals
+
+
+def _running(values: Floats | Bools) -> Floats:
+    """Return the sum of the values before each place, ``(n + 1,)``."""
+    sums: Floats = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+    return sums

@@ -1,0 +1,104 @@
+"""Forecasts of SST beyond a threshold for some consecutive steps, from joint paths."""
+
+import numpy as np
+
+from forecasting.errors import RequestError
+from forecasting.events.days import Indices, days_from
+from forecasting.events.definitions import Percentile, ThresholdEvent
+from forecasting.events.outcomes import MEDIAN_AND_BOUNDS, Spread, ThresholdOutcome, TimeSpread
+from forecasting.events.outlook import Outlook
+from forecasting.events.runs import run_lengths, steps_at_end
+from forecasting.forecast_warning import ForecastWarning
+from forecasting.series.times import Bools, Floats
+from forecasting.wording import counted
+
+
+def judge_threshold(event: ThresholdEvent, outlook: Outlook) -> ThresholdOutcome:
+    """Return the probability of a run of steps beyond the threshold that is long enough by the last lead considered.
+
+    A run may have begun in the past: its past steps count, and a missing value ends it.
+
+    Raises:
+        RequestError: if the event considers more leads than the forecast has.
+        SeriesError: if the threshold is a percentile, and there is no baseline for it.
+    """
+    leads = _considered(event, len(outlook.times))
+    usual, threshold, doubts = _thresholds(event, outlook)
+    above = outlook.exceedance(threshold if isinstance(event.threshold, Percentile) else event.threshold)
+    by_lead = above if event.side == "above" else 1 - above
+    considered = outlook.paths[:, :leads]
+    before = steps_at_end(_beyond(event, outlook.past.values, usual))
+    lengths = run_lengths(_beyond(event, considered, threshold[:leads]), before)
+    peaks = considered.max(axis=1) if event.side == "above" else considered.min(axis=1)
+    return ThresholdOutcome(
+        name=event.name,
+        probability=_probability(event, lengths, by_lead[:leads], before),
+        by_lead=by_lead,
+        threshold=threshold,
+        onset=_onset(event, outlook, lengths),
+        longest_mean=float(lengths.max(axis=1).mean()),
+        peak=Spread(*np.quantile(peaks, MEDIAN_AND_BOUNDS).tolist()),
+        calibrated=outlook.calibrated,
+        warnings=(*doubts, *_too_few_leads(event, leads, before)),
+    )
+
+
+def _considered(event: ThresholdEvent, horizon: int) -> int:
+    if event.within is not None and event.within > horizon:
+        raise RequestError(
+            f"event {event.name!r} is about {counted(event.within, 'lead')}, and the forecast has {horizon}: ask for a "
+            f"horizon of at least {event.within}, or for an event within {horizon}",
+            field="events",
+        )
+    return horizon if event.within is None else event.within
+
+
+def _thresholds(event: ThresholdEvent, outlook: Outlook) -> tuple[Floats, Floats, tuple[ForecastWarning, ...]]:
+    """Return the threshold at each step of the past and at each lead, and warnings about it."""
+    if not isinstance(event.threshold, Percentile):
+        return np.full(len(outlook.past), event.threshold), np.full(len(outlook.times), event.threshold), ()
+    baseline = outlook.baseline_of(event.threshold.percent)
+    _, ahead = baseline.at(outlook.times)
+    return baseline.threshold[days_from(outlook.past.start, len(outlook.past))], ahead, baseline.warnings
+
+
+def _beyond(event: ThresholdEvent, sst: Floats, threshold: Floats) -> Bools:
+    """Return whether SST is beyond the threshold; missing values are not."""
+    beyond: Bools = sst > threshold if event.side == "above" else sst < threshold
+    return beyond
+
+
+def _probability(event: ThresholdEvent, lengths: Indices, by_lead: Floats, before: int) -> float:
+    """Return the share of paths with a run that is long enough, within the bounds that ``by_lead`` sets.
+
+    A share of paths differs a little from the probability that they were sampled from.
+    """
+    share = float((lengths >= event.duration).any(axis=1).mean())
+    if before + lengths.shape[1] < event.duration:
+        return share
+    enough = by_lead if event.duration == 1 else by_lead[:1] if before + 1 >= event.duration else np.zeros(1)
+    return float(np.clip(share, enough.max(), min(1.0, by_lead.sum())))
+
+
+def _onset(event: ThresholdEvent, outlook: Outlook, lengths: Indices) -> TimeSpread | None:
+    enough = lengths >= event.duration
+    has_run = enough.any(axis=1)
+    if not has_run.any():
+        return None
+    lead = enough[has_run].argmax(axis=1)
+    first = lead + 1 - lengths[has_run, lead]
+    steps = np.quantile(first, MEDIAN_AND_BOUNDS, method="inverted_cdf")
+    return TimeSpread(*outlook.past.step.shift(outlook.times[0], steps))
+
+
+def _too_few_leads(event: ThresholdEvent, leads: int, before: int) -> tuple[ForecastWarning, ...]:
+    if before + leads >= event.duration:
+        return ()
+    begun = f" and {counted(before, 'step')} before" if before else ""
+    return (
+        ForecastWarning(
+            "short_horizon",
+            f"The event needs {counted(event.duration, 'consecutive step')}, and only {counted(leads, 'lead')}{begun} "
+            "count, so its probability is 0. Ask for more leads.",
+        ),
+    )

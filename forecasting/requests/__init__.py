@@ -1,0 +1,1 @@
+"""Requests in JSON: the base of their schemas, and sentences for what is wrong with them."""

@@ -1,0 +1,61 @@
+"""The base of requests: unknown fields are refused, and counted so that they cannot take much memory."""
+
+from typing import Annotated, Any, Final, NoReturn
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    ValidationInfo,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticKnownError
+
+MAX_UNKNOWN_FIELDS: Final = 50
+"""Unknown fields of one request that are named one by one."""
+
+Finite = Annotated[float, Field(allow_inf_nan=False, strict=True)]
+"""A JSON number; text is not converted."""
+
+_TAG: Final = "choice:"
+"""How the part of a location begins that says which type of a union was tried. It is not in the request."""
+
+
+class UnknownFieldsError(Exception):
+    """A request has more than :data:`MAX_UNKNOWN_FIELDS` unknown fields."""
+
+
+def _refuse_unknown(value: object, info: ValidationInfo) -> NoReturn:
+    """Report an unknown field; after too many, each of which takes memory, stop parsing instead."""
+    if info.context is not None:
+        info.context.append(info.field_name)
+        if len(info.context) > MAX_UNKNOWN_FIELDS:
+            raise UnknownFieldsError
+    raise PydanticKnownError("extra_forbidden")
+
+
+class RequestModel(BaseModel):
+    """A request, or a part of one. Validate it with a new list as context, in which unknown fields are counted."""
+
+    # Unknown fields are refused as with "forbid", which would not limit their number.
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, Annotated[Any, BeforeValidator(_refuse_unknown)]]
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Return the JSON schema, which says that unknown fields are refused."""
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        schema["additionalProperties"] = False
+        return schema
+
+
+def tag(name: str) -> str:
+    """Return the tag of a type in a union. Unlike its name alone, it is left out of the location of an error."""
+    return _TAG + name
+
+
+def is_tag(part: int | str) -> bool:
+    """Return whether a part of a location is a tag."""
+    return isinstance(part, str) and part.startswith(_TAG)

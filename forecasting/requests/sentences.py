@@ -1,0 +1,49 @@
+"""Sentences for what pydantic finds wrong with a request."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from forecasting.requests.model import is_tag
+
+_SUBJECT: Final = re.compile("^(?:Input|Tuple|List|Dictionary|String|Value) should")
+"""How pydantic's messages begin. They name Python's types, which mean nothing to someone who sends JSON."""
+
+_NOT_A_NUMBER: Final = ("finite_number", "float_type")
+"""pydantic's names for the error of a value that is not a number."""
+
+
+def first_error(errors: Sequence[Mapping[str, Any]], subject: str) -> str:
+    """Return a sentence for the first of pydantic's errors, and how many more there are.
+
+    Args:
+        errors: at least one error.
+        subject: what was sent, as in "the body", to name if an error has no location.
+    """
+    first = errors[0]
+    if first["type"] == "json_invalid":
+        return f"{subject} is not JSON: {first.get('ctx', {}).get('error', first['msg'])}"
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return f"{location_of(first) or subject}: {message_of(first)}{more}"
+
+
+def location_of(error: Mapping[str, Any]) -> str:
+    """Return where an error is, such as ``events[0].above``; empty for the whole request."""
+    path = ""
+    for part in error["loc"]:
+        if not is_tag(part):
+            path += f"[{part}]" if isinstance(part, int) else f".{part[:64]}"
+    return path.removeprefix(".")
+
+
+def message_of(error: Mapping[str, Any]) -> str:
+    """Return what is wrong, in the words of JSON."""
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
+    if error["type"] == "missing":
+        return "this field is required"
+    if error["type"] == "extra_forbidden":
+        return "unknown field"
+    message = _SUBJECT.sub("must", str(error["msg"]), count=1).replace(" after validation", "")
+    is_value = error["type"] in _NOT_A_NUMBER and "values" in error["loc"][:-1]
+    return f"{message}; use null for a missing value" if is_value else message

@@ -1,0 +1,174 @@
+"""Scores of the probabilities of events, with their sampling errors.
+
+Outcomes of forecasts from consecutive times depend on each other: an event that lasts is seen by many of them. All
+errors and intervals here account for that.
+"""
+
+import math
+from collections.abc import Mapping
+from statistics import NormalDist
+from typing import Final
+
+import numpy as np
+from pydantic import BaseModel
+
+from forecasting.scores.accuracy import rounded_one
+from forecasting.scores.sampling import BlockBootstrap, Groups, long_run_error
+from forecasting.series.times import Floats
+
+BIN_EDGES: Final = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
+"""Bounds of the bins of a reliability table. Few cases have high probabilities, so that ten bins would be noisy."""
+
+_SCORE_95: Final = NormalDist().inv_cdf(0.975)
+_LEAST_VARIANCE: Final = 1e-12
+
+
+class BrierSkill(BaseModel, frozen=True):
+    """Brier skill score against one reference.
+
+    Attributes:
+        brier: Brier score of the reference, for the same cases.
+        value: 1 − Brier score / that of the reference; None if the reference is perfect, or the event always or never
+            happened.
+        lower: lower end of its 95 % interval over block-bootstrap resamples; None if it cannot be computed.
+        upper: upper end of that interval.
+    """
+
+    brier: float
+    value: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+
+
+class ReliabilityBin(BaseModel, frozen=True):
+    """The cases whose probability was within some bounds.
+
+    Attributes:
+        minimum: lower bound of the probability, included.
+        maximum: upper bound, excluded unless it is 1.
+        n: number of cases.
+        probability: mean of their probabilities.
+        frequency: share of them in which the event happened.
+        lower: lower end of the 95 % interval of that share.
+        upper: upper end of that interval.
+    """
+
+    minimum: float
+    maximum: float
+    n: int
+    probability: float
+    frequency: float
+    lower: float
+    upper: float
+
+    @property
+    def is_as_stated(self) -> bool:
+        """Whether the mean probability is inside the interval of the observed frequency."""
+        return self.lower <= self.probability <= self.upper
+
+
+class EventScore(BaseModel, frozen=True):
+    """How good the probabilities of one event were.
+
+    Attributes:
+        n: number of cases.
+        frequency: share of them in which the event happened.
+        brier: Brier score; lower is better.
+        error: its standard error.
+        skill: Brier skill scores, by reference.
+        reliability: the bins of probability that have cases, in ascending order.
+    """
+
+    n: int
+    frequency: float
+    brier: float
+    error: float
+    skill: dict[str, BrierSkill]
+    reliability: tuple[ReliabilityBin, ...]
+
+
+def score_event(
+    probability: Floats, happened: Floats, references: Mapping[str, Floats], groups: Groups, lead: int = 1
+) -> EventScore:
+    """Score the probabilities of an event.
+
+    The Brier score is that of Brier (1950, Mon. Wea. Rev. 78, 1) in its form for one class, from 0 to 1. Its skill and
+    the reliability table are those of Murphy (1973, J. Appl. Meteorol. 12, 595).
+
+    Args:
+        probability: of the event, ``(n,)``.
+        happened: 1 where it happened, else 0, ``(n,)``.
+        references: probabilities by other forecasts of the same cases, ``(n,)``, by name.
+        groups: index of the time of each case, in order of time.
+        lead: last lead of the event: forecasts that far ahead overlap.
+
+    Raises:
+        ValueError: if there is no case.
+    """
+    if not len(happened):
+        raise ValueError("scores need at least one case")
+    squares = (probability - happened) ** 2
+    resamples = BlockBootstrap(int(groups.max()) + 1, lead) if happened.std() else None
+    return EventScore(
+        n=len(happened),
+        frequency=rounded_one(happened.mean()),
+        brier=rounded_one(squares.mean()),
+        error=rounded_one(long_run_error(squares, groups, lead)),
+        skill={
+            name: _skill(squares, (reference - happened) ** 2, groups, resamples)
+            for name, reference in references.items()
+        },
+        reliability=_reliability(probability, happened, _variance_inflation(happened - probability, groups, lead)),
+    )
+
+
+def _skill(squares: Floats, reference: Floats, groups: Groups, resamples: BlockBootstrap | None) -> BrierSkill:
+    brier, total = rounded_one(reference.mean()), float(reference.sum())
+    if resamples is None or total <= 0:
+        return BrierSkill(brier=brier)
+    value = rounded_one(1 - float(squares.sum()) / total)
+    ours, theirs = (resamples.totals(np.bincount(groups, part).astype(np.float64)) for part in (squares, reference))
+    if not (theirs > 0).all():
+        return BrierSkill(brier=brier, value=value)
+    lower, upper = np.quantile(1 - ours / theirs, (0.025, 0.975)).tolist()
+    return BrierSkill(brier=brier, value=value, lower=rounded_one(lower), upper=rounded_one(upper))
+
+
+def _variance_inflation(differences: Floats, groups: Groups, lead: int) -> float:
+    """Return how many times larger the variance of the mean of ``differences`` is than if they were independent."""
+    variance = float(differences.var())
+    if variance < _LEAST_VARIANCE:
+        return 1.0
+    return max(1.0, long_run_error(differences, groups, lead) ** 2 * len(differences) / variance)
+
+
+def _reliability(probability: Floats, happened: Floats, inflation: float) -> tuple[ReliabilityBin, ...]:
+    places = np.clip(np.searchsorted(BIN_EDGES, probability, side="right") - 1, 0, len(BIN_EDGES) - 2)
+    bins = []
+    for place in np.unique(places).tolist():
+        inside = places == place
+        n, frequency = int(inside.sum()), float(happened[inside].mean())
+        lower, upper = _wilson(frequency, n / inflation)
+        bins.append(
+            ReliabilityBin(
+                minimum=BIN_EDGES[place],
+                maximum=BIN_EDGES[place + 1],
+                n=n,
+                probability=rounded_one(probability[inside].mean()),
+                frequency=rounded_one(frequency),
+                lower=rounded_one(lower),
+                upper=rounded_one(upper),
+            )
+        )
+    return tuple(bins)
+
+
+def _wilson(share: float, n: float) -> tuple[float, float]:
+    """Return the 95 % score interval of a share of ``n`` independent cases.
+
+    Wilson (1927, J. Am. Stat. Assoc. 22, 209). It has a width even where the share is 0 or 1.
+    """
+    square = _SCORE_95**2
+    centre = (share + square / (2 * n)) / (1 + square / n)
+    reach = _SCORE_95 / (1 + square / n) * math.sqrt(share * (1 - share) / n + square / (4 * n**2))
+    return max(centre - reach, 0.0), min(centre + reach, 1.0)

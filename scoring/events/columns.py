@@ -1,0 +1,171 @@
+"""What is written of the forecast of an event: columns of a table, or variables of a grid."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.events.definitions import EventDefinition, HeatStress, MarineEvent, Percentile, ThresholdEvent
+from forecasting.events.detection import CATEGORIES
+from forecasting.events.outcomes import AlertLevel, EventState, HeatStressOutcome, MarineOutcome, ThresholdOutcome
+from scoring.events.asked import AskedEvents
+
+Form = Literal["probability", "celsius", "difference", "celsius_weeks", "days", "time", "flag"]
+
+MISSING: Final = -1
+"""Instead of a flag or a number of days that is not known."""
+
+STATES: Final = ("No event", "Building", "Active")
+CATEGORY_FLAGS: Final = ("No event", *CATEGORIES)
+ALERT_LEVELS: Final[tuple[str, ...]] = get_args(AlertLevel)
+
+Values = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One number, flag or time for each place, or for each of its leads.
+
+    Attributes:
+        name: of the column or variable.
+        by_lead: whether each lead has its own.
+        form: of the values.
+        title: what they are, as a phrase.
+        value: takes it from the outcome of the event; °C, seconds since 1970, or the index of a flag.
+        flags: texts of the flags, from 0.
+    """
+
+    name: str
+    by_lead: bool
+    form: Form
+    title: str
+    value: Callable[[Any], Any]
+    flags: tuple[str, ...] = ()
+
+    @property
+    def dtype(self) -> str:
+        """Type of its values in memory."""
+        return {"flag": "int8", "days": "int16"}.get(self.form, "float64")
+
+    def empty(self, n: int, horizon: int) -> Values:
+        """Return missing values for ``n`` places, ``(n,)`` or ``(n, horizon)``."""
+        fill = MISSING if self.form in ("flag", "days") else np.nan
+        return np.full((n, horizon) if self.by_lead else n, fill, dtype=self.dtype)
+
+
+@lru_cache(maxsize=256)
+def columns_of(definition: EventDefinition, name: str) -> tuple[Column, ...]:
+    """Return the columns of an event whose safe name is ``name``."""
+    if isinstance(definition, ThresholdEvent):
+        columns = _threshold(definition)
+    elif isinstance(definition, MarineEvent):
+        columns = _marine(definition)
+    else:
+        columns = _heat_stress(definition)
+    return tuple(
+        Column(f"event_{name}_{column.name}", column.by_lead, column.form, column.title, column.value, column.flags)
+        for column in columns
+    )
+
+
+def all_columns(events: AskedEvents) -> list[Column]:
+    """Return the columns of all events."""
+    pairs = zip(events.definitions, events.names, strict=True)
+    return [column for definition, name in pairs for column in columns_of(definition, name)]
+
+
+def _threshold(event: ThresholdEvent) -> Sequence[Column]:
+    threshold = event.threshold
+    by_day = isinstance(threshold, Percentile)
+    limit = (
+        f"percentile {threshold.percent:g}" if isinstance(threshold, Percentile) else f"{threshold:g} degree Celsius"
+    )
+    beyond = f"sea surface temperature {event.side} {limit}"
+    leads = "the forecast" if event.within is None else f"the first {event.within} steps"
+    run = f"{event.duration} consecutive steps of " if event.duration > 1 else ""
+    extreme = "highest" if event.side == "above" else "lowest"
+    columns = [
+        Column("probability", False, "probability", f"probability of {run}{beyond} within {leads}", _probability),
+        Column("by_lead", True, "probability", f"probability of {beyond}", lambda outcome: outcome.by_lead),
+        Column("onset", False, "time", f"median time of the onset of {run}{beyond}", _onset),
+        Column("peak", False, "celsius", f"median of the {extreme} temperature within {leads}", _peak),
+    ]
+    if by_day:
+        columns.append(Column("threshold", True, "celsius", f"threshold, {limit}", lambda outcome: outcome.threshold))
+    return columns
+
+
+def _probability(outcome: ThresholdOutcome) -> float:
+    return outcome.probability
+
+
+def _onset(outcome: ThresholdOutcome) -> float:
+    return np.nan if outcome.onset is None else float(outcome.onset.median.astype("datetime64[s]").astype(np.int64))
+
+
+def _peak(outcome: ThresholdOutcome) -> float:
+    return outcome.peak.median
+
+
+def _marine(event: MarineEvent) -> Sequence[Column]:
+    what = event.kind.replace("_", " ")
+    last = "on the day of the last observation"
+    return (
+        Column("state", False, "flag", f"state of the {what} {last}", lambda o: _state(o.state), STATES),
+        Column("days", False, "days", f"days of the {what} until {last[3:]}", lambda o: o.state.days),
+        Column("category", False, "flag", f"category of the {what} so far", _category, CATEGORY_FLAGS),
+        Column("intensity", False, "difference", f"temperature minus climatology {last}", lambda o: o.state.intensity),
+        Column("probability", True, "probability", f"probability of a {what}", lambda o: o.probability),
+        Column("likely_category", True, "flag", f"most likely category of a {what}", _likely_category, CATEGORY_FLAGS),
+        Column("onset_within", True, "probability", f"probability that a new {what} has begun", _onset_within),
+        Column("ends_within", True, "probability", f"probability that the ongoing {what} has ended", _ends_within),
+        Column("climatology", True, "celsius", "usual temperature", lambda o: o.climatology),
+        Column("threshold", True, "celsius", f"threshold of a {what}", lambda o: o.threshold),
+    )
+
+
+def _state(state: EventState) -> int:
+    """Return 2 in an event, and 1 on days beyond the threshold that are too few for one."""
+    return 2 if state.active else int(state.days > 0)
+
+
+def _category(outcome: MarineOutcome) -> int:
+    return CATEGORY_FLAGS.index(outcome.state.category or CATEGORY_FLAGS[0])
+
+
+def _likely_category(outcome: MarineOutcome) -> Values:
+    by_category = np.stack([outcome.category_probability[category] for category in CATEGORIES])
+    likely: Values = np.concatenate([[1 - by_category.sum(axis=0)], by_category]).argmax(axis=0)
+    return likely
+
+
+def _onset_within(outcome: MarineOutcome) -> Values:
+    return outcome.onset_within
+
+
+def _ends_within(outcome: MarineOutcome) -> Any:
+    return np.nan if outcome.ends_within is None else outcome.ends_within
+
+
+def _heat_stress(event: HeatStress) -> Sequence[Column]:
+    weeks = "degree heating weeks"
+    last = "on the day of the last observation"
+    return (
+        Column("mmm", False, "celsius", "maximum monthly mean", lambda o: o.maximum_monthly_mean),
+        Column("now", False, "celsius_weeks", f"{weeks} {last}", lambda o: o.now),
+        Column("alert", False, "flag", f"alert level {last}", lambda o: ALERT_LEVELS.index(o.level), ALERT_LEVELS),
+        Column("median", True, "celsius_weeks", f"median of {weeks}", lambda o: o.median),
+        Column("lower", True, "celsius_weeks", f"lower bound of the central 80 % range of {weeks}", lambda o: o.lower),
+        Column("upper", True, "celsius_weeks", f"upper bound of the central 80 % range of {weeks}", lambda o: o.upper),
+        Column("likely_alert", True, "flag", "most likely alert level", _likely_alert, ALERT_LEVELS),
+    )
+
+
+def _likely_alert(outcome: HeatStressOutcome) -> Values:
+    never = np.zeros(len(outcome.median))
+    by_level = np.stack([outcome.level_probability.get(level, never) for level in get_args(AlertLevel)])
+    likely: Values = by_level.argmax(axis=0)
+    return likely

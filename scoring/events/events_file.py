@@ -1,0 +1,110 @@
+"""The file of events that the user names, in the JSON of ``POST /forecast``."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from pydantic import ValidationError
+
+from forecasting.errors import RequestError
+from forecasting.events.baseline import Period
+from forecasting.events.definitions import EventDefinition
+from forecasting.events.event_schema import definitions_of, parse_events
+from forecasting.readers import content_digest
+from forecasting.requests.model import MAX_UNKNOWN_FIELDS, UnknownFieldsError
+from forecasting.requests.sentences import first_error
+from forecasting.series.units import Units
+from scoring.errors import ScoringError
+from scoring.events.asked import AskedEvents
+from scoring.events.columns import columns_of
+
+_PERIOD: Final = re.compile(r"(\d{4})(-\d\d-\d\d)?/(\d{4})(-\d\d-\d\d)?")
+_UNSAFE: Final = re.compile(r"[^a-z0-9]+")
+
+
+def read_events(file: Path, horizon: int, units: Units, baseline: str | None) -> AskedEvents:
+    """Read the events of a run.
+
+    Args:
+        file: a JSON list.
+        horizon: number of leads.
+        units: of the temperatures in the file.
+        baseline: a period such as ``1983/2012``, or a file of baselines; None for the whole input.
+
+    Raises:
+        ScoringError: if a file cannot be read, or is not what it should be.
+    """
+    definitions = _definitions(file, horizon, units)
+    if not definitions:
+        raise ScoringError(f"{file}: the list has no events; add one, or leave out --events")
+    names = tuple(_safe(definition.name, file) for definition in definitions)
+    _refuse_clashes(definitions, names, file)
+    period = None if baseline is None else _period(baseline)
+    if baseline is None or period is not None:
+        return AskedEvents(definitions, names, period)
+    if not Path(baseline).exists():
+        raise ScoringError(f"--baseline {baseline} is neither a period, such as 1983/2012, nor a file; correct it")
+    return AskedEvents(definitions, names, None, baseline, content_digest(Path(baseline)))
+
+
+def _definitions(file: Path, horizon: int, units: Units) -> tuple[EventDefinition, ...]:
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise ScoringError(f"{file}: cannot read it: {error.strerror or error}") from None
+    try:
+        return definitions_of(parse_events(content), horizon, units)
+    except ValidationError as error:
+        places = [{**place, "loc": ("events", *place["loc"])} for place in error.errors(include_url=False)]
+        if places[0]["type"] == "json_invalid":
+            places[0]["loc"] = ()
+        raise ScoringError(f"{file}: {first_error(places, 'the file')}") from None
+    except UnknownFieldsError:
+        raise ScoringError(f"{file}: more than {MAX_UNKNOWN_FIELDS} unknown fields") from None
+    except RequestError as error:
+        raise ScoringError(f"{file}: {error}") from None
+
+
+def _safe(name: str, file: Path) -> str:
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    safe = _UNSAFE.sub("_", plain).strip("_")
+    if not safe:
+        raise ScoringError(
+            f"{file}: event {name!r} has no letter from a to z and no digit to name a column after; rename it"
+        )
+    return safe
+
+
+def _refuse_clashes(definitions: Sequence[EventDefinition], names: Sequence[str], file: Path) -> None:
+    owners: dict[str, str] = {}
+    for definition, name in zip(definitions, names, strict=True):
+        for column in columns_of(definition, name):
+            other = owners.setdefault(column.name, definition.name)
+            if other != definition.name:
+                raise ScoringError(
+                    f"{file}: events {other!r} and {definition.name!r} would both have a column {column.name}; rename "
+                    "one of them"
+                )
+
+
+def _period(text: str) -> Period | None:
+    """Return a period of days or whole years; None if the text is neither.
+
+    Raises:
+        ScoringError: if it ends before it begins, or has a day that does not exist.
+    """
+    match = _PERIOD.fullmatch(text)
+    if match is None:
+        return None
+    first_year, first_day, last_year, last_day = match.groups()
+    try:
+        start = np.datetime64(first_year + (first_day or "-01-01"), "D")
+        end = np.datetime64(last_year + (last_day or "-12-31"), "D")
+    except ValueError:
+        raise ScoringError(f"--baseline {text}: there is no such day") from None
+    if end < start:
+        raise ScoringError(f"--baseline {text}: the period ends before it begins; give its first day, then its last")
+    return Period(start, end)

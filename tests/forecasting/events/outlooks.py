@@ -1,0 +1,36 @@
+"""Outlooks with the paths that a test wants."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.events.baseline import Baseline, Period
+from forecasting.events.outlook import Outlook
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import DAY, Floats
+from forecasting.series.timestep import TimeStep
+
+DAILY = TimeStep(DAY)
+
+
+def outlook(
+    past: SstSeries | Sequence[float],
+    paths: npt.ArrayLike,
+    *,
+    baseline: Baseline | Period | None = None,
+    coefficients: npt.NDArray[np.float32] | None = None,
+    exceedance: Callable[[float | Floats], Floats] | None = None,
+) -> Outlook:
+    """Return what follows ``past``; a list is of days that end on 30 June 2025."""
+    if not isinstance(past, SstSeries):
+        start = np.datetime64("2025-07-01T00:00:00") - np.timedelta64(len(past), "D")
+        past = SstSeries(np.asarray(past, dtype=np.float64), start, DAILY)
+    sampled = np.asarray(paths, dtype=np.float64)
+
+    def share(threshold: float | Floats) -> Floats:
+        shares: Floats = (sampled > threshold).mean(axis=0)
+        return shares
+
+    times = past.step.shift(past.times[-1], np.arange(1, sampled.shape[1] + 1))
+    return Outlook(past, times, sampled, exceedance or share, True, baseline, coefficients)

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from forecasting.events.baseline import Baseline, Period
+from forecasting.events.days import DAYS, FEBRUARY_29, day_of_year, smooth
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import Floats
+from tests.forecasting.events.outlooks import DAILY
+
+
+def plainly(series: SstSeries, period: Period, percentile: float) -> tuple[Floats, Floats]:
+    """Climatology and threshold, day by day."""
+    days = series.times.astype("datetime64[D]")
+    inside = (days >= period.start) & (days <= period.end)
+    mean, high = np.full(DAYS, np.nan), np.full(DAYS, np.nan)
+    for day in range(DAYS):
+        around = [
+            value
+            for i in np.flatnonzero(inside & (day_of_year(days) == day))
+            for value in series.values[max(i - 5, 0) : i + 6]
+            if np.isfinite(value)
+        ]
+        if around:
+            mean[day], high[day] = np.mean(around), np.percentile(around, percentile)
+    for by_day in (mean, high):
+        by_day[FEBRUARY_29] = (by_day[FEBRUARY_29 - 1] + by_day[FEBRUARY_29 + 1]) / 2
+    return smooth(mean, 31), smooth(high, 31)
+
+
+@pytest.mark.parametrize(("percentile", "missing"), [(90.0, "nothing"), (10.0, "days"), (33.3, "summers")])
+def test_thresholds_are_percentiles_of_the_days_around(percentile: float, missing: str) -> None:
+    random = np.random.default_rng(4)
+    series = SstSeries(random.normal(15, 1, 5_000), np.datetime64("1999-02-24T00:00:00"), DAILY)
+    summer = np.isin(series.times.astype("datetime64[M]").astype(int) % 12, [5, 6, 7])
+    gone = {"nothing": np.zeros_like(summer), "days": random.random(5_000) < 0.4, "summers": summer}[missing]
+    gappy = SstSeries(np.where(gone, np.nan, series.values), series.start, DAILY)
+    period = Period(np.datetime64("1999-02-26"), np.datetime64("2012-02-29"))
+    baseline = Baseline.fit(gappy, percentile, period)
+    climatology, threshold = plainly(gappy, period, percentile)
+    np.testing.assert_array_equal(baseline.threshold, threshold)
+    np.testing.assert_allclose(baseline.climatology, climatology, rtol=1e-14)
+    assert baseline.percentile == percentile
+
+
+@pytest.mark.parametrize(("difference", "percentile"), [(2.0, 90), (-2.0, 10)])
+def test_a_given_threshold_is_that_of_heatwaves_or_of_cold_spells(difference: float, percentile: float) -> None:
+    assert Baseline(np.full(DAYS, 15.0), np.full(DAYS, 15 + difference)).percentile == percentile
