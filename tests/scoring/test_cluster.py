@@ -16,12 +16,13 @@ from tests.scoring.commands import finish, score, snapshot, start, wait_for, wor
 from tests.scoring.grids import daily, oisst, save, temperatures, walks
 from tests.scoring.heatwaves import HEATWAVE, START, cells, events_file
 from tests.scoring.tables import station, walk
+from tests.zygote.process import Popen
 
-Cluster = tuple[str, "subprocess.Popen[str]", Callable[[], "subprocess.Popen[str]"]]
+Cluster = tuple[str, Popen, Callable[[], Popen]]
 
 
-def dask(*arguments: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
+def dask(*arguments: str) -> Popen:
+    return Popen(
         [sys.executable, "-m", "dask", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
     )
 
@@ -38,7 +39,7 @@ def cluster(tmp_path: Path) -> Iterator["Cluster"]:
         address = json.loads(file.read_text())["address"]
         command = ("worker", address, "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny", "--no-dashboard")
 
-        def worker() -> "subprocess.Popen[str]":
+        def worker() -> Popen:
             processes.append(dask(*command, "--local-directory", str(tmp_path)))
             return processes[-1]
 
