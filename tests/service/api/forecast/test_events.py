@@ -208,8 +208,28 @@ def test_a_dataset_is_forecast_with_events(client: httpx.Client) -> None:
     assert len(warm["by_lead"]) == 2
     assert "the step is one month" in heatwave["error"]
     assert np.array(forecast["paths"]).shape == (3, 2)
-    response = client.get("/forecast", params={"events": '[{"name": "warm"}]'})
-    assert "query.events[0]: give above or below" in response.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("events", "detail"),
+    [
+        ('[{"name": "warm"}]', "query.events[0]: give above or below"),
+        ("warm", "query.events: send a JSON array: expected value at line 1 column 1"),
+        ('{"name": "warm"}', "query.events: must be a valid array"),
+    ],
+)
+def test_events_in_a_query_that_are_not_valid_are_a_422(client: httpx.Client, events: str, detail: str) -> None:
+    for response in (
+        client.get("/forecast", params={"events": events}),
+        client.post("/forecast", params={"events": events}, content=b"", headers=NDJSON),
+    ):
+        assert response.status_code == 422
+        assert detail in response.json()["detail"]
+
+
+def test_an_empty_parameter_asks_for_no_events(client: httpx.Client) -> None:
+    (forecast,) = answered(client.get("/forecast?events=&paths=0"))["forecasts"]
+    assert not {"events", "paths"} & set(forecast)
 
 
 def test_an_answer_with_too_many_paths_is_refused_beforehand(seas_client: httpx.Client) -> None:
