@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from math import floor
 from typing import Any, Final, get_args
 
 import httpx
@@ -43,7 +44,9 @@ def forecast_event(url: str, text: str, event: dict[str, Any], horizon: int = HO
 
 
 def percent(probability: float) -> str:
-    return f"{100 * probability:.0f}%"
+    if probability < 0.01:
+        return "less than 1%"
+    return "more than 99%" if probability > 0.99 else f"{floor(100 * probability + 0.5)}%"
 
 
 Opened = Callable[..., tuple[Visit, Page]]
@@ -86,11 +89,11 @@ def test_an_active_heatwave_is_named_with_its_day_its_category_and_when_it_ends(
     outcome = forecast_event(url, HEATWAVE, {"kind": "marine_heatwave"})
     assert (outcome["state"]["active"], outcome["state"]["days"]) == (True, 7)
     lead = next((i for i, p in enumerate(outcome["ends_within"]) if p >= 0.5), None)
-    end = "last beyond 14 March" if lead is None else f"end by {lead + 1} March"
+    end = "last until 14 March 2022 or longer" if lead is None else f"end by {lead + 1} March 2022"
     chance = 1 - outcome["ends_within"][-1] if lead is None else outcome["ends_within"][lead]
     category = outcome["state"]["category"].lower()
     expect(state(heatwave)).to_have_text(
-        re.compile(rf"^Day 7 of an? {category} heatwave; {percent(chance)} likely to {end} 2022\.$")
+        re.compile(rf"^Day 7 of an? {category} heatwave; {percent(chance)} likely to {end}\.$")
     )
     expect(heatwave.locator(".event-line")).to_contain_text("°C warmer than usual on 28 February 2022.")
     expect(heatwave.locator(".notice.warning", has_text="heatwave outlook")).to_contain_text(
@@ -119,7 +122,7 @@ def test_the_strip_of_event_days_can_be_read_as_tables_and_with_the_arrow_keys(h
     ahead = heatwave.get_by_role("table", name="Probability of a heatwave on each day")
     expect(ahead.get_by_role("row")).to_have_count(1 + HORIZON)
     expect(ahead.get_by_role("row").nth(4)).to_contain_text("4 Mar 2022")
-    expect(ahead.get_by_role("row").nth(4)).to_contain_text(percent(outcome["probability"][3]))
+    expect(ahead.get_by_role("row").nth(4)).to_contain_text(percent(outcome["probability"][3]), ignore_case=True)
     past = heatwave.get_by_role("table", name="Heatwaves so far")
     expect(past.get_by_role("row").nth(1)).to_contain_text(re.compile(r"22 Feb 2022\s*28 Feb 2022\s*7"))
     heatwave.locator(".forecast .chart").first.focus()
@@ -185,10 +188,8 @@ def test_a_limit_is_answered_with_its_probability_and_stays_in_the_address(opene
     form.get_by_label("Within").press("Enter")
     outcome = forecast_event(url, text, {"below": 15.2, "for": 5, "within": 10}, horizon=10)
     answer = form.locator(".answer")
-    expect(answer).to_contain_text(
-        f"{percent(outcome['probability'])} likely: five days in a row below 15.2 °C within the next 10 days; "
-    )
-    assert 0.02 < outcome["probability"] < 0.98
+    sentence = f"{percent(outcome['probability'])} likely: five days in a row below 15.2 °C within the next 10 days"
+    expect(answer).to_contain_text(sentence, ignore_case=True)
     form.locator(".chart").focus()
     page.keyboard.press("End")
     expect(page.locator("#announcement")).to_have_text(f"10 Mar 2022, {percent(outcome['by_lead'][9])}")

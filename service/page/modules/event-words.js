@@ -70,7 +70,7 @@ export function eventDetail({ state, category_probability: byCategory }, kind, l
 function endPhrase(within, timestamps, now) {
   const lead = within.findIndex((probability) => probability >= LIKELY);
   if (lead >= 0) return `${percent(within[lead])} likely to end by ${soonPhrase(timestamps[lead], "day", now)}`;
-  return `${percent(1 - within[within.length - 1])} likely to last beyond ${soonPhrase(/** @type {string} */ (timestamps.at(-1)), "day", now)}`;
+  return `${percent(1 - within[within.length - 1])} likely to last until ${soonPhrase(/** @type {string} */ (timestamps.at(-1)), "day", now)} or longer`;
 }
 
 /** The chance of a day in a higher category than the event has had; empty if it is small. @param {any} state @param {Record<string, number[]>} byCategory */

@@ -27,14 +27,15 @@ export function heatStressLine(outcome, timestamps, now) {
   const last = timestamps.length - 1;
   const end = soonPhrase(timestamps[last], "day", now);
   const isNone = alert === "No Stress" && current < NEGLIGIBLE && upper[last] < NEGLIGIBLE;
-  const range = `${fixed(lower[last], 1)}–${fixed(upper[last], 1)}`;
+  const [low, high] = [fixed(lower[last], 1), fixed(upper[last], 1)];
+  const range = low === high ? "" : ` (80%: ${low}–${high})`;
   return [
     h(
       "p",
       { class: "stress" },
       isNone
         ? h("strong", {}, `No heat stress on corals, and none likely by ${end}.`)
-        : [h("strong", {}, `Heat stress on corals: ${fixed(current, 1)} degree heating weeks, ${levelPhrase(alert)}.`), ` By ${end}: ${fixed(median[last], 1)} (80%: ${range})${worsePhrase(outcome, last)}.`],
+        : [h("strong", {}, `Heat stress on corals: ${fixed(current, 1)} degree heating weeks, ${levelPhrase(alert)}.`), ` By ${end}: ${fixed(median[last], 1)}${range}${worsePhrase(outcome, last)}.`],
       !calibrated && uncalibratedMark(),
     ),
     h("p", { class: "note" }, `Degree heating weeks add up the days of the last 12 weeks that are at least 1 °C above the mean of the warmest month, ${fixed(mmm, 1)} °C (${SOURCES[source]}).`),
@@ -43,7 +44,7 @@ export function heatStressLine(outcome, timestamps, now) {
 
 /** @param {string} level */
 function levelPhrase(level) {
-  return level.startsWith("Alert") ? `at ${level}` : level === "No Stress" ? "no stress" : `a ${level.toLowerCase()}`;
+  return level.startsWith("Alert") ? `at ${level}` : level === "No Stress" ? "not rising now" : `a ${level.toLowerCase()}`;
 }
 
 /** The chance of a higher level at the last lead; empty if it is small. @param {any} outcome @param {number} last */
