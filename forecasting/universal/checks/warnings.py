@@ -68,9 +68,10 @@ def without_suspects(
     return kept, warnings
 
 
-def after_check(error: SeriesError, warning: ForecastWarning | None) -> SeriesError:
+def after_check(error: SeriesError, warnings: Sequence[ForecastWarning]) -> SeriesError:
     """Return the error of a series that cannot be forecast from, which says if values were left out."""
-    return error if warning is None else SeriesError(f"{error}; {warning.message}")
+    told = [warning.message for warning in warnings if warning.code == "suspect_value"]
+    return SeriesError("; ".join([str(error), *told])) if told else error
 
 
 def _started_from(check: Check) -> ForecastWarning:
