@@ -148,6 +148,16 @@ def test_without_a_heatwave_the_sentence_says_how_likely_one_is(opened: Opened, 
     expect(state(page)).to_have_text(re.compile(f"^{sentence}$"))
 
 
+def test_probabilities_that_cannot_be_relied_on_are_marked_and_the_mark_is_explained(opened: Opened, url: str) -> None:
+    text = sea(last=1, degrees=12)
+    _, page = opened(text, "&limit=above:20:1:5")
+    assert forecast_event(url, text, {"kind": "marine_heatwave"})["calibrated"] is False
+    expect(page.locator(".event-line").get_by_role("img", name="not calibrated")).to_be_visible()
+    notice = page.locator(".notice.warning", has_text="Before you rely on the heatwave outlook")
+    expect(notice).to_contain_text("The probabilities marked † are not calibrated")
+    expect(page.locator(".limit-answer")).to_contain_text("† Not calibrated: the event may come more or less often")
+
+
 def test_a_series_under_ten_years_says_what_it_lacks_and_has_no_bands(opened: Opened) -> None:
     _, page = opened(daily(400))
     expect(page.locator(".events > .note")).to_have_text(
