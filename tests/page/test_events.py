@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from math import floor
+from pathlib import Path
 from typing import Any, Final, get_args
 
 import httpx
@@ -13,6 +14,7 @@ from playwright.sync_api import Locator, Page, Request, expect
 from tests.page.browser import DESKTOP, PHONE, Scheme, Visit
 from tests.page.conftest import Shown, Visitor
 from tests.page.files import DROP, daily
+from tests.page.snippets import run_curl, run_python
 
 YEARS: Final = 4400
 """Days of a series that is long enough for a baseline."""
@@ -134,6 +136,12 @@ def test_the_strip_of_event_days_can_be_read_as_tables_and_with_the_arrow_keys(h
     expect(heatwave.locator("#announcement")).to_contain_text(
         re.compile("25 Feb 2022.*90th percentile.*in a heatwave, ")
     )
+
+
+def test_the_snippets_ask_for_the_events_too(heatwave: Page, tmp_path: Path) -> None:
+    (tmp_path / "pier.csv").write_text(HEATWAVE)
+    for printed in (run_curl(heatwave, tmp_path), run_python(heatwave, tmp_path)):
+        assert [active.lower() for active in re.findall(r".active.: ?(\w+)", printed)] == ["true", "false"]
 
 
 @pytest.mark.parametrize(
