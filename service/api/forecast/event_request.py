@@ -22,6 +22,9 @@ from service.http.validation import errors_of, tag
 MAX_EVENTS: Final = 20
 """Events in one request."""
 
+MAX_VERIFIED_EVENTS: Final = 5
+"""Events in one comparison, each of which is forecast from every past step."""
+
 MAX_PATHS: Final = 1_000
 """Sample paths in one forecast."""
 
@@ -138,6 +141,11 @@ AnyEvent = Annotated[
 ]
 Events = Annotated[tuple[AnyEvent, ...], Field(max_length=MAX_EVENTS, fail_fast=True), AfterValidator(_check_names)]
 """The events of a request."""
+
+ThresholdEvents = Annotated[
+    tuple[InputThresholdEvent, ...], Field(max_length=MAX_VERIFIED_EVENTS, fail_fast=True), AfterValidator(_check_names)
+]
+"""The events of a comparison."""
 
 _EVENTS: Final = TypeAdapter[tuple[InputEvent, ...]](Events)
 
