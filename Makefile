@@ -29,12 +29,10 @@ install: $(VENV)/.dev ## install everything that development needs
 
 test: code containers ## run all tests
 
-# Each test file runs in one process, because its tests share checkpoints and servers. Schemathesis gives all operations
-# the same test name, so pytest-xdist would run only one of them.
+# Each test file runs in one process, because its tests share checkpoints and servers.
 code: $(VENV)/.dev chromium ## run the tests that need no Docker engine, in parallel
-	$(BIN)/python -m pytest --ignore=tests/containers --ignore=tests/service/api/test_schemathesis.py \
+	$(BIN)/python -m pytest --ignore=tests/containers \
 		--numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
-	$(BIN)/python -m pytest tests/service/api/test_schemathesis.py
 
 containers: $(VENV)/.dev ## run the tests of the images and the composition (needs a Docker engine)
 	$(BIN)/python -m pytest tests/containers

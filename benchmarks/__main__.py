@@ -13,6 +13,7 @@ from benchmarks import (
     machine,
     ocean_grid,
     own_series,
+    path_cost,
     request_cost,
     scoring,
     serving,
@@ -27,6 +28,7 @@ _MODULES = (
     footprint,
     forecast_cost,
     any_sea_cost,
+    path_cost,
     event_cost,
     request_cost,
     key_check,
@@ -44,6 +46,10 @@ other benchmarks, each with -h:
                         coverage of intervals, by what they are calibrated on
   python -m benchmarks.universal FILE[@LAT,LON] …
                         universal networks against an autoregression fitted to decades
+  python -m benchmarks.dependence [--step STEP]
+                        how leads go together: ways to learn it, on held-out simulated seas
+  python -m benchmarks.joint_events FILE[@LAT,LON] …
+                        events of several days: skill, and whether they happen as often as said
   python -m benchmarks.soak [--minutes N]
                         memory of the service under mixed load and reloads
   python -m benchmarks.peers [NAME …]

@@ -19,6 +19,7 @@ from forecasting.series.timestep import MONTH, TimeStep
 from service.settings import Settings
 from tests.forecasting.universal import tiny
 from tests.serving import serve
+from tests.zygote.process import end_zygotes
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.run import Destination, Published, train
@@ -44,6 +45,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def zygotes() -> Iterator[None]:
+    """End the processes that commands were forked from."""
+    yield
+    end_zygotes()
 
 
 @pytest.fixture(scope="session")

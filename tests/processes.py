@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.zygote.process import Popen
+
 
 def spawned(parent: int) -> set[int]:
     """Return the ids of the processes that ``parent`` has started through multiprocessing."""
@@ -41,7 +43,7 @@ class Service:
         grown: notified when the log gets a new line.
     """
 
-    process: "subprocess.Popen[str]"
+    process: Popen
     url: str
     log: list[str] = field(default_factory=list)
     grown: threading.Condition = field(default_factory=threading.Condition)
@@ -97,7 +99,7 @@ def running(
     environment |= {f"SST_{name.upper()}": str(value) for name, value in settings.items()}
     environment |= {"SST_ARTIFACTS": str(artifacts)}
     command = [*program, "--port", "0"]
-    process = subprocess.Popen(
+    process = Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
     )
     assert process.stdout is not None

@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import NINO12, ROOT
 from tests.forked_commands import PROGRAMS, Completed, run_forked
 from tests.processes import running
+from tests.zygote.process import run
 
 SST = str(Path(sys.executable).with_name("sst"))
 COMMANDS = {
@@ -24,10 +25,6 @@ COMMANDS = {
     "score": "scoring",
 }
 MODULES = ["service", "service key", "training", "training inspect", "training fetch", "training rollback", "scoring"]
-
-
-def run(*command: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +52,8 @@ def test_a_program_run_as_a_module_shows_the_name_of_the_module(module: str, hel
 
 
 def test_help_lists_every_command_and_imports_no_program() -> None:
-    done = run(sys.executable, "-X", "importtime", SST, "--help")
+    command = [sys.executable, "-X", "importtime", SST, "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     imported = set(re.findall(r"\| +(\w+)", done.stderr))
     assert done.returncode == 0
     assert "sst" in imported
@@ -64,21 +62,21 @@ def test_help_lists_every_command_and_imports_no_program() -> None:
 
 
 def test_version_is_that_of_the_distribution() -> None:
-    done = run(SST, "--version")
+    done = run([SST, "--version"])
     assert (done.returncode, done.stdout) == (0, f"sst {version('sst-forecasting')}\n")
 
 
 @pytest.mark.parametrize("arguments", [(), ("forecast",), ("--horizon", "3")])
 def test_anything_but_a_command_is_refused(arguments: tuple[str, ...]) -> None:
-    done = run(SST, *arguments)
+    done = run([SST, *arguments])
     assert done.returncode == 2
     assert done.stderr.startswith("usage: sst [--help | --version] COMMAND ...\nsst: error: ")
 
 
 def test_a_command_takes_the_arguments_that_follow_it_and_exits_with_its_status(tmp_path: Path) -> None:
-    inspected = run(SST, "inspect", str(NINO12))
+    inspected = run([SST, "inspect", NINO12])
     assert (inspected.returncode, inspected.stdout.splitlines()[0]) == (0, str(NINO12))
-    absent = run(SST, "inspect", str(tmp_path / "absent.csv"))
+    absent = run([SST, "inspect", tmp_path / "absent.csv"])
     assert absent.returncode == 2
     assert "absent.csv" in absent.stderr
 

@@ -5,6 +5,7 @@ from typing import Final, Literal
 from pydantic import BaseModel
 
 from forecasting.evaluation.division import Split
+from forecasting.evaluation.event_report import EventReport
 from forecasting.scores.accuracy import Accuracy
 
 
@@ -96,6 +97,7 @@ class ModelReport(BaseModel, frozen=True):
         intervals: of a network, by level in percent.
         crps: continuous ranked probability score on the test part, °C, per lead.
         exceedance: for several thresholds.
+        events: probabilities of extremes for the time of the year; empty for a reference, and in older releases.
         parameters: number of trained weights.
         train_seconds: wall time of fitting.
         latency_ms: median time of a single forecast.
@@ -113,6 +115,7 @@ class ModelReport(BaseModel, frozen=True):
     intervals: dict[int, IntervalReport] = {}
     crps: tuple[float, ...] | None = None
     exceedance: tuple[ExceedanceReport, ...] = ()
+    events: tuple[EventReport, ...] = ()
     parameters: int | None = None
     train_seconds: float | None = None
     latency_ms: float | None = None

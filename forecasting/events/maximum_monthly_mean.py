@@ -59,8 +59,8 @@ def maximum_monthly_mean(outlook: Outlook) -> MaximumMonthlyMean:
     computed = _of_past(outlook.past) or _of_position(outlook.coefficients)
     if computed is None:
         raise SeriesError(
-            "degree heating weeks need the maximum monthly mean: send it, or ten years of daily values in all months, "
-            "or a position at sea"
+            "degree heating weeks need the maximum monthly mean (mmm): send it, or ten years of daily values in all "
+            "months, or a position at sea"
         )
     return computed
 

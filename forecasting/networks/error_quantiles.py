@@ -5,6 +5,7 @@ rate of the two outermost ones.
 """
 
 from functools import lru_cache
+from statistics import NormalDist
 from typing import Final
 
 import numpy as np
@@ -14,6 +15,9 @@ from forecasting.series.times import Floats
 
 _MIN_QUANTILE_GAP: Final = 1e-6
 """°C, the resolution of the tables: quantiles of few residuals may be equal."""
+
+_LEAST_PROBABILITY: Final = 1e-9
+_NORMAL: Final = NormalDist()
 
 
 # The distance of a threshold of 1e308 °C from the quantiles may overflow; the probability is still right.
@@ -26,6 +30,18 @@ def exceedance(margin: Floats, quantiles: Floats, probabilities: tuple[float, ..
     lower = _tail(quantiles[..., 0] - margin, quantiles[..., 1] - quantiles[..., 0], levels[:2])
     exceeded = np.where(margin > quantiles[..., -1], upper, exceeded)
     return np.where(margin < quantiles[..., 0], 1.0 - lower, exceeded)
+
+
+def scores_of(errors: Floats, quantiles: Floats, probabilities: tuple[float, ...]) -> Floats:
+    """Return the normal scores of ``errors`` °C ``(…)``, NaN where they are, in the distributions with ``quantiles``.
+
+    The arguments are as for :func:`exceedance`.
+    """
+    known = np.isfinite(errors)
+    exceeded = exceedance(np.where(known, errors, 0.0), quantiles, probabilities)
+    bounded = np.clip(exceeded, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
+    scores = [-_NORMAL.inv_cdf(probability) for probability in bounded.reshape(-1).tolist()]
+    return np.where(known, np.reshape(scores, errors.shape), np.nan)
 
 
 def quantiles_at(wanted: tuple[float, ...], quantiles: Floats, probabilities: tuple[float, ...]) -> Floats:

@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from forecasting.errors import RequestError
+from forecasting.events.paths import Dependence
 from forecasting.networks import error_quantiles
 from forecasting.networks.error_table import PROBABILITIES, ErrorTable, age_weights, tables_by_season
 from forecasting.networks.increments import RMS_INCREMENT_RATIO, rms_increment_of
@@ -158,6 +159,18 @@ class ErrorDistribution(BaseModel, frozen=True, populate_by_name=True):
             ``(n, leads)``, as :func:`~forecasting.networks.error_quantiles.exceedance` interpolates it.
         """
         return error_quantiles.exceedance(threshold - sst, self.quantiles_at(times, scale), self.probabilities)
+
+    def dependence(self, residuals: Floats, times: Times, scale: Floats) -> Dependence:
+        """Estimate how errors at different leads go together, from residuals of consecutive forecasts.
+
+        Args:
+            residuals: observation minus forecast, °C ``(n, leads)``, NaN where there is none.
+            times: valid times, ``(n, leads)``.
+            scale: from :meth:`scale`, ``(n,)``.
+        """
+        quantiles = np.broadcast_to(self.quantiles_at(times, scale), (*residuals.shape, len(self.probabilities)))
+        scores = error_quantiles.scores_of(residuals, quantiles, self.probabilities)
+        return Dependence.of(scores, independent=len(scores) / scores.shape[1])
 
     def _rows(self, tables: Floats, times: Times) -> Floats:
         """Return the rows of ``tables`` ``(seasons, leads, …)`` for times ``(n, leads)``: ``(n or 1, leads, …)``."""

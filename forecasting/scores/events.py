@@ -28,13 +28,14 @@ class BrierSkill(BaseModel, frozen=True):
 
     Attributes:
         brier: Brier score of the reference, for the same cases.
-        value: 1 − Brier score / that of the reference; None if the reference is perfect.
-        lower: lower end of the 95 % interval over block-bootstrap resamples; None if it cannot be computed.
+        value: 1 − Brier score / that of the reference; None if the reference is perfect, or the event always or never
+            happened.
+        lower: lower end of its 95 % interval over block-bootstrap resamples; None if it cannot be computed.
         upper: upper end of that interval.
     """
 
     brier: float
-    value: float | None
+    value: float | None = None
     lower: float | None = None
     upper: float | None = None
 
@@ -73,7 +74,7 @@ class EventScore(BaseModel, frozen=True):
         n: number of cases.
         frequency: share of them in which the event happened.
         brier: Brier score; lower is better.
-        error: its standard error.
+        brier_error: its standard error.
         skill: Brier skill scores, by reference.
         reliability: the bins of probability that have cases, in ascending order.
     """
@@ -81,7 +82,7 @@ class EventScore(BaseModel, frozen=True):
     n: int
     frequency: float
     brier: float
-    error: float
+    brier_error: float
     skill: dict[str, BrierSkill]
     reliability: tuple[ReliabilityBin, ...]
 
@@ -107,12 +108,12 @@ def score_event(
     if not len(happened):
         raise ValueError("scores need at least one case")
     squares = (probability - happened) ** 2
-    resamples = BlockBootstrap(int(groups.max()) + 1, lead)
+    resamples = BlockBootstrap(int(groups.max()) + 1, lead) if happened.std() else None
     return EventScore(
         n=len(happened),
         frequency=rounded_one(happened.mean()),
         brier=rounded_one(squares.mean()),
-        error=rounded_one(long_run_error(squares, groups, lead)),
+        brier_error=rounded_one(long_run_error(squares, groups, lead)),
         skill={
             name: _skill(squares, (reference - happened) ** 2, groups, resamples)
             for name, reference in references.items()
@@ -121,10 +122,10 @@ def score_event(
     )
 
 
-def _skill(squares: Floats, reference: Floats, groups: Groups, resamples: BlockBootstrap) -> BrierSkill:
+def _skill(squares: Floats, reference: Floats, groups: Groups, resamples: BlockBootstrap | None) -> BrierSkill:
     brier, total = rounded_one(reference.mean()), float(reference.sum())
-    if total <= 0:
-        return BrierSkill(brier=brier, value=None)
+    if resamples is None or total <= 0:
+        return BrierSkill(brier=brier)
     value = rounded_one(1 - float(squares.sum()) / total)
     ours, theirs = (resamples.totals(np.bincount(groups, part).astype(np.float64)) for part in (squares, reference))
     if not (theirs > 0).all():

@@ -50,20 +50,34 @@ def interval(level: float, quantiles: Floats, levels: tuple[float, ...]) -> tupl
     return bounds[..., 0], bounds[..., 1]
 
 
-# A threshold of 1e308 °C may overflow; the probability is still right.
-@np.errstate(over="ignore")
 def exceedance(threshold: float | Floats, quantiles: Floats, levels: tuple[float, ...]) -> Floats:
     """Return the probability of more than ``threshold`` °C, ``(…)``, from ``quantiles`` °C ``(…, levels)``.
 
     The threshold is one for all, or ``(…)``.
     """
+    return _upper_tail(scores_of(threshold, quantiles, levels))
+
+
+# A threshold of 1e308 °C may overflow; the probability is still right.
+@np.errstate(over="ignore")
+def scores_of(values: float | Floats, quantiles: Floats, levels: tuple[float, ...]) -> Floats:
+    """Return the normal scores of ``values`` °C, one or ``(…)``, in the distributions with these quantiles.
+
+    Args:
+        values: °C; the score of NaN is NaN.
+        quantiles: °C, ``(…, levels)``, ascending.
+        levels: probabilities of ``quantiles``.
+
+    Returns:
+        ``(…)``, from the standard normal distribution if the forecasts were right.
+    """
     known = normal_scores(levels)
     rising = quantiles + _LEAST_GAP_CELSIUS * np.arange(len(levels))
-    above = np.clip((rising <= np.asarray(threshold)[..., None]).sum(axis=-1, keepdims=True), 1, len(levels) - 1)
+    above = np.clip((rising <= np.asarray(values)[..., None]).sum(axis=-1, keepdims=True), 1, len(levels) - 1)
     low, high = (np.take_along_axis(rising, place, axis=-1)[..., 0] for place in (above - 1, above))
     left, right = known[above[..., 0] - 1], known[above[..., 0]]
-    scores = left + (threshold - low) / (high - low) * (right - left)
-    return _upper_tail(scores)
+    scores: Floats = left + (values - low) / (high - low) * (right - left)
+    return scores
 
 
 def _upper_tail(scores: Floats) -> Floats:

@@ -14,6 +14,8 @@ OUTPUTS: Final = {".nc": "netcdf", ".nc4": "netcdf", ".zarr": "zarr", ".csv": "c
                   ".pq": "parquet"}  # fmt: skip
 """Output formats by file extension."""
 GRIDS: Final = ("netcdf", "zarr")
+MAX_PATHS: Final = 10_000
+"""Joint sample paths of one forecast; see :data:`forecasting.events.paths.MAX_PATHS`."""
 READING: Final = ("value_column", "time_column", "units", "missing", "flags", "depth", "dates", "timezone", "resample")
 """Reading options that apply to every file of an input."""
 EXITS: Final = """\
@@ -73,6 +75,10 @@ def _add_forecast(parser: argparse.ArgumentParser) -> None:
         "climatology and threshold (default: the whole input)",
     )  # fmt: skip
     group.add_argument(
+        "--paths", type=_paths, metavar="N",
+        help="joint sample paths that events are judged by (default: 1000 for each station, 100 for each cell)",
+    )  # fmt: skip
+    group.add_argument(
         "--device", type=_device, default="cpu", metavar="NAME", help="cpu, cuda, cuda:N or auto (default: cpu)"
     )
 
@@ -115,6 +121,12 @@ def _count(text: str) -> int:
 def _positive(text: str) -> int:
     if _count(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a positive integer, not {text!r}")
+    return int(text)
+
+
+def _paths(text: str) -> int:
+    if not 1 <= _count(text) <= MAX_PATHS:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to {MAX_PATHS}, not {text!r}")
     return int(text)
 
 

@@ -12,6 +12,7 @@ from forecasting.console import in_command_line
 from forecasting.errors import FileError, ForecastError
 from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.base.text import sniff_binary
+from forecasting.series.units import Units
 from scoring.cli.arguments import GRIDS, OUTPUTS, READING
 from scoring.cli.progress_bar import ProgressBar
 from scoring.cli.start import processes_for
@@ -90,12 +91,14 @@ def _events(options: argparse.Namespace) -> AskedEvents:
         ScoringError: if the file of events or the baseline cannot be used.
     """
     if options.events is None:
-        if options.baseline is not None:
-            raise ScoringError("--baseline is the baseline of events: name them with --events FILE.json")
+        for name in ("baseline", "paths"):
+            if getattr(options, name) is not None:
+                raise ScoringError(f"--{name} is about events: name them with --events FILE.json")
         return AskedEvents()
     from scoring.events.events_file import read_events
 
-    return read_events(options.events, options.horizon, options.units or "celsius", options.baseline)
+    units: Units = options.units or "celsius"
+    return read_events(options.events, options.horizon, units, baseline=options.baseline, paths=options.paths)
 
 
 def _input(source: Source, kind: str, options: argparse.Namespace) -> Input[Any]:

@@ -24,6 +24,7 @@ class AskedEvents:
     Attributes:
         definitions: what is asked, °C.
         names: of the events in columns and variables: lower case letters, digits and underscores.
+        paths: joint sample paths of each place; None for the default.
         period: of the baseline; None for the whole input.
         baseline_file: NetCDF or Zarr with climatology and threshold of each cell; None if they come from the input.
         baseline_sha256: digest of that file.
@@ -31,6 +32,7 @@ class AskedEvents:
 
     definitions: tuple[EventDefinition, ...] = ()
     names: tuple[str, ...] = ()
+    paths: int | None = None
     period: Period | None = None
     baseline_file: str | None = None
     baseline_sha256: str | None = None
@@ -41,7 +43,8 @@ class AskedEvents:
     @property
     def sha256(self) -> str | None:
         """Digest of the definitions; None if there are none."""
-        return hashlib.sha256(repr((self.definitions, self.names)).encode()).hexdigest() if self else None
+        asked = (self.definitions, self.names, self.paths)
+        return hashlib.sha256(repr(asked).encode()).hexdigest() if self else None
 
     def steps_needed(self) -> int | None:
         """Return how many past steps the events depend on; None for all."""

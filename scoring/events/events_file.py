@@ -25,7 +25,7 @@ _PERIOD: Final = re.compile(r"(\d{4})(-\d\d-\d\d)?/(\d{4})(-\d\d-\d\d)?")
 _UNSAFE: Final = re.compile(r"[^a-z0-9]+")
 
 
-def read_events(file: Path, horizon: int, units: Units, baseline: str | None) -> AskedEvents:
+def read_events(file: Path, horizon: int, units: Units, *, baseline: str | None, paths: int | None) -> AskedEvents:
     """Read the events of a run.
 
     Args:
@@ -33,6 +33,7 @@ def read_events(file: Path, horizon: int, units: Units, baseline: str | None) ->
         horizon: number of leads.
         units: of the temperatures in the file.
         baseline: a period such as ``1983/2012``, or a file of baselines; None for the whole input.
+        paths: joint sample paths of each place; None for the default.
 
     Raises:
         ScoringError: if a file cannot be read, or is not what it should be.
@@ -44,10 +45,10 @@ def read_events(file: Path, horizon: int, units: Units, baseline: str | None) ->
     _refuse_clashes(definitions, names, file)
     period = None if baseline is None else _period(baseline)
     if baseline is None or period is not None:
-        return AskedEvents(definitions, names, period)
+        return AskedEvents(definitions, names, paths, period)
     if not Path(baseline).exists():
         raise ScoringError(f"--baseline {baseline} is neither a period, such as 1983/2012, nor a file; correct it")
-    return AskedEvents(definitions, names, None, baseline, content_digest(Path(baseline)))
+    return AskedEvents(definitions, names, paths, None, baseline, content_digest(Path(baseline)))
 
 
 def _definitions(file: Path, horizon: int, units: Units) -> tuple[EventDefinition, ...]:

@@ -1,7 +1,7 @@
 """Events judged by the forecast of each place."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -91,9 +91,9 @@ class Judged:
         )
 
 
-def judge_places(events: AskedEvents, places: Sequence[Place], horizon: int, paths: int) -> Judged:
-    """Judge all events at each of ``places``, by so many sample ``paths``."""
-    judged = Judged.none(events, len(places), horizon)
+def judge_places(events: AskedEvents, places: Iterable[Place], n: int, horizon: int, paths: int) -> Judged:
+    """Judge all events at each of ``n`` places, by so many sample ``paths``."""
+    judged = Judged.none(events, n, horizon)
     for i, place in enumerate(places):
         outlook = _outlook(place, paths)
         for e, (definition, name) in enumerate(zip(events.definitions, events.names, strict=True)):

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +11,7 @@ import xarray as xr
 from scoring.grids.job import read_part
 from scoring.grids.sinks import SINKS, Index, Sink
 from scoring.grids.stage import Layout
+from scoring.grids.variable import Variable
 from scoring.models.quality import NOT_EVALUATED
 
 
@@ -21,11 +21,11 @@ class Shell:
 
     Attributes:
         skeleton: coordinates, times and global attributes.
-        attributes: attributes of each forecast variable, by name.
+        variables: of the forecasts, by name.
     """
 
     skeleton: xr.Dataset
-    attributes: dict[str, dict[str, Any]]
+    variables: dict[str, Variable]
 
 
 def write_grid(path: Path, kind: str, layout: Layout, shell: Shell, content: Callable[[int], bytes | None]) -> None:
@@ -44,21 +44,24 @@ def write_grid(path: Path, kind: str, layout: Layout, shell: Shell, content: Cal
 
 def _size(layout: Layout, shell: Shell) -> int:
     """Return the size of all values of the output in bytes."""
-    fields = len(shell.attributes) - 1
-    return shell.skeleton.nbytes + layout.bounds[-1] * (1 + 4 * fields * len(layout.valid_times))
+    leads = len(layout.valid_times)
+    per_cell = [
+        np.dtype(variable.dtype).itemsize * (leads if variable.by_lead else 1) for variable in shell.variables.values()
+    ]
+    return shell.skeleton.nbytes + layout.bounds[-1] * sum(per_cell)
 
 
 def _create(sink: Sink, layout: Layout, shell: Shell) -> None:
     sizes = dict(zip((dim for dim in layout.dims if dim != layout.along), layout.shape, strict=True))
     rows = _rows(layout, 0)
-    for name, attributes in shell.attributes.items():
+    for name, variable in shell.variables.items():
         dims = {dim: sizes.get(dim, len(layout.valid_times)) for dim in layout.dims}
-        if name == "quality":
+        if not variable.by_lead:
             del dims[layout.along]
         # One chunk of the run fills one chunk of the file.
         first = next(iter(sizes), None)
         chunks = tuple(1 if dim == layout.along else rows if dim == first else size for dim, size in dims.items())
-        sink.create(name, dims, chunks, "int8" if name == "quality" else "float32", attributes)
+        sink.create(name, dims, chunks, variable)
 
 
 def _rows(layout: Layout, chunk: int) -> int:

@@ -8,18 +8,24 @@ from typing import Self
 
 from forecasting.series.timestep import TimeStep
 from scoring.grids.assemble import Shell, write_grid
+from scoring.grids.baselines import stage_baselines
+from scoring.grids.event_variables import event_variables
 from scoring.grids.job import GridJob
 from scoring.grids.joined import JoinedField, open_files
-from scoring.grids.skeleton import forecast_attributes, skeleton
+from scoring.grids.skeleton import forecast_variables, skeleton
 from scoring.grids.stage import CELLS, Layout, stage_cells
 from scoring.grids.steps import last_steps, step_of
 from scoring.models.choice import Choice
-from scoring.models.model import CellModel
+from scoring.models.model import CellModel, Span
 from scoring.work.folder import WorkFolder
 from scoring.work.input import Input
 from scoring.work.plan import Plan
 
 _SHELL = "shell.pickle"
+_ALL_STEPS = 10_000_000
+"""More steps than any grid has."""
+_CELLS_WITH_WHOLE_PAST = 1_024
+"""Default number of cells that are forecast together if their whole past counts: 60 MB for forty years of days."""
 _FILES_OF_STEP = 30
 """Last files of an archive whose times tell its step."""
 
@@ -31,15 +37,24 @@ class GridInput(Input[CellModel]):
 
     def chunk_size(self, model: CellModel) -> int:
         """See :class:`~scoring.work.input.Input`."""
-        return model.cells_per_chunk
+        return model.cells_per_chunk if self.events.steps_needed() is not None else _CELLS_WITH_WHOLE_PAST
 
     def choose(self, choice: Choice) -> CellModel:
         """Return the model for the step of the grid.
 
         Raises:
             FileError: if the grid cannot be read, or no release forecasts its step.
+            ScoringError: if an event needs another step.
         """
-        return choice.for_grid(self._step)
+        model = choice.for_grid(self._step)
+        self.events.check_step(model.span().step)
+        return model
+
+    def _span(self, model: CellModel) -> Span:
+        """Return the steps that the forecasts and their events depend on."""
+        span = model.span()
+        needed = self.events.steps_needed()
+        return replace(span, longest=_ALL_STEPS if needed is None else max(span.longest, needed))
 
     def _step(self) -> TimeStep:
         if self.options.resample is not None:
@@ -53,15 +68,18 @@ class GridInput(Input[CellModel]):
             return self
         with open_files(self.files, self.options) as field:
             assert isinstance(field, JoinedField)
-            first = last_steps(field, model.span(), self.options.resample).first
+            first = last_steps(field, self._span(model), self.options.resample).first
             return replace(self, files=tuple(sorted(set(field.files[first:]))))
 
     def stage(self, model: CellModel, chunk: int, folder: Path) -> None:
         """See :class:`~scoring.work.input.Input`."""
         with open_files(self.files, self.options) as field:
-            layout = stage_cells(field, model.span(), self.horizon, chunk, folder, resample=self.options.resample)
+            if self.events.baseline_file is not None:
+                stage_baselines(Path(self.events.baseline_file), field, folder)
+            layout = stage_cells(field, self._span(model), self.horizon, chunk, folder, resample=self.options.resample)
             bare = skeleton(field, layout, model, self.path.absolute().name)
-            shell = Shell(bare, forecast_attributes(field, bare, self.levels, model, layout))
+            variables = forecast_variables(field, bare, self.levels, model, layout)
+            shell = Shell(bare, variables | event_variables(self.events, model, variables["sst"].attributes))
         (folder / _SHELL).write_bytes(pickle.dumps(shell))
         layout.save(folder)
 

@@ -11,6 +11,8 @@ import numpy.typing as npt
 import xarray as xr
 import zarr
 
+from scoring.grids.variable import Variable
+
 Index = tuple[slice, ...]
 
 _OVERHEAD: Final = 1_000_000
@@ -21,9 +23,7 @@ _COMPRESSED: Final[dict[str, Any]] = {"compression": "gzip", "compression_opts":
 class Sink(Protocol):
     """An output file open for writing."""
 
-    def create(
-        self, name: str, dims: dict[str, int], chunks: tuple[int, ...], dtype: str, attributes: dict[str, Any]
-    ) -> None:
+    def create(self, name: str, dims: dict[str, int], chunks: tuple[int, ...], variable: Variable) -> None:
         """Add a variable with these sizes by dimension, filled with missing values."""
 
     def write(self, name: str, index: Index, values: npt.NDArray[np.generic]) -> None:
@@ -41,18 +41,16 @@ class NetcdfSink:
         skeleton.to_netcdf(path, engine="h5netcdf")
         self._file = h5netcdf.File(path, "a")
 
-    def create(
-        self, name: str, dims: dict[str, int], chunks: tuple[int, ...], dtype: str, attributes: dict[str, Any]
-    ) -> None:
+    def create(self, name: str, dims: dict[str, int], chunks: tuple[int, ...], variable: Variable) -> None:
         """See :class:`Sink`."""
         for dim, size in dims.items():
             if dim not in self._file.dimensions:
                 self._file.dimensions[dim] = size
-        fill = np.float32(np.nan) if dtype == "float32" else None
-        variable = self._file.create_variable(
-            name, tuple(dims), dtype, fillvalue=fill, chunks=chunks or None, **(_COMPRESSED if chunks else {})
+        fill = None if variable.fill is None else np.dtype(variable.dtype).type(variable.fill)
+        created = self._file.create_variable(
+            name, tuple(dims), variable.dtype, fillvalue=fill, chunks=chunks or None, **(_COMPRESSED if chunks else {})
         )
-        variable.attrs.update(attributes)
+        created.attrs.update(variable.attributes)
 
     def write(self, name: str, index: Index, values: npt.NDArray[np.generic]) -> None:
         """See :class:`Sink`."""
@@ -70,15 +68,17 @@ class ZarrSink:
         skeleton.to_zarr(path, zarr_format=3, consolidated=False)
         self._group = zarr.open_group(path, mode="a")
 
-    def create(
-        self, name: str, dims: dict[str, int], chunks: tuple[int, ...], dtype: str, attributes: dict[str, Any]
-    ) -> None:
+    def create(self, name: str, dims: dict[str, int], chunks: tuple[int, ...], variable: Variable) -> None:
         """See :class:`Sink`."""
-        fill = np.nan if dtype == "float32" else 0
-        plain = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in attributes.items()}
+        attributes = {
+            key: value.tolist() if isinstance(value, np.ndarray) else value
+            for key, value in variable.attributes.items()
+        }
+        if variable.fill is not None and np.dtype(variable.dtype).kind == "i":
+            attributes["_FillValue"] = int(variable.fill)  # fill values of Zarr do not mark missing integers
         self._group.create_array(
-            name, shape=tuple(dims.values()), chunks=chunks, dtype=dtype, fill_value=fill,
-            dimension_names=tuple(dims), attributes=plain,
+            name, shape=tuple(dims.values()), chunks=chunks, dtype=variable.dtype, fill_value=variable.fill or 0,
+            dimension_names=tuple(dims), attributes=attributes,
         )  # fmt: skip
 
     def write(self, name: str, index: Index, values: npt.NDArray[np.generic]) -> None:

@@ -9,9 +9,12 @@ from forecasting.readers.grid.fields import Field
 from forecasting.readers.grid.variables import STANDARD_NAMES
 from forecasting.series.times import iso
 from scoring.grids.stage import Layout
+from scoring.grids.variable import Variable
 from scoring.models.model import CellModel
 from scoring.models.quality import MEANINGS, RULE
 
+ON_SCALE: Final = {"units": "degree_Celsius", "units_metadata": "temperature: on_scale"}
+"""Attributes of a temperature."""
 CONVENTIONS: Final = "CF-1.11"
 REFERENCE: Final = "forecast_reference_time"
 
@@ -98,11 +101,19 @@ def _attributes(field: Field, layout: Layout, model: CellModel, source: str) -> 
     }
 
 
-def forecast_attributes(
+def forecast_variables(
+    field: Field, data: xr.Dataset, levels: tuple[int, ...], model: CellModel, layout: Layout
+) -> dict[str, Variable]:
+    """Return the forecast variables, by name."""
+    attributes = _forecast_attributes(field, data, levels, model, layout)
+    quality = Variable("int8", False, attributes.pop("quality"), None)
+    return {name: Variable("float32", True, given, np.nan) for name, given in attributes.items()} | {"quality": quality}
+
+
+def _forecast_attributes(
     field: Field, data: xr.Dataset, levels: tuple[int, ...], model: CellModel, layout: Layout
 ) -> dict[str, dict[str, Any]]:
-    """Return the attributes of the forecast variables, by name."""
-    scale = {"units": "degree_Celsius", "units_metadata": "temperature: on_scale"}
+    scale = ON_SCALE
     aside = [name for name in data.variables if name not in data.dims and field.along not in data[name].dims]
     helpers = {str(variable.attrs["bounds"]) for variable in data.variables.values() if "bounds" in variable.attrs}
     mapping = grid_mapping(field)

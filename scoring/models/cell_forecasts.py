@@ -7,7 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.networks.forecast import Forecast
 from forecasting.series.times import Floats
+from forecasting.universal.forecast import UniversalForecast
+
+JointForecast = Forecast | UniversalForecast
 
 Bounds = dict[int, tuple[Floats, Floats]]
 """Lower and upper bounds of prediction intervals, °C ``(n, horizon)``, by level in percent."""
@@ -25,6 +29,7 @@ class CellForecasts:
         missing: number of cells without a forecast, by reason.
         warnings: number of cells with a warning, by kind.
         bad: indices of cells with an impossible sea temperature.
+        joint: the same forecasts with their joint distributions; empty unless asked for.
     """
 
     cell: npt.NDArray[np.intp]
@@ -34,6 +39,7 @@ class CellForecasts:
     missing: dict[str, int]
     warnings: dict[str, int]
     bad: npt.NDArray[np.intp]
+    joint: Sequence[JointForecast] = ()
 
 
 def joined(parts: Sequence[CellForecasts], begins: Sequence[int]) -> CellForecasts:
@@ -57,4 +63,5 @@ def joined(parts: Sequence[CellForecasts], begins: Sequence[int]) -> CellForecas
         missing=dict(missing),
         warnings=dict(warnings),
         bad=np.concatenate([part.bad + begin for part, begin in shifted]),
+        joint=[forecast for part in parts for forecast in part.joint],
     )

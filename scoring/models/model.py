@@ -60,8 +60,13 @@ class Cells:
 class CellForecaster(Protocol):
     """A loaded model that forecasts cells of a grid."""
 
-    def forecast_cells(self, cells: Cells, times: Times, levels: tuple[int, ...]) -> CellForecasts:
-        """Forecast ``cells`` at valid ``times`` ``(horizon,)``, with intervals at ``levels`` percent."""
+    def forecast_cells(
+        self, cells: Cells, times: Times, levels: tuple[int, ...], *, joint: bool = False
+    ) -> CellForecasts:
+        """Forecast ``cells`` at valid ``times`` ``(horizon,)``, with intervals at ``levels`` percent.
+
+        ``joint`` says whether to return what joint sample paths need.
+        """
 
 
 class Model(ABC):
@@ -111,6 +116,11 @@ class CellModel(Model):
     @abstractmethod
     def span(self) -> Span:
         """Return which steps of a grid its forecasts depend on."""
+
+    @property
+    @abstractmethod
+    def knows_dependence(self) -> bool:
+        """Whether the model knows how errors at different leads go together."""
 
     @abstractmethod
     def load(self) -> CellForecaster:

@@ -16,7 +16,7 @@ from scoring.models.cell_windows import NO_SEA, cell_windows
 from scoring.models.model import Cells
 from scoring.models.own_past import Origins, independent_forecasts, neighbours, relative_rmse, spread_origins
 from scoring.models.quality import SUSPECT, Flags, judge
-from scoring.models.window_forecasts import forecast_windows
+from scoring.models.window_forecasts import forecast_windows, joint_forecasts
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,9 @@ class PlaceForecaster:
 
     forecaster: Forecaster
 
-    def forecast_cells(self, cells: Cells, times: Times, levels: tuple[int, ...]) -> CellForecasts:
+    def forecast_cells(
+        self, cells: Cells, times: Times, levels: tuple[int, ...], *, joint: bool = False
+    ) -> CellForecasts:
         """See :class:`~scoring.models.model.CellForecaster`."""
         metadata = self.forecaster.metadata
         windows = cell_windows(cells.values, metadata.window, metadata.fill_limit)
@@ -56,6 +58,7 @@ class PlaceForecaster:
             windows.missing,
             {kind: count for kind, count in warnings.items() if count},
             windows.bad,
+            joint_forecasts(self.forecaster, scored, windows.values, valid_times) if joint else (),
         )
 
     def judged(self, contexts: Contexts, horizon: int, *, every: int = 1) -> Flags:

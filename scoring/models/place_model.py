@@ -47,6 +47,11 @@ class PlaceModel(CellModel):
         """See :class:`~scoring.models.model.Model`."""
         return "release of one place, named by the user"
 
+    @property
+    def knows_dependence(self) -> bool:
+        """See :class:`~scoring.models.model.CellModel`."""
+        return self.metadata.dependence is not None
+
     def span(self) -> Span:
         """Return the last window, the steps in which a gap may begin, and as many steps to judge the network by."""
         window = self.metadata.window

@@ -9,10 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import RangeError
+from forecasting.events.paths import Coupling
 from forecasting.series.times import Floats, Times, unix_seconds
 from forecasting.universal.checks.warnings import implausible_ends
 from forecasting.universal.contexts.contexts import Contexts, contexts_of_rows, gaps_within
 from forecasting.universal.distribution import interval
+from forecasting.universal.forecast import UniversalForecast
 from forecasting.universal.network.forecaster import UniversalForecaster
 from forecasting.universal.own_past.past import Past
 from forecasting.universal.own_past.record import errors_of
@@ -33,24 +35,30 @@ class UniversalCellForecaster:
 
     network: UniversalForecaster
 
-    def forecast_cells(self, cells: Cells, times: Times, levels: tuple[int, ...]) -> CellForecasts:
+    def forecast_cells(
+        self, cells: Cells, times: Times, levels: tuple[int, ...], *, joint: bool = False
+    ) -> CellForecasts:
         """See :class:`~scoring.models.model.CellForecaster`."""
         size = max(_PIECE_VALUES // max(cells.values.shape[1], 1), cells.every)
         begins = range(0, max(len(cells), 1), size)
-        parts = [self._forecast(cells.part(slice(begin, begin + size)), len(times), levels) for begin in begins]
+        parts = [self._forecast(cells.part(slice(begin, begin + size)), times, levels, joint) for begin in begins]
         return joined(parts, begins)
 
-    def _forecast(self, cells: Cells, horizon: int, levels: tuple[int, ...]) -> CellForecasts:
-        metadata = self.network.metadata
+    def _forecast(self, cells: Cells, times: Times, levels: tuple[int, ...], joint: bool) -> CellForecasts:
+        metadata, horizon = self.network.metadata, len(times)
         contexts, failures = contexts_of_rows(
             cells.values, cells.start, self.network.step, cells.coefficients, horizon, metadata
         )
         sst = np.empty((len(contexts), horizon))
         quantiles = np.empty((len(contexts), horizon, len(metadata.levels)))
+        late = int(contexts.missing_after.max(initial=0))
+        medians = np.empty((len(contexts), late))
         for places, part in self._passes(contexts):
             ahead = part.missing_after[:, None] + np.arange(horizon)
-            answer = np.take_along_axis(self._answer(part), ahead[:, :, None], axis=1)
+            all_leads = self._answer(part)
+            answer = np.take_along_axis(all_leads, ahead[:, :, None], axis=1)
             sst[places], quantiles[places] = answer[:, :, 0], answer[:, :, 1:]
+            medians[places] = all_leads[:, :late, 1 + len(metadata.levels) // 2]
         codes = _codes(contexts, cells, implausible_ends(self.network, contexts))
         return CellForecasts(
             cell=contexts.row,
@@ -60,7 +68,30 @@ class UniversalCellForecaster:
             missing=dict(Counter(kind_of(str(error)) for error in failures.values())),
             warnings=self._warnings(contexts, codes),
             bad=np.asarray([i for i, e in failures.items() if isinstance(e, RangeError)], dtype=np.intp),
+            joint=self._joint(contexts, times, sst, quantiles, medians) if joint else (),
         )
+
+    def _joint(
+        self, contexts: Contexts, times: Times, sst: Floats, quantiles: Floats, medians: Floats
+    ) -> list[UniversalForecast]:
+        """Return the forecasts with their joint distributions; ``medians`` are of the leads before ``times``."""
+        metadata = self.network.metadata
+        return [
+            UniversalForecast(
+                model=metadata.model,
+                times=times,
+                sst=sst[i],
+                quantiles=quantiles[i],
+                levels=metadata.levels,
+                baselines={},
+                warnings=contexts.warnings.get(row, ()),
+                chosen=None,
+                past=None,
+                coupling=Coupling(metadata.dependence, tuple(range(late + 1, late + 1 + len(times)))),
+                bridge=medians[i, :late],
+            )
+            for i, (row, late) in enumerate(zip(contexts.row.tolist(), contexts.missing_after.tolist(), strict=True))
+        ]
 
     def _warnings(self, contexts: Contexts, codes: dict[int, tuple[str, ...]]) -> dict[str, int]:
         """Return the number of cells with each kind of warning."""

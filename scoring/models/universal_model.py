@@ -133,6 +133,11 @@ class UniversalNetwork(CellModel):
         """See :class:`~scoring.models.model.Model`."""
         return self.why
 
+    @property
+    def knows_dependence(self) -> bool:
+        """See :class:`~scoring.models.model.CellModel`."""
+        return self.metadata.dependence is not None
+
     def span(self) -> Span:
         """Return the longest context that the network uses."""
         return Span(self.name, self.files.step, self.metadata.minimum, self.metadata.maximum)

@@ -49,11 +49,11 @@ class TableJob(Job):
         """Judge the events of ``forecasts``, which were made from ``series`` at positions with ``coefficients``."""
         if not self.events:
             return Judged.none(self.events, len(forecasts), self.horizon)
-        places = [
+        places = (
             Place(forecast, past, self.events.period, climatology)
             for forecast, past, climatology in zip(forecasts, series, coefficients, strict=True)
-        ]
-        return judge_places(self.events, places, self.horizon, _PATHS)
+        )
+        return judge_places(self.events, places, len(forecasts), self.horizon, self.events.paths or _PATHS)
 
     @abstractmethod
     def forecast(self, stations: ReadStations) -> StationForecasts:

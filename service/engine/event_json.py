@@ -84,6 +84,7 @@ class _Writer:
             "kind": "degree_heating_weeks",
             "mmm": self._temperatures(np.array([outcome.maximum_monthly_mean]))[0],
             "mmm_source": outcome.source,
+            "mmm_period": None if outcome.period is None else _period(outcome.period),
             "now": _number(outcome.now * self._scale),
             "alert": outcome.level,
             "median": _numbers(outcome.median * self._scale),

@@ -1,4 +1,3 @@
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from starlette.routing import Route
 
 from benchmarks import load, serving
 from tests.serving import serve_app
+from tests.zygote.process import run
 
 needs_wrk = pytest.mark.skipif(not load.is_available(), reason="wrk is not installed")
 
@@ -55,7 +55,6 @@ def test_without_wrk_the_table_names_the_package_to_install(monkeypatch: pytest.
 
 
 def test_an_unknown_measurement_is_refused_with_the_known_ones() -> None:
-    command = [sys.executable, "-m", "benchmarks", "nonsense"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = run([sys.executable, "-m", "benchmarks", "nonsense"])
     assert done.returncode == 2
     assert "unknown measurement nonsense; choose from serving, large_request" in done.stderr

@@ -8,6 +8,7 @@ import pytest
 
 from forecasting.console import OUTPUT_CLOSED, run_command
 from tests.conftest import NINO12
+from tests.zygote.process import Popen
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
@@ -19,11 +20,12 @@ def test_a_command_ends_quietly_when_its_output_is_closed(arguments: tuple[str, 
     os.close(read)
     environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
     command = [sys.executable, "-m", *arguments]
-    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, env=environment, check=False)
-    os.close(write)
-    assert done.stderr == ""
+    with Popen(command, stdout=write, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        os.close(write)
+        _, errors = process.communicate()
+    assert errors == ""
     # argparse ignores a closed output.
-    assert done.returncode == (0 if unbuffered and "--help" in arguments else OUTPUT_CLOSED)
+    assert process.returncode == (0 if unbuffered and "--help" in arguments else OUTPUT_CLOSED)
 
 
 def _breaks() -> int:

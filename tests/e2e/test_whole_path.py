@@ -18,13 +18,9 @@ from forecasting.networks.checkpoint import load
 from forecasting.releases.release import current_version
 from forecasting.series.times import unix_seconds
 from tests.refused_start import refused_start
+from tests.zygote.process import run
 
 ENVIRONMENT = os.environ | {"PYTHONWARNINGS": "error", "PYTHONUNBUFFERED": "1"}
-
-
-def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False)
 
 
 def free_port() -> int:
@@ -42,8 +38,10 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sst = 15 + 4 * np.cos(2 * np.pi * np.arange(900) / 365.25) + np.cumsum(rng.normal(0, 0.1, 900))
     rows = [f"{day},{value:.2f}" for day, value in zip(days, sst * 1.8 + 32, strict=True) if str(day) != "2016-02-29"]
     (folder / "pier.csv").write_text("Date,WTMP (degF)\n" + "\n".join(rows) + "\n")
-    done = run("training", "--data", folder / "pier.csv", "--name", "pier", "--out", folder / "artifacts",
-               "--units", "fahrenheit", "--from-scratch", "--epochs", "2", "--hidden", "4")  # fmt: skip
+    command = [sys.executable, "-m", "training", "--data", folder / "pier.csv", "--name", "pier",
+               "--out", folder / "artifacts", "--units", "fahrenheit", "--from-scratch", "--epochs", "2",
+               "--hidden", "4"]  # fmt: skip
+    done = run(command, env=ENVIRONMENT)
     assert done.returncode == 0, done.stderr
     assert "1 of 900 values are missing" in done.stdout
     return folder / "artifacts"
@@ -134,7 +132,7 @@ def test_a_tampered_checkpoint_stops_the_start_with_a_sentence(artifacts: Path, 
     (copy / "gru.pt").write_bytes(content)
     settings = {"SST_ARTIFACTS": str(tmp_path), "SST_DEFAULT_DATASET": "pier"}
     command = [sys.executable, "-m", "service"]
-    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT | settings, check=False)
+    done = run(command, env=ENVIRONMENT | settings)
     assert done.returncode == 2
     assert "gru.pt has changed since it was published" in done.stderr
     assert "Traceback" not in done.stderr

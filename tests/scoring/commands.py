@@ -9,6 +9,7 @@ from pathlib import Path
 
 from scoring.cli.arguments import parser
 from scoring.cli.command import main
+from tests.zygote.process import Popen
 
 
 def score(*arguments: object) -> int:
@@ -16,16 +17,16 @@ def score(*arguments: object) -> int:
     return main(parser().parse_args(list(map(str, arguments))))
 
 
-def start(*arguments: object, **environment: str) -> "subprocess.Popen[str]":
+def start(*arguments: object, **environment: str) -> Popen:
     """Start the command in a new process, which leads a new session."""
     command = [sys.executable, "-m", "scoring", *map(str, arguments)]
-    return subprocess.Popen(
+    return Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         env=os.environ | environment,
     )  # fmt: skip
 
 
-def finish(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
+def finish(process: Popen) -> tuple[int, str, str]:
     """Wait for the process; return its exit status, standard output and standard error."""
     output, errors = process.communicate(timeout=120)
     return process.returncode, output, errors

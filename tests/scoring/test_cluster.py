@@ -14,13 +14,15 @@ from distributed import Client
 
 from tests.scoring.commands import finish, score, snapshot, start, wait_for, work_folder
 from tests.scoring.grids import daily, oisst, save, temperatures, walks
+from tests.scoring.heatwaves import HEATWAVE, START, cells, events_file
 from tests.scoring.tables import station, walk
+from tests.zygote.process import Popen
 
-Cluster = tuple[str, "subprocess.Popen[str]", Callable[[], "subprocess.Popen[str]"]]
+Cluster = tuple[str, Popen, Callable[[], Popen]]
 
 
-def dask(*arguments: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
+def dask(*arguments: str) -> Popen:
+    return Popen(
         [sys.executable, "-m", "dask", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
     )
 
@@ -37,7 +39,7 @@ def cluster(tmp_path: Path) -> Iterator["Cluster"]:
         address = json.loads(file.read_text())["address"]
         command = ("worker", address, "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny", "--no-dashboard")
 
-        def worker() -> "subprocess.Popen[str]":
+        def worker() -> Popen:
             processes.append(dask(*command, "--local-directory", str(tmp_path)))
             return processes[-1]
 
@@ -78,8 +80,10 @@ def test_a_cluster_forecasts_any_sea_as_one_process_does(cluster: Cluster, seas:
     grid = save(daily(walks(40, 8, 4)), tmp_path / "in.nc")
     table = pd.concat([station("a", walk(60)), station("b", walk(40, 2), "MS")])
     table.to_csv(tmp_path / "in.csv", index=False)
-    common = ("--artifacts", seas, "--levels", "80", "--chunk", "8")
-    for given, suffix in ((grid, "zarr"), (tmp_path / "in.csv", "csv")):
+    heatwave = save(daily(cells(), START), tmp_path / "heatwave.nc")
+    events = events_file(tmp_path, {"name": "warm", "above": 20.0}, HEATWAVE)
+    common = ("--artifacts", seas, "--levels", "80", "--chunk", "8", "--events", events, "--overwrite")
+    for given, suffix in ((grid, "zarr"), (tmp_path / "in.csv", "csv"), (heatwave, "zarr")):
         alone, output = tmp_path / f"alone.{suffix}", tmp_path / f"out.{suffix}"
         assert score(given, alone, *common) == 0
         assert score(given, output, *common, "--cluster", address) == 0

@@ -13,28 +13,11 @@ from forecasting.releases.universal_catalog import load_universal
 from forecasting.universal.forecast import UniversalForecast
 from tests.forecasting.universal import tiny
 from tests.scoring.commands import finish, score, start, wait_for, work_folder
-from tests.scoring.tables import Array, long_table, station, walk
+from tests.scoring.heatwaves import HEATWAVE, events_file, with_departure
+from tests.scoring.tables import long_table, station, walk
 
 WARM = {"name": "Net washing", "above": 17.5, "for": 3, "within": 4}
 COLD = {"name": "cold stress", "below": 16.5}
-HEATWAVE = {"name": "heatwave", "kind": "marine_heatwave"}
-YEARS = 12
-
-
-def events_file(folder: Path, *events: object) -> Path:
-    file = folder / "events.json"
-    file.write_text(json.dumps(events))
-    return file
-
-
-def heated() -> Array:
-    """Return twelve years of days whose last nine are 3 °C warmer than usual, °C."""
-    days = np.arange(YEARS * 365 + 3)
-    noise = np.random.default_rng(3).normal(0, 0.4, len(days))
-    values = 15 + 4 * np.sin(2 * np.pi * days / 365.25) + noise
-    values[-9:] += 3
-    rounded: Array = np.round(values, 3)
-    return rounded
 
 
 def scored(tmp_path: Path, artifacts: Path, frames: list[pd.DataFrame], *options: object) -> pd.DataFrame:
@@ -73,14 +56,14 @@ def test_columns_of_thresholds_are_what_judging_by_hand_gives(seas: Path, tmp_pa
 
 @pytest.mark.parametrize("output", ["out.csv", "out.parquet"])
 def test_a_heatwave_has_a_state_a_category_and_probabilities(seas: Path, tmp_path: Path, output: str) -> None:
-    frames = [station("warm", heated(), position=None), station("new", walk(60), position=None)]
+    frames = [station("warm", with_departure(9, 3.0), position=None), station("new", walk(60), position=None)]
     pd.concat(frames).to_csv(tmp_path / "in.csv", index=False)
     options = ("--artifacts", seas, "--model", "gru", "--horizon", 3, "--events", events_file(tmp_path, HEATWAVE))
     assert score(tmp_path / "in.csv", tmp_path / output, *options) == 0
     read = pd.read_csv if output.endswith("csv") else pd.read_parquet
     rows = read(tmp_path / output).set_index("station")
     warm, new = rows.loc["warm"], rows.loc["new"]
-    past = tiny.series(heated(), start="2023-01-01")
+    past = tiny.series(with_departure(9, 3.0), start="2023-01-01")
     nowhere = np.full((1, 7), np.nan, dtype=np.float32)
     (forecast,) = load_universal("ocean-daily", seas).forecast_many([past], 3, coefficients=nowhere, model="gru")
     assert isinstance(forecast, UniversalForecast)
@@ -102,7 +85,7 @@ def test_a_heatwave_has_a_state_a_category_and_probabilities(seas: Path, tmp_pat
 
 
 def test_a_baseline_period_limits_what_is_usual(seas: Path, tmp_path: Path) -> None:
-    frames = [station("a", heated(), position=None)]
+    frames = [station("a", with_departure(9, 3.0), position=None)]
     options = ("--model", "gru", "--events", events_file(tmp_path, HEATWAVE))
     whole = scored(tmp_path, seas, frames, *options)
     first = scored(tmp_path, seas, frames, *options, "--baseline", "2023/2032")
@@ -165,7 +148,7 @@ def test_a_file_of_events_that_is_wrong_is_refused_before_anything_is_read(
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (("--baseline", "1983/2012"), "--baseline is the baseline of events: name them with --events FILE.json"),
+        (("--baseline", "1983/2012"), "--baseline is about events: name them with --events FILE.json"),
         (("--events", "none.json"), "none.json: cannot read it: No such file or directory"),
         (("--events", "e.json", "--baseline", "2012/1983"), "the period ends before it begins"),
         (("--events", "e.json", "--baseline", "1983-02-30/2012"), "there is no such day"),

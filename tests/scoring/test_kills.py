@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +13,7 @@ import xarray as xr
 from tests.scoring.commands import finish, members, score, snapshot, start, wait_for, work_folder
 from tests.scoring.grids import oisst, opened, save, temperatures
 from tests.scoring.tables import long_table
+from tests.zygote.process import Popen
 
 Reached = Callable[[Path], bool]
 
@@ -31,7 +31,7 @@ GRID = {"planned": exists("plan.json"), "staged": exists("staged"), "parts": par
 TABLE = {"half staged": exists("staged.half"), "parts": parts(2), "placed": exists("placed")}
 
 
-def kill_when(process: "subprocess.Popen[str]", work: Path, reached: Reached, *, group: bool) -> None:
+def kill_when(process: Popen, work: Path, reached: Reached, *, group: bool) -> None:
     """Kill the command, or its whole group, as soon as its work folder shows how far it is, or when it is over."""
     wait_for(process, lambda: reached(work))
     if group:

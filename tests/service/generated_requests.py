@@ -121,6 +121,35 @@ def request(series: st.SearchStrategy[list[Json]]) -> st.SearchStrategy[Json]:
 
 
 @st.composite
+def event(draw: st.DrawFn) -> Json:
+    """An event that may be wrong in one of its fields."""
+    degrees = Temperatures | st.floats(allow_nan=False, allow_infinity=False)
+    threshold = degrees | st.fixed_dictionaries({"percentile": st.floats(0, 100)})
+    asked: Json = draw(
+        st.one_of(
+            st.fixed_dictionaries(
+                {draw(st.sampled_from(["above", "below"])): threshold},
+                optional={"for": st.integers(1, 20), "within": st.integers(1, 12), "kind": st.just("threshold")},
+            ),
+            st.fixed_dictionaries({"kind": st.sampled_from(["marine_heatwave", "marine_cold_spell"])}),
+            st.fixed_dictionaries({"kind": st.just("degree_heating_weeks")}, optional={"mmm": st.none() | degrees}),
+        )
+    )
+    asked["name"] = draw(st.text(min_size=1, max_size=8))
+    if draw(st.integers(0, 4)) == 0:
+        asked[draw(st.sampled_from(["name", "kind", "above", "below", "for", "within", "mmm"]))] = draw(Anything)
+    return asked
+
+
+@st.composite
+def baseline(draw: st.DrawFn) -> Json:
+    """A baseline that may be one of no sea, or a period that is none."""
+    if draw(st.booleans()):
+        return {"start": draw(Moments), "end": draw(Moments)}
+    return {"climatology": [draw(Temperatures)] * 366, "threshold": [draw(Temperatures | Numbers)] * 366}
+
+
+@st.composite
 def broken_request(draw: st.DrawFn) -> Json:
     """A request in which some part is replaced by anything at all."""
     whole: Json = draw(request(st.lists(valid_series(30) | doubtful_series(), min_size=1, max_size=3)))

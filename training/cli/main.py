@@ -20,6 +20,7 @@ from forecasting.networks.device import choose_device
 from forecasting.networks.metadata import CELLS
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
+from training.cli import dependence as dependence_cli
 from training.cli import fetch as fetch_cli
 from training.cli import gallery as gallery_cli
 from training.cli import inspect as inspect_cli
@@ -57,7 +58,8 @@ def _train_parser() -> argparse.ArgumentParser:
         description="Train an RNN, an LSTM and a GRU on an SST series, and publish them as a release.",
         epilog="Other commands, each with --help: inspect FILE reports how a file is read and whether it can be "
         "trained on; pretrain trains the universal networks, gallery shows what they learn from; fetch downloads a "
-        "series from an ERDDAP server; rollback NAME [VERSION] makes another release serve.",
+        "series from an ERDDAP server; rollback NAME [VERSION] makes another release serve; add-dependence NAME "
+        "publishes an older release again, with joint paths.",
     )
     parser.add_argument("--version", action="version", version=version("sst-forecasting"))
     _add_data_options(parser.add_argument_group("data"))
@@ -253,6 +255,7 @@ def _config(step: TimeStep, options: argparse.Namespace, **defaults: int) -> Tra
 
 
 _COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
+    "add-dependence": dependence_cli.main,
     "fetch": fetch_cli.main,
     "gallery": gallery_cli.main,
     "inspect": inspect_cli.main,

@@ -50,6 +50,8 @@ class CellNetworks:
         evaluated: network that has not seen the test part.
         final: network that has seen the whole series.
         residuals: out of sample, from before the test part.
+        drawn: residuals for the intervals of a short series, without any dependence between leads; None if the others
+            are enough.
         validation: accuracy on the validation part.
         seconds: wall time of fitting.
         epochs: of the final fit; None if nothing was fitted.
@@ -67,6 +69,7 @@ class CellNetworks:
     epochs: int | None = None
     loss: LossCurves | None = None
     start: StartReport | None = None
+    drawn: Residuals | None = None
 
 
 @dataclass(frozen=True)
@@ -153,9 +156,10 @@ class Ingredients:
             seed=self.config.seed,
             evaluated=universal,
             final=self._at_place(cell, "test"),
-            residuals=Residuals.joined([past, draw_residuals(universal, origins)]),
+            residuals=past,
             validation=validation.accuracy(cell),
             start=StartReport(release=self.start.release, share=1.0, n=len(origins), position=self.start.note),
+            drawn=draw_residuals(universal, origins),
         )
 
 

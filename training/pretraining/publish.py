@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 import torch
 
+from forecasting.events.paths import Dependence
 from forecasting.networks.checkpoint import script
 from forecasting.universal.network.checkpoint import save
 from forecasting.universal.network.metadata import UniversalMetadata
@@ -32,6 +33,7 @@ class FittedNetwork:
         seconds: that fitting took.
         scores: on held-out seas.
         scores_alone: of the same cell fitted without the companion.
+        dependence: between its errors at different leads on held-out seas.
     """
 
     cell: str
@@ -39,6 +41,7 @@ class FittedNetwork:
     seconds: float
     scores: list[HeldOutScore]
     scores_alone: list[HeldOutScore]
+    dependence: Dependence
 
 
 class TrainedOn(NamedTuple):
@@ -80,6 +83,7 @@ def write_universal_release(
             minimum=spec.minimum,
             maximum=spec.maximum,
             levels=LEVELS,
+            dependence=network.dependence,
             held_out=mean_by_context(network.scores),
             configuration=configuration,
             seed=settings.seed,

@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 
 from forecasting.errors import ReleaseError
+from forecasting.events.paths import Dependence
 from forecasting.networks.metadata import CELLS
 from forecasting.universal.report import HeldOutScore
 from training.pretraining.companion import Companion, Moments
-from training.pretraining.evaluate import score_held_out
+from training.pretraining.evaluate import held_out_dependence, score_held_out
 from training.pretraining.examples import Examples, Panel, companion_moments, make_examples, simulated_panel
 from training.pretraining.export import UniversalModule
 from training.pretraining.features import Features
@@ -112,7 +113,7 @@ def fit_all(spec: Spec, settings: PretrainingSettings, progress: Callable[[str],
             random = np.random.default_rng(settings.fit.seed)
             examples.append(make_examples(spec, features, companion, real_panel(spec, settings.real_series), random))
         Examples.join(examples).save(store.examples)
-        panels = pool.map(partial(_simulate, spec), _chunks(_HELD_OUT_SEEDS, settings.held_out_seas))
+        panels = pool.map(partial(_simulate, spec), held_out_chunks(settings.held_out_seas))
         panel = Panel.join(list(panels))
         torch.save([getattr(panel, part.name) for part in fields(Panel)], store.held_out)
         progress(f"cut examples from {seas} seas: {time.perf_counter() - begin:.0f} s")
@@ -128,6 +129,7 @@ def fit_all(spec: Spec, settings: PretrainingSettings, progress: Callable[[str],
             seconds=fitted[cell, True].seconds,
             scores=fitted[cell, True].scores,
             scores_alone=fitted[cell, False].scores,
+            dependence=fitted[cell, True].dependence,
         )
         for cell in CELLS
     ]
@@ -138,6 +140,7 @@ class _Fit:
     network: UniversalNetwork
     seconds: float
     scores: list[HeldOutScore]
+    dependence: Dependence
 
 
 @dataclass(frozen=True)
@@ -168,6 +171,11 @@ def _chunks(first_seed: int, seas: int) -> list[tuple[int, int]]:
     """Seed and number of seas of each chunk."""
     sizes = [_CHUNK] * (seas // _CHUNK) + [seas % _CHUNK] * (seas % _CHUNK > 0)
     return [(first_seed + i, size) for i, size in enumerate(sizes)]
+
+
+def held_out_chunks(seas: int) -> list[tuple[int, int]]:
+    """Return seed and number of seas of each chunk of seas that no network is trained on."""
+    return _chunks(_HELD_OUT_SEEDS, seas)
 
 
 def _simulate(spec: Spec, chunk: tuple[int, int]) -> Panel:
@@ -203,4 +211,4 @@ def _fit(store: _Store, settings: FitSettings, device: torch.device, job: tuple[
     seconds = time.perf_counter() - begin
     module = UniversalModule(spec, Features(spec), store.load_companion(), network).eval()
     panel = Panel(*torch.load(store.held_out, weights_only=True))
-    return _Fit(network, seconds, score_held_out(module, spec, panel))
+    return _Fit(network, seconds, score_held_out(module, spec, panel), held_out_dependence(module, spec, panel))

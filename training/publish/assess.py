@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecasting.evaluation.division import Split
+from forecasting.evaluation.event_report import VerifiedSeries, event_reports
 from forecasting.evaluation.model_report import ModelReport
 from forecasting.evaluation.report import Drift, SeedSpread, StationReport
 from forecasting.evaluation.rolling_origin import Evaluation
@@ -44,8 +45,11 @@ class Assessment:
     ) -> tuple[ModelReport, ...]:
         """The models of the report, in the order of ``accuracy``."""
         test = Evaluation.joined(list(self.stations.values()))
+        events = event_reports(self._verified(dataset), networks)
         return tuple(
-            _network_report(made[name], self.accuracy[name], test, dataset, networks)
+            _network_report(made[name], self.accuracy[name], test, dataset, networks).model_copy(
+                update={"events": events[name]}
+            )
             if name in networks
             else ModelReport(
                 name=name,
@@ -55,6 +59,13 @@ class Assessment:
             )
             for name in self.accuracy
         )
+
+    def _verified(self, dataset: Dataset) -> list[VerifiedSeries]:
+        stations = dataset.stations
+        return [
+            VerifiedSeries(stations[name].series, stations[name].past("validation"), test)
+            for name, test in self.stations.items()
+        ]
 
     def station_reports(
         self, dataset: Dataset, networks: Mapping[str, CheckpointMetadata]

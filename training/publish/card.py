@@ -8,6 +8,7 @@ from forecasting.evaluation.report import Report
 from forecasting.evaluation.table import TITLES, accuracy_table
 from forecasting.series.timestep import in_words, one_each
 from forecasting.wording import listed
+from training.publish.event_text import event_lines
 from training.publish.sentences import coverage_text, describe_coverage, describe_starts, describe_stations, skill_text
 
 _CHOOSES: Final = "selects the best network and contributes to the calibration of intervals; the "
@@ -34,7 +35,7 @@ _USES_UNFITTED: Final[dict[Split, str]] = {
 
 def model_card(report: Report) -> str:
     """What the networks are, what they were trained on, what they are for, and how far to trust them, as Markdown."""
-    sections = (_head, _training_data, _intended_use, _accuracy, _coverage, _drift)
+    sections = (_head, _training_data, _intended_use, _accuracy, _coverage, event_lines, _drift)
     return "\n\n".join(paragraph for section in sections for paragraph in section(report)) + "\n"
 
 

@@ -158,7 +158,9 @@ class _Description:
         """The metadata of a network that was fitted up to the end of a part, and whose intervals rest on residuals."""
         dataset, config, identity = self.dataset, self.config, self.identity
         several, step = len(dataset.stations) > 1, dataset.series.step
-        calibrated_on = Residuals.joined(residuals)
+        known, drawn = Residuals.joined(residuals), self.networks.drawn
+        calibrated_on = known if drawn is None else Residuals.joined([*residuals, drawn])
+        errors = ErrorDistribution.calibrate(calibrated_on.values, calibrated_on.origins, several=several)
         seen, windows = dataset.past(seen_until), dataset.origins_seen(seen_until)
         training_range = TrainingRange.of(seen, windows, several=several)
         if self.networks.start is not None and self.networks.start.share > 0:
@@ -179,7 +181,8 @@ class _Description:
             training_range=training_range,
             accuracy={"validation": self.networks.validation},
             baselines={},
-            errors=ErrorDistribution.calibrate(calibrated_on.values, calibrated_on.origins, several=several),
+            errors=errors,
+            dependence=errors.dependence(known.values, known.origins.times, errors.scale(known.origins.windows)),
             configuration=config.flat(),
             seed=self.networks.seed,
             parameters=network.size(),

@@ -7,6 +7,7 @@ from forecasting.evaluation.report import Report
 from forecasting.evaluation.table import TITLES, aligned, figure
 from forecasting.series.timestep import in_words
 from forecasting.wording import counted
+from training.publish.event_text import event_sections
 from training.publish.sentences import coverage_text, describe_coverage, describe_stations, skill_text
 
 Rows = list[Sequence[str]]
@@ -23,6 +24,7 @@ def readable_report(report: Report) -> str:
         *_skill(report),
         *_intervals(report),
         *_probabilities(report),
+        *event_sections(report),
         *_stations(report),
     ]
     return "\n\n".join(sections) + "\n"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from forecasting.errors import RequestError, SeriesError
+from forecasting.events.definitions import EventDefinition, HeatStress, MarineEvent, ThresholdEvent
 from forecasting.references.baselines import BASELINES
 from forecasting.releases.registry import ALL
 from service.api.forecast.schemas import ForecastRequest
@@ -13,13 +14,16 @@ from service.engine.writing import ForecastOptions, model_forecast, whole_answer
 from service.settings import Settings
 
 _BYTES_PER_NUMBER: Final = 10
+_BYTES_PER_ROUNDED: Final = 9
+"""Bytes of a number with four decimals."""
 _BYTES_PER_TIME: Final = 23
 _BYTES_PER_LABEL: Final = 70
 """Bytes around the numbers of one interval level or threshold."""
 _BYTES_PER_SERIES: Final = 200
-_LISTS_PER_EVENT: Final = 12
-_BYTES_PER_EVENT: Final = 2_000
-"""Bytes around the numbers of one event, with its name and a sentence or two."""
+_LISTS_OF_EVENT: Final[dict[type[EventDefinition], int]] = {ThresholdEvent: 2, MarineEvent: 9, HeatStress: 11}
+"""Lists with a number for each lead, at most."""
+_BYTES_PER_EVENT: Final = 1_000
+"""Bytes around the numbers of one event, with warnings."""
 
 
 def write_answer(request: ForecastRequest, job: ForecastJob, results: Sequence[Entries], strict: bool) -> bytes:
@@ -93,9 +97,11 @@ def bytes_of_entry(options: ForecastOptions, levels: int, references: int) -> in
     size = _BYTES_PER_SERIES + (levels + thresholds) * _BYTES_PER_LABEL + horizon * per_lead
     if options.events is None:
         return size
-    events, paths = len(options.events.definitions), options.events.paths
-    lists = events * _LISTS_PER_EVENT + paths
-    return size + events * _BYTES_PER_EVENT + lists * horizon * _BYTES_PER_NUMBER
+    lists = options.events.paths
+    for definition in options.events.definitions:
+        lists += _LISTS_OF_EVENT[type(definition)]
+        size += _BYTES_PER_EVENT + len(definition.name)
+    return size + lists * horizon * _BYTES_PER_ROUNDED
 
 
 def limited_bytes(n: int, per_series: int, settings: Settings) -> int:

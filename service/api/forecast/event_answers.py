@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from forecasting.events.baseline import Kind
 from forecasting.events.detection import Category
 from forecasting.events.outcomes import AlertLevel
+from service.api.events.schemas import BaselinePeriod
 from service.api.series_request import SeriesWarning
 from service.http.time_fields import Day, Time
 
@@ -48,14 +49,16 @@ class ThresholdForecast(BaseModel):
     kind: Literal["threshold"]
     name: Name
     probability: float = Field(
-        description="Of at least one run that is long enough. A run may have begun before the first step ahead."
+        description="Of at least one run that is long enough by the last step considered. A run may have begun before "
+        "the first step ahead; then its past steps count."
     )
     by_lead: list[float] = Field(description="The probability of being beyond the threshold.")
     threshold: list[float] = Field(description="The threshold as a temperature.")
     onset: TimeSpread | None = Field(
-        description="When the first run begins that is long enough; null if no sample path has one."
+        description="When the first run begins that is long enough; it may be in the past. Null if no sample path has "
+        "one."
     )
-    longest: MeanLength = Field(description="The longest run, in steps.")
+    longest: MeanLength = Field(description="The longest run, in steps, with past steps of a run that had begun.")
     peak: Spread = Field(description="The highest SST if above, and the lowest if below.")
     calibrated: EventCalibrated
     warnings: list[SeriesWarning]
@@ -74,13 +77,6 @@ class EventState(BaseModel):
     intensity: float = Field(description="SST minus climatology on the last day.")
 
 
-class EventPeriod(BaseModel):
-    """The first and the last day of the baseline."""
-
-    start: Day
-    end: Day
-
-
 class MarineEventForecast(BaseModel):
     """How likely a marine heatwave or cold spell is. Lists have one value for each day ahead."""
 
@@ -89,15 +85,17 @@ class MarineEventForecast(BaseModel):
     state: EventState
     probability: list[float] = Field(description="Of being in an event.")
     category_probability: dict[Category, list[float]] = Field(
-        description="Of being in an event, by the category of that day."
+        description="Of being in an event, by the category of that day. Together they are `probability`."
     )
-    onset_within: list[float] = Field(description="The probability that a new event has begun by then.")
+    onset_within: list[float] = Field(
+        description="The probability that a day up to this one is in an event other than the active one."
+    )
     ends_within: list[float] | None = Field(
-        description="The probability that the event has ended by then; null if there is none."
+        description="The probability that the active event is over; null if there is none."
     )
     climatology: list[float] = Field(description="The usual SST.")
     threshold: list[float] = Field(description="The SST beyond which a day is extreme.")
-    baseline: EventPeriod | None = Field(description="Null if the request gave a climatology and a threshold.")
+    baseline: BaselinePeriod | None = Field(description="Null if the request gave a climatology and a threshold.")
     calibrated: EventCalibrated
     warnings: list[SeriesWarning]
 
@@ -109,6 +107,9 @@ class HeatStressForecast(BaseModel):
     name: Name
     mmm: float = Field(description="The maximum monthly mean.")
     mmm_source: Literal["request", "series", "position"]
+    mmm_period: BaselinePeriod | None = Field(
+        description="The part of the series that it was computed from; null if it has another source."
+    )
     now: float = Field(description="On the last day of the series.")
     alert: AlertLevel = Field(description="On the last day of the series.")
     median: list[float]

@@ -22,6 +22,9 @@ from service.http.validation import errors_of, tag
 MAX_EVENTS: Final = 20
 """Events in one request."""
 
+MAX_VERIFIED_EVENTS: Final = 5
+"""Events in one comparison, each of which is forecast from every past step."""
+
 MAX_PATHS: Final = 1_000
 """Sample paths in one forecast."""
 
@@ -38,9 +41,7 @@ _KINDS: Final = ", ".join(f"`{kind}`" for kind in ("threshold", *_MARINE, _HEAT_
 
 Name = Annotated[
     str,
-    Field(
-        min_length=1, max_length=MAX_NAME, description="Returned as given; each event of a request has another name."
-    ),
+    Field(min_length=1, max_length=MAX_NAME, description="Returned as given. The names in a request must differ."),
 ]
 Steps = Annotated[int, Field(ge=1, le=_MAX_STEPS, strict=True)]
 
@@ -141,21 +142,34 @@ AnyEvent = Annotated[
 Events = Annotated[tuple[AnyEvent, ...], Field(max_length=MAX_EVENTS, fail_fast=True), AfterValidator(_check_names)]
 """The events of a request."""
 
+ThresholdEvents = Annotated[
+    tuple[InputThresholdEvent, ...], Field(max_length=MAX_VERIFIED_EVENTS, fail_fast=True), AfterValidator(_check_names)
+]
+"""The events of a comparison."""
+
 _EVENTS: Final = TypeAdapter[tuple[InputEvent, ...]](Events)
 
 
 def read_events(text: str) -> tuple[InputEvent, ...]:
-    """Read the events in a query.
+    """Read the events in a query; there are none in an empty text.
 
     Raises:
         RequestValidationError: if they are not JSON, or not valid.
     """
+    if not text:
+        return ()
     try:
         return _EVENTS.validate_json(text, context=[])
     except (ValidationError, UnknownFieldsError) as error:
-        content = text.encode()
-        places = [{**place, "loc": ("query", "events", *place["loc"])} for place in errors_of(content, error)]
+        places = [_in_query(place) for place in errors_of(text.encode(), error)]
         raise RequestValidationError(places) from None
+
+
+def _in_query(place: dict[str, Any]) -> dict[str, Any]:
+    """Return an error of the events as one of the query; the body may well be JSON."""
+    if place["type"] == "json_invalid":
+        place = {"type": "events", "loc": (), "msg": f"send a JSON array: {place['ctx']['error']}"}
+    return {**place, "loc": ("query", "events", *place["loc"])}
 
 
 def event_options(

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field
 
+from forecasting.events.days import DAYS
 from forecasting.series.units import Units
 from service.api.forecast.event_answers import EventForecast
 from service.api.forecast.event_request import MAX_PATHS, Events
@@ -39,8 +40,22 @@ _ONE_PLACE: Final[dict[str, Any]] = {
     "series": [{"id": "pier", "start": "2009-01-01", "values": list(EXAMPLE_VALUES)}],
 }
 
+_EVENTS: Final[dict[str, Any]] = {
+    **EXAMPLE,
+    "levels": [80],
+    "paths": 2,
+    "events": [
+        {"name": "warm", "above": 21.0, "for": 3, "within": 5},
+        {"name": "unusual", "above": {"percentile": 90}},
+        {"name": "heatwave", "kind": "marine_heatwave"},
+        {"name": "bleaching", "kind": "degree_heating_weeks", "mmm": 20.0},
+    ],
+    "baseline": {"climatology": [19.0] * DAYS, "threshold": [20.5] * DAYS},
+}
+
 EXAMPLES: Final = {
     "anySea": {"summary": "A daily series from any sea", "value": EXAMPLE},
+    "events": {"summary": "Events and sample paths, with a baseline from elsewhere", "value": _EVENTS},
     "onePlace": {"summary": "A monthly series, with the network of a place", "value": _ONE_PLACE},
 }
 """Examples of a JSON body, as OpenAPI has them."""

@@ -5,9 +5,13 @@ import { parseList, readState, updateState } from "./address.js";
 import { numberField, selectField, takeFocus, toggleGroup } from "./controls.js";
 import { horizonAt, universalFor } from "./datasets.js";
 import { announce, fill, h } from "./dom.js";
+import { marineEvents } from "./event-kinds.js";
+import { eventLoader } from "./event-requests.js";
+import { eventView } from "./event-view.js";
 import { forecastChart, valuesCard, warningsNotice } from "./forecast-card.js";
 import { glossary } from "./glossary.js";
 import { headlineCard, headlineText } from "./headline-card.js";
+import { limitCard } from "./limit-form.js";
 import { CELLS, modelTitle } from "./models.js";
 import { comparisonCards } from "./own-series-comparison.js";
 import { loadForecasts } from "./own-series-requests.js";
@@ -69,7 +73,8 @@ function buildForecast(box, source, releases, signal) {
   const boxes = { opening: part("opening"), forecast: part("forecast"), values: part("values"), training: part("training"), comparison: part("comparison"), code: part("code") };
   const nextSignal = latestOnly(signal);
   const compare = compareOnce(source, signal);
-  const show = () => showForecast(boxes, source, { choice: choiceOf(source), position, compare }, nextSignal());
+  const events = eventLoader(source, signal);
+  const show = () => showForecast(boxes, source, { choice: choiceOf(source), position, compare, events }, nextSignal());
   const position = positionFields(source.series, () => (compare.forget(), show()));
   const update = (/** @type {Record<string, any>} */ changes) => {
     updateState(changes);
@@ -147,9 +152,9 @@ function optionsCard(source, { place, model, horizon, maxHorizon }, { update, re
 
 /**
  * @param {Boxes} boxes @param {Source} source
- * @param {{choice: Choice, position: ReturnType<typeof positionFields>, compare: Compare}} request @param {AbortSignal} signal
+ * @param {{choice: Choice, position: ReturnType<typeof positionFields>, compare: Compare, events: import("./event-requests.js").EventLoader}} request @param {AbortSignal} signal
  */
-function showForecast(boxes, source, { choice, position, compare }, signal) {
+function showForecast(boxes, source, { choice, position, compare, events: loader }, signal) {
   const { opening, forecast, values, training, comparison, code } = boxes;
   const dependent = [forecast, values, training, comparison, code];
   // The last forecast stays until the next one, so that the controls below it do not move away from the pointer.
@@ -170,18 +175,20 @@ function showForecast(boxes, source, { choice, position, compare }, signal) {
   };
   return runTask(opening, `Forecasting, and checking the record on ${source.file.name}`, signal, load, ({ forecasts, headline, body }) => {
     for (const box of dependent) box.classList.remove("stale");
-    fill(opening, headlineCard(headline, source.history));
+    const events = eventView(source.history, choice, loader, signal);
+    fill(opening, headlineCard(headline, source.history, events.line));
     position.setProblem(choice.position && positionProblem(forecasts));
     const name = source.series.id === "0" ? source.file.name : source.series.id;
     const onReferences = (/** @type {string[]} */ selection) => updateState({ refs: selection.join(",") || "none" });
-    const references = parseList(readState().refs, Object.keys(forecasts[0].baselines));
-    const shown = { name, history: source.history, forecasts, references, onReferences };
-    fill(forecast, h("section", { class: "card" }, forecastChart(shown, signal)), warningsNotice(forecasts));
+    const references = parseList(readState().refs, events.chart?.replacesReferences ? [] : Object.keys(forecasts[0].baselines));
+    const shown = { name, history: source.history, forecasts, references, onReferences, events: events.chart, controls: events.controls };
+    fill(forecast, h("section", { class: "card" }, forecastChart(shown, signal), events.below), warningsNotice(forecasts), events.notice, limitCard(source.history.step, choice, loader, forecasts[0].sst, signal));
+    const shownEvents = events.show(forecasts[0].timestamps);
     fill(values, valuesCard(shown));
     fill(training, trainingCard(source, choice, headline, signal));
-    fill(code, fileSnippets(source.file, source.params, body, enteredPosition(source.series, choice)));
+    fill(code, fileSnippets(source.file, source.params, { ...body, events: marineEvents(source.history) }, enteredPosition(source.series, choice)));
     // Announced last, since the progress of the comparison would replace it.
-    showComparison(comparison, source, { choice, compare }, signal).then(() => signal.aborted || announce(headlineText(headline, source.history)));
+    Promise.all([shownEvents, showComparison(comparison, source, { choice, compare }, signal)]).then(() => signal.aborted || announce(`${headlineText(headline, source.history)} ${events.sentence()}`.trim()));
   });
 }
 

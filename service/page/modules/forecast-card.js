@@ -18,14 +18,24 @@ import { sentence } from "./sentence.js";
  * @property {import("./forecast-chart.js").ModelForecast[]} forecasts
  * @property {string[]} references shown initially
  * @property {(references: string[]) => void} onReferences called with each new choice of references
+ * @property {EventsOnChart} [events]
+ * @property {import("./dom.js").Child[]} [controls] beside the choice of references
+ *
+ * @typedef {object} EventsOnChart events in the chart of a forecast
+ * @property {() => import("./event-overlay.js").Overlay | null} overlay null as long as there is nothing to draw
+ * @property {(redraw: () => void) => void} connect what draws the chart again
+ * @property {boolean} replacesReferences whether they leave no room for references that nobody has asked for
+ * @property {number} history observed values to show at least
+ * @property {Element} legend
  */
 
 /** The chart of a forecast, and below it the legend and the choice of references. @param {Shown} shown @param {AbortSignal} signal */
-export function forecastChart({ name, title = name, history, forecasts, references, onReferences }, signal) {
+export function forecastChart({ name, title = name, history, forecasts, references, onReferences, events, controls = [] }, signal) {
   let chosen = references;
-  const chart = new Chart(`Recent values of ${title} and the forecast`, signal, { height: "26rem", range: recentRange(history, forecasts) });
-  chart.draw((range) => forecastFigure(history, forecasts, chosen, range));
-  const options = Object.keys(forecasts[0].baselines).map((value) => ({ value, text: referenceLabel(value) }));
+  const chart = new Chart(`Recent values of ${title} and the forecast`, signal, { height: "26rem", range: recentRange(history, forecasts, events?.history) });
+  chart.draw((range) => forecastFigure(history, forecasts, chosen, range, events?.overlay()));
+  events?.connect(() => chart.redraw());
+  const options = Object.keys(forecasts[0].baselines).map((value) => ({ value, text: events ? modelLabel(value) : referenceLabel(value) }));
   const showReferences = (/** @type {string[]} */ selection) => {
     chosen = selection;
     onReferences(selection);
@@ -34,7 +44,8 @@ export function forecastChart({ name, title = name, history, forecasts, referenc
   return [
     chart.element,
     h("div", { class: "row under-chart" }, legend(forecasts), chart.zoomButtons()),
-    h("div", { class: "controls" }, toggleGroup("References", options, chosen, showReferences)),
+    events?.legend,
+    h("div", { class: "controls" }, controls, toggleGroup("References", options, chosen, showReferences)),
   ];
 }
 
@@ -86,7 +97,7 @@ function bandLegend(forecasts) {
   return shown.map((level, i) => bandLabel(kind, level, i > 0, hasUncalibrated(forecasts) && uncalibratedMark()));
 }
 
-/** A reference in the choice, with the word that the chart has for climatology. @param {string} kind */
+/** A reference in the choice, with the word that a chart without events has for climatology. @param {string} kind */
 function referenceLabel(kind) {
   return kind === "climatology" ? h("span", { class: "label" }, swatch(kind), `Usual (${modelTitle(kind).toLowerCase()})`) : modelLabel(kind);
 }

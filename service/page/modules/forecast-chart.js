@@ -46,9 +46,10 @@ export function forecastsOf(response, position) {
  * @param {ModelForecast[]} forecasts
  * @param {string[]} references shown
  * @param {import("./visible-range.js").Range} range
+ * @param {import("./event-overlay.js").Overlay | null} [overlay] events
  * @returns {import("./chart.js").Figure}
  */
-export function forecastFigure(history, forecasts, references, range) {
+export function forecastFigure(history, forecasts, references, range, overlay = null) {
   const [first] = forecasts;
   const single = forecasts.length === 1;
   const origin = originOf(history);
@@ -61,46 +62,49 @@ export function forecastFigure(history, forecasts, references, range) {
   const lines = [...forecasts].reverse().map((forecast) => forecastLine(forecast, origin, single));
   const usual = shown.includes("climatology") && history.climatology ? history.climatology : null;
   const visible = [history.values, ...(usual ? [usual] : [])].map((column) => column.slice(...slice));
-  const ahead = [...[...bands, ...lines].map(({ y }) => y), ...shown.map((name) => first.baselines[name])];
+  const ahead = [...[...bands, ...lines].map(({ y }) => y), ...shown.map((name) => first.baselines[name]), ...(overlay?.columns(slice) ?? [])];
+  const axis = valueRange([...visible, ...ahead]);
+  const behind = [...((axis && overlay?.behind(indices, slice, axis)) ?? []), ...bands];
   return {
-    data: [...bands, observed, ...referenceLines, ...lines],
+    data: [...behind, observed, ...referenceLines, ...lines, ...(overlay?.below(slice) ?? [])],
     layout: {
       xaxis: { hoverformat: hoverFormat(history.step), showgrid: false, range: [history.timestamps[0], first.timestamps.at(-1)] },
-      yaxis: { nticks: 7, ...fixedRange(valueRange([...visible, ...ahead])) },
+      ...overlay?.layout,
+      yaxis: { nticks: 7, ...fixedRange(axis), ...overlay?.layout.yaxis },
       shapes: [verticalLine(origin.x)],
-      annotations: [panelTitle("°C", 1), ...originLabels(origin.x, history.step), ...(usual ? usualLabel(history.timestamps, history.values, usual, slice) : [])],
+      annotations: [panelTitle("°C", 1), ...originLabels(origin.x, history.step), ...(usual ? usualLabel(history.timestamps, history.values, usual, slice) : []), ...(overlay?.layout.annotations ?? [])],
     },
     thinned,
-    ...readout(history, forecasts, { slice, indices, range }, bands.length, referenceLines.length),
+    ...readout(history, forecasts, { slice, indices, range, overlay }, behind.length, referenceLines.length),
   };
 }
 
 /**
  * The parts of a figure that read it out: observed values, then forecasts, within the visible range.
  * @param {History} history @param {ModelForecast[]} forecasts
- * @param {{slice: [number, number], indices: number[], range: import("./visible-range.js").Range}} visible the visible slice of the history, the indices drawn of it, and the range
+ * @param {{slice: [number, number], indices: number[], range: import("./visible-range.js").Range, overlay: import("./event-overlay.js").Overlay | null}} visible the visible slice of the history, the indices drawn of it, the range, and what else is drawn
  * @param {number} bandTraceCount traces before the observed values @param {number} referenceCount traces between them and the forecasts
  */
-function readout(history, forecasts, { slice, indices, range }, bandTraceCount, referenceCount) {
+function readout(history, forecasts, { slice, indices, range, overlay }, bandTraceCount, referenceCount) {
   const n = history.timestamps.length;
   const leads = indexRange(forecasts[0].timestamps, range);
   return {
     extent: /** @type {[number, number]} */ ([slice[0] < slice[1] ? slice[0] : n + leads[0], leads[0] < leads[1] ? n + leads[1] : slice[1]]),
     describe: (/** @type {number} */ i) => {
-      if (i < n) return `${formatTime(history.timestamps[i], history.step)}, ${history.values[i] === null ? "missing" : `observed ${fixed(history.values[i], 2)}`}`;
+      if (i < n) return `${formatTime(history.timestamps[i], history.step)}, ${history.values[i] === null ? "missing" : `observed ${fixed(history.values[i], 2)}`}${overlay?.describe(i) ?? ""}`;
       const lead = i - n;
       const values = forecasts.map((forecast) => `${modelTitle(kindOf(forecast.model))} ${fixed(forecast.sst[lead], 2)}${intervalText(forecast, lead)}`);
-      return `${formatTime(forecasts[0].timestamps[lead], history.step)}, forecast, ${values.join(", ")}`;
+      return `${formatTime(forecasts[0].timestamps[lead], history.step)}, forecast, ${values.join(", ")}${overlay?.describe(i) ?? ""}`;
     },
     pointsAt: (/** @type {number} */ i) =>
       i < n ? [{ curveNumber: bandTraceCount, pointNumber: drawnPosition(indices, i) }] : forecasts.map((_, position) => ({ curveNumber: bandTraceCount + 1 + referenceCount + position, pointNumber: i - n + 1 })),
   };
 }
 
-/** The initial range: the forecast and the values before it. @param {History} history @param {ModelForecast[]} forecasts @returns {[string, string]} */
-export function recentRange(history, forecasts) {
+/** The initial range: the forecast and the values before it. @param {History} history @param {ModelForecast[]} forecasts @param {number} [atLeast] values before it @returns {[string, string]} */
+export function recentRange(history, forecasts, atLeast = MIN_HISTORY) {
   const leads = forecasts[0].timestamps.length;
-  const first = Math.max(0, history.timestamps.length - Math.max(Math.ceil(HISTORY_PER_LEAD * leads), MIN_HISTORY));
+  const first = Math.max(0, history.timestamps.length - Math.max(Math.ceil(HISTORY_PER_LEAD * leads), atLeast));
   return [history.timestamps[first], forecasts[0].timestamps[leads - 1]];
 }
 

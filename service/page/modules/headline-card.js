@@ -22,9 +22,9 @@ let isRecordOpen = false;
  * @property {string} resampled the step to which the series was resampled, as an adjective; empty if it was not
  * @property {string} missing why there is no record
  *
- * @param {Headline} headline @param {import("./forecast-chart.js").History} history
+ * @param {Headline} headline @param {import("./forecast-chart.js").History} history @param {Element} events their state in a sentence
  */
-export function headlineCard(headline, { step, timestamps }) {
+export function headlineCard(headline, { step, timestamps }, events) {
   const { forecast, first, later, missing } = headline;
   const judged = first && judgedFirst(headline, first);
   const others = [
@@ -35,6 +35,7 @@ export function headlineCard(headline, { step, timestamps }) {
     "section",
     { class: "card headline" },
     h("div", { class: "verdict" }, h("h2", {}, judged ? verdict(judged) : "This forecast cannot be checked on your series."), others.length > 0 && h("p", {}, others.join(" "))),
+    events,
     nextValue(forecast, step, /** @type {string} */ (timestamps.at(-1)), judged && betterReference(judged)),
     judged && recordDetails(headline, judged),
   );

@@ -112,7 +112,7 @@ async function ofPlace(ask, choice, compare, stop) {
 }
 
 /** The series with the position that the user entered. @param {any} series @param {Choice} choice */
-function withPosition(series, { position, place }) {
+export function withPosition(series, { position, place }) {
   const { latitude, longitude, ...rest } = series;
   return place || !position ? rest : { ...rest, ...position };
 }

@@ -4,6 +4,8 @@
 import { hasClock } from "./times.js";
 
 const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+const WEEKDAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+const WEEK_DAYS = 7;
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -42,6 +44,21 @@ export function untilPhrase(time, step, now) {
 /** The month of a monthly value, or the day of others. @param {string} time @param {string} step */
 export function longDate(time, step) {
   return step === "month" ? monthOf(new Date(time)) : dayOf(new Date(time));
+}
+
+/**
+ * A time ahead, such as "tomorrow", "Friday" or "3 December", with the year if it is another.
+ * @param {string} time @param {string} step @param {Date} now @param {boolean} [isAdverb] whether it says when something happens, as in "on Friday"
+ */
+export function soonPhrase(time, step, now, isAdverb = false) {
+  const date = new Date(time);
+  if (step === "month") return `${isAdverb ? "in " : ""}${monthOf(date)}`;
+  const ahead = daysBetween(now, date);
+  const near = ["today", "tomorrow"][ahead];
+  const later = ahead > 1 && ahead < WEEK_DAYS ? WEEKDAYS[date.getUTCDay()] : dayOf(date).replace(` ${now.getUTCFullYear()}`, "");
+  const day = near ?? `on ${later}`;
+  if (hasClock(step)) return `${isAdverb ? "at " : ""}${clockOf(date)} ${day}`;
+  return isAdverb ? day : (near ?? later);
 }
 
 /** The age of a time in its largest unit, such as "15 years". @param {string} time @param {Date} now */

@@ -27,8 +27,7 @@ def plainly(series: SstSeries, period: Period, percentile: float) -> tuple[Float
     return smooth(mean, 31), smooth(high, 31)
 
 
-@pytest.mark.parametrize("percentile", [90.0, 10.0, 33.3])
-@pytest.mark.parametrize("missing", ["nothing", "days", "summers"])
+@pytest.mark.parametrize(("percentile", "missing"), [(90.0, "nothing"), (10.0, "days"), (33.3, "summers")])
 def test_thresholds_are_percentiles_of_the_days_around(percentile: float, missing: str) -> None:
     random = np.random.default_rng(4)
     series = SstSeries(random.normal(15, 1, 5_000), np.datetime64("1999-02-24T00:00:00"), DAILY)

@@ -155,7 +155,9 @@ def test_a_short_series_falls_back_on_the_position_with_a_warning() -> None:
 def test_without_a_maximum_monthly_mean_there_is_no_answer(
     position: np.ndarray[tuple[int], np.dtype[np.float32]],
 ) -> None:
-    with pytest.raises(SeriesError, match="degree heating weeks need the maximum monthly mean: send it, or ten years"):
+    with pytest.raises(
+        SeriesError, match=r"degree heating weeks need the maximum monthly mean \(mmm\): send it, or ten years"
+    ):
         judge(HeatStress("bleaching"), outlook([28.0] * 84, [[28.0]], coefficients=position))
 
 
@@ -163,7 +165,7 @@ def test_a_series_that_never_saw_a_month_has_no_maximum_monthly_mean() -> None:
     series = years(2003, 2016)
     march = series.times.astype("datetime64[M]").astype(int) % 12 == 2
     seasonal = SstSeries(np.where(march, np.nan, series.values), series.start, DAILY)
-    with pytest.raises(SeriesError, match="ten years of daily values in all months"):
+    with pytest.raises(SeriesError, match="ten years of daily values in all months, or a position"):
         judge(HeatStress("bleaching"), outlook(seasonal, [[28.0]]))
 
 

@@ -62,3 +62,31 @@ def test_what_means_leave_out_is_independent_of_the_release_and_fades() -> None:
     np.testing.assert_allclose(noisy[off], whole[off] / 2)
     assert (lasting[off] > noisy[off]).all()
     np.testing.assert_allclose(np.diag(lasting), 1)
+
+
+def autoregressive(n: int, leads: int, decay: float) -> Floats:
+    """Normal scores of errors that decay."""
+    random = np.random.default_rng(0)
+    scores = random.standard_normal((n, leads))
+    for lead in range(1, leads):
+        scores[:, lead] = decay * scores[:, lead - 1] + (1 - decay**2) ** 0.5 * scores[:, lead]
+    return scores
+
+
+def test_a_dependence_is_learned_from_scores_whatever_their_spread_and_gaps() -> None:
+    scores = autoregressive(4_000, 4, 0.8) * [1.0, 2.0, 0.5, 1.0]
+    scores[::3, 1] = np.nan
+    learned = np.asarray(Dependence.of(scores, independent=4_000).correlation)
+    leads = np.arange(4)
+    np.testing.assert_allclose(learned, 0.8 ** np.abs(leads[:, None] - leads), atol=0.06)
+
+
+def test_few_forecasts_leave_a_dependence_near_to_that_of_a_random_walk() -> None:
+    walk = Coupling(None, (1, 2, 3, 4)).correlation()
+    unrelated = np.random.default_rng(1).standard_normal((30, 4))
+    few, none = (
+        np.asarray(Dependence.of(scores, independent=2.0).correlation) for scores in (unrelated, unrelated * np.nan)
+    )
+    np.testing.assert_allclose(none, walk, atol=1e-4)
+    assert np.linalg.norm(few - walk) < 0.5 * np.linalg.norm(np.eye(4) - walk)
+    assert np.linalg.eigvalsh(few).min() > -1e-3

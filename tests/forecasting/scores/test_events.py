@@ -33,7 +33,7 @@ def test_scores_are_those_of_a_table_computed_by_hand() -> None:
 
 def test_a_perfect_forecast_has_no_error_and_a_reference_no_skill_over_itself() -> None:
     perfect = score_event(HAPPENED, HAPPENED, {"other": PROBABILITY}, in_order(7))
-    assert (perfect.brier, perfect.error, perfect.skill["other"].value) == (0, 0, 1)
+    assert (perfect.brier, perfect.brier_error, perfect.skill["other"].value) == (0, 0, 1)
     same = score_event(PROBABILITY, HAPPENED, {"same": PROBABILITY}, in_order(7)).skill["same"]
     assert (same.value, same.lower, same.upper) == (0, 0, 0)
 
@@ -75,3 +75,9 @@ def test_copies_of_a_series_are_not_more_evidence() -> None:
     assert twice.n == 800
     assert twice.skill == once.skill
     assert twice.reliability[0].upper == pytest.approx(once.reliability[0].upper, abs=5e-3)
+
+
+def test_an_event_that_never_happened_tells_nothing_about_skill() -> None:
+    score = score_event(np.full(50, 0.01), np.zeros(50), {"other": np.full(50, 0.1)}, in_order(50))
+    assert (score.frequency, score.brier) == (0, 0.0001)
+    assert score.skill["other"].value is None

@@ -104,12 +104,16 @@ def test_the_examples_run(document: Json, seas_client: httpx.Client) -> None:
             assert "error" not in forecast
             assert len(forecast["sst"]) == example["horizon"]
             assert len(forecast["exceedance"]) == len(example["thresholds"])
+            assert [event["name"] for event in forecast.get("events", [])] == [
+                event["name"] for event in example.get("events", [])
+            ]
+            assert not any("error" in event for event in forecast.get("events", []))
 
 
 def test_the_query_parameters_of_ndjson_are_declared(document: Json) -> None:
     declared = {parameter["name"]: parameter for parameter in document["paths"]["/forecast"]["post"]["parameters"]}
     assert set(declared) == set(LinesQuery.model_fields)
-    for name in ("model", "horizon", "level", "threshold", "units"):
+    for name in ("model", "horizon", "level", "threshold", "units", "events", "paths"):
         assert declared[name]["description"].endswith(" Use it with NDJSON, or with a JSON body that leaves it out.")
     assert declared["horizon"]["schema"] == {"type": "integer", "minimum": 1, "maximum": 10_000}
     assert "Defaults to `1`." in declared["horizon"]["description"]
@@ -136,7 +140,7 @@ def fits(document: Json, schema: Json, content: Any) -> bool:
 def test_each_line_of_an_answer_is_one_that_the_document_has(document: Json, client: httpx.Client, model: str) -> None:
     ndjson = "application/x-ndjson"
     schema = document["paths"]["/forecast"]["post"]["responses"]["200"]["content"][ndjson]["schema"]
-    _, example = examples_of(document, "/forecast")
+    *_, example = examples_of(document, "/forecast")
     good = example["series"][0]
     sent = [good, {**good, "values": [24.1]}, {"values": []}]
     content = "\n".join(map(json.dumps, sent))

@@ -63,10 +63,11 @@ def session() -> Iterator[requests.Session]:
         yield session
 
 
-@pytest.fixture(scope="module")
-def key() -> tuple[str, Key]:
+# As a parameter, since schemathesis gives all operations the same test name in a test that has none.
+@pytest.fixture(scope="module", params=[Role.ADMIN])
+def key(request: pytest.FixtureRequest) -> tuple[str, Key]:
     """An admin key, as the client sends it and as the service stores it."""
-    return new_key("ops", Role.ADMIN)
+    return new_key("ops", request.param)
 
 
 @pytest.fixture(scope="module")

@@ -14,16 +14,22 @@ import httpx
 import pytest
 
 from tests.processes import spawned
+from tests.zygote.process import Popen
 
 
 @contextmanager
 def starting(
-    artifacts: Path, folder: str, workers: int, output: int = subprocess.PIPE, **settings: str
+    artifacts: Path,
+    folder: str,
+    workers: int,
+    output: int = subprocess.PIPE,
+    program: "type[subprocess.Popen[str]]" = Popen,
+    **settings: str,
 ) -> Iterator["subprocess.Popen[str]"]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SST_")}
     environment |= {"SST_ARTIFACTS": str(artifacts), "SST_WORKERS": str(workers), "TMPDIR": folder} | settings
     command = [sys.executable, "-m", "service", "--port", "0"]
-    with subprocess.Popen(
+    with program(
         command, stdout=output, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
     ) as process:
         try:
@@ -48,7 +54,8 @@ def test_a_signal_before_the_service_is_ready_ends_it_with_0_and_leaves_nothing_
 ) -> None:
     # A short path, since the path of the workers' folder begins with it.
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        with starting(artifacts, folder, workers) as process:
+        program: type[subprocess.Popen[str]] = subprocess.Popen if "import" in moment else Popen
+        with starting(artifacts, folder, workers, program=program) as process:
             assert process.stdout is not None
             children: set[int] = set()
             if moment == "it imports":

@@ -30,6 +30,7 @@ from tests.processes import running
 from tests.service.requests import body
 from tests.service.telemetry.test_trace_context import SPAN, TRACE
 from tests.serving import serve_app
+from tests.zygote.process import Popen
 
 TRACEPARENT = {"traceparent": f"00-{TRACE}-{SPAN}-01"}
 
@@ -165,7 +166,7 @@ def test_spans_are_exported_only_when_configured(artifacts: Path, asked: bool) -
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with collector() as (endpoint, received):
-        process = subprocess.Popen(
+        process = Popen(
             [sys.executable, "-m", "service", "--port", str(port)],
             env=os.environ
             | {"SST_ARTIFACTS": str(artifacts), "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}

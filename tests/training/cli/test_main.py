@@ -14,6 +14,7 @@ from forecasting.evaluation.report import parse_report
 from forecasting.releases.release import current_version, open_current, versions
 from tests.conftest import NINO12
 from tests.processes import spawned, wait_until
+from tests.zygote.process import Popen, run
 from training.cli.main import main
 
 ENVIRONMENT = os.environ | {"PYTHONWARNINGS": "error"}
@@ -22,7 +23,7 @@ TINY = ("--epochs", "1", "--hidden", "2", "--horizon", "1", "--from-scratch")
 
 def test_the_accuracy_table_is_printed_and_the_release_serves(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "training", "--data", str(NINO12), "--name", "nino12", "--out", str(tmp_path)]
-    done = subprocess.run([*command, *TINY], capture_output=True, text=True, env=ENVIRONMENT, check=False)
+    done = run([*command, *TINY], env=ENVIRONMENT)
     assert done.returncode == 0, done.stderr
     assert "732 values, one a month, from 1950-01-01 to 2010-12-01" in done.stdout
     rows = [line for line in done.stdout.splitlines() if line.startswith("|")]
@@ -125,7 +126,7 @@ def test_a_full_disk_is_reported_in_a_sentence(tmp_path: Path) -> None:
 def test_a_killed_run_resumes_to_the_same_release(tmp_path: Path) -> None:
     arguments = ["--data", str(NINO12), "--name", "nino12", "--hidden", "2", "--epochs", "2", "--horizon", "1",
                  "--seeds", "2", "--cells", "rnn,gru", "--workers", "1", "--from-scratch"]  # fmt: skip
-    process = subprocess.Popen(
+    process = Popen(
         [sys.executable, "-m", "training", *arguments, "--out", str(tmp_path / "killed")],
         stdout=subprocess.DEVNULL,
         env=ENVIRONMENT,
@@ -170,7 +171,7 @@ def test_an_interrupted_run_leaves_the_earlier_release_in_place(
     command = [sys.executable, "-m", "training", "--data", str(NINO12), "--name", "nino12", "--out", str(tmp_path)]
     # The interruption may come while a file is being opened; Python then closes it with a ResourceWarning.
     environment = ENVIRONMENT | {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "error,ignore::ResourceWarning"}
-    process = subprocess.Popen(
+    process = Popen(
         [*command, "--epochs", "9999", "--workers", "2", "--from-scratch"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
     )  # fmt: skip

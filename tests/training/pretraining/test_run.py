@@ -33,6 +33,8 @@ def test_a_run_publishes_three_networks_that_load_and_forecast(artifacts: Path) 
         module, metadata = load(release.read(f"{cell}.pt"), torch.device("cpu"))
         assert metadata.model == f"ocean-monthly-{cell}"
         assert metadata.held_out.keys() == {"24", "60"}
+        assert metadata.dependence is not None
+        assert len(metadata.dependence.correlation) == 12
         forecast = module.quantiles(torch.full((1, 24), 15.0), torch.zeros(1).double(), torch.full((1, 7), torch.nan))
         assert forecast.shape == (1, 12, 10)
         assert bool(torch.isfinite(forecast).all())

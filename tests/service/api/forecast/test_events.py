@@ -175,6 +175,17 @@ def test_events_and_paths_do_not_reach_as_far_as_forecasts(client: httpx.Client)
     assert detail == "horizon 301 is too large for events and paths: they reach at most 300 steps ahead"
 
 
+def test_a_position_that_the_forecast_ignores_gives_no_maximum_monthly_mean(seas_client: httpx.Client) -> None:
+    event = {"name": "bleaching", "kind": "degree_heating_weeks"}
+    near = days(latitude=36.0, longitude=-20.0)
+    far = days(values=years(2), latitude=75.0, longitude=-10.0)
+    request = {"horizon": 2, "model": "gru", "events": [event], "series": [near, far]}
+    used, ignored = post(seas_client, request)["forecasts"]
+    assert used["events"][0]["mmm_source"] == "position"
+    assert "no_climatology" in [warning["code"] for warning in ignored["warnings"]]
+    assert ignored["events"][0]["error"].startswith("degree heating weeks need the maximum monthly mean")
+
+
 def test_each_line_has_its_events_with_its_own_baseline(seas_client: httpx.Client) -> None:
     percentile = {"name": "p90", "above": {"percentile": 90}}
     series = [days(id="own", baseline=GIVEN), days(id="none")]
@@ -208,8 +219,28 @@ def test_a_dataset_is_forecast_with_events(client: httpx.Client) -> None:
     assert len(warm["by_lead"]) == 2
     assert "the step is one month" in heatwave["error"]
     assert np.array(forecast["paths"]).shape == (3, 2)
-    response = client.get("/forecast", params={"events": '[{"name": "warm"}]'})
-    assert "query.events[0]: give above or below" in response.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("events", "detail"),
+    [
+        ('[{"name": "warm"}]', "query.events[0]: give above or below"),
+        ("warm", "query.events: send a JSON array: expected value at line 1 column 1"),
+        ('{"name": "warm"}', "query.events: must be a valid array"),
+    ],
+)
+def test_events_in_a_query_that_are_not_valid_are_a_422(client: httpx.Client, events: str, detail: str) -> None:
+    for response in (
+        client.get("/forecast", params={"events": events}),
+        client.post("/forecast", params={"events": events}, content=b"", headers=NDJSON),
+    ):
+        assert response.status_code == 422
+        assert detail in response.json()["detail"]
+
+
+def test_an_empty_parameter_asks_for_no_events(client: httpx.Client) -> None:
+    (forecast,) = answered(client.get("/forecast?events=&paths=0"))["forecasts"]
+    assert not {"events", "paths"} & set(forecast)
 
 
 def test_an_answer_with_too_many_paths_is_refused_beforehand(seas_client: httpx.Client) -> None:

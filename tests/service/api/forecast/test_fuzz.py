@@ -23,8 +23,10 @@ from tests.service.generated_requests import (
     Offsets,
     Surrogates,
     Temperatures,
+    baseline,
     broken_request,
     doubtful_series,
+    event,
     half_hours,
     nested,
     request,
@@ -239,6 +241,36 @@ def test_series_of_any_sea_get_a_forecast_or_an_error_in_their_place(
     if fields.get("model") == "nino12-gru":
         fields["model"] = "best"
     post(seas_client, fields)
+
+
+@given(
+    series=st.lists(doubtful_series() | valid_series(), min_size=1, max_size=3),
+    asked=request(st.just([])),
+    events=st.lists(event(), max_size=4),
+    paths=st.integers(-1, 3),
+    given_baseline=st.none() | baseline(),
+    dataset=st.sampled_from([None, "nino12", "ocean-daily"]),
+    step=st.sampled_from(["day", "month"]),
+)
+def test_each_event_is_forecast_or_has_an_error_in_its_place(
+    seas_client: httpx.Client,
+    series: list[Json],
+    asked: Json,
+    events: list[Json],
+    paths: int,
+    given_baseline: Json | None,
+    dataset: str | None,
+    step: str,
+) -> None:
+    series = [{"step": "month" if dataset == "nino12" else step, **one, "baseline": given_baseline} for one in series]
+    fields = asked | {"series": series, "dataset": dataset, "events": events, "paths": paths}
+    if fields.get("model") == "nino12-gru":
+        fields["model"] = "best"
+    for model in post(seas_client, fields):
+        for forecast in model.forecasts:
+            if isinstance(forecast, SeriesForecast):
+                assert [outcome.name for outcome in forecast.events or []] == [one["name"] for one in events]
+                assert len(forecast.paths or []) == paths
 
 
 @given(broken=broken_request(), path=st.sampled_from(["/forecast", "/compare"]))

@@ -1,0 +1,220 @@
+"""``python -m benchmarks.joint_events FILE[@LAT,LON] …``: are joint events forecast as well as, and as often as, said?
+
+The event is three consecutive days above the 90th percentile of the day of the year, within some days. Each file holds
+daily series. Percentiles and frequencies come from the part of a series before the one that is scored.
+"""
+
+import argparse
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from forecasting.climatology.global_climatology import GlobalClimatology
+from forecasting.errors import SeriesError
+from forecasting.events.baseline import Baseline, Period
+from forecasting.events.days import day_of_year
+from forecasting.events.paths import Dependence
+from forecasting.readers import read
+from forecasting.releases.release import open_current
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import Bools, Floats, month_of
+from forecasting.series.timestep import TimeStep
+from forecasting.universal.forecast import UniversalForecast
+from forecasting.universal.release import UniversalRelease
+
+_PARTS: Final = {"validation": (0.6, 0.8), "test": (0.8, 1.0)}
+"""Shares of a series."""
+
+_DURATION: Final = 3
+_WITHIN: Final = (3, 7, 10, 14)
+_HORIZON: Final = max(_WITHIN)
+_ORIGINS: Final = 1_000
+_CONTEXT: Final = 1_500
+_FEWEST_ORIGINS: Final = 100
+_PATHS: Final = 1_000
+_BINS: Final = np.asarray([0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 1.0])
+_DAY: Final = TimeStep.parse("day")
+
+_FORECASTS: Final = ("joint", "generic", "independent", "climatology", "given state", "persistence")
+
+
+class Place(NamedTuple):
+    """A series, and the coefficients of its climatology; NaN without a position."""
+
+    name: str
+    series: SstSeries
+    coefficients: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Probabilities of the event by each of the forecasts, by name, and whether it happened; all ``(n, within)``."""
+
+    probabilities: dict[str, Floats]
+    happened: Floats
+
+
+def main() -> None:
+    """Print Brier scores by place and number of days, and a reliability table of all places."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.joint_events", description=(__doc__ or "").partition(": ")[2]
+    )
+    parser.add_argument("places", nargs="+", metavar="FILE[@LAT,LON]", help="daily series, and their position")
+    parser.add_argument("--part", choices=_PARTS, default="test", help="of each series (default: %(default)s)")
+    parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    release = UniversalRelease.open(open_current(options.artifacts, "ocean-daily"), torch.device("cpu"))
+    print(f"| place | days | n | happened | Brier | {' | '.join(f'under {name}' for name in _FORECASTS[1:])} |")
+    print("|---" * (5 + len(_FORECASTS) - 1) + "|")
+    scored = []
+    for place in (place for text in options.places for place in places_of(text)):
+        result = score(place, release, _PARTS[options.part])
+        if result is not None:
+            scored.append(result)
+            print("\n".join(_rows(place.name, result)), flush=True)
+    if scored:
+        pooled = Scored(
+            {name: np.concatenate([part.probabilities[name] for part in scored]) for name in _FORECASTS},
+            np.concatenate([part.happened for part in scored]),
+        )
+        print("\n".join([*_rows("all", pooled), "", *_reliability(pooled)]))
+
+
+def places_of(text: str) -> Iterator[Place]:
+    """Yield the daily series of ``FILE`` or ``FILE@LAT,LON``."""
+    path, _, position = text.partition("@")
+    climatology = GlobalClimatology.load()
+    for station in read(Path(path)).stations:
+        where = tuple(map(float, position.split(","))) if position else station.position
+        if station.series is None or station.series.step != _DAY:
+            continue
+        coefficients = np.full(7, np.nan, dtype=np.float32)
+        if where is not None:
+            coefficients = climatology.coefficients(where[0], where[1])
+        yield Place(f"{Path(path).stem} {station.name or ''}".strip(), station.series, coefficients)
+
+
+def score(place: Place, release: UniversalRelease, part: tuple[float, float]) -> Scored | None:
+    """Return the forecasts of a part of a series; None if it or what comes before is too short."""
+    series, times = place.series, place.series.times.astype("datetime64[D]")
+    begin, end = (int(share * len(series)) for share in part)
+    try:
+        baseline = Baseline.fit(series, "marine_heatwave", Period(times[0], times[begin - 1]))
+    except SeriesError:
+        return None
+    threshold = baseline.threshold[day_of_year(times)]
+    above = np.where(np.isfinite(series.values), series.values > threshold, np.nan)
+    happened = _within(above)
+    known = np.isfinite(series.values) & np.isfinite(happened).all(axis=1)
+    origins = np.flatnonzero(known[:end])
+    origins = origins[origins >= begin]
+    origins = origins[:: max(1, len(origins) // _ORIGINS)]
+    if len(origins) < _FEWEST_ORIGINS:
+        return None
+    earlier = np.flatnonzero(known[: begin - _HORIZON])
+    forecasts = _forecasts(place, release, origins)
+    made = [i for i, forecast in enumerate(forecasts) if isinstance(forecast, UniversalForecast)]
+    origins, answers = origins[made], [f for f in forecasts if isinstance(f, UniversalForecast)]
+    ahead = [threshold[origin + 1 : origin + 1 + _HORIZON] for origin in origins.tolist()]
+    return Scored(
+        {
+            "joint": _probabilities(answers, ahead),
+            "generic": _probabilities([_with(forecast, None) for forecast in answers], ahead),
+            "independent": _probabilities([_with(forecast, _INDEPENDENT) for forecast in answers], ahead),
+            "climatology": _frequency(happened, month_of(series.times), earlier, origins),
+            "given state": _frequency(happened, above, earlier, origins),
+            "persistence": np.repeat(above[origins, None], len(_WITHIN), axis=1),
+        },
+        happened[origins],
+    )
+
+
+_INDEPENDENT: Final = Dependence(correlation=tuple(map(tuple, np.eye(_HORIZON).tolist())))
+
+
+def _forecasts(
+    place: Place, release: UniversalRelease, origins: npt.NDArray[np.intp]
+) -> list[UniversalForecast | SeriesError]:
+    contexts = [place.series.part(max(0, origin + 1 - _CONTEXT), origin + 1) for origin in origins.tolist()]
+    coefficients = np.broadcast_to(place.coefficients, (len(contexts), 7))
+    return release.forecast_many(contexts, _HORIZON, coefficients=coefficients)
+
+
+def _with(forecast: UniversalForecast, dependence: Dependence | None) -> UniversalForecast:
+    return replace(forecast, coupling=replace(forecast.coupling, dependence=dependence))
+
+
+def _probabilities(forecasts: list[UniversalForecast], thresholds: list[Floats]) -> Floats:
+    shares = []
+    for forecast, threshold in zip(forecasts, thresholds, strict=True):
+        run = _runs(forecast.sample_paths(_PATHS) > threshold)
+        shares.append([run[:, : days - _DURATION + 1].any(axis=1).mean() for days in _WITHIN])
+    return np.asarray(shares)
+
+
+def _runs(above: Bools) -> Bools:
+    """Return whether a run of the event's duration begins at each step, ``(…, steps − duration + 1)``."""
+    windows = np.lib.stride_tricks.sliding_window_view(above, _DURATION, axis=-1)
+    runs: Bools = np.logical_and.reduce(windows, axis=-1)
+    return runs
+
+
+def _within(above: Floats) -> Floats:
+    """Return whether the event happens after each step, ``(steps, within)``; NaN where a value is missing."""
+    happened = np.full((len(above), len(_WITHIN)), np.nan)
+    ahead = np.lib.stride_tricks.sliding_window_view(above[1:], _HORIZON)
+    run = _runs(np.equal(ahead, 1.0))
+    for column, days in enumerate(_WITHIN):
+        happened[: len(ahead), column] = run[:, : days - _DURATION + 1].any(axis=1)
+    happened[: len(ahead)][~np.isfinite(ahead).all(axis=1)] = np.nan
+    return happened
+
+
+def _frequency(
+    happened: Floats, group: npt.NDArray[np.generic], earlier: npt.NDArray[np.intp], origins: npt.NDArray[np.intp]
+) -> Floats:
+    """Return how often the event happened after earlier steps of the same group, ``(origins, within)``."""
+    shares = np.empty((len(origins), len(_WITHIN)))
+    for value in np.unique(group[origins]):
+        alike = earlier[group[earlier] == value]
+        shares[group[origins] == value] = happened[alike if len(alike) else earlier].mean(axis=0)
+    return shares
+
+
+def _rows(name: str, scored: Scored) -> list[str]:
+    brier = {by: ((p - scored.happened) ** 2).mean(axis=0) for by, p in scored.probabilities.items()}
+    rows = []
+    for column, days in enumerate(_WITHIN):
+        joint = brier["joint"][column]
+        under = [f"{100 * (1 - joint / max(brier[by][column], 1e-12)):.0f} %" for by in _FORECASTS[1:]]
+        share = scored.happened[:, column].mean()
+        rows.append(f"| {name} | {days} | {len(scored.happened)} | {share:.3f} | {joint:.4f} | {' | '.join(under)} |")
+    return rows
+
+
+def _reliability(scored: Scored) -> list[str]:
+    """Return a table: how often the event happened, by what was said."""
+    rows = ["| days | said | n | mean said | happened | said if independent |", "|---|---|---|---|---|---|"]
+    for column, days in enumerate(_WITHIN):
+        said, happened = scored.probabilities["joint"][:, column], scored.happened[:, column]
+        bins = np.clip(np.digitize(said, _BINS[1:-1]), 0, len(_BINS) - 2)
+        for place, (low, high) in enumerate(itertools.pairwise(_BINS)):
+            inside = bins == place
+            if inside.any():
+                independent = scored.probabilities["independent"][inside, column].mean()
+                rows.append(
+                    f"| {days} | {low:.2f}–{high:.2f} | {inside.sum()} | {said[inside].mean():.3f} | "
+                    f"{happened[inside].mean():.3f} | {independent:.3f} |"
+                )
+    return rows
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+"""A variable of the output file of a grid."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A variable of the forecasts.
+
+    Attributes:
+        dtype: of its values.
+        by_lead: whether it has the dimension of time.
+        attributes: after the CF conventions.
+        fill: marks missing values; None if there are none.
+    """
+
+    dtype: str
+    by_lead: bool
+    attributes: dict[str, Any]
+    fill: float | None

@@ -1,0 +1,136 @@
+// @ts-check
+/** Marine heatwaves and cold spells of the user's series: a sentence, the bands and the strip in the chart, tables, and heat stress. */
+
+import { updateState } from "./address.js";
+import { toggleGroup } from "./controls.js";
+import { announce, fill, h } from "./dom.js";
+import { chosenKind, hasBaseline, KINDS, showsHeatStress, whatIsMissing } from "./event-kinds.js";
+import { bandLegend, eventLine } from "./event-labels.js";
+import { eventOverlay } from "./event-overlay.js";
+import { eventNamed, heatStressOf } from "./event-requests.js";
+import { eventTables } from "./event-tables.js";
+import { uncalibratedMark } from "./forecast-table.js";
+import { heatStressLine } from "./heat-stress.js";
+import { sentence } from "./sentence.js";
+import { latestOnly } from "./task.js";
+import { errorText } from "./event-words.js";
+
+/** Days before the forecast that the chart shows initially, so that it shows how an event began. */
+const SHOWN_DAYS = 35;
+
+/**
+ * @typedef {object} EventView
+ * @property {Element} line a sentence on the state of the event, for the opening
+ * @property {import("./forecast-card.js").EventsOnChart | undefined} chart what is drawn; undefined without a baseline
+ * @property {import("./dom.js").Child[]} controls
+ * @property {Element} below what is below the controls: tables, heat stress
+ * @property {Element} notice warnings
+ * @property {(leads: string[]) => Promise<unknown>} show loads and shows events; leads: times of the chart
+ * @property {() => string} sentence what the line says now; empty without an event to speak of
+ *
+ * @param {import("./forecast-chart.js").History} history @param {import("./file-forecast.js").Choice} choice
+ * @param {import("./event-requests.js").EventLoader} loader @param {AbortSignal} signal
+ * @returns {EventView}
+ */
+export function eventView(history, choice, loader, signal) {
+  const boxes = { line: h("div", { class: "event-line" }), legend: h("div", { class: "row legend events" }), tables: h("div", {}), stress: h("div", {}), notice: h("div", { class: "stack" }) };
+  const isLong = hasBaseline(history);
+  const nextSignal = latestOnly(signal);
+  /** @type {import("./event-overlay.js").Overlay | null} */
+  let overlay = null;
+  let redraw = () => {};
+  /** @type {string[]} */
+  let leads = [];
+  const draw = (/** @type {import("./event-overlay.js").Overlay | null} */ next) => {
+    overlay = next;
+    redraw();
+  };
+  const showKind = async () => {
+    const kind = chosenKind();
+    const current = nextSignal();
+    if (!kind) return clear(boxes, draw);
+    if (!boxes.line.hasChildNodes()) fill(boxes.line, h("p", { class: "note" }, `Looking for ${kind.plural}…`));
+    boxes.line.setAttribute("aria-busy", "true");
+    try {
+      const [ahead, days] = await Promise.all([loader.ahead(choice), loader.past(kind)]);
+      if (current.aborted) return;
+      const outcome = eventNamed(ahead, kind.name);
+      draw(days.error ? null : eventOverlay(history, days, outcome.error ? null : outcome, leads));
+      fill(boxes.line, eventLine({ kind, days, outcome, timestamps: ahead.timestamps }, /** @type {string} */ (history.timestamps.at(-1)), new Date()));
+      fill(boxes.legend, days.error ? null : bandLegend(days));
+      fill(boxes.tables, eventTables({ kind, days, outcome, timestamps: ahead.timestamps }));
+      fill(boxes.notice, eventWarnings(kind, days, outcome));
+    } catch (error) {
+      if (current.aborted || signal.aborted) return;
+      clear(boxes, draw);
+      fill(boxes.line, h("p", { class: "note" }, `${kind.plural[0].toUpperCase()}${kind.plural.slice(1)} could not be looked for: ${errorText(error)}`));
+    } finally {
+      if (!current.aborted) boxes.line.removeAttribute("aria-busy");
+    }
+  };
+  const showStress = async () => {
+    if (!showsHeatStress(choice.position)) return fill(boxes.stress);
+    try {
+      const ahead = await loader.ahead(choice);
+      if (!signal.aborted && showsHeatStress(choice.position)) fill(boxes.stress, heatStressLine(heatStressOf(ahead), ahead.timestamps, new Date()));
+    } catch (error) {
+      if (!signal.aborted) fill(boxes.stress, h("p", { class: "note" }, `Heat stress could not be computed: ${errorText(error)}`));
+    }
+  };
+  const isDaily = history.step === "day";
+  return {
+    line: boxes.line,
+    chart: isLong ? { overlay: () => overlay, connect: (listener) => (redraw = listener), history: SHOWN_DAYS, replacesReferences: Boolean(chosenKind()), legend: boxes.legend } : undefined,
+    controls: isDaily ? [isLong && kindField(() => showKind().then(() => announce(sentenceIn(boxes.line)))), stressField(choice, showStress)] : [],
+    below: h("div", { class: "events" }, isDaily && !isLong && h("p", { class: "note" }, whatIsMissing(history)), boxes.stress, boxes.tables),
+    notice: boxes.notice,
+    show: (times) => {
+      leads = times;
+      return Promise.all([isLong && showKind(), isDaily && showStress()]);
+    },
+    sentence: () => sentenceIn(boxes.line),
+  };
+}
+
+/** The sentence on the state of the event; empty without one. @param {Element} line */
+function sentenceIn(line) {
+  return line.querySelector("strong")?.textContent ?? "";
+}
+
+/** @param {Record<"line" | "legend" | "tables" | "notice", Element>} boxes @param {(overlay: null) => void} draw */
+function clear({ line, legend, tables, notice }, draw) {
+  for (const box of [line, legend, tables, notice]) fill(box);
+  draw(null);
+}
+
+/** The choice between heatwaves and cold spells. @param {() => void} show */
+function kindField(show) {
+  const options = [...KINDS.map(({ option, name }) => ({ value: option, text: `${name[0].toUpperCase()}${name.slice(1)}` })), { value: "off", text: "Off" }];
+  const change = ([option]) => {
+    updateState({ events: option === KINDS[0].option ? null : option });
+    show();
+  };
+  return toggleGroup("Events", options, [chosenKind()?.option ?? "off"], change, { single: true });
+}
+
+/** @param {import("./file-forecast.js").Choice} choice @param {() => void} show */
+function stressField({ position }, show) {
+  const change = (/** @type {string[]} */ selection) => {
+    updateState({ stress: selection.length ? "on" : "off" });
+    show();
+  };
+  return toggleGroup("Corals", [{ value: "on", text: "Heat stress" }], showsHeatStress(position) ? ["on"] : [], change);
+}
+
+/** What a reader should know about the events; null for nothing. @param {import("./event-kinds.js").Kind} kind @param {import("./event-days.js").EventDays} days @param {any} outcome */
+function eventWarnings(kind, days, outcome) {
+  const messages = [...new Set([...days.warnings, ...(outcome.warnings ?? [])].map(({ message }) => message))];
+  const uncalibrated = outcome.calibrated === false;
+  if (!messages.length && !uncalibrated) return null;
+  return h(
+    "div",
+    { class: "notice warning" },
+    h("h2", {}, `Before you rely on the ${kind.name} outlook`),
+    h("ul", {}, messages.map((message) => h("li", {}, sentence(message))), uncalibrated && h("li", {}, "The probabilities marked ", uncalibratedMark(), " are not calibrated: such events may come more or less often than they say.")),
+  );
+}

@@ -1,0 +1,106 @@
+// @ts-check
+/** "Will it stay above a limit?": a form under the chart, and the probability as a sentence with bars. */
+
+import { readState, updateState } from "./address.js";
+import { numberField, selectField } from "./controls.js";
+import { announce, fill, h, uniqueId } from "./dom.js";
+import { limitSentence } from "./event-words.js";
+import { uncalibratedMark } from "./forecast-table.js";
+import { limitChart } from "./limit-chart.js";
+import { sentence } from "./sentence.js";
+import { latestOnly, runTask, waitFor } from "./task.js";
+import { formatSteps } from "./times.js";
+
+/**
+ * @typedef {object} Limit
+ * @property {"above" | "below"} side
+ * @property {number} degrees °C
+ * @property {number} duration steps in a row
+ * @property {number} within steps
+ */
+
+const NAME = "limit";
+const USUAL_DURATION = 3;
+const USUAL_WITHIN = 10;
+/** A run may have begun long before the forecast. */
+const MAX_DURATION = 60;
+
+/**
+ * @param {string} step @param {import("./file-forecast.js").Choice} choice @param {import("./event-requests.js").EventLoader} loader
+ * @param {number[]} sst the forecast, which suggests a limit @param {AbortSignal} signal
+ */
+export function limitCard(step, choice, loader, sst, signal) {
+  const most = choice.maxHorizon;
+  const given = limitOf(readState().limit, most);
+  const limit = given ?? { side: /** @type {const} */ ("above"), degrees: Math.ceil(Math.max(...sst) * 2) / 2, duration: Math.min(USUAL_DURATION, most), within: Math.min(USUAL_WITHIN, most) };
+  const answer = h("div", { class: "limit-answer" });
+  const nextSignal = latestOnly(signal);
+  const ask = async () => {
+    if (!Number.isFinite(limit.degrees)) return;
+    const asked = { ...limit };
+    const { side, degrees, duration, within } = asked;
+    updateState({ limit: [side, degrees, duration, within].join(":") });
+    const event = { name: NAME, [side]: degrees, for: duration, within };
+    const load = (/** @type {AbortSignal} */ stop) => waitFor(loader.single(choice, event, within), stop);
+    await runTask(answer, "Asking how likely that is", nextSignal(), load, (forecasts) => fill(answer, limitAnswer(asked, step, forecasts, signal)));
+  };
+  const units = (/** @type {number} */ n) => formatSteps(n, step);
+  const form = h(
+    "form",
+    {
+      class: "controls",
+      novalidate: true,
+      submit: (/** @type {Event} */ event) => {
+        event.preventDefault();
+        ask().then(() => announce(answer.querySelector("p")?.textContent ?? ""));
+      },
+    },
+    selectField("SST", [{ value: "above", text: "Above" }, { value: "below", text: "Below" }], limit.side, (side) => (limit.side = /** @type {any} */ (side))),
+    degreesField(limit),
+    numberField("In a row", { value: limit.duration, min: 1, max: MAX_DURATION, unit: units }, (n) => (limit.duration = n)),
+    numberField("Within", { value: limit.within, min: 1, max: most, unit: units }, (n) => (limit.within = n)),
+    h("button", { type: "submit", class: "main" }, "Show how likely"),
+  );
+  if (given) ask();
+  const unit = formatSteps(2, step).replace(/^2 /, "");
+  return h("section", { class: "card limit" }, h("header", {}, h("h2", {}, `${/^\d/.test(unit) ? "Time" : unit[0].toUpperCase() + unit.slice(1)} above or below a limit`), h("p", {}, "How likely the sea stays beyond a limit of yours")), form, answer);
+}
+
+/** @param {Limit} limit */
+function degreesField(limit) {
+  const id = uniqueId("degrees");
+  const note = h("span", { class: "note", id: `${id}-note` }, "°C");
+  const input = h("input", {
+    id,
+    type: "number",
+    step: "any",
+    value: limit.degrees,
+    "aria-describedby": `${id}-note`,
+    input: () => {
+      limit.degrees = input.value === "" ? NaN : Number(input.value);
+      const valid = Number.isFinite(limit.degrees);
+      input.setAttribute("aria-invalid", String(!valid));
+      note.textContent = valid ? "°C" : "Enter degrees Celsius";
+    },
+  });
+  return h("div", { class: "field" }, h("label", { for: id }, "Limit"), h("div", { class: "row" }, input, note));
+}
+
+/** @param {Limit} limit @param {string} step @param {import("./event-requests.js").EventForecasts} forecasts @param {AbortSignal} signal */
+function limitAnswer(limit, step, { timestamps, events: [outcome] }, signal) {
+  if (outcome.error) return h("div", { class: "notice error" }, h("p", {}, sentence(outcome.error)));
+  return [
+    h("p", { class: "answer" }, limitSentence(outcome, limit, step, timestamps, new Date()), !outcome.calibrated && uncalibratedMark()),
+    limitChart({ timestamps, probability: outcome.by_lead, step, limit }, signal),
+    h("p", { class: "note" }, `The bars are for each ${formatSteps(1, step).replace(/^1 /, "")} by itself.`, !outcome.calibrated && [" ", uncalibratedMark(), " Not calibrated: the event may come more or less often than this says."]),
+    outcome.warnings.map((/** @type {any} */ warning) => h("p", { class: "note" }, sentence(warning.message))),
+  ];
+}
+
+/** The limit in the URL, such as above:24:5:10; null if there is none. @param {string | undefined} text @param {number} most steps ahead @returns {Limit | null} */
+function limitOf(text, most) {
+  const [, side, degrees, duration, within] = /^(above|below):(-?\d+(?:\.\d+)?):(\d+):(\d+)$/.exec(text ?? "") ?? [];
+  if (!side) return null;
+  const bounded = (/** @type {string} */ digits, /** @type {number} */ max) => Math.min(Math.max(Number(digits), 1), max);
+  return { side: /** @type {any} */ (side), degrees: Number(degrees), duration: bounded(duration, MAX_DURATION), within: bounded(within, most) };
+}

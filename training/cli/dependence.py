@@ -1,0 +1,46 @@
+"""``python -m training add-dependence``: give joint paths to a release that was trained without them."""
+
+import argparse
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from forecasting.console import command_name
+from forecasting.releases.release import open_current
+from training.cli.reading_options import positive
+from training.pretraining.dependence import universal_dependences
+from training.publish.place_dependence import place_dependences
+from training.publish.republish import add_dependence
+
+_SEAS: Final = 1_000
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    torch.set_num_threads(1)
+    if open_current(options.out, options.name).is_universal:
+        path = add_dependence(options.out, options.name, lambda release: universal_dependences(release, options.seas))
+    else:
+        path = add_dependence(options.out, options.name, place_dependences)
+    print(f"published {path}, which now serves")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=command_name("add-dependence", "training add-dependence"),
+        description="Learn how the errors of a release at different leads go together, and publish the release again "
+        "with the same weights, so that the probabilities of its events are calibrated.",
+    )
+    parser.add_argument("name", help="name of the dataset")
+    parser.add_argument(
+        "--seas",
+        type=positive,
+        default=_SEAS,
+        metavar="N",
+        help="simulated seas, for a universal release (default: %(default)s)",
+    )
+    parser.add_argument("--out", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
+    return parser
