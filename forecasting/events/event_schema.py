@@ -27,9 +27,7 @@ _KINDS: Final = ", ".join(f"`{kind}`" for kind in ("threshold", *_MARINE, _HEAT_
 
 Name = Annotated[
     str,
-    Field(
-        min_length=1, max_length=MAX_NAME, description="Returned as given; each event of a request has another name."
-    ),
+    Field(min_length=1, max_length=MAX_NAME, description="Returned as given. The names in a request must differ."),
 ]
 Steps = Annotated[int, Field(ge=1, le=_MAX_STEPS, strict=True)]
 
