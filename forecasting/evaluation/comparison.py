@@ -1,13 +1,15 @@
 """How good networks and references are on a series of the user, rolled through it one step at a time."""
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
 from forecasting.errors import SeriesError
+from forecasting.evaluation.joint_forecasts import PlaceForecasts
 from forecasting.evaluation.model_report import ModelReport, Skill
+from forecasting.evaluation.own_events import NO_EVENTS, RequestedEvents, Verified, pooled, verifying
 from forecasting.evaluation.verification import skills_at
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.networks.forecaster import Forecaster
@@ -38,6 +40,7 @@ class Rolled:
         predicted: °C, ``(n,)``, by name: the networks, then the references that the series is long enough for.
         scale: factor for the errors of the networks, ``(n,)``, by cell.
         warnings: what a reader should know.
+        events: verification of the events asked for.
     """
 
     times: Times
@@ -45,6 +48,7 @@ class Rolled:
     predicted: Mapping[str, Floats]
     scale: Mapping[str, Floats]
     warnings: tuple[ForecastWarning, ...] = ()
+    events: Verified = field(default_factory=dict)
 
     @property
     def period(self) -> Period:
@@ -60,10 +64,13 @@ class Rolled:
             np.concatenate([part.observed for part in parts]),
             {name: np.concatenate([part.predicted[name] for part in parts]) for name in names},
             {name: np.concatenate([part.scale[name] for part in parts]) for name in parts[0].scale},
+            events=pooled([part.events for part in parts]),
         )
 
 
-def rolling_through(series: SstSeries, networks: Sequence[Forecaster], horizon: int) -> Generator[None, None, Rolled]:
+def rolling_through(
+    series: SstSeries, networks: Sequence[Forecaster], horizon: int, events: RequestedEvents = NO_EVENTS
+) -> Generator[None, None, Rolled]:
     """Forecast every step of ``series`` that follows a full window, ``horizon`` steps ahead.
 
     The generator yields between chunks, so that the caller can do other work, or stop.
@@ -76,6 +83,7 @@ def rolling_through(series: SstSeries, networks: Sequence[Forecaster], horizon: 
         series: at the step of the networks.
         networks: of one release.
         horizon: the lead that is scored.
+        events: to verify, within the leads of the networks.
 
     Raises:
         SeriesError: if no step can be forecast.
@@ -87,9 +95,10 @@ def rolling_through(series: SstSeries, networks: Sequence[Forecaster], horizon: 
     first = _first_with_climatology(usable, references)
     warnings = [*_series_warnings(series, metadata), *_reference_warnings(usable, first, references)]
     usable = usable.take(slice(first or 0, None))
-    predicted: dict[str, Floats] = {}
+    leads: dict[str, Floats] = {}
     for network in networks:
-        predicted[network.metadata.cell] = yield from _roll_network(network, usable, horizon)
+        leads[network.metadata.cell] = yield from _roll_network(network, usable, max(horizon, events.reach))
+    predicted = {cell: by_lead[:, horizon - 1] for cell, by_lead in leads.items()}
     if first is None:
         predicted["persistence"] = usable.windows[:, -1]
     else:
@@ -97,9 +106,17 @@ def rolling_through(series: SstSeries, networks: Sequence[Forecaster], horizon: 
         if "linear" not in predicted:
             message = "gaps leave too few windows to fit the linear autoregression"
             warnings.append(ForecastWarning("no_linear", message))
-    times = series.step.shift(usable.valid_time, horizon - 1)
+    times = series.step.shift(usable.valid_time[:, None], np.arange(max(horizon, events.reach)))
     scale = {network.metadata.cell: network.metadata.errors.scale(usable.windows) for network in networks}
-    return Rolled(times, usable.targets[:, -1], predicted, scale, (*warnings, *_training_warnings(usable, metadata)))
+    joint = {
+        network.metadata.cell: PlaceForecasts(
+            leads[network.metadata.cell], times, scale[network.metadata.cell], network.metadata
+        )
+        for network in networks
+    }
+    verified = yield from verifying(events, series, usable.position - 1, joint)
+    warnings += _training_warnings(usable, metadata)
+    return Rolled(times[:, horizon - 1], usable.targets[:, -1], predicted, scale, tuple(warnings), verified)
 
 
 def score(
@@ -188,14 +205,15 @@ def _first_with_climatology(usable: Origins, references: ExpandingReferences) ->
     return first if 2 * remaining >= len(usable) or remaining * references.series.step.seconds >= YEAR else None
 
 
-def _roll_network(network: Forecaster, usable: Origins, horizon: int) -> Generator[None, None, Floats]:
-    column: Floats = np.empty(len(usable))
-    size = max(CHUNK_FORECASTS // horizon, 1)
+def _roll_network(network: Forecaster, usable: Origins, leads: int) -> Generator[None, None, Floats]:
+    """Return forecasts at all leads, °C ``(n, leads)``."""
+    by_lead: Floats = np.empty((len(usable), leads))
+    size = max(CHUNK_FORECASTS // leads, 1)
     for begin in range(0, len(usable), size):
         rows = slice(begin, begin + size)
-        column[rows] = network.roll(usable.windows[rows], usable.valid_time[rows], horizon)[:, -1]
+        by_lead[rows] = network.roll(usable.windows[rows], usable.valid_time[rows], leads)
         yield
-    return column
+    return by_lead
 
 
 def _roll_references(references: ExpandingReferences, usable: Origins) -> Generator[None, None, dict[str, Floats]]:

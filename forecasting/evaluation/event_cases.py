@@ -148,21 +148,28 @@ class EventCases:
         overlap = max(-(-self.event.last * self.step.seconds // spacing), 1)
         return score_event(probability, self.happened, references, groups, overlap)
 
-    def score_forecast(self, coupling: Coupling, exceedance: Floats) -> EventScore:
-        """Score joint forecasts.
+    def probabilities(self, coupling: Coupling, exceedance: Floats) -> tuple[Floats, Floats | None]:
+        """Return the probability of the event by joint forecasts, ``(origins,)``, and the same with independent leads.
+
+        The latter is None if a single lead is considered.
 
         Args:
-            coupling: how their leads go together.
+            coupling: how the leads of the forecasts go together.
             exceedance: probability that SST exceeds :attr:`threshold` at each lead considered, ``(origins, leads)``.
+        """
+        probability = event_probability(self.event, coupling, exceedance, self.before)
+        if self.event.first == self.event.last:
+            return probability, None
+        independent = independent_leads(self.event.last)
+        return probability, event_probability(self.event, independent, exceedance, self.before)
+
+    def score_forecast(self, coupling: Coupling, exceedance: Floats) -> EventScore:
+        """Score joint forecasts; the arguments are as for :meth:`probabilities`.
 
         Raises:
             ValueError: if there is no case.
         """
-        probability = event_probability(self.event, coupling, exceedance, self.before)
-        if self.event.first == self.event.last:
-            return self.score(probability)
-        independent = event_probability(self.event, independent_leads(self.event.last), exceedance, self.before)
-        return self.score(probability, independent)
+        return self.score(*self.probabilities(coupling, exceedance))
 
 
 def independent_leads(leads: int) -> Coupling:

@@ -35,6 +35,8 @@ class EventReport(BaseModel, frozen=True):
         duration: number of consecutive steps beyond the threshold.
         first: the first lead considered.
         last: the last lead considered.
+        assumed: whether the dependence between leads was assumed to be that of a random walk, for want of a learned
+            one.
         score: of the probabilities.
     """
 
@@ -43,6 +45,7 @@ class EventReport(BaseModel, frozen=True):
     duration: int
     first: int
     last: int
+    assumed: bool = False
     score: EventScore
 
     @property
@@ -111,6 +114,7 @@ def event_reports(
                     duration=event.duration,
                     first=event.first,
                     last=event.last,
+                    assumed=event.first < event.last and metadata.dependence is None,
                     score=cases.score_forecast(coupling, exceedance),
                 )
             )

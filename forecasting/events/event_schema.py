@@ -17,6 +17,9 @@ from forecasting.series.units import Units
 MAX_EVENTS: Final = 20
 """Events in one request."""
 
+MAX_VERIFIED_EVENTS: Final = 5
+"""Events in one comparison, each of which is forecast from every past step."""
+
 MAX_NAME: Final = 100
 """Characters of an event's name."""
 
@@ -127,6 +130,11 @@ AnyEvent = Annotated[
 ]
 Events = Annotated[tuple[AnyEvent, ...], Field(max_length=MAX_EVENTS, fail_fast=True), AfterValidator(_check_names)]
 """The events of a request."""
+
+ThresholdEvents = Annotated[
+    tuple[InputThresholdEvent, ...], Field(max_length=MAX_VERIFIED_EVENTS, fail_fast=True), AfterValidator(_check_names)
+]
+"""The events of a comparison."""
 
 _EVENTS: Final = TypeAdapter[tuple[InputEvent, ...]](Events)
 

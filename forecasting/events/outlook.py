@@ -46,17 +46,31 @@ class Outlook:
         Raises:
             SeriesError: if the step is not a day, the past is too short, or the given baseline has another percentile.
         """
-        require_days(self.past.step, "marine heatwaves, cold spells and percentiles of the day of the year")
-        if isinstance(self.baseline, Baseline):
-            return _checked(self.baseline, percentile)
         if percentile not in self._fitted:
-            self._fitted[percentile] = Baseline.fit(self.past, percentile, self.baseline)
+            self._fitted[percentile] = baseline_for(self.past, self.baseline, percentile)
         return self._fitted[percentile]
 
     @cached_property
     def _fitted(self) -> dict[float, Baseline]:
         """Baselines of the past, by percentile."""
         return {}
+
+
+def baseline_for(past: SstSeries, given: Baseline | Period | None, percentile: float) -> Baseline:
+    """Return the baseline of a series whose threshold is a percentile of the day of the year.
+
+    Args:
+        past: the series.
+        given: the baseline, or the period of ``past`` to compute it from; None for all of it.
+        percentile: from 1 to 99.
+
+    Raises:
+        SeriesError: if the step is not a day, the past is too short, or the given baseline has another percentile.
+    """
+    require_days(past.step, "marine heatwaves, cold spells and percentiles of the day of the year")
+    if isinstance(given, Baseline):
+        return _checked(given, percentile)
+    return Baseline.fit(past, percentile, given)
 
 
 def _checked(baseline: Baseline, percentile: float) -> Baseline:

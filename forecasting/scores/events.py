@@ -74,7 +74,7 @@ class EventScore(BaseModel, frozen=True):
         n: number of cases.
         frequency: share of them in which the event happened.
         brier: Brier score; lower is better.
-        error: its standard error.
+        brier_error: its standard error.
         skill: Brier skill scores, by reference.
         reliability: the bins of probability that have cases, in ascending order.
     """
@@ -82,7 +82,7 @@ class EventScore(BaseModel, frozen=True):
     n: int
     frequency: float
     brier: float
-    error: float
+    brier_error: float
     skill: dict[str, BrierSkill]
     reliability: tuple[ReliabilityBin, ...]
 
@@ -113,7 +113,7 @@ def score_event(
         n=len(happened),
         frequency=rounded_one(happened.mean()),
         brier=rounded_one(squares.mean()),
-        error=rounded_one(long_run_error(squares, groups, lead)),
+        brier_error=rounded_one(long_run_error(squares, groups, lead)),
         skill={
             name: _skill(squares, (reference - happened) ** 2, groups, resamples)
             for name, reference in references.items()

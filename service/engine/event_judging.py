@@ -87,7 +87,7 @@ def _judged(
 ) -> list[dict[str, Any]]:
     baseline, refused = None, None
     try:
-        baseline = _baseline(given, units)
+        baseline = read_baseline(given, units)
     except SeriesError as error:
         refused = error
     outlook: Outlook | SeriesError
@@ -114,7 +114,16 @@ def _judged_one(
         return {"name": definition.name, "error": str(error)}
 
 
-def _baseline(given: InputBaseline | None, units: Units) -> Baseline | Period | None:
+def read_baseline(given: InputBaseline | None, units: Units) -> Baseline | Period | None:
+    """Return the baseline that a request gives, or its period; None for that of the series.
+
+    Args:
+        given: by the request; temperatures in ``units``.
+        units: of the request.
+
+    Raises:
+        SeriesError: if the threshold is not on one side of the climatology, or it is not the baseline of a sea.
+    """
     baseline = given_baseline(given, units)
     if isinstance(baseline, Baseline):
         refuse_inverted(baseline, "marine_heatwave" if baseline.percentile > _MEDIAN else "marine_cold_spell")

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from service.settings import Settings
+from tests.postgres import Cluster, running_cluster
 from tests.serving import connect, serve
 
 Http = Literal["fast", "standard"]
@@ -38,3 +39,19 @@ def seas_client(seas: Path, http: Http) -> Iterator[httpx.Client]:
 def wire(client: httpx.Client) -> Iterator[socket.socket]:
     with connect(client) as wire:
         yield wire
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """A PostgreSQL server; tests that need it are skipped where it is not installed."""
+    with running_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The value of ``SST_STORE``: a new database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/state/sst.db"
+    cluster: Cluster = request.getfixturevalue("postgres")
+    return cluster.new_database()

@@ -15,6 +15,8 @@ _REFERENCES: Final = {
     INDEPENDENT: "independent leads",
 }
 
+_ASSUMED: Final = "The dependence between leads was assumed to be that of a random walk."
+
 _DEFINITIONS: Final = (
     "Percentiles are those of the time of the year before the test part. The references are known when the forecast is "
     "made: the climatological frequency is how often the event happened within 15 days of the same time of earlier "
@@ -39,6 +41,8 @@ def event_sections(report: Report) -> list[str]:
         rows += [_row(event) for event in model.events]
         sections += [f"### {TITLES[model.name]}", aligned(rows)]
     chosen = report.best.events[-1]
+    if chosen.assumed:
+        sections.append(_ASSUMED)
     return [
         *sections,
         f'How often the event "{chosen.description}" happened, by the probability that {TITLES[report.best.name]} '
@@ -65,6 +69,7 @@ def event_lines(report: Report) -> list[str]:
         f"Probabilities of {TITLES[best.name]} on the test part. {_DEFINITIONS} Skill is 1 − Brier score / that of the "
         "reference, in percent, with the 95 % interval of a block bootstrap:",
         "\n".join(_line(event) for event in shown),
+        *([_ASSUMED] if shown[-1].assumed else []),
         "`report.md` has more events, and how often they happened by the probability that they were given.",
     ]
 
@@ -78,14 +83,14 @@ def _line(event: EventReport) -> str:
     )
     return (
         f"- {event.description}: happened in {100 * score.frequency:.1f} % of {score.n} cases; Brier score "
-        f"{score.brier:.4f} ± {score.error:.4f}{'; skill ' if skills else ''}{skills}"
+        f"{score.brier:.4f} ± {score.brier_error:.4f}{'; skill ' if skills else ''}{skills}"
     )
 
 
 def _row(event: EventReport) -> Sequence[str]:
     score = event.score
     skills = (_skill_text(score.skill.get(name)) for name in _REFERENCES)
-    brier = f"{score.brier:.4f} ± {score.error:.4f}"
+    brier = f"{score.brier:.4f} ± {score.brier_error:.4f}"
     return (event.description, str(score.n), f"{100 * score.frequency:.1f}", brier, *skills)
 
 

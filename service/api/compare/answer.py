@@ -10,6 +10,7 @@ from forecasting.scores.accuracy import skill
 from forecasting.series.times import Floats
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
+from service.api.compare.events import reported_events, verifications
 from service.api.compare.handler import Compared
 from service.api.compare.schemas import (
     BrierScores,
@@ -50,7 +51,12 @@ def comparison_json(compared: Compared, predictions: bool) -> Json:
 
 
 def _scores_json(compared: Compared, rolled: Rolled, scores: Sequence[ModelReport]) -> Json:
-    return _rows_json(rolled, [compared_model(compared.release, model, scores, 1) for model in scores])
+    rows = [compared_model(compared.release, model, scores, 1) for model in scores]
+    return _rows_json(rolled, [_with_events(row, rolled, model.name) for row, model in zip(rows, scores, strict=True)])
+
+
+def _with_events(row: ComparedModel, rolled: Rolled, name: str) -> ComparedModel:
+    return row.model_copy(update={"events": verifications(rolled.events, name)}) if row.kind == "recurrent" else row
 
 
 def _rows_json(rolled: Rolled, models: Sequence[ComparedModel]) -> Json:
@@ -117,7 +123,8 @@ def _universal_series_json(record: UniversalRecord, *, predictions: bool) -> Jso
 
 def _record_json(record: UniversalRecord) -> Json:
     reports = record.reports()
-    return _rows_json(record.rolled, [record.row(report, reports) for report in reports])
+    rows = [_with_events(record.row(report, reports), record.rolled, report.name) for report in reports]
+    return _rows_json(record.rolled, rows)
 
 
 def _full_name(release: LoadedRelease, model: ModelReport) -> str:
@@ -154,6 +161,7 @@ def compared_model(
         latency_ms=trained.latency_ms or 0.0,
         train_seconds=trained.train_seconds or 0.0,
         verification=_verification(model, i),
+        events=reported_events(model.events),
     )
 
 

@@ -13,6 +13,7 @@ from forecasting.releases.loaded_release import LoadedRelease
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.units import Units
 from forecasting.wording import counted
+from service.api.compare.events import check_reach, reach_of, requested_events, threshold_events
 from service.api.compare.schemas import CompareRequest
 from service.api.compare.universal import UniversalCompared, UniversalRecord
 from service.api.compare.universal_rolling import rolling_universal
@@ -36,6 +37,10 @@ SECONDS_PER_SERIES: Final = 0.02
 SECONDS_PER_VALUE: Final = 3e-5
 SECONDS_PER_FORECAST: Final = 3e-6
 """Computing time that a comparison takes, rounded up: for each series, value, and one-step forecast."""
+
+SECONDS_PER_EVENT_BASELINE: Final = 4e-5
+SECONDS_PER_EVENT: Final = 4e-5
+"""The same of events: for each value and event, and for each of these and each model."""
 
 
 @dataclass(frozen=True)
@@ -85,14 +90,17 @@ async def compare_series(serving: Serving, settings: Settings, request: CompareR
     horizon = request.horizon or 1
     check_horizon(horizon, settings)
     forecasters[0].check(horizon, ())
-    refuse_long_work(request, len(forecasters), horizon, settings.request_seconds)
+    events = threshold_events(request, horizon)
+    check_reach(events, forecasters[0].metadata.horizon, forecasters[0].metadata.dataset)
+    refuse_long_work(request, len(forecasters), reach_of(events, horizon), settings.request_seconds)
     parsed = await serving.run_in_worker(parse_all, request.series, request.units, forecasters[0].step)
-    rolled = [
-        series
-        if isinstance(series, SeriesError)
-        else await _in_turns(serving, rolling_through(series, forecasters, horizon))
-        for series in parsed
-    ]
+    rolled: list[Rolled | SeriesError] = []
+    for given, series in zip(request.series, parsed, strict=True):
+        if isinstance(series, SeriesError):
+            rolled.append(series)
+            continue
+        asked = requested_events(events, given.baseline or request.baseline, request.units)
+        rolled.append(await _in_turns(serving, rolling_through(series, forecasters, horizon, asked)))
     ids = series_ids(request.series)
     if strict:
         refuse_failures(ids, rolled)
@@ -115,8 +123,12 @@ async def compare_universal(
         refuse_missing_steps(request.series)
     else:
         models.named.networks.check(horizon)
-    refuse_long_work(request, len(CELLS), horizon, settings.request_seconds)
-    options = ForecastOptions(horizon, units=request.units)
+    events = threshold_events(request, horizon)
+    reach = reach_of(events, horizon)
+    if models.named is not None:
+        check_reach(events, models.named.networks.horizon, models.named.dataset)
+    refuse_long_work(request, len(CELLS), reach, settings.request_seconds)
+    options = ForecastOptions(reach, units=request.units)
     step = None if models.named is None else models.named.step
     parsed = await serving.run_in_worker(
         read_each, request.series, request.units, step, 0, lambda step: refused_step(models, step, options)
@@ -125,8 +137,9 @@ async def compare_universal(
     records: list[UniversalRecord | SeriesError] = []
     for i, series in enumerate(parsed):
         if isinstance(series, SstSeries):
-            loaded = release_at(models, series.step, horizon)
-            rolling = rolling_universal(loaded, models.model, series, coefficients[i], horizon, request.units)
+            loaded = release_at(models, series.step, reach)
+            asked = requested_events(events, request.series[i].baseline or request.baseline, request.units)
+            rolling = rolling_universal(loaded, models.model, series, coefficients[i], horizon, request.units, asked)
             record = await _in_turns(serving, rolling)
             records.append(record.with_warnings(warnings.get(i, ())) if isinstance(record, UniversalRecord) else record)
         else:
@@ -143,14 +156,17 @@ def refuse_long_work(request: CompareRequest, models: int, horizon: int, seconds
     The error says how much can be compared at once.
     """
     n, values = len(request.series), sum(len(series.values) for series in request.series)
-    work = n * SECONDS_PER_SERIES + values * (SECONDS_PER_VALUE + models * horizon * SECONDS_PER_FORECAST)
+    per_event = SECONDS_PER_EVENT_BASELINE + models * SECONDS_PER_EVENT
+    per_value = SECONDS_PER_VALUE + models * horizon * SECONDS_PER_FORECAST + len(request.events) * per_event
+    work = n * SECONDS_PER_SERIES + values * per_value
     share = seconds / 2 / work
     if share >= 1:
         return
     if n > 1 and (most := int(n * share)):
         remedy = f"send at most {most} such series in one request"
     else:
-        remedy = "send shorter series, or ask for one model or a smaller horizon"
+        fewer = ", a smaller horizon or fewer events" if request.events else " or a smaller horizon"
+        remedy = f"send shorter series, or ask for one model{fewer}"
     raise RequestError(
         f"comparing {counted(models, 'model')} {counted(horizon, 'step')} ahead on {n} series with {values} values in "
         f"total would take longer than a request may take: {remedy}",

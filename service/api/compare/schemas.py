@@ -4,8 +4,10 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field
 
+from forecasting.events.event_schema import MAX_VERIFIED_EVENTS, ThresholdEvents
 from forecasting.series.units import Units
 from service.api.series_request import EXAMPLE_VALUES, SeriesFailure, SeriesRequest, SeriesWarning
+from service.engine.baseline_schema import InputBaseline
 from service.http.time_fields import Time
 
 _ONE_PLACE: Final[dict[str, Any]] = {
@@ -14,7 +16,16 @@ _ONE_PLACE: Final[dict[str, Any]] = {
     "series": [{"id": "pier", "start": "2005-01-01", "values": [*EXAMPLE_VALUES, *EXAMPLE_VALUES]}],
 }
 
-EXAMPLES: Final = {"onePlace": {"summary": "A monthly series, with the networks of a place", "value": _ONE_PLACE}}
+_WITH_EVENTS: Final[dict[str, Any]] = {
+    "dataset": "nino12",
+    "events": [{"name": "warm season", "above": 24.5, "for": 2, "within": 6}],
+    "series": [{"id": "pier", "start": "2000-01-01", "values": [*EXAMPLE_VALUES * 4]}],
+}
+
+EXAMPLES: Final = {
+    "onePlace": {"summary": "A monthly series, with the networks of a place", "value": _ONE_PLACE},
+    "events": {"summary": "Probabilities of an event from each past step, and what happened", "value": _WITH_EVENTS},
+}
 """Examples of a JSON body, as OpenAPI has them."""
 
 
@@ -94,6 +105,55 @@ class Verification(BaseModel):
     exceedance: list[BrierScores]
 
 
+class EventSkill(BaseModel):
+    """The Brier skill score over one reference."""
+
+    brier: float = Field(description="The Brier score of the reference, for the same cases.")
+    value: float | None = Field(
+        description="1 − Brier score / that of the reference; null if the event always or never happened."
+    )
+    lower: float | None = Field(
+        description="The lower bound of the 95 % block-bootstrap interval; null if it cannot be computed."
+    )
+    upper: float | None
+
+
+class ReliabilityBin(BaseModel):
+    """The forecasts whose probability was within some bounds."""
+
+    minimum: float = Field(description="The lower bound, included.")
+    maximum: float = Field(description="The upper bound, excluded unless it is 1.")
+    n: int
+    probability: float = Field(description="The mean of their probabilities.")
+    frequency: float = Field(description="The share of them in which the event happened.")
+    lower: float = Field(description="The lower bound of the 95 % interval of that share.")
+    upper: float
+
+
+class EventVerification(BaseModel):
+    """How good the probabilities of one event were. All intervals account for autocorrelation."""
+
+    name: str
+    n: int = Field(description="The number of forecasts whose every lead was observed.")
+    frequency: float = Field(description="The share of them in which the event happened.")
+    brier: float = Field(description="The Brier score; lower is better.")
+    brier_error: float = Field(description="The standard error of the Brier score.")
+    skill: dict[str, EventSkill] = Field(
+        description="By reference. `climatology`: how often the event happened within 15 days of the same time of "
+        "earlier years; absent if too few years precede most forecasts. `persistence`: how often it happened before "
+        "after the same number of steps beyond the threshold. `independent`: the same network with leads that do not "
+        "depend on each other; absent if one lead is considered."
+    )
+    reliability: list[ReliabilityBin]
+
+
+class EventVerificationFailure(BaseModel):
+    """An event that could not be verified."""
+
+    name: str
+    error: str
+
+
 class ComparedNetwork(ComparedModel):
     """A network in a comparison."""
 
@@ -114,6 +174,11 @@ class ComparedNetwork(ComparedModel):
     train_seconds: float
     verification: Verification | None = Field(
         default=None, description="Null for a caller's series, and for a release that does not record it."
+    )
+    events: list[EventVerification | EventVerificationFailure] | None = Field(
+        default=None,
+        description="The events asked for, or those that the release records: extremes for the time of the year at "
+        "several leads, and a run of three steps. Null if there are none.",
     )
 
 
@@ -159,6 +224,16 @@ class CompareRequest(SeriesRequest):
         default=None, ge=1, le=10_000, strict=True, description="The number of steps ahead to score. Defaults to 1."
     )
     predictions: bool = Field(default=False, strict=True, description="Also return the forecasts themselves.")
+    events: ThresholdEvents = Field(
+        default=(),
+        description=f"Up to {MAX_VERIFIED_EVENTS} events beyond a threshold, whose forecasts from each past step are "
+        "compared with what happened. `within` defaults to `horizon`, or to `for` if that is longer.",
+    )
+    baseline: InputBaseline | None = Field(
+        default=None,
+        description="For percentile thresholds in series without their own baseline. Without either, the percentile "
+        "is that of the past of each forecast, from ten years on.",
+    )
 
 
 class SeriesPredictions(BaseModel):

@@ -9,6 +9,7 @@ import numpy as np
 
 from forecasting.errors import SeriesError
 from forecasting.evaluation.comparison import Rolled
+from forecasting.evaluation.own_events import NO_EVENTS, RequestedEvents, verifying
 from forecasting.releases.loaded_universal import LoadedUniversal
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Bools, Floats, unix_seconds
@@ -22,6 +23,7 @@ from forecasting.universal.own_past.references import REFERENCES, forecast_refer
 from forecasting.universal.release import BEST, UniversalRelease
 from forecasting.universal.steps.any_step import forecast_at_any_step
 from forecasting.universal.steps.resampling import Resampling
+from service.api.compare.joint_forecasts import ForecastsOfRelease, SeparateForecasts
 from service.api.compare.universal import UniversalRecord
 from service.engine.writing import DEFAULT_LEVELS
 
@@ -42,6 +44,7 @@ def rolling_universal(
     coefficients: Coefficients,
     horizon: int,
     units: Units,
+    events: RequestedEvents = NO_EVENTS,
 ) -> Generator[None, None, UniversalRecord | SeriesError]:
     """Forecast a series ``horizon`` steps ahead from each of its past steps, with networks and references.
 
@@ -55,10 +58,11 @@ def rolling_universal(
         coefficients: climatology of its position, ``(7,)``; NaN where there is none.
         horizon: the lead that is scored.
         units: of the errors.
+        events: to verify.
     """
     cells = [loaded.best] if model == BEST else list(loaded.select(model))
     if series.step != loaded.step:
-        return _roll_resampled(loaded, cells, series, coefficients, horizon, units)
+        return (yield from _roll_resampled(loaded, cells, series, coefficients, horizon, units, events))
     metadata = loaded.networks.networks[cells[0]].metadata
     groups, failures = read_contexts([series], coefficients[None], 1, metadata, len(series))
     if failures:
@@ -69,7 +73,9 @@ def rolling_universal(
         needed = metadata.minimum + horizon
         return SeriesError(_NOTHING.format(needed=needed))
     contexts = _until(contexts, int(origins[-1]))
-    answers = yield from _rolling(loaded.networks, cells, contexts, origins, horizon)
+    leads = slice(0 if events.reach else horizon - 1, max(horizon, events.reach))
+    by_lead = yield from _rolling(loaded.networks, cells, contexts, origins, leads)
+    answers = {cell: answer[:, horizon - 1 - leads.start] for cell, answer in by_lead.items()}
     references = forecast_references(Past.of(contexts, origins, horizon))
     predicted = {cell: answer[:, 0] for cell, answer in answers.items()}
     for name, forecast in references.items():
@@ -81,14 +87,16 @@ def rolling_universal(
         cell: {level: interval(level, answer[known, 1:], metadata.levels) for level in DEFAULT_LEVELS}
         for cell, answer in answers.items()
     }
-    targets = series.times[0], groups[0].values[0][origins[known] + horizon]
-    times = contexts.step.shift(targets[0], _first_step(series, groups[0]) + origins[known] + horizon)
+    first = _first_step(series, groups[0])
+    joint = {cell: ForecastsOfRelease(answer[:, :, 1:], metadata) for cell, answer in by_lead.items()}
+    verified = yield from verifying(events, series, first + origins, joint)
     rolled = Rolled(
-        times,
-        targets[1],
+        contexts.step.shift(series.times[0], first + origins[known] + horizon),
+        groups[0].values[0][origins[known] + horizon],
         {name: column[known] for name, column in predicted.items()},
         {},
         contexts.warnings.get(0, ()),
+        verified,
     )
     return UniversalRecord(loaded, series.step, rolled, bounds, horizon, units)
 
@@ -122,9 +130,9 @@ def _until(contexts: Contexts, last: int) -> Contexts:
 
 
 def _rolling(
-    release: UniversalRelease, cells: Sequence[str], contexts: Contexts, origins: Steps, horizon: int
+    release: UniversalRelease, cells: Sequence[str], contexts: Contexts, origins: Steps, leads: slice
 ) -> Generator[None, None, dict[str, Floats]]:
-    """Return mean and quantiles at one lead from each origin, °C ``(origins, 1 + levels)``, by cell.
+    """Return mean and quantiles at some leads from each origin, °C ``(origins, leads, 1 + levels)``, by cell.
 
     A long series is cut into parts, in which each origin sees at least half of the longest context.
     """
@@ -141,7 +149,7 @@ def _rolling(
         values = contexts.values[:, first : last + 1]
         answers = _backtest(release, cells, values, time, contexts.coefficients, inside - first)
         for cell, answer in answers.items():
-            parts[cell].append(answer[0, :, horizon - 1])
+            parts[cell].append(answer[0, :, leads])
         yield
     return {cell: np.concatenate(answers) for cell, answers in parts.items()}
 
@@ -170,10 +178,11 @@ def _roll_resampled(
     coefficients: Coefficients,
     horizon: int,
     units: Units,
-) -> UniversalRecord | SeriesError:
+    events: RequestedEvents,
+) -> Generator[None, None, UniversalRecord | SeriesError]:
     """Forecast a series at another step than the release from its past, each time as ``POST /forecast`` does it."""
-    release, resampling = loaded.networks, Resampling(series.step, loaded.step)
-    (whole,) = forecast_at_any_step(release, [series], horizon, coefficients=coefficients[None], model=cells[0])
+    release, resampling, leads = loaded.networks, Resampling(series.step, loaded.step), max(horizon, events.reach)
+    (whole,) = forecast_at_any_step(release, [series], leads, coefficients=coefficients[None], model=cells[0])
     if isinstance(whole, SeriesError):
         return whole
     minimum = release.any_network.metadata.minimum
@@ -181,7 +190,7 @@ def _roll_resampled(
     past = [replace(series, values=series.values[: origin + 1]) for origin in origins.tolist()]
     rows = np.repeat(coefficients[None], len(past), axis=0)
     forecasts = {
-        cell: forecast_at_any_step(release, past, horizon, coefficients=rows, model=cell, record=False, references=True)
+        cell: forecast_at_any_step(release, past, leads, coefficients=rows, model=cell, record=False, references=True)
         for cell in cells
     }
     used = [i for i, forecast in enumerate(forecasts[cells[0]]) if isinstance(forecast, UniversalForecast)]
@@ -194,8 +203,12 @@ def _roll_resampled(
         for cell, results in forecasts.items()
     }
     warnings = tuple(warning for warning in whole.warnings if warning.code not in _OF_THE_END)
-    rolled = Rolled(series.times[targets], series.values[targets], _predicted(columns, cells[0]), {}, warnings)
-    bounds = {cell: {level: _bounds(column, level) for level in DEFAULT_LEVELS} for cell, column in columns.items()}
+    joint = {cell: SeparateForecasts(column) for cell, column in columns.items()}
+    verified = yield from verifying(events, series, origins[used], joint)
+    rolled = Rolled(series.times[targets], series.values[targets], _predicted(columns, horizon), {}, warnings, verified)
+    bounds = {
+        cell: {level: _bounds(column, level, horizon) for level in DEFAULT_LEVELS} for cell, column in columns.items()
+    }
     return UniversalRecord(loaded, series.step, rolled, bounds, horizon, units, consecutive=False)
 
 
@@ -216,16 +229,18 @@ def _spread(origins: Steps) -> Steps:
     return origins[np.linspace(0, len(origins) - 1, _MAX_ORIGINS).round().astype(np.int64)]
 
 
-def _predicted(columns: Mapping[str, Sequence[UniversalForecast]], first: str) -> dict[str, Floats]:
-    """Return the forecasts at the last lead, °C ``(n,)``, by cell, and by reference where each forecast has it."""
-    predicted = {cell: np.asarray([forecast.sst[-1] for forecast in column]) for cell, column in columns.items()}
+def _predicted(columns: Mapping[str, Sequence[UniversalForecast]], lead: int) -> dict[str, Floats]:
+    """Return the forecasts at one lead, °C ``(n,)``, by cell, and by reference where each forecast has it."""
+    place = lead - 1
+    predicted = {cell: np.asarray([forecast.sst[place] for forecast in column]) for cell, column in columns.items()}
+    first = next(iter(columns.values()))
     for name in REFERENCES:
-        values = [forecast.baselines[name][-1] for forecast in columns[first] if name in forecast.baselines]
-        if len(values) == len(columns[first]):
+        values = [forecast.baselines[name][place] for forecast in first if name in forecast.baselines]
+        if len(values) == len(first):
             predicted[name] = np.asarray(values)
     return predicted
 
 
-def _bounds(column: Sequence[UniversalForecast], level: int) -> tuple[Floats, Floats]:
-    bounds = np.asarray([[bound[-1] for bound in forecast.interval(level)] for forecast in column])
+def _bounds(column: Sequence[UniversalForecast], level: int, lead: int) -> tuple[Floats, Floats]:
+    bounds = np.asarray([[bound[lead - 1] for bound in forecast.interval(level)] for forecast in column])
     return bounds[:, 0], bounds[:, 1]

@@ -88,7 +88,7 @@ def test_the_sampling_error_counts_times_and_not_series() -> None:
     one = cases_of(series(weather(8 * 52)), np.arange(4 * 52, 8 * 52))
     score, doubled = (cases.score(np.full(len(cases), 0.3)) for cases in (one, EventCases.joined([one, one])))
     assert doubled.n == 2 * score.n
-    assert doubled.error == pytest.approx(score.error, rel=0.01)
+    assert doubled.brier_error == pytest.approx(score.brier_error, rel=0.01)
 
 
 def test_a_run_is_also_compared_with_independent_leads() -> None:

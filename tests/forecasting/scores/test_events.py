@@ -33,7 +33,7 @@ def test_scores_are_those_of_a_table_computed_by_hand() -> None:
 
 def test_a_perfect_forecast_has_no_error_and_a_reference_no_skill_over_itself() -> None:
     perfect = score_event(HAPPENED, HAPPENED, {"other": PROBABILITY}, in_order(7))
-    assert (perfect.brier, perfect.error, perfect.skill["other"].value) == (0, 0, 1)
+    assert (perfect.brier, perfect.brier_error, perfect.skill["other"].value) == (0, 0, 1)
     same = score_event(PROBABILITY, HAPPENED, {"same": PROBABILITY}, in_order(7)).skill["same"]
     assert (same.value, same.lower, same.upper) == (0, 0, 0)
 

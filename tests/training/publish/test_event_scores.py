@@ -97,7 +97,7 @@ def test_the_texts_of_a_release_have_the_scores_of_events(published: Published) 
     last = published.report.best.events[-1]
     card, readable = ((published.path / name).read_text() for name in ("MODEL_CARD.md", "report.md"))
     assert f"- {last.description}: happened in {100 * last.score.frequency:.1f} % of {last.score.n} cases" in card
-    brier = f"{last.score.brier:.4f} ± {last.score.error:.4f}"
+    brier = f"{last.score.brier:.4f} ± {last.score.brier_error:.4f}"
     assert brier in card
     assert brier in readable
     table = readable[readable.index(f'How often the event "{last.description}" happened') :]

@@ -1,0 +1,21 @@
+"""What can go wrong with the store."""
+
+
+class StoreError(Exception):
+    """Base of the store's errors; ``str()`` is a sentence for the caller of the service."""
+
+
+class StoreUnavailableError(StoreError):
+    """The database cannot be reached, read or written at the moment. Nothing of the transaction was stored."""
+
+
+class UnknownStationError(StoreError):
+    """There is no station with this ID."""
+
+    def __init__(self, station: str) -> None:
+        super().__init__(f"no station {station!r}: create it with PUT /stations/{station}, or see GET /stations")
+        self.station = station
+
+
+class StepChangeError(StoreError):
+    """A station that has readings would get another step."""

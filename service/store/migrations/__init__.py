@@ -1,0 +1,1 @@
+"""The migrations of the database, one module for each revision in ``versions``."""

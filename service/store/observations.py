@@ -1,0 +1,159 @@
+"""Observations in the database. Each function works in the transaction of the connection that it is given."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple, TypeVar
+
+from sqlalchemy import Connection, and_, exists, or_, select
+
+from service.store.tables import OBSERVATIONS, STATIONS
+
+Item = TypeVar("Item")
+
+_STATIONS_AT_ONCE: Final = 200
+"""Stations in one statement. SQLite takes up to 32 766 parameters."""
+
+
+class Observation(NamedTuple):
+    """An observation, or one revision of it.
+
+    Attributes:
+        time: Unix seconds.
+        value: °C.
+        revision: 0 for the first reading of this time.
+        received: when it arrived, Unix seconds.
+    """
+
+    time: int
+    value: float
+    revision: int
+    received: int
+
+
+class Outcome(NamedTuple):
+    """What a batch of readings changed."""
+
+    new: int = 0
+    revised: int = 0
+    unchanged: int = 0
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether there are new or revised readings."""
+        return self.new + self.revised > 0
+
+
+def add_observations(
+    connection: Connection, readings: Mapping[int, Mapping[int, float]], now: int
+) -> dict[int, Outcome]:
+    """Store readings, and return what they changed.
+
+    A reading that is the same as the latest revision of its time is not stored again. Another one becomes the next
+    revision. Two transactions that write to the same station wait for each other.
+
+    Args:
+        connection: of a writing transaction.
+        readings: °C by time, for each station, which its number names. A station that no longer exists is left out.
+        now: when they arrived.
+    """
+    stations = _lock(connection, sorted(readings))
+    outcomes: dict[int, Outcome] = {}
+    for some in _chunks(stations):
+        latest = _latest_of(connection, {station: readings[station] for station in some})
+        rows = []
+        for station in some:
+            changes, outcomes[station] = _changes(readings[station], latest[station])
+            rows += [change._asdict() | {"station": station, "received": now} for change in changes]
+        if rows:
+            connection.execute(OBSERVATIONS.insert(), rows)
+        changed = [station for station in some if outcomes[station].has_changes]
+        connection.execute(
+            STATIONS.update().where(STATIONS.c.number.in_(changed)).values(batches=STATIONS.c.batches + 1, received=now)
+        )
+    return outcomes
+
+
+def get_observations(
+    connection: Connection,
+    station: int,
+    begin: int | None = None,
+    end: int | None = None,
+    *,
+    limit: int,
+    revisions: bool = False,
+) -> list[Observation]:
+    """Return the newest ``limit`` observations of a station in order of time.
+
+    Args:
+        connection: of a transaction.
+        station: the number of the station.
+        begin: the earliest time.
+        end: the latest time.
+        limit: the most observations, or revisions, to return.
+        revisions: whether to return every revision, not only the latest of each time.
+    """
+    table, later = OBSERVATIONS.c, OBSERVATIONS.alias().c
+    query = select(table.time, table.value, table.revision, table.received).where(table.station == station)
+    if begin is not None:
+        query = query.where(table.time >= begin)
+    if end is not None:
+        query = query.where(table.time <= end)
+    if not revisions:
+        is_later = and_(later.station == station, later.time == table.time, later.revision > table.revision)
+        query = query.where(~exists().where(is_later))
+    newest = connection.execute(query.order_by(table.time.desc(), table.revision.desc()).limit(limit))
+    return [Observation(*row) for row in newest][::-1]
+
+
+class _Change(NamedTuple):
+    time: int
+    revision: int
+    value: float
+
+
+def _changes(readings: Mapping[int, float], latest: Mapping[int, Observation]) -> tuple[list[_Change], Outcome]:
+    """Return the rows to add for a station, and what they are."""
+    changes, new = list[_Change](), 0
+    for time, value in readings.items():
+        known = latest.get(time)
+        if known is None:
+            new += 1
+            changes.append(_Change(time, 0, value))
+        elif known.value != value:
+            changes.append(_Change(time, known.revision + 1, value))
+    return changes, Outcome(new, len(changes) - new, len(readings) - len(changes))
+
+
+def _lock(connection: Connection, stations: Sequence[int]) -> list[int]:
+    """Let other transactions wait that write to these stations; return those that exist.
+
+    SQLite has one writer at a time anyway. All lock in the order of the numbers, so that they never wait in a circle.
+    """
+    locked: list[int] = []
+    for some in _chunks(stations):
+        query = select(STATIONS.c.number).where(STATIONS.c.number.in_(some)).order_by(STATIONS.c.number)
+        locked += connection.scalars(query.with_for_update())
+    return locked
+
+
+def _latest_of(
+    connection: Connection, readings: Mapping[int, Mapping[int, float]]
+) -> dict[int, dict[int, Observation]]:
+    """Return the latest revision of every observation in the period of each station's readings, by time."""
+    latest: dict[int, dict[int, Observation]] = {station: {} for station in readings}
+    table = OBSERVATIONS.c
+    periods = [
+        and_(table.station == station, table.time.between(min(times), max(times)))
+        for station, times in readings.items()
+        if times
+    ]
+    if not periods:
+        return latest
+    query = select(table.station, table.time, table.value, table.revision, table.received).where(or_(*periods))
+    for station, *observation in connection.execute(query.order_by(table.station, table.time, table.revision)):
+        latest[station][observation[0]] = Observation(*observation)
+    return latest
+
+
+def _chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    for begin in range(0, len(items), _STATIONS_AT_ONCE):
+        yield items[begin : begin + _STATIONS_AT_ONCE]

@@ -1,0 +1,168 @@
+"""Stations in the database. Each function works in the transaction of the connection that it is given."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, Select, exists, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from service.store.errors import StepChangeError, UnknownStationError
+from service.store.tables import OBSERVATIONS, STATIONS
+
+_IDS_AT_ONCE: Final = 500
+"""IDs in one statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class StationSettings:
+    """What clients say of a station.
+
+    Attributes:
+        step: between its values, as :meth:`forecasting.series.timestep.TimeStep.parse` reads it.
+        name: for people.
+        latitude: degrees north.
+        longitude: degrees east.
+        units: of the readings that are sent, and of answers.
+        model: that forecasts it.
+        horizon: steps to forecast; None for all that the model forecasts.
+    """
+
+    step: str
+    name: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    units: str = "celsius"
+    model: str = "best"
+    horizon: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The newest observation of a station: its time, its value in °C, and when it arrived."""
+
+    time: int
+    value: float
+    received: int
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """A station in the database.
+
+    Attributes:
+        id: chosen by clients.
+        number: in other tables.
+        settings: what clients say of it.
+        created: when it was created, Unix seconds.
+        changed: when its settings last changed.
+        batches: number of batches that brought new or revised readings.
+        received: when the last of them arrived.
+        newest: its newest observation; None if it has none.
+    """
+
+    id: str
+    number: int
+    settings: StationSettings
+    created: int
+    changed: int
+    batches: int
+    received: int | None
+    newest: Observed | None
+
+
+def put_station(connection: Connection, station_id: str, settings: StationSettings, now: int) -> bool:
+    """Create a station, or give it other settings. Return whether it was created.
+
+    Raises:
+        StepChangeError: if it has readings, which belong to another step.
+    """
+    values = asdict(settings)
+    while True:
+        if _insert_new(connection, {"id": station_id, "created": now, "changed": now, **values}):
+            return True
+        found = connection.execute(select(STATIONS).where(STATIONS.c.id == station_id).with_for_update()).one_or_none()
+        # None if another process has deleted it since.
+        if found is not None:
+            break
+    if _settings_of(found) == settings:
+        return False
+    if found.step != settings.step and _has_readings(connection, found.number):
+        raise StepChangeError(
+            f"station {station_id!r} has readings at the step {found.step!r}, which cannot change: send "
+            f'"step": "{found.step}", create another station, or delete this one first'
+        )
+    connection.execute(STATIONS.update().where(STATIONS.c.number == found.number).values(changed=now, **values))
+    return False
+
+
+def get_station(connection: Connection, station_id: str) -> Station:
+    """Return a station.
+
+    Raises:
+        UnknownStationError: if there is none with this ID.
+    """
+    found = connection.execute(_with_newest().where(STATIONS.c.id == station_id)).one_or_none()
+    if found is None:
+        raise UnknownStationError(station_id)
+    return _station_of(found)
+
+
+def list_stations(connection: Connection, limit: int, after: str = "") -> list[Station]:
+    """Return up to ``limit`` stations in the database's order of their IDs, those that come after ``after``."""
+    query = _with_newest().where(STATIONS.c.id > after).order_by(STATIONS.c.id).limit(limit)
+    return [_station_of(row) for row in connection.execute(query)]
+
+
+def delete_station(connection: Connection, station_id: str) -> None:
+    """Delete a station with all that belongs to it.
+
+    Raises:
+        UnknownStationError: if there is none with this ID.
+    """
+    if not connection.execute(STATIONS.delete().where(STATIONS.c.id == station_id)).rowcount:
+        raise UnknownStationError(station_id)
+
+
+def numbers_of(connection: Connection, station_ids: Sequence[str]) -> dict[str, int]:
+    """Return the numbers of those stations that exist, by ID."""
+    numbers: dict[str, int] = {}
+    for begin in range(0, len(station_ids), _IDS_AT_ONCE):
+        ids = station_ids[begin : begin + _IDS_AT_ONCE]
+        rows = connection.execute(select(STATIONS.c.id, STATIONS.c.number).where(STATIONS.c.id.in_(ids)))
+        numbers |= {row.id: row.number for row in rows}
+    return numbers
+
+
+def _insert_new(connection: Connection, values: dict[str, Any]) -> bool:
+    """Insert a station unless there is one with its ID; return whether it was inserted."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(STATIONS).values(**values).on_conflict_do_nothing(index_elements=["id"])
+    return connection.execute(statement.returning(STATIONS.c.number)).first() is not None
+
+
+def _has_readings(connection: Connection, number: int) -> bool:
+    return bool(connection.scalar(select(exists().where(OBSERVATIONS.c.station == number))))
+
+
+def _with_newest() -> Select[Any]:
+    """Select stations with the time, the value and the arrival of their newest observation."""
+    newest = [
+        select(column)
+        .where(OBSERVATIONS.c.station == STATIONS.c.number)
+        .order_by(OBSERVATIONS.c.time.desc(), OBSERVATIONS.c.revision.desc())
+        .limit(1)
+        .scalar_subquery()
+        .label(f"newest_{column.name}")
+        for column in (OBSERVATIONS.c.time, OBSERVATIONS.c.value, OBSERVATIONS.c.received)
+    ]
+    return select(STATIONS, *newest)
+
+
+def _station_of(row: Row[Any]) -> Station:
+    newest = None if row.newest_time is None else Observed(row.newest_time, row.newest_value, row.newest_received)
+    return Station(row.id, row.number, _settings_of(row), row.created, row.changed, row.batches, row.received, newest)
+
+
+def _settings_of(row: Row[Any]) -> StationSettings:
+    return StationSettings(**{name: getattr(row, name) for name in StationSettings.__slots__})

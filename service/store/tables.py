@@ -1,0 +1,48 @@
+"""The tables of the database. Times are Unix seconds in UTC, temperatures °C.
+
+A change here needs a new revision in :mod:`service.store.migrations`.
+"""
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Column, Double, ForeignKey, Integer, MetaData, Table, Text
+
+METADATA: Final = MetaData()
+
+_KEY = BigInteger().with_variant(Integer(), "sqlite")
+"""A 64-bit number; SQLite counts up only those that it calls INTEGER."""
+
+STATIONS: Final = Table(
+    "stations",
+    METADATA,
+    # Ten years of days are thousands of rows: a number in each of them is shorter than the ID.
+    Column("number", _KEY, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("name", Text),
+    Column("latitude", Double),
+    Column("longitude", Double),
+    Column("step", Text, nullable=False),
+    Column("units", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("horizon", Integer),
+    Column("created", BigInteger, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+    # Counts the batches that brought new or revised readings, and says when the last of them arrived.
+    Column("batches", BigInteger, nullable=False, server_default="0"),
+    Column("received", BigInteger),
+    # Without it, SQLite would give the number of a deleted station to the next one.
+    sqlite_autoincrement=True,
+)
+
+OBSERVATIONS: Final = Table(
+    "observations",
+    METADATA,
+    Column("station", _KEY, ForeignKey("stations.number", ondelete="CASCADE"), primary_key=True),
+    Column("time", BigInteger, primary_key=True),
+    # 0 is the first reading of a time; each correction has the next number.
+    Column("revision", Integer, primary_key=True),
+    Column("value", Double, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    # In the order of the primary key, so that the readings of a station are in one place.
+    sqlite_with_rowid=False,
+)
