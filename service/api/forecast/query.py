@@ -5,8 +5,9 @@ from typing import Annotated, Final
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
+from forecasting.events.event_schema import InputEvent
 from forecasting.series.units import Units
-from service.api.forecast.event_request import MAX_PATHS, InputEvent, event_options, read_events
+from service.api.forecast.event_request import MAX_PATHS, event_options, read_events
 from service.engine.writing import ForecastOptions
 from service.http.query import read_query
 

@@ -14,6 +14,7 @@ from forecasting.errors import SeriesError
 from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.metadata import CELLS
 from forecasting.releases.registry import ALL
+from forecasting.requests.model import UnknownFieldsError
 from service.api.dependencies import ready
 from service.api.forecast.answer import bytes_of_entry
 from service.api.forecast.handler import check_query, refuse_check
@@ -29,7 +30,6 @@ from service.gate.call import Headers
 from service.http.bodies import refuse_costly
 from service.http.ndjson import BATCH, Line, read_lines
 from service.http.problems import ProblemError
-from service.http.request_model import UnknownFieldsError
 from service.http.validation import Place, errors_of, first_error
 from service.settings import Settings
 
