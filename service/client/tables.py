@@ -171,7 +171,7 @@ def compared_rows(names: Sequence[Hashable], answer: Json) -> list[Json]:
             continue
         test, notes = series["test"], {"warnings": _warnings(series), "error": None}
         period = {"n": test["n"], "start": test["start"], "end": test["end"]}
-        rows += [{"station": name, **model, **shared, **period, **notes} for model in series["models"]]
+        rows += [{"station": name, **_without_events(model), **shared, **period, **notes} for model in series["models"]]
     return rows
 
 
@@ -240,7 +240,12 @@ def models_table(answer: Json) -> pd.DataFrame:
 
 def _flat(models: Sequence[Json]) -> pd.DataFrame:
     """Return a row for each model. Nested fields such as ``skill.damped`` become columns such as ``skill_damped``."""
-    return pd.json_normalize(list(models), sep="_").set_index("model")
+    return pd.json_normalize(list(map(_without_events, models)), sep="_").set_index("model")
+
+
+def _without_events(model: Json) -> Json:
+    """Return a model without the verification of events, which has no place in a row."""
+    return {key: value for key, value in model.items() if key != "events"}
 
 
 def _utc(times: Sequence[str]) -> pd.DatetimeIndex:

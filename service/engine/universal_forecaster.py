@@ -22,7 +22,7 @@ from forecasting.series.timestep import TimeStep, in_words
 from forecasting.series.units import Units, from_celsius, to_celsius
 from forecasting.universal.forecast import UniversalForecast
 from forecasting.universal.steps.any_step import forecast_at_any_step
-from service.engine.event_judging import with_events
+from service.engine.event_judging import NO_POSITION, with_events
 from service.engine.forecast_json import rounded, written_times
 from service.engine.parsing import taker_of
 from service.engine.series_schema import InputSeries
@@ -242,6 +242,9 @@ def _whole_entry(
     entry = _entry(loaded, past.step, forecast, job.options, warnings)
     if job.options.events is None:
         return entry
+    if any(warning.code == "no_climatology" for warning in forecast.warnings):
+        # The values disagree with the climatology of the position by far, so that the forecast ignores it.
+        coefficients = NO_POSITION
     content = with_events(entry.content, forecast, past, job.series[i].baseline, coefficients, job.options)
     return entry._replace(content=content)
 
