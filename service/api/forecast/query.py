@@ -88,6 +88,12 @@ class LinesQuery(ForecastQuery):
     )
     strict: bool = False
     events: str | None = Field(default=None, description=_EVENTS_DESCRIPTION)
+    check: bool = Field(default=False, description="Whether to leave out implausible values.")
+
+    @property
+    def options(self) -> ForecastOptions:
+        """What each forecast contains; raises as that of :class:`ForecastQuery`."""
+        return super().options._replace(check=self.check)
 
     @classmethod
     def read(cls, query_string: bytes) -> "LinesQuery":

@@ -20,6 +20,7 @@ _BODY_FIELDS: Final = {
     "units": "units",
     "events": "events",
     "paths": "paths",
+    "check": "check",
 }
 """Query parameters, and the field of a JSON body that means the same."""
 

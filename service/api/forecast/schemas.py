@@ -98,6 +98,12 @@ class ForecastRequest(SeriesRequest):
         description="The number of sample paths to return. The probabilities of events come from at least 1,000 in any "
         "case.",
     )
+    check: bool = Field(
+        default=False,
+        strict=True,
+        description="Whether to leave out values that the forecast made before them calls implausible. The warning "
+        "`suspect_value` says which. Only universal networks check.",
+    )
     baseline: InputBaseline | None = Field(
         default=None,
         description="For the events of every series without its own. Defaults to that of the whole series as sent.",
