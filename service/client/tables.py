@@ -99,15 +99,17 @@ def _rows(parameters: ForecastParameters, key: Json, forecast: Json) -> Iterator
     for threshold, exceedance in zip(parameters.thresholds, forecast["exceedance"], strict=True):
         columns[_exceedance(threshold)] = exceedance["probability"]
     columns |= forecast["baselines"]
-    shared = key | {"calibrated": _calibrated(forecast), "warnings": _warnings(forecast), "error": None}
+    shared = key | {"calibrated": _calibrated(parameters, forecast), "warnings": _warnings(forecast), "error": None}
     for values in zip(*columns.values(), strict=True):
         yield shared | dict(zip(columns, values, strict=True))
 
 
-def _calibrated(forecast: Json) -> bool:
+def _calibrated(parameters: ForecastParameters, forecast: Json) -> bool:
     entries = [*forecast["intervals"], *forecast["exceedance"]]
-    outside = any(warning["code"] == "outside_training" for warning in forecast["warnings"])
-    return not outside and all(entry["calibrated"] for entry in entries)
+    # With a check, the values that the warning names are left out.
+    doubts = {"outside_training"} if parameters.check else {"outside_training", "suspect_value"}
+    doubtful = any(warning["code"] in doubts for warning in forecast["warnings"])
+    return not doubtful and all(entry["calibrated"] for entry in entries)
 
 
 def _warnings(forecast: Json) -> str:

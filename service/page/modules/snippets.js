@@ -91,9 +91,12 @@ export function shellQuote(text) {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** The entries of a Python dict literal. @param {Record<string, any>} values */
+/** The entries of a Python dict literal. @param {Record<string, any>} values @returns {string[]} */
 function pythonItems(values) {
-  const literal = (/** @type {any} */ value) => (Array.isArray(value) ? `[${value.map((item) => JSON.stringify(item)).join(", ")}]` : JSON.stringify(value));
+  const literal = (/** @type {any} */ value) => {
+    if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
+    return value !== null && typeof value === "object" ? `{${pythonItems(value).join(", ")}}` : JSON.stringify(value);
+  };
   return Object.entries(values)
     .filter(([, value]) => value !== undefined && value !== "")
     .map(([name, value]) => `${JSON.stringify(name)}: ${literal(value)}`);
