@@ -6,6 +6,7 @@ from types import ModuleType
 from benchmarks import (
     any_sea_cost,
     event_cost,
+    event_grid,
     footprint,
     forecast_cost,
     key_check,
@@ -36,6 +37,7 @@ _MODULES = (
     training_time,
     scoring,
     ocean_grid,
+    event_grid,
 )
 
 _OTHERS = """\

@@ -55,20 +55,20 @@ def _run(folder: Path, shape: tuple[int, int]) -> tuple[float, int, dict[str, An
     return seconds, peak, summary
 
 
-def write_grid(path: Path, shape: tuple[int, int]) -> None:
-    """Write the climatology plus anomalies that decay within weeks and are alike in neighbouring cells."""
+def write_grid(path: Path, shape: tuple[int, int], count: int = _DAYS) -> None:
+    """Write so many days of the climatology plus anomalies that decay within weeks and are alike in near cells."""
     random = np.random.default_rng(1)
     latitude = -30 + _DEGREES * (np.arange(shape[0]) + 0.5)
     longitude = -40 + _DEGREES * (np.arange(shape[1]) + 0.5)
-    days = np.arange("2024-01-01", _DAYS, dtype="datetime64[D]")
+    days = np.arange("2024-01-01", count, dtype="datetime64[D]")
     usual = evaluate(
         GlobalClimatology.load().coefficients(latitude[:, None], longitude[None, :]), days.astype("datetime64[s]")
     )
-    blocks = random.normal(0, 0.15, (_DAYS, shape[0] // 8, shape[1] // 8))
-    pushes = np.kron(blocks, np.ones((1, 8, 8))) + random.normal(0, 0.05, (_DAYS, *shape))
+    blocks = random.normal(0, 0.15, (count, shape[0] // 8, shape[1] // 8))
+    pushes = np.kron(blocks, np.ones((1, 8, 8))) + random.normal(0, 0.05, (count, *shape))
     anomaly = np.empty_like(pushes)
     anomaly[0] = pushes[0] * 4
-    for day in range(1, _DAYS):
+    for day in range(1, count):
         anomaly[day] = _PERSISTENCE * anomaly[day - 1] + pushes[day]
     values = (np.moveaxis(usual, 2, 0) + anomaly).astype(np.float32)
     sst = xr.Variable(("time", "lat", "lon"), values, {"units": "Celsius"})

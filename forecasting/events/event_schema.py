@@ -17,6 +17,9 @@ from forecasting.series.units import Units
 MAX_EVENTS: Final = 20
 """Events in one request."""
 
+MAX_VERIFIED_EVENTS: Final = 5
+"""Events in one comparison, each of which is forecast from every past step."""
+
 MAX_NAME: Final = 100
 """Characters of an event's name."""
 
@@ -27,9 +30,7 @@ _KINDS: Final = ", ".join(f"`{kind}`" for kind in ("threshold", *_MARINE, _HEAT_
 
 Name = Annotated[
     str,
-    Field(
-        min_length=1, max_length=MAX_NAME, description="Returned as given; each event of a request has another name."
-    ),
+    Field(min_length=1, max_length=MAX_NAME, description="Returned as given. The names in a request must differ."),
 ]
 Steps = Annotated[int, Field(ge=1, le=_MAX_STEPS, strict=True)]
 
@@ -129,6 +130,11 @@ AnyEvent = Annotated[
 ]
 Events = Annotated[tuple[AnyEvent, ...], Field(max_length=MAX_EVENTS, fail_fast=True), AfterValidator(_check_names)]
 """The events of a request."""
+
+ThresholdEvents = Annotated[
+    tuple[InputThresholdEvent, ...], Field(max_length=MAX_VERIFIED_EVENTS, fail_fast=True), AfterValidator(_check_names)
+]
+"""The events of a comparison."""
 
 _EVENTS: Final = TypeAdapter[tuple[InputEvent, ...]](Events)
 

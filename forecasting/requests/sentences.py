@@ -13,18 +13,19 @@ _NOT_A_NUMBER: Final = ("finite_number", "float_type")
 """pydantic's names for the error of a value that is not a number."""
 
 
-def first_error(errors: Sequence[Mapping[str, Any]], subject: str) -> str:
+def first_error(errors: Sequence[Mapping[str, Any]], subject: str, known_fields: str = "") -> str:
     """Return a sentence for the first of pydantic's errors, and how many more there are.
 
     Args:
         errors: at least one error.
         subject: what was sent, as in "the body", to name if an error has no location.
+        known_fields: where to look them up, as a sentence; empty if nowhere.
     """
     first = errors[0]
     if first["type"] == "json_invalid":
         return f"{subject} is not JSON: {first.get('ctx', {}).get('error', first['msg'])}"
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return f"{location_of(first) or subject}: {message_of(first)}{more}"
+    return f"{location_of(first) or subject}: {message_of(first, known_fields)}{more}"
 
 
 def location_of(error: Mapping[str, Any]) -> str:
@@ -36,14 +37,14 @@ def location_of(error: Mapping[str, Any]) -> str:
     return path.removeprefix(".")
 
 
-def message_of(error: Mapping[str, Any]) -> str:
-    """Return what is wrong, in the words of JSON."""
+def message_of(error: Mapping[str, Any], known_fields: str = "") -> str:
+    """Return what is wrong, in the words of JSON; ``known_fields`` as in :func:`first_error`."""
     if error["type"] == "value_error":
         return str(error["ctx"]["error"])
     if error["type"] == "missing":
         return "this field is required"
     if error["type"] == "extra_forbidden":
-        return "unknown field"
+        return f"unknown field; {known_fields}" if known_fields else "unknown field"
     message = _SUBJECT.sub("must", str(error["msg"]), count=1).replace(" after validation", "")
     is_value = error["type"] in _NOT_A_NUMBER and "values" in error["loc"][:-1]
     return f"{message}; use null for a missing value" if is_value else message

@@ -206,10 +206,10 @@ class UniversalRelease:
         metadata = self.any_network.metadata
         left_out: dict[int, ForecastWarning] = {}
         if check:
-            series, left_out = without_suspects(self._checking, series, coefficients)
+            series, left_out = self.without_suspects(series, coefficients)
         groups, failures = read_contexts(series, coefficients, horizon, metadata, max(metadata.maximum, _MAX_HISTORY))
         results: dict[int, UniversalForecast | SeriesError] = {
-            i: after_check(error, left_out.get(i)) for i, error in failures.items()
+            i: after_check(error, [left_out[i]] if i in left_out else []) for i, error in failures.items()
         }
         for group in groups:
             if not check:
@@ -221,6 +221,20 @@ class UniversalRelease:
                 wanted = Wanted(horizon, cell, self.best_on_held_out, record, references)
                 results |= forecast_chunk(chunk, self.networks, self.shared_parts, wanted)
         return [results[i] for i in range(len(series))]
+
+    def without_suspects(
+        self, series: Sequence[SstSeries], coefficients: Coefficients
+    ) -> tuple[list[SstSeries], dict[int, ForecastWarning]]:
+        """Return ``series`` without the implausible values that a forecast would see, and what was left out.
+
+        Args:
+            series: in °C; those at another step than the release stay as they are.
+            coefficients: climatology of each, °C ``(n, 7)``; NaN where there is none.
+
+        Returns:
+            The series, and by index a warning for each that had such values.
+        """
+        return without_suspects(self._checking, series, coefficients)
 
     @property
     def _checking(self) -> UniversalForecaster:

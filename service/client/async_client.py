@@ -67,9 +67,10 @@ class AsyncClient:
         events: Sequence[EventInput] = (),
         paths: int = 0,
         baseline: BaselineInput = None,
+        check: bool = False,
     ) -> ForecastTable:
         """See :meth:`Client.forecast`."""
-        parameters = ForecastParameters.of(model, dataset, horizon, levels, thresholds, units)
+        parameters = ForecastParameters.of(model, dataset, horizon, levels, thresholds, units, check=check)
         shared, own = split_baseline(baseline)
         parameters = parameters.with_events(read_events(events), paths, shared)
         further = (Positions(latitude, longitude), own)

@@ -84,6 +84,7 @@ class Client:
         events: Sequence[EventInput] = (),
         paths: int = 0,
         baseline: BaselineInput = None,
+        check: bool = False,
     ) -> ForecastTable:
         """Forecast what follows each series.
 
@@ -109,6 +110,8 @@ class Client:
             baseline: of events, for all series or by name: a mapping with ``start`` and ``end``, or with
                 ``climatology`` and ``threshold``, 366 numbers each; or a DataFrame with these two columns. None means
                 the whole series.
+            check: whether to leave out values that the forecast made before them calls implausible; only universal
+                networks check.
 
         Returns:
             A row for each station, model and time, in this order, with these columns: ``station`` (the name of the
@@ -132,7 +135,7 @@ class Client:
             UnavailableError: if the service cannot be reached.
             AnswerError: if another server answers.
         """
-        parameters = ForecastParameters.of(model, dataset, horizon, levels, thresholds, units)
+        parameters = ForecastParameters.of(model, dataset, horizon, levels, thresholds, units, check=check)
         shared, own = split_baseline(baseline)
         parameters = parameters.with_events(read_events(events), paths, shared)
         further = (Positions(latitude, longitude), own)

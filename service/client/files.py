@@ -30,6 +30,7 @@ class FileOptions(TypedDict, total=False):
     dates: Literal["dmy", "mdy"]
     timezone: str
     resample: str
+    check: bool
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,17 @@ class FileReading:
         stations: one row per station: columns, units, ``summary_step``, ``summary_values`` and so on, ``warnings``,
             ``problem``.
         problem: what to choose if the file holds several series; otherwise None.
+        flags: with ``check=True``, the QARTOD flag of each value (1 good, 2 not evaluated, 3 suspect, 9 missing), in
+            the form of ``series``.
+        suspects: with ``check=True``, a row for each suspect value: ``station``, ``time`` (UTC), ``sst``, and
+            ``lower`` and ``upper``, the range that was expected.
     """
 
     series: "dict[str, pd.Series[float]]"
     stations: pd.DataFrame
     problem: str | None
+    flags: "dict[str, pd.Series[int]]"
+    suspects: pd.DataFrame
 
 
 def content_of(file: File) -> bytes:
@@ -60,7 +67,18 @@ def file_reading(answer: Json) -> FileReading:
         KeyError, TypeError, ValueError: if the answer has another shape.
     """
     stations = pd.json_normalize(answer["stations"], sep="_").set_index("id")
-    return FileReading({series["id"]: _series(series) for series in answer["series"]}, stations, answer["problem"])
+    series = {found["id"]: _series(found) for found in answer["series"]}
+    checks = answer.get("checks") or []
+    flags = {check["id"]: pd.Series(check["flags"], index=series[check["id"]].index) for check in checks}
+    return FileReading(series, stations, answer["problem"], flags, _suspects(checks))
+
+
+def _suspects(checks: Sequence[Json]) -> pd.DataFrame:
+    tables = [pd.DataFrame({"station": check["id"], **check["suspects"]}) for check in checks]
+    columns = ["station", "timestamps", "sst", "lower", "upper"]
+    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+    table["timestamps"] = pd.to_datetime(table["timestamps"], utc=True).dt.as_unit("s")
+    return table.rename(columns={"timestamps": "time"})
 
 
 def _series(series: Json) -> "pd.Series[float]":

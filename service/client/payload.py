@@ -91,6 +91,7 @@ class ForecastParameters:
     events: tuple[Json, ...] = ()
     paths: int = 0
     baseline: Json | None = None
+    check: bool = False
 
     @classmethod
     def of(
@@ -101,6 +102,8 @@ class ForecastParameters:
         levels: Sequence[int],
         thresholds: Sequence[float] = (),
         units: Units = "celsius",
+        *,
+        check: bool = False,
     ) -> "ForecastParameters":
         """Check a caller's arguments, whose numbers may be NumPy's.
 
@@ -112,7 +115,7 @@ class ForecastParameters:
         temperatures = tuple(_temperature(value) for value in _listed("thresholds", thresholds, "[24.5]"))
         if not all(map(math.isfinite, temperatures)):
             raise ValueError(f"thresholds are {list(temperatures)}: each must be a finite temperature")
-        return cls(model, dataset, whole("horizon", horizon), percents, temperatures, units)
+        return cls(model, dataset, whole("horizon", horizon), percents, temperatures, units, check=check)
 
     def with_events(self, events: tuple[Json, ...], paths: int, baseline: Json | None) -> "ForecastParameters":
         """Return these parameters with events, a number of sample paths to return, and a baseline for every series.
@@ -135,6 +138,7 @@ class ForecastParameters:
             events=self.events or None,
             paths=self.paths or None,
             baseline=self.baseline,
+            check=self.check or None,
         )
 
 

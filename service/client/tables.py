@@ -99,15 +99,17 @@ def _rows(parameters: ForecastParameters, key: Json, forecast: Json) -> Iterator
     for threshold, exceedance in zip(parameters.thresholds, forecast["exceedance"], strict=True):
         columns[_exceedance(threshold)] = exceedance["probability"]
     columns |= forecast["baselines"]
-    shared = key | {"calibrated": _calibrated(forecast), "warnings": _warnings(forecast), "error": None}
+    shared = key | {"calibrated": _calibrated(parameters, forecast), "warnings": _warnings(forecast), "error": None}
     for values in zip(*columns.values(), strict=True):
         yield shared | dict(zip(columns, values, strict=True))
 
 
-def _calibrated(forecast: Json) -> bool:
+def _calibrated(parameters: ForecastParameters, forecast: Json) -> bool:
     entries = [*forecast["intervals"], *forecast["exceedance"]]
-    outside = any(warning["code"] == "outside_training" for warning in forecast["warnings"])
-    return not outside and all(entry["calibrated"] for entry in entries)
+    # With a check, the values that the warning names are left out.
+    doubts = {"outside_training"} if parameters.check else {"outside_training", "suspect_value"}
+    doubtful = any(warning["code"] in doubts for warning in forecast["warnings"])
+    return not doubtful and all(entry["calibrated"] for entry in entries)
 
 
 def _warnings(forecast: Json) -> str:
@@ -171,7 +173,7 @@ def compared_rows(names: Sequence[Hashable], answer: Json) -> list[Json]:
             continue
         test, notes = series["test"], {"warnings": _warnings(series), "error": None}
         period = {"n": test["n"], "start": test["start"], "end": test["end"]}
-        rows += [{"station": name, **model, **shared, **period, **notes} for model in series["models"]]
+        rows += [{"station": name, **_without_events(model), **shared, **period, **notes} for model in series["models"]]
     return rows
 
 
@@ -240,7 +242,12 @@ def models_table(answer: Json) -> pd.DataFrame:
 
 def _flat(models: Sequence[Json]) -> pd.DataFrame:
     """Return a row for each model. Nested fields such as ``skill.damped`` become columns such as ``skill_damped``."""
-    return pd.json_normalize(list(models), sep="_").set_index("model")
+    return pd.json_normalize(list(map(_without_events, models)), sep="_").set_index("model")
+
+
+def _without_events(model: Json) -> Json:
+    """Return a model without the verification of events, which has no place in a row."""
+    return {key: value for key, value in model.items() if key != "events"}
 
 
 def _utc(times: Sequence[str]) -> pd.DatetimeIndex:

@@ -6,8 +6,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from forecasting.events.days import DAYS
-from service.http.number_fields import Finite
-from service.http.request_model import RequestModel
+from forecasting.requests.model import Finite, RequestModel
 from service.http.time_fields import InputTime
 
 ByDay = Annotated[list[Finite], Field(min_length=DAYS, max_length=DAYS)]

@@ -1,9 +1,13 @@
 """The events and sample paths that a request asks for."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from forecasting.events.definitions import EventDefinition
 from service.engine.baseline_schema import InputBaseline
+
+_LEADS: Final = 16
+"""Leads of a short forecast; further ones take longer to sample."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +24,7 @@ class EventOptions:
     paths: int = 0
     baseline: InputBaseline | None = None
 
-    def piece(self, size: int) -> int:
-        """Return how many of ``size`` forecasts to make at once, so that those with events take no longer."""
-        return max(1, size // (1 + len(self.definitions) + bool(self.paths)))
+    def piece(self, size: int, horizon: int) -> int:
+        """Return how many of ``size`` forecasts of ``horizon`` leads to make at once, so that events take no longer."""
+        cost = (1 + len(self.definitions) + bool(self.paths)) * max(1, horizon // _LEADS)
+        return max(1, size // cost)

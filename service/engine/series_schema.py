@@ -4,9 +4,8 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from forecasting.requests.model import Finite, RequestModel
 from service.engine.baseline_schema import InputBaseline
-from service.http.number_fields import Finite
-from service.http.request_model import RequestModel
 from service.http.time_fields import InputTime
 
 MAX_ID: Final = 256

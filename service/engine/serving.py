@@ -198,7 +198,9 @@ class Serving:
         def run(piece: UniversalJob) -> None:
             take(self._universal_forecaster.run(piece))
 
-        size = PIECE_SERIES if job.options.events is None else job.options.events.piece(PIECE_SERIES)
+        size = (
+            PIECE_SERIES if job.options.events is None else job.options.events.piece(PIECE_SERIES, job.options.horizon)
+        )
         for begin in range(0, len(job.series), size):
             await self.run_in_worker(run, job.part(begin, begin + size))
 
@@ -219,7 +221,8 @@ class Serving:
             else:
                 take(self._event_forecaster.run(piece))
 
-        for piece in job.pieces(PIECE if events is None else events.piece(PIECE), SMALL_VALUES):
+        size = PIECE if events is None else events.piece(PIECE, job.options.horizon)
+        for piece in job.pieces(size, SMALL_VALUES):
             # One after the other: for one request, two threads would only pass Python's lock back and forth.
             await self.run_in_worker(run, piece)
 

@@ -20,9 +20,10 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.series.units import Units, from_celsius, to_celsius
+from forecasting.universal.checks.warnings import after_check
 from forecasting.universal.forecast import UniversalForecast
 from forecasting.universal.steps.any_step import forecast_at_any_step
-from service.engine.event_judging import with_events
+from service.engine.event_judging import NO_POSITION, with_events
 from service.engine.forecast_json import rounded, written_times
 from service.engine.parsing import taker_of
 from service.engine.series_schema import InputSeries
@@ -137,11 +138,15 @@ class UniversalForecaster:
         for step, places in by_step.items():
             loaded = release_at(models, step, horizon)
             batch = [series for i in places if isinstance(series := parsed[i], SstSeries)]
+            if job.options.check:
+                batch, left_out = loaded.networks.without_suspects(batch, coefficients[places])
+                for row, warning in left_out.items():
+                    warnings[places[row]] = (warning, *warnings.get(places[row], ()))
             for entries, column in zip(results, job.columns, strict=True):
-                forecasts = self._forecast(loaded, column, batch, horizon, coefficients[places])
+                forecasts = self._forecast(loaded, column, batch, job.options, coefficients[places])
                 for i, past, forecast in zip(places, batch, forecasts, strict=True):
                     entries[i] = (
-                        forecast
+                        after_check(forecast, warnings.get(i, ()))
                         if isinstance(forecast, SeriesError)
                         else _whole_entry(loaded, job, i, past, forecast, coefficients[i], warnings.get(i, ()))
                     )
@@ -152,11 +157,15 @@ class UniversalForecaster:
         loaded: LoadedUniversal,
         column: str,
         series: Sequence[SstSeries],
-        horizon: int,
+        options: ForecastOptions,
         coefficients: Coefficients,
     ) -> Sequence[UniversalForecast | SeriesError]:
         begin = time.perf_counter()
-        forecasts = forecast_at_any_step(loaded.networks, series, horizon, coefficients=coefficients, model=column)
+        # Series at the step of the release are checked already; the means of others are checked when they are known.
+        check = options.check and series[0].step != loaded.step
+        forecasts = forecast_at_any_step(
+            loaded.networks, series, options.horizon, coefficients=coefficients, model=column, check=check
+        )
         seconds = time.perf_counter() - begin
         for cell in loaded.cells if column not in loaded.cells else [column]:
             network = loaded.networks.networks[cell]
@@ -242,6 +251,9 @@ def _whole_entry(
     entry = _entry(loaded, past.step, forecast, job.options, warnings)
     if job.options.events is None:
         return entry
+    if any(warning.code == "no_climatology" for warning in forecast.warnings):
+        # The values disagree with the climatology of the position by far, so that the forecast ignores it.
+        coefficients = NO_POSITION
     content = with_events(entry.content, forecast, past, job.series[i].baseline, coefficients, job.options)
     return entry._replace(content=content)
 

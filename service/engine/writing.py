@@ -30,6 +30,7 @@ class ForecastOptions(NamedTuple):
         thresholds: temperatures, in ``units``, whose probabilities of exceedance are forecast.
         units: units of all temperatures.
         events: events and sample paths; None without any.
+        check: whether to leave out values that the forecasts made before them call implausible.
     """
 
     horizon: int
@@ -37,6 +38,7 @@ class ForecastOptions(NamedTuple):
     thresholds: tuple[float, ...] = ()
     units: Units = "celsius"
     events: EventOptions | None = None
+    check: bool = False
 
     def levels_of(self, errors: ErrorDistribution) -> tuple[int, ...]:
         """Return the interval levels for a network with these ``errors``."""

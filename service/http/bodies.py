@@ -9,8 +9,8 @@ from typing import Final, TypeVar
 from pydantic import BaseModel, ValidationError
 from starlette.types import Message, Receive
 
+from forecasting.requests.model import UnknownFieldsError
 from service.http.problems import ProblemError
-from service.http.request_model import UnknownFieldsError
 from service.http.validation import invalid_body
 
 Body = TypeVar("Body", bound=BaseModel)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from math import floor
+from pathlib import Path
 from typing import Any, Final, get_args
 
 import httpx
@@ -13,6 +14,7 @@ from playwright.sync_api import Locator, Page, Request, expect
 from tests.page.browser import DESKTOP, PHONE, Scheme, Visit
 from tests.page.conftest import Shown, Visitor
 from tests.page.files import DROP, daily
+from tests.page.snippets import run_curl, run_python
 
 YEARS: Final = 4400
 """Days of a series that is long enough for a baseline."""
@@ -122,7 +124,8 @@ def test_the_strip_of_event_days_can_be_read_as_tables_and_with_the_arrow_keys(h
     ahead = heatwave.get_by_role("table", name="Probability of a heatwave on each day")
     expect(ahead.get_by_role("row")).to_have_count(1 + HORIZON)
     expect(ahead.get_by_role("row").nth(4)).to_contain_text("4 Mar 2022")
-    expect(ahead.get_by_role("row").nth(4)).to_contain_text(percent(outcome["probability"][3]), ignore_case=True)
+    chance = percent(outcome["probability"][3]).replace("more than", ">").replace("less than", "<")
+    expect(ahead.get_by_role("row").nth(4)).to_contain_text(chance)
     past = heatwave.get_by_role("table", name="Heatwaves so far")
     expect(past.get_by_role("row").nth(1)).to_contain_text(re.compile(r"22 Feb 2022\s*28 Feb 2022\s*7"))
     heatwave.locator(".forecast .chart").first.focus()
@@ -136,6 +139,12 @@ def test_the_strip_of_event_days_can_be_read_as_tables_and_with_the_arrow_keys(h
     )
 
 
+def test_the_snippets_ask_for_the_events_too(heatwave: Page, tmp_path: Path) -> None:
+    (tmp_path / "pier.csv").write_text(HEATWAVE)
+    for printed in (run_curl(heatwave, tmp_path), run_python(heatwave, tmp_path)):
+        assert [active.lower() for active in re.findall(r".active.: ?(\w+)", printed)] == ["true", "false"]
+
+
 @pytest.mark.parametrize(
     ("last", "sentence"),
     [
@@ -146,6 +155,16 @@ def test_the_strip_of_event_days_can_be_read_as_tables_and_with_the_arrow_keys(h
 def test_without_a_heatwave_the_sentence_says_how_likely_one_is(opened: Opened, last: int, sentence: str) -> None:
     _, page = opened(sea(last))
     expect(state(page)).to_have_text(re.compile(f"^{sentence}$"))
+
+
+def test_probabilities_that_cannot_be_relied_on_are_marked_and_the_mark_is_explained(opened: Opened, url: str) -> None:
+    text = sea(last=1, degrees=12)
+    _, page = opened(text, "&limit=above:20:1:5")
+    assert forecast_event(url, text, {"kind": "marine_heatwave"})["calibrated"] is False
+    expect(page.locator(".event-line").get_by_role("img", name="not calibrated")).to_be_visible()
+    notice = page.locator(".notice.warning", has_text="Before you rely on the heatwave outlook")
+    expect(notice).to_contain_text("The probabilities marked † are not calibrated")
+    expect(page.locator(".limit-answer")).to_contain_text("† Not calibrated: the event may come more or less often")
 
 
 def test_a_series_under_ten_years_says_what_it_lacks_and_has_no_bands(opened: Opened) -> None:

@@ -14,18 +14,19 @@ TAIL_SCORE: Final = 5.0
 _COARSEST_ROUNDING: Final = 0.5
 """°C. Differences above are changes of the water."""
 
-_TAILS: Final = (NormalDist().cdf(-TAIL_SCORE), NormalDist().cdf(TAIL_SCORE))
 
-
-def plausible_range(quantiles: Floats, levels: tuple[float, ...], margin: float) -> tuple[Floats, Floats]:
+def plausible_range(
+    quantiles: Floats, levels: tuple[float, ...], margin: float, score: float = TAIL_SCORE
+) -> tuple[Floats, Floats]:
     """Return the lowest and the highest plausible value, °C ``(…)`` each.
 
     Args:
         quantiles: of a forecast, °C ``(…, levels)``, ascending.
         levels: probabilities of ``quantiles``.
         margin: added on both sides, °C, for the rounding of the values.
+        score: normal score of the bounds, beyond the outermost quantiles.
     """
-    bounds = quantiles_at(_TAILS, quantiles, levels)
+    bounds = quantiles_at((NormalDist().cdf(-score), NormalDist().cdf(score)), quantiles, levels)
     return bounds[..., 0] - margin, bounds[..., 1] + margin
 
 

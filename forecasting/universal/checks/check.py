@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, Bools, Floats, unix_seconds
-from forecasting.universal.checks.bounds import plausible_range, rounding
+from forecasting.universal.checks.bounds import TAIL_SCORE, plausible_range, rounding
 from forecasting.universal.checks.doubts import doubtful_steps, last_kept
 from forecasting.universal.checks.runs import Runs
 from forecasting.universal.contexts.position_check import Agreement, compare_with_climatology
@@ -68,7 +68,11 @@ class Check:
 
 
 def check_series(
-    network: UniversalForecaster, series: SstSeries, coefficients: Coefficients | None = None, last: int | None = None
+    network: UniversalForecaster,
+    series: SstSeries,
+    coefficients: Coefficients | None = None,
+    last: int | None = None,
+    score: float = TAIL_SCORE,
 ) -> Check:
     """Check each value of ``series`` against the forecast made before it.
 
@@ -82,10 +86,11 @@ def check_series(
         coefficients: climatology of the position, ``(7,)``; NaN or None without. Ignored if the values disagree with
             it.
         last: number of values at the end to check; all if None.
+        score: see :func:`~forecasting.universal.checks.bounds.plausible_range`.
     """
     if coefficients is None:
         coefficients = np.full(CLIMATOLOGY_TERMS, np.nan, dtype=np.float32)
-    check = _Checking(network, series, _agreeing(series, coefficients))
+    check = _Checking(network, series, _agreeing(series, coefficients), score)
     begin = 0 if last is None else max(len(series) - last, 0)
     for start in range(begin, len(series), _SEGMENT):
         check.run(start, min(start + _SEGMENT, len(series)))
@@ -102,7 +107,9 @@ def _agreeing(series: SstSeries, coefficients: Coefficients) -> Coefficients:
 class _Checking:
     """A check in progress."""
 
-    def __init__(self, network: UniversalForecaster, series: SstSeries, coefficients: Coefficients) -> None:
+    def __init__(
+        self, network: UniversalForecaster, series: SstSeries, coefficients: Coefficients, score: float
+    ) -> None:
         n, metadata = len(series), network.metadata
         self._network, self._series, self._coefficients = network, series, coefficients
         self._kept = series.values.copy()  # NaN where missing or left out
@@ -110,6 +117,7 @@ class _Checking:
         self._evaluated: Bools = np.zeros(n, dtype=np.bool_)
         self._suspect: Bools = np.zeros(n, dtype=np.bool_)
         self._lower, self._upper = np.full(n, np.nan), np.full(n, np.nan)
+        self._score = score
         self._margin = rounding(series.values)
         self._needed = max(metadata.minimum, _MONTHS_BEFORE) if series.step.calendar_month else metadata.minimum
         self._runs = Runs(series.values, max(_LEVEL_VALUES, _LEVEL_SECONDS // series.step.seconds))
@@ -162,5 +170,5 @@ class _Checking:
         values = self._kept[None, first:stop]
         answers = self._network.backtest(values, unix_seconds(last_time), self._coefficients[None], sources - first)
         quantiles = answers[0, :, :, 1:]
-        lower, upper = plausible_range(quantiles, metadata.levels, self._margin)
+        lower, upper = plausible_range(quantiles, metadata.levels, self._margin, self._score)
         return lower, quantiles[..., len(metadata.levels) // 2], upper

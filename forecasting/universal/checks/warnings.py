@@ -19,6 +19,9 @@ from forecasting.wording import counted
 LAST_VALUES: Final = 3
 """Values at the end of a series that are checked with every forecast."""
 
+_CHECKED: Final = 60
+"""Values before the end that are checked too if one of the last is in doubt: a spike would widen the range for it."""
+
 
 def warn_of_suspect_ends(network: UniversalForecaster, contexts: Contexts) -> None:
     """Add a warning to each of ``contexts`` if one of its last values is suspect."""
@@ -26,10 +29,11 @@ def warn_of_suspect_ends(network: UniversalForecaster, contexts: Contexts) -> No
         steps = contexts.values.shape[1]
         start = contexts.step.shift(contexts.last_time[place : place + 1], 1 - steps)[0]
         series = SstSeries(contexts.values[place], start, contexts.step)
-        check = check_series(network, series, contexts.coefficients[place], last=LAST_VALUES)
-        if len(check.suspects):
+        check = check_series(network, series, contexts.coefficients[place], last=_CHECKED)
+        at_end = check.suspects[check.suspects >= steps - LAST_VALUES]
+        if len(at_end):
             row = int(contexts.row[place])
-            contexts.warnings[row] = (*contexts.warnings.get(row, ()), _started_from(check))
+            contexts.warnings[row] = (*contexts.warnings.get(row, ()), _started_from(check, len(at_end)))
 
 
 def implausible_ends(network: UniversalForecaster, contexts: Contexts) -> Indices:
@@ -68,13 +72,14 @@ def without_suspects(
     return kept, warnings
 
 
-def after_check(error: SeriesError, warning: ForecastWarning | None) -> SeriesError:
+def after_check(error: SeriesError, warnings: Sequence[ForecastWarning]) -> SeriesError:
     """Return the error of a series that cannot be forecast from, which says if values were left out."""
-    return error if warning is None else SeriesError(f"{error}; {warning.message}")
+    told = [warning.message for warning in warnings if warning.code == "suspect_value"]
+    return SeriesError("; ".join([str(error), *told])) if told else error
 
 
-def _started_from(check: Check) -> ForecastWarning:
-    others = len(check.suspects) - 1
+def _started_from(check: Check, count: int) -> ForecastWarning:
+    others = count - 1
     also = f", as {'is' if others == 1 else 'are'} {counted(others, 'value')} before it" if others else ""
     return ForecastWarning(
         "suspect_value",

@@ -7,11 +7,12 @@ from forecasting.evaluation.event_report import EventReport
 from forecasting.evaluation.own_events import RequestedEvents, Verified
 from forecasting.events.baseline import Baseline, Period
 from forecasting.events.definitions import ThresholdEvent
+from forecasting.events.event_schema import definitions_of
 from forecasting.scores.events import EventScore
 from forecasting.series.units import Units
 from forecasting.wording import counted
 from service.api.compare.schemas import CompareRequest, EventVerification, EventVerificationFailure
-from service.api.forecast.event_request import MAX_EVENT_HORIZON, definitions_of
+from service.api.forecast.event_request import MAX_EVENT_HORIZON
 from service.engine.baseline_schema import InputBaseline
 from service.engine.event_judging import read_baseline
 from service.engine.writing import sentence

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field
 
+from forecasting.events.event_schema import MAX_VERIFIED_EVENTS, ThresholdEvents
 from forecasting.series.units import Units
-from service.api.forecast.event_request import MAX_VERIFIED_EVENTS, ThresholdEvents
 from service.api.series_request import EXAMPLE_VALUES, SeriesFailure, SeriesRequest, SeriesWarning
 from service.engine.baseline_schema import InputBaseline
 from service.http.time_fields import Time

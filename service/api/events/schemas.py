@@ -7,11 +7,11 @@ from pydantic import BaseModel, Field
 from forecasting.events.baseline import Kind
 from forecasting.events.days import DAYS
 from forecasting.events.detection import Category
+from forecasting.requests.model import RequestModel
 from forecasting.series.units import Units
 from service.api.series_request import SeriesFailure, SeriesWarning
 from service.engine.baseline_schema import InputBaseline
 from service.engine.series_schema import InputSeries
-from service.http.request_model import RequestModel
 from service.http.time_fields import Day
 
 

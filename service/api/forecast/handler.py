@@ -109,7 +109,7 @@ def plan_forecast(
     dataset = merge_query_and_body("dataset", dataset, request.dataset)
     horizon, levels = request.horizon, None if request.levels is None else tuple(request.levels)
     events = event_options(request.events, request.paths, request.baseline, horizon, request.units)
-    options = ForecastOptions(horizon, levels, request.thresholds, request.units, events)
+    options = ForecastOptions(horizon, levels, request.thresholds, request.units, events, request.check)
     models = serving.universal(request.model, dataset)
     if models is not None:
         if models.named is None:
@@ -117,10 +117,21 @@ def plan_forecast(
         job = UniversalJob(models, request.series, options)
         job.check()
         return job
+    refuse_check(options)
     forecasters = serving.resolve(request.model, dataset)
     for forecaster in forecasters:
         forecaster.check(horizon, levels or ())
     return ForecastJob.of(forecasters, request.series, options)
+
+
+def refuse_check(options: ForecastOptions) -> None:
+    """Raise RequestError if a place's networks are to leave out implausible values."""
+    if options.check:
+        raise RequestError(
+            "the networks of a place cannot check values: leave out the dataset, and the universal release of the step "
+            "forecasts and checks",
+            field="check",
+        )
 
 
 def forecast_dataset(registry: Registry, settings: Settings, query: ForecastQuery) -> bytes:

@@ -5,8 +5,9 @@ from typing import Annotated, Final
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
+from forecasting.events.event_schema import InputEvent
 from forecasting.series.units import Units
-from service.api.forecast.event_request import MAX_PATHS, InputEvent, event_options, read_events
+from service.api.forecast.event_request import MAX_PATHS, event_options, read_events
 from service.engine.writing import ForecastOptions
 from service.http.query import read_query
 
@@ -87,6 +88,12 @@ class LinesQuery(ForecastQuery):
     )
     strict: bool = False
     events: str | None = Field(default=None, description=_EVENTS_DESCRIPTION)
+    check: bool = Field(default=False, description="Whether to leave out implausible values.")
+
+    @property
+    def options(self) -> ForecastOptions:
+        """What each forecast contains; raises as that of :class:`ForecastQuery`."""
+        return super().options._replace(check=self.check)
 
     @classmethod
     def read(cls, query_string: bytes) -> "LinesQuery":

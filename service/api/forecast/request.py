@@ -5,11 +5,11 @@ from typing import Final
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
+from forecasting.requests.model import UnknownFieldsError
 from service.api.forecast.query import LinesQuery
 from service.api.forecast.schemas import ForecastRequest
 from service.gate.call import Headers
 from service.http.media import require_json
-from service.http.request_model import UnknownFieldsError
 from service.http.validation import invalid_body
 
 _BODY_FIELDS: Final = {
@@ -20,6 +20,7 @@ _BODY_FIELDS: Final = {
     "units": "units",
     "events": "events",
     "paths": "paths",
+    "check": "check",
 }
 """Query parameters, and the field of a JSON body that means the same."""
 

@@ -37,7 +37,7 @@ _BODY["requestBody"]["description"] = (
     "line is a problem document."
 )
 _LINES_QUERY = query_parameters(
-    LinesQuery, "model", "horizon", "level", "threshold", "units", "events", "paths",
+    LinesQuery, "model", "horizon", "level", "threshold", "units", "events", "paths", "check",
     note="Use it with NDJSON, or with a JSON body that leaves it out.",
 )  # fmt: skip
 

@@ -5,12 +5,13 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, Field
 
 from forecasting.events.days import DAYS
+from forecasting.events.event_schema import Events
+from forecasting.requests.model import Finite
 from forecasting.series.units import Units
 from service.api.forecast.event_answers import EventForecast
-from service.api.forecast.event_request import MAX_PATHS, Events
+from service.api.forecast.event_request import MAX_PATHS
 from service.api.series_request import DAILY_VALUES, EXAMPLE_VALUES, SeriesFailure, SeriesRequest, SeriesWarning
 from service.engine.baseline_schema import InputBaseline
-from service.http.number_fields import Finite
 from service.http.time_fields import Time
 
 Level = Annotated[int, Field(ge=1, le=99, strict=True)]
@@ -96,6 +97,12 @@ class ForecastRequest(SeriesRequest):
         strict=True,
         description="The number of sample paths to return. The probabilities of events come from at least 1,000 in any "
         "case.",
+    )
+    check: bool = Field(
+        default=False,
+        strict=True,
+        description="Whether to leave out values that the forecast made before them calls implausible. The warning "
+        "`suspect_value` says which. Only universal networks check.",
     )
     baseline: InputBaseline | None = Field(
         default=None,

@@ -14,9 +14,10 @@ from forecasting.errors import SeriesError
 from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.metadata import CELLS
 from forecasting.releases.registry import ALL
+from forecasting.requests.model import UnknownFieldsError
 from service.api.dependencies import ready
 from service.api.forecast.answer import bytes_of_entry
-from service.api.forecast.handler import check_query
+from service.api.forecast.handler import check_query, refuse_check
 from service.api.forecast.query import LinesQuery
 from service.api.series_request import check_horizon
 from service.engine.batch_forecaster import ForecastJob
@@ -29,7 +30,6 @@ from service.gate.call import Headers
 from service.http.bodies import refuse_costly
 from service.http.ndjson import BATCH, Line, read_lines
 from service.http.problems import ProblemError
-from service.http.request_model import UnknownFieldsError
 from service.http.validation import Place, errors_of, first_error
 from service.settings import Settings
 
@@ -137,6 +137,7 @@ class _LineForecaster:
         self._forecasters: list[Forecaster] = []
         self._universal = serving.universal(query.model, query.dataset)
         if self._universal is None:
+            refuse_check(self._options)
             _, self._forecasters = serving.registry.resolve(query.model, query.dataset or None)
         else:
             UniversalJob(self._universal, (), self._options).check()

@@ -7,13 +7,14 @@ import { loadReleases } from "./datasets.js";
 import { announce, fill, h } from "./dom.js";
 import { fileForecast } from "./file-forecast.js";
 import { fileInput, isPasted } from "./file-input.js";
-import { pageSentence, readFile, readingParams } from "./file-reader.js";
+import { checkFile, pageSentence, readFile, readingParams } from "./file-reader.js";
 import { refusalNotice } from "./file-refusal.js";
 import { fileSummaryCard } from "./file-summary.js";
 import { clearPosition } from "./position-fields.js";
 import { clearReadingOptions, readingOptions } from "./reading-options.js";
 import { timestampsOf } from "./series-times.js";
 import { latestOnly, runTask } from "./task.js";
+import { withoutSuspects } from "./value-check.js";
 
 export const heading = "Your data";
 
@@ -93,7 +94,15 @@ function showReading(box, fileReading, signal) {
   const content = h("div", { class: "stack" });
   const nextSignal = latestOnly(signal);
   const byId = (/** @type {string | undefined} */ id) => stations.find((/** @type {any} */ station) => station.id === id);
-  const showById = (/** @type {string} */ id) => showStation(content, fileReading, byId(id), nextSignal());
+  const showById = (/** @type {string} */ id, /** @type {import("./flags.js").Suspects | null} */ leftOut = null) => {
+    const leaveOut = (/** @type {import("./flags.js").Suspects | null} */ suspects) => {
+      showById(id, suspects);
+      // The button that was pressed is gone, and the forecast is above it.
+      box.focus();
+      box.scrollIntoView();
+    };
+    showStation(content, fileReading, { station: byId(id), leftOut, leaveOut }, nextSignal());
+  };
   const { station } = readState();
   const initial = byId(station) ?? stations[0];
   const unknown = h("div", {}, station && station !== initial.id && unknownStation(station, file.name, initial));
@@ -134,10 +143,16 @@ function problemNotice(fileName, reading, reread) {
   return refusalNotice({ title: "Some stations could not be read", problems, choices, excerpt: null, partly: true }, reread);
 }
 
-/** @param {HTMLElement} box @param {FileReading} fileReading @param {any} station @param {AbortSignal} signal */
-function showStation(box, { file, params, reading, releases, reread }, station, signal) {
+/**
+ * @param {HTMLElement} box @param {FileReading} fileReading
+ * @param {{station: any, leftOut: import("./flags.js").Suspects | null, leaveOut: (suspects: import("./flags.js").Suspects | null) => void}} shown
+ * @param {AbortSignal} signal
+ */
+function showStation(box, { file, params, reading, releases, reread }, { station, leftOut, leaveOut }, signal) {
   const ofStation = (/** @type {any[]} */ items) => items.find((item) => item.id === station.id) ?? null;
-  const series = ofStation(reading.series);
+  const whole = ofStation(reading.series);
+  const series = leftOut ? withoutSuspects(whole, historyOf(whole).timestamps, leftOut) : whole;
+  const check = (/** @type {AbortSignal} */ stop) => checkFile(file, params, station.id, stop);
   const forecasts = h("div", { class: "stack" });
   fill(box, readingWarnings(station), forecasts);
   const accepted = station.forecast.filter((/** @type {any} */ use) => use.problem === null).map((/** @type {any} */ use) => use.dataset);
@@ -150,7 +165,7 @@ function showStation(box, { file, params, reading, releases, reread }, station, 
     known: releases.places.map(({ name }) => name),
     trainable: station.training.problem === null,
     params: reading.stations.length > 1 ? { ...params, station: station.name } : params,
-    summary: fileSummaryCard({ format: reading.format, station, series, history: historyOf(series), flagged: ofStation(reading.flagged) }, signal),
+    summary: fileSummaryCard({ format: reading.format, station, series, history: historyOf(series), flagged: ofStation(reading.flagged), checking: { leftOut, check, leaveOut } }, signal),
     reread,
   };
   fileForecast(forecasts, source, signal);

@@ -56,6 +56,11 @@ export function hasBaseline(history) {
   return history.step === "day" && Math.round(yearsOf(history) * 10) / 10 >= MIN_YEARS;
 }
 
+/** The events to ask for, as POST /forecast takes them; none if the series is too short. @param {import("./forecast-chart.js").History} history */
+export function marineEvents(history) {
+  return hasBaseline(history) ? KINDS.map(({ kind, name }) => ({ name, kind })) : [];
+}
+
 /** What a series lacks for heatwaves and cold spells, in a sentence. @param {import("./forecast-chart.js").History} history */
 export function whatIsMissing(history) {
   const years = yearsOf(history);

@@ -5,7 +5,7 @@ import { postJson } from "./api.js";
 import { forecastsOf } from "./forecast-chart.js";
 import { withPosition } from "./own-series-requests.js";
 import { eventDays } from "./event-days.js";
-import { hasBaseline, KINDS } from "./event-kinds.js";
+import { KINDS, marineEvents } from "./event-kinds.js";
 import { latestOnly } from "./task.js";
 
 /**
@@ -40,7 +40,7 @@ async function forecastEvents(source, choice, events, horizon, signal) {
  * @param {Source} source @param {AbortSignal} signal @returns {EventLoader}
  */
 export function eventLoader(source, signal) {
-  const marine = hasBaseline(source.history) ? KINDS.map(({ kind, name }) => ({ name, kind })) : [];
+  const marine = marineEvents(source.history);
   const [ahead, single] = [onceFor(signal), onceFor(signal)];
   /** @type {Record<string, ReturnType<typeof onceFor>>} */
   const past = Object.fromEntries(KINDS.map(({ kind }) => [kind, onceFor(signal)]));

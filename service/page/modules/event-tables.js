@@ -5,7 +5,7 @@ import { h } from "./dom.js";
 import { saveFile, toCsv } from "./download.js";
 import { CATEGORIES } from "./event-kinds.js";
 import { likeliestCategory } from "./event-overlay.js";
-import { percent } from "./event-words.js";
+import { shortPercent } from "./event-words.js";
 import { fixed, formatCount } from "./numbers.js";
 import { capitalised } from "./record.js";
 import { dataTable } from "./table.js";
@@ -29,24 +29,24 @@ export function eventTables({ kind, days, outcome, timestamps }) {
 function aheadTable(kind, { probability, category_probability: byCategory, threshold }, timestamps) {
   const rows = timestamps.map((time, lead) => [
     columnTime(time, "day"),
-    `${fixed(threshold[lead], 2)} °C`,
-    capitalised(percent(probability[lead])),
+    fixed(threshold[lead], 2),
+    shortPercent(probability[lead]),
     probability[lead] < 0.005 ? "–" : CATEGORIES[likeliestCategory(byCategory, lead) - 1],
   ]);
-  return h("div", {}, h("div", { class: "row between" }, h("h3", {}, "Days ahead")), dataTable(`Probability of a ${kind.name} on each day`, ["Day", "Threshold", "Likely", "Category, if so"], rows, { class: "values event-table" }));
+  return h("div", {}, h("div", { class: "row between" }, h("h3", {}, "Days ahead")), dataTable(`Probability of a ${kind.name} on each day`, ["Day", "Threshold, °C", "Likely", "Category, if so"], rows, { class: "values event-table" }));
 }
 
 /** @param {import("./event-kinds.js").Kind} kind @param {import("./event-days.js").EventDays} days */
 function pastTable(kind, { events }) {
   const shown = [...events].reverse().slice(0, MAX_EVENTS);
-  const rows = shown.map((event) => [columnTime(event.start, "day"), columnTime(event.end, "day"), formatCount(event.days), event.category, `${fixed(event.intensity_max, 1)} °C`]);
+  const rows = shown.map((event) => [columnTime(event.start, "day"), h("td", { class: "wide-only" }, columnTime(event.end, "day")), formatCount(event.days), event.category, fixed(event.intensity_max, 1)]);
   const save = () => saveFile(`${kind.plural.replace(" ", "-")}.csv`, toCsv(csvRows(events)), "text/csv");
   const title = `${capitalised(kind.plural)} so far (${formatCount(events.length)})`;
   return h(
     "div",
     {},
     h("div", { class: "row between" }, h("h3", {}, title), events.length > 0 && h("button", { type: "button", class: "plain", click: save }, "CSV")),
-    events.length ? dataTable(title, ["Start", "End", "Days", "Category", "Peak"], rows, { class: "values event-table" }) : h("p", { class: "note" }, "None."),
+    events.length ? dataTable(title, ["Start", h("th", { scope: "col", class: "wide-only" }, "End"), "Days", "Category", "Peak, °C"], rows, { class: "values event-table" }) : h("p", { class: "note" }, "None."),
     h("p", { class: "note" }, "Peak: the greatest difference from usual, which also gives the category.", events.length > MAX_EVENTS && ` The latest ${MAX_EVENTS} are shown; the CSV file has all.`),
   );
 }

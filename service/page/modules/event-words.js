@@ -34,6 +34,11 @@ export function percent(probability) {
   return `${Math.round(probability * 100)}%`;
 }
 
+/** The same for a narrow column. @param {number} probability */
+export function shortPercent(probability) {
+  return percent(probability).replace("less than ", "<\u00a0").replace("more than ", ">\u00a0");
+}
+
 /** A number as a word up to ten. @param {number} n */
 export function numberWord(n) {
   return NUMBERS[n] ?? String(n);

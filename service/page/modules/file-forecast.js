@@ -5,6 +5,7 @@ import { parseList, readState, updateState } from "./address.js";
 import { numberField, selectField, takeFocus, toggleGroup } from "./controls.js";
 import { horizonAt, universalFor } from "./datasets.js";
 import { announce, fill, h } from "./dom.js";
+import { marineEvents } from "./event-kinds.js";
 import { eventLoader } from "./event-requests.js";
 import { eventView } from "./event-view.js";
 import { forecastChart, valuesCard, warningsNotice } from "./forecast-card.js";
@@ -185,7 +186,7 @@ function showForecast(boxes, source, { choice, position, compare, events: loader
     const shownEvents = events.show(forecasts[0].timestamps);
     fill(values, valuesCard(shown));
     fill(training, trainingCard(source, choice, headline, signal));
-    fill(code, fileSnippets(source.file, source.params, body, enteredPosition(source.series, choice)));
+    fill(code, fileSnippets(source.file, source.params, { ...body, events: marineEvents(source.history) }, enteredPosition(source.series, choice)));
     // Announced last, since the progress of the comparison would replace it.
     Promise.all([shownEvents, showComparison(comparison, source, { choice, compare }, signal)]).then(() => signal.aborted || announce(`${headlineText(headline, source.history)} ${events.sentence()}`.trim()));
   });

@@ -29,13 +29,29 @@ export function readingParams() {
 export async function readFile({ name, blob }, params, signal) {
   refuseOversized(name, blob);
   try {
-    const reading = await getJson(withQuery("/series", params), { signal, method: "POST", body: blob, headers: { "Content-Type": "application/octet-stream" } });
+    const reading = await postFile(blob, params, signal);
     return { reading, refusal: null };
   } catch (error) {
     if (!(error instanceof ApiError) || ![413, 415, 422].includes(error.status)) throw error;
     const lines = excerpt(error.message, await blob.slice(0, maxBytes()).text());
     return { reading: null, refusal: { title: `Cannot read ${name}`, problems: [pageSentence(error.message)], choices: error.choices, excerpt: lines } };
   }
+}
+
+/**
+ * Check the series of a file against the forecasts made before each value.
+ * @param {FileContent} file @param {Record<string, string | undefined>} params of the request that read it @param {string} id of the series @param {AbortSignal} signal
+ * @returns {Promise<{problem: string | null, flags: number[], suspects: import("./flags.js").Suspects}>}
+ * @throws {ApiError} if the service does not answer
+ */
+export async function checkFile({ blob }, params, id, signal) {
+  const { checks } = await postFile(blob, { ...params, check: "true" }, signal);
+  return checks.find((/** @type {any} */ check) => check.id === id);
+}
+
+/** @param {Blob} blob @param {Record<string, string | undefined>} params @param {AbortSignal} signal */
+function postFile(blob, params, signal) {
+  return getJson(withQuery("/series", params), { signal, method: "POST", body: blob, headers: { "Content-Type": "application/octet-stream" } });
 }
 
 /** A sentence with request parameters replaced by their labels on the page. @param {string} text */

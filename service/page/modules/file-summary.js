@@ -2,8 +2,8 @@
 /** A summary of how the service read a file: key facts, and a chart of the series. */
 
 import { Chart } from "./chart.js";
-import { h } from "./dom.js";
-import { flagLegend, flagName, flagNotesByTime } from "./flags.js";
+import { fill, h } from "./dom.js";
+import { flagLegend, flagName, flagNotesByTime, withSuspects } from "./flags.js";
 import { modelLabel } from "./models.js";
 import { fixed, formatCount } from "./numbers.js";
 import { seriesFigure } from "./series-chart.js";
@@ -11,6 +11,7 @@ import { tableDisclosure } from "./table.js";
 import { columnTime, formatSteps, formatTime } from "./times.js";
 import { indexRange } from "./visible-range.js";
 import { sentence } from "./sentence.js";
+import { valueCheck } from "./value-check.js";
 
 /**
  * @typedef {object} StationReading
@@ -19,13 +20,21 @@ import { sentence } from "./sentence.js";
  * @property {any} series that of the station, with its position if the file has one
  * @property {import("./forecast-chart.js").History} history
  * @property {import("./flags.js").Flagged | null} flagged
+ * @property {Pick<import("./value-check.js").Checking, "leftOut" | "check" | "leaveOut">} checking
  *
  * @param {StationReading} reading
  * @param {AbortSignal} signal
  */
-export function fileSummaryCard({ format, station, series, history, flagged }, signal) {
+export function fileSummaryCard({ format, station, series, history, flagged, checking }, signal) {
   const chart = new Chart(`Series ${station.name ?? ""}`, signal, { height: "20rem" });
-  chart.draw((range) => seriesFigure(history, flagged, range));
+  const key = h("div", { class: "row legend" });
+  let marked = flagged;
+  const show = (/** @type {import("./flags.js").Suspects | null} */ suspects) => {
+    marked = withSuspects(flagged, suspects);
+    chart.draw((range) => seriesFigure(history, marked, range));
+    fill(key, legend(station, marked));
+  };
+  show(checking.leftOut);
   return h(
     "section",
     { class: "card" },
@@ -34,7 +43,14 @@ export function fileSummaryCard({ format, station, series, history, flagged }, s
       "div",
       { class: "file-summary" },
       facts(format, station, series, history),
-      h("div", {}, legend(station, flagged), chart.element, tableDisclosure("Series values, °C", () => rows(history, flagged, chart.range))),
+      h(
+        "div",
+        {},
+        key,
+        chart.element,
+        valueCheck({ ...checking, step: history.step, show }, signal),
+        tableDisclosure("Series values, °C", () => rows(history, marked, chart.range)),
+      ),
     ),
     readingNotes(station),
   );
@@ -43,7 +59,7 @@ export function fileSummaryCard({ format, station, series, history, flagged }, s
 /** @param {any} station @param {import("./flags.js").Flagged | null} flagged */
 function legend(station, flagged) {
   const gap = station.summary.missing > 0 && h("span", { class: "label" }, h("span", { class: "mark gap", "aria-hidden": "true" }), "Missing");
-  return h("div", { class: "row legend" }, modelLabel("observed"), gap, flagLegend(flagged));
+  return [modelLabel("observed"), gap, ...flagLegend(flagged)];
 }
 
 /** @param {import("./forecast-chart.js").History} history @param {import("./flags.js").Flagged | null} flagged @param {import("./visible-range.js").Range} range */

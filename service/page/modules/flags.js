@@ -1,5 +1,5 @@
 // @ts-check
-/** QARTOD quality flags: their names, and how flagged values are drawn. */
+/** QARTOD quality flags: their names, and how flagged and implausible values are drawn. */
 
 import { h } from "./dom.js";
 import { fixed } from "./numbers.js";
@@ -9,16 +9,26 @@ import { colour } from "./theme.js";
  * @typedef {object} Flagged the flagged values of a series, as parallel lists
  * @property {string[]} timestamps
  * @property {number[]} sst
- * @property {number[]} flags 3 or 4
+ * @property {(number | string)[]} flags 3, 4 or IMPLAUSIBLE
+ *
+ * @typedef {object} Suspects values that the forecasts made before them call implausible, as parallel lists
+ * @property {string[]} timestamps
+ * @property {number[]} sst
+ * @property {number[]} lower what was expected
+ * @property {number[]} upper
  */
+
+/** The flag of values that a check calls implausible. */
+const IMPLAUSIBLE = "implausible";
 
 /** @type {Record<string, string>} as in the QARTOD manuals */
 const NAMES = { 1: "good", 2: "not evaluated", 3: "suspect", 4: "fail", 9: "missing" };
 
 /** The flags that charts show. */
 const MARKS = [
-  { flag: 3, name: "Flagged suspect (kept)", colour: "warn", symbol: "triangle-up-open", size: 9, kind: "suspect" },
-  { flag: 4, name: "Flagged fail (excluded)", colour: "bad", symbol: "x-thin-open", size: 8, kind: "fail" },
+  { flag: 3, name: "Flagged suspect (kept)", colour: "warn", symbol: "triangle-up-open", size: 9, kind: "suspect", sign: "△" },
+  { flag: 4, name: "Flagged fail (excluded)", colour: "bad", symbol: "x-thin-open", size: 8, kind: "fail", sign: "×" },
+  { flag: IMPLAUSIBLE, name: "Looks implausible", colour: "bad", symbol: "circle-open", size: 13, kind: "implausible", sign: "○" },
 ];
 
 /** Flagged values further than this from the axis are drawn at its edge; as a fraction of the axis range. */
@@ -65,11 +75,27 @@ export function flagTraces(flagged, [low, high]) {
 /** Legend entries for the markers in use. @param {Flagged | null} flagged @returns {Element[]} */
 export function flagLegend(flagged) {
   return MARKS.filter((mark) => flagged?.flags.includes(mark.flag)).map((mark) =>
-    h("span", { class: "label" }, h("span", { class: `mark ${mark.kind}`, "aria-hidden": "true" }, mark.kind === "fail" ? "×" : "△"), mark.name),
+    h("span", { class: "label" }, h("span", { class: `mark ${mark.kind}`, "aria-hidden": "true" }, mark.sign), mark.name),
   );
 }
 
 /** A note for each time that has a flag. @param {Flagged | null} flagged @returns {Map<string, string>} */
 export function flagNotesByTime(flagged) {
-  return new Map(flagged?.timestamps.map((time, i) => [time, flagged.flags[i] === 3 ? "suspect" : `fail: ${fixed(flagged.sst[i], 2)}`]) ?? []);
+  /** @type {Map<string, string>} */
+  const notes = new Map();
+  flagged?.timestamps.forEach((time, i) => {
+    const note = flagged.flags[i] === 4 ? `fail: ${fixed(flagged.sst[i], 2)}` : flagged.flags[i] === 3 ? "suspect" : IMPLAUSIBLE;
+    notes.set(time, notes.has(time) ? `${notes.get(time)}, ${note}` : note);
+  });
+  return notes;
+}
+
+/** The flagged values of a file together with implausible ones, in order of time. @param {Flagged | null} flagged @param {Suspects | null} suspects @returns {Flagged | null} */
+export function withSuspects(flagged, suspects) {
+  if (!suspects?.timestamps.length) return flagged;
+  const values = [
+    ...(flagged?.timestamps ?? []).map((time, i) => ({ time, sst: flagged?.sst[i] ?? NaN, flag: flagged?.flags[i] ?? 3 })),
+    ...suspects.timestamps.map((time, i) => ({ time, sst: suspects.sst[i], flag: IMPLAUSIBLE })),
+  ].sort((a, b) => Date.parse(a.time) - Date.parse(b.time));
+  return { timestamps: values.map(({ time }) => time), sst: values.map(({ sst }) => sst), flags: values.map(({ flag }) => flag) };
 }

@@ -35,7 +35,7 @@ export function forecastChart({ name, title = name, history, forecasts, referenc
   const chart = new Chart(`Recent values of ${title} and the forecast`, signal, { height: "26rem", range: recentRange(history, forecasts, events?.history) });
   chart.draw((range) => forecastFigure(history, forecasts, chosen, range, events?.overlay()));
   events?.connect(() => chart.redraw());
-  const options = Object.keys(forecasts[0].baselines).map((value) => ({ value, text: referenceLabel(value) }));
+  const options = Object.keys(forecasts[0].baselines).map((value) => ({ value, text: events ? modelLabel(value) : referenceLabel(value) }));
   const showReferences = (/** @type {string[]} */ selection) => {
     chosen = selection;
     onReferences(selection);
@@ -97,7 +97,7 @@ function bandLegend(forecasts) {
   return shown.map((level, i) => bandLabel(kind, level, i > 0, hasUncalibrated(forecasts) && uncalibratedMark()));
 }
 
-/** A reference in the choice, with the word that the chart has for climatology. @param {string} kind */
+/** A reference in the choice, with the word that a chart without events has for climatology. @param {string} kind */
 function referenceLabel(kind) {
   return kind === "climatology" ? h("span", { class: "label" }, swatch(kind), `Usual (${modelTitle(kind).toLowerCase()})`) : modelLabel(kind);
 }

@@ -26,13 +26,14 @@ export function querySnippets(path, query) {
 /**
  * Snippets that read a file through the service and forecast from it.
  * @param {import("./file-reader.js").FileContent} file @param {Record<string, any>} params of POST /series
- * @param {{dataset?: string, model: string, horizon: number, levels: number[]}} options of POST /forecast
+ * @param {{dataset?: string, model: string, horizon: number, levels: number[], events: any[]}} options of POST /forecast
  * @param {import("./position-fields.js").Position | null} position of the series
  */
 export function fileSnippets({ name, blob }, params, options, position) {
-  const { levels, ...rest } = options;
+  const { levels, events, ...rest } = options;
+  const body = { ...rest, levels, ...(events.length ? { events } : {}) };
   const series = location.origin + withQuery("/series", params);
-  const forecast = location.origin + withQuery("/forecast", { ...rest, level: levels });
+  const forecast = location.origin + withQuery("/forecast", { ...rest, level: levels, events: events.length ? JSON.stringify(events) : "" });
   const curl = [
     ["curl -sSf", ...curlKey(), "-H 'Accept: application/x-ndjson' \\"].join(" "),
     `    --data-binary ${shellQuote(`@${name}`)} \\`,
@@ -56,7 +57,7 @@ export function fileSnippets({ name, blob }, params, options, position) {
     '    series = reading.raise_for_status().json()["series"]',
     ...(position ? [`    series = [one | {${pythonItems(position).join(", ")}} for one in series]`] : []),
     "    body = {",
-    ...pythonItems(options).map((item) => `        ${item},`),
+    ...pythonItems(body).map((item) => `        ${item},`),
     '        "series": series,',
     "    }",
     '    response = client.post("/forecast", json=body, timeout=30)',
@@ -90,9 +91,12 @@ export function shellQuote(text) {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** The entries of a Python dict literal. @param {Record<string, any>} values */
+/** The entries of a Python dict literal. @param {Record<string, any>} values @returns {string[]} */
 function pythonItems(values) {
-  const literal = (/** @type {any} */ value) => (Array.isArray(value) ? `[${value.map((item) => JSON.stringify(item)).join(", ")}]` : JSON.stringify(value));
+  const literal = (/** @type {any} */ value) => {
+    if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
+    return value !== null && typeof value === "object" ? `{${pythonItems(value).join(", ")}}` : JSON.stringify(value);
+  };
   return Object.entries(values)
     .filter(([, value]) => value !== undefined && value !== "")
     .map(([name, value]) => `${JSON.stringify(name)}: ${literal(value)}`);

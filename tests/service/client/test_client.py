@@ -357,6 +357,24 @@ def test_options_of_a_file_are_used_and_its_errors_raised(ask: Ask, url: str) ->
         ask(url, "read_series", b"when,sst\nMonday,10\n")
 
 
+def test_implausible_values_of_a_file_are_flagged_and_left_out_of_forecasts(ask: Ask, seas_url: str) -> None:
+    sst = [round(18 + float(np.sin(k / 20)), 2) for k in range(59)] + [35.0]
+    days = "\n".join(["time,sst", *(f"{np.datetime64('2024-01-01') + k},{value}" for k, value in enumerate(sst))])
+    reading = ask(seas_url, "read_series", days.encode(), check=True)
+    assert reading.flags["0"].tolist() == [2] * 14 + [1] * 45 + [3]
+    assert reading.flags["0"].index.equals(reading.series["0"].index)
+    assert reading.suspects[["station", "sst"]].to_numpy().tolist() == [["0", 35.0]]
+    assert reading.suspects["time"].tolist() == [pd.Timestamp("2024-02-29", tz="UTC")]
+    plain = ask(seas_url, "read_series", days.encode())
+    assert (plain.flags, len(plain.suspects)) == ({}, 0)
+    started, checked = (
+        ask(seas_url, "forecast", reading.series, model="ocean-daily-gru", levels=[], check=check)
+        for check in (False, True)
+    )
+    assert (started["calibrated"].tolist(), checked["calibrated"].tolist()) == ([False], [True])
+    assert checked["sst"].tolist() == pytest.approx([sst[-2] + 0.01], abs=1e-4)
+
+
 def test_predictions_are_next_to_the_observations(ask: Ask, url: str, registry: Registry) -> None:
     table = ask(url, "predictions", "nino12")
     expected = registry.dataset("nino12").predictions

@@ -8,9 +8,18 @@ import httpx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.compare.schemas import OwnComparison, SeriesComparison
+from service.api.compare.schemas import ComparedNetwork, EventVerification, OwnComparison, SeriesComparison
 from service.http.problems import Problem
-from tests.service.generated_requests import WINDOW, Json, broken_request, doubtful_series, to_json, valid_series
+from tests.service.generated_requests import (
+    WINDOW,
+    Json,
+    baseline,
+    broken_request,
+    doubtful_series,
+    event,
+    to_json,
+    valid_series,
+)
 from tests.service.requests import JSON, REFUSALS, loaded
 
 Requests = st.fixed_dictionaries(
@@ -34,8 +43,9 @@ def post(client: httpx.Client, body: Json, **parameters: str) -> OwnComparison |
     answer = OwnComparison.model_validate(loaded(response))
     assert len(answer.series) == len(body["series"])
     scored = [comparison for comparison in answer.series if isinstance(comparison, SeriesComparison)]
-    assert sum(comparison.test.n for comparison in scored) == (answer.test.n if answer.test else 0)
-    results: list[OwnComparison | SeriesComparison] = [*scored, *([answer] if scored else [])]
+    if answer.test is not None or len({comparison.step for comparison in scored}) < 2:
+        assert sum(comparison.test.n for comparison in scored) == (answer.test.n if answer.test else 0)
+    results: list[OwnComparison | SeriesComparison] = [*scored, *([answer] if answer.test else [])]
     for comparison in results:
         names = [model.model for model in comparison.models]
         assert "persistence" in names
@@ -52,6 +62,37 @@ def test_series_of_any_kind_are_compared_or_have_an_error(client: httpx.Client, 
         if isinstance(comparison, SeriesComparison):
             assert comparison.test.n <= len(sent["values"]) - WINDOW - (body.get("horizon") or 1) + 1
             assert (comparison.predictions is not None) == body.get("predictions", False)
+
+
+@given(
+    body=Requests,
+    events=st.lists(event(), max_size=6),
+    given_baseline=st.none() | baseline(),
+    dataset=st.sampled_from([None, "nino12", "ocean-daily"]),
+    step=st.sampled_from(["day", "month"]),
+)
+def test_each_event_is_verified_or_has_an_error_in_its_place(
+    seas_client: httpx.Client,
+    body: Json,
+    events: list[Json],
+    given_baseline: Json | None,
+    dataset: str | None,
+    step: str,
+) -> None:
+    series = [{"step": "month" if dataset == "nino12" else step, **one} for one in body["series"]]
+    model = "best" if body.get("model") == "nino12-gru" else body.get("model", "all")
+    fields = {"dataset": dataset, "model": model, "series": series, "events": events, "baseline": given_baseline}
+    answer = post(seas_client, body | fields)
+    if answer is None:
+        return
+    compared: list[OwnComparison | SeriesComparison] = [answer]
+    compared += [entry for entry in answer.series if isinstance(entry, SeriesComparison)]
+    for network in (row for entry in compared for row in entry.models if isinstance(row, ComparedNetwork)):
+        assert [verified.name for verified in network.events or []] == [asked["name"] for asked in events]
+        for verified in network.events or []:
+            if isinstance(verified, EventVerification):
+                assert sum(row.n for row in verified.reliability) == verified.n
+                assert 0 <= verified.brier <= 1
 
 
 @given(broken_request(), st.dictionaries(st.sampled_from(["strict", "format", "dataset", "horizon"]), st.text()))

@@ -175,6 +175,17 @@ def test_events_and_paths_do_not_reach_as_far_as_forecasts(client: httpx.Client)
     assert detail == "horizon 301 is too large for events and paths: they reach at most 300 steps ahead"
 
 
+def test_a_position_that_the_forecast_ignores_gives_no_maximum_monthly_mean(seas_client: httpx.Client) -> None:
+    event = {"name": "bleaching", "kind": "degree_heating_weeks"}
+    near = days(latitude=36.0, longitude=-20.0)
+    far = days(values=years(2), latitude=75.0, longitude=-10.0)
+    request = {"horizon": 2, "model": "gru", "events": [event], "series": [near, far]}
+    used, ignored = post(seas_client, request)["forecasts"]
+    assert used["events"][0]["mmm_source"] == "position"
+    assert "no_climatology" in [warning["code"] for warning in ignored["warnings"]]
+    assert ignored["events"][0]["error"].startswith("degree heating weeks need the maximum monthly mean")
+
+
 def test_each_line_has_its_events_with_its_own_baseline(seas_client: httpx.Client) -> None:
     percentile = {"name": "p90", "above": {"percentile": 90}}
     series = [days(id="own", baseline=GIVEN), days(id="none")]

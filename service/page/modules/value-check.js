@@ -1,0 +1,59 @@
+// @ts-check
+/** Checks the values of a series on request, and leaves out those that look implausible. */
+
+import { announce, fill, h } from "./dom.js";
+import { pageSentence } from "./file-reader.js";
+import { fixed, formatCount } from "./numbers.js";
+import { runTask } from "./task.js";
+import { formatTime } from "./times.js";
+
+/**
+ * @typedef {import("./flags.js").Suspects} Suspects
+ *
+ * @typedef {object} Checking
+ * @property {string} step of the series
+ * @property {Suspects | null} leftOut values that are left out; null if none are
+ * @property {(signal: AbortSignal) => Promise<{problem: string | null, suspects: Suspects}>} check
+ * @property {(suspects: Suspects) => void} show marks them in the chart
+ * @property {(suspects: Suspects | null) => void} leaveOut forecasts without them; with all values if null
+ *
+ * @param {Checking} checking @param {AbortSignal} signal
+ */
+export function valueCheck(checking, signal) {
+  const box = h("div", { class: "value-check", role: "group", "aria-label": "Check of the values" });
+  const run = () =>
+    runTask(box, "Checking each value against the forecast made before it", signal, checking.check, ({ problem, suspects }) => {
+      const text = problem === null ? found(suspects, checking.step) : pageSentence(problem);
+      const count = suspects.timestamps.length;
+      const leave = () => checking.leaveOut(suspects);
+      checking.show(suspects);
+      fill(box, h("p", { class: "row" }, text, count > 0 && h("button", { type: "button", class: "plain", click: leave }, count === 1 ? "Leave it out" : "Leave them out")));
+      announce(text);
+    });
+  const button = h("button", { type: "button", class: "plain", click: run }, "Check for implausible values");
+  fill(box, checking.leftOut ? leftOutNote(checking.leftOut, checking.leaveOut) : button);
+  return box;
+}
+
+/** How many values look implausible, and the last of them. @param {Suspects} suspects @param {string} step */
+function found({ timestamps, sst, lower, upper }, step) {
+  const count = timestamps.length;
+  if (!count) return "No value looks implausible.";
+  const last = count - 1;
+  const which = `${fixed(sst[last], 2)} °C of ${formatTime(timestamps[last], step)}, where ${fixed(lower[last], 1)} to ${fixed(upper[last], 1)} °C was expected`;
+  return count === 1 ? `1 value looks implausible: ${which}.` : `${formatCount(count)} values look implausible, the last of them ${which}.`;
+}
+
+/** @param {Suspects} leftOut @param {(suspects: Suspects | null) => void} leaveOut */
+function leftOutNote({ timestamps }, leaveOut) {
+  const text = timestamps.length === 1 ? "1 implausible value is left out." : `${formatCount(timestamps.length)} implausible values are left out.`;
+  return h("p", { class: "row" }, text, h("button", { type: "button", class: "plain", click: () => leaveOut(null) }, "Use all values"));
+}
+
+/** A series without suspect values, up to its last value. @param {any} series in the form that /forecast takes @param {string[]} times of its values @param {Suspects} suspects */
+export function withoutSuspects(series, times, { timestamps }) {
+  const left = new Set(timestamps.map((time) => Date.parse(time)));
+  const values = series.values.map((/** @type {number | null} */ value, /** @type {number} */ i) => (left.has(Date.parse(times[i])) ? null : value));
+  const end = values.findLastIndex((/** @type {number | null} */ value) => value !== null) + 1;
+  return { ...series, values: values.slice(0, end) };
+}

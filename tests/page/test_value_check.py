@@ -1,0 +1,63 @@
+"""Your data: which values look implausible, and a forecast without them."""
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.page.conftest import Shown
+from tests.page.files import daily, drop
+
+OBSERVED = "plot => plot.data.find(trace => trace.name === 'Observed').y"
+RINGS = "plot => plot.data.filter(trace => trace.name === 'Looks implausible').map(trace => [trace.x, trace.text])[0]"
+
+
+def spoilt(spikes: dict[int, float], n: int = 90) -> str:
+    """A CSV of daily values up to 28 February 2022, some of them replaced."""
+    head, *rows = daily(n).splitlines()
+    for i, value in spikes.items():
+        rows[i] = f"{rows[i].partition(',')[0]},{value}"
+    return "\n".join([head, *rows])
+
+
+def summary(page: Page) -> Locator:
+    return page.locator("section.card", has_text="How the file was read")
+
+
+def checked(page: Page) -> Locator:
+    """The sentence about the check, after it was asked for."""
+    summary(page).get_by_role("button", name="Check for implausible values").click()
+    return summary(page).get_by_role("group", name="Check of the values")
+
+
+def test_implausible_values_are_marked_on_request_and_left_out(shown: Shown) -> None:
+    page = drop(shown("?view=data"), "spoilt.csv", spoilt({60: 9.0, 89: 35.0}))
+    card, plot = summary(page), summary(page).locator(".plot")
+    expect(page.locator(".result")).to_contain_text("35 °C of 28 Feb 2022 is implausible")
+    expect(card.locator(".legend")).not_to_contain_text("Looks implausible")
+    expect(checked(page)).to_contain_text("2 values look implausible, the last of them 35.00 °C of 28 Feb 2022, where ")
+    expect(card.locator(".legend")).to_contain_text("Looks implausible")
+    times, texts = plot.evaluate(RINGS)
+    assert times == ["2022-01-30T00:00:00Z", "2022-02-28T00:00:00Z"]
+    assert texts == ["9.00 °C", "35.00 °C"]
+
+    card.get_by_role("button", name="Leave them out").click()
+    expect(summary(page)).to_contain_text("2 implausible values are left out")
+    expect(page.locator(".result")).not_to_contain_text("is implausible, where")
+    values = summary(page).locator(".plot").evaluate(OBSERVED)
+    assert (len(values), values[60]) == (89, None)
+    expect(page.get_by_role("table", name="Forecast for spoilt.csv").get_by_role("row").nth(1)).to_contain_text(
+        "28 Feb"
+    )
+
+    summary(page).get_by_role("button", name="Use all values").click()
+    expect(page.locator(".result")).to_contain_text("35 °C of 28 Feb 2022 is implausible")
+
+
+def test_a_plausible_series_is_said_to_be_one(shown: Shown) -> None:
+    page = drop(shown("?view=data"), "plausible.csv", spoilt({}))
+    expect(checked(page)).to_contain_text("No value looks implausible.")
+    expect(summary(page).locator(".legend")).not_to_contain_text("Looks implausible")
+
+
+def test_a_step_without_a_check_says_why(shown: Shown) -> None:
+    rows = [f"2022-01-{1 + i // 4:02}T{i % 4 * 6:02}:00,{15 + i % 5 / 10}" for i in range(100)]
+    page = drop(shown("?view=data"), "six-hours.csv", "time,sst\n" + "\n".join(rows))
+    expect(checked(page)).to_contain_text("no universal release has their step of 6 hours")
