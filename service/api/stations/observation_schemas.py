@@ -4,10 +4,9 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, Field
 
+from forecasting.requests.model import Finite, RequestModel
 from forecasting.series.units import Units
 from service.api.stations.schemas import STATION_ID
-from service.http.number_fields import Finite
-from service.http.request_model import RequestModel
 from service.http.time_fields import InputTime, Time
 from service.http.validation import Place
 

@@ -6,10 +6,9 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from forecasting.errors import SeriesError
+from forecasting.requests.model import Finite, RequestModel
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units
-from service.http.number_fields import Finite
-from service.http.request_model import RequestModel
 from service.http.time_fields import Time
 
 STATION_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
