@@ -32,7 +32,7 @@ def test_implausible_values_are_marked_on_request_and_left_out(shown: Shown) -> 
     card, plot = summary(page), summary(page).locator(".plot")
     expect(page.locator(".result")).to_contain_text("35 °C of 28 Feb 2022 is implausible")
     expect(card.locator(".legend")).not_to_contain_text("Looks implausible")
-    expect(checked(page)).to_contain_text("2 values look implausible, the last of them 35.00 °C at 28 Feb 2022, where ")
+    expect(checked(page)).to_contain_text("2 values look implausible, the last of them 35.00 °C of 28 Feb 2022, where ")
     expect(card.locator(".legend")).to_contain_text("Looks implausible")
     times, texts = plot.evaluate(RINGS)
     assert times == ["2022-01-30T00:00:00Z", "2022-02-28T00:00:00Z"]

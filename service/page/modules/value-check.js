@@ -40,7 +40,7 @@ function found({ timestamps, sst, lower, upper }, step) {
   const count = timestamps.length;
   if (!count) return "No value looks implausible.";
   const last = count - 1;
-  const which = `${fixed(sst[last], 2)} °C at ${formatTime(timestamps[last], step)}, where ${fixed(lower[last], 1)} to ${fixed(upper[last], 1)} °C was expected`;
+  const which = `${fixed(sst[last], 2)} °C of ${formatTime(timestamps[last], step)}, where ${fixed(lower[last], 1)} to ${fixed(upper[last], 1)} °C was expected`;
   return count === 1 ? `1 value looks implausible: ${which}.` : `${formatCount(count)} values look implausible, the last of them ${which}.`;
 }
 
