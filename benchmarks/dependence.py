@@ -17,18 +17,17 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from forecasting.events.paths import Coupling, Dependence
+from forecasting.events.dependence import Dependence, random_walk
 from forecasting.releases.release import open_current
 from forecasting.series.times import Floats
-from forecasting.universal.distribution import normal_scores, scores_of
+from forecasting.universal.distribution import normal_scores
 from forecasting.universal.network.checkpoint import load
+from training.pretraining.dependence import PAST, STRIDE, past_errors
 from training.pretraining.examples import Panel, simulated_panel
 from training.pretraining.spec import SPECS, Spec
 
 _SEEDS: Final = {"learn": 41_000_000, "score": 42_000_000}
-_CHUNK: Final = 50
-_PAST: Final = 60
-_STRIDE: Final = 3
+_CHUNK: Final = 250
 _PATHS: Final = 400
 _QUANTILES: Final = (0.75, 0.9)
 _DURATION, _WITHIN = 3, 10
@@ -40,10 +39,11 @@ Ranks = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class _Scores:
-    """Normal scores of what followed the past steps, ``(seas, past, leads)``, and the last, ``(seas, leads)``."""
+class _Seas:
+    """Normal scores and errors of past forecasts, ``(seas, past, leads)``, and scores of the last ``(seas, leads)``."""
 
     past: Floats
+    errors: Floats
     last: Floats
 
 
@@ -70,39 +70,22 @@ def main() -> None:
         print(f"| {name} | {relative} | {result[4]:.3f} / {result[6]:.3f} | {result[5]:.3f} / {result[7]:.3f} |")
 
 
-@torch.no_grad()
-def _forecast(module: torch.jit.ScriptModule, spec: Spec, seed: int, seas: int) -> _Scores:
+def _forecast(module: torch.jit.ScriptModule, spec: Spec, seed: int, seas: int) -> _Seas:
     """Forecast simulated seas from many steps; keep those where the last forecast can be scored at every lead."""
-    parts = []
-    for i in range(0, seas, _CHUNK):
-        panel = simulated_panel(spec, seed + i, min(_CHUNK, seas - i))
-        parts.append(_score(module, spec, panel))
-    scores = np.concatenate(parts)
-    usable = np.isfinite(scores[:, -1]).all(axis=1) & (np.isfinite(scores[:, :-1]).all(axis=2).sum(axis=1) > _PAST // 2)
-    return _Scores(scores[usable, :-1], scores[usable, -1])
+    panel = Panel.join([simulated_panel(spec, seed + i, min(_CHUNK, seas - i)) for i in range(0, seas, _CHUNK)])
+    scores, errors = past_errors(module, spec, panel)
+    known = np.isfinite(scores)
+    past = slice(0, -1 - spec.horizon // STRIDE - 1)
+    usable = known[:, -1].all(axis=1) & (known[:, past].all(axis=2).sum(axis=1) > PAST // 3)
+    return _Seas(scores[usable, past], errors[usable, past], scores[usable, -1])
 
 
-def _score(module: torch.jit.ScriptModule, spec: Spec, panel: Panel) -> Floats:
-    """Return normal scores, ``(n, past + 1, leads)``."""
-    end = panel.sst.shape[1] - spec.horizon - 1
-    origins = np.append(np.arange(end - spec.horizon - _STRIDE * (_PAST - 1), end - spec.horizon + 1, _STRIDE), end)
-    context = panel.sst[:, : end + 1]
-    there = torch.isfinite(context[:, -1])
-    last_time = panel.last_time[there] - spec.horizon * spec.step_seconds
-    answer = module.backtest(
-        context[there].float(), last_time, panel.climatology[there].float(), torch.from_numpy(origins)
-    )
-    truth = np.stack([panel.sst[there, o + 1 : o + 1 + spec.horizon].numpy() for o in origins.tolist()], axis=1)
-    truth[~np.isfinite(panel.sst[there][:, origins].numpy())] = np.nan
-    return scores_of(truth, answer[..., 1:].double().numpy(), tuple(module.levels))
-
-
-def _candidates(learn: _Scores, score: _Scores) -> dict[str, Callable[[int], Ranks]]:
+def _candidates(learn: _Seas, score: _Seas) -> dict[str, Callable[[int], Ranks]]:
     """Return, for each dependence, the ranks of paths of a sea."""
-    pooled = learn.past.reshape(-1, learn.past.shape[2])
-    learned = Dependence.of(pooled, independent=len(learn.last))
+    learned = Dependence.of_series(learn.past, learn.errors)
     whole = np.asarray(learned.correlation)
     leads = len(whole)
+    variants = {variant.correlation: _gaussian(np.asarray(variant.correlation)) for variant in learned.variants}
 
     def always(ranks: Ranks) -> Callable[[int], Ranks]:
         return lambda sea: ranks
@@ -114,11 +97,12 @@ def _candidates(learn: _Scores, score: _Scores) -> dict[str, Callable[[int], Ran
     return {
         "Gaussian": always(_gaussian(whole)),
         "independent": always(_gaussian(np.eye(leads))),
-        "random walk": always(_gaussian(Coupling(None, tuple(range(1, leads + 1))).correlation())),
+        "random walk": always(_gaussian(random_walk(np.arange(1.0, leads + 1)))),
         "parametric": always(_gaussian(_parametric(whole))),
         "Student": always(_gaussian(whole, _FREEDOM)),
         "empirical": always(_ranks(learn.last[np.arange(_PATHS) % len(learn.last)])),
         "half from the own past": own,
+        "variants": lambda sea: variants[learned.suited_to(score.errors[sea]).correlation],
     }
 
 

@@ -13,9 +13,9 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, field_validator
 
 from forecasting.errors import RequestError, SeriesError
+from forecasting.events.dependence import Dependence, as_correlation, random_walk
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, Times, short
 
@@ -25,71 +25,7 @@ _SEED: Final = 20_160_229
 _KEPT: Final = 64
 """Couplings whose ranks are kept; those of 1 000 paths of 48 leads take 0.4 MB."""
 
-_GREATEST_SCORE: Final = 4.0
-"""Normal scores beyond it say more about the tail of a distribution than about dependence."""
-
-_PRIOR_FORECASTS: Final = 5.0
-"""Forecasts that do not overlap at which what was estimated counts half."""
-
-_FEWEST_PAIRS: Final = 20
-_DECIMALS: Final = 4
-
 Ranks = npt.NDArray[np.intp]
-
-
-class Dependence(BaseModel, frozen=True):
-    """How errors of a forecast at different leads go together.
-
-    Attributes:
-        correlation: of the normal scores of errors between leads, ``(leads, leads)``; the first lead is 1.
-    """
-
-    correlation: tuple[tuple[float, ...], ...]
-
-    @field_validator("correlation")
-    @classmethod
-    def _is_square(cls, correlation: tuple[tuple[float, ...], ...]) -> tuple[tuple[float, ...], ...]:
-        if not correlation or any(len(row) != len(correlation) for row in correlation):
-            raise ValueError("the correlation must be a square matrix")
-        return correlation
-
-    @classmethod
-    def of(cls, scores: Floats, independent: float) -> "Dependence":
-        """Estimate the dependence, shrunk towards that of a random walk where forecasts are few.
-
-        Args:
-            scores: normal scores of observations in the distributions that were forecast, ``(n, leads)``; NaN where
-                nothing was observed.
-            independent: number of these forecasts that do not overlap.
-        """
-        known = np.isfinite(scores)
-        bounded = np.clip(np.where(known, scores, 0.0), -_GREATEST_SCORE, _GREATEST_SCORE)
-        count = known.T.astype(np.float64) @ known
-        correlation = _as_correlation(np.where(count > 0, bounded.T @ bounded, 0.0) / np.maximum(count, 1))
-        weight = independent / (independent + _PRIOR_FORECASTS) * (count >= _FEWEST_PAIRS)
-        prior = _random_walk(np.arange(1.0, len(correlation) + 1))
-        shrunk = weight * correlation + (1 - weight) * prior
-        variances, vectors = np.linalg.eigh(shrunk)
-        repaired = _as_correlation((vectors * np.maximum(variances, 0.0)) @ vectors.T)
-        return cls(correlation=tuple(tuple(row) for row in np.round(repaired, _DECIMALS).tolist()))
-
-    def at(self, leads: Floats) -> Floats:
-        """Return the correlation between other leads, which may be fractions, ``(n, n)``.
-
-        Between two leads the normal score is interpolated. Before lead 1 it is that of a random walk that arrives at
-        lead 1.
-
-        Args:
-            leads: above 0, and at most the last lead, ``(n,)``.
-        """
-        known = np.asarray(self.correlation)
-        places = np.clip(leads, 1, len(known)) - 1
-        before = np.minimum(places.astype(np.int64), max(len(known) - 2, 0))
-        weights = np.zeros((len(leads), len(known)))
-        rows = np.arange(len(leads))
-        weights[rows, before] = 1 - (places - before)
-        weights[rows, np.minimum(before + 1, len(known) - 1)] += places - before
-        return _as_correlation(weights @ known @ weights.T) * _random_walk(np.minimum(leads, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +50,7 @@ class Coupling:
     def correlation(self) -> Floats:
         """Return the correlation of normal scores between leads, ``(horizon, horizon)``."""
         leads = np.asarray(self.leads)
-        known = _random_walk(leads) if self.dependence is None else self.dependence.at(leads)
+        known = random_walk(leads) if self.dependence is None else self.dependence.at(leads)
         if not self.detail:
             return known
         share = np.asarray(self.detail)
@@ -126,7 +62,7 @@ class Coupling:
         steps = self.first_step + np.arange(len(self.leads))
         apart = np.abs(steps[:, None] - steps)
         until = 1 - self.decay ** (2.0 * np.minimum(steps[:, None], steps))
-        return _as_correlation(self.decay**apart * until)
+        return as_correlation(self.decay**apart * until)
 
     def ranks(self, n: int) -> Ranks:
         """Return the rank of each of ``n`` paths at each lead, from 0, ``(n, horizon)``; the same ones at each call."""
@@ -181,15 +117,3 @@ def _ranks(coupling: Coupling, n: int) -> Ranks:
 @lru_cache(maxsize=_KEPT)
 def _middles(n: int) -> tuple[float, ...]:
     return tuple(((np.arange(n) + 0.5) / n).tolist())
-
-
-def _random_walk(leads: Floats) -> Floats:
-    """Return the correlation of a random walk between leads, which grows from lead 0, ``(n, n)``."""
-    correlation: Floats = np.sqrt(np.minimum(leads[:, None], leads) / np.maximum(leads[:, None], leads))
-    return correlation
-
-
-def _as_correlation(covariance: Floats) -> Floats:
-    spread = np.sqrt(np.maximum(np.diag(covariance), 1e-12))
-    correlation: Floats = covariance / np.outer(spread, spread)
-    return correlation

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import SeriesError
-from forecasting.events.paths import Coupling, Dependence
+from forecasting.events.dependence import Dependence
+from forecasting.events.paths import Coupling
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.networks.forecast import Forecast, Interval
 from forecasting.networks.intervals import ErrorDistribution

@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from forecasting.errors import RequestError
-from forecasting.events.paths import Dependence
+from forecasting.events.dependence import Dependence
 from forecasting.networks import error_quantiles
 from forecasting.networks.error_table import PROBABILITIES, ErrorTable, age_weights, tables_by_season
 from forecasting.networks.increments import RMS_INCREMENT_RATIO, rms_increment_of

@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from forecasting.errors import ReleaseError
-from forecasting.events.paths import Dependence
+from forecasting.events.dependence import Dependence
 from forecasting.networks.intervals import ErrorDistribution
 from forecasting.networks.training_range import TrainingRange
 from forecasting.scores.accuracy import Accuracy

@@ -6,7 +6,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from forecasting.events.paths import Coupling, Dependence
+from forecasting.events.dependence import Dependence
+from forecasting.events.paths import Coupling
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.times import Floats, Times, unix_seconds
 from forecasting.universal.contexts.contexts import Contexts
@@ -161,14 +162,16 @@ class _Chunk:
             warnings,
             chosen,
             past,
-            self._coupling(place, network),
+            self._coupling(place, network, model, record),
             self._bridge(place, model),
         )
 
-    def _coupling(self, place: int, network: str) -> Coupling:
-        """Return how the leads go together; the errors of references are like those of ``network``."""
-        leads = self._leads(place)
-        return Coupling(self.dependences[network], tuple(range(leads.start + 1, leads.stop + 1)))
+    def _coupling(self, place: int, network: str, model: str, record: Record | None) -> Coupling:
+        """Return how the leads go together: as in forecasts of ``network`` for series with errors like those here."""
+        leads, dependence = self._leads(place), self.dependences[network]
+        if dependence and record and record.origins >= MIN_ORIGINS:
+            dependence = dependence.suited_to(record.errors_of(model), leads.start + 1)
+        return Coupling(dependence, tuple(range(leads.start + 1, leads.stop + 1)))
 
     def _bridge(self, place: int, model: str) -> Floats:
         """Return the medians of the steps between the last observation and the end of the series, °C."""

@@ -6,12 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from forecasting.events.paths import Dependence
-from forecasting.universal.distribution import scores_of
 from forecasting.universal.report import HeldOutScore
 from training.pretraining.examples import Panel
 from training.pretraining.export import UniversalModule
-from training.pretraining.network import LEVELS
 from training.pretraining.spec import Spec
 
 _BATCH = 64
@@ -46,24 +43,7 @@ def score_held_out(module: UniversalModule, spec: Spec, panel: Panel) -> list[He
     return scores
 
 
-@torch.no_grad()
-def held_out_dependence(module: UniversalModule | torch.jit.ScriptModule, spec: Spec, panel: Panel) -> Dependence:
-    """Estimate how the errors of a network at different leads go together, on a panel that it has not seen.
-
-    Args:
-        module: the network.
-        spec: of its time step.
-        panel: series; each is forecast once for every length of context.
-    """
-    scores = []
-    for context in spec.contexts:
-        asked = _ask(spec, panel, context)
-        quantiles = _forecast(module, asked)[:, :, 1:].numpy()
-        scores.append(scores_of(asked.observed.numpy(), quantiles, LEVELS))
-    return Dependence.of(np.concatenate(scores), independent=len(panel))
-
-
-def _forecast(module: UniversalModule | torch.jit.ScriptModule, asked: _Asked) -> Tensor:
+def _forecast(module: UniversalModule, asked: _Asked) -> Tensor:
     """Mean and quantiles, °C, ``(n, horizon, 1 + levels)``."""
     answers = [
         module.quantiles(*(part[i : i + _BATCH] for part in (asked.sst, asked.last_time, asked.climatology)))

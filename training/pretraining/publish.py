@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import torch
 
-from forecasting.events.paths import Dependence
+from forecasting.events.dependence import Dependence
 from forecasting.networks.checkpoint import script
 from forecasting.universal.network.checkpoint import save
 from forecasting.universal.network.metadata import UniversalMetadata

@@ -16,11 +16,12 @@ import torch
 from torch import Tensor
 
 from forecasting.errors import ReleaseError
-from forecasting.events.paths import Dependence
+from forecasting.events.dependence import Dependence
 from forecasting.networks.metadata import CELLS
 from forecasting.universal.report import HeldOutScore
 from training.pretraining.companion import Companion, Moments
-from training.pretraining.evaluate import held_out_dependence, score_held_out
+from training.pretraining.dependence import held_out_dependence
+from training.pretraining.evaluate import score_held_out
 from training.pretraining.examples import Examples, Panel, companion_moments, make_examples, simulated_panel
 from training.pretraining.export import UniversalModule
 from training.pretraining.features import Features

@@ -183,13 +183,18 @@ class Record:
         squares: Floats = np.where(self._known, self.errors, 0.0) ** 2
         return squares
 
+    def errors_of(self, name: str) -> Floats:
+        """Return forecast minus observation of a candidate, °C ``(origins, leads)``; NaN where it is not known."""
+        errors: Floats = self.errors[self.names.index(name)]
+        return errors
+
     def quantiles_of(self, name: str, levels: tuple[float, ...]) -> Floats:
         """Return quantiles of observation minus forecast of a reference, from errors of both signs, °C.
 
         Returns:
             ``(leads, levels)``.
         """
-        errors = self.errors[self.names.index(name)]
+        errors = self.errors_of(name)
         return np.stack(
             [np.quantile(np.concatenate([lead, -lead]), levels) for lead in (e[np.isfinite(e)] for e in errors.T)]
         )
@@ -207,7 +212,7 @@ class Record:
         """
         bounds = ((1 - _COVERAGE) / 2, 0.5, (1 + _COVERAGE) / 2)
         low, middle, high = np.moveaxis(quantiles_at(bounds, answers[..., 1:], levels), -1, 0)
-        above = answers[..., 0] - self.errors[self.names.index(name)] - middle
+        above = answers[..., 0] - self.errors_of(name) - middle
         width = np.maximum(np.where(above > 0, high - middle, middle - low), 1e-6)
         exact, count = _quantile_of_known(np.abs(above) / width, _COVERAGE)
         leads = self.first_lead + np.arange(len(exact))

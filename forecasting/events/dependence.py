@@ -1,0 +1,169 @@
+"""How the errors of forecasts at different leads go together, and how that is learned from past forecasts."""
+
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, field_validator
+
+from forecasting.series.times import Floats
+
+_GREATEST_SCORE: Final = 4.0
+"""Normal scores beyond it say more about the tail of a distribution than about dependence."""
+
+_PRIOR_FORECASTS: Final = 5.0
+"""Forecasts that do not overlap at which what was estimated counts half."""
+
+_FEWEST_PAIRS: Final = 20
+_DECIMALS: Final = 3
+_VARIANTS: Final = 5
+
+Matrix = tuple[tuple[float, ...], ...]
+
+
+class Variant(BaseModel, frozen=True):
+    """How errors go together in series whose past errors were alike.
+
+    Attributes:
+        adjacent: usual correlation of past errors at neighbouring leads, ``(leads − 1,)``.
+        correlation: of the normal scores of errors between leads, ``(leads, leads)``.
+    """
+
+    adjacent: tuple[float, ...]
+    correlation: Matrix
+
+
+class Dependence(BaseModel, frozen=True):
+    """How errors of a forecast at different leads go together.
+
+    Attributes:
+        correlation: of the normal scores of errors between leads, ``(leads, leads)``; the first lead is 1.
+        variants: for series whose own past errors are known, from the least correlated to the most; may be none.
+    """
+
+    correlation: Matrix
+    variants: tuple[Variant, ...] = ()
+
+    @field_validator("correlation")
+    @classmethod
+    def _is_square(cls, correlation: Matrix) -> Matrix:
+        if not correlation or any(len(row) != len(correlation) for row in correlation):
+            raise ValueError("the correlation must be a square matrix")
+        return correlation
+
+    @classmethod
+    def of(cls, scores: Floats, independent: float) -> "Dependence":
+        """Estimate the dependence, shrunk towards that of a random walk where forecasts are few.
+
+        Args:
+            scores: normal scores of observations in the distributions that were forecast, ``(n, leads)``; NaN where
+                nothing was observed.
+            independent: number of these forecasts that do not overlap.
+        """
+        known = np.isfinite(scores)
+        bounded = np.clip(np.where(known, scores, 0.0), -_GREATEST_SCORE, _GREATEST_SCORE)
+        count = known.T.astype(np.float64) @ known
+        correlation = as_correlation(np.where(count > 0, bounded.T @ bounded, 0.0) / np.maximum(count, 1))
+        weight = independent / (independent + _PRIOR_FORECASTS) * (count >= _FEWEST_PAIRS)
+        prior = random_walk(np.arange(1.0, len(correlation) + 1))
+        shrunk = weight * correlation + (1 - weight) * prior
+        variances, vectors = np.linalg.eigh(shrunk)
+        repaired = as_correlation((vectors * np.maximum(variances, 0.0)) @ vectors.T)
+        return cls(correlation=tuple(tuple(row) for row in np.round(repaired, _DECIMALS).tolist()))
+
+    @classmethod
+    def of_series(cls, scores: Floats, errors: Floats) -> "Dependence":
+        """Estimate the dependence in many series, and in groups of them by how their errors correlate.
+
+        Args:
+            scores: as for :meth:`of`, ``(series, n, leads)``.
+            errors: observation minus forecast, °C, likewise.
+        """
+        adjacent = _adjacent_correlation(errors)
+        usable = np.isfinite(adjacent).all(axis=1)
+        mean = adjacent.mean(axis=1)
+        edges = np.quantile(mean[usable], np.arange(1, _VARIANTS) / _VARIANTS) if usable.any() else np.empty(0)
+        groups = np.where(usable, np.digitize(mean, edges), -1)
+        leads = scores.shape[2]
+
+        def estimate(rows: "npt.NDArray[np.bool_] | slice") -> Dependence:
+            return cls.of(scores[rows].reshape(-1, leads), independent=len(scores[rows]))
+
+        variants = [
+            Variant(
+                adjacent=tuple(np.round(adjacent[groups == group].mean(axis=0), _DECIMALS).tolist()),
+                correlation=estimate(groups == group).correlation,
+            )
+            for group in np.unique(groups[usable]).tolist()
+        ]
+        return cls(correlation=estimate(slice(None)).correlation, variants=tuple(variants))
+
+    def suited_to(self, errors: Floats, first_lead: int = 1) -> "Dependence":
+        """Return the variant whose usual errors correlate as those of a series did in its past.
+
+        Args:
+            errors: of past forecasts of the series, °C ``(n, leads)``; NaN where nothing was observed.
+            first_lead: lead of the first column.
+        """
+        if not self.variants or errors.shape[1] < 2:
+            return self
+        adjacent = _adjacent_correlation(errors)
+        begin = first_lead - 1
+        distance = np.abs(self._adjacent[:, begin : begin + len(adjacent)].mean(axis=1) - adjacent.mean())
+        return self._variants[int(distance.argmin())] if np.isfinite(distance).all() else self
+
+    @cached_property
+    def _adjacent(self) -> Floats:
+        """Of the variants, ``(variants, leads − 1)``."""
+        return np.asarray([variant.adjacent for variant in self.variants])
+
+    @cached_property
+    def _variants(self) -> "list[Dependence]":
+        return [Dependence(correlation=variant.correlation) for variant in self.variants]
+
+    def at(self, leads: Floats) -> Floats:
+        """Return the correlation between other leads, which may be fractions, ``(n, n)``.
+
+        Between two leads the normal score is interpolated. Before lead 1 it is that of a random walk that arrives at
+        lead 1.
+
+        Args:
+            leads: above 0, and at most the last lead, ``(n,)``.
+        """
+        known = np.asarray(self.correlation)
+        places = np.clip(leads, 1, len(known)) - 1
+        before = np.minimum(places.astype(np.int64), max(len(known) - 2, 0))
+        weights = np.zeros((len(leads), len(known)))
+        rows = np.arange(len(leads))
+        weights[rows, before] = 1 - (places - before)
+        weights[rows, np.minimum(before + 1, len(known) - 1)] += places - before
+        return as_correlation(weights @ known @ weights.T) * random_walk(np.minimum(leads, 1.0))
+
+
+def random_walk(leads: Floats) -> Floats:
+    """Return the correlation of a random walk between leads, which grows from lead 0, ``(n, n)``."""
+    correlation: Floats = np.sqrt(np.minimum(leads[:, None], leads) / np.maximum(leads[:, None], leads))
+    return correlation
+
+
+def as_correlation(covariance: Floats) -> Floats:
+    """Return the correlation ``(n, n)`` of a covariance."""
+    spread = np.sqrt(np.maximum(np.diag(covariance), 1e-12))
+    correlation: Floats = covariance / np.outer(spread, spread)
+    return correlation
+
+
+def _adjacent_correlation(errors: Floats) -> Floats:
+    """Return the correlation of errors ``(…, n, leads)`` at neighbouring leads about zero, ``(…, leads − 1)``.
+
+    NaN where nothing is known.
+    """
+    known = np.isfinite(errors)
+    both = known[..., :-1] & known[..., 1:]
+    first, second = (np.where(both, part, 0.0) for part in (errors[..., :-1], errors[..., 1:]))
+    scale = np.sqrt((first**2).sum(axis=-2) * (second**2).sum(axis=-2))
+    correlation: Floats = np.divide(
+        (first * second).sum(axis=-2), scale, out=np.full(scale.shape, np.nan), where=scale > 0
+    )
+    return correlation
