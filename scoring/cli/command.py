@@ -98,7 +98,10 @@ def _events(options: argparse.Namespace) -> AskedEvents:
     from scoring.events.events_file import read_events
 
     units: Units = options.units or "celsius"
-    return read_events(options.events, options.horizon, units, baseline=options.baseline, paths=options.paths)
+    events = read_events(options.events, options.horizon, units, baseline=options.baseline, paths=options.paths)
+    if events.baseline_file is not None and Path(events.baseline_file).resolve() == options.output.resolve():
+        raise ScoringError(f"{options.output} is also the baseline; choose another output")
+    return events
 
 
 def _input(source: Source, kind: str, options: argparse.Namespace) -> Input[Any]:

@@ -153,6 +153,7 @@ def test_a_file_of_events_that_is_wrong_is_refused_before_anything_is_read(
         (("--events", "e.json", "--baseline", "2012/1983"), "the period ends before it begins"),
         (("--events", "e.json", "--baseline", "1983-02-30/2012"), "there is no such day"),
         (("--events", "e.json", "--baseline", "usual.nc"), "neither a period, such as 1983/2012, nor a file"),
+        (("--events", "e.json", "--baseline", "out.csv", "--overwrite"), "out.csv is also the baseline"),
         (("--events", "e.json", "--baseline", "in.csv"), "a table takes a period, such as 1983/2012"),
     ],
 )
@@ -167,8 +168,10 @@ def test_a_baseline_that_cannot_be_used_is_refused(
     monkeypatch.chdir(tmp_path)
     station("a", walk(60)).to_csv("in.csv", index=False)
     Path("e.json").write_text(json.dumps([HEATWAVE]))
+    Path("out.csv").write_text("precious")
     assert score("in.csv", "out.csv", "--artifacts", seas, *options) == 2
     assert sentence in capsys.readouterr().err
+    assert Path("out.csv").read_text() == "precious"
 
 
 def test_a_killed_run_resumes_with_the_same_events_only(
