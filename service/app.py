@@ -36,6 +36,10 @@ from service.api.openapi import install_openapi
 from service.api.pages import docs as docs_page
 from service.api.pages import routes as page
 from service.api.pages.assets import Assets
+from service.api.stations import observation_routes as observations
+from service.api.stations import routes as stations
+from service.api.stations.observation_schemas import ManyReadingsRequest, ReadingsRequest
+from service.api.stations.schemas import StationRequest
 from service.api.uploads import routes as uploads
 from service.api.uploads.grid_files import GridFiles
 from service.engine.lifecycle import Lifecycle
@@ -51,6 +55,8 @@ from service.http.problems import install_error_handlers
 from service.http.query import refuse_unknown
 from service.http.security_headers import PAGE_POLICY, security_headers
 from service.settings import Settings
+from service.stations.station_store import StationStore
+from service.store.database import store_url
 from service.telemetry.metrics import Metrics
 from service.telemetry.tracing import request_tracer, send_the_rest
 
@@ -69,6 +75,8 @@ _RESOURCES = (
     training,
     uploads,
     recent,
+    stations,
+    observations,
     models,
     health,
     inference,
@@ -86,6 +94,9 @@ _SCHEMAS: Sequence[type[BaseModel]] = (
     FailedAllLine,
     CompareRequest,
     EventsRequest,
+    StationRequest,
+    ReadingsRequest,
+    ManyReadingsRequest,
     InferRequest,
     IndexRequest,
     LoadRequest,
@@ -117,6 +128,7 @@ def create_app(
         async with _serving(gate, registry, bus or WorkerBus()) as watcher:
             app.state.release_watcher = watcher
             yield
+        app.state.station_store.close()
 
     app = FastAPI(
         title="SST forecasting",
@@ -133,6 +145,7 @@ def create_app(
     app.state.settings, app.state.lifecycle = settings, lifecycle
     app.state.assets, app.state.grid_files = Assets.find(), GridFiles()
     app.state.hindcasts = HindcastStore()
+    app.state.station_store = StationStore(store_url(settings))
     _add_routes(app)
     guard = _guard(settings, app)
     templates = [context.path for context in iter_route_contexts(app.routes) if context.path]

@@ -13,6 +13,7 @@ from service.engine.release_watcher import ReleaseWatcher
 from service.engine.serving import Serving
 from service.http.problems import ProblemError, shutting_down
 from service.settings import Settings
+from service.stations.station_store import StationStore
 
 
 def _settings(request: Request) -> Settings:
@@ -63,10 +64,16 @@ async def _release_watcher(request: Request, serving: "ServingDep") -> ReleaseWa
     return watcher
 
 
+def _station_store(request: Request) -> StationStore:
+    store: StationStore = request.app.state.station_store
+    return store
+
+
 def _registry(serving: "ServingDep") -> Registry:
     return serving.registry
 
 
+StationStoreDep = Annotated[StationStore, Depends(_station_store)]
 HindcastsDep = Annotated[HindcastStore, Depends(_hindcasts)]
 GridFilesDep = Annotated[GridFiles, Depends(_grid_files)]
 SettingsDep = Annotated[Settings, Depends(_settings)]

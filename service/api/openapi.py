@@ -27,6 +27,7 @@ _TAGS: Final = [
     {"name": "events", "description": "Find marine heatwaves and cold spells in your own series."},
     {"name": "compare", "description": "See how accurate the models are, on held-out data or on your own series."},
     {"name": "series", "description": "Turn a file into series, or get the recent values of a dataset."},
+    {"name": "stations", "description": "Let the service remember a station and its readings."},
     {"name": "models", "description": "See which models are loaded."},
     {"name": "inference protocol", "description": "Version 2 of the protocol of KServe, Triton and Seldon."},
     {"name": "health", "description": "Probes for load balancers and orchestrators. They need no key."},

@@ -41,7 +41,9 @@ class Admission:
         self._settings = settings
         self._lifecycle = lifecycle
 
-    def check(self, path: str, authorization: bytes | None, size: int, *, streams: bool = False) -> Key | None:
+    def check(
+        self, path: str, authorization: bytes | None, size: int, *, method: str = "POST", streams: bool = False
+    ) -> Key | None:
         """Return the key of an open request whose body has ``size`` bytes; None if it needs none.
 
         Raises:
@@ -52,7 +54,7 @@ class Admission:
         is_full = self._lifecycle.draining or self._accounting.waiting > self._settings.max_waiting
         if is_full and not path.startswith(OPERATOR_PATHS):
             raise self._accounting.unavailable()
-        return self._guard.access.check(path, authorization)
+        return self._guard.access.check(path, authorization, method)
 
     def admit(self, account: RequestAccount, key: Key | None, size: int) -> None:
         """Reserve ``size`` bytes for a request that passed :meth:`check`, and count it against the rate of ``key``.

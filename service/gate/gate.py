@@ -263,7 +263,8 @@ class Gate:
         """Raise ProblemError if a request may not pass."""
         size = self.settings.max_stream_bytes if call.streams else call.stated_length
         path, authorization = call.scope["path"], call.headers.get(b"authorization")
-        key = self.admission.check(path, authorization, size, streams=call.streams)
+        method = call.scope["method"]
+        key = self.admission.check(path, authorization, size, method=method, streams=call.streams)
         self.admission.admit(call.account, key, size)
 
     def _cut_off(self, call: Call) -> ProblemError:

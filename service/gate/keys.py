@@ -24,9 +24,10 @@ _PREFIX: Final = 8
 
 
 class Role(StrEnum):
-    """What a key may do: forecast, or also load and unload models."""
+    """What a key may do: forecast; also write stations and their readings; or everything."""
 
     FORECAST = "forecast"
+    STATION = "station"
     ADMIN = "admin"
 
 
@@ -71,6 +72,7 @@ class Keys:
             _refuse_second(key, by_prefix.setdefault(key.digest[:_PREFIX], key), "key")
         self._by_prefix = by_prefix
         self.has_admin = any(key.role is Role.ADMIN for key in keys)
+        self.has_station = self.has_admin or any(key.role is Role.STATION for key in keys)
 
     @classmethod
     def parse(cls, text: str, source: str) -> "Keys":
@@ -160,7 +162,7 @@ def _parse(line: str, place: str) -> Key:
     name, role, digest = fields
     _refuse_bad_name(name, place)
     if role not in set(Role):
-        raise RequestError(f"{place}: the role of a key must be {' or '.join(Role)}", field="keys")
+        raise RequestError(f"{place}: the role of a key must be forecast, station or admin", field="keys")
     if not _DIGEST.fullmatch(digest):
         raise RequestError(
             f"{place}: the last field must be the SHA-256 of the key in 64 hexadecimal digits, never the key itself; "

@@ -22,10 +22,15 @@ REPOSITORY: Final = "/v2/repository/"
 
 _INDEX: Final = "/v2/repository/index"
 
-_MAKE_ADMIN_KEY: Final = (
-    "loading and unloading models need an admin key, and none is configured: create one with "
-    "python -m service key --name NAME --role admin, and start the service with its line in SST_KEYS_FILE or SST_KEYS"
-)
+_STATIONS: Final = ("/stations", "/observations")
+"""Prefixes of the paths that, except for reading, change what is stored of stations."""
+
+_READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+_ARTICLES: Final = {Role.STATION: "a", Role.ADMIN: "an"}
+_LOADING: Final = "loading and unloading models need"
+_DELETING: Final = "deleting a station needs"
+_WRITING: Final = "writing stations and their readings needs"
 _CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
 _INVALID: Final = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
 
@@ -34,29 +39,35 @@ class Access:
     """Which key each path needs.
 
     - Open paths never need a key, and ignore it: probes, metrics, the page and its files, the documentation.
-    - Everything under ``/v2/repository/`` except its index needs an admin key, wherever the service listens.
-    - All other paths, known or not, need a key of either role, unless forecasts are open (``forecasts_are_open``).
+    - Everything under ``/v2/repository/`` except its index needs an admin key, wherever the service listens. So does
+      deleting a station.
+    - Writing stations and their readings needs a station or admin key, except on loopback if there are no keys.
+    - All other paths, known or not, need a key of any role, unless forecasts are open (``forecasts_are_open``).
       An unknown key is refused even then.
     """
 
     def __init__(self, settings: Settings, keys: Keys) -> None:
         self._keys = keys
         self._open = forecasts_are_open(settings)
+        self._anyone_writes = not keys and is_loopback(settings.host)
         self._looks_at_keys = bool(keys) or not self._open
         self._keyless = ANONYMOUS if keys and settings.allow_anonymous else None
 
-    def check(self, path: str, authorization: bytes | None) -> Key | None:
+    def check(self, path: str, authorization: bytes | None, method: str = "POST") -> Key | None:
         """Return the key of a request, for the rate limit; None if it has none and is not limited.
 
         Args:
             path: decoded, as the router sees it (``scope["path"]``).
             authorization: value of the header; None if it was not sent.
+            method: of the request.
 
         Raises:
             ProblemError: 401 (with ``WWW-Authenticate``) if the key is missing or unknown, 403 if its role may not.
         """
         if path.startswith(REPOSITORY) and path != _INDEX:
-            return self._check_admin(authorization)
+            return self._check_admin(authorization, _LOADING)
+        if method not in _READING and path.startswith(_STATIONS):
+            return self._check_station(authorization, method)
         if not self._looks_at_keys or is_open(path):
             return None
         presented = _presented(authorization)
@@ -64,16 +75,24 @@ class Access:
             return self._keyless
         return self._identify(presented)
 
-    def _check_admin(self, authorization: bytes | None) -> Key:
+    def _check_station(self, authorization: bytes | None, method: str) -> Key | None:
+        if method == "DELETE":
+            return self._check_admin(authorization, _DELETING)
+        if self._anyone_writes:
+            return None
+        if not self._keys.has_station:
+            raise _no_key(_WRITING, Role.STATION)
+        key = self._identify(_presented(authorization))
+        if key.role is Role.FORECAST:
+            raise _wrong_role(_WRITING, Role.STATION, key)
+        return key
+
+    def _check_admin(self, authorization: bytes | None, purpose: str) -> Key:
         if not self._keys.has_admin:
-            raise ProblemError(HTTPStatus.FORBIDDEN, _MAKE_ADMIN_KEY, reason="forbidden")
+            raise _no_key(purpose, Role.ADMIN)
         key = self._identify(_presented(authorization))
         if key.role is not Role.ADMIN:
-            raise ProblemError(
-                HTTPStatus.FORBIDDEN,
-                f"loading and unloading models need an admin key, and the key of {key.name} is a {key.role} key",
-                reason="forbidden",
-            )
+            raise _wrong_role(purpose, Role.ADMIN, key)
         return key
 
     def _identify(self, presented: bytes | None) -> Key:
@@ -93,6 +112,23 @@ class Access:
                 reason="unauthorized",
             )
         return key
+
+
+def _no_key(purpose: str, role: Role) -> ProblemError:
+    return ProblemError(
+        HTTPStatus.FORBIDDEN,
+        f"{purpose} {_ARTICLES[role]} {role} key, and none is configured: create one with python -m service key --name "
+        f"NAME --role {role}, and start the service with its line in SST_KEYS_FILE or SST_KEYS",
+        reason="forbidden",
+    )
+
+
+def _wrong_role(purpose: str, role: Role, key: Key) -> ProblemError:
+    return ProblemError(
+        HTTPStatus.FORBIDDEN,
+        f"{purpose} {_ARTICLES[role]} {role} key, and the key of {key.name} is a {key.role} key",
+        reason="forbidden",
+    )
 
 
 def is_open(path: str) -> bool:

@@ -46,14 +46,20 @@ def weighed(offer: str) -> tuple[str, float]:
     return name, 1.0
 
 
-def require_json(headers: dict[bytes, bytes]) -> None:
-    """Raise ProblemError (415) unless the headers announce JSON."""
+def is_json(headers: dict[bytes, bytes]) -> bool:
+    """Whether the headers announce JSON."""
     header = headers.get(b"content-type", b"")
     if header == _JSON:
-        return
+        return True
     media_type = _media_type(header)
-    if media_type == _JSON or (media_type.startswith(b"application/") and media_type.endswith(b"+json")):
+    return media_type == _JSON or (media_type.startswith(b"application/") and media_type.endswith(b"+json"))
+
+
+def require_json(headers: dict[bytes, bytes]) -> None:
+    """Raise ProblemError (415) unless the headers announce JSON."""
+    if is_json(headers):
         return
+    media_type = _media_type(headers.get(b"content-type", b""))
     shown = media_type.decode("latin-1")[:64]
     reason = f"unsupported media type {shown!r}" if media_type else "the header Content-Type is missing"
     raise ProblemError(

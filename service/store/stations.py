@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Select, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from forecasting.series.units import Units
 from service.store.errors import StepChangeError, UnknownStationError
 from service.store.tables import OBSERVATIONS, STATIONS
 
@@ -32,7 +33,7 @@ class StationSettings:
     name: str | None = None
     latitude: float | None = None
     longitude: float | None = None
-    units: str = "celsius"
+    units: Units = "celsius"
     model: str = "best"
     horizon: int | None = None
 
@@ -72,7 +73,7 @@ class Station:
 
 
 def put_station(connection: Connection, station_id: str, settings: StationSettings, now: int) -> bool:
-    """Create a station, or give it other settings. Return whether it was created.
+    """Create a station, or give it other settings. Return whether it is new.
 
     Raises:
         StepChangeError: if it has readings, which belong to another step.
@@ -122,6 +123,16 @@ def delete_station(connection: Connection, station_id: str) -> None:
     """
     if not connection.execute(STATIONS.delete().where(STATIONS.c.id == station_id)).rowcount:
         raise UnknownStationError(station_id)
+
+
+def get_settings(connection: Connection, station_ids: Sequence[str]) -> dict[str, StationSettings]:
+    """Return the settings of those stations that exist, by ID."""
+    settings: dict[str, StationSettings] = {}
+    for begin in range(0, len(station_ids), _IDS_AT_ONCE):
+        ids = station_ids[begin : begin + _IDS_AT_ONCE]
+        rows = connection.execute(select(STATIONS).where(STATIONS.c.id.in_(ids)))
+        settings |= {row.id: _settings_of(row) for row in rows}
+    return settings
 
 
 def numbers_of(connection: Connection, station_ids: Sequence[str]) -> dict[str, int]:

@@ -6,12 +6,12 @@ from fastapi import APIRouter, Query, Request
 from orjson import dumps
 from starlette.responses import Response
 
-from forecasting.errors import FileError
 from service.api.dependencies import GridFilesDep, ServingDep, SettingsDep
 from service.api.openapi import BYTES, ndjson_lines, problems
-from service.api.uploads.answer import described, read_text_file, require_file, series_lines, unreadable_file
+from service.api.uploads.answer import described, series_lines
 from service.api.uploads.check import checks_of
 from service.api.uploads.schemas import FileQuery, FileReading, FoundSeries
+from service.api.uploads.upload import read_upload
 from service.http.media import NDJSON_TYPE, wants_ndjson
 
 router = APIRouter(prefix="/series", tags=["series"])
@@ -54,14 +54,7 @@ async def post_series(
 ) -> Response:
     """Describe a file of SST data, and return its series in the form that POST /forecast and POST /compare take."""
     content, options = await request.body(), query.options()
-    netcdf = require_file(dict(request.scope["headers"]), content) or options.format == "netcdf"
-    try:
-        if netcdf:
-            reading = await grid_files.read(content, options)
-        else:
-            reading = await serving.run_in_worker(read_text_file, content, options, settings)
-    except FileError as error:
-        raise unreadable_file(error) from None
+    reading = await read_upload(dict(request.scope["headers"]), content, options, grid_files, serving, settings)
     answer = await serving.run_in_worker(described, reading, serving.registry, settings)
     if wants_ndjson(",".join(request.headers.getlist("accept"))):
         return Response(await serving.run_in_worker(series_lines, answer), media_type=NDJSON_TYPE)

@@ -31,7 +31,7 @@ def _parameter(name: str, default: Any = None, **constraints: Any) -> Any:
     return Field(default=default, description=OPTIONS[name].description, **constraints)
 
 
-class FileQuery(BaseModel):
+class ReadingQuery(BaseModel):
     """Overrides of what is found in the file: the options of ``python -m training inspect``."""
 
     model_config = ConfigDict(extra="forbid")
@@ -48,11 +48,6 @@ class FileQuery(BaseModel):
     dates: DateOrder | None = _parameter("dates")
     timezone: str | None = _parameter("timezone")
     resample: str | None = _parameter("resample")
-    check: bool = Field(
-        default=False,
-        examples=[True],
-        description="Whether to check each value against the forecast made before it. Lines of NDJSON have no flags.",
-    )
 
     def options(self) -> ReadingOptions:
         """The options of the readers, within the limits of the service.
@@ -60,10 +55,20 @@ class FileQuery(BaseModel):
         Raises:
             RequestError: if a place or step cannot be parsed.
         """
-        values = {name: _parsed(name, value) for name, value in self if name != "check"}
+        values = {name: _parsed(name, getattr(self, name)) for name in ReadingQuery.model_fields}
         return ReadingOptions.from_values(
             values, max_stations=MAX_STATIONS, max_columns=MAX_COLUMNS, max_lines=MAX_LINES
         )
+
+
+class FileQuery(ReadingQuery):
+    """The same, and what else to do with the file."""
+
+    check: bool = Field(
+        default=False,
+        examples=[True],
+        description="Whether to check each value against the forecast made before it. Lines of NDJSON have no flags.",
+    )
 
 
 def _parsed(name: str, value: Any) -> Any:

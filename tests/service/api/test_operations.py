@@ -22,6 +22,13 @@ IDS = {
     "GET /compare/training": "getTrainingRecord",
     "GET /series": "getRecentValues",
     "POST /series": "readFile",
+    "GET /stations": "listStations",
+    "PUT /stations/{id}": "putStation",
+    "GET /stations/{id}": "getStation",
+    "DELETE /stations/{id}": "deleteStation",
+    "POST /stations/{id}/observations": "sendReadings",
+    "GET /stations/{id}/observations": "getObservations",
+    "POST /observations": "sendAllReadings",
     "GET /models": "listModels",
     "GET /models/{model}": "getModel",
     "GET /models/{model}/card": "getModelCard",
@@ -49,7 +56,8 @@ IDS = {
 """The ids that clients rely on. Add to them; change none."""
 
 TIME_FIELDS = {"start", "end", "timestamps", "origin"}
-VERBS = {"Forecast", "Compare", "Get", "List", "Read", "Plot", "Check", "Run", "Load", "Unload"}
+VERBS = {"Forecast", "Compare", "Get", "List", "Read", "Plot", "Check", "Run", "Load", "Unload",
+         "Create", "Delete", "Send"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +149,8 @@ def test_an_answer_of_several_forms_says_which_it_has(
 
 def test_no_field_of_a_request_has_a_default_that_clients_would_send(document: Json) -> None:
     schemas = document["components"]["schemas"]
-    for name in ("ForecastRequest", "CompareRequest", "InputSeries", "IndexRequest", "LoadRequest", "InferRequest"):
+    for name in ("ForecastRequest", "CompareRequest", "InputSeries", "IndexRequest", "LoadRequest", "InferRequest",
+                 "StationRequest", "ReadingsRequest"):  # fmt: skip
         assert all("default" not in field for field in schemas[name]["properties"].values())
     assert schemas["ForecastRequest"]["properties"]["horizon"]["description"].endswith("Defaults to `1`.")
 

@@ -40,8 +40,13 @@ CONFIG = schemathesis.Config.from_dict(
             },
             # It cannot express which bytes are a readable file.
             {
-                "include-path": "/series",
+                "include-path": ["/series", "/stations/{id}/observations"],
                 "checks": {"positive_data_acceptance": {"expected-statuses": [*SOUND, "415"]}},
+            },
+            # Nor which steps there are, and that the step of a station with readings cannot change.
+            {
+                "include-path": "/stations/{id}",
+                "checks": {"positive_data_acceptance": {"expected-statuses": [*SOUND, "409"]}},
             },
         ],
         # Requests must not depend on earlier responses, so that every run sends the same ones.

@@ -1,0 +1,1 @@
+"""``/stations`` and ``/observations``: what the service remembers of stations."""

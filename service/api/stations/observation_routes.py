@@ -1,0 +1,106 @@
+"""``/observations`` and ``/stations/{id}/observations``: readings in, observations out."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request
+
+from forecasting.errors import RequestError
+from service.api.dependencies import GridFilesDep, ServingDep, SettingsDep, StationStoreDep
+from service.api.openapi import BYTES, problems, request_body
+from service.api.stations.observation_schemas import (
+    MANY_EXAMPLES,
+    READINGS_EXAMPLES,
+    ManyReadingsRequest,
+    ManyStored,
+    ObservationsAnswer,
+    ReadingsRequest,
+    Stored,
+)
+from service.api.stations.observing import Period, read_observations, store_file, store_many, store_readings
+from service.api.stations.routes import StationId
+from service.api.uploads.schemas import ReadingQuery
+from service.api.uploads.upload import read_upload
+from service.http.bodies import read_json
+from service.http.media import is_json, require_json
+
+router = APIRouter(tags=["stations"])
+
+_BODY: Final[dict[str, Any]] = request_body(ReadingsRequest, examples=READINGS_EXAMPLES)
+_BODY["requestBody"]["description"] = (
+    "JSON, or a file as `POST /series` takes it: any media type will do, except those of forms."
+)
+_BODY["requestBody"]["content"] |= {
+    "text/csv": {"schema": {"type": "string"}, "example": "time,sst\n2025-06-08,13.24\n2025-06-09,13.31\n"},
+    "application/octet-stream": {"schema": BYTES},
+}
+
+_Time = Annotated[str | None, Query(max_length=64)]
+
+
+@router.post(
+    "/stations/{id}/observations",
+    operation_id="sendReadings",
+    summary="Send readings of a station",
+    response_model=Stored,
+    responses=problems(400, 403, 404, 413, 415, 422, 503, 504),
+    openapi_extra=_BODY,
+)
+async def post_readings(
+    request: Request,
+    store: StationStoreDep,
+    serving: ServingDep,
+    settings: SettingsDep,
+    grid_files: GridFilesDep,
+    id: StationId,
+    query: Annotated[ReadingQuery, Query()],
+) -> Stored:
+    """Store readings. They are on disk when this answers.
+
+    A reading that is sent twice is stored once. One that differs from what is stored for its time is a revision, and
+    both are kept. Where the service has keys, this call needs one with the role `station` or `admin`.
+    """
+    headers, content = dict(request.scope["headers"]), await request.body()
+    if is_json(headers):
+        if query.model_fields_set:
+            name = min(query.model_fields_set)
+            raise RequestError(f"{name} is about files, and the body is JSON: leave it out", field=name)
+        body = read_json(ReadingsRequest, content, 1, settings.max_body_bytes)
+        return await store_readings(store, id, body, settings)
+    reading = await read_upload(headers, content, query.options(), grid_files, serving, settings)
+    return await store_file(store, id, reading, settings)
+
+
+@router.post(
+    "/observations",
+    operation_id="sendAllReadings",
+    summary="Send readings of several stations",
+    response_model=ManyStored,
+    responses=problems(400, 403, 413, 415, 422, 503, 504),
+    openapi_extra=request_body(ManyReadingsRequest, examples=MANY_EXAMPLES),
+)
+async def post_many(request: Request, store: StationStoreDep, settings: SettingsDep) -> ManyStored:
+    """Store readings of several stations in one transaction, by the rules for one station.
+
+    A station that does not exist gets an `error` in its place.
+    """
+    require_json(dict(request.scope["headers"]))
+    body = read_json(ManyReadingsRequest, await request.body(), settings.max_series, settings.max_body_bytes)
+    return await store_many(store, body.readings, settings)
+
+
+@router.get(
+    "/stations/{id}/observations",
+    operation_id="getObservations",
+    summary="Get the observations of a station",
+    responses=problems(404, 422, 503, 504),
+)
+async def get_observations(
+    store: StationStoreDep,
+    settings: SettingsDep,
+    id: StationId,
+    begin: Annotated[_Time, Query(alias="from", description="The earliest time, in ISO 8601.")] = None,
+    to: Annotated[_Time, Query(description="The latest time.")] = None,
+    revisions: Annotated[bool, Query(description="Return every revision, not only the latest of each time.")] = False,
+) -> ObservationsAnswer:
+    """Get what is stored, the latest revision of each time by default."""
+    return await read_observations(store, id, Period.read(begin, to, revisions=revisions), settings)

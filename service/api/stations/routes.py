@@ -1,0 +1,135 @@
+"""``/stations``: create, list and delete stations."""
+
+import time
+from http import HTTPStatus
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Path, Query, Request
+from sqlalchemy import Connection
+from starlette.responses import Response
+
+from forecasting.series.times import iso_of
+from forecasting.series.units import Units, from_celsius
+from service.api.dependencies import SettingsDep, StationStoreDep
+from service.api.openapi import problems, request_body
+from service.api.stations.schemas import (
+    STATION_EXAMPLES,
+    STATION_ID,
+    NewestObservation,
+    StationAnswer,
+    StationPage,
+    StationRequest,
+)
+from service.api.stations.storing import store_problems
+from service.engine.forecast_json import rounded
+from service.http.bodies import read_json
+from service.http.media import require_json
+from service.store.stations import Observed, Station, StationSettings, delete_station, get_station, list_stations
+from service.store.stations import put_station as store_station
+
+router = APIRouter(prefix="/stations", tags=["stations"])
+
+MAX_PAGE: Final = 1_000
+"""Stations in one answer."""
+
+StationId = Annotated[str, Path(pattern=STATION_ID, description="The ID of the station.", examples=["pier"])]
+
+
+@router.put(
+    "/{id}",
+    operation_id="putStation",
+    summary="Create or change a station",
+    response_model=StationAnswer,
+    responses={
+        201: {"model": StationAnswer, "description": "The station is new."},
+        **problems(400, 403, 409, 413, 415, 422, 503, 504),
+    },
+    openapi_extra=request_body(StationRequest, examples=STATION_EXAMPLES),
+)
+async def put_station(
+    request: Request, store: StationStoreDep, settings: SettingsDep, id: StationId, response: Response
+) -> StationAnswer:
+    """Create a station, or replace the settings of one. Its readings are kept.
+
+    Where the service has keys, this call needs one with the role `station` or `admin`.
+    """
+    require_json(dict(request.scope["headers"]))
+    body = read_json(StationRequest, await request.body(), 0, settings.max_body_bytes)
+    with store_problems():
+        created, station = await store.write(_put, id, StationSettings(**body.model_dump()))
+    response.status_code = HTTPStatus.CREATED if created else HTTPStatus.OK
+    return _answer(station)
+
+
+@router.get(
+    "",
+    operation_id="listStations",
+    summary="List the stations",
+    responses=problems(422, 503, 504),
+)
+async def get_stations(
+    store: StationStoreDep,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="The most stations to return.")] = 100,
+    after: Annotated[str, Query(max_length=64, description="Return stations that come after this ID.")] = "",
+) -> StationPage:
+    """List stations in the order of their IDs, each with its newest observation."""
+    with store_problems():
+        stations = await store.read(list_stations, limit + 1, after)
+    page = stations[:limit]
+    return StationPage(stations=[*map(_answer, page)], next=page[-1].id if len(stations) > limit else None)
+
+
+@router.get(
+    "/{id}",
+    operation_id="getStation",
+    summary="Get a station",
+    responses=problems(404, 422, 503, 504),
+)
+async def get_one(store: StationStoreDep, id: StationId) -> StationAnswer:
+    """Get the settings of a station and its newest observation."""
+    with store_problems():
+        return _answer(await store.read(get_station, id))
+
+
+@router.delete(
+    "/{id}",
+    operation_id="deleteStation",
+    summary="Delete a station",
+    status_code=HTTPStatus.NO_CONTENT,
+    response_class=Response,
+    responses=problems(403, 404, 422, 503, 504),
+)
+async def delete_one(store: StationStoreDep, id: StationId) -> Response:
+    """Delete a station with all its readings. This cannot be undone, and needs an admin key."""
+    with store_problems():
+        await store.write(delete_station, id)
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+def _put(connection: Connection, station: str, settings: StationSettings) -> tuple[bool, Station]:
+    return store_station(connection, station, settings, int(time.time())), get_station(connection, station)
+
+
+def _answer(station: Station) -> StationAnswer:
+    settings = station.settings
+    units: Units = settings.units
+    return StationAnswer(
+        id=station.id,
+        name=settings.name,
+        latitude=settings.latitude,
+        longitude=settings.longitude,
+        step=settings.step,
+        units=units,
+        created=iso_of(station.created),
+        changed=iso_of(station.changed),
+        newest=None if station.newest is None else _newest(station.newest, units),
+    )
+
+
+def _newest(observed: Observed, units: Units) -> NewestObservation:
+    return NewestObservation(
+        time=iso_of(observed.time),
+        sst=float(rounded(from_celsius(observed.value, units))),
+        received=iso_of(observed.received),
+        age_seconds=int(time.time()) - observed.time,
+    )

@@ -1,0 +1,93 @@
+"""Stations, as they go over the wire."""
+
+from typing import Annotated, Any, Final, Self
+
+from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from forecasting.errors import SeriesError
+from forecasting.requests.model import Finite, RequestModel
+from forecasting.series.timestep import TimeStep
+from forecasting.series.units import Units
+from service.http.time_fields import Time
+
+STATION_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+
+_NAME: Final = r"^[^\x00-\x1f\x7f]*$"
+"""PostgreSQL stores no zero characters, and a name is one line."""
+
+
+def _known_step(text: str) -> str:
+    try:
+        return str(TimeStep.parse(text))
+    except SeriesError as error:
+        raise PydanticCustomError("step", "{message}", {"message": str(error)}) from None
+
+
+class StationRequest(RequestModel):
+    """What you say of a station. A field that you leave out gets its default, also if it was set before."""
+
+    step: Annotated[str, AfterValidator(_known_step)] = Field(
+        description="The step between readings: `month`, `week`, `day`, `hour`, or an ISO 8601 duration such as "
+        "`PT30M`. Once there are readings, it cannot change.",
+        examples=["day"],
+    )
+    name: Annotated[str, Field(min_length=1, max_length=200, pattern=_NAME)] | None = Field(
+        default=None, description="For people."
+    )
+    latitude: Annotated[Finite, Field(ge=-90, le=90)] | None = Field(
+        default=None, description="Degrees north; give both or neither."
+    )
+    longitude: Annotated[Finite, Field(ge=-180, le=360)] | None = Field(default=None, description="Degrees east.")
+    units: Units = Field(
+        default="celsius",
+        description="The unit of the readings that you send as JSON, and of temperatures in answers about the station.",
+    )
+
+    @model_validator(mode="after")
+    def _check_position(self) -> Self:
+        if (self.latitude is None) != (self.longitude is None):
+            missing = "longitude" if self.longitude is None else "latitude"
+            raise PydanticCustomError(
+                "position", "{missing} is missing: give both latitude and longitude, or neither", {"missing": missing}
+            )
+        return self
+
+
+class NewestObservation(BaseModel):
+    """The newest observation of a station."""
+
+    time: Time
+    sst: float = Field(description="In the units of the station.")
+    received: Time = Field(description="When it arrived.")
+    age_seconds: int = Field(description="Seconds since its time.")
+
+
+class StationAnswer(BaseModel):
+    """A station."""
+
+    id: str
+    name: str | None
+    latitude: float | None
+    longitude: float | None
+    step: str
+    units: Units
+    created: Time
+    changed: Time = Field(description="When its settings last changed.")
+    newest: NewestObservation | None = Field(description="Its newest observation; null if it has none.")
+
+
+class StationPage(BaseModel):
+    """Some of the stations, in the order of their IDs."""
+
+    stations: list[StationAnswer]
+    next: str | None = Field(description="Send it as `after` to get the next page; null on the last page.")
+
+
+STATION_EXAMPLES: Final[dict[str, Any]] = {
+    "daily": {
+        "summary": "A pier with daily readings",
+        "value": {"step": "day", "name": "The pier", "latitude": 54.27, "longitude": -8.61},
+    }
+}
+"""Examples of a JSON body, as OpenAPI has them."""

@@ -1,0 +1,21 @@
+"""The store's errors as problem documents."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+
+from service.http.problems import ProblemError
+from service.store.errors import StepChangeError, StoreError, UnknownStationError
+
+
+@contextmanager
+def store_problems() -> Iterator[None]:
+    """Turn the store's errors into problems: 404 for an unknown station, 409 for another step, else 503."""
+    try:
+        yield
+    except UnknownStationError as error:
+        raise ProblemError(HTTPStatus.NOT_FOUND, str(error)) from None
+    except StepChangeError as error:
+        raise ProblemError(HTTPStatus.CONFLICT, str(error)) from None
+    except StoreError as error:
+        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers={"Retry-After": "10"}) from None

@@ -1,0 +1,32 @@
+"""Read a file in the body of a request."""
+
+from collections.abc import Mapping
+
+from forecasting.errors import FileError
+from forecasting.readers import Reading, ReadingOptions
+from service.api.uploads.answer import read_text_file, require_file, unreadable_file
+from service.api.uploads.grid_files import GridFiles
+from service.engine.serving import Serving
+from service.settings import Settings
+
+
+async def read_upload(
+    headers: Mapping[bytes, bytes],
+    content: bytes,
+    options: ReadingOptions,
+    grid_files: GridFiles,
+    serving: Serving,
+    settings: Settings,
+) -> Reading:
+    """Read a file of text in a worker thread, or one of NetCDF in a separate process.
+
+    Raises:
+        ProblemError: 415 if the body is not a file, 422 if it cannot be read, 503 if the server is too busy.
+    """
+    netcdf = require_file(headers, content) or options.format == "netcdf"
+    try:
+        if netcdf:
+            return await grid_files.read(content, options)
+        return await serving.run_in_worker(read_text_file, content, options, settings)
+    except FileError as error:
+        raise unreadable_file(error) from None

@@ -1,0 +1,1 @@
+"""Stations: from the readings that arrive to what the store keeps."""

@@ -1,0 +1,24 @@
+"""Readings in: from what is accepted to what is stored."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection
+
+from service.store.observations import Outcome, add_observations
+from service.store.stations import numbers_of
+
+
+def ingest(connection: Connection, readings: Mapping[str, Mapping[int, float]], now: int) -> dict[str, Outcome]:
+    """Store the readings of stations in one transaction.
+
+    Args:
+        connection: of a writing transaction.
+        readings: °C by time, for each station.
+        now: when they arrived, Unix seconds.
+
+    Returns:
+        What they changed, by station; a station that does not exist is left out.
+    """
+    numbers = numbers_of(connection, sorted(readings))
+    outcomes = add_observations(connection, {number: readings[name] for name, number in numbers.items()}, now)
+    return {name: outcomes[number] for name, number in numbers.items() if number in outcomes}

@@ -1,0 +1,73 @@
+"""The store, called from the event loop."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Concatenate, Final, ParamSpec, TypeVar
+
+from sqlalchemy import URL, Connection
+
+from service.engine.running import run_in
+from service.store.database import Database
+
+Parameters = ParamSpec("Parameters")
+Returned = TypeVar("Returned")
+
+_THREADS: Final = 4
+
+
+class StationStore:
+    """The database of stations. A slow one holds up its own threads, and not those that forecast."""
+
+    def __init__(self, url: URL) -> None:
+        self._database = Database(url)
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
+
+    async def read(
+        self,
+        work: Callable[Concatenate[Connection, Parameters], Returned],
+        /,
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Returned:
+        """Call ``work`` with a connection for reading and the arguments, and return its result.
+
+        Raises:
+            StoreError: as the work does, or if the database cannot be used.
+        """
+
+        def run() -> Returned:
+            with self._database.reading() as connection:
+                return work(connection, *args, **kwargs)
+
+        return await run_in(self._threads, run)
+
+    async def write(
+        self,
+        work: Callable[Concatenate[Connection, Parameters], Returned],
+        /,
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Returned:
+        """Call ``work`` in a transaction that is on disk when this returns.
+
+        Raises:
+            StoreError: as the work does, or if the database cannot be used. Nothing is stored then.
+        """
+
+        def run() -> Returned:
+            with self._database.writing() as connection:
+                return work(connection, *args, **kwargs)
+
+        return await run_in(self._threads, run)
+
+    async def run(
+        self, work: Callable[Parameters, Returned], /, *args: Parameters.args, **kwargs: Parameters.kwargs
+    ) -> Returned:
+        """Call ``work``, which uses no database, beside the transactions."""
+        return await run_in(self._threads, partial(work, *args, **kwargs))
+
+    def close(self) -> None:
+        """Wait for transactions that have begun, and close the connections."""
+        self._threads.shutdown(cancel_futures=True)
+        self._database.close()

@@ -1,0 +1,43 @@
+"""A service with a store of each kind. Its tests give each station an ID that no other test uses."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from service.settings import Settings
+from tests.postgres import Cluster
+from tests.serving import serve
+
+NewStation = Callable[..., str]
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def service(
+    request: pytest.FixtureRequest, seas: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[httpx.Client]:
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('state')}/sst.db"
+    else:
+        cluster: Cluster = request.getfixturevalue("postgres")
+        url = cluster.new_database()
+    with serve(Settings(artifacts=seas, store=SecretStr(url))) as client:
+        yield client
+
+
+@pytest.fixture
+def new_station(service: httpx.Client) -> NewStation:
+    """Create a daily station with these settings, and return its ID."""
+    return lambda **settings: create(service, **settings)
+
+
+_numbers = count()
+
+
+def create(service: httpx.Client, **settings: object) -> str:
+    station = f"s{next(_numbers):04}"
+    service.put(f"/stations/{station}", json={"step": "day", **settings}).raise_for_status()
+    return station

@@ -1,0 +1,137 @@
+"""``/stations``: create, change, list and delete."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from service.gate.keys import Role, new_key
+from service.settings import Settings
+from tests.service.api.stations.conftest import NewStation
+from tests.service.requests import Json, answered
+from tests.serving import serve
+
+PIER = {"step": "day", "name": "The pier", "latitude": 54.27, "longitude": -8.61, "units": "kelvin"}
+
+
+def test_a_station_is_created_and_comes_back_as_it_was_sent(service: httpx.Client) -> None:
+    created = service.put("/stations/pier", json=PIER)
+    assert created.status_code == 201
+    again = answered(service.put("/stations/pier", json=PIER))
+    assert again == created.json() == answered(service.get("/stations/pier"))
+    assert {name: again[name] for name in PIER} == PIER
+    assert again["newest"] is None
+
+
+def test_what_a_later_put_leaves_out_gets_its_default(service: httpx.Client, new_station: NewStation) -> None:
+    station = new_station(name="Buoy", units="fahrenheit")
+    changed = answered(service.put(f"/stations/{station}", json={"step": "P7D"}))
+    assert (changed["name"], changed["units"], changed["step"]) == (None, "celsius", "week")
+
+
+def test_the_newest_observation_is_shown_in_the_units_of_the_station(
+    service: httpx.Client, new_station: NewStation
+) -> None:
+    station = new_station(units="fahrenheit")
+    service.post(f"/stations/{station}/observations", json={"start": "2025-06-01", "values": [50, 59, None]})
+    newest = answered(service.get(f"/stations/{station}"))["newest"]
+    assert (newest["time"], newest["sst"]) == ("2025-06-02T00:00:00Z", 59)
+    assert newest["age_seconds"] > 86_400
+
+
+def test_stations_are_listed_in_pages(service: httpx.Client, new_station: NewStation) -> None:
+    created = [new_station() for _ in range(5)]
+    listed: list[str] = []
+    page: Json = {"next": created[0][:-1]}
+    while page["next"] is not None:
+        page = answered(service.get("/stations", params={"limit": 2, "after": page["next"]}))
+        assert len(page["stations"]) <= 2
+        listed += [station["id"] for station in page["stations"]]
+    assert [station for station in listed if station in created] == created
+
+
+def test_the_step_cannot_change_once_there_are_readings(service: httpx.Client, new_station: NewStation) -> None:
+    station = new_station()
+    service.post(f"/stations/{station}/observations", json={"start": "2025-06-01", "values": [10]}).raise_for_status()
+    refused = service.put(f"/stations/{station}", json={"step": "hour"})
+    assert refused.status_code == 409
+    assert 'send "step": "day", create another station, or delete this one first' in refused.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ({}, "body.step: this field is required"),
+        ({"step": "fortnight"}, "body.step: unknown step 'fortnight': write month, week, day, hour"),
+        ({"step": "day", "latitude": 54.0}, "longitude is missing: give both latitude and longitude, or neither"),
+        ({"step": "day", "latitude": 91, "longitude": 0}, "body.latitude: must be less than or equal to 90"),
+        ({"step": "day", "name": "a\u0000b"}, "body.name: must match pattern"),
+        ({"step": "day", "source": None}, "body.source: unknown field; see /docs for the known ones"),
+    ],
+)
+def test_a_station_that_makes_no_sense_is_refused_with_the_place(
+    service: httpx.Client, body: dict[str, object], sentence: str
+) -> None:
+    refused = service.put("/stations/odd", json=body)
+    assert refused.status_code == 422
+    assert sentence in refused.json()["detail"].replace("String should", "must")
+    assert service.get("/stations/odd").status_code == 404
+
+
+@pytest.mark.parametrize("station", ["-pier", "a b", "p" * 65, "é"])
+def test_an_id_is_short_and_safe_in_addresses_and_files(service: httpx.Client, station: str) -> None:
+    assert service.put(f"/stations/{station}", json={"step": "day"}).status_code == 422
+
+
+def test_an_unknown_station_gets_a_404_that_says_how_to_create_it(service: httpx.Client) -> None:
+    sentence = "no station 'nowhere': create it with PUT /stations/nowhere, or see GET /stations"
+    answers = [
+        service.get("/stations/nowhere"),
+        service.get("/stations/nowhere/observations"),
+        service.post("/stations/nowhere/observations", json={"start": "2025-06-01", "values": [1]}),
+    ]
+    assert [(answer.status_code, answer.json()["detail"]) for answer in answers] == [(404, sentence)] * 3
+
+
+def test_writing_needs_a_station_key_and_deleting_an_admin_key(seas: Path, tmp_path: Path) -> None:
+    keys = {role: new_key(role, role) for role in Role}
+    headers = {role: {"Authorization": f"Bearer {text}"} for role, (text, _) in keys.items()}
+    lines = SecretStr("\n".join(key.line for _, key in keys.values()))
+    settings = Settings(artifacts=seas, keys=lines, store=SecretStr(f"sqlite:///{tmp_path}/sst.db"))
+    forecast, station, admin = headers[Role.FORECAST], headers[Role.STATION], headers[Role.ADMIN]
+    with serve(settings) as client:
+
+        def status(method: str, path: str, sent: dict[str, str], body: object = None) -> int:
+            return client.request(method, path, headers=sent, json=body).status_code
+
+        reading = {"start": "2025-06-01", "values": [10]}
+        assert [status("PUT", "/stations/a", sent, {"step": "day"}) for sent in ({}, forecast, station, admin)] == [
+            401, 403, 201, 200,
+        ]  # fmt: skip
+        path = "/stations/a/observations"
+        assert [status("POST", path, sent, reading) for sent in ({}, forecast, station)] == [401, 403, 200]
+        many = {"readings": [{"station": "a", **reading}]}
+        assert [status("POST", "/observations", sent, many) for sent in ({}, forecast, station)] == [401, 403, 200]
+        assert [status("GET", path, sent) for sent in ({}, forecast, station)] == [200, 200, 200]
+        assert [status("DELETE", "/stations/a", sent) for sent in ({}, forecast, station, admin, admin)] == [
+            401, 403, 403, 204, 404,
+        ]  # fmt: skip
+
+
+def test_without_keys_nobody_may_delete(service: httpx.Client, new_station: NewStation) -> None:
+    refused = service.delete(f"/stations/{new_station()}")
+    assert refused.status_code == 403
+    assert "deleting a station needs an admin key, and none is configured" in refused.json()["detail"]
+
+
+def test_without_a_writable_store_only_calls_about_stations_fail(seas: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.write_text("")
+    with serve(Settings(artifacts=seas, store=SecretStr(f"sqlite:///{folder}/sst.db"))) as client:
+        refused = client.put("/stations/pier", json={"step": "day"})
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "10")
+        assert refused.json()["detail"].startswith("sst.db: ")
+        answered(client.get("/models"))
+        folder.unlink()
+        assert client.put("/stations/pier", json={"step": "day"}).status_code == 201
