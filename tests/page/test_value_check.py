@@ -8,6 +8,10 @@ from tests.page.files import daily, drop
 OBSERVED = "plot => plot.data.find(trace => trace.name === 'Observed').y"
 RINGS = "plot => plot.data.filter(trace => trace.name === 'Looks implausible').map(trace => [trace.x, trace.text])[0]"
 
+CLIPPED = (
+    "plot => [...plot.querySelectorAll('.marks path[transform]')].filter(ring => ring.closest('[clip-path]')).length"
+)
+
 
 def spoilt(spikes: dict[int, float], n: int = 90) -> str:
     """A CSV of daily values up to 28 February 2022, some of them replaced."""
@@ -30,17 +34,23 @@ def checked(page: Page) -> Locator:
 def test_implausible_values_are_marked_on_request_and_left_out(shown: Shown) -> None:
     page = drop(shown("?view=data"), "spoilt.csv", spoilt({60: 9.0, 89: 35.0}))
     card, plot = summary(page), summary(page).locator(".plot")
-    expect(page.locator(".result")).to_contain_text("35 °C of 28 Feb 2022 is implausible")
+    opening = page.locator(".opening .notice", has_text="This forecast starts from an implausible value")
+    expect(opening).to_contain_text("35 °C of 28 Feb 2022 is implausible")
+    opening.get_by_role("button", name="Go to the check").click()
+    expect(card.get_by_role("button", name="Check for implausible values")).to_be_focused()
     expect(card.locator(".legend")).not_to_contain_text("Looks implausible")
     expect(checked(page)).to_contain_text("2 values look implausible, the last of them 35.00 °C of 28 Feb 2022, where ")
     expect(card.locator(".legend")).to_contain_text("Looks implausible")
     times, texts = plot.evaluate(RINGS)
     assert times == ["2022-01-30T00:00:00Z", "2022-02-28T00:00:00Z"]
     assert texts == ["9.00 °C", "35.00 °C"]
+    # The last value is at the edge of the chart, and its ring is whole.
+    assert plot.locator(".marks path[transform]").count() == 2
+    assert plot.evaluate(CLIPPED) == 0
 
     card.get_by_role("button", name="Leave them out").click()
     expect(summary(page)).to_contain_text("2 implausible values are left out")
-    expect(page.locator(".result")).not_to_contain_text("is implausible, where")
+    expect(page.locator(".result")).not_to_contain_text("is implausible")
     values = summary(page).locator(".plot").evaluate(OBSERVED)
     assert (len(values), values[60]) == (89, None)
     expect(page.get_by_role("table", name="Forecast for spoilt.csv").get_by_role("row").nth(1)).to_contain_text(

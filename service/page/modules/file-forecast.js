@@ -25,6 +25,7 @@ import { latestOnly, runTask } from "./task.js";
 import { formatSteps } from "./times.js";
 
 const POSITION_WARNINGS = ["no_climatology", "doubtful_position"];
+const SUSPECT = "suspect_value";
 
 /**
  * @typedef {object} Source
@@ -176,13 +177,13 @@ function showForecast(boxes, source, { choice, position, compare, events: loader
   return runTask(opening, `Forecasting, and checking the record on ${source.file.name}`, signal, load, ({ forecasts, headline, body }) => {
     for (const box of dependent) box.classList.remove("stale");
     const events = eventView(source.history, choice, loader, signal);
-    fill(opening, headlineCard(headline, source.history, events.line));
+    fill(opening, suspectNotice(forecasts, source.summary), headlineCard(headline, source.history, events.line));
     position.setProblem(choice.position && positionProblem(forecasts));
     const name = source.series.id === "0" ? source.file.name : source.series.id;
     const onReferences = (/** @type {string[]} */ selection) => updateState({ refs: selection.join(",") || "none" });
     const references = parseList(readState().refs, events.chart?.replacesReferences ? [] : Object.keys(forecasts[0].baselines));
     const shown = { name, history: source.history, forecasts, references, onReferences, events: events.chart, controls: events.controls };
-    fill(forecast, h("section", { class: "card" }, forecastChart(shown, signal), events.below), warningsNotice(forecasts), events.notice, limitCard(source.history.step, choice, loader, forecasts[0].sst, signal));
+    fill(forecast, h("section", { class: "card" }, forecastChart(shown, signal), events.below), warningsNotice(forecasts, [SUSPECT]), events.notice, limitCard(source.history.step, choice, loader, forecasts[0].sst, signal));
     const shownEvents = events.show(forecasts[0].timestamps);
     fill(values, valuesCard(shown));
     fill(training, trainingCard(source, choice, headline, signal));
@@ -190,6 +191,24 @@ function showForecast(boxes, source, { choice, position, compare, events: loader
     // Announced last, since the progress of the comparison would replace it.
     Promise.all([shownEvents, showComparison(comparison, source, { choice, compare }, signal)]).then(() => signal.aborted || announce(`${headlineText(headline, source.history)} ${events.sentence()}`.trim()));
   });
+}
+
+/** A warning that the series ends in an implausible value, which decides the whole forecast; null if it does not. @param {import("./forecast-chart.js").ModelForecast[]} forecasts @param {Element} summary has the check of the values */
+function suspectNotice(forecasts, summary) {
+  const warning = forecasts[0].warnings.find(({ code }) => code === SUSPECT);
+  if (!warning) return null;
+  const goToCheck = () => {
+    const check = /** @type {HTMLElement} */ (summary.querySelector(".value-check button"));
+    check.focus({ preventScroll: true });
+    check.scrollIntoView({ block: "center" });
+  };
+  return h(
+    "div",
+    { class: "notice warning" },
+    h("h2", {}, "This forecast starts from an implausible value"),
+    h("p", {}, sentence(warning.message)),
+    h("button", { type: "button", class: "plain", click: goToCheck }, "Go to the check"),
+  );
 }
 
 /** How to train at the place of the series; null if that is not likely to help. @param {Source} source @param {Choice} choice @param {import("./headline-card.js").Headline} headline @param {AbortSignal} signal */

@@ -20,18 +20,22 @@ const SYMBOLS = {
   "line-ns": (r) => `M0 ${-r}V${r}`,
 };
 
+/** Pixels beyond the panels that are still drawn above and below them. */
+export const OVERHANG = 6;
+
 /**
- * The elements of a trace, from back to front.
+ * The elements of a trace, from back to front. Lines and areas end at the edge; markers at the edge are drawn whole.
  * @param {Points} points @param {Points | undefined} previous trace, to which "tonexty" fills
+ * @param {{clip: string, box: import("./plot.js").Box}} edge id of what clips lines and areas, and the box of all panels
  */
-export function marksOf(points, previous) {
+export function marksOf(points, previous, { clip, box }) {
   const { trace } = points;
   const mode = trace.mode ?? "lines";
   const elements = [];
   if (trace.fill) elements.push(area(points, previous));
   if (mode.includes("lines") && trace.line?.width !== 0) elements.push(line(points));
-  if (mode.includes("markers")) elements.push(...markers(points));
-  return elements;
+  for (const element of elements) element.setAttribute("clip-path", `url(#${clip})`);
+  return mode.includes("markers") ? [...elements, ...markers(points, box)] : elements;
 }
 
 /** The marker of a trace at a point; null if it has none there. @param {any} trace @param {number} i */
@@ -101,11 +105,12 @@ function enclosed(px, py) {
   return drawing ? `${path}Z` : path;
 }
 
-/** @param {Points} points */
-function markers({ trace, px, py }) {
+/** @param {Points} points @param {import("./plot.js").Box} box */
+function markers({ trace, px, py }, { left, right, top, bottom }) {
   const elements = [];
   for (let i = 0; i < px.length; i += 1) {
-    const marker = Number.isNaN(px[i]) || Number.isNaN(py[i]) ? null : markerAt(trace, i);
+    const inside = px[i] >= left - 1 && px[i] <= right + 1 && py[i] >= top - OVERHANG && py[i] <= bottom + OVERHANG;
+    const marker = inside ? markerAt(trace, i) : null;
     if (!marker) continue;
     marker.setAttribute("transform", `translate(${round(px[i])} ${round(py[i])})`);
     elements.push(marker);

@@ -15,7 +15,7 @@
  * Colours may be any in CSS, with custom properties.
  */
 
-import { marksOf, round } from "./marks.js";
+import { marksOf, OVERHANG, round } from "./marks.js";
 import { scaleOf } from "./scales.js";
 import { dashArray, svg } from "./svg.js";
 import { ticksOf } from "./ticks.js";
@@ -57,12 +57,12 @@ export function drawPlot(data, layout, width, height) {
   const points = pointsOf(data, x, panels);
   const clip = `clip-${(lastClip += 1)}`;
   const element = svg("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true", "font-size": FONT }, {}, [
-    svg("defs", {}, {}, [svg("clipPath", { id: clip }, {}, [rectangle({ ...box, top: box.top - 6, bottom: box.bottom + 6 })])]),
+    svg("defs", {}, {}, [svg("clipPath", { id: clip }, {}, [rectangle({ ...box, top: box.top - OVERHANG, bottom: box.bottom + OVERHANG })])]),
     ...panels.flatMap((panel) => verticalAxis(panel, box)),
     ...horizontalAxis(layout.xaxis, x, panels, box),
-    svg("g", { "clip-path": `url(#${clip})`, class: "marks" }, {}, [
-      ...shapes(layout.shapes ?? [], x, panels, box),
-      ...points.flatMap((each, i) => marksOf(each, points[i - 1])),
+    svg("g", { class: "marks" }, {}, [
+      svg("g", { "clip-path": `url(#${clip})` }, {}, shapes(layout.shapes ?? [], x, panels, box)),
+      ...points.flatMap((each, i) => marksOf(each, points[i - 1], { clip, box })),
     ]),
     ...annotations(layout.annotations ?? [], x, panels, box),
     svg("rect", { x: box.left, y: box.top, width: Math.max(box.right - box.left, 0), height: Math.max(box.bottom - box.top, 0), class: "surface" }),
