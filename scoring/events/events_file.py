@@ -60,6 +60,8 @@ def _definitions(file: Path, horizon: int, units: Units) -> tuple[EventDefinitio
         return definitions_of(parse_events(content), horizon, units)
     except ValidationError as error:
         places = [{**place, "loc": ("events", *place["loc"])} for place in error.errors(include_url=False)]
+        if places[0]["loc"] == ("events",) and places[0]["type"] != "json_invalid":
+            raise ScoringError(f"{file}: expected a JSON list of events, such as [{{…}}, {{…}}]") from None
         if places[0]["type"] == "json_invalid":
             places[0]["loc"] = ()
         raise ScoringError(f"{file}: {first_error(places, 'the file')}") from None

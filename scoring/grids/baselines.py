@@ -102,4 +102,4 @@ def _check_axis(given: xr.DataArray, field: Field, dim: str) -> None:
     is_number = theirs.dtype.kind in "fiu" and ours.dtype.kind in "fiu"
     same = np.allclose(theirs, ours, rtol=0, atol=_NEAR_DEGREES) if is_number else np.array_equal(theirs, ours)
     if not same:
-        raise FileError(f"its {dim} differs from that of the input; regrid it, or sort it alike")
+        raise FileError(f"its {dim} differs from that of the input; regrid it, or sort it the same way")

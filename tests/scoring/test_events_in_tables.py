@@ -129,7 +129,7 @@ def test_temperatures_of_events_are_in_the_units_of_the_run(seas: Path, tmp_path
     [
         ("[{", "the file is not JSON: EOF while parsing"),
         ("[]", "the list has no events; add one, or leave out --events"),
-        ('{"name": "a"}', "events: must be a valid array"),
+        ('{"name": "a"}', "expected a JSON list of events, such as [{…}, {…}]"),
         ('[{"above": 20}]', "events[0].name: this field is required"),
         ('[{"name": "a", "kind": "tsunami"}]', "events[0]: kind must be one of `threshold`, `marine_heatwave`"),
         ('[{"name": "a", "above": 20}, {"name": "b", "abov": 20}]', "events[1].abov: unknown field"),
