@@ -100,4 +100,4 @@ def _described(check: Check) -> str:
     last = check.suspects[-1]
     time, value = short(check.series.times[last]), check.series.values[last]
     expected = f"{check.lower[last]:.2f} to {check.upper[last]:.2f} °C"
-    return f"{value:g} °C of {time} is implausible, where the values before it led to expect {expected}"
+    return f"{value:g} °C of {time} is implausible ({expected} was expected from the values before it)"

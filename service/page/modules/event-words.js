@@ -112,5 +112,5 @@ function inWords(n, step) {
 /** What went wrong, as the end of a sentence. @param {unknown} error */
 export function errorText(error) {
   const text = error instanceof Error ? error.message : String(error);
-  return /[.!?]$/.test(text) ? text : `${text}.`;
+  return /[.!?…]$/.test(text) ? text : `${text}.`;
 }

@@ -38,7 +38,7 @@ export function heatStressLine(outcome, timestamps, now) {
         : [h("strong", {}, `Heat stress on corals: ${fixed(current, 1)} degree heating weeks, ${levelPhrase(alert)}.`), ` By ${end}: ${fixed(median[last], 1)}${range}${worsePhrase(outcome, last)}.`],
       !calibrated && uncalibratedMark(),
     ),
-    h("p", { class: "note" }, `Degree heating weeks add up the days of the last 12 weeks that are at least 1 °C above the mean of the warmest month, ${fixed(mmm, 1)} °C (${SOURCES[source]}).`),
+    h("p", { class: "note" }, `Degree heating weeks add up how far the days of the last 12 weeks were above the mean of the warmest month, ${fixed(mmm, 1)} °C (${SOURCES[source]}). Only days at least 1 °C above it count.`),
   ];
 }
 

@@ -63,7 +63,7 @@ export function limitCard(step, choice, loader, sst, signal) {
   );
   if (given) ask();
   const unit = formatSteps(2, step).replace(/^2 /, "");
-  return h("section", { class: "card limit" }, h("header", {}, h("h2", {}, `${/^\d/.test(unit) ? "Time" : unit[0].toUpperCase() + unit.slice(1)} above or below a limit`), h("p", {}, "How likely the sea stays beyond a limit of yours")), form, answer);
+  return h("section", { class: "card limit" }, h("header", {}, h("h2", {}, `${/^\d/.test(unit) ? "Time" : unit[0].toUpperCase() + unit.slice(1)} above or below a limit`), h("p", {}, "How likely the sea is to stay above or below a temperature you choose")), form, answer);
 }
 
 /** @param {Limit} limit */
@@ -92,7 +92,7 @@ function limitAnswer(limit, step, { timestamps, events: [outcome] }, signal) {
   return [
     h("p", { class: "answer" }, limitSentence(outcome, limit, step, timestamps, new Date()), !outcome.calibrated && uncalibratedMark()),
     limitChart({ timestamps, probability: outcome.by_lead, step, limit }, signal),
-    h("p", { class: "note" }, `The bars are for each ${formatSteps(1, step).replace(/^1 /, "")} by itself.`, !outcome.calibrated && [" ", uncalibratedMark(), " Not calibrated: the event may come more or less often than this says."]),
+    h("p", { class: "note" }, `Each bar is the probability for that ${formatSteps(1, step).replace(/^1 /, "")} alone.`, !outcome.calibrated && [" ", uncalibratedMark(), " Not calibrated: the event may come more or less often than this says."]),
     outcome.warnings.map((/** @type {any} */ warning) => h("p", { class: "note" }, sentence(warning.message))),
   ];
 }

@@ -10,7 +10,7 @@ const TIMES = /"[^"]*"|'[^']*'|such as \S+(?: or \S+)?|\b(\d{4}-\d\d-\d\d)(T\d\d
 export function sentence(message) {
   // Messages start with the name of the file, which is "the file" for an upload. Before a line or column it adds nothing.
   const text = withTimes(message.replace(/^the file: (?=line |column )/, "").replace(/^the file: /, "the file "));
-  return `${text[0]?.toUpperCase() ?? ""}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+  return `${text[0]?.toUpperCase() ?? ""}${text.slice(1)}${/[.!?…]$/.test(text) ? "" : "."}`;
 }
 
 /** A text with its times as elsewhere on the page; those at midnight are days. @param {string} text */

@@ -29,7 +29,7 @@ def test_a_forecast_from_an_implausible_value_says_so_and_is_not_calibrated(
     forecast = daily.forecast(series(values), 3, record=record)
     (message,) = messages(forecast)
     assert f"the value 35 °C of 2020-02-{30 - back} is implausible" in message
-    assert "led to expect" in message
+    assert "was expected from the values before it" in message
     assert not forecast.calibrated
 
 
