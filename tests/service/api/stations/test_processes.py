@@ -49,6 +49,7 @@ def expected(batches: list[Json]) -> list[tuple[str, int, float]]:
     return [(f"{day}T00:00:00Z", i, value) for day, values in sorted(history.items()) for i, value in enumerate(values)]
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_a_service_that_is_killed_among_batches_loses_none_and_stores_none_twice(
     artifacts: Path, settings: dict[str, str]
 ) -> None:
@@ -69,6 +70,7 @@ def test_a_service_that_is_killed_among_batches_loses_none_and_stores_none_twice
     assert list(found) == expected(BATCHES)
 
 
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
 def test_two_services_that_share_a_store_store_each_reading_once(artifacts: Path, settings: dict[str, str]) -> None:
     with running(artifacts, **settings) as first, running(artifacts, **settings) as second:
         create(first)
