@@ -99,6 +99,6 @@ def _too_few_leads(event: ThresholdEvent, leads: int, before: int) -> tuple[Fore
         ForecastWarning(
             "short_horizon",
             f"The event needs {counted(event.duration, 'consecutive step')}, and only {counted(leads, 'lead')}{begun} "
-            "count, so its probability is 0. Ask for more leads.",
+            "count, so its probability is 0. Ask for more leads, or for fewer consecutive steps.",
         ),
     )

@@ -36,7 +36,7 @@ def event_arrays(events: AskedEvents, judged: Judged, at: Indices, total: int) -
         total: number of rows.
     """
     places = len(judged.warnings)
-    row = at.reshape(places, -1)
+    row = at.reshape(places, len(at) // max(places, 1))
     columns = {column.name: _array(column, judged.values[column.name], row, total) for column in all_columns(events)}
     for name, calibrated, errors in zip(events.names, judged.calibrated, judged.errors, strict=True):
         columns[f"event_{name}_calibrated"] = pa.array(_repeated(calibrated, row, total), pa.bool_())

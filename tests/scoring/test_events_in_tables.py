@@ -84,6 +84,16 @@ def test_a_heatwave_has_a_state_a_category_and_probabilities(seas: Path, tmp_pat
     assert list(summary["events_not_judged"].values()) == [1]
 
 
+def test_stations_without_forecasts_have_no_events(seas: Path, tmp_path: Path) -> None:
+    station("short", walk(13)).to_csv(tmp_path / "in.csv", index=False)
+    options = ("--artifacts", seas, "--events", events_file(tmp_path, WARM | {"within": 1}, HEATWAVE))
+    assert score(tmp_path / "in.csv", tmp_path / "out.csv", *options) == 3
+    (row,) = pd.read_csv(tmp_path / "out.csv").to_dict("records")
+    assert "send 1 more" in row["error"]
+    assert pd.isna(row["event_net_washing_by_lead"])
+    assert pd.isna(row["event_heatwave_error"])
+
+
 def test_a_baseline_period_limits_what_is_usual(seas: Path, tmp_path: Path) -> None:
     frames = [station("a", with_departure(9, 3.0), position=None)]
     options = ("--model", "gru", "--events", events_file(tmp_path, HEATWAVE))

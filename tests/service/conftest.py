@@ -1,7 +1,9 @@
 """A service on both ways through HTTP, and connections to it that a test writes to itself."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -22,17 +24,30 @@ def http(request: pytest.FixtureRequest) -> Http:
     return way
 
 
-@pytest.fixture(scope="module")
-def client(artifacts: Path, http: Http) -> Iterator[httpx.Client]:
-    with serve(Settings(artifacts=artifacts, http=http)) as client:
-        yield client
+Shared = Callable[[Path, Http], httpx.Client]
+
+
+@pytest.fixture(scope="session")
+def shared() -> Iterator[Shared]:
+    """Starts a service of these artifacts when it is first needed, for all tests that only look."""
+    with ExitStack() as services:
+
+        @cache
+        def start(folder: Path, http: Http) -> httpx.Client:
+            return services.enter_context(serve(Settings(artifacts=folder, http=http)))
+
+        yield start
 
 
 @pytest.fixture(scope="module")
-def seas_client(seas: Path, http: Http) -> Iterator[httpx.Client]:
+def client(shared: Shared, artifacts: Path, http: Http) -> httpx.Client:
+    return shared(artifacts, http)
+
+
+@pytest.fixture(scope="module")
+def seas_client(shared: Shared, seas: Path, http: Http) -> httpx.Client:
     """A service with universal releases."""
-    with serve(Settings(artifacts=seas, http=http)) as client:
-        yield client
+    return shared(seas, http)
 
 
 @pytest.fixture

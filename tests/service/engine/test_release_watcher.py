@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,9 +52,8 @@ class Operator:
         return {model["name"]: model["state"] for model in index.json()}
 
 
-@pytest.fixture
-def operator(artifacts: Path, tmp_path: Path) -> Iterator[Operator]:
-    folder = tmp_path / "artifacts"
+@contextmanager
+def operating(artifacts: Path, folder: Path) -> Iterator[Operator]:
     shutil.copytree(artifacts, folder)
     presented, key = new_key("ops", Role.ADMIN)
     headers = {"Authorization": f"Bearer {presented}"}
@@ -61,6 +61,19 @@ def operator(artifacts: Path, tmp_path: Path) -> Iterator[Operator]:
     with serve(settings) as http, triton.InferenceServerClient(address(http)) as triton_client:
         http.headers.update(headers)
         yield Operator(http, triton_client, headers, folder)
+
+
+@pytest.fixture
+def operator(artifacts: Path, tmp_path: Path) -> Iterator[Operator]:
+    with operating(artifacts, tmp_path / "artifacts") as operator:
+        yield operator
+
+
+@pytest.fixture(scope="module")
+def refused_operator(artifacts: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    """An operator who is refused everything, so that one service is enough for several tests."""
+    with operating(artifacts, tmp_path_factory.mktemp("refused") / "artifacts") as operator:
+        yield operator
 
 
 def test_the_index_lists_every_model_with_or_without_a_body(client: httpx.Client) -> None:
@@ -182,9 +195,9 @@ def test_without_a_current_release_a_load_says_which_file_is_missing(operator: O
 
 
 @pytest.mark.parametrize("call", ["load", "unload"])
-def test_an_unknown_model_is_a_404_that_lists_the_known_ones(operator: Operator, call: str) -> None:
+def test_an_unknown_model_is_a_404_that_lists_the_known_ones(refused_operator: Operator, call: str) -> None:
     for name in ("nino12-transformer", "north-sea-gru", "gru", "best", "all", "%00", "..%2fnino12-gru"):
-        sentence = refused(operator.http.post(f"/v2/repository/models/{name}/{call}"), 404)
+        sentence = refused(refused_operator.http.post(f"/v2/repository/models/{name}/{call}"), 404)
         assert "available: " in sentence or "no such path" in sentence
 
 
@@ -197,9 +210,9 @@ def test_an_unknown_model_is_a_404_that_lists_the_known_ones(operator: Operator,
     ],
 )
 def test_models_come_from_the_artifacts_folder_and_not_from_a_request(
-    operator: Operator, parameters: dict[str, Any], message: str
+    refused_operator: Operator, parameters: dict[str, Any], message: str
 ) -> None:
-    sentence = refused(operator.http.post(f"/v2/repository/models/{GRU}/load", json={"parameters": parameters}))
+    sentence = refused(refused_operator.http.post(f"/v2/repository/models/{GRU}/load", json={"parameters": parameters}))
     assert message in sentence
     assert "publish a release" in sentence
 
@@ -219,14 +232,14 @@ async def test_the_asyncio_client_loads_and_unloads_too(operator: Operator) -> N
 
 @pytest.mark.parametrize("content", [b"nonsense", b"[]", b'{"parameters": 5}', b"\xff"])
 @pytest.mark.parametrize("call", ["load", "unload"])
-def test_an_invalid_body_changes_nothing(operator: Operator, call: str, content: bytes) -> None:
-    assert refused(operator.http.post(f"/v2/repository/models/{GRU}/{call}", content=content))
-    assert operator.states()[GRU] == "READY"
+def test_an_invalid_body_changes_nothing(refused_operator: Operator, call: str, content: bytes) -> None:
+    assert refused(refused_operator.http.post(f"/v2/repository/models/{GRU}/{call}", content=content))
+    assert refused_operator.states()[GRU] == "READY"
 
 
-def test_without_an_admin_key_nothing_is_loaded_or_unloaded(operator: Operator, client: httpx.Client) -> None:
+def test_without_an_admin_key_nothing_is_loaded_or_unloaded(refused_operator: Operator, client: httpx.Client) -> None:
     with pytest.raises(InferenceServerException, match=r"\[401\] missing API key"):
-        operator.triton.unload_model(GRU)
+        refused_operator.triton.unload_model(GRU)
     with (
         triton.InferenceServerClient(address(client)) as keyless,
         pytest.raises(InferenceServerException, match=r"\[403\] .* need an admin key, and none is configured"),

@@ -1,5 +1,7 @@
 """Several stations, or cells of a grid, that one model is trained on."""
 
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import iris_sample_data
@@ -50,9 +52,20 @@ def trained(path: Path, out: Path, *options: str) -> tuple[Report, Path]:
     return parse_report((release / "report.json").read_bytes()), release
 
 
-def test_one_model_is_trained_on_many_stations_and_scored_on_each_and_on_those_left_out(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def five(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, Path, str]:
+    """The report and the folder of a release of five stations, and what training printed."""
+    folder = tmp_path_factory.mktemp("five")
+    with redirect_stdout(StringIO()) as printed:
+        report, release = trained(long_csv(folder, stations(5)), folder / "out", "--horizon", "3")
+    return report, release, printed.getvalue()
+
+
+def test_one_model_is_trained_on_many_stations_and_scored_on_each_and_on_those_left_out(
+    five: tuple[Report, Path, str],
+) -> None:
     series = stations(5)
-    report, release = trained(long_csv(tmp_path, series), tmp_path / "out", "--horizon", "3")
+    report, release, _ = five
     assert next(station.name for station in report.stations if station.trained_on) == "s0"
     (left,) = [station for station in report.stations if not station.trained_on]
     assert len(report.stations) == 5
@@ -71,10 +84,9 @@ def test_one_model_is_trained_on_many_stations_and_scored_on_each_and_on_those_l
 
 
 def test_the_summary_counts_the_stations_where_references_are_better_or_intervals_miss(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    five: tuple[Report, Path, str],
 ) -> None:
-    report, release = trained(long_csv(tmp_path, stations(5)), tmp_path / "out", "--horizon", "3")
-    printed = capsys.readouterr().out
+    report, release, printed = five
     members = [station for station in report.stations if station.trained_on]
     for lead in (1, 3):
         behind = [
@@ -165,14 +177,27 @@ def test_a_panel_is_trained_from_a_grid_in_kelvin(tmp_path: Path) -> None:
     assert 10 < report.drift.minimum < report.drift.maximum < 35 if report.drift else False
 
 
-def test_stations_that_cannot_be_used_are_skipped_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    series = stations(4)
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, str]:
+    """The report of a release of six stations, and what training printed.
+
+    ``s2`` is short, ``s3`` has an outlier, ``s4`` begins late, and the sensor of ``s5`` is stuck for a while.
+    """
+    folder = tmp_path_factory.mktemp("odd")
+    series = stations(6)
     series["s2"] = series["s2"].part(0, 50)
-    path = long_csv(tmp_path, series)
+    series["s4"] = series["s4"].part(330, 400)
+    series["s5"].values[100:200] = 15
+    path = long_csv(folder, series)
     path.write_text(path.read_text().replace("2001-02-01,s3,", "2001-02-01,s3,9"))
-    report, _ = trained(path, tmp_path / "out", "--leave-out", "none")
-    printed = capsys.readouterr().out
-    assert [station.name for station in report.stations] == ["s0", "s1"]
+    with redirect_stdout(StringIO()) as printed:
+        report, _ = trained(path, folder / "out", "--leave-out", "none")
+    return report, printed.getvalue()
+
+
+def test_stations_that_cannot_be_used_are_skipped_and_named(odd: tuple[Report, str]) -> None:
+    report, printed = odd
+    assert [station.name for station in report.stations] == ["s0", "s1", "s5"]
     for reason in (
         "not used: s3: line",
         "outside the range of sea temperatures",
@@ -182,21 +207,14 @@ def test_stations_that_cannot_be_used_are_skipped_and_named(tmp_path: Path, caps
         assert any(reason in note for note in report.notes)
 
 
-def test_a_station_that_begins_after_the_training_part_is_named_with_the_reason(tmp_path: Path) -> None:
-    series = stations(3)
-    series["s2"] = series["s2"].part(330, 400)
-    report, _ = trained(long_csv(tmp_path, series), tmp_path / "out", "--leave-out", "none")
-    begins = (
-        f"not used: s2: it begins at {short(series['s2'].start)}, and the training part of all stations ends before"
-    )
-    assert any(note.startswith(begins) for note in report.notes)
+def test_a_station_that_begins_after_the_training_part_is_named_with_the_reason(odd: tuple[Report, str]) -> None:
+    start = short(stations(1)["s0"].times[330])
+    begins = f"not used: s4: it begins at {start}, and the training part of all stations ends before"
+    assert any(note.startswith(begins) for note in odd[0].notes)
 
 
-def test_a_stuck_sensor_is_named_at_any_station(tmp_path: Path) -> None:
-    series = stations(3)
-    series["s1"].values[100:200] = 15
-    report, _ = trained(long_csv(tmp_path, series), tmp_path / "out", "--leave-out", "none")
-    assert [note for note in report.notes if note.startswith("s1: the value stays 15 °C from 2001-04-11 to 2001-07-19")]
+def test_a_stuck_sensor_is_named_at_any_station(odd: tuple[Report, str]) -> None:
+    assert [note for note in odd[0].notes if note.startswith("s5: the value stays 15 °C from 2001-04-11 to 2001-07-19")]
 
 
 def test_the_window_depends_on_the_step_of_most_stations_not_of_the_first(tmp_path: Path) -> None:
