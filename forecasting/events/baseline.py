@@ -194,10 +194,12 @@ def observed_period(series: SstSeries, period: Period | None = None) -> Period:
     covered = Period(observed[0], observed[-1]) if len(observed) else None
     if covered is None or round(covered.years, 1) < _LEAST_YEARS:
         years = f"{covered.years:.1f} years" if covered else "no values"
-        where = "" if period is None else f" between {period.start} and {period.end}"
+        where, remedy = "", "send a longer series"
+        if period is not None:
+            where, remedy = f" between {period.start} and {period.end}", "choose another period, send a longer series"
         raise SeriesError(
-            f"the series has {years}{where}, and a baseline needs {counted(_LEAST_YEARS, 'year')}: send a longer "
-            "series, or a baseline with a climatology and a threshold for each of 366 days"
+            f"the series has {years}{where}, and a baseline needs {counted(_LEAST_YEARS, 'year')}: {remedy}, or a "
+            "baseline with a climatology and a threshold for each of 366 days"
         )
     share = len(observed) / _DAYS_PER_YEAR / covered.years
     if share < _LEAST_SHARE:

@@ -39,7 +39,7 @@ def judge_threshold(event: ThresholdEvent, outlook: Outlook) -> ThresholdOutcome
         longest_mean=float(lengths.max(axis=1).mean()),
         peak=Spread(*np.quantile(peaks, MEDIAN_AND_BOUNDS).tolist()),
         calibrated=outlook.calibrated,
-        warnings=(*doubts, *_too_few_leads(event, leads, before)),
+        warnings=(*outlook.warnings, *doubts, *_too_few_leads(event, leads, before)),
     )
 
 
@@ -99,6 +99,6 @@ def _too_few_leads(event: ThresholdEvent, leads: int, before: int) -> tuple[Fore
         ForecastWarning(
             "short_horizon",
             f"The event needs {counted(event.duration, 'consecutive step')}, and only {counted(leads, 'lead')}{begun} "
-            "count, so its probability is 0. Ask for more leads.",
+            "count, so its probability is 0. Ask for more leads, or for fewer consecutive steps.",
         ),
     )

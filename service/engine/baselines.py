@@ -4,10 +4,10 @@ from typing import Final
 
 import numpy as np
 
-from forecasting.errors import SeriesError
+from forecasting.errors import RangeError, SeriesError
 from forecasting.events.baseline import Baseline, Kind, Period
 from forecasting.series.sea_range import sea_temperatures
-from forecasting.series.times import parse_time
+from forecasting.series.times import Floats, parse_time
 from forecasting.series.units import Units
 from service.engine.baseline_schema import InputBaseline
 
@@ -28,9 +28,15 @@ def given_baseline(given: InputBaseline | None, units: Units) -> Baseline | Peri
         return None
     if given.climatology is None or given.threshold is None:
         return _period(given)
-    climatology = sea_temperatures(np.asarray(given.climatology), units, lambda i: f"baseline.climatology[{i}]")
-    threshold = sea_temperatures(np.asarray(given.threshold), units, lambda i: f"baseline.threshold[{i}]")
-    return Baseline(climatology, threshold)
+    return Baseline(_by_day(given.climatology, "climatology", units), _by_day(given.threshold, "threshold", units))
+
+
+def _by_day(degrees: list[float], name: str, units: Units) -> Floats:
+    try:
+        return sea_temperatures(np.asarray(degrees), units, lambda i: f"baseline.{name}[{i}]")
+    except RangeError as error:
+        # Its index is not that of a value of the series.
+        raise SeriesError(str(error)) from None
 
 
 def _period(given: InputBaseline) -> Period | None:

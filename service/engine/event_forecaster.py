@@ -51,7 +51,8 @@ class EventForecaster:
             forecasts = forecast_together(batch, horizons, [forecaster] * len(places))
             distribution = forecaster.metadata.errors
             levels = job.options.levels_of(distribution)
-            for row, entry in enumerate(write(forecasts, range(len(forecasts)), job.options, levels)):
+            written = write(forecasts, range(len(forecasts)), job.options, levels) if len(forecasts) else []
+            for row, entry in enumerate(written):
                 i = places[forecasts.row[row]]
                 forecast = forecasts.forecast_at(row, distribution, (), (), forecaster.metadata.dependence)
                 entries[i] = with_events(

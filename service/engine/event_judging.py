@@ -126,6 +126,11 @@ def read_baseline(given: InputBaseline | None, units: Units) -> Baseline | Perio
     """
     baseline = given_baseline(given, units)
     if isinstance(baseline, Baseline):
+        if (baseline.threshold == baseline.climatology).all():
+            raise SeriesError(
+                "baseline.threshold is the same as baseline.climatology: send a threshold above it for marine "
+                "heatwaves, or below it for marine cold spells"
+            )
         refuse_inverted(baseline, "marine_heatwave" if baseline.percentile > _MEDIAN else "marine_cold_spell")
     return baseline
 

@@ -13,7 +13,7 @@ from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.sea_range import outside_sea_range
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, Bools, Floats, Times, short, shorts
-from forecasting.series.timestep import TimeStep, length_of
+from forecasting.series.timestep import TimeStep, in_words, length_of
 from forecasting.universal.contexts.position_check import Agreement, compare_with_climatology
 from forecasting.universal.contexts.refusals import (
     constant_error,
@@ -282,8 +282,11 @@ def _warn(contexts: Contexts, place: int, warning: ForecastWarning) -> None:
 
 def late_warning(last_time: np.datetime64, missing_after: int, step: TimeStep) -> ForecastWarning:
     """Return the warning that the last observation of a series is ``missing_after`` steps before its end."""
-    days = missing_after * step.seconds / DAY
-    age = f"{counted(missing_after, length_of(str(step)))}" if str(step)[0] != "P" else f"{days:.1f} days"
+    seconds = missing_after * step.seconds
+    if str(step)[0] != "P":
+        age = counted(missing_after, length_of(str(step)))
+    else:
+        age = in_words(str(TimeStep(seconds))) if seconds < 2 * DAY else f"{seconds / DAY:.1f} days"
     return ForecastWarning(
         "late",
         f"the last observation, of {short(last_time)}, is {age} older than the end of the series: the forecast begins "

@@ -53,6 +53,16 @@ class Resampled:
             series = replace(series, values=resampling.means(detail.without_cycle(known)))
         return cls(resampling, sent, series, len(sent) - len(known), detail)
 
+    def without(self, kept: SstSeries) -> "Resampled":
+        """Return the series without the values in those steps of :attr:`series` that are missing in ``kept`` alone."""
+        left_out = np.isfinite(self.series.values) & np.isnan(kept.values)
+        known = len(self.sent) - self.missing_after
+        back = np.floor((known - 1 - np.arange(known)) / self.resampling.ratio + 1e-9).astype(np.int64)
+        values = self.sent.values.copy()
+        within = back < len(left_out)
+        values[:known][within] = np.where(left_out[-1 - back[within]], np.nan, values[:known][within])
+        return Resampled.of(replace(self.sent, values=values), self.resampling)
+
     def needed(self, horizon: int) -> int:
         """Return how many leads of the release reach ``horizon`` steps after the end of the series."""
         return self.resampling.needed(self.missing_after, horizon)

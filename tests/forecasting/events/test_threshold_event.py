@@ -90,7 +90,8 @@ def test_an_event_that_needs_more_steps_than_there_are_says_so() -> None:
     (warning,) = judge(WARM, outlook([23.0], [ALWAYS])).warnings
     assert warning.code == "short_horizon"
     assert warning.message == (
-        "The event needs 5 consecutive steps, and only 4 leads count, so its probability is 0. Ask for more leads."
+        "The event needs 5 consecutive steps, and only 4 leads count, so its probability is 0. "
+        "Ask for more leads, or for fewer consecutive steps."
     )
     assert judge(WARM, outlook([23.0, 25], [ALWAYS])).warnings == ()
 

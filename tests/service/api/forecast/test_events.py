@@ -86,6 +86,15 @@ def test_a_place_s_network_forecasts_events_too(client: httpx.Client, nino12: Ss
     assert forecast == entry(client, request)
 
 
+def test_a_request_whose_every_series_fails_says_why(client: httpx.Client, nino12: SstSeries) -> None:
+    (series,) = body(nino12)["series"]
+    late = series | {"values": [*series["values"][:-2], None, None]}
+    request = {"dataset": "nino12", "series": [late]}
+    failed = entry(client, request | {"events": [{"name": "warm", "above": 24.0}]})
+    assert failed == entry(client, request)
+    assert "error" in failed
+
+
 def test_all_networks_forecast_the_same_events(seas_client: httpx.Client, client: httpx.Client, nino12: Any) -> None:
     for service, request in ((seas_client, {"series": [days()]}), (client, body(nino12) | {"dataset": "nino12"})):
         answer = post(service, request | {"model": "all", "horizon": 3, "events": [WARM]})
@@ -135,6 +144,29 @@ def test_a_baseline_of_the_series_replaces_that_of_the_request(seas_client: http
     assert "this event needs percentile 90" in wrong[0]["error"]
     assert partly[0]["error"] == "baseline.threshold[365] must be above baseline.climatology[365] for marine heatwaves"
     assert good[1] == wrong[1] == partly[1]
+
+
+@pytest.mark.parametrize(
+    ("baseline", "sentence"),
+    [
+        (GIVEN | {"threshold": [400.0] * 366}, "baseline.threshold[0] is 400 °C, outside the range of sea temp"),
+        (GIVEN | {"threshold": GIVEN["climatology"]}, "baseline.threshold is the same as baseline.climatology: send"),
+        (
+            {"start": "2050-01-01", "end": "2090-01-01"},
+            "the series has no values between 2050-01-01 and 2090-01-01, and a baseline needs 10 years: choose another "
+            "period, send a longer series, or a baseline with",
+        ),
+    ],
+)
+def test_a_baseline_that_cannot_be_used_is_an_error_of_each_event_that_needs_it(
+    seas_client: httpx.Client, baseline: Json, sentence: str
+) -> None:
+    events = [HEATWAVE, {"name": "p90", "above": {"percentile": 90}}, WARM]
+    request = {"horizon": 3, "model": "gru", "events": events, "baseline": baseline, "series": [days()]}
+    heatwave, percentile, warm = entry(seas_client, request)["events"]
+    assert heatwave["error"].startswith(sentence)
+    assert percentile["error"] == heatwave["error"]
+    assert "error" not in warm
 
 
 @pytest.mark.parametrize(
