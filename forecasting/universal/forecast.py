@@ -140,6 +140,7 @@ class UniversalForecast:
             calibrated=self.calibrated and self.coupling.dependence is not None,
             baseline=baseline,
             coefficients=coefficients,
+            estimated=len(self.bridge),
         )
 
     def to_pandas(self, levels: tuple[float, ...] = (80, 95)) -> pd.DataFrame:
