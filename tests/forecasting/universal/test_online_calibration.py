@@ -27,7 +27,8 @@ def coverage(issued: Floats, observed: Floats, level: int, span: int) -> Floats:
     """Return the coverage in percent of each ``span`` consecutive forecasts."""
     low, high = interval(level, issued, LEVELS)
     covered = np.cumsum(np.concatenate([[0], (low <= observed) & (observed <= high)]))
-    return 100 * (covered[span:] - covered[:-span]) / span
+    shares: Floats = 100 * (covered[span:] - covered[:-span]) / span
+    return shares
 
 
 SPREADS = {
