@@ -10,7 +10,7 @@ from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
 from forecasting.series.timestep import in_words
-from forecasting.universal.contexts.contexts import late_warning
+from forecasting.universal.contexts.lateness import late_warning
 from forecasting.universal.distribution import normal_scores
 from forecasting.universal.forecast import UniversalForecast
 from forecasting.universal.steps.detail import Detail

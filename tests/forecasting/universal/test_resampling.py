@@ -8,6 +8,7 @@ from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.timestep import MONTH, TimeStep
 from forecasting.universal.forecast import UniversalForecast
 from forecasting.universal.steps.any_step import forecast_at_any_step
+from forecasting.universal.steps.detail import Detail
 from forecasting.universal.steps.nearest import nearest_step
 from forecasting.universal.steps.resampling import Resampling
 from tests.forecasting.universal.tiny import publish, series, walk
@@ -200,6 +201,13 @@ def test_paths_at_a_finer_step_agree_with_the_probabilities_and_bridge_a_late_se
     assert np.linalg.eigvalsh(correlation).min() > -1e-9
     assert result.coupling.detail[0] > 0
     assert (np.abs(correlation) <= 1 + 1e-9).all()
+
+
+@pytest.mark.parametrize("n", [1, 11, 12, 23])
+def test_a_series_shorter_than_one_mean_has_no_daily_cycle(n: int) -> None:
+    detail = Detail.of(np.linspace(10.0, 11.0, n), Resampling(TimeStep(3_600), TimeStep(86_400)))
+    assert detail.cycle.tolist() == [0.0] * 24
+    assert np.isfinite([detail.last, detail.decay, detail.spread]).all()
 
 
 def test_a_check_leaves_out_the_values_of_a_suspect_mean_and_not_only_their_mean(releases: UniversalCatalog) -> None:
