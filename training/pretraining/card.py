@@ -96,16 +96,15 @@ def _events(report: UniversalReport) -> Iterator[str]:
     yield "## Probabilities of events on simulated seas that were held out"
     yield ""
     yield (
-        f"The event is {event.duration} steps in a row {event.side} the {event.percentile:g}th percentile of the context, "
-        f"within {event.within} steps. The Brier score is lower where better, ± its standard error. Skill is 1 − Brier "
-        "score / that of the reference, in percent, with its 95 % bootstrap interval. The climatological frequency is "
-        "the share of the other seas in which the event happened; persistence of state is that share among seas with as "
-        "many steps beyond the threshold just before the forecast."
+        f"The event is {event.duration} steps in a row {event.side} the {event.percentile:g}th percentile of the "
+        f"context, within {event.within} steps. The Brier score is lower where better, ± its standard error. Skill is "
+        "1 − Brier score / that of the reference, in percent, with its 95 % bootstrap interval. The climatological "
+        "frequency is the share of the other seas in which the event happened; persistence of state is that share "
+        "among seas with as many steps beyond the threshold just before the forecast."
     )
     yield ""
-    rows = [
-        ("Model", "values", "seas", "happened (%)", "Brier score", *(f"skill over {t}" for t in REFERENCES.values()))
-    ]
+    titles = [f"skill over {title}" for title in REFERENCES.values()]
+    rows = [("Model", "values", "seas", "happened (%)", "Brier score", *titles)]
     rows += [_event_row(model.model, event) for model in scored for event in model.events]
     yield aligned(rows)
     yield ""

@@ -61,7 +61,7 @@ def forecast_contexts(module: AnyModule, asked: HeldOutContexts) -> Tensor:
 
 
 def cut_contexts(spec: Spec, panel: Panel, context: int) -> HeldOutContexts:
-    """Return the context of each series that ends before the last leads, if its last value and most others are known."""
+    """Return the context that ends before the last leads of each series, if its end and most of it were observed."""
     steps = panel.sst.shape[1]
     end = steps - spec.horizon
     there = torch.isfinite(panel.sst[:, end - 1]) & (
