@@ -3,10 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from forecasting.errors import SeriesError
 from forecasting.events.baseline import Baseline
 from forecasting.events.definitions import EventDefinition, HeatStress, MarineEvent, Percentile, ThresholdEvent
 from forecasting.events.judge import judge
 from forecasting.series.sst_series import SstSeries
+from forecasting.series.timestep import TimeStep
 from tests.forecasting.events.outlooks import DAILY, outlook
 
 WARM_P90 = ThresholdEvent("unusual", "above", Percentile(90), duration=2)
@@ -47,3 +49,13 @@ def test_estimated_steps_count_as_past_but_not_in_baselines() -> None:
     assert bleaching.period is not None
     assert bleaching.period.end == heatwave.baseline.end
     assert bleaching.now > 3 * 10 / 7
+
+
+@pytest.mark.parametrize(
+    ("step", "end"), [("hour", "need daily values: send daily means"), ("month", "need daily values")]
+)
+@pytest.mark.parametrize("event", [WARM_P90, HEATWAVE, BLEACHING], ids=lambda event: str(event.name))
+def test_events_of_days_are_refused_at_other_steps(event: EventDefinition, step: str, end: str) -> None:
+    past = SstSeries(np.full(9, 20.0), np.datetime64("2025-01-01", "s"), TimeStep.parse(step))
+    with pytest.raises(SeriesError, match=f"the step is one {step}, and .* {end}$"):
+        judge(event, outlook(past, [[20.0]]))
