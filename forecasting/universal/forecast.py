@@ -137,7 +137,7 @@ class UniversalForecast:
             times=self.times,
             paths=self.sample_paths(paths),
             exceedance=self.exceedance,
-            calibrated=self.calibrated and self.coupling.dependence is not None,
+            calibrated=self.calibrated and self.coupling.dependence is not None and not len(self.bridge),
             baseline=baseline,
             coefficients=coefficients,
             estimated=len(self.bridge),
