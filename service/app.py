@@ -36,6 +36,7 @@ from service.api.openapi import install_openapi
 from service.api.pages import docs as docs_page
 from service.api.pages import routes as page
 from service.api.pages.assets import Assets
+from service.api.stations import forecast_routes as station_forecasts
 from service.api.stations import observation_routes as observations
 from service.api.stations import routes as stations
 from service.api.stations.observation_schemas import ManyReadingsRequest, ReadingsRequest
@@ -77,6 +78,7 @@ _RESOURCES = (
     recent,
     stations,
     observations,
+    station_forecasts,
     models,
     health,
     inference,

@@ -52,7 +52,8 @@ def require_days(step: TimeStep, what: str) -> None:
         SeriesError: if the step is not a day.
     """
     if step != TimeStep(DAY):
-        raise SeriesError(f"the step is {in_words(str(step))}, and {what} need daily values")
+        remedy = ": send daily means" if step.seconds < DAY else ""
+        raise SeriesError(f"the step is {in_words(str(step))}, and {what} need daily values{remedy}")
 
 
 def smooth(by_day: Floats, width: int) -> Floats:

@@ -67,7 +67,7 @@ def judge_heat_stress(event: HeatStress, outlook: Outlook) -> HeatStressOutcome:
         upper=upper,
         level_probability={name: share for name, share in shares.items() if share.any()},
         calibrated=outlook.calibrated,
-        warnings=(*usual.warnings, *_gaps(past)),
+        warnings=(*outlook.warnings, *usual.warnings, *_gaps(past)),
         period=usual.period,
     )
 

@@ -59,7 +59,7 @@ def judge_marine(event: MarineEvent, outlook: Outlook) -> MarineOutcome:
         threshold=threshold,
         baseline=baseline.period,
         calibrated=outlook.calibrated,
-        warnings=baseline.warnings,
+        warnings=(*outlook.warnings, *baseline.warnings),
     )
 
 

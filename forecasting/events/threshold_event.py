@@ -39,7 +39,7 @@ def judge_threshold(event: ThresholdEvent, outlook: Outlook) -> ThresholdOutcome
         longest_mean=float(lengths.max(axis=1).mean()),
         peak=Spread(*np.quantile(peaks, MEDIAN_AND_BOUNDS).tolist()),
         calibrated=outlook.calibrated,
-        warnings=(*doubts, *_too_few_leads(event, leads, before)),
+        warnings=(*outlook.warnings, *doubts, *_too_few_leads(event, leads, before)),
     )
 
 

@@ -137,9 +137,10 @@ class UniversalForecast:
             times=self.times,
             paths=self.sample_paths(paths),
             exceedance=self.exceedance,
-            calibrated=self.calibrated and self.coupling.dependence is not None,
+            calibrated=self.calibrated and self.coupling.dependence is not None and not len(self.bridge),
             baseline=baseline,
             coefficients=coefficients,
+            estimated=len(self.bridge),
         )
 
     def to_pandas(self, levels: tuple[float, ...] = (80, 95)) -> pd.DataFrame:

@@ -3,6 +3,8 @@
 from pydantic import BaseModel, ValidationError
 
 from forecasting.errors import ReleaseError
+from forecasting.events.definitions import Side
+from forecasting.scores.events import EventScore
 
 
 class HeldOutScore(BaseModel, frozen=True):
@@ -27,6 +29,26 @@ class HeldOutScore(BaseModel, frozen=True):
     coverage_95: float
 
 
+class HeldOutEvent(BaseModel, frozen=True):
+    """How good a network's probabilities of one event were.
+
+    Attributes:
+        context: number of values that each forecast starts from.
+        side: of the threshold.
+        percentile: of the values of the context, which gives the threshold of each sea.
+        duration: number of consecutive steps beyond the threshold; the run may have begun in the context.
+        within: number of leads.
+        score: of the probabilities; each sea is one case.
+    """
+
+    context: int
+    side: Side
+    percentile: float
+    duration: int
+    within: int
+    score: EventScore
+
+
 class HeldOutModel(BaseModel, frozen=True):
     """The scores of one network.
 
@@ -37,6 +59,7 @@ class HeldOutModel(BaseModel, frozen=True):
         held_out: on seas that were held out of training.
         held_out_without_companion: the same of a network that was fitted without its companion; empty if the report
             does not say.
+        events: probabilities of events on other seas that were held out; empty if the report does not say.
     """
 
     model: str
@@ -44,6 +67,7 @@ class HeldOutModel(BaseModel, frozen=True):
     train_seconds: float
     held_out: tuple[HeldOutScore, ...]
     held_out_without_companion: tuple[HeldOutScore, ...] = ()
+    events: tuple[HeldOutEvent, ...] = ()
 
 
 class UniversalReport(BaseModel, frozen=True):

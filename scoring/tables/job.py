@@ -48,7 +48,7 @@ class TableJob(Job):
     ) -> Judged:
         """Judge the events of ``forecasts``, which were made from ``series`` at positions with ``coefficients``."""
         if not self.events:
-            return Judged.none(self.events, len(forecasts), self.horizon)
+            return Judged.none(self.events, len(series), self.horizon)
         places = (
             Place(forecast, past, self.events.period, climatology)
             for forecast, past, climatology in zip(forecasts, series, coefficients, strict=True)

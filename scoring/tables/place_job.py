@@ -65,7 +65,7 @@ class PlaceTableJob(TableJob):
         bounds = {level: (scored.sst - width, scored.sst + width) for level, width in scored.widths.items()}
         series = [stations.series[i] for i in forecast.tolist()]
         joint = joint_forecasts(place.forecaster, scored, windows.values, times) if self.events else []
-        judged = self.judge(joint, series if self.events else [], contexts.coefficients)
+        judged = self.judge(joint, series, contexts.coefficients)
         for entry, kinds in zip(provenance, judged.warnings, strict=True):
             entry.warnings.extend(sorted(kinds))
         return StationForecasts(stations.names, forecast, issued, times, scored.sst, bounds, provenance, errors, judged)

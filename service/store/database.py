@@ -78,6 +78,8 @@ class Database:
         """Use the database at ``url``. A transaction waits ``wait_seconds`` for another writer, or a connection."""
         self._path = Path(url.database) if url.drivername == _SQLITE and url.database else None
         self._engine = _engine(url, wait_seconds)
+        # All that one transaction reads belongs together. In SQLite it does anyway.
+        self._snapshot: dict[str, str] = {} if self._path is not None else {"isolation_level": "REPEATABLE READ"}
         self._opening = Lock()
         self._opened: object = None
         """The file or server that has the newest revision; None before the first use."""
@@ -96,7 +98,7 @@ class Database:
                     yield connection
                 return
             self._open()
-            with self._engine.connect() as connection, connection.begin():
+            with self._engine.connect().execution_options(**self._snapshot) as connection, connection.begin():
                 yield connection
 
     @contextmanager

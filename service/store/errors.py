@@ -17,5 +17,12 @@ class UnknownStationError(StoreError):
         self.station = station
 
 
+class NoForecastError(StoreError):
+    """No forecast was issued for a station yet."""
+
+    def __init__(self, station: str) -> None:
+        super().__init__(f"no forecast was issued for station {station!r} yet: send its readings")
+
+
 class StepChangeError(StoreError):
     """A station that has readings would get another step."""

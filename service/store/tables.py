@@ -5,7 +5,20 @@ A change here needs a new revision in :mod:`service.store.migrations`.
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Double, ForeignKey, Integer, MetaData, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 METADATA: Final = MetaData()
 
@@ -45,4 +58,22 @@ OBSERVATIONS: Final = Table(
     Column("received", BigInteger, nullable=False),
     # In the order of the primary key, so that the readings of a station are in one place.
     sqlite_with_rowid=False,
+)
+
+ISSUED_FORECASTS: Final = Table(
+    "issued_forecasts",
+    METADATA,
+    Column("number", _KEY, primary_key=True, autoincrement=True),
+    Column("station", _KEY, ForeignKey("stations.number", ondelete="CASCADE"), nullable=False),
+    # The batch of readings that it was issued for: each issues one forecast, whoever makes it first.
+    Column("batch", BigInteger, nullable=False),
+    Column("issued", BigInteger, nullable=False),
+    Column("observed_until", BigInteger, nullable=False),
+    Column("replayed", Boolean, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    # Times, temperatures in °C and warnings, in the form of an answer to POST /forecast.
+    Column("content", JSON, nullable=False),
+    UniqueConstraint("station", "batch"),
+    Index("issued_forecasts_by_time", "station", "observed_until"),
 )

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from forecasting.evaluation.table import aligned
 from forecasting.releases.release import Release
-from forecasting.universal.report import UniversalReport, parse_universal_report
+from forecasting.universal.report import HeldOutEvent, UniversalReport, parse_universal_report
 from training.pretraining.spec import SPECS, Spec
+from training.publish.event_text import REFERENCES, reliability_table, skill_text
 from training.publish.release import seal
 
 CARD: Final = "MODEL_CARD.md"
@@ -65,7 +67,7 @@ def write_card(report: UniversalReport, spec: Spec) -> str:
     ]
     for context in (min(spec.contexts), max(spec.contexts)):
         lines += [*_table(report, spec, context), ""]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_events(report)])
 
 
 def _table(report: UniversalReport, spec: Spec, context: int) -> Iterator[str]:
@@ -83,6 +85,44 @@ def _table(report: UniversalReport, spec: Spec, context: int) -> Iterator[str]:
                 row = [score for score in scores if score.context == context and score.positioned == positioned]
                 figures = " | ".join(f"{score.relative_rmse:.3f}" for score in row)
                 yield f"| {name} | {'known' if positioned else 'unknown'} | {figures} |"
+
+
+def _events(report: UniversalReport) -> Iterator[str]:
+    """Yield the section on probabilities of events; nothing if the report has none."""
+    scored = [model for model in report.models if model.events]
+    if not scored:
+        return
+    event = scored[0].events[0]
+    yield "## Probabilities of events on simulated seas that were held out"
+    yield ""
+    yield (
+        f"The event is {event.duration} steps in a row {event.side} the {event.percentile:g}th percentile of the "
+        f"context, within {event.within} steps. The Brier score is lower where better, ± its standard error. Skill is "
+        "1 − Brier score / that of the reference, in percent, with its 95 % bootstrap interval. The climatological "
+        "frequency is the share of the other seas in which the event happened; persistence of state is that share "
+        "among seas with as many steps beyond the threshold just before the forecast."
+    )
+    yield ""
+    titles = [f"skill over {title}" for title in REFERENCES.values()]
+    rows = [("Model", "values", "seas", "happened (%)", "Brier score", *titles)]
+    rows += [_event_row(model.model, event) for model in scored for event in model.events]
+    yield aligned(rows)
+    yield ""
+    best = scored[-1]
+    yield (
+        f"How often the event happened, by the probability that {best.model} gave it from "
+        f"{best.events[-1].context} values, in percent, with the 95 % interval of that share:"
+    )
+    yield ""
+    yield reliability_table(best.events[-1].score)
+    yield ""
+
+
+def _event_row(model: str, event: HeldOutEvent) -> tuple[str, ...]:
+    score = event.score
+    skills = (skill_text(score.skill.get(name)) for name in REFERENCES)
+    brier = f"{score.brier:.4f} ± {score.brier_error:.4f}"
+    return (model, str(event.context), str(score.n), f"{100 * score.frequency:.1f}", brier, *skills)
 
 
 def _real(report: UniversalReport) -> str:

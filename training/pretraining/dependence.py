@@ -10,7 +10,7 @@ from forecasting.events.dependence import Dependence
 from forecasting.series.times import Floats
 from forecasting.universal.distribution import scores_of
 from training.pretraining.examples import Panel
-from training.pretraining.export import UniversalModule
+from training.pretraining.export import AnyModule
 from training.pretraining.network import LEVELS
 from training.pretraining.spec import Spec
 
@@ -19,8 +19,6 @@ PAST: Final = 60
 
 STRIDE: Final = 3
 _BATCH: Final = 50
-
-AnyModule = UniversalModule | torch.jit.ScriptModule
 
 
 def held_out_dependence(module: AnyModule, spec: Spec, panel: Panel) -> Dependence:

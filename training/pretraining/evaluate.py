@@ -8,15 +8,23 @@ from torch import Tensor
 
 from forecasting.universal.report import HeldOutScore
 from training.pretraining.examples import Panel
-from training.pretraining.export import UniversalModule
+from training.pretraining.export import AnyModule
 from training.pretraining.spec import Spec
 
 _BATCH = 64
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """Contexts of one length, and what followed."""
+class HeldOutContexts:
+    """Contexts of one length, and what followed.
+
+    Attributes:
+        sst: of the contexts, °C ``(n, context)``.
+        last_time: of the contexts, Unix seconds ``(n,)``.
+        climatology: of the position, ``(n, 7)``; NaN where it is not known.
+        observed: °C, ``(n, horizon)``.
+        usual: root mean square of the changes of each sea over 1, 2, … steps, °C ``(n, horizon)``.
+    """
 
     sst: Tensor
     last_time: Tensor
@@ -25,8 +33,7 @@ class _Asked:
     usual: Tensor
 
 
-@torch.no_grad()
-def score_held_out(module: UniversalModule, spec: Spec, panel: Panel) -> list[HeldOutScore]:
+def score_held_out(module: AnyModule, spec: Spec, panel: Panel) -> list[HeldOutScore]:
     """Score a network on a panel that it has not seen, by length of context and lead.
 
     Args:
@@ -36,15 +43,16 @@ def score_held_out(module: UniversalModule, spec: Spec, panel: Panel) -> list[He
     """
     scores = []
     for context in spec.contexts:
-        asked = _ask(spec, panel, context)
-        forecast = _forecast(module, asked)
+        asked = cut_contexts(spec, panel, context)
+        forecast = forecast_contexts(module, asked)
         for lead in spec.scored_leads:
             scores += _score_lead(asked, forecast, context, lead)
     return scores
 
 
-def _forecast(module: UniversalModule, asked: _Asked) -> Tensor:
-    """Mean and quantiles, °C, ``(n, horizon, 1 + levels)``."""
+@torch.no_grad()
+def forecast_contexts(module: AnyModule, asked: HeldOutContexts) -> Tensor:
+    """Return mean and quantiles, °C, ``(n, horizon, 1 + levels)``."""
     answers = [
         module.quantiles(*(part[i : i + _BATCH] for part in (asked.sst, asked.last_time, asked.climatology)))
         for i in range(0, len(asked.sst), _BATCH)
@@ -52,8 +60,8 @@ def _forecast(module: UniversalModule, asked: _Asked) -> Tensor:
     return torch.cat(answers).double()
 
 
-def _ask(spec: Spec, panel: Panel, context: int) -> _Asked:
-    """Cut each series so that a context ends at its last value before the leads; keep those that are observed there."""
+def cut_contexts(spec: Spec, panel: Panel, context: int) -> HeldOutContexts:
+    """Return the context that ends before the last leads of each series, if its end and most of it were observed."""
     steps = panel.sst.shape[1]
     end = steps - spec.horizon
     there = torch.isfinite(panel.sst[:, end - 1]) & (
@@ -65,12 +73,12 @@ def _ask(spec: Spec, panel: Panel, context: int) -> _Asked:
         (panel.sst[there, lead:] - panel.sst[there, :-lead]).square().nanmean(1).sqrt() for lead in leads.tolist()
     ]
     last = panel.last_time[there] - spec.horizon * spec.step_seconds
-    return _Asked(
+    return HeldOutContexts(
         sst.float(), last, panel.climatology[there].float(), observed, torch.stack(changes, 1).clamp(min=1e-3)
     )
 
 
-def _score_lead(asked: _Asked, forecast: Tensor, context: int, lead: int) -> list[HeldOutScore]:
+def _score_lead(asked: HeldOutContexts, forecast: Tensor, context: int, lead: int) -> list[HeldOutScore]:
     scores = []
     known = torch.isfinite(asked.climatology[:, 0])
     truth, usual = asked.observed[:, lead - 1], asked.usual[:, lead - 1]

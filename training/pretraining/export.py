@@ -159,3 +159,7 @@ class UniversalModule(nn.Module):
             usual = usual + known[:, 2 * harmonic : 2 * harmonic + 1] * torch.sin(harmonic * angle)
         there = torch.isfinite(climatology[:, :1])
         return torch.where(there, torch.clamp(usual, min=self.freezing), torch.zeros_like(usual))
+
+
+AnyModule = UniversalModule | torch.jit.ScriptModule
+"""A network before it is exported, or after."""

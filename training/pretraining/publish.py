@@ -1,6 +1,7 @@
 """A universal release on disk: checkpoints, sidecars, report and model card."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -11,7 +12,7 @@ from forecasting.events.dependence import Dependence
 from forecasting.networks.checkpoint import script
 from forecasting.universal.network.checkpoint import save
 from forecasting.universal.network.metadata import UniversalMetadata
-from forecasting.universal.report import HeldOutModel, HeldOutScore, UniversalReport
+from forecasting.universal.report import HeldOutEvent, HeldOutModel, HeldOutScore, UniversalReport
 from training.pretraining.card import CARD, REPORT, write_card
 from training.pretraining.evaluate import mean_by_context
 from training.pretraining.export import UniversalModule
@@ -33,7 +34,8 @@ class FittedNetwork:
         seconds: that fitting took.
         scores: on held-out seas.
         scores_alone: of the same cell fitted without the companion.
-        dependence: between its errors at different leads on held-out seas.
+        dependence: between its errors at different leads on held-out seas; None if it was not learned.
+        events: scores of probabilities of events on other held-out seas.
     """
 
     cell: str
@@ -41,7 +43,8 @@ class FittedNetwork:
     seconds: float
     scores: list[HeldOutScore]
     scores_alone: list[HeldOutScore]
-    dependence: Dependence
+    dependence: Dependence | None
+    events: Sequence[HeldOutEvent]
 
 
 class TrainedOn(NamedTuple):
@@ -102,6 +105,7 @@ def write_universal_release(
                 train_seconds=metadata.train_seconds,
                 held_out=network.scores,
                 held_out_without_companion=network.scores_alone,
+                events=tuple(network.events),
             )
         )
     report = UniversalReport(

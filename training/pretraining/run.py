@@ -18,10 +18,11 @@ from torch import Tensor
 from forecasting.errors import ReleaseError
 from forecasting.events.dependence import Dependence
 from forecasting.networks.metadata import CELLS
-from forecasting.universal.report import HeldOutScore
+from forecasting.universal.report import HeldOutEvent, HeldOutScore
 from training.pretraining.companion import Companion, Moments
 from training.pretraining.dependence import held_out_dependence
 from training.pretraining.evaluate import score_held_out
+from training.pretraining.event_scores import score_events
 from training.pretraining.examples import Examples, Panel, companion_moments, make_examples, simulated_panel
 from training.pretraining.export import UniversalModule
 from training.pretraining.features import Features
@@ -35,6 +36,7 @@ from training.publish.release import next_version, point_current, publish, stagi
 _CHUNK: Final = 250
 _PRIOR_SEEDS: Final = 10_000_000
 _HELD_OUT_SEEDS: Final = 30_000_000
+_EVENT_SEEDS: Final = 40_000_000
 """Where the seeds of each purpose begin, so that no sea serves two purposes."""
 
 
@@ -45,7 +47,7 @@ class PretrainingSettings:
     Attributes:
         seas: number of simulated series that the networks are trained on; None for the spec's.
         prior_seas: number of those that the companion's prior is fitted to.
-        held_out_seas: number of those that the networks are scored on.
+        held_out_seas: number of those that the networks are scored on; as many others score events.
         fit: settings of the networks.
         real_series: to train on too.
         device: that the networks are fitted on.
@@ -114,9 +116,12 @@ def fit_all(spec: Spec, settings: PretrainingSettings, progress: Callable[[str],
             random = np.random.default_rng(settings.fit.seed)
             examples.append(make_examples(spec, features, companion, real_panel(spec, settings.real_series), random))
         Examples.join(examples).save(store.examples)
-        panels = pool.map(partial(_simulate, spec), held_out_chunks(settings.held_out_seas))
-        panel = Panel.join(list(panels))
-        torch.save([getattr(panel, part.name) for part in fields(Panel)], store.held_out)
+        for path, chunks in (
+            (store.held_out, held_out_chunks(settings.held_out_seas)),
+            (store.event_seas, event_chunks(settings.held_out_seas)),
+        ):
+            panel = Panel.join(list(pool.map(partial(_simulate, spec), chunks)))
+            torch.save([getattr(panel, part.name) for part in fields(Panel)], path)
         progress(f"cut examples from {seas} seas: {time.perf_counter() - begin:.0f} s")
         jobs = [(cell, with_companion) for with_companion in (True, False) for cell in CELLS]
         fitted: dict[tuple[str, bool], _Fit] = {}
@@ -131,6 +136,7 @@ def fit_all(spec: Spec, settings: PretrainingSettings, progress: Callable[[str],
             scores=fitted[cell, True].scores,
             scores_alone=fitted[cell, False].scores,
             dependence=fitted[cell, True].dependence,
+            events=fitted[cell, True].events,
         )
         for cell in CELLS
     ]
@@ -141,7 +147,8 @@ class _Fit:
     network: UniversalNetwork
     seconds: float
     scores: list[HeldOutScore]
-    dependence: Dependence
+    dependence: Dependence | None = None
+    events: Sequence[HeldOutEvent] = ()
 
 
 @dataclass(frozen=True)
@@ -154,6 +161,10 @@ class _Store:
     @property
     def held_out(self) -> Path:
         return self.folder / "held_out"
+
+    @property
+    def event_seas(self) -> Path:
+        return self.folder / "event_seas"
 
     @property
     def examples(self) -> Path:
@@ -177,6 +188,11 @@ def _chunks(first_seed: int, seas: int) -> list[tuple[int, int]]:
 def held_out_chunks(seas: int) -> list[tuple[int, int]]:
     """Return seed and number of seas of each chunk of seas that no network is trained on."""
     return _chunks(_HELD_OUT_SEEDS, seas)
+
+
+def event_chunks(seas: int) -> list[tuple[int, int]]:
+    """Return seed and number of seas of each chunk of seas that score events; no other purpose knows them."""
+    return _chunks(_EVENT_SEEDS, seas)
 
 
 def _simulate(spec: Spec, chunk: tuple[int, int]) -> Panel:
@@ -212,4 +228,9 @@ def _fit(store: _Store, settings: FitSettings, device: torch.device, job: tuple[
     seconds = time.perf_counter() - begin
     module = UniversalModule(spec, Features(spec), store.load_companion(), network).eval()
     panel = Panel(*torch.load(store.held_out, weights_only=True))
-    return _Fit(network, seconds, score_held_out(module, spec, panel), held_out_dependence(module, spec, panel))
+    scores = score_held_out(module, spec, panel)
+    if not with_companion:
+        return _Fit(network, seconds, scores)
+    dependence = held_out_dependence(module, spec, panel)
+    event_seas = Panel(*torch.load(store.event_seas, weights_only=True))
+    return _Fit(network, seconds, scores, dependence, score_events(module, spec, event_seas, dependence))

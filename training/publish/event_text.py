@@ -9,11 +9,12 @@ from forecasting.evaluation.report import Report
 from forecasting.evaluation.table import TITLES, aligned
 from forecasting.scores.events import BrierSkill, EventScore, ReliabilityBin
 
-_REFERENCES: Final = {
+REFERENCES: Final = {
     CLIMATOLOGY: "climatological frequency",
     PERSISTENCE: "persistence of state",
     INDEPENDENT: "independent leads",
 }
+"""Titles of the references that event scores are relative to, by name."""
 
 _ASSUMED: Final = "The dependence between leads was assumed to be that of a random walk."
 
@@ -35,7 +36,7 @@ def event_sections(report: Report) -> list[str]:
         "that of the reference, in percent, with the 95 % interval of a block bootstrap; it has a dash where the event "
         "always or never happened, or too few years precede the test part.",
     ]
-    titles = [f"skill over {name}" for name in _REFERENCES.values()]
+    titles = [f"skill over {name}" for name in REFERENCES.values()]
     for model in report.networks:
         rows: list[Sequence[str]] = [("Event", "n", "happened (%)", "Brier score", *titles)]
         rows += [_row(event) for event in model.events]
@@ -77,9 +78,7 @@ def event_lines(report: Report) -> list[str]:
 def _line(event: EventReport) -> str:
     score = event.score
     skills = "; ".join(
-        f"{_skill_text(skill)} over {_REFERENCES[name]}"
-        for name, skill in score.skill.items()
-        if skill.value is not None
+        f"{skill_text(skill)} over {REFERENCES[name]}" for name, skill in score.skill.items() if skill.value is not None
     )
     return (
         f"- {event.description}: happened in {100 * score.frequency:.1f} % of {score.n} cases; Brier score "
@@ -89,12 +88,13 @@ def _line(event: EventReport) -> str:
 
 def _row(event: EventReport) -> Sequence[str]:
     score = event.score
-    skills = (_skill_text(score.skill.get(name)) for name in _REFERENCES)
+    skills = (skill_text(score.skill.get(name)) for name in REFERENCES)
     brier = f"{score.brier:.4f} ± {score.brier_error:.4f}"
     return (event.description, str(score.n), f"{100 * score.frequency:.1f}", brier, *skills)
 
 
-def _skill_text(skill: BrierSkill | None) -> str:
+def skill_text(skill: BrierSkill | None) -> str:
+    """Return the skill in percent with its interval; a dash where there is none."""
     if skill is None or skill.value is None:
         return "–"
     bounds = (

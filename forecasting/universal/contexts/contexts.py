@@ -12,8 +12,9 @@ from forecasting.errors import SeriesError
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.sea_range import outside_sea_range
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import DAY, Bools, Floats, Times, short, shorts
-from forecasting.series.timestep import TimeStep, length_of
+from forecasting.series.times import Bools, Floats, Times, shorts
+from forecasting.series.timestep import TimeStep
+from forecasting.universal.contexts.lateness import late_warning
 from forecasting.universal.contexts.position_check import Agreement, compare_with_climatology
 from forecasting.universal.contexts.refusals import (
     constant_error,
@@ -278,17 +279,6 @@ def _warn_of_gaps(contexts: Contexts, maximum: int) -> None:
 def _warn(contexts: Contexts, place: int, warning: ForecastWarning) -> None:
     row = int(contexts.row[place])
     contexts.warnings[row] = (*contexts.warnings.get(row, ()), warning)
-
-
-def late_warning(last_time: np.datetime64, missing_after: int, step: TimeStep) -> ForecastWarning:
-    """Return the warning that the last observation of a series is ``missing_after`` steps before its end."""
-    days = missing_after * step.seconds / DAY
-    age = f"{counted(missing_after, length_of(str(step)))}" if str(step)[0] != "P" else f"{days:.1f} days"
-    return ForecastWarning(
-        "late",
-        f"the last observation, of {short(last_time)}, is {age} older than the end of the series: the forecast begins "
-        f"after the end, and is less certain",
-    )
 
 
 def _doubtful_position(ignored: bool) -> ForecastWarning:

@@ -1,10 +1,13 @@
 """Forecasts of series at any one step by a release of the same or another step."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from forecasting.errors import SeriesError
+from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import in_words
+from forecasting.universal.checks.warnings import after_check
 from forecasting.universal.forecast import UniversalForecast
 from forecasting.universal.network.forecaster import Coefficients
 from forecasting.universal.release import BEST, UniversalRelease
@@ -44,8 +47,9 @@ def forecast_at_any_step(
     results: dict[int, UniversalForecast | SeriesError] = {}
     by_leads: dict[int, list[int]] = {}
     resampled: dict[int, Resampled] = {}
+    left_out: dict[int, list[ForecastWarning]] = {}
     for i, member in enumerate(series):
-        one = _resampled(release, resampling, member, horizon)
+        one, left_out[i] = _resampled(release, resampling, member, horizon, coefficients[i] if check else None)
         if isinstance(one, SeriesError):
             results[i] = one
         else:
@@ -60,28 +64,44 @@ def forecast_at_any_step(
             model=model,
             record=record,
             references=references,
-            check=check,
         )
         for i, forecast in zip(places, forecasts, strict=True):
             if isinstance(forecast, UniversalForecast):
-                results[i] = resampled[i].back(forecast, horizon, release.name)
+                back = resampled[i].back(forecast, horizon, release.name)
+                results[i] = replace(back, warnings=(*left_out[i], *back.warnings))
             else:
-                results[i] = _after_resampling(forecast, resampling)
+                results[i] = after_check(_after_resampling(forecast, resampling), left_out[i])
     return [results[i] for i in range(len(series))]
 
 
 def _resampled(
-    release: UniversalRelease, resampling: Resampling, series: SstSeries, horizon: int
-) -> Resampled | SeriesError:
+    release: UniversalRelease, resampling: Resampling, series: SstSeries, horizon: int, checked: Coefficients | None
+) -> tuple[Resampled | SeriesError, list[ForecastWarning]]:
+    """Return a series at the step of the release, and warnings; with ``checked``, its climatology, it is checked."""
     try:
         resampled = Resampled.of(series, resampling)
     except SeriesError as error:
-        return error
+        return error, []
+    warnings: list[ForecastWarning] = []
+    if checked is not None:
+        resampled, warnings = _without_suspects(release, resampled, checked)
     if resampled.needed(horizon) <= release.horizon:
-        return resampled
+        return resampled, warnings
     steps = range(horizon - 1, 0, -1)
     most = next((h for h in steps if resampled.needed(h) <= release.horizon), 0)
-    return _too_far(release, resampling, horizon, most)
+    return after_check(_too_far(release, resampling, horizon, most), warnings), warnings
+
+
+def _without_suspects(
+    release: UniversalRelease, resampled: Resampled, coefficients: Coefficients
+) -> tuple[Resampled, list[ForecastWarning]]:
+    """Return a series without the values in suspect steps of the release, and a warning if there are any.
+
+    They are left out before they are averaged, because a forecast also begins with what the last value is beyond its
+    mean.
+    """
+    (kept,), left_out = release.without_suspects([resampled.series], coefficients[None])
+    return resampled.without(kept) if left_out else resampled, list(left_out.values())
 
 
 def _after_resampling(error: SeriesError, resampling: Resampling) -> SeriesError:

@@ -10,7 +10,7 @@ from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
 from forecasting.series.timestep import in_words
-from forecasting.universal.contexts.contexts import late_warning
+from forecasting.universal.contexts.lateness import late_warning
 from forecasting.universal.distribution import normal_scores
 from forecasting.universal.forecast import UniversalForecast
 from forecasting.universal.steps.detail import Detail
@@ -52,6 +52,16 @@ class Resampled:
             # Without the cycle, a mean in which a time of day is missing is not off by it.
             series = replace(series, values=resampling.means(detail.without_cycle(known)))
         return cls(resampling, sent, series, len(sent) - len(known), detail)
+
+    def without(self, kept: SstSeries) -> "Resampled":
+        """Return the series without the values in those steps of :attr:`series` that are missing in ``kept`` alone."""
+        left_out = np.isfinite(self.series.values) & np.isnan(kept.values)
+        known = len(self.sent) - self.missing_after
+        back = np.floor((known - 1 - np.arange(known)) / self.resampling.ratio + 1e-9).astype(np.int64)
+        values = self.sent.values.copy()
+        within = back < len(left_out)
+        values[:known][within] = np.where(left_out[-1 - back[within]], np.nan, values[:known][within])
+        return Resampled.of(replace(self.sent, values=values), self.resampling)
 
     def needed(self, horizon: int) -> int:
         """Return how many leads of the release reach ``horizon`` steps after the end of the series."""

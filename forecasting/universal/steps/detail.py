@@ -107,10 +107,10 @@ def _centred(values: Floats, size: int) -> Floats:
     """Return the mean around each step; NaN at the ends. Of an even ``size``, the outermost values count half."""
     before, after = size // 2, (size - 1) // 2
     trailing = _trailing(values, size)
-    first = np.concatenate([trailing[after:], np.full(after, np.nan)])
+    first = np.concatenate([trailing[after:], np.full(after, np.nan)])[: len(values)]
     if before == after:
         return first
-    second = np.concatenate([trailing[before:], np.full(before, np.nan)])
+    second = np.concatenate([trailing[before:], np.full(before, np.nan)])[: len(values)]
     centred: Floats = (first + second) / 2
     return centred
 

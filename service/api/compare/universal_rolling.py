@@ -70,18 +70,13 @@ def rolling_universal(
     contexts = groups[0]
     origins = _scored_origins(contexts, horizon, metadata.minimum)
     if not len(origins):
-        needed = metadata.minimum + horizon
-        return SeriesError(_NOTHING.format(needed=needed))
+        return SeriesError(_NOTHING.format(needed=metadata.minimum + horizon))
     contexts = _until(contexts, int(origins[-1]))
     leads = slice(0 if events.reach else horizon - 1, max(horizon, events.reach))
     by_lead = yield from _rolling(loaded.networks, cells, contexts, origins, leads)
     answers = {cell: answer[:, horizon - 1 - leads.start] for cell, answer in by_lead.items()}
-    references = forecast_references(Past.of(contexts, origins, horizon))
     predicted = {cell: answer[:, 0] for cell, answer in answers.items()}
-    for name, forecast in references.items():
-        column = forecast[0, :, -1]
-        if np.isfinite(column).mean() >= _LEAST_SHARE:
-            predicted[name] = column
+    predicted |= _known_references(contexts, origins, horizon)
     known = np.isfinite(np.stack(list(predicted.values()))).all(axis=0)
     bounds = {
         cell: {level: interval(level, answer[known, 1:], metadata.levels) for level in DEFAULT_LEVELS}
@@ -99,6 +94,13 @@ def rolling_universal(
         verified,
     )
     return UniversalRecord(loaded, series.step, rolled, bounds, horizon, units)
+
+
+def _known_references(contexts: Contexts, origins: Steps, horizon: int) -> dict[str, Floats]:
+    """Return the forecasts of references that are known at enough origins, °C ``(origins,)``, by name."""
+    forecasts = forecast_references(Past.of(contexts, origins, horizon))
+    columns = {name: forecast[0, :, -1] for name, forecast in forecasts.items()}
+    return {name: column for name, column in columns.items() if np.isfinite(column).mean() >= _LEAST_SHARE}
 
 
 def _first_step(series: SstSeries, contexts: Contexts) -> int:

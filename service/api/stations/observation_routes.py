@@ -16,7 +16,8 @@ from service.api.stations.observation_schemas import (
     ReadingsRequest,
     Stored,
 )
-from service.api.stations.observing import Period, read_observations, store_file, store_many, store_readings
+from service.api.stations.observing import Receiver, read_observations, store_file, store_many, store_readings
+from service.api.stations.period import Period
 from service.api.stations.routes import StationId
 from service.api.uploads.schemas import ReadingQuery
 from service.api.uploads.upload import read_upload
@@ -30,7 +31,7 @@ _BODY["requestBody"]["description"] = (
     "JSON, or a file as `POST /series` takes it: any media type will do, except those of forms."
 )
 _BODY["requestBody"]["content"] |= {
-    "text/csv": {"schema": {"type": "string"}, "example": "time,sst\n2025-06-08,13.24\n2025-06-09,13.31\n"},
+    "text/csv": {"schema": {"type": "string"}, "example": "time,sst\n2025-07-14,20.38\n2025-07-15,20.51\n"},
     "application/octet-stream": {"schema": BYTES},
 }
 
@@ -54,7 +55,7 @@ async def post_readings(
     id: StationId,
     query: Annotated[ReadingQuery, Query()],
 ) -> Stored:
-    """Store readings. They are on disk when this answers.
+    """Store readings, and issue a forecast from the end of the series. Both are on disk when this answers.
 
     A reading that is sent twice is stored once. One that differs from what is stored for its time is a revision, and
     both are kept. Where the service has keys, this call needs one with the role `station` or `admin`.
@@ -65,9 +66,9 @@ async def post_readings(
             name = min(query.model_fields_set)
             raise RequestError(f"{name} is about files, and the body is JSON: leave it out", field=name)
         body = read_json(ReadingsRequest, content, 1, settings.max_body_bytes)
-        return await store_readings(store, id, body, settings)
+        return await store_readings(Receiver(store, serving, settings), id, body)
     reading = await read_upload(headers, content, query.options(), grid_files, serving, settings)
-    return await store_file(store, id, reading, settings)
+    return await store_file(Receiver(store, serving, settings), id, reading)
 
 
 @router.post(
@@ -78,14 +79,14 @@ async def post_readings(
     responses=problems(400, 403, 413, 415, 422, 503, 504),
     openapi_extra=request_body(ManyReadingsRequest, examples=MANY_EXAMPLES),
 )
-async def post_many(request: Request, store: StationStoreDep, settings: SettingsDep) -> ManyStored:
+async def post_many(request: Request, store: StationStoreDep, serving: ServingDep, settings: SettingsDep) -> ManyStored:
     """Store readings of several stations in one transaction, by the rules for one station.
 
     A station that does not exist gets an `error` in its place.
     """
     require_json(dict(request.scope["headers"]))
     body = read_json(ManyReadingsRequest, await request.body(), settings.max_series, settings.max_body_bytes)
-    return await store_many(store, body.readings, settings)
+    return await store_many(Receiver(store, serving, settings), body.readings)
 
 
 @router.get(

@@ -6,6 +6,8 @@ from pydantic import BaseModel, Field
 
 from forecasting.requests.model import Finite, RequestModel
 from forecasting.series.units import Units
+from service.api.series_request import DAILY_VALUES
+from service.api.stations.forecast_schemas import IssuedAnswer, IssuedFailure
 from service.api.stations.schemas import STATION_ID
 from service.http.time_fields import InputTime, Time
 from service.http.validation import Place
@@ -50,6 +52,11 @@ class Stored(BaseModel):
         description="Readings that are not stored: from the future, outside the range of sea temperatures, or without "
         "a valid time."
     )
+    forecast: IssuedAnswer | IssuedFailure | None = Field(
+        default=None,
+        description="The forecast that was issued from the end of the series, or why there is none; null if nothing "
+        "changed since the last one.",
+    )
 
 
 class StationStored(Stored):
@@ -82,22 +89,20 @@ class ObservationsAnswer(BaseModel):
     received: list[Time] = Field(description="When each arrived.")
 
 
-_VALUES: Final = [12.4, 12.6, None, 12.9]
-
 READINGS_EXAMPLES: Final[dict[str, Any]] = {
     "regular": {
-        "summary": "Four days, one without a reading",
-        "value": {"start": "2025-06-01", "values": _VALUES},
+        "summary": "Forty days, one without a reading",
+        "value": {"start": "2025-06-01", "values": DAILY_VALUES[:40]},
     },
     "timestamps": {
         "summary": "A time for each reading",
-        "value": {"timestamps": ["2025-06-05", "2025-06-06"], "values": [13.0, 13.2]},
+        "value": {"timestamps": ["2025-07-11", "2025-07-12"], "values": [20.41, 20.27]},
     },
 }
 MANY_EXAMPLES: Final[dict[str, Any]] = {
     "one": {
         "summary": "One station",
-        "value": {"readings": [{"station": "pier", "start": "2025-06-07", "values": [13.1]}]},
+        "value": {"readings": [{"station": "pier", "start": "2025-07-13", "values": [20.33]}]},
     }
 }
 """Examples of JSON bodies, as OpenAPI has them."""

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection
@@ -11,9 +11,10 @@ from sqlalchemy import Connection
 from forecasting.errors import RequestError, SeriesError
 from forecasting.readers import Reading
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import iso_of, seconds_of
+from forecasting.series.times import iso_of
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.series.units import from_celsius
+from service.api.stations.forecasts import written
 from service.api.stations.observation_schemas import (
     ManyStored,
     ObservationsAnswer,
@@ -23,90 +24,92 @@ from service.api.stations.observation_schemas import (
     StationStored,
     Stored,
 )
+from service.api.stations.period import Period
 from service.api.stations.storing import store_problems
 from service.api.uploads.answer import station_series, unreadable_file
 from service.engine.forecast_json import rounded
+from service.engine.serving import Serving
 from service.engine.writing import sentence
 from service.http.problems import ProblemError
 from service.http.validation import Place
 from service.settings import Settings
 from service.stations.ingestion import ingest
+from service.stations.issuing import issue_forecasts
 from service.stations.readings import Readings, readings_at, readings_from, readings_of
 from service.stations.station_store import StationStore
 from service.store.errors import UnknownStationError
+from service.store.issued_forecasts import IssuedForecast
 from service.store.observations import Observation, Outcome, get_observations
 from service.store.stations import Station, StationSettings, get_settings, get_station
 
 
-async def store_readings(store: StationStore, station: str, body: ReadingsRequest, settings: Settings) -> Stored:
+class Receiver(NamedTuple):
+    """Where readings go, and what forecasts from them."""
+
+    store: StationStore
+    serving: Serving
+    settings: Settings
+
+    async def issue(self, stations: Sequence[str]) -> dict[str, IssuedForecast | str]:
+        """Issue the forecasts that are due; by station, each of them, or why there is none."""
+        with store_problems():
+            return await issue_forecasts(self.store, self.serving, stations, self.settings.max_values)
+
+
+async def store_readings(receiver: Receiver, station: str, body: ReadingsRequest) -> Stored:
     """Store the readings in a JSON body.
 
     Raises:
         ForecastError: if they cannot be read at the step of the station.
         ProblemError: 404 if there is no such station, 503 if the store cannot be used.
     """
-    _check_length(body, "values", settings)
-    return await _store_one(store, station, _read_json(body, await _settings(store, station), _now()), "body.")
+    _check_length(body, "values", receiver.settings)
+    found = await _settings(receiver.store, station)
+    return await _store_one(receiver, station, found, _read_json(body, found, _now()), "body.")
 
 
-async def store_file(store: StationStore, station: str, reading: Reading, settings: Settings) -> Stored:
+async def store_file(receiver: Receiver, station: str, reading: Reading) -> Stored:
     """Store the values of a file that holds one series at the step of the station.
 
     Raises:
         ProblemError: 422 if it holds no such series; otherwise as :func:`store_readings`.
     """
-    series, step = _only_series(reading, settings), TimeStep.parse((await _settings(store, station)).step)
+    found = await _settings(receiver.store, station)
+    series, step = _only_series(reading, receiver.settings), TimeStep.parse(found.step)
     if series.step != step:
         given, expected = in_words(str(series.step)), in_words(str(step))
         raise SeriesError(
             f"the step of the file is {given}, and that of the station {expected}: send a file with this step, or make "
             f"it coarser with resample={step}"
         )
-    return await _store_one(store, station, readings_of(series, _now()), "series.")
+    return await _store_one(receiver, station, found, readings_of(series, _now()), "series.")
 
 
-async def store_many(store: StationStore, bodies: Sequence[StationReadings], settings: Settings) -> ManyStored:
+async def store_many(receiver: Receiver, bodies: Sequence[StationReadings]) -> ManyStored:
     """Store the readings of several stations in one transaction.
 
     Raises:
         RequestError: if there are too many, or a station appears twice.
         ProblemError: 503 if the store cannot be used.
     """
-    _check_many(bodies, settings)
+    store = receiver.store
+    _check_many(bodies, receiver.settings)
     with store_problems():
         stations = await store.read(get_settings, [body.station for body in bodies])
         results = await store.run(_read_all, bodies, stations, _now())
         accepted = {name: read.accepted for name, read in results.items() if isinstance(read, Readings)}
         outcomes = await store.write(ingest, accepted, int(time.time()))
-    return ManyStored(
-        stations=[
-            _result(body.station, results[body.station], outcomes.get(body.station), f"body.readings[{i}].")
-            for i, body in enumerate(bodies)
-        ]
-    )
-
-
-class Period(NamedTuple):
-    """Which observations a call asks for.
-
-    Attributes:
-        begin: the earliest time, Unix seconds; None for any.
-        end: the latest time.
-        revisions: whether every revision is wanted.
-    """
-
-    begin: int | None
-    end: int | None
-    revisions: bool
-
-    @classmethod
-    def read(cls, begin: str | None, end: str | None, *, revisions: bool) -> "Period":
-        """Parse the times of a query.
-
-        Raises:
-            RequestError: if one of them is not a time.
-        """
-        return cls(_time(begin, "from"), _time(end, "to"), revisions)
+    issued = await receiver.issue([*outcomes])
+    answers: list[StationStored | StationFailure] = []
+    for i, body in enumerate(bodies):
+        result, outcome = results[body.station], outcomes.get(body.station)
+        if isinstance(result, SeriesError) or outcome is None:
+            error = result if isinstance(result, SeriesError) else SeriesError(str(UnknownStationError(body.station)))
+            answers.append(StationFailure(station=body.station, error=sentence(error)))
+            continue
+        stored = _stored(outcome, result, f"body.readings[{i}].", issued.get(body.station), stations[body.station])
+        answers.append(StationStored(station=body.station, **stored))
+    return ManyStored(stations=answers)
 
 
 async def read_observations(
@@ -150,12 +153,25 @@ async def _settings(store: StationStore, station: str) -> StationSettings:
     return stations[station]
 
 
-async def _store_one(store: StationStore, station: str, readings: Readings, place: str) -> Stored:
+async def _store_one(
+    receiver: Receiver, station: str, found: StationSettings, readings: Readings, place: str
+) -> Stored:
     with store_problems():
-        outcomes = await store.write(ingest, {station: readings.accepted}, int(time.time()))
+        outcomes = await receiver.store.write(ingest, {station: readings.accepted}, int(time.time()))
         if station not in outcomes:
             raise UnknownStationError(station)
-    return Stored(**outcomes[station]._asdict(), refused=_places(readings, place))
+    issued = await receiver.issue([station])
+    return Stored(**_stored(outcomes[station], readings, place, issued.get(station), found))
+
+
+def _stored(
+    outcome: Outcome, readings: Readings, place: str, issued: IssuedForecast | str | None, station: StationSettings
+) -> dict[str, Any]:
+    return {
+        **outcome._asdict(),
+        "refused": _places(readings, place),
+        "forecast": None if issued is None else written(issued, station.units),
+    }
 
 
 def _read_all(
@@ -183,16 +199,6 @@ def _read_json(body: ReadingsRequest, station: StationSettings, now: np.datetime
     if body.start is not None and body.timestamps is None:
         return readings_from(body.values, body.start, station.units, step, now)
     raise SeriesError("give either start, or timestamps with one time for each value")
-
-
-def _result(
-    station: str, readings: Readings | SeriesError, outcome: Outcome | None, place: str
-) -> StationStored | StationFailure:
-    if isinstance(readings, SeriesError):
-        return StationFailure(station=station, error=sentence(readings))
-    if outcome is None:
-        return StationFailure(station=station, error=str(UnknownStationError(station)))
-    return StationStored(station=station, **outcome._asdict(), refused=_places(readings, place))
 
 
 def _places(readings: Readings, place: str) -> list[Place]:
@@ -232,13 +238,6 @@ def _check_length(body: ReadingsRequest, field: str, settings: Settings) -> None
         raise RequestError(
             f"{len(body.values)} values are too many: send at most {settings.max_values} of one station", field=field
         )
-
-
-def _time(text: str | None, name: str) -> int | None:
-    try:
-        return None if text is None else seconds_of(text)
-    except SeriesError as error:
-        raise RequestError(f"{name}: {error}", field=name) from None
 
 
 def _now() -> np.datetime64:

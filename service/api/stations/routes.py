@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from forecasting.series.times import iso_of
 from forecasting.series.units import Units, from_celsius
-from service.api.dependencies import SettingsDep, StationStoreDep
+from service.api.dependencies import ServingDep, SettingsDep, StationStoreDep
 from service.api.openapi import problems, request_body
 from service.api.stations.schemas import (
     STATION_EXAMPLES,
@@ -24,6 +24,7 @@ from service.api.stations.storing import store_problems
 from service.engine.forecast_json import rounded
 from service.http.bodies import read_json
 from service.http.media import require_json
+from service.stations.issuing import DEFAULT_HORIZON, check_model
 from service.store.stations import Observed, Station, StationSettings, delete_station, get_station, list_stations
 from service.store.stations import put_station as store_station
 
@@ -42,12 +43,17 @@ StationId = Annotated[str, Path(pattern=STATION_ID, description="The ID of the s
     response_model=StationAnswer,
     responses={
         201: {"model": StationAnswer, "description": "The station is new."},
-        **problems(400, 403, 409, 413, 415, 422, 503, 504),
+        **problems(400, 403, 404, 409, 413, 415, 422, 503, 504),
     },
     openapi_extra=request_body(StationRequest, examples=STATION_EXAMPLES),
 )
 async def put_station(
-    request: Request, store: StationStoreDep, settings: SettingsDep, id: StationId, response: Response
+    request: Request,
+    store: StationStoreDep,
+    serving: ServingDep,
+    settings: SettingsDep,
+    id: StationId,
+    response: Response,
 ) -> StationAnswer:
     """Create a station, or replace the settings of one. Its readings are kept.
 
@@ -55,6 +61,7 @@ async def put_station(
     """
     require_json(dict(request.scope["headers"]))
     body = read_json(StationRequest, await request.body(), 0, settings.max_body_bytes)
+    check_model(serving, body.model)
     with store_problems():
         created, station = await store.write(_put, id, StationSettings(**body.model_dump()))
     response.status_code = HTTPStatus.CREATED if created else HTTPStatus.OK
@@ -120,6 +127,8 @@ def _answer(station: Station) -> StationAnswer:
         longitude=settings.longitude,
         step=settings.step,
         units=units,
+        model=settings.model,
+        horizon=settings.horizon or DEFAULT_HORIZON,
         created=iso_of(station.created),
         changed=iso_of(station.changed),
         newest=None if station.newest is None else _newest(station.newest, units),

@@ -10,6 +10,7 @@ from forecasting.requests.model import Finite, RequestModel
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units
 from service.http.time_fields import Time
+from service.stations.issuing import DEFAULT_HORIZON
 
 STATION_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
@@ -44,6 +45,15 @@ class StationRequest(RequestModel):
         description="The unit of the readings that you send as JSON, and of temperatures in answers about the station.",
     )
 
+    model: Annotated[str, Field(min_length=1, max_length=100, pattern=_NAME)] = Field(
+        default="best",
+        description="The model that forecasts it: `best`, `rnn`, `lstm` or `gru` of the universal release for its "
+        "step, or a full name.",
+    )
+    horizon: Annotated[int, Field(ge=1, le=10_000, strict=True)] | None = Field(
+        default=None, description=f"The number of steps to forecast. Defaults to {DEFAULT_HORIZON}."
+    )
+
     @model_validator(mode="after")
     def _check_position(self) -> Self:
         if (self.latitude is None) != (self.longitude is None):
@@ -72,6 +82,8 @@ class StationAnswer(BaseModel):
     longitude: float | None
     step: str
     units: Units
+    model: str
+    horizon: int
     created: Time
     changed: Time = Field(description="When its settings last changed.")
     newest: NewestObservation | None = Field(description="Its newest observation; null if it has none.")

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 
 from service.http.problems import ProblemError
-from service.store.errors import StepChangeError, StoreError, UnknownStationError
+from service.store.errors import NoForecastError, StepChangeError, StoreError, UnknownStationError
 
 
 @contextmanager
@@ -13,7 +13,7 @@ def store_problems() -> Iterator[None]:
     """Turn the store's errors into problems: 404 for an unknown station, 409 for another step, else 503."""
     try:
         yield
-    except UnknownStationError as error:
+    except (UnknownStationError, NoForecastError) as error:
         raise ProblemError(HTTPStatus.NOT_FOUND, str(error)) from None
     except StepChangeError as error:
         raise ProblemError(HTTPStatus.CONFLICT, str(error)) from None

@@ -21,6 +21,7 @@ def outlook(
     baseline: Baseline | Period | None = None,
     coefficients: npt.NDArray[np.float32] | None = None,
     exceedance: Callable[[float | Floats], Floats] | None = None,
+    estimated: int = 0,
 ) -> Outlook:
     """Return what follows ``past``; a list is of days that end on 30 June 2025."""
     if not isinstance(past, SstSeries):
@@ -33,4 +34,4 @@ def outlook(
         return shares
 
     times = past.step.shift(past.times[-1], np.arange(1, sampled.shape[1] + 1))
-    return Outlook(past, times, sampled, exceedance or share, True, baseline, coefficients)
+    return Outlook(past, times, sampled, exceedance or share, True, baseline, coefficients, estimated)

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from forecasting.errors import SeriesError
+from forecasting.events.dependence import Dependence
 from forecasting.universal.release import UniversalRelease
 from tests.forecasting.universal.tiny import series, walk
 
@@ -37,6 +40,20 @@ def test_the_past_of_a_late_series_is_bridged_by_medians(daily: UniversalRelease
     np.testing.assert_allclose(past.values[-3:], whole.quantiles[:3, len(whole.levels) // 2])
     np.testing.assert_array_equal(past.values[:-3], sent.values[:-3])
     assert forecast.coupling.leads == (4, 5, 6, 7, 8)
+
+
+def test_events_of_a_late_series_are_not_calibrated(daily: UniversalRelease) -> None:
+    learned = Dependence(correlation=tuple(tuple(row) for row in np.eye(14).tolist()))
+    values = walk(400).values.copy()
+
+    def is_calibrated() -> bool:
+        forecast = daily.forecast(series(values), 5)
+        with_learned = replace(forecast, coupling=replace(forecast.coupling, dependence=learned))
+        return with_learned.outlook(series(values), paths=10).calibrated
+
+    assert is_calibrated()
+    values[-1] = np.nan
+    assert not is_calibrated()
 
 
 def test_a_past_that_the_forecast_does_not_follow_is_refused(daily: UniversalRelease) -> None:

@@ -8,6 +8,7 @@ from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.timestep import MONTH, TimeStep
 from forecasting.universal.forecast import UniversalForecast
 from forecasting.universal.steps.any_step import forecast_at_any_step
+from forecasting.universal.steps.detail import Detail
 from forecasting.universal.steps.nearest import nearest_step
 from forecasting.universal.steps.resampling import Resampling
 from tests.forecasting.universal.tiny import publish, series, walk
@@ -200,3 +201,28 @@ def test_paths_at_a_finer_step_agree_with_the_probabilities_and_bridge_a_late_se
     assert np.linalg.eigvalsh(correlation).min() > -1e-9
     assert result.coupling.detail[0] > 0
     assert (np.abs(correlation) <= 1 + 1e-9).all()
+
+
+@pytest.mark.parametrize("n", [1, 11, 12, 23])
+def test_a_series_shorter_than_one_mean_has_no_daily_cycle(n: int) -> None:
+    detail = Detail.of(np.linspace(10.0, 11.0, n), Resampling(TimeStep(3_600), TimeStep(86_400)))
+    assert detail.cycle.tolist() == [0.0] * 24
+    assert np.isfinite([detail.last, detail.decay, detail.spread]).all()
+
+
+def test_a_check_leaves_out_the_values_of_a_suspect_mean_and_not_only_their_mean(releases: UniversalCatalog) -> None:
+    level, _ = daily_cycle(60 * 2, "PT12H")
+    values = level + np.random.default_rng(0).normal(0.0, 0.2, len(level))
+    values[-1] = 35.0
+    sent = series(values, "PT12H")
+    (checked,) = releases.forecast_many([sent], 3, model="gru", record=False, check=True)
+    (without,) = releases.forecast_many(
+        [series([*values[:-2], np.nan, np.nan], "PT12H")], 3, model="gru", record=False, check=True
+    )
+    assert isinstance(checked, UniversalForecast)
+    assert isinstance(without, UniversalForecast)
+    np.testing.assert_array_equal(checked.sst, without.sst)
+    assert checked.baselines["persistence"][0] == values[-3]
+    assert [warning.code for warning in checked.warnings] == ["suspect_value", "late", "resampled"]
+    assert "is one day older than the end of the series" in checked.warnings[1].message
+    assert np.abs(checked.outlook(sent).past.values[-2:] - values[-3]).max() < 3

@@ -26,6 +26,8 @@ PATHS = {
     "/stations/{id}": {"get", "put", "delete"},
     "/stations/{id}/observations": {"get", "post"},
     "/observations": {"post"},
+    "/stations/{id}/forecast": {"get"},
+    "/stations/{id}/forecasts": {"get"},
     "/models": {"get"},
     "/models/{model}": {"get"},
     "/models/{model}/card": {"get"},

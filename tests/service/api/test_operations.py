@@ -29,6 +29,8 @@ IDS = {
     "POST /stations/{id}/observations": "sendReadings",
     "GET /stations/{id}/observations": "getObservations",
     "POST /observations": "sendAllReadings",
+    "GET /stations/{id}/forecast": "getStationForecast",
+    "GET /stations/{id}/forecasts": "listStationForecasts",
     "GET /models": "listModels",
     "GET /models/{model}": "getModel",
     "GET /models/{model}/card": "getModelCard",

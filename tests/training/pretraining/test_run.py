@@ -49,7 +49,14 @@ def test_the_report_scores_each_cell_with_its_companion_and_without(artifacts: P
             assert {score.positioned for score in scores} == {True, False}
             assert all(score.relative_rmse > 0 for score in scores)
             assert all(0 <= score.coverage_80 <= score.coverage_95 <= 1 for score in scores)
+        assert [event.context for event in model.events] == [24, 60]
+        for event in model.events:
+            assert event.score.skill.keys() == {"climatology", "persistence", "independent"}
+            assert 0 < event.score.n <= 40
+            assert sum(row.n for row in event.score.reliability) == event.score.n
     card = open_current(artifacts, "ocean-monthly").read("MODEL_CARD.md").decode()
+    assert "The event is 3 steps in a row above the 90th percentile of the context, within 10 steps." in card
+    assert "| ocean-monthly-gru" in card.split("## Probabilities of events")[1]
     assert "| ocean-monthly-gru alone | unknown |" in card
     assert "Evidence from real seas is thin: the Niño regions" in card
 

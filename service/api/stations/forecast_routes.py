@@ -1,0 +1,44 @@
+"""``/stations/{id}/forecast`` and ``/stations/{id}/forecasts``: what was issued."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from service.api.dependencies import SettingsDep, StationStoreDep
+from service.api.openapi import problems
+from service.api.stations.forecast_schemas import ForecastArchive, NewestForecast
+from service.api.stations.forecasts import archive, newest_forecast
+from service.api.stations.period import Period
+from service.api.stations.routes import StationId
+
+router = APIRouter(prefix="/stations/{id}", tags=["stations"])
+
+_Time = Annotated[str | None, Query(max_length=64)]
+
+
+@router.get(
+    "/forecast",
+    operation_id="getStationForecast",
+    summary="Get the newest forecast of a station",
+    responses=problems(404, 422, 503, 504),
+)
+async def get_newest(store: StationStoreDep, id: StationId) -> NewestForecast:
+    """Get the forecast that was issued last, from the latest observation."""
+    return await newest_forecast(store, id)
+
+
+@router.get(
+    "/forecasts",
+    operation_id="listStationForecasts",
+    summary="List the forecasts issued for a station",
+    responses=problems(404, 422, 503, 504),
+)
+async def get_archive(
+    store: StationStoreDep,
+    settings: SettingsDep,
+    id: StationId,
+    begin: Annotated[_Time, Query(alias="from", description="The earliest `observed_until`, in ISO 8601.")] = None,
+    to: Annotated[_Time, Query(description="The latest `observed_until`.")] = None,
+) -> ForecastArchive:
+    """List forecasts as they were issued. Nothing changes them, whatever is observed later."""
+    return await archive(store, id, Period.read(begin, to, revisions=False), settings)

@@ -1,0 +1,52 @@
+"""Issued forecasts, as they go over the wire."""
+
+from pydantic import BaseModel, Field
+
+from forecasting.series.units import Units
+from service.api.series_request import SeriesWarning
+from service.http.time_fields import Time
+
+
+class IssuedInterval(BaseModel):
+    """A prediction interval. Lists have one value for each step ahead."""
+
+    level: int = Field(description="In percent.")
+    lower: list[float]
+    upper: list[float]
+    calibrated: bool
+
+
+class IssuedAnswer(BaseModel):
+    """A forecast that was issued for a station, as it was issued. Lists have one value for each step ahead."""
+
+    issued: Time = Field(description="When the readings arrived that it was issued for.")
+    observed_until: Time = Field(description="The time of the last observation that it rests on.")
+    replayed: bool = Field(description="Whether they arrived more than two steps after that time.")
+    model: str = Field(description="The network that made it, or the reference that `best` chose.")
+    version: str
+    timestamps: list[Time]
+    sst: list[float]
+    intervals: list[IssuedInterval]
+    baselines: dict[str, list[float]]
+    warnings: list[SeriesWarning]
+
+
+class IssuedFailure(BaseModel):
+    """Why no forecast was issued. The readings are stored, and the next ones are forecast if they suffice."""
+
+    error: str
+
+
+class NewestForecast(IssuedAnswer):
+    """The newest forecast of a station."""
+
+    station: str
+    units: Units
+
+
+class ForecastArchive(BaseModel):
+    """The forecasts that were issued for a station, in the order of `observed_until`."""
+
+    station: str
+    units: Units
+    forecasts: list[IssuedAnswer]

@@ -1,0 +1,36 @@
+"""The period that a call asks for."""
+
+from typing import NamedTuple
+
+from forecasting.errors import RequestError, SeriesError
+from forecasting.series.times import seconds_of
+
+
+class Period(NamedTuple):
+    """Which observations or forecasts a call asks for.
+
+    Attributes:
+        begin: the earliest time, Unix seconds; None for any.
+        end: the latest time.
+        revisions: whether every revision is wanted.
+    """
+
+    begin: int | None
+    end: int | None
+    revisions: bool
+
+    @classmethod
+    def read(cls, begin: str | None, end: str | None, *, revisions: bool) -> "Period":
+        """Parse the times of a query.
+
+        Raises:
+            RequestError: if one of them is not a time.
+        """
+        return cls(_time(begin, "from"), _time(end, "to"), revisions)
+
+
+def _time(text: str | None, name: str) -> int | None:
+    try:
+        return None if text is None else seconds_of(text)
+    except SeriesError as error:
+        raise RequestError(f"{name}: {error}", field=name) from None

@@ -1,0 +1,165 @@
+"""Issue a forecast from the end of a station's series after readings arrived."""
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from orjson import loads
+from sqlalchemy import Connection
+
+from forecasting.errors import ForecastError, RequestError, SeriesError
+from forecasting.releases.registry import ALL
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import SECONDS, iso
+from forecasting.series.timestep import TimeStep
+from service.engine.batch_forecaster import ForecastJob
+from service.engine.series_schema import InputSeries
+from service.engine.serving import Serving
+from service.engine.universal_forecaster import UniversalEntries, UniversalEntry, UniversalJob
+from service.engine.writing import ForecastOptions, sentence
+from service.stations.station_store import StationStore
+from service.store.issued_forecasts import IssuedForecast, add_forecasts, stations_without_forecast
+from service.store.observations import Observation, get_observations
+from service.store.stations import Station
+
+DEFAULT_HORIZON: Final = 7
+"""Steps that are forecast for a station that names none."""
+
+_LEVELS: Final = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98)
+"""Interval levels of a universal network, which are calibrated at any level."""
+
+_STEPS_UNTIL_LATE: Final = 2
+_STATIONS_AT_ONCE: Final = 256
+
+
+class _Pending(NamedTuple):
+    station: Station
+    observations: list[Observation]
+
+
+async def issue_forecasts(
+    store: StationStore, serving: Serving, stations: Sequence[str], max_values: int
+) -> dict[str, IssuedForecast | str]:
+    """Issue a forecast for each of ``stations`` whose last readings have none yet, and store it.
+
+    Args:
+        store: of the stations.
+        serving: the networks.
+        stations: their IDs.
+        max_values: the most observations, the newest, that a forecast rests on.
+
+    Returns:
+        By station, the forecast, or the reason why there is none. Other stations are left out.
+    """
+    results: dict[str, IssuedForecast | str] = {}
+    for begin in range(0, len(stations), _STATIONS_AT_ONCE):
+        some = stations[begin : begin + _STATIONS_AT_ONCE]
+        pending = await store.read(_pending, some, max_values)
+        for (model, horizon), group in _alike(pending).items():
+            results |= await _forecast(serving, model, horizon, group)
+        await store.write(add_forecasts, [result for result in results.values() if isinstance(result, IssuedForecast)])
+    return results
+
+
+def check_model(serving: Serving, model: str) -> None:
+    """Raise ForecastError unless ``model`` names one network, or lets the step choose."""
+    if model == ALL:
+        raise RequestError("a station has one model: name it, or leave the choice to best", field="model")
+    if serving.universal(model, None) is None:
+        serving.resolve(model, None)
+
+
+def _pending(connection: Connection, stations: Sequence[str], max_values: int) -> list[_Pending]:
+    return [
+        _Pending(station, get_observations(connection, station.number, limit=max_values))
+        for station in stations_without_forecast(connection, stations)
+    ]
+
+
+def _alike(pending: Sequence[_Pending]) -> dict[tuple[str, int], list[_Pending]]:
+    groups: dict[tuple[str, int], list[_Pending]] = {}
+    for one in pending:
+        settings = one.station.settings
+        groups.setdefault((settings.model, settings.horizon or DEFAULT_HORIZON), []).append(one)
+    return groups
+
+
+async def _forecast(
+    serving: Serving, model: str, horizon: int, group: Sequence[_Pending]
+) -> dict[str, IssuedForecast | str]:
+    """Return the forecasts of stations with the same model and horizon, or why there are none."""
+    results: dict[str, IssuedForecast | str] = {}
+    sent: list[tuple[_Pending, InputSeries]] = []
+    for one in group:
+        try:
+            sent.append((one, _series_of(one)))
+        except SeriesError as error:
+            results[one.station.id] = sentence(error)
+    if not sent:
+        return results
+    try:
+        entries = await _entries(serving, model, horizon, [series for _, series in sent])
+    except ForecastError as error:
+        return results | {one.station.id: str(error) for one, _ in sent}
+    for (one, _), entry in zip(sent, entries, strict=True):
+        results[one.station.id] = sentence(entry) if isinstance(entry, SeriesError) else _issued(one, entry)
+    return results
+
+
+async def _entries(serving: Serving, model: str, horizon: int, series: Sequence[InputSeries]) -> UniversalEntries:
+    models = serving.universal(model, None)
+    if models is None:
+        (network,) = serving.resolve(model, None)
+        network.check(horizon, ())
+        (entries,) = await serving.forecast(ForecastJob.of([network], series, ForecastOptions(horizon)))
+        metadata = network.metadata
+        return [
+            entry
+            if isinstance(entry, SeriesError)
+            else UniversalEntry(entry, metadata.model, metadata.version, metadata.step)
+            for entry in entries
+        ]
+    results: UniversalEntries = []
+    job = UniversalJob(models, series, ForecastOptions(horizon, _LEVELS))
+    job.check()
+    await serving.forecast_universal(job, lambda columns: results.extend(columns[0]))
+    return results
+
+
+def _series_of(one: _Pending) -> InputSeries:
+    """Return the series of a station on a regular grid, up to its last observation."""
+    settings = one.station.settings
+    times = np.array([observation.time for observation in one.observations], dtype=np.int64).view(SECONDS)
+    values = np.array([observation.value for observation in one.observations])
+    series = SstSeries.from_observations(times, values, step=TimeStep.parse(settings.step))
+    listed = [None if np.isnan(value) else value for value in series.values.tolist()]
+    return InputSeries(
+        values=listed,
+        start=iso(series.start),
+        step=settings.step,
+        latitude=settings.latitude,
+        longitude=settings.longitude,
+    )
+
+
+def _issued(one: _Pending, entry: UniversalEntry) -> IssuedForecast:
+    station, content = one.station, _content(entry)
+    assert station.received is not None
+    observed_until = one.observations[-1].time
+    end = np.asarray(np.datetime64(observed_until, "s"))
+    late = TimeStep.parse(station.settings.step).shift(end, _STEPS_UNTIL_LATE)
+    return IssuedForecast(
+        station=station.number,
+        batch=station.batches,
+        issued=station.received,
+        observed_until=observed_until,
+        replayed=station.received > int(late.astype(np.int64)),
+        model=entry.model,
+        version=entry.version,
+        content=content,
+    )
+
+
+def _content(entry: UniversalEntry) -> dict[str, Any]:
+    content: dict[str, Any] = loads(b"{" + entry.content)
+    return {name: content[name] for name in ("timestamps", "sst", "intervals", "baselines", "warnings")}

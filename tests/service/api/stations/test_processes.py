@@ -1,0 +1,84 @@
+"""Services in processes of their own, which share a store or are killed."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import date, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.processes import Service, running
+from tests.service.requests import Json, answered
+
+BATCHES: list[Json] = [
+    {"start": f"2024-{1 + i // 28:02}-{1 + i % 28:02}", "values": [10 + i / 100, 10.5 + i / 100]} for i in range(60)
+]
+"""Each corrects the last reading of the one before."""
+
+
+@pytest.fixture
+def settings(store_url: str) -> dict[str, str]:
+    return {"store": store_url, "default_dataset": "nino12", "device": "cpu"}
+
+
+def observations(service: Service) -> Json:
+    return answered(httpx.get(f"{service.url}/stations/pier/observations?revisions=true", timeout=60))
+
+
+def send(service: Service, batches: list[Json]) -> Iterator[Json]:
+    with httpx.Client(base_url=service.url, timeout=60) as client:
+        for batch in batches:
+            yield answered(client.post("/stations/pier/observations", json=batch))
+
+
+def create(service: Service) -> None:
+    httpx.put(f"{service.url}/stations/pier", json={"step": "day"}, timeout=60).raise_for_status()
+
+
+def expected(batches: list[Json]) -> list[tuple[str, int, float]]:
+    """Return the time, revision and value of all that is stored after these batches."""
+    history: dict[date, list[float]] = {}
+    for batch in batches:
+        first = date.fromisoformat(batch["start"])
+        for i, value in enumerate(batch["values"]):
+            revisions = history.setdefault(first + timedelta(days=i), [])
+            if revisions[-1:] != [value]:
+                revisions.append(value)
+    return [(f"{day}T00:00:00Z", i, value) for day, values in sorted(history.items()) for i, value in enumerate(values)]
+
+
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+def test_a_service_that_is_killed_among_batches_loses_none_and_stores_none_twice(
+    artifacts: Path, settings: dict[str, str]
+) -> None:
+    answers = 0
+    with running(artifacts, **settings) as service:
+        create(service)
+        with suppress(httpx.HTTPError):
+            for _ in send(service, BATCHES):
+                answers += 1
+                if answers == 20:
+                    service.process.kill()
+    assert 20 <= answers < len(BATCHES)
+    with running(artifacts, **settings) as service:
+        # The client repeats the batch that was not answered, which may have been stored.
+        list(send(service, BATCHES[answers:]))
+        stored = observations(service)
+    found = zip(stored["timestamps"], stored["revision"], stored["values"], strict=True)
+    assert list(found) == expected(BATCHES)
+
+
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+def test_two_services_that_share_a_store_store_each_reading_once(artifacts: Path, settings: dict[str, str]) -> None:
+    with running(artifacts, **settings) as first, running(artifacts, **settings) as second:
+        create(first)
+        batches = [{**batch, "values": batch["values"][:1]} for batch in BATCHES]
+        with ThreadPoolExecutor(2) as senders:
+            answers = [*senders.map(lambda service: [*send(service, batches)], (first, second))]
+        assert sum(answer["new"] for sent in answers for answer in sent) == len(batches)
+        stored = observations(first)
+        assert stored == observations(second)
+        assert stored["revision"] == [0] * len(batches)
+        assert stored["values"] == [batch["values"][0] for batch in batches]
