@@ -37,6 +37,23 @@ def quantiles_at(probabilities: tuple[float, ...], quantiles: Floats, levels: tu
     return values
 
 
+def quantiles_at_scores(wanted: Floats, quantiles: Floats, levels: tuple[float, ...]) -> Floats:
+    """Return the quantiles at normal scores, which may differ from row to row.
+
+    Args:
+        wanted: normal scores of probabilities, ``(n, m)``.
+        quantiles: °C, ``(n, levels)``, ascending.
+        levels: probabilities of ``quantiles``.
+
+    Returns:
+        °C, ``(n, m)``.
+    """
+    above, share = _places_of_scores(wanted, levels)
+    low, high = (np.take_along_axis(quantiles, place, axis=-1) for place in (above - 1, above))
+    values: Floats = low * (1 - share) + high * share
+    return values
+
+
 def interval(level: float, quantiles: Floats, levels: tuple[float, ...]) -> tuple[Floats, Floats]:
     """Return the bounds of the central interval at ``level`` percent, °C ``(…)``.
 
@@ -88,7 +105,11 @@ def _upper_tail(scores: Floats) -> Floats:
 @lru_cache(maxsize=256)
 def _places(probabilities: tuple[float, ...], levels: tuple[float, ...]) -> tuple[npt.NDArray[np.intp], Floats]:
     """Return the level above each of ``probabilities``, and how near it is in the normal score, from 0 to 1."""
-    known, wanted = normal_scores(levels), normal_scores(probabilities)
+    return _places_of_scores(normal_scores(probabilities), levels)
+
+
+def _places_of_scores(wanted: Floats, levels: tuple[float, ...]) -> tuple[npt.NDArray[np.intp], Floats]:
+    known = normal_scores(levels)
     above = np.clip(np.searchsorted(known, wanted), 1, len(known) - 1)
     return above, (wanted - known[above - 1]) / (known[above] - known[above - 1])
 
