@@ -62,8 +62,8 @@ async def post_readings(
     """
     headers, content = dict(request.scope["headers"]), await request.body()
     if is_json(headers):
-        if query.model_fields_set:
-            name = min(query.model_fields_set)
+        if request.query_params:
+            name = min(request.query_params)
             raise RequestError(f"{name} is about files, and the body is JSON: leave it out", field=name)
         body = read_json(ReadingsRequest, content, 1, settings.max_body_bytes)
         return await store_readings(Receiver(store, serving, settings), id, body)
