@@ -150,12 +150,11 @@ def _positions(first: int, length: int, start: int, end: int) -> Indices:
         start: first day of the period, since 1970.
         end: last day of the period.
     """
-    years = np.arange(
-        np.datetime64(start, "D").astype("datetime64[Y]"), np.datetime64(end, "D").astype("datetime64[Y]") + 1
-    )
-    january_1 = years.astype("datetime64[D]").astype(np.int64)
+    first_year, last_year = np.asarray([start, end]).astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64)
+    years = np.arange(first_year, last_year + 1)
+    january_1 = years.astype("datetime64[Y]").astype("datetime64[D]").astype(np.int64)
     places = np.arange(DAYS)
-    shifted = places[:, np.newaxis] - ((places > FEBRUARY_29)[:, np.newaxis] & ~is_leap(years.astype(np.int64) + 1970))
+    shifted = places[:, np.newaxis] - ((places > FEBRUARY_29)[:, np.newaxis] & ~is_leap(years + 1970))
     days = january_1 + shifted
     inside = (days >= max(start, first)) & (days <= min(end, first + length - 1))
     positions: Indices = np.where(inside, days - first, length + 2 * _HALF_WINDOW_DAYS)
