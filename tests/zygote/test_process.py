@@ -56,7 +56,12 @@ def test_a_forked_command_finds_what_a_started_one_finds(
         ("", 0),
         ("raise SystemExit(3)", 3),
         ("raise ValueError", 1),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGINT)", -signal.SIGINT),
+        # A shell starts commands in the background with this signal ignored.
+        (
+            "import os, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+            "os.kill(os.getpid(), signal.SIGINT)",
+            -signal.SIGINT,
+        ),
         ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
     ],
