@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -106,3 +107,19 @@ def _checked(baseline: Baseline, percentile: float) -> Baseline:
         f"{baseline.percentile:g}, and this event needs percentile {percentile:g}: send a threshold for that, or a "
         "baseline with a period"
     )
+
+
+class JointForecast(Protocol):
+    """A forecast that knows how its leads depend on each other."""
+
+    def sample_paths(self, n: int) -> Floats:
+        """Return ``n`` sample paths, °C ``(n, horizon)``."""
+
+    def outlook(
+        self,
+        past: SstSeries,
+        paths: int = 1000,
+        baseline: Baseline | Period | None = None,
+        coefficients: npt.NDArray[np.float32] | None = None,
+    ) -> Outlook:
+        """Return what events are judged by."""

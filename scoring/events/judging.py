@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +12,7 @@ from forecasting.events.baseline import Baseline, Period
 from forecasting.events.definitions import EventDefinition
 from forecasting.events.judge import judge
 from forecasting.events.outcomes import EventOutcome
-from forecasting.events.outlook import Outlook
+from forecasting.events.outlook import JointForecast, Outlook
 from forecasting.series.sst_series import SstSeries
 from scoring.errors import in_one_line
 from scoring.events.asked import AskedEvents
@@ -21,19 +20,6 @@ from scoring.events.columns import Values, all_columns, columns_of
 from scoring.models.reasons import kind_of
 
 Coefficients = npt.NDArray[np.float32]
-
-
-class JointForecast(Protocol):
-    """A forecast that knows how its leads go together."""
-
-    def outlook(
-        self,
-        past: SstSeries,
-        paths: int = 1000,
-        baseline: Baseline | Period | None = None,
-        coefficients: Coefficients | None = None,
-    ) -> Outlook:
-        """Return what events are judged by."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.climatology.annual_cycle import COEFFICIENTS
+from forecasting.events.outlook import JointForecast
 from forecasting.series.sea_range import outside_sea_range
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, Times
@@ -18,7 +19,7 @@ from scoring.events.judging import Judged, Place, judge_places
 from scoring.grids.baselines import CellBaselines
 from scoring.grids.event_variables import event_fields
 from scoring.grids.positions import POSITIONS, climatology_of
-from scoring.models.cell_forecasts import CellForecasts, JointForecast
+from scoring.models.cell_forecasts import CellForecasts
 from scoring.models.cell_windows import LAND
 from scoring.models.model import CellModel, Cells
 from scoring.models.quality import FAIL, MISSING

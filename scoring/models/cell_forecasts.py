@@ -7,11 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.networks.forecast import Forecast
+from forecasting.events.outlook import JointForecast
 from forecasting.series.times import Floats
-from forecasting.universal.forecast import UniversalForecast
-
-JointForecast = Forecast | UniversalForecast
 
 Bounds = dict[int, tuple[Floats, Floats]]
 """Lower and upper bounds of prediction intervals, °C ``(n, horizon)``, by level in percent."""

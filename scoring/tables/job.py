@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from forecasting.events.outlook import JointForecast
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
-from scoring.events.judging import Coefficients, JointForecast, Judged, Place, judge_places
+from scoring.events.judging import Coefficients, Judged, Place, judge_places
 from scoring.models.reasons import kind_of
 from scoring.tables.forecasts import StationForecasts, to_bytes
 from scoring.tables.stations import ReadStations, read_stations

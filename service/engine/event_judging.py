@@ -1,7 +1,7 @@
 """Judges the events that a request asks for by the forecast of each series."""
 
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,8 @@ from forecasting.errors import RequestError, SeriesError
 from forecasting.events.baseline import Baseline, Period
 from forecasting.events.definitions import EventDefinition, MarineEvent, Percentile, ThresholdEvent
 from forecasting.events.judge import judge
-from forecasting.events.outlook import Outlook
+from forecasting.events.outlook import JointForecast, Outlook
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import Floats
 from forecasting.series.units import Units, from_celsius
 from service.engine.baseline_schema import InputBaseline
 from service.engine.baselines import given_baseline, refuse_inverted
@@ -28,22 +27,6 @@ NO_POSITION: Final[Coefficients] = np.full(COEFFICIENTS, np.nan, dtype=np.float3
 
 _DECIMALS: Final = 4
 _MEDIAN: Final = 50
-
-
-class JointForecast(Protocol):
-    """A forecast that knows how its leads depend on each other."""
-
-    def sample_paths(self, n: int) -> Floats:
-        """Return ``n`` sample paths, °C ``(n, horizon)``."""
-
-    def outlook(
-        self,
-        past: SstSeries,
-        paths: int = 1000,
-        baseline: Baseline | Period | None = None,
-        coefficients: Coefficients | None = None,
-    ) -> Outlook:
-        """Return what events are judged by."""
 
 
 def with_events(

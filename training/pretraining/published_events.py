@@ -12,7 +12,7 @@ from forecasting.networks.metadata import CELLS
 from forecasting.releases.release import Release
 from forecasting.universal.network.checkpoint import load
 from forecasting.universal.report import parse_universal_report
-from training.pretraining.card import REPORT, rewrite_card
+from training.pretraining.card import CARD, REPORT, write_card
 from training.pretraining.event_scores import score_events
 from training.pretraining.examples import Panel, simulated_panel
 from training.pretraining.fit import CPU
@@ -45,8 +45,8 @@ def rescore_events(folder: Path, seas: int = _SEAS) -> None:
         models.append(model.model_copy(update={"events": tuple(events)}))
     rescored = report.model_copy(update={"models": tuple(models)})
     (folder / REPORT).write_text(rescored.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    (folder / CARD).write_text(write_card(rescored, spec), encoding="utf-8")
     seal(folder, release.manifest.dataset, release.manifest.version)
-    rewrite_card(folder)
 
 
 if __name__ == "__main__":
