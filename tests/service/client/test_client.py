@@ -359,7 +359,12 @@ def test_options_of_a_file_are_used_and_its_errors_raised(ask: Ask, url: str) ->
 
 def test_implausible_values_of_a_file_are_flagged_and_left_out_of_forecasts(ask: Ask, seas_url: str) -> None:
     sst = [round(18 + float(np.sin(k / 20)), 2) for k in range(59)] + [35.0]
-    days = "\n".join(["time,sst", *(f"{np.datetime64('2024-01-01') + k},{value}" for k, value in enumerate(sst))])
+    days = "\n".join(
+        [
+            "time,sst",
+            *(f"{np.datetime64('2024-01-01') + np.timedelta64(k, 'D')},{value}" for k, value in enumerate(sst)),
+        ]
+    )
     reading = ask(seas_url, "read_series", days.encode(), check=True)
     assert reading.flags["0"].tolist() == [2] * 14 + [1] * 45 + [3]
     assert reading.flags["0"].index.equals(reading.series["0"].index)
