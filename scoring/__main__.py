@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from forecasting.console import run_command
 from forecasting.extras import exit_without_extra
-from scoring.cli.arguments import parser
+from scoring.cli.arguments import parse
 from scoring.cli.start import load_torch_aside, processes_for
 
 
@@ -16,7 +16,7 @@ def _interrupt(signum: int, frame: object) -> NoReturn:
 
 
 def _score() -> int:
-    options = parser().parse_args()
+    options = parse(sys.argv[1:])
     # Modules that read and write are imported later, depending on the input.
     with exit_without_extra("scoring", "Batch scoring"):
         if processes_for(options):

@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -18,16 +19,33 @@ MAX_PATHS: Final = 10_000
 """Joint sample paths of one forecast; see :data:`forecasting.events.paths.MAX_PATHS`."""
 READING: Final = ("value_column", "time_column", "units", "missing", "flags", "depth", "dates", "timezone", "resample")
 """Reading options that apply to every file of an input."""
+LEVELS_OF_ARCHIVES: Final = (50, 80, 95)
+"""Prediction intervals in an archive if the user names none: with the median, enough for a CRPS."""
+DONE: Final = 0
+REFUSED: Final = 2
+INCOMPLETE: Final = 3
+"""Exit statuses; :data:`EXITS` explains them."""
 EXITS: Final = """\
 exit status: 0 success; 1 stopped by a system error such as a full disk; 2 invalid options or input;
 3 nothing could be forecast, or some chunks failed; 130 interrupted. After 1 or 130, or if chunks failed, run the same
 command again to resume."""
+_APPEND: Final = "--append"
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser for the command line of ``python -m scoring``."""
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line of ``python -m scoring``; print a message and exit if it is wrong."""
+    appending = any(argument.partition("=")[0] == _APPEND for argument in arguments)
+    options = parser(appending=appending).parse_args(arguments)
+    if options.levels is None:
+        options.levels = LEVELS_OF_ARCHIVES if appending else ()
+    return options
+
+
+def parser(*, appending: bool = False) -> argparse.ArgumentParser:
+    """Return the parser; of a command line that names no OUTPUT if it is ``appending``."""
     parser = argparse.ArgumentParser(
-        prog=command_name("score", "scoring"),
+        prog=(name := command_name("score", "scoring")),
+        usage=f"{name} INPUT [INPUT ...] OUTPUT [options]\n       {name} INPUT [INPUT ...] --append ARCHIVE [options]",
         description="Forecast every station of a table, or every cell of a grid.",
         epilog=EXITS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -37,9 +55,12 @@ def parser() -> argparse.ArgumentParser:
         "input", type=Path, nargs="+", metavar="INPUT",
         help="NetCDF, Zarr, CSV or Parquet: one or more files, a folder, or a pattern such as 'sst/*.nc'",
     )  # fmt: skip
-    parser.add_argument(
-        "output", type=Path, metavar="OUTPUT", help=".csv or .parquet for tables; .nc or .zarr for grids"
-    )
+    if appending:
+        parser.set_defaults(output=None)
+    else:
+        parser.add_argument(
+            "output", type=Path, metavar="OUTPUT", help=".csv or .parquet for tables; .nc or .zarr for grids"
+        )
     _add_forecast(parser)
     _add_reading(parser)
     _add_execution(parser)
@@ -62,8 +83,8 @@ def _add_forecast(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument("--horizon", type=_positive, default=1, metavar="H", help="number of leads (default: 1)")
     group.add_argument(
-        "--levels", type=_levels, default=(), metavar="LIST",
-        help="prediction intervals in percent, such as 80,95 (default: none)",
+        "--levels", type=_levels, metavar="LIST",
+        help="prediction intervals in percent, such as 80,95 (default: none; with --append 50,80,95)",
     )  # fmt: skip
     group.add_argument(
         "--events", type=Path, metavar="FILE.json",
@@ -105,6 +126,11 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="cells or rows per chunk (default: 65536 cells, of universal networks 16384; 250000 rows)",
     )
+    group.add_argument(
+        _APPEND, type=Path, metavar="ARCHIVE",
+        help="in place of OUTPUT: add the forecasts of a table to this folder of Parquet files, such as "
+        "archive.parquet, with the time of issue; 'sst verify' compares them with what came",
+    )  # fmt: skip
     group.add_argument(
         "--overwrite", action="store_true", help="replace an existing OUTPUT once the new one is complete"
     )
