@@ -1,6 +1,6 @@
 """An archive of issued forecasts: a folder of Parquet files that only grows.
 
-    archive.parquet/issued_month=2026-11/20261127T060003Z-0f3a5c….parquet
+    archive.parquet/issued_month=2026-11/20261127T060003512Z-0f3a5c….parquet
 
 Each run adds one file, named by the time of issue and the key of its job. A file appears by a rename once it is
 complete, and nothing is ever replaced.
@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -79,7 +80,7 @@ class Archive:
             added = self.file_of(key)
             if added is not None:
                 return added
-            stamp = str(issued.astype("datetime64[s]")).replace("-", "").replace(":", "")
+            stamp = re.sub(r"[-:.]", "", str(issued.astype("datetime64[ms]")))
             file = self.path / f"{PARTITION}={issued.astype('datetime64[M]')}" / f"{stamp}Z-{key}.parquet"
             file.parent.mkdir(exist_ok=True)
             flush(self.path)

@@ -15,6 +15,9 @@ from scoring.tables.archive_columns import BASELINES, PREFIX
 from scoring.tables.forecasts import read_part, schema
 
 _TIME: Final = pa.timestamp("s", "UTC")
+_ISSUED: Final = pa.timestamp("ms", "UTC")
+"""Two runs may end in the same second."""
+
 _STEPS_UNTIL_LATE: Final = 2
 """As in the service: a forecast issued later than this after its last observation is a replayed one."""
 
@@ -24,7 +27,7 @@ def archive_schema(levels: tuple[int, ...], events: AskedEvents) -> pa.Schema:
     scored = schema(levels, events, archived=True)
     first = [
         pa.field("station", pa.string()),
-        pa.field("issued", _TIME),
+        pa.field("issued", _ISSUED),
         pa.field("observed_until", _TIME),
         pa.field("replayed", pa.bool_()),
         pa.field("asked", pa.string()),
@@ -56,7 +59,7 @@ def write_rows(path: Path, columns: pa.Schema, parts: Iterable[bytes], asked: st
 
 def _archived(table: pa.Table, columns: pa.Schema, asked: str, issued: np.datetime64) -> pa.Table:
     count, observed_until = table.num_rows, table["issued"]
-    time = pa.scalar(int(issued.astype("datetime64[s]").astype(np.int64)), pa.int64()).cast(_TIME)
+    time = pa.scalar(int(issued.astype("datetime64[ms]").astype(np.int64)), pa.int64()).cast(_ISSUED)
     known = {
         "issued": pa.repeat(time, count),
         "observed_until": observed_until,

@@ -82,7 +82,7 @@ def _score(run: Run, input_: TableInput, work: WorkFolder, archive: Archive, opt
         result = execute(run, work, engine, ProgressBar(input_.unit, options.quiet), say)
     place = archive.path
     if result.counts.forecast and not result.failed:
-        issued = np.datetime64(int(time.time()), "s")
+        issued = np.datetime64(time.time_ns() // 1_000_000, "ms")
         complete = work.path / "complete.parquet"
         columns = archive_schema(input_.levels, input_.events).with_metadata({"plan": run.plan.to_json()})
         write_rows(complete, columns, input_.parts(work, {}), run.plan.model, issued)
