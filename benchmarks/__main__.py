@@ -54,6 +54,8 @@ other benchmarks, each with -h:
                         events of several days: skill, and whether they happen as often as said
   python -m benchmarks.own_events FILE[@LAT,LON] …
                         the same as POST /compare finds it, for each network
+  python -m benchmarks.stations [--store URL] [--stations N] [--days N]
+                        readings in and forecasts out, for thousands of stations with years of days
   python -m benchmarks.soak [--minutes N]
                         memory of the service under mixed load and reloads
   python -m benchmarks.peers [NAME …]
