@@ -26,7 +26,12 @@ class IssuedAnswer(BaseModel):
     version: str
     timestamps: list[Time]
     sst: list[float]
-    intervals: list[IssuedInterval]
+    intervals: list[IssuedInterval] = Field(
+        description="As they were issued: recalibrated by what the station's earlier forecasts have taught."
+    )
+    plain: list[IssuedInterval] | None = Field(
+        description="The intervals before they were recalibrated; null if they were not."
+    )
     baselines: dict[str, list[float]]
     warnings: list[SeriesWarning]
 

@@ -79,6 +79,12 @@ def _fields(issued: IssuedForecast, units: Units) -> dict[str, Any]:
         values: list[float] = rounded(from_celsius(celsius, units)).tolist()
         return values
 
+    def intervals(celsius: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [
+            {**interval, "lower": degrees(interval["lower"]), "upper": degrees(interval["upper"])}
+            for interval in celsius
+        ]
+
     return {
         "issued": iso_of(issued.issued),
         "observed_until": iso_of(issued.observed_until),
@@ -87,10 +93,8 @@ def _fields(issued: IssuedForecast, units: Units) -> dict[str, Any]:
         "version": issued.version,
         "timestamps": content["timestamps"],
         "sst": degrees(content["sst"]),
-        "intervals": [
-            {**interval, "lower": degrees(interval["lower"]), "upper": degrees(interval["upper"])}
-            for interval in content["intervals"]
-        ],
+        "intervals": intervals(content["intervals"]),
+        "plain": None if issued.plain is None else intervals(issued.plain),
         "baselines": {name: degrees(values) for name, values in content["baselines"].items()},
         "warnings": content["warnings"],
     }
