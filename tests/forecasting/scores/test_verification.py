@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+from forecasting.scores.verification import quantiles_of, verify_lead
+
+OBSERVED = np.array([10.0, 11.0, np.nan, 13.0])
+PREDICTED = np.array([10.5, 10.0, 12.0, 13.0])
+
+
+def test_a_forecast_counts_only_where_there_is_an_observation() -> None:
+    scores = verify_lead(2, OBSERVED, PREDICTED, {})
+    (issued,) = scores.models
+    assert (scores.lead, scores.n, issued.n, issued.kind) == (2, 3, 3, "issued")
+    assert issued.mae == 0.5
+    assert issued.bias == pytest.approx(-1 / 6, abs=1e-6)
+    assert issued.rmse == pytest.approx(np.sqrt(1.25 / 3), abs=1e-6)
+    assert issued.crps is None
+    assert issued.coverage == {}
+
+
+def test_skill_compares_the_pairs_that_forecast_and_baseline_both_have() -> None:
+    persistence = np.array([12.0, np.nan, 1.0, 13.0])
+    issued, baseline = verify_lead(1, OBSERVED, PREDICTED, {"persistence": persistence}).models
+    assert (baseline.model, baseline.kind, baseline.n, baseline.mae) == ("persistence", "baseline", 2, 1.0)
+    assert issued.skill == {"persistence": 0.75}  # 1 − √(0.25 / 2) / √(4 / 2)
+
+
+def test_a_baseline_that_was_never_issued_has_no_scores() -> None:
+    nothing = np.full(4, np.nan)
+    (issued,) = verify_lead(1, OBSERVED, PREDICTED, {"linear": nothing}).models
+    assert issued.skill == {"linear": None}
+
+
+def test_without_observations_there_are_no_scores() -> None:
+    scores = verify_lead(1, np.full(4, np.nan), PREDICTED, {"persistence": PREDICTED})
+    assert (scores.n, scores.models) == (0, ())
+
+
+def test_coverage_is_by_level_and_kind_of_interval() -> None:
+    plain, recalibrated = (PREDICTED - 0.5, PREDICTED + 0.5), (PREDICTED - 1, PREDICTED + 1)
+    kinds = {"plain": {95: recalibrated, 80: plain}, "recalibrated": {80: recalibrated}}
+    (issued,) = verify_lead(1, OBSERVED, PREDICTED, {}, intervals=kinds).models
+    assert issued.coverage == {
+        "80": {"plain": pytest.approx(2 / 3, abs=1e-6), "recalibrated": 1.0},
+        "95": {"plain": 1.0},
+    }
+    assert list(issued.coverage) == ["80", "95"]
+
+
+def test_crps_of_a_normal_forecast_is_near_that_of_its_formula() -> None:
+    scores = {50: 0.674490, 80: 1.281552, 95: 1.959964}
+    observed = np.random.default_rng(1).normal(15, 2, 20_000)
+    centre = np.full(len(observed), 15.0)
+    intervals = {level: (centre - 2 * score, centre + 2 * score) for level, score in scores.items()}
+    (issued,) = verify_lead(1, observed, centre, {}, quantiles=quantiles_of(centre, intervals)).models
+    assert issued.crps == pytest.approx(2 / np.sqrt(np.pi), rel=0.05)
+    # Two intervals leave too much of the distribution open.
+    two = quantiles_of(centre, {level: intervals[level] for level in (80, 95)})
+    assert verify_lead(1, observed, centre, {}, quantiles=two).models[0].crps is None
