@@ -125,8 +125,9 @@ async def _entries_of_place(
 ) -> UniversalEntries:
     (network,) = serving.resolve(model, None)
     network.check(horizon, ())
-    (entries,) = await serving.forecast(ForecastJob.of([network], series, ForecastOptions(horizon)))
     metadata = network.metadata
+    options = ForecastOptions(horizon, tuple(metadata.errors.half_width))
+    (entries,) = await serving.forecast(ForecastJob.of([network], series, options))
     return [
         entry
         if isinstance(entry, SeriesError)

@@ -78,11 +78,11 @@ class Learner(NamedTuple):
     def after(self, earlier: Sequence[IssuedForecast], readings: Sequence[Observation]) -> OnlineCalibration:
         """Return the state after each of ``readings``, in order of time.
 
-        At each lead, a reading verifies one forecast: of several from the same last observation, the one issued last.
-        All were made without the reading, since their last observation is an earlier one.
+        At each lead, a reading verifies one forecast. All were made without it, since their last observation is an
+        earlier one.
 
         Args:
-            earlier: forecasts that it can learn from, in order of ``observed_until`` and of issue.
+            earlier: forecasts that it can learn from, one from each last observation.
             readings: the first reading of each time after :attr:`until`.
         """
         step, content = self.draft.step, self.draft.forecast.content

@@ -6,6 +6,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from forecasting.series.times import SECONDS, Times, seconds_of
+from service.stations.counted import counted
 from service.stations.recalibration import Draft, Learner, recalibrated
 from service.store.calibrations import Calibration, get_calibrations, put_calibrations
 from service.store.issued_forecasts import IssuedForecast, add_forecasts, forecasts_between, forecasts_of_batches
@@ -81,7 +82,7 @@ def _earlier_forecasts(connection: Connection, learners: Sequence[Learner]) -> d
             begin = learner.draft.step.shift(_time(learner.until), -learner.draft.leads - 1)
             periods[station] = int(begin.astype(np.int64)), learner.draft.forecast.observed_until - 1
     return {
-        station: [forecast for forecast in forecasts if learning[station].can_learn_from(forecast)]
+        station: [*counted(filter(learning[station].can_learn_from, forecasts))]
         for station, forecasts in forecasts_between(connection, periods).items()
     }
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from service.store.stations import Station, get_station, lock_stations, numbers_of
@@ -18,6 +18,9 @@ _AT_ONCE: Final = 500
 
 _CONDITIONS_AT_ONCE: Final = 100
 """Conditions in one statement: SQLite refuses expressions that are nested deeper than 1 000."""
+
+_ROWS_AT_ONCE: Final = 100
+"""Forecasts of a long archive that are read at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +86,18 @@ def get_forecasts(
         limit: the most forecasts to return.
     """
     table = ISSUED_FORECASTS.c
-    query = select(ISSUED_FORECASTS).where(table.station == station)
-    if begin is not None:
-        query = query.where(table.observed_until >= begin)
-    if end is not None:
-        query = query.where(table.observed_until <= end)
-    rows = connection.execute(query.order_by(table.observed_until.desc(), table.number.desc()).limit(limit))
+    query = _of_station(station, begin, end).order_by(table.observed_until.desc(), table.number.desc())
+    rows = connection.execute(query.limit(limit))
     return [_forecast_of(row) for row in rows][::-1]
+
+
+def iterate_forecasts(
+    connection: Connection, station: int, begin: int | None = None, end: int | None = None
+) -> Iterator[IssuedForecast]:
+    """Yield all forecasts of a station in the order of :func:`get_forecasts`, and keep only some in memory."""
+    query = _of_station(station, begin, end).order_by(ISSUED_FORECASTS.c.observed_until, ISSUED_FORECASTS.c.number)
+    for row in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query):
+        yield _forecast_of(row)
 
 
 def forecasts_of_batches(connection: Connection, batches: Mapping[int, int]) -> dict[int, IssuedForecast]:
@@ -116,6 +124,14 @@ def forecasts_between(
     for forecast in _selected(connection, within):
         forecasts[forecast.station].append(forecast)
     return forecasts
+
+
+def _of_station(station: int, begin: int | None, end: int | None) -> Select[Any]:
+    table = ISSUED_FORECASTS.c
+    query = select(ISSUED_FORECASTS).where(table.station == station)
+    if begin is not None:
+        query = query.where(table.observed_until >= begin)
+    return query if end is None else query.where(table.observed_until <= end)
 
 
 def _selected(connection: Connection, conditions: Sequence[ColumnElement[bool]]) -> Iterator[IssuedForecast]:
