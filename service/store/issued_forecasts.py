@@ -4,13 +4,13 @@ Each function works in the transaction of the connection that it is given.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from service.store.stations import Station, get_station, lock_stations, numbers_of
+from service.store.stations import Station, lock_stations, select_stations
 from service.store.tables import ISSUED_FORECASTS, STATIONS
 
 _AT_ONCE: Final = 500
@@ -55,7 +55,7 @@ def add_forecasts(connection: Connection, forecasts: Sequence[IssuedForecast]) -
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(ISSUED_FORECASTS).on_conflict_do_nothing(index_elements=["station", "batch"])
     present = {*lock_stations(connection, [*{forecast.station for forecast in forecasts}])}
-    rows = [asdict(forecast) for forecast in forecasts if forecast.station in present]
+    rows = [_row_of(forecast) for forecast in forecasts if forecast.station in present]
     if rows:
         connection.execute(statement, rows)
 
@@ -63,13 +63,11 @@ def add_forecasts(connection: Connection, forecasts: Sequence[IssuedForecast]) -
 def stations_without_forecast(connection: Connection, station_ids: Sequence[str]) -> list[Station]:
     """Return those of the stations whose last batch of readings has no forecast yet."""
     pending = []
-    numbers = [*numbers_of(connection, station_ids).values()]
     issued = ISSUED_FORECASTS.c
     has_forecast = exists().where(issued.station == STATIONS.c.number, issued.batch == STATIONS.c.batches)
-    for begin in range(0, len(numbers), _AT_ONCE):
-        some = STATIONS.c.number.in_(numbers[begin : begin + _AT_ONCE])
-        query = select(STATIONS.c.id).where(some, STATIONS.c.batches > 0, ~has_forecast)
-        pending += [get_station(connection, name) for name in connection.scalars(query).all()]
+    for begin in range(0, len(station_ids), _AT_ONCE):
+        some = STATIONS.c.id.in_(station_ids[begin : begin + _AT_ONCE])
+        pending += select_stations(connection, some, STATIONS.c.batches > 0, ~has_forecast)
     return pending
 
 
@@ -96,7 +94,7 @@ def iterate_forecasts(
 ) -> Iterator[IssuedForecast]:
     """Yield all forecasts of a station in the order of :func:`get_forecasts`, and keep only some in memory."""
     query = _of_station(station, begin, end).order_by(ISSUED_FORECASTS.c.observed_until, ISSUED_FORECASTS.c.number)
-    for row in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query):
+    for row in connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)):
         yield _forecast_of(row)
 
 
@@ -158,6 +156,11 @@ def newest_forecasts(connection: Connection, stations: Sequence[int]) -> dict[in
         rows = connection.execute(query.where(STATIONS.c.number.in_(stations[begin : begin + _AT_ONCE])))
         forecasts |= {row.station: _forecast_of(row) for row in rows}
     return forecasts
+
+
+def _row_of(forecast: IssuedForecast) -> dict[str, Any]:
+    # dataclasses.asdict would copy the content, value by value.
+    return {name: getattr(forecast, name) for name in IssuedForecast.__slots__}
 
 
 def _forecast_of(row: Row[Any]) -> IssuedForecast:
