@@ -33,11 +33,27 @@ class TimeSpread:
 
 
 @dataclass(frozen=True, slots=True)
+class RunState:
+    """The run of steps beyond a threshold at the end of the past.
+
+    Attributes:
+        active: whether it is long enough for the event.
+        since: time of its first step, UTC; None if the last step is not beyond the threshold.
+        steps: its length.
+    """
+
+    active: bool
+    since: np.datetime64 | None
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
 class ThresholdOutcome:
     """Forecast of a :class:`~forecasting.events.definitions.ThresholdEvent`.
 
     Attributes:
         name: of the event.
+        state: at the end of the past.
         probability: of at least one run that is long enough by the last lead considered. A run may have begun before
             the first lead; then its past steps count.
         by_lead: probability of being beyond the threshold at each lead, ``(leads,)``.
@@ -51,6 +67,7 @@ class ThresholdOutcome:
     """
 
     name: str
+    state: RunState
     probability: float
     by_lead: Floats
     threshold: Floats

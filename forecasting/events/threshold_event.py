@@ -5,7 +5,7 @@ import numpy as np
 from forecasting.errors import RequestError
 from forecasting.events.days import Indices, days_from
 from forecasting.events.definitions import Percentile, ThresholdEvent
-from forecasting.events.outcomes import MEDIAN_AND_BOUNDS, Spread, ThresholdOutcome, TimeSpread
+from forecasting.events.outcomes import MEDIAN_AND_BOUNDS, RunState, Spread, ThresholdOutcome, TimeSpread
 from forecasting.events.outlook import Outlook
 from forecasting.events.runs import run_lengths, steps_at_end
 from forecasting.forecast_warning import ForecastWarning
@@ -32,6 +32,7 @@ def judge_threshold(event: ThresholdEvent, outlook: Outlook) -> ThresholdOutcome
     peaks = considered.max(axis=1) if event.side == "above" else considered.min(axis=1)
     return ThresholdOutcome(
         name=event.name,
+        state=_state(event, outlook, before),
         probability=_probability(event, lengths, by_lead[:leads], before),
         by_lead=by_lead,
         threshold=threshold,
@@ -41,6 +42,11 @@ def judge_threshold(event: ThresholdEvent, outlook: Outlook) -> ThresholdOutcome
         calibrated=outlook.calibrated,
         warnings=(*outlook.warnings, *doubts, *_too_few_leads(event, leads, before)),
     )
+
+
+def _state(event: ThresholdEvent, outlook: Outlook, before: int) -> RunState:
+    past = outlook.past
+    return RunState(before >= event.duration, past.times[-before] if before else None, before)
 
 
 def _considered(event: ThresholdEvent, horizon: int) -> int:

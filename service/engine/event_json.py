@@ -1,6 +1,6 @@
 """The JSON of forecasts of events, in the units of a request."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -14,6 +14,7 @@ from forecasting.events.outcomes import (
     EventState,
     HeatStressOutcome,
     MarineOutcome,
+    RunState,
     Spread,
     ThresholdOutcome,
     TimeSpread,
@@ -22,6 +23,10 @@ from forecasting.series.times import Floats, iso
 from forecasting.series.units import Units, from_celsius
 
 _DECIMALS: Final = 4
+
+_TEMPERATURES: Final = frozenset({"threshold", "climatology", "peak", "mmm"})
+_DIFFERENCES: Final = frozenset({"now", "median", "lower", "upper"})
+"""Fields in °C, and in degrees above something."""
 
 Json = dict[str, Any]
 
@@ -45,6 +50,29 @@ def outcome_json(outcome: EventOutcome, units: Units) -> Json:
     return fields | {"calibrated": outcome.calibrated, "warnings": warnings}
 
 
+def event_in_units(event: Json, units: Units) -> Json:
+    """Return the JSON of an event's forecast, as :func:`outcome_json` writes it in °C, in other units."""
+    if units == "celsius" or "error" in event:
+        return event
+    scale = float(from_celsius(1.0, units) - from_celsius(0.0, units))
+    converted = dict(event)
+    for name in _TEMPERATURES & event.keys():
+        converted[name] = _mapped(event[name], lambda celsius: from_celsius(celsius, units))
+    for name in _DIFFERENCES & event.keys():
+        converted[name] = _mapped(event[name], lambda celsius: celsius * scale)
+    if "intensity" in event.get("state", ()):
+        converted["state"] = event["state"] | {"intensity": _number(event["state"]["intensity"] * scale)}
+    return converted
+
+
+def _mapped(written: Any, convert: Callable[[Floats], Floats]) -> Any:
+    """Return a number, a list or an object of numbers, converted."""
+    if isinstance(written, dict):
+        return {name: _mapped(number, convert) for name, number in written.items()}
+    numbers = _numbers(convert(np.atleast_1d(written)))
+    return numbers if isinstance(written, list) else numbers[0]
+
+
 class _Writer:
     """Writes numbers in the units of a request."""
 
@@ -56,6 +84,7 @@ class _Writer:
         return {
             "name": outcome.name,
             "kind": "threshold",
+            "state": _run(outcome.state),
             "probability": _number(outcome.probability),
             "by_lead": _numbers(outcome.by_lead),
             "threshold": self._temperatures(outcome.threshold),
@@ -127,6 +156,14 @@ def _number(value: float) -> float:
 
 def _by_name(lists: Mapping[Category, Floats] | Mapping[AlertLevel, Floats]) -> dict[str, list[float]]:
     return {str(name): _numbers(values) for name, values in lists.items()}
+
+
+def _run(state: RunState) -> Json:
+    return {
+        "active": state.active,
+        "since": None if state.since is None else iso(state.since),
+        "steps": state.steps,
+    }
 
 
 def _times(spread: TimeSpread) -> Json:

@@ -1,10 +1,17 @@
 """The events and sample paths that a request asks for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from forecasting.errors import RequestError
 from forecasting.events.definitions import EventDefinition
+from forecasting.events.event_schema import InputEvent, definitions_of
+from forecasting.series.units import Units
 from service.engine.baseline_schema import InputBaseline
+
+MAX_EVENT_HORIZON: Final = 300
+"""Steps ahead of events and paths. How the leads depend on each other takes the cube of their number to compute."""
 
 _LEADS: Final = 16
 """Leads of a short forecast; further ones take longer to sample."""
@@ -28,3 +35,29 @@ class EventOptions:
         """Return how many of ``size`` forecasts of ``horizon`` leads to make at once, so that events take no longer."""
         cost = (1 + len(self.definitions) + bool(self.paths)) * max(1, horizon // _LEADS)
         return max(1, size // cost)
+
+
+def event_options(
+    events: Sequence[InputEvent], paths: int, baseline: InputBaseline | None, horizon: int, units: Units
+) -> EventOptions | None:
+    """Return what events and paths a request asks for; None for neither.
+
+    Args:
+        events: temperatures in ``units``.
+        paths: number of sample paths to return.
+        baseline: for series without their own.
+        horizon: number of leads.
+        units: of the request.
+
+    Raises:
+        RequestError: if an event looks further ahead than ``horizon``, or has a temperature that no sea has; or if the
+            horizon is too long for sample paths.
+    """
+    if not events and not paths:
+        return None
+    if horizon > MAX_EVENT_HORIZON:
+        raise RequestError(
+            f"horizon {horizon} is too large for events and paths: they reach at most {MAX_EVENT_HORIZON} steps ahead",
+            field="horizon",
+        )
+    return EventOptions(definitions_of(events, horizon, units), paths, baseline)

@@ -12,9 +12,9 @@ from forecasting.scores.events import EventScore
 from forecasting.series.units import Units
 from forecasting.wording import counted
 from service.api.compare.schemas import CompareRequest, EventVerification, EventVerificationFailure
-from service.api.forecast.event_request import MAX_EVENT_HORIZON
 from service.engine.baseline_schema import InputBaseline
 from service.engine.event_judging import read_baseline
+from service.engine.event_options import MAX_EVENT_HORIZON
 from service.engine.writing import sentence
 
 

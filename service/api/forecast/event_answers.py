@@ -43,11 +43,20 @@ class MeanLength(BaseModel):
     mean: float
 
 
+class RunState(BaseModel):
+    """The run of steps beyond the threshold at the end of the series."""
+
+    active: bool = Field(description="Whether it is long enough for the event.")
+    since: Time | None = Field(description="Its first step; null if the last step is not beyond the threshold.")
+    steps: int
+
+
 class ThresholdForecast(BaseModel):
     """How likely SST is to be above or below a threshold. Lists have one value for each step ahead."""
 
     kind: Literal["threshold"]
     name: Name
+    state: RunState
     probability: float = Field(
         description="Of at least one run that is long enough by the last step considered. A run may have begun before "
         "the first step ahead; then its past steps count."

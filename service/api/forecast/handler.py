@@ -17,7 +17,6 @@ from forecasting.releases.registry import ALL, Registry
 from service.api.dependencies import ready
 from service.api.forecast.age import warn_if_late
 from service.api.forecast.answer import PiecewiseAnswer, estimate_bytes, write_answer
-from service.api.forecast.event_request import event_options
 from service.api.forecast.query import ForecastQuery
 from service.api.forecast.request import read_request
 from service.api.forecast.schemas import ForecastRequest
@@ -25,6 +24,7 @@ from service.api.forecast.universal_answer import UniversalAnswer, estimate_univ
 from service.api.series_request import check_horizon, check_limits, refuse_missing_steps
 from service.engine.batch_forecaster import ForecastJob
 from service.engine.event_judging import NO_POSITION, with_events
+from service.engine.event_options import event_options
 from service.engine.lifecycle import Lifecycle
 from service.engine.serving import Serving, is_small
 from service.engine.universal_forecaster import PIECE_SERIES, UniversalJob

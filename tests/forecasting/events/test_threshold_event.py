@@ -21,21 +21,23 @@ NEVER = [23.0] * 4
 
 
 @pytest.mark.parametrize(
-    ("past", "probability"),
+    ("past", "probability", "steps"),
     [
-        ([23.0], 0),
-        ([23.0, 25], 1 / 3),
-        ([23.0, 25, 25, 25], 2 / 3),
-        ([25.0, 25, 25, 23], 0),
-        ([25.0, 25, np.nan, 25], 1 / 3),
-        ([25.0] * 9, 2 / 3),
+        ([23.0], 0, 0),
+        ([23.0, 25], 1 / 3, 1),
+        ([23.0, 25, 25, 25], 2 / 3, 3),
+        ([25.0, 25, 25, 23], 0, 0),
+        ([25.0, 25, np.nan, 25], 1 / 3, 1),
+        ([25.0] * 9, 2 / 3, 9),
     ],
     ids=["none behind", "one behind", "three behind", "interrupted", "interrupted by a missing value", "already"],
 )
-def test_past_days_of_a_run_count(past: list[float], probability: float) -> None:
+def test_past_days_of_a_run_count(past: list[float], probability: float, steps: int) -> None:
     forecast = judge(WARM, outlook(past, [ALWAYS, ONLY_TWO, NEVER]))
     assert forecast.probability == pytest.approx(probability)
     assert forecast.by_lead.tolist() == pytest.approx([2 / 3, 2 / 3, 1 / 3, 1 / 3])
+    assert (forecast.state.steps, forecast.state.active) == (steps, steps >= 5)
+    assert forecast.state.since == (outlook(past, [ALWAYS]).past.times[-steps] if steps else None)
 
 
 @pytest.mark.parametrize("side", ["above", "below"])

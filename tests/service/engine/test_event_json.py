@@ -11,13 +11,15 @@ from forecasting.events.outcomes import (
     EventState,
     HeatStressOutcome,
     MarineOutcome,
+    RunState,
     Spread,
     ThresholdOutcome,
     TimeSpread,
 )
 from forecasting.forecast_warning import ForecastWarning
+from forecasting.series.units import Units
 from service.api.forecast.event_answers import EventForecast
-from service.engine.event_json import outcome_json
+from service.engine.event_json import event_in_units, outcome_json
 
 ANSWERS = TypeAdapter[EventForecast](EventForecast)
 DAYS = [np.datetime64(f"2026-07-0{day}", "s") for day in (4, 3, 6)]
@@ -25,6 +27,7 @@ WARNING = ForecastWarning("short_baseline", "The baseline covers 12 years.")
 
 WARM = ThresholdOutcome(
     name="net washing",
+    state=RunState(False, DAYS[1], 2),
     probability=0.123456,
     by_lead=np.array([0.1, 0.25]),
     threshold=np.array([24.0, 24.0]),
@@ -65,6 +68,13 @@ BLEACHING = HeatStressOutcome(
 def test_each_kind_of_event_fits_the_schema(outcome: EventOutcome) -> None:
     fields = outcome_json(outcome, "celsius")
     assert ANSWERS.validate_python(fields).model_dump() == fields
+
+
+@pytest.mark.parametrize("outcome", [WARM, HEATWAVE, BLEACHING])
+@pytest.mark.parametrize("units", ["celsius", "kelvin", "fahrenheit"])
+def test_an_event_that_was_written_in_celsius_can_be_read_in_other_units(outcome: EventOutcome, units: Units) -> None:
+    assert event_in_units(outcome_json(outcome, "celsius"), units) == outcome_json(outcome, units)
+    assert event_in_units({"name": "a", "error": "too short"}, units) == {"name": "a", "error": "too short"}
 
 
 def test_numbers_are_rounded_and_times_written_in_iso_8601() -> None:
