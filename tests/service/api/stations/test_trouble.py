@@ -1,6 +1,5 @@
 """A service whose database fails: a full disk, and a PostgreSQL server that stops under load."""
 
-import json
 import resource
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,6 @@ from tests.processes import Service, running, wait_until
 from tests.service.requests import Json, answered
 
 MANY_DAYS: Json = {"start": "1990-01-01", "values": [10 + i % 977 / 100 for i in range(12_000)]}
-JSON = {"Content-Type": "application/json"}
 
 
 def days(service: httpx.Client, station: str) -> Json:
@@ -63,10 +61,11 @@ def test_postgresql_that_stops_under_load_costs_only_calls_about_stations(artifa
         accepted, day = dict[str, float](), 0
         while not ended.is_set():
             time = f"{2000 + day // 336}-{1 + day // 28 % 12:02}-{1 + day % 28:02}T00:00:00Z"
-            reading = {"timestamps": [time], "values": [round(10 + day % 97 / 10, 1)]}
-            answer = client.post(f"/stations/{name}/observations", content=json.dumps(reading), headers=JSON)
+            value = round(10 + day % 97 / 10, 1)
+            reading = {"timestamps": [time], "values": [value]}
+            answer = client.post(f"/stations/{name}/observations", json=reading)
             if answer.status_code == 200:
-                accepted[time] = reading["values"][0]
+                accepted[time] = value
                 day += 1
             else:
                 assert answer.status_code == 503, answer.text
