@@ -8,9 +8,11 @@ from sqlalchemy import Connection
 from forecasting.series.times import iso_of
 from forecasting.series.units import Units, from_celsius
 from service.api.stations.forecasts import shortened
-from service.api.stations.schemas import NewestObservation, StationAnswer
+from service.api.stations.schemas import FetchedReadings, FetchState, NewestObservation, StationAnswer
 from service.engine.forecast_json import rounded
 from service.stations.issuing import DEFAULT_HORIZON
+from service.stations.source import Source
+from service.store.fetches import Fetch, get_fetches
 from service.store.issued_forecasts import IssuedForecast, newest_forecasts
 from service.store.stations import Observed, Station, get_station, list_stations
 
@@ -20,6 +22,7 @@ class StationRow(NamedTuple):
 
     station: Station
     forecast: IssuedForecast | None
+    fetch: Fetch | None
 
 
 def find_station(connection: Connection, station: str) -> StationRow:
@@ -41,7 +44,7 @@ def find_stations(connection: Connection, limit: int, after: str) -> tuple[list[
 
 def station_answer(row: StationRow) -> StationAnswer:
     """Return the answer about a station, in its units."""
-    station, forecast = row
+    station, forecast, fetch = row
     settings = station.settings
     units: Units = settings.units
     return StationAnswer(
@@ -53,16 +56,19 @@ def station_answer(row: StationRow) -> StationAnswer:
         units=units,
         model=settings.model,
         horizon=settings.horizon or DEFAULT_HORIZON,
+        source=None if settings.source is None else Source.load(settings.source),
         created=iso_of(station.created),
         changed=iso_of(station.changed),
         newest=None if station.newest is None else _newest(station.newest, units),
         forecast=None if forecast is None else shortened(forecast, units),
+        fetch=None if fetch is None else _fetch(fetch),
     )
 
 
 def _rows(connection: Connection, stations: list[Station]) -> list[StationRow]:
-    forecasts = newest_forecasts(connection, [station.number for station in stations])
-    return [StationRow(station, forecasts.get(station.number)) for station in stations]
+    numbers = [station.number for station in stations]
+    forecasts, fetches = newest_forecasts(connection, numbers), get_fetches(connection, numbers)
+    return [StationRow(station, forecasts.get(station.number), fetches.get(station.number)) for station in stations]
 
 
 def _newest(observed: Observed, units: Units) -> NewestObservation:
@@ -71,4 +77,15 @@ def _newest(observed: Observed, units: Units) -> NewestObservation:
         sst=float(rounded(from_celsius(observed.value, units))),
         received=iso_of(observed.received),
         age_seconds=int(time.time()) - observed.time,
+    )
+
+
+def _fetch(fetch: Fetch) -> FetchState:
+    return FetchState(
+        next=iso_of(fetch.next_attempt),
+        attempted=None if fetch.attempted is None else iso_of(fetch.attempted),
+        succeeded=None if fetch.succeeded is None else iso_of(fetch.succeeded),
+        failures=fetch.failures,
+        error=fetch.error,
+        stored=None if fetch.content is None else FetchedReadings(**fetch.content),
     )
