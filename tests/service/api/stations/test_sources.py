@@ -110,7 +110,7 @@ def test_a_station_without_a_source_is_no_longer_fetched(replicas: Replicas, erd
         ({"file": {"url": "https://sea.example/a.nc", "format": "netcdf"}}, "body.source.file", "cannot be fetched"),
         ({"file": {"url": "https://sea.example/a.txt", "resample": "x"}}, "body.source.file", "unknown step 'x'"),
         ({"erddap": {"server": "http://[::1]", "dataset": "d", "variable": "v"}}, "body.source.erddap.server", "net"),
-        ({"erddap": {"server": "https://sea.example", "variable": "v"}}, "body.source.erddap.dataset", "missing"),
+        ({"erddap": {"server": "https://sea.example", "variable": "v"}}, "body.source.erddap.dataset", "required"),
         ({"file": {"url": "https://sea.example/a.txt"}, "interval_minutes": 1}, "body.source.interval_minutes", "5"),
         ({"file": {"url": "https://sea.example/a.txt"}, "since": "yesterday"}, "body.source.since", "yesterday"),
     ],
