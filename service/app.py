@@ -40,6 +40,7 @@ from service.api.pages.assets import Assets
 from service.api.stations import forecast_routes as station_forecasts
 from service.api.stations import observation_routes as observations
 from service.api.stations import routes as stations
+from service.api.stations import verification_routes as station_verification
 from service.api.stations.observation_schemas import ManyReadingsRequest, ReadingsRequest
 from service.api.stations.schemas import StationRequest
 from service.api.uploads import routes as uploads
@@ -81,6 +82,7 @@ _RESOURCES = (
     stations,
     observations,
     station_forecasts,
+    station_verification,
     models,
     health,
     inference,
