@@ -37,6 +37,7 @@ from service.api.openapi import install_openapi
 from service.api.pages import docs as docs_page
 from service.api.pages import routes as page
 from service.api.pages.assets import Assets
+from service.api.stations import card_routes as station_cards
 from service.api.stations import forecast_routes as station_forecasts
 from service.api.stations import observation_routes as observations
 from service.api.stations import routes as stations
@@ -79,6 +80,7 @@ _RESOURCES = (
     uploads,
     recent,
     stations,
+    station_cards,
     observations,
     station_forecasts,
     models,
