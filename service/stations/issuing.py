@@ -10,16 +10,18 @@ from sqlalchemy import Connection
 from forecasting.errors import ForecastError, RequestError, SeriesError
 from forecasting.releases.registry import ALL
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import SECONDS, iso
+from forecasting.series.times import SECONDS, Floats, iso
 from forecasting.series.timestep import TimeStep
 from service.engine.batch_forecaster import ForecastJob
 from service.engine.series_schema import InputSeries
 from service.engine.serving import Serving
-from service.engine.universal_forecaster import UniversalEntries, UniversalEntry, UniversalJob
+from service.engine.universal_forecaster import UniversalEntries, UniversalEntry, UniversalJob, UniversalModels
 from service.engine.writing import ForecastOptions, sentence
+from service.stations.recalibration import Draft
 from service.stations.station_store import StationStore
-from service.store.issued_forecasts import IssuedForecast, add_forecasts, stations_without_forecast
-from service.store.observations import Observation, get_observations
+from service.stations.storing import store_forecasts
+from service.store.issued_forecasts import IssuedForecast, stations_without_forecast
+from service.store.observations import Integers, latest_values
 from service.store.stations import Station
 
 DEFAULT_HORIZON: Final = 7
@@ -28,17 +30,23 @@ DEFAULT_HORIZON: Final = 7
 _LEVELS: Final = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98)
 """Interval levels of a universal network, which are calibrated at any level."""
 
+_PAST_STEPS: Final = 1_500
+"""Steps that a forecast rests on, the newest: twice what a network for days sees, and all that one for hours does.
+
+References see all of them."""
+
 _STEPS_UNTIL_LATE: Final = 2
 _STATIONS_AT_ONCE: Final = 256
 
 
 class _Pending(NamedTuple):
     station: Station
-    observations: list[Observation]
+    times: Integers
+    values: Floats
 
 
 async def issue_forecasts(
-    store: StationStore, serving: Serving, stations: Sequence[str], max_values: int
+    store: StationStore, serving: Serving, stations: Sequence[str]
 ) -> dict[str, IssuedForecast | str]:
     """Issue a forecast for each of ``stations`` whose last readings have none yet, and store it.
 
@@ -46,7 +54,6 @@ async def issue_forecasts(
         store: of the stations.
         serving: the networks.
         stations: their IDs.
-        max_values: the most observations, the newest, that a forecast rests on.
 
     Returns:
         By station, the forecast, or the reason why there is none. Other stations are left out.
@@ -54,10 +61,17 @@ async def issue_forecasts(
     results: dict[str, IssuedForecast | str] = {}
     for begin in range(0, len(stations), _STATIONS_AT_ONCE):
         some = stations[begin : begin + _STATIONS_AT_ONCE]
-        pending = await store.read(_pending, some, max_values)
+        pending = await store.read(_pending, some)
+        drafts: dict[str, Draft] = {}
         for (model, horizon), group in _alike(pending).items():
-            results |= await _forecast(serving, model, horizon, group)
-        await store.write(add_forecasts, [result for result in results.values() if isinstance(result, IssuedForecast)])
+            for station, draft in (await _forecast(serving, model, horizon, group)).items():
+                if isinstance(draft, Draft):
+                    drafts[station] = draft
+                else:
+                    results[station] = draft
+        if drafts:
+            stored = await store.write(store_forecasts, [*drafts.values()])
+            results |= zip(drafts, stored, strict=True)
     return results
 
 
@@ -69,11 +83,18 @@ def check_model(serving: Serving, model: str) -> None:
         serving.resolve(model, None)
 
 
-def _pending(connection: Connection, stations: Sequence[str], max_values: int) -> list[_Pending]:
+def _pending(connection: Connection, stations: Sequence[str]) -> list[_Pending]:
     return [
-        _Pending(station, get_observations(connection, station.number, limit=max_values))
+        _Pending(station, *latest_values(connection, station.number, _first_used(station)))
         for station in stations_without_forecast(connection, stations)
     ]
+
+
+def _first_used(station: Station) -> int:
+    """Return the earliest time that a forecast of ``station`` rests on."""
+    assert station.newest is not None
+    newest = np.asarray(np.datetime64(station.newest.time, "s"))
+    return int(TimeStep.parse(station.settings.step).shift(newest, 1 - _PAST_STEPS).astype(np.int64))
 
 
 def _alike(pending: Sequence[_Pending]) -> dict[tuple[str, int], list[_Pending]]:
@@ -84,11 +105,10 @@ def _alike(pending: Sequence[_Pending]) -> dict[tuple[str, int], list[_Pending]]
     return groups
 
 
-async def _forecast(
-    serving: Serving, model: str, horizon: int, group: Sequence[_Pending]
-) -> dict[str, IssuedForecast | str]:
+async def _forecast(serving: Serving, model: str, horizon: int, group: Sequence[_Pending]) -> dict[str, Draft | str]:
     """Return the forecasts of stations with the same model and horizon, or why there are none."""
-    results: dict[str, IssuedForecast | str] = {}
+    results: dict[str, Draft | str] = {}
+    models = serving.universal(model, None)
     sent: list[tuple[_Pending, InputSeries]] = []
     for one in group:
         try:
@@ -98,27 +118,39 @@ async def _forecast(
     if not sent:
         return results
     try:
-        entries = await _entries(serving, model, horizon, [series for _, series in sent])
+        series = [series for _, series in sent]
+        if models is None:
+            entries = await _entries_of_place(serving, model, horizon, series)
+        else:
+            entries = await _universal_entries(serving, models, horizon, series)
     except ForecastError as error:
         return results | {one.station.id: str(error) for one, _ in sent}
     for (one, _), entry in zip(sent, entries, strict=True):
-        results[one.station.id] = sentence(entry) if isinstance(entry, SeriesError) else _issued(one, entry)
+        results[one.station.id] = (
+            sentence(entry) if isinstance(entry, SeriesError) else _draft(one, entry, is_universal=models is not None)
+        )
     return results
 
 
-async def _entries(serving: Serving, model: str, horizon: int, series: Sequence[InputSeries]) -> UniversalEntries:
-    models = serving.universal(model, None)
-    if models is None:
-        (network,) = serving.resolve(model, None)
-        network.check(horizon, ())
-        (entries,) = await serving.forecast(ForecastJob.of([network], series, ForecastOptions(horizon)))
-        metadata = network.metadata
-        return [
-            entry
-            if isinstance(entry, SeriesError)
-            else UniversalEntry(entry, metadata.model, metadata.version, metadata.step)
-            for entry in entries
-        ]
+async def _entries_of_place(
+    serving: Serving, model: str, horizon: int, series: Sequence[InputSeries]
+) -> UniversalEntries:
+    (network,) = serving.resolve(model, None)
+    network.check(horizon, ())
+    metadata = network.metadata
+    options = ForecastOptions(horizon, tuple(metadata.errors.half_width))
+    (entries,) = await serving.forecast(ForecastJob.of([network], series, options))
+    return [
+        entry
+        if isinstance(entry, SeriesError)
+        else UniversalEntry(entry, metadata.model, metadata.version, metadata.step)
+        for entry in entries
+    ]
+
+
+async def _universal_entries(
+    serving: Serving, models: UniversalModels, horizon: int, series: Sequence[InputSeries]
+) -> UniversalEntries:
     results: UniversalEntries = []
     job = UniversalJob(models, series, ForecastOptions(horizon, _LEVELS))
     job.check()
@@ -129,12 +161,11 @@ async def _entries(serving: Serving, model: str, horizon: int, series: Sequence[
 def _series_of(one: _Pending) -> InputSeries:
     """Return the series of a station on a regular grid, up to its last observation."""
     settings = one.station.settings
-    times = np.array([observation.time for observation in one.observations], dtype=np.int64).view(SECONDS)
-    values = np.array([observation.value for observation in one.observations])
-    series = SstSeries.from_observations(times, values, step=TimeStep.parse(settings.step))
-    listed = [None if np.isnan(value) else value for value in series.values.tolist()]
+    series = SstSeries.from_observations(one.times.view(SECONDS), one.values, step=TimeStep.parse(settings.step))
+    listed = series.values.astype(object)
+    listed[np.isnan(series.values)] = None
     return InputSeries(
-        values=listed,
+        values=listed.tolist(),
         start=iso(series.start),
         step=settings.step,
         latitude=settings.latitude,
@@ -142,13 +173,13 @@ def _series_of(one: _Pending) -> InputSeries:
     )
 
 
-def _issued(one: _Pending, entry: UniversalEntry) -> IssuedForecast:
-    station, content = one.station, _content(entry)
+def _draft(one: _Pending, entry: UniversalEntry, *, is_universal: bool) -> Draft:
+    station, step = one.station, TimeStep.parse(one.station.settings.step)
     assert station.received is not None
-    observed_until = one.observations[-1].time
+    observed_until = int(one.times[-1])
     end = np.asarray(np.datetime64(observed_until, "s"))
-    late = TimeStep.parse(station.settings.step).shift(end, _STEPS_UNTIL_LATE)
-    return IssuedForecast(
+    late = step.shift(end, _STEPS_UNTIL_LATE)
+    forecast = IssuedForecast(
         station=station.number,
         batch=station.batches,
         issued=station.received,
@@ -156,8 +187,9 @@ def _issued(one: _Pending, entry: UniversalEntry) -> IssuedForecast:
         replayed=station.received > int(late.astype(np.int64)),
         model=entry.model,
         version=entry.version,
-        content=content,
+        content=_content(entry),
     )
+    return Draft(forecast, step, is_universal)
 
 
 def _content(entry: UniversalEntry) -> dict[str, Any]:
