@@ -60,7 +60,7 @@ from service.http.security_headers import PAGE_POLICY, security_headers
 from service.settings import Settings
 from service.stations.background import Background
 from service.stations.station_store import StationStore
-from service.store.database import store_url
+from service.store.url import store_url
 from service.telemetry.metrics import Metrics
 from service.telemetry.tracing import request_tracer, send_the_rest
 
