@@ -23,8 +23,10 @@ COMMANDS = {
     "fetch": "training",
     "rollback": "training",
     "score": "scoring",
+    "verify": "scoring",
 }
-MODULES = ["service", "service key", "training", "training inspect", "training fetch", "training rollback", "scoring"]
+MODULES = ["service", "service key", "training", "training inspect", "training fetch", "training rollback", "scoring",
+           "scoring verify"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
