@@ -80,6 +80,8 @@ class ReadingOptions:
         timezone: IANA name, or an offset such as ``+01:00``, of times without an offset; if None, the zone in the
             header, otherwise UTC.
         resample: coarser step to average to.
+        step: between the values, where the caller knows it and the times follow it; None to infer it. A file of a
+            single reading needs it.
         seed: of the draw of ``sample``.
         max_stations: a table of more stations is refused unless one is chosen, as each station costs a pass over all
             rows; None for no limit.
@@ -129,6 +131,7 @@ class ReadingOptions:
             "average to month, week, day, hour, or an ISO 8601 duration such as P8D", TimeStep.parse, metavar="STEP"
         ),
     ] = None
+    step: TimeStep | None = None
     seed: int = 0
     max_stations: int | None = None
     max_columns: int = MAX_COLUMNS
