@@ -23,8 +23,12 @@ COMMANDS = {
     "fetch": "training",
     "rollback": "training",
     "score": "scoring",
+    "station": "service",
 }
-MODULES = ["service", "service key", "training", "training inspect", "training fetch", "training rollback", "scoring"]
+MODULES = [
+    "service", "service key", "service.station_cli", "training", "training inspect", "training fetch",
+    "training rollback", "scoring",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -88,7 +88,7 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
     for name in READING:
         option = OPTIONS[name]
         flags = ("--variable", option.flag) if name == "value_column" else (option.flag,)
-        group.add_argument(*flags, dest=name, type=option.parse, **option.argument())
+        group.add_argument(*flags, dest=name, **option.argument(argparse.ArgumentTypeError))
 
 
 def _add_execution(parser: argparse.ArgumentParser) -> None:

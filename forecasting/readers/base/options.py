@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, Literal, Self, get_args, get_type_hints
 
-from forecasting.errors import FileError
+from forecasting.errors import FileError, ForecastError
 from forecasting.readers.base.place import Place, parse_place
 from forecasting.remedies import Remedy, Setting
 from forecasting.series.timestep import TimeStep
@@ -49,10 +49,21 @@ class Option:
         """The help as a sentence."""
         return f"{self.help[0].upper()}{self.help[1:]}."
 
-    def argument(self) -> dict[str, Any]:
-        """Keyword arguments of :meth:`argparse.ArgumentParser.add_argument`, without ``type``."""
+    def argument(self, invalid: type[Exception]) -> dict[str, Any]:
+        """Return keyword arguments of :meth:`argparse.ArgumentParser.add_argument`.
+
+        Args:
+            invalid: the exception whose message a command line shows: :class:`argparse.ArgumentTypeError`.
+        """
+
+        def parse(text: str) -> Any:
+            try:
+                return self.parse(text)
+            except (ForecastError, ValueError) as error:
+                raise invalid(str(error)) from None
+
         repeat = {"action": "append", "default": []} if self.repeatable else {}
-        return {"choices": self.choices or None, "metavar": self.metavar, "help": self.help} | repeat
+        return {"type": parse, "choices": self.choices or None, "metavar": self.metavar, "help": self.help} | repeat
 
 
 def _count(text: str) -> int:
