@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from forecasting.errors import ForecastError, RequestError, SeriesError
 from forecasting.releases.registry import ALL
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import SECONDS, iso
+from forecasting.series.times import SECONDS, Floats, iso
 from forecasting.series.timestep import TimeStep
 from service.engine.batch_forecaster import ForecastJob
 from service.engine.series_schema import InputSeries
@@ -19,7 +19,7 @@ from service.engine.universal_forecaster import UniversalEntries, UniversalEntry
 from service.engine.writing import ForecastOptions, sentence
 from service.stations.station_store import StationStore
 from service.store.issued_forecasts import IssuedForecast, add_forecasts, stations_without_forecast
-from service.store.observations import Observation, get_observations
+from service.store.observations import Integers, latest_values
 from service.store.stations import Station
 
 DEFAULT_HORIZON: Final = 7
@@ -28,17 +28,23 @@ DEFAULT_HORIZON: Final = 7
 _LEVELS: Final = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98)
 """Interval levels of a universal network, which are calibrated at any level."""
 
+_PAST_STEPS: Final = 1_500
+"""Steps that a forecast rests on, the newest: twice what a network for days sees, and all that one for hours does.
+
+References see all of them."""
+
 _STEPS_UNTIL_LATE: Final = 2
 _STATIONS_AT_ONCE: Final = 256
 
 
 class _Pending(NamedTuple):
     station: Station
-    observations: list[Observation]
+    times: Integers
+    values: Floats
 
 
 async def issue_forecasts(
-    store: StationStore, serving: Serving, stations: Sequence[str], max_values: int
+    store: StationStore, serving: Serving, stations: Sequence[str]
 ) -> dict[str, IssuedForecast | str]:
     """Issue a forecast for each of ``stations`` whose last readings have none yet, and store it.
 
@@ -46,7 +52,6 @@ async def issue_forecasts(
         store: of the stations.
         serving: the networks.
         stations: their IDs.
-        max_values: the most observations, the newest, that a forecast rests on.
 
     Returns:
         By station, the forecast, or the reason why there is none. Other stations are left out.
@@ -54,10 +59,14 @@ async def issue_forecasts(
     results: dict[str, IssuedForecast | str] = {}
     for begin in range(0, len(stations), _STATIONS_AT_ONCE):
         some = stations[begin : begin + _STATIONS_AT_ONCE]
-        pending = await store.read(_pending, some, max_values)
+        pending = await store.read(_pending, some)
+        made: dict[str, IssuedForecast | str] = {}
         for (model, horizon), group in _alike(pending).items():
-            results |= await _forecast(serving, model, horizon, group)
-        await store.write(add_forecasts, [result for result in results.values() if isinstance(result, IssuedForecast)])
+            made |= await _forecast(serving, model, horizon, group)
+        issued = [result for result in made.values() if isinstance(result, IssuedForecast)]
+        if issued:
+            await store.write(add_forecasts, issued)
+        results |= made
     return results
 
 
@@ -69,11 +78,18 @@ def check_model(serving: Serving, model: str) -> None:
         serving.resolve(model, None)
 
 
-def _pending(connection: Connection, stations: Sequence[str], max_values: int) -> list[_Pending]:
+def _pending(connection: Connection, stations: Sequence[str]) -> list[_Pending]:
     return [
-        _Pending(station, get_observations(connection, station.number, limit=max_values))
+        _Pending(station, *latest_values(connection, station.number, _first_used(station)))
         for station in stations_without_forecast(connection, stations)
     ]
+
+
+def _first_used(station: Station) -> int:
+    """Return the earliest time that a forecast of ``station`` rests on."""
+    assert station.newest is not None
+    newest = np.asarray(np.datetime64(station.newest.time, "s"))
+    return int(TimeStep.parse(station.settings.step).shift(newest, 1 - _PAST_STEPS).astype(np.int64))
 
 
 def _alike(pending: Sequence[_Pending]) -> dict[tuple[str, int], list[_Pending]]:
@@ -129,12 +145,11 @@ async def _entries(serving: Serving, model: str, horizon: int, series: Sequence[
 def _series_of(one: _Pending) -> InputSeries:
     """Return the series of a station on a regular grid, up to its last observation."""
     settings = one.station.settings
-    times = np.array([observation.time for observation in one.observations], dtype=np.int64).view(SECONDS)
-    values = np.array([observation.value for observation in one.observations])
-    series = SstSeries.from_observations(times, values, step=TimeStep.parse(settings.step))
-    listed = [None if np.isnan(value) else value for value in series.values.tolist()]
+    series = SstSeries.from_observations(one.times.view(SECONDS), one.values, step=TimeStep.parse(settings.step))
+    listed = series.values.astype(object)
+    listed[np.isnan(series.values)] = None
     return InputSeries(
-        values=listed,
+        values=listed.tolist(),
         start=iso(series.start),
         step=settings.step,
         latitude=settings.latitude,
@@ -145,7 +160,7 @@ def _series_of(one: _Pending) -> InputSeries:
 def _issued(one: _Pending, entry: UniversalEntry) -> IssuedForecast:
     station, content = one.station, _content(entry)
     assert station.received is not None
-    observed_until = one.observations[-1].time
+    observed_until = int(one.times[-1])
     end = np.asarray(np.datetime64(observed_until, "s"))
     late = TimeStep.parse(station.settings.step).shift(end, _STEPS_UNTIL_LATE)
     return IssuedForecast(

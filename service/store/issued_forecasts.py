@@ -4,13 +4,13 @@ Each function works in the transaction of the connection that it is given.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from service.store.stations import Station, get_station, numbers_of
+from service.store.stations import Station, select_stations
 from service.store.tables import ISSUED_FORECASTS, STATIONS
 
 _AT_ONCE: Final = 500
@@ -51,7 +51,7 @@ def add_forecasts(connection: Connection, forecasts: Sequence[IssuedForecast]) -
     for begin in range(0, len(numbers), _AT_ONCE):
         query = select(STATIONS.c.number).where(STATIONS.c.number.in_(numbers[begin : begin + _AT_ONCE]))
         present |= {*connection.scalars(query.order_by(STATIONS.c.number).with_for_update())}
-    rows = [asdict(forecast) for forecast in forecasts if forecast.station in present]
+    rows = [_row_of(forecast) for forecast in forecasts if forecast.station in present]
     if rows:
         connection.execute(statement, rows)
 
@@ -59,13 +59,11 @@ def add_forecasts(connection: Connection, forecasts: Sequence[IssuedForecast]) -
 def stations_without_forecast(connection: Connection, station_ids: Sequence[str]) -> list[Station]:
     """Return those of the stations whose last batch of readings has no forecast yet."""
     pending = []
-    numbers = [*numbers_of(connection, station_ids).values()]
     issued = ISSUED_FORECASTS.c
     has_forecast = exists().where(issued.station == STATIONS.c.number, issued.batch == STATIONS.c.batches)
-    for begin in range(0, len(numbers), _AT_ONCE):
-        some = STATIONS.c.number.in_(numbers[begin : begin + _AT_ONCE])
-        query = select(STATIONS.c.id).where(some, STATIONS.c.batches > 0, ~has_forecast)
-        pending += [get_station(connection, name) for name in connection.scalars(query).all()]
+    for begin in range(0, len(station_ids), _AT_ONCE):
+        some = STATIONS.c.id.in_(station_ids[begin : begin + _AT_ONCE])
+        pending += select_stations(connection, some, STATIONS.c.batches > 0, ~has_forecast)
     return pending
 
 
@@ -89,6 +87,29 @@ def get_forecasts(
         query = query.where(table.observed_until <= end)
     rows = connection.execute(query.order_by(table.observed_until.desc(), table.number.desc()).limit(limit))
     return [_forecast_of(row) for row in rows][::-1]
+
+
+def newest_forecasts(connection: Connection, stations: Sequence[int]) -> dict[int, IssuedForecast]:
+    """Return the newest forecast of each of the stations that has one, by the number of the station."""
+    table = ISSUED_FORECASTS.alias()
+    newest = (
+        select(table.c.number)
+        .where(table.c.station == STATIONS.c.number)
+        .order_by(table.c.observed_until.desc(), table.c.number.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = select(ISSUED_FORECASTS).join_from(STATIONS, ISSUED_FORECASTS, ISSUED_FORECASTS.c.number == newest)
+    forecasts: dict[int, IssuedForecast] = {}
+    for begin in range(0, len(stations), _AT_ONCE):
+        rows = connection.execute(query.where(STATIONS.c.number.in_(stations[begin : begin + _AT_ONCE])))
+        forecasts |= {row.station: _forecast_of(row) for row in rows}
+    return forecasts
+
+
+def _row_of(forecast: IssuedForecast) -> dict[str, Any]:
+    # dataclasses.asdict would copy the content, value by value.
+    return {name: getattr(forecast, name) for name in IssuedForecast.__slots__}
 
 
 def _forecast_of(row: Row[Any]) -> IssuedForecast:

@@ -3,11 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 from sqlalchemy import Connection, and_, exists, or_, select
 
+from forecasting.series.times import Floats
 from service.store.tables import OBSERVATIONS, STATIONS
 
 Item = TypeVar("Item")
+Integers = npt.NDArray[np.int64]
 
 _STATIONS_AT_ONCE: Final = 200
 """Stations in one statement. SQLite takes up to 32 766 parameters."""
@@ -102,6 +106,19 @@ def get_observations(
         query = query.where(~exists().where(is_later))
     newest = connection.execute(query.order_by(table.time.desc(), table.revision.desc()).limit(limit))
     return [Observation(*row) for row in newest][::-1]
+
+
+def latest_values(connection: Connection, station: int, begin: int) -> tuple[Integers, Floats]:
+    """Return the latest revision of every observation of a station from ``begin`` on: times and °C, in order of time.
+
+    Faster than :func:`get_observations`, for thousands of values.
+    """
+    table = OBSERVATIONS.c
+    query = select(table.time, table.value).where(table.station == station, table.time >= begin)
+    rows = connection.execute(query.order_by(table.time, table.revision)).all()
+    times = np.array([row[0] for row in rows], dtype=np.int64)
+    is_latest = np.append(times[1:] != times[:-1], [True] * bool(rows))
+    return times[is_latest], np.array([row[1] for row in rows])[is_latest]
 
 
 class _Change(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, exists, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from forecasting.series.units import Units
@@ -113,6 +113,11 @@ def list_stations(connection: Connection, limit: int, after: str = "") -> list[S
     """Return up to ``limit`` stations in the database's order of their IDs, those that come after ``after``."""
     query = _with_newest().where(STATIONS.c.id > after).order_by(STATIONS.c.id).limit(limit)
     return [_station_of(row) for row in connection.execute(query)]
+
+
+def select_stations(connection: Connection, *conditions: ColumnElement[bool]) -> list[Station]:
+    """Return the stations that meet all conditions, which are about the table of stations, in no particular order."""
+    return [_station_of(row) for row in connection.execute(_with_newest().where(*conditions))]
 
 
 def delete_station(connection: Connection, station_id: str) -> None:
