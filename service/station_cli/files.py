@@ -1,6 +1,7 @@
 """Readings of a station, from files and options."""
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -68,7 +69,17 @@ def _given(readings: Sequence[Sequence[str]], step: TimeStep) -> "pd.Series[Any]
     for time, value in readings:
         try:
             times.append(pd.Timestamp(seconds_of(time, local=step.calendar_month), unit="s", tz="UTC"))
-            values.append(float(value))
-        except (SeriesError, ValueError) as error:
+            values.append(_number(value))
+        except SeriesError as error:
             raise RequestError(f"--reading {time} {value}: {error}", field="reading") from None
     return pd.Series(values, pd.DatetimeIndex(times), dtype="float64")
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise SeriesError(f"{text!r} is not a temperature such as 20.4")
+    return number

@@ -179,7 +179,7 @@ def test_an_error_is_a_sentence_and_a_status(
     [
         ((), "there are no readings: name a file, or give --reading TIME VALUE"),
         (("--reading", "June", "20"), "--reading June 20: time 'June' is not an ISO 8601 time"),
-        (("--reading", "2026-06-12", "warm"), "--reading 2026-06-12 warm: could not convert string to float"),
+        (("--reading", "2026-06-12", "warm"), "--reading 2026-06-12 warm: 'warm' is not a temperature such as 20.4"),
         (("absent.csv",), "absent.csv"),
     ],
 )
