@@ -91,7 +91,7 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, indent=1, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _plain(table: pd.DataFrame) -> pd.DataFrame:
