@@ -15,10 +15,12 @@ from forecasting.series.timestep import TimeStep
 from service.engine.batch_forecaster import ForecastJob
 from service.engine.series_schema import InputSeries
 from service.engine.serving import Serving
-from service.engine.universal_forecaster import UniversalEntries, UniversalEntry, UniversalJob
+from service.engine.universal_forecaster import UniversalEntries, UniversalEntry, UniversalJob, UniversalModels
 from service.engine.writing import ForecastOptions, sentence
+from service.stations.recalibration import Draft
 from service.stations.station_store import StationStore
-from service.store.issued_forecasts import IssuedForecast, add_forecasts, stations_without_forecast
+from service.stations.storing import store_forecasts
+from service.store.issued_forecasts import IssuedForecast, stations_without_forecast
 from service.store.observations import Integers, latest_values
 from service.store.stations import Station
 
@@ -60,13 +62,16 @@ async def issue_forecasts(
     for begin in range(0, len(stations), _STATIONS_AT_ONCE):
         some = stations[begin : begin + _STATIONS_AT_ONCE]
         pending = await store.read(_pending, some)
-        made: dict[str, IssuedForecast | str] = {}
+        drafts: dict[str, Draft] = {}
         for (model, horizon), group in _alike(pending).items():
-            made |= await _forecast(serving, model, horizon, group)
-        issued = [result for result in made.values() if isinstance(result, IssuedForecast)]
-        if issued:
-            await store.write(add_forecasts, issued)
-        results |= made
+            for station, draft in (await _forecast(serving, model, horizon, group)).items():
+                if isinstance(draft, Draft):
+                    drafts[station] = draft
+                else:
+                    results[station] = draft
+        if drafts:
+            stored = await store.write(store_forecasts, [*drafts.values()])
+            results |= zip(drafts, stored, strict=True)
     return results
 
 
@@ -100,11 +105,10 @@ def _alike(pending: Sequence[_Pending]) -> dict[tuple[str, int], list[_Pending]]
     return groups
 
 
-async def _forecast(
-    serving: Serving, model: str, horizon: int, group: Sequence[_Pending]
-) -> dict[str, IssuedForecast | str]:
+async def _forecast(serving: Serving, model: str, horizon: int, group: Sequence[_Pending]) -> dict[str, Draft | str]:
     """Return the forecasts of stations with the same model and horizon, or why there are none."""
-    results: dict[str, IssuedForecast | str] = {}
+    results: dict[str, Draft | str] = {}
+    models = serving.universal(model, None)
     sent: list[tuple[_Pending, InputSeries]] = []
     for one in group:
         try:
@@ -114,27 +118,39 @@ async def _forecast(
     if not sent:
         return results
     try:
-        entries = await _entries(serving, model, horizon, [series for _, series in sent])
+        series = [series for _, series in sent]
+        if models is None:
+            entries = await _entries_of_place(serving, model, horizon, series)
+        else:
+            entries = await _universal_entries(serving, models, horizon, series)
     except ForecastError as error:
         return results | {one.station.id: str(error) for one, _ in sent}
     for (one, _), entry in zip(sent, entries, strict=True):
-        results[one.station.id] = sentence(entry) if isinstance(entry, SeriesError) else _issued(one, entry)
+        results[one.station.id] = (
+            sentence(entry) if isinstance(entry, SeriesError) else _draft(one, entry, is_universal=models is not None)
+        )
     return results
 
 
-async def _entries(serving: Serving, model: str, horizon: int, series: Sequence[InputSeries]) -> UniversalEntries:
-    models = serving.universal(model, None)
-    if models is None:
-        (network,) = serving.resolve(model, None)
-        network.check(horizon, ())
-        (entries,) = await serving.forecast(ForecastJob.of([network], series, ForecastOptions(horizon)))
-        metadata = network.metadata
-        return [
-            entry
-            if isinstance(entry, SeriesError)
-            else UniversalEntry(entry, metadata.model, metadata.version, metadata.step)
-            for entry in entries
-        ]
+async def _entries_of_place(
+    serving: Serving, model: str, horizon: int, series: Sequence[InputSeries]
+) -> UniversalEntries:
+    (network,) = serving.resolve(model, None)
+    network.check(horizon, ())
+    metadata = network.metadata
+    options = ForecastOptions(horizon, tuple(metadata.errors.half_width))
+    (entries,) = await serving.forecast(ForecastJob.of([network], series, options))
+    return [
+        entry
+        if isinstance(entry, SeriesError)
+        else UniversalEntry(entry, metadata.model, metadata.version, metadata.step)
+        for entry in entries
+    ]
+
+
+async def _universal_entries(
+    serving: Serving, models: UniversalModels, horizon: int, series: Sequence[InputSeries]
+) -> UniversalEntries:
     results: UniversalEntries = []
     job = UniversalJob(models, series, ForecastOptions(horizon, _LEVELS))
     job.check()
@@ -157,13 +173,13 @@ def _series_of(one: _Pending) -> InputSeries:
     )
 
 
-def _issued(one: _Pending, entry: UniversalEntry) -> IssuedForecast:
-    station, content = one.station, _content(entry)
+def _draft(one: _Pending, entry: UniversalEntry, *, is_universal: bool) -> Draft:
+    station, step = one.station, TimeStep.parse(one.station.settings.step)
     assert station.received is not None
     observed_until = int(one.times[-1])
     end = np.asarray(np.datetime64(observed_until, "s"))
-    late = TimeStep.parse(station.settings.step).shift(end, _STEPS_UNTIL_LATE)
-    return IssuedForecast(
+    late = step.shift(end, _STEPS_UNTIL_LATE)
+    forecast = IssuedForecast(
         station=station.number,
         batch=station.batches,
         issued=station.received,
@@ -171,8 +187,9 @@ def _issued(one: _Pending, entry: UniversalEntry) -> IssuedForecast:
         replayed=station.received > int(late.astype(np.int64)),
         model=entry.model,
         version=entry.version,
-        content=content,
+        content=_content(entry),
     )
+    return Draft(forecast, step, is_universal)
 
 
 def _content(entry: UniversalEntry) -> dict[str, Any]:

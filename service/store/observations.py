@@ -8,6 +8,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection, and_, exists, or_, select
 
 from forecasting.series.times import Floats
+from service.store.stations import lock_stations
 from service.store.tables import OBSERVATIONS, STATIONS
 
 Item = TypeVar("Item")
@@ -59,7 +60,7 @@ def add_observations(
         readings: °C by time, for each station, which its number names. A station that no longer exists is left out.
         now: when they arrived.
     """
-    stations = _lock(connection, sorted(readings))
+    stations = lock_stations(connection, sorted(readings))
     outcomes: dict[int, Outcome] = {}
     for some in _chunks(stations):
         latest = _latest_of(connection, {station: readings[station] for station in some})
@@ -108,6 +109,23 @@ def get_observations(
     return [Observation(*row) for row in newest][::-1]
 
 
+def first_readings(connection: Connection, periods: Mapping[int, tuple[int, int]]) -> dict[int, list[Observation]]:
+    """Return the first reading of each time in a period, in order of time, for each station.
+
+    Args:
+        connection: of a transaction.
+        periods: the earliest and the latest time, by the number of the station.
+    """
+    readings: dict[int, list[Observation]] = {station: [] for station in periods}
+    table = OBSERVATIONS.c
+    query = select(table.station, table.time, table.value, table.revision, table.received).order_by(table.time)
+    for some in _chunks([*periods]):
+        within = [and_(table.station == station, table.time.between(*periods[station])) for station in some]
+        for station, *observation in connection.execute(query.where(table.revision == 0, or_(*within))):
+            readings[station].append(Observation(*observation))
+    return readings
+
+
 def latest_values(connection: Connection, station: int, begin: int) -> tuple[Integers, Floats]:
     """Return the latest revision of every observation of a station from ``begin`` on: times and °C, in order of time.
 
@@ -138,18 +156,6 @@ def _changes(readings: Mapping[int, float], latest: Mapping[int, Observation]) -
         elif known.value != value:
             changes.append(_Change(time, known.revision + 1, value))
     return changes, Outcome(new, len(changes) - new, len(readings) - len(changes))
-
-
-def _lock(connection: Connection, stations: Sequence[int]) -> list[int]:
-    """Let other transactions wait that write to these stations; return those that exist.
-
-    SQLite has one writer at a time anyway. All lock in the order of the numbers, so that they never wait in a circle.
-    """
-    locked: list[int] = []
-    for some in _chunks(stations):
-        query = select(STATIONS.c.number).where(STATIONS.c.number.in_(some)).order_by(STATIONS.c.number)
-        locked += connection.scalars(query.with_for_update())
-    return locked
 
 
 def _latest_of(

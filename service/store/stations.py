@@ -150,6 +150,21 @@ def numbers_of(connection: Connection, station_ids: Sequence[str]) -> dict[str, 
     return numbers
 
 
+def lock_stations(connection: Connection, numbers: Sequence[int]) -> list[int]:
+    """Let other transactions wait that write to these stations; return the numbers of those that exist.
+
+    SQLite has one writer at a time anyway. All lock in the order of the numbers, so that they never wait in a circle.
+    """
+    locked: list[int] = []
+    ordered = sorted(numbers)
+    for begin in range(0, len(ordered), _IDS_AT_ONCE):
+        some = STATIONS.c.number.in_(ordered[begin : begin + _IDS_AT_ONCE])
+        locked += connection.scalars(
+            select(STATIONS.c.number).where(some).order_by(STATIONS.c.number).with_for_update()
+        )
+    return locked
+
+
 def _insert_new(connection: Connection, values: dict[str, Any]) -> bool:
     """Insert a station unless there is one with its ID; return whether it was inserted."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite

@@ -26,12 +26,17 @@ class ShortForecast(BaseModel):
     version: str
     timestamps: list[Time]
     sst: list[float] = Field(description="In the units of the station.")
-    intervals: list[IssuedInterval]
+    intervals: list[IssuedInterval] = Field(
+        description="As they were issued: recalibrated by what the station's earlier forecasts have taught."
+    )
 
 
 class IssuedAnswer(ShortForecast):
     """A forecast that was issued for a station, as it was issued. Lists have one value for each step ahead."""
 
+    plain: list[IssuedInterval] | None = Field(
+        description="The intervals before they were recalibrated; null if they were not."
+    )
     baselines: dict[str, list[float]]
     warnings: list[SeriesWarning]
 

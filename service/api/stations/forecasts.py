@@ -101,6 +101,7 @@ def _fields(issued: IssuedForecast, units: Units) -> dict[str, Any]:
         "timestamps": content["timestamps"],
         "sst": _degrees(content["sst"], units),
         "intervals": [_interval(interval, units) for interval in content["intervals"]],
+        "plain": None if issued.plain is None else [_interval(interval, units) for interval in issued.plain],
         "baselines": {name: _degrees(values, units) for name, values in content["baselines"].items()},
         "warnings": content["warnings"],
     }
