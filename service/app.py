@@ -37,9 +37,11 @@ from service.api.openapi import install_openapi
 from service.api.pages import docs as docs_page
 from service.api.pages import routes as page
 from service.api.pages.assets import Assets
+from service.api.stations import card_routes as station_cards
 from service.api.stations import forecast_routes as station_forecasts
 from service.api.stations import observation_routes as observations
 from service.api.stations import routes as stations
+from service.api.stations import verification_routes as station_verification
 from service.api.stations.observation_schemas import ManyReadingsRequest, ReadingsRequest
 from service.api.stations.schemas import StationRequest
 from service.api.uploads import routes as uploads
@@ -59,7 +61,7 @@ from service.http.security_headers import PAGE_POLICY, security_headers
 from service.settings import Settings
 from service.stations.background import Background
 from service.stations.station_store import StationStore
-from service.store.database import store_url
+from service.store.url import store_url
 from service.telemetry.metrics import Metrics
 from service.telemetry.tracing import request_tracer, send_the_rest
 
@@ -79,8 +81,10 @@ _RESOURCES = (
     uploads,
     recent,
     stations,
+    station_cards,
     observations,
     station_forecasts,
+    station_verification,
     models,
     health,
     inference,

@@ -23,11 +23,12 @@ COMMANDS = {
     "fetch": "training",
     "rollback": "training",
     "score": "scoring",
+    "verify": "scoring",
     "station": "service",
 }
 MODULES = [
     "service", "service key", "service.station_cli", "training", "training inspect", "training fetch",
-    "training rollback", "scoring",
+    "training rollback", "scoring", "scoring verify",
 ]  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, exists, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from forecasting.series.units import Units
@@ -109,9 +109,18 @@ def get_station(connection: Connection, station_id: str) -> Station:
     return _station_of(found)
 
 
-def list_stations(connection: Connection, limit: int, after: str = "") -> list[Station]:
-    """Return up to ``limit`` stations in the database's order of their IDs, those that come after ``after``."""
+def list_stations(connection: Connection, limit: int, after: str = "", search: str = "") -> list[Station]:
+    """Return stations in the database's order of their IDs.
+
+    Args:
+        connection: of a transaction.
+        limit: the most stations to return.
+        after: the ID that they come after.
+        search: a part of their IDs or names, in upper or lower case.
+    """
     query = _with_newest().where(STATIONS.c.id > after).order_by(STATIONS.c.id).limit(limit)
+    if search:
+        query = query.where(or_(*(c.icontains(search, autoescape=True) for c in (STATIONS.c.id, STATIONS.c.name))))
     return [_station_of(row) for row in connection.execute(query)]
 
 

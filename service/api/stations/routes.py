@@ -8,10 +8,12 @@ from fastapi import APIRouter, Path, Query, Request
 from sqlalchemy import Connection
 from starlette.responses import Response
 
+from forecasting.errors import RequestError
 from service.api.dependencies import ServingDep, SettingsDep, StationStoreDep
 from service.api.openapi import problems, request_body
-from service.api.stations.listing import StationRow, find_station, find_stations, station_answer
+from service.api.stations.listing import Selection, StationRow, find_station, find_stations, station_answer
 from service.api.stations.schemas import (
+    ONE_LINE,
     STATION_EXAMPLES,
     STATION_ID,
     StationAnswer,
@@ -30,6 +32,12 @@ router = APIRouter(prefix="/stations", tags=["stations"])
 MAX_PAGE: Final = 1_000
 """Stations in one answer."""
 
+MAX_RECENT: Final = 100
+"""Stations in one answer with their recent past."""
+
+Recent = Annotated[
+    bool, Query(description="Return the last sixty days, and what is usual at the time of the newest observation.")
+]
 StationId = Annotated[str, Path(pattern=STATION_ID, description="The ID of the station.", examples=["pier"])]
 
 
@@ -74,11 +82,19 @@ async def put_station(
 async def get_stations(
     store: StationStoreDep,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="The most stations to return.")] = 100,
-    after: Annotated[str, Query(max_length=64, description="Return stations that come after this ID.")] = "",
+    after: Annotated[
+        str, Query(max_length=64, pattern=ONE_LINE, description="Return stations that come after this ID.")
+    ] = "",
+    search: Annotated[
+        str, Query(max_length=200, pattern=ONE_LINE, description="Return stations with this in their ID or name.")
+    ] = "",
+    recent: Recent = False,
 ) -> StationPage:
     """List stations in the order of their IDs, each with its newest observation and forecast."""
+    if recent and limit > MAX_RECENT:
+        raise RequestError(f"with recent, limit may be at most {MAX_RECENT}", field="limit")
     with store_problems():
-        rows, following = await store.read(find_stations, limit, after)
+        rows, following = await store.read(find_stations, Selection(limit, after, search, recent))
     return StationPage(stations=[*map(station_answer, rows)], next=following)
 
 
@@ -88,10 +104,10 @@ async def get_stations(
     summary="Get a station",
     responses=problems(404, 422, 503, 504),
 )
-async def get_one(store: StationStoreDep, id: StationId) -> StationAnswer:
+async def get_one(store: StationStoreDep, id: StationId, recent: Recent = False) -> StationAnswer:
     """Get the settings of a station, its newest observation and its newest forecast."""
     with store_problems():
-        return station_answer(await store.read(find_station, id))
+        return station_answer(await store.read(find_station, id, recent=recent))
 
 
 @router.delete(
