@@ -1,7 +1,7 @@
 """Stations of the service, for :class:`~service.client.AsyncClient`."""
 
 from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar, Unpack
+from typing import Any, Literal, Protocol, TypeVar, Unpack
 
 import pandas as pd
 
@@ -94,7 +94,14 @@ class AsyncStations:
         return await self._run(self._calls.forecasts(station, start, end, levels))
 
     async def verification(
-        self, station: str, *, lead: int | None = None, start: TimeInput = None, end: TimeInput = None
+        self,
+        station: str,
+        *,
+        lead: int | None = None,
+        start: TimeInput = None,
+        end: TimeInput = None,
+        by: Literal["month"] | None = None,
+        replayed: bool | None = None,
     ) -> pd.DataFrame:
         """See :meth:`Stations.verification`."""
-        return await self._run(self._calls.verification(station, lead, start, end))
+        return await self._run(self._calls.verification(station, lead, start, end, by, replayed))

@@ -106,9 +106,19 @@ class StationCalls:
             call, lambda answer: issued_table([(station, issued) for issued in answer["forecasts"]], chosen)
         )
 
-    def verification(self, station: str, lead: int | None, start: TimeInput, end: TimeInput) -> Plan[pd.DataFrame]:
+    def verification(
+        self,
+        station: str,
+        lead: int | None,
+        start: TimeInput,
+        end: TimeInput,
+        by: str | None,
+        replayed: bool | None,
+    ) -> Plan[pd.DataFrame]:
         """``GET /stations/{id}/verification``."""
-        params = drop_none(lead=None if lead is None else whole("lead", lead), **period_params(start, end))
+        params = drop_none(
+            lead=None if lead is None else whole("lead", lead), by=by, replayed=replayed, **period_params(start, end)
+        )
         return self.calls.ask(Call("GET", station_path(station, "verification"), params), verification_table)
 
 

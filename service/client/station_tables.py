@@ -18,6 +18,7 @@ _STATION_TIMES: Final = (
     "created", "changed", "newest_time", "newest_received", "forecast_issued", "forecast_observed_until",
 )  # fmt: skip
 _SHOWN_OF_FORECAST: Final = ("issued", "observed_until", "model")
+_ERRORS: Final = ("mae", "rmse", "bias")
 _ISSUED: Final = ("issued", "observed_until", "replayed")
 
 
@@ -95,19 +96,27 @@ def _issued_rows(parameters: ForecastParameters, station: str, issued: Json) -> 
 
 
 def verification_table(answer: Json) -> pd.DataFrame:
-    """Return the response to ``GET /stations/{id}/verification`` with a row for each lead and model."""
-    named = ["lead", "n", "model", "kind", "mae", "rmse", "bias", "crps"]
+    """Return the response to ``GET /stations/{id}/verification`` with a row for each lead, month and model."""
+    named = ["lead", "month", "n", "replayed", "model", "kind", *_ERRORS]
     rows = [
-        {"lead": lead["lead"], "n": lead["n"]} | _scores(model) for lead in answer["leads"] for model in lead["models"]
+        {"lead": lead["lead"], "month": part.get("month"), "n": part["n"], "replayed": part.get("replayed")}
+        | _scores(model)
+        for lead in answer["leads"]
+        for part in (lead, *lead["months"])
+        for model in part["models"]
     ]
     further = {column: None for row in rows for column in row if column not in named}
     table = pd.DataFrame.from_records(rows, columns=[*named, *further])
-    return table.astype({"lead": "int64", "n": "int64"} | dict.fromkeys([*named[4:], *further], "float64"))
+    table["month"] = pd.Series([row["month"] for row in rows], dtype="object")
+    counts = {"lead": "int64", "n": "int64", "replayed": "Int64"}
+    return table.astype(counts | dict.fromkeys((*_ERRORS, *further), "float64"))
 
 
 def _scores(model: Json) -> Json:
-    row = {name: value for name, value in model.items() if not isinstance(value, dict | list)}
-    row |= {f"skill_{reference}": skill for reference, skill in (model.get("skill") or {}).items()}
-    for level, shares in (model.get("coverage") or {}).items():
+    row = {name: model[name] for name in ("model", "kind", *_ERRORS)}
+    if model["kind"] == "baseline":
+        return row
+    row |= {f"skill_{baseline}": skill for baseline, skill in model["skill"].items()} | {"crps": model["crps"]}
+    for level, shares in model["coverage"].items():
         row |= {f"coverage_{level}_{kind}": share for kind, share in shares.items()}
     return row

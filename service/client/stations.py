@@ -1,7 +1,7 @@
 """Stations of the service, for :class:`~service.client.Client`."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, TypeVar, Unpack
+from typing import Any, Literal, Protocol, TypeVar, Unpack
 
 import pandas as pd
 
@@ -197,7 +197,14 @@ class Stations:
         return self._run(self._calls.forecasts(station, start, end, levels))
 
     def verification(
-        self, station: str, *, lead: int | None = None, start: TimeInput = None, end: TimeInput = None
+        self,
+        station: str,
+        *,
+        lead: int | None = None,
+        start: TimeInput = None,
+        end: TimeInput = None,
+        by: Literal["month"] | None = None,
+        replayed: bool | None = None,
     ) -> pd.DataFrame:
         """Return how good the issued forecasts were, against what was observed since.
 
@@ -206,10 +213,15 @@ class Stations:
             lead: the number of steps ahead; None means every lead.
             start: the earliest ``observed_until`` of the forecasts to verify.
             end: the latest.
+            by: ``month`` to score each month too.
+            replayed: whether to verify only forecasts that are replayed, or only others; None means both.
 
         Returns:
-            A row for each lead and model, including the references issued at the same time: ``lead``, ``n``, ``model``,
-            ``kind`` (``issued`` or ``baseline``), ``mae``, ``rmse``, ``bias``, ``skill``, ``crps``, and for each level
-            ``coverage_80_plain`` and ``coverage_80_recalibrated``; NaN where a model has none.
+            A row for each lead and model, including the references issued at the same time: ``lead``, ``month`` (of
+            ``observed_until``; None in rows about all of them), ``n``, ``replayed`` (how many of them are), ``model``,
+            ``kind`` (``issued`` or ``baseline``), ``mae``, ``rmse`` and ``bias`` in the units of the station; and of
+            the issued forecasts ``skill_persistence`` and so on, ``crps``, and for each level ``coverage_80_plain`` (of
+            the intervals as the model made them) and ``coverage_80_recalibrated`` (as they were issued). A lead without
+            observations has no row.
         """
-        return self._run(self._calls.verification(station, lead, start, end))
+        return self._run(self._calls.verification(station, lead, start, end, by, replayed))

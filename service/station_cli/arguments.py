@@ -10,7 +10,7 @@ from forecasting.readers.base.options import OPTIONS
 from forecasting.series.units import UNITS
 
 DEFAULT_URL: Final = "http://127.0.0.1:8000"
-OUTPUTS: Final = ("table", "csv", "json")
+FORMATS: Final = ("table", "csv", "json")
 READING: Final = tuple(name for name in OPTIONS if name != "sample")
 """Reading options for files of readings, which are of one place."""
 ABOUT: Final = """\
@@ -60,9 +60,7 @@ def _command(
         if "SST_URL" not in os.environ
         else "the URL of the service (default: SST_URL)",
     )
-    command.add_argument(
-        "--output", choices=OUTPUTS, default=OUTPUTS[0], help="form of the output (default: %(default)s)"
-    )
+    command.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="of the output (default: %(default)s)")
     return command
 
 
@@ -94,10 +92,9 @@ def _add_readings(command: argparse.ArgumentParser) -> None:
     )
     group = command.add_argument_group("reading", "override what is found in the files")
     for name in READING:
-        # The ID of the station already has the destination "station".
-        group.add_argument(
-            OPTIONS[name].flag, dest=f"reading_{name}", **OPTIONS[name].argument(argparse.ArgumentTypeError)
-        )
+        # The ID of the station already has the destination "station", and --format is that of the output.
+        flag = "--file-format" if name == "format" else OPTIONS[name].flag
+        group.add_argument(flag, dest=f"reading_{name}", **OPTIONS[name].argument(argparse.ArgumentTypeError))
 
 
 def _add_levels(command: argparse.ArgumentParser) -> None:
@@ -114,6 +111,7 @@ def _add_verification(command: argparse.ArgumentParser) -> None:
     command.add_argument("--lead", type=int, metavar="N", help="number of steps ahead (default: every one)")
     command.add_argument("--from", dest="start", metavar="TIME", help="the earliest last observation of a forecast")
     command.add_argument("--to", dest="end", metavar="TIME", help="the latest")
+    command.add_argument("--by", choices=("month",), help="score each month too")
 
 
 def _levels(text: str) -> tuple[int, ...]:

@@ -53,17 +53,17 @@ def _add(client: Client, options: argparse.Namespace) -> int:
         model=options.model,
         horizon=options.horizon,
     )
-    print_station(station, options.output)
+    print_station(station, options.format)
     return DONE
 
 
 def _list(client: Client, options: argparse.Namespace) -> int:
-    print_stations(client.stations.list(), options.output)
+    print_stations(client.stations.list(), options.format)
     return DONE
 
 
 def _show(client: Client, options: argparse.Namespace) -> int:
-    print_station(client.stations.get(options.station), options.output)
+    print_station(client.stations.get(options.station), options.format)
     return DONE
 
 
@@ -71,7 +71,7 @@ def _push(client: Client, options: argparse.Namespace) -> int:
     station = client.stations.get(options.station)
     readings = read_readings(options, TimeStep.parse(station["step"]), station["units"])
     result = client.stations.push(options.station, readings)
-    print_pushed(options.station, result, options.output)
+    print_pushed(options.station, result, options.format)
     for line in refused_lines(result):
         _say(f"refused: {line}")
     if result.forecast_error is not None:
@@ -90,16 +90,18 @@ def _forecast(client: Client, options: argparse.Namespace) -> int:
         client.stations.get(options.station)
         _say(f"no forecast was issued for {options.station!r} yet: push its readings")
         return NOTHING
-    print_forecast(table, options.output)
+    print_forecast(table, options.format)
     return DONE
 
 
 def _verify(client: Client, options: argparse.Namespace) -> int:
-    table = client.stations.verification(options.station, lead=options.lead, start=options.start, end=options.end)
-    if table.empty or not table["n"].any():
+    table = client.stations.verification(
+        options.station, lead=options.lead, start=options.start, end=options.end, by=options.by
+    )
+    if table.empty:
         _say(f"no forecast for {options.station!r} can be verified yet: none of the times forecast has a reading")
         return NOTHING
-    print_verification(table, options.output)
+    print_verification(table, options.format)
     return DONE
 
 
