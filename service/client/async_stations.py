@@ -43,13 +43,13 @@ class AsyncStations:
         horizon: int | None = None,
         source: Mapping[str, Any] | None = None,
         events: Sequence[EventInput] = (),
+        baseline: "pd.DataFrame | Mapping[str, Any] | None" = None,
         webhooks: Sequence[Mapping[str, Any]] = (),
     ) -> "pd.Series[Any]":
         """See :meth:`Stations.put`."""
-        fields = station_fields(
-            step, events, horizon, {"latitude": latitude, "longitude": longitude}, webhooks,
-            name=name, units=units, model=model, source=source,
-        )  # fmt: skip
+        coordinates = {"latitude": latitude, "longitude": longitude}
+        further = {"name": name, "units": units, "model": model, "source": source, "webhooks": [*webhooks] or None}
+        fields = station_fields(step, events, baseline, horizon, coordinates, **further)
         return await self._run(self._calls.put(station, fields))
 
     async def get(self, station: str) -> "pd.Series[Any]":
@@ -105,3 +105,9 @@ class AsyncStations:
     ) -> pd.DataFrame:
         """See :meth:`Stations.verification`."""
         return await self._run(self._calls.verification(station, lead, start, end, by, replayed))
+
+    async def alerts(
+        self, station: str, *, start: TimeInput = None, end: TimeInput = None, limit: int = 100
+    ) -> pd.DataFrame:
+        """See :meth:`Stations.alerts`."""
+        return await self._run(self._calls.alerts(station, start, end, limit))

@@ -23,6 +23,7 @@ from service.client.station_payload import (
     station_path,
 )
 from service.client.station_tables import (
+    alerts_table,
     issued_table,
     observations_table,
     station_series,
@@ -120,6 +121,11 @@ class StationCalls:
             lead=None if lead is None else whole("lead", lead), by=by, replayed=replayed, **period_params(start, end)
         )
         return self.calls.ask(Call("GET", station_path(station, "verification"), params), verification_table)
+
+    def alerts(self, station: str, start: TimeInput, end: TimeInput, limit: int) -> Plan[pd.DataFrame]:
+        """``GET /stations/{id}/alerts``."""
+        params = drop_none(limit=whole("limit", limit), **period_params(start, end))
+        return self.calls.ask(Call("GET", station_path(station, "alerts"), params), alerts_table)
 
 
 def _levels(levels: Sequence[int] | None) -> Sequence[int] | None:

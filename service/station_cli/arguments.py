@@ -11,6 +11,12 @@ from forecasting.series.units import UNITS
 
 DEFAULT_URL: Final = "http://127.0.0.1:8000"
 FORMATS: Final = ("table", "csv", "json")
+_IN_FILES: Final = {
+    "source": "where the service fetches readings by itself",
+    "events": "the events to watch",
+    "baseline": "the baseline of the events",
+    "webhooks": "where alerts are sent, with secrets",
+}
 READING: Final = tuple(name for name in OPTIONS if name != "sample")
 """Reading options for files of readings, which are of one place."""
 ABOUT: Final = """\
@@ -37,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     _add_readings(_command(commands, "push", "send readings, and show the forecast from their end"))
     _add_levels(_command(commands, "forecast", "show the newest forecast"))
     _add_verification(_command(commands, "verify", "compare the forecasts that were issued with what was observed"))
+    _add_period(_command(commands, "alerts", "list the alerts about events"), "time that an alert was raised at")
     _command(commands, "remove", "delete a station with all its readings and forecasts; needs an admin key")
     return parser
 
@@ -76,6 +83,10 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--model", default="best", metavar="NAME", help="default: %(default)s")
     command.add_argument("--horizon", type=int, metavar="H", help="number of steps to forecast (default: 7)")
+    for name, summary in _IN_FILES.items():
+        command.add_argument(
+            f"--{name}", metavar="FILE.json", help=f"JSON file of {summary}, as PUT /stations/ID takes it"
+        )
 
 
 def _add_readings(command: argparse.ArgumentParser) -> None:
@@ -109,9 +120,13 @@ def _add_levels(command: argparse.ArgumentParser) -> None:
 
 def _add_verification(command: argparse.ArgumentParser) -> None:
     command.add_argument("--lead", type=int, metavar="N", help="number of steps ahead (default: every one)")
-    command.add_argument("--from", dest="start", metavar="TIME", help="the earliest last observation of a forecast")
-    command.add_argument("--to", dest="end", metavar="TIME", help="the latest")
+    _add_period(command, "last observation of a forecast")
     command.add_argument("--by", choices=("month",), help="score each month too")
+
+
+def _add_period(command: argparse.ArgumentParser, what: str) -> None:
+    command.add_argument("--from", dest="start", metavar="TIME", help=f"the earliest {what}")
+    command.add_argument("--to", dest="end", metavar="TIME", help="the latest")
 
 
 def _levels(text: str) -> tuple[int, ...]:

@@ -11,8 +11,9 @@ from forecasting.console import command_name, in_command_line
 from forecasting.errors import ForecastError
 from forecasting.series.timestep import TimeStep
 from service.client import Client, ProblemError, ServiceError
-from service.station_cli.files import read_readings
+from service.station_cli.files import read_json, read_readings
 from service.station_cli.output import (
+    print_alerts,
     print_forecast,
     print_pushed,
     print_station,
@@ -52,6 +53,10 @@ def _add(client: Client, options: argparse.Namespace) -> int:
         units=options.units,
         model=options.model,
         horizon=options.horizon,
+        source=read_json(options.source),
+        events=read_json(options.events) or (),
+        baseline=read_json(options.baseline),
+        webhooks=read_json(options.webhooks) or (),
     )
     print_station(station, options.format)
     return DONE
@@ -105,6 +110,11 @@ def _verify(client: Client, options: argparse.Namespace) -> int:
     return DONE
 
 
+def _alerts(client: Client, options: argparse.Namespace) -> int:
+    print_alerts(client.stations.alerts(options.station, start=options.start, end=options.end), options.format)
+    return DONE
+
+
 def _remove(client: Client, options: argparse.Namespace) -> int:
     client.stations.delete(options.station)
     return DONE
@@ -117,6 +127,7 @@ _COMMANDS: Final[dict[str, Callable[[Client, argparse.Namespace], int]]] = {
     "push": _push,
     "forecast": _forecast,
     "verify": _verify,
+    "alerts": _alerts,
     "remove": _remove,
 }
 

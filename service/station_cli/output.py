@@ -73,6 +73,17 @@ def print_verification(table: pd.DataFrame, form: str) -> None:
     _print_rows(table, form)
 
 
+def print_alerts(table: pd.DataFrame, form: str) -> None:
+    """Print alerts."""
+    if form != "table":
+        _print_rows(table, form)
+        return
+    delivered = [sum(one["state"] == "delivered" for one in deliveries) for deliveries in table["deliveries"]]
+    counted = [f"{done} of {len(of)}" for done, of in zip(delivered, table["deliveries"], strict=True)]
+    shown = table.assign(deliveries=counted).drop(columns="units").dropna(axis="columns", how="all")
+    print(_text(shown) if len(table) else "there are no alerts")
+
+
 def _without_other_levels(table: pd.DataFrame) -> list[str]:
     """Return the columns without those about other levels than 80 and 95 %."""
     levels = {column: match.group(1) for column in table.columns if (match := _OF_LEVEL.match(column))}
