@@ -22,10 +22,10 @@ from service.api.stations.observation_schemas import (
 from service.api.stations.observing import Receiver, read_observations, store_file, store_many, store_readings
 from service.api.stations.period import Period
 from service.api.stations.routes import StationId
-from service.api.uploads.schemas import ReadingQuery
 from service.api.uploads.upload import read_upload
 from service.http.bodies import read_json
 from service.http.media import is_json, require_json
+from service.http.reading_query import ReadingQuery
 
 router = APIRouter(tags=["stations"])
 
