@@ -8,6 +8,7 @@ from typing import Self, TypeVar, Unpack
 import httpx
 import pandas as pd
 
+from service.client.async_stations import AsyncStations
 from service.client.calls import Call, Done, Plan, Wait, advance
 from service.client.endpoint import MAX_BYTES, MAX_SERIES, Endpoint, request_arguments
 from service.client.event_payload import BaselineInput, EventInput, EventKind, read_events, split_baseline
@@ -25,6 +26,7 @@ from service.client.payload import (
     written_time,
 )
 from service.client.retry import Outcome
+from service.client.station_calls import StationCalls
 
 T = TypeVar("T")
 
@@ -147,6 +149,11 @@ class AsyncClient:
     async def models(self) -> pd.DataFrame:
         """See :meth:`Client.models`."""
         return await self._run(self._calls.models())
+
+    @property
+    def stations(self) -> AsyncStations:
+        """The stations that the service remembers: see :class:`Stations`."""
+        return AsyncStations(self._run, StationCalls(self._calls))
 
     async def ready(self) -> bool:
         """See :meth:`Client.ready`."""

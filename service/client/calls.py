@@ -137,21 +137,21 @@ class Calls:
             names = [forecast["id"] for forecast in models_of(parameters, answer)[0]["forecasts"]]
             return joined_forecasts(parameters, [read_forecasts(parameters, names, answer)])
 
-        return self._ask(Call("GET", "/forecast", params), read)
+        return self.ask(Call("GET", "/forecast", params), read)
 
     def compare(self, dataset: str | None, horizon: int | None) -> Plan[pd.DataFrame]:
         """``GET /compare``."""
         params = drop_none(dataset=dataset, horizon=None if horizon is None else whole("horizon", horizon))
-        return self._ask(Call("GET", "/compare", params), comparison_table)
+        return self.ask(Call("GET", "/compare", params), comparison_table)
 
     def compare_leads(self, dataset: str | None) -> Plan[pd.DataFrame]:
         """``GET /compare/leads``."""
-        return self._ask(Call("GET", "/compare/leads", drop_none(dataset=dataset)), lead_comparison_table)
+        return self.ask(Call("GET", "/compare/leads", drop_none(dataset=dataset)), lead_comparison_table)
 
     def hindcast(self, dataset: str | None, model: str, origin: str | None, origins: int) -> Plan[pd.DataFrame]:
         """``GET /compare/hindcast``."""
         params = drop_none(dataset=dataset, model=model, origin=origin, origins=whole("origins", origins))
-        return self._ask(Call("GET", "/compare/hindcast", params), hindcast_table)
+        return self.ask(Call("GET", "/compare/hindcast", params), hindcast_table)
 
     def compare_series(
         self, series: SeriesInput, parameters: ComparisonParameters, strict: bool | None
@@ -163,15 +163,15 @@ class Calls:
     def read_series(self, content: bytes, options: Mapping[str, Any]) -> Plan[FileReading]:
         """``POST /series``."""
         call = Call("POST", "/series", drop_none(**options), content, "application/octet-stream")
-        return self._ask(call, file_reading)
+        return self.ask(call, file_reading)
 
     def predictions(self, dataset: str | None) -> Plan[pd.DataFrame]:
         """``GET /compare/predictions``."""
-        return self._ask(Call("GET", "/compare/predictions", drop_none(dataset=dataset)), predictions_table)
+        return self.ask(Call("GET", "/compare/predictions", drop_none(dataset=dataset)), predictions_table)
 
     def models(self) -> Plan[pd.DataFrame]:
         """``GET /models``."""
-        return self._ask(Call("GET", "/models"), models_table)
+        return self.ask(Call("GET", "/models"), models_table)
 
     def ready(self) -> Plan[bool]:
         """``GET /health/ready``, once."""
@@ -198,19 +198,20 @@ class Calls:
         query = {"strict": isinstance(series, pd.Series) if strict is None else strict, **params}
         parts: list[T] = []
         for batch in batches(fields, read_stations(series, further), self.max_series, self.max_bytes):
-            part = yield from self._ask(Call("POST", path, query, batch.body), partial(read, batch.names))
+            part = yield from self.ask(Call("POST", path, query, batch.body), partial(read, batch.names))
             parts.append(part)
         return parts
 
-    def _ask(self, call: Call, read: Callable[[Json], T]) -> Plan[T]:
+    def ask(self, call: Call, read: Callable[[Json], T]) -> Plan[T]:
         """Send ``call`` until it succeeds or the policy gives up, and ``read`` the response."""
-        response = yield from self._answer(call)
+        response = yield from self.answer(call)
         try:
             return read(response.json())
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             raise unexpected_answer(response, self.address + call.path) from error
 
-    def _answer(self, call: Call) -> Plan[httpx.Response]:
+    def answer(self, call: Call) -> Plan[httpx.Response]:
+        """Send ``call`` until it succeeds or the policy gives up."""
         attempt = 0
         while True:
             outcome = yield call

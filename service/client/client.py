@@ -25,6 +25,8 @@ from service.client.payload import (
     written_time,
 )
 from service.client.retry import Outcome
+from service.client.station_calls import StationCalls
+from service.client.stations import Stations
 
 T = TypeVar("T")
 
@@ -309,6 +311,11 @@ class Client:
             its dataset; and ``default``, whether its dataset is the service's default.
         """
         return self._run(self._calls.models())
+
+    @property
+    def stations(self) -> Stations:
+        """The stations that the service remembers, to which readings are pushed."""
+        return Stations(self._run, StationCalls(self._calls))
 
     def ready(self) -> bool:
         """Return whether the service has loaded its models; False also if nothing answers. There is no retry.

@@ -118,7 +118,7 @@ def event_table(rows: Sequence[Json]) -> pd.DataFrame:
     """Return the rows of :func:`event_rows` as a table whose columns do not depend on the events."""
     table = pd.DataFrame.from_records(rows, columns=list(_EVENT_COLUMNS))
     for column in _TIMES:
-        table[column] = _utc(table[column].tolist())
+        table[column] = utc(table[column].tolist())
     # The dtype object keeps None as it is.
     for column in _TEXTS:
         table[column] = pd.Series([row.get(column) for row in rows], dtype="object")
@@ -131,7 +131,7 @@ def lead_table(rows: Sequence[Json]) -> pd.DataFrame:
     named = [_column(field, name) for field, names in _BY_NAME.items() for name in names]
     numbers = [*_LISTS, *named]
     table = pd.DataFrame.from_records(rows, columns=[*_KEY, "time", *numbers])
-    return table.assign(time=_utc(table["time"].tolist())).astype(dict.fromkeys(numbers, "float64"))
+    return table.assign(time=utc(table["time"].tolist())).astype(dict.fromkeys(numbers, "float64"))
 
 
 def path_table(forecasts: Sequence[Paths]) -> pd.DataFrame:
@@ -139,16 +139,17 @@ def path_table(forecasts: Sequence[Paths]) -> pd.DataFrame:
     columns = ["station", "model", "path", "time", "sst"]
     tables = []
     for station, model, times, values in forecasts:
-        index = pd.MultiIndex.from_product([range(len(values)), _utc(times)], names=["path", "time"])
+        index = pd.MultiIndex.from_product([range(len(values)), utc(times)], names=["path", "time"])
         table = pd.DataFrame({"sst": np.ravel(values)}, index=index).reset_index()
         tables.append(table.assign(station=pd.Series([station] * len(table), dtype="object"), model=model)[columns])
     if tables:
         return pd.concat(tables, ignore_index=True)
-    return pd.DataFrame(columns=columns).assign(time=_utc([])).astype({"path": "int64", "sst": "float64"})
+    return pd.DataFrame(columns=columns).assign(time=utc([])).astype({"path": "int64", "sst": "float64"})
 
 
-def _utc(times: Sequence[str]) -> pd.DatetimeIndex:
-    return pd.to_datetime(list(times), utc=True, format="ISO8601").as_unit("us")
+def utc(times: Sequence[str | None]) -> pd.DatetimeIndex:
+    """Return times in ISO 8601 in UTC; NaT for None."""
+    return pd.to_datetime(pd.Index(list(times), dtype="object"), utc=True, format="ISO8601").as_unit("us")
 
 
 def past_event_rows(names: Sequence[Hashable], answer: Json) -> list[Json]:
@@ -177,7 +178,7 @@ def past_event_table(rows: Sequence[Json]) -> pd.DataFrame:
     columns = ["station", *days, "days", *numbers, "category", *edges, "warnings", "error"]
     table = pd.DataFrame.from_records(rows, columns=columns)
     for column in (*days, *edges):
-        table[column] = _utc(table[column].tolist())
+        table[column] = utc(table[column].tolist())
     for column in ("category", "error"):
         table[column] = pd.Series([row.get(column) for row in rows], dtype="object")
     return table.astype(dict.fromkeys(numbers, "float64") | {"days": "Int64"})

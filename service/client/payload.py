@@ -192,6 +192,11 @@ def written_time(time: TimeInput) -> str | None:
     return time if time is None or isinstance(time, str) else time.isoformat()
 
 
+def written_times(index: pd.DatetimeIndex) -> list[str]:
+    """Return times in ISO 8601, with their offsets if they have any."""
+    return [time.isoformat() for time in index]
+
+
 def drop_none(**fields: object) -> Json:
     """Return the fields that are not None."""
     return {name: value for name, value in fields.items() if value is not None}
@@ -205,18 +210,17 @@ class Batch:
     body: str
 
 
-def batches(fields: Json, stations: Sequence[Station], max_series: int, max_bytes: int) -> Iterator[Batch]:
-    """Yield requests with these ``fields`` and at most ``max_series`` series and ``max_bytes`` bytes.
+def batches(
+    fields: Json, stations: Sequence[Station], max_series: int, max_bytes: int, member: str = "series"
+) -> Iterator[Batch]:
+    """Yield requests with these ``fields``, and at most ``max_series`` series in ``member``, and ``max_bytes`` bytes.
 
     A series that is larger has a request to itself.
     """
-    head = json.dumps(fields).removesuffix("}")
-    template = '%s, "series": [%s]}'
-    room = max_bytes - len(template % (head, ""))
-    for group in _groups(stations, max_series, room):
-        yield Batch(
-            tuple(station.name for station in group), template % (head, ",".join(station.text for station in group))
-        )
+    end = "]}"
+    head = json.dumps({**fields, member: []}).removesuffix(end)
+    for group in _groups(stations, max_series, max_bytes - len(head) - len(end)):
+        yield Batch(tuple(station.name for station in group), head + ",".join(station.text for station in group) + end)
 
 
 def _groups(stations: Sequence[Station], max_series: int, max_bytes: int) -> Iterator[Sequence[Station]]:
@@ -246,9 +250,9 @@ def read_stations(series: SeriesInput, further: Sequence[OwnFields] = ()) -> lis
             sent.
     """
     stations, index, times = [], None, ""
-    for name, column in _named(series):
+    for name, column in named_series(series):
         if index is None or not column.index.is_(index):
-            index, times = column.index, _times(name, column)
+            index, times = column.index, _times(times_of(name, column))
         added = [json.dumps(fields)[1:-1] for own in further if (fields := own.fields(name))]
         stations.append(Station(name, _station(name, column, ", ".join([times, *added]))))
     if not stations:
@@ -256,8 +260,12 @@ def read_stations(series: SeriesInput, further: Sequence[OwnFields] = ()) -> lis
     return stations
 
 
-def _named(series: SeriesInput) -> "Iterator[tuple[Hashable, pd.Series[Any]]]":
-    """Yield each series with the caller's name for it."""
+def named_series(series: SeriesInput) -> "Iterator[tuple[Hashable, pd.Series[Any]]]":
+    """Yield each series with the caller's name for it.
+
+    Raises:
+        TypeError: if the input is something else.
+    """
     if isinstance(series, pd.Series):
         yield "0" if series.name is None else series.name, series
         return
@@ -270,7 +278,7 @@ def _named(series: SeriesInput) -> "Iterator[tuple[Hashable, pd.Series[Any]]]":
 
 
 def _station(name: Hashable, series: "pd.Series[Any]", times: str) -> str:
-    values, shown = _values(name, series), str(name)[:MAX_ID]
+    values, shown = values_of(name, series), str(name)[:MAX_ID]
     try:
         shown.encode()
     except UnicodeEncodeError:
@@ -280,7 +288,12 @@ def _station(name: Hashable, series: "pd.Series[Any]", times: str) -> str:
     return f'{{"id": {json.dumps(shown)}, {times}, "values": {json.dumps(values)}}}'
 
 
-def _values(name: Hashable, series: "pd.Series[Any]") -> list[float | None]:
+def values_of(name: Hashable, series: "pd.Series[Any]") -> list[float | None]:
+    """Return the values of a series, None where one is missing.
+
+    Raises:
+        ValueError: if a value is not a finite number.
+    """
     if pd.api.types.infer_dtype(series, skipna=True) in _NOT_TEMPERATURES:
         raise ValueError(
             f"series {name!r}: its values must be numbers, not {series.dtype}: pass temperatures, or leave it out"
@@ -296,8 +309,12 @@ def _values(name: Hashable, series: "pd.Series[Any]") -> list[float | None]:
     return [None if math.isnan(value) else value for value in values.tolist()]
 
 
-def _times(name: Hashable, series: "pd.Series[Any]") -> str:
-    """Return the JSON fields for the times: ``start`` and ``step`` of a regular index, otherwise all ``timestamps``."""
+def times_of(name: Hashable, series: "pd.Series[Any]") -> pd.DatetimeIndex:
+    """Return the times of a series.
+
+    Raises:
+        ValueError: if its index is empty, or does not hold times.
+    """
     index = series.index
     if not len(index):
         raise ValueError(
@@ -309,11 +326,16 @@ def _times(name: Hashable, series: "pd.Series[Any]") -> str:
         raise ValueError(f"series {name!r}: its index must hold times: convert it with pandas.to_datetime")
     if index.hasnans:
         raise ValueError(f"series {name!r}: the time at position {int(index.isna().argmax())} is missing (NaT)")
+    return index
+
+
+def _times(index: pd.DatetimeIndex) -> str:
+    """Return the JSON fields for the times: ``start`` and ``step`` of a regular index, otherwise all ``timestamps``."""
     step = _step(index)
     fields: Json = {"start": index[0].isoformat(), "step": step}
     if step is None:
         # With their offsets, because the service determines months by local time.
-        fields = {"timestamps": [time.isoformat() for time in index]}
+        fields = {"timestamps": written_times(index)}
     return json.dumps(fields)[1:-1]
 
 

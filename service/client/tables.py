@@ -13,6 +13,7 @@ from service.client.event_tables import (
     lead_rows,
     lead_table,
     path_table,
+    utc,
 )
 from service.client.payload import ForecastParameters, Json
 
@@ -129,7 +130,7 @@ def forecast_table(parameters: ForecastParameters, rows: Sequence[Json]) -> pd.D
     numbers = [*temperatures, *probabilities, *BASELINES, *further]
     columns = list(dict.fromkeys([*named, *further, "warnings", "error"]))
     table = pd.DataFrame.from_records(rows, columns=columns)
-    table["time"] = _utc(table["time"].tolist())
+    table["time"] = utc(table["time"].tolist())
     # The dtype object keeps None as it is, whether or not another row has an error.
     for column in ("chosen", "error"):
         table[column] = pd.Series([row[column] for row in rows], dtype="object")
@@ -146,7 +147,7 @@ def comparison_table(answer: Json) -> pd.DataFrame:
     table = _flat(answer["models"])
     table.insert(1, "best", table.index == answer["best"])
     test = answer["test"]
-    start, end = _utc([test["start"], test["end"]])
+    start, end = utc([test["start"], test["end"]])
     shared = {key: answer[key] for key in ("dataset", "version", "step", "horizon")}
     return table.assign(**shared, n=test["n"], test_start=start, test_end=end).astype({"parameters": "Int64"})
 
@@ -220,13 +221,13 @@ def hindcast_table(answer: Json) -> pd.DataFrame:
         rows += [shared | dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
     table = pd.DataFrame.from_records(rows)
     for column in ("origin", "time"):
-        table[column] = _utc(table[column].tolist())
+        table[column] = utc(table[column].tolist())
     return table.astype({"observed": "float64"})
 
 
 def predictions_table(answer: Json) -> pd.DataFrame:
     """Return the response to ``GET /compare/predictions`` with a row for each time."""
-    index = pd.Index(_utc(answer["timestamps"]), name="time")
+    index = pd.Index(utc(answer["timestamps"]), name="time")
     return pd.DataFrame({"observed": answer["observed"], **answer["predictions"]}, index=index, dtype="float64")
 
 
@@ -248,7 +249,3 @@ def _flat(models: Sequence[Json]) -> pd.DataFrame:
 def _without_events(model: Json) -> Json:
     """Return a model without the verification of events, which has no place in a row."""
     return {key: value for key, value in model.items() if key != "events"}
-
-
-def _utc(times: Sequence[str]) -> pd.DatetimeIndex:
-    return pd.to_datetime(list(times), utc=True, format="ISO8601").as_unit("us")

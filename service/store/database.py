@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
+from orjson import loads
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -148,6 +149,7 @@ def _engine(url: URL, wait_seconds: float) -> Engine:
             pool_size=_CONNECTIONS,
             max_overflow=0,
             pool_timeout=wait_seconds,
+            json_deserializer=loads,
             connect_args={"timeout": wait_seconds},
         )
         _set_up_sqlite(engine, wait_seconds)
@@ -158,6 +160,7 @@ def _engine(url: URL, wait_seconds: float) -> Engine:
         max_overflow=0,
         pool_timeout=wait_seconds,
         pool_pre_ping=True,
+        json_deserializer=loads,
         connect_args={"connect_timeout": _CONNECT_SECONDS},
     )
     _limit_waiting(engine, wait_seconds)

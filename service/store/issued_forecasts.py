@@ -91,5 +91,23 @@ def get_forecasts(
     return [_forecast_of(row) for row in rows][::-1]
 
 
+def newest_forecasts(connection: Connection, stations: Sequence[int]) -> dict[int, IssuedForecast]:
+    """Return the newest forecast of each of the stations that has one, by the number of the station."""
+    table = ISSUED_FORECASTS.alias()
+    newest = (
+        select(table.c.number)
+        .where(table.c.station == STATIONS.c.number)
+        .order_by(table.c.observed_until.desc(), table.c.number.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = select(ISSUED_FORECASTS).join_from(STATIONS, ISSUED_FORECASTS, ISSUED_FORECASTS.c.number == newest)
+    forecasts: dict[int, IssuedForecast] = {}
+    for begin in range(0, len(stations), _AT_ONCE):
+        rows = connection.execute(query.where(STATIONS.c.number.in_(stations[begin : begin + _AT_ONCE])))
+        forecasts |= {row.station: _forecast_of(row) for row in rows}
+    return forecasts
+
+
 def _forecast_of(row: Row[Any]) -> IssuedForecast:
     return IssuedForecast(**{name: getattr(row, name) for name in IssuedForecast.__slots__})

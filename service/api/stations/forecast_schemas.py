@@ -16,8 +16,8 @@ class IssuedInterval(BaseModel):
     calibrated: bool
 
 
-class IssuedAnswer(BaseModel):
-    """A forecast that was issued for a station, as it was issued. Lists have one value for each step ahead."""
+class ShortForecast(BaseModel):
+    """The main part of a forecast that was issued for a station. Lists have one value for each step ahead."""
 
     issued: Time = Field(description="When the readings arrived that it was issued for.")
     observed_until: Time = Field(description="The time of the last observation that it rests on.")
@@ -25,8 +25,13 @@ class IssuedAnswer(BaseModel):
     model: str = Field(description="The network that made it, or the reference that `best` chose.")
     version: str
     timestamps: list[Time]
-    sst: list[float]
+    sst: list[float] = Field(description="In the units of the station.")
     intervals: list[IssuedInterval]
+
+
+class IssuedAnswer(ShortForecast):
+    """A forecast that was issued for a station, as it was issued. Lists have one value for each step ahead."""
+
     baselines: dict[str, list[float]]
     warnings: list[SeriesWarning]
 

@@ -1,7 +1,7 @@
 """Issued forecasts, written for answers."""
 
 import time
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from sqlalchemy import Connection
@@ -13,7 +13,14 @@ from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
 from service.api.forecast.age import warn_if_late
 from service.api.series_request import SeriesWarning
-from service.api.stations.forecast_schemas import ForecastArchive, IssuedAnswer, IssuedFailure, NewestForecast
+from service.api.stations.forecast_schemas import (
+    ForecastArchive,
+    IssuedAnswer,
+    IssuedFailure,
+    IssuedInterval,
+    NewestForecast,
+    ShortForecast,
+)
 from service.api.stations.period import Period
 from service.api.stations.storing import store_problems
 from service.engine.forecast_json import rounded
@@ -23,10 +30,26 @@ from service.store.errors import NoForecastError
 from service.store.issued_forecasts import IssuedForecast, get_forecasts
 from service.store.stations import Station, get_station
 
+SHORT_LEVEL: Final = 80
+"""Percent, the level of the only interval in a list of stations."""
+
 
 def written(issued: IssuedForecast | str, units: Units) -> IssuedAnswer | IssuedFailure:
     """Return a forecast, or the reason why there is none, for an answer."""
     return IssuedFailure(error=issued) if isinstance(issued, str) else IssuedAnswer(**_fields(issued, units))
+
+
+def shortened(issued: IssuedForecast, units: Units) -> ShortForecast:
+    """Return the main part of a forecast for a list of stations: of the intervals, only that of 80 %."""
+    content = issued.content
+    intervals = [interval for interval in content["intervals"] if interval["level"] == SHORT_LEVEL]
+    fields = _head(issued) | {
+        "timestamps": content["timestamps"],
+        "sst": _degrees(content["sst"], units),
+        "intervals": [IssuedInterval.model_construct(**_interval(interval, units)) for interval in intervals],
+    }
+    # The store has what this service wrote, and checking the fields of many stations takes longer than reading them.
+    return ShortForecast.model_construct(**fields)
 
 
 async def newest_forecast(store: StationStore, station: str) -> NewestForecast:
@@ -74,26 +97,34 @@ def _find(
 
 def _fields(issued: IssuedForecast, units: Units) -> dict[str, Any]:
     content = issued.content
+    return _head(issued) | {
+        "timestamps": content["timestamps"],
+        "sst": _degrees(content["sst"], units),
+        "intervals": [_interval(interval, units) for interval in content["intervals"]],
+        "baselines": {name: _degrees(values, units) for name, values in content["baselines"].items()},
+        "warnings": content["warnings"],
+    }
 
-    def degrees(celsius: list[float]) -> list[float]:
-        values: list[float] = rounded(from_celsius(celsius, units)).tolist()
-        return values
 
+def _head(issued: IssuedForecast) -> dict[str, Any]:
     return {
         "issued": iso_of(issued.issued),
         "observed_until": iso_of(issued.observed_until),
         "replayed": issued.replayed,
         "model": issued.model,
         "version": issued.version,
-        "timestamps": content["timestamps"],
-        "sst": degrees(content["sst"]),
-        "intervals": [
-            {**interval, "lower": degrees(interval["lower"]), "upper": degrees(interval["upper"])}
-            for interval in content["intervals"]
-        ],
-        "baselines": {name: degrees(values) for name, values in content["baselines"].items()},
-        "warnings": content["warnings"],
     }
+
+
+def _interval(interval: dict[str, Any], units: Units) -> dict[str, Any]:
+    return interval | {name: _degrees(interval[name], units) for name in ("lower", "upper")}
+
+
+def _degrees(celsius: list[float], units: Units) -> list[float]:
+    if units == "celsius":
+        return celsius
+    values: list[float] = rounded(from_celsius(celsius, units)).tolist()
+    return values
 
 
 def _late(station: Station, issued: IssuedForecast) -> list[SeriesWarning]:

@@ -8,24 +8,21 @@ from fastapi import APIRouter, Path, Query, Request
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from forecasting.series.times import iso_of
-from forecasting.series.units import Units, from_celsius
 from service.api.dependencies import ServingDep, SettingsDep, StationStoreDep
 from service.api.openapi import problems, request_body
+from service.api.stations.listing import StationRow, find_station, find_stations, station_answer
 from service.api.stations.schemas import (
     STATION_EXAMPLES,
     STATION_ID,
-    NewestObservation,
     StationAnswer,
     StationPage,
     StationRequest,
 )
 from service.api.stations.storing import store_problems
-from service.engine.forecast_json import rounded
 from service.http.bodies import read_json
 from service.http.media import require_json
-from service.stations.issuing import DEFAULT_HORIZON, check_model
-from service.store.stations import Observed, Station, StationSettings, delete_station, get_station, list_stations
+from service.stations.issuing import check_model
+from service.store.stations import StationSettings, delete_station
 from service.store.stations import put_station as store_station
 
 router = APIRouter(prefix="/stations", tags=["stations"])
@@ -63,9 +60,9 @@ async def put_station(
     body = read_json(StationRequest, await request.body(), 0, settings.max_body_bytes)
     check_model(serving, body.model)
     with store_problems():
-        created, station = await store.write(_put, id, StationSettings(**body.model_dump()))
+        created, row = await store.write(_put, id, StationSettings(**body.model_dump()))
     response.status_code = HTTPStatus.CREATED if created else HTTPStatus.OK
-    return _answer(station)
+    return station_answer(row)
 
 
 @router.get(
@@ -79,11 +76,10 @@ async def get_stations(
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="The most stations to return.")] = 100,
     after: Annotated[str, Query(max_length=64, description="Return stations that come after this ID.")] = "",
 ) -> StationPage:
-    """List stations in the order of their IDs, each with its newest observation."""
+    """List stations in the order of their IDs, each with its newest observation and forecast."""
     with store_problems():
-        stations = await store.read(list_stations, limit + 1, after)
-    page = stations[:limit]
-    return StationPage(stations=[*map(_answer, page)], next=page[-1].id if len(stations) > limit else None)
+        rows, following = await store.read(find_stations, limit, after)
+    return StationPage(stations=[*map(station_answer, rows)], next=following)
 
 
 @router.get(
@@ -93,9 +89,9 @@ async def get_stations(
     responses=problems(404, 422, 503, 504),
 )
 async def get_one(store: StationStoreDep, id: StationId) -> StationAnswer:
-    """Get the settings of a station and its newest observation."""
+    """Get the settings of a station, its newest observation and its newest forecast."""
     with store_problems():
-        return _answer(await store.read(get_station, id))
+        return station_answer(await store.read(find_station, id))
 
 
 @router.delete(
@@ -113,32 +109,5 @@ async def delete_one(store: StationStoreDep, id: StationId) -> Response:
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
-def _put(connection: Connection, station: str, settings: StationSettings) -> tuple[bool, Station]:
-    return store_station(connection, station, settings, int(time.time())), get_station(connection, station)
-
-
-def _answer(station: Station) -> StationAnswer:
-    settings = station.settings
-    units: Units = settings.units
-    return StationAnswer(
-        id=station.id,
-        name=settings.name,
-        latitude=settings.latitude,
-        longitude=settings.longitude,
-        step=settings.step,
-        units=units,
-        model=settings.model,
-        horizon=settings.horizon or DEFAULT_HORIZON,
-        created=iso_of(station.created),
-        changed=iso_of(station.changed),
-        newest=None if station.newest is None else _newest(station.newest, units),
-    )
-
-
-def _newest(observed: Observed, units: Units) -> NewestObservation:
-    return NewestObservation(
-        time=iso_of(observed.time),
-        sst=float(rounded(from_celsius(observed.value, units))),
-        received=iso_of(observed.received),
-        age_seconds=int(time.time()) - observed.time,
-    )
+def _put(connection: Connection, station: str, settings: StationSettings) -> tuple[bool, StationRow]:
+    return store_station(connection, station, settings, int(time.time())), find_station(connection, station)

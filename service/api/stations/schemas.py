@@ -9,6 +9,7 @@ from forecasting.errors import SeriesError
 from forecasting.requests.model import Finite, RequestModel
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units
+from service.api.stations.forecast_schemas import ShortForecast
 from service.http.time_fields import Time
 from service.stations.issuing import DEFAULT_HORIZON
 
@@ -87,6 +88,10 @@ class StationAnswer(BaseModel):
     created: Time
     changed: Time = Field(description="When its settings last changed.")
     newest: NewestObservation | None = Field(description="Its newest observation; null if it has none.")
+    forecast: ShortForecast | None = Field(
+        description="Its newest forecast, with the interval of 80 %; null if none was issued. `GET "
+        "/stations/{id}/forecast` returns all of it."
+    )
 
 
 class StationPage(BaseModel):

@@ -119,3 +119,20 @@ def test_each_of_many_stations_gets_its_forecast(service: httpx.Client, new_stat
     answers = answered(service.post("/observations", json={"readings": readings}))["stations"]
     assert [len(answer["forecast"].get("sst", ())) for answer in answers] == [7, 1, 0]
     assert [len(archive(service, station)) for station in stations] == [1, 1, 0]
+
+
+def test_a_station_shows_its_newest_forecast_with_the_interval_of_80_percent(
+    service: httpx.Client, new_station: NewStation
+) -> None:
+    station = new_station(units="kelvin", horizon=3)
+    assert answered(service.get(f"/stations/{station}"))["forecast"] is None
+    send(service, station, "2025-06-01", [round(value + 273.15, 2) for value in DAYS])
+    newest = send(service, station, "2025-07-11", [292.0])
+    assert newest is not None
+    shown = answered(service.get(f"/stations/{station}"))
+    (interval,) = (interval for interval in newest["intervals"] if interval["level"] == 80)
+    main = ("issued", "observed_until", "replayed", "model", "version", "timestamps", "sst")
+    assert shown["forecast"] == {name: newest[name] for name in main} | {"intervals": [interval]}
+    listed = answered(service.get("/stations", params={"limit": 1_000}))["stations"]
+    (same,) = (entry for entry in listed if entry["id"] == station)
+    assert same["forecast"] == shown["forecast"]

@@ -1,0 +1,240 @@
+"""Stations through the Python client: readings in, forecasts and observations out."""
+
+import asyncio
+import inspect
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal, assert_series_equal
+
+from service.api.stations.schemas import STATION_ID as SERVICE_ID
+from service.client import AsyncClient, AsyncStations, Client, ProblemError, Stations, UnavailableError
+from service.client.station_payload import STATION_ID
+from service.settings import Settings
+from tests.serving import serve
+
+Ask = Callable[..., Any]
+"""Makes one call: ``ask("push", "pier", series)``."""
+
+_numbers = count()
+
+
+@pytest.fixture(scope="module")
+def url(seas: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a service with a database of its own."""
+    store = tmp_path_factory.mktemp("stations") / "sst.db"
+    with serve(Settings(artifacts=seas, store=f"sqlite:///{store}")) as client:
+        yield str(client.base_url)
+
+
+@pytest.fixture(params=["sync", "async"])
+def ask(request: pytest.FixtureRequest, url: str) -> Ask:
+    def ask_sync(call: str, *args: Any, client: Any = None, **kwargs: Any) -> Any:
+        with Client(url, **(client or {})) as library:
+            return getattr(library.stations, call)(*args, **kwargs)
+
+    def ask_async(call: str, *args: Any, client: Any = None, **kwargs: Any) -> Any:
+        async def run() -> Any:
+            async with AsyncClient(url, **(client or {})) as library:
+                return await getattr(library.stations, call)(*args, **kwargs)
+
+        return asyncio.run(run())
+
+    return ask_sync if request.param == "sync" else ask_async
+
+
+@pytest.fixture
+def station(ask: Ask) -> str:
+    """A daily station that no other test uses."""
+    name = f"s{next(_numbers):04}"
+    ask("put", name, step="day")
+    return name
+
+
+def days(count: int = 40, start: str = "2026-05-01") -> "pd.Series[float]":
+    index = pd.date_range(start, periods=count)
+    return pd.Series(np.round(20 + np.sin(np.arange(count) / 5), 2), index, name="sst")
+
+
+def test_a_station_is_its_row_in_the_table_of_all(ask: Ask, station: str) -> None:
+    pier = ask("put", station, step="day", name="The pier", latitude=54.27, longitude=np.float64(-8.61), horizon=3)
+    assert (pier["name"], pier["step"], pier["units"], pier["horizon"]) == ("The pier", "day", "celsius", 3)
+    assert (pier["latitude"], pier["longitude"]) == (54.27, -8.61)
+    assert pd.isna(pier["newest_time"])
+    ask("push", station, days())
+    pier = ask("get", station)
+    assert (pier["newest_time"], pier["newest_sst"]) == (pd.Timestamp("2026-06-09", tz="UTC"), days().iloc[-1])
+    assert pier["newest_age"] > pd.Timedelta(days=1)
+    table = ask("list")
+    assert table.index.is_unique
+    assert_series_equal(table.loc[station].drop("newest_age"), pier.drop("newest_age"), check_index_type=False)
+
+
+def test_all_stations_are_listed_however_many_pages_they_fill(
+    ask: Ask, station: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = ask("list")
+    monkeypatch.setattr("service.client.station_calls.PAGE", 1)
+    ask("put", f"{station}-2", step="hour")
+    assert ask("list").index.tolist() == sorted([*whole.index, f"{station}-2"])
+
+
+def test_readings_are_stored_once_and_forecast(ask: Ask, station: str) -> None:
+    first = ask("push", station, days())
+    assert (first.new, first.revised, first.unchanged, len(first.refused)) == (40, 0, 0, 0)
+    assert first.forecast_error is None
+    assert first.forecast["time"].tolist() == pd.date_range("2026-06-10", periods=7, tz="UTC").tolist()
+    again = ask("push", station, days().to_frame())
+    assert (again.unchanged, len(again.forecast), again.forecast_error) == (40, 0, None)
+    assert list(again.forecast.columns[:5]) == list(first.forecast.columns[:5])
+    stored = ask("observations", station)
+    assert_series_equal(
+        stored["sst"], days().tz_localize("UTC"), check_names=False, check_freq=False, check_index_type=False
+    )
+
+
+def test_readings_with_gaps_and_periods_keep_their_times(ask: Ask, station: str) -> None:
+    readings = days(9).iloc[[0, 4, 8]].to_period("D")
+    readings.iloc[1] = np.nan
+    assert ask("push", station, readings).new == 2
+    assert ask("observations", station).index.strftime("%d").tolist() == ["01", "09"]
+
+
+def test_the_forecast_has_the_columns_of_any_forecast_and_when_it_was_issued(ask: Ask, station: str, url: str) -> None:
+    issued = ask("push", station, days()).forecast
+    newest = ask("forecast", station)
+    with Client(url) as client:
+        other = client.forecast(days(), model="gru", horizon=7)
+    assert list(newest.columns.difference(other.columns)) == ["issued", "observed_until", "replayed"]
+    assert list(newest.columns.drop(["issued", "observed_until", "replayed"])) == list(other.columns)
+    assert newest["station"].unique().tolist() == [station]
+    assert newest["observed_until"].unique().tolist() == [pd.Timestamp("2026-06-09", tz="UTC")]
+    assert (newest["lower_95"] < newest["lower_80"]).all()
+    assert newest["sst"].tolist() == issued["sst"].tolist()
+    assert "late" in newest["warnings"].iloc[0]
+    assert {"lower_10", "upper_98"} <= {*ask("forecast", station, levels=None).columns}
+    assert ask("forecast", station, levels=[85])["lower_85"].isna().all()
+
+
+def test_the_archive_keeps_every_forecast(ask: Ask, station: str) -> None:
+    ask("push", station, days(40))
+    ask("push", station, days(41))
+    archive = ask("forecasts", station)
+    assert archive["observed_until"].dt.day.unique().tolist() == [9, 10]
+    assert archive["replayed"].dtype == bool
+    later = ask("forecasts", station, start=pd.Timestamp("2026-06-10"))
+    assert_frame_equal(later.reset_index(drop=True), archive.iloc[7:].reset_index(drop=True))
+    assert ask("forecasts", station, end="2026-06-01").empty
+
+
+def test_a_refused_reading_has_its_time_value_and_reason(ask: Ask, station: str) -> None:
+    readings = days(3)
+    readings.iloc[1] = 99.0
+    refused = ask("push", station, readings).refused
+    assert refused["place"].tolist() == ["body.values[1]"]
+    assert refused["time"].tolist() == [pd.Timestamp("2026-05-02", tz="UTC")]
+    assert refused["sst"].tolist() == [99.0]
+    assert "outside the range of sea temperatures" in refused["message"].iloc[0]
+
+
+def test_revisions_are_returned_on_request(ask: Ask, station: str) -> None:
+    ask("push", station, days(3))
+    assert ask("push", station, days(3) + 1).revised == 3
+    assert ask("observations", station, start="2026-05-02")["revision"].tolist() == [1, 1]
+    every = ask("observations", station, end=pd.Timestamp("2026-05-02"), revisions=True)
+    assert every["revision"].tolist() == [0, 1, 0, 1]
+    assert str(every["received"].dtype).startswith("datetime64")
+
+
+def test_a_file_is_pushed_by_its_path_or_content_with_reading_options(ask: Ask, station: str, tmp_path: Path) -> None:
+    lines = [f"{name},2026-05-0{day},2{day}.5" for name in "ab" for day in range(1, 5)]
+    path = tmp_path / "two.csv"
+    path.write_text("\n".join(["station,time,sst", *lines]))
+    assert ask("push", station, path, station="a").new == 4
+    assert ask("push", station, path.read_bytes(), station="b").unchanged == 4
+    with pytest.raises(ProblemError, match="choose one with"):
+        ask("push", station, str(path))
+
+
+def test_several_stations_are_pushed_in_as_many_requests_as_they_need(ask: Ask, station: str) -> None:
+    other = f"{station}-b"
+    ask("put", other, step="day")
+    frame = pd.DataFrame({station: days(), other: days() + 1, "nowhere": days()})
+    frame.loc[frame.index[0], other] = 99
+    result = ask("push_all", frame, client={"max_series": 2})
+    assert result.stations[["new", "refused"]].values.tolist() == [[40, 0], [39, 1], [0, 0]]
+    assert result.stations["error"].isna().tolist() == [True, True, False]
+    assert "no station 'nowhere'" in result.stations.loc["nowhere", "error"].lower()
+    assert result.refused[["station", "sst"]].values.tolist() == [[other, 99.0]]
+    assert result.forecasts["station"].unique().tolist() == [station, other]
+
+
+def test_too_few_readings_say_why_there_is_no_forecast(ask: Ask, station: str) -> None:
+    result = ask("push_all", {station: days(3)})
+    assert result.stations.loc[station, "new"] == 3
+    assert "11 more" in result.stations.loc[station, "forecast_error"]
+    assert result.forecasts.empty
+    with pytest.raises(ProblemError, match="no forecast was issued") as raised:
+        ask("forecast", station)
+    assert raised.value.status == 404
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (("get", "../models"), ValueError, "invalid station ID"),
+        (("delete", ""), ValueError, "invalid station ID"),
+        (("get", 44007), TypeError, "the ID of a station is 44007: expected text"),
+        (("push", "pier", [1.0]), TypeError, "the readings are a list"),
+        (("push", "pier", pd.DataFrame({"a": days(), "b": days()})), ValueError, "2 columns"),
+        (("push", "pier", days().reset_index(drop=True)), ValueError, "its index must hold times"),
+        (("push_all", {}), ValueError, "there are no readings"),
+        (("push_all", {"the pier": days()}), ValueError, "invalid station ID 'the pier'"),
+    ],
+)
+def test_what_cannot_be_sent_is_refused_before_it_is(
+    ask: Ask, call: tuple[Any, ...], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        ask(*call)
+
+
+def test_options_for_files_are_refused_without_a_file(ask: Ask) -> None:
+    with pytest.raises(TypeError, match="resample is an option for files"):
+        ask("push", "pier", days(), resample="day")
+
+
+def test_a_station_that_does_not_exist_is_a_problem(ask: Ask) -> None:
+    with pytest.raises(ProblemError) as raised:
+        ask("push", "nowhere", days())
+    assert raised.value.status == 404
+
+
+def test_deleting_needs_an_admin_key(ask: Ask, station: str) -> None:
+    with pytest.raises(ProblemError) as raised:
+        ask("delete", station)
+    assert raised.value.status == 403
+
+
+def test_a_deletion_is_sent_once() -> None:
+    waits: list[float] = []
+    with Client("http://127.0.0.1:9", sleep=waits.append) as client, pytest.raises(UnavailableError):
+        client.stations.delete("pier")
+    assert waits == []
+
+
+def test_both_clients_have_the_same_calls_about_stations() -> None:
+    def methods(kind: type) -> dict[str, str]:
+        members = inspect.getmembers(kind, lambda member: inspect.isfunction(member) and member.__name__[0] != "_")
+        return {name: str(inspect.signature(method)) for name, method in members}
+
+    assert methods(Stations) == methods(AsyncStations)
+
+
+def test_client_and_service_take_the_same_ids() -> None:
+    assert f"^{STATION_ID}$" == SERVICE_ID
