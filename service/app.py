@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 
+import anyio
 from fastapi import Depends, FastAPI
 from fastapi.routing import iter_route_contexts
 from fastapi.telemetry import TelemetryConfig
@@ -56,6 +57,7 @@ from service.http.problems import install_error_handlers
 from service.http.query import refuse_unknown
 from service.http.security_headers import PAGE_POLICY, security_headers
 from service.settings import Settings
+from service.stations.background import Background
 from service.stations.station_store import StationStore
 from service.store.database import store_url
 from service.telemetry.metrics import Metrics
@@ -127,7 +129,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         gate.tracer = request_tracer((telemetry or {}).get("tracer_provider"))
-        async with _serving(gate, registry, bus or WorkerBus()) as watcher:
+        async with _serving(gate, registry, bus or WorkerBus()) as watcher, _working(app):
             app.state.release_watcher = watcher
             yield
         app.state.station_store.close()
@@ -186,6 +188,17 @@ async def _serving(gate: Gate, registry: Registry | None, bus: WorkerBus) -> Asy
         stack.callback(watching.cancel)
         logger.info("ready: %s", ", ".join(watcher.registry.model_names))
         yield watcher
+
+
+@asynccontextmanager
+async def _working(app: FastAPI) -> AsyncIterator[None]:
+    """Fetch readings and deliver webhooks meanwhile, if this process is to."""
+    background = app.state.background = Background(app.state.station_store, [])
+    async with anyio.create_task_group() as group:
+        if app.state.settings.background:
+            group.start_soon(background.work)
+        yield
+        group.cancel_scope.cancel()
 
 
 def _release_watcher(gate: Gate, bus: WorkerBus, stack: AsyncExitStack) -> ReleaseWatcher:

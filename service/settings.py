@@ -57,6 +57,7 @@ class Settings(BaseSettings):
         max_values: the most values in one series.
         max_horizon: the most steps to forecast; a release may have a lower limit.
         store: URL of the database of stations; empty for ``state/sst.db`` beside the artifacts.
+        background: whether this process fetches readings and delivers webhooks. Of all that may, one does.
         allow_private_addresses: whether webhooks and sources may be on private networks.
         keys: API keys, one per line, as ``name:role:sha256``.
         keys_file: a file with such lines.
@@ -94,6 +95,7 @@ class Settings(BaseSettings):
     max_values: int = Field(default=100_000, ge=2)
     max_horizon: int = Field(default=10_000, ge=1, le=10_000)
     store: SecretStr = SecretStr("")
+    background: bool = True
     allow_private_addresses: bool = False
     keys: SecretStr = SecretStr("")
     keys_file: Annotated[Path | None, _EMPTY_IS_UNSET] = None

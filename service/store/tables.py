@@ -43,6 +43,10 @@ STATIONS: Final = Table(
     # Counts the batches that brought new or revised readings, and says when the last of them arrived.
     Column("batches", BigInteger, nullable=False, server_default="0"),
     Column("received", BigInteger),
+    # Where its readings are fetched, the events that are watched, and who is told of them; null for none.
+    Column("source", JSON),
+    Column("events", JSON),
+    Column("webhooks", JSON),
     # Without it, SQLite would give the number of a deleted station to the next one.
     sqlite_autoincrement=True,
 )
@@ -74,6 +78,81 @@ ISSUED_FORECASTS: Final = Table(
     Column("version", Text, nullable=False),
     # Times, temperatures in °C and warnings, in the form of an answer to POST /forecast.
     Column("content", JSON, nullable=False),
+    # The intervals before they were recalibrated; null if they were not.
+    Column("plain", JSON),
     UniqueConstraint("station", "batch"),
     Index("issued_forecasts_by_time", "station", "observed_until"),
+)
+
+CALIBRATIONS: Final = Table(
+    "calibrations",
+    METADATA,
+    Column("station", _KEY, ForeignKey("stations.number", ondelete="CASCADE"), primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    # The last valid time that it has learnt from.
+    Column("until", BigInteger, nullable=False),
+    Column("content", JSON, nullable=False),
+)
+
+EVENT_STATES: Final = Table(
+    "event_states",
+    METADATA,
+    Column("station", _KEY, ForeignKey("stations.number", ondelete="CASCADE"), primary_key=True),
+    Column("event", Text, primary_key=True),
+    Column("content", JSON, nullable=False),
+)
+
+ALERTS: Final = Table(
+    "alerts",
+    METADATA,
+    Column("number", _KEY, primary_key=True, autoincrement=True),
+    Column("station", _KEY, ForeignKey("stations.number", ondelete="CASCADE"), nullable=False),
+    Column("event", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("raised", BigInteger, nullable=False),
+    Column("observed_until", BigInteger, nullable=False),
+    Column("content", JSON, nullable=False),
+    Index("alerts_by_time", "station", "raised"),
+)
+
+DELIVERIES: Final = Table(
+    "deliveries",
+    METADATA,
+    Column("number", _KEY, primary_key=True, autoincrement=True),
+    Column("alert", _KEY, ForeignKey("alerts.number", ondelete="CASCADE"), nullable=False),
+    Column("url", Text, nullable=False),
+    # Tells the receiver that a repeated delivery is the same one.
+    Column("key", Text, nullable=False, unique=True),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    # Null once it is delivered or given up.
+    Column("next_attempt", BigInteger),
+    Column("delivered", BigInteger),
+    # The HTTP status and the error of the last attempt.
+    Column("status", Integer),
+    Column("error", Text),
+    Index("deliveries_by_alert", "alert"),
+    Index("deliveries_by_attempt", "next_attempt"),
+)
+
+FETCHES: Final = Table(
+    "fetches",
+    METADATA,
+    Column("station", _KEY, ForeignKey("stations.number", ondelete="CASCADE"), primary_key=True),
+    Column("next_attempt", BigInteger, nullable=False),
+    Column("attempted", BigInteger),
+    Column("succeeded", BigInteger),
+    # In a row, since the last success.
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("error", Text),
+    Column("content", JSON),
+    Index("fetches_by_attempt", "next_attempt"),
+)
+
+LEASES: Final = Table(
+    "leases",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("until", BigInteger, nullable=False),
 )

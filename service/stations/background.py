@@ -1,0 +1,109 @@
+"""Work that one process of all replicas does at a time, such as delivering webhooks."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import uuid4
+
+import anyio
+from sqlalchemy import Connection
+
+from service.stations.station_store import StationStore
+from service.store.errors import StoreError
+from service.store.leases import give_up_lease, take_lease
+
+logger = logging.getLogger("service")
+
+_PAUSE_SECONDS: Final = 2.0
+"""Between two looks for work."""
+
+_LEASE_SECONDS: Final = 60
+"""After a process dies, the others wait this long before they do its work."""
+
+_RENEWALS: Final = 4
+"""In the time of a lease."""
+
+
+@dataclass(frozen=True)
+class BackgroundTask:
+    """A kind of work.
+
+    Attributes:
+        name: of its lease, and in logs.
+        due: returns whether there is work at a time, in Unix seconds. It gets a connection for reading.
+        run: does all work that is due.
+    """
+
+    name: str
+    due: Callable[[Connection, int], bool]
+    run: Callable[[], Awaitable[None]]
+
+
+class Background:
+    """Does tasks when they are due. Create one in each process, and run :meth:`work` in its event loop."""
+
+    def __init__(self, store: StationStore, tasks: Sequence[BackgroundTask]) -> None:
+        self._store = store
+        self._wake = {task: anyio.Event() for task in tasks}
+        self._holder = uuid4().hex
+        self._reported: dict[str, str] = {}
+
+    def wake(self) -> None:
+        """Look for work now, not after the pause."""
+        for event in self._wake.values():
+            event.set()
+
+    async def work(self) -> None:
+        """Do what is due, again and again, until cancelled. An error of one task does not end the others."""
+        async with anyio.create_task_group() as group:
+            for task in self._wake:
+                group.start_soon(self._repeat, task)
+
+    async def _repeat(self, task: BackgroundTask) -> None:
+        while True:
+            wake = self._wake[task] = anyio.Event()
+            try:
+                await self._do(task)
+                self._reported.pop(task.name, None)
+            except Exception as error:
+                self._report(task, error)
+            with anyio.move_on_after(_PAUSE_SECONDS):
+                await wake.wait()
+
+    async def _do(self, task: BackgroundTask) -> None:
+        # Looking first needs no writing: a store without stations is not created for it.
+        if not await self._store.read(task.due, int(time.time())) or not await self._renew(task):
+            return
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._keep, task)
+                await task.run()
+                group.cancel_scope.cancel()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._store.write(give_up_lease, task.name, self._holder)
+
+    async def _keep(self, task: BackgroundTask) -> None:
+        """Renew the lease of a task until cancelled.
+
+        Raises:
+            StoreError: if another process has it by now, as after this one was suspended.
+        """
+        while True:
+            await anyio.sleep(_LEASE_SECONDS / _RENEWALS)
+            if not await self._renew(task):
+                raise StoreError("another process has taken over")
+
+    async def _renew(self, task: BackgroundTask) -> bool:
+        return await self._store.write(take_lease, task.name, self._holder, _LEASE_SECONDS)
+
+    def _report(self, task: BackgroundTask, error: Exception) -> None:
+        """Log an error once, not at each look."""
+        errors = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
+        message = "; ".join(map(str, errors))
+        if self._reported.get(task.name) != message:
+            trace = None if all(isinstance(each, StoreError) for each in errors) else error
+            logger.error("%s failed and will be tried again: %s", task.name, message, exc_info=trace)
+        self._reported[task.name] = message
