@@ -37,6 +37,7 @@ from service.api.openapi import install_openapi
 from service.api.pages import docs as docs_page
 from service.api.pages import routes as page
 from service.api.pages.assets import Assets
+from service.api.stations import alert_routes as alerts
 from service.api.stations import forecast_routes as station_forecasts
 from service.api.stations import observation_routes as observations
 from service.api.stations import routes as stations
@@ -57,8 +58,10 @@ from service.http.problems import install_error_handlers
 from service.http.query import refuse_unknown
 from service.http.security_headers import PAGE_POLICY, security_headers
 from service.settings import Settings
-from service.stations.background import Background
+from service.stations.background import Background, BackgroundTask
+from service.stations.outbound import Outbound
 from service.stations.station_store import StationStore
+from service.stations.webhooks import WebhookSender
 from service.store.database import store_url
 from service.telemetry.metrics import Metrics
 from service.telemetry.tracing import request_tracer, send_the_rest
@@ -81,6 +84,7 @@ _RESOURCES = (
     stations,
     observations,
     station_forecasts,
+    alerts,
     models,
     health,
     inference,
@@ -193,9 +197,12 @@ async def _serving(gate: Gate, registry: Registry | None, bus: WorkerBus) -> Asy
 @asynccontextmanager
 async def _working(app: FastAPI) -> AsyncIterator[None]:
     """Fetch readings and deliver webhooks meanwhile, if this process is to."""
-    background = app.state.background = Background(app.state.station_store, [])
+    store, settings = app.state.station_store, app.state.settings
+    sender = WebhookSender(store, Outbound(allow_private=settings.allow_private_addresses))
+    tasks = [BackgroundTask("webhooks", sender.is_due, sender.run)]
+    background = app.state.background = Background(store, tasks)
     async with anyio.create_task_group() as group:
-        if app.state.settings.background:
+        if settings.background:
             group.start_soon(background.work)
         yield
         group.cancel_scope.cancel()

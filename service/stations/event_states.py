@@ -3,10 +3,14 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, NamedTuple, Self
 
+from forecasting.events.detection import Category
 from forecasting.events.heat_stress import LEVELS
+from forecasting.events.outcomes import AlertLevel
 
 Json = dict[str, Any]
 """The forecast of an event, as :func:`service.engine.event_json.outcome_json` writes it."""
+
+EventCategory = Category | AlertLevel
 
 AlertKind = Literal["began", "category_changed", "ended", "expected"]
 
@@ -33,7 +37,7 @@ class EventState:
 
     active: bool | None
     since: str | None = None
-    category: str | None = None
+    category: EventCategory | None = None
     probability: float | None = None
     error: str | None = None
 
@@ -68,7 +72,7 @@ class Announced(NamedTuple):
     """
 
     active: bool = False
-    category: str | None = None
+    category: EventCategory | None = None
     expected: bool = False
 
 

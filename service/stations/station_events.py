@@ -1,7 +1,7 @@
 """The events that a station watches: their JSON, and what a forecast judges."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from pydantic import Field, Tag, TypeAdapter
@@ -33,6 +33,8 @@ _DAILY: Final = "marine heatwaves, cold spells, degree heating weeks and percent
 _BY_DAY: Final = frozenset({"climatology", "threshold"})
 
 Json = dict[str, Any]
+
+EventKind = Literal["threshold", "marine_heatwave", "marine_cold_spell", "degree_heating_weeks"]
 
 Name = Annotated[
     str,
@@ -115,9 +117,14 @@ def options_of(events: Sequence[Json] | None, horizon: int, units: Units) -> Eve
     return event_options(_EVENTS.validate_python(events, context=[]), 0, None, horizon, units) if events else None
 
 
+def parse_baseline(stored: Json | None) -> InputBaseline | None:
+    """Return a baseline as it was sent."""
+    return None if stored is None else InputBaseline.model_validate(stored, context=[])
+
+
 def baseline_in_celsius(baseline: Json | None, units: Units) -> InputBaseline | None:
     """Return a stored baseline in °C."""
-    if baseline is None:
-        return None
+    if baseline is None or units == "celsius":
+        return parse_baseline(baseline)
     by_day = {name: to_celsius(np.asarray(baseline[name]), units).tolist() for name in _BY_DAY & baseline.keys()}
-    return InputBaseline.model_validate(baseline | by_day, context=[])
+    return parse_baseline(baseline | by_day)

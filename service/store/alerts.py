@@ -3,7 +3,6 @@
 Each function works in the transaction of the connection that it is given.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 

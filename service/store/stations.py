@@ -27,6 +27,9 @@ class StationSettings:
         units: of the readings that are sent, and of answers.
         model: that forecasts it.
         horizon: steps to forecast; None for all that the model forecasts.
+        events: that it watches, as clients send them; None for none.
+        baseline: of the events, as clients send it.
+        webhooks: that are told of alerts: ``url``, ``secret``, and ``events`` or None for all.
     """
 
     step: str
@@ -36,6 +39,9 @@ class StationSettings:
     units: Units = "celsius"
     model: str = "best"
     horizon: int | None = None
+    events: list[dict[str, Any]] | None = None
+    baseline: dict[str, Any] | None = None
+    webhooks: list[dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,22 @@ def list_stations(connection: Connection, limit: int, after: str = "") -> list[S
     """Return up to ``limit`` stations in the database's order of their IDs, those that come after ``after``."""
     query = _with_newest().where(STATIONS.c.id > after).order_by(STATIONS.c.id).limit(limit)
     return [_station_of(row) for row in connection.execute(query)]
+
+
+def stations_by_number(connection: Connection, numbers: Sequence[int]) -> dict[int, Station]:
+    """Return those of the stations that exist, by their numbers."""
+    stations: dict[int, Station] = {}
+    for begin in range(0, len(numbers), _IDS_AT_ONCE):
+        some = STATIONS.c.number.in_(numbers[begin : begin + _IDS_AT_ONCE])
+        stations |= {row.number: _station_of(row) for row in connection.execute(_with_newest().where(some))}
+    return stations
+
+
+def lock_webhooks(connection: Connection, station_id: str) -> list[dict[str, Any]] | None:
+    """Return the webhooks of a station, if it exists, and let other transactions wait that write to it."""
+    query = select(STATIONS.c.webhooks).where(STATIONS.c.id == station_id).with_for_update()
+    webhooks: list[dict[str, Any]] | None = connection.scalar(query)
+    return webhooks
 
 
 def delete_station(connection: Connection, station_id: str) -> None:

@@ -1,6 +1,7 @@
 """``/stations``: create, list and delete stations."""
 
 import time
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -10,20 +11,22 @@ from starlette.responses import Response
 
 from service.api.dependencies import ServingDep, SettingsDep, StationStoreDep
 from service.api.openapi import problems, request_body
-from service.api.stations.listing import StationRow, find_station, find_stations, station_answer
+from service.api.stations.listing import StationRow, find_station, find_stations, station_answer, station_detail
 from service.api.stations.schemas import (
     STATION_EXAMPLES,
     STATION_ID,
-    StationAnswer,
+    StationDetail,
     StationPage,
     StationRequest,
 )
+from service.api.stations.station_settings import stored_settings
 from service.api.stations.storing import store_problems
 from service.http.bodies import read_json
 from service.http.media import require_json
 from service.stations.issuing import check_model
+from service.stations.watching import put_watching_station
+from service.stations.webhook_settings import InputWebhook
 from service.store.stations import StationSettings, delete_station
-from service.store.stations import put_station as store_station
 
 router = APIRouter(prefix="/stations", tags=["stations"])
 
@@ -37,9 +40,9 @@ StationId = Annotated[str, Path(pattern=STATION_ID, description="The ID of the s
     "/{id}",
     operation_id="putStation",
     summary="Create or change a station",
-    response_model=StationAnswer,
+    response_model=StationDetail,
     responses={
-        201: {"model": StationAnswer, "description": "The station is new."},
+        201: {"model": StationDetail, "description": "The station is new."},
         **problems(400, 403, 404, 409, 413, 415, 422, 503, 504),
     },
     openapi_extra=request_body(StationRequest, examples=STATION_EXAMPLES),
@@ -51,7 +54,7 @@ async def put_station(
     settings: SettingsDep,
     id: StationId,
     response: Response,
-) -> StationAnswer:
+) -> StationDetail:
     """Create a station, or replace the settings of one. Its readings are kept.
 
     Where the service has keys, this call needs one with the role `station` or `admin`.
@@ -59,10 +62,11 @@ async def put_station(
     require_json(dict(request.scope["headers"]))
     body = read_json(StationRequest, await request.body(), 0, settings.max_body_bytes)
     check_model(serving, body.model)
+    stored = stored_settings(body, settings)
     with store_problems():
-        created, row = await store.write(_put, id, StationSettings(**body.model_dump()))
+        created, row = await store.write(_put, id, stored, body.webhooks)
     response.status_code = HTTPStatus.CREATED if created else HTTPStatus.OK
-    return station_answer(row)
+    return station_detail(row)
 
 
 @router.get(
@@ -88,10 +92,10 @@ async def get_stations(
     summary="Get a station",
     responses=problems(404, 422, 503, 504),
 )
-async def get_one(store: StationStoreDep, id: StationId) -> StationAnswer:
-    """Get the settings of a station, its newest observation and its newest forecast."""
+async def get_one(store: StationStoreDep, id: StationId) -> StationDetail:
+    """Get the settings of a station, its newest observation and forecast, and the state of its events."""
     with store_problems():
-        return station_answer(await store.read(find_station, id))
+        return station_detail(await store.read(find_station, id))
 
 
 @router.delete(
@@ -109,5 +113,8 @@ async def delete_one(store: StationStoreDep, id: StationId) -> Response:
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
-def _put(connection: Connection, station: str, settings: StationSettings) -> tuple[bool, StationRow]:
-    return store_station(connection, station, settings, int(time.time())), find_station(connection, station)
+def _put(
+    connection: Connection, station: str, settings: StationSettings, webhooks: Sequence[InputWebhook]
+) -> tuple[bool, StationRow]:
+    is_new, _ = put_watching_station(connection, station, settings, webhooks, int(time.time()))
+    return is_new, find_station(connection, station)

@@ -9,14 +9,15 @@ from forecasting.errors import SeriesError
 from forecasting.requests.model import Finite, RequestModel
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units
+from service.api.stations.event_schemas import StationEventAnswer, WebhookAnswer
 from service.api.stations.forecast_schemas import ShortForecast
+from service.engine.baseline_schema import InputBaseline
 from service.http.time_fields import Time
 from service.stations.issuing import DEFAULT_HORIZON
+from service.stations.station_events import ONE_LINE, StationEvents
+from service.stations.webhook_settings import Webhooks
 
 STATION_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-
-_NAME: Final = r"^[^\x00-\x1f\x7f]*$"
-"""PostgreSQL stores no zero characters, and a name is one line."""
 
 
 def _known_step(text: str) -> str:
@@ -34,7 +35,7 @@ class StationRequest(RequestModel):
         "`PT30M`. Once there are readings, it cannot change.",
         examples=["day"],
     )
-    name: Annotated[str, Field(min_length=1, max_length=200, pattern=_NAME)] | None = Field(
+    name: Annotated[str, Field(min_length=1, max_length=200, pattern=ONE_LINE)] | None = Field(
         default=None, description="For people."
     )
     latitude: Annotated[Finite, Field(ge=-90, le=90)] | None = Field(
@@ -46,7 +47,7 @@ class StationRequest(RequestModel):
         description="The unit of the readings that you send as JSON, and of temperatures in answers about the station.",
     )
 
-    model: Annotated[str, Field(min_length=1, max_length=100, pattern=_NAME)] = Field(
+    model: Annotated[str, Field(min_length=1, max_length=100, pattern=ONE_LINE)] = Field(
         default="best",
         description="The model that forecasts it: `best`, `rnn`, `lstm` or `gru` of the universal release for its "
         "step, or a full name.",
@@ -54,6 +55,12 @@ class StationRequest(RequestModel):
     horizon: Annotated[int, Field(ge=1, le=10_000, strict=True)] | None = Field(
         default=None, description=f"The number of steps to forecast. Defaults to {DEFAULT_HORIZON}."
     )
+
+    events: StationEvents = Field(
+        default=(), description="The events to watch, as in `POST /forecast`, each with `alert_at`."
+    )
+    baseline: InputBaseline | None = Field(default=None, description="Of the events, as in `POST /forecast`.")
+    webhooks: Webhooks = Field(default=(), description="Where alerts about the events are sent.")
 
     @model_validator(mode="after")
     def _check_position(self) -> Self:
@@ -88,10 +95,18 @@ class StationAnswer(BaseModel):
     created: Time
     changed: Time = Field(description="When its settings last changed.")
     newest: NewestObservation | None = Field(description="Its newest observation; null if it has none.")
+    events: list[StationEventAnswer] = Field(description="The events that it watches, each with its state.")
+    webhooks: list[WebhookAnswer]
     forecast: ShortForecast | None = Field(
         description="Its newest forecast, with the interval of 80 %; null if none was issued. `GET "
         "/stations/{id}/forecast` returns all of it."
     )
+
+
+class StationDetail(StationAnswer):
+    """A station, with all of its settings."""
+
+    baseline: InputBaseline | None = Field(description="Of the events; null if it is computed from the readings.")
 
 
 class StationPage(BaseModel):
@@ -105,6 +120,19 @@ STATION_EXAMPLES: Final[dict[str, Any]] = {
     "daily": {
         "summary": "A pier with daily readings",
         "value": {"step": "day", "name": "The pier", "latitude": 54.27, "longitude": -8.61},
-    }
+    },
+    "events": {
+        "summary": "A station with alerts",
+        "value": {
+            "step": "day",
+            "events": [
+                {"name": "net washing", "above": 24.0, "for": 5, "alert_at": 0.7},
+                {"name": "heatwave", "kind": "marine_heatwave"},
+            ],
+            "webhooks": [
+                {"url": "https://hooks.example/sst", "secret": "at least 16 characters", "events": ["heatwave"]}
+            ],
+        },
+    },
 }
 """Examples of a JSON body, as OpenAPI has them."""

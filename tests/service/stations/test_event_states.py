@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from forecasting.events.outcomes import AlertLevel
 from service.stations.event_states import Announced, EventState, change_of, from_json, to_json
 
 ACTIVE = EventState(True, "2026-07-01", "Moderate", 0.9)
@@ -15,7 +16,7 @@ def quiet(probability: float) -> EventState:
     return EventState(False, probability=probability)
 
 
-def heat(level: str, probability: float = 0) -> EventState:
+def heat(level: AlertLevel, probability: float = 0) -> EventState:
     """Return the state of degree heating weeks."""
     return EventState(level not in ("No Stress", "Watch"), category=level, probability=probability)
 
