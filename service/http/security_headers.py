@@ -55,7 +55,7 @@ def with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
     return _Cors(
         app,
         allow_origins=origins,
-        allow_methods=("GET", "HEAD", "POST"),
+        allow_methods=("GET", "HEAD", "POST", "PUT", "DELETE"),
         allow_headers=(
             *("Authorization", "Content-Type", "Inference-Header-Content-Length", "X-Request-ID"),
             *("traceparent", "tracestate"),

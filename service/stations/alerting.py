@@ -1,7 +1,7 @@
 """Raises alerts when a forecast is issued: compares the state of each event with what was last told of it."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
 from sqlalchemy import Connection
@@ -15,7 +15,11 @@ from service.store.alerts import NewAlert, add_alert
 from service.store.deliveries import NewDelivery, add_deliveries
 from service.store.event_states import StoredState, get_states, put_states
 from service.store.issued_forecasts import IssuedForecast
-from service.store.stations import Station, stations_by_number
+from service.store.stations import Station, select_stations
+from service.store.tables import STATIONS
+
+_AT_ONCE: Final = 500
+"""Stations in one statement."""
 
 Json = dict[str, Any]
 
@@ -43,7 +47,12 @@ def raise_alerts(connection: Connection, judged: Sequence[Judged]) -> None:
     """
     watching = [each for each in judged if each.definitions]
     numbers = [each.forecast.station for each in watching]
-    stations, states = stations_by_number(connection, numbers), get_states(connection, numbers)
+    states = get_states(connection, numbers)
+    stations = {
+        station.number: station
+        for begin in range(0, len(numbers), _AT_ONCE)
+        for station in select_stations(connection, STATIONS.c.number.in_(numbers[begin : begin + _AT_ONCE]))
+    }
     stored: list[StoredState] = []
     for each in watching:
         forecast, station = each.forecast, stations.get(each.forecast.station)

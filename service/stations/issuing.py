@@ -1,25 +1,28 @@
 """Issue a forecast from the end of a station's series after readings arrived."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from orjson import loads
+from orjson import dumps, loads
 from sqlalchemy import Connection
 
 from forecasting.errors import ForecastError, RequestError, SeriesError
 from forecasting.releases.registry import ALL
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import SECONDS, iso
+from forecasting.series.times import SECONDS, Floats, iso
 from forecasting.series.timestep import TimeStep
 from service.engine.batch_forecaster import ForecastJob
 from service.engine.series_schema import InputSeries
 from service.engine.serving import Serving
-from service.engine.universal_forecaster import UniversalEntries, UniversalEntry, UniversalJob
+from service.engine.universal_forecaster import UniversalEntries, UniversalEntry, UniversalJob, UniversalModels
 from service.engine.writing import ForecastOptions, sentence
+from service.stations.recalibration import Draft
+from service.stations.station_events import baseline_in_celsius, needs_whole_past, options_of
 from service.stations.station_store import StationStore
-from service.store.issued_forecasts import IssuedForecast, add_forecasts, stations_without_forecast
-from service.store.observations import Observation, get_observations
+from service.stations.storing import store_forecasts
+from service.store.issued_forecasts import IssuedForecast, stations_without_forecast
+from service.store.observations import Integers, latest_values
 from service.store.stations import Station
 
 DEFAULT_HORIZON: Final = 7
@@ -28,17 +31,29 @@ DEFAULT_HORIZON: Final = 7
 _LEVELS: Final = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98)
 """Interval levels of a universal network, which are calibrated at any level."""
 
+_PAST_STEPS: Final = 1_500
+"""Steps that a forecast rests on, the newest: twice what a network for days sees, and all that one for hours does.
+
+References see all of them."""
+
+_BEFORE_ALL: Final = -(2**62)
+"""Before any time that a reading may have, Unix seconds."""
+
+_KEPT: Final = ("timestamps", "sst", "intervals", "baselines", "warnings", "events")
+"""What is stored of an entry of an answer."""
+
 _STEPS_UNTIL_LATE: Final = 2
 _STATIONS_AT_ONCE: Final = 256
 
 
 class _Pending(NamedTuple):
     station: Station
-    observations: list[Observation]
+    times: Integers
+    values: Floats
 
 
 async def issue_forecasts(
-    store: StationStore, serving: Serving, stations: Sequence[str], max_values: int
+    store: StationStore, serving: Serving, stations: Sequence[str]
 ) -> dict[str, IssuedForecast | str]:
     """Issue a forecast for each of ``stations`` whose last readings have none yet, and store it.
 
@@ -46,7 +61,6 @@ async def issue_forecasts(
         store: of the stations.
         serving: the networks.
         stations: their IDs.
-        max_values: the most observations, the newest, that a forecast rests on.
 
     Returns:
         By station, the forecast, or the reason why there is none. Other stations are left out.
@@ -54,10 +68,17 @@ async def issue_forecasts(
     results: dict[str, IssuedForecast | str] = {}
     for begin in range(0, len(stations), _STATIONS_AT_ONCE):
         some = stations[begin : begin + _STATIONS_AT_ONCE]
-        pending = await store.read(_pending, some, max_values)
-        for (model, horizon), group in _alike(pending).items():
-            results |= await _forecast(serving, model, horizon, group)
-        await store.write(add_forecasts, [result for result in results.values() if isinstance(result, IssuedForecast)])
+        pending = await store.read(_pending, some)
+        drafts: dict[str, Draft] = {}
+        for group in _alike(pending):
+            for station, draft in (await _forecast(serving, group)).items():
+                if isinstance(draft, Draft):
+                    drafts[station] = draft
+                else:
+                    results[station] = draft
+        if drafts:
+            stored = await store.write(store_forecasts, [*drafts.values()])
+            results |= zip(drafts, stored, strict=True)
     return results
 
 
@@ -69,26 +90,37 @@ def check_model(serving: Serving, model: str) -> None:
         serving.resolve(model, None)
 
 
-def _pending(connection: Connection, stations: Sequence[str], max_values: int) -> list[_Pending]:
+def _pending(connection: Connection, stations: Sequence[str]) -> list[_Pending]:
     return [
-        _Pending(station, get_observations(connection, station.number, limit=max_values))
+        _Pending(station, *latest_values(connection, station.number, _first_used(station)))
         for station in stations_without_forecast(connection, stations)
     ]
 
 
-def _alike(pending: Sequence[_Pending]) -> dict[tuple[str, int], list[_Pending]]:
-    groups: dict[tuple[str, int], list[_Pending]] = {}
+def _first_used(station: Station) -> int:
+    """Return the earliest time that a forecast of ``station`` rests on."""
+    if needs_whole_past(station.settings):
+        return _BEFORE_ALL
+    assert station.newest is not None
+    newest = np.asarray(np.datetime64(station.newest.time, "s"))
+    return int(TimeStep.parse(station.settings.step).shift(newest, 1 - _PAST_STEPS).astype(np.int64))
+
+
+def _alike(pending: Sequence[_Pending]) -> Iterable[list[_Pending]]:
+    """Return stations in groups that are forecast together: with the same model, horizon and events."""
+    groups: dict[tuple[str, int | None, bytes], list[_Pending]] = {}
     for one in pending:
         settings = one.station.settings
-        groups.setdefault((settings.model, settings.horizon or DEFAULT_HORIZON), []).append(one)
-    return groups
+        events = dumps([settings.units, settings.events]) if settings.events else b""
+        groups.setdefault((settings.model, settings.horizon, events), []).append(one)
+    return groups.values()
 
 
-async def _forecast(
-    serving: Serving, model: str, horizon: int, group: Sequence[_Pending]
-) -> dict[str, IssuedForecast | str]:
-    """Return the forecasts of stations with the same model and horizon, or why there are none."""
-    results: dict[str, IssuedForecast | str] = {}
+async def _forecast(serving: Serving, group: Sequence[_Pending]) -> dict[str, Draft | str]:
+    """Return the forecasts of stations that :func:`_alike` groups, or why there are none."""
+    results: dict[str, Draft | str] = {}
+    settings = group[0].station.settings
+    models = serving.universal(settings.model, None)
     sent: list[tuple[_Pending, InputSeries]] = []
     for one in group:
         try:
@@ -98,29 +130,43 @@ async def _forecast(
     if not sent:
         return results
     try:
-        entries = await _entries(serving, model, horizon, [series for _, series in sent])
+        series = [series for _, series in sent]
+        horizon = settings.horizon or DEFAULT_HORIZON
+        options = ForecastOptions(horizon, events=options_of(settings.events, horizon, settings.units))
+        if models is None:
+            entries = await _entries_of_place(serving, settings.model, options, series)
+        else:
+            entries = await _universal_entries(serving, models, options, series)
     except ForecastError as error:
         return results | {one.station.id: str(error) for one, _ in sent}
     for (one, _), entry in zip(sent, entries, strict=True):
-        results[one.station.id] = sentence(entry) if isinstance(entry, SeriesError) else _issued(one, entry)
+        results[one.station.id] = (
+            sentence(entry) if isinstance(entry, SeriesError) else _draft(one, entry, is_universal=models is not None)
+        )
     return results
 
 
-async def _entries(serving: Serving, model: str, horizon: int, series: Sequence[InputSeries]) -> UniversalEntries:
-    models = serving.universal(model, None)
-    if models is None:
-        (network,) = serving.resolve(model, None)
-        network.check(horizon, ())
-        (entries,) = await serving.forecast(ForecastJob.of([network], series, ForecastOptions(horizon)))
-        metadata = network.metadata
-        return [
-            entry
-            if isinstance(entry, SeriesError)
-            else UniversalEntry(entry, metadata.model, metadata.version, metadata.step)
-            for entry in entries
-        ]
+async def _entries_of_place(
+    serving: Serving, model: str, options: ForecastOptions, series: Sequence[InputSeries]
+) -> UniversalEntries:
+    (network,) = serving.resolve(model, None)
+    network.check(options.horizon, ())
+    metadata = network.metadata
+    options = options._replace(levels=tuple(metadata.errors.half_width))
+    (entries,) = await serving.forecast(ForecastJob.of([network], series, options))
+    return [
+        entry
+        if isinstance(entry, SeriesError)
+        else UniversalEntry(entry, metadata.model, metadata.version, metadata.step)
+        for entry in entries
+    ]
+
+
+async def _universal_entries(
+    serving: Serving, models: UniversalModels, options: ForecastOptions, series: Sequence[InputSeries]
+) -> UniversalEntries:
     results: UniversalEntries = []
-    job = UniversalJob(models, series, ForecastOptions(horizon, _LEVELS))
+    job = UniversalJob(models, series, options._replace(levels=_LEVELS))
     job.check()
     await serving.forecast_universal(job, lambda columns: results.extend(columns[0]))
     return results
@@ -129,26 +175,26 @@ async def _entries(serving: Serving, model: str, horizon: int, series: Sequence[
 def _series_of(one: _Pending) -> InputSeries:
     """Return the series of a station on a regular grid, up to its last observation."""
     settings = one.station.settings
-    times = np.array([observation.time for observation in one.observations], dtype=np.int64).view(SECONDS)
-    values = np.array([observation.value for observation in one.observations])
-    series = SstSeries.from_observations(times, values, step=TimeStep.parse(settings.step))
-    listed = [None if np.isnan(value) else value for value in series.values.tolist()]
+    series = SstSeries.from_observations(one.times.view(SECONDS), one.values, step=TimeStep.parse(settings.step))
+    listed = series.values.astype(object)
+    listed[np.isnan(series.values)] = None
     return InputSeries(
-        values=listed,
+        values=listed.tolist(),
         start=iso(series.start),
         step=settings.step,
         latitude=settings.latitude,
         longitude=settings.longitude,
+        baseline=baseline_in_celsius(settings.baseline, settings.units),
     )
 
 
-def _issued(one: _Pending, entry: UniversalEntry) -> IssuedForecast:
-    station, content = one.station, _content(entry)
+def _draft(one: _Pending, entry: UniversalEntry, *, is_universal: bool) -> Draft:
+    station, step = one.station, TimeStep.parse(one.station.settings.step)
     assert station.received is not None
-    observed_until = one.observations[-1].time
+    observed_until = int(one.times[-1])
     end = np.asarray(np.datetime64(observed_until, "s"))
-    late = TimeStep.parse(station.settings.step).shift(end, _STEPS_UNTIL_LATE)
-    return IssuedForecast(
+    late = step.shift(end, _STEPS_UNTIL_LATE)
+    forecast = IssuedForecast(
         station=station.number,
         batch=station.batches,
         issued=station.received,
@@ -156,10 +202,11 @@ def _issued(one: _Pending, entry: UniversalEntry) -> IssuedForecast:
         replayed=station.received > int(late.astype(np.int64)),
         model=entry.model,
         version=entry.version,
-        content=content,
+        content=_content(entry),
     )
+    return Draft(forecast, step, is_universal, station.settings.events or ())
 
 
 def _content(entry: UniversalEntry) -> dict[str, Any]:
     content: dict[str, Any] = loads(b"{" + entry.content)
-    return {name: content[name] for name in ("timestamps", "sst", "intervals", "baselines", "warnings")}
+    return {name: content[name] for name in _KEPT if name in content}

@@ -23,6 +23,7 @@ from forecasting.series.units import Units, to_celsius
 from service.engine.baseline_schema import InputBaseline
 from service.engine.event_judging import read_baseline
 from service.engine.event_options import EventOptions, event_options
+from service.store.stations import StationSettings
 
 ONE_LINE: Final = r"^[^\x00-\x1f\x7f]*$"
 """PostgreSQL stores no zero characters, and a name is one line."""
@@ -115,6 +116,21 @@ def check_events(
 def options_of(events: Sequence[Json] | None, horizon: int, units: Units) -> EventOptions | None:
     """Return what a forecast judges for a station with these stored ``events``; None without any."""
     return event_options(_EVENTS.validate_python(events, context=[]), 0, None, horizon, units) if events else None
+
+
+def needs_whole_past(settings: StationSettings) -> bool:
+    """Return whether some event of a station is judged by all of its readings, and not only the newest."""
+    has_climatology = "climatology" in (settings.baseline or ())
+    return any(
+        "mmm" not in event
+        if event["kind"] == "degree_heating_weeks"
+        else not has_climatology and (event["kind"] != "threshold" or _is_percentile(event))
+        for event in settings.events or ()
+    )
+
+
+def _is_percentile(event: Json) -> bool:
+    return isinstance(event.get("above", event.get("below")), dict)
 
 
 def parse_baseline(stored: Json | None) -> InputBaseline | None:

@@ -3,18 +3,24 @@
 Each function works in the transaction of the connection that it is given.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, exists, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from service.store.stations import Station, get_station, numbers_of
+from service.store.stations import Station, lock_stations, select_stations
 from service.store.tables import ISSUED_FORECASTS, STATIONS
 
 _AT_ONCE: Final = 500
 """Stations in one statement."""
+
+_CONDITIONS_AT_ONCE: Final = 100
+"""Conditions in one statement: SQLite refuses expressions that are nested deeper than 1 000."""
+
+_ROWS_AT_ONCE: Final = 100
+"""Forecasts of a long archive that are read at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,7 @@ class IssuedForecast:
         model: the network or reference that made it.
         version: of its release.
         content: its times, temperatures in °C and warnings, in the form of an answer to ``POST /forecast``.
+        plain: its intervals before they were recalibrated; None if they were not.
     """
 
     station: int
@@ -40,18 +47,15 @@ class IssuedForecast:
     model: str
     version: str
     content: dict[str, Any]
+    plain: list[dict[str, Any]] | None = None
 
 
 def add_forecasts(connection: Connection, forecasts: Sequence[IssuedForecast]) -> None:
     """Store forecasts. One for a batch that has a forecast already, or for a deleted station, is left out."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(ISSUED_FORECASTS).on_conflict_do_nothing(index_elements=["station", "batch"])
-    numbers = sorted({forecast.station for forecast in forecasts})
-    present: set[int] = set()
-    for begin in range(0, len(numbers), _AT_ONCE):
-        query = select(STATIONS.c.number).where(STATIONS.c.number.in_(numbers[begin : begin + _AT_ONCE]))
-        present |= {*connection.scalars(query.order_by(STATIONS.c.number).with_for_update())}
-    rows = [asdict(forecast) for forecast in forecasts if forecast.station in present]
+    present = {*lock_stations(connection, [*{forecast.station for forecast in forecasts}])}
+    rows = [_row_of(forecast) for forecast in forecasts if forecast.station in present]
     if rows:
         connection.execute(statement, rows)
 
@@ -59,13 +63,11 @@ def add_forecasts(connection: Connection, forecasts: Sequence[IssuedForecast]) -
 def stations_without_forecast(connection: Connection, station_ids: Sequence[str]) -> list[Station]:
     """Return those of the stations whose last batch of readings has no forecast yet."""
     pending = []
-    numbers = [*numbers_of(connection, station_ids).values()]
     issued = ISSUED_FORECASTS.c
     has_forecast = exists().where(issued.station == STATIONS.c.number, issued.batch == STATIONS.c.batches)
-    for begin in range(0, len(numbers), _AT_ONCE):
-        some = STATIONS.c.number.in_(numbers[begin : begin + _AT_ONCE])
-        query = select(STATIONS.c.id).where(some, STATIONS.c.batches > 0, ~has_forecast)
-        pending += [get_station(connection, name) for name in connection.scalars(query).all()]
+    for begin in range(0, len(station_ids), _AT_ONCE):
+        some = STATIONS.c.id.in_(station_ids[begin : begin + _AT_ONCE])
+        pending += select_stations(connection, some, STATIONS.c.batches > 0, ~has_forecast)
     return pending
 
 
@@ -82,13 +84,60 @@ def get_forecasts(
         limit: the most forecasts to return.
     """
     table = ISSUED_FORECASTS.c
+    query = _of_station(station, begin, end).order_by(table.observed_until.desc(), table.number.desc())
+    rows = connection.execute(query.limit(limit))
+    return [_forecast_of(row) for row in rows][::-1]
+
+
+def iterate_forecasts(
+    connection: Connection, station: int, begin: int | None = None, end: int | None = None
+) -> Iterator[IssuedForecast]:
+    """Yield all forecasts of a station in the order of :func:`get_forecasts`, and keep only some in memory."""
+    query = _of_station(station, begin, end).order_by(ISSUED_FORECASTS.c.observed_until, ISSUED_FORECASTS.c.number)
+    for row in connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)):
+        yield _forecast_of(row)
+
+
+def forecasts_of_batches(connection: Connection, batches: Mapping[int, int]) -> dict[int, IssuedForecast]:
+    """Return the forecast of one batch of each station, by the number of the station; none where it is not stored."""
+    table = ISSUED_FORECASTS.c
+    which = [and_(table.station == station, table.batch == batch) for station, batch in batches.items()]
+    return {forecast.station: forecast for forecast in _selected(connection, which)}
+
+
+def forecasts_between(
+    connection: Connection, periods: Mapping[int, tuple[int, int]]
+) -> dict[int, list[IssuedForecast]]:
+    """Return the forecasts with ``observed_until`` in a period, in order of it and of issue, for each station.
+
+    Args:
+        connection: of a transaction.
+        periods: the earliest and the latest ``observed_until``, by the number of the station.
+    """
+    table = ISSUED_FORECASTS.c
+    within = [
+        and_(table.station == station, table.observed_until.between(*period)) for station, period in periods.items()
+    ]
+    forecasts: dict[int, list[IssuedForecast]] = {station: [] for station in periods}
+    for forecast in _selected(connection, within):
+        forecasts[forecast.station].append(forecast)
+    return forecasts
+
+
+def _of_station(station: int, begin: int | None, end: int | None) -> Select[Any]:
+    table = ISSUED_FORECASTS.c
     query = select(ISSUED_FORECASTS).where(table.station == station)
     if begin is not None:
         query = query.where(table.observed_until >= begin)
-    if end is not None:
-        query = query.where(table.observed_until <= end)
-    rows = connection.execute(query.order_by(table.observed_until.desc(), table.number.desc()).limit(limit))
-    return [_forecast_of(row) for row in rows][::-1]
+    return query if end is None else query.where(table.observed_until <= end)
+
+
+def _selected(connection: Connection, conditions: Sequence[ColumnElement[bool]]) -> Iterator[IssuedForecast]:
+    """Yield the forecasts that meet any of the conditions, each about one station."""
+    table = ISSUED_FORECASTS.c
+    for begin in range(0, len(conditions), _CONDITIONS_AT_ONCE):
+        query = select(ISSUED_FORECASTS).where(or_(*conditions[begin : begin + _CONDITIONS_AT_ONCE]))
+        yield from map(_forecast_of, connection.execute(query.order_by(table.observed_until, table.number)))
 
 
 def newest_forecasts(connection: Connection, stations: Sequence[int]) -> dict[int, IssuedForecast]:
@@ -107,6 +156,11 @@ def newest_forecasts(connection: Connection, stations: Sequence[int]) -> dict[in
         rows = connection.execute(query.where(STATIONS.c.number.in_(stations[begin : begin + _AT_ONCE])))
         forecasts |= {row.station: _forecast_of(row) for row in rows}
     return forecasts
+
+
+def _row_of(forecast: IssuedForecast) -> dict[str, Any]:
+    # dataclasses.asdict would copy the content, value by value.
+    return {name: getattr(forecast, name) for name in IssuedForecast.__slots__}
 
 
 def _forecast_of(row: Row[Any]) -> IssuedForecast:

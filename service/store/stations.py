@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, exists, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from forecasting.series.units import Units
@@ -121,13 +121,9 @@ def list_stations(connection: Connection, limit: int, after: str = "") -> list[S
     return [_station_of(row) for row in connection.execute(query)]
 
 
-def stations_by_number(connection: Connection, numbers: Sequence[int]) -> dict[int, Station]:
-    """Return those of the stations that exist, by their numbers."""
-    stations: dict[int, Station] = {}
-    for begin in range(0, len(numbers), _IDS_AT_ONCE):
-        some = STATIONS.c.number.in_(numbers[begin : begin + _IDS_AT_ONCE])
-        stations |= {row.number: _station_of(row) for row in connection.execute(_with_newest().where(some))}
-    return stations
+def select_stations(connection: Connection, *conditions: ColumnElement[bool]) -> list[Station]:
+    """Return the stations that meet all conditions, which are about the table of stations, in no particular order."""
+    return [_station_of(row) for row in connection.execute(_with_newest().where(*conditions))]
 
 
 def lock_webhooks(connection: Connection, station_id: str) -> list[dict[str, Any]] | None:
@@ -165,6 +161,21 @@ def numbers_of(connection: Connection, station_ids: Sequence[str]) -> dict[str, 
         rows = connection.execute(select(STATIONS.c.id, STATIONS.c.number).where(STATIONS.c.id.in_(ids)))
         numbers |= {row.id: row.number for row in rows}
     return numbers
+
+
+def lock_stations(connection: Connection, numbers: Sequence[int]) -> list[int]:
+    """Let other transactions wait that write to these stations; return the numbers of those that exist.
+
+    SQLite has one writer at a time anyway. All lock in the order of the numbers, so that they never wait in a circle.
+    """
+    locked: list[int] = []
+    ordered = sorted(numbers)
+    for begin in range(0, len(ordered), _IDS_AT_ONCE):
+        some = STATIONS.c.number.in_(ordered[begin : begin + _IDS_AT_ONCE])
+        locked += connection.scalars(
+            select(STATIONS.c.number).where(some).order_by(STATIONS.c.number).with_for_update()
+        )
+    return locked
 
 
 def _insert_new(connection: Connection, values: dict[str, Any]) -> bool:

@@ -91,7 +91,7 @@ CALIBRATIONS: Final = Table(
     METADATA,
     Column("station", _KEY, ForeignKey("stations.number", ondelete="CASCADE"), primary_key=True),
     Column("model", Text, primary_key=True),
-    Column("version", Text, primary_key=True),
+    Column("version", Text, nullable=False),
     # The last valid time that it has learnt from.
     Column("until", BigInteger, nullable=False),
     Column("content", JSON, nullable=False),

@@ -9,8 +9,10 @@ from typing import Literal
 
 import httpx
 import pytest
+from sqlalchemy import make_url
 
 from service.settings import Settings
+from service.store.database import Database
 from tests.postgres import Cluster, running_cluster
 from tests.serving import connect, serve
 
@@ -70,3 +72,11 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path}/state/sst.db"
     cluster: Cluster = request.getfixturevalue("postgres")
     return cluster.new_database()
+
+
+@pytest.fixture
+def database(store_url: str) -> Iterator[Database]:
+    """An empty database of each kind."""
+    database = Database(make_url(store_url))
+    yield database
+    database.close()

@@ -3,6 +3,7 @@
 from pydantic import BaseModel, Field
 
 from forecasting.series.units import Units
+from service.api.forecast.event_answers import EventForecast
 from service.api.series_request import SeriesWarning
 from service.http.time_fields import Time
 
@@ -26,14 +27,20 @@ class ShortForecast(BaseModel):
     version: str
     timestamps: list[Time]
     sst: list[float] = Field(description="In the units of the station.")
-    intervals: list[IssuedInterval]
+    intervals: list[IssuedInterval] = Field(
+        description="As they were issued: recalibrated by what the station's earlier forecasts have taught."
+    )
 
 
 class IssuedAnswer(ShortForecast):
     """A forecast that was issued for a station, as it was issued. Lists have one value for each step ahead."""
 
+    plain: list[IssuedInterval] | None = Field(
+        description="The intervals before they were recalibrated; null if they were not."
+    )
     baselines: dict[str, list[float]]
     warnings: list[SeriesWarning]
+    events: list[EventForecast] = Field(description="Forecasts of the events that the station watched then.")
 
 
 class IssuedFailure(BaseModel):

@@ -53,7 +53,7 @@ class Receiver(NamedTuple):
     async def issue(self, stations: Sequence[str]) -> dict[str, IssuedForecast | str]:
         """Issue the forecasts that are due; by station, each of them, or why there is none."""
         with store_problems():
-            return await issue_forecasts(self.store, self.serving, stations, self.settings.max_values)
+            return await issue_forecasts(self.store, self.serving, stations)
 
 
 async def store_readings(receiver: Receiver, station: str, body: ReadingsRequest) -> Stored:

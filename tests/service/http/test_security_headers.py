@@ -94,3 +94,15 @@ async def test_allowed_pages_can_send_trace_headers() -> None:
             assert answer.headers["access-control-allow-origin"] == "https://a.org"
             assert answer.headers["x-request-id"]
     assert "headers not allowed" in answer.json()["error"]
+
+
+@pytest.mark.anyio
+async def test_allowed_pages_can_create_and_delete_stations() -> None:
+    headers = PREFLIGHT | {"Origin": "https://a.org"}
+    async with through(with_cors(refuse, ("https://a.org",))) as client:
+        for method, status in (("PUT", 200), ("DELETE", 200), ("PATCH", 400)):
+            preflight = headers | {"Access-Control-Request-Method": method}
+            answer = await client.options("/stations/pier", headers=preflight)
+            assert answer.status_code == status
+            assert answer.headers["access-control-allow-origin"] == "https://a.org"
+    assert "may not send this PATCH request: method not allowed" in answer.json()["detail"]

@@ -20,7 +20,7 @@ def upgrade() -> None:
         "calibrations",
         _station(),
         sa.Column("model", sa.Text, primary_key=True),
-        sa.Column("version", sa.Text, primary_key=True),
+        sa.Column("version", sa.Text, nullable=False),
         sa.Column("until", sa.BigInteger, nullable=False),
         sa.Column("content", sa.JSON, nullable=False),
     )

@@ -136,3 +136,23 @@ def test_a_station_shows_its_newest_forecast_with_the_interval_of_80_percent(
     listed = answered(service.get("/stations", params={"limit": 1_000}))["stations"]
     (same,) = (entry for entry in listed if entry["id"] == station)
     assert same["forecast"] == shown["forecast"]
+
+
+def test_intervals_learn_from_the_forecasts_that_readings_verify(
+    service: httpx.Client, new_station: NewStation
+) -> None:
+    station = new_station(horizon=2, units="kelvin")
+    kelvin = [round(value + 273.15, 2) for value in DAYS]
+    first = send(service, station, "2025-06-01", kelvin[:20])
+    # Far outside every interval.
+    second = send(service, station, "2025-06-21", [kelvin[20] + 6])
+    assert first is not None
+    assert second is not None
+    assert first["plain"] is None
+    for plain, issued in zip(second["plain"], second["intervals"], strict=True):
+        assert plain["lower"][0] > issued["lower"][0]
+        assert plain["upper"][0] < issued["upper"][0]
+        # No forecast has been verified two days ahead yet.
+        assert (plain["lower"][1], plain["upper"][1]) == (issued["lower"][1], issued["upper"][1])
+    newest = answered(service.get(f"/stations/{station}/forecast"))
+    assert (newest["plain"], newest["intervals"]) == (second["plain"], second["intervals"])

@@ -1,0 +1,184 @@
+"""``python -m benchmarks.stations``: readings in and forecasts out, for thousands of stations with years of days."""
+
+import argparse
+import http.client
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import Any, Final
+
+import numpy as np
+import torch
+from sqlalchemy import make_url
+
+from benchmarks import machine
+from benchmarks.servers import Program, Server, serving
+from benchmarks.station_history import fill, series_of, station_id, times_of
+from forecasting.climatology.global_climatology import GlobalClimatology
+from forecasting.releases.universal_catalog import UniversalCatalog
+from forecasting.series.sst_series import SstSeries
+from service.store.database import Database
+
+SINGLE: Final = 300
+"""Stations that get one reading each."""
+
+PAGE: Final = 100
+HORIZON: Final = 7
+_BATCH: Final = 256
+_WARM_UP: Final = (
+    b'{"series": [{"start": "2025-01-01", "step": "day", "values": [1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2]}]}'
+)
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
+
+
+class _Timed:
+    """Requests over one connection, and how long each took."""
+
+    def __init__(self, server: Server) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=3_600)
+
+    def call(self, method: str, path: str, body: Any = None) -> tuple[float, Any]:
+        """Send a request; return the seconds until the answer was read, and the answer.
+
+        Raises:
+            RuntimeError: if the status is not 200.
+        """
+        content = None if body is None else json.dumps(body).encode()
+        begin = perf_counter()
+        self._connection.request(method, path, content, {"Content-Type": "application/json"})
+        response = self._connection.getresponse()
+        answer = response.read()
+        seconds = perf_counter() - begin
+        if response.status != http.HTTPStatus.OK:
+            raise RuntimeError(f"{method} {path} answered {response.status}: {answer[:500]!r}")
+        return seconds, json.loads(answer)
+
+
+def measure(store: str | None, stations: int, days: int) -> Iterator[str]:
+    """Yield the figures line by line.
+
+    Args:
+        store: URL of an empty database for ``SST_STORE``; None for a temporary SQLite file.
+        stations: their number.
+        days: of history of each.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        url = store or f"sqlite:///{folder}/sst.db"
+        first = datetime.now(UTC).date() - timedelta(days=days + 1)
+        begin = perf_counter()
+        database = Database(make_url(url))
+        fill(database, stations, days, first)
+        database.close()
+        yield f"{stations} stations with {days} days each, {url.partition(':')[0]}; filled in {_seconds(begin)}"
+        with serving(_program(url), _WARM_UP) as server:
+            yield from _readings(server, min(SINGLE, stations), days, first)
+            yield from _nightly(server, stations, days, first)
+            yield from _pages(server, stations)
+        yield from _bare(min(stations, _BATCH), days, first)
+
+
+def _program(store: str) -> Program:
+    # A batch of this size takes longer than a request may by default.
+    settings = (f"SST_STORE={store}", "SST_REQUEST_SECONDS=3600", "SST_WORKERS=1", "SST_RATE_LIMIT=0")
+    return Program("the service", ("env", *settings, sys.executable, "-m", "service", "--port", "{port}"))
+
+
+def _readings(server: Server, stations: int, days: int, first: date) -> Iterator[str]:
+    timed, taken = _Timed(server), []
+    timed.call("POST", f"/stations/{station_id(0)}/observations", _reading(0, days - 1, days, first))
+    used = _used(server)
+    for i in range(stations):
+        path = f"/stations/{station_id(i)}/observations"
+        seconds, answer = timed.call("POST", path, _reading(i, days, days + 1, first))
+        _check(answer)
+        taken.append(seconds)
+    yield f"one reading, with its forecast: {_percentiles(taken)}; {_per(server, used, stations)}"
+
+
+def _nightly(server: Server, stations: int, days: int, first: date) -> Iterator[str]:
+    readings = [{"station": station_id(i), **_reading(i, days, days + 2, first)} for i in range(stations)]
+    used = _used(server)
+    seconds, answer = _Timed(server).call("POST", "/observations", {"readings": readings})
+    for entry in answer["stations"]:
+        _check(entry)
+    yield f"POST /observations of {stations} stations: {seconds:.1f} s; {_per(server, used, stations)}"
+
+
+def _pages(server: Server, stations: int) -> Iterator[str]:
+    timed, taken, after, used, seen = _Timed(server), [], "", _used(server), 0
+    while after is not None:
+        seconds, answer = timed.call("GET", f"/stations?limit={PAGE}&after={after}")
+        taken.append(seconds)
+        seen, after = seen + len(answer["stations"]), answer["next"]
+    if seen != stations:
+        raise RuntimeError(f"the pages hold {seen} stations of {stations}")
+    yield f"GET /stations in pages of {PAGE}: {_percentiles(taken)}; {_per(server, used, len(taken))}"
+
+
+def _bare(stations: int, days: int, first: date) -> Iterator[str]:
+    """Yield the cost of the same forecasts without a service and a store, alone and together."""
+    torch.set_num_threads(1)
+    networks = UniversalCatalog.open(Path("artifacts"), torch.device("cpu")).by_dataset["ocean-daily"].networks
+    start = np.datetime64(first, "s")
+    series = [SstSeries(series_of(i, days, first), start, networks.step) for i in range(stations)]
+    coefficients = GlobalClimatology.load().coefficients([43.0] * stations, [-40.0] * stations)
+    for size in (1, stations):
+        networks.forecast_many(series[:size], HORIZON, coefficients=coefficients[:size])
+        used, calls = process_time(), max(1, 64 // size)
+        for _ in range(calls):
+            networks.forecast_many(series[:size], HORIZON, coefficients=coefficients[:size])
+        cost = (process_time() - used) / calls / size * 1e3
+        yield f"the bare forecast from {days} days, {size} at once: {cost:.1f} ms of processor time each"
+
+
+def _reading(i: int, begin: int, end: int, first: date) -> dict[str, Any]:
+    return {"start": times_of(first, begin), "values": series_of(i, end, first)[begin:].tolist()}
+
+
+def _check(answer: Any) -> None:
+    if not answer.get("new") or "sst" not in (answer["forecast"] or {}):
+        raise RuntimeError(f"no forecast was issued: {str(answer)[:500]}")
+
+
+def _percentiles(seconds: Sequence[float]) -> str:
+    p50, p99 = np.percentile(seconds, [50, 99]) * 1e3
+    return f"p50 {p50:.1f} ms, p99 {p99:.1f} ms, max {1e3 * max(seconds):.1f} ms"
+
+
+def _used(server: Server) -> float:
+    """Return the seconds of processor time that the service has used."""
+    fields = Path(f"/proc/{server.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / _TICKS
+
+
+def _per(server: Server, before: float, n: int) -> str:
+    used = _used(server) - before
+    return f"{used:.1f} s of processor time, {used / n * 1e3:.1f} ms each"
+
+
+def _seconds(begin: float) -> str:
+    return f"{perf_counter() - begin:.0f} s"
+
+
+def main() -> None:
+    """Print the figures line by line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.stations", description=__doc__)
+    parser.add_argument(
+        "--store", metavar="URL", help="an empty database for SST_STORE (default: a temporary SQLite file)"
+    )
+    parser.add_argument("--stations", type=int, default=10_000, metavar="N")
+    parser.add_argument("--days", type=int, default=3_650, metavar="N", help="of history of each station")
+    options = parser.parse_args()
+    for line in machine.describe():
+        print(line)
+    for line in measure(options.store, options.stations, options.days):
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

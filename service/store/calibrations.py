@@ -1,0 +1,56 @@
+"""What the verified forecasts of stations have taught about the spread of the next ones, in the database.
+
+Each function works in the transaction of the connection that it is given.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from service.store.tables import CALIBRATIONS
+
+_STATIONS_AT_ONCE: Final = 500
+"""Stations in one statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What the forecasts of one model have taught at one station.
+
+    Attributes:
+        station: the number of the station.
+        model: the network or reference that made the forecasts.
+        version: of its release.
+        until: the time of the last observation that it has learned from, Unix seconds.
+        content: an :class:`~forecasting.universal.online_calibration.OnlineCalibration` as JSON.
+    """
+
+    station: int
+    model: str
+    version: str
+    until: int
+    content: dict[str, Any]
+
+
+def get_calibrations(connection: Connection, stations: Sequence[int]) -> dict[tuple[int, str], Calibration]:
+    """Return the calibrations of stations, by number of the station and model."""
+    calibrations: dict[tuple[int, str], Calibration] = {}
+    for begin in range(0, len(stations), _STATIONS_AT_ONCE):
+        some = CALIBRATIONS.c.station.in_(stations[begin : begin + _STATIONS_AT_ONCE])
+        for row in connection.execute(select(CALIBRATIONS).where(some)):
+            calibrations[row.station, row.model] = Calibration(*(getattr(row, name) for name in Calibration.__slots__))
+    return calibrations
+
+
+def put_calibrations(connection: Connection, calibrations: Sequence[Calibration]) -> None:
+    """Store calibrations in place of those of the same stations and models."""
+    if not calibrations:
+        return
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    insert = dialect.insert(CALIBRATIONS)
+    changed = {name: insert.excluded[name] for name in ("version", "until", "content")}
+    statement = insert.on_conflict_do_update(index_elements=["station", "model"], set_=changed)
+    connection.execute(statement, [asdict(calibration) for calibration in calibrations])
