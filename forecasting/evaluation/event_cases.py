@@ -149,28 +149,32 @@ class EventCases:
         overlap = max(-(-self.event.last * self.step.seconds // spacing), 1)
         return score_event(probability, self.happened, references, groups, overlap)
 
-    def probabilities(self, coupling: Coupling, exceedance: Floats) -> tuple[Floats, Floats | None]:
+    def probabilities(
+        self, couplings: Iterable[tuple[Coupling, Steps]], exceedance: Floats
+    ) -> tuple[Floats, Floats | None]:
         """Return the probability of the event by joint forecasts, ``(origins,)``, and the same with independent leads.
 
         The latter is None if a single lead is considered.
 
         Args:
-            coupling: how the leads of the forecasts go together.
+            couplings: how the leads of the forecasts go together, and the origins for which they do.
             exceedance: probability that SST exceeds :attr:`threshold` at each lead considered, ``(origins, leads)``.
         """
-        probability = event_probability(self.event, coupling, exceedance, self.before)
+        probability = np.full(len(self), np.nan)
+        for coupling, rows in couplings:
+            probability[rows] = event_probability(self.event, coupling, exceedance[rows], self.before[rows])
         if self.event.first == self.event.last:
             return probability, None
         independent = independent_leads(self.event.last)
         return probability, event_probability(self.event, independent, exceedance, self.before)
 
     def score_forecast(self, coupling: Coupling, exceedance: Floats) -> EventScore:
-        """Score joint forecasts; the arguments are as for :meth:`probabilities`.
+        """Score joint forecasts whose leads all go together alike; ``exceedance`` is as for :meth:`probabilities`.
 
         Raises:
             ValueError: if there is no case.
         """
-        return self.score(*self.probabilities(coupling, exceedance))
+        return self.score(*self.probabilities([(coupling, np.arange(len(self)))], exceedance))
 
 
 def independent_leads(leads: int) -> Coupling:

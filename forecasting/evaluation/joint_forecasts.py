@@ -1,7 +1,10 @@
 """Forecasts of one network from several origins, with the dependence between their leads."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
+
+import numpy as np
 
 from forecasting.events.occurrence import Steps
 from forecasting.events.paths import Coupling
@@ -12,9 +15,13 @@ from forecasting.series.times import Floats, Times
 class JointForecasts(Protocol):
     """Forecasts from several origins."""
 
-    @property
-    def coupling(self) -> Coupling:
-        """How the leads go together."""
+    def couplings(self, rows: Steps, leads: int) -> Iterable[tuple[Coupling, Steps]]:
+        """Yield how the leads of each forecast go together, and the places within ``rows`` of those alike.
+
+        Args:
+            rows: places of the origins.
+            leads: number of leads considered.
+        """
         ...
 
     def exceedance(self, rows: Steps, threshold: Floats) -> Floats:
@@ -43,10 +50,9 @@ class PlaceForecasts:
     scale: Floats
     metadata: CheckpointMetadata
 
-    @property
-    def coupling(self) -> Coupling:
-        """How the leads go together."""
-        return Coupling(self.metadata.dependence, tuple(range(1, self.predicted.shape[1] + 1)))
+    def couplings(self, rows: Steps, leads: int) -> Iterable[tuple[Coupling, Steps]]:
+        """Yield how the ``leads`` of all forecasts go together."""
+        yield Coupling(self.metadata.dependence, tuple(range(1, leads + 1))), np.arange(len(rows))
 
     def exceedance(self, rows: Steps, threshold: Floats) -> Floats:
         """Return the probability that SST exceeds ``threshold`` °C, both ``(rows, leads)``."""

@@ -106,7 +106,8 @@ def verifying(
         probability, independent = dict[str, Floats](), dict[str, Floats]()
         for name, forecasts in networks.items():
             exceedance = forecasts.exceedance(rows, cases.threshold)
-            probability[name], alone = cases.probabilities(forecasts.coupling, exceedance)
+            couplings = forecasts.couplings(rows, cases.event.last)
+            probability[name], alone = cases.probabilities(couplings, exceedance)
             if alone is not None:
                 independent[name] = alone
             yield

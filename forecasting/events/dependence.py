@@ -20,6 +20,7 @@ _DECIMALS: Final = 3
 _VARIANTS: Final = 5
 
 Matrix = tuple[tuple[float, ...], ...]
+Places = npt.NDArray[np.int64]
 
 
 class Variant(BaseModel, frozen=True):
@@ -106,12 +107,23 @@ class Dependence(BaseModel, frozen=True):
             errors: of past forecasts of the series, °C ``(n, leads)``; NaN where nothing was observed.
             first_lead: lead of the first column.
         """
-        if not self.variants or errors.shape[1] < 2:
-            return self
+        place = int(self.places_suited_to(errors, first_lead))
+        return self if place < 0 else self.of_variants[place]
+
+    def places_suited_to(self, errors: Floats, first_lead: int = 1) -> Places:
+        """Return the place of the variant that :meth:`suited_to` returns, ``(…)``; −1 where it is the whole.
+
+        Args:
+            errors: as for :meth:`suited_to`, of several series, ``(…, n, leads)``.
+            first_lead: lead of the first column.
+        """
+        if not self.variants or errors.shape[-1] < 2:
+            return np.full(errors.shape[:-2], -1)
         adjacent = _adjacent_correlation(errors)
         begin = first_lead - 1
-        distance = np.abs(self._adjacent[:, begin : begin + len(adjacent)].mean(axis=1) - adjacent.mean())
-        return self._variants[int(distance.argmin())] if np.isfinite(distance).all() else self
+        usual = self._adjacent[:, begin : begin + adjacent.shape[-1]].mean(axis=1)
+        distance = np.abs(usual - adjacent.mean(axis=-1)[..., None])
+        return np.where(np.isfinite(distance).all(axis=-1), distance.argmin(axis=-1), -1)
 
     @cached_property
     def _adjacent(self) -> Floats:
@@ -119,7 +131,8 @@ class Dependence(BaseModel, frozen=True):
         return np.asarray([variant.adjacent for variant in self.variants])
 
     @cached_property
-    def _variants(self) -> "list[Dependence]":
+    def of_variants(self) -> "list[Dependence]":
+        """The dependence of each variant."""
         return [Dependence(correlation=variant.correlation) for variant in self.variants]
 
     def at(self, leads: Floats) -> Floats:

@@ -73,7 +73,7 @@ def _share(event: RunEvent, sets: Words, exceedance: Floats, before: Steps) -> F
     return share
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _sets_of(coupling: Coupling, n: int) -> Words:
     """Return the paths whose rank at each lead is at least 0, …, n, as bits, ``(n + 1, leads, words)``."""
     ranks: Ranks = coupling.ranks(n)

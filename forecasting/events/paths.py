@@ -7,7 +7,7 @@ at each lead the paths have the distribution of the forecast, whatever their dep
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
@@ -46,6 +46,10 @@ class Coupling:
     detail: tuple[float, ...] = ()
     decay: float = 0.0
     first_step: int = 1
+
+    def until(self, leads: int) -> "Coupling":
+        """Return how the first ``leads`` go together."""
+        return replace(self, leads=self.leads[:leads], detail=self.detail[:leads])
 
     def correlation(self) -> Floats:
         """Return the correlation of normal scores between leads, ``(horizon, horizon)``."""

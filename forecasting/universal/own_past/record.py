@@ -54,8 +54,14 @@ def past_origins(contexts: Contexts, minimum: int, maximum: int, most: int) -> t
     enough = np.cumsum(observed, axis=1) >= minimum
     enough[:, : max(0, length - maximum) + minimum - 1] = False
     usable = np.flatnonzero(np.logical_or.reduce(observed & enough, axis=0)[:-1])
-    stride = int(np.clip(len(usable) // most, 1, _MAX_STRIDE))
+    stride = int(stride_of(len(usable), most))
     return usable[::-stride][:most][::-1].astype(np.int64), stride
+
+
+def stride_of(usable: int | Steps, most: int) -> Steps:
+    """Return the stride between ``most`` origins among ``usable`` steps."""
+    stride: Steps = np.clip(np.asarray(usable) // most, 1, _MAX_STRIDE)
+    return stride
 
 
 def errors_of(contexts: Contexts, forecasts: Floats, origins: Steps, minimum: int) -> Floats:
@@ -210,16 +216,39 @@ class Record:
             answers: its past forecasts, the mean, then the quantiles, °C ``(origins, leads, 1 + levels)``.
             levels: probabilities of the quantiles.
         """
-        bounds = ((1 - _COVERAGE) / 2, 0.5, (1 + _COVERAGE) / 2)
-        low, middle, high = np.moveaxis(quantiles_at(bounds, answers[..., 1:], levels), -1, 0)
-        above = answers[..., 0] - self.errors_of(name) - middle
-        width = np.maximum(np.where(above > 0, high - middle, middle - low), 1e-6)
-        exact, count = _quantile_of_known(np.abs(above) / width, _COVERAGE)
-        leads = self.first_lead + np.arange(len(exact))
-        effective = count * np.minimum(1.0, self.stride / (2 * leads))
-        factors = np.maximum(exact, 1e-3) ** (effective / (effective + _PRIOR_ORIGINS))
-        bounded = np.clip(factors, _LEAST_FACTOR, _GREATEST_FACTOR)
-        return np.where(count >= MIN_ORIGINS_TO_RECALIBRATE, bounded, 1.0)
+        departures = relative_departures(answers, self.errors_of(name), levels)
+        return width_factors(departures, self.stride, self.first_lead)
+
+
+def relative_departures(answers: Floats, errors: Floats, levels: tuple[float, ...]) -> Floats:
+    """Return how far observations were from the median, relative to the bound of the 80 % interval on their side.
+
+    Args:
+        answers: forecasts, the mean, then the quantiles, °C ``(…, 1 + levels)``.
+        errors: forecast minus observation, °C ``(…)``; NaN where it is not known.
+        levels: probabilities of the quantiles.
+    """
+    bounds = ((1 - _COVERAGE) / 2, 0.5, (1 + _COVERAGE) / 2)
+    low, middle, high = np.moveaxis(quantiles_at(bounds, answers[..., 1:], levels), -1, 0)
+    above = answers[..., 0] - errors - middle
+    departures: Floats = np.abs(above) / np.maximum(np.where(above > 0, high - middle, middle - low), 1e-6)
+    return departures
+
+
+def width_factors(departures: Floats, stride: int | Steps, first_lead: int = 1) -> Floats:
+    """Return what :meth:`Record.factors` does, from relative departures.
+
+    Args:
+        departures: of past forecasts, ``(…, origins, leads)``; NaN where they are not known.
+        stride: steps between origins, one or ``(…, 1)``.
+        first_lead: lead of the first column.
+    """
+    exact, count = _quantile_of_known(departures, _COVERAGE)
+    leads = first_lead + np.arange(departures.shape[-1])
+    effective = count * np.minimum(1.0, stride / (2 * leads))
+    factors = np.maximum(exact, 1e-3) ** (effective / (effective + _PRIOR_ORIGINS))
+    bounded = np.clip(factors, _LEAST_FACTOR, _GREATEST_FACTOR)
+    return np.where(count >= MIN_ORIGINS_TO_RECALIBRATE, bounded, 1.0)
 
 
 def _bounded_below(squares: Floats) -> Floats:
@@ -229,14 +258,13 @@ def _bounded_below(squares: Floats) -> Floats:
 
 
 def _quantile_of_known(values: Floats, probability: float) -> tuple[Floats, Steps]:
-    """Return a quantile of each column of ``values`` ``(n, m)``, 1 in empty ones, and how many are not NaN."""
-    count = np.isfinite(values).sum(axis=0)
-    ordered = np.sort(values, axis=0)
+    """Return a quantile of each column of ``values`` ``(…, n, m)``, 1 in empty ones, and how many are not NaN."""
+    count = np.isfinite(values).sum(axis=-2)
+    ordered = np.sort(values, axis=-2)
     place = probability * np.maximum(count - 1, 0)
     below = place.astype(np.int64)
-    columns = np.arange(values.shape[1])
-    low = ordered[below, columns]
-    high = ordered[np.minimum(below + 1, np.maximum(count - 1, 0)), columns]
+    after = np.minimum(below + 1, np.maximum(count - 1, 0))
+    low, high = (np.take_along_axis(ordered, at[..., None, :], axis=-2)[..., 0, :] for at in (below, after))
     return np.where(count > 0, low + (high - low) * (place - below), 1.0), count
 
 

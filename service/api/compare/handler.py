@@ -39,7 +39,7 @@ SECONDS_PER_FORECAST: Final = 3e-6
 """Computing time that a comparison takes, rounded up: for each series, value, and one-step forecast."""
 
 SECONDS_PER_EVENT_BASELINE: Final = 1e-5
-SECONDS_PER_EVENT: Final = 4e-5
+SECONDS_PER_EVENT: Final = 6e-5
 """The same of events: for each value and event, and for each of these and each model."""
 
 

@@ -1,44 +1,51 @@
 """Forecasts of universal networks from several origins of a series, with the dependence between their leads."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from forecasting.events.dependence import Dependence
 from forecasting.events.occurrence import Steps
 from forecasting.events.paths import Coupling
 from forecasting.series.times import Floats
 from forecasting.universal.distribution import exceedance
 from forecasting.universal.forecast import UniversalForecast
-from forecasting.universal.network.metadata import UniversalMetadata
+from forecasting.universal.own_past.rolling_record import RollingRecord
 
 
 @dataclass(frozen=True, eq=False)
-class ForecastsOfRelease:
-    """Forecasts at the step of a release.
+class RecalibratedForecasts:
+    """Forecasts at the step of a release, each recalibrated on the past of the series before it.
 
     Attributes:
-        quantiles: °C, ``(origins, leads, levels)``.
-        metadata: of the network.
+        record: forecasts from all usable steps.
+        places: of the origins in the record, ``(origins,)``.
     """
 
-    quantiles: Floats
-    metadata: UniversalMetadata
+    record: RollingRecord
+    places: Steps
 
-    @property
-    def coupling(self) -> Coupling:
-        """How the leads go together."""
-        return Coupling(self.metadata.dependence, tuple(range(1, self.quantiles.shape[1] + 1)))
+    def couplings(self, rows: Steps, leads: int) -> Iterator[tuple[Coupling, Steps]]:
+        """Yield how the ``leads`` go together, for the forecasts of each variant of the dependence."""
+        dependence, numbers = self.record.metadata.dependence, tuple(range(1, leads + 1))
+        if dependence is None:
+            yield Coupling(None, numbers), np.arange(len(rows))
+            return
+        variant = self.record.variants(self.places[rows], dependence, leads)
+        for place in np.unique(variant).tolist():
+            suited = dependence if place < 0 else dependence.of_variants[place]
+            yield Coupling(suited, numbers), np.flatnonzero(variant == place)
 
     def exceedance(self, rows: Steps, threshold: Floats) -> Floats:
         """Return the probability that SST exceeds ``threshold`` °C, both ``(rows, leads)``."""
-        quantiles = self.quantiles[rows, : threshold.shape[1]]
-        return exceedance(threshold, quantiles, self.metadata.levels)
+        quantiles = self.record.quantiles(self.places[rows], 1, threshold.shape[1])
+        return exceedance(threshold, quantiles, self.record.metadata.levels)
 
 
 @dataclass(frozen=True, eq=False)
 class SeparateForecasts:
-    """Forecasts at another step, each made on its own; the leads of all go together alike.
+    """Forecasts at another step, each made on its own.
 
     Attributes:
         forecasts: one from each origin, at least one.
@@ -46,10 +53,14 @@ class SeparateForecasts:
 
     forecasts: Sequence[UniversalForecast]
 
-    @property
-    def coupling(self) -> Coupling:
-        """How the leads go together."""
-        return self.forecasts[0].coupling
+    def couplings(self, rows: Steps, leads: int) -> Iterator[tuple[Coupling, Steps]]:
+        """Yield how the first ``leads`` go together, for the forecasts of each dependence: as in the first of them."""
+        used: dict[Dependence | None, list[int]] = {}
+        for place, row in enumerate(rows.tolist()):
+            used.setdefault(self.forecasts[row].coupling.dependence, []).append(place)
+        for places in used.values():
+            coupling = self.forecasts[int(rows[places[0]])].coupling
+            yield coupling.until(leads), np.asarray(places, dtype=np.int64)
 
     def exceedance(self, rows: Steps, threshold: Floats) -> Floats:
         """Return the probability that SST exceeds ``threshold`` °C, both ``(rows, leads)``."""

@@ -20,17 +20,19 @@ from forecasting.universal.forecast import UniversalForecast
 from forecasting.universal.network.forecaster import Coefficients, Steps
 from forecasting.universal.own_past.past import Past
 from forecasting.universal.own_past.references import REFERENCES, forecast_references
+from forecasting.universal.own_past.rolling_record import RollingRecord
 from forecasting.universal.release import BEST, UniversalRelease
 from forecasting.universal.steps.any_step import forecast_at_any_step
 from forecasting.universal.steps.resampling import Resampling
-from service.api.compare.joint_forecasts import ForecastsOfRelease, SeparateForecasts
-from service.api.compare.universal import UniversalRecord
+from service.api.compare.joint_forecasts import RecalibratedForecasts, SeparateForecasts
+from service.api.compare.universal import Bounds, UniversalRecord
 from service.engine.writing import DEFAULT_LEVELS
 
 _LEAST_SHARE: Final = 0.5
 """Share of the origins that a reference must know to be compared."""
 
 _MAX_ORIGINS: Final = 200
+_RESAMPLED_AT_ONCE: Final = 25
 _OF_THE_END: Final = ("late", "reference_is_better")
 """Warnings about the forecast from the end of a series, which is not compared."""
 
@@ -48,8 +50,9 @@ def rolling_universal(
 ) -> Generator[None, None, UniversalRecord | SeriesError]:
     """Forecast a series ``horizon`` steps ahead from each of its past steps, with networks and references.
 
-    A series at another step than the release is forecast from up to 200 of them. A long series is forecast in parts,
-    and the generator yields after each.
+    Each forecast is recalibrated on those before it that were verified by then, as ``POST /forecast`` does it. A series
+    at another step than the release is forecast from up to 200 steps. A long series is forecast in parts, and the
+    generator yields after each.
 
     Args:
         loaded: the release of its step, or of the nearest one.
@@ -68,26 +71,32 @@ def rolling_universal(
     if failures:
         return failures[0]
     contexts = groups[0]
-    origins = _scored_origins(contexts, horizon, metadata.minimum)
-    if not len(origins):
+    usable, scored = _origins(contexts, horizon, metadata.minimum)
+    if not len(scored):
         return SeriesError(_NOTHING.format(needed=metadata.minimum + horizon))
+    origins = usable[scored]
     contexts = _until(contexts, int(origins[-1]))
     leads = slice(0 if events.reach else horizon - 1, max(horizon, events.reach))
-    by_lead = yield from _rolling(loaded.networks, cells, contexts, origins, leads)
-    answers = {cell: answer[:, horizon - 1 - leads.start] for cell, answer in by_lead.items()}
-    predicted = {cell: answer[:, 0] for cell, answer in answers.items()}
+    by_lead = yield from _rolling(loaded.networks, cells, contexts, usable, leads)
+    values, networks = groups[0].values[0], loaded.networks.networks
+    records = {
+        cell: RollingRecord.of(values, usable, answer, leads.start + 1, networks[cell].metadata)
+        for cell, answer in by_lead.items()
+    }
+    predicted = {cell: answer[scored, horizon - 1 - leads.start, 0] for cell, answer in by_lead.items()}
     predicted |= _known_references(contexts, origins, horizon)
     known = np.isfinite(np.stack(list(predicted.values()))).all(axis=0)
-    bounds = {
-        cell: {level: interval(level, answer[known, 1:], metadata.levels) for level in DEFAULT_LEVELS}
-        for cell, answer in answers.items()
-    }
+    bounds: Bounds = {}
+    for cell, record in records.items():
+        quantiles = record.quantiles(scored[known], horizon, horizon)[:, 0]
+        bounds[cell] = {level: interval(level, quantiles, metadata.levels) for level in DEFAULT_LEVELS}
+        yield
     first = _first_step(series, groups[0])
-    joint = {cell: ForecastsOfRelease(answer[:, :, 1:], metadata) for cell, answer in by_lead.items()}
+    joint = {cell: RecalibratedForecasts(record, scored) for cell, record in records.items()}
     verified = yield from verifying(events, series, first + origins, joint)
     rolled = Rolled(
         contexts.step.shift(series.times[0], first + origins[known] + horizon),
-        groups[0].values[0][origins[known] + horizon],
+        values[origins[known] + horizon],
         {name: column[known] for name, column in predicted.items()},
         {},
         contexts.warnings.get(0, ()),
@@ -109,12 +118,17 @@ def _first_step(series: SstSeries, contexts: Contexts) -> int:
     return step
 
 
-def _scored_origins(contexts: Contexts, horizon: int, minimum: int) -> Steps:
-    """Return the observed steps that follow enough values, and whose step ``horizon`` later was observed."""
+def _origins(contexts: Contexts, horizon: int, minimum: int) -> tuple[Steps, Steps]:
+    """Return the steps to forecast from, and the places of those that are scored.
+
+    A forecast starts from each observed step that follows enough values; it is scored if the step ``horizon`` later was
+    observed. The last is scored.
+    """
     observed = np.isfinite(contexts.values[0])
-    enough = np.cumsum(observed) >= minimum
-    scored = observed[:-horizon] & enough[:-horizon] & observed[horizon:]
-    return np.flatnonzero(scored).astype(np.int64)
+    usable = np.flatnonzero(observed & (np.cumsum(observed) >= minimum)).astype(np.int64)
+    usable = usable[usable < len(observed) - horizon]
+    scored = np.flatnonzero(observed[usable + horizon])
+    return usable[: scored[-1] + 1] if len(scored) else usable, scored
 
 
 def _until(contexts: Contexts, last: int) -> Contexts:
@@ -190,11 +204,15 @@ def _roll_resampled(
     minimum = release.any_network.metadata.minimum
     origins = _spread(np.flatnonzero(_can_be_scored(series, resampling, minimum, horizon)))
     past = [replace(series, values=series.values[: origin + 1]) for origin in origins.tolist()]
-    rows = np.repeat(coefficients[None], len(past), axis=0)
-    forecasts = {
-        cell: forecast_at_any_step(release, past, leads, coefficients=rows, model=cell, record=False, references=True)
-        for cell in cells
-    }
+    forecasts: dict[str, list[UniversalForecast | SeriesError]] = {cell: [] for cell in cells}
+    for some in (past[begin : begin + _RESAMPLED_AT_ONCE] for begin in range(0, len(past), _RESAMPLED_AT_ONCE)):
+        rows = np.repeat(coefficients[None], len(some), axis=0)
+        for cell in cells:
+            # A record takes most of the time, and only events need it.
+            forecasts[cell] += forecast_at_any_step(
+                release, some, leads, coefficients=rows, model=cell, record=events.reach > 0, references=True
+            )
+            yield
     used = [i for i, forecast in enumerate(forecasts[cells[0]]) if isinstance(forecast, UniversalForecast)]
     if not used:
         needed = math.ceil(minimum * max(resampling.ratio, 1.0)) + horizon

@@ -1,4 +1,4 @@
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +27,9 @@ ASSUMED = Coupling(None, tuple(range(1, 15)))
 class Undecided:
     """Forecasts whose leads are all as likely above any threshold as not."""
 
-    coupling: Coupling = ASSUMED
+    def couplings(self, rows: Steps, leads: int) -> Iterable[tuple[Coupling, Steps]]:
+        """Return the same dependence for all."""
+        yield ASSUMED.until(leads), np.arange(len(rows))
 
     def exceedance(self, rows: Steps, threshold: Floats) -> Floats:
         return np.full((len(rows), threshold.shape[1]), 0.5)

@@ -1,0 +1,94 @@
+"""``python -m benchmarks.own_events FILE[@LAT,LON] …``: how good does ``POST /compare`` find events on real series?
+
+The event is three consecutive days above the 90th percentile of the day of the year, within ten. Each file holds daily
+series. Percentiles and references are what was known at each origin.
+"""
+
+import argparse
+from collections.abc import Generator
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from benchmarks.joint_events import Place, places_of
+from forecasting.errors import SeriesError
+from forecasting.evaluation.own_events import RequestedEvents, VerifiedEvent
+from forecasting.events.definitions import Percentile, ThresholdEvent
+from forecasting.releases.loaded_universal import ALL, LoadedUniversal
+from forecasting.releases.release import open_current
+from forecasting.scores.events import EventScore
+from service.api.compare.universal import UniversalRecord
+from service.api.compare.universal_rolling import rolling_universal
+
+_EVENT: Final = ThresholdEvent("event", "above", Percentile(90.0), duration=3, within=10)
+_REFERENCES: Final = ("climatology", "persistence", "independent")
+
+
+def main() -> None:
+    """Print Brier scores by place and network, and reliability tables."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.own_events", description=(__doc__ or "").partition(": ")[2]
+    )
+    parser.add_argument("places", nargs="+", metavar="FILE[@LAT,LON]", help="daily series, and their position")
+    parser.add_argument("--last", type=int, metavar="DAYS", help="of each series; all if not given")
+    parser.add_argument("--model", default=ALL, help="default: %(default)s")
+    parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    loaded = LoadedUniversal.load(open_current(options.artifacts, "ocean-daily"), torch.device("cpu"))
+    print(f"| place | network | n | happened | said | Brier | {' | '.join(f'under {r}' for r in _REFERENCES)} |")
+    print("|---" * (6 + len(_REFERENCES)) + "|")
+    tables: list[str] = []
+    for place in (place for text in options.places for place in places_of(text)):
+        verified = _verified(loaded, options.model, place, options.last)
+        if verified is None:
+            continue
+        for cell, probability in verified.probability.items():
+            score = verified.score(cell)
+            print(_row(place.name, cell, score, float(probability.mean())), flush=True)
+            tables += _reliability(place.name, cell, score)
+    print("\n".join(["", "| place | network | said | n | mean said | happened | 95 % |", "|---" * 7 + "|", *tables]))
+
+
+def _verified(loaded: LoadedUniversal, model: str, place: Place, last: int | None) -> VerifiedEvent | None:
+    """Return the verification of the event on a series; None if it is too short for a baseline."""
+    series = place.series.part(max(0, len(place.series) - (last or len(place.series))), len(place.series))
+    rolling = rolling_universal(loaded, model, series, place.coefficients, 1, "celsius", RequestedEvents([_EVENT]))
+    record = _finish(rolling)
+    verified = record.rolled.events["event"] if isinstance(record, UniversalRecord) else record
+    return verified if isinstance(verified, VerifiedEvent) else None
+
+
+def _finish(rolling: Generator[None, None, UniversalRecord | SeriesError]) -> UniversalRecord | SeriesError:
+    while True:
+        try:
+            next(rolling)
+        except StopIteration as stop:
+            result: UniversalRecord | SeriesError = stop.value
+            return result
+
+
+def _row(name: str, cell: str, score: EventScore, said: float) -> str:
+    skills = []
+    for reference in _REFERENCES:
+        skill = score.skill.get(reference)
+        value, lower, upper = (skill.value, skill.lower, skill.upper) if skill else (None, None, None)
+        percent = [f"{100 * number:.0f}" if number is not None else "–" for number in (value, lower, upper)]
+        skills.append(f"{percent[0]} % [{percent[1]}, {percent[2]}]" if skill else "–")
+    return (
+        f"| {name} | {cell} | {score.n} | {score.frequency:.3f} | {said:.3f} | {score.brier:.4f} | "
+        f"{' | '.join(skills)} |"
+    )
+
+
+def _reliability(name: str, cell: str, score: EventScore) -> list[str]:
+    return [
+        f"| {name} | {cell} | {row.minimum:.1f}–{row.maximum:.1f} | {row.n} | {row.probability:.3f} | "
+        f"{row.frequency:.3f} | {row.lower:.2f}–{row.upper:.2f} |"
+        for row in score.reliability
+    ]
+
+
+if __name__ == "__main__":
+    main()
