@@ -28,6 +28,7 @@ PATHS = {
     "/observations": {"post"},
     "/stations/{id}/forecast": {"get"},
     "/stations/{id}/forecasts": {"get"},
+    "/stations/{id}/alerts": {"get"},
     "/models": {"get"},
     "/models/{model}": {"get"},
     "/models/{model}/card": {"get"},
