@@ -9,9 +9,17 @@ from fastapi import APIRouter, Path, Query, Request
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from service.api.dependencies import ServingDep, SettingsDep, StationStoreDep
+from forecasting.errors import RequestError
+from service.api.dependencies import BackgroundDep, ServingDep, SettingsDep, StationStoreDep
 from service.api.openapi import problems, request_body
-from service.api.stations.listing import StationRow, find_station, find_stations, station_answer, station_detail
+from service.api.stations.listing import (
+    Selection,
+    StationRow,
+    find_station,
+    find_stations,
+    station_answer,
+    station_detail,
+)
 from service.api.stations.schemas import (
     STATION_EXAMPLES,
     STATION_ID,
@@ -24,6 +32,7 @@ from service.api.stations.storing import store_problems
 from service.http.bodies import read_json
 from service.http.media import require_json
 from service.stations.issuing import check_model
+from service.stations.station_events import ONE_LINE
 from service.stations.watching import put_watching_station
 from service.stations.webhook_settings import InputWebhook
 from service.store.stations import StationSettings, delete_station
@@ -33,6 +42,12 @@ router = APIRouter(prefix="/stations", tags=["stations"])
 MAX_PAGE: Final = 1_000
 """Stations in one answer."""
 
+MAX_RECENT: Final = 100
+"""Stations in one answer with their recent past."""
+
+Recent = Annotated[
+    bool, Query(description="Return the last sixty days, and what is usual at the time of the newest observation.")
+]
 StationId = Annotated[str, Path(pattern=STATION_ID, description="The ID of the station.", examples=["pier"])]
 
 
@@ -52,6 +67,7 @@ async def put_station(
     store: StationStoreDep,
     serving: ServingDep,
     settings: SettingsDep,
+    background: BackgroundDep,
     id: StationId,
     response: Response,
 ) -> StationDetail:
@@ -65,6 +81,7 @@ async def put_station(
     stored = stored_settings(body, settings)
     with store_problems():
         created, row = await store.write(_put, id, stored, body.webhooks)
+    background.wake()
     response.status_code = HTTPStatus.CREATED if created else HTTPStatus.OK
     return station_detail(row)
 
@@ -78,11 +95,19 @@ async def put_station(
 async def get_stations(
     store: StationStoreDep,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="The most stations to return.")] = 100,
-    after: Annotated[str, Query(max_length=64, description="Return stations that come after this ID.")] = "",
+    after: Annotated[
+        str, Query(max_length=64, pattern=ONE_LINE, description="Return stations that come after this ID.")
+    ] = "",
+    search: Annotated[
+        str, Query(max_length=200, pattern=ONE_LINE, description="Return stations with this in their ID or name.")
+    ] = "",
+    recent: Recent = False,
 ) -> StationPage:
     """List stations in the order of their IDs, each with its newest observation and forecast."""
+    if recent and limit > MAX_RECENT:
+        raise RequestError(f"with recent, limit may be at most {MAX_RECENT}", field="limit")
     with store_problems():
-        rows, following = await store.read(find_stations, limit, after)
+        rows, following = await store.read(find_stations, Selection(limit, after, search, recent))
     return StationPage(stations=[*map(station_answer, rows)], next=following)
 
 
@@ -92,10 +117,10 @@ async def get_stations(
     summary="Get a station",
     responses=problems(404, 422, 503, 504),
 )
-async def get_one(store: StationStoreDep, id: StationId) -> StationDetail:
+async def get_one(store: StationStoreDep, id: StationId, recent: Recent = False) -> StationDetail:
     """Get the settings of a station, its newest observation and forecast, and the state of its events."""
     with store_problems():
-        return station_detail(await store.read(find_station, id))
+        return station_detail(await store.read(find_station, id, recent=recent))
 
 
 @router.delete(

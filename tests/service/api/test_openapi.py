@@ -29,6 +29,8 @@ PATHS = {
     "/stations/{id}/forecast": {"get"},
     "/stations/{id}/forecasts": {"get"},
     "/stations/{id}/alerts": {"get"},
+    "/stations/{id}/verification": {"get"},
+    "/stations/{id}/card.svg": {"get"},
     "/models": {"get"},
     "/models/{model}": {"get"},
     "/models/{model}/card": {"get"},
