@@ -92,7 +92,7 @@ export function usualInWords({ usual }) {
   if (!usual) return "";
   return usual.years === null
     ? "Usual is the climatology of the position."
-    : `Usual is the mean of these days in ${usual.years} earlier years.`;
+    : `Usual is the mean around this time of the year in ${usual.years} earlier years.`;
 }
 
 /** When the last value was observed, and its age unless it is recent. @param {Station} station @param {Date} now */
