@@ -41,6 +41,7 @@ from service.api.stations import card_routes as station_cards
 from service.api.stations import forecast_routes as station_forecasts
 from service.api.stations import observation_routes as observations
 from service.api.stations import routes as stations
+from service.api.stations import verification_routes as station_verification
 from service.api.stations.observation_schemas import ManyReadingsRequest, ReadingsRequest
 from service.api.stations.schemas import StationRequest
 from service.api.uploads import routes as uploads
@@ -83,6 +84,7 @@ _RESOURCES = (
     station_cards,
     observations,
     station_forecasts,
+    station_verification,
     models,
     health,
     inference,
