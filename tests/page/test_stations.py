@@ -12,7 +12,6 @@ from pydantic import SecretStr
 
 from service.gate.keys import Role, new_key
 from service.settings import Settings
-from tests.conftest import ROOT
 from tests.page.browser import DESKTOP, PHONE, Scheme, Visit
 from tests.page.conftest import Visitor
 from tests.serving import serve
@@ -33,10 +32,10 @@ def create(client: httpx.Client, station: str, **settings: object) -> None:
 
 
 @pytest.fixture(scope="module")
-def stations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def stations(seas: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A service with some stations; return its URL."""
     store = SecretStr(f"sqlite:///{tmp_path_factory.mktemp('state')}/sst.db")
-    with serve(Settings(artifacts=ROOT / "artifacts", store=store)) as client:
+    with serve(Settings(artifacts=seas, store=store)) as client:
         values = [round(24.5 + (i * 7 % 11) / 20, 2) for i in range(48)]
         create(client, "reef", name="The <reef>", latitude=0, longitude=-140)
         send(client, "reef", values[:40], until=8)
@@ -135,7 +134,7 @@ def test_the_record_says_how_many_observations_the_intervals_held(opened: Opened
     _, page = opened("&station=reef")
     (first, *_) = httpx.get(f"{stations}/stations/reef/verification").raise_for_status().json()["leads"]
     record = page.locator("section.card").filter(has=page.get_by_role("heading", name="Record"))
-    expect(record).to_contain_text(f" of {first['n']}.")
+    expect(record).to_contain_text(f" of {first['n']} observations 1 day ahead.")
     row = record.get_by_role("row").filter(has_text="1 day")
     (issued,) = (model for model in first["models"] if model["kind"] == "issued")
     expect(row).to_contain_text(f"{issued['rmse']:.2f}")
@@ -163,18 +162,17 @@ def test_the_view_is_accessible_and_fits_a_phone(opened: Opened, query: str) -> 
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, Path]]:
+def guarded(seas: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, Path]]:
     """A service without stations that needs keys; return its URL, a key and the file of the store."""
     folder = tmp_path_factory.mktemp("guarded")
     text, key = new_key("operator", Role.STATION)
     settings = Settings(
-        artifacts=ROOT / "artifacts",
+        artifacts=seas,
         keys=SecretStr(key.line),
         allow_anonymous=False,
         store=SecretStr(f"sqlite:///{folder}/sst.db"),
     )
     with serve(settings) as client:
-        # The response of this client is that of one with a key.
         yield str(client.base_url).rstrip("/"), text, folder / "sst.db"
 
 
