@@ -60,7 +60,7 @@ export function readingCommands(station) {
   const url = `${location.origin}/stations/${station}/observations`;
   const day = new Date().toISOString().slice(0, 10);
   const body = JSON.stringify({ timestamps: [day], values: [12.4] });
-  return [codeBlock("One reading, with curl", curl([JSON_TYPE, `-d ${shellQuote(body)}`, shellQuote(url)])), codeBlock("A file, with curl", curl(["--data-binary @readings.csv", shellQuote(url)]))];
+  return [codeBlock("One reading, with curl", curl([JSON_TYPE, `-d ${shellQuote(body)}`, shellQuote(url)])), codeBlock("A file, with the command line", `sst station push ${station} readings.csv \\\n    --url ${location.origin}`)];
 }
 
 function createCommand() {

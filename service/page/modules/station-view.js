@@ -8,6 +8,8 @@ import { selectField } from "./controls.js";
 import { fill, h } from "./dom.js";
 import { codeBlock } from "./download.js";
 import { positionInWords } from "./locator-map.js";
+import { sentence } from "./sentence.js";
+import { ageInWords } from "./spoken-times.js";
 import { lastValue, nextSteps } from "./station-card.js";
 import { rowsOf, rowsTable, stationFigure } from "./station-chart.js";
 import { explained } from "./station-errors.js";
@@ -55,7 +57,7 @@ function compose(part, station, signal) {
   const [chart, record, events] = [h("section", { class: "card" }), h("section", { class: "card" }), h("section", { class: "card", hidden: true })];
   fill(
     part,
-    h("section", { class: "card station whole", "aria-label": "Now and next" }, lastValue(station, now), nextSteps(station, now, COLUMNS), usual && h("p", { class: "note" }, usual)),
+    h("section", { class: "card station whole", "aria-label": "Now and next" }, lastValue(station, now), nextSteps(station, now, COLUMNS), usual && h("p", { class: "note" }, usual), fetchNote(station, now)),
     ...(station.newest ? [chart, record, events] : [events]),
     sendCard(station),
     embedCard(station, signal),
@@ -71,6 +73,14 @@ function describeStation({ id, latitude, longitude, step, model, forecast }) {
   const where = latitude === null || longitude === null ? "no position" : positionInWords({ latitude, longitude });
   const by = forecast?.model ?? (model === "best" ? "the model that does best" : model);
   return [h("code", {}, id), ` · ${where} · ${stepAdjective(step)} readings · forecast by ${by}`];
+}
+
+/** How fetching goes; null if readings are sent. @param {Station} station @param {Date} now */
+function fetchNote({ fetch }, now) {
+  if (!fetch) return null;
+  const last = fetch.succeeded ? `last ${ageInWords(fetch.succeeded, now)} ago` : "never yet";
+  if (!fetch.error) return h("p", { class: "note" }, `The service fetches the readings, ${last}.`);
+  return h("div", { class: "notice warning" }, h("strong", {}, "Fetching fails"), h("p", {}, `${sentence(fetch.error)} The service fetched readings ${last}, and tries again at ${formatTime(fetch.next, "hour")}.`));
 }
 
 /** @param {HTMLElement} card @param {Station} station @param {AbortSignal} signal */

@@ -38,6 +38,7 @@ import { columnTime, formatSteps, hasClock, milliseconds } from "./times.js";
  * @property {{timestamps: string[], sst: number[]} | null} recent
  * @property {{sst: number, years: number | null} | null} usual
  * @property {StationEvent[]} [events]
+ * @property {{next: string, succeeded: string | null, failures: number, error: string | null} | null} [fetch] of a station whose readings are fetched
  *
  * @typedef {object} StepAhead
  * @property {string} time
@@ -143,6 +144,6 @@ export function recentPeriod({ recent, step }) {
 /** The name of a kind of event. @param {StationEvent} event */
 export function eventName({ kind, name }) {
   /** @type {Record<string, string>} */
-  const names = { marine_heatwave: "Marine heatwave", marine_cold_spell: "Marine cold spell", degree_heating_weeks: "Heat stress on corals" };
+  const names = { marine_heatwave: "Marine heatwave", marine_cold_spell: "Marine cold spell", degree_heating_weeks: "Coral heat stress" };
   return names[kind] ?? name;
 }
