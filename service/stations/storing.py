@@ -6,6 +6,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from forecasting.series.times import SECONDS, Times, seconds_of
+from service.stations.alerting import Judged, raise_alerts
 from service.stations.counted import counted
 from service.stations.recalibration import Draft, Learner, recalibrated
 from service.store.calibrations import Calibration, get_calibrations, put_calibrations
@@ -16,6 +17,8 @@ from service.store.stations import lock_stations
 
 def store_forecasts(connection: Connection, drafts: Sequence[Draft]) -> list[IssuedForecast]:
     """Store forecasts, at most one of each station, with recalibrated intervals and what they were recalibrated by.
+
+    Events of which they tell something new raise alerts.
 
     A forecast for a batch of readings that has one already is left out, as is that of a deleted station. The rest
     happens in the transaction: a reading teaches once, whatever stops the service and however many services there are.
@@ -29,6 +32,7 @@ def store_forecasts(connection: Connection, drafts: Sequence[Draft]) -> list[Iss
     new, calibrations = _recalibrated(connection, wanted)
     add_forecasts(connection, [*new.values()])
     put_calibrations(connection, calibrations)
+    raise_alerts(connection, [Judged(new[draft.forecast.station], draft.events) for draft in wanted])
     known = stored | new
     return [known.get(draft.forecast.station, draft.forecast) for draft in drafts]
 
