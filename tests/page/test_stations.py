@@ -37,7 +37,8 @@ def stations(seas: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     store = SecretStr(f"sqlite:///{tmp_path_factory.mktemp('state')}/sst.db")
     with serve(Settings(artifacts=seas, store=store)) as client:
         values = [round(24.5 + (i * 7 % 11) / 20, 2) for i in range(48)]
-        create(client, "reef", name="The <reef>", latitude=0, longitude=-140)
+        events = [{"name": "Warm water", "above": 20.0}, {"name": "Hot water", "above": 30.0}]
+        create(client, "reef", name="The <reef>", latitude=0, longitude=-140, events=events)
         send(client, "reef", values[:40], until=8)
         for i in range(40, 48):
             send(client, "reef", values[i : i + 1], until=47 - i)
@@ -140,6 +141,16 @@ def test_the_record_says_how_many_observations_the_intervals_held(opened: Opened
     expect(row).to_contain_text(f"{issued['rmse']:.2f}")
 
 
+def test_events_and_their_alerts_are_shown(opened: Opened) -> None:
+    _, page = opened("&station=reef")
+    start = TODAY - timedelta(days=47)
+    card = page.locator("section.card").filter(has=page.get_by_role("heading", name="Events"))
+    states = card.get_by_role("list", name="Events").get_by_role("listitem")
+    expect(states.nth(0)).to_have_text(f"Warm water, since {start.day} {start:%b %Y}")
+    expect(states.nth(1)).to_contain_text("Hot water: not now")
+    expect(card.get_by_role("row").filter(has_text="Warm water began")).to_contain_text("to nobody")
+
+
 def test_a_station_can_be_embedded_as_the_picture_that_is_shown(opened: Opened, stations: str) -> None:
     visit, page = opened("&station=reef")
     page.get_by_text("Embed this station").click()
@@ -180,7 +191,7 @@ def with_key(visit: Visit, query: str, key: str) -> Page:
     """Open a view, and enter the key that the page asks for."""
     page = visit.page
     page.goto(f"{visit.url}/{query}")
-    page.get_by_label("API key").fill(key)
+    page.get_by_role("textbox", name="API key").fill(key)
     page.get_by_role("button", name="Use key").click()
     visit.settle()
     # The first request, without a key, is refused, which Chromium logs.
@@ -211,6 +222,8 @@ def test_the_first_station_is_added_with_a_form_that_refuses_a_taken_id(
 
 def test_a_store_that_is_away_says_what_still_works(visitor: Visitor, guarded: tuple[str, str, Path]) -> None:
     url, key, file = guarded
+    for left in file.parent.glob("sst.db*"):
+        left.unlink()
     file.write_text("not a database" * 100)
     visit = visitor(url, new=True)
     page = with_key(visit, "?view=stations", key)
