@@ -60,6 +60,9 @@ from service.http.query import refuse_unknown
 from service.http.security_headers import PAGE_POLICY, security_headers
 from service.settings import Settings
 from service.stations.background import Background
+from service.stations.fetching import Fetcher
+from service.stations.outbound import Outbound
+from service.stations.source_reading import SourceReader
 from service.stations.station_store import StationStore
 from service.store.url import store_url
 from service.telemetry.metrics import Metrics
@@ -197,9 +200,14 @@ async def _serving(gate: Gate, registry: Registry | None, bus: WorkerBus) -> Asy
 @asynccontextmanager
 async def _working(app: FastAPI) -> AsyncIterator[None]:
     """Fetch readings and deliver webhooks meanwhile, if this process is to."""
-    background = app.state.background = Background(app.state.station_store, [])
+    settings: Settings = app.state.settings
+    store: StationStore = app.state.station_store
+    outbound = Outbound(allow_private=settings.allow_private_addresses)
+    reader = SourceReader(outbound, store, settings.max_body_bytes)
+    fetcher = Fetcher(store, reader, lambda: app.state.lifecycle.serving)
+    background = app.state.background = Background(store, [fetcher.task])
     async with anyio.create_task_group() as group:
-        if app.state.settings.background:
+        if settings.background:
             group.start_soon(background.work)
         yield
         group.cancel_scope.cancel()

@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _PREFIX: Final = "SST_"
+_OF_COMMANDS: Final = ("SST_KEY", "SST_URL")
+"""Variables that ``sst station`` reads."""
 _MAX_SHOWN: Final = 64
 """Characters of a value that a message repeats."""
 _MAX_SECONDS: Final = 86_400
@@ -123,7 +125,8 @@ def unknown_settings(names: Iterable[str]) -> list[str]:
     known = [f"{_PREFIX}{name.upper()}" for name in Settings.model_fields]
     messages = []
     # Case does not matter, as when settings are read.
-    for name in sorted(name for name in names if name.upper().startswith(_PREFIX) and name.upper() not in known):
+    upper = {name: name.upper() for name in names if name.upper().startswith(_PREFIX)}
+    for name in sorted(name for name in upper if upper[name] not in {*known, *_OF_COMMANDS}):
         matches = get_close_matches(name.upper(), known, n=1)
         remedy = f"did you mean {matches[0]}?" if matches else "docs/reference/settings.md lists the settings"
         messages.append(f"unknown setting {name} has no effect; {remedy}")

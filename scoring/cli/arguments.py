@@ -113,7 +113,7 @@ def add_reading(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
     for name in names:
         option = OPTIONS[name]
         flags = ("--variable", option.flag) if name == "value_column" else (option.flag,)
-        group.add_argument(*flags, dest=name, type=option.parse, **option.argument())
+        group.add_argument(*flags, dest=name, **option.argument(argparse.ArgumentTypeError))
 
 
 def _add_execution(parser: argparse.ArgumentParser) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from forecasting.series.units import Units
 from service.store.errors import StepChangeError, UnknownStationError
+from service.store.fetches import schedule_fetch
 from service.store.tables import OBSERVATIONS, STATIONS
 
 _IDS_AT_ONCE: Final = 500
@@ -27,6 +28,7 @@ class StationSettings:
         units: of the readings that are sent, and of answers.
         model: that forecasts it.
         horizon: steps to forecast; None for all that the model forecasts.
+        source: where its readings are fetched, as :meth:`service.stations.source.Source.load` reads it.
     """
 
     step: str
@@ -36,6 +38,7 @@ class StationSettings:
     units: Units = "celsius"
     model: str = "best"
     horizon: int | None = None
+    source: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,10 @@ def put_station(connection: Connection, station_id: str, settings: StationSettin
     """
     values = asdict(settings)
     while True:
-        if _insert_new(connection, {"id": station_id, "created": now, "changed": now, **values}):
+        number = _insert_new(connection, {"id": station_id, "created": now, "changed": now, **values})
+        if number is not None:
+            if settings.source is not None:
+                schedule_fetch(connection, number, now)
             return True
         found = connection.execute(select(STATIONS).where(STATIONS.c.id == station_id).with_for_update()).one_or_none()
         # None if another process has deleted it since.
@@ -94,6 +100,8 @@ def put_station(connection: Connection, station_id: str, settings: StationSettin
             f'"step": "{found.step}", create another station, or delete this one first'
         )
     connection.execute(STATIONS.update().where(STATIONS.c.number == found.number).values(changed=now, **values))
+    if found.source != settings.source:
+        schedule_fetch(connection, found.number, None if settings.source is None else now)
     return False
 
 
@@ -182,11 +190,12 @@ def lock_stations(connection: Connection, numbers: Sequence[int]) -> list[int]:
     return locked
 
 
-def _insert_new(connection: Connection, values: dict[str, Any]) -> bool:
-    """Insert a station unless there is one with its ID; return whether it was inserted."""
+def _insert_new(connection: Connection, values: dict[str, Any]) -> int | None:
+    """Insert a station, and return its number; None if there is one with its ID."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(STATIONS).values(**values).on_conflict_do_nothing(index_elements=["id"])
-    return connection.execute(statement.returning(STATIONS.c.number)).first() is not None
+    number: int | None = connection.scalar(statement.returning(STATIONS.c.number))
+    return number
 
 
 def _has_readings(connection: Connection, number: int) -> bool:

@@ -10,10 +10,19 @@ from forecasting.series.times import iso_of
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
 from service.api.stations.forecasts import shortened
-from service.api.stations.schemas import NewestObservation, RecentDays, StationAnswer, UsualSst
+from service.api.stations.schemas import (
+    FetchedReadings,
+    FetchState,
+    NewestObservation,
+    RecentDays,
+    StationAnswer,
+    UsualSst,
+)
 from service.engine.forecast_json import rounded
 from service.stations.issuing import DEFAULT_HORIZON
+from service.stations.source import Source
 from service.stations.usual import Usual, usual_sst
+from service.store.fetches import Fetch, get_fetches
 from service.store.issued_forecasts import IssuedForecast, newest_forecasts
 from service.store.past import DAY, PastValue, daily_means
 from service.store.stations import Observed, Station, get_station, list_stations
@@ -28,12 +37,14 @@ class StationRow(NamedTuple):
     Attributes:
         station: the station.
         forecast: the newest one; None if none was issued.
+        fetch: how fetching goes; None without a source.
         recent: its last sixty days, or steps; None if they were not asked for.
         usual: at the time of its newest observation; None if that is unknown, or was not asked for.
     """
 
     station: Station
     forecast: IssuedForecast | None
+    fetch: Fetch | None
     recent: list[PastValue] | None = None
     usual: Usual | None = None
 
@@ -74,7 +85,7 @@ def find_stations(connection: Connection, selection: Selection) -> tuple[list[St
 
 def station_answer(row: StationRow) -> StationAnswer:
     """Return the answer about a station, in its units."""
-    station, forecast, recent, usual = row
+    station, forecast, fetch, recent, usual = row
     settings = station.settings
     units: Units = settings.units
     return StationAnswer(
@@ -86,18 +97,21 @@ def station_answer(row: StationRow) -> StationAnswer:
         units=units,
         model=settings.model,
         horizon=settings.horizon or DEFAULT_HORIZON,
+        source=None if settings.source is None else Source.load(settings.source),
         created=iso_of(station.created),
         changed=iso_of(station.changed),
         newest=None if station.newest is None else _newest(station.newest, units),
         forecast=None if forecast is None else shortened(forecast, units),
+        fetch=None if fetch is None else _fetch(fetch),
         recent=None if recent is None else _recent(recent, units),
         usual=None if usual is None else UsualSst(sst=_degrees(usual.value, units), years=usual.years),
     )
 
 
 def _rows(connection: Connection, stations: list[Station], recent: bool) -> list[StationRow]:
-    forecasts = newest_forecasts(connection, [station.number for station in stations])
-    rows = [StationRow(station, forecasts.get(station.number)) for station in stations]
+    numbers = [station.number for station in stations]
+    forecasts, fetches = newest_forecasts(connection, numbers), get_fetches(connection, numbers)
+    rows = [StationRow(station, forecasts.get(station.number), fetches.get(station.number)) for station in stations]
     return [_with_past(connection, row) for row in rows] if recent else rows
 
 
@@ -125,6 +139,17 @@ def _newest(observed: Observed, units: Units) -> NewestObservation:
         sst=_degrees(observed.value, units),
         received=iso_of(observed.received),
         age_seconds=int(time.time()) - observed.time,
+    )
+
+
+def _fetch(fetch: Fetch) -> FetchState:
+    return FetchState(
+        next=iso_of(fetch.next_attempt),
+        attempted=None if fetch.attempted is None else iso_of(fetch.attempted),
+        succeeded=None if fetch.succeeded is None else iso_of(fetch.succeeded),
+        failures=fetch.failures,
+        error=fetch.error,
+        stored=None if fetch.content is None else FetchedReadings(**fetch.content),
     )
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from forecasting.errors import RequestError
-from service.api.dependencies import ServingDep, SettingsDep, StationStoreDep
+from service.api.dependencies import BackgroundDep, ServingDep, SettingsDep, StationStoreDep
 from service.api.openapi import problems, request_body
 from service.api.stations.listing import Selection, StationRow, find_station, find_stations, station_answer
 from service.api.stations.schemas import (
@@ -23,7 +23,9 @@ from service.api.stations.schemas import (
 from service.api.stations.storing import store_problems
 from service.http.bodies import read_json
 from service.http.media import require_json
+from service.settings import Settings
 from service.stations.issuing import check_model
+from service.stations.source import check_source
 from service.store.stations import StationSettings, delete_station
 from service.store.stations import put_station as store_station
 
@@ -57,6 +59,7 @@ async def put_station(
     store: StationStoreDep,
     serving: ServingDep,
     settings: SettingsDep,
+    background: BackgroundDep,
     id: StationId,
     response: Response,
 ) -> StationAnswer:
@@ -68,7 +71,8 @@ async def put_station(
     body = read_json(StationRequest, await request.body(), 0, settings.max_body_bytes)
     check_model(serving, body.model)
     with store_problems():
-        created, row = await store.write(_put, id, StationSettings(**body.model_dump()))
+        created, row = await store.write(_put, id, _settings_of(body, settings))
+    background.wake()
     response.status_code = HTTPStatus.CREATED if created else HTTPStatus.OK
     return station_answer(row)
 
@@ -123,6 +127,18 @@ async def delete_one(store: StationStoreDep, id: StationId) -> Response:
     with store_problems():
         await store.write(delete_station, id)
     return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+def _settings_of(body: StationRequest, settings: Settings) -> StationSettings:
+    """Return what the store keeps.
+
+    Raises:
+        RequestError: if readings would be fetched from a private network, and this is not allowed.
+    """
+    if body.source is not None:
+        check_source(body.source, allow_private=settings.allow_private_addresses)
+    source = None if body.source is None else body.source.stored()
+    return StationSettings(**body.model_dump(exclude={"source"}), source=source)
 
 
 def _put(connection: Connection, station: str, settings: StationSettings) -> tuple[bool, StationRow]:

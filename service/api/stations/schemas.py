@@ -12,6 +12,7 @@ from forecasting.series.units import Units
 from service.api.stations.forecast_schemas import ShortForecast
 from service.http.time_fields import Time
 from service.stations.issuing import DEFAULT_HORIZON
+from service.stations.source import Source
 
 STATION_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
@@ -54,6 +55,9 @@ class StationRequest(RequestModel):
     horizon: Annotated[int, Field(ge=1, le=10_000, strict=True)] | None = Field(
         default=None, description=f"The number of steps to forecast. Defaults to {DEFAULT_HORIZON}."
     )
+    source: Source | None = Field(
+        default=None, description="Where the service fetches its readings on a schedule; null if you send them."
+    )
 
     @model_validator(mode="after")
     def _check_position(self) -> Self:
@@ -72,6 +76,26 @@ class NewestObservation(BaseModel):
     sst: float = Field(description="In the units of the station.")
     received: Time = Field(description="When it arrived.")
     age_seconds: int = Field(description="Seconds since its time.")
+
+
+class FetchedReadings(BaseModel):
+    """What the last successful fetch brought."""
+
+    new: int
+    revised: int
+    unchanged: int
+    refused: int = Field(description="The number of readings outside the range of sea temperatures.")
+
+
+class FetchState(BaseModel):
+    """How fetching goes."""
+
+    next: Time = Field(description="When readings are fetched again.")
+    attempted: Time | None = Field(description="When they were last fetched.")
+    succeeded: Time | None = Field(description="When that last succeeded.")
+    failures: int = Field(description="The number of failures since then.")
+    error: str | None = Field(description="What was wrong last time, and what to do; null if nothing was.")
+    stored: FetchedReadings | None
 
 
 class UsualSst(BaseModel):
@@ -102,6 +126,7 @@ class StationAnswer(BaseModel):
     units: Units
     model: str
     horizon: int
+    source: Source | None
     created: Time
     changed: Time = Field(description="When its settings last changed.")
     newest: NewestObservation | None = Field(description="Its newest observation; null if it has none.")
@@ -116,6 +141,8 @@ class StationAnswer(BaseModel):
         description="Usual is the mean of ten earlier years or more, else the climatology of the position; null if "
         "there is neither, and unless `recent` is true."
     )
+
+    fetch: FetchState | None = Field(description="How fetching goes; null for a station without a source.")
 
 
 class StationPage(BaseModel):
