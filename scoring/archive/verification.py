@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from forecasting.scores.verification import Intervals, LeadVerification, quantiles_of, verify_lead
 from forecasting.series.times import Floats
+from scoring.archive.event_verification import EventVerification, verify_events
 from scoring.archive.issued import IssuedForecasts
 from scoring.archive.observed import Observations
 from scoring.models.reasons import kind_of
@@ -24,6 +25,10 @@ ABSENT: Final = "not among the observations"
 _LOWER: Final = re.compile(r"lower_(\d+)")
 
 
+Key = tuple[str, str, str | None]
+"""The model that the user asked for, the step, and the month."""
+
+
 class Group(BaseModel, frozen=True):
     """Scores of the forecasts that belong together.
 
@@ -32,12 +37,14 @@ class Group(BaseModel, frozen=True):
         step: name of the step.
         month: of the last observation that the forecasts rest on, such as ``2026-11``; None for all.
         leads: scores by lead.
+        events: scores of the probabilities of threshold events, by event and lead.
     """
 
     asked: str
     step: str
     month: str | None
     leads: tuple[LeadVerification, ...]
+    events: tuple[EventVerification, ...]
 
 
 class Verification(BaseModel, frozen=True):
@@ -71,7 +78,8 @@ def verify(
     issued = verified = replayed = 0
     forecast_stations: set[str] = set()
     verified_stations: set[str] = set()
-    groups: dict[tuple[str, str, str | None], list[LeadVerification]] = {}
+    groups: dict[Key, list[LeadVerification]] = {}
+    events: dict[Key, list[EventVerification]] = {}
     for lead in leads:
         frame = forecasts.at(lead)
         frame["observed"] = observations.at(frame)
@@ -81,9 +89,10 @@ def verify(
         verified_stations |= {*known["station"].unique()}
         for key, rows in _grouped(known, by_month=by_month):
             groups.setdefault(key, []).append(_scores(lead, key[0], rows))
+            events.setdefault(key, []).extend(verify_events(lead, rows))
     parts = [
-        Group(asked=asked, step=step, month=month, leads=tuple(scores))
-        for (asked, step, month), scores in sorted(groups.items(), key=lambda item: tuple(map(str, item[0])))
+        Group(asked=key[0], step=key[1], month=key[2], leads=tuple(groups[key]), events=_by_event(events[key]))
+        for key in sorted(groups, key=lambda key: tuple(map(str, key)))
     ]
     return Verification(
         issued=issued,
@@ -95,6 +104,10 @@ def verify(
     )
 
 
+def _by_event(events: list[EventVerification]) -> tuple[EventVerification, ...]:
+    return tuple(sorted(events, key=lambda event: (event.event, event.lead)))
+
+
 def _missing(stations: set[str], observations: Observations) -> dict[str, int]:
     """Return how many of the forecast stations have no observations, by reason."""
     absent = stations - observations.stations()
@@ -103,7 +116,7 @@ def _missing(stations: set[str], observations: Observations) -> dict[str, int]:
     return ({ABSENT: len(absent)} if absent else {}) | dict(reasons)
 
 
-def _grouped(rows: pd.DataFrame, *, by_month: bool) -> Iterator[tuple[tuple[str, str, str | None], pd.DataFrame]]:
+def _grouped(rows: pd.DataFrame, *, by_month: bool) -> Iterator[tuple[Key, pd.DataFrame]]:
     months = rows["observed_until"].dt.strftime("%Y-%m") if by_month else pd.Series("", index=rows.index)
     for (asked, step, month), part in rows.groupby([rows["asked"], rows["step"], months]):
         yield (str(asked), str(step), str(month) or None), part

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,11 +30,13 @@ class Draft(NamedTuple):
         forecast: with plain intervals.
         step: of the station.
         is_universal: whether a universal release made it, so that its intervals are recalibrated.
+        events: that it has judged, as they are stored with the station.
     """
 
     forecast: IssuedForecast
     step: TimeStep
     is_universal: bool
+    events: Sequence[dict[str, Any]] = ()
 
     @property
     def leads(self) -> int:

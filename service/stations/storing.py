@@ -7,6 +7,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from forecasting.series.times import SECONDS, Times, seconds_of
+from service.stations.alerting import Judged, raise_alerts
 from service.stations.counted import counted
 from service.stations.recalibration import Draft, Learner, recalibrated
 from service.store.calibrations import Calibration, get_calibrations, put_calibrations
@@ -33,6 +34,8 @@ class Stored(NamedTuple):
 def store_forecasts(connection: Connection, drafts: Sequence[Draft]) -> Stored:
     """Store forecasts, at most one of each station, with recalibrated intervals and what they were recalibrated by.
 
+    Events of which they tell something new raise alerts.
+
     A forecast for a batch of readings that has one already is left out, as is that of a deleted station. The rest
     happens in the transaction: a reading teaches once, whatever stops the service and however many services there are.
     """
@@ -42,6 +45,7 @@ def store_forecasts(connection: Connection, drafts: Sequence[Draft]) -> Stored:
     new, calibrations, one_ahead = _recalibrated(connection, wanted)
     add_forecasts(connection, [*new.values()])
     put_calibrations(connection, calibrations)
+    raise_alerts(connection, [Judged(new[draft.forecast.station], draft.events) for draft in wanted])
     known = stored | new
     forecasts = [known.get(draft.forecast.station, draft.forecast) for draft in drafts]
     return Stored(forecasts, len(new), one_ahead)

@@ -28,6 +28,9 @@ class StationSettings:
         units: of the readings that are sent, and of answers.
         model: that forecasts it.
         horizon: steps to forecast; None for all that the model forecasts.
+        events: that it watches, as clients send them; None for none.
+        baseline: of the events, as clients send it.
+        webhooks: that are told of alerts: ``url``, ``secret``, and ``events`` or None for all.
         source: where its readings are fetched, as :meth:`service.stations.source.Source.load` reads it.
     """
 
@@ -38,6 +41,9 @@ class StationSettings:
     units: Units = "celsius"
     model: str = "best"
     horizon: int | None = None
+    events: list[dict[str, Any]] | None = None
+    baseline: dict[str, Any] | None = None
+    webhooks: list[dict[str, Any]] | None = None
     source: dict[str, Any] | None = None
 
 
@@ -135,6 +141,13 @@ def list_stations(connection: Connection, limit: int, after: str = "", search: s
 def select_stations(connection: Connection, *conditions: ColumnElement[bool]) -> list[Station]:
     """Return the stations that meet all conditions, which are about the table of stations, in no particular order."""
     return [_station_of(row) for row in connection.execute(_with_newest().where(*conditions))]
+
+
+def lock_webhooks(connection: Connection, station_id: str) -> list[dict[str, Any]] | None:
+    """Return the webhooks of a station, if it exists, and let other transactions wait that write to it."""
+    query = select(STATIONS.c.webhooks).where(STATIONS.c.id == station_id).with_for_update()
+    webhooks: list[dict[str, Any]] | None = connection.scalar(query)
+    return webhooks
 
 
 def delete_station(connection: Connection, station_id: str) -> None:
