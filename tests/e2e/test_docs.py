@@ -61,7 +61,7 @@ def here(block: str, client: httpx.Client) -> str:
 def test_there_are_examples_to_run() -> None:
     assert list(dict.fromkeys(page for page, _ in PYTHON)) == list(PYTHON_PAGES)
     assert len(CURL) == 5
-    assert len(STATIONS) == 4
+    assert len(STATIONS) == 5
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.load` is deprecated")

@@ -129,6 +129,30 @@ def test_the_archive_keeps_every_forecast(ask: Ask, station: str) -> None:
     assert ask("forecasts", station, end="2026-06-01").empty
 
 
+def test_verification_has_a_row_for_each_lead_month_and_model(ask: Ask, station: str, stations: httpx.Client) -> None:
+    for last in range(40, 44):
+        ask("push", station, days(last))
+    path = f"/stations/{station}/verification"
+    table, answer = ask("verification", station), stations.get(path).json()
+    scored = [lead for lead in answer["leads"] if lead["n"]]
+    assert (
+        table.groupby("lead")["n"].first().to_dict()
+        == {lead["lead"]: lead["n"] for lead in scored}
+        == {1: 3, 2: 2, 3: 1}
+    )
+    issued, *baselines = scored[0]["models"]
+    first, *others = table[table["lead"] == 1].to_dict("records")
+    assert (first["kind"], first["rmse"], first["replayed"]) == ("issued", issued["rmse"], 3)
+    assert first["skill_persistence"] == issued["skill"]["persistence"]
+    assert first["coverage_80_plain"] == issued["coverage"]["80"]["plain"]
+    assert [(row["model"], row["mae"]) for row in others] == [(row["model"], row["mae"]) for row in baselines]
+    assert np.isnan(others[0]["coverage_80_recalibrated"])
+    assert ask("verification", station, lead=2, start="2026-06-10")["n"].unique().tolist() == [1]
+    months = ask("verification", station, lead=1, by="month")["month"]
+    assert {*months} == {None, "2026-06"}
+    assert ask("verification", station, replayed=False).empty
+
+
 def test_a_refused_reading_has_its_time_value_and_reason(ask: Ask, station: str) -> None:
     readings = days(3)
     readings.iloc[1] = 99.0
