@@ -1,12 +1,16 @@
 """Stations of the composition, whose replicas share PostgreSQL, and of a single container with a file."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import httpx
 import pytest
 
+from service.gate.keys import Role, new_key
 from tests.containers.composition import IMAGES, PROJECT, Composition, ask, start_state
+from tests.containers.conftest import Build
 from tests.containers.engine import docker, inspect
 from tests.processes import wait_until
 
@@ -21,9 +25,26 @@ print(urlopen(request).status)
 """
 
 
-def test_replicas_share_stations_and_survive_a_database_that_stops(
-    composition: Composition, client: httpx.Client
-) -> None:
+@dataclass(frozen=True)
+class Stations:
+    """The composition with a key that may write stations, and a client with it."""
+
+    composition: Composition
+    client: httpx.Client
+
+
+@pytest.fixture(scope="module")
+def stations(build: Build) -> Iterator[Stations]:
+    key, kept = new_key("pier", Role.STATION)
+    composition = Composition(settings={"SST_KEYS": kept.line})
+    composition.up()
+    headers = {"Authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=composition.url, headers=headers, timeout=60) as client:
+        yield Stations(composition, client)
+
+
+def test_replicas_share_stations_and_survive_a_database_that_stops(stations: Stations) -> None:
+    composition, client = stations.composition, stations.client
     client.put("/stations/pier", json=STATION).raise_for_status()
     sent = {"start": "2026-04-01", "values": VALUES}
     stored = client.post("/stations/pier/observations", json=sent).raise_for_status().json()
@@ -47,10 +68,10 @@ def test_replicas_share_stations_and_survive_a_database_that_stops(
     assert [start_state(replica) for replica in composition.replicas()] == before
 
 
-def test_the_worker_reaches_the_outside_and_only_the_database_inside(composition: Composition) -> None:
+def test_the_worker_reaches_the_outside_and_only_the_database_inside(stations: Stations) -> None:
     def tried(host: str, port: int) -> str:
         code = f"import socket; socket.create_connection(('{host}', {port}), timeout=1); print('connected')"
-        worker = composition.compose("ps", "--quiet", "worker")
+        worker = stations.composition.compose("ps", "--quiet", "worker")
         return docker("exec", worker, "sh", "-c", f'python -c "{code}" 2>&1 || true')
 
     assert "connected" in tried("postgres", 5432)
@@ -66,7 +87,7 @@ def volume() -> Iterator[str]:
     docker("volume", "rm", name)
 
 
-def test_a_single_container_keeps_its_stations_in_a_volume(composition: Composition, volume: str) -> None:
+def test_a_single_container_keeps_its_stations_in_a_volume(stations: Stations, volume: str) -> None:
     options = ["--read-only", "--tmpfs=/tmp", "--network=none", "--env=SST_HOST=127.0.0.1"]
     options += ["-v", f"{PROJECT}_artifacts:/app/artifacts:ro", "-v", f"{volume}:/app/state"]
 
@@ -82,4 +103,4 @@ def test_a_single_container_keeps_its_stations_in_a_volume(composition: Composit
     with running() as container:
         assert docker("exec", container, "python", "-c", CREATE) == "201"
     with running() as container:
-        assert '"pier"' in ask(container, "/stations")
+        assert json.loads(ask(container, "/stations"))["stations"][0]["id"] == "pier"

@@ -28,6 +28,7 @@ PATHS = {
     "/observations": {"post"},
     "/stations/{id}/forecast": {"get"},
     "/stations/{id}/forecasts": {"get"},
+    "/stations/{id}/alerts": {"get"},
     "/stations/{id}/verification": {"get"},
     "/stations/{id}/card.svg": {"get"},
     "/models": {"get"},
