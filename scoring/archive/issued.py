@@ -1,5 +1,6 @@
 """The forecasts that an archive holds, one lead at a time."""
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -19,7 +20,7 @@ from scoring.tables.archive_columns import PREFIX
 
 _KEYS: Final = ["station", "issued", "observed_until", "replayed", "asked", "step", "time", "sst"]
 _SAME: Final = ["station", "asked", "step", "observed_until"]
-_MEASURES: Final = ("lower_", "upper_", PREFIX)
+_MEASURES: Final = re.compile(rf"(lower|upper)_\d+|{PREFIX}.+|event_.+_(by_lead|threshold|side)")
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class IssuedForecasts:
         Of several from the same last observation, the first counts: later ones may know what was corrected since.
         Times are UTC without a zone.
         """
-        names = [name for name in self._data.schema.names if name.startswith(_MEASURES)]
+        names = [name for name in self._data.schema.names if _MEASURES.fullmatch(name)]
         table = self._read([*_KEYS, *names], self._chosen & (pads.field("lead") == lead))
         frame: pd.DataFrame = table.to_pandas()
         for name in ("issued", "observed_until", "time"):

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as papq
 
 from forecasting.series.timestep import TimeStep
+from scoring.archive.event_limits import limit_columns, limit_fields
 from scoring.events.asked import AskedEvents
 from scoring.tables.archive_columns import BASELINES, PREFIX
 from scoring.tables.forecasts import read_part, schema
@@ -37,10 +38,12 @@ def archive_schema(levels: tuple[int, ...], events: AskedEvents) -> pa.Schema:
     names += [f"{PREFIX}{name}" for name in BASELINES]
     names += ["quality", "warnings"]
     ends = [field for field in scored if field.name.startswith("event_")]
-    return pa.schema([*first, *map(scored.field, names), *ends])
+    return pa.schema([*first, *map(scored.field, names), *ends, *limit_fields(events)])
 
 
-def write_rows(path: Path, columns: pa.Schema, parts: Iterable[bytes], asked: str, issued: np.datetime64) -> None:
+def write_rows(
+    path: Path, columns: pa.Schema, parts: Iterable[bytes], asked: str, issued: np.datetime64, events: AskedEvents
+) -> None:
     """Write the rows with a forecast.
 
     Args:
@@ -49,18 +52,21 @@ def write_rows(path: Path, columns: pa.Schema, parts: Iterable[bytes], asked: st
         parts: rows of each chunk, as a job returns them.
         asked: the model that the user asked for, such as ``best``.
         issued: time of issue.
+        events: that were judged.
     """
     with papq.ParquetWriter(path, columns) as file:
         for part in parts:
             table = read_part(part)
             table = table.filter(pc.is_valid(table["time"]))
-            file.write_table(_archived(table, columns, asked, issued))
+            file.write_table(_archived(table, columns, asked, issued, limit_columns(events, table.num_rows)))
 
 
-def _archived(table: pa.Table, columns: pa.Schema, asked: str, issued: np.datetime64) -> pa.Table:
+def _archived(
+    table: pa.Table, columns: pa.Schema, asked: str, issued: np.datetime64, limits: dict[str, pa.Array]
+) -> pa.Table:
     count, observed_until = table.num_rows, table["issued"]
     time = pa.scalar(int(issued.astype("datetime64[ms]").astype(np.int64)), pa.int64()).cast(_ISSUED)
-    known = {
+    known = limits | {
         "issued": pa.repeat(time, count),
         "observed_until": observed_until,
         "replayed": _replayed(table, issued),

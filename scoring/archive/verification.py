@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from forecasting.scores.verification import Intervals, LeadVerification, quantiles_of, verify_lead
 from forecasting.series.times import Floats
+from scoring.archive.event_verification import EventVerification, verify_events
 from scoring.archive.issued import IssuedForecasts
 from scoring.archive.observed import Observations
 from scoring.models.reasons import kind_of
@@ -18,10 +19,11 @@ from scoring.tables.archive_columns import BASELINES, PREFIX
 AS_ISSUED: Final = "issued"
 """The kind of the intervals in an archive."""
 
-ABSENT: Final = "not among the observations"
-"""Why a station has none."""
-
 _LOWER: Final = re.compile(r"lower_(\d+)")
+
+
+Key = tuple[str, str, str | None]
+"""The model that the user asked for, the step, and the month."""
 
 
 class Group(BaseModel, frozen=True):
@@ -32,12 +34,14 @@ class Group(BaseModel, frozen=True):
         step: name of the step.
         month: of the last observation that the forecasts rest on, such as ``2026-11``; None for all.
         leads: scores by lead.
+        events: scores of the probabilities of threshold events, by event and lead.
     """
 
     asked: str
     step: str
     month: str | None
     leads: tuple[LeadVerification, ...]
+    events: tuple[EventVerification, ...]
 
 
 class Verification(BaseModel, frozen=True):
@@ -48,7 +52,8 @@ class Verification(BaseModel, frozen=True):
         verified: those of them that have an observation.
         replayed: those of the verified ones whose last observation was old when they were issued.
         stations: number of stations with a verified forecast.
-        missing: number of stations without usable observations, by reason.
+        missing: number of stations whose observations cannot be used, by reason.
+        absent: names of the stations that are not among the observations.
         groups: scores, by model, step and month.
     """
 
@@ -57,6 +62,7 @@ class Verification(BaseModel, frozen=True):
     replayed: int
     stations: int
     missing: dict[str, int]
+    absent: tuple[str, ...]
     groups: tuple[Group, ...]
 
 
@@ -71,7 +77,8 @@ def verify(
     issued = verified = replayed = 0
     forecast_stations: set[str] = set()
     verified_stations: set[str] = set()
-    groups: dict[tuple[str, str, str | None], list[LeadVerification]] = {}
+    groups: dict[Key, list[LeadVerification]] = {}
+    events: dict[Key, list[EventVerification]] = {}
     for lead in leads:
         frame = forecasts.at(lead)
         frame["observed"] = observations.at(frame)
@@ -81,9 +88,10 @@ def verify(
         verified_stations |= {*known["station"].unique()}
         for key, rows in _grouped(known, by_month=by_month):
             groups.setdefault(key, []).append(_scores(lead, key[0], rows))
+            events.setdefault(key, []).extend(verify_events(lead, rows))
     parts = [
-        Group(asked=asked, step=step, month=month, leads=tuple(scores))
-        for (asked, step, month), scores in sorted(groups.items(), key=lambda item: tuple(map(str, item[0])))
+        Group(asked=key[0], step=key[1], month=key[2], leads=tuple(groups[key]), events=_by_event(events[key]))
+        for key in sorted(groups, key=lambda key: tuple(map(str, key)))
     ]
     return Verification(
         issued=issued,
@@ -91,19 +99,22 @@ def verify(
         replayed=replayed,
         stations=len(verified_stations),
         missing=_missing(forecast_stations, observations),
+        absent=tuple(sorted(forecast_stations - observations.stations())),
         groups=tuple(parts),
     )
 
 
+def _by_event(events: list[EventVerification]) -> tuple[EventVerification, ...]:
+    return tuple(sorted(events, key=lambda event: (event.event, event.lead)))
+
+
 def _missing(stations: set[str], observations: Observations) -> dict[str, int]:
-    """Return how many of the forecast stations have no observations, by reason."""
-    absent = stations - observations.stations()
+    """Return how many of the stations have observations that cannot be used, by reason."""
     errors = [observations.errors[name] for name in sorted(stations & observations.errors.keys())]
-    reasons = Counter(kind_of(error) for error in errors)
-    return ({ABSENT: len(absent)} if absent else {}) | dict(reasons)
+    return dict(Counter(map(kind_of, errors)))
 
 
-def _grouped(rows: pd.DataFrame, *, by_month: bool) -> Iterator[tuple[tuple[str, str, str | None], pd.DataFrame]]:
+def _grouped(rows: pd.DataFrame, *, by_month: bool) -> Iterator[tuple[Key, pd.DataFrame]]:
     months = rows["observed_until"].dt.strftime("%Y-%m") if by_month else pd.Series("", index=rows.index)
     for (asked, step, month), part in rows.groupby([rows["asked"], rows["step"], months]):
         yield (str(asked), str(step), str(month) or None), part

@@ -85,7 +85,7 @@ def _score(run: Run, input_: TableInput, work: WorkFolder, archive: Archive, opt
         issued = np.datetime64(time.time_ns() // 1_000_000, "ms")
         complete = work.path / "complete.parquet"
         columns = archive_schema(input_.levels, input_.events).with_metadata({"plan": run.plan.to_json()})
-        write_rows(complete, columns, input_.parts(work, {}), run.plan.model, issued)
+        write_rows(complete, columns, input_.parts(work, {}), run.plan.model, issued, input_.events)
         place = archive.add(complete, issued, key_of(run.plan), work)
     result.seconds = time.perf_counter() - run.begun
     tell(run, result, place)

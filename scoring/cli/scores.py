@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from forecasting.series.timestep import length_of
 from scoring.archive.verification import AS_ISSUED, Group, Verification
+from scoring.cli.columns import aligned
+from scoring.cli.event_scores import event_table
 
 _ERRORS: Final = ("mae", "rmse", "bias", "crps")
 _HEADINGS: Final = {"mae": "MAE", "rmse": "RMSE", "bias": "bias", "crps": "CRPS"}
@@ -50,15 +52,9 @@ def _part(group: Group) -> str:
         lead = row["lead"] if row["lead"] != before else ""
         before = row["lead"]
         lines.append([_cell(name, {**row, "lead": lead}.get(name)) for name in names])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    text = [
-        "  ".join(
-            cell.ljust(width) if name == "model" else cell.rjust(width)
-            for name, cell, width in zip(names, line, widths, strict=True)
-        ).rstrip()
-        for line in lines
-    ]
-    return "\n".join([f"{group.asked}, every {length_of(group.step)}{month}; °C", *text]) + "\n"
+    title = f"{group.asked}, every {length_of(group.step)}{month}; °C\n"
+    events = f"\n{event_table(group.events)}" if group.events else ""
+    return title + aligned(lines, {"model"}) + events
 
 
 def _rows(group: Group) -> Iterator[Row]:

@@ -12,6 +12,7 @@ from forecasting.readers import read_csv
 from forecasting.releases.registry import load_forecaster
 from forecasting.universal.own_past.references import REFERENCES
 from scoring.tables.archive_columns import BASELINES
+from scoring.tables.stage import rows_file
 from tests.conftest import NINO12
 from tests.scoring.archive.tables import append, files, growing, read, until
 from tests.scoring.commands import finish, score, snapshot, start, wait_for
@@ -134,6 +135,29 @@ def test_what_a_killed_run_left_does_not_stop_the_next_morning(
     assert append(until(table, 41, given), archive, seas, "--chunk", 40) == 0
     assert "an unfinished run is discarded: the input has changed" in capsys.readouterr().err
     assert set(read(archive)["observed_until"].dt.strftime("%m-%d")) == {"02-10"}
+
+
+def test_a_failed_chunk_adds_nothing_until_the_same_command_succeeds(
+    seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive, given = tmp_path / "archive.parquet", until(growing(6), 40, tmp_path / "in.csv")
+    process = start(given, "--append", archive, "--artifacts", seas, "--horizon", 3, "--chunk", 40)
+    wait_for(process, lambda: any((work / "staged").exists() for work in work_folders(archive)))
+    os.killpg(process.pid, signal.SIGKILL)
+    finish(process)
+    (work,) = work_folders(archive)
+    damaged = rows_file(work / "staged", 2)
+    sound = damaged.read_bytes()
+    damaged.unlink()
+    damaged.mkdir()
+    (work / "parts" / "000002.part").unlink(missing_ok=True)
+    assert append(given, archive, seas, "--chunk", 40) == 3
+    assert f"nothing was added to {archive}" in capsys.readouterr().err
+    assert not archive.exists()
+    damaged.rmdir()
+    damaged.write_bytes(sound)
+    assert append(given, archive, seas, "--chunk", 40) == 0
+    assert len(read(archive)) == 18
 
 
 def test_two_jobs_at_once_both_add_their_forecasts(

@@ -129,6 +129,40 @@ def test_of_two_forecasts_from_the_same_last_observation_the_first_counts(
     assert scores.loc[scores["model"] == "best", "bias"].tolist() == [pytest.approx(error, abs=1e-6)]
 
 
+def test_probabilities_of_events_are_compared_with_what_happened(
+    seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive, table = tmp_path / "archive.parquet", growing()
+    limit = float(table["sst"].median())
+    events = tmp_path / "events.json"
+    events.write_text(json.dumps([{"name": "Warm", "above": limit}, {"name": "cold", "below": limit}]))
+    for day in (40, 41, 42):
+        assert append(until(table, day, tmp_path / "in.csv"), archive, seas, "--events", events, "--paths", 50) == 0
+    observations = until(table, 45, tmp_path / "observations.csv")
+    capsys.readouterr()
+    assert verify(archive, observations, "--format", "json") == 0
+    scored = json.loads(capsys.readouterr().out)["groups"][0]["events"]
+    assert [(event["event"], event["lead"]) for event in scored] == [
+        (n, i) for n in ("cold", "warm") for i in (1, 2, 3)
+    ]
+    rows = joined(tmp_path)
+    for event in scored:
+        part = rows[rows["lead"] == event["lead"]]
+        sign = 1 if event["event"] == "warm" else -1
+        happened = sign * (part["observed"] - limit) > 0
+        persisted = sign * (part["baseline_persistence"] - limit) > 0
+        probability = part[f"event_{event['event']}_by_lead"]
+        assert event["score"]["n"] == 6
+        assert event["score"]["frequency"] == pytest.approx(happened.mean(), abs=1e-6)
+        assert event["score"]["brier"] == pytest.approx(((probability - happened) ** 2).mean(), abs=1e-6)
+        persistence = event["score"]["skill"]["persistence"]["brier"]
+        assert persistence == pytest.approx((persisted ^ happened).mean(), abs=1e-6)
+    assert verify(archive, observations, "--lead", 1) == 0
+    *_, heading, _, warm = capsys.readouterr().out.splitlines()
+    assert heading.split()[:5] == ["lead", "event", "n", "happened", "Brier"]
+    assert warm.split()[:3] == ["1", "warm", "6"]
+
+
 def test_observations_that_do_not_fit_are_explained_with_status_3(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -139,7 +173,7 @@ def test_observations_that_do_not_fit_are_explained_with_status_3(
     cases: list[tuple[Path, list[object], str]] = [
         (until(table, 30, tmp_path / "early.csv"), [], "the observations have no value within half a step"),
         (tmp_path / "hourly.csv", [], "observations every hour, forecasts every day; average them with --resample day"),
-        (others, [], "nothing could be verified: not among the observations, which are of other"),
+        (others, [], "the forecasts are of S0, S1, and the observations of other; the names must be the same"),
         (folder / "observations.csv", ["--from", "2024-01-01"], "has no forecasts from this period; their last"),
     ]  # fmt: skip
     for observations, options, reason in cases:
