@@ -159,11 +159,11 @@ def create_app(
     app.state.settings, app.state.lifecycle = settings, lifecycle
     app.state.assets, app.state.grid_files = Assets.find(), GridFiles()
     app.state.hindcasts = HindcastStore()
-    app.state.station_store = StationStore(store_url(settings))
     _add_routes(app)
     guard = _guard(settings, app)
     templates = [context.path for context in iter_route_contexts(app.routes) if context.path]
     app.state.metrics = Metrics(templates)
+    app.state.station_store = StationStore(store_url(settings), app.state.metrics.stations)
     # The gate answers these paths without FastAPI, with the functions that their endpoints call.
     answers = {"/forecast": answer_forecast} | dict.fromkeys(inference.INFER_PATHS, answer_infer)
     direct = {path: partial(answer, lifecycle, settings) for path, answer in answers.items()}

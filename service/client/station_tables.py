@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from service.client.event_tables import ForecastTable, event_table, lead_table, path_table, utc
+from service.client.event_tables import ForecastTable, event_rows, event_table, lead_rows, lead_table, path_table, utc
 from service.client.payload import ForecastParameters, Json
 from service.client.tables import forecast_rows, forecast_table
 
@@ -89,7 +89,12 @@ def issued_table(forecasts: Sequence[tuple[str, Json]], levels: Sequence[int] | 
     replayed = pd.Series([row["replayed"] for row in rows], dtype="bool")
     table = table.assign(**times, replayed=replayed)
     result = ForecastTable(table[[*columns[:at], *_ISSUED, *columns[at:]]])
-    result.events, result.event_leads, result.paths = event_table([]), lead_table([]), path_table([])
+    judged = [(station, issued) for station, issued in forecasts if issued.get("events")]
+    result.events = event_table([row for name, issued in judged for row in event_rows(name, issued["model"], issued)])
+    result.event_leads = lead_table(
+        [row for name, issued in judged for row in lead_rows(name, issued["model"], issued)]
+    )
+    result.paths = path_table([])
     return result
 
 

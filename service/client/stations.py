@@ -171,7 +171,8 @@ class Stations:
         Returns:
             The columns of :meth:`~service.client.Client.forecast`, and before ``time`` also ``issued`` (when the
             readings arrived), ``observed_until`` (the time of the last observation) and ``replayed`` (whether they
-            arrived more than two steps after it). Bounds are NaN at a level that was not issued.
+            arrived more than two steps after it). Bounds are NaN at a level that was not issued. Its attributes
+            ``events`` and ``event_leads`` are tables of the events of the station.
 
         Raises:
             TypeError: if a level is not an integer.

@@ -1,6 +1,6 @@
 """Issue a forecast from the end of a station's series after readings arrived."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -44,6 +44,8 @@ _KEPT: Final = ("timestamps", "sst", "intervals", "baselines", "warnings", "even
 
 _STEPS_UNTIL_LATE: Final = 2
 _STATIONS_AT_ONCE: Final = 256
+_STORED_AT_ONCE: Final = 64
+"""Other writers wait meanwhile."""
 
 
 class _Pending(NamedTuple):
@@ -76,9 +78,20 @@ async def issue_forecasts(
                     drafts[station] = draft
                 else:
                     results[station] = draft
-        if drafts:
-            stored = await store.write(store_forecasts, [*drafts.values()])
-            results |= zip(drafts, stored, strict=True)
+        results |= await _store(store, drafts)
+    return results
+
+
+async def _store(store: StationStore, drafts: Mapping[str, Draft]) -> dict[str, IssuedForecast]:
+    """Store forecasts, and return them by station as they are stored."""
+    results: dict[str, IssuedForecast] = {}
+    names = [*drafts]
+    for begin in range(0, len(names), _STORED_AT_ONCE):
+        some = names[begin : begin + _STORED_AT_ONCE]
+        stored = await store.write(store_forecasts, [drafts[name] for name in some])
+        results |= zip(some, stored.forecasts, strict=True)
+        store.metrics.issued(stored.new)
+        store.metrics.verified(stored.one_ahead)
     return results
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, exists, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from forecasting.series.units import Units
@@ -178,6 +178,14 @@ def numbers_of(connection: Connection, station_ids: Sequence[str]) -> dict[str, 
         rows = connection.execute(select(STATIONS.c.id, STATIONS.c.number).where(STATIONS.c.id.in_(ids)))
         numbers |= {row.id: row.number for row in rows}
     return numbers
+
+
+def oldest_newest(connection: Connection) -> tuple[int, int | None]:
+    """Return how many stations there are, and the oldest time of the newest observations of each; None without any."""
+    newest = select(func.max(OBSERVATIONS.c.time)).where(OBSERVATIONS.c.station == STATIONS.c.number).scalar_subquery()
+    each = select(newest.label("newest")).select_from(STATIONS).subquery()
+    count, oldest = connection.execute(select(func.count(), func.min(each.c.newest)).select_from(each)).one()
+    return count, oldest
 
 
 def lock_stations(connection: Connection, numbers: Sequence[int]) -> list[int]:

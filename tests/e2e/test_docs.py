@@ -42,7 +42,9 @@ PYTHON = blocks(r"^```python\n(.*?)^```", *PYTHON_PAGES)
 CURL = blocks(r"^ *```\n( *curl .*?)^ *```", "guides/call-the-service.md")
 
 
-STATIONS = blocks(r"^```(?:python)?\n((?:sst station|head|from service.client) .*?)^```", "guides/stations.md")
+STATIONS = blocks(
+    r"^```(?:python)?\n((?:sst station|head|from service.client) (?!add reef).*?)^```", "guides/stations.md"
+)
 """The steps of one walk, in order: shell and Python."""
 
 

@@ -153,6 +153,43 @@ def test_verification_has_a_row_for_each_lead_month_and_model(ask: Ask, station:
     assert ask("verification", station, replayed=False).empty
 
 
+def test_events_are_watched_and_their_alerts_listed(ask: Ask, station: str) -> None:
+    warm = {"name": "warm", "above": np.float64(25.0), "for": 2, "alert_at": 0.7}
+    heatwave = {"name": "heatwave", "kind": "marine_heatwave"}
+    curves = pd.DataFrame({"climatology": [15.0] * 366, "threshold": [30.0] * 366})
+    ask("put", station, step="day", events=[warm, heatwave], baseline=curves)
+    today = pd.Timestamp.now("UTC").tz_localize(None).normalize()
+    readings = days(40, start=str((today - pd.Timedelta(days=39)).date()))
+    readings.iloc[-1] = 26.0
+    forecast = ask("push", station, readings).forecast
+    assert forecast.events[["station", "event"]].values.tolist() == [[station, "warm"], [station, "heatwave"]]
+    assert len(forecast.event_leads) == 2 * len(forecast)
+    assert len(ask("forecasts", station).events) == 2
+    states = {event["name"]: event["state"] for event in ask("get", station)["events"]}
+    assert states == {"warm": "inactive", "heatwave": "inactive"}
+    next_day = pd.Series([26.5], [today + pd.Timedelta(days=1)])
+    ask("push", station, next_day)
+    alerts = ask("alerts", station)
+    (began,) = alerts[alerts["alert"] == "began"].to_dict("records")
+    assert (began["event"], began["sst"], began["since"]) == ("warm", 26.5, today.tz_localize("UTC"))
+    assert began["deliveries"] == []
+    later = ask("alerts", station, start=began["raised"] + pd.Timedelta(days=1), limit=5)
+    assert later.dtypes.equals(alerts.dtypes)
+    assert later.empty
+
+
+def test_secrets_of_webhooks_are_not_returned(ask: Ask, station: str) -> None:
+    hook = {"url": "https://hooks.example/sst", "secret": "at least 16 characters"}
+    warm = {"name": "warm", "above": 25.0}
+    source = {"file": {"url": "https://data.example/buoy.txt"}}
+    row = ask("put", station, step="day", events=[warm], webhooks=[hook], source=source)
+    assert row["webhooks"] == [{"url": "https://hooks.example/sst", "events": None}]
+    assert row["source"]["file"]["url"] == "https://data.example/buoy.txt"
+    assert row["fetch_failures"] == 0 or pd.isna(row["fetch_failures"])
+    ask("put", station, step="day")
+    assert ask("get", station)["webhooks"] == []
+
+
 def test_a_refused_reading_has_its_time_value_and_reason(ask: Ask, station: str) -> None:
     readings = days(3)
     readings.iloc[1] = 99.0

@@ -147,6 +147,26 @@ def test_forecasts_are_verified_once_their_times_have_readings(run: Run, station
     assert len(rows) == 1 + 2 * (1 + len(baselines))
 
 
+def test_events_and_webhooks_come_from_files_and_alerts_are_listed(run: Run, station: str, tmp_path: Path) -> None:
+    assert run("alerts", station).output == "there are no alerts\n"
+    events, hooks = tmp_path / "events.json", tmp_path / "hooks.json"
+    events.write_text(json.dumps([{"name": "warm", "above": 25.0}]))
+    hooks.write_text(json.dumps([{"url": "https://hooks.example/sst", "secret": "at least 16 characters"}]))
+    added = run("add", station, "--step", "day", "--events", events, "--webhooks", hooks)
+    assert added.status == 0
+    assert "https://hooks.example/sst" in added.output
+    assert "at least" not in added.output
+    days = np.datetime64("today", "D") - np.arange(20, -1, -1).astype("timedelta64[D]")
+    readings = [("--reading", str(day), str(20 + i % 3)) for i, day in enumerate(days)]
+    run("push", station, *[part for reading in readings[:-1] for part in reading])
+    run("push", station, "--reading", str(days[-1]), "26")
+    listed = run("alerts", station)
+    assert "began" in listed.output
+    assert "0 of 1" in listed.output
+    hooks.write_text("{")
+    assert "hooks.json: not JSON: " in run("add", station, "--step", "day", "--webhooks", hooks).errors
+
+
 def test_a_forecast_that_cannot_be_issued_is_status_3(run: Run, station: str) -> None:
     none = run("forecast", station)
     assert (none.status, none.errors) == (

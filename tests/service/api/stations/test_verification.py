@@ -8,26 +8,14 @@ from functools import partial
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 
-from forecasting.readers import read
-from forecasting.readers.base.options import ReadingOptions
-from forecasting.series.timestep import TimeStep
-from tests.conftest import ROOT
+from tests.service.api.stations.buoy import HISTORY, assert_scores, daily_means, day
 from tests.service.api.stations.conftest import NewStation, create
 from tests.service.api.stations.plain_verification import plain_verification
 from tests.service.requests import Json, answered
 
-HISTORY, DAYS = 30, 45
-_MEANS = read(ROOT / "data" / "neracoos-b01.csv", ReadingOptions(resample=TimeStep.parse("day"))).stations[0].series
-assert _MEANS is not None
-BUOY: list[float] = np.round(_MEANS.values[-HISTORY - DAYS :], 3).tolist()
-"""The last daily means of buoy B01, °C, of which none is missing."""
-
-
-def day(number: int) -> str:
-    return (date(2025, 5, 20) + timedelta(days=number)).isoformat()
+DAYS = 30
 
 
 def send(service: httpx.Client, station: str, first: int, values: list[float]) -> None:
@@ -55,27 +43,13 @@ def is_of_month(month: str, forecast: Json) -> bool:
     return str(forecast["observed_until"]).startswith(month)
 
 
-def assert_scores(lead: Json, expected: Json) -> None:
-    assert lead["n"] == expected["n"]
-    issued, *baselines = lead["models"]
-    assert [issued["kind"], *(model["kind"] for model in baselines)] == ["issued", *["baseline"] * len(baselines)]
-    assert {model["model"] for model in lead["models"]} == {*expected["models"]}
-    for model in lead["models"]:
-        errors = {name: model[name] for name in ("mae", "rmse", "bias")}
-        assert errors == pytest.approx(expected["models"][model["model"]], abs=2e-6)
-    assert issued["skill"] == pytest.approx(expected["skill"], abs=1e-5)
-    assert issued["crps"] == pytest.approx(expected["crps"], abs=2e-6)
-    for level, shares in expected["coverage"].items():
-        assert issued["coverage"][level] == pytest.approx(shares, abs=1e-6)
-
-
 @pytest.fixture(scope="module")
 def buoy(service: httpx.Client) -> str:
     """A station whose readings arrived a day at a time."""
     station = create(service, horizon=3)
-    send(service, station, 0, BUOY[:HISTORY])
+    send(service, station, 0, daily_means()[:HISTORY])
     for number in range(HISTORY, HISTORY + DAYS):
-        send(service, station, number, [BUOY[number]])
+        send(service, station, number, [daily_means()[number]])
     return station
 
 
@@ -154,7 +128,7 @@ def test_replayed_forecasts_can_be_left_out(service: httpx.Client, new_station: 
 def test_a_station_without_verified_forecasts_has_no_scores(service: httpx.Client, new_station: NewStation) -> None:
     station = new_station(horizon=2)
     assert verify(service, station)["leads"] == []
-    send(service, station, 0, BUOY[:20])
+    send(service, station, 0, daily_means()[:20])
     assert [(lead["n"], lead["models"]) for lead in verify(service, station)["leads"]] == [(0, []), (0, [])]
     assert verify(service, station, format="json", by="month")["leads"][0]["months"] == []
 
