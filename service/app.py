@@ -45,6 +45,9 @@ from service.api.stations import routes as stations
 from service.api.stations import verification_routes as station_verification
 from service.api.stations.observation_schemas import ManyReadingsRequest, ReadingsRequest
 from service.api.stations.schemas import StationRequest
+from service.api.timeseries import routes as timeseries
+from service.api.timeseries.handler import answer_timeseries
+from service.api.timeseries.schemas import TimeSeriesRequest
 from service.api.uploads import routes as uploads
 from service.api.uploads.grid_files import GridFiles
 from service.engine.lifecycle import Lifecycle
@@ -93,6 +96,7 @@ _RESOURCES = (
     station_verification,
     models,
     health,
+    timeseries,
     inference,
     model_repository,
     metrics_route,
@@ -111,6 +115,7 @@ _SCHEMAS: Sequence[type[BaseModel]] = (
     StationRequest,
     ReadingsRequest,
     ManyReadingsRequest,
+    TimeSeriesRequest,
     InferRequest,
     IndexRequest,
     LoadRequest,
@@ -165,7 +170,9 @@ def create_app(
     app.state.metrics = Metrics(templates)
     app.state.station_store = StationStore(store_url(settings), app.state.metrics.stations)
     # The gate answers these paths without FastAPI, with the functions that their endpoints call.
-    answers = {"/forecast": answer_forecast} | dict.fromkeys(inference.INFER_PATHS, answer_infer)
+    answers = {"/forecast": answer_forecast, timeseries.FORECAST_PATH: answer_timeseries} | dict.fromkeys(
+        inference.INFER_PATHS, answer_infer
+    )
     direct = {path: partial(answer, lifecycle, settings) for path, answer in answers.items()}
     streams = {"/forecast": partial(stream_forecast, lifecycle, settings)}
     gate = Gate(app, settings, lifecycle, guard, app.state.metrics, direct, streams, templates)
