@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import json
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -14,8 +15,9 @@ import pytest
 from pandas.testing import assert_frame_equal, assert_series_equal
 
 from service.api.stations.schemas import STATION_ID as SERVICE_ID
-from service.client import AsyncClient, AsyncStations, Client, ProblemError, Stations, UnavailableError
+from service.client import AnswerError, AsyncClient, AsyncStations, Client, ProblemError, Stations, UnavailableError
 from service.client.station_payload import STATION_ID
+from tests.service.client.test_client import HANG_UP, JSON, scripted
 
 Ask = Callable[..., Any]
 """Makes one call: ``ask("push", "pier", series)``."""
@@ -277,6 +279,29 @@ def test_deleting_needs_an_admin_key(ask: Ask, station: str) -> None:
     with pytest.raises(ProblemError) as raised:
         ask("delete", station)
     assert raised.value.status == 403
+
+
+STORED = {"new": 1, "revised": 0, "unchanged": 0, "refused": [], "forecast": {"error": "too few"}}
+
+
+@pytest.mark.parametrize(
+    ("call", "answer"),
+    [("push", STORED), ("push_all", {"stations": [{"station": "pier", **STORED}]})],
+)
+def test_readings_are_sent_again_if_the_connection_breaks(call: str, answer: Any) -> None:
+    readings = ("pier", days(1)) if call == "push" else ({"pier": days(1)},)
+    with scripted(HANG_UP, (200, JSON, json.dumps(answer))) as script:
+        with Client(script.url, sleep=lambda seconds: None) as client:
+            result = getattr(client.stations, call)(*readings)
+        assert script.bodies[0] == script.bodies[1]
+    assert "too few" in (result.forecast_error if call == "push" else result.stations["forecast_error"].tolist())
+
+
+@pytest.mark.parametrize("call", ["get", "observations", "forecast", "forecasts", "verification", "alerts"])
+def test_an_answer_of_another_server_is_recognized(call: str) -> None:
+    other = pytest.raises(AnswerError, match="not from the SST service")
+    with scripted((200, JSON, '{"status": "ok"}')) as script, Client(script.url) as client, other:
+        getattr(client.stations, call)("pier")
 
 
 def test_a_deletion_is_sent_once() -> None:
