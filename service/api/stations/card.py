@@ -120,9 +120,11 @@ def _footer(station: StationAnswer, columns: Sequence[Column]) -> list[str]:
 
 
 def _named(events: Sequence[str]) -> str:
-    """Return the first event, and how many more there are."""
-    more = f" and {len(events) - 1} more" if len(events) > 1 else ""
-    return shortened(events[0], _EVENT_LENGTH - len(more)) + more
+    """Return the only event; of several, the first without its beginning, and how many more there are."""
+    if len(events) == 1:
+        return shortened(events[0], _EVENT_LENGTH)
+    more = f" and {len(events) - 1} more"
+    return shortened(events[0].partition(", since ")[0], _EVENT_LENGTH - len(more)) + more
 
 
 def _sparkline(station: StationAnswer, columns: Sequence[Column]) -> list[str]:
