@@ -11,14 +11,17 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
+from forecasting.evaluation.report import parse_report
 from forecasting.networks.forecaster import Forecaster
 from forecasting.readers import read_csv
 from forecasting.releases.registry import Registry, load_forecaster
+from forecasting.releases.release import open_current
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import MONTH, TimeStep
 from service.settings import Settings
 from tests.forecasting.universal import tiny
 from tests.serving import serve
+from tests.trained import trained_once
 from tests.zygote.process import end_zygotes
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
@@ -67,19 +70,43 @@ def small() -> TrainingConfig:
 
 @pytest.fixture(scope="session")
 def published(nino12: SstSeries, small: TrainingConfig, tmp_path_factory: pytest.TempPathFactory) -> Published:
-    destination = Destination("nino12", tmp_path_factory.mktemp("artifacts"), title="Sea off Peru")
-    return train(Dataset.divide(nino12, small), NINO12, destination, small)
+    """The newest release of nino12, and the only one."""
+
+    def publish(folder: Path) -> None:
+        train(Dataset.divide(nino12, small), NINO12, Destination("nino12", folder, title="Sea off Peru"), small)
+
+    release = open_current(trained_once("artifacts", publish, tmp_path_factory), "nino12")
+    return Published(release.path, parse_report(release.read("report.json")), True, "", ())
 
 
 @pytest.fixture(scope="session")
-def artifacts(published: Published) -> Path:
+def artifacts(published: Published, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two datasets: nino12, and the first weeks of the buoy, at another step."""
+
+    def publish(folder: Path) -> None:
+        buoy = ROOT / "data" / "neracoos-b01.csv"
+        series = read_csv(buoy).part(0, 1_000)
+        config = TrainingConfig.for_step(series.step, epochs=1, hidden=4, window=24, horizon=4)
+        train(Dataset.divide(series, config), buoy, Destination("buoy", folder), config)
+
     folder = published.path.parent.parent
-    buoy = ROOT / "data" / "neracoos-b01.csv"
-    series = read_csv(buoy).part(0, 1_000)
-    config = TrainingConfig.for_step(series.step, epochs=1, hidden=4, window=24, horizon=4)
-    train(Dataset.divide(series, config), buoy, Destination("buoy", folder), config)
+    shutil.copytree(trained_once("buoy", publish, tmp_path_factory), folder, dirs_exist_ok=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def trained_twice(
+    artifacts: Path, nino12: SstSeries, small: TrainingConfig, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The same folder with a second release of nino12, which serves."""
+
+    def publish(folder: Path) -> None:
+        config = small.model_copy(update={"seed": 7, "epochs": 1})
+        train(Dataset.divide(nino12, config), NINO12, Destination("nino12", folder), config)
+
+    folder = tmp_path_factory.mktemp("trained_twice") / "artifacts"
+    shutil.copytree(artifacts, folder)
+    return Path(shutil.copytree(trained_once("again", publish, tmp_path_factory), folder, dirs_exist_ok=True))
 
 
 @pytest.fixture(scope="session")

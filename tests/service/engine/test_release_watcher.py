@@ -15,16 +15,14 @@ import tritonclient.http.aio as triton_aio
 from pydantic import SecretStr
 from tritonclient.utils import InferenceServerException
 
+from forecasting.releases.release import open_current
 from forecasting.series.sst_series import SstSeries
 from service.gate.keys import Role, new_key
 from service.settings import Settings
 from tests.service.inference_requests import address, inputs, refused, windows
 from tests.service.requests import body
 from tests.serving import serve
-from training.config import TrainingConfig
-from training.examples.dataset import Dataset
 from training.publish.release import point_current
-from training.run import Destination, train
 
 GRU = "nino12-gru"
 
@@ -138,12 +136,10 @@ def test_statistics_of_a_model_survive_changes_to_others(operator: Operator, nin
 
 
 def test_a_load_serves_a_newly_published_release(
-    operator: Operator, nino12: SstSeries, small: TrainingConfig, published: Any
+    operator: Operator, nino12: SstSeries, trained_twice: Path, published: Any
 ) -> None:
-    config = small.model_copy(update={"seed": 7, "epochs": 1})
-    data = Path("data/nino12.csv")
-    new = train(Dataset.divide(nino12, config), data, Destination("nino12", operator.folder), config).path.name
-    old = published.path.name
+    old, new = published.path.name, open_current(trained_twice, "nino12").path.name
+    shutil.copytree(trained_twice / "nino12", operator.folder / "nino12", dirs_exist_ok=True)
     sent = inputs(*windows(nino12, 1))
     before = operator.triton.infer(GRU, sent, model_version=old).as_numpy("forecast")
     operator.triton.load_model(GRU, headers=operator.headers)

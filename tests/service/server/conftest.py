@@ -7,25 +7,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from forecasting.series.sst_series import SstSeries
 from service.settings import Settings
-from tests.conftest import NINO12
 from tests.service.conftest import Http
 from tests.serving import serve
-from training.config import TrainingConfig
-from training.examples.dataset import Dataset
-from training.run import Destination, train
-
-
-@pytest.fixture(scope="session")
-def trained_twice(
-    artifacts: Path, nino12: SstSeries, small: TrainingConfig, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    folder = tmp_path_factory.mktemp("trained_twice") / "artifacts"
-    shutil.copytree(artifacts, folder)
-    config = small.model_copy(update={"seed": 7, "epochs": 1})
-    train(Dataset.divide(nino12, config), NINO12, Destination("nino12", folder), config)
-    return folder
 
 
 @pytest.fixture
