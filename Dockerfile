@@ -30,7 +30,7 @@ RUN sed -zi 's/\nreadme = [^\n]*//; s/\ndev = \[\n.*\n\]\n\n\[tool.setuptools.*/
 FROM torch AS service-packages
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=bind,from=distribution,source=/distribution,target=/distribution,rw \
-    pip --python /opt/venv/bin/python install '/distribution[page,otel]' \
+    pip --python /opt/venv/bin/python install '/distribution[page,otel,postgres]' \
     && find /opt/venv -type d -name tests -prune -exec rm -r {} +
 
 FROM torch AS training-packages
@@ -78,7 +78,8 @@ WORKDIR /app
 COPY forecasting forecasting
 COPY service service
 COPY sst.py ./
-RUN chmod -R a+rX . && python -m compileall -q forecasting service sst.py
+# An empty volume inherits the owner of this folder, where the stations are unless SST_STORE names a server.
+RUN chmod -R a+rX . && python -m compileall -q forecasting service sst.py && install -d -o sst -g sst state
 ENV PATH=/opt/venv/bin:$PATH HOME=/tmp PYTHONPATH=/app PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 SST_HOST=0.0.0.0
 USER 10001:10001
 EXPOSE 8000

@@ -33,6 +33,8 @@ _COMMANDS: Final = {
     "fetch": _Command("training", "fetch", "download a series from an ERDDAP server"),
     "rollback": _Command("training", "rollback", "serve an older release again"),
     "score": _Command("scoring", None, "forecast every station of a table or every cell of a grid"),
+    "verify": _Command("scoring", "verify", "compare archived forecasts with what was observed"),
+    "station": _Command("service.station_cli", None, "send readings of stations to a service, and see its forecasts"),
 }
 
 
@@ -41,8 +43,9 @@ def main() -> NoReturn:
     parser, arguments = _parser(), sys.argv[1:]
     name = parser.parse_args(arguments[:1]).command
     command = _COMMANDS[name]
-    if importlib.util.find_spec(command.package) is None:
-        parser.error(f"{name} is not available here: the package {command.package!r} is not installed")
+    package = command.package.partition(".")[0]
+    if importlib.util.find_spec(package) is None:
+        parser.error(f"{name} is not available here: the package {package!r} is not installed")
     sys.argv[1:] = arguments[1:] if command.subcommand is None else [command.subcommand, *arguments[1:]]
     # With alter_sys the program is the main module, as processes that it spawns expect.
     runpy.run_module(command.package, run_name="__main__", alter_sys=True)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Replaces the replicas one at a time, after a change of image or settings: starts a new one, waits until it is healthy,
-# then stops an old one. Arguments are passed to docker compose: deploy/rolling-update.sh -f FILE -f FILE
+# then stops an old one. At last it replaces the worker, which nobody calls. Arguments are passed to docker compose: deploy/rolling-update.sh -f FILE -f FILE
 set -eu
 old=$(docker compose "$@" ps --quiet service)
 count=$(echo "$old" | wc -l)
@@ -9,3 +9,4 @@ for replica in $old; do
     docker stop "$replica" >/dev/null
     docker rm "$replica" >/dev/null
 done
+docker compose "$@" up --detach --no-build --no-deps --wait worker

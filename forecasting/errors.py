@@ -4,6 +4,7 @@ ForecastError
 ├── SeriesError      a series that cannot be used: which value, why, and what to do
 │   ├── IrregularError  the times do not follow one step
 │   ├── RangeError      a value outside the range of sea temperatures
+│   ├── SourceError     a server's dataset that does not offer the series
 │   └── FileError       a file without a usable series: which line or column
 ├── RequestError     a horizon, level, device or setting that is not offered
 ├── UnknownNameError a dataset or model that does not exist; lists those that do
@@ -72,6 +73,10 @@ class FileError(SeriesError):
     def of(cls, error: SeriesError, place: str = "") -> Self:
         """An error of a file from one of its series, with ``place`` in front of the message."""
         return cls(f"{place}{error.message}", index=error.index, remedy=error.remedy)
+
+
+class SourceError(SeriesError):
+    """A server's dataset that does not offer the series. The remedy names parts of the query, such as ``lat``."""
 
 
 class RequestError(ForecastError):

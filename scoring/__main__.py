@@ -7,16 +7,29 @@ from typing import NoReturn
 
 from forecasting.console import run_command
 from forecasting.extras import exit_without_extra
-from scoring.cli.arguments import parser
+from scoring.cli.arguments import parse
 from scoring.cli.start import load_torch_aside, processes_for
+from scoring.cli.verify_arguments import VERIFY, verify_parser
 
 
 def _interrupt(signum: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _score() -> int:
-    options = parser().parse_args()
+def _command() -> int:
+    return _verify(sys.argv[2:]) if sys.argv[1:2] == [VERIFY] else _score(sys.argv[1:])
+
+
+def _verify(arguments: list[str]) -> int:
+    options = verify_parser().parse_args(arguments)
+    with exit_without_extra("scoring", "Verification"):
+        from scoring.cli.verifying import main
+
+        return main(options)
+
+
+def _score(arguments: list[str]) -> int:
+    options = parse(arguments)
     # Modules that read and write are imported later, depending on the input.
     with exit_without_extra("scoring", "Batch scoring"):
         if processes_for(options):
@@ -32,7 +45,7 @@ def _run() -> int:
         # A terminal without UTF-8 must not end the run; standard error escapes such characters anyway.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        return run_command(_score)
+        return run_command(_command)
     except KeyboardInterrupt:
         print("scoring: interrupted; run the same command again to resume", file=sys.stderr)
         return 130

@@ -37,9 +37,11 @@ from service.api.openapi import install_openapi
 from service.api.pages import docs as docs_page
 from service.api.pages import routes as page
 from service.api.pages.assets import Assets
+from service.api.stations import card_routes as station_cards
 from service.api.stations import forecast_routes as station_forecasts
 from service.api.stations import observation_routes as observations
 from service.api.stations import routes as stations
+from service.api.stations import verification_routes as station_verification
 from service.api.stations.observation_schemas import ManyReadingsRequest, ReadingsRequest
 from service.api.stations.schemas import StationRequest
 from service.api.uploads import routes as uploads
@@ -58,8 +60,11 @@ from service.http.query import refuse_unknown
 from service.http.security_headers import PAGE_POLICY, security_headers
 from service.settings import Settings
 from service.stations.background import Background
+from service.stations.fetching import Fetcher
+from service.stations.outbound import Outbound
+from service.stations.source_reading import SourceReader
 from service.stations.station_store import StationStore
-from service.store.database import store_url
+from service.store.url import store_url
 from service.telemetry.metrics import Metrics
 from service.telemetry.tracing import request_tracer, send_the_rest
 
@@ -79,8 +84,10 @@ _RESOURCES = (
     uploads,
     recent,
     stations,
+    station_cards,
     observations,
     station_forecasts,
+    station_verification,
     models,
     health,
     inference,
@@ -193,9 +200,14 @@ async def _serving(gate: Gate, registry: Registry | None, bus: WorkerBus) -> Asy
 @asynccontextmanager
 async def _working(app: FastAPI) -> AsyncIterator[None]:
     """Fetch readings and deliver webhooks meanwhile, if this process is to."""
-    background = app.state.background = Background(app.state.station_store, [])
+    settings: Settings = app.state.settings
+    store: StationStore = app.state.station_store
+    outbound = Outbound(allow_private=settings.allow_private_addresses)
+    reader = SourceReader(outbound, store, settings.max_body_bytes)
+    fetcher = Fetcher(store, reader, lambda: app.state.lifecycle.serving)
+    background = app.state.background = Background(store, [fetcher.task])
     async with anyio.create_task_group() as group:
-        if app.state.settings.background:
+        if settings.background:
             group.start_soon(background.work)
         yield
         group.cancel_scope.cancel()

@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _PREFIX: Final = "SST_"
+_OF_COMMANDS: Final = ("SST_KEY", "SST_URL")
+"""Variables that ``sst station`` reads."""
 _MAX_SHOWN: Final = 64
 """Characters of a value that a message repeats."""
 _MAX_SECONDS: Final = 86_400
@@ -57,6 +59,7 @@ class Settings(BaseSettings):
         max_values: the most values in one series.
         max_horizon: the most steps to forecast; a release may have a lower limit.
         store: URL of the database of stations; empty for ``state/sst.db`` beside the artifacts.
+        store_password_file: a file with the password of a PostgreSQL database, if its URL has none.
         background: whether this process fetches readings and delivers webhooks. Of all that may, one does.
         allow_private_addresses: whether webhooks and sources may be on private networks.
         keys: API keys, one per line, as ``name:role:sha256``.
@@ -95,6 +98,7 @@ class Settings(BaseSettings):
     max_values: int = Field(default=100_000, ge=2)
     max_horizon: int = Field(default=10_000, ge=1, le=10_000)
     store: SecretStr = SecretStr("")
+    store_password_file: Annotated[Path | None, _EMPTY_IS_UNSET] = None
     background: bool = True
     allow_private_addresses: bool = False
     keys: SecretStr = SecretStr("")
@@ -121,7 +125,8 @@ def unknown_settings(names: Iterable[str]) -> list[str]:
     known = [f"{_PREFIX}{name.upper()}" for name in Settings.model_fields]
     messages = []
     # Case does not matter, as when settings are read.
-    for name in sorted(name for name in names if name.upper().startswith(_PREFIX) and name.upper() not in known):
+    upper = {name: name.upper() for name in names if name.upper().startswith(_PREFIX)}
+    for name in sorted(name for name in upper if upper[name] not in {*known, *_OF_COMMANDS}):
         matches = get_close_matches(name.upper(), known, n=1)
         remedy = f"did you mean {matches[0]}?" if matches else "docs/reference/settings.md lists the settings"
         messages.append(f"unknown setting {name} has no effect; {remedy}")

@@ -23,8 +23,13 @@ COMMANDS = {
     "fetch": "training",
     "rollback": "training",
     "score": "scoring",
+    "verify": "scoring",
+    "station": "service",
 }
-MODULES = ["service", "service key", "training", "training inspect", "training fetch", "training rollback", "scoring"]
+MODULES = [
+    "service", "service key", "service.station_cli", "training", "training inspect", "training fetch",
+    "training rollback", "scoring", "scoring verify",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

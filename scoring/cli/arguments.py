@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -18,16 +19,36 @@ MAX_PATHS: Final = 10_000
 """Joint sample paths of one forecast; see :data:`forecasting.events.paths.MAX_PATHS`."""
 READING: Final = ("value_column", "time_column", "units", "missing", "flags", "depth", "dates", "timezone", "resample")
 """Reading options that apply to every file of an input."""
+LEVELS_OF_ARCHIVES: Final = (50, 80, 95)
+"""Prediction intervals in an archive if the user names none: with the median, enough for a CRPS."""
+DONE: Final = 0
+REFUSED: Final = 2
+INCOMPLETE: Final = 3
+"""Exit statuses; :data:`EXITS` explains them."""
 EXITS: Final = """\
 exit status: 0 success; 1 stopped by a system error such as a full disk; 2 invalid options or input;
 3 nothing could be forecast, or some chunks failed; 130 interrupted. After 1 or 130, or if chunks failed, run the same
 command again to resume."""
+_APPEND: Final = "--append"
+_USAGE: Final = """\
+{0} [-h] [options] INPUT [INPUT ...] OUTPUT
+       {0} [-h] [options] INPUT [INPUT ...] --append ARCHIVE"""
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser for the command line of ``python -m scoring``."""
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line of ``python -m scoring``; print a message and exit if it is wrong."""
+    appending = any(argument.partition("=")[0] == _APPEND for argument in arguments)
+    options = parser(appending=appending).parse_args(arguments)
+    if options.levels is None:
+        options.levels = LEVELS_OF_ARCHIVES if appending else ()
+    return options
+
+
+def parser(*, appending: bool = False) -> argparse.ArgumentParser:
+    """Return the parser; of a command line that names no OUTPUT if it is ``appending``."""
     parser = argparse.ArgumentParser(
-        prog=command_name("score", "scoring"),
+        prog=(name := command_name("score", "scoring")),
+        usage=_USAGE.format(name),
         description="Forecast every station of a table, or every cell of a grid.",
         epilog=EXITS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -37,11 +58,14 @@ def parser() -> argparse.ArgumentParser:
         "input", type=Path, nargs="+", metavar="INPUT",
         help="NetCDF, Zarr, CSV or Parquet: one or more files, a folder, or a pattern such as 'sst/*.nc'",
     )  # fmt: skip
-    parser.add_argument(
-        "output", type=Path, metavar="OUTPUT", help=".csv or .parquet for tables; .nc or .zarr for grids"
-    )
+    if appending:
+        parser.set_defaults(output=None)
+    else:
+        parser.add_argument(
+            "output", type=Path, metavar="OUTPUT", help=".csv or .parquet for tables; .nc or .zarr for grids"
+        )
     _add_forecast(parser)
-    _add_reading(parser)
+    add_reading(parser, READING)
     _add_execution(parser)
     return parser
 
@@ -60,10 +84,10 @@ def _add_forecast(parser: argparse.ArgumentParser) -> None:
         "--artifacts", type=Path, default=Path("artifacts"), metavar="DIR",
         help="folder of releases (default: %(default)s)",
     )  # fmt: skip
-    group.add_argument("--horizon", type=_positive, default=1, metavar="H", help="number of leads (default: 1)")
+    group.add_argument("--horizon", type=positive, default=1, metavar="H", help="number of leads (default: 1)")
     group.add_argument(
-        "--levels", type=_levels, default=(), metavar="LIST",
-        help="prediction intervals in percent, such as 80,95 (default: none)",
+        "--levels", type=_levels, metavar="LIST",
+        help="prediction intervals in percent, such as 80,95 (default: none; with --append 50,80,95)",
     )  # fmt: skip
     group.add_argument(
         "--events", type=Path, metavar="FILE.json",
@@ -83,28 +107,34 @@ def _add_forecast(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_reading(parser: argparse.ArgumentParser) -> None:
+def add_reading(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
+    """Add the reading options with these names."""
     group = parser.add_argument_group("input", "override what is found in the files")
-    for name in READING:
+    for name in names:
         option = OPTIONS[name]
         flags = ("--variable", option.flag) if name == "value_column" else (option.flag,)
-        group.add_argument(*flags, dest=name, type=option.parse, **option.argument())
+        group.add_argument(*flags, dest=name, **option.argument(argparse.ArgumentTypeError))
 
 
 def _add_execution(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("execution")
     where = group.add_mutually_exclusive_group()
     where.add_argument(
-        "--processes", type=_count, metavar="N",
+        "--processes", type=count, metavar="N",
         help="worker processes; 0: none (default: one per core for large inputs)",
     )  # fmt: skip
     where.add_argument("--cluster", metavar="ADDRESS", help="address of a Dask scheduler, such as tcp://HOST:8786")
     group.add_argument(
         "--chunk",
-        type=_positive,
+        type=positive,
         metavar="N",
         help="cells or rows per chunk (default: 65536 cells, of universal networks 16384; 250000 rows)",
     )
+    group.add_argument(
+        _APPEND, type=Path, metavar="ARCHIVE",
+        help="in place of OUTPUT: add the forecasts of a table to this folder of Parquet files, such as "
+        "archive.parquet, with the time of issue; 'sst verify' compares them with what came",
+    )  # fmt: skip
     group.add_argument(
         "--overwrite", action="store_true", help="replace an existing OUTPUT once the new one is complete"
     )
@@ -112,20 +142,22 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--quiet", action="store_true", help="hide the progress bar")
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
+    """Parse a number from 0."""
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"expected a non-negative integer, not {text!r}")
     return int(text)
 
 
-def _positive(text: str) -> int:
-    if _count(text) < 1:
+def positive(text: str) -> int:
+    """Parse a number from 1."""
+    if count(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a positive integer, not {text!r}")
     return int(text)
 
 
 def _paths(text: str) -> int:
-    if not 1 <= _count(text) <= MAX_PATHS:
+    if not 1 <= count(text) <= MAX_PATHS:
         raise argparse.ArgumentTypeError(f"expected a number from 1 to {MAX_PATHS}, not {text!r}")
     return int(text)
 

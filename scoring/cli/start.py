@@ -25,7 +25,7 @@ def processes_for(options: argparse.Namespace) -> int:
         return 0
     if options.processes is not None:
         return int(options.processes)
-    grid = OUTPUTS.get(options.output.suffix.lower()) in GRIDS
+    grid = options.append is None and OUTPUTS.get(options.output.suffix.lower()) in GRIDS
     try:
         size = find_source(options.input, grid=grid).size
     except (FileError, OSError):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from scoring.engines.engine import Engine
-from scoring.errors import ScoringError
+from scoring.errors import NothingToForecastError
 from scoring.run.run import Progress, Result, Run
 from scoring.work.folder import WorkFolder, remove, write_whole
 from scoring.work.job import Counts, Failure, Job
@@ -75,10 +75,10 @@ def finish(run: Run, work: WorkFolder, result: Result) -> None:
     """Write the output and a summary beside it.
 
     Raises:
-        ScoringError: if no chunk could be scored.
+        NothingToForecastError: if no chunk could be scored.
     """
     if len(result.failed) == result.chunks:
-        raise ScoringError(f"every chunk failed, so {run.output} was not written; {_first(result.failed)}")
+        raise NothingToForecastError(f"every chunk failed, so {run.output} was not written; {_first(result.failed)}")
     complete = work.path / f"complete{run.output.suffix}"
     remove(complete)
     scored = time.perf_counter()

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,7 @@ from scoring.events.asked import AskedEvents
 from scoring.events.judging import Judged
 from scoring.models.cell_forecasts import Bounds
 from scoring.models.quality import MISSING
+from scoring.tables.archive_columns import archive_arrays, archive_fields
 from scoring.tables.event_columns import event_arrays, event_fields
 
 _TIME: Final = pa.timestamp("s", "UTC")
@@ -57,6 +58,8 @@ class StationForecasts:
         provenance: how each forecast was made.
         errors: reasons why stations have no forecast, by index.
         judged: the events of each forecast.
+        steps: name of the step of each forecast; empty unless the forecasts are archived.
+        baselines: forecasts of references, °C ``(n, horizon)``, by name, NaN where there is none; likewise.
     """
 
     names: list[str]
@@ -68,18 +71,23 @@ class StationForecasts:
     provenance: list[Provenance]
     errors: dict[int, str]
     judged: Judged
+    steps: list[str] = field(default_factory=list)
+    baselines: dict[str, Floats] = field(default_factory=dict)
 
 
-def schema(levels: tuple[int, ...], events: AskedEvents) -> pa.Schema:
-    """Return the schema of the output, with two columns per interval level in percent, and columns of ``events``."""
+def schema(levels: tuple[int, ...], events: AskedEvents, *, archived: bool = False) -> pa.Schema:
+    """Return the schema of the output.
+
+    It has two columns per interval level in percent, columns of ``events``, and those of an archive if ``archived``.
+    """
     bounds = [(f"{side}_{level}", pa.float64()) for level in levels for side in ("lower", "upper")]
     texts = [(name, pa.string()) for name in ("model", "version", "chosen")]
     ends = [("quality", pa.int8()), ("error", pa.string()), ("warnings", pa.string())]
     keys = [("station", pa.string()), ("issued", _TIME), ("time", _TIME), ("sst", pa.float64())]
-    return pa.schema([*keys, *bounds, *texts, *ends, *event_fields(events)])
+    return pa.schema([*keys, *bounds, *texts, *ends, *event_fields(events), *(archive_fields() if archived else ())])
 
 
-def to_bytes(forecasts: StationForecasts, events: AskedEvents) -> bytes:
+def to_bytes(forecasts: StationForecasts, events: AskedEvents, *, archived: bool = False) -> bytes:
     """Return the rows as an Arrow stream, in the order of the stations; one row for a station without a forecast."""
     horizon = forecasts.sst.shape[1]
     rows = np.ones(len(forecasts.names), dtype=np.int64)
@@ -99,7 +107,9 @@ def to_bytes(forecasts: StationForecasts, events: AskedEvents) -> bytes:
         columns[f"upper_{level}"] = _numbers(upper.ravel(), at, total)
     columns |= {name: column.take(pa.array(place)) for name, column in _stations(forecasts).items()}
     columns |= event_arrays(events, forecasts.judged, at, total)
-    table = pa.table(columns, schema=schema(tuple(forecasts.bounds), events))
+    if archived:
+        columns |= archive_arrays(forecasts.steps, forecasts.baselines, at.reshape(-1, horizon), total)
+    table = pa.table(columns, schema=schema(tuple(forecasts.bounds), events, archived=archived))
     file = io.BytesIO()
     with pa.ipc.new_stream(file, table.schema) as stream:
         stream.write_table(table)
@@ -153,25 +163,26 @@ def write_table(path: Path, kind: str, columns: pa.Schema, parts: Iterator[bytes
     if kind == "csv":
         with pacsv.CSVWriter(path, _as_text(columns.empty_table()).schema, write_options=_csv_options()) as file:
             for part in parts:
-                file.write_table(_as_text(_read(part)))
+                file.write_table(_as_text(read_part(part)))
         return
     with papq.ParquetWriter(path, columns) as file:
         for part in parts:
-            file.write_table(_read(part))
+            file.write_table(read_part(part))
 
 
 def _csv_options() -> pacsv.WriteOptions:
     return pacsv.WriteOptions(quoting_style="needed", quoting_header="needed")
 
 
-def _read(part: bytes) -> pa.Table:
+def read_part(part: bytes) -> pa.Table:
+    """Return the rows that :func:`to_bytes` wrote."""
     with pa.ipc.open_stream(part) as stream:
         return stream.read_all()
 
 
 def _as_text(table: pa.Table) -> pa.Table:
     """Return the table with ISO 8601 text in place of its times."""
-    for name in [field.name for field in table.schema if pa.types.is_timestamp(field.type)]:
+    for name in [entry.name for entry in table.schema if pa.types.is_timestamp(entry.type)]:
         text = pc.strftime(table[name], format="%Y-%m-%dT%H:%M:%SZ")
         table = table.set_column(table.column_names.index(name), name, text)
     return table

@@ -27,11 +27,13 @@ class TableJob(Job):
         horizon: number of leads.
         zones: time zones of times without an offset.
         resample: coarser step to average to.
+        archived: whether the rows have the columns of an archive.
     """
 
     horizon: int
     zones: tuple[str, ...]
     resample: TimeStep | None
+    archived: bool
 
     def score(self, chunk: int) -> Part:
         """Return the forecasts of a chunk: an Arrow stream of :func:`scoring.tables.forecasts.schema`."""
@@ -42,7 +44,7 @@ class TableJob(Job):
         for sentence in forecasts.errors.values():
             counts.add(Counts(missing={kind_of(sentence): 1}))
         counts.unjudged = forecasts.judged.unjudged(self.events)
-        return Part(to_bytes(forecasts, self.events), counts)
+        return Part(to_bytes(forecasts, self.events, archived=self.archived), counts)
 
     def judge(
         self, forecasts: Sequence[JointForecast], series: Sequence[SstSeries], coefficients: Coefficients

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.networks.windows import last_windows
+from forecasting.networks.windows import Windows, last_windows
+from forecasting.references.from_past import references_from_past
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, Times
@@ -68,7 +69,24 @@ class PlaceTableJob(TableJob):
         judged = self.judge(joint, series, contexts.coefficients)
         for entry, kinds in zip(provenance, judged.warnings, strict=True):
             entry.warnings.extend(sorted(kinds))
-        return StationForecasts(stations.names, forecast, issued, times, scored.sst, bounds, provenance, errors, judged)
+        return StationForecasts(
+            names=stations.names,
+            station=forecast,
+            issued=issued,
+            times=times,
+            sst=scored.sst,
+            bounds=bounds,
+            provenance=provenance,
+            errors=errors,
+            judged=judged,
+            steps=[str(self.step)] * len(forecast),
+            baselines=self._baselines(batch, windows) if self.archived and len(windows) else {},
+        )
+
+    def _baselines(self, batch: SeriesBatch, windows: Windows) -> dict[str, Floats]:
+        """Return the forecasts of references that are fitted to the past of each series with a forecast."""
+        series, fill_limit = batch.take(windows.row), self.model.metadata.fill_limit
+        return references_from_past(series, windows.values, windows.times[:, 0], self.horizon, fill_limit)[0]
 
     def _contexts(self, stations: ReadStations, forecast: npt.NDArray[np.intp], issued: Times) -> "Contexts":
         """Return the ends of the series with a forecast, in one array."""

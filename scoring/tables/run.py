@@ -1,6 +1,7 @@
 """A table from its files to its output, step by step."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -21,10 +22,17 @@ _ROWS: Final = 250_000
 """Default number of rows that are forecast together."""
 
 
+@dataclass(frozen=True)
 class TableInput(Input[Model]):
-    """A table whose rows are in one or more files."""
+    """A table whose rows are in one or more files.
+
+    Attributes:
+        archived: whether the forecasts go to an archive.
+    """
 
     unit = "stations"
+
+    archived: bool = False
 
     def chunk_size(self, model: Model) -> int:
         """See :class:`~scoring.work.input.Input`."""
@@ -41,7 +49,8 @@ class TableInput(Input[Model]):
     def job(self, folder: Path, model: Model) -> TableJob:
         """See :class:`~scoring.work.input.Input`."""
         staged = Staged.read(folder)
-        rest = (self.events, str(folder.resolve()), staged.bounds, self.horizon, staged.zones, self.options.resample)
+        place = (str(folder.resolve()), staged.bounds)
+        rest = (self.events, *place, self.horizon, staged.zones, self.options.resample, self.archived)
         if isinstance(model, PlaceModel):
             return PlaceTableJob(model, self.levels, *rest)
         assert isinstance(model, UniversalModels)
@@ -53,9 +62,10 @@ class TableInput(Input[Model]):
 
     def write(self, work: WorkFolder, plan: Plan, failed: Mapping[int, str], path: Path) -> None:
         """See :class:`~scoring.work.input.Input`."""
-        write_table(path, plan.output, schema(self.levels, self.events), self._parts(work, failed))
+        write_table(path, plan.output, schema(self.levels, self.events), self.parts(work, failed))
 
-    def _parts(self, work: WorkFolder, failed: Mapping[int, str]) -> Iterator[bytes]:
+    def parts(self, work: WorkFolder, failed: Mapping[int, str]) -> Iterator[bytes]:
+        """Yield the rows of each chunk, as :func:`~scoring.tables.forecasts.to_bytes` writes them."""
         for chunk in range(len(Staged.read(work.staged).bounds) - 1):
             if chunk in failed:
                 names = ChunkStations.read(work.staged, chunk).names

@@ -114,7 +114,14 @@ class UniversalTableJob(TableJob):
             provenance=provenance,
             errors=errors,
             judged=judged,
+            steps=[str(stations.series[i].step) for i in station],
+            baselines=self._baselines(forecasts) if self.archived else {},
         )
+
+    def _baselines(self, forecasts: list[UniversalForecast]) -> dict[str, npt.NDArray[np.float64]]:
+        names = dict.fromkeys(name for forecast in forecasts for name in forecast.baselines)
+        unknown = np.full(self.horizon, np.nan)
+        return {name: self._rows([forecast.baselines.get(name, unknown) for forecast in forecasts]) for name in names}
 
     def _rows(self, rows: list[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
         return np.asarray(rows, dtype=np.float64).reshape(len(rows), self.horizon)

@@ -46,19 +46,25 @@ class WorkFolder:
         Raises:
             ScoringError: if the folder holds an unfinished run of another plan.
         """
-        file = self.path / "plan.json"
         is_resumable = self.staged.exists() and not self.has_placed(output)
-        if file.exists() and not is_resumable and plan.differences(file.read_text()):
+        if not is_resumable and self.differences(plan):
             self.clear()
-        if not file.exists():
-            write_whole(file, plan.to_json().encode())
-            return
-        differences = plan.differences(file.read_text())
-        if differences:
+        differences = self.differences(plan)
+        if differences is None:
+            write_whole(self._plan, plan.to_json().encode())
+        elif differences:
             raise ScoringError(
                 f"{self.path} holds an unfinished run that cannot be resumed: {'; '.join(differences)}; "
                 "undo the change, or start over with --restart"
             )
+
+    def differences(self, plan: Plan) -> list[str] | None:
+        """Describe each difference between ``plan`` and that of the run in the folder; None if there is no run."""
+        return plan.differences(self._plan.read_text()) if self._plan.exists() else None
+
+    @property
+    def _plan(self) -> Path:
+        return self.path / "plan.json"
 
     def clear(self) -> None:
         """Remove everything except the lock."""
@@ -112,7 +118,7 @@ class WorkFolder:
             remove(replaced)
             output.rename(replaced)
         complete.rename(output)
-        _fsync(output.parent)
+        flush(output.parent)
 
     def failures(self) -> dict[int, str]:
         """Return the reasons of failed chunks."""
@@ -128,7 +134,7 @@ class WorkFolder:
 
     def remove_if_empty(self) -> None:
         """Remove the folder if it holds no run."""
-        if not (self.path / "plan.json").exists():
+        if not self._plan.exists():
             self.remove()
 
     def remove(self) -> None:
@@ -141,13 +147,13 @@ class WorkFolder:
 
 
 @contextmanager
-def locked(output: Path, *, restart: bool) -> Iterator[WorkFolder]:
-    """Lock the work folder of ``output``, creating it if needed.
+def locked(output: Path, *, restart: bool, job: str = "") -> Iterator[WorkFolder]:
+    """Lock the work folder of ``output``, creating it if needed; ``job`` tells apart several of one output.
 
     Raises:
         ScoringError: if another command holds the lock.
     """
-    path = output.with_name(f".{output.name}.partial")
+    path = output.with_name(f".{output.name}{job}.partial")
     path.mkdir(exist_ok=True)
     with _held(path / "lock", output):
         remove(path.with_name(f"{path.name}.done"))
@@ -199,10 +205,11 @@ def remove(path: Path) -> None:
 
 def _sync(path: Path) -> None:
     for inner in [path, *path.rglob("*")] if path.is_dir() else [path]:
-        _fsync(inner)
+        flush(inner)
 
 
-def _fsync(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Write a file, or the entries of a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

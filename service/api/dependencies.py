@@ -13,6 +13,7 @@ from service.engine.release_watcher import ReleaseWatcher
 from service.engine.serving import Serving
 from service.http.problems import ProblemError, shutting_down
 from service.settings import Settings
+from service.stations.background import Background
 from service.stations.station_store import StationStore
 
 
@@ -69,10 +70,16 @@ def _station_store(request: Request) -> StationStore:
     return store
 
 
+def _background(request: Request) -> Background:
+    background: Background = request.app.state.background
+    return background
+
+
 def _registry(serving: "ServingDep") -> Registry:
     return serving.registry
 
 
+BackgroundDep = Annotated[Background, Depends(_background)]
 StationStoreDep = Annotated[StationStore, Depends(_station_store)]
 HindcastsDep = Annotated[HindcastStore, Depends(_hindcasts)]
 GridFilesDep = Annotated[GridFiles, Depends(_grid_files)]

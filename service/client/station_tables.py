@@ -96,20 +96,18 @@ def _issued_rows(parameters: ForecastParameters, station: str, issued: Json) -> 
 
 def verification_table(answer: Json) -> pd.DataFrame:
     """Return the response to ``GET /stations/{id}/verification`` with a row for each lead and model."""
-    named = ["lead", "n", "model", "kind", "mae", "rmse", "bias", "skill", "crps"]
+    named = ["lead", "n", "model", "kind", "mae", "rmse", "bias", "crps"]
     rows = [
-        {"lead": lead["lead"], "n": lead["n"]} | _with_coverage(model)
-        for lead in answer["leads"]
-        for model in lead["models"]
+        {"lead": lead["lead"], "n": lead["n"]} | _scores(model) for lead in answer["leads"] for model in lead["models"]
     ]
     further = {column: None for row in rows for column in row if column not in named}
     table = pd.DataFrame.from_records(rows, columns=[*named, *further])
-    numbers = [*named[4:], *(column for column in further if column.startswith("coverage_"))]
-    return table.astype({"lead": "int64", "n": "int64"} | dict.fromkeys(numbers, "float64"))
+    return table.astype({"lead": "int64", "n": "int64"} | dict.fromkeys([*named[4:], *further], "float64"))
 
 
-def _with_coverage(model: Json) -> Json:
+def _scores(model: Json) -> Json:
     row = {name: value for name, value in model.items() if not isinstance(value, dict | list)}
+    row |= {f"skill_{reference}": skill for reference, skill in (model.get("skill") or {}).items()}
     for level, shares in (model.get("coverage") or {}).items():
         row |= {f"coverage_{level}_{kind}": share for kind, share in shares.items()}
     return row

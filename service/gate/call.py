@@ -25,7 +25,7 @@ class Call:
         deadline: when the request is overdue, in the event loop's time.
         overdue: whether it was cancelled because of that.
         left: whether the client has gone, so that nobody receives the answer.
-        own_headers: sent with the answer.
+        own_headers: sent with the answer, except those that it sets itself.
         route: template of the route that answers, for metrics.
         streams: whether the request is answered line by line.
         status: status that was sent; 0 before that.
@@ -80,7 +80,9 @@ class Call:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             request_id = (b"x-request-id", self.scope["request_id"].encode())
-            message["headers"] = [*message["headers"], request_id, *self.own_headers]
+            given = {name for name, _ in message["headers"]}
+            own_headers = [header for header in self.own_headers if header[0] not in given]
+            message["headers"] = [*message["headers"], request_id, *own_headers]
         await self.send_on(message)
 
     async def answer(self, content: bytes, own_headers: RawHeaders) -> None:

@@ -14,6 +14,7 @@ Parameters = ParamSpec("Parameters")
 Returned = TypeVar("Returned")
 
 _THREADS: Final = 4
+_LONG_THREADS: Final = 1
 
 
 class StationStore:
@@ -22,6 +23,7 @@ class StationStore:
     def __init__(self, url: URL) -> None:
         self._database = Database(url)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
+        self._long = ThreadPoolExecutor(_LONG_THREADS, thread_name_prefix="store-long")
 
     async def read(
         self,
@@ -35,12 +37,17 @@ class StationStore:
         Raises:
             StoreError: as the work does, or if the database cannot be used.
         """
+        return await run_in(self._threads, self._reading, lambda connection: work(connection, *args, **kwargs))
 
-        def run() -> Returned:
-            with self._database.reading() as connection:
-                return work(connection, *args, **kwargs)
-
-        return await run_in(self._threads, run)
+    async def read_long(
+        self,
+        work: Callable[Concatenate[Connection, Parameters], Returned],
+        /,
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Returned:
+        """Do the same for work that takes long, one at a time, so that other calls do not wait for it."""
+        return await run_in(self._long, self._reading, lambda connection: work(connection, *args, **kwargs))
 
     async def write(
         self,
@@ -70,4 +77,9 @@ class StationStore:
     def close(self) -> None:
         """Wait for transactions that have begun, and close the connections."""
         self._threads.shutdown(cancel_futures=True)
+        self._long.shutdown(cancel_futures=True)
         self._database.close()
+
+    def _reading(self, work: Callable[[Connection], Returned]) -> Returned:
+        with self._database.reading() as connection:
+            return work(connection)

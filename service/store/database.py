@@ -1,71 +1,32 @@
-"""The database: where it is, how it is opened, and its transactions."""
+"""The database: how it is opened, and its transactions."""
 
 import logging
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
 from orjson import loads
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from forecasting.errors import RequestError
-from service.settings import Settings
 from service.store.errors import StoreUnavailableError
 from service.store.migrating import migrate
 from service.store.tables import METADATA
+from service.store.url import SQLITE
 
 logger = logging.getLogger("service")
 
-_SQLITE: Final = "sqlite"
-_POSTGRESQL: Final = "postgresql+psycopg"
 _CONNECT_SECONDS: Final = 5
 _PAUSE_SECONDS: Final = 0.01
 _CONNECTIONS: Final = 8
 """Connections of one process at most."""
 _WRITES: Final = "sst_writes"
 """Option of a connection whose transaction will write."""
-
-
-def store_url(settings: Settings) -> URL:
-    """Return the URL of the database: that of ``SST_STORE``, or ``state/sst.db`` beside the artifacts.
-
-    Raises:
-        RequestError: if the setting names no file or server, or PostgreSQL's driver is not installed. The message does
-            not repeat the URL, which may hold a password.
-    """
-    given = settings.store.get_secret_value()
-    if not given:
-        return URL.create(_SQLITE, database=str(settings.artifacts.absolute().parent / "state" / "sst.db"))
-    try:
-        url = make_url(given)
-    except (ArgumentError, ValueError):
-        raise _invalid("it is not a URL") from None
-    if url.drivername == _SQLITE and (not url.database or url.database == ":memory:" or url.query):
-        raise _invalid("it names no file, or has parameters")
-    if url.drivername not in (_SQLITE, _POSTGRESQL):
-        raise _invalid("it names another kind of database")
-    if url.drivername == _POSTGRESQL and find_spec("psycopg") is None:
-        raise RequestError(
-            "SST_STORE names a PostgreSQL database, which needs the extra `postgres`: "
-            "pip install 'sst-forecasting[postgres]'",
-            field="store",
-        )
-    return url
-
-
-def _invalid(reason: str) -> RequestError:
-    return RequestError(
-        f"invalid setting SST_STORE: {reason}; write sqlite:////folder/sst.db, or "
-        "postgresql+psycopg://user:password@host/database",
-        field="store",
-    )
 
 
 class Database:
@@ -77,7 +38,7 @@ class Database:
 
     def __init__(self, url: URL, wait_seconds: float = 10) -> None:
         """Use the database at ``url``. A transaction waits ``wait_seconds`` for another writer, or a connection."""
-        self._path = Path(url.database) if url.drivername == _SQLITE and url.database else None
+        self._path = Path(url.database) if url.drivername == SQLITE and url.database else None
         self._engine = _engine(url, wait_seconds)
         # All that one transaction reads belongs together. In SQLite it does anyway.
         self._snapshot: dict[str, str] = {} if self._path is not None else {"isolation_level": "REPEATABLE READ"}
@@ -143,7 +104,7 @@ class Database:
 
 
 def _engine(url: URL, wait_seconds: float) -> Engine:
-    if url.drivername == _SQLITE:
+    if url.drivername == SQLITE:
         engine = create_engine(
             url,
             pool_size=_CONNECTIONS,

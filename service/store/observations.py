@@ -126,13 +126,21 @@ def first_readings(connection: Connection, periods: Mapping[int, tuple[int, int]
     return readings
 
 
-def latest_values(connection: Connection, station: int, begin: int) -> tuple[Integers, Floats]:
-    """Return the latest revision of every observation of a station from ``begin`` on: times and °C, in order of time.
+def latest_values(connection: Connection, station: int, begin: int, end: int | None = None) -> tuple[Integers, Floats]:
+    """Return the latest revision of every observation of a station: times and °C, in order of time.
 
     Faster than :func:`get_observations`, for thousands of values.
+
+    Args:
+        connection: of a transaction.
+        station: the number of the station.
+        begin: the earliest time.
+        end: the latest; None for any.
     """
     table = OBSERVATIONS.c
     query = select(table.time, table.value).where(table.station == station, table.time >= begin)
+    if end is not None:
+        query = query.where(table.time <= end)
     rows = connection.execute(query.order_by(table.time, table.revision)).all()
     times = np.array([row[0] for row in rows], dtype=np.int64)
     is_latest = np.append(times[1:] != times[:-1], [True] * bool(rows))

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, exists, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from forecasting.series.units import Units
 from service.store.errors import StepChangeError, UnknownStationError
+from service.store.fetches import schedule_fetch
 from service.store.tables import OBSERVATIONS, STATIONS
 
 _IDS_AT_ONCE: Final = 500
@@ -27,6 +28,7 @@ class StationSettings:
         units: of the readings that are sent, and of answers.
         model: that forecasts it.
         horizon: steps to forecast; None for all that the model forecasts.
+        source: where its readings are fetched, as :meth:`service.stations.source.Source.load` reads it.
     """
 
     step: str
@@ -36,6 +38,7 @@ class StationSettings:
     units: Units = "celsius"
     model: str = "best"
     horizon: int | None = None
+    source: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,10 @@ def put_station(connection: Connection, station_id: str, settings: StationSettin
     """
     values = asdict(settings)
     while True:
-        if _insert_new(connection, {"id": station_id, "created": now, "changed": now, **values}):
+        number = _insert_new(connection, {"id": station_id, "created": now, "changed": now, **values})
+        if number is not None:
+            if settings.source is not None:
+                schedule_fetch(connection, number, now)
             return True
         found = connection.execute(select(STATIONS).where(STATIONS.c.id == station_id).with_for_update()).one_or_none()
         # None if another process has deleted it since.
@@ -94,6 +100,8 @@ def put_station(connection: Connection, station_id: str, settings: StationSettin
             f'"step": "{found.step}", create another station, or delete this one first'
         )
     connection.execute(STATIONS.update().where(STATIONS.c.number == found.number).values(changed=now, **values))
+    if found.source != settings.source:
+        schedule_fetch(connection, found.number, None if settings.source is None else now)
     return False
 
 
@@ -109,9 +117,18 @@ def get_station(connection: Connection, station_id: str) -> Station:
     return _station_of(found)
 
 
-def list_stations(connection: Connection, limit: int, after: str = "") -> list[Station]:
-    """Return up to ``limit`` stations in the database's order of their IDs, those that come after ``after``."""
+def list_stations(connection: Connection, limit: int, after: str = "", search: str = "") -> list[Station]:
+    """Return stations in the database's order of their IDs.
+
+    Args:
+        connection: of a transaction.
+        limit: the most stations to return.
+        after: the ID that they come after.
+        search: a part of their IDs or names, in upper or lower case.
+    """
     query = _with_newest().where(STATIONS.c.id > after).order_by(STATIONS.c.id).limit(limit)
+    if search:
+        query = query.where(or_(*(c.icontains(search, autoescape=True) for c in (STATIONS.c.id, STATIONS.c.name))))
     return [_station_of(row) for row in connection.execute(query)]
 
 
@@ -165,11 +182,12 @@ def lock_stations(connection: Connection, numbers: Sequence[int]) -> list[int]:
     return locked
 
 
-def _insert_new(connection: Connection, values: dict[str, Any]) -> bool:
-    """Insert a station unless there is one with its ID; return whether it was inserted."""
+def _insert_new(connection: Connection, values: dict[str, Any]) -> int | None:
+    """Insert a station, and return its number; None if there is one with its ID."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(STATIONS).values(**values).on_conflict_do_nothing(index_elements=["id"])
-    return connection.execute(statement.returning(STATIONS.c.number)).first() is not None
+    number: int | None = connection.scalar(statement.returning(STATIONS.c.number))
+    return number
 
 
 def _has_readings(connection: Connection, number: int) -> bool:

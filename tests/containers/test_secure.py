@@ -10,6 +10,7 @@ import trustme
 
 from forecasting.series.sst_series import SstSeries
 from service.gate.keys import Role, new_key
+from tests.conftest import ROOT
 from tests.containers.composition import IMAGES, Composition
 from tests.containers.conftest import Build
 from tests.containers.engine import docker
@@ -33,11 +34,18 @@ class Secured:
         self.key, kept = new_key("pier", Role.FORECAST)
         self.digest = kept.digest.hex()
         pem = certificate.private_key_and_cert_chain_pem.bytes().decode()
+        # The volume of the database remembers the password that it was created with.
+        password = (ROOT / "deploy" / "postgres" / "password").read_text()
         # The containers run as different users, and each reads its file.
-        for name, text in (("keys", f"{kept.line}\n"), ("tls.pem", pem)):
+        for name, text in (("keys", f"{kept.line}\n"), ("tls.pem", pem), ("postgres", password)):
             (folder / name).write_text(text)
             (folder / name).chmod(0o644)
-        self.secrets = [self.key, self.digest, *certificate.private_key_pem.bytes().decode().splitlines()[1:-1]]
+        self.secrets = [
+            self.key,
+            self.digest,
+            password.strip(),
+            *certificate.private_key_pem.bytes().decode().splitlines()[1:-1],
+        ]
         files = ("docker-compose.yml", "compose.secure.yml")
         settings = {"SST_SECRETS": str(folder)}
         self.composition = Composition(files, settings, ("https", 8443))

@@ -11,9 +11,15 @@ from tests.conftest import ROOT
 
 
 @pytest.fixture(scope="module")
-def replica() -> dict[str, Any]:
+def services() -> dict[str, Any]:
     composition = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
-    service: dict[str, Any] = composition["services"]["service"]
+    services: dict[str, Any] = composition["services"]
+    return services
+
+
+@pytest.fixture(scope="module")
+def replica(services: dict[str, Any]) -> dict[str, Any]:
+    service: dict[str, Any] = services["service"]
     return service
 
 
@@ -31,8 +37,32 @@ def seconds(pattern: str, text: str) -> float:
 def test_every_setting_is_a_setting_of_the_service(file: str) -> None:
     # The tag !override only matters when files are merged.
     text = (ROOT / file).read_text(encoding="utf-8").replace("!override", "")
-    names = yaml.safe_load(text)["services"]["service"]["environment"]
+    services = yaml.safe_load(text)["services"]
+    names = {name for role in ("service", "worker") for name in services.get(role, {}).get("environment", {})}
     assert {name.removeprefix("SST_").lower() for name in names} <= set(Settings.model_fields)
+
+
+def test_the_worker_alone_does_background_work_in_the_store_of_the_replicas(services: dict[str, Any]) -> None:
+    replica, worker = services["service"]["environment"], services["worker"]["environment"]
+    assert (replica["SST_BACKGROUND"], worker["SST_BACKGROUND"]) == ("false", "true")
+    for name in ("SST_STORE", "SST_STORE_PASSWORD_FILE"):
+        assert worker[name] == replica[name]
+    assert services["worker"]["image"] == services["service"]["image"]
+
+
+def test_the_database_is_reached_by_the_replicas_and_the_worker_alone(services: dict[str, Any]) -> None:
+    assert {name for name, service in services.items() if "database" in service.get("networks", [])} == {
+        "postgres", "service", "worker",
+    }  # fmt: skip
+    assert services["postgres"]["networks"] == ["database"]
+    assert "ports" not in services["postgres"]
+
+
+def test_the_password_of_the_database_is_in_no_variable(services: dict[str, Any]) -> None:
+    password = (ROOT / "deploy" / "postgres" / "password").read_text().strip()
+    for name in ("postgres", "service", "worker"):
+        assert services[name]["secrets"] == ["postgres"]
+        assert password not in str(services[name]["environment"])
 
 
 def test_a_stopping_replica_has_time_to_finish_its_requests(replica: dict[str, Any]) -> None:

@@ -1,14 +1,17 @@
 """The examples in the documentation run as they are."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from service.settings import Settings
 from tests.conftest import ROOT
@@ -39,9 +42,14 @@ PYTHON = blocks(r"^```python\n(.*?)^```", *PYTHON_PAGES)
 CURL = blocks(r"^ *```\n( *curl .*?)^ *```", "guides/call-the-service.md")
 
 
+STATIONS = blocks(r"^```(?:python)?\n((?:sst station|head|from service.client) .*?)^```", "guides/stations.md")
+"""The steps of one walk, in order: shell and Python."""
+
+
 @pytest.fixture(scope="module")
-def shipped() -> Iterator[httpx.Client]:
-    with serve(Settings(artifacts=ROOT / "artifacts")) as client:
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    store = tmp_path_factory.mktemp("store") / "sst.db"
+    with serve(Settings(artifacts=ROOT / "artifacts", store=SecretStr(f"sqlite:///{store}"))) as client:
         yield client
 
 
@@ -53,6 +61,7 @@ def here(block: str, client: httpx.Client) -> str:
 def test_there_are_examples_to_run() -> None:
     assert list(dict.fromkeys(page for page, _ in PYTHON)) == list(PYTHON_PAGES)
     assert len(CURL) == 5
+    assert len(STATIONS) == 4
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.load` is deprecated")
@@ -80,3 +89,19 @@ def test_curl_is_answered(block: str, shipped: httpx.Client, tmp_path: Path) -> 
     )
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.startswith(("{", "| Model"))
+
+
+def test_the_walk_through_stations_runs_from_beginning_to_end(
+    shipped: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SST_URL", str(shipped.base_url))
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+    for _, block in STATIONS:
+        if block.startswith("from"):
+            exec(here(block, shipped), {})
+            assert capsys.readouterr().out.count("2016-") > 30
+            continue
+        ran = subprocess.run(["bash", "-e", "-c", block], capture_output=True, text=True, timeout=120)
+        assert (ran.returncode, ran.stderr) == (0, ""), block

@@ -18,6 +18,7 @@ VIEWS = {
     "forecast-buoy": "?view=forecast&dataset=neracoos-b01&model=all",
     "data": "?view=data",
     "data-read": "?view=data",
+    "stations": "?view=stations",
     "operate": "?view=operate",
 }
 
@@ -67,7 +68,7 @@ def test_the_glossary_opens_on_click_above_the_last_card(visitor: Visitor, view:
 
 def test_the_navigation_opens_and_names_each_view(visitor: Visitor) -> None:
     page = visitor().open()
-    for name in ("Forecast", "Your data", "Operate", "Compare"):
+    for name in ("Forecast", "Your data", "Stations", "Operate", "Compare"):
         link = page.get_by_role("navigation").get_by_role("link", name=name)
         link.click()
         # The Forecast view has the forecast as its heading.

@@ -7,14 +7,14 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from scoring.cli.arguments import parser
+from scoring.cli.arguments import parse
 from scoring.cli.command import main
 from tests.zygote.process import Popen
 
 
 def score(*arguments: object) -> int:
     """Run the command in this process and return its exit status."""
-    return main(parser().parse_args(list(map(str, arguments))))
+    return main(parse(list(map(str, arguments))))
 
 
 def start(*arguments: object, **environment: str) -> Popen:

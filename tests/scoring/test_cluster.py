@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from distributed import Client
 
+from tests.scoring.archive.tables import read
 from tests.scoring.commands import finish, score, snapshot, start, wait_for, work_folder
 from tests.scoring.grids import daily, oisst, save, temperatures, walks
 from tests.scoring.heatwaves import HEATWAVE, START, cells, events_file
@@ -89,6 +90,12 @@ def test_a_cluster_forecasts_any_sea_as_one_process_does(cluster: Cluster, seas:
         assert score(given, output, *common, "--cluster", address) == 0
         wanted = {name.partition("/")[2]: content for name, content in snapshot(alone).items()}
         assert {name.partition("/")[2]: content for name, content in snapshot(output).items()} == wanted
+    archives = []
+    for name, where in (("alone", ()), ("cluster", ("--cluster", address))):
+        archive = tmp_path / f"{name}.archive.parquet"
+        assert score(tmp_path / "in.csv", "--append", archive, "--artifacts", seas, "--chunk", "8", *where) == 0
+        archives.append(read(archive).drop(columns="issued"))
+    pd.testing.assert_frame_equal(archives[0], archives[1])
 
 
 def test_a_lost_scheduler_ends_the_run_with_a_sentence_and_the_same_command_resumes(

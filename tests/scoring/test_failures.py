@@ -62,6 +62,24 @@ def test_a_chunk_that_cannot_be_read_is_tried_three_times_and_reported_with_stat
     assert not work_folder(output).exists()
 
 
+def test_nothing_is_written_and_the_status_is_3_if_every_chunk_fails(
+    artifacts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table, output = long_table(tmp_path / "in.csv", stations=3), tmp_path / "out.csv"
+    common = ("--model", "nino12-gru", "--artifacts", artifacts)
+    process = start(table, output, *common)
+    wait_for(process, lambda: (work_folder(output) / "staged").exists())
+    process.kill()
+    finish(process)
+    damaged = rows_file(work_folder(output) / "staged", 0)
+    damaged.unlink()
+    damaged.mkdir()
+    (work_folder(output) / "parts" / "000000.part").unlink(missing_ok=True)
+    assert score(table, output, *common) == 3
+    assert "every chunk failed, so" in capsys.readouterr().err
+    assert not output.exists()
+
+
 def test_a_process_that_dies_costs_one_retry(artifacts: Path, tmp_path: Path) -> None:
     grid = save(oisst(temperatures(40, 24)), tmp_path / "in.nc")
     wanted, output = tmp_path / "a" / "out.zarr", tmp_path / "b" / "out.zarr"

@@ -118,8 +118,8 @@ def test_ten_times_the_rows_need_no_more_memory(artifacts: Path, tmp_path: Path)
     for stations in (5_000, 50_000):
         long_table(tmp_path / f"{stations}.parquet", stations)
         code = (
-            "import resource, sys; from scoring.cli.arguments import parser; from scoring.cli.command import main;"
-            "status = main(parser().parse_args(sys.argv[1:]));"
+            "import resource, sys; from scoring.cli.arguments import parse; from scoring.cli.command import main;"
+            "status = main(parse(sys.argv[1:]));"
             "print(status, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
         )
         command = [sys.executable, "-c", code, str(tmp_path / f"{stations}.parquet"), str(tmp_path / f"{stations}.csv")]

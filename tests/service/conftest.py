@@ -9,6 +9,7 @@ from typing import Literal
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from service.settings import Settings
@@ -50,6 +51,14 @@ def client(shared: Shared, artifacts: Path, http: Http) -> httpx.Client:
 def seas_client(shared: Shared, seas: Path, http: Http) -> httpx.Client:
     """A service with universal releases."""
     return shared(seas, http)
+
+
+@pytest.fixture(scope="session")
+def stations(seas: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A service with universal releases and a database of stations in a file of its own."""
+    store = tmp_path_factory.mktemp("stations") / "sst.db"
+    with serve(Settings(artifacts=seas, store=SecretStr(f"sqlite:///{store}"))) as client:
+        yield client
 
 
 @pytest.fixture

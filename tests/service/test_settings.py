@@ -18,7 +18,7 @@ def test_an_unknown_setting_is_warned_of_with_the_closest_match_and_the_service_
 
 
 def test_only_variables_with_the_prefix_of_settings_are_checked() -> None:
-    assert unknown_settings(["PATH", "SST_PORT", "sst_port", "MY_SST_PORT"]) == []
+    assert unknown_settings(["PATH", "SST_PORT", "sst_port", "MY_SST_PORT", "SST_KEY", "SST_URL"]) == []
     assert unknown_settings(["sst_prot"]) == ["unknown setting sst_prot has no effect; did you mean SST_PORT?"]
     (message,) = unknown_settings(["SST_QUUX_XYZZY"])
     assert message.endswith("docs/reference/settings.md lists the settings")

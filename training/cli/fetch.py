@@ -7,8 +7,8 @@ from pathlib import Path
 from forecasting.console import command_name
 from forecasting.errors import ForecastError
 from forecasting.series.times import iso, parse_time
+from forecasting.sources.erddap import SeriesQuery, Span
 from training.sources.download import Downloader
-from training.sources.erddap import SeriesQuery, Span
 from training.sources.fetch import fetch
 
 

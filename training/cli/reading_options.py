@@ -1,24 +1,22 @@
 """Command-line options that override what is found in a file."""
 
 import argparse
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from forecasting.errors import FileError, ForecastError
+from forecasting.errors import FileError
 from forecasting.readers import Reading, ReadingOptions, read
-from forecasting.readers.base.options import AT, OPTIONS, Option
+from forecasting.readers.base.options import AT, OPTIONS
 from forecasting.remedies import Remedy, Setting
 
 
 def add_reading_options(group: argparse._ArgumentGroup) -> None:
     """Add every option of :class:`~forecasting.readers.ReadingOptions`."""
     for option in OPTIONS.values():
-        argument = option.argument()
+        argument = option.argument(argparse.ArgumentTypeError)
         if option.name == "at":
             argument["help"] += "; write --at=-5,10 in the southern hemisphere"
-        group.add_argument(option.flag, type=_parser(option), **argument)
+        group.add_argument(option.flag, **argument)
 
 
 def read_with(path: Path, arguments: argparse.Namespace) -> Reading:
@@ -44,15 +42,3 @@ def positive(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
     return int(text)
-
-
-def _parser(option: Option) -> Callable[[str], Any]:
-    """The option's parser, with its message in errors of the command line."""
-
-    def parse(text: str) -> Any:
-        try:
-            return option.parse(text)
-        except (ForecastError, ValueError) as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return parse

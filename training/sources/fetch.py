@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from forecasting.readers import content_digest
-from training.sources.download import EMPTY_REMEDY, Downloader, FetchError, write_json, write_whole
-from training.sources.erddap import (
+from forecasting.sources.erddap import (
     DatasetInfo,
     SeriesQuery,
     axis_url,
@@ -23,6 +22,7 @@ from training.sources.erddap import (
     parse_info,
     server_address,
 )
+from training.sources.download import EMPTY_REMEDY, Downloader, FetchError, write_json, write_whole
 
 
 @dataclass(frozen=True)

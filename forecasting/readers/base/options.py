@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, Literal, Self, get_args, get_type_hints
 
-from forecasting.errors import FileError
+from forecasting.errors import FileError, ForecastError
 from forecasting.readers.base.place import Place, parse_place
 from forecasting.remedies import Remedy, Setting
 from forecasting.series.timestep import TimeStep
@@ -49,10 +49,21 @@ class Option:
         """The help as a sentence."""
         return f"{self.help[0].upper()}{self.help[1:]}."
 
-    def argument(self) -> dict[str, Any]:
-        """Keyword arguments of :meth:`argparse.ArgumentParser.add_argument`, without ``type``."""
+    def argument(self, invalid: type[Exception]) -> dict[str, Any]:
+        """Return keyword arguments of :meth:`argparse.ArgumentParser.add_argument`.
+
+        Args:
+            invalid: the exception whose message a command line shows: :class:`argparse.ArgumentTypeError`.
+        """
+
+        def parse(text: str) -> Any:
+            try:
+                return self.parse(text)
+            except (ForecastError, ValueError) as error:
+                raise invalid(str(error)) from None
+
         repeat = {"action": "append", "default": []} if self.repeatable else {}
-        return {"choices": self.choices or None, "metavar": self.metavar, "help": self.help} | repeat
+        return {"type": parse, "choices": self.choices or None, "metavar": self.metavar, "help": self.help} | repeat
 
 
 def _count(text: str) -> int:
@@ -80,6 +91,8 @@ class ReadingOptions:
         timezone: IANA name, or an offset such as ``+01:00``, of times without an offset; if None, the zone in the
             header, otherwise UTC.
         resample: coarser step to average to.
+        step: between the values, where the caller knows it and the times follow it; None to infer it. A file of a
+            single reading needs it.
         seed: of the draw of ``sample``.
         max_stations: a table of more stations is refused unless one is chosen, as each station costs a pass over all
             rows; None for no limit.
@@ -129,6 +142,7 @@ class ReadingOptions:
             "average to month, week, day, hour, or an ISO 8601 duration such as P8D", TimeStep.parse, metavar="STEP"
         ),
     ] = None
+    step: TimeStep | None = None
     seed: int = 0
     max_stations: int | None = None
     max_columns: int = MAX_COLUMNS

@@ -1,6 +1,8 @@
 """From the observations of a station to its series, or the reason why there is none."""
 
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -78,10 +80,18 @@ def try_build(observations: Observations, options: ReadingOptions) -> Station:
 def _series(observations: Observations, options: ReadingOptions) -> SstSeries:
     if options.resample is not None and np.isfinite(observations.values).any():
         return resample(observations, options.resample)
+    from_observations = partial(
+        SstSeries.from_observations,
+        observations.times,
+        observations.values,
+        units=observations.units,
+        place=observations.place,
+    )
+    if options.step is not None:
+        with suppress(IrregularError):
+            return from_observations(step=options.step)
     try:
-        return SstSeries.from_observations(
-            observations.times, observations.values, units=observations.units, place=observations.place
-        )
+        return from_observations()
     except IrregularError as error:
         again = _yearly_restart(np.unique(observations.times))
         if again is not None:

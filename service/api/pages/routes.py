@@ -15,7 +15,7 @@ from service.api.dependencies import SettingsDep
 from service.api.pages.assets import PAGE, Asset, Assets
 
 PATH: Final = "/"
-VIEWS: Final = ("forecast", "data", "compare", "operate")
+VIEWS: Final = ("forecast", "data", "stations", "compare", "operate")
 """The views of the page, as in address.js. The first is the default."""
 
 router = APIRouter(include_in_schema=False)

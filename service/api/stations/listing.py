@@ -1,47 +1,91 @@
 """Stations, read from the store and written for answers."""
 
 import time
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+import numpy as np
 from sqlalchemy import Connection
 
 from forecasting.series.times import iso_of
+from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
 from service.api.stations.forecasts import shortened
-from service.api.stations.schemas import NewestObservation, StationAnswer
+from service.api.stations.schemas import (
+    FetchedReadings,
+    FetchState,
+    NewestObservation,
+    RecentDays,
+    StationAnswer,
+    UsualSst,
+)
 from service.engine.forecast_json import rounded
 from service.stations.issuing import DEFAULT_HORIZON
+from service.stations.source import Source
+from service.stations.usual import Usual, usual_sst
+from service.store.fetches import Fetch, get_fetches
 from service.store.issued_forecasts import IssuedForecast, newest_forecasts
+from service.store.past import DAY, PastValue, daily_means
 from service.store.stations import Observed, Station, get_station, list_stations
+
+RECENT: Final = 60
+"""Days that are recent; steps if a step is longer than a day."""
 
 
 class StationRow(NamedTuple):
-    """A station, and what an answer says of it beyond its settings."""
+    """A station, and what an answer says of it beyond its settings.
+
+    Attributes:
+        station: the station.
+        forecast: the newest one; None if none was issued.
+        fetch: how fetching goes; None without a source.
+        recent: its last sixty days, or steps; None if they were not asked for.
+        usual: at the time of its newest observation; None if that is unknown, or was not asked for.
+    """
 
     station: Station
     forecast: IssuedForecast | None
+    fetch: Fetch | None
+    recent: list[PastValue] | None = None
+    usual: Usual | None = None
 
 
-def find_station(connection: Connection, station: str) -> StationRow:
+class Selection(NamedTuple):
+    """Which stations an answer lists, and whether with their recent past.
+
+    Attributes:
+        limit: the most stations.
+        after: the ID that they come after.
+        search: a part of their IDs or names.
+        recent: whether to read what they were lately, and what is usual.
+    """
+
+    limit: int
+    after: str
+    search: str
+    recent: bool
+
+
+def find_station(connection: Connection, station: str, *, recent: bool = False) -> StationRow:
     """Return a station.
 
     Raises:
         UnknownStationError: if there is none with this ID.
     """
-    (row,) = _rows(connection, [get_station(connection, station)])
+    (row,) = _rows(connection, [get_station(connection, station)], recent)
     return row
 
 
-def find_stations(connection: Connection, limit: int, after: str) -> tuple[list[StationRow], str | None]:
+def find_stations(connection: Connection, selection: Selection) -> tuple[list[StationRow], str | None]:
     """Return the stations of a page, and what the next page comes after; None on the last page."""
-    stations = list_stations(connection, limit + 1, after)
+    limit = selection.limit
+    stations = list_stations(connection, limit + 1, selection.after, selection.search)
     page = stations[:limit]
-    return _rows(connection, page), page[-1].id if len(stations) > limit else None
+    return _rows(connection, page, selection.recent), page[-1].id if len(stations) > limit else None
 
 
 def station_answer(row: StationRow) -> StationAnswer:
     """Return the answer about a station, in its units."""
-    station, forecast = row
+    station, forecast, fetch, recent, usual = row
     settings = station.settings
     units: Units = settings.units
     return StationAnswer(
@@ -53,22 +97,61 @@ def station_answer(row: StationRow) -> StationAnswer:
         units=units,
         model=settings.model,
         horizon=settings.horizon or DEFAULT_HORIZON,
+        source=None if settings.source is None else Source.load(settings.source),
         created=iso_of(station.created),
         changed=iso_of(station.changed),
         newest=None if station.newest is None else _newest(station.newest, units),
         forecast=None if forecast is None else shortened(forecast, units),
+        fetch=None if fetch is None else _fetch(fetch),
+        recent=None if recent is None else _recent(recent, units),
+        usual=None if usual is None else UsualSst(sst=_degrees(usual.value, units), years=usual.years),
     )
 
 
-def _rows(connection: Connection, stations: list[Station]) -> list[StationRow]:
-    forecasts = newest_forecasts(connection, [station.number for station in stations])
-    return [StationRow(station, forecasts.get(station.number)) for station in stations]
+def _rows(connection: Connection, stations: list[Station], recent: bool) -> list[StationRow]:
+    numbers = [station.number for station in stations]
+    forecasts, fetches = newest_forecasts(connection, numbers), get_fetches(connection, numbers)
+    rows = [StationRow(station, forecasts.get(station.number), fetches.get(station.number)) for station in stations]
+    return [_with_past(connection, row) for row in rows] if recent else rows
+
+
+def _with_past(connection: Connection, row: StationRow) -> StationRow:
+    station, newest = row.station, row.station.newest
+    if newest is None:
+        return row._replace(recent=[])
+    end = np.asarray(np.datetime64(newest.time, "s"))
+    sixty_steps = TimeStep.parse(station.settings.step).shift(end, 1 - RECENT).astype(np.int64)
+    begin = min(newest.time - (RECENT - 1) * DAY, int(sixty_steps))
+    return row._replace(
+        recent=daily_means(connection, station.number, begin), usual=usual_sst(connection, station, row.forecast)
+    )
+
+
+def _recent(values: list[PastValue], units: Units) -> RecentDays:
+    return RecentDays(
+        timestamps=[iso_of(value.time) for value in values], sst=[_degrees(value.value, units) for value in values]
+    )
 
 
 def _newest(observed: Observed, units: Units) -> NewestObservation:
     return NewestObservation(
         time=iso_of(observed.time),
-        sst=float(rounded(from_celsius(observed.value, units))),
+        sst=_degrees(observed.value, units),
         received=iso_of(observed.received),
         age_seconds=int(time.time()) - observed.time,
     )
+
+
+def _fetch(fetch: Fetch) -> FetchState:
+    return FetchState(
+        next=iso_of(fetch.next_attempt),
+        attempted=None if fetch.attempted is None else iso_of(fetch.attempted),
+        succeeded=None if fetch.succeeded is None else iso_of(fetch.succeeded),
+        failures=fetch.failures,
+        error=fetch.error,
+        stored=None if fetch.content is None else FetchedReadings(**fetch.content),
+    )
+
+
+def _degrees(celsius: float, units: Units) -> float:
+    return float(rounded(from_celsius(celsius, units)))

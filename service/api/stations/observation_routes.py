@@ -1,10 +1,13 @@
 """``/observations`` and ``/stations/{id}/observations``: readings in, observations out."""
 
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
 
 from forecasting.errors import RequestError
+from forecasting.readers import Reading
+from forecasting.series.timestep import TimeStep
 from service.api.dependencies import GridFilesDep, ServingDep, SettingsDep, StationStoreDep
 from service.api.openapi import BYTES, problems, request_body
 from service.api.stations.observation_schemas import (
@@ -19,10 +22,10 @@ from service.api.stations.observation_schemas import (
 from service.api.stations.observing import Receiver, read_observations, store_file, store_many, store_readings
 from service.api.stations.period import Period
 from service.api.stations.routes import StationId
-from service.api.uploads.schemas import ReadingQuery
 from service.api.uploads.upload import read_upload
 from service.http.bodies import read_json
 from service.http.media import is_json, require_json
+from service.http.reading_query import ReadingQuery
 
 router = APIRouter(tags=["stations"])
 
@@ -67,8 +70,12 @@ async def post_readings(
             raise RequestError(f"{name} is about files, and the body is JSON: leave it out", field=name)
         body = read_json(ReadingsRequest, content, 1, settings.max_body_bytes)
         return await store_readings(Receiver(store, serving, settings), id, body)
-    reading = await read_upload(headers, content, query.options(), grid_files, serving, settings)
-    return await store_file(Receiver(store, serving, settings), id, reading)
+
+    async def read(step: TimeStep) -> Reading:
+        options = replace(query.options(), step=step)
+        return await read_upload(headers, content, options, grid_files, serving, settings)
+
+    return await store_file(Receiver(store, serving, settings), id, read)
 
 
 @router.post(

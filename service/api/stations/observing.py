@@ -1,7 +1,7 @@
 """Store readings, and read observations, for the calls about them."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -68,14 +68,20 @@ async def store_readings(receiver: Receiver, station: str, body: ReadingsRequest
     return await _store_one(receiver, station, found, _read_json(body, found, _now()), "body.")
 
 
-async def store_file(receiver: Receiver, station: str, reading: Reading) -> Stored:
+async def store_file(receiver: Receiver, station: str, read: Callable[[TimeStep], Awaitable[Reading]]) -> Stored:
     """Store the values of a file that holds one series at the step of the station.
+
+    Args:
+        receiver: where they go.
+        station: its ID.
+        read: reads the file, given this step.
 
     Raises:
         ProblemError: 422 if it holds no such series; otherwise as :func:`store_readings`.
     """
     found = await _settings(receiver.store, station)
-    series, step = _only_series(reading, receiver.settings), TimeStep.parse(found.step)
+    step = TimeStep.parse(found.step)
+    series = _only_series(await read(step), receiver.settings)
     if series.step != step:
         given, expected = in_words(str(series.step)), in_words(str(step))
         raise SeriesError(

@@ -8,10 +8,12 @@ from fastapi import APIRouter, Path, Query, Request
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from service.api.dependencies import ServingDep, SettingsDep, StationStoreDep
+from forecasting.errors import RequestError
+from service.api.dependencies import BackgroundDep, ServingDep, SettingsDep, StationStoreDep
 from service.api.openapi import problems, request_body
-from service.api.stations.listing import StationRow, find_station, find_stations, station_answer
+from service.api.stations.listing import Selection, StationRow, find_station, find_stations, station_answer
 from service.api.stations.schemas import (
+    ONE_LINE,
     STATION_EXAMPLES,
     STATION_ID,
     StationAnswer,
@@ -21,7 +23,9 @@ from service.api.stations.schemas import (
 from service.api.stations.storing import store_problems
 from service.http.bodies import read_json
 from service.http.media import require_json
+from service.settings import Settings
 from service.stations.issuing import check_model
+from service.stations.source import check_source
 from service.store.stations import StationSettings, delete_station
 from service.store.stations import put_station as store_station
 
@@ -30,6 +34,12 @@ router = APIRouter(prefix="/stations", tags=["stations"])
 MAX_PAGE: Final = 1_000
 """Stations in one answer."""
 
+MAX_RECENT: Final = 100
+"""Stations in one answer with their recent past."""
+
+Recent = Annotated[
+    bool, Query(description="Return the last sixty days, and what is usual at the time of the newest observation.")
+]
 StationId = Annotated[str, Path(pattern=STATION_ID, description="The ID of the station.", examples=["pier"])]
 
 
@@ -49,6 +59,7 @@ async def put_station(
     store: StationStoreDep,
     serving: ServingDep,
     settings: SettingsDep,
+    background: BackgroundDep,
     id: StationId,
     response: Response,
 ) -> StationAnswer:
@@ -60,7 +71,8 @@ async def put_station(
     body = read_json(StationRequest, await request.body(), 0, settings.max_body_bytes)
     check_model(serving, body.model)
     with store_problems():
-        created, row = await store.write(_put, id, StationSettings(**body.model_dump()))
+        created, row = await store.write(_put, id, _settings_of(body, settings))
+    background.wake()
     response.status_code = HTTPStatus.CREATED if created else HTTPStatus.OK
     return station_answer(row)
 
@@ -74,11 +86,19 @@ async def put_station(
 async def get_stations(
     store: StationStoreDep,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="The most stations to return.")] = 100,
-    after: Annotated[str, Query(max_length=64, description="Return stations that come after this ID.")] = "",
+    after: Annotated[
+        str, Query(max_length=64, pattern=ONE_LINE, description="Return stations that come after this ID.")
+    ] = "",
+    search: Annotated[
+        str, Query(max_length=200, pattern=ONE_LINE, description="Return stations with this in their ID or name.")
+    ] = "",
+    recent: Recent = False,
 ) -> StationPage:
     """List stations in the order of their IDs, each with its newest observation and forecast."""
+    if recent and limit > MAX_RECENT:
+        raise RequestError(f"with recent, limit may be at most {MAX_RECENT}", field="limit")
     with store_problems():
-        rows, following = await store.read(find_stations, limit, after)
+        rows, following = await store.read(find_stations, Selection(limit, after, search, recent))
     return StationPage(stations=[*map(station_answer, rows)], next=following)
 
 
@@ -88,10 +108,10 @@ async def get_stations(
     summary="Get a station",
     responses=problems(404, 422, 503, 504),
 )
-async def get_one(store: StationStoreDep, id: StationId) -> StationAnswer:
+async def get_one(store: StationStoreDep, id: StationId, recent: Recent = False) -> StationAnswer:
     """Get the settings of a station, its newest observation and its newest forecast."""
     with store_problems():
-        return station_answer(await store.read(find_station, id))
+        return station_answer(await store.read(find_station, id, recent=recent))
 
 
 @router.delete(
@@ -107,6 +127,18 @@ async def delete_one(store: StationStoreDep, id: StationId) -> Response:
     with store_problems():
         await store.write(delete_station, id)
     return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+def _settings_of(body: StationRequest, settings: Settings) -> StationSettings:
+    """Return what the store keeps.
+
+    Raises:
+        RequestError: if readings would be fetched from a private network, and this is not allowed.
+    """
+    if body.source is not None:
+        check_source(body.source, allow_private=settings.allow_private_addresses)
+    source = None if body.source is None else body.source.stored()
+    return StationSettings(**body.model_dump(exclude={"source"}), source=source)
 
 
 def _put(connection: Connection, station: str, settings: StationSettings) -> tuple[bool, StationRow]:

@@ -12,10 +12,11 @@ from forecasting.series.units import Units
 from service.api.stations.forecast_schemas import ShortForecast
 from service.http.time_fields import Time
 from service.stations.issuing import DEFAULT_HORIZON
+from service.stations.source import Source
 
 STATION_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
-_NAME: Final = r"^[^\x00-\x1f\x7f]*$"
+ONE_LINE: Final = r"^[^\x00-\x1f\x7f]*$"
 """PostgreSQL stores no zero characters, and a name is one line."""
 
 
@@ -34,7 +35,7 @@ class StationRequest(RequestModel):
         "`PT30M`. Once there are readings, it cannot change.",
         examples=["day"],
     )
-    name: Annotated[str, Field(min_length=1, max_length=200, pattern=_NAME)] | None = Field(
+    name: Annotated[str, Field(min_length=1, max_length=200, pattern=ONE_LINE)] | None = Field(
         default=None, description="For people."
     )
     latitude: Annotated[Finite, Field(ge=-90, le=90)] | None = Field(
@@ -46,13 +47,16 @@ class StationRequest(RequestModel):
         description="The unit of the readings that you send as JSON, and of temperatures in answers about the station.",
     )
 
-    model: Annotated[str, Field(min_length=1, max_length=100, pattern=_NAME)] = Field(
+    model: Annotated[str, Field(min_length=1, max_length=100, pattern=ONE_LINE)] = Field(
         default="best",
         description="The model that forecasts it: `best`, `rnn`, `lstm` or `gru` of the universal release for its "
         "step, or a full name.",
     )
     horizon: Annotated[int, Field(ge=1, le=10_000, strict=True)] | None = Field(
         default=None, description=f"The number of steps to forecast. Defaults to {DEFAULT_HORIZON}."
+    )
+    source: Source | None = Field(
+        default=None, description="Where the service fetches its readings on a schedule; null if you send them."
     )
 
     @model_validator(mode="after")
@@ -74,6 +78,43 @@ class NewestObservation(BaseModel):
     age_seconds: int = Field(description="Seconds since its time.")
 
 
+class FetchedReadings(BaseModel):
+    """What the last successful fetch brought."""
+
+    new: int
+    revised: int
+    unchanged: int
+    refused: int = Field(description="The number of readings outside the range of sea temperatures.")
+
+
+class FetchState(BaseModel):
+    """How fetching goes."""
+
+    next: Time = Field(description="When readings are fetched again.")
+    attempted: Time | None = Field(description="When they were last fetched.")
+    succeeded: Time | None = Field(description="When that last succeeded.")
+    failures: int = Field(description="The number of failures since then.")
+    error: str | None = Field(description="What was wrong last time, and what to do; null if nothing was.")
+    stored: FetchedReadings | None
+
+
+class UsualSst(BaseModel):
+    """What is usual at the time of the newest observation."""
+
+    sst: float = Field(description="In the units of the station.")
+    years: int | None = Field(
+        description="The number of earlier years whose mean it is; null if it comes from the climatology of the "
+        "position."
+    )
+
+
+class RecentDays(BaseModel):
+    """The last sixty days of a station: one value for each day with observations, their mean."""
+
+    timestamps: list[Time]
+    sst: list[float] = Field(description="In the units of the station.")
+
+
 class StationAnswer(BaseModel):
     """A station."""
 
@@ -85,6 +126,7 @@ class StationAnswer(BaseModel):
     units: Units
     model: str
     horizon: int
+    source: Source | None
     created: Time
     changed: Time = Field(description="When its settings last changed.")
     newest: NewestObservation | None = Field(description="Its newest observation; null if it has none.")
@@ -92,6 +134,15 @@ class StationAnswer(BaseModel):
         description="Its newest forecast, with the interval of 80 %; null if none was issued. `GET "
         "/stations/{id}/forecast` returns all of it."
     )
+    recent: RecentDays | None = Field(
+        description="Its last sixty days; sixty steps if a step is longer than a day. Null unless `recent` is true."
+    )
+    usual: UsualSst | None = Field(
+        description="Usual is the mean of ten earlier years or more, else the climatology of the position; null if "
+        "there is neither, and unless `recent` is true."
+    )
+
+    fetch: FetchState | None = Field(description="How fetching goes; null for a station without a source.")
 
 
 class StationPage(BaseModel):

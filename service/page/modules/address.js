@@ -3,7 +3,7 @@
 
 /** @typedef {Record<string, string>} State */
 
-export const VIEWS = ["forecast", "data", "compare", "operate"];
+export const VIEWS = ["forecast", "data", "stations", "compare", "operate"];
 
 /** The state in the current URL. @returns {State} */
 export function readState() {

@@ -16,7 +16,7 @@ import { svg } from "./svg.js";
 const LAND_URL = new URL("../land.svg", import.meta.url);
 
 /** Coordinates in the file are twentieths of a degree. */
-const UNITS_PER_DEGREE = 20;
+export const UNITS_PER_DEGREE = 20;
 
 /** Widths of the map, degrees of longitude. */
 const SPANS = [360, 100, 30, 10];
@@ -163,7 +163,7 @@ export function positionInWords({ latitude, longitude }) {
 }
 
 /** The land with copies to the east and the west, so that the map has no edge. */
-function landPicture() {
+export function landPicture() {
   const id = uniqueId("land");
   const land = /** @type {SVGPathElement} */ (svg("path", { id, class: "land" }));
   const world = 360 * UNITS_PER_DEGREE;
@@ -177,7 +177,7 @@ function landPicture() {
 }
 
 /** Meridians and parallels of the world and its copies. @param {number} spacing degrees between them */
-function graticule(spacing) {
+export function graticule(spacing) {
   const at = (/** @type {number} */ degrees) => degrees * UNITS_PER_DEGREE;
   const lines = (/** @type {number} */ limit) => Array.from({ length: (2 * limit) / spacing + 1 }, (_, i) => at(i * spacing - limit));
   return [...lines(360).map((x) => `M${x} ${at(-90)}V${at(90)}`), ...lines(90).map((y) => `M${at(-360)} ${y}H${at(360)}`)].join("");
@@ -197,11 +197,11 @@ function rounded({ latitude, longitude }, span) {
 }
 
 /** A longitude from −180 to less than 180. @param {number} degrees */
-function wrap(degrees) {
+export function wrap(degrees) {
   return ((((degrees + 180) % 360) + 360) % 360) - 180;
 }
 
 /** @param {number} value @param {number} least @param {number} most */
-function clamp(value, least, most) {
+export function clamp(value, least, most) {
   return Math.min(Math.max(value, least), most);
 }

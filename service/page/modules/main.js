@@ -13,6 +13,7 @@ import { installTheme } from "./theme.js";
 const VIEWS = {
   forecast: () => import("./forecast.js"),
   data: () => import("./data.js"),
+  stations: () => import("./stations.js"),
   compare: () => import("./compare.js"),
   operate: () => import("./operate.js"),
 };

@@ -28,6 +28,8 @@ PATHS = {
     "/observations": {"post"},
     "/stations/{id}/forecast": {"get"},
     "/stations/{id}/forecasts": {"get"},
+    "/stations/{id}/verification": {"get"},
+    "/stations/{id}/card.svg": {"get"},
     "/models": {"get"},
     "/models/{model}": {"get"},
     "/models/{model}/card": {"get"},

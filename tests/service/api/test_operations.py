@@ -31,6 +31,7 @@ IDS = {
     "POST /observations": "sendAllReadings",
     "GET /stations/{id}/forecast": "getStationForecast",
     "GET /stations/{id}/forecasts": "listStationForecasts",
+    "GET /stations/{id}/verification": "verifyStation",
     "GET /models": "listModels",
     "GET /models/{model}": "getModel",
     "GET /models/{model}/card": "getModelCard",
@@ -59,7 +60,7 @@ IDS = {
 
 TIME_FIELDS = {"start", "end", "timestamps", "origin"}
 VERBS = {"Forecast", "Compare", "Get", "List", "Read", "Plot", "Check", "Run", "Load", "Unload",
-         "Create", "Delete", "Send"}  # fmt: skip
+         "Create", "Delete", "Send", "Verify"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,12 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,8 +16,6 @@ from pandas.testing import assert_frame_equal, assert_series_equal
 from service.api.stations.schemas import STATION_ID as SERVICE_ID
 from service.client import AsyncClient, AsyncStations, Client, ProblemError, Stations, UnavailableError
 from service.client.station_payload import STATION_ID
-from service.settings import Settings
-from tests.serving import serve
 
 Ask = Callable[..., Any]
 """Makes one call: ``ask("push", "pier", series)``."""
@@ -24,12 +23,10 @@ Ask = Callable[..., Any]
 _numbers = count()
 
 
-@pytest.fixture(scope="module")
-def url(seas: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a service with a database of its own."""
-    store = tmp_path_factory.mktemp("stations") / "sst.db"
-    with serve(Settings(artifacts=seas, store=f"sqlite:///{store}")) as client:
-        yield str(client.base_url)
+@pytest.fixture
+def url(stations: httpx.Client) -> str:
+    """The address of a service with a database of stations."""
+    return str(stations.base_url)
 
 
 @pytest.fixture(params=["sync", "async"])

@@ -5,12 +5,9 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from pydantic import SecretStr
 from sqlalchemy import make_url, text
 
-from forecasting.errors import RequestError
-from service.settings import Settings
-from service.store.database import Database, store_url
+from service.store.database import Database
 from service.store.errors import StoreUnavailableError
 from service.store.stations import StationSettings, list_stations, put_station
 from service.store.tables import METADATA
@@ -154,28 +151,3 @@ def test_postgresql_may_stop_and_start_again(postgres: Cluster) -> None:
     put(database, "reef")
     assert ids(database) == ["pier", "reef"]
     database.close()
-
-
-def test_without_a_setting_the_store_is_beside_the_artifacts() -> None:
-    url = store_url(Settings(artifacts=Path("/srv/sst/artifacts")))
-    assert str(url) == "sqlite:////srv/sst/state/sst.db"
-
-
-@pytest.mark.parametrize(
-    ("given", "reason"),
-    [
-        ("state/sst.db", "it is not a URL"),
-        ("sqlite://", "it names no file"),
-        ("sqlite:///:memory:", "it names no file"),
-        ("sqlite:///sst.db?mode=ro", "it names no file, or has parameters"),
-        ("mysql://u:secret@host/sst", "it names another kind of database"),
-        ("postgresql://u:secret@host/sst", "it names another kind of database"),
-        ("postgresql+psycopg://u:secret@host:port/sst", "it is not a URL"),
-    ],
-)
-def test_a_wrong_setting_is_refused_without_its_password(given: str, reason: str) -> None:
-    with pytest.raises(
-        RequestError, match=f"invalid setting SST_STORE: {reason}.*; write sqlite:////folder"
-    ) as refused:
-        store_url(Settings(store=SecretStr(given)))
-    assert "secret" not in str(refused.value)

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from forecasting.console import in_command_line
+from forecasting.errors import ForecastError
 from forecasting.readers import content_digest, read
 from forecasting.releases.registry import load_forecaster
-from tests.training.erddap_server import GRID, TABLE, Answer, Erddap, error, serving
+from forecasting.sources.erddap import SeriesQuery, server_address
+from tests.erddap_server import GRID, TABLE, Answer, Erddap, error, serving
 from training.cli.main import main
 from training.sources.download import Downloader, FetchError
-from training.sources.erddap import SeriesQuery, server_address
 from training.sources.fetch import Fetched, fetch
 
 GRID_QUERY = SeriesQuery(("sst",), lat=(43.6, 43.6), lon=(-9.1, -9.1))
@@ -238,8 +240,9 @@ def test_a_permanent_fault_is_one_sentence_and_leaves_the_old_file(
 def test_a_query_that_the_dataset_cannot_meet_fails_before_data_are_requested(
     erddap: Erddap, tmp_path: Path, dataset: str, query: SeriesQuery, sentence: str
 ) -> None:
-    with pytest.raises(FetchError, match=sentence):
+    with pytest.raises(ForecastError) as caught:
         get(erddap, tmp_path / "sst.csv", query, dataset)
+    assert re.search(sentence, caught.value.written(in_command_line))
     assert erddap.asked == []
     assert not list(tmp_path.iterdir())
 

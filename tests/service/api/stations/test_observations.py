@@ -119,6 +119,13 @@ def test_a_file_is_read_as_post_series_reads_it(service: httpx.Client, new_stati
     assert answered(again)["unchanged"] == 3
 
 
+def test_a_file_may_hold_one_reading_or_skip_days(service: httpx.Client, new_station: NewStation) -> None:
+    station = new_station()
+    for text in ("time,sst\n2025-06-05,12.9\n", "time,sst\n2025-06-06,13.1\n2025-06-09,13.2\n"):
+        answered(service.post(f"/stations/{station}/observations", content=text, headers=CSV))
+    assert stored(service, station)["values"] == [12.9, 13.1, 13.2]
+
+
 def test_a_file_that_does_not_fit_the_station_is_refused_with_the_remedy(
     service: httpx.Client, new_station: NewStation
 ) -> None:

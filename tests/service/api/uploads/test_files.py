@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecasting.readers import read_csv
-from service.api.uploads.schemas import MAX_COLUMNS, MAX_STATIONS, FileReading
+from service.api.uploads.schemas import FileReading
 from service.http.problems import Problem
+from service.http.reading_query import MAX_COLUMNS, MAX_STATIONS
 from service.settings import Settings
 from tests.conftest import NINO12
 from tests.forecasting.readers.table import test_ndbc

@@ -15,8 +15,8 @@ from forecasting.readers import Reading, ReadingOptions, read
 from forecasting.readers.subprocess_reading import Request, answer
 from service.api.uploads.answer import in_query
 from service.api.uploads.grid_files import GridFiles, is_asleep
-from service.api.uploads.schemas import MAX_LINES, MAX_STATIONS
 from service.http.problems import ProblemError
+from service.http.reading_query import MAX_LINES, MAX_STATIONS
 from tests.service.requests import answered, refusal
 
 TIMES = np.arange("2019-01-01", "2021-01-01", dtype="datetime64[D]").astype("datetime64[ns]")

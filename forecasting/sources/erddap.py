@@ -11,8 +11,9 @@ from urllib.parse import quote
 
 import numpy as np
 
+from forecasting.errors import SourceError
+from forecasting.remedies import Remedy
 from forecasting.series.times import parse_time, unix_seconds
-from training.sources.download import FetchError
 
 Span = tuple[float, float]
 
@@ -94,11 +95,13 @@ def parse_info(server: str, dataset: str, text: str) -> DatasetInfo:
     """Parse a server's ``info/<dataset>/index.csv``.
 
     Raises:
-        FetchError: if the text is not in ERDDAP's format.
+        SourceError: if the text is not in ERDDAP's format.
     """
     rows = csv.reader(io.StringIO(text))
     if next(rows, [])[:3] != ["Row Type", "Variable Name", "Attribute Name"]:
-        raise FetchError("the server did not describe the dataset as ERDDAP does; check --erddap")
+        raise SourceError(
+            "the server did not describe the dataset as ERDDAP does", remedy=Remedy.of("; check {}", "erddap")
+        )
     dimensions: dict[str, int] = {}
     variables: list[str] = []
     attributes: dict[str, dict[str, str]] = {}
@@ -120,11 +123,11 @@ def data_url(info: DatasetInfo, query: SeriesQuery) -> str:
     """The address of the series, as CSV with a row of units.
 
     Raises:
-        FetchError: if the dataset lacks a variable, or the query leaves more than one series; says what to add.
+        SourceError: if the dataset lacks a variable, or the query leaves more than one series; says what to add.
     """
     for name in query.variables:
         if name not in info.variables:
-            raise FetchError(f"{info.name} has no variable {name!r}; its variables: {', '.join(info.variables)[:400]}")
+            raise SourceError(f"{info.name} has no variable {name!r}; its variables: {', '.join(info.variables)[:400]}")
     return _address(info, _grid_query(info, query) if info.dimensions else "&".join(_table_query(info, query)))
 
 
@@ -200,9 +203,10 @@ def _grid_query(info: DatasetInfo, query: SeriesQuery) -> str:
 def _indices(info: DatasetInfo, query: SeriesQuery) -> dict[str, str]:
     """The index expression of each axis of a grid."""
     if query.station is not None:
-        raise FetchError(f"{info.name} is a grid and has no stations; choose a place with --lat and --lon")
-    spans = {"latitude": ("--lat", query.lat), "longitude": ("--lon", _longitudes(info, query.lon))}
-    spans |= dict.fromkeys(_DEPTH_NAMES, ("--depth", query.depth))
+        place = Remedy.of("; choose a place with {} and {}", "lat", "lon")
+        raise SourceError(f"{info.name} is a grid and has no stations", remedy=place)
+    spans = {"latitude": ("lat", query.lat), "longitude": ("lon", _longitudes(info, query.lon))}
+    spans |= dict.fromkeys(_DEPTH_NAMES, ("depth", query.depth))
     indices: dict[str, str] = {}
     for name, count in info.dimensions.items():
         if name == "time":
@@ -212,8 +216,10 @@ def _indices(info: DatasetInfo, query: SeriesQuery) -> dict[str, str]:
             continue
         option, span = spans.get(name, ("", None))
         if span is None and count != 1:
-            remedy = f"choose with {option}" if option else "fetch cannot choose among them"
-            raise FetchError(f"{info.name} has {count} values of {name}: {remedy}")
+            message = f"{info.name} has {count} values of {name}"
+            if not option:
+                raise SourceError(f"{message}, which nothing here can choose from")
+            raise SourceError(message, remedy=Remedy.of(": choose with {}", option))
         indices[name] = "[0]" if span is None else f"[({span[0]:.10g}):1:({span[1]:.10g})]"
     return indices
 
@@ -241,13 +247,13 @@ def _table_query(info: DatasetInfo, query: SeriesQuery) -> list[str]:
     for name, span in (("latitude", query.lat), ("longitude", _longitudes(info, query.lon)), (depth, query.depth)):
         if span is not None:
             if name not in info.variables:
-                raise FetchError(
+                raise SourceError(
                     f"{info.name} has no {name or 'depth'} to choose by; its variables: {', '.join(info.variables)}"
                 )
             limits += _between(str(name), *(f"{limit:.10g}" for limit in span))
     if query.station is not None:
         if station is None:
-            raise FetchError(f"{info.name} has no station variable; leave out --station")
+            raise SourceError(f"{info.name} has no station variable", remedy=Remedy.of("; leave out {}", "station"))
         limits.append(f"{station}={_quoted(query.station)}")
     return [quote(part, safe=",=:") for part in [",".join(str(name) for name in names), *limits]]
 

@@ -95,14 +95,18 @@ class Erddap:
         faults: answers to the next requests for data, one each; then it sends the data.
         asked: requests for data so far.
         looked_up: requests for the values of an axis or the last times of stations so far.
+        files: answers at other paths.
     """
 
     url: str
     faults: list[Answer] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     looked_up: list[str] = field(default_factory=list)
+    files: dict[str, Answer] = field(default_factory=dict)
 
     def answer(self, path: str, query: str) -> Answer:
+        if path in self.files:
+            return self.files[path]
         infos = {
             "buoy": TABLE_INFO,
             "oisst": GRID_INFO,

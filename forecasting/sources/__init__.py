@@ -1,0 +1,1 @@
+"""Servers that have series of SST."""

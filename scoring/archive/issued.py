@@ -1,0 +1,106 @@
+"""The forecasts that an archive holds, one lead at a time."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as pads
+import pyarrow.parquet as papq
+
+from forecasting.errors import FileError
+from forecasting.series.times import iso
+from scoring.archive.archive import Archive
+from scoring.errors import ScoringError
+from scoring.tables.archive_columns import PREFIX
+
+_KEYS: Final = ["station", "issued", "observed_until", "replayed", "asked", "step", "time", "sst"]
+_SAME: Final = ["station", "asked", "step", "observed_until"]
+_MEASURES: Final = re.compile(rf"(lower|upper)_\d+|{PREFIX}.+|event_.+_(by_lead|threshold|side)")
+
+
+@dataclass(frozen=True)
+class IssuedForecasts:
+    """The forecasts of an archive from some period.
+
+    Attributes:
+        archive: that holds them.
+        begin: earliest time of the last observation; None for any.
+        end: latest.
+    """
+
+    archive: Archive
+    begin: np.datetime64 | None = None
+    end: np.datetime64 | None = None
+
+    @cached_property
+    def _data(self) -> pads.Dataset:
+        files = self.archive.files()
+        if not files:
+            raise ScoringError(f"{self.archive.path}: no archive; 'sst score INPUT --append ARCHIVE' makes one")
+        schemas = []
+        for file in files:
+            try:
+                schemas.append(papq.read_schema(file))
+            except (pa.ArrowException, OSError) as error:
+                raise FileError(f"{file}: cannot read it: {' '.join(str(error).split())[:200]}") from None
+        # The levels and events of runs may differ: a column that a file lacks is empty there.
+        return pads.dataset([str(file) for file in files], schema=pa.unify_schemas(schemas), format="parquet")
+
+    @cached_property
+    def _chosen(self) -> pads.Expression:
+        chosen = pc.is_valid(pads.field("sst"))
+        if self.begin is not None:
+            chosen &= pads.field("observed_until") >= _scalar(self.begin)
+        if self.end is not None:
+            chosen &= pads.field("observed_until") <= _scalar(self.end)
+        return chosen
+
+    def leads(self) -> list[int]:
+        """Return the leads that were forecast, in ascending order.
+
+        Raises:
+            ForecastError: if there is no archive, or it cannot be read.
+        """
+        leads: list[int] = self._read(["lead"], self._chosen)["lead"].unique().to_pylist()
+        return sorted(leads)
+
+    def steps(self) -> list[str]:
+        """Return the names of the steps of the forecasts."""
+        steps: list[str] = self._read(["step"], self._chosen)["step"].unique().to_pylist()
+        return sorted(steps)
+
+    def period(self) -> str:
+        """Return the first and the last time of a last observation in the whole archive, for a sentence."""
+        ends = self._read(["observed_until"], pc.is_valid(pads.field("sst")))["observed_until"]
+        first, last = (bound.as_py().replace(tzinfo=None) for bound in pc.min_max(ends).values())
+        return f"{iso(np.datetime64(first, 's'))} to {iso(np.datetime64(last, 's'))}"
+
+    def at(self, lead: int) -> pd.DataFrame:
+        """Return the forecasts of one lead, in the order of issue.
+
+        Of several from the same last observation, the first counts: later ones may know what was corrected since.
+        Times are UTC without a zone.
+        """
+        names = [name for name in self._data.schema.names if _MEASURES.fullmatch(name)]
+        table = self._read([*_KEYS, *names], self._chosen & (pads.field("lead") == lead))
+        frame: pd.DataFrame = table.to_pandas()
+        for name in ("issued", "observed_until", "time"):
+            frame[name] = frame[name].dt.tz_localize(None)
+        frame = frame.sort_values("issued", kind="stable")
+        return frame.drop_duplicates(_SAME, ignore_index=True)
+
+    def _read(self, columns: list[str], chosen: pads.Expression) -> pa.Table:
+        try:
+            return self._data.to_table(columns=columns, filter=chosen)
+        except (pa.ArrowException, OSError) as error:
+            raise FileError(f"{self.archive.path}: cannot read it: {' '.join(str(error).split())[:200]}") from None
+
+
+def _scalar(time: np.datetime64) -> pa.Scalar:
+    seconds = int(time.astype("datetime64[s]").astype(np.int64))
+    return pa.scalar(seconds, pa.int64()).cast(pa.timestamp("s", "UTC")).cast(pa.timestamp("ms", "UTC"))

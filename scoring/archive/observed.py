@@ -1,0 +1,99 @@
+"""What was observed at the valid times of forecasts."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from forecasting.readers.base.options import ReadingOptions
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import Floats
+from forecasting.series.timestep import TimeStep, length_of
+from scoring.tables.stage import Staged, stage_rows
+from scoring.tables.stations import ReadStations, read_stations
+
+_ROWS: Final = 250_000
+"""Rows that are read together."""
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Series of observations.
+
+    Attributes:
+        series: by the name of the station and of the step.
+        errors: why other stations have none, by name.
+        notes: on how the files were read.
+    """
+
+    series: dict[tuple[str, str], SstSeries]
+    errors: dict[str, str]
+    notes: tuple[str, ...]
+
+    @classmethod
+    def read(cls, files: Sequence[Path], options: ReadingOptions, steps: Sequence[str]) -> "Observations":
+        """Read tables as they are read for scoring.
+
+        Args:
+            files: to read.
+            options: how.
+            steps: names of the steps that observations are wanted at.
+
+        Raises:
+            FileError: if a file cannot be read.
+        """
+        observations = cls({}, {}, ())
+        with tempfile.TemporaryDirectory(prefix="sst-verify-") as folder:
+            staged = stage_rows(files, options, _ROWS, Path(folder))
+            for step in steps:
+                for stations in _chunks(staged, Path(folder), TimeStep.parse(step), options.resample):
+                    observations._add(stations, step)
+        for name in {station for station, _ in observations.series}:
+            observations.errors.pop(name, None)
+        return cls(observations.series, observations.errors, staged.notes)
+
+    def _add(self, stations: ReadStations, step: str) -> None:
+        self.errors.update({stations.names[i]: error for i, error in stations.errors.items()})
+        for i, series in stations.series.items():
+            found = str(series.step)
+            if found == step:
+                self.series[stations.names[i], step] = series
+            else:
+                theirs, ours = length_of(found), length_of(step)
+                remedy = f"; average them with --resample {step}" if series.step.seconds < _seconds(step) else ""
+                self.errors[stations.names[i]] = f"observations every {theirs}, forecasts every {ours}{remedy}"
+
+    def stations(self) -> set[str]:
+        """Return the names of all stations in the files."""
+        return {name for name, _ in self.series} | set(self.errors)
+
+    def at(self, forecasts: pd.DataFrame) -> Floats:
+        """Return what was observed at the valid time of each row with ``station``, ``step`` and ``time``, °C ``(n,)``.
+
+        An observation counts if it is less than half a step away. NaN where there is none.
+        """
+        observed = np.full(len(forecasts), np.nan)
+        times = forecasts["time"].to_numpy().astype("datetime64[s]")
+        places = forecasts.groupby(["station", "step"], sort=False).indices
+        for key, series in self.series.items():
+            rows = places.get(key)
+            if rows is None:
+                continue
+            place = series.step.place(times[rows], series.start)
+            nearest = np.round(place)
+            inside = (nearest >= 0) & (nearest < len(series.values)) & (np.abs(place - nearest) < 0.5)
+            observed[rows[inside]] = series.values[nearest[inside].astype(np.int64)]
+        return observed
+
+
+def _chunks(staged: Staged, folder: Path, step: TimeStep, resample: TimeStep | None) -> Iterator[ReadStations]:
+    for chunk, first in enumerate(staged.bounds[:-1]):
+        yield read_stations(folder, chunk, first, staged.zones, None if resample else step, resample)
+
+
+def _seconds(step: str) -> int:
+    return TimeStep.parse(step).seconds

@@ -1,0 +1,36 @@
+"""What a command says about its run."""
+
+import sys
+from pathlib import Path
+
+from scoring.run.run import Result, Run
+
+
+def say(text: str) -> None:
+    """Write a sentence to standard error."""
+    print(f"scoring: {text}", file=sys.stderr)
+
+
+def tell(run: Run, result: Result, path: Path) -> None:
+    """Write what came of a run, whose forecasts are in ``path``."""
+    for note in result.notes:
+        say(note)
+    counts = result.counts
+    parts = [
+        f"{counts.forecast:,} of {counts.places:,} {run.input.unit} forecast by {run.plan.model} {run.plan.version}, "
+        f"{run.model.choice}"
+    ]
+    parts += [f"{count:,} not forecast: {why}" for why, count in counts.missing.items()]
+    parts += [f"{count:,} {kind}" for kind, count in counts.warnings.items()]
+    parts += [f"{count:,} without event {why}" for why, count in counts.unjudged.items()]
+    parts.append(f"{result.seconds:.1f} s, {result.scored / result.seconds:,.0f} {run.input.unit}/s")
+    print(f"{path}: {'; '.join(parts)}")
+    if not counts.forecast and not result.failed:
+        why = max(counts.missing, key=counts.missing.__getitem__, default="the input has no values")
+        say(f"nothing could be forecast: {why}")
+    if result.failed:
+        first = min(result.failed)
+        say(
+            f"{len(result.failed)} of {result.chunks} chunks failed; chunk {first}: "
+            f"{result.failed[first]}. Run the same command again to retry them"
+        )

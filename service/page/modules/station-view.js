@@ -1,0 +1,140 @@
+// @ts-check
+/** One station: its last value, the forecast against what came, its record, its events, and a card to embed. */
+
+import { readState, updateState, urlOf } from "./address.js";
+import { getJson, hasKey, request, withQuery } from "./api.js";
+import { Chart } from "./chart.js";
+import { selectField } from "./controls.js";
+import { fill, h } from "./dom.js";
+import { codeBlock } from "./download.js";
+import { positionInWords } from "./locator-map.js";
+import { lastValue, nextSteps } from "./station-card.js";
+import { rowsOf, rowsTable, stationFigure } from "./station-chart.js";
+import { explained } from "./station-errors.js";
+import { showAlerts } from "./station-events.js";
+import { readingCommands } from "./station-form.js";
+import { showRecord } from "./station-record.js";
+import { stepLength, titleOf, usualInWords } from "./station-words.js";
+import { tableDisclosure } from "./table.js";
+import { runTask } from "./task.js";
+import { formatSteps, formatTime, milliseconds, stepAdjective } from "./times.js";
+
+/** @typedef {import("./station-words.js").Station} Station */
+
+/** Steps of the past in the chart, and the longest past, which is enough to see how forecasts did. */
+const PAST_STEPS = 120;
+
+/** Columns of the next steps. */
+const COLUMNS = 7;
+
+/** @param {HTMLElement} root @param {string} id @param {AbortSignal} signal */
+export async function showStation(root, id, signal) {
+  const part = h("div", { class: "stack" });
+  fill(root, h("nav", { "aria-label": "Back" }, h("a", { href: urlOf({ view: "stations" }) }, "‹ All stations")), part);
+  await runTask(part, "Loading the station", signal, (stop) => loadStation(id, stop), (station) => compose(part, station, signal));
+}
+
+/** @param {string} id @param {AbortSignal} signal @returns {Promise<Station>} */
+async function loadStation(id, signal) {
+  try {
+    return await getJson(withQuery(`/stations/${encodeURIComponent(id)}`, { recent: "true" }), { signal });
+  } catch (error) {
+    throw explained(error);
+  }
+}
+
+/** @param {HTMLElement} part @param {Station} station @param {AbortSignal} signal */
+function compose(part, station, signal) {
+  const now = new Date();
+  const usual = usualInWords(station);
+  const [chart, record, events] = [h("section", { class: "card" }), h("section", { class: "card" }), h("section", { class: "card", hidden: true })];
+  document.title = `${titleOf(station)} · SST forecasting`;
+  fill(
+    part,
+    h("div", { class: "intro" }, h("h1", {}, titleOf(station)), h("p", {}, describeStation(station))),
+    h("section", { class: "card station whole", "aria-label": "Now and next" }, lastValue(station, now), nextSteps(station, now, COLUMNS), usual && h("p", { class: "note" }, usual)),
+    ...(station.newest ? [chart, record, events] : [events]),
+    sendCard(station),
+    embedCard(station, signal),
+  );
+  showAlerts(events, station, signal);
+  if (!station.newest) return;
+  showChart(chart, station, signal);
+  showRecord(record, station, signal);
+}
+
+/** @param {Station} station */
+function describeStation({ id, latitude, longitude, step, model, forecast }) {
+  const where = latitude === null || longitude === null ? "without a position" : `at ${positionInWords({ latitude, longitude })}`;
+  const by = forecast ? `, forecast by ${forecast.model}` : `, to be forecast by ${model}`;
+  return [h("code", {}, id), ` ${where}. ${stepAdjective(step)[0].toUpperCase()}${stepAdjective(step).slice(1)} readings${by}.`];
+}
+
+/** @param {HTMLElement} card @param {Station} station @param {AbortSignal} signal */
+function showChart(card, station, signal) {
+  const path = `/stations/${station.id}`;
+  const newest = station.newest?.time ?? "";
+  const from = new Date(milliseconds(newest) - PAST_STEPS * stepLength(station.step)).toISOString();
+  const load = async (/** @type {AbortSignal} */ stop) => {
+    const [observations, { forecasts }] = await Promise.all(["observations", "forecasts"].map((name) => getJson(withQuery(`${path}/${name}`, { from }), { signal: stop })));
+    return { observations, forecasts };
+  };
+  return runTask(card, "Loading forecasts and readings", signal, load, ({ observations, forecasts }) => fill(card, ...chartParts(station, observations, forecasts, signal)));
+}
+
+/** @param {Station} station @param {any} observations @param {any[]} forecasts @param {AbortSignal} signal */
+function chartParts(station, observations, forecasts, signal) {
+  const most = Math.max(...forecasts.map(({ sst }) => sst.length), 1);
+  let lead = Math.min(Math.max(Number(readState().lead) || 1, 1), most);
+  let rows = rowsOf(observations, forecasts, lead);
+  const chart = new Chart(`Observed SST of ${titleOf(station)}, and what was forecast`, signal, { height: "22rem" });
+  const draw = () => chart.draw(() => stationFigure(rows, lead, station));
+  const options = Array.from({ length: most }, (_, i) => ({ value: String(i + 1), text: `${formatSteps(i + 1, station.step)} before` }));
+  const choose = (/** @type {string} */ value) => {
+    lead = Number(value);
+    rows = rowsOf(observations, forecasts, lead);
+    updateState({ lead: lead === 1 ? null : lead });
+    draw();
+  };
+  draw();
+  return [
+    h("header", {}, h("div", {}, h("h2", {}, "What was forecast, and what came"), h("p", {}, `Until ${formatTime(observations.timestamps.at(-1), station.step)}`)), chart.zoomButtons()),
+    h("div", { class: "controls" }, selectField("Show what was forecast", options, String(lead), choose), legend()),
+    chart.element,
+    forecasts.length < 2 && h("p", { class: "note" }, "Each new reading brings a forecast, which appears here beside what came."),
+    tableDisclosure("Observed and forecast SST", () => rowsTable(rows, lead, station)),
+  ].filter((part) => part !== false);
+}
+
+function legend() {
+  const label = (/** @type {string} */ kind, /** @type {string} */ text) => h("span", { class: "label" }, h("span", { class: `line-key ${kind}`, "aria-hidden": "true" }), text);
+  return h("div", { class: "row legend" }, label("observed", "Observed"), label("before", "Forecast before"), label("newest", "Newest forecast"), label("range", "80% range"));
+}
+
+/** How to send readings; open while there are none. @param {Station} station */
+function sendCard(station) {
+  const commands = h("div", { class: "grid" }, readingCommands(station.id));
+  if (!station.newest) return h("section", { class: "card" }, h("header", {}, h("h2", {}, "Send readings")), commands);
+  return h("details", { class: "card add" }, h("summary", {}, "Send readings"), commands);
+}
+
+/** The card as a picture, and how to show it elsewhere. @param {Station} station @param {AbortSignal} signal */
+function embedCard(station, signal) {
+  const address = `${location.origin}/stations/${station.id}/card.svg`;
+  const alt = titleOf(station).replaceAll("&", "&amp;").replaceAll('"', "&quot;").replaceAll("<", "&lt;");
+  const code = `<img src="${address}" width="360" height="224"\n     alt="SST at ${alt}: last value and forecast">`;
+  const picture = h("div", { class: "card-picture" });
+  const show = (/** @type {any} */ event) => {
+    if (!event.target.open || picture.childElementCount) return;
+    runTask(picture, "Loading the card", signal, (stop) => request(`/stations/${station.id}/card.svg`, { signal: stop }).then((response) => response.blob()), (blob) => fill(picture, pictureOf(blob, station, signal)));
+  };
+  const note = hasKey() ? "This service requires a key, which pictures cannot send. Let your server fetch the card with a key, and pass it on." : "The picture follows the light or dark colours of its reader.";
+  return h("details", { class: "card add", toggle: show }, h("summary", {}, "Embed this station"), h("div", { class: "grid" }, picture, h("div", {}, codeBlock("HTML", code), h("p", { class: "note" }, note))));
+}
+
+/** @param {Blob} blob @param {Station} station @param {AbortSignal} signal */
+function pictureOf(blob, station, signal) {
+  const src = URL.createObjectURL(blob);
+  signal.addEventListener("abort", () => URL.revokeObjectURL(src));
+  return h("img", { src, width: 360, height: 224, alt: `The card of ${titleOf(station)}` });
+}

@@ -1,0 +1,148 @@
+// @ts-check
+/** What cards say about stations. */
+
+import { fixed } from "./numbers.js";
+import { capitalised } from "./record.js";
+import { ageInWords, untilPhrase } from "./spoken-times.js";
+import { columnTime, formatSteps, hasClock, milliseconds } from "./times.js";
+
+/**
+ * @typedef {object} Forecast the newest forecast of a station
+ * @property {string} issued
+ * @property {string} observed_until
+ * @property {string} model
+ * @property {string[]} timestamps
+ * @property {number[]} sst
+ * @property {{level: number, lower: number[], upper: number[]}[]} intervals
+ *
+ * @typedef {object} StationEvent
+ * @property {string} name
+ * @property {string} kind
+ * @property {"active" | "inactive" | "unknown"} state
+ * @property {string | null} since
+ * @property {string | null} category
+ * @property {number | null} probability
+ * @property {string | null} error
+ *
+ * @typedef {object} Station
+ * @property {string} id
+ * @property {string | null} name
+ * @property {number | null} latitude
+ * @property {number | null} longitude
+ * @property {string} step
+ * @property {string} units
+ * @property {string} model
+ * @property {number} horizon
+ * @property {{time: string, sst: number, received: string, age_seconds: number} | null} newest
+ * @property {Forecast | null} forecast
+ * @property {{timestamps: string[], sst: number[]} | null} recent
+ * @property {{sst: number, years: number | null} | null} usual
+ * @property {StationEvent[]} [events]
+ *
+ * @typedef {object} StepAhead
+ * @property {string} time
+ * @property {number} sst
+ * @property {number | null} lower of the range of 80 %
+ * @property {number | null} upper
+ */
+
+/** @type {Record<string, string>} */
+const UNITS = { celsius: "°C", kelvin: "K", fahrenheit: "°F" };
+
+/** A smaller difference from usual is not said. */
+const LEAST_DIFFERENCE = 0.05;
+
+/** Narrower ranges get another decimal. */
+const NARROW = 0.25;
+
+const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+const STEP_MS = { hour: 3_600_000, day: 86_400_000, week: 604_800_000, month: 2_629_746_000 };
+const LETTER_MS = { M: 60_000, H: 3_600_000, D: 86_400_000, W: 604_800_000 };
+
+/** The unit of temperatures of a station. @param {Station} station */
+export function unitOf({ units }) {
+  return UNITS[units] ?? units;
+}
+
+/** A temperature with its unit. @param {number} value @param {Station} station @param {number} [places] */
+export function degrees(value, station, places = 1) {
+  return `${fixed(value, places)}\u00a0${unitOf(station)}`;
+}
+
+/** The name for people, or else the ID. @param {Station} station */
+export function titleOf({ id, name }) {
+  return name ?? id;
+}
+
+/** How much warmer or colder than usual the last value is; null if that is unknown. @param {Station} station */
+export function anomalyOf({ newest, usual }) {
+  return newest && usual ? newest.sst - usual.sst : null;
+}
+
+/** The same in words; empty if it is unknown. @param {Station} station */
+export function anomalyInWords(station) {
+  const difference = anomalyOf(station);
+  if (difference === null) return "";
+  if (Math.abs(difference) < LEAST_DIFFERENCE) return "As usual for the time of the year";
+  return `${degrees(Math.abs(difference), station)} ${difference > 0 ? "warmer" : "colder"} than usual`;
+}
+
+/** What usual means for a station. @param {Station} station */
+export function usualInWords({ usual }) {
+  if (!usual) return "";
+  return usual.years === null
+    ? "Usual is the climatology of the position."
+    : `Usual is the mean of these days in ${usual.years} earlier years.`;
+}
+
+/** When the last value was observed, and its age unless it is recent. @param {Station} station @param {Date} now */
+export function observedInWords({ newest, step }, now) {
+  if (!newest) return "";
+  const phrase = untilPhrase(newest.time, step, now);
+  const isNear = /^(today|yesterday)/.test(phrase);
+  return capitalised(isNear || step === "month" ? phrase : `${phrase}, ${ageInWords(newest.time, now)} ago`);
+}
+
+/** The length of a step in milliseconds; of a month, its mean. @param {string} step */
+export function stepLength(step) {
+  const named = /** @type {Record<string, number>} */ (STEP_MS)[step];
+  if (named) return named;
+  const [, count, letter] = /^PT?(\d+)([MHDW])$/.exec(step) ?? [];
+  return count ? Number(count) * /** @type {Record<string, number>} */ (LETTER_MS)[letter] : STEP_MS.day;
+}
+
+/** The steps of the newest forecast that have not passed. @param {Station} station @param {Date} now @returns {StepAhead[]} */
+export function stepsAhead({ forecast, step }, now) {
+  if (!forecast) return [];
+  const [range] = forecast.intervals;
+  return forecast.timestamps
+    .map((time, i) => ({ time, sst: forecast.sst[i], lower: range?.lower[i] ?? null, upper: range?.upper[i] ?? null }))
+    .filter(({ time }) => milliseconds(time) + stepLength(step) > now.getTime());
+}
+
+/** The decimals that ranges need. @param {StepAhead[]} steps */
+export function placesOf(steps) {
+  const widths = steps.flatMap(({ lower, upper }) => (lower === null || upper === null ? [] : [upper - lower]));
+  return widths.length && Math.min(...widths) < NARROW ? 2 : 1;
+}
+
+/** A step ahead in a narrow column. @param {string} time @param {string} step */
+export function columnLabel(time, step) {
+  const date = new Date(milliseconds(time));
+  if (step === "month") return columnTime(time, step);
+  if (hasClock(step)) return date.toISOString().slice(11, 16);
+  return `${WEEKDAYS[date.getUTCDay()]} ${date.getUTCDate()}`;
+}
+
+/** The period that the small picture shows. @param {Station} station */
+export function recentPeriod({ recent, step }) {
+  if (step === "month" || step === "week") return formatSteps(recent?.sst.length ?? 0, step);
+  return "60 days";
+}
+
+/** The name of a kind of event. @param {StationEvent} event */
+export function eventName({ kind, name }) {
+  /** @type {Record<string, string>} */
+  const names = { marine_heatwave: "Marine heatwave", marine_cold_spell: "Marine cold spell", degree_heating_weeks: "Heat stress on corals" };
+  return names[kind] ?? name;
+}

@@ -1,0 +1,88 @@
+// @ts-check
+/** The Stations view: a list of cards on a map, or one station. */
+
+import { readState, updateState, urlOf } from "./address.js";
+import { getJson, withQuery } from "./api.js";
+import { textField } from "./controls.js";
+import { fill, h } from "./dom.js";
+import { stationCard } from "./station-card.js";
+import { explained } from "./station-errors.js";
+import { stationForm } from "./station-form.js";
+import { placedOf, stationMap } from "./station-map.js";
+import { showStation } from "./station-view.js";
+import { latestOnly, runTask } from "./task.js";
+
+export const heading = "Stations";
+
+/** Cards on a page. */
+const PAGE = 24;
+
+const INTRODUCTION = "Places whose readings the service keeps. New readings bring a new forecast, and what came is compared with what was forecast.";
+
+/** @param {HTMLElement} root @param {AbortSignal} signal */
+export async function show(root, signal) {
+  const { station } = readState();
+  if (station) return showStation(root, station, signal);
+  const list = h("div", { class: "stack" });
+  const nextSignal = latestOnly(signal);
+  const load = () => runTask(list, "Loading stations", nextSignal(), loadPage, (page) => fill(list, ...content(page, root)));
+  const search = textField("Find", readState().search ?? "", "Name or ID", (text) => {
+    updateState({ search: text.trim(), after: null });
+    load();
+  });
+  fill(root, h("div", { class: "intro" }, h("h1", {}, heading), h("p", {}, INTRODUCTION)), h("div", { class: "controls search" }, search), list);
+  await load();
+}
+
+/**
+ * A page of stations with what their cards need.
+ * @param {AbortSignal} signal
+ * @returns {Promise<{stations: import("./station-words.js").Station[], next: string | null}>}
+ */
+async function loadPage(signal) {
+  const { after, search } = readState();
+  try {
+    return await getJson(withQuery("/stations", { limit: PAGE, after, search, recent: "true" }), { signal });
+  } catch (error) {
+    throw explained(error);
+  }
+}
+
+/** @param {Awaited<ReturnType<typeof loadPage>>} page @param {HTMLElement} root */
+function content({ stations, next }, root) {
+  const { after, search } = readState();
+  const now = new Date();
+  if (!stations.length) return search || after ? [nothingFound(search)] : [firstStation(root)];
+  const placed = placedOf(stations);
+  const numberOf = (/** @type {any} */ station) => (placed.length > 1 && placed.includes(station) ? placed.indexOf(station) + 1 : null);
+  return [
+    stationMap(placed),
+    h("ul", { class: "stations" }, stations.map((station) => stationCard(station, now, numberOf(station)))),
+    pager(after, search, next),
+    h("details", { class: "card add" }, h("summary", {}, "Add a station"), stationForm(root)),
+  ].filter((part) => part !== null);
+}
+
+/** Links to the first page and the next; null if there is only one. @param {string | undefined} after @param {string | undefined} search @param {string | null} next */
+function pager(after, search, next) {
+  if (!after && next === null) return null;
+  const link = (/** @type {string} */ text, /** @type {string | null} */ from) => h("a", { href: urlOf({ view: "stations", search, after: from }) }, text);
+  return h("nav", { class: "row between", "aria-label": "Pages" }, after ? link("First page", null) : h("span", {}), next !== null && link("Next page", next));
+}
+
+/** @param {string | undefined} search */
+function nothingFound(search) {
+  const all = h("a", { href: urlOf({ view: "stations" }) }, "All stations");
+  return h("p", { class: "empty" }, search ? `No station has “${search}” in its name or ID. ` : "There are no more stations. ", all);
+}
+
+/** @param {HTMLElement} root */
+function firstStation(root) {
+  return h(
+    "section",
+    { class: "card" },
+    h("header", {}, h("h2", {}, "Add your first station")),
+    h("p", {}, "Name a place, then send its readings, such as one each day. From 14 readings on, each new one brings a forecast, and this page keeps the score: what was forecast against what came."),
+    stationForm(root),
+  );
+}

@@ -1,0 +1,1 @@
+"""``sst station``: stations of a running service, from the command line."""

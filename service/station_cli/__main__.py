@@ -1,0 +1,31 @@
+"""``python -m service.station_cli``."""
+
+import io
+import sys
+
+from forecasting.console import run_command
+from forecasting.extras import exit_without_extra
+from service.station_cli.arguments import parser
+
+
+def _station() -> int:
+    options = parser().parse_args()
+    with exit_without_extra("client", "sst station"):
+        from service.station_cli.command import main
+
+        return main(options)
+
+
+def _run() -> int:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal without UTF-8 must not end the run; standard error escapes such characters anyway.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        return run_command(_station)
+    except KeyboardInterrupt:
+        sys.stderr.write("station: interrupted\n")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(_run())

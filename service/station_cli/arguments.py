@@ -1,0 +1,123 @@
+"""The command line options of ``sst station``. Imports nothing slow."""
+
+import argparse
+import os
+from importlib.metadata import version
+from typing import Final
+
+from forecasting.console import command_name
+from forecasting.readers.base.options import OPTIONS
+from forecasting.series.units import UNITS
+
+DEFAULT_URL: Final = "http://127.0.0.1:8000"
+OUTPUTS: Final = ("table", "csv", "json")
+READING: Final = tuple(name for name in OPTIONS if name != "sample")
+"""Reading options for files of readings, which are of one place."""
+ABOUT: Final = """\
+The service is at --url, the environment variable SST_URL, or http://127.0.0.1:8000. Its API key, if it needs one, is
+read from the environment variable SST_KEY.
+
+exit status: 0 success; 1 the service cannot be reached, or cannot answer at the moment; 2 invalid options or file, or a
+request that the service refuses; 3 nothing could be forecast or verified; 130 interrupted."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser for the command line of ``sst station``."""
+    parser = argparse.ArgumentParser(
+        prog=command_name("station", "service.station_cli"),
+        description="Send readings of stations to a running service, and see its forecasts of them.",
+        epilog=ABOUT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=version("sst-forecasting"))
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_settings(_command(commands, "add", "create a station, or replace its settings"))
+    _command(commands, "list", "list the stations", of_station=False)
+    _command(commands, "show", "show the settings and the newest observation of a station")
+    _add_readings(_command(commands, "push", "send readings, and show the forecast from their end"))
+    _add_levels(_command(commands, "forecast", "show the newest forecast"))
+    _add_verification(_command(commands, "verify", "compare the forecasts that were issued with what was observed"))
+    _command(commands, "remove", "delete a station with all its readings and forecasts; needs an admin key")
+    return parser
+
+
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, summary: str, *, of_station: bool = True
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog=ABOUT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    if of_station:
+        command.add_argument("station", metavar="ID", help="the ID of the station")
+    command.add_argument(
+        "--url",
+        default=os.environ.get("SST_URL") or DEFAULT_URL,
+        help="the URL of the service (default: SST_URL, or %(default)s)"
+        if "SST_URL" not in os.environ
+        else "the URL of the service (default: SST_URL)",
+    )
+    command.add_argument(
+        "--output", choices=OUTPUTS, default=OUTPUTS[0], help="form of the output (default: %(default)s)"
+    )
+    return command
+
+
+def _add_settings(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--step", required=True, help="between readings: month, week, day, hour, or ISO 8601 such as PT30M"
+    )
+    command.add_argument("--name", help="for people")
+    command.add_argument("--latitude", type=float, metavar="LAT", help="degrees north")
+    command.add_argument("--longitude", type=float, metavar="LON", help="degrees east")
+    command.add_argument(
+        "--units", choices=UNITS, default="celsius", help="of the temperatures that are shown (default: %(default)s)"
+    )
+    command.add_argument("--model", default="best", metavar="NAME", help="default: %(default)s")
+    command.add_argument("--horizon", type=int, metavar="H", help="number of steps to forecast (default: 7)")
+
+
+def _add_readings(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "files", nargs="*", metavar="FILE", help="CSV, ERDDAP, NDBC, NetCDF or Zarr; - is standard input"
+    )
+    command.add_argument(
+        "--reading",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("TIME", "VALUE"),
+        help="a reading, in the units of the station; can be repeated",
+    )
+    group = command.add_argument_group("reading", "override what is found in the files")
+    for name in READING:
+        # The ID of the station already has the destination "station".
+        group.add_argument(
+            OPTIONS[name].flag, dest=f"reading_{name}", **OPTIONS[name].argument(argparse.ArgumentTypeError)
+        )
+
+
+def _add_levels(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--levels",
+        type=_levels,
+        default=(80, 95),
+        metavar="LIST",
+        help="levels of the intervals, in percent (default: 80,95)",
+    )
+
+
+def _add_verification(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--lead", type=int, metavar="N", help="number of steps ahead (default: every one)")
+    command.add_argument("--from", dest="start", metavar="TIME", help="the earliest last observation of a forecast")
+    command.add_argument("--to", dest="end", metavar="TIME", help="the latest")
+
+
+def _levels(text: str) -> tuple[int, ...]:
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise argparse.ArgumentTypeError(f"expected percents such as 80,95, not {text!r}")
+    return tuple(map(int, parts))

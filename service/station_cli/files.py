@@ -1,0 +1,85 @@
+"""Readings of a station, from files and options."""
+
+import argparse
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from forecasting.errors import FileError, RequestError, SeriesError
+from forecasting.readers import Reading, ReadingOptions, read, read_content
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import seconds_of
+from forecasting.series.timestep import TimeStep, in_words
+from forecasting.series.units import Units, from_celsius
+from service.station_cli.arguments import READING
+
+_STANDARD_INPUT: Final = "-"
+
+
+def read_readings(options: argparse.Namespace, step: TimeStep, units: Units) -> "pd.Series[Any]":
+    """Return the readings in all files and options, indexed by time (UTC), in the units of the station.
+
+    Args:
+        options: of the command line.
+        step: of the station.
+        units: of the station.
+
+    Raises:
+        FileError: if a file cannot be read: where, and what to do.
+        RequestError: if there are no readings, or one is not a time and a number.
+    """
+    if not options.files and not options.reading:
+        raise RequestError("there are no readings: name a file, or give --reading TIME VALUE", field="files")
+    parts = [_series(_only_series(file, options, step), units) for file in options.files]
+    if options.reading:
+        parts.append(_given(options.reading, step))
+    readings: pd.Series[Any] = pd.concat(parts)
+    return readings
+
+
+def _only_series(file: str, options: argparse.Namespace, step: TimeStep) -> SstSeries:
+    values = {name: getattr(options, f"reading_{name}") for name in READING}
+    reading = _read(file, ReadingOptions.from_values(values, step=step))
+    series = reading.series
+    if series.step != step:
+        given, expected = in_words(str(series.step)), in_words(str(step))
+        raise FileError(
+            f"{reading.path}: the step is {given}, and that of the station {expected}: push a file with this step, or "
+            f"make it coarser with --resample {step}"
+        )
+    return series
+
+
+def _read(file: str, options: ReadingOptions) -> Reading:
+    if file != _STANDARD_INPUT:
+        return read(Path(file), options)
+    return read_content(sys.stdin.buffer.read(), options)
+
+
+def _series(series: SstSeries, units: Units) -> "pd.Series[Any]":
+    return pd.Series(from_celsius(series.values, units), pd.DatetimeIndex(series.times, tz="UTC"))
+
+
+def _given(readings: Sequence[Sequence[str]], step: TimeStep) -> "pd.Series[Any]":
+    times, values = [], []
+    for time, value in readings:
+        try:
+            times.append(pd.Timestamp(seconds_of(time, local=step.calendar_month), unit="s", tz="UTC"))
+            values.append(_number(value))
+        except SeriesError as error:
+            raise RequestError(f"--reading {time} {value}: {error}", field="reading") from None
+    return pd.Series(values, pd.DatetimeIndex(times), dtype="float64")
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise SeriesError(f"{text!r} is not a temperature such as 20.4")
+    return number

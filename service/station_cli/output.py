@@ -1,0 +1,127 @@
+"""What ``sst station`` prints."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+import pandas as pd
+
+from service.client import PushResult
+
+_KEY: Final = ("station", "model", "version", "chosen", "issued", "observed_until", "replayed")
+_NOTES: Final = ("calibrated", "warnings", "error")
+_LISTED: Final = ("name", "step", "newest_time", "newest_sst", "model", "horizon", "forecast_observed_until")
+
+
+def print_stations(table: pd.DataFrame, form: str) -> None:
+    """Print a table of stations."""
+    if form == "table":
+        shown = table[[*_LISTED]].dropna(axis="columns", how="all").reset_index()
+        print(_text(shown) if len(table) else "there are no stations yet")
+        return
+    _print_rows(_plain(table.reset_index()), form)
+
+
+def print_station(station: "pd.Series[Any]", form: str) -> None:
+    """Print the settings and the newest observation of one station."""
+    table = _plain(station.to_frame().T.infer_objects().rename_axis("id").reset_index())
+    if form != "table":
+        _print_rows(table, form, one=True)
+        return
+    shown = [(name, _cell(value)) for name, value in table.iloc[0].items()]
+    width = max(len(str(name)) for name, _ in shown)
+    print("\n".join(f"{name:{width}}  {text}" for name, text in shown if text))
+
+
+def print_forecast(table: pd.DataFrame, form: str) -> None:
+    """Print a forecast."""
+    if form != "table":
+        _print_rows(table, form)
+        return
+    first = table.iloc[0]
+    print(
+        f"{first['station']}: forecast by {first['model']} from {_cell(first['observed_until'])}, "
+        f"issued {_cell(first['issued'])}"
+    )
+    print(_text(table.drop(columns=[*_KEY, *_NOTES]).dropna(axis="columns", how="all")))
+    if first["warnings"]:
+        print(first["warnings"])
+
+
+def print_pushed(station: str, result: PushResult, form: str) -> None:
+    """Print what became of readings, and the forecast."""
+    if form == "json":
+        counts = {name: getattr(result, name) for name in ("new", "revised", "unchanged")}
+        tables = {name: _rows(getattr(result, name)) for name in ("refused", "forecast")}
+        print(_json({"station": station, **counts, **tables, "forecast_error": result.forecast_error}))
+    elif form == "csv":
+        _print_rows(result.forecast, form)
+    else:
+        print(f"{station}: {result.new} new, {result.revised} revised, {result.unchanged} unchanged")
+        if len(result.forecast):
+            print_forecast(result.forecast[[*_without_other_levels(result.forecast)]], form)
+
+
+def print_verification(table: pd.DataFrame, form: str) -> None:
+    """Print scores, a row for each lead and model."""
+    if form == "table":
+        print(_text(table.dropna(axis="columns", how="all"), digits=3))
+        return
+    _print_rows(table, form)
+
+
+def _without_other_levels(table: pd.DataFrame) -> list[str]:
+    """Return the columns without the bounds at other levels than 80 and 95 %."""
+    bounds = [column for column in table.columns if column.startswith(("lower_", "upper_"))]
+    shown = [column for column in bounds if column.endswith(("_80", "_95"))] or bounds
+    return [column for column in table.columns if column not in bounds or column in shown]
+
+
+def _print_rows(table: pd.DataFrame, form: str, *, one: bool = False) -> None:
+    if form == "csv":
+        print(_written(table).to_csv(index=False), end="")
+        return
+    rows = _rows(table)
+    print(_json(rows[0] if one else rows))
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(_written(table).to_json(orient="records"))
+    return rows
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _plain(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of stations with the age as a number of seconds."""
+    seconds = pd.to_timedelta(table["newest_age"]).dt.total_seconds().astype("Int64")
+    return table.assign(newest_age=seconds).rename(columns={"newest_age": "newest_age_seconds"})
+
+
+def _written(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with its times in ISO 8601."""
+    times = table.select_dtypes("datetimetz").columns
+    return table.assign(**{column: table[column].dt.strftime("%Y-%m-%dT%H:%M:%SZ") for column in times})
+
+
+def _text(table: pd.DataFrame, digits: int = 2) -> str:
+    shown = table.assign(**{column: [_cell(value, digits) for value in table[column]] for column in table.columns})
+    return shown.to_string(index=False)
+
+
+def _cell(value: Any, digits: int = 2) -> str:
+    """Return a value as a person reads it: times without what is zero, numbers with few decimals."""
+    if isinstance(value, pd.Timestamp):
+        return f"{value:%Y-%m-%d}" if value == value.normalize() else f"{value:%Y-%m-%d %H:%M}"
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False) if value else ""
+    if pd.isna(value):
+        return ""
+    return f"{value:.{digits}f}" if isinstance(value, float) else str(value)
+
+
+def refused_lines(result: PushResult) -> Sequence[str]:
+    """Return a line for each reading that was refused."""
+    return [f"{_cell(row.time)} {row.sst:g}: {row.message}" for row in result.refused.itertuples()]

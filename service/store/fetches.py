@@ -1,0 +1,72 @@
+"""How fetching goes for each station that has a source.
+
+Each function works in the transaction of the connection that it is given.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Connection, exists, select
+
+from service.store.tables import FETCHES, STATIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """How fetching goes for a station. Times are Unix seconds.
+
+    Attributes:
+        station: its number.
+        next_attempt: when it is fetched again.
+        attempted: when it was last fetched; None if it was not.
+        succeeded: when that last succeeded.
+        failures: in a row, since then.
+        error: of the last attempt; None if it succeeded.
+        content: what the last successful fetch stored.
+    """
+
+    station: int
+    next_attempt: int
+    attempted: int | None = None
+    succeeded: int | None = None
+    failures: int = 0
+    error: str | None = None
+    content: dict[str, Any] | None = None
+
+
+def schedule_fetch(connection: Connection, station: int, now: int | None) -> None:
+    """Fetch a station at ``now`` for the first time; with None, no longer."""
+    connection.execute(FETCHES.delete().where(FETCHES.c.station == station))
+    if now is not None:
+        connection.execute(FETCHES.insert().values(asdict(Fetch(station, now))))
+
+
+def is_fetch_due(connection: Connection, now: int) -> bool:
+    """Return whether any station is to be fetched by ``now``."""
+    return bool(connection.scalar(select(exists().where(FETCHES.c.next_attempt <= now))))
+
+
+def due_fetches(connection: Connection, now: int, limit: int) -> list[tuple[str, Fetch]]:
+    """Return up to ``limit`` stations to be fetched by ``now``, by ID, those first that have waited longest."""
+    query = (
+        select(STATIONS.c.id, *FETCHES.c)
+        .join(STATIONS, STATIONS.c.number == FETCHES.c.station)
+        .where(FETCHES.c.next_attempt <= now)
+        .order_by(FETCHES.c.next_attempt, FETCHES.c.station)
+        .limit(limit)
+    )
+    return [(name, Fetch(*columns)) for name, *columns in connection.execute(query)]
+
+
+def get_fetches(connection: Connection, stations: Sequence[int]) -> dict[int, Fetch]:
+    """Return how fetching goes, by the number of the station; those without a source are left out."""
+    rows = connection.execute(select(FETCHES).where(FETCHES.c.station.in_(stations)))
+    return {row.station: Fetch(*row) for row in rows}
+
+
+def record_fetch(connection: Connection, fetch: Fetch, source: dict[str, Any]) -> None:
+    """Store how a fetch went, unless the station has another source by now."""
+    same = select(STATIONS.c.source).where(STATIONS.c.number == fetch.station).with_for_update()
+    if connection.scalar(same) == source:
+        connection.execute(FETCHES.update().where(FETCHES.c.station == fetch.station).values(asdict(fetch)))

@@ -1,0 +1,74 @@
+"""Where the database is."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from forecasting.errors import RequestError
+from service.settings import Settings
+
+SQLITE: Final = "sqlite"
+POSTGRESQL: Final = "postgresql+psycopg"
+
+
+def store_url(settings: Settings) -> URL:
+    """Return the URL of the database: that of ``SST_STORE``, or ``state/sst.db`` beside the artifacts.
+
+    Raises:
+        RequestError: if the setting names no file or server, PostgreSQL's driver is not installed, or the file with the
+            password cannot be read. The message does not repeat the URL, which may hold a password.
+    """
+    given = settings.store.get_secret_value()
+    if given:
+        url = _parse(given)
+    else:
+        url = URL.create(SQLITE, database=str(settings.artifacts.absolute().parent / "state" / "sst.db"))
+    return url if settings.store_password_file is None else _with_password(url, settings.store_password_file)
+
+
+def _parse(given: str) -> URL:
+    try:
+        url = make_url(given)
+    except (ArgumentError, ValueError):
+        raise _invalid("it is not a URL") from None
+    if url.drivername == SQLITE and (not url.database or url.database == ":memory:" or url.query):
+        raise _invalid("it names no file, or has parameters")
+    if url.drivername not in (SQLITE, POSTGRESQL):
+        raise _invalid("it names another kind of database")
+    if url.drivername == POSTGRESQL and find_spec("psycopg") is None:
+        raise RequestError(
+            "SST_STORE names a PostgreSQL database, which needs the extra `postgres`: "
+            "pip install 'sst-forecasting[postgres]'",
+            field="store",
+        )
+    return url
+
+
+def _with_password(url: URL, file: Path) -> URL:
+    if url.drivername != POSTGRESQL or url.password is not None:
+        raise RequestError(
+            "SST_STORE_PASSWORD_FILE is set, so SST_STORE must name a PostgreSQL database without a password: "
+            "postgresql+psycopg://user@host/database",
+            field="store_password_file",
+        )
+    try:
+        password = file.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise RequestError(
+            f"cannot read SST_STORE_PASSWORD_FILE={file}: {reason}", field="store_password_file"
+        ) from None
+    if not password:
+        raise RequestError(f"SST_STORE_PASSWORD_FILE={file} is empty", field="store_password_file")
+    return url.set(password=password)
+
+
+def _invalid(reason: str) -> RequestError:
+    return RequestError(
+        f"invalid setting SST_STORE: {reason}; write sqlite:////folder/sst.db, or "
+        "postgresql+psycopg://user:password@host/database",
+        field="store",
+    )

@@ -1,0 +1,225 @@
+"""The Stations view: cards, the map, the page of one station, and what it says when something is missing."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import get_args
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+from pydantic import SecretStr
+
+from service.gate.keys import Role, new_key
+from service.settings import Settings
+from tests.conftest import ROOT
+from tests.page.browser import DESKTOP, PHONE, Scheme, Visit
+from tests.page.conftest import Visitor
+from tests.serving import serve
+
+NARROW = 360
+TODAY = datetime.now(UTC).date()
+
+
+def send(client: httpx.Client, station: str, values: list[float], until: int = 0) -> None:
+    """Send daily readings that end ``until`` days ago."""
+    start = TODAY - timedelta(days=len(values) - 1 + until)
+    body = {"start": start.isoformat(), "values": values}
+    client.post(f"/stations/{station}/observations", json=body).raise_for_status()
+
+
+def create(client: httpx.Client, station: str, **settings: object) -> None:
+    client.put(f"/stations/{station}", json={"step": "day", **settings}).raise_for_status()
+
+
+@pytest.fixture(scope="module")
+def stations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A service with some stations; return its URL."""
+    store = SecretStr(f"sqlite:///{tmp_path_factory.mktemp('state')}/sst.db")
+    with serve(Settings(artifacts=ROOT / "artifacts", store=store)) as client:
+        values = [round(24.5 + (i * 7 % 11) / 20, 2) for i in range(48)]
+        create(client, "reef", name="The <reef>", latitude=0, longitude=-140)
+        send(client, "reef", values[:40], until=8)
+        for i in range(40, 48):
+            send(client, "reef", values[i : i + 1], until=47 - i)
+        create(client, "buoy", latitude=0, longitude=170)
+        send(client, "buoy", values[:20], until=200)
+        create(client, "planned", name="Planned")
+        yield str(client.base_url).rstrip("/")
+
+
+@pytest.fixture
+def opened(visitor: Visitor, stations: str) -> Callable[..., tuple[Visit, Page]]:
+    def start(query: str = "", width: int = DESKTOP) -> tuple[Visit, Page]:
+        visit = visitor(stations, width=width)
+        return visit, visit.open(f"?view=stations{query}")
+
+    return start
+
+
+Opened = Callable[..., tuple[Visit, Page]]
+
+
+def newest_forecast(url: str) -> dict[str, list[float]]:
+    forecast: dict[str, list[float]] = httpx.get(f"{url}/stations/reef").raise_for_status().json()["forecast"]
+    return forecast
+
+
+def test_a_card_shows_the_last_value_what_is_usual_and_the_next_days(opened: Opened, stations: str) -> None:
+    _, page = opened()
+    card = page.get_by_role("listitem").filter(has_text="The <reef>").first
+    last = 24.5 + (47 * 7 % 11) / 20
+    expect(card).to_contain_text(f"{last:.1f}\N{NO-BREAK SPACE}°C")
+    expect(card).to_contain_text("Today")
+    expect(card).to_contain_text("than usual")
+    tomorrow = TODAY + timedelta(days=1)
+    expect(card.locator("dt").first).to_contain_text(f"{tomorrow:%a} {tomorrow.day}")
+    first = newest_forecast(stations)["sst"][0]
+    expect(card.locator("dd strong").first).to_have_text(f"{first:.1f}")
+    expect(card.locator("svg.sparkline .fan")).to_have_count(1)
+
+
+def test_cards_say_what_is_missing(opened: Opened) -> None:
+    _, page = opened()
+    cards = page.get_by_role("listitem")
+    expect(cards.filter(has_text="Planned")).to_contain_text("No readings yet")
+    expect(cards.filter(has_text="buoy")).to_contain_text("The last forecast has passed")
+
+
+def test_the_map_shows_stations_on_both_sides_of_the_date_line_side_by_side(opened: Opened) -> None:
+    _, page = opened()
+    pins = page.locator(".station-pin")
+    expect(pins).to_have_count(2)
+    west, east = (pins.nth(i).bounding_box() for i in (0, 1))
+    view = page.get_by_role("img", name="Map of 2 stations").bounding_box()
+    assert west is not None
+    assert east is not None
+    assert view is not None
+    # The buoy is 50 degrees to the west of the reef, and the map 80 degrees wide.
+    assert (east["x"] - west["x"]) / view["width"] == pytest.approx(50 / 80, abs=0.01)
+    pins.nth(1).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("The <reef>")
+
+
+def test_stations_are_found_by_name_and_the_address_keeps_the_search(opened: Opened) -> None:
+    visit, page = opened()
+    page.get_by_label("Find").fill("reef")
+    page.keyboard.press("Enter")
+    visit.settle()
+    expect(page.locator("ul.stations > li")).to_have_count(1)
+    assert "search=reef" in page.url
+    page = visit.open("?view=stations&search=nowhere")
+    expect(page.get_by_text("No station has “nowhere” in its name or ID.")).to_be_visible()
+    page.get_by_role("link", name="All stations").click()
+    expect(page.locator("ul.stations > li")).to_have_count(3)
+
+
+def test_the_chart_shows_what_was_forecast_at_the_chosen_lead_against_what_came(opened: Opened, stations: str) -> None:
+    _, page = opened("&station=reef")
+    chart = page.get_by_role("group", name="Observed SST of The <reef>")
+    chart.focus()
+    page.keyboard.press("End")
+    last = newest_forecast(stations)["sst"][-1]
+    expect(page.locator("#announcement")).to_contain_text(f"forecast {last:.2f}")
+    page.get_by_label("Show what was forecast").select_option("2 days before")
+    assert "lead=2" in page.url
+    archive = httpx.get(f"{stations}/stations/reef/forecasts").raise_for_status().json()["forecasts"]
+    said = archive[-3]["sst"][1]
+    page.get_by_text("View as table").click()
+    row = page.get_by_role("row").filter(has_text=f"{TODAY.day} {TODAY:%b %Y}")
+    expect(row).to_contain_text(f"{24.5 + (47 * 7 % 11) / 20:.2f}")
+    expect(row).to_contain_text(f"{said:.2f}")
+
+
+def test_the_record_says_how_many_observations_the_intervals_held(opened: Opened, stations: str) -> None:
+    _, page = opened("&station=reef")
+    (first, *_) = httpx.get(f"{stations}/stations/reef/verification").raise_for_status().json()["leads"]
+    record = page.locator("section.card").filter(has=page.get_by_role("heading", name="Record"))
+    expect(record).to_contain_text(f" of {first['n']}.")
+    row = record.get_by_role("row").filter(has_text="1 day")
+    (issued,) = (model for model in first["models"] if model["kind"] == "issued")
+    expect(row).to_contain_text(f"{issued['rmse']:.2f}")
+
+
+def test_a_station_can_be_embedded_as_the_picture_that_is_shown(opened: Opened, stations: str) -> None:
+    visit, page = opened("&station=reef")
+    page.get_by_text("Embed this station").click()
+    visit.settle()
+    picture = page.get_by_role("img", name="The card of The <reef>")
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 360
+    expect(page.get_by_role("group", name="HTML")).to_contain_text(f"{stations}/stations/reef/card.svg")
+
+
+@pytest.mark.parametrize("query", ["", "&station=reef", "&station=planned"])
+def test_the_view_is_accessible_and_fits_a_phone(opened: Opened, query: str) -> None:
+    visit, page = opened(query)
+    page.evaluate("document.querySelectorAll('main details:not([open]) > summary').forEach(summary => summary.click())")
+    visit.settle()
+    for width in (DESKTOP, PHONE, NARROW):
+        for scheme in get_args(Scheme):
+            visit.resize(width, scheme)
+            assert visit.accessibility_violations() == []
+            assert visit.content_width() <= width
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, Path]]:
+    """A service without stations that needs keys; return its URL, a key and the file of the store."""
+    folder = tmp_path_factory.mktemp("guarded")
+    text, key = new_key("operator", Role.STATION)
+    settings = Settings(
+        artifacts=ROOT / "artifacts",
+        keys=SecretStr(key.line),
+        allow_anonymous=False,
+        store=SecretStr(f"sqlite:///{folder}/sst.db"),
+    )
+    with serve(settings) as client:
+        # The response of this client is that of one with a key.
+        yield str(client.base_url).rstrip("/"), text, folder / "sst.db"
+
+
+def with_key(visit: Visit, query: str, key: str) -> Page:
+    """Open a view, and enter the key that the page asks for."""
+    page = visit.page
+    page.goto(f"{visit.url}/{query}")
+    page.get_by_label("API key").fill(key)
+    page.get_by_role("button", name="Use key").click()
+    visit.settle()
+    # The first request, without a key, is refused, which Chromium logs.
+    visit.console_errors.clear()
+    return page
+
+
+def test_the_first_station_is_added_with_a_form_that_refuses_a_taken_id(
+    visitor: Visitor, guarded: tuple[str, str, Path]
+) -> None:
+    url, key, _ = guarded
+    page = with_key(visitor(url, new=True), "?view=stations", key)
+    expect(page.get_by_role("heading", name="Add your first station")).to_be_visible()
+    page.get_by_label("Name", exact=True).fill("Søndre Kai")
+    expect(page.get_by_label("ID, in addresses")).to_have_value("sndre-kai")
+    page.get_by_label("ID, in addresses").fill("kai")
+    page.get_by_label("Latitude").fill("60.4")
+    page.get_by_label("Longitude").fill("5.3")
+    page.get_by_role("button", name="Add station").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Søndre Kai")
+    expect(page.get_by_role("heading", name="Send readings")).to_be_visible()
+    page.get_by_role("link", name="All stations").click()
+    page.get_by_text("Add a station").click()
+    page.get_by_label("ID, in addresses").fill("kai")
+    page.get_by_role("button", name="Add station").click()
+    expect(page.get_by_role("alert")).to_contain_text("There is a station with the ID kai already. Choose another ID.")
+
+
+def test_a_store_that_is_away_says_what_still_works(visitor: Visitor, guarded: tuple[str, str, Path]) -> None:
+    url, key, file = guarded
+    file.write_text("not a database" * 100)
+    visit = visitor(url, new=True)
+    page = with_key(visit, "?view=stations", key)
+    notice = page.get_by_role("alert")
+    expect(notice).to_contain_text("The stations cannot be read")
+    expect(notice).to_contain_text("all other views work without it")
+    file.unlink()
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("heading", name="Add your first station")).to_be_visible()
+    visit.console_errors.clear()

@@ -1,0 +1,206 @@
+"""``sst verify``: what an archive issued, against what came; recomputed here by plain pandas."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scoring.cli.verify_arguments import verify_parser
+from scoring.cli.verifying import main
+from tests.scoring.archive.tables import append, files, growing, read, until
+from tests.scoring.grids import oisst, save, temperatures
+from tests.scoring.tables import station, walk
+
+
+def verify(*arguments: object) -> int:
+    return main(verify_parser().parse_args(list(map(str, arguments))))
+
+
+@pytest.fixture(scope="module")
+def folder(seas: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An archive of six mornings, and all days as ``observations.csv``."""
+    folder, table = tmp_path_factory.mktemp("verify"), growing()
+    # The sixth morning falls into the next month.
+    for day in (30, 40, 41, 42, 43, 44):
+        assert append(until(table, day, folder / "in.csv"), folder / "archive.parquet", seas) == 0
+    until(table, 45, folder / "observations.csv")
+    return folder
+
+
+def joined(folder: Path) -> pd.DataFrame:
+    """Return the rows of the archive that have an observation."""
+    observations = pd.read_csv(folder / "observations.csv", parse_dates=["time"])
+    observations = observations.rename(columns={"sst": "observed"})[["station", "time", "observed"]]
+    rows = read(folder / "archive.parquet")
+    rows["time"] = rows["time"].dt.as_unit("s")
+    observations["time"] = observations["time"].dt.as_unit("s")
+    return rows.merge(observations, on=["station", "time"])
+
+
+def scores_of(folder: Path, capsys: pytest.CaptureFixture[str], *options: object) -> pd.DataFrame:
+    capsys.readouterr()
+    assert verify(folder / "archive.parquet", folder / "observations.csv", "--format", "csv", *options) == 0
+    path = folder / "scores.csv"
+    path.write_text(capsys.readouterr().out)
+    return pd.read_csv(path)
+
+
+def crps(rows: pd.DataFrame) -> float:
+    """Return the mean of twice the pinball loss over all probabilities, by the trapezoidal rule."""
+    columns = {0.025: "lower_95", 0.1: "lower_80", 0.25: "lower_50", 0.5: "sst", 0.75: "upper_50", 0.9: "upper_80",
+               0.975: "upper_95"}  # fmt: skip
+    losses = [np.zeros(len(rows))]
+    for probability, name in columns.items():
+        beyond = (rows["observed"] - rows[name]).to_numpy()
+        losses.append(2 * np.maximum(probability * beyond, (probability - 1) * beyond))
+    losses.append(np.zeros(len(rows)))
+    return float(np.trapezoid(np.stack(losses), [0, *columns, 1], axis=0).mean())
+
+
+def test_scores_are_those_that_pandas_computes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scores, rows = scores_of(folder, capsys), joined(folder)
+    assert scores["lead"].unique().tolist() == [1, 2, 3]
+    for lead, part in rows.groupby("lead"):
+        errors = {"best": part["sst"] - part["observed"]}
+        for name in ("persistence", "usual_change", "climatology", "damped", "linear"):
+            errors[name] = part[f"baseline_{name}"] - part["observed"]
+        assert scores.loc[scores["lead"] == lead, "model"].tolist() == list(errors)
+        rmse = {name: np.sqrt((error**2).mean()) for name, error in errors.items()}
+        for name, error in errors.items():
+            (row,) = scores[(scores["lead"] == lead) & (scores["model"] == name)].to_dict("records")
+            assert row["n"] == len(part)
+            expected = [error.abs().mean(), rmse[name], error.mean()]
+            np.testing.assert_allclose([row["mae"], row["rmse"], row["bias"]], expected, atol=1e-6)
+        (best,) = scores[(scores["lead"] == lead) & (scores["kind"] == "issued")].to_dict("records")
+        for name in list(errors)[1:]:
+            assert best[f"skill_{name}"] == pytest.approx(1 - rmse["best"] / rmse[name], abs=1e-6)
+        for level in (50, 80, 95):
+            inside = part["observed"].between(part[f"lower_{level}"], part[f"upper_{level}"]).mean()
+            assert best[f"coverage_{level}"] == pytest.approx(inside, abs=1e-6)
+        assert best["crps"] == pytest.approx(crps(part), abs=1e-6)
+
+
+def test_scores_are_chosen_by_lead_and_period_and_divided_by_month(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    by_month = scores_of(folder, capsys, "--by", "month", "--lead", 1)
+    best = by_month[by_month["kind"] == "issued"]
+    assert best[["lead", "month", "n"]].to_numpy().tolist() == [[1, "2023-01", 2], [1, "2023-02", 10]]
+    part = scores_of(folder, capsys, "--from", "2023-02-09", "--to", "2023-02-10", "--lead", "1,3")
+    assert part.loc[part["kind"] == "issued", ["lead", "n"]].to_numpy().tolist() == [[1, 4], [3, 4]]
+    one = scores_of(folder, capsys, "--from", "2023-01-31T00:00:01Z", "--lead", 1)
+    assert one.loc[one["model"] == "best", "n"].tolist() == [10]
+
+
+def test_a_table_names_models_beside_each_other_and_json_has_the_same_scores(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scores = scores_of(folder, capsys)
+    assert verify(folder / "archive.parquet", folder / "observations.csv") == 0
+    output = capsys.readouterr()
+    title, heading, first, second, *_ = output.out.splitlines()
+    assert title == "best, every day; °C"
+    assert heading.split()[:6] == ["lead", "model", "n", "MAE", "RMSE", "bias"]
+    assert first.split()[:3] == ["1", "best", "12"]
+    assert second.split()[:2] == ["persistence", "12"]
+    assert "30 of 36 forecasts verified, of 2 stations; 6 without an observation at their valid time" in output.err
+    assert verify(folder / "archive.parquet", folder / "observations.csv", "--format", "json") == 0
+    (group,) = json.loads(capsys.readouterr().out)["groups"]
+    rows = [{"lead": lead["lead"], **model} for lead in group["leads"] for model in lead["models"]]
+    for name in ("lead", "model", "n", "rmse"):
+        assert [row[name] for row in rows] == scores[name].tolist()
+
+
+def test_of_two_forecasts_from_the_same_last_observation_the_first_counts(
+    seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive, table = tmp_path / "archive.parquet", growing(1)
+    assert append(until(table, 40, tmp_path / "in.csv"), archive, seas) == 0
+    first = read(archive)
+    table["sst"] = table["sst"].where(table.index != 39, table["sst"] + 1)
+    assert append(until(table, 40, tmp_path / "in.csv"), archive, seas, "--levels", "80") == 0
+    # The order of issue decides, not that of the files.
+    assert len(files(archive)) == 2
+    until(table, 43, tmp_path / "observations.csv")
+    scores = scores_of(tmp_path, capsys, "--lead", 2)
+    error = first["sst"][1] - table["sst"][41]
+    assert scores.loc[scores["model"] == "best", "bias"].tolist() == [pytest.approx(error, abs=1e-6)]
+
+
+def test_probabilities_of_events_are_compared_with_what_happened(
+    seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive, table = tmp_path / "archive.parquet", growing()
+    limit = float(table["sst"].median())
+    events = tmp_path / "events.json"
+    events.write_text(json.dumps([{"name": "Warm", "above": limit}, {"name": "cold", "below": limit}]))
+    for day in (40, 41, 42):
+        assert append(until(table, day, tmp_path / "in.csv"), archive, seas, "--events", events, "--paths", 50) == 0
+    observations = until(table, 45, tmp_path / "observations.csv")
+    capsys.readouterr()
+    assert verify(archive, observations, "--format", "json") == 0
+    scored = json.loads(capsys.readouterr().out)["groups"][0]["events"]
+    assert [(event["event"], event["lead"]) for event in scored] == [
+        (n, i) for n in ("cold", "warm") for i in (1, 2, 3)
+    ]
+    rows = joined(tmp_path)
+    for event in scored:
+        part = rows[rows["lead"] == event["lead"]]
+        sign = 1 if event["event"] == "warm" else -1
+        happened = sign * (part["observed"] - limit) > 0
+        persisted = sign * (part["baseline_persistence"] - limit) > 0
+        probability = part[f"event_{event['event']}_by_lead"]
+        assert event["score"]["n"] == 6
+        assert event["score"]["frequency"] == pytest.approx(happened.mean(), abs=1e-6)
+        assert event["score"]["brier"] == pytest.approx(((probability - happened) ** 2).mean(), abs=1e-6)
+        persistence = event["score"]["skill"]["persistence"]["brier"]
+        assert persistence == pytest.approx((persisted ^ happened).mean(), abs=1e-6)
+    assert verify(archive, observations, "--lead", 1) == 0
+    *_, heading, _, warm = capsys.readouterr().out.splitlines()
+    assert heading.split()[:5] == ["lead", "event", "n", "happened", "Brier"]
+    assert warm.split()[:3] == ["1", "warm", "6"]
+
+
+def test_observations_that_do_not_fit_are_explained_with_status_3(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive, table = folder / "archive.parquet", growing()
+    hourly = pd.concat([station(f"S{i}", walk(24 * 60), "h") for i in range(2)])
+    hourly.to_csv(tmp_path / "hourly.csv", index=False)
+    others = until(table.assign(station="other"), 1, tmp_path / "others.csv")
+    cases: list[tuple[Path, list[object], str]] = [
+        (until(table, 30, tmp_path / "early.csv"), [], "the observations have no value within half a step"),
+        (tmp_path / "hourly.csv", [], "observations every hour, forecasts every day; average them with --resample day"),
+        (others, [], "nothing could be verified: not among the observations, which are of other"),
+        (folder / "observations.csv", ["--from", "2024-01-01"], "has no forecasts from this period; their last"),
+    ]  # fmt: skip
+    for observations, options, reason in cases:
+        assert verify(archive, observations, *options) == 3
+        errors = capsys.readouterr().err
+        assert reason in errors
+        assert errors.splitlines()[-1].startswith("scoring: nothing could be verified: ")
+    assert verify(archive, tmp_path / "hourly.csv", "--resample", "day") == 0
+
+
+def test_what_cannot_be_read_is_refused_with_status_2(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive, observations = folder / "archive.parquet", folder / "observations.csv"
+    damaged = tmp_path / "damaged.parquet" / "issued_month=2026-01"
+    damaged.mkdir(parents=True)
+    (damaged / "x.parquet").write_bytes(b"PAR1 no more")
+    cases: list[tuple[list[object], str]] = [
+        ([tmp_path / "absent.parquet", observations], "no archive; 'sst score INPUT --append ARCHIVE' makes one"),
+        ([damaged.parent, observations], "x.parquet: cannot read it"),
+        ([archive, tmp_path / "absent.csv"], "absent.csv: no such file"),
+        ([archive, save(oisst(temperatures()), tmp_path / "in.nc")], "is a grid; observations of stations are tables"),
+        ([archive, observations, "--lead", 9], "--lead: "),
+        ([archive, observations, "--from", "spring"], "--from spring: "),
+    ]
+    for arguments, reason in cases:
+        assert verify(*arguments) == 2, arguments
+        errors = capsys.readouterr().err
+        assert reason in errors
+        assert errors.count("\n") == 1

@@ -1,0 +1,204 @@
+"""``sst station`` against a running service."""
+
+import io
+import json
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+import numpy as np
+import pytest
+
+from service.station_cli.arguments import parser
+from service.station_cli.command import main
+
+
+class Ran(NamedTuple):
+    status: int
+    output: str
+    errors: str
+
+
+Run = Callable[..., Ran]
+
+_numbers = count()
+
+
+@pytest.fixture
+def run(stations: httpx.Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command: ``run("show", "pier")``."""
+    monkeypatch.setenv("SST_URL", str(stations.base_url))
+    monkeypatch.delenv("SST_KEY", raising=False)
+
+    def run(*arguments: object) -> Ran:
+        status = main(parser().parse_args([*map(str, arguments)]))
+        return Ran(status, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def station(run: Run) -> str:
+    """A daily station that no other test uses."""
+    name = f"cli{next(_numbers):03}"
+    assert run("add", name, "--step", "day").status == 0
+    return name
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Forty days of readings."""
+    days = np.datetime64("2026-05-01") + np.arange(40)
+    lines = [f"{day},{20 + np.sin(i / 5):.2f}" for i, day in enumerate(days)]
+    path = tmp_path / "forty.csv"
+    path.write_text("\n".join(["time,sst", *lines]))
+    return path
+
+
+def test_a_station_is_added_listed_and_shown(run: Run, station: str, file: Path) -> None:
+    added = run("add", station, "--step", "day", "--name", "The pier", "--latitude", 54.27, "--longitude", -8.61)
+    assert added.status == 0
+    assert "-8.61" in added.output
+    run("push", station, file)
+    listed = run("list")
+    (row,) = [line for line in listed.output.splitlines() if line.strip().startswith(station)]
+    assert "2026-06-09" in row
+    shown = json.loads(run("show", station, "--output", "json").output)
+    assert (shown["id"], shown["name"], shown["newest_time"]) == (station, "The pier", "2026-06-09T00:00:00Z")
+    ids = [line.partition(",")[0] for line in run("list", "--output", "csv").output.splitlines()]
+    assert ids[0] == "id"
+    assert station in ids
+
+
+def test_pushing_a_file_shows_the_forecast_from_its_end(run: Run, station: str, file: Path) -> None:
+    pushed = run("push", station, file)
+    assert pushed.status == 0
+    first, second, header, *rows = pushed.output.splitlines()
+    assert first == f"{station}: 40 new, 0 revised, 0 unchanged"
+    assert second.startswith(f"{station}: forecast by ocean-daily-")
+    assert header.split()[:6] == ["time", "sst", "lower_80", "upper_80", "lower_95", "upper_95"]
+    assert rows[0].startswith("2026-06-10")
+    again = run("push", station, file)
+    assert (again.status, again.output) == (0, f"{station}: 0 new, 0 revised, 40 unchanged\n")
+    newest = run("forecast", station, "--levels", "80,95")
+    assert newest.output.splitlines()[2:9] == rows[:7]
+
+
+def test_the_next_reading_is_pushed_in_a_file_on_standard_input_or_as_an_option(
+    run: Run, station: str, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("push", station, file)
+    next_day = file.with_name("next.csv")
+    next_day.write_text("time,sst\n2026-06-10,20.9\n")
+    assert run("push", station, next_day).output.startswith(f"{station}: 1 new")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"time,sst\n2026-06-11,20.8\n")))
+    assert run("push", station, "-").output.startswith(f"{station}: 1 new")
+    pushed = run("push", station, "--reading", "2026-06-12", "20.7", "--output", "json")
+    answer = json.loads(pushed.output)
+    assert (answer["new"], answer["refused"], answer["forecast_error"]) == (1, [], None)
+    assert answer["forecast"][0]["time"] == "2026-06-13T00:00:00Z"
+    csv = run("forecast", station, "--output", "csv").output.splitlines()
+    assert csv[0].startswith("station,model,version")
+    assert len(csv) == 8
+
+
+def test_values_of_a_file_are_sent_in_the_units_of_the_station(run: Run, file: Path) -> None:
+    name = f"cli{next(_numbers):03}"
+    run("add", name, "--step", "day", "--units", "kelvin")
+    run("push", name, file)
+    assert json.loads(run("show", name, "--output", "json").output)["newest_sst"] == pytest.approx(294.15, abs=0.9)
+
+
+def test_files_are_read_with_the_options_of_inspect(run: Run, station: str, tmp_path: Path) -> None:
+    hours = [f"{name},2026-05-{1 + i // 24:02}T{i % 24:02}:00Z,{68 + i / 100:.2f}" for name in "ab" for i in range(480)]
+    path = tmp_path / "hours.csv"
+    path.write_text("\n".join(["station,time,sst", *hours]))
+    refused = run("push", station, path)
+    assert refused.status == 2
+    assert "--station" in refused.errors
+    options = ("--station", "b", "--units", "fahrenheit")
+    refused = run("push", station, path, *options)
+    assert refused.errors.endswith(
+        "the step is one hour, and that of the station one day: push a file with this step, or make it coarser with "
+        "--resample day\n"
+    )
+    assert run("push", station, path, *options, "--resample", "day").output.startswith(f"{station}: 20 new")
+
+
+def test_a_forecast_that_cannot_be_issued_is_status_3(run: Run, station: str) -> None:
+    none = run("forecast", station)
+    assert (none.status, none.errors) == (
+        3,
+        f"station: no forecast was issued for {station!r} yet: push its readings\n",
+    )
+    pushed = run("push", station, "--reading", "2026-06-12", "20.7")
+    assert (pushed.status, pushed.output) == (3, f"{station}: 1 new, 0 revised, 0 unchanged\n")
+    assert pushed.errors.startswith("station: no forecast was issued: ")
+
+
+def test_refused_readings_are_named_and_are_an_error_if_nothing_else_was_sent(
+    run: Run, station: str, file: Path
+) -> None:
+    run("push", station, file)
+    hot = ("--reading", "2026-06-10", "99")
+    some = run("push", station, *hot, "--reading", "2026-06-11", "20.5")
+    assert some.status == 0
+    assert some.errors.startswith("station: refused: 2026-06-10 99: the reading is 99 °C, outside the range")
+    assert run("push", station, *hot).status == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (("show", "nowhere"), 2, "no station 'nowhere': create it with '"),
+        (("push", "nowhere", "--reading", "2026-06-12", "20"), 2, "no station 'nowhere'"),
+        (("forecast", "nowhere"), 2, "no station 'nowhere'"),
+        (("show", "../models"), 2, "invalid station ID '../models'"),
+        (("add", "pier", "--step", "fortnight"), 2, "unknown step 'fortnight'"),
+        (("add", "pier", "--step", "day", "--latitude", "54"), 2, "longitude is missing"),
+        (("remove", "nowhere"), 2, "(the key is read from the environment variable SST_KEY)"),
+        (("list", "--url", "http://127.0.0.1:9"), 1, "no answer from http://127.0.0.1:9/stations"),
+        (("list", "--url", "example"), 2, "invalid base_url 'example'"),
+    ],
+)
+def test_an_error_is_a_sentence_and_a_status(
+    run: Run, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], status: int, message: str
+) -> None:
+    monkeypatch.setattr("service.client.retry.FIRST_WAIT_SECONDS", 0.0)
+    failed = run(*arguments)
+    assert (failed.status, failed.output) == (status, "")
+    assert message in failed.errors
+    assert failed.errors.startswith("station: ")
+    assert failed.errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("readings", "message"),
+    [
+        ((), "there are no readings: name a file, or give --reading TIME VALUE"),
+        (("--reading", "June", "20"), "--reading June 20: time 'June' is not an ISO 8601 time"),
+        (("--reading", "2026-06-12", "warm"), "--reading 2026-06-12 warm: 'warm' is not a temperature such as 20.4"),
+        (("absent.csv",), "absent.csv"),
+    ],
+)
+def test_what_cannot_be_read_is_not_sent(run: Run, station: str, readings: tuple[str, ...], message: str) -> None:
+    failed = run("push", station, *readings)
+    assert (failed.status, failed.output) == (2, "")
+    assert message in failed.errors
+
+
+@pytest.mark.parametrize("arguments", [("push", "pier", "--depth", "deep"), ("forecast", "pier", "--levels", "most")])
+def test_invalid_options_are_refused(run: Run, arguments: tuple[str, ...]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(*arguments)
+    assert ended.value.code == 2
+
+
+def test_an_api_key_is_read_from_the_environment_and_never_shown(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SST_KEY", "not a key")
+    refused = run("list")
+    assert refused.status == 2
+    assert "api_key is empty or holds a space" in refused.errors
+    assert "not a key" not in refused.errors
