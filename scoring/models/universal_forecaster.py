@@ -75,24 +75,27 @@ class UniversalCellForecaster:
 
     def _joint(self, contexts: Contexts, times: Times, sst: Floats, quantiles: Floats) -> list[UniversalForecast]:
         """Return the forecasts with their joint distributions, from quantiles of all leads."""
-        metadata, leads = self.network.metadata, tuple(range(1, quantiles.shape[1] + 1))
-        return [
-            UniversalForecast(
-                model=metadata.model,
-                times=times,
-                sst=sst[i],
-                quantiles=quantiles[i, late : late + len(times)],
-                levels=metadata.levels,
-                baselines={},
-                warnings=contexts.warnings.get(row, ()),
-                chosen=None,
-                past=None,
-                coupling=Coupling(metadata.dependence, leads),
-                before=quantiles[i, :late] if late else None,
-                after=quantiles[i, late + len(times) :],
+        metadata, horizon = self.network.metadata, len(times)
+        forecasts = []
+        for i, (row, late) in enumerate(zip(contexts.row.tolist(), contexts.missing_after.tolist(), strict=True)):
+            known = quantiles[i, : late + horizon + steps_after(metadata.time_step)]
+            forecasts.append(
+                UniversalForecast(
+                    model=metadata.model,
+                    times=times,
+                    sst=sst[i],
+                    quantiles=known[late : late + horizon],
+                    levels=metadata.levels,
+                    baselines={},
+                    warnings=contexts.warnings.get(row, ()),
+                    chosen=None,
+                    past=None,
+                    coupling=Coupling(metadata.dependence, tuple(range(1, len(known) + 1))),
+                    before=known[:late] if late else None,
+                    after=known[late + horizon :],
+                )
             )
-            for i, (row, late) in enumerate(zip(contexts.row.tolist(), contexts.missing_after.tolist(), strict=True))
-        ]
+        return forecasts
 
     def _warnings(self, contexts: Contexts, codes: dict[int, tuple[str, ...]]) -> dict[str, int]:
         """Return the number of cells with each kind of warning."""
