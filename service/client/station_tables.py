@@ -52,7 +52,7 @@ def stations_table(stations: Sequence[Json]) -> pd.DataFrame:
 
 
 def station_series(station: Json) -> "pd.Series[Any]":
-    """Return one station: the row that it has in the table of all, with any further fields."""
+    """Return one station: the row that it has in the table of all, and the ``baseline`` of its events."""
     return stations_table([station]).iloc[0]
 
 

@@ -17,6 +17,7 @@ from service.engine.series_schema import InputSeries
 from service.engine.serving import Serving
 from service.engine.universal_forecaster import UniversalEntries, UniversalEntry, UniversalJob, UniversalModels
 from service.engine.writing import ForecastOptions, sentence
+from service.stations.event_record import with_sides
 from service.stations.recalibration import Draft
 from service.stations.station_events import baseline_in_celsius, needs_whole_past, options_of
 from service.stations.station_store import StationStore
@@ -215,11 +216,14 @@ def _draft(one: _Pending, entry: UniversalEntry, *, is_universal: bool) -> Draft
         replayed=station.received > int(late.astype(np.int64)),
         model=entry.model,
         version=entry.version,
-        content=_content(entry),
+        content=_content(entry, station.settings.events),
     )
     return Draft(forecast, step, is_universal, station.settings.events or ())
 
 
-def _content(entry: UniversalEntry) -> dict[str, Any]:
+def _content(entry: UniversalEntry, watched: list[dict[str, Any]] | None) -> dict[str, Any]:
     content: dict[str, Any] = loads(b"{" + entry.content)
-    return {name: content[name] for name in _KEPT if name in content}
+    kept: dict[str, Any] = {name: content[name] for name in _KEPT if name in content}
+    if "events" in kept:
+        kept["events"] = with_sides(kept["events"], watched)
+    return kept

@@ -46,7 +46,9 @@ class InputWebhook(RequestModel):
 def _different(webhooks: tuple[InputWebhook, ...]) -> tuple[InputWebhook, ...]:
     shown = [shown_url(webhook.url) for webhook in webhooks]
     if len({*shown}) < len(shown):
-        raise PydanticCustomError("webhook", "two webhooks have the same URL: send each URL once")
+        raise PydanticCustomError(
+            "webhook", "two webhooks have the same URL, or differ only in its query: send each URL once"
+        )
     return webhooks
 
 

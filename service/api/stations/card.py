@@ -28,8 +28,8 @@ _SPARKLINE: Final = (200, 56, 144, 56)
 _NAME_LENGTH: Final = 34
 """Characters of a name that fit."""
 
-_EVENTS_LENGTH: Final = 50
-"""Characters of the events that are active."""
+_EVENT_LENGTH: Final = 43
+"""Characters of an event that fit."""
 
 _STYLE: Final = """
 svg{color-scheme:light dark;--card:#fff;--ink:#13212c;--muted:#52616d;--line:#dbe3e9;--accent:#0b5c8a}
@@ -113,10 +113,18 @@ def _footer(station: StationAnswer, columns: Sequence[Column]) -> list[str]:
     active = active_events(station)
     if active:
         marker = f'<circle class="alarm" cx="{_MARGIN + 5}" cy="{y - 4}" r="5"/>'
-        return [marker, _text(_MARGIN + 16, y, shortened("; ".join(active), _EVENTS_LENGTH), "active")]
+        return [marker, _text(_MARGIN + 16, y, _named(active), "active")]
     if not any(column.range for column in columns):
         return []
     return [_text(_MARGIN, y, "Forecast, with ranges that hold 80 % of values", "small")]
+
+
+def _named(events: Sequence[str]) -> str:
+    """Return the only event; of several, the first without its beginning, and how many more there are."""
+    if len(events) == 1:
+        return shortened(events[0], _EVENT_LENGTH)
+    more = f" and {len(events) - 1} more"
+    return shortened(events[0].partition(", since ")[0], _EVENT_LENGTH - len(more)) + more
 
 
 def _sparkline(station: StationAnswer, columns: Sequence[Column]) -> list[str]:
@@ -145,13 +153,13 @@ def _sparkline(station: StationAnswer, columns: Sequence[Column]) -> list[str]:
             f'<path class="fan" d="M{"L".join([line[0], *edge])}Z"/><path class="ahead" d="M{"L".join(line)}"/>'
         )
     x, y = point(last, past[-1]).split()
-    return [*parts, f'<circle class="dot" cx="{x}" cy="{y}" r="2.75"/>', *_scale(low, high, station)]
+    return [*parts, f'<circle class="dot" cx="{x}" cy="{y}" r="2.75"/>', *_scale(past, station)]
 
 
-def _scale(low: float, high: float, station: StationAnswer) -> list[str]:
+def _scale(past: Sequence[float], station: StationAnswer) -> list[str]:
     left, top, width, _ = _SPARKLINE
     period = "60 months" if station.step == "month" else "60 days"
-    values = f"{fixed(low, 1)} to {degrees(high, station.units)}"
+    values = f"{fixed(min(past), 1)} to {degrees(max(past), station.units)}"
     return [_text(left + width, top - 8, f"{period}: {values}", "range end")]
 
 

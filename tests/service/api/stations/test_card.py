@@ -115,6 +115,10 @@ def test_a_card_names_the_events_that_are_active(service: httpx.Client, new_stat
     assert text.endswith(f" | {active}")
     assert f"{active}. Forecast" in text
     assert "Hot water" not in text
+    events[1]["above"] = 21.0
+    station = new_station(events=events)
+    send(service, station, [24.5 + (i % 3) / 10 for i in range(40)])
+    assert words(card(service, station)).endswith(" | Warm water and 1 more")
 
 
 def test_a_card_says_what_is_missing(service: httpx.Client, new_station: NewStation) -> None:

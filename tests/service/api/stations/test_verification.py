@@ -16,6 +16,8 @@ from tests.service.api.stations.plain_verification import plain_verification
 from tests.service.requests import Json, answered
 
 DAYS = 30
+LIMIT = 6.0
+"""°C; about half of the days are warmer."""
 
 
 def send(service: httpx.Client, station: str, first: int, values: list[float]) -> None:
@@ -46,7 +48,8 @@ def is_of_month(month: str, forecast: Json) -> bool:
 @pytest.fixture(scope="module")
 def buoy(service: httpx.Client) -> str:
     """A station whose readings arrived a day at a time."""
-    station = create(service, horizon=3)
+    events = [{"name": "warm", "above": LIMIT, "for": 2}, {"name": "cool", "below": LIMIT}]
+    station = create(service, horizon=3, events=events)
     send(service, station, 0, daily_means()[:HISTORY])
     for number in range(HISTORY, HISTORY + DAYS):
         send(service, station, number, [daily_means()[number]])
@@ -77,6 +80,31 @@ def test_each_month_is_scored_by_the_last_observation_of_its_forecasts(service: 
         for month in lead["months"]:
             expected = recomputed(service, buoy, partial(is_of_month, month["month"]))
             assert_scores(month, expected[lead["lead"]])
+
+
+def test_probabilities_of_events_are_scored_against_the_threshold_that_they_were_about(
+    service: httpx.Client, buoy: str
+) -> None:
+    observations = answered(service.get(f"/stations/{buoy}/observations"))
+    observed = dict(zip(observations["timestamps"], observations["values"], strict=True))
+    forecasts = archive(service, buoy)
+    events = verify(service, buoy)["events"]
+    expected = [(name, lead) for name in ("warm", "cool") for lead in (1, 2, 3)]
+    assert [(event["name"], event["lead"]) for event in events] == expected
+    for event in events:
+        pairs = []
+        for forecast in forecasts:
+            (judged,) = (each for each in forecast["events"] if each["name"] == event["name"])
+            time = forecast["timestamps"][event["lead"] - 1]
+            if time in observed:
+                beyond = observed[time] > LIMIT if event["name"] == "warm" else observed[time] < LIMIT
+                pairs.append((judged["by_lead"][event["lead"] - 1], beyond))
+        assert event["n"] == len(pairs) == sum(each["n"] for each in event["reliability"])
+        assert event["frequency"] == pytest.approx(sum(beyond for _, beyond in pairs) / len(pairs), abs=1e-6)
+        assert 0 < event["frequency"] < 1
+        squares = [(probability - beyond) ** 2 for probability, beyond in pairs]
+        assert event["brier"] == pytest.approx(sum(squares) / len(pairs), abs=1e-6)
+        assert event["skill"]["persistence"]["brier"] >= 0
 
 
 def test_csv_has_a_row_for_each_lead_month_and_model(service: httpx.Client, buoy: str) -> None:
