@@ -37,6 +37,7 @@ from service.api.openapi import install_openapi
 from service.api.pages import docs as docs_page
 from service.api.pages import routes as page
 from service.api.pages.assets import Assets
+from service.api.stations import alert_routes as alerts
 from service.api.stations import card_routes as station_cards
 from service.api.stations import forecast_routes as station_forecasts
 from service.api.stations import observation_routes as observations
@@ -44,6 +45,9 @@ from service.api.stations import routes as stations
 from service.api.stations import verification_routes as station_verification
 from service.api.stations.observation_schemas import ManyReadingsRequest, ReadingsRequest
 from service.api.stations.schemas import StationRequest
+from service.api.timeseries import routes as timeseries
+from service.api.timeseries.handler import answer_timeseries
+from service.api.timeseries.schemas import TimeSeriesRequest
 from service.api.uploads import routes as uploads
 from service.api.uploads.grid_files import GridFiles
 from service.engine.lifecycle import Lifecycle
@@ -59,11 +63,12 @@ from service.http.problems import install_error_handlers
 from service.http.query import refuse_unknown
 from service.http.security_headers import PAGE_POLICY, security_headers
 from service.settings import Settings
-from service.stations.background import Background
+from service.stations.background import Background, BackgroundTask
 from service.stations.fetching import Fetcher
 from service.stations.outbound import Outbound
 from service.stations.source_reading import SourceReader
 from service.stations.station_store import StationStore
+from service.stations.webhooks import WebhookSender
 from service.store.url import store_url
 from service.telemetry.metrics import Metrics
 from service.telemetry.tracing import request_tracer, send_the_rest
@@ -87,9 +92,11 @@ _RESOURCES = (
     station_cards,
     observations,
     station_forecasts,
+    alerts,
     station_verification,
     models,
     health,
+    timeseries,
     inference,
     model_repository,
     metrics_route,
@@ -108,6 +115,7 @@ _SCHEMAS: Sequence[type[BaseModel]] = (
     StationRequest,
     ReadingsRequest,
     ManyReadingsRequest,
+    TimeSeriesRequest,
     InferRequest,
     IndexRequest,
     LoadRequest,
@@ -156,13 +164,15 @@ def create_app(
     app.state.settings, app.state.lifecycle = settings, lifecycle
     app.state.assets, app.state.grid_files = Assets.find(), GridFiles()
     app.state.hindcasts = HindcastStore()
-    app.state.station_store = StationStore(store_url(settings))
     _add_routes(app)
     guard = _guard(settings, app)
     templates = [context.path for context in iter_route_contexts(app.routes) if context.path]
     app.state.metrics = Metrics(templates)
+    app.state.station_store = StationStore(store_url(settings), app.state.metrics.stations)
     # The gate answers these paths without FastAPI, with the functions that their endpoints call.
-    answers = {"/forecast": answer_forecast} | dict.fromkeys(inference.INFER_PATHS, answer_infer)
+    answers = {"/forecast": answer_forecast, timeseries.FORECAST_PATH: answer_timeseries} | dict.fromkeys(
+        inference.INFER_PATHS, answer_infer
+    )
     direct = {path: partial(answer, lifecycle, settings) for path, answer in answers.items()}
     streams = {"/forecast": partial(stream_forecast, lifecycle, settings)}
     gate = Gate(app, settings, lifecycle, guard, app.state.metrics, direct, streams, templates)
@@ -205,7 +215,9 @@ async def _working(app: FastAPI) -> AsyncIterator[None]:
     outbound = Outbound(allow_private=settings.allow_private_addresses)
     reader = SourceReader(outbound, store, settings.max_body_bytes)
     fetcher = Fetcher(store, reader, lambda: app.state.lifecycle.serving)
-    background = app.state.background = Background(store, [fetcher.task])
+    sender = WebhookSender(store, outbound)
+    delivering = BackgroundTask("webhooks", sender.is_due, sender.run)
+    background = app.state.background = Background(store, [fetcher.task, delivering])
     async with anyio.create_task_group() as group:
         if settings.background:
             group.start_soon(background.work)

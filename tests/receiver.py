@@ -116,8 +116,11 @@ def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     class OfReceiver(Handler):
         pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), OfReceiver)
-    server.daemon_threads = True
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        request_queue_size = 64
+
+    server = Server(("127.0.0.1", 0), OfReceiver)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     receiver = Receiver(f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}")

@@ -122,17 +122,24 @@ def _check_names(events: tuple[InputEvent, ...]) -> tuple[InputEvent, ...]:
     return events
 
 
+BY_KIND: Final = Discriminator(
+    _tag_of_event, custom_error_type="event", custom_error_message=f"kind must be one of {_KINDS}"
+)
+"""Which model of a union an event is read by, from the tags of the three in :data:`AnyEvent`."""
+
+DIFFERENT_NAMES: Final = AfterValidator(_check_names)
+
 AnyEvent = Annotated[
     Annotated[InputThresholdEvent, Tag(tag("InputThresholdEvent"))]
     | Annotated[InputMarineEvent, Tag(tag("InputMarineEvent"))]
     | Annotated[InputHeatStress, Tag(tag("InputHeatStress"))],
-    Discriminator(_tag_of_event, custom_error_type="event", custom_error_message=f"kind must be one of {_KINDS}"),
+    BY_KIND,
 ]
-Events = Annotated[tuple[AnyEvent, ...], Field(max_length=MAX_EVENTS, fail_fast=True), AfterValidator(_check_names)]
+Events = Annotated[tuple[AnyEvent, ...], Field(max_length=MAX_EVENTS, fail_fast=True), DIFFERENT_NAMES]
 """The events of a request."""
 
 ThresholdEvents = Annotated[
-    tuple[InputThresholdEvent, ...], Field(max_length=MAX_VERIFIED_EVENTS, fail_fast=True), AfterValidator(_check_names)
+    tuple[InputThresholdEvent, ...], Field(max_length=MAX_VERIFIED_EVENTS, fail_fast=True), DIFFERENT_NAMES
 ]
 """The events of a comparison."""
 

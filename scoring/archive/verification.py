@@ -19,9 +19,6 @@ from scoring.tables.archive_columns import BASELINES, PREFIX
 AS_ISSUED: Final = "issued"
 """The kind of the intervals in an archive."""
 
-ABSENT: Final = "not among the observations"
-"""Why a station has none."""
-
 _LOWER: Final = re.compile(r"lower_(\d+)")
 
 
@@ -55,7 +52,8 @@ class Verification(BaseModel, frozen=True):
         verified: those of them that have an observation.
         replayed: those of the verified ones whose last observation was old when they were issued.
         stations: number of stations with a verified forecast.
-        missing: number of stations without usable observations, by reason.
+        missing: number of stations whose observations cannot be used, by reason.
+        absent: names of the stations that are not among the observations.
         groups: scores, by model, step and month.
     """
 
@@ -64,6 +62,7 @@ class Verification(BaseModel, frozen=True):
     replayed: int
     stations: int
     missing: dict[str, int]
+    absent: tuple[str, ...]
     groups: tuple[Group, ...]
 
 
@@ -100,6 +99,7 @@ def verify(
         replayed=replayed,
         stations=len(verified_stations),
         missing=_missing(forecast_stations, observations),
+        absent=tuple(sorted(forecast_stations - observations.stations())),
         groups=tuple(parts),
     )
 
@@ -109,11 +109,9 @@ def _by_event(events: list[EventVerification]) -> tuple[EventVerification, ...]:
 
 
 def _missing(stations: set[str], observations: Observations) -> dict[str, int]:
-    """Return how many of the forecast stations have no observations, by reason."""
-    absent = stations - observations.stations()
+    """Return how many of the stations have observations that cannot be used, by reason."""
     errors = [observations.errors[name] for name in sorted(stations & observations.errors.keys())]
-    reasons = Counter(kind_of(error) for error in errors)
-    return ({ABSENT: len(absent)} if absent else {}) | dict(reasons)
+    return dict(Counter(map(kind_of, errors)))
 
 
 def _grouped(rows: pd.DataFrame, *, by_month: bool) -> Iterator[tuple[Key, pd.DataFrame]]:

@@ -15,7 +15,7 @@ from forecasting.wording import counted, listed
 from scoring.archive.archive import Archive
 from scoring.archive.issued import IssuedForecasts
 from scoring.archive.observed import Observations
-from scoring.archive.verification import ABSENT, Verification, verify
+from scoring.archive.verification import Verification, verify
 from scoring.cli.arguments import DONE, INCOMPLETE, REFUSED
 from scoring.cli.outcome import say
 from scoring.cli.scores import written
@@ -106,12 +106,19 @@ def _tell(verification: Verification) -> None:
         parts.append(
             f"{verification.replayed:,} of the verified were issued more than two steps after their last observation"
         )
+    if verification.absent:
+        parts.append(f"{counted(len(verification.absent), 'station')} not among the observations")
     parts += [f"{counted(count, 'station')}: {why}" for why, count in verification.missing.items()]
     say("; ".join(parts))
 
 
 def _why(verification: Verification, observations: Observations) -> str:
-    if not verification.missing:
-        return "the observations have no value within half a step of the valid time of any forecast"
-    reason = max(verification.missing, key=verification.missing.__getitem__)
-    return f"{reason}, which are of {listed(sorted(observations.stations()), 5)}" if reason == ABSENT else reason
+    if verification.missing:
+        return max(verification.missing, key=verification.missing.__getitem__)
+    if verification.absent:
+        return (
+            f"the forecasts are of {listed(verification.absent, 5)}, and the observations of "
+            f"{listed(sorted(observations.stations()), 5)}; the names must be the same, and a table without a column "
+            "of stations is one station with the name of its file"
+        )
+    return "the observations have no value within half a step of the valid time of any forecast"

@@ -1,18 +1,28 @@
 """Metrics for Prometheus."""
 
+import asyncio
+import time
 from typing import Final
 
 from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import PlainTextResponse, Response
 
+from service.api.dependencies import StationStoreDep
+from service.stations.station_store import StationStore
+from service.store.errors import StoreError
+from service.store.stations import oldest_newest
 from service.telemetry.metrics import Metrics
+from service.telemetry.station_metrics import StationFigures, station_gauges
 
 router = APIRouter(tags=["metrics"])
 
 _EXAMPLE: Final = 'sst_request_seconds_count{method="POST",route="/forecast",status="200"} 42.0\n'
 
+_STORE_SECONDS: Final = 2
+"""How long metrics wait for the database of stations."""
 
-# Not async: reading the files that the workers share takes milliseconds, during which other requests are served.
+
 @router.get(
     "/metrics",
     operation_id="getMetrics",
@@ -20,8 +30,17 @@ _EXAMPLE: Final = 'sst_request_seconds_count{method="POST",route="/forecast",sta
     response_class=PlainTextResponse,
     responses={200: {"content": {"text/plain": {"example": _EXAMPLE}}}},
 )
-def get_metrics(request: Request) -> Response:
+async def get_metrics(request: Request, store: StationStoreDep) -> Response:
     """Return the metrics of all workers together, in Prometheus's text format."""
     metrics: Metrics = request.app.state.metrics
-    text, media_type = metrics.exposition()
+    gauges = [*station_gauges(await _figures(store), int(time.time()))]
+    # Reading the files that the workers share takes milliseconds, during which other requests are served.
+    text, media_type = await run_in_threadpool(metrics.exposition, gauges)
     return Response(text, media_type=media_type)
+
+
+async def _figures(store: StationStore) -> StationFigures | None:
+    try:
+        return StationFigures(*await asyncio.wait_for(store.read(oldest_newest), _STORE_SECONDS))
+    except (StoreError, TimeoutError):
+        return None

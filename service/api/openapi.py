@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from service.gate.policy import is_open
 from service.http.media import NDJSON_TYPE
-from service.http.problems import PROBLEM_JSON, InferenceError, Problem, is_inference_protocol, title_of
+from service.http.problems import PROBLEM_JSON, InferenceError, Problem, error_model, title_of
 
 _REF: Final = "#/components/schemas/{model}"
 
@@ -29,6 +29,7 @@ _TAGS: Final = [
     {"name": "series", "description": "Turn a file into series, or get the recent values of a dataset."},
     {"name": "stations", "description": "Let the service remember a station and its readings."},
     {"name": "models", "description": "See which models are loaded."},
+    {"name": "time-series protocol", "description": "Version 1 of the time-series protocol of KServe."},
     {"name": "inference protocol", "description": "Version 2 of the protocol of KServe, Triton and Seldon."},
     {"name": "health", "description": "Probes for load balancers and orchestrators. They need no key."},
     {"name": "metrics", "description": "Metrics for Prometheus. They need no key."},
@@ -65,9 +66,9 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": Problem, "description": title_of(status)} for status in statuses}
 
 
-def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return the same for an endpoint under ``/v2``, whose errors have another form."""
-    return {status: {"model": InferenceError, "description": title_of(status)} for status in statuses}
+def refusals(*statuses: int, model: type[BaseModel] = InferenceError) -> dict[int | str, dict[str, Any]]:
+    """Return the same for an endpoint of a protocol whose errors have another form."""
+    return {status: {"model": model, "description": title_of(status)} for status in statuses}
 
 
 def request_body(
@@ -218,7 +219,7 @@ def _drop_titles(node: Any) -> None:
 
 
 def _describe_responses(path: str, operation: dict[str, Any]) -> None:
-    """Add the gate's responses and the headers of every response. Outside ``/v2``, errors are problem documents."""
+    """Add the gate's responses and the headers of every response. Outside protocols, errors are problem documents."""
     responses = operation["responses"]
     statuses = [HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE]
     if not is_open(path):
@@ -231,7 +232,7 @@ def _describe_responses(path: str, operation: dict[str, Any]) -> None:
         if response["description"] == "Successful Response":
             response["description"] = "Success."
         content = response.get("content", {})
-        is_problem = int(code) >= HTTPStatus.BAD_REQUEST and not is_inference_protocol(path)
+        is_problem = int(code) >= HTTPStatus.BAD_REQUEST and error_model(path) is Problem
         if is_problem and "application/json" in content:
             content[PROBLEM_JSON] = content.pop("application/json")
         names = ["X-Request-ID", *([_HEADER_OF_STATUS[code]] if code in _HEADER_OF_STATUS else [])]
@@ -239,6 +240,5 @@ def _describe_responses(path: str, operation: dict[str, Any]) -> None:
 
 
 def _refusal(path: str, status: HTTPStatus) -> dict[str, Any]:
-    model = InferenceError if is_inference_protocol(path) else Problem
-    schema = {"$ref": _REF.format(model=model.__name__)}
+    schema = {"$ref": _REF.format(model=error_model(path).__name__)}
     return {"description": title_of(status), "content": {"application/json": {"schema": schema}}}

@@ -1,7 +1,7 @@
 """Stations of the service, for :class:`~service.client.AsyncClient`."""
 
 from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar, Unpack
+from typing import Any, Literal, Protocol, TypeVar, Unpack
 
 import pandas as pd
 
@@ -43,13 +43,13 @@ class AsyncStations:
         horizon: int | None = None,
         source: Mapping[str, Any] | None = None,
         events: Sequence[EventInput] = (),
+        baseline: "pd.DataFrame | Mapping[str, Any] | None" = None,
         webhooks: Sequence[Mapping[str, Any]] = (),
     ) -> "pd.Series[Any]":
         """See :meth:`Stations.put`."""
-        fields = station_fields(
-            step, events, horizon, {"latitude": latitude, "longitude": longitude}, webhooks,
-            name=name, units=units, model=model, source=source,
-        )  # fmt: skip
+        coordinates = {"latitude": latitude, "longitude": longitude}
+        further = {"name": name, "units": units, "model": model, "source": source, "webhooks": [*webhooks] or None}
+        fields = station_fields(step, events, baseline, horizon, coordinates, **further)
         return await self._run(self._calls.put(station, fields))
 
     async def get(self, station: str) -> "pd.Series[Any]":
@@ -94,7 +94,20 @@ class AsyncStations:
         return await self._run(self._calls.forecasts(station, start, end, levels))
 
     async def verification(
-        self, station: str, *, lead: int | None = None, start: TimeInput = None, end: TimeInput = None
+        self,
+        station: str,
+        *,
+        lead: int | None = None,
+        start: TimeInput = None,
+        end: TimeInput = None,
+        by: Literal["month"] | None = None,
+        replayed: bool | None = None,
     ) -> pd.DataFrame:
         """See :meth:`Stations.verification`."""
-        return await self._run(self._calls.verification(station, lead, start, end))
+        return await self._run(self._calls.verification(station, lead, start, end, by, replayed))
+
+    async def alerts(
+        self, station: str, *, start: TimeInput = None, end: TimeInput = None, limit: int = 100
+    ) -> pd.DataFrame:
+        """See :meth:`Stations.alerts`."""
+        return await self._run(self._calls.alerts(station, start, end, limit))

@@ -40,7 +40,7 @@ class Baselines:
         """
         if self.by_name.get(name) is None:
             return {}
-        return {"baseline": _baseline(f"the baseline of series {name!r}", self.by_name[name])}
+        return {"baseline": read_baseline(f"the baseline of series {name!r}", self.by_name[name])}
 
 
 def split_baseline(baseline: BaselineInput) -> tuple[Json | None, Baselines]:
@@ -53,13 +53,19 @@ def split_baseline(baseline: BaselineInput) -> tuple[Json | None, Baselines]:
     if baseline is None:
         return None, Baselines({})
     if isinstance(baseline, pd.DataFrame) or (isinstance(baseline, Mapping) and _FIELDS.issuperset(baseline)):
-        return _baseline("baseline", baseline), Baselines({})
+        return read_baseline("baseline", baseline), Baselines({})
     if not isinstance(baseline, Mapping):
         raise _not_a_baseline("baseline", baseline)
     return None, Baselines(baseline)
 
 
-def _baseline(what: str, given: Any) -> Json:
+def read_baseline(what: str, given: Any) -> Json:
+    """Return one baseline as JSON takes it; ``what`` names it in errors.
+
+    Raises:
+        TypeError: if it is neither a mapping with the fields of a baseline nor such a DataFrame.
+        ValueError: if it holds a number that is missing.
+    """
     if not isinstance(given, pd.DataFrame | Mapping) or not _FIELDS.issuperset(given.keys()):
         raise _not_a_baseline(what, given)
     return {str(field): _edge_or_curve(f"{field} of {what}", values) for field, values in given.items()}

@@ -23,6 +23,7 @@ from service.client.station_payload import (
     station_path,
 )
 from service.client.station_tables import (
+    alerts_table,
     issued_table,
     observations_table,
     station_series,
@@ -106,10 +107,25 @@ class StationCalls:
             call, lambda answer: issued_table([(station, issued) for issued in answer["forecasts"]], chosen)
         )
 
-    def verification(self, station: str, lead: int | None, start: TimeInput, end: TimeInput) -> Plan[pd.DataFrame]:
+    def verification(
+        self,
+        station: str,
+        lead: int | None,
+        start: TimeInput,
+        end: TimeInput,
+        by: str | None,
+        replayed: bool | None,
+    ) -> Plan[pd.DataFrame]:
         """``GET /stations/{id}/verification``."""
-        params = drop_none(lead=None if lead is None else whole("lead", lead), **period_params(start, end))
+        params = drop_none(
+            lead=None if lead is None else whole("lead", lead), by=by, replayed=replayed, **period_params(start, end)
+        )
         return self.calls.ask(Call("GET", station_path(station, "verification"), params), verification_table)
+
+    def alerts(self, station: str, start: TimeInput, end: TimeInput, limit: int) -> Plan[pd.DataFrame]:
+        """``GET /stations/{id}/alerts``."""
+        params = drop_none(limit=whole("limit", limit), **period_params(start, end))
+        return self.calls.ask(Call("GET", station_path(station, "alerts"), params), alerts_table)
 
 
 def _levels(levels: Sequence[int] | None) -> Sequence[int] | None:

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 import pandas as pd
 
-from service.client.event_payload import EventInput, read_events
+from service.client.event_payload import EventInput, read_baseline, read_events
 from service.client.payload import (
     Json,
     SeriesInput,
@@ -49,9 +49,9 @@ def station_path(station: str, *parts: str) -> str:
 def station_fields(
     step: str,
     events: Sequence[EventInput],
+    baseline: Any,
     horizon: int | None,
     coordinates: Mapping[str, Any],
-    webhooks: Sequence[Mapping[str, Any]],
     **fields: object,
 ) -> Json:
     """Return the body of ``PUT /stations/{id}``.
@@ -64,7 +64,7 @@ def station_fields(
         step=step,
         horizon=None if horizon is None else whole("horizon", horizon),
         events=[*read_events(events)] or None,
-        webhooks=[dict(webhook) for webhook in webhooks] or None,
+        baseline=None if baseline is None else read_baseline("baseline", baseline),
         **{side: None if degrees is None else float(degrees) for side, degrees in coordinates.items()},
         **fields,
     )

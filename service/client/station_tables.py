@@ -6,50 +6,61 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from service.client.event_tables import ForecastTable, event_table, lead_table, path_table, utc
+from service.client.event_tables import ForecastTable, event_rows, event_table, lead_rows, lead_table, path_table, utc
 from service.client.payload import ForecastParameters, Json
 from service.client.tables import forecast_rows, forecast_table
 
 _STATION_COLUMNS: Final = (
     "name", "latitude", "longitude", "step", "units", "model", "horizon", "created", "changed", "newest_time",
     "newest_sst", "newest_received", "newest_age", "forecast_issued", "forecast_observed_until", "forecast_model",
+    "source", "fetch_next", "fetch_succeeded", "fetch_failures", "fetch_error", "events", "webhooks",
 )  # fmt: skip
 _STATION_TIMES: Final = (
-    "created", "changed", "newest_time", "newest_received", "forecast_issued", "forecast_observed_until",
+    "created", "changed", "newest_time", "newest_received", "forecast_issued", "forecast_observed_until", "fetch_next",
+    "fetch_succeeded",
 )  # fmt: skip
-_SHOWN_OF_FORECAST: Final = ("issued", "observed_until", "model")
+_FLATTENED: Final = {
+    "newest": ("time", "sst", "received", "age_seconds"),
+    "forecast": ("issued", "observed_until", "model"),
+    "fetch": ("next", "succeeded", "failures", "error"),
+}
+"""Fields of fields that become columns, such as ``newest_time``."""
+_ON_REQUEST: Final = ("recent", "usual")
+"""Fields of stations that this client does not ask for."""
+_ALERT_COLUMNS: Final = (
+    "alert", "event", "kind", "raised", "observed_until", "sst", "units", "since", "category", "previous_category",
+    "probability", "deliveries",
+)  # fmt: skip
+_ERRORS: Final = ("mae", "rmse", "bias")
 _ISSUED: Final = ("issued", "observed_until", "replayed")
 
 
 def stations_table(stations: Sequence[Json]) -> pd.DataFrame:
     """Return a row for each station, with its ID as index, whose columns do not depend on what it remembers."""
     rows = [_station_row(station) for station in stations]
-    further = {column: None for row in rows for column in row if column != "id"}
+    further = {column: None for row in rows for column in row if column not in ("id", "newest_age_seconds")}
     columns = list(dict.fromkeys([*_STATION_COLUMNS, *further]))
     index = pd.Index([station["id"] for station in stations], name="id", dtype="object")
-    table = pd.DataFrame.from_records(rows, columns=columns, index=index)
+    # The dtype object keeps None, lists and dictionaries as they are.
+    table = pd.DataFrame({column: pd.Series([row.get(column) for row in rows], index, "object") for column in columns})
     for column in _STATION_TIMES:
         table[column] = utc(table[column].tolist())
     seconds = [np.nan if row.get("newest_age_seconds") is None else row["newest_age_seconds"] for row in rows]
     table["newest_age"] = pd.to_timedelta(seconds, unit="s").as_unit("s")
-    table = table.drop(columns="newest_age_seconds", errors="ignore")
-    return table.astype(dict.fromkeys(("latitude", "longitude", "newest_sst"), "float64") | {"horizon": "int64"})
+    numbers = dict.fromkeys(("latitude", "longitude", "newest_sst"), "float64")
+    return table.astype({**numbers, "horizon": "int64", "fetch_failures": "Int64"})
 
 
 def station_series(station: Json) -> "pd.Series[Any]":
-    """Return one station: the row that it has in the table of all."""
+    """Return one station: the row that it has in the table of all, and the ``baseline`` of its events."""
     return stations_table([station]).iloc[0]
 
 
 def _station_row(station: Json) -> Json:
     """Flatten a station: ``newest`` becomes ``newest_time`` and so on."""
-    row = {name: value for name, value in station.items() if not isinstance(value, dict)}
-    for name in ("newest", "forecast"):
-        row.pop(name, None)
-    for name, nested in station.items():
-        if isinstance(nested, dict):
-            shown = _SHOWN_OF_FORECAST if name == "forecast" else nested
-            row |= {f"{name}_{field}": nested[field] for field in shown if field in nested}
+    row = {name: value for name, value in station.items() if name not in (*_FLATTENED, *_ON_REQUEST)}
+    for name, fields in _FLATTENED.items():
+        row |= {f"{name}_{field}": (station.get(name) or {}).get(field) for field in fields}
     return row
 
 
@@ -78,7 +89,12 @@ def issued_table(forecasts: Sequence[tuple[str, Json]], levels: Sequence[int] | 
     replayed = pd.Series([row["replayed"] for row in rows], dtype="bool")
     table = table.assign(**times, replayed=replayed)
     result = ForecastTable(table[[*columns[:at], *_ISSUED, *columns[at:]]])
-    result.events, result.event_leads, result.paths = event_table([]), lead_table([]), path_table([])
+    judged = [(station, issued) for station, issued in forecasts if issued.get("events")]
+    result.events = event_table([row for name, issued in judged for row in event_rows(name, issued["model"], issued)])
+    result.event_leads = lead_table(
+        [row for name, issued in judged for row in lead_rows(name, issued["model"], issued)]
+    )
+    result.paths = path_table([])
     return result
 
 
@@ -94,20 +110,38 @@ def _issued_rows(parameters: ForecastParameters, station: str, issued: Json) -> 
         yield row | shared
 
 
+def alerts_table(answer: Json) -> pd.DataFrame:
+    """Return the response to ``GET /stations/{id}/alerts`` with a row for each alert."""
+    rows = answer["alerts"]
+    columns = {column: pd.Series([row.get(column) for row in rows], dtype="object") for column in _ALERT_COLUMNS}
+    table = pd.DataFrame(columns)
+    for column in ("raised", "observed_until", "since"):
+        table[column] = utc(table[column].tolist())
+    return table.astype({"sst": "float64", "probability": "float64"})
+
+
 def verification_table(answer: Json) -> pd.DataFrame:
-    """Return the response to ``GET /stations/{id}/verification`` with a row for each lead and model."""
-    named = ["lead", "n", "model", "kind", "mae", "rmse", "bias", "crps"]
+    """Return the response to ``GET /stations/{id}/verification`` with a row for each lead, month and model."""
+    named = ["lead", "month", "n", "replayed", "model", "kind", *_ERRORS]
     rows = [
-        {"lead": lead["lead"], "n": lead["n"]} | _scores(model) for lead in answer["leads"] for model in lead["models"]
+        {"lead": lead["lead"], "month": part.get("month"), "n": part["n"], "replayed": part.get("replayed")}
+        | _scores(model)
+        for lead in answer["leads"]
+        for part in (lead, *lead["months"])
+        for model in part["models"]
     ]
     further = {column: None for row in rows for column in row if column not in named}
     table = pd.DataFrame.from_records(rows, columns=[*named, *further])
-    return table.astype({"lead": "int64", "n": "int64"} | dict.fromkeys([*named[4:], *further], "float64"))
+    table["month"] = pd.Series([row["month"] for row in rows], dtype="object")
+    counts = {"lead": "int64", "n": "int64", "replayed": "Int64"}
+    return table.astype(counts | dict.fromkeys((*_ERRORS, *further), "float64"))
 
 
 def _scores(model: Json) -> Json:
-    row = {name: value for name, value in model.items() if not isinstance(value, dict | list)}
-    row |= {f"skill_{reference}": skill for reference, skill in (model.get("skill") or {}).items()}
-    for level, shares in (model.get("coverage") or {}).items():
+    row = {name: model[name] for name in ("model", "kind", *_ERRORS)}
+    if model["kind"] == "baseline":
+        return row
+    row |= {f"skill_{baseline}": skill for baseline, skill in model["skill"].items()} | {"crps": model["crps"]}
+    for level, shares in model["coverage"].items():
         row |= {f"coverage_{level}_{kind}": share for kind, share in shares.items()}
     return row

@@ -1,7 +1,7 @@
 """Stations of the service, for :class:`~service.client.Client`."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, TypeVar, Unpack
+from typing import Any, Literal, Protocol, TypeVar, Unpack
 
 import pandas as pd
 
@@ -48,6 +48,7 @@ class Stations:
         horizon: int | None = None,
         source: Mapping[str, Any] | None = None,
         events: Sequence[EventInput] = (),
+        baseline: "pd.DataFrame | Mapping[str, Any] | None" = None,
         webhooks: Sequence[Mapping[str, Any]] = (),
     ) -> "pd.Series[Any]":
         """Create a station, or replace the settings of one. Its readings are kept.
@@ -63,8 +64,10 @@ class Stations:
             model: ``best``, ``rnn``, ``lstm``, ``gru``, or the full name of a model.
             horizon: the number of steps to forecast; None means the service's default.
             source: where the service fetches readings by itself, as ``PUT /stations/{id}`` takes it.
-            events: the events to watch for, as for :meth:`~service.client.Client.forecast`.
-            webhooks: whom to notify of events, as ``PUT /stations/{id}`` takes them.
+            events: the events to watch, as for :meth:`~service.client.Client.forecast`, each with ``alert_at``, the
+                probability from which they are expected.
+            baseline: of the events: one for the station, as for :meth:`~service.client.Client.forecast`.
+            webhooks: where alerts are sent, as ``PUT /stations/{id}`` takes them.
 
         Returns:
             The station, as :meth:`get` returns it.
@@ -74,14 +77,13 @@ class Stations:
             ValueError: if the ID has other characters, or a number is missing or infinite.
             ProblemError: if the service refuses the settings; 409 if the step would change.
         """
-        fields = station_fields(
-            step, events, horizon, {"latitude": latitude, "longitude": longitude}, webhooks,
-            name=name, units=units, model=model, source=source,
-        )  # fmt: skip
+        coordinates = {"latitude": latitude, "longitude": longitude}
+        further = {"name": name, "units": units, "model": model, "source": source, "webhooks": [*webhooks] or None}
+        fields = station_fields(step, events, baseline, horizon, coordinates, **further)
         return self._run(self._calls.put(station, fields))
 
     def get(self, station: str) -> "pd.Series[Any]":
-        """Return a station: its row in the table that :meth:`list` returns."""
+        """Return a station: its row in the table that :meth:`list` returns, and the ``baseline`` of its events."""
         return self._run(self._calls.get(station))
 
     def list(self) -> pd.DataFrame:
@@ -91,8 +93,10 @@ class Stations:
             With the ID as index: ``name``, ``latitude``, ``longitude``, ``step``, ``units``, ``model``, ``horizon``,
             ``created``, ``changed``; of the newest observation ``newest_time``, ``newest_sst``, ``newest_received`` and
             ``newest_age`` (since its time); of the newest forecast ``forecast_issued``, ``forecast_observed_until`` and
-            ``forecast_model``; missing values where there is none. Further columns hold other fields that the service
-            returns. Times are in UTC.
+            ``forecast_model``; ``source``, and of fetching from it ``fetch_next``, ``fetch_succeeded``,
+            ``fetch_failures`` and ``fetch_error``; ``events`` with their states and ``webhooks``, a list each. Values
+            are missing where there is none. Times are in UTC. Further columns hold other fields that the service
+            returns.
         """
         return self._run(self._calls.list())
 
@@ -167,7 +171,8 @@ class Stations:
         Returns:
             The columns of :meth:`~service.client.Client.forecast`, and before ``time`` also ``issued`` (when the
             readings arrived), ``observed_until`` (the time of the last observation) and ``replayed`` (whether they
-            arrived more than two steps after it). Bounds are NaN at a level that was not issued.
+            arrived more than two steps after it). Bounds are NaN at a level that was not issued. Its attributes
+            ``events`` and ``event_leads`` are tables of the events of the station.
 
         Raises:
             TypeError: if a level is not an integer.
@@ -197,7 +202,14 @@ class Stations:
         return self._run(self._calls.forecasts(station, start, end, levels))
 
     def verification(
-        self, station: str, *, lead: int | None = None, start: TimeInput = None, end: TimeInput = None
+        self,
+        station: str,
+        *,
+        lead: int | None = None,
+        start: TimeInput = None,
+        end: TimeInput = None,
+        by: Literal["month"] | None = None,
+        replayed: bool | None = None,
     ) -> pd.DataFrame:
         """Return how good the issued forecasts were, against what was observed since.
 
@@ -206,10 +218,34 @@ class Stations:
             lead: the number of steps ahead; None means every lead.
             start: the earliest ``observed_until`` of the forecasts to verify.
             end: the latest.
+            by: ``month`` to score each month too.
+            replayed: whether to verify only forecasts that are replayed, or only others; None means both.
 
         Returns:
-            A row for each lead and model, including the references issued at the same time: ``lead``, ``n``, ``model``,
-            ``kind`` (``issued`` or ``baseline``), ``mae``, ``rmse``, ``bias``, ``skill``, ``crps``, and for each level
-            ``coverage_80_plain`` and ``coverage_80_recalibrated``; NaN where a model has none.
+            A row for each lead and model, including the references issued at the same time: ``lead``, ``month`` (of
+            ``observed_until``; None in rows about all of them), ``n``, ``replayed`` (how many of them are), ``model``,
+            ``kind`` (``issued`` or ``baseline``), ``mae``, ``rmse`` and ``bias`` in the units of the station; and of
+            the issued forecasts ``skill_persistence`` and so on, ``crps``, and for each level ``coverage_80_plain`` (of
+            the intervals as the model made them) and ``coverage_80_recalibrated`` (as they were issued). A lead without
+            observations has no row.
         """
-        return self._run(self._calls.verification(station, lead, start, end))
+        return self._run(self._calls.verification(station, lead, start, end, by, replayed))
+
+    def alerts(self, station: str, *, start: TimeInput = None, end: TimeInput = None, limit: int = 100) -> pd.DataFrame:
+        """Return the alerts about the events of a station, newest first.
+
+        Args:
+            station: the ID of the station.
+            start: the earliest ``raised`` to return.
+            end: the latest.
+            limit: the most alerts to return, up to 1,000.
+
+        Returns:
+            A row for each alert: ``alert`` (what happened, such as ``began``), ``event`` (its name), ``kind``,
+            ``raised`` (when the readings arrived), ``observed_until``, ``sst`` in ``units``, ``since``, ``category``,
+            ``previous_category``, ``probability``, and ``deliveries``: a list with a dictionary for each webhook.
+
+        Raises:
+            TypeError: if the limit is not an integer.
+        """
+        return self._run(self._calls.alerts(station, start, end, limit))

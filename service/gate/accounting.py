@@ -10,9 +10,10 @@ from http import HTTPStatus
 from starlette.types import Scope
 
 from service.engine.lifecycle import Lifecycle
+from service.gate.policy import needs_admin
 from service.http.problems import ProblemError, shutting_down
 from service.settings import Settings
-from service.telemetry.logs import log_access, request_scope
+from service.telemetry.logs import log_access, log_audit, request_scope
 from service.telemetry.metrics import Metrics
 
 
@@ -102,12 +103,19 @@ class Accounting:
         self._metrics.ended(count)
 
     def record(self, account: RequestAccount, scope: Scope, route: str, status: int) -> None:
-        """Count an answered request by route, method and status, and log it where the access log is on."""
-        seconds, method = account.seconds, scope["method"]
+        """Count an answered request by route, method and status, and log it.
+
+        Admin calls are always logged, others where the access log is on.
+        """
+        seconds, method, path = account.seconds, scope["method"], scope["path"]
         self._metrics.request(route, method, status, seconds)
-        if self._settings.access_log:
+        audited = needs_admin(path, method)
+        if audited or self._settings.access_log:
             token = request_scope.set(scope)
-            log_access(route, method, status, seconds)
+            if audited:
+                log_audit(path, route, method, status, seconds)
+            if self._settings.access_log:
+                log_access(route, method, status, seconds)
             request_scope.reset(token)
 
     def record_refusal(self, error: Exception) -> None:

@@ -32,7 +32,7 @@ from service.http.problems import ProblemError, error_response
 from service.http.security_headers import RawHeaders
 from service.settings import Settings
 from service.telemetry.instruments import OTHER
-from service.telemetry.logs import request_scope
+from service.telemetry.logs import CALLER, request_scope
 from service.telemetry.metrics import Metrics
 from service.telemetry.tracing import traced
 
@@ -265,6 +265,8 @@ class Gate:
         path, authorization = call.scope["path"], call.headers.get(b"authorization")
         method = call.scope["method"]
         key = self.admission.check(path, authorization, size, method=method, streams=call.streams)
+        if key is not None:
+            call.scope[CALLER] = key.name
         self.admission.admit(call.account, key, size)
 
     def _cut_off(self, call: Call) -> ProblemError:

@@ -64,7 +64,7 @@ class Access:
         Raises:
             ProblemError: 401 (with ``WWW-Authenticate``) if the key is missing or unknown, 403 if its role may not.
         """
-        if path.startswith(REPOSITORY) and path != _INDEX:
+        if _loads_models(path):
             return self._check_admin(authorization, _LOADING)
         if method not in _READING and path.startswith(_STATIONS):
             return self._check_station(authorization, method)
@@ -129,6 +129,15 @@ def _wrong_role(purpose: str, role: Role, key: Key) -> ProblemError:
         f"{purpose} {_ARTICLES[role]} {role} key, and the key of {key.name} is a {key.role} key",
         reason="forbidden",
     )
+
+
+def needs_admin(path: str, method: str) -> bool:
+    """Whether a call needs an admin key, wherever the service listens."""
+    return _loads_models(path) or (method == "DELETE" and path.startswith(_STATIONS))
+
+
+def _loads_models(path: str) -> bool:
+    return path.startswith(REPOSITORY) and path != _INDEX
 
 
 def is_open(path: str) -> bool:

@@ -21,6 +21,7 @@ from service.gate.call import Headers
 from service.gate.gate import JSON, Gate
 from service.http.problems import error_response
 from service.http.security_headers import as_lines
+from service.telemetry.logs import CALLER
 
 logger = logging.getLogger("service")
 
@@ -87,6 +88,8 @@ class HotPath:
             accounting.close(account)
             return False
         scope["request_id"] = gate.request_id(headers)
+        if key is not None:
+            scope[CALLER] = key.name
         accounting.start_soon()
         serving.enqueue(job, PendingResponse(self, exchange, account, serving, request, job, strict))
         return True

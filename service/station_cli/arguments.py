@@ -10,7 +10,13 @@ from forecasting.readers.base.options import OPTIONS
 from forecasting.series.units import UNITS
 
 DEFAULT_URL: Final = "http://127.0.0.1:8000"
-OUTPUTS: Final = ("table", "csv", "json")
+FORMATS: Final = ("table", "csv", "json")
+_IN_FILES: Final = {
+    "source": "where the service fetches readings by itself",
+    "events": "the events to watch",
+    "baseline": "the baseline of the events",
+    "webhooks": "where alerts are sent, with secrets",
+}
 READING: Final = tuple(name for name in OPTIONS if name != "sample")
 """Reading options for files of readings, which are of one place."""
 ABOUT: Final = """\
@@ -37,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     _add_readings(_command(commands, "push", "send readings, and show the forecast from their end"))
     _add_levels(_command(commands, "forecast", "show the newest forecast"))
     _add_verification(_command(commands, "verify", "compare the forecasts that were issued with what was observed"))
+    _add_period(_command(commands, "alerts", "list the alerts about events"), "time that an alert was raised at")
     _command(commands, "remove", "delete a station with all its readings and forecasts; needs an admin key")
     return parser
 
@@ -60,9 +67,7 @@ def _command(
         if "SST_URL" not in os.environ
         else "the URL of the service (default: SST_URL)",
     )
-    command.add_argument(
-        "--output", choices=OUTPUTS, default=OUTPUTS[0], help="form of the output (default: %(default)s)"
-    )
+    command.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="of the output (default: %(default)s)")
     return command
 
 
@@ -78,6 +83,10 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--model", default="best", metavar="NAME", help="default: %(default)s")
     command.add_argument("--horizon", type=int, metavar="H", help="number of steps to forecast (default: 7)")
+    for name, summary in _IN_FILES.items():
+        command.add_argument(
+            f"--{name}", metavar="FILE.json", help=f"JSON file of {summary}, as PUT /stations/ID takes it"
+        )
 
 
 def _add_readings(command: argparse.ArgumentParser) -> None:
@@ -94,10 +103,9 @@ def _add_readings(command: argparse.ArgumentParser) -> None:
     )
     group = command.add_argument_group("reading", "override what is found in the files")
     for name in READING:
-        # The ID of the station already has the destination "station".
-        group.add_argument(
-            OPTIONS[name].flag, dest=f"reading_{name}", **OPTIONS[name].argument(argparse.ArgumentTypeError)
-        )
+        # The ID of the station already has the destination "station", and --format is that of the output.
+        flag = "--file-format" if name == "format" else OPTIONS[name].flag
+        group.add_argument(flag, dest=f"reading_{name}", **OPTIONS[name].argument(argparse.ArgumentTypeError))
 
 
 def _add_levels(command: argparse.ArgumentParser) -> None:
@@ -112,7 +120,12 @@ def _add_levels(command: argparse.ArgumentParser) -> None:
 
 def _add_verification(command: argparse.ArgumentParser) -> None:
     command.add_argument("--lead", type=int, metavar="N", help="number of steps ahead (default: every one)")
-    command.add_argument("--from", dest="start", metavar="TIME", help="the earliest last observation of a forecast")
+    _add_period(command, "last observation of a forecast")
+    command.add_argument("--by", choices=("month",), help="score each month too")
+
+
+def _add_period(command: argparse.ArgumentParser, what: str) -> None:
+    command.add_argument("--from", dest="start", metavar="TIME", help=f"the earliest {what}")
     command.add_argument("--to", dest="end", metavar="TIME", help="the latest")
 
 

@@ -11,8 +11,9 @@ from forecasting.console import command_name, in_command_line
 from forecasting.errors import ForecastError
 from forecasting.series.timestep import TimeStep
 from service.client import Client, ProblemError, ServiceError
-from service.station_cli.files import read_readings
+from service.station_cli.files import read_json, read_readings
 from service.station_cli.output import (
+    print_alerts,
     print_forecast,
     print_pushed,
     print_station,
@@ -52,18 +53,22 @@ def _add(client: Client, options: argparse.Namespace) -> int:
         units=options.units,
         model=options.model,
         horizon=options.horizon,
+        source=read_json(options.source),
+        events=read_json(options.events) or (),
+        baseline=read_json(options.baseline),
+        webhooks=read_json(options.webhooks) or (),
     )
-    print_station(station, options.output)
+    print_station(station, options.format)
     return DONE
 
 
 def _list(client: Client, options: argparse.Namespace) -> int:
-    print_stations(client.stations.list(), options.output)
+    print_stations(client.stations.list(), options.format)
     return DONE
 
 
 def _show(client: Client, options: argparse.Namespace) -> int:
-    print_station(client.stations.get(options.station), options.output)
+    print_station(client.stations.get(options.station), options.format)
     return DONE
 
 
@@ -71,7 +76,7 @@ def _push(client: Client, options: argparse.Namespace) -> int:
     station = client.stations.get(options.station)
     readings = read_readings(options, TimeStep.parse(station["step"]), station["units"])
     result = client.stations.push(options.station, readings)
-    print_pushed(options.station, result, options.output)
+    print_pushed(options.station, result, options.format)
     for line in refused_lines(result):
         _say(f"refused: {line}")
     if result.forecast_error is not None:
@@ -90,16 +95,23 @@ def _forecast(client: Client, options: argparse.Namespace) -> int:
         client.stations.get(options.station)
         _say(f"no forecast was issued for {options.station!r} yet: push its readings")
         return NOTHING
-    print_forecast(table, options.output)
+    print_forecast(table, options.format)
     return DONE
 
 
 def _verify(client: Client, options: argparse.Namespace) -> int:
-    table = client.stations.verification(options.station, lead=options.lead, start=options.start, end=options.end)
-    if table.empty or not table["n"].any():
+    table = client.stations.verification(
+        options.station, lead=options.lead, start=options.start, end=options.end, by=options.by
+    )
+    if table.empty:
         _say(f"no forecast for {options.station!r} can be verified yet: none of the times forecast has a reading")
         return NOTHING
-    print_verification(table, options.output)
+    print_verification(table, options.format)
+    return DONE
+
+
+def _alerts(client: Client, options: argparse.Namespace) -> int:
+    print_alerts(client.stations.alerts(options.station, start=options.start, end=options.end), options.format)
     return DONE
 
 
@@ -115,6 +127,7 @@ _COMMANDS: Final[dict[str, Callable[[Client, argparse.Namespace], int]]] = {
     "push": _push,
     "forecast": _forecast,
     "verify": _verify,
+    "alerts": _alerts,
     "remove": _remove,
 }
 

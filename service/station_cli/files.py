@@ -1,6 +1,7 @@
 """Readings of a station, from files and options."""
 
 import argparse
+import json
 import math
 import sys
 from collections.abc import Sequence
@@ -39,6 +40,21 @@ def read_readings(options: argparse.Namespace, step: TimeStep, units: Units) -> 
         parts.append(_given(options.reading, step))
     readings: pd.Series[Any] = pd.concat(parts)
     return readings
+
+
+def read_json(file: str | None) -> Any:
+    """Return the content of a JSON file; None for None.
+
+    Raises:
+        FileError: if it is not JSON.
+        OSError: if it cannot be read.
+    """
+    if file is None:
+        return None
+    try:
+        return json.loads(Path(file).read_bytes())
+    except ValueError as error:
+        raise FileError(f"{file}: not JSON: {error}") from None
 
 
 def _only_series(file: str, options: argparse.Namespace, step: TimeStep) -> SstSeries:

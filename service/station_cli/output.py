@@ -1,6 +1,7 @@
 """What ``sst station`` prints."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from service.client import PushResult
 
 _KEY: Final = ("station", "model", "version", "chosen", "issued", "observed_until", "replayed")
 _NOTES: Final = ("calibrated", "warnings", "error")
+_OF_LEVEL: Final = re.compile(r"(?:lower|upper|coverage)_(\d+)")
 _LISTED: Final = ("name", "step", "newest_time", "newest_sst", "model", "horizon", "forecast_observed_until")
 
 
@@ -65,16 +67,33 @@ def print_pushed(station: str, result: PushResult, form: str) -> None:
 def print_verification(table: pd.DataFrame, form: str) -> None:
     """Print scores, a row for each lead and model."""
     if form == "table":
-        print(_text(table.dropna(axis="columns", how="all"), digits=3))
+        shown = table[[*_without_other_levels(table)]].rename(columns=_shorter)
+        print(_text(shown.dropna(axis="columns", how="all"), digits=3))
         return
     _print_rows(table, form)
 
 
+def print_alerts(table: pd.DataFrame, form: str) -> None:
+    """Print alerts."""
+    if form != "table":
+        _print_rows(table, form)
+        return
+    delivered = [sum(one["state"] == "delivered" for one in deliveries) for deliveries in table["deliveries"]]
+    counted = [f"{done} of {len(of)}" for done, of in zip(delivered, table["deliveries"], strict=True)]
+    shown = table.assign(deliveries=counted).drop(columns="units").dropna(axis="columns", how="all")
+    print(_text(shown) if len(table) else "there are no alerts")
+
+
 def _without_other_levels(table: pd.DataFrame) -> list[str]:
-    """Return the columns without the bounds at other levels than 80 and 95 %."""
-    bounds = [column for column in table.columns if column.startswith(("lower_", "upper_"))]
-    shown = [column for column in bounds if column.endswith(("_80", "_95"))] or bounds
-    return [column for column in table.columns if column not in bounds or column in shown]
+    """Return the columns without those about other levels than 80 and 95 %."""
+    levels = {column: match.group(1) for column in table.columns if (match := _OF_LEVEL.match(column))}
+    shown = {column for column, level in levels.items() if level in ("80", "95")} or {*levels}
+    return [column for column in table.columns if column not in levels or column in shown]
+
+
+def _shorter(column: str) -> str:
+    """Return a column's name in a table for people: ``coverage_80`` is that of the intervals as issued."""
+    return column.removesuffix("_recalibrated")
 
 
 def _print_rows(table: pd.DataFrame, form: str, *, one: bool = False) -> None:

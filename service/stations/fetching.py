@@ -13,7 +13,7 @@ from forecasting.errors import ForecastError
 from forecasting.series.sst_series import SstSeries
 from service.engine.serving import Serving
 from service.stations.background import BackgroundTask
-from service.stations.ingestion import ingest
+from service.stations.ingestion import count_readings, ingest
 from service.stations.issuing import issue_forecasts
 from service.stations.outbound import OutboundError
 from service.stations.readings import readings_of
@@ -98,6 +98,7 @@ class Fetcher:
         now = int(time.time())
         readings = await self._store.run(readings_of, series, np.datetime64(now, "s"))
         outcomes = await self._store.write(ingest, {station: readings.accepted}, now)
+        count_readings(self._store.metrics, outcomes.values(), len(readings.refused))
         serving = self._serving()
         if serving is not None:
             await issue_forecasts(self._store, serving, [station])

@@ -1,10 +1,10 @@
 """Issue a forecast from the end of a station's series after readings arrived."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from orjson import loads
+from orjson import dumps, loads
 from sqlalchemy import Connection
 
 from forecasting.errors import ForecastError, RequestError, SeriesError
@@ -17,7 +17,9 @@ from service.engine.series_schema import InputSeries
 from service.engine.serving import Serving
 from service.engine.universal_forecaster import UniversalEntries, UniversalEntry, UniversalJob, UniversalModels
 from service.engine.writing import ForecastOptions, sentence
+from service.stations.event_record import with_sides
 from service.stations.recalibration import Draft
+from service.stations.station_events import baseline_in_celsius, needs_whole_past, options_of
 from service.stations.station_store import StationStore
 from service.stations.storing import store_forecasts
 from service.store.issued_forecasts import IssuedForecast, stations_without_forecast
@@ -35,8 +37,16 @@ _PAST_STEPS: Final = 1_500
 
 References see all of them."""
 
+_BEFORE_ALL: Final = -(2**62)
+"""Before any time that a reading may have, Unix seconds."""
+
+_KEPT: Final = ("timestamps", "sst", "intervals", "baselines", "warnings", "events")
+"""What is stored of an entry of an answer."""
+
 _STEPS_UNTIL_LATE: Final = 2
 _STATIONS_AT_ONCE: Final = 256
+_STORED_AT_ONCE: Final = 64
+"""Other writers wait meanwhile."""
 
 
 class _Pending(NamedTuple):
@@ -63,15 +73,26 @@ async def issue_forecasts(
         some = stations[begin : begin + _STATIONS_AT_ONCE]
         pending = await store.read(_pending, some)
         drafts: dict[str, Draft] = {}
-        for (model, horizon), group in _alike(pending).items():
-            for station, draft in (await _forecast(serving, model, horizon, group)).items():
+        for group in _alike(pending):
+            for station, draft in (await _forecast(serving, group)).items():
                 if isinstance(draft, Draft):
                     drafts[station] = draft
                 else:
                     results[station] = draft
-        if drafts:
-            stored = await store.write(store_forecasts, [*drafts.values()])
-            results |= zip(drafts, stored, strict=True)
+        results |= await _store(store, drafts)
+    return results
+
+
+async def _store(store: StationStore, drafts: Mapping[str, Draft]) -> dict[str, IssuedForecast]:
+    """Store forecasts, and return them by station as they are stored."""
+    results: dict[str, IssuedForecast] = {}
+    names = [*drafts]
+    for begin in range(0, len(names), _STORED_AT_ONCE):
+        some = names[begin : begin + _STORED_AT_ONCE]
+        stored = await store.write(store_forecasts, [drafts[name] for name in some])
+        results |= zip(some, stored.forecasts, strict=True)
+        store.metrics.issued(stored.new)
+        store.metrics.verified(stored.one_ahead)
     return results
 
 
@@ -92,23 +113,28 @@ def _pending(connection: Connection, stations: Sequence[str]) -> list[_Pending]:
 
 def _first_used(station: Station) -> int:
     """Return the earliest time that a forecast of ``station`` rests on."""
+    if needs_whole_past(station.settings):
+        return _BEFORE_ALL
     assert station.newest is not None
     newest = np.asarray(np.datetime64(station.newest.time, "s"))
     return int(TimeStep.parse(station.settings.step).shift(newest, 1 - _PAST_STEPS).astype(np.int64))
 
 
-def _alike(pending: Sequence[_Pending]) -> dict[tuple[str, int], list[_Pending]]:
-    groups: dict[tuple[str, int], list[_Pending]] = {}
+def _alike(pending: Sequence[_Pending]) -> Iterable[list[_Pending]]:
+    """Return stations in groups that are forecast together: with the same model, horizon and events."""
+    groups: dict[tuple[str, int | None, bytes], list[_Pending]] = {}
     for one in pending:
         settings = one.station.settings
-        groups.setdefault((settings.model, settings.horizon or DEFAULT_HORIZON), []).append(one)
-    return groups
+        events = dumps([settings.units, settings.events]) if settings.events else b""
+        groups.setdefault((settings.model, settings.horizon, events), []).append(one)
+    return groups.values()
 
 
-async def _forecast(serving: Serving, model: str, horizon: int, group: Sequence[_Pending]) -> dict[str, Draft | str]:
-    """Return the forecasts of stations with the same model and horizon, or why there are none."""
+async def _forecast(serving: Serving, group: Sequence[_Pending]) -> dict[str, Draft | str]:
+    """Return the forecasts of stations that :func:`_alike` groups, or why there are none."""
     results: dict[str, Draft | str] = {}
-    models = serving.universal(model, None)
+    settings = group[0].station.settings
+    models = serving.universal(settings.model, None)
     sent: list[tuple[_Pending, InputSeries]] = []
     for one in group:
         try:
@@ -119,10 +145,12 @@ async def _forecast(serving: Serving, model: str, horizon: int, group: Sequence[
         return results
     try:
         series = [series for _, series in sent]
+        horizon = settings.horizon or DEFAULT_HORIZON
+        options = ForecastOptions(horizon, events=options_of(settings.events, horizon, settings.units))
         if models is None:
-            entries = await _entries_of_place(serving, model, horizon, series)
+            entries = await _entries_of_place(serving, settings.model, options, series)
         else:
-            entries = await _universal_entries(serving, models, horizon, series)
+            entries = await _universal_entries(serving, models, options, series)
     except ForecastError as error:
         return results | {one.station.id: str(error) for one, _ in sent}
     for (one, _), entry in zip(sent, entries, strict=True):
@@ -133,12 +161,12 @@ async def _forecast(serving: Serving, model: str, horizon: int, group: Sequence[
 
 
 async def _entries_of_place(
-    serving: Serving, model: str, horizon: int, series: Sequence[InputSeries]
+    serving: Serving, model: str, options: ForecastOptions, series: Sequence[InputSeries]
 ) -> UniversalEntries:
     (network,) = serving.resolve(model, None)
-    network.check(horizon, ())
+    network.check(options.horizon, ())
     metadata = network.metadata
-    options = ForecastOptions(horizon, tuple(metadata.errors.half_width))
+    options = options._replace(levels=tuple(metadata.errors.half_width))
     (entries,) = await serving.forecast(ForecastJob.of([network], series, options))
     return [
         entry
@@ -149,10 +177,10 @@ async def _entries_of_place(
 
 
 async def _universal_entries(
-    serving: Serving, models: UniversalModels, horizon: int, series: Sequence[InputSeries]
+    serving: Serving, models: UniversalModels, options: ForecastOptions, series: Sequence[InputSeries]
 ) -> UniversalEntries:
     results: UniversalEntries = []
-    job = UniversalJob(models, series, ForecastOptions(horizon, _LEVELS))
+    job = UniversalJob(models, series, options._replace(levels=_LEVELS))
     job.check()
     await serving.forecast_universal(job, lambda columns: results.extend(columns[0]))
     return results
@@ -170,6 +198,7 @@ def _series_of(one: _Pending) -> InputSeries:
         step=settings.step,
         latitude=settings.latitude,
         longitude=settings.longitude,
+        baseline=baseline_in_celsius(settings.baseline, settings.units),
     )
 
 
@@ -187,11 +216,14 @@ def _draft(one: _Pending, entry: UniversalEntry, *, is_universal: bool) -> Draft
         replayed=station.received > int(late.astype(np.int64)),
         model=entry.model,
         version=entry.version,
-        content=_content(entry),
+        content=_content(entry, station.settings.events),
     )
-    return Draft(forecast, step, is_universal)
+    return Draft(forecast, step, is_universal, station.settings.events or ())
 
 
-def _content(entry: UniversalEntry) -> dict[str, Any]:
+def _content(entry: UniversalEntry, watched: list[dict[str, Any]] | None) -> dict[str, Any]:
     content: dict[str, Any] = loads(b"{" + entry.content)
-    return {name: content[name] for name in ("timestamps", "sst", "intervals", "baselines", "warnings")}
+    kept: dict[str, Any] = {name: content[name] for name in _KEPT if name in content}
+    if "events" in kept:
+        kept["events"] = with_sides(kept["events"], watched)
+    return kept

@@ -1,8 +1,8 @@
 """Recalibrates the intervals of a station's forecasts by what its earlier forecasts have taught."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from service.stations.interval_quantiles import (
 from service.store.calibrations import Calibration
 from service.store.issued_forecasts import IssuedForecast
 from service.store.observations import Observation
+from service.telemetry.station_metrics import COUNTED_LEVELS, OneAhead
 
 
 class Draft(NamedTuple):
@@ -29,11 +30,13 @@ class Draft(NamedTuple):
         forecast: with plain intervals.
         step: of the station.
         is_universal: whether a universal release made it, so that its intervals are recalibrated.
+        events: that it has judged, as they are stored with the station.
     """
 
     forecast: IssuedForecast
     step: TimeStep
     is_universal: bool
+    events: Sequence[dict[str, Any]] = ()
 
     @property
     def leads(self) -> int:
@@ -75,19 +78,19 @@ class Learner(NamedTuple):
             and levels_of(forecast.content["intervals"]) == levels_of(ours.content["intervals"])
         )
 
-    def after(self, earlier: Sequence[IssuedForecast], readings: Sequence[Observation]) -> OnlineCalibration:
-        """Return the state after each of ``readings``, in order of time.
+    def verified(
+        self, earlier: Sequence[IssuedForecast], readings: Sequence[Observation]
+    ) -> Iterator["VerifiedReading"]:
+        """Yield each of ``readings`` with the forecasts that it verifies, at most one at each lead.
 
-        At each lead, a reading verifies one forecast. All were made without it, since their last observation is an
-        earlier one.
+        All were made without it, since their last observation is an earlier one.
 
         Args:
             earlier: forecasts that it can learn from, one from each last observation.
-            readings: the first reading of each time after :attr:`until`.
+            readings: the first reading of each time after :attr:`until`, in order of time.
         """
         step, content = self.draft.step, self.draft.forecast.content
         start = np.datetime64(seconds_of(content["timestamps"][0]), "s")
-        levels, state = levels_of(content["intervals"]), self.state
         by_position = {
             _position(seconds_of(forecast.content["timestamps"][0]), start, step): forecast for forecast in earlier
         }
@@ -95,14 +98,38 @@ class Learner(NamedTuple):
             position = _position(reading.time, start, step)
             if position is None:
                 continue
-            verified = {
+            forecasts = {
                 lead: by_position[position - lead + 1]
                 for lead in range(1, self.draft.leads + 1)
                 if position - lead + 1 in by_position
             }
-            if verified:
-                state = _after(state, verified, levels, reading.value)
+            if forecasts:
+                yield VerifiedReading(reading.value, forecasts)
+
+    def after(self, verified: Iterable["VerifiedReading"]) -> OnlineCalibration:
+        """Return the state after these readings."""
+        state, levels = self.state, levels_of(self.draft.forecast.content["intervals"])
+        for reading in verified:
+            state = _after(state, reading, levels)
         return state
+
+
+class VerifiedReading(NamedTuple):
+    """A reading, °C, and the forecasts that it verifies, by lead."""
+
+    value: float
+    forecasts: dict[int, IssuedForecast]
+
+    @property
+    def one_ahead(self) -> OneAhead:
+        """What it says of the forecast one step ahead."""
+        content = self.forecasts[1].content
+        inside = {
+            interval["level"]: interval["lower"][0] <= self.value <= interval["upper"][0]
+            for interval in content["intervals"]
+            if interval["level"] in COUNTED_LEVELS
+        }
+        return OneAhead(abs(content["sst"][0] - self.value), inside)
 
 
 def recalibrated(draft: Draft, state: OnlineCalibration) -> IssuedForecast:
@@ -115,18 +142,15 @@ def recalibrated(draft: Draft, state: OnlineCalibration) -> IssuedForecast:
     return replace(draft.forecast, content={**content, "intervals": with_quantiles(plain, quantiles)}, plain=plain)
 
 
-def _after(
-    state: OnlineCalibration, verified: dict[int, IssuedForecast], levels: tuple[float, ...], value: float
-) -> OnlineCalibration:
-    """Return ``state`` after ``value`` °C has verified a forecast at each lead of ``verified``."""
+def _after(state: OnlineCalibration, reading: VerifiedReading, levels: tuple[float, ...]) -> OnlineCalibration:
     probabilities, leads = probabilities_of(levels), len(state.verified)
     plain, issued = (np.full((leads, len(probabilities)), np.nan) for _ in range(2))
     observed = np.full(leads, np.nan)
-    for lead, forecast in verified.items():
+    for lead, forecast in reading.forecasts.items():
         intervals = forecast.content["intervals"]
         issued[lead - 1] = quantiles_of(intervals, lead)
         plain[lead - 1] = quantiles_of(intervals if forecast.plain is None else forecast.plain, lead)
-        observed[lead - 1] = value
+        observed[lead - 1] = reading.value
     return state.after(plain, issued, probabilities, observed)
 
 

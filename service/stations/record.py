@@ -1,6 +1,6 @@
 """The record of a station: what was forecast, beside the latest revision of what was observed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -100,31 +100,30 @@ class Record:
         self._groups: dict[_Form, _Group] = {}
         self._pairs = 0
 
-    def add(self, forecasts: Iterable[IssuedForecast]) -> None:
-        """Add forecasts.
+    def add(self, forecast: IssuedForecast) -> None:
+        """Add a forecast.
 
         Raises:
             RequestError: if there are too many.
         """
-        for forecast in forecasts:
-            content = forecast.content
-            leads = len(content["sst"])
-            self._pairs += leads if self._lead is None else 1
-            if self._pairs > MAX_PAIRS:
-                raise RequestError(
-                    f"there are more than {MAX_PAIRS} forecasts at all leads: ask for a shorter period with from and "
-                    "to, or for one lead",
-                    field="from",
-                )
-            if self._lead is not None and self._lead > leads:
-                continue
-            table = _table(forecast)
-            form = _Form(leads, tuple(content["baselines"]), levels_of(content["intervals"]))
-            group = self._groups.setdefault(form, _Group())
-            group.tables.append(table if self._lead is None else table[:, self._lead - 1 : self._lead].copy())
-            group.first_times.append(seconds_of(content["timestamps"][0]))
-            group.observed_until.append(forecast.observed_until)
-            group.replayed.append(forecast.replayed)
+        content = forecast.content
+        leads = len(content["sst"])
+        self._pairs += leads if self._lead is None else 1
+        if self._pairs > MAX_PAIRS:
+            raise RequestError(
+                f"there are more than {MAX_PAIRS} forecasts at all leads: ask for a shorter period with from and "
+                "to, or for one lead",
+                field="from",
+            )
+        if self._lead is not None and self._lead > leads:
+            return
+        table = _table(forecast)
+        form = _Form(leads, tuple(content["baselines"]), levels_of(content["intervals"]))
+        group = self._groups.setdefault(form, _Group())
+        group.tables.append(table if self._lead is None else table[:, self._lead - 1 : self._lead].copy())
+        group.first_times.append(seconds_of(content["timestamps"][0]))
+        group.observed_until.append(forecast.observed_until)
+        group.replayed.append(forecast.replayed)
 
     @property
     def period(self) -> tuple[int, int] | None:
@@ -136,20 +135,23 @@ class Record:
         begin, end = self._step.shift(np.array([first, last]).view(SECONDS), [-1, 1]).astype(np.int64).tolist()
         return begin, end
 
-    def leads(self, times: Integers, values: Floats) -> dict[int, LeadRecord]:
-        """Return the record at each lead, or at the one asked for.
+    def observed(self, times: Integers, values: Floats) -> "Observed":
+        """Return what was observed at the times of the forecasts.
 
         Args:
             times: of the observations, Unix seconds ``(n,)``, ascending.
             values: the latest revision of each, °C ``(n,)``.
         """
+        start = min((time for group in self._groups.values() for time in group.first_times), default=0)
+        return Observed.of(times, values, self._step, start)
+
+    def leads(self, observed: "Observed") -> dict[int, LeadRecord]:
+        """Return the record at each lead, or at the one asked for."""
         most = max((form.leads for form in self._groups), default=0)
         wanted = range(1, most + 1) if self._lead is None else [self._lead] if self._lead <= most else []
-        start = min((time for group in self._groups.values() for time in group.first_times), default=0)
-        observed = _Observed.of(times, values, self._step, start)
         return {lead: self._at(lead, observed) for lead in wanted}
 
-    def _at(self, lead: int, observed: "_Observed") -> LeadRecord:
+    def _at(self, lead: int, observed: "Observed") -> LeadRecord:
         groups = {form: group for form, group in self._groups.items() if form.leads >= lead}
         place = lead - 1 if self._lead is None else 0
         columns: dict[_Column, list[Floats]] = {}
@@ -177,8 +179,8 @@ class Record:
         return self._step.shift(np.array(group.first_times).view(SECONDS), lead - 1)
 
 
-class _Observed(NamedTuple):
-    """Observations by their position on a grid that begins at ``start``."""
+class Observed(NamedTuple):
+    """The observations of a station, by their position on a grid that begins at ``start``."""
 
     step: TimeStep
     start: np.datetime64
@@ -186,7 +188,7 @@ class _Observed(NamedTuple):
     values: Floats
 
     @classmethod
-    def of(cls, times: Integers, values: Floats, step: TimeStep, start: int) -> "_Observed":
+    def of(cls, times: Integers, values: Floats, step: TimeStep, start: int) -> "Observed":
         """Leave out observations between two steps."""
         begin = np.datetime64(start, "s")
         exact = step.place(times.view(SECONDS), begin)

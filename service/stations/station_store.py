@@ -5,10 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
+from prometheus_client import CollectorRegistry
 from sqlalchemy import URL, Connection
 
 from service.engine.running import run_in
 from service.store.database import Database
+from service.telemetry.station_metrics import StationMetrics
 
 Parameters = ParamSpec("Parameters")
 Returned = TypeVar("Returned")
@@ -18,9 +20,14 @@ _LONG_THREADS: Final = 1
 
 
 class StationStore:
-    """The database of stations. A slow one holds up its own threads, and not those that forecast."""
+    """The database of stations. A slow one holds up its own threads, and not those that forecast.
 
-    def __init__(self, url: URL) -> None:
+    Attributes:
+        metrics: counts the readings and forecasts that go through it.
+    """
+
+    def __init__(self, url: URL, metrics: StationMetrics | None = None) -> None:
+        self.metrics = metrics or StationMetrics(CollectorRegistry())
         self._database = Database(url)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
         self._long = ThreadPoolExecutor(_LONG_THREADS, thread_name_prefix="store-long")

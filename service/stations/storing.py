@@ -1,50 +1,70 @@
 """Stores the forecasts of stations once their intervals have learned from those that the readings verify."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection
 
 from forecasting.series.times import SECONDS, Times, seconds_of
+from service.stations.alerting import Judged, raise_alerts
 from service.stations.counted import counted
 from service.stations.recalibration import Draft, Learner, recalibrated
 from service.store.calibrations import Calibration, get_calibrations, put_calibrations
 from service.store.issued_forecasts import IssuedForecast, add_forecasts, forecasts_between, forecasts_of_batches
 from service.store.observations import Observation, first_readings
 from service.store.stations import lock_stations
+from service.telemetry.station_metrics import OneAhead
 
 
-def store_forecasts(connection: Connection, drafts: Sequence[Draft]) -> list[IssuedForecast]:
+class Stored(NamedTuple):
+    """What was stored.
+
+    Attributes:
+        forecasts: as they are stored, in the order of the drafts; those of deleted stations as they are.
+        new: how many of them were not stored before.
+        one_ahead: earlier forecasts one step ahead that the readings verify.
+    """
+
+    forecasts: list[IssuedForecast]
+    new: int
+    one_ahead: list[OneAhead]
+
+
+def store_forecasts(connection: Connection, drafts: Sequence[Draft]) -> Stored:
     """Store forecasts, at most one of each station, with recalibrated intervals and what they were recalibrated by.
+
+    Events of which they tell something new raise alerts.
 
     A forecast for a batch of readings that has one already is left out, as is that of a deleted station. The rest
     happens in the transaction: a reading teaches once, whatever stops the service and however many services there are.
-
-    Returns:
-        The forecasts as they are stored, in the order of ``drafts``; those of deleted stations as they are.
     """
     present = {*lock_stations(connection, [draft.forecast.station for draft in drafts])}
     stored = forecasts_of_batches(connection, {draft.forecast.station: draft.forecast.batch for draft in drafts})
     wanted = [draft for draft in drafts if draft.forecast.station in present - stored.keys()]
-    new, calibrations = _recalibrated(connection, wanted)
+    new, calibrations, one_ahead = _recalibrated(connection, wanted)
     add_forecasts(connection, [*new.values()])
     put_calibrations(connection, calibrations)
+    raise_alerts(connection, [Judged(new[draft.forecast.station], draft.events) for draft in wanted])
     known = stored | new
-    return [known.get(draft.forecast.station, draft.forecast) for draft in drafts]
+    forecasts = [known.get(draft.forecast.station, draft.forecast) for draft in drafts]
+    return Stored(forecasts, len(new), one_ahead)
 
 
 def _recalibrated(
     connection: Connection, drafts: Sequence[Draft]
-) -> tuple[dict[int, IssuedForecast], list[Calibration]]:
-    """Return the forecasts to store by station, and what was learned for them."""
+) -> tuple[dict[int, IssuedForecast], list[Calibration], list[OneAhead]]:
+    """Return the forecasts to store by station, what was learned for them, and from which one step ahead."""
     forecasts = {draft.forecast.station: draft.forecast for draft in drafts}
     learners = _learners(connection, [draft for draft in drafts if draft.is_universal])
     earlier = _earlier_forecasts(connection, learners)
     readings = _readings_since(connection, learners, earlier)
-    calibrations = []
+    calibrations, one_ahead = [], list[OneAhead]()
     for learner in learners:
         forecast = learner.draft.forecast
-        state = learner.after(earlier.get(forecast.station, ()), readings.get(forecast.station, ()))
+        verified = [*learner.verified(earlier.get(forecast.station, ()), readings.get(forecast.station, ()))]
+        state = learner.after(verified)
+        one_ahead += [each.one_ahead for each in verified if 1 in each.forecasts]
         forecasts[forecast.station] = recalibrated(learner.draft, state)
         calibrations.append(
             Calibration(
@@ -55,7 +75,7 @@ def _recalibrated(
                 state.model_dump(mode="json"),
             )
         )
-    return forecasts, calibrations
+    return forecasts, calibrations, one_ahead
 
 
 def _learners(connection: Connection, drafts: Sequence[Draft]) -> list[Learner]:

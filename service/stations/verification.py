@@ -10,6 +10,7 @@ from forecasting.series.times import Floats
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
 from service.stations.counted import counted
+from service.stations.event_record import EventLead, EventRecord
 from service.stations.record import LeadRecord, Record
 from service.store.issued_forecasts import iterate_forecasts
 from service.store.observations import latest_values
@@ -52,30 +53,37 @@ class LeadScores(NamedTuple):
     months: dict[str, LeadVerification]
 
 
-def verify(
-    connection: Connection, station_id: str, selection: Selection, *, by_month: bool
-) -> tuple[Station, list[LeadScores]]:
-    """Return a station and the scores of its forecasts, in its units.
+class StationScores(NamedTuple):
+    """The scores of a station, in its units."""
+
+    station: Station
+    leads: list[LeadScores]
+    events: list[EventLead]
+
+
+def verify(connection: Connection, station_id: str, selection: Selection, *, by_month: bool) -> StationScores:
+    """Score the forecasts of a station.
 
     Raises:
         UnknownStationError: if there is no such station.
         RequestError: if there are too many forecasts for one answer.
     """
     station = get_station(connection, station_id)
-    record = Record(TimeStep.parse(station.settings.step), selection.lead)
-    record.add(counted(iterate_forecasts(connection, station.number, selection.begin, selection.end)))
+    step = TimeStep.parse(station.settings.step)
+    record, events = Record(step, selection.lead), EventRecord(step, selection.lead)
+    for forecast in counted(iterate_forecasts(connection, station.number, selection.begin, selection.end)):
+        if selection.replayed in (None, forecast.replayed):
+            record.add(forecast)
+            events.add(forecast)
     if record.period is None:
-        return station, []
-    leads = record.leads(*latest_values(connection, station.number, *record.period))
+        return StationScores(station, [], [])
+    observed = record.observed(*latest_values(connection, station.number, *record.period))
     model, units = station.settings.model, station.settings.units
-    return station, [_scores(lead, pairs, model, units, selection.replayed, by_month) for lead, pairs in leads.items()]
+    leads = [_scores(lead, pairs, model, units, by_month) for lead, pairs in record.leads(observed).items()]
+    return StationScores(station, leads, [*events.scores(observed)])
 
 
-def _scores(
-    lead: int, record: LeadRecord, model: str, units: Units, replayed: bool | None, by_month: bool
-) -> LeadScores:
-    if replayed is not None:
-        record = record.part(record.replayed == replayed)
+def _scores(lead: int, record: LeadRecord, model: str, units: Units, by_month: bool) -> LeadScores:
     record = _comparable(record)
     scores = _verify(lead, record, model, units)
     months = {}

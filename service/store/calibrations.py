@@ -4,7 +4,7 @@ Each function works in the transaction of the connection that it is given.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, select
@@ -53,4 +53,6 @@ def put_calibrations(connection: Connection, calibrations: Sequence[Calibration]
     insert = dialect.insert(CALIBRATIONS)
     changed = {name: insert.excluded[name] for name in ("version", "until", "content")}
     statement = insert.on_conflict_do_update(index_elements=["station", "model"], set_=changed)
-    connection.execute(statement, [asdict(calibration) for calibration in calibrations])
+    # dataclasses.asdict would copy the content, value by value.
+    rows = [{name: getattr(each, name) for name in Calibration.__slots__} for each in calibrations]
+    connection.execute(statement, rows)

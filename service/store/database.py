@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
-from orjson import loads
+from orjson import dumps, loads
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -110,6 +110,7 @@ def _engine(url: URL, wait_seconds: float) -> Engine:
             pool_size=_CONNECTIONS,
             max_overflow=0,
             pool_timeout=wait_seconds,
+            json_serializer=_json,
             json_deserializer=loads,
             connect_args={"timeout": wait_seconds},
         )
@@ -121,11 +122,16 @@ def _engine(url: URL, wait_seconds: float) -> Engine:
         max_overflow=0,
         pool_timeout=wait_seconds,
         pool_pre_ping=True,
+        json_serializer=_json,
         json_deserializer=loads,
         connect_args={"connect_timeout": _CONNECT_SECONDS},
     )
     _limit_waiting(engine, wait_seconds)
     return engine
+
+
+def _json(content: object) -> str:
+    return dumps(content).decode()
 
 
 def _empty() -> Engine:

@@ -5,7 +5,7 @@ Each function works in the transaction of the connection that it is given, and t
 
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Select, and_, exists, func, select
+from sqlalchemy import BigInteger, Connection, Select, and_, bindparam, exists, func, select
 
 from service.store.tables import OBSERVATIONS
 
@@ -22,6 +22,26 @@ class PastValue(NamedTuple):
     value: float
 
 
+def _latest(*columns: Any) -> Select[Any]:
+    """Select from the latest revisions of the observations of ``:station``."""
+    table, later = OBSERVATIONS.c, OBSERVATIONS.alias().c
+    is_later = and_(later.station == table.station, later.time == table.time, later.revision > table.revision)
+    return select(*columns).where(table.station == bindparam("station"), ~exists().where(is_later))
+
+
+# To build these statements takes longer than to run them.
+_DAILY: Final = (
+    _latest((OBSERVATIONS.c.time // DAY).label("day"), func.avg(OBSERVATIONS.c.value))
+    .where(OBSERVATIONS.c.time >= bindparam("begin"))
+    .group_by("day")
+    .order_by("day")
+)
+_SAME_SEASON: Final = _latest(OBSERVATIONS.c.time, OBSERVATIONS.c.value).where(
+    OBSERVATIONS.c.time <= bindparam("end"),
+    (bindparam("reach", type_=BigInteger) - OBSERVATIONS.c.time) % YEAR <= bindparam("width"),
+)
+
+
 def daily_means(connection: Connection, station: int, begin: int) -> list[PastValue]:
     """Return the mean of each day with observations since ``begin``, at 00:00 UTC.
 
@@ -30,9 +50,8 @@ def daily_means(connection: Connection, station: int, begin: int) -> list[PastVa
         station: the number of the station.
         begin: the earliest time.
     """
-    day = (OBSERVATIONS.c.time // DAY).label("day")
-    query = _latest(station, day, func.avg(OBSERVATIONS.c.value)).where(OBSERVATIONS.c.time >= begin)
-    return [PastValue(number * DAY, value) for number, value in connection.execute(query.group_by(day).order_by(day))]
+    rows = connection.execute(_DAILY, {"station": station, "begin": begin})
+    return [PastValue(number * DAY, value) for number, value in rows]
 
 
 def same_season(connection: Connection, station: int, time: int, seconds: int) -> list[PastValue]:
@@ -44,14 +63,5 @@ def same_season(connection: Connection, station: int, time: int, seconds: int) -
         time: Unix seconds.
         seconds: less than half a year.
     """
-    table = OBSERVATIONS.c
-    query = _latest(station, table.time, table.value).where(
-        table.time <= time - YEAR + seconds, (time - table.time + seconds) % YEAR <= 2 * seconds
-    )
-    return [PastValue(*row) for row in connection.execute(query)]
-
-
-def _latest(station: int, *columns: Any) -> Select[Any]:
-    table, later = OBSERVATIONS.c, OBSERVATIONS.alias().c
-    is_later = and_(later.station == station, later.time == table.time, later.revision > table.revision)
-    return select(*columns).where(table.station == station, ~exists().where(is_later))
+    parameters = {"end": time - YEAR + seconds, "reach": time + seconds, "width": 2 * seconds}
+    return [PastValue(*row) for row in connection.execute(_SAME_SEASON, {"station": station, **parameters})]

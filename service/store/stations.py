@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, exists, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from forecasting.series.units import Units
@@ -28,6 +28,9 @@ class StationSettings:
         units: of the readings that are sent, and of answers.
         model: that forecasts it.
         horizon: steps to forecast; None for all that the model forecasts.
+        events: that it watches, as clients send them; None for none.
+        baseline: of the events, as clients send it.
+        webhooks: that are told of alerts: ``url``, ``secret``, and ``events`` or None for all.
         source: where its readings are fetched, as :meth:`service.stations.source.Source.load` reads it.
     """
 
@@ -38,6 +41,9 @@ class StationSettings:
     units: Units = "celsius"
     model: str = "best"
     horizon: int | None = None
+    events: list[dict[str, Any]] | None = None
+    baseline: dict[str, Any] | None = None
+    webhooks: list[dict[str, Any]] | None = None
     source: dict[str, Any] | None = None
 
 
@@ -137,6 +143,13 @@ def select_stations(connection: Connection, *conditions: ColumnElement[bool]) ->
     return [_station_of(row) for row in connection.execute(_with_newest().where(*conditions))]
 
 
+def lock_webhooks(connection: Connection, station_id: str) -> list[dict[str, Any]] | None:
+    """Return the webhooks of a station, if it exists, and let other transactions wait that write to it."""
+    query = select(STATIONS.c.webhooks).where(STATIONS.c.id == station_id).with_for_update()
+    webhooks: list[dict[str, Any]] | None = connection.scalar(query)
+    return webhooks
+
+
 def delete_station(connection: Connection, station_id: str) -> None:
     """Delete a station with all that belongs to it.
 
@@ -165,6 +178,14 @@ def numbers_of(connection: Connection, station_ids: Sequence[str]) -> dict[str, 
         rows = connection.execute(select(STATIONS.c.id, STATIONS.c.number).where(STATIONS.c.id.in_(ids)))
         numbers |= {row.id: row.number for row in rows}
     return numbers
+
+
+def oldest_newest(connection: Connection) -> tuple[int, int | None]:
+    """Return how many stations there are, and the oldest time of the newest observations of each; None without any."""
+    newest = select(func.max(OBSERVATIONS.c.time)).where(OBSERVATIONS.c.station == STATIONS.c.number).scalar_subquery()
+    each = select(newest.label("newest")).select_from(STATIONS).subquery()
+    count, oldest = connection.execute(select(func.count(), func.min(each.c.newest)).select_from(each)).one()
+    return count, oldest
 
 
 def lock_stations(connection: Connection, numbers: Sequence[int]) -> list[int]:

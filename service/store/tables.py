@@ -43,10 +43,12 @@ STATIONS: Final = Table(
     # Counts the batches that brought new or revised readings, and says when the last of them arrived.
     Column("batches", BigInteger, nullable=False, server_default="0"),
     Column("received", BigInteger),
-    # Where its readings are fetched, the events that are watched, and who is told of them; null for none.
-    Column("source", JSON),
-    Column("events", JSON),
-    Column("webhooks", JSON),
+    # Where its readings are fetched; the events that are watched, in its units, and their baseline; and who is told of
+    # them. Null for none.
+    Column("source", JSON(none_as_null=True)),
+    Column("events", JSON(none_as_null=True)),
+    Column("baseline", JSON(none_as_null=True)),
+    Column("webhooks", JSON(none_as_null=True)),
     # Without it, SQLite would give the number of a deleted station to the next one.
     sqlite_autoincrement=True,
 )

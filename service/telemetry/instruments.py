@@ -1,5 +1,7 @@
 """All metrics: names, labels, buckets and help texts."""
 
+import platform
+from importlib.metadata import version
 from typing import Final, Literal, NamedTuple, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -38,10 +40,21 @@ class Instruments:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
+        self._build()
         self._requests()
         self._batches()
         self._models()
         self._drift()
+
+    def _build(self) -> None:
+        build = Gauge(
+            "sst_build_info",
+            "1, labelled with the versions of what runs.",
+            ("version", "python", "torch"),
+            registry=self.registry,
+            multiprocess_mode="livemax",
+        )
+        build.labels(version("sst-forecasting"), platform.python_version(), version("torch")).set(1)
 
     def _requests(self) -> None:
         self.request_seconds = self._histogram(

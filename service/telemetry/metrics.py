@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 from forecasting.releases.registry import Registry
 from service.telemetry.batch_metrics import BatchMetrics
 from service.telemetry.instruments import METHODS, OTHER, OUTCOMES, REASONS, Instruments, ModelInfo, Outcome, Reason
+from service.telemetry.station_metrics import StationMetrics
 
 Observe = Callable[[float], None]
 
@@ -65,6 +66,7 @@ class Metrics:
         started: call it with the number of requests that have arrived.
         ended: call it with the number of requests that were answered.
         batches: records every batch, here and in the inference statistics.
+        stations: counts the readings and forecasts of stations.
     """
 
     def __init__(self, routes: Iterable[str] = ()) -> None:
@@ -82,6 +84,7 @@ class Metrics:
         self._infos: frozenset[ModelInfo] = frozenset()
         self._models = {OTHER: _Model(instruments, OTHER)}
         self.batches = BatchMetrics(self.batch, self.drift)
+        self.stations = StationMetrics(registry)
         self._source: Collector = multiprocess.MultiProcessCollector(None) if self.shared else registry
         if not self.shared:
             ProcessCollector(registry=registry)
@@ -143,10 +146,10 @@ class Metrics:
         """Count a check for a new release."""
         self._reloads.get(outcome, self._reloads[OTHER])()
 
-    def exposition(self) -> tuple[bytes, str]:
-        """Return the metrics in Prometheus's text format, and its media type."""
+    def exposition(self, further: Iterable[Metric] = ()) -> tuple[bytes, str]:
+        """Return these and ``further`` metrics in Prometheus's text format, and its media type."""
         self.batches.count()
-        return generate_latest(_VisibleMetrics(self._source)), CONTENT_TYPE_PLAIN_0_0_4
+        return generate_latest(_VisibleMetrics(self._source, further)), CONTENT_TYPE_PLAIN_0_0_4
 
 
 class _Model:
@@ -163,10 +166,14 @@ class _Model:
 
 
 class _VisibleMetrics:
-    """Metrics without unloaded models, and without creation times, which shared values do not have."""
+    """Metrics without unloaded models, and without creation times, which shared values do not have.
 
-    def __init__(self, source: Collector) -> None:
+    Further ones follow them.
+    """
+
+    def __init__(self, source: Collector, further: Iterable[Metric]) -> None:
         self.source = source
+        self.further = further
 
     def collect(self) -> Iterator[Metric]:
         for metric in self.source.collect():
@@ -176,3 +183,4 @@ class _VisibleMetrics:
                 if not (sample.name == "sst_model_info" and sample.value == 0) and not sample.name.endswith("_created")
             ]
             yield metric
+        yield from self.further

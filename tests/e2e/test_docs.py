@@ -42,7 +42,9 @@ PYTHON = blocks(r"^```python\n(.*?)^```", *PYTHON_PAGES)
 CURL = blocks(r"^ *```\n( *curl .*?)^ *```", "guides/call-the-service.md")
 
 
-STATIONS = blocks(r"^```(?:python)?\n((?:sst station|head|from service.client) .*?)^```", "guides/stations.md")
+STATIONS = blocks(
+    r"^```(?:python)?\n((?:sst station|head|from service.client) (?!add reef).*?)^```", "guides/stations.md"
+)
 """The steps of one walk, in order: shell and Python."""
 
 
@@ -61,7 +63,7 @@ def here(block: str, client: httpx.Client) -> str:
 def test_there_are_examples_to_run() -> None:
     assert list(dict.fromkeys(page for page, _ in PYTHON)) == list(PYTHON_PAGES)
     assert len(CURL) == 5
-    assert len(STATIONS) == 4
+    assert len(STATIONS) == 5
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.load` is deprecated")

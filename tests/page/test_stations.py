@@ -12,7 +12,6 @@ from pydantic import SecretStr
 
 from service.gate.keys import Role, new_key
 from service.settings import Settings
-from tests.conftest import ROOT
 from tests.page.browser import DESKTOP, PHONE, Scheme, Visit
 from tests.page.conftest import Visitor
 from tests.serving import serve
@@ -33,12 +32,13 @@ def create(client: httpx.Client, station: str, **settings: object) -> None:
 
 
 @pytest.fixture(scope="module")
-def stations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def stations(seas: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A service with some stations; return its URL."""
     store = SecretStr(f"sqlite:///{tmp_path_factory.mktemp('state')}/sst.db")
-    with serve(Settings(artifacts=ROOT / "artifacts", store=store)) as client:
+    with serve(Settings(artifacts=seas, store=store)) as client:
         values = [round(24.5 + (i * 7 % 11) / 20, 2) for i in range(48)]
-        create(client, "reef", name="The <reef>", latitude=0, longitude=-140)
+        events = [{"name": "Warm water", "above": 20.0}, {"name": "Hot water", "above": 30.0}]
+        create(client, "reef", name="The <reef>", latitude=0, longitude=-140, events=events)
         send(client, "reef", values[:40], until=8)
         for i in range(40, 48):
             send(client, "reef", values[i : i + 1], until=47 - i)
@@ -135,10 +135,20 @@ def test_the_record_says_how_many_observations_the_intervals_held(opened: Opened
     _, page = opened("&station=reef")
     (first, *_) = httpx.get(f"{stations}/stations/reef/verification").raise_for_status().json()["leads"]
     record = page.locator("section.card").filter(has=page.get_by_role("heading", name="Record"))
-    expect(record).to_contain_text(f" of {first['n']}.")
+    expect(record).to_contain_text(f" of {first['n']} observations 1 day ahead.")
     row = record.get_by_role("row").filter(has_text="1 day")
     (issued,) = (model for model in first["models"] if model["kind"] == "issued")
     expect(row).to_contain_text(f"{issued['rmse']:.2f}")
+
+
+def test_events_and_their_alerts_are_shown(opened: Opened) -> None:
+    _, page = opened("&station=reef")
+    start = TODAY - timedelta(days=47)
+    card = page.locator("section.card").filter(has=page.get_by_role("heading", name="Events"))
+    states = card.get_by_role("list", name="Events").get_by_role("listitem")
+    expect(states.nth(0)).to_have_text(f"Warm water, since {start.day} {start:%b %Y}")
+    expect(states.nth(1)).to_contain_text("Hot water: not now")
+    expect(card.get_by_role("row").filter(has_text="Warm water began")).to_contain_text("to nobody")
 
 
 def test_a_station_can_be_embedded_as_the_picture_that_is_shown(opened: Opened, stations: str) -> None:
@@ -163,18 +173,17 @@ def test_the_view_is_accessible_and_fits_a_phone(opened: Opened, query: str) -> 
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, Path]]:
+def guarded(seas: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, Path]]:
     """A service without stations that needs keys; return its URL, a key and the file of the store."""
     folder = tmp_path_factory.mktemp("guarded")
     text, key = new_key("operator", Role.STATION)
     settings = Settings(
-        artifacts=ROOT / "artifacts",
+        artifacts=seas,
         keys=SecretStr(key.line),
         allow_anonymous=False,
         store=SecretStr(f"sqlite:///{folder}/sst.db"),
     )
     with serve(settings) as client:
-        # The response of this client is that of one with a key.
         yield str(client.base_url).rstrip("/"), text, folder / "sst.db"
 
 
@@ -182,7 +191,7 @@ def with_key(visit: Visit, query: str, key: str) -> Page:
     """Open a view, and enter the key that the page asks for."""
     page = visit.page
     page.goto(f"{visit.url}/{query}")
-    page.get_by_label("API key").fill(key)
+    page.get_by_role("textbox", name="API key").fill(key)
     page.get_by_role("button", name="Use key").click()
     visit.settle()
     # The first request, without a key, is refused, which Chromium logs.
@@ -213,6 +222,8 @@ def test_the_first_station_is_added_with_a_form_that_refuses_a_taken_id(
 
 def test_a_store_that_is_away_says_what_still_works(visitor: Visitor, guarded: tuple[str, str, Path]) -> None:
     url, key, file = guarded
+    for left in file.parent.glob("sst.db*"):
+        left.unlink()
     file.write_text("not a database" * 100)
     visit = visitor(url, new=True)
     page = with_key(visit, "?view=stations", key)

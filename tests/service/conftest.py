@@ -55,9 +55,9 @@ def seas_client(shared: Shared, seas: Path, http: Http) -> httpx.Client:
 
 @pytest.fixture(scope="session")
 def stations(seas: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A service with universal releases and a database of stations in a file of its own."""
+    """A service with universal releases and a database of stations, which sends nothing and fetches nothing."""
     store = tmp_path_factory.mktemp("stations") / "sst.db"
-    with serve(Settings(artifacts=seas, store=SecretStr(f"sqlite:///{store}"))) as client:
+    with serve(Settings(artifacts=seas, store=SecretStr(f"sqlite:///{store}"), background=False)) as client:
         yield client
 
 

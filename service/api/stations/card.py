@@ -6,6 +6,7 @@ from typing import Final
 from service.api.stations.card_words import (
     NO_VALUE,
     Column,
+    active_events,
     anomaly_in_words,
     columns_of,
     degrees,
@@ -27,16 +28,21 @@ _SPARKLINE: Final = (200, 56, 144, 56)
 _NAME_LENGTH: Final = 34
 """Characters of a name that fit."""
 
+_EVENT_LENGTH: Final = 43
+"""Characters of an event that fit."""
+
 _STYLE: Final = """
 svg{color-scheme:light dark;--card:#fff;--ink:#13212c;--muted:#52616d;--line:#dbe3e9;--accent:#0b5c8a}
-svg{--warm:#a63d00;--cold:#0b5c8a}
+svg{--warm:#a63d00;--cold:#0b5c8a;--bad:#b3261e}
 @media(prefers-color-scheme:dark){
-svg{--card:#151d24;--ink:#e7edf2;--muted:#a2b1bd;--line:#2a3641;--accent:#74bdea;--warm:#ff9a5c;--cold:#74bdea}}
+svg{--card:#151d24;--ink:#e7edf2;--muted:#a2b1bd;--line:#2a3641;--accent:#74bdea;--warm:#ff9a5c;--cold:#74bdea;
+--bad:#ff9a90}}
 text{font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;font-size:13px}
 text{fill:var(--ink)}
 .small{font-size:11.5px;fill:var(--muted)}.range{font-size:10.5px;fill:var(--muted)}
 .name{font-size:15px;font-weight:650}.value{font-size:30px;font-weight:650;letter-spacing:-.5px}
 .day{font-weight:620}.warmer{fill:var(--warm);font-weight:600}.colder{fill:var(--cold);font-weight:600}
+.active{font-size:11.5px;font-weight:600;fill:var(--bad)}.alarm{fill:var(--bad)}
 .mid{text-anchor:middle}.end{text-anchor:end}
 .card{fill:var(--card);stroke:var(--line)}.rule{stroke:var(--line)}
 .past{fill:none;stroke:var(--ink);stroke-width:1.5;stroke-linejoin:round}.dot{fill:var(--ink)}
@@ -59,6 +65,7 @@ def card_svg(station: StationAnswer, now: int) -> str:
         *_sparkline(station, columns),
         f'<path class="rule" d="M{_MARGIN} 128.5H{WIDTH - _MARGIN}"/>',
         *_forecast(station, columns),
+        *_footer(station, columns),
     ]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
@@ -97,8 +104,27 @@ def _forecast(station: StationAnswer, columns: Sequence[Column]) -> list[str]:
             _text(x, 168, column.value, "day mid"),
             _text(x, 184, column.range, "range mid"),
         ]
-    ranges = "Forecast, with ranges that hold 80 % of values" if any(column.range for column in columns) else "Forecast"
-    return [*parts, _text(_MARGIN, 210, ranges, "small")]
+    return parts
+
+
+def _footer(station: StationAnswer, columns: Sequence[Column]) -> list[str]:
+    """Return the events that are active; without any, what the ranges are."""
+    y = HEIGHT - 14
+    active = active_events(station)
+    if active:
+        marker = f'<circle class="alarm" cx="{_MARGIN + 5}" cy="{y - 4}" r="5"/>'
+        return [marker, _text(_MARGIN + 16, y, _named(active), "active")]
+    if not any(column.range for column in columns):
+        return []
+    return [_text(_MARGIN, y, "Forecast, with ranges that hold 80 % of values", "small")]
+
+
+def _named(events: Sequence[str]) -> str:
+    """Return the only event; of several, the first without its beginning, and how many more there are."""
+    if len(events) == 1:
+        return shortened(events[0], _EVENT_LENGTH)
+    more = f" and {len(events) - 1} more"
+    return shortened(events[0].partition(", since ")[0], _EVENT_LENGTH - len(more)) + more
 
 
 def _sparkline(station: StationAnswer, columns: Sequence[Column]) -> list[str]:
@@ -127,13 +153,13 @@ def _sparkline(station: StationAnswer, columns: Sequence[Column]) -> list[str]:
             f'<path class="fan" d="M{"L".join([line[0], *edge])}Z"/><path class="ahead" d="M{"L".join(line)}"/>'
         )
     x, y = point(last, past[-1]).split()
-    return [*parts, f'<circle class="dot" cx="{x}" cy="{y}" r="2.75"/>', *_scale(low, high, station)]
+    return [*parts, f'<circle class="dot" cx="{x}" cy="{y}" r="2.75"/>', *_scale(past, station)]
 
 
-def _scale(low: float, high: float, station: StationAnswer) -> list[str]:
+def _scale(past: Sequence[float], station: StationAnswer) -> list[str]:
     left, top, width, _ = _SPARKLINE
     period = "60 months" if station.step == "month" else "60 days"
-    values = f"{fixed(low, 1)} to {degrees(high, station.units)}"
+    values = f"{fixed(min(past), 1)} to {degrees(max(past), station.units)}"
     return [_text(left + width, top - 8, f"{period}: {values}", "range end")]
 
 

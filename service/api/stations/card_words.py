@@ -9,10 +9,18 @@ import numpy as np
 
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units
+from service.api.stations.event_schemas import StationEventAnswer
 from service.api.stations.schemas import StationAnswer
 from service.store.past import DAY
 
 NO_VALUE: Final = "No readings yet"
+
+_EVENTS: Final = {
+    "marine_heatwave": "Marine heatwave",
+    "marine_cold_spell": "Marine cold spell",
+    "degree_heating_weeks": "Coral heat stress",
+}
+"""Kinds of events whose own names say less."""
 
 _SYMBOLS: Final[dict[Units, str]] = {"celsius": "°C", "kelvin": "K", "fahrenheit": "°F"}
 _NO_BREAK: Final = "\N{NO-BREAK SPACE}"
@@ -108,6 +116,11 @@ def observed_in_words(station: StationAnswer) -> str:
     return f"{day} · {_NEAR_DAYS[days] if 0 <= days < len(_NEAR_DAYS) else _age_in_words(newest.age_seconds)}"
 
 
+def active_events(station: StationAnswer) -> list[str]:
+    """Return the events that are active, each with its category and since when."""
+    return [_event_in_words(event) for event in station.events if event.state == "active"]
+
+
 def description_of(station: StationAnswer, columns: list[Column]) -> str:
     """Return what the card shows in sentences, for screen readers."""
     if station.newest is None:
@@ -117,6 +130,7 @@ def description_of(station: StationAnswer, columns: list[Column]) -> str:
     if station.usual is not None:
         sentences.append(f"{anomaly_in_words(station.newest.sst - station.usual.sst, units)}.")
     steps = [f"{column.label} {column.value}{f' ({column.range})' if column.range else ''}" for column in columns]
+    sentences += [f"{event}." for event in active_events(station)]
     if steps:
         sentences.append(f"Forecast, with 80 % ranges: {', '.join(steps)}.")
     return " ".join(sentences)
@@ -130,6 +144,15 @@ def shortened(text: str, most: int) -> str:
 def xml(text: str) -> str:
     """Return ``text`` as content of an element, without characters that XML does not allow."""
     return escape(_NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text))
+
+
+def _event_in_words(event: StationEventAnswer) -> str:
+    name = _EVENTS.get(event.kind, event.name)
+    category = f", {event.category.lower()}" if event.category else ""
+    if event.since is None:
+        return f"{name}{category}"
+    since = datetime.fromisoformat(event.since)
+    return f"{name}{category}, since {since.day} {since:%b %Y}"
 
 
 def _end_of(time: str, step: str) -> int:

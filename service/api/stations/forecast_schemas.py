@@ -3,6 +3,7 @@
 from pydantic import BaseModel, Field
 
 from forecasting.series.units import Units
+from service.api.forecast.event_answers import EventForecast
 from service.api.series_request import SeriesWarning
 from service.http.time_fields import Time
 
@@ -39,6 +40,7 @@ class IssuedAnswer(ShortForecast):
     )
     baselines: dict[str, list[float]]
     warnings: list[SeriesWarning]
+    events: list[EventForecast] = Field(description="Forecasts of the events that the station watched then.")
 
 
 class IssuedFailure(BaseModel):

@@ -23,6 +23,7 @@ from service.api.stations.forecast_schemas import (
 )
 from service.api.stations.period import Period
 from service.api.stations.storing import store_problems
+from service.engine.event_json import event_in_units
 from service.engine.forecast_json import rounded
 from service.settings import Settings
 from service.stations.station_store import StationStore
@@ -104,6 +105,7 @@ def _fields(issued: IssuedForecast, units: Units) -> dict[str, Any]:
         "plain": None if issued.plain is None else [_interval(interval, units) for interval in issued.plain],
         "baselines": {name: _degrees(values, units) for name, values in content["baselines"].items()},
         "warnings": content["warnings"],
+        "events": [event_in_units(event, units) for event in content.get("events", ())],
     }
 
 

@@ -1,7 +1,7 @@
 """Stations, read from the store and written for answers."""
 
 import time
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection
@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from forecasting.series.times import iso_of
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
+from service.api.stations.event_answers import event_answer
 from service.api.stations.forecasts import shortened
 from service.api.stations.schemas import (
     FetchedReadings,
@@ -16,12 +17,16 @@ from service.api.stations.schemas import (
     NewestObservation,
     RecentDays,
     StationAnswer,
+    StationDetail,
     UsualSst,
 )
 from service.engine.forecast_json import rounded
 from service.stations.issuing import DEFAULT_HORIZON
 from service.stations.source import Source
+from service.stations.station_events import parse_baseline
 from service.stations.usual import Usual, usual_sst
+from service.stations.webhook_settings import shown_webhooks
+from service.store.event_states import get_states
 from service.store.fetches import Fetch, get_fetches
 from service.store.issued_forecasts import IssuedForecast, newest_forecasts
 from service.store.past import DAY, PastValue, daily_means
@@ -38,6 +43,7 @@ class StationRow(NamedTuple):
         station: the station.
         forecast: the newest one; None if none was issued.
         fetch: how fetching goes; None without a source.
+        states: of its events, as they are stored, by name.
         recent: its last sixty days, or steps; None if they were not asked for.
         usual: at the time of its newest observation; None if that is unknown, or was not asked for.
     """
@@ -45,6 +51,7 @@ class StationRow(NamedTuple):
     station: Station
     forecast: IssuedForecast | None
     fetch: Fetch | None
+    states: dict[str, dict[str, Any]]
     recent: list[PastValue] | None = None
     usual: Usual | None = None
 
@@ -85,33 +92,48 @@ def find_stations(connection: Connection, selection: Selection) -> tuple[list[St
 
 def station_answer(row: StationRow) -> StationAnswer:
     """Return the answer about a station, in its units."""
-    station, forecast, fetch, recent, usual = row
+    return StationAnswer(**_fields(row))
+
+
+def station_detail(row: StationRow) -> StationDetail:
+    """Return the answer about a station with all of its settings, in its units."""
+    return StationDetail(**_fields(row), baseline=parse_baseline(row.station.settings.baseline))
+
+
+def _fields(row: StationRow) -> dict[str, Any]:
+    station, forecast, fetch, states, recent, usual = row
     settings = station.settings
     units: Units = settings.units
-    return StationAnswer(
-        id=station.id,
-        name=settings.name,
-        latitude=settings.latitude,
-        longitude=settings.longitude,
-        step=settings.step,
-        units=units,
-        model=settings.model,
-        horizon=settings.horizon or DEFAULT_HORIZON,
-        source=None if settings.source is None else Source.load(settings.source),
-        created=iso_of(station.created),
-        changed=iso_of(station.changed),
-        newest=None if station.newest is None else _newest(station.newest, units),
-        forecast=None if forecast is None else shortened(forecast, units),
-        fetch=None if fetch is None else _fetch(fetch),
-        recent=None if recent is None else _recent(recent, units),
-        usual=None if usual is None else UsualSst(sst=_degrees(usual.value, units), years=usual.years),
-    )
+    return {
+        "id": station.id,
+        "name": settings.name,
+        "latitude": settings.latitude,
+        "longitude": settings.longitude,
+        "step": settings.step,
+        "units": units,
+        "model": settings.model,
+        "horizon": settings.horizon or DEFAULT_HORIZON,
+        "source": None if settings.source is None else Source.load(settings.source),
+        "created": iso_of(station.created),
+        "changed": iso_of(station.changed),
+        "newest": None if station.newest is None else _newest(station.newest, units),
+        "events": [event_answer(event, states.get(event["name"])) for event in settings.events or ()],
+        "webhooks": shown_webhooks(settings.webhooks),
+        "forecast": None if forecast is None else shortened(forecast, units),
+        "fetch": None if fetch is None else _fetch(fetch),
+        "recent": None if recent is None else _recent(recent, units),
+        "usual": None if usual is None else UsualSst(sst=_degrees(usual.value, units), years=usual.years),
+    }
 
 
 def _rows(connection: Connection, stations: list[Station], recent: bool) -> list[StationRow]:
     numbers = [station.number for station in stations]
     forecasts, fetches = newest_forecasts(connection, numbers), get_fetches(connection, numbers)
-    rows = [StationRow(station, forecasts.get(station.number), fetches.get(station.number)) for station in stations]
+    states = get_states(connection, numbers)
+    rows = [
+        StationRow(station, forecasts.get(number), fetches.get(number), states.get(number, {}))
+        for number, station in zip(numbers, stations, strict=True)
+    ]
     return [_with_past(connection, row) for row in rows] if recent else rows
 
 

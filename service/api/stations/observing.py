@@ -33,7 +33,7 @@ from service.engine.writing import sentence
 from service.http.problems import ProblemError
 from service.http.validation import Place
 from service.settings import Settings
-from service.stations.ingestion import ingest
+from service.stations.ingestion import count_readings, ingest
 from service.stations.issuing import issue_forecasts
 from service.stations.readings import Readings, readings_at, readings_from, readings_of
 from service.stations.station_store import StationStore
@@ -105,6 +105,10 @@ async def store_many(receiver: Receiver, bodies: Sequence[StationReadings]) -> M
         results = await store.run(_read_all, bodies, stations, _now())
         accepted = {name: read.accepted for name, read in results.items() if isinstance(read, Readings)}
         outcomes = await store.write(ingest, accepted, int(time.time()))
+    refused = sum(
+        len(read.refused) for name, read in results.items() if isinstance(read, Readings) and name in outcomes
+    )
+    count_readings(store.metrics, outcomes.values(), refused)
     issued = await receiver.issue([*outcomes])
     answers: list[StationStored | StationFailure] = []
     for i, body in enumerate(bodies):
@@ -166,6 +170,7 @@ async def _store_one(
         outcomes = await receiver.store.write(ingest, {station: readings.accepted}, int(time.time()))
         if station not in outcomes:
             raise UnknownStationError(station)
+    count_readings(receiver.store.metrics, outcomes.values(), len(readings.refused))
     issued = await receiver.issue([station])
     return Stored(**_stored(outcomes[station], readings, place, issued.get(station), found))
 

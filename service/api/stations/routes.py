@@ -1,6 +1,7 @@
 """``/stations``: create, list and delete stations."""
 
 import time
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -11,23 +12,30 @@ from starlette.responses import Response
 from forecasting.errors import RequestError
 from service.api.dependencies import BackgroundDep, ServingDep, SettingsDep, StationStoreDep
 from service.api.openapi import problems, request_body
-from service.api.stations.listing import Selection, StationRow, find_station, find_stations, station_answer
+from service.api.stations.listing import (
+    Selection,
+    StationRow,
+    find_station,
+    find_stations,
+    station_answer,
+    station_detail,
+)
 from service.api.stations.schemas import (
-    ONE_LINE,
     STATION_EXAMPLES,
     STATION_ID,
-    StationAnswer,
+    StationDetail,
     StationPage,
     StationRequest,
 )
+from service.api.stations.station_settings import stored_settings
 from service.api.stations.storing import store_problems
 from service.http.bodies import read_json
 from service.http.media import require_json
-from service.settings import Settings
 from service.stations.issuing import check_model
-from service.stations.source import check_source
+from service.stations.station_events import ONE_LINE
+from service.stations.watching import put_watching_station
+from service.stations.webhook_settings import InputWebhook
 from service.store.stations import StationSettings, delete_station
-from service.store.stations import put_station as store_station
 
 router = APIRouter(prefix="/stations", tags=["stations"])
 
@@ -47,9 +55,9 @@ StationId = Annotated[str, Path(pattern=STATION_ID, description="The ID of the s
     "/{id}",
     operation_id="putStation",
     summary="Create or change a station",
-    response_model=StationAnswer,
+    response_model=StationDetail,
     responses={
-        201: {"model": StationAnswer, "description": "The station is new."},
+        201: {"model": StationDetail, "description": "The station is new."},
         **problems(400, 403, 404, 409, 413, 415, 422, 503, 504),
     },
     openapi_extra=request_body(StationRequest, examples=STATION_EXAMPLES),
@@ -62,7 +70,7 @@ async def put_station(
     background: BackgroundDep,
     id: StationId,
     response: Response,
-) -> StationAnswer:
+) -> StationDetail:
     """Create a station, or replace the settings of one. Its readings are kept.
 
     Where the service has keys, this call needs one with the role `station` or `admin`.
@@ -70,11 +78,12 @@ async def put_station(
     require_json(dict(request.scope["headers"]))
     body = read_json(StationRequest, await request.body(), 0, settings.max_body_bytes)
     check_model(serving, body.model)
+    stored = stored_settings(body, settings)
     with store_problems():
-        created, row = await store.write(_put, id, _settings_of(body, settings))
+        created, row = await store.write(_put, id, stored, body.webhooks)
     background.wake()
     response.status_code = HTTPStatus.CREATED if created else HTTPStatus.OK
-    return station_answer(row)
+    return station_detail(row)
 
 
 @router.get(
@@ -108,10 +117,10 @@ async def get_stations(
     summary="Get a station",
     responses=problems(404, 422, 503, 504),
 )
-async def get_one(store: StationStoreDep, id: StationId, recent: Recent = False) -> StationAnswer:
-    """Get the settings of a station, its newest observation and its newest forecast."""
+async def get_one(store: StationStoreDep, id: StationId, recent: Recent = False) -> StationDetail:
+    """Get the settings of a station, its newest observation and forecast, and the state of its events."""
     with store_problems():
-        return station_answer(await store.read(find_station, id, recent=recent))
+        return station_detail(await store.read(find_station, id, recent=recent))
 
 
 @router.delete(
@@ -129,17 +138,8 @@ async def delete_one(store: StationStoreDep, id: StationId) -> Response:
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
-def _settings_of(body: StationRequest, settings: Settings) -> StationSettings:
-    """Return what the store keeps.
-
-    Raises:
-        RequestError: if readings would be fetched from a private network, and this is not allowed.
-    """
-    if body.source is not None:
-        check_source(body.source, allow_private=settings.allow_private_addresses)
-    source = None if body.source is None else body.source.stored()
-    return StationSettings(**body.model_dump(exclude={"source"}), source=source)
-
-
-def _put(connection: Connection, station: str, settings: StationSettings) -> tuple[bool, StationRow]:
-    return store_station(connection, station, settings, int(time.time())), find_station(connection, station)
+def _put(
+    connection: Connection, station: str, settings: StationSettings, webhooks: Sequence[InputWebhook]
+) -> tuple[bool, StationRow]:
+    is_new, _ = put_watching_station(connection, station, settings, webhooks, int(time.time()))
+    return is_new, find_station(connection, station)

@@ -9,15 +9,16 @@ from forecasting.errors import SeriesError
 from forecasting.requests.model import Finite, RequestModel
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units
+from service.api.stations.event_schemas import StationEventAnswer, WebhookAnswer
 from service.api.stations.forecast_schemas import ShortForecast
+from service.engine.baseline_schema import InputBaseline
 from service.http.time_fields import Time
 from service.stations.issuing import DEFAULT_HORIZON
 from service.stations.source import Source
+from service.stations.station_events import ONE_LINE, StationEvents
+from service.stations.webhook_settings import Webhooks
 
 STATION_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-
-ONE_LINE: Final = r"^[^\x00-\x1f\x7f]*$"
-"""PostgreSQL stores no zero characters, and a name is one line."""
 
 
 def _known_step(text: str) -> str:
@@ -58,6 +59,12 @@ class StationRequest(RequestModel):
     source: Source | None = Field(
         default=None, description="Where the service fetches its readings on a schedule; null if you send them."
     )
+
+    events: StationEvents = Field(
+        default=(), description="The events to watch, as in `POST /forecast`, each with `alert_at`."
+    )
+    baseline: InputBaseline | None = Field(default=None, description="Of the events, as in `POST /forecast`.")
+    webhooks: Webhooks = Field(default=(), description="Where alerts about the events are sent.")
 
     @model_validator(mode="after")
     def _check_position(self) -> Self:
@@ -130,6 +137,8 @@ class StationAnswer(BaseModel):
     created: Time
     changed: Time = Field(description="When its settings last changed.")
     newest: NewestObservation | None = Field(description="Its newest observation; null if it has none.")
+    events: list[StationEventAnswer] = Field(description="The events that it watches, each with its state.")
+    webhooks: list[WebhookAnswer]
     forecast: ShortForecast | None = Field(
         description="Its newest forecast, with the interval of 80 %; null if none was issued. `GET "
         "/stations/{id}/forecast` returns all of it."
@@ -145,6 +154,12 @@ class StationAnswer(BaseModel):
     fetch: FetchState | None = Field(description="How fetching goes; null for a station without a source.")
 
 
+class StationDetail(StationAnswer):
+    """A station, with all of its settings."""
+
+    baseline: InputBaseline | None = Field(description="Of the events; null if it is computed from the readings.")
+
+
 class StationPage(BaseModel):
     """Some of the stations, in the order of their IDs."""
 
@@ -156,6 +171,19 @@ STATION_EXAMPLES: Final[dict[str, Any]] = {
     "daily": {
         "summary": "A pier with daily readings",
         "value": {"step": "day", "name": "The pier", "latitude": 54.27, "longitude": -8.61},
-    }
+    },
+    "events": {
+        "summary": "A station with alerts",
+        "value": {
+            "step": "day",
+            "events": [
+                {"name": "net washing", "above": 24.0, "for": 5, "alert_at": 0.7},
+                {"name": "heatwave", "kind": "marine_heatwave"},
+            ],
+            "webhooks": [
+                {"url": "https://hooks.example/sst", "secret": "at least 16 characters", "events": ["heatwave"]}
+            ],
+        },
+    },
 }
 """Examples of a JSON body, as OpenAPI has them."""

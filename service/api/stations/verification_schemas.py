@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from forecasting.series.units import Units
+from service.api.compare.schemas import EventSkill, ReliabilityBin
 
 
 class VerifiedErrors(BaseModel):
@@ -64,9 +65,28 @@ class VerifiedLead(BaseModel):
     months: list[VerifiedMonth] = Field(description="With `by=month`, the same by month of `observed_until`.")
 
 
+class VerifiedEvent(BaseModel):
+    """How good the probabilities were that SST is beyond the threshold of an event at one lead.
+
+    All intervals account for autocorrelation.
+    """
+
+    name: str
+    lead: int
+    n: int
+    frequency: float = Field(description="The share of readings beyond the threshold.")
+    brier: float = Field(description="The Brier score; lower is better.")
+    brier_error: float = Field(description="The standard error of the Brier score.")
+    skill: dict[str, EventSkill] = Field(
+        description="By reference. `persistence`: the state of the last observation stays."
+    )
+    reliability: list[ReliabilityBin]
+
+
 class StationVerification(BaseModel):
     """How good the forecasts of a station were."""
 
     station: str
     units: Units
     leads: list[VerifiedLead]
+    events: list[VerifiedEvent] = Field(description="The threshold events that forecasts judged, by name and lead.")

@@ -12,10 +12,12 @@ from service.api.stations.verification_schemas import (
     IntervalShares,
     StationVerification,
     VerifiedBaseline,
+    VerifiedEvent,
     VerifiedForecasts,
     VerifiedLead,
     VerifiedMonth,
 )
+from service.stations.event_record import EventLead
 from service.stations.verification import LeadScores, Selection, verify
 
 Cell = str | float | None
@@ -32,8 +34,13 @@ def verification(
         UnknownStationError: if there is no such station.
         RequestError: if there are too many forecasts for one answer.
     """
-    found, scores = verify(connection, station, selection, by_month=by_month)
-    answer = StationVerification(station=found.id, units=found.settings.units, leads=[*map(_lead, scores)])
+    scores = verify(connection, station, selection, by_month=by_month)
+    answer = StationVerification(
+        station=scores.station.id,
+        units=scores.station.settings.units,
+        leads=[*map(_lead, scores.leads)],
+        events=[*map(_event, scores.events)],
+    )
     return answer.model_dump_json() if format == "json" else _csv(answer)
 
 
@@ -48,6 +55,10 @@ def _lead(scores: LeadScores) -> VerifiedLead:
             for month, verified in scores.months.items()
         ],
     )
+
+
+def _event(event: EventLead) -> VerifiedEvent:
+    return VerifiedEvent.model_validate({"name": event.event, "lead": event.lead, **event.score.model_dump()})
 
 
 def _models(verified: LeadVerification) -> list[VerifiedForecasts | VerifiedBaseline]:

@@ -77,7 +77,8 @@ function snippets(curl, python, note = null) {
   );
 }
 
-function curlKey() {
+/** The option of curl that sends the key, if there is one. */
+export function curlKey() {
   return hasKey() ? [`-H '${KEY_HEADER}'`] : [];
 }
 

@@ -35,7 +35,7 @@ export function stationCard(station, now, number) {
 /** The last value, its age, and how far it is from usual, beside the last days. @param {Station} station @param {Date} now */
 export function lastValue(station, now) {
   const { newest } = station;
-  if (!newest) return h("p", { class: "note" }, "No readings yet. The page of the station shows how to send some.");
+  if (!newest) return h("p", { class: "note" }, "No readings yet. Once there are enough, the first forecast appears here.");
   return h(
     "div",
     { class: "last" },

@@ -29,11 +29,13 @@ export function eventTags({ events }) {
 
 /** @param {StationEvent} event */
 function stateInWords(event) {
+  const { kind, state, since, category, probability } = event;
   const name = eventName(event);
-  if (event.state === "unknown") return `${name}: not known yet`;
-  if (event.state === "inactive") return `No ${name[0].toLowerCase()}${name.slice(1)}${event.probability === null ? "" : `, ${percent(event.probability)} likely`}`;
-  const since = event.since ? ` since ${columnTime(event.since, "day")}` : "";
-  return `${name}${event.category ? `, ${event.category.toLowerCase()}` : ""}${since}`;
+  if (state === "unknown") return `${name}: not known yet`;
+  if (kind === "degree_heating_weeks") return `${name}: ${(category ?? "no stress").toLowerCase()}`;
+  if (state === "active") return `${name}${category ? `, ${category.toLowerCase()}` : ""}${since ? `, since ${columnTime(since, "day")}` : ""}`;
+  const likely = probability === null ? "" : `, ${percent(probability)} likely`;
+  return kind === "threshold" ? `${name}: not now${likely}` : `No ${name.toLowerCase()}${likely}`;
 }
 
 /** Show the alerts of a station in a card, which stays hidden without events and alerts. @param {HTMLElement} card @param {Station} station @param {AbortSignal} signal */

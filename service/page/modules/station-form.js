@@ -5,12 +5,13 @@ import { urlOf } from "./address.js";
 import { ApiError, getJson, withQuery } from "./api.js";
 import { announce, fill, h, uniqueId } from "./dom.js";
 import { codeBlock } from "./download.js";
-import { shellQuote } from "./snippets.js";
+import { curlKey, shellQuote } from "./snippets.js";
 import { errorNotice } from "./task.js";
 import { stepAdjective } from "./times.js";
 
 const STEPS = ["day", "hour", "week", "month"];
 const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+const JSON_TYPE = "-H 'Content-Type: application/json'";
 /** Stations in one answer of the service. */
 const PAGE = 1000;
 
@@ -59,15 +60,17 @@ export function readingCommands(station) {
   const url = `${location.origin}/stations/${station}/observations`;
   const day = new Date().toISOString().slice(0, 10);
   const body = JSON.stringify({ timestamps: [day], values: [12.4] });
-  return [
-    codeBlock("One reading, with curl", `curl -H 'Content-Type: application/json' \\\n    -d ${shellQuote(body)} \\\n    ${shellQuote(url)}`),
-    codeBlock("A file, with curl", `curl --data-binary @readings.csv \\\n    ${shellQuote(url)}`),
-  ];
+  return [codeBlock("One reading, with curl", curl([JSON_TYPE, `-d ${shellQuote(body)}`, shellQuote(url)])), codeBlock("A file, with the command line", `sst station push ${station} readings.csv \\\n    --url ${location.origin}`)];
 }
 
 function createCommand() {
   const body = JSON.stringify({ step: "day", name: "The pier", latitude: 54.27, longitude: -8.61 });
-  return `curl -X PUT -H 'Content-Type: application/json' \\\n    -d ${shellQuote(body)} \\\n    ${shellQuote(`${location.origin}/stations/pier`)}`;
+  return curl([`-X PUT ${JSON_TYPE}`, `-d ${shellQuote(body)}`, shellQuote(`${location.origin}/stations/pier`)]);
+}
+
+/** A command with its parts on lines. @param {string[]} parts */
+function curl([first, ...rest]) {
+  return [["curl", ...curlKey(), first].join(" "), ...rest].join(" \\\n    ");
 }
 
 /** @param {string} station @param {Record<string, any>} settings */

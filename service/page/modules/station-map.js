@@ -32,10 +32,10 @@ export function stationMap(placed) {
   picture.setAttribute("viewBox", box.map((degrees) => degrees * UNITS_PER_DEGREE).join(" "));
   grid.setAttribute("d", graticule(SPANS.find(([width]) => width === span)?.[1] ?? 30));
   const names = placed.length === 1 ? "one station" : `${placed.length} stations`;
-  return h("div", { class: "locator stations-map" }, h("div", { class: "map", role: "img", "aria-label": `Map of ${names} in this list` }, picture, placed.map((station, i) => pinOf(station, i + 1, extent))));
+  return h("div", { class: "locator stations-map" }, h("div", { class: "map", role: "img", "aria-label": `Map of ${names} in this list` }, picture, placed.map((station, i) => pinOf(station, placed.length > 1 ? i + 1 : null, extent))));
 }
 
-/** @param {Placed} station @param {number} number @param {Extent} extent */
+/** @param {Placed} station @param {number | null} number of its card @param {Extent} extent */
 function pinOf(station, number, { latitude, longitude, span }) {
   const pin = h("span", { class: "station-pin", title: titleOf(station), click: () => document.getElementById(`station-${station.id}`)?.querySelector("a")?.click() }, number);
   pin.style.left = `${50 + (wrap(station.longitude - longitude) / span) * 100}%`;

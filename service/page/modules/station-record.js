@@ -4,7 +4,7 @@
 import { ApiError, getJson, withQuery } from "./api.js";
 import { fill, h } from "./dom.js";
 import { downloadButton } from "./download.js";
-import { kindOf, modelTitle } from "./models.js";
+import { modelTitle } from "./models.js";
 import { fixed, formatCount, signedPercent } from "./numbers.js";
 import { unitOf } from "./station-words.js";
 import { dataTable } from "./table.js";
@@ -47,15 +47,20 @@ async function loadRecord(path, signal) {
 /** @param {LeadRecord[]} leads @param {Station} station @param {string} path */
 function recordParts(leads, station, path) {
   if (!leads.length) return [h("p", { class: "note" }, "No forecast can be checked yet: each one is compared with the readings that come after it.")];
-  const head = ["Steps ahead", "Forecasts", ["MAE", unit(station)], ["RMSE", unit(station)], "Skill", "80% held"];
+  const head = ["Ahead", wideOnly("Forecasts"), ["MAE", unit(station)], ["RMSE", unit(station)], "Skill", "80% held"];
   const rows = leads.map((record) => rowOf(record, station));
   return [
     h("p", { class: "answer" }, sentenceOf(leads[0], station)),
-    dataTable("Errors of issued forecasts by steps ahead", head, rows, { class: "wide" }),
+    dataTable("Errors of issued forecasts by steps ahead", head, rows, { class: "record" }),
     h("p", { class: "note" }, "Each forecast is compared as it was issued, with the latest readings. Skill is how much lower its RMSE is than that of repeating the last value. “80% held” is how many observations were within the range of 80%."),
     leads[0].n < FEW && h("p", { class: "note" }, `Only ${formatCount(leads[0].n)} ${leads[0].n === 1 ? "forecast" : "forecasts"} can be checked so far: too few to judge by.`),
     h("div", { class: "row" }, downloadButton("Download as CSV", `${station.id}-verification.csv`, () => withQuery(path, { format: "csv" }))),
   ].filter((part) => part !== false);
+}
+
+/** The head of a column for which narrow screens have no room. @param {string} text */
+function wideOnly(text) {
+  return h("th", { scope: "col", class: "wide-only" }, text);
 }
 
 /** @param {Station} station */
@@ -67,7 +72,7 @@ function unit(station) {
 function rowOf({ lead, n, models }, { step }) {
   const issued = issuedOf(models);
   const held = heldOf(models, n);
-  return [formatSteps(lead, step), formatCount(n), fixed(issued?.mae, 2), fixed(issued?.rmse, 2), signedPercent(skillOf(issued, models)), held === null ? "–" : `${formatCount(held)} of ${formatCount(n)}`];
+  return [formatSteps(lead, step).replace(" ", "\u00a0"), h("td", { class: "wide-only" }, formatCount(n)), fixed(issued?.mae, 2), fixed(issued?.rmse, 2), signedPercent(skillOf(issued, models)), held === null ? "–" : `${formatCount(held)} of ${formatCount(n)}`];
 }
 
 /** The record in one or two sentences. @param {LeadRecord} record of the first lead @param {Station} station */
@@ -76,9 +81,9 @@ function sentenceOf({ lead, n, models }, station) {
   const issued = issuedOf(models);
   const reference = models.find(({ model }) => model === REFERENCE);
   const when = `${formatSteps(lead, station.step)} ahead`;
-  const error = issued ? `${capital(when)}, forecasts were typically off by ${fixed(issued.rmse, 2)}\u00a0${unitOf(station)}` : "";
-  const rival = reference && error ? `, ${modelTitle(kindOf(REFERENCE)).toLowerCase()} by ${fixed(reference.rmse, 2)}\u00a0${unitOf(station)}` : "";
-  return [held !== null && `80% intervals held ${formatCount(held)} of ${formatCount(n)}.`, error && `${error}${rival}.`].filter(Boolean).join(" ");
+  const error = issued && `off by ${fixed(issued.rmse, 2)}\u00a0${unitOf(station)}`;
+  const rival = reference ? `, ${modelTitle(REFERENCE).toLowerCase()} by ${fixed(reference.rmse, 2)}\u00a0${unitOf(station)}` : "";
+  return [held !== null && `80% intervals held ${formatCount(held)} of ${formatCount(n)} observations ${when}.`, error && `Forecasts were typically ${error}${rival}.`].filter(Boolean).join(" ");
 }
 
 /** @param {any[]} models */
@@ -100,9 +105,4 @@ function skillOf(issued, models) {
   if (skill && typeof skill[REFERENCE] === "number") return skill[REFERENCE];
   const reference = models.find(({ model }) => model === REFERENCE);
   return issued && reference?.rmse ? 1 - issued.rmse / reference.rmse : null;
-}
-
-/** @param {string} text */
-function capital(text) {
-  return text[0].toUpperCase() + text.slice(1);
 }

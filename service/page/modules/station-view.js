@@ -8,6 +8,8 @@ import { selectField } from "./controls.js";
 import { fill, h } from "./dom.js";
 import { codeBlock } from "./download.js";
 import { positionInWords } from "./locator-map.js";
+import { sentence } from "./sentence.js";
+import { ageInWords } from "./spoken-times.js";
 import { lastValue, nextSteps } from "./station-card.js";
 import { rowsOf, rowsTable, stationFigure } from "./station-chart.js";
 import { explained } from "./station-errors.js";
@@ -29,9 +31,14 @@ const COLUMNS = 7;
 
 /** @param {HTMLElement} root @param {string} id @param {AbortSignal} signal */
 export async function showStation(root, id, signal) {
+  const intro = h("div", { class: "intro" }, h("h1", {}, id));
   const part = h("div", { class: "stack" });
-  fill(root, h("nav", { "aria-label": "Back" }, h("a", { href: urlOf({ view: "stations" }) }, "‹ All stations")), part);
-  await runTask(part, "Loading the station", signal, (stop) => loadStation(id, stop), (station) => compose(part, station, signal));
+  fill(root, h("nav", { "aria-label": "Back" }, h("a", { href: urlOf({ view: "stations" }) }, "‹ All stations")), intro, part);
+  await runTask(part, "Loading the station", signal, (stop) => loadStation(id, stop), (station) => {
+    document.title = `${titleOf(station)} · SST forecasting`;
+    fill(intro, h("h1", {}, titleOf(station)), h("p", {}, describeStation(station)));
+    compose(part, station, signal);
+  });
 }
 
 /** @param {string} id @param {AbortSignal} signal @returns {Promise<Station>} */
@@ -48,11 +55,9 @@ function compose(part, station, signal) {
   const now = new Date();
   const usual = usualInWords(station);
   const [chart, record, events] = [h("section", { class: "card" }), h("section", { class: "card" }), h("section", { class: "card", hidden: true })];
-  document.title = `${titleOf(station)} · SST forecasting`;
   fill(
     part,
-    h("div", { class: "intro" }, h("h1", {}, titleOf(station)), h("p", {}, describeStation(station))),
-    h("section", { class: "card station whole", "aria-label": "Now and next" }, lastValue(station, now), nextSteps(station, now, COLUMNS), usual && h("p", { class: "note" }, usual)),
+    h("section", { class: "card station whole", "aria-label": "Now and next" }, lastValue(station, now), nextSteps(station, now, COLUMNS), usual && h("p", { class: "note" }, usual), fetchNote(station, now)),
     ...(station.newest ? [chart, record, events] : [events]),
     sendCard(station),
     embedCard(station, signal),
@@ -65,9 +70,17 @@ function compose(part, station, signal) {
 
 /** @param {Station} station */
 function describeStation({ id, latitude, longitude, step, model, forecast }) {
-  const where = latitude === null || longitude === null ? "without a position" : `at ${positionInWords({ latitude, longitude })}`;
-  const by = forecast ? `, forecast by ${forecast.model}` : `, to be forecast by ${model}`;
-  return [h("code", {}, id), ` ${where}. ${stepAdjective(step)[0].toUpperCase()}${stepAdjective(step).slice(1)} readings${by}.`];
+  const where = latitude === null || longitude === null ? "no position" : positionInWords({ latitude, longitude });
+  const by = forecast?.model ?? (model === "best" ? "the model that does best" : model);
+  return [h("code", {}, id), ` · ${where} · ${stepAdjective(step)} readings · forecast by ${by}`];
+}
+
+/** How fetching goes; null if readings are sent. @param {Station} station @param {Date} now */
+function fetchNote({ fetch }, now) {
+  if (!fetch) return null;
+  const last = fetch.succeeded ? `last ${ageInWords(fetch.succeeded, now)} ago` : "never yet";
+  if (!fetch.error) return h("p", { class: "note" }, `The service fetches the readings, ${last}.`);
+  return h("div", { class: "notice warning" }, h("strong", {}, "Fetching fails"), h("p", {}, `${sentence(fetch.error)} The service fetched readings ${last}, and tries again at ${formatTime(fetch.next, "hour")}.`));
 }
 
 /** @param {HTMLElement} card @param {Station} station @param {AbortSignal} signal */

@@ -38,6 +38,7 @@ import { columnTime, formatSteps, hasClock, milliseconds } from "./times.js";
  * @property {{timestamps: string[], sst: number[]} | null} recent
  * @property {{sst: number, years: number | null} | null} usual
  * @property {StationEvent[]} [events]
+ * @property {{next: string, succeeded: string | null, failures: number, error: string | null} | null} [fetch] of a station whose readings are fetched
  *
  * @typedef {object} StepAhead
  * @property {string} time
@@ -92,7 +93,7 @@ export function usualInWords({ usual }) {
   if (!usual) return "";
   return usual.years === null
     ? "Usual is the climatology of the position."
-    : `Usual is the mean of these days in ${usual.years} earlier years.`;
+    : `Usual is the mean around this time of the year in ${usual.years} earlier years.`;
 }
 
 /** When the last value was observed, and its age unless it is recent. @param {Station} station @param {Date} now */
@@ -143,6 +144,6 @@ export function recentPeriod({ recent, step }) {
 /** The name of a kind of event. @param {StationEvent} event */
 export function eventName({ kind, name }) {
   /** @type {Record<string, string>} */
-  const names = { marine_heatwave: "Marine heatwave", marine_cold_spell: "Marine cold spell", degree_heating_weeks: "Heat stress on corals" };
+  const names = { marine_heatwave: "Marine heatwave", marine_cold_spell: "Marine cold spell", degree_heating_weeks: "Coral heat stress" };
   return names[kind] ?? name;
 }

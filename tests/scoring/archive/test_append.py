@@ -110,7 +110,7 @@ def test_processes_add_the_rows_that_one_process_adds(seas: Path, tmp_path: Path
     pd.testing.assert_frame_equal(one, two)
 
 
-@pytest.mark.parametrize("moment", ["staged", "parts/000001.part", "complete.parquet", "placed"])
+@pytest.mark.parametrize("moment", ["parts/000001.part", "placed"])
 def test_a_killed_run_leaves_no_half_file_and_the_next_completes_it(seas: Path, tmp_path: Path, moment: str) -> None:
     archive, given = tmp_path / "archive.parquet", until(growing(6), 40, tmp_path / "in.csv")
     process = start(given, "--append", archive, "--artifacts", seas, "--horizon", 3, "--chunk", 40)

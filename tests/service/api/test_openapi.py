@@ -28,6 +28,7 @@ PATHS = {
     "/observations": {"post"},
     "/stations/{id}/forecast": {"get"},
     "/stations/{id}/forecasts": {"get"},
+    "/stations/{id}/alerts": {"get"},
     "/stations/{id}/verification": {"get"},
     "/stations/{id}/card.svg": {"get"},
     "/models": {"get"},
@@ -36,6 +37,8 @@ PATHS = {
     "/health/live": {"get"},
     "/health/ready": {"get"},
     "/metrics": {"get"},
+    "/v1/timeseries/forecast": {"post"},
+    "/v1/timeseries/models": {"get"},
     "/v2": {"get"},
     "/v2/health/live": {"get"},
     "/v2/health/ready": {"get"},
@@ -80,11 +83,13 @@ def test_every_operation_and_field_is_described(document: Json) -> None:
         assert schema.get("description"), name
 
 
-def test_errors_are_declared_as_problem_documents_except_in_the_inference_protocol(document: Json) -> None:
+def test_errors_are_declared_as_problem_documents_except_in_protocols(document: Json) -> None:
     for path, operations in document["paths"].items():
         media_type, model = "application/problem+json", "Problem"
         if path.startswith("/v2"):
             media_type, model = "application/json", "InferenceError"
+        if path.startswith("/v1"):
+            media_type, model = "application/json", "TimeSeriesError"
         for operation in operations.values():
             assert "431" in operation["responses"]
             for status, response in operation["responses"].items():

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import json
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -14,8 +15,9 @@ import pytest
 from pandas.testing import assert_frame_equal, assert_series_equal
 
 from service.api.stations.schemas import STATION_ID as SERVICE_ID
-from service.client import AsyncClient, AsyncStations, Client, ProblemError, Stations, UnavailableError
+from service.client import AnswerError, AsyncClient, AsyncStations, Client, ProblemError, Stations, UnavailableError
 from service.client.station_payload import STATION_ID
+from tests.service.client.test_client import HANG_UP, JSON, scripted
 
 Ask = Callable[..., Any]
 """Makes one call: ``ask("push", "pier", series)``."""
@@ -69,7 +71,8 @@ def test_a_station_is_its_row_in_the_table_of_all(ask: Ask, station: str) -> Non
     assert pier["newest_age"] > pd.Timedelta(days=1)
     table = ask("list")
     assert table.index.is_unique
-    assert_series_equal(table.loc[station].drop("newest_age"), pier.drop("newest_age"), check_index_type=False)
+    row, pier = table.loc[station].drop("newest_age"), pier.drop(["newest_age", "baseline"])
+    assert_series_equal(row, pier, check_index_type=False)
 
 
 def test_all_stations_are_listed_however_many_pages_they_fill(
@@ -127,6 +130,67 @@ def test_the_archive_keeps_every_forecast(ask: Ask, station: str) -> None:
     later = ask("forecasts", station, start=pd.Timestamp("2026-06-10"))
     assert_frame_equal(later.reset_index(drop=True), archive.iloc[7:].reset_index(drop=True))
     assert ask("forecasts", station, end="2026-06-01").empty
+
+
+def test_verification_has_a_row_for_each_lead_month_and_model(ask: Ask, station: str, stations: httpx.Client) -> None:
+    for last in range(40, 44):
+        ask("push", station, days(last))
+    path = f"/stations/{station}/verification"
+    table, answer = ask("verification", station), stations.get(path).json()
+    scored = [lead for lead in answer["leads"] if lead["n"]]
+    assert (
+        table.groupby("lead")["n"].first().to_dict()
+        == {lead["lead"]: lead["n"] for lead in scored}
+        == {1: 3, 2: 2, 3: 1}
+    )
+    issued, *baselines = scored[0]["models"]
+    first, *others = table[table["lead"] == 1].to_dict("records")
+    assert (first["kind"], first["rmse"], first["replayed"]) == ("issued", issued["rmse"], 3)
+    assert first["skill_persistence"] == issued["skill"]["persistence"]
+    assert first["coverage_80_plain"] == issued["coverage"]["80"]["plain"]
+    assert [(row["model"], row["mae"]) for row in others] == [(row["model"], row["mae"]) for row in baselines]
+    assert np.isnan(others[0]["coverage_80_recalibrated"])
+    assert ask("verification", station, lead=2, start="2026-06-10")["n"].unique().tolist() == [1]
+    months = ask("verification", station, lead=1, by="month")["month"]
+    assert {*months} == {None, "2026-06"}
+    assert ask("verification", station, replayed=False).empty
+
+
+def test_events_are_watched_and_their_alerts_listed(ask: Ask, station: str) -> None:
+    warm = {"name": "warm", "above": np.float64(25.0), "for": 2, "alert_at": 0.7}
+    heatwave = {"name": "heatwave", "kind": "marine_heatwave"}
+    curves = pd.DataFrame({"climatology": [15.0] * 366, "threshold": [30.0] * 366})
+    ask("put", station, step="day", events=[warm, heatwave], baseline=curves)
+    today = pd.Timestamp.now("UTC").tz_localize(None).normalize()
+    readings = days(40, start=str((today - pd.Timedelta(days=39)).date()))
+    readings.iloc[-1] = 26.0
+    forecast = ask("push", station, readings).forecast
+    assert forecast.events[["station", "event"]].values.tolist() == [[station, "warm"], [station, "heatwave"]]
+    assert len(forecast.event_leads) == 2 * len(forecast)
+    assert len(ask("forecasts", station).events) == 2
+    states = {event["name"]: event["state"] for event in ask("get", station)["events"]}
+    assert states == {"warm": "inactive", "heatwave": "inactive"}
+    next_day = pd.Series([26.5], [today + pd.Timedelta(days=1)])
+    ask("push", station, next_day)
+    alerts = ask("alerts", station)
+    (began,) = alerts[alerts["alert"] == "began"].to_dict("records")
+    assert (began["event"], began["sst"], began["since"]) == ("warm", 26.5, today.tz_localize("UTC"))
+    assert began["deliveries"] == []
+    later = ask("alerts", station, start=began["raised"] + pd.Timedelta(days=1), limit=5)
+    assert later.dtypes.equals(alerts.dtypes)
+    assert later.empty
+
+
+def test_secrets_of_webhooks_are_not_returned(ask: Ask, station: str) -> None:
+    hook = {"url": "https://hooks.example/sst", "secret": "at least 16 characters"}
+    warm = {"name": "warm", "above": 25.0}
+    source = {"file": {"url": "https://data.example/buoy.txt"}}
+    row = ask("put", station, step="day", events=[warm], webhooks=[hook], source=source)
+    assert row["webhooks"] == [{"url": "https://hooks.example/sst", "events": None}]
+    assert row["source"]["file"]["url"] == "https://data.example/buoy.txt"
+    assert row["fetch_failures"] == 0 or pd.isna(row["fetch_failures"])
+    ask("put", station, step="day")
+    assert ask("get", station)["webhooks"] == []
 
 
 def test_a_refused_reading_has_its_time_value_and_reason(ask: Ask, station: str) -> None:
@@ -216,6 +280,29 @@ def test_deleting_needs_an_admin_key(ask: Ask, station: str) -> None:
     with pytest.raises(ProblemError) as raised:
         ask("delete", station)
     assert raised.value.status == 403
+
+
+STORED = {"new": 1, "revised": 0, "unchanged": 0, "refused": [], "forecast": {"error": "too few"}}
+
+
+@pytest.mark.parametrize(
+    ("call", "answer"),
+    [("push", STORED), ("push_all", {"stations": [{"station": "pier", **STORED}]})],
+)
+def test_readings_are_sent_again_if_the_connection_breaks(call: str, answer: Any) -> None:
+    readings = ("pier", days(1)) if call == "push" else ({"pier": days(1)},)
+    with scripted(HANG_UP, (200, JSON, json.dumps(answer))) as script:
+        with Client(script.url, sleep=lambda seconds: None) as client:
+            result = getattr(client.stations, call)(*readings)
+        assert script.bodies[0] == script.bodies[1]
+    assert "too few" in (result.forecast_error if call == "push" else result.stations["forecast_error"].tolist())
+
+
+@pytest.mark.parametrize("call", ["get", "observations", "forecast", "forecasts", "verification", "alerts"])
+def test_an_answer_of_another_server_is_recognized(call: str) -> None:
+    other = pytest.raises(AnswerError, match="not from the SST service")
+    with scripted((200, JSON, '{"status": "ok"}')) as script, Client(script.url) as client, other:
+        getattr(client.stations, call)("pier")
 
 
 def test_a_deletion_is_sent_once() -> None:

@@ -65,9 +65,9 @@ def test_a_station_is_added_listed_and_shown(run: Run, station: str, file: Path)
     listed = run("list")
     (row,) = [line for line in listed.output.splitlines() if line.strip().startswith(station)]
     assert "2026-06-09" in row
-    shown = json.loads(run("show", station, "--output", "json").output)
+    shown = json.loads(run("show", station, "--format", "json").output)
     assert (shown["id"], shown["name"], shown["newest_time"]) == (station, "The pier", "2026-06-09T00:00:00Z")
-    ids = [line.partition(",")[0] for line in run("list", "--output", "csv").output.splitlines()]
+    ids = [line.partition(",")[0] for line in run("list", "--format", "csv").output.splitlines()]
     assert ids[0] == "id"
     assert station in ids
 
@@ -95,11 +95,11 @@ def test_the_next_reading_is_pushed_in_a_file_on_standard_input_or_as_an_option(
     assert run("push", station, next_day).output.startswith(f"{station}: 1 new")
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"time,sst\n2026-06-11,20.8\n")))
     assert run("push", station, "-").output.startswith(f"{station}: 1 new")
-    pushed = run("push", station, "--reading", "2026-06-12", "20.7", "--output", "json")
+    pushed = run("push", station, "--reading", "2026-06-12", "20.7", "--format", "json")
     answer = json.loads(pushed.output)
     assert (answer["new"], answer["refused"], answer["forecast_error"]) == (1, [], None)
     assert answer["forecast"][0]["time"] == "2026-06-13T00:00:00Z"
-    csv = run("forecast", station, "--output", "csv").output.splitlines()
+    csv = run("forecast", station, "--format", "csv").output.splitlines()
     assert csv[0].startswith("station,model,version")
     assert len(csv) == 8
 
@@ -108,7 +108,7 @@ def test_values_of_a_file_are_sent_in_the_units_of_the_station(run: Run, file: P
     name = f"cli{next(_numbers):03}"
     run("add", name, "--step", "day", "--units", "kelvin")
     run("push", name, file)
-    assert json.loads(run("show", name, "--output", "json").output)["newest_sst"] == pytest.approx(294.15, abs=0.9)
+    assert json.loads(run("show", name, "--format", "json").output)["newest_sst"] == pytest.approx(294.15, abs=0.9)
 
 
 def test_files_are_read_with_the_options_of_inspect(run: Run, station: str, tmp_path: Path) -> None:
@@ -125,6 +125,46 @@ def test_files_are_read_with_the_options_of_inspect(run: Run, station: str, tmp_
         "--resample day\n"
     )
     assert run("push", station, path, *options, "--resample", "day").output.startswith(f"{station}: 20 new")
+
+
+def test_forecasts_are_verified_once_their_times_have_readings(run: Run, station: str, file: Path) -> None:
+    run("push", station, file)
+    none = run("verify", station)
+    assert (none.status, none.output) == (3, "")
+    assert none.errors == (
+        f"station: no forecast for {station!r} can be verified yet: none of the times forecast has a reading\n"
+    )
+    run("push", station, "--reading", "2026-06-10", "20.9")
+    verified = run("verify", station, "--lead", "1")
+    header, issued, *baselines = verified.output.splitlines()
+    assert verified.status == 0
+    assert {"rmse", "skill_persistence", "coverage_80", "coverage_95_plain"} <= {*header.split()}
+    assert not {"coverage_50", "coverage_80_recalibrated"} & {*header.split()}
+    assert issued.split()[:5] == ["1", "1", "1", "best", "issued"]
+    assert "persistence" in baselines[0]
+    rows = run("verify", station, "--by", "month", "--format", "csv").output.splitlines()
+    assert "coverage_50_plain" in rows[0]
+    assert len(rows) == 1 + 2 * (1 + len(baselines))
+
+
+def test_events_and_webhooks_come_from_files_and_alerts_are_listed(run: Run, station: str, tmp_path: Path) -> None:
+    assert run("alerts", station).output == "there are no alerts\n"
+    events, hooks = tmp_path / "events.json", tmp_path / "hooks.json"
+    events.write_text(json.dumps([{"name": "warm", "above": 25.0}]))
+    hooks.write_text(json.dumps([{"url": "https://hooks.example/sst", "secret": "at least 16 characters"}]))
+    added = run("add", station, "--step", "day", "--events", events, "--webhooks", hooks)
+    assert added.status == 0
+    assert "https://hooks.example/sst" in added.output
+    assert "at least" not in added.output
+    days = np.datetime64("today", "D") - np.arange(20, -1, -1).astype("timedelta64[D]")
+    readings = [("--reading", str(day), str(20 + i % 3)) for i, day in enumerate(days)]
+    run("push", station, *[part for reading in readings[:-1] for part in reading])
+    run("push", station, "--reading", str(days[-1]), "26")
+    listed = run("alerts", station)
+    assert "began" in listed.output
+    assert "0 of 1" in listed.output
+    hooks.write_text("{")
+    assert "hooks.json: not JSON: " in run("add", station, "--step", "day", "--webhooks", hooks).errors
 
 
 def test_a_forecast_that_cannot_be_issued_is_status_3(run: Run, station: str) -> None:

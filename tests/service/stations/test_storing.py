@@ -46,7 +46,7 @@ def issue(database: Database, station: int, day: int, **changes: Any) -> IssuedF
     """Issue persistence from the value of a day, whose number is also that of the batch."""
     draft = draft_of(station, day, VALUES[day])
     with database.writing() as connection:
-        (stored,) = store_forecasts(connection, [draft._replace(forecast=replace(draft.forecast, **changes))])
+        (stored,) = store_forecasts(connection, [draft._replace(forecast=replace(draft.forecast, **changes))]).forecasts
     return stored
 
 
@@ -181,6 +181,8 @@ def test_a_forecast_that_later_readings_have_overtaken_keeps_its_plain_intervals
 def test_the_network_of_a_place_keeps_its_intervals(database: Database, station: int) -> None:
     with database.writing() as connection:
         for day in range(3):
-            (stored,) = store_forecasts(connection, [draft_of(station, day, VALUES[day])._replace(is_universal=False)])
+            (stored,) = store_forecasts(
+                connection, [draft_of(station, day, VALUES[day])._replace(is_universal=False)]
+            ).forecasts
         assert stored.plain is None
         assert get_calibrations(connection, [station]) == {}

@@ -14,17 +14,27 @@ from typing import Any, Literal
 import httpx
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
+from pydantic import SecretStr
 from starlette.types import Receive, Scope, Send
 
 from forecasting.series.sst_series import SstSeries
 from service.app import create_app
+from service.gate.keys import Role, new_key
 from service.settings import Settings
 from service.telemetry.log_thread import LineHandler
-from service.telemetry.logs import JsonFormatter, TextFormatter, access_logger, log_access, log_config, request_scope
+from service.telemetry.logs import (
+    JsonFormatter,
+    TextFormatter,
+    access_logger,
+    audit_logger,
+    log_access,
+    log_config,
+    request_scope,
+)
 from tests.processes import running
 from tests.service.requests import body
 from tests.service.telemetry.test_trace_context import SPAN, TRACE
-from tests.serving import serve_app
+from tests.serving import serve, serve_app
 
 Json = dict[str, Any]
 
@@ -180,6 +190,48 @@ def test_the_access_log_has_one_line_a_request(lines: Lines, monkeypatch: pytest
     assert (mine["trace_id"], mine["span_id"]) == (TRACE, SPAN)
     assert second["method"] == "other"
     assert "trace_id" not in second
+
+
+KEYS = {role: new_key(f"the-{role}", role) for role in (Role.FORECAST, Role.ADMIN)}
+
+
+@pytest.mark.parametrize("access_log", [True, False])
+def test_lines_about_requests_name_the_caller_and_admin_calls_are_always_logged(
+    artifacts: Path, nino12: SstSeries, lines: Lines, monkeypatch: pytest.MonkeyPatch, access_log: bool
+) -> None:
+    for logger in (access_logger, audit_logger):
+        monkeypatch.setattr(logger, "handlers", [lines.handler])
+        monkeypatch.setattr(logger, "level", logging.INFO)
+    keys = "\n".join(key.line for _, key in KEYS.values())
+    settings = Settings(artifacts=artifacts, keys=SecretStr(keys), allow_anonymous=True, access_log=access_log)
+    with serve(settings) as client:
+        client.get("/models")
+        client.post("/forecast", json=body(nino12), headers=bearer(Role.FORECAST))
+        client.post("/v2/repository/models/nino12-gru/unload", headers=bearer(Role.FORECAST))
+        client.post("/v2/repository/models/nino12-gru/unload", headers=bearer(Role.ADMIN))
+        client.delete("/stations/pier")
+    logged = [
+        (event["logger"], event["method"], event["route"], event.get("path"), event["status"], event.get("caller"))
+        for event in map(json.loads, lines.read())
+        if "health" not in event["route"]
+    ]
+    unload, path = "/v2/repository/models/{model}/unload", "/v2/repository/models/nino12-gru/unload"
+    audit = [
+        ("service.audit", "POST", unload, path, 403, None),
+        ("service.audit", "POST", unload, path, 200, "the-admin"),
+        ("service.audit", "DELETE", "/stations/{id}", "/stations/pier", 401, None),
+    ]
+    access = [
+        ("service.access", "GET", "/models", None, 200, "anonymous"),
+        ("service.access", "POST", "/forecast", None, 200, "the-forecast"),
+        *(("service.access", *event[1:3], None, *event[4:]) for event in audit),
+    ]
+    assert [event for event in logged if event[0] == "service.audit"] == audit
+    assert [event for event in logged if event[0] == "service.access"] == (access if access_log else [])
+
+
+def bearer(role: Role) -> dict[str, str]:
+    return {"Authorization": f"Bearer {KEYS[role][0]}"}
 
 
 class Stream(io.StringIO):

@@ -3,7 +3,9 @@
 import asyncio
 import multiprocessing
 import os
+import platform
 from collections.abc import Iterator
+from importlib.metadata import version
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -54,6 +56,11 @@ def value(exposed: Samples, name: str, **labels: str) -> float:
 
 def versions(exposed: Samples) -> set[str]:
     return {dict(labels)["version"] for name, labels in exposed if name == "sst_model_info"}
+
+
+def test_the_versions_of_what_runs_are_labels() -> None:
+    labels = {"version": version("sst-forecasting"), "python": platform.python_version(), "torch": version("torch")}
+    assert value(samples(Metrics()), "sst_build_info", **labels) == 1
 
 
 def test_a_request_counts_once_by_route_method_and_status() -> None:

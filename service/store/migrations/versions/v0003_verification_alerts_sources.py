@@ -13,6 +13,7 @@ def upgrade() -> None:
     """Create the tables, and add the columns."""
     op.add_column("stations", sa.Column("source", sa.JSON))
     op.add_column("stations", sa.Column("events", sa.JSON))
+    op.add_column("stations", sa.Column("baseline", sa.JSON))
     op.add_column("stations", sa.Column("webhooks", sa.JSON))
     op.add_column("issued_forecasts", sa.Column("plain", sa.JSON))
     op.create_table(

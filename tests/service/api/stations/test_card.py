@@ -105,6 +105,22 @@ def test_a_card_shows_the_last_value_and_the_next_days_with_their_ranges(
     assert {element.get("class") for element in svg.iter(f"{SVG}path")} == {"rule", "past", "fan", "ahead"}
 
 
+def test_a_card_names_the_events_that_are_active(service: httpx.Client, new_station: NewStation) -> None:
+    events = [{"name": "Warm water", "above": 20.0}, {"name": "Hot water", "above": 30.0}]
+    station = new_station(events=events)
+    send(service, station, [24.5 + (i % 3) / 10 for i in range(40)])
+    since = TODAY - timedelta(days=39)
+    active = f"Warm water, since {since.day} {since:%b %Y}"
+    text = words(card(service, station))
+    assert text.endswith(f" | {active}")
+    assert f"{active}. Forecast" in text
+    assert "Hot water" not in text
+    events[1]["above"] = 21.0
+    station = new_station(events=events)
+    send(service, station, [24.5 + (i % 3) / 10 for i in range(40)])
+    assert words(card(service, station)).endswith(" | Warm water and 1 more")
+
+
 def test_a_card_says_what_is_missing(service: httpx.Client, new_station: NewStation) -> None:
     empty, old = new_station(name="Planned"), new_station()
     assert words(card(service, empty)) == "No readings yet. | Planned | No readings yet | No forecast yet"

@@ -67,7 +67,7 @@ def test_the_step_cannot_change_once_there_are_readings(service: httpx.Client, n
         ({"step": "day", "latitude": 54.0}, "longitude is missing: give both latitude and longitude, or neither"),
         ({"step": "day", "latitude": 91, "longitude": 0}, "body.latitude: must be less than or equal to 90"),
         ({"step": "day", "name": "a\u0000b"}, "body.name: must match pattern"),
-        ({"step": "day", "source": None}, "body.source: unknown field; see /docs for the known ones"),
+        ({"step": "day", "colour": "red"}, "body.colour: unknown field; see /docs for the known ones"),
     ],
 )
 def test_a_station_that_makes_no_sense_is_refused_with_the_place(

@@ -8,26 +8,16 @@ from functools import partial
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 
-from forecasting.readers import read
-from forecasting.readers.base.options import ReadingOptions
-from forecasting.series.timestep import TimeStep
-from tests.conftest import ROOT
+from tests.service.api.stations.buoy import HISTORY, assert_scores, daily_means, day
 from tests.service.api.stations.conftest import NewStation, create
 from tests.service.api.stations.plain_verification import plain_verification
 from tests.service.requests import Json, answered
 
-HISTORY, DAYS = 30, 45
-_MEANS = read(ROOT / "data" / "neracoos-b01.csv", ReadingOptions(resample=TimeStep.parse("day"))).stations[0].series
-assert _MEANS is not None
-BUOY: list[float] = np.round(_MEANS.values[-HISTORY - DAYS :], 3).tolist()
-"""The last daily means of buoy B01, °C, of which none is missing."""
-
-
-def day(number: int) -> str:
-    return (date(2025, 5, 20) + timedelta(days=number)).isoformat()
+DAYS = 30
+LIMIT = 6.0
+"""°C; about half of the days are warmer."""
 
 
 def send(service: httpx.Client, station: str, first: int, values: list[float]) -> None:
@@ -55,27 +45,14 @@ def is_of_month(month: str, forecast: Json) -> bool:
     return str(forecast["observed_until"]).startswith(month)
 
 
-def assert_scores(lead: Json, expected: Json) -> None:
-    assert lead["n"] == expected["n"]
-    issued, *baselines = lead["models"]
-    assert [issued["kind"], *(model["kind"] for model in baselines)] == ["issued", *["baseline"] * len(baselines)]
-    assert {model["model"] for model in lead["models"]} == {*expected["models"]}
-    for model in lead["models"]:
-        errors = {name: model[name] for name in ("mae", "rmse", "bias")}
-        assert errors == pytest.approx(expected["models"][model["model"]], abs=2e-6)
-    assert issued["skill"] == pytest.approx(expected["skill"], abs=1e-5)
-    assert issued["crps"] == pytest.approx(expected["crps"], abs=2e-6)
-    for level, shares in expected["coverage"].items():
-        assert issued["coverage"][level] == pytest.approx(shares, abs=1e-6)
-
-
 @pytest.fixture(scope="module")
 def buoy(service: httpx.Client) -> str:
     """A station whose readings arrived a day at a time."""
-    station = create(service, horizon=3)
-    send(service, station, 0, BUOY[:HISTORY])
+    events = [{"name": "warm", "above": LIMIT, "for": 2}, {"name": "cool", "below": LIMIT}]
+    station = create(service, horizon=3, events=events)
+    send(service, station, 0, daily_means()[:HISTORY])
     for number in range(HISTORY, HISTORY + DAYS):
-        send(service, station, number, [BUOY[number]])
+        send(service, station, number, [daily_means()[number]])
     return station
 
 
@@ -103,6 +80,31 @@ def test_each_month_is_scored_by_the_last_observation_of_its_forecasts(service: 
         for month in lead["months"]:
             expected = recomputed(service, buoy, partial(is_of_month, month["month"]))
             assert_scores(month, expected[lead["lead"]])
+
+
+def test_probabilities_of_events_are_scored_against_the_threshold_that_they_were_about(
+    service: httpx.Client, buoy: str
+) -> None:
+    observations = answered(service.get(f"/stations/{buoy}/observations"))
+    observed = dict(zip(observations["timestamps"], observations["values"], strict=True))
+    forecasts = archive(service, buoy)
+    events = verify(service, buoy)["events"]
+    expected = [(name, lead) for name in ("warm", "cool") for lead in (1, 2, 3)]
+    assert [(event["name"], event["lead"]) for event in events] == expected
+    for event in events:
+        pairs = []
+        for forecast in forecasts:
+            (judged,) = (each for each in forecast["events"] if each["name"] == event["name"])
+            time = forecast["timestamps"][event["lead"] - 1]
+            if time in observed:
+                beyond = observed[time] > LIMIT if event["name"] == "warm" else observed[time] < LIMIT
+                pairs.append((judged["by_lead"][event["lead"] - 1], beyond))
+        assert event["n"] == len(pairs) == sum(each["n"] for each in event["reliability"])
+        assert event["frequency"] == pytest.approx(sum(beyond for _, beyond in pairs) / len(pairs), abs=1e-6)
+        assert 0 < event["frequency"] < 1
+        squares = [(probability - beyond) ** 2 for probability, beyond in pairs]
+        assert event["brier"] == pytest.approx(sum(squares) / len(pairs), abs=1e-6)
+        assert event["skill"]["persistence"]["brier"] >= 0
 
 
 def test_csv_has_a_row_for_each_lead_month_and_model(service: httpx.Client, buoy: str) -> None:
@@ -154,7 +156,7 @@ def test_replayed_forecasts_can_be_left_out(service: httpx.Client, new_station: 
 def test_a_station_without_verified_forecasts_has_no_scores(service: httpx.Client, new_station: NewStation) -> None:
     station = new_station(horizon=2)
     assert verify(service, station)["leads"] == []
-    send(service, station, 0, BUOY[:20])
+    send(service, station, 0, daily_means()[:20])
     assert [(lead["n"], lead["models"]) for lead in verify(service, station)["leads"]] == [(0, []), (0, [])]
     assert verify(service, station, format="json", by="month")["leads"][0]["months"] == []
 

@@ -1,0 +1,1 @@
+"""``/v1/timeseries``: the time-series protocol of KServe."""

@@ -1,0 +1,105 @@
+"""The metrics of stations: counts of this process, and what the database says when it is asked."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, NamedTuple
+
+from prometheus_client import CollectorRegistry, Counter, Metric
+from prometheus_client.metrics_core import GaugeMetricFamily
+
+_OUTCOMES: Final = ("new", "revised", "unchanged", "refused")
+
+COUNTED_LEVELS: Final = (80, 95)
+"""Percent: intervals whose coverage is counted."""
+
+
+class OneAhead(NamedTuple):
+    """A forecast one step ahead, once its reading has arrived.
+
+    Attributes:
+        error: its absolute error, °C.
+        inside: whether the reading is inside its interval of a level, as it was issued.
+    """
+
+    error: float
+    inside: dict[int, bool]
+
+
+class StationFigures(NamedTuple):
+    """What the database says of all stations.
+
+    Attributes:
+        stations: how many there are.
+        oldest_newest: time of the newest reading of the station that has been silent for longest, Unix seconds; None
+            without readings.
+    """
+
+    stations: int
+    oldest_newest: int | None
+
+
+class StationMetrics:
+    """Counts what happens to the readings and forecasts of all stations; no metric is about one of them."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        readings = Counter(
+            "sst_station_readings_total", "Readings received, by outcome.", ("outcome",), registry=registry
+        )
+        self._readings = {outcome: readings.labels(outcome).inc for outcome in _OUTCOMES}
+        self._issued = Counter("sst_station_forecasts_total", "Forecasts issued.", registry=registry)
+        self._verified = Counter(
+            "sst_station_verified_total",
+            "Forecasts of universal networks one step ahead whose reading has arrived.",
+            registry=registry,
+        )
+        self._error = Counter(
+            "sst_station_absolute_error_celsius_total",
+            "Sum of their absolute errors. Divide its rate by that of sst_station_verified_total to get the mean.",
+            registry=registry,
+        )
+        intervals = Counter(
+            "sst_station_intervals_total",
+            "Their intervals of a level, in percent, as they were issued, by whether the reading is inside.",
+            ("level", "outcome"),
+            registry=registry,
+        )
+        self._intervals = {
+            (level, inside): intervals.labels(str(level), "inside" if inside else "outside").inc
+            for level in COUNTED_LEVELS
+            for inside in (True, False)
+        }
+
+    def readings(self, counts: Mapping[str, int]) -> None:
+        """Count readings that have arrived, by outcome."""
+        for outcome, count in counts.items():
+            self._readings[outcome](count)
+
+    def issued(self, count: int) -> None:
+        """Count forecasts that were issued."""
+        self._issued.inc(count)
+
+    def verified(self, forecasts: Iterable[OneAhead]) -> None:
+        """Count forecasts whose reading has arrived."""
+        for forecast in forecasts:
+            self._verified.inc()
+            self._error.inc(forecast.error)
+            for level, inside in forecast.inside.items():
+                self._intervals[level, inside](1)
+
+
+def station_gauges(figures: StationFigures | None, now: int) -> Iterator[Metric]:
+    """Yield what the database says as metrics.
+
+    Args:
+        figures: None if the database cannot be used.
+        now: Unix seconds.
+    """
+    up = "1 if the database of stations can be used, else 0."
+    yield GaugeMetricFamily("sst_store_up", up, 0 if figures is None else 1)
+    if figures is None:
+        return
+    yield GaugeMetricFamily("sst_stations", "Stations that the service remembers.", figures.stations)
+    yield GaugeMetricFamily(
+        "sst_station_oldest_newest_reading_age_seconds",
+        "Age of the newest reading of the station that has been silent for longest; 0 without readings.",
+        0 if figures.oldest_newest is None else now - figures.oldest_newest,
+    )

@@ -1,0 +1,38 @@
+"""The receiver in docs/guides/alerts.md, as it stands there."""
+
+import re
+import threading
+from http.server import HTTPServer
+from typing import Any
+
+import httpx
+
+from service.stations.webhooks import headers_of
+from tests.conftest import ROOT
+
+GUIDE = ROOT / "docs" / "guides" / "alerts.md"
+
+
+def test_the_receiver_of_the_guide_believes_what_is_signed_with_its_secret() -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    definitions, begin, _ = program.partition("HTTPServer((")
+    assert begin
+    printed: list[Any] = []
+    names: dict[str, Any] = {"print": lambda alert, flush: printed.append(alert)}
+    exec(definitions, names)
+    quiet = type("Quiet", (names["Receiver"],), {"log_message": lambda *_: None})
+    server = HTTPServer(("127.0.0.1", 0), quiet)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        body, url = b'{"alert": "began"}', f"http://127.0.0.1:{server.server_port}"
+        signed, forged = (
+            headers_of(body, "key", secret) for secret in ("at least 16 characters", "another secret of it")
+        )
+        statuses = [httpx.post(url, content=body, headers=headers).status_code for headers in (signed, forged, {})]
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert statuses == [204, 401, 401]
+    assert printed == [{"alert": "began"}]
