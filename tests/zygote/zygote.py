@@ -21,24 +21,27 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import types
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import alembic.context
 import fastapi
 import matplotlib.figure
 import numpy as np
 import pandas as pd
 import pydantic_settings
+import sqlalchemy.dialects.sqlite
 import torch
 import uvicorn
 import xarray
 
 from tests.zygote.start import MAX_FILES, MESSAGE_BYTES, Start, read_at_start
 
-LIBRARIES = (fastapi, matplotlib.figure, np, pd, pydantic_settings, torch, uvicorn, xarray)
+LIBRARIES = (alembic, fastapi, matplotlib.figure, np, pd, pydantic_settings, sqlalchemy, torch, uvicorn, xarray)
 
 _started_with = read_at_start(os.environ)
 _FLAGS = vars(subprocess)["_args_from_interpreter_flags"]()
@@ -53,7 +56,27 @@ def main() -> None:
     gc.freeze()
     start = _serve(socket.socket(fileno=0))
     spawned = _let_processes_spawn()
-    _run((spawned or start).command)
+    try:
+        _run((spawned or start).command)
+    except SystemExit as end:
+        if not isinstance(end.code, int | None):
+            raise
+        _exit(end.code or 0)
+    else:
+        _exit(0)
+
+
+def _exit(status: int) -> None:
+    """End as the interpreter does, but without clearing all modules, which would copy the memory of the zygote."""
+    vars(threading)["_shutdown"]()
+    vars(atexit)["_run_exitfuncs"]()
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+    except (OSError, ValueError):
+        # Let the interpreter report it.
+        sys.exit(status)
+    os._exit(status & 0xFF)
 
 
 def _serve(requests: socket.socket) -> Start:

@@ -58,8 +58,10 @@ document = schemathesis.openapi.from_dict(create_app(Settings()).app.openapi(), 
 patient = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 )
-fewer = settings(patient, max_examples=settings().max_examples // 4)
-few = settings(patient, max_examples=10, phases=[Phase.generate])
+# Every boundary value of every parameter, and then some values at random.
+thorough = settings(patient, max_examples=settings().max_examples // 4)
+random = settings(thorough, phases=[Phase.generate])
+few = settings(random, max_examples=10)
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +95,7 @@ def exhausted(artifacts: Path, key: tuple[str, Key]) -> Iterator[httpx.Client]:
 
 
 @document.parametrize()
-@patient
+@random
 def test_an_open_service_answers_as_the_document_says(
     case: Case, client: httpx.Client, session: requests.Session
 ) -> None:
@@ -101,7 +103,7 @@ def test_an_open_service_answers_as_the_document_says(
 
 
 @document.parametrize()
-@fewer
+@thorough
 def test_a_service_with_keys_answers_as_the_document_says(
     case: Case, guarded: httpx.Client, session: requests.Session, key: tuple[str, Key]
 ) -> None:
