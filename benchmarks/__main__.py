@@ -52,8 +52,10 @@ other benchmarks, each with -h:
                         how leads go together: ways to learn it, on held-out simulated seas
   python -m benchmarks.joint_events FILE[@LAT,LON] …
                         events of several days: skill, and whether they happen as often as said
+  python -m benchmarks.heatwave_states FILE[@LAT,LON] …
+                        the same for days in a marine heatwave, at each lead
   python -m benchmarks.own_events FILE[@LAT,LON] …
-                        the same as POST /compare finds it, for each network
+                        events of several days as POST /compare finds them, for each network
   python -m benchmarks.stations [--store URL] [--stations N] [--days N]
                         readings in and forecasts out, for thousands of stations with years of days
   python -m benchmarks.soak [--minutes N]

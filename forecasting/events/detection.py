@@ -12,7 +12,8 @@ import numpy as np
 from forecasting.events.baseline import Baseline, Kind
 from forecasting.events.days import Indices, days_from
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import Bools, Floats, Times
+from forecasting.series.times import DAY, Bools, Floats, Times
+from forecasting.series.timestep import TimeStep
 
 Category = Literal["Moderate", "Strong", "Severe", "Extreme"]
 
@@ -23,6 +24,9 @@ LEAST_DAYS: Final = 5
 
 LONGEST_GAP_DAYS: Final = 2
 """Days between two events that are joined."""
+
+DAYS_AFTER: Final = LONGEST_GAP_DAYS - 1 + LEAST_DAYS
+"""Days after a day that decide whether it is in an event: the rest of a gap, and an event."""
 
 _LEAST_DIFFERENCE: Final = 1e-6
 """°C between threshold and climatology, so that a category is defined."""
@@ -90,6 +94,11 @@ class Departure(NamedTuple):
         multiples = 1 + self.excess[..., days] / np.maximum(self.unit[..., days], _LEAST_DIFFERENCE)
         places: Indices = np.clip(np.floor(np.nan_to_num(multiples)), 1, len(CATEGORIES)).astype(np.int64) - 1
         return places
+
+
+def steps_after(step: TimeStep) -> int:
+    """Return how many steps after a forecast decide whether its last day is in an event; 0 if the step is not a day."""
+    return DAYS_AFTER if step.seconds == DAY else 0
 
 
 def sign_of(kind: Kind) -> float:

@@ -37,7 +37,7 @@ _ALERT_WEEKS: Final = (4.0, 8.0, 12.0, 16.0, 20.0)
 def judge_heat_stress(event: HeatStress, outlook: Outlook) -> HeatStressOutcome:
     """Return degree heating weeks and the probability of each alert level at each lead.
 
-    Days without a value add nothing.
+    Days of the past without a value add nothing.
 
     Raises:
         SeriesError: if the step is not a day, or the maximum monthly mean is unknown.
@@ -50,12 +50,14 @@ def judge_heat_stress(event: HeatStress, outlook: Outlook) -> HeatStressOutcome:
     past = np.full(_WINDOW_DAYS, np.nan)
     recent = outlook.past.values[-_WINDOW_DAYS:]
     past[-len(recent) :] = recent
-    paths = np.hstack([np.broadcast_to(past, (len(outlook.paths), _WINDOW_DAYS)), outlook.paths])
+    ahead = outlook.ahead
+    paths = np.hstack([np.broadcast_to(past, (len(ahead), _WINDOW_DAYS)), ahead])
     hotspots = np.nan_to_num(paths - usual.sst)
     weeks = degree_heating_weeks(hotspots)
     levels = alert_levels(hotspots[:, _WINDOW_DAYS - 1 :], weeks)
-    median, lower, upper = np.quantile(weeks[:, 1:], MEDIAN_AND_BOUNDS, axis=0)
-    shares = {name: (levels[:, 1:] == i).mean(axis=0) for i, name in enumerate(LEVELS)}
+    leads = slice(1 + outlook.unobserved, None)
+    median, lower, upper = np.quantile(weeks[:, leads], MEDIAN_AND_BOUNDS, axis=0)
+    shares = {name: (levels[:, leads] == i).mean(axis=0) for i, name in enumerate(LEVELS)}
     return HeatStressOutcome(
         name=event.name,
         maximum_monthly_mean=usual.sst,
@@ -67,7 +69,7 @@ def judge_heat_stress(event: HeatStress, outlook: Outlook) -> HeatStressOutcome:
         upper=upper,
         level_probability={name: share for name, share in shares.items() if share.any()},
         calibrated=outlook.calibrated,
-        warnings=(*outlook.warnings, *usual.warnings, *_gaps(past)),
+        warnings=(*usual.warnings, *_gaps(past)),
         period=usual.period,
     )
 

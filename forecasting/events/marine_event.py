@@ -5,10 +5,12 @@ from typing import Final
 import numpy as np
 
 from forecasting.events.baseline import PERCENTILES, Baseline, Kind
+from forecasting.events.continuation import continued
 from forecasting.events.days import days_from
 from forecasting.events.definitions import MarineEvent
 from forecasting.events.detection import (
     CATEGORIES,
+    DAYS_AFTER,
     LEAST_DAYS,
     LONGEST_GAP_DAYS,
     Departure,
@@ -24,16 +26,13 @@ from forecasting.series.sst_series import SstSeries
 _DAYS_BEFORE: Final = 2 * LEAST_DAYS - 1 + LONGEST_GAP_DAYS
 """Days of the past that decide whether the first lead is in an event: an event, a gap, and a run that is too short."""
 
-_DAYS_AFTER: Final = LONGEST_GAP_DAYS - 1 + LEAST_DAYS
-"""Days after the horizon that decide whether the last lead is in an event: the rest of a gap, and an event."""
-
 
 def judge_marine(event: MarineEvent, outlook: Outlook) -> MarineOutcome:
     """Return the probability of a marine heatwave or cold spell at each lead, of its begin and of its end.
 
     Each path continues the past, and its events are those that
-    :func:`~forecasting.events.detection.find_events` finds. After the horizon, each path keeps its last anomaly from
-    the climatology for six days, because they can decide whether the last leads are in an event.
+    :func:`~forecasting.events.detection.find_events` finds. It goes on for six days after the horizon, because they can
+    decide whether the last leads are in an event.
 
     Raises:
         SeriesError: if the step is not a day, or there is no baseline.
@@ -43,10 +42,14 @@ def judge_marine(event: MarineEvent, outlook: Outlook) -> MarineOutcome:
     state = _state(outlook.past, baseline, event.kind)
     before = min(_DAYS_BEFORE, len(outlook.past))
     departure = _departure(outlook, baseline, event.kind, before)
-    leads = slice(before, before + len(outlook.times))
-    inside = days_in_events(departure.is_extreme)[:, leads]
+    ahead = slice(before, before + outlook.ahead.shape[1])
+    leads = slice(before + outlook.unobserved, ahead.stop)
+    since_past = days_in_events(departure.is_extreme)[:, ahead]
+    inside = since_past[:, outlook.unobserved :]
     category = departure.categories(leads)
-    in_active = np.logical_and.accumulate(inside, axis=1) if state.active else np.zeros_like(inside)
+    in_active = np.zeros_like(inside)
+    if state.active:
+        in_active = np.logical_and.accumulate(since_past, axis=1)[:, outlook.unobserved :]
     return MarineOutcome(
         name=event.name,
         kind=event.kind,
@@ -59,23 +62,24 @@ def judge_marine(event: MarineEvent, outlook: Outlook) -> MarineOutcome:
         threshold=threshold,
         baseline=baseline.period,
         calibrated=outlook.calibrated,
-        warnings=(*outlook.warnings, *baseline.warnings),
+        warnings=baseline.warnings,
     )
 
 
 def _departure(outlook: Outlook, baseline: Baseline, kind: Kind, before: int) -> Departure:
     """Return the departure of each path, with days of the past before it and days after the horizon behind it."""
-    past, paths = outlook.past.values[-before:], outlook.paths
-    start = outlook.times[0] - np.timedelta64(before, "D")
-    day = days_from(start, before + paths.shape[1] + _DAYS_AFTER)
+    past = outlook.past.values[-before:]
+    steps = outlook.ahead.shape[1] + DAYS_AFTER
+    day = days_from(outlook.past.times[-1] - np.timedelta64(before - 1, "D"), before + steps)
     climatology, threshold = baseline.climatology[day], baseline.threshold[day]
-    anomaly = paths[:, -1:] - climatology[-_DAYS_AFTER - 1]
-    sst = np.hstack([np.broadcast_to(past, (len(paths), before)), paths, climatology[-_DAYS_AFTER:] + anomaly])
+    paths = outlook.paths[:, :steps]
+    paths = continued(paths, outlook.past, baseline, climatology[before:], threshold[before:])
+    sst = np.hstack([np.broadcast_to(past, (len(paths), before)), paths])
     return Departure.of(sst, climatology, threshold, kind)
 
 
 def _state(past: SstSeries, baseline: Baseline, kind: Kind) -> EventState:
-    """Return the state on the last day of the past.
+    """Return the state on the day of the last observation.
 
     Raises:
         SeriesError: if the baseline has no climatology for that day.

@@ -56,7 +56,7 @@ def maximum_monthly_mean(outlook: Outlook) -> MaximumMonthlyMean:
     Raises:
         SeriesError: if the past is too short, and there is no climatology of the position.
     """
-    computed = _of_past(outlook.observed) or _of_position(outlook.coefficients)
+    computed = _of_past(outlook.past) or _of_position(outlook.coefficients)
     if computed is None:
         raise SeriesError(
             "degree heating weeks need the maximum monthly mean (mmm): send it, or ten years of daily values in all "

@@ -34,7 +34,7 @@ class TimeSpread:
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """The run of steps beyond a threshold at the end of the past.
+    """The run of steps beyond a threshold that ends with the last observation.
 
     Attributes:
         active: whether it is long enough for the event.
@@ -53,7 +53,7 @@ class ThresholdOutcome:
 
     Attributes:
         name: of the event.
-        state: at the end of the past.
+        state: at the last observation.
         probability: of at least one run that is long enough by the last lead considered. A run may have begun before
             the first lead; then its past steps count.
         by_lead: probability of being beyond the threshold at each lead, ``(leads,)``.
@@ -80,7 +80,7 @@ class ThresholdOutcome:
 
 @dataclass(frozen=True, slots=True)
 class EventState:
-    """The state of a marine heatwave or cold spell at the end of the past.
+    """The state of a marine heatwave or cold spell on the day of the last observation.
 
     Attributes:
         active: whether the last day belongs to an event.
@@ -106,7 +106,7 @@ class MarineOutcome:
     Attributes:
         name: of the event.
         kind: heatwave or cold spell.
-        state: at the end of the past.
+        state: on the day of the last observation.
         probability: of being in an event.
         category_probability: of being in an event, on a day of this category, by category; together they are
             ``probability``.
@@ -146,7 +146,7 @@ class HeatStressOutcome:
         name: of the event.
         maximum_monthly_mean: °C.
         source: where it came from.
-        now: degree heating weeks on the last day of the past, °C weeks.
+        now: degree heating weeks on the day of the last observation, °C weeks.
         level: alert level on that day.
         median: degree heating weeks at each lead, °C weeks.
         lower: lower bound of the central 80 % range.

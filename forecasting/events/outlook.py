@@ -1,7 +1,7 @@
 """What an event is judged by: the past of a series, and joint sample paths of its future."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
@@ -11,7 +11,6 @@ import numpy.typing as npt
 from forecasting.errors import SeriesError
 from forecasting.events.baseline import Baseline, Period
 from forecasting.events.days import require_days
-from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, Times
 
@@ -21,16 +20,15 @@ class Outlook:
     """The past and the sampled future of one series.
 
     Attributes:
-        past: ends one step before the first lead. Steps between the last observation and the first lead have the
-            forecast's median.
-        times: valid times, UTC ``(leads,)``.
-        paths: °C, ``(paths, leads)``; at each lead, all have the same probability.
+        past: ends with the last observation.
+        times: valid times, UTC ``(leads,)``. Steps between ``past`` and the first of them were not observed.
+        paths: °C, ``(paths, unobserved steps + leads + later steps)``; at each step, all have the same probability.
         exceedance: returns the probability that SST exceeds a threshold at each lead, ``(leads,)``, from one threshold
             or one for each lead, °C.
         calibrated: whether the distribution and the dependence between leads can be relied on.
         baseline: that the caller gave, or the period of the past to compute it from; None for the whole past.
         coefficients: climatology of the position, ``(7,)``; None without one.
-        estimated: number of steps at the end of ``past`` that were not observed.
+        unobserved: number of steps between ``past`` and the first lead.
     """
 
     past: SstSeries
@@ -40,28 +38,12 @@ class Outlook:
     calibrated: bool
     baseline: Baseline | Period | None = None
     coefficients: npt.NDArray[np.float32] | None = None
-    estimated: int = 0
+    unobserved: int = 0
 
     @property
-    def observed(self) -> SstSeries:
-        """The past until the last observation."""
-        return replace(self.past, values=self.past.values[: len(self.past) - self.estimated])
-
-    @property
-    def warnings(self) -> tuple[ForecastWarning, ...]:
-        """What a reader of any of its events should know."""
-        if not self.estimated:
-            return ()
-        steps = (
-            "step before the forecast was"
-            if self.estimated == 1
-            else f"{self.estimated} steps before the forecast were"
-        )
-        message = (
-            f"The last {steps} not observed. Medians of the forecast stand in, so whether an "
-            "event has begun is less certain than it seems."
-        )
-        return (ForecastWarning("late", message),)
+    def ahead(self) -> Floats:
+        """The paths from the first step after the past to the last lead, °C ``(paths, unobserved steps + leads)``."""
+        return self.paths[:, : self.unobserved + len(self.times)]
 
     def baseline_of(self, percentile: float) -> Baseline:
         """Return the baseline whose threshold is a percentile of the day of the year; each is computed once.
@@ -72,7 +54,7 @@ class Outlook:
             SeriesError: if the step is not a day, the past is too short, or the given baseline has another percentile.
         """
         if percentile not in self._fitted:
-            self._fitted[percentile] = baseline_for(self.observed, self.baseline, percentile)
+            self._fitted[percentile] = baseline_for(self.past, self.baseline, percentile)
         return self._fitted[percentile]
 
     @cached_property

@@ -36,16 +36,14 @@ class Coupling:
         dependence: of the release; None if it does not have one, and a random walk is assumed.
         leads: of the release, ``(horizon,)``; fractions if the forecast has another step.
         detail: share of the variance at each lead that is independent of the release, ``(horizon,)``: what means leave
-            out; empty if there is none.
+            out; empty if there is none. The first lead is that of the first step after the last observation.
         decay: share of a departure in detail that remains after a step.
-        first_step: of the forecast, after the last observation.
     """
 
     dependence: Dependence | None
     leads: tuple[float, ...]
     detail: tuple[float, ...] = ()
     decay: float = 0.0
-    first_step: int = 1
 
     def until(self, leads: int) -> "Coupling":
         """Return how the first ``leads`` go together."""
@@ -63,7 +61,7 @@ class Coupling:
 
     def _of_detail(self) -> Floats:
         """Return the correlation of an autoregression of order one whose last value is known."""
-        steps = self.first_step + np.arange(len(self.leads))
+        steps = np.arange(1, len(self.leads) + 1)
         apart = np.abs(steps[:, None] - steps)
         until = 1 - self.decay ** (2.0 * np.minimum(steps[:, None], steps))
         return as_correlation(self.decay**apart * until)
@@ -88,8 +86,8 @@ class Coupling:
         return values
 
 
-def past_until(times: Times, past: SstSeries, bridge: Floats) -> SstSeries:
-    """Return ``past`` with the missing values at its end replaced by ``bridge``, °C.
+def observed_past(times: Times, past: SstSeries, missing: int) -> SstSeries:
+    """Return ``past`` without its last ``missing`` steps.
 
     Raises:
         SeriesError: if ``past`` does not end one step before the first of ``times``.
@@ -100,11 +98,7 @@ def past_until(times: Times, past: SstSeries, bridge: Floats) -> SstSeries:
             f"the series ends one step before {short(after)}, and the forecast begins at {short(times[0])}: pass the "
             "series that the forecast was made from"
         )
-    if not len(bridge):
-        return past
-    values = past.values.copy()
-    values[-len(bridge) :] = bridge
-    return SstSeries(values, past.start, past.step, past.notes)
+    return replace(past, values=past.values[: len(past) - missing]) if missing else past
 
 
 @lru_cache(maxsize=_KEPT)

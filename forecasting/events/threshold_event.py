@@ -16,31 +16,37 @@ from forecasting.wording import counted
 def judge_threshold(event: ThresholdEvent, outlook: Outlook) -> ThresholdOutcome:
     """Return the probability of a run of steps beyond the threshold that is long enough by the last lead considered.
 
-    A run may have begun in the past: its past steps count, and a missing value ends it.
+    A run may have begun in the past, or at a step before the first lead that was not observed: its steps there count. A
+    missing value of the past ends it.
 
     Raises:
         RequestError: if the event considers more leads than the forecast has.
         SeriesError: if the threshold is a percentile, and there is no baseline for it.
     """
     leads = _considered(event, len(outlook.times))
-    usual, threshold, doubts = _thresholds(event, outlook)
+    usual, ahead, doubts = _thresholds(event, outlook)
+    unobserved = outlook.unobserved
+    threshold = ahead[unobserved:]
     above = outlook.exceedance(threshold if isinstance(event.threshold, Percentile) else event.threshold)
     by_lead = above if event.side == "above" else 1 - above
-    considered = outlook.paths[:, :leads]
+    steps = slice(0, unobserved + leads)
     before = steps_at_end(_beyond(event, outlook.past.values, usual))
-    lengths = run_lengths(_beyond(event, considered, threshold[:leads]), before)
+    lengths = run_lengths(_beyond(event, outlook.ahead[:, steps], ahead[steps]), before)[:, unobserved:]
+    considered = outlook.ahead[:, unobserved : unobserved + leads]
     peaks = considered.max(axis=1) if event.side == "above" else considered.min(axis=1)
     return ThresholdOutcome(
         name=event.name,
         state=_state(event, outlook, before),
-        probability=_probability(event, lengths, by_lead[:leads], before),
+        probability=_probability(
+            event, lengths, by_lead[:leads], continued=not unobserved and before + 1 >= event.duration
+        ),
         by_lead=by_lead,
         threshold=threshold,
         onset=_onset(event, outlook, lengths),
         longest_mean=float(lengths.max(axis=1).mean()),
         peak=Spread(*np.quantile(peaks, MEDIAN_AND_BOUNDS).tolist()),
         calibrated=outlook.calibrated,
-        warnings=(*outlook.warnings, *doubts, *_too_few_leads(event, leads, before)),
+        warnings=(*doubts, *_too_few_leads(event, leads, before + unobserved)),
     )
 
 
@@ -60,12 +66,13 @@ def _considered(event: ThresholdEvent, horizon: int) -> int:
 
 
 def _thresholds(event: ThresholdEvent, outlook: Outlook) -> tuple[Floats, Floats, tuple[ForecastWarning, ...]]:
-    """Return the threshold at each step of the past and at each lead, and warnings about it."""
+    """Return the threshold at each step of the past, at each step after it to the last lead, and warnings about it."""
+    past, steps = outlook.past, outlook.unobserved + len(outlook.times)
     if not isinstance(event.threshold, Percentile):
-        return np.full(len(outlook.past), event.threshold), np.full(len(outlook.times), event.threshold), ()
+        return np.full(len(past), event.threshold), np.full(steps, event.threshold), ()
     baseline = outlook.baseline_of(event.threshold.percent)
-    _, ahead = baseline.at(outlook.times)
-    return baseline.threshold[days_from(outlook.past.start, len(outlook.past))], ahead, baseline.warnings
+    _, ahead = baseline.at(past.step.shift(past.times[-1], np.arange(1, steps + 1)))
+    return baseline.threshold[days_from(past.start, len(past))], ahead, baseline.warnings
 
 
 def _beyond(event: ThresholdEvent, sst: Floats, threshold: Floats) -> Bools:
@@ -74,15 +81,19 @@ def _beyond(event: ThresholdEvent, sst: Floats, threshold: Floats) -> Bools:
     return beyond
 
 
-def _probability(event: ThresholdEvent, lengths: Indices, by_lead: Floats, before: int) -> float:
+def _probability(event: ThresholdEvent, lengths: Indices, by_lead: Floats, *, continued: bool) -> float:
     """Return the share of paths with a run that is long enough, within the bounds that ``by_lead`` sets.
 
     A share of paths differs a little from the probability that they were sampled from.
+
+    Args:
+        event: the event.
+        lengths: of the runs up to each lead, ``(paths, leads)``.
+        by_lead: probability of being beyond the threshold.
+        continued: whether the first lead is enough to complete a run.
     """
     share = float((lengths >= event.duration).any(axis=1).mean())
-    if before + lengths.shape[1] < event.duration:
-        return share
-    enough = by_lead if event.duration == 1 else by_lead[:1] if before + 1 >= event.duration else np.zeros(1)
+    enough = by_lead if event.duration == 1 else by_lead[:1] if continued else np.zeros(1)
     return float(np.clip(share, enough.max(), min(1.0, by_lead.sum())))
 
 

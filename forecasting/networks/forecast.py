@@ -9,7 +9,7 @@ import pandas as pd
 
 from forecasting.events.baseline import Baseline, Period
 from forecasting.events.outlook import Outlook
-from forecasting.events.paths import Coupling, past_until
+from forecasting.events.paths import Coupling, observed_past
 from forecasting.extras import needs_extra
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.networks import error_quantiles
@@ -106,7 +106,7 @@ class Forecast:
             RequestError: if the number of paths is out of range.
         """
         return Outlook(
-            past=past_until(self.times, past, np.empty(0)),
+            past=observed_past(self.times, past, 0),
             times=self.times,
             paths=self.sample_paths(paths),
             exceedance=self.probability_above,

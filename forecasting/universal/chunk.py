@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from forecasting.events.dependence import Dependence
+from forecasting.events.detection import steps_after
 from forecasting.events.paths import Coupling
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.times import Floats, Times, unix_seconds
@@ -22,6 +23,9 @@ from forecasting.universal.own_past.record import (
     Record,
     errors_of,
     past_origins,
+    relative_departures,
+    symmetric_quantiles,
+    width_factors,
 )
 from forecasting.universal.own_past.references import forecast_references
 
@@ -77,9 +81,11 @@ class _Chunk:
         stride: steps between origins.
         times: valid times, UTC ``(n, horizon)``.
         answers: mean and quantiles from the origins and then from the end, °C ``(n, origins + 1, leads, 1 + levels)``,
-            by full name of the network. The first is the network that answers where the record is too short.
+            by full name of the network. The first is the network that answers where the record is too short. They may
+            have more leads than are asked for, and than references have.
         references: of the origins and then of the end, °C ``(n, origins + 1, leads)``, by name.
         errors: of the networks and then the references at the origins, °C ``(candidates, n, origins, leads)``.
+        network_errors: of the networks at all leads of their answers, °C ``(networks, n, origins, leads)``.
         dependences: of the networks, by full name; None for those without one.
     """
 
@@ -93,6 +99,7 @@ class _Chunk:
     answers: dict[str, Floats]
     references: dict[str, Floats]
     errors: Floats
+    network_errors: Floats
     dependences: dict[str, Dependence | None]
 
     @classmethod
@@ -111,11 +118,12 @@ class _Chunk:
             origins, stride = past_origins(contexts, metadata.minimum, metadata.maximum, most)
         leads = int(contexts.missing_after.max()) + horizon
         with_end = np.append(origins, contexts.values.shape[1] - 1)
-        answers = _answers(networks, shared, contexts, with_end, leads)
+        answers = _answers(networks, shared, contexts, with_end, leads + steps_after(contexts.step))
         references = forecast_references(Past.of(contexts, with_end, leads), fitted=wanted.record or wanted.references)
-        candidates = [answer[:, :-1, :, 0] for answer in answers.values()]
-        candidates += [forecast[:, :-1] for forecast in references.values()]
-        errors = errors_of(contexts, np.stack(candidates), origins, metadata.minimum)
+        means = np.stack([answer[:, :-1, :, 0] for answer in answers.values()])
+        network_errors = errors_of(contexts, means, origins, metadata.minimum)
+        others = np.stack([forecast[:, :-1] for forecast in references.values()])
+        errors = np.concatenate([network_errors[..., :leads], errors_of(contexts, others, origins, metadata.minimum)])
         ahead = contexts.missing_after[:, None] + np.arange(1, horizon + 1)
         times = contexts.step.shift(contexts.last_time[:, None], ahead)
         return cls(
@@ -129,6 +137,7 @@ class _Chunk:
             answers,
             references,
             errors,
+            network_errors,
             {name: network.metadata.dependence for name, network in networks.items()},
         )
 
@@ -148,37 +157,34 @@ class _Chunk:
                 chosen = Chosen("own_past", record.origins, record.rmse, self._since(place))
         elif record and record.origins and chosen:
             chosen = Chosen("held_out_seas", record.origins, record.rmse, self._since(place))
-        sst, quantiles = self._distribution(place, model, record)
-        references = {name: forecast[place, -1][self._leads(place)] for name, forecast in self.references.items()}
+        leads = self._leads(place)
+        quantiles = self._quantiles(place, model, record)
+        references = {name: forecast[place, -1][leads] for name, forecast in self.references.items()}
         known = {name: forecast for name, forecast in references.items() if np.isfinite(forecast[0])}
         past = record.skill() if record and record.origins else None
+        before, after = quantiles[: leads.start], quantiles[leads.stop :]
         return UniversalForecast(
             model,
             self.times[place],
-            sst,
-            quantiles,
+            references[model] if model in references else self.answers[model][place, -1, leads, 0],
+            quantiles[leads],
             self.levels,
             known,
             warnings,
             chosen,
             past,
-            self._coupling(place, network, model, record),
-            self._bridge(place, model),
+            self._coupling(place, network, model, record, len(quantiles)),
+            before if len(before) else None,
+            after if len(after) else None,
         )
 
-    def _coupling(self, place: int, network: str, model: str, record: Record | None) -> Coupling:
+    def _coupling(self, place: int, network: str, model: str, record: Record | None, steps: int) -> Coupling:
         """Return how the leads go together: as in forecasts of ``network`` for series with errors like those here."""
-        leads, dependence = self._leads(place), self.dependences[network]
+        dependence = self.dependences[network]
         if dependence and record and record.origins >= MIN_ORIGINS:
-            dependence = dependence.suited_to(record.errors_of(model), leads.start + 1)
-        return Coupling(dependence, tuple(range(leads.start + 1, leads.stop + 1)))
-
-    def _bridge(self, place: int, model: str) -> Floats:
-        """Return the medians of the steps between the last observation and the end of the series, °C."""
-        late = slice(0, self._leads(place).start)
-        if model in self.references:
-            return self.references[model][place, -1, late]
-        return self.answers[model][place, -1, late, 1 + len(self.levels) // 2]
+            errors = self.errors[record.names.index(model), place, :, : self._leads(place).stop]
+            dependence = dependence.suited_to(errors)
+        return Coupling(dependence, tuple(range(1, steps + 1)))
 
     def _leads(self, place: int) -> slice:
         first = int(self.contexts.missing_after[place])
@@ -198,19 +204,24 @@ class _Chunk:
         since: np.datetime64 = self.contexts.step.shift(self.contexts.last_time[place : place + 1], -back)[0]
         return since
 
-    def _distribution(self, place: int, model: str, record: Record | None) -> tuple[Floats, Floats]:
-        """Return SST ``(horizon,)`` and its quantiles ``(horizon, levels)``, °C, of a network or a reference."""
-        leads = self._leads(place)
+    def _quantiles(self, place: int, model: str, record: Record | None) -> Floats:
+        """Return quantiles of the steps after the last observation, °C ``(steps, levels)``.
+
+        Those of a reference end with the last lead that was asked for. A network may have more.
+        """
+        until = self._leads(place).stop
         if model in self.references and record:
-            sst = self.references[model][place, -1, leads]
-            return sst, sst[:, None] + record.quantiles_of(model, self.levels)
-        answers = self.answers[model][place, :, leads]
-        sst, quantiles = answers[-1, :, 0], answers[-1, :, 1:]
+            errors = self.errors[record.names.index(model), place, :, :until]
+            return self.references[model][place, -1, :until, None] + symmetric_quantiles(errors, self.levels)
+        until += steps_after(self.contexts.step)
+        answers = self.answers[model][place, :, :until]
+        quantiles = answers[-1, :, 1:]
         if record:
-            factors = record.factors(model, answers[:-1], self.levels)[:, None]
+            errors = self.network_errors[record.names.index(model), place, :, :until]
+            factors = width_factors(relative_departures(answers[:-1], errors, self.levels), self.stride)[:, None]
             middle = quantiles[:, len(self.levels) // 2, None]
             quantiles = middle + (quantiles - middle) * factors
-        return sst, quantiles
+        return quantiles
 
 
 def _answers(

@@ -1,6 +1,6 @@
 """A forecast of one series by a universal release: values, their distribution, and why this model made it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -9,7 +9,7 @@ import pandas as pd
 
 from forecasting.events.baseline import Baseline, Period
 from forecasting.events.outlook import Outlook
-from forecasting.events.paths import Coupling, past_until
+from forecasting.events.paths import Coupling, observed_past
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, Times
@@ -61,9 +61,10 @@ class UniversalForecast:
         warnings: what a reader should know about this forecast.
         chosen: why this model was chosen; None if the caller named it.
         past: how well the candidates forecast the past of the series; None without past forecasts.
-        coupling: how the leads go together.
-        bridge: medians of the steps between the last observation and the end of the series, °C; empty if it ends in an
-            observation.
+        coupling: how the steps of :attr:`joint_quantiles` go together.
+        before: quantiles of the steps between the last observation and the end of the series, °C ``(steps, levels)``;
+            None if it ends in an observation.
+        after: quantiles of steps that follow the last lead, °C ``(steps, levels)``; None if none are known.
     """
 
     model: str
@@ -76,7 +77,19 @@ class UniversalForecast:
     chosen: Chosen | None
     past: PastSkill | None
     coupling: Coupling
-    bridge: Floats = field(default_factory=lambda: np.empty(0))
+    before: Floats | None = None
+    after: Floats | None = None
+
+    @property
+    def unobserved(self) -> int:
+        """Number of steps between the last observation and the end of the series."""
+        return 0 if self.before is None else len(self.before)
+
+    @property
+    def joint_quantiles(self) -> Floats:
+        """Quantiles of all steps after the last observation that are known, °C ``(steps, levels)``."""
+        parts = [part for part in (self.before, self.quantiles, self.after) if part is not None]
+        return np.concatenate(parts) if len(parts) > 1 else self.quantiles
 
     @property
     def calibrated(self) -> bool:
@@ -111,7 +124,12 @@ class UniversalForecast:
         Raises:
             RequestError: if ``n`` is out of range.
         """
-        return self.coupling.arrange(n, lambda p: distribution.quantiles_at(p, self.quantiles, self.levels))
+        return self._joint_paths(n)[:, self.unobserved : self.unobserved + len(self.times)]
+
+    def _joint_paths(self, n: int) -> Floats:
+        """Return paths of all steps of :attr:`joint_quantiles`, °C ``(n, steps)``."""
+        quantiles = self.joint_quantiles
+        return self.coupling.arrange(n, lambda p: distribution.quantiles_at(p, quantiles, self.levels))
 
     def outlook(
         self,
@@ -133,14 +151,14 @@ class UniversalForecast:
             RequestError: if the number of paths is out of range.
         """
         return Outlook(
-            past=past_until(self.times, past, self.bridge),
+            past=observed_past(self.times, past, self.unobserved),
             times=self.times,
-            paths=self.sample_paths(paths),
+            paths=self._joint_paths(paths),
             exceedance=self.exceedance,
-            calibrated=self.calibrated and self.coupling.dependence is not None and not len(self.bridge),
+            calibrated=self.calibrated and self.coupling.dependence is not None,
             baseline=baseline,
             coefficients=coefficients,
-            estimated=len(self.bridge),
+            unobserved=self.unobserved,
         )
 
     def to_pandas(self, levels: tuple[float, ...] = (80, 95)) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import RangeError
+from forecasting.events.detection import steps_after
 from forecasting.events.paths import Coupling
 from forecasting.series.times import Floats, Times, unix_seconds
 from forecasting.universal.checks.warnings import implausible_ends
@@ -51,14 +52,15 @@ class UniversalCellForecaster:
         )
         sst = np.empty((len(contexts), horizon))
         quantiles = np.empty((len(contexts), horizon, len(metadata.levels)))
-        late = int(contexts.missing_after.max(initial=0))
-        medians = np.empty((len(contexts), late))
+        leads = int(contexts.missing_after.max(initial=0)) + horizon
+        leads = min(leads + steps_after(metadata.time_step), metadata.horizon) if joint else 0
+        all_quantiles = np.empty((len(contexts), leads, len(metadata.levels)))
         for places, part in self._passes(contexts):
             ahead = part.missing_after[:, None] + np.arange(horizon)
             all_leads = self._answer(part)
             answer = np.take_along_axis(all_leads, ahead[:, :, None], axis=1)
             sst[places], quantiles[places] = answer[:, :, 0], answer[:, :, 1:]
-            medians[places] = all_leads[:, :late, 1 + len(metadata.levels) // 2]
+            all_quantiles[places] = all_leads[:, : all_quantiles.shape[1], 1:]
         codes = _codes(contexts, cells, implausible_ends(self.network, contexts))
         return CellForecasts(
             cell=contexts.row,
@@ -68,30 +70,32 @@ class UniversalCellForecaster:
             missing=dict(Counter(kind_of(str(error)) for error in failures.values())),
             warnings=self._warnings(contexts, codes),
             bad=np.asarray([i for i, e in failures.items() if isinstance(e, RangeError)], dtype=np.intp),
-            joint=self._joint(contexts, times, sst, quantiles, medians) if joint else (),
+            joint=self._joint(contexts, times, sst, all_quantiles) if joint else (),
         )
 
-    def _joint(
-        self, contexts: Contexts, times: Times, sst: Floats, quantiles: Floats, medians: Floats
-    ) -> list[UniversalForecast]:
-        """Return the forecasts with their joint distributions; ``medians`` are of the leads before ``times``."""
-        metadata = self.network.metadata
-        return [
-            UniversalForecast(
-                model=metadata.model,
-                times=times,
-                sst=sst[i],
-                quantiles=quantiles[i],
-                levels=metadata.levels,
-                baselines={},
-                warnings=contexts.warnings.get(row, ()),
-                chosen=None,
-                past=None,
-                coupling=Coupling(metadata.dependence, tuple(range(late + 1, late + 1 + len(times)))),
-                bridge=medians[i, :late],
+    def _joint(self, contexts: Contexts, times: Times, sst: Floats, quantiles: Floats) -> list[UniversalForecast]:
+        """Return the forecasts with their joint distributions, from quantiles of all leads."""
+        metadata, horizon = self.network.metadata, len(times)
+        forecasts = []
+        for i, (row, late) in enumerate(zip(contexts.row.tolist(), contexts.missing_after.tolist(), strict=True)):
+            known = quantiles[i, : late + horizon + steps_after(metadata.time_step)]
+            forecasts.append(
+                UniversalForecast(
+                    model=metadata.model,
+                    times=times,
+                    sst=sst[i],
+                    quantiles=known[late : late + horizon],
+                    levels=metadata.levels,
+                    baselines={},
+                    warnings=contexts.warnings.get(row, ()),
+                    chosen=None,
+                    past=None,
+                    coupling=Coupling(metadata.dependence, tuple(range(1, len(known) + 1))),
+                    before=known[:late] if late else None,
+                    after=known[late + horizon :],
+                )
             )
-            for i, (row, late) in enumerate(zip(contexts.row.tolist(), contexts.missing_after.tolist(), strict=True))
-        ]
+        return forecasts
 
     def _warnings(self, contexts: Contexts, codes: dict[int, tuple[str, ...]]) -> dict[str, int]:
         """Return the number of cells with each kind of warning."""

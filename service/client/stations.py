@@ -83,7 +83,7 @@ class Stations:
         return self._run(self._calls.put(station, fields))
 
     def get(self, station: str) -> "pd.Series[Any]":
-        """Return a station: its row in the table that :meth:`list` returns."""
+        """Return a station: its row in the table that :meth:`list` returns, and the ``baseline`` of its events."""
         return self._run(self._calls.get(station))
 
     def list(self) -> pd.DataFrame:

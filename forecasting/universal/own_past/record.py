@@ -189,35 +189,17 @@ class Record:
         squares: Floats = np.where(self._known, self.errors, 0.0) ** 2
         return squares
 
-    def errors_of(self, name: str) -> Floats:
-        """Return forecast minus observation of a candidate, °C ``(origins, leads)``; NaN where it is not known."""
-        errors: Floats = self.errors[self.names.index(name)]
-        return errors
 
-    def quantiles_of(self, name: str, levels: tuple[float, ...]) -> Floats:
-        """Return quantiles of observation minus forecast of a reference, from errors of both signs, °C.
+def symmetric_quantiles(errors: Floats, levels: tuple[float, ...]) -> Floats:
+    """Return quantiles of errors of both signs at each lead, °C ``(leads, levels)``.
 
-        Returns:
-            ``(leads, levels)``.
-        """
-        errors = self.errors_of(name)
-        return np.stack(
-            [np.quantile(np.concatenate([lead, -lead]), levels) for lead in (e[np.isfinite(e)] for e in errors.T)]
-        )
-
-    def factors(self, name: str, answers: Floats, levels: tuple[float, ...]) -> Floats:
-        """Return the factor for the distance of quantiles from the median at each lead, ``(leads,)``.
-
-        With it, the 80 % interval would have covered 80 % of the past, except that it is shrunk towards 1 where origins
-        are few, and bounded. 1 where there are too few.
-
-        Args:
-            name: of the network.
-            answers: its past forecasts, the mean, then the quantiles, °C ``(origins, leads, 1 + levels)``.
-            levels: probabilities of the quantiles.
-        """
-        departures = relative_departures(answers, self.errors_of(name), levels)
-        return width_factors(departures, self.stride, self.first_lead)
+    Args:
+        errors: of past forecasts, °C ``(origins, leads)``; NaN where they are not known.
+        levels: probabilities of the quantiles.
+    """
+    return np.stack(
+        [np.quantile(np.concatenate([lead, -lead]), levels) for lead in (e[np.isfinite(e)] for e in errors.T)]
+    )
 
 
 def relative_departures(answers: Floats, errors: Floats, levels: tuple[float, ...]) -> Floats:
@@ -236,7 +218,10 @@ def relative_departures(answers: Floats, errors: Floats, levels: tuple[float, ..
 
 
 def width_factors(departures: Floats, stride: int | Steps, first_lead: int = 1) -> Floats:
-    """Return what :meth:`Record.factors` does, from relative departures.
+    """Return the factor for the distance of quantiles from the median at each lead, ``(…, leads)``.
+
+    With it, the 80 % interval would have covered 80 % of the past, except that it is shrunk towards 1 where origins are
+    few, and bounded. 1 where there are too few.
 
     Args:
         departures: of past forecasts, ``(…, origins, leads)``; NaN where they are not known.

@@ -77,15 +77,16 @@ class Resampled:
             horizon: number of steps after the end of the series.
             release: name of the release.
         """
-        leads = self.resampling.leads(self.missing_after, horizon)
-        steps = self.missing_after + np.arange(1.0, horizon + 1)
-        departures, noise = np.zeros(horizon), np.zeros(horizon)
+        # All steps after the last observation, also those before the end of the series.
+        steps = np.arange(1.0, self.missing_after + horizon + 1)
+        leads, ahead = self.resampling.leads(0, len(steps)), slice(self.missing_after, None)
+        departures, noise = np.zeros(len(steps)), np.zeros(len(steps))
         if self.detail:
             departures, noise = self.detail.ahead(steps), self.detail.spread_ahead(steps)
         sst = self._interpolated(forecast.sst, leads) + departures
         quantiles = sst[:, None] + self._spread(forecast, leads, steps, noise)
         baselines = {
-            name: self._interpolated(values, leads) + departures for name, values in forecast.baselines.items()
+            name: (self._interpolated(values, leads) + departures)[ahead] for name, values in forecast.baselines.items()
         }
         if _PERSISTENCE in baselines:
             baselines[_PERSISTENCE] = np.full(horizon, self._last_value)
@@ -96,10 +97,11 @@ class Resampled:
         return replace(
             forecast,
             times=self.sent.step.shift(self.sent.times[-1], np.arange(1, horizon + 1)),
-            sst=sst,
-            quantiles=quantiles,
+            sst=sst[ahead],
+            quantiles=quantiles[ahead],
             coupling=self._coupling(forecast, leads, quantiles, noise),
-            bridge=self._bridge(forecast),
+            before=quantiles[: self.missing_after] if self.missing_after else None,
+            after=None,
             baselines=baselines,
             warnings=(*warnings, self._warning(release)),
         )
@@ -112,17 +114,7 @@ class Resampled:
         scores = normal_scores(forecast.levels)
         spread = (quantiles[:, -1] - quantiles[:, 0]) / (scores[-1] - scores[0])
         share = np.clip(noise / np.maximum(spread, 1e-6), 0.0, 1.0) ** 2
-        return Coupling(
-            known, tuple(leads.tolist()), tuple(share.tolist()), self.detail.decay, first_step=self.missing_after + 1
-        )
-
-    def _bridge(self, forecast: UniversalForecast) -> Floats:
-        """Return the medians of the steps between the last observation and the end of the series, °C."""
-        steps = np.arange(1.0, self.missing_after + 1)
-        medians = self._interpolated(
-            forecast.quantiles[:, len(forecast.levels) // 2], self.resampling.leads(0, self.missing_after)
-        )
-        return medians + self.detail.ahead(steps) if self.detail else medians
+        return Coupling(known, tuple(leads.tolist()), tuple(share.tolist()), self.detail.decay)
 
     @property
     def _last_value(self) -> float:

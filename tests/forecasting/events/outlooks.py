@@ -21,17 +21,23 @@ def outlook(
     baseline: Baseline | Period | None = None,
     coefficients: npt.NDArray[np.float32] | None = None,
     exceedance: Callable[[float | Floats], Floats] | None = None,
-    estimated: int = 0,
+    unobserved: int = 0,
+    after: int = 0,
 ) -> Outlook:
-    """Return what follows ``past``; a list is of days that end on 30 June 2025."""
+    """Return what follows ``past``; a list is of days that end on 30 June 2025.
+
+    The first steps of ``paths`` are ``unobserved``, and the last are ``after`` the leads.
+    """
     if not isinstance(past, SstSeries):
         start = np.datetime64("2025-07-01T00:00:00") - np.timedelta64(len(past), "D")
         past = SstSeries(np.asarray(past, dtype=np.float64), start, DAILY)
     sampled = np.asarray(paths, dtype=np.float64)
 
+    leads = slice(unobserved, sampled.shape[1] - after)
+
     def share(threshold: float | Floats) -> Floats:
-        shares: Floats = (sampled > threshold).mean(axis=0)
+        shares: Floats = (sampled[:, leads] > threshold).mean(axis=0)
         return shares
 
-    times = past.step.shift(past.times[-1], np.arange(1, sampled.shape[1] + 1))
-    return Outlook(past, times, sampled, exceedance or share, True, baseline, coefficients, estimated)
+    times = past.step.shift(past.times[-1], np.arange(1, sampled.shape[1] + 1))[leads]
+    return Outlook(past, times, sampled, exceedance or share, True, baseline, coefficients, unobserved)

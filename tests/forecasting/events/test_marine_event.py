@@ -7,6 +7,7 @@ import pytest
 
 from forecasting.errors import SeriesError
 from forecasting.events.baseline import Baseline, Kind, Period
+from forecasting.events.continuation import continued
 from forecasting.events.days import DAYS, day_of_year
 from forecasting.events.definitions import MarineEvent
 from forecasting.events.detection import CATEGORIES, Category, find_events
@@ -26,8 +27,11 @@ def days(pattern: str) -> list[float]:
     return [SST[day] for day in pattern]
 
 
-def ahead(past: str, paths: Sequence[str], baseline: Baseline = FLAT) -> Outlook:
-    return outlook(days(past), [days(path) for path in paths], baseline=baseline)
+def ahead(
+    past: str, paths: Sequence[str], baseline: Baseline = FLAT, *, unobserved: int = 0, after: int = 0
+) -> Outlook:
+    sampled = [days(path) for path in paths]
+    return outlook(days(past), sampled, baseline=baseline, unobserved=unobserved, after=after)
 
 
 class Expected(NamedTuple):
@@ -41,27 +45,29 @@ class Expected(NamedTuple):
 
 def path_by_path(given: Outlook, baseline: Baseline, kind: Kind) -> Expected:
     """Append each path to the past, and find the events."""
-    past, paths = given.past, given.paths
-    last = past.times[-1].astype("datetime64[D]")
+    past, leads = given.past, len(given.times)
+    last, first_lead = past.times[-1].astype("datetime64[D]"), given.times[0].astype("datetime64[D]")
     active = any(event.end == last for event in find_events(past, baseline, kind))
-    climatology = baseline.climatology[day_of_year(past.step.range(given.times[0], paths.shape[1] + 7))]
-    after = climatology[-7:] - climatology[-8]
-    inside, begun, over = (np.zeros(paths.shape, dtype=bool) for _ in range(3))
-    category: dict[Category, Bools] = {name: np.zeros(paths.shape, dtype=bool) for name in CATEGORIES}
+    day = day_of_year(past.step.shift(past.times[-1], np.arange(1, given.unobserved + leads + 7)))
+    paths = continued(given.paths, past, baseline, baseline.climatology[day], baseline.threshold[day])
+    shape = (len(paths), leads)
+    inside, begun, over = (np.zeros(shape, dtype=bool) for _ in range(3))
+    category: dict[Category, Bools] = {name: np.zeros(shape, dtype=bool) for name in CATEGORIES}
     for i, path in enumerate(paths):
-        values = np.concatenate([past.values, path, path[-1] + after])
+        values = np.concatenate([past.values, path])
         events = find_events(SstSeries(values, past.start, past.step), baseline, kind)
         for lead, time in enumerate(given.times):
             day = time.astype("datetime64[D]")
             for event in events:
                 is_active = active and event.start <= last <= event.end
-                begun[i, lead] |= event.start <= day and event.end > last and not is_active
+                begun[i, lead] |= event.start <= day and event.end >= first_lead and not is_active
                 over[i, lead] |= is_active and event.end < day
                 inside[i, lead] |= event.start <= day <= event.end
             usual, limit = (
                 by_day[day_of_year(given.times)][lead] for by_day in (baseline.climatology, baseline.threshold)
             )
-            multiple = min(max(int((path[lead] - usual) // (limit - usual)), 1), 4)
+            sst = path[given.unobserved + lead]
+            multiple = min(max(int((sst - usual) // (limit - usual)), 1), 4)
             category[CATEGORIES[multiple - 1]][i, lead] = inside[i, lead]
     return Expected(inside, category, begun, over)
 
@@ -115,8 +121,9 @@ EVERY_PATH = ["".join(path) for path in product(".#", repeat=6)]
         "9##3#..2####",
     ],
 )
-def test_every_path_continues_the_past_as_detection_sees_it(past: str) -> None:
-    check(ahead(past, EVERY_PATH), FLAT)
+@pytest.mark.parametrize(("unobserved", "after"), [(0, 0), (2, 0), (0, 3), (1, 2)])
+def test_every_path_continues_the_past_as_detection_sees_it(past: str, unobserved: int, after: int) -> None:
+    check(ahead(past, EVERY_PATH, unobserved=unobserved, after=after), FLAT)
 
 
 def seasonal(kind: Kind) -> Baseline:
@@ -143,7 +150,7 @@ def test_paths_over_leap_days_and_years_are_those_of_detection(kind: Kind, last:
 
 
 def test_an_event_that_began_four_days_ago_needs_one_more_day() -> None:
-    forecast = judge(HEATWAVE, ahead("..####", ["#....", ".####"]))
+    forecast = judge(HEATWAVE, ahead("..####", ["#..........", ".##########"], after=6))
     assert not forecast.state.active
     assert (str(forecast.state.since), forecast.state.days, forecast.state.category) == ("2025-06-27", 4, None)
     assert forecast.probability.tolist() == [0.5, 0.5, 0.5, 0.5, 0.5]
@@ -153,7 +160,9 @@ def test_an_event_that_began_four_days_ago_needs_one_more_day() -> None:
 
 def test_a_forecast_of_an_active_event_says_when_it_ends_and_whether_another_begins() -> None:
     lasting, ending, pausing, two = "2222222222", "33........", "#..#######", "#...######"
-    forecast = judge(HEATWAVE, ahead("..###3#", [lasting, ending, pausing, two]))
+    later = ["######", "......", "######", "######"]
+    paths = [path + rest for path, rest in zip([lasting, ending, pausing, two], later, strict=True)]
+    forecast = judge(HEATWAVE, ahead("..###3#", paths, after=6))
     state = forecast.state
     assert (state.active, str(state.since), state.days, state.category) == (True, "2025-06-26", 5, "Severe")
     assert state.intensity == 1.5
@@ -166,18 +175,27 @@ def test_a_forecast_of_an_active_event_says_when_it_ends_and_whether_another_beg
 
 
 def test_an_event_that_paused_is_over_until_a_path_resumes_it() -> None:
-    forecast = judge(HEATWAVE, ahead("..#####.", [".#####", "..####"]))
+    forecast = judge(HEATWAVE, ahead("..#####.", [".###########", "..##########"], after=6))
     assert (forecast.state.active, forecast.state.since, forecast.ends_within) == (False, None, None)
     assert forecast.probability.tolist() == [0.5, 0.5, 1, 1, 1, 1]
     assert forecast.onset_within.tolist() == [0.5, 0.5, 1, 1, 1, 1]
 
 
-def test_after_the_horizon_a_path_keeps_its_anomaly() -> None:
-    """Two days above the threshold are the begin of an event, unless the threshold moves away."""
-    assert judge(HEATWAVE, ahead("..", ["##"])).probability.tolist() == [1, 1]
-    rising = np.full(DAYS, 19.0)
-    rising[day_of_year(np.asarray(["2025-07-04"], dtype="datetime64[s]"))] = 20.0
-    assert judge(HEATWAVE, ahead("..", ["##"], Baseline(FLAT.climatology, rising))).probability.tolist() == [0, 0]
+def test_days_after_the_horizon_decide_whether_the_last_leads_are_in_an_event() -> None:
+    paths = [".#####..", ".###....", ".#.#####"]
+    assert judge(HEATWAVE, ahead("..", paths, after=6)).probability.tolist() == [0, pytest.approx(1 / 3)]
+    assert judge(HEATWAVE, ahead("..", paths, after=4)).probability.tolist() == pytest.approx([0, 1 / 3, 1 / 3, 2 / 3])
+
+
+def test_days_that_were_not_observed_can_begin_and_end_an_event() -> None:
+    """The state is that of the last observation; the paths say what may have happened since."""
+    forecast = judge(HEATWAVE, ahead("..#####", ["##......", "........", "........"], unobserved=1, after=6))
+    assert (forecast.state.active, forecast.state.days) == (True, 5)
+    assert forecast.ends_within is not None
+    assert forecast.ends_within.tolist() == pytest.approx([2 / 3])
+    begun = judge(HEATWAVE, ahead("..###", ["###.......", "..........", "####......"], unobserved=2, after=6))
+    assert (begun.state.active, begun.state.days, begun.ends_within) == (False, 3, None)
+    assert begun.probability.tolist() == pytest.approx([2 / 3, 1 / 3])
 
 
 def test_a_cold_spell_has_a_negative_intensity() -> None:

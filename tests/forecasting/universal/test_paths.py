@@ -6,7 +6,7 @@ import pytest
 from forecasting.errors import SeriesError
 from forecasting.events.dependence import Dependence
 from forecasting.universal.release import UniversalRelease
-from tests.forecasting.universal.tiny import series, walk
+from tests.forecasting.universal.tiny import noise, series, walk
 
 
 def test_the_share_of_paths_beyond_a_threshold_is_the_probability(
@@ -16,8 +16,8 @@ def test_the_share_of_paths_beyond_a_threshold_is_the_probability(
     forecast = daily.forecast(sent, 5)
     outlook = forecast.outlook(sent)
     thresholds = forecast.sst + np.asarray([-1.0, -0.2, 0.0, 0.3, 2.0])
-    assert outlook.paths.shape == (1000, 5)
-    np.testing.assert_allclose((outlook.paths > thresholds).mean(axis=0), outlook.exceedance(thresholds), atol=6e-4)
+    assert outlook.ahead.shape == (1000, 5)
+    np.testing.assert_allclose((outlook.ahead > thresholds).mean(axis=0), outlook.exceedance(thresholds), atol=6e-4)
     np.testing.assert_allclose(outlook.exceedance(thresholds)[1], forecast.exceedance(float(thresholds[1]))[1])
 
 
@@ -25,35 +25,58 @@ def test_paths_of_a_release_without_a_dependence_are_not_called_calibrated(daily
     sent = walk(400)
     outlook = daily.forecast(sent, 5).outlook(sent)
     assert not outlook.calibrated
-    with_first = np.asarray(np.corrcoef(outlook.paths.T))[0].tolist()
+    with_first = np.asarray(np.corrcoef(outlook.ahead.T))[0].tolist()
     assert with_first == sorted(with_first, reverse=True)
     assert with_first[1] == pytest.approx(0.5**0.5, abs=0.05)
 
 
-def test_the_past_of_a_late_series_is_bridged_by_medians(daily: UniversalRelease) -> None:
+def test_paths_of_a_late_series_go_through_the_steps_that_were_not_observed(daily: UniversalRelease) -> None:
     values = walk(400).values.copy()
     values[-3:] = np.nan
     sent = series(values)
-    forecast = daily.forecast(sent, 5)
-    whole = daily.forecast(sent.until_last_observation(), 8)
-    past = forecast.outlook(sent, paths=10).past
-    np.testing.assert_allclose(past.values[-3:], whole.quantiles[:3, len(whole.levels) // 2])
-    np.testing.assert_array_equal(past.values[:-3], sent.values[:-3])
-    assert forecast.coupling.leads == (4, 5, 6, 7, 8)
+    forecast = daily.forecast(sent, 5, record=False)
+    whole = daily.forecast(sent.until_last_observation(), 8, record=False)
+    late, seen = forecast.outlook(sent, paths=100), whole.outlook(sent.until_last_observation(), paths=100)
+    np.testing.assert_array_equal(late.past.values, sent.values[:-3])
+    assert late.unobserved == 3
+    np.testing.assert_array_equal(late.paths, seen.paths)
+    np.testing.assert_array_equal(forecast.sample_paths(100), whole.sample_paths(100)[:, 3:])
+    assert forecast.coupling == whole.coupling
+    np.testing.assert_array_equal(forecast.before, whole.quantiles[:3])
 
 
-def test_events_of_a_late_series_are_not_calibrated(daily: UniversalRelease) -> None:
+def test_paths_of_days_go_on_after_the_horizon_as_far_as_the_release_does(daily: UniversalRelease) -> None:
+    sent = walk(400)
+    assert daily.forecast(sent, 5).outlook(sent, paths=10).paths.shape == (10, 11)
+    assert daily.forecast(sent, 12).outlook(sent, paths=10).paths.shape == (10, 14)
+    short = daily.forecast(sent, 5, model="gru")
+    longer = daily.forecast(sent, 11, model="gru")
+    np.testing.assert_array_equal(short.after, longer.quantiles[5:])
+
+
+def test_steps_other_than_days_end_with_the_horizon(monthly: UniversalRelease) -> None:
+    sent = series(15 + np.sin(np.arange(200.0)), "month")
+    assert monthly.forecast(sent, 5).outlook(sent, paths=10).paths.shape == (10, 5)
+
+
+def test_paths_of_a_late_series_by_a_reference_begin_after_the_last_observation(daily: UniversalRelease) -> None:
+    values = noise(400).values.copy()
+    values[-2:] = np.nan
+    forecast = daily.forecast(series(values), 5)
+    assert forecast.model in forecast.baselines
+    outlook = forecast.outlook(series(values), paths=200)
+    assert outlook.paths.shape == (200, 7)
+    np.testing.assert_allclose(np.median(outlook.paths[:, 2:], axis=0), forecast.sst, atol=0.05)
+
+
+def test_events_of_a_late_series_are_as_calibrated_as_those_of_others(daily: UniversalRelease) -> None:
     learned = Dependence(correlation=tuple(tuple(row) for row in np.eye(14).tolist()))
     values = walk(400).values.copy()
-
-    def is_calibrated() -> bool:
-        forecast = daily.forecast(series(values), 5)
-        with_learned = replace(forecast, coupling=replace(forecast.coupling, dependence=learned))
-        return with_learned.outlook(series(values), paths=10).calibrated
-
-    assert is_calibrated()
     values[-1] = np.nan
-    assert not is_calibrated()
+    forecast = daily.forecast(series(values), 5)
+    with_learned = replace(forecast, coupling=replace(forecast.coupling, dependence=learned))
+    assert with_learned.outlook(series(values), paths=10).calibrated
+    assert not forecast.outlook(series(values), paths=10).calibrated
 
 
 def test_a_past_that_the_forecast_does_not_follow_is_refused(daily: UniversalRelease) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from forecasting.series.times import Floats
-from forecasting.universal.own_past.record import Record
+from forecasting.universal.own_past.record import Record, relative_departures, symmetric_quantiles, width_factors
 
 LEVELS = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
 SCORES = np.asarray([NormalDist().inv_cdf(level) for level in LEVELS])
@@ -77,25 +77,28 @@ def answers(values: Floats, spread: float) -> Floats:
     return np.broadcast_to(one, (*values.shape[1:], len(one)))
 
 
+def factors(values: Floats, spread: float, stride: int = 3) -> Floats:
+    """Factors for forecasts of this spread with the errors of the first candidate."""
+    return width_factors(relative_departures(answers(values, spread), values[0], LEVELS), stride)
+
+
 @pytest.mark.parametrize("spread", [0.8, 1.0, 1.25])
 def test_the_factor_of_the_past_is_the_error_relative_to_the_spread_shrunk_to_1(spread: float) -> None:
     values = errors(1.0, 1.0, 1.0, 1.0, origins=20_000)
-    factors = record(values, stride=6).factors("sea-gru", answers(values, spread), LEVELS)
-    assert factors == pytest.approx([1 / spread] * 3, abs=0.03)
-    few = record(values[:, :80], stride=6).factors("sea-gru", answers(values[:, :80], spread), LEVELS)
+    assert factors(values, spread, stride=6) == pytest.approx([1 / spread] * 3, abs=0.03)
+    few = factors(values[:, :80], spread, stride=6)
     assert (np.abs(few - 1) < np.abs(1 / spread - 1) + 0.1).all()
 
 
 def test_factors_are_bounded_and_1_without_enough_origins() -> None:
     values = errors(1.0, 1.0, 1.0, 1.0, origins=20_000)
-    assert record(values).factors("sea-gru", answers(values, 0.1), LEVELS).tolist() == [1.5] * 3
-    assert record(values).factors("sea-gru", answers(values, 9.0), LEVELS).tolist() == [0.7] * 3
-    few = values[:, :29]
-    assert record(few).factors("sea-gru", answers(few, 0.1), LEVELS).tolist() == [1.0] * 3
+    assert factors(values, 0.1).tolist() == [1.5] * 3
+    assert factors(values, 9.0).tolist() == [0.7] * 3
+    assert factors(values[:, :29], 0.1).tolist() == [1.0] * 3
 
 
 def test_quantiles_of_a_reference_are_those_of_its_errors_of_both_signs() -> None:
     values = errors(1.0, 1.0, 1.0, 2.0, origins=5_000)
-    quantiles = record(values).quantiles_of("damped", LEVELS)
+    quantiles = symmetric_quantiles(values[3], LEVELS)
     assert quantiles == pytest.approx(np.tile(2.0 * SCORES, (3, 1)), abs=0.2)
     assert quantiles == pytest.approx(-quantiles[:, ::-1])

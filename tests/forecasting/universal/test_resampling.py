@@ -186,7 +186,7 @@ def test_a_time_of_day_that_is_missing_does_not_shift_the_forecast(releases: Uni
     assert np.abs(result.sst - future[:8]).max() < 0.25
 
 
-def test_paths_at_a_finer_step_agree_with_the_probabilities_and_bridge_a_late_series(
+def test_paths_at_a_finer_step_agree_with_the_probabilities_and_begin_after_the_last_observation(
     releases: UniversalCatalog,
 ) -> None:
     level, _ = daily_cycle(60 * 2, "PT12H")
@@ -195,8 +195,10 @@ def test_paths_at_a_finer_step_agree_with_the_probabilities_and_bridge_a_late_se
     sent = series(values, "PT12H")
     result = forecast(releases, values.tolist(), "PT12H", 12)
     outlook = result.outlook(sent)
-    assert np.isfinite(outlook.past.values[-3:]).all()
-    np.testing.assert_allclose((outlook.paths > 15.0).mean(axis=0), outlook.exceedance(15.0), atol=6e-4)
+    assert outlook.past.values[-1] == values[-4]
+    assert (outlook.unobserved, outlook.paths.shape) == (3, (1000, 15))
+    np.testing.assert_allclose((outlook.paths[:, 3:] > 15.0).mean(axis=0), outlook.exceedance(15.0), atol=6e-4)
+    assert (np.diff(outlook.paths[:, [0, 2, 14]].std(axis=0)) > 0).all()
     correlation = result.coupling.correlation()
     assert np.linalg.eigvalsh(correlation).min() > -1e-9
     assert result.coupling.detail[0] > 0
@@ -225,4 +227,6 @@ def test_a_check_leaves_out_the_values_of_a_suspect_mean_and_not_only_their_mean
     assert checked.baselines["persistence"][0] == values[-3]
     assert [warning.code for warning in checked.warnings] == ["suspect_value", "late", "resampled"]
     assert "is one day older than the end of the series" in checked.warnings[1].message
-    assert np.abs(checked.outlook(sent).past.values[-2:] - values[-3]).max() < 3
+    outlook = checked.outlook(sent)
+    assert (outlook.unobserved, outlook.past.values[-1]) == (2, values[-3])
+    assert np.abs(np.median(outlook.paths[:, :2], axis=0) - values[-3]).max() < 3

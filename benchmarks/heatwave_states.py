@@ -1,0 +1,140 @@
+"""``python -m benchmarks.heatwave_states FILE[@LAT,LON] …``: is a day in a marine heatwave as often as was said?
+
+Each file holds daily series. The baseline of heatwaves and the frequencies come from the part of a series before the
+one that is scored. Persistence is the state on the day of the last observation, as it is known afterwards.
+"""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+
+from benchmarks.joint_events import Place, places_of
+from forecasting.errors import SeriesError
+from forecasting.events.baseline import Baseline, Period
+from forecasting.events.definitions import MarineEvent
+from forecasting.events.detection import find_events
+from forecasting.events.judge import judge
+from forecasting.releases.release import open_current
+from forecasting.series.times import Bools, Floats, month_of
+from forecasting.universal.forecast import UniversalForecast
+from forecasting.universal.release import UniversalRelease
+
+_PARTS: Final = {"validation": (0.6, 0.8), "test": (0.8, 1.0)}
+"""Shares of a series."""
+
+_ORIGINS: Final = 500
+_CONTEXT: Final = 1_500
+_FEWEST_ORIGINS: Final = 100
+_BINS: Final = np.asarray([0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 1.0])
+_HEATWAVE: Final = MarineEvent("heatwave")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Probability of being in a heatwave, that of references, and whether it was one; all ``(n, leads)``."""
+
+    said: Floats
+    climatology: Floats
+    persistence: Floats
+    happened: Bools
+
+
+def main() -> None:
+    """Print Brier scores by place and lead, and a reliability table of the last lead of all places."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.heatwave_states", description=(__doc__ or "").partition(": ")[2]
+    )
+    parser.add_argument("places", nargs="+", metavar="FILE[@LAT,LON]", help="daily series, and their position")
+    parser.add_argument("--part", choices=_PARTS, default="test", help="of each series (default: %(default)s)")
+    parser.add_argument("--horizon", type=int, default=7, metavar="DAYS", help="default: %(default)s")
+    parser.add_argument("--late", type=int, default=0, metavar="DAYS", help="without a value before (default: 0)")
+    parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    release = UniversalRelease.open(open_current(options.artifacts, "ocean-daily"), torch.device("cpu"))
+    print("| place | lead | n | happened | said | Brier | under climatology | under persistence |\n" + "|---" * 8 + "|")
+    scored = []
+    for place in (place for text in options.places for place in places_of(text)):
+        result = score(place, release, _PARTS[options.part], options.horizon, options.late)
+        if result is not None:
+            scored.append(result)
+            print("\n".join(_rows(place.name, result)), flush=True)
+    if scored:
+        columns = [[getattr(part, name) for part in scored] for name in Scored.__annotations__]
+        pooled = Scored(*map(np.concatenate, columns))
+        print("\n".join([*_rows("all", pooled), "", *_reliability(pooled)]))
+
+
+def score(place: Place, release: UniversalRelease, part: tuple[float, float], horizon: int, late: int) -> Scored | None:
+    """Return the forecasts of a part of a series; None if it or what comes before is too short."""
+    series, times = place.series, place.series.times.astype("datetime64[D]")
+    begin, end = (int(share * len(series)) for share in part)
+    try:
+        baseline = Baseline.fit(series, _HEATWAVE.kind, Period(times[0], times[begin - 1]))
+    except SeriesError:
+        return None
+    inside = np.zeros(len(series), dtype=np.bool_)
+    for event in find_events(series, baseline, _HEATWAVE.kind):
+        inside[np.searchsorted(times, event.start) : np.searchsorted(times, event.end) + 1] = True
+    known = np.flatnonzero(np.isfinite(series.values[: end - horizon - late - 7]))
+    origins = known[known >= begin]
+    origins = origins[:: max(1, len(origins) // _ORIGINS)]
+    if len(origins) < _FEWEST_ORIGINS:
+        return None
+    contexts = []
+    for origin in origins.tolist():
+        context = series.part(max(0, origin + 1 - _CONTEXT), origin + 1 + late)
+        values = context.values.copy()
+        values[len(values) - late :] = np.nan
+        contexts.append(type(context)(values, context.start, context.step))
+    coefficients = np.broadcast_to(place.coefficients, (len(contexts), 7))
+    forecasts = release.forecast_many(contexts, horizon, coefficients=coefficients)
+    said, made = [], []
+    for i, (context, forecast) in enumerate(zip(contexts, forecasts, strict=True)):
+        if isinstance(forecast, UniversalForecast):
+            said.append(judge(_HEATWAVE, forecast.outlook(context, baseline=baseline)).probability)
+            made.append(i)
+    ahead = origins[made, None] + late + np.arange(1, horizon + 1)
+    month, earlier = month_of(series.times), np.arange(begin)
+    usual = np.asarray([inside[earlier][month[earlier] == m].mean() for m in range(12)])
+    return Scored(
+        np.asarray(said),
+        usual[month[ahead]],
+        np.repeat(inside[origins[made], None].astype(np.float64), horizon, axis=1),
+        inside[ahead],
+    )
+
+
+def _rows(name: str, scored: Scored) -> list[str]:
+    brier, usual, persistent = (
+        ((p - scored.happened) ** 2).mean(axis=0) for p in (scored.said, scored.climatology, scored.persistence)
+    )
+    return [
+        f"| {name} | {lead + 1} | {len(scored.said)} | {scored.happened[:, lead].mean():.3f} | "
+        f"{scored.said[:, lead].mean():.3f} | {brier[lead]:.4f} | {100 * (1 - brier[lead] / usual[lead]):.0f} % | "
+        f"{100 * (1 - brier[lead] / max(persistent[lead], 1e-12)):.0f} % |"
+        for lead in range(scored.said.shape[1])
+    ]
+
+
+def _reliability(scored: Scored) -> list[str]:
+    """Return a table of the last lead: how often it was in a heatwave, by what was said."""
+    said, happened = scored.said[:, -1], scored.happened[:, -1]
+    bins = np.clip(np.digitize(said, _BINS[1:-1]), 0, len(_BINS) - 2)
+    return [
+        "| said | n | mean said | happened |",
+        "|---" * 4 + "|",
+        *(
+            f"| {_BINS[place]:.2f}–{_BINS[place + 1]:.2f} | {(bins == place).sum()} | "
+            f"{said[bins == place].mean():.3f} | {happened[bins == place].mean():.3f} |"
+            for place in np.unique(bins).tolist()
+        ),
+    ]
+
+
+if __name__ == "__main__":
+    main()
