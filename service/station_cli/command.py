@@ -93,7 +93,7 @@ def _forecast(client: Client, options: argparse.Namespace) -> int:
         if error.status != HTTPStatus.NOT_FOUND:
             raise
         client.stations.get(options.station)
-        _say(f"no forecast was issued for {options.station!r} yet: push its readings")
+        _say(f"no forecast was issued for {options.station!r} yet: push readings, and the answer says what is missing")
         return NOTHING
     print_forecast(table, options.format)
     return DONE

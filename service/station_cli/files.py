@@ -46,8 +46,7 @@ def read_json(file: str | None) -> Any:
     """Return the content of a JSON file; None for None.
 
     Raises:
-        FileError: if it is not JSON.
-        OSError: if it cannot be read.
+        FileError: if it cannot be read, or is not JSON.
     """
     if file is None:
         return None
@@ -55,6 +54,8 @@ def read_json(file: str | None) -> Any:
         return json.loads(Path(file).read_bytes())
     except ValueError as error:
         raise FileError(f"{file}: not JSON: {error}") from None
+    except OSError as error:
+        raise FileError(f"{file}: cannot read it: {error.strerror}") from None
 
 
 def _only_series(file: str, options: argparse.Namespace, step: TimeStep) -> SstSeries:

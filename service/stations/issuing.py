@@ -10,8 +10,10 @@ from sqlalchemy import Connection
 from forecasting.errors import ForecastError, RequestError, SeriesError
 from forecasting.releases.registry import ALL
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import SECONDS, Floats, iso
-from forecasting.series.timestep import TimeStep
+from forecasting.series.step_inference import TOLERANCE_STEPS
+from forecasting.series.time_grid import anchor
+from forecasting.series.times import SECONDS, Bools, Floats, Times, iso, iso_of
+from forecasting.series.timestep import TimeStep, in_words
 from service.engine.batch_forecaster import ForecastJob
 from service.engine.series_schema import InputSeries
 from service.engine.serving import Serving
@@ -189,7 +191,12 @@ async def _universal_entries(
 def _series_of(one: _Pending) -> InputSeries:
     """Return the series of a station on a regular grid, up to its last observation."""
     settings = one.station.settings
-    series = SstSeries.from_observations(one.times.view(SECONDS), one.values, step=TimeStep.parse(settings.step))
+    step = TimeStep.parse(settings.step)
+    regular = _regular(one.times.view(SECONDS), step)
+    times = one.times[regular]
+    series = SstSeries.from_observations(
+        times.view(SECONDS), one.values[regular], step=step, place=lambda i: f"the reading of {iso_of(int(times[i]))}"
+    )
     listed = series.values.astype(object)
     listed[np.isnan(series.values)] = None
     return InputSeries(
@@ -200,6 +207,30 @@ def _series_of(one: _Pending) -> InputSeries:
         longitude=settings.longitude,
         baseline=baseline_in_celsius(settings.baseline, settings.units),
     )
+
+
+def _regular(times: Times, step: TimeStep) -> Bools:
+    """Return which of the sorted ``times`` ``(n,)`` a forecast uses: those a whole number of steps apart, as most are.
+
+    A reading cannot be taken back, so one at a wrong time must not stop all later forecasts. Of several readings in
+    one step, the last is used.
+
+    Raises:
+        SeriesError: if the newest is between two steps.
+    """
+    exact = step.place(times, anchor(times, step))
+    regular: Bools = np.abs(exact - np.round(exact)) <= TOLERANCE_STEPS
+    if not regular[-1]:
+        newest, length = iso_of(int(times[-1].astype(np.int64))), in_words(str(step))
+        usual = f", such as {iso_of(int(times[regular][-1].astype(np.int64)))}" if regular.any() else ""
+        raise SeriesError(
+            f"the newest reading, of {newest}, is not a whole number of steps ({length}) after the others{usual}: send "
+            "the next reading at their time of day or hour, or average yours to whole steps"
+        )
+    positions = np.where(regular, np.round(exact), np.nan)
+    used = np.flatnonzero(regular)
+    regular[used[:-1]] = np.diff(positions[used]) > 0
+    return regular
 
 
 def _draft(one: _Pending, entry: UniversalEntry, *, is_universal: bool) -> Draft:

@@ -21,7 +21,9 @@ class NoForecastError(StoreError):
     """No forecast was issued for a station yet."""
 
     def __init__(self, station: str) -> None:
-        super().__init__(f"no forecast was issued for station {station!r} yet: send its readings")
+        super().__init__(
+            f"no forecast was issued for station {station!r} yet: send readings, and the answer says what is missing"
+        )
 
 
 class StepChangeError(StoreError):

@@ -24,9 +24,12 @@ class Period(NamedTuple):
         """Parse the times of a query.
 
         Raises:
-            RequestError: if one of them is not a time.
+            RequestError: if one of them is not a time, or the period ends before it begins.
         """
-        return cls(_time(begin, "from"), _time(end, "to"), revisions)
+        first, last = _time(begin, "from"), _time(end, "to")
+        if first is not None and last is not None and first > last:
+            raise RequestError(f"from {begin} is after to {end}: exchange them", field="from")
+        return cls(first, last, revisions)
 
 
 def _time(text: str | None, name: str) -> int | None:

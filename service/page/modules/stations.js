@@ -17,7 +17,7 @@ export const heading = "Stations";
 /** Cards on a page. */
 const PAGE = 24;
 
-const INTRODUCTION = "Places whose readings the service keeps. New readings bring a new forecast, and what came is compared with what was forecast.";
+const INTRODUCTION = "Your stations. Each new reading brings a forecast, and later readings show how good it was.";
 
 /** @param {HTMLElement} root @param {AbortSignal} signal */
 export async function show(root, signal) {

@@ -163,6 +163,8 @@ def test_events_and_webhooks_come_from_files_and_alerts_are_listed(run: Run, sta
     listed = run("alerts", station)
     assert "began" in listed.output
     assert "0 of 1" in listed.output
+    hooks.unlink()
+    assert "hooks.json: cannot read it: " in run("add", station, "--step", "day", "--webhooks", hooks).errors
     hooks.write_text("{")
     assert "hooks.json: not JSON: " in run("add", station, "--step", "day", "--webhooks", hooks).errors
 
@@ -171,7 +173,7 @@ def test_a_forecast_that_cannot_be_issued_is_status_3(run: Run, station: str) ->
     none = run("forecast", station)
     assert (none.status, none.errors) == (
         3,
-        f"station: no forecast was issued for {station!r} yet: push its readings\n",
+        f"station: no forecast was issued for {station!r} yet: push readings, and the answer says what is missing\n",
     )
     pushed = run("push", station, "--reading", "2026-06-12", "20.7")
     assert (pushed.status, pushed.output) == (3, f"{station}: 1 new, 0 revised, 0 unchanged\n")

@@ -98,6 +98,40 @@ def test_too_few_readings_are_stored_and_the_answer_says_how_many_more_a_forecas
     assert issued["observed_until"] == "2025-06-20T00:00:00Z"
 
 
+def test_a_reading_at_a_wrong_time_stops_no_later_forecast(service: httpx.Client, new_station: NewStation) -> None:
+    station, other = new_station(), new_station()
+    send(service, station, "2025-06-01", DAYS[:20])
+    wrong = send(service, station, "2025-06-21T07:00:00Z", [12.0])
+    assert wrong is not None
+    assert wrong["error"] == (
+        "the newest reading, of 2025-06-21T07:00:00Z, is not a whole number of steps (one day) after the others, such "
+        "as 2025-06-20T00:00:00Z: send the next reading at their time of day or hour, or average yours to whole steps"
+    )
+    issued = send(service, station, "2025-06-21", DAYS[20:24])
+    expected = send(service, other, "2025-06-01", DAYS[:24])
+    assert issued is not None
+    assert expected is not None
+    assert (issued["observed_until"], issued["sst"]) == ("2025-06-24T00:00:00Z", expected["sst"])
+
+
+def test_of_two_readings_in_one_step_a_forecast_rests_on_the_later(
+    service: httpx.Client, new_station: NewStation
+) -> None:
+    station, other = new_station(), new_station()
+    send(service, station, "2025-06-01", [*DAYS[:19], 5.0])
+    issued = send(service, station, "2025-06-20T00:05:00Z", [DAYS[19]])
+    expected = send(service, other, "2025-06-01", DAYS[:20])
+    assert issued is not None
+    assert expected is not None
+    assert (issued["observed_until"], issued["sst"]) == ("2025-06-20T00:05:00Z", expected["sst"])
+
+
+def test_a_period_that_ends_before_it_begins_is_refused(service: httpx.Client, new_station: NewStation) -> None:
+    answer = service.get(f"/stations/{new_station()}/forecasts?from=2025-06-02&to=2025-06-01")
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "from 2025-06-02 is after to 2025-06-01: exchange them"
+
+
 def test_the_model_of_a_place_forecasts_the_stations_that_name_it(
     service: httpx.Client, new_station: NewStation
 ) -> None:
