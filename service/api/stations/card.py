@@ -22,7 +22,7 @@ WIDTH: Final = 360
 HEIGHT: Final = 224
 
 _MARGIN: Final = 16
-_SPARKLINE: Final = (200, 56, 144, 56)
+_SPARKLINE: Final = (200, 56, 144, 40)
 """Left, top, width and height."""
 
 _NAME_LENGTH: Final = 34
