@@ -225,7 +225,7 @@ def _regular(times: Times, step: TimeStep) -> Bools:
         usual = f", such as {iso_of(int(times[regular][-1].astype(np.int64)))}" if regular.any() else ""
         raise SeriesError(
             f"the newest reading, of {newest}, is not a whole number of steps ({length}) after the others{usual}: send "
-            "the next reading at their time of day or hour, or average yours to whole steps"
+            "readings at whole steps, or average them to whole steps"
         )
     positions = np.where(regular, np.round(exact), np.nan)
     used = np.flatnonzero(regular)

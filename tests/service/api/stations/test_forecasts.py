@@ -105,7 +105,7 @@ def test_a_reading_at_a_wrong_time_stops_no_later_forecast(service: httpx.Client
     assert wrong is not None
     assert wrong["error"] == (
         "the newest reading, of 2025-06-21T07:00:00Z, is not a whole number of steps (one day) after the others, such "
-        "as 2025-06-20T00:00:00Z: send the next reading at their time of day or hour, or average yours to whole steps"
+        "as 2025-06-20T00:00:00Z: send readings at whole steps, or average them to whole steps"
     )
     issued = send(service, station, "2025-06-21", DAYS[20:24])
     expected = send(service, other, "2025-06-01", DAYS[:24])
