@@ -24,11 +24,13 @@ class Stored(NamedTuple):
         forecasts: as they are stored, in the order of the drafts; those of deleted stations as they are.
         new: how many of them were not stored before.
         one_ahead: earlier forecasts one step ahead that the readings verify.
+        alerts: how many alerts they raised.
     """
 
     forecasts: list[IssuedForecast]
     new: int
     one_ahead: list[OneAhead]
+    alerts: int
 
 
 def store_forecasts(connection: Connection, drafts: Sequence[Draft]) -> Stored:
@@ -45,10 +47,10 @@ def store_forecasts(connection: Connection, drafts: Sequence[Draft]) -> Stored:
     new, calibrations, one_ahead = _recalibrated(connection, wanted)
     add_forecasts(connection, [*new.values()])
     put_calibrations(connection, calibrations)
-    raise_alerts(connection, [Judged(new[draft.forecast.station], draft.events) for draft in wanted])
+    alerts = raise_alerts(connection, [Judged(new[draft.forecast.station], draft.events) for draft in wanted])
     known = stored | new
     forecasts = [known.get(draft.forecast.station, draft.forecast) for draft in drafts]
-    return Stored(forecasts, len(new), one_ahead)
+    return Stored(forecasts, len(new), one_ahead, alerts)
 
 
 def _recalibrated(
