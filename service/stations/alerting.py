@@ -1,4 +1,4 @@
-"""Raises alerts when a forecast is issued: compares the state of each event with what was last told of it."""
+"""Raises alerts when a forecast is issued: compares the state of each event with what was last announced."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
@@ -111,9 +111,9 @@ def _raise(connection: Connection, station: Station, forecast: IssuedForecast, t
     }
     alert = NewAlert(station.number, name, kind, forecast.issued, forecast.observed_until, content)
     number = add_alert(connection, alert)
-    told = [
+    urls = [
         webhook["url"]
         for webhook in station.settings.webhooks or ()
         if webhook["events"] is None or name in webhook["events"]
     ]
-    add_deliveries(connection, [NewDelivery(number, url, uuid4().hex, forecast.issued) for url in told])
+    add_deliveries(connection, [NewDelivery(number, url, uuid4().hex, forecast.issued) for url in urls])

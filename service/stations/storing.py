@@ -36,7 +36,7 @@ class Stored(NamedTuple):
 def store_forecasts(connection: Connection, drafts: Sequence[Draft]) -> Stored:
     """Store forecasts, at most one of each station, with recalibrated intervals and what they were recalibrated by.
 
-    Events of which they tell something new raise alerts.
+    Events that have changed raise alerts.
 
     A forecast for a batch of readings that has one already is left out, as is that of a deleted station. The rest
     happens in the transaction: a reading teaches once, whatever stops the service and however many services there are.
