@@ -40,17 +40,25 @@ _EXPECTED: Final = (OutboundError, ForecastError)
 class Fetcher:
     """Fetches what is due. Create one in each process."""
 
-    def __init__(self, store: StationStore, reader: SourceReader, serving: Callable[[], Serving | None]) -> None:
+    def __init__(
+        self,
+        store: StationStore,
+        reader: SourceReader,
+        serving: Callable[[], Serving | None],
+        alerted: Callable[[], None],
+    ) -> None:
         """Wire a fetcher.
 
         Args:
             store: of the stations.
             reader: of their sources.
             serving: returns the networks; None until they are loaded.
+            alerted: called when alerts are on disk.
         """
         self._store = store
         self._reader = reader
         self._serving = serving
+        self._alerted = alerted
 
     @property
     def task(self) -> BackgroundTask:
@@ -101,7 +109,7 @@ class Fetcher:
         count_readings(self._store.metrics, outcomes.values(), len(readings.refused))
         serving = self._serving()
         if serving is not None:
-            await issue_forecasts(self._store, serving, [station])
+            await issue_forecasts(self._store, serving, [station], self._alerted)
         return outcomes.get(station, Outcome())._asdict() | {"refused": len(readings.refused)}
 
 

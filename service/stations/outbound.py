@@ -1,6 +1,6 @@
 """HTTP requests to addresses that users name: webhooks and sources of readings.
 
-Whoever may write stations must not reach the operator's own network through them. The name in a URL is resolved once,
+Clients that may write stations must not reach the operator's network through them. The name in a URL is resolved once,
 every address is checked, and the connection is made to one of these addresses, so that a second answer of the name
 server changes nothing. Proxies of the environment are not used, because they would resolve the name again.
 """
