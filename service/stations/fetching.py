@@ -16,7 +16,7 @@ from service.stations.background import BackgroundTask
 from service.stations.ingestion import count_readings, ingest
 from service.stations.issuing import issue_forecasts
 from service.stations.outbound import OutboundError
-from service.stations.readings import readings_of
+from service.stations.readings import Readings, readings_of
 from service.stations.source import Source
 from service.stations.source_reading import SourceReader, in_source
 from service.stations.station_store import StationStore
@@ -33,6 +33,9 @@ _AT_ONCE: Final = 8
 _FIRST_RETRY_SECONDS: Final = 60
 """After a failure. The pause doubles with each further one, up to the interval of the source."""
 
+
+_LONGEST_RETRY_SECONDS: Final = 3_600
+"""If the source cannot be read from the store, so that its interval is unknown."""
 
 _EXPECTED: Final = (OutboundError, ForecastError)
 
@@ -80,10 +83,11 @@ class Fetcher:
         content = station.settings.source
         if content is None:
             return
-        source = Source.load(content)
         begun = int(time.time())
-        interval = 60 * source.interval_minutes
+        interval = _LONGEST_RETRY_SECONDS
         try:
+            source = Source.load(content)
+            interval = 60 * source.interval_minutes
             stored = await self._ingest(station_id, await self._reader.read(station, source, np.datetime64(begun, "s")))
         except StoreError:
             raise
@@ -101,14 +105,15 @@ class Fetcher:
 
     async def _ingest(self, station: str, series: SstSeries | None) -> dict[str, int]:
         """Store the readings of a station, issue its forecast, and return what they changed."""
-        if series is None:
-            return {"new": 0, "revised": 0, "unchanged": 0, "refused": 0}
         now = int(time.time())
-        readings = await self._store.run(readings_of, series, np.datetime64(now, "s"))
-        outcomes = await self._store.write(ingest, {station: readings.accepted}, now)
+        readings, outcomes = Readings(), dict[str, Outcome]()
+        if series is not None:
+            readings = await self._store.run(readings_of, series, np.datetime64(now, "s"))
+            outcomes = await self._store.write(ingest, {station: readings.accepted}, now)
         count_readings(self._store.metrics, outcomes.values(), len(readings.refused))
         serving = self._serving()
         if serving is not None:
+            # Even without new readings: the service may have stopped before it issued the last forecast.
             await issue_forecasts(self._store, serving, [station], self._alerted)
         return outcomes.get(station, Outcome())._asdict() | {"refused": len(readings.refused)}
 
