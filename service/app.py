@@ -214,7 +214,7 @@ async def _working(app: FastAPI) -> AsyncIterator[None]:
     store: StationStore = app.state.station_store
     outbound = Outbound(allow_private=settings.allow_private_addresses)
     reader = SourceReader(outbound, store, settings.max_body_bytes)
-    fetcher = Fetcher(store, reader, lambda: app.state.lifecycle.serving)
+    fetcher = Fetcher(store, reader, lambda: app.state.lifecycle.serving, lambda: app.state.background.wake())
     sender = WebhookSender(store, outbound)
     delivering = BackgroundTask("webhooks", sender.is_due, sender.run)
     background = app.state.background = Background(store, [fetcher.task, delivering])

@@ -81,18 +81,19 @@ class IssuedForecasts:
         return f"{iso(np.datetime64(first, 's'))} to {iso(np.datetime64(last, 's'))}"
 
     def at(self, lead: int) -> pd.DataFrame:
-        """Return the forecasts of one lead, in the order of issue.
+        """Return the forecasts of one lead.
 
-        Of several from the same last observation, the first counts: later ones may know what was corrected since.
-        Times are UTC without a zone.
+        Of several from the same last observation, only one is returned: the one issued last that is not replayed, or
+        else the last. Times are UTC without a zone.
         """
         names = [name for name in self._data.schema.names if _MEASURES.fullmatch(name)]
         table = self._read([*_KEYS, *names], self._chosen & (pads.field("lead") == lead))
         frame: pd.DataFrame = table.to_pandas()
         for name in ("issued", "observed_until", "time"):
             frame[name] = frame[name].dt.tz_localize(None)
-        frame = frame.sort_values("issued", kind="stable")
-        return frame.drop_duplicates(_SAME, ignore_index=True)
+        # As in service.stations.counted: replayed ones come first, so that the last is the one that counts.
+        frame = frame.sort_values(["replayed", "issued"], ascending=[False, True], kind="stable")
+        return frame.drop_duplicates(_SAME, keep="last", ignore_index=True)
 
     def _read(self, columns: list[str], chosen: pads.Expression) -> pa.Table:
         try:

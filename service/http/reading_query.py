@@ -1,6 +1,6 @@
 """Query parameters that say how a file is read."""
 
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -36,7 +36,7 @@ class ReadingQuery(BaseModel):
     value_column: str | None = _parameter("value_column")
     flags: str | None = _parameter("flags")
     units: Units | None = _parameter("units")
-    missing: list[float] = _parameter("missing", [], max_length=16)
+    missing: list[Annotated[float, Field(allow_inf_nan=False)]] = _parameter("missing", [], max_length=16)
     dates: DateOrder | None = _parameter("dates")
     timezone: str | None = _parameter("timezone")
     resample: str | None = _parameter("resample")

@@ -1,4 +1,4 @@
-"""Raises alerts when a forecast is issued: compares the state of each event with what was last told of it."""
+"""Raises alerts when a forecast is issued: compares the state of each event with what was last announced."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
@@ -39,11 +39,14 @@ class _Transition(NamedTuple):
     change: Change
 
 
-def raise_alerts(connection: Connection, judged: Sequence[Judged]) -> None:
+def raise_alerts(connection: Connection, judged: Sequence[Judged]) -> int:
     """Store the state of each judged event, and an alert with its deliveries for each change of one.
 
     Call it in the transaction that stores the forecasts, with forecasts that were not stored before. A forecast of
     replayed history changes states, and raises no alerts.
+
+    Returns:
+        The number of alerts.
     """
     watching = [each for each in judged if each.definitions]
     numbers = [each.forecast.station for each in watching]
@@ -53,7 +56,7 @@ def raise_alerts(connection: Connection, judged: Sequence[Judged]) -> None:
         for begin in range(0, len(numbers), _AT_ONCE)
         for station in select_stations(connection, STATIONS.c.number.in_(numbers[begin : begin + _AT_ONCE]))
     }
-    stored: list[StoredState] = []
+    stored, alerts = list[StoredState](), 0
     for each in watching:
         forecast, station = each.forecast, stations.get(each.forecast.station)
         if station is None:
@@ -65,7 +68,9 @@ def raise_alerts(connection: Connection, judged: Sequence[Judged]) -> None:
             stored.append(StoredState(station.number, name, content))
             if transition.change.kind is not None:
                 _raise(connection, station, forecast, transition)
+                alerts += 1
     put_states(connection, stored)
+    return alerts
 
 
 def _transitions(judged: Judged, station: Station, states: dict[str, Json]) -> Iterator[_Transition]:
@@ -106,9 +111,9 @@ def _raise(connection: Connection, station: Station, forecast: IssuedForecast, t
     }
     alert = NewAlert(station.number, name, kind, forecast.issued, forecast.observed_until, content)
     number = add_alert(connection, alert)
-    told = [
+    urls = [
         webhook["url"]
         for webhook in station.settings.webhooks or ()
         if webhook["events"] is None or name in webhook["events"]
     ]
-    add_deliveries(connection, [NewDelivery(number, url, uuid4().hex, forecast.issued) for url in told])
+    add_deliveries(connection, [NewDelivery(number, url, uuid4().hex, forecast.issued) for url in urls])

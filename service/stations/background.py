@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import uuid4
@@ -101,9 +101,18 @@ class Background:
 
     def _report(self, task: BackgroundTask, error: Exception) -> None:
         """Log an error once, not at each look."""
-        errors = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
-        message = "; ".join(map(str, errors))
+        errors = [*_single(error)]
+        message = "; ".join(dict.fromkeys(map(str, errors)))
         if self._reported.get(task.name) != message:
             trace = None if all(isinstance(each, StoreError) for each in errors) else error
             logger.error("%s failed and will be tried again: %s", task.name, message, exc_info=trace)
         self._reported[task.name] = message
+
+
+def _single(error: Exception) -> Iterator[Exception]:
+    """Yield an error, or all those of a group of them and of the groups in it."""
+    if not isinstance(error, ExceptionGroup):
+        yield error
+        return
+    for each in error.exceptions:
+        yield from _single(each)

@@ -11,7 +11,7 @@ def counted(forecasts: Iterable[IssuedForecast]) -> Iterator[IssuedForecast]:
     A correction, or a reading from the past, issues another forecast from the same last observation.
 
     Args:
-        forecasts: in order of ``observed_until`` and of issue.
+        forecasts: in order of ``observed_until`` and of their batches.
     """
     best: IssuedForecast | None = None
     for forecast in forecasts:

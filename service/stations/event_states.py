@@ -63,7 +63,7 @@ class EventState:
 
 
 class Announced(NamedTuple):
-    """What was last told of an event.
+    """What was last announced of an event.
 
     Attributes:
         active: whether it is on.
@@ -77,7 +77,7 @@ class Announced(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What is to be told of an event now.
+    """What to announce of an event now.
 
     Attributes:
         kind: what happened; None for nothing.
@@ -89,7 +89,7 @@ class Change(NamedTuple):
 
 
 def change_of(before: Announced, state: EventState, alert_at: float) -> Change:
-    """Return what is to be told of an event whose state was last told as ``before``.
+    """Return what to announce of an event that was last announced as ``before``.
 
     An event is said to be expected once its probability reaches ``alert_at``, and again only after it was on, or its
     probability was less than half of that. An active event is not expected; only a higher level of heat stress is.
@@ -108,7 +108,7 @@ def change_of(before: Announced, state: EventState, alert_at: float) -> Change:
 
 
 def to_json(state: EventState, announced: Announced) -> Json:
-    """Return a state and what was told of it as they are stored."""
+    """Return a state and what was announced of it as they are stored."""
     return {"state": asdict(state), "announced": announced._asdict()}
 
 

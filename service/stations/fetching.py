@@ -16,7 +16,7 @@ from service.stations.background import BackgroundTask
 from service.stations.ingestion import count_readings, ingest
 from service.stations.issuing import issue_forecasts
 from service.stations.outbound import OutboundError
-from service.stations.readings import readings_of
+from service.stations.readings import Readings, readings_of
 from service.stations.source import Source
 from service.stations.source_reading import SourceReader, in_source
 from service.stations.station_store import StationStore
@@ -34,23 +34,34 @@ _FIRST_RETRY_SECONDS: Final = 60
 """After a failure. The pause doubles with each further one, up to the interval of the source."""
 
 
+_LONGEST_RETRY_SECONDS: Final = 3_600
+"""If the source cannot be read from the store, so that its interval is unknown."""
+
 _EXPECTED: Final = (OutboundError, ForecastError)
 
 
 class Fetcher:
     """Fetches what is due. Create one in each process."""
 
-    def __init__(self, store: StationStore, reader: SourceReader, serving: Callable[[], Serving | None]) -> None:
+    def __init__(
+        self,
+        store: StationStore,
+        reader: SourceReader,
+        serving: Callable[[], Serving | None],
+        alerted: Callable[[], None],
+    ) -> None:
         """Wire a fetcher.
 
         Args:
             store: of the stations.
             reader: of their sources.
             serving: returns the networks; None until they are loaded.
+            alerted: called when alerts are on disk.
         """
         self._store = store
         self._reader = reader
         self._serving = serving
+        self._alerted = alerted
 
     @property
     def task(self) -> BackgroundTask:
@@ -72,10 +83,11 @@ class Fetcher:
         content = station.settings.source
         if content is None:
             return
-        source = Source.load(content)
         begun = int(time.time())
-        interval = 60 * source.interval_minutes
+        interval = _LONGEST_RETRY_SECONDS
         try:
+            source = Source.load(content)
+            interval = 60 * source.interval_minutes
             stored = await self._ingest(station_id, await self._reader.read(station, source, np.datetime64(begun, "s")))
         except StoreError:
             raise
@@ -93,15 +105,16 @@ class Fetcher:
 
     async def _ingest(self, station: str, series: SstSeries | None) -> dict[str, int]:
         """Store the readings of a station, issue its forecast, and return what they changed."""
-        if series is None:
-            return {"new": 0, "revised": 0, "unchanged": 0, "refused": 0}
         now = int(time.time())
-        readings = await self._store.run(readings_of, series, np.datetime64(now, "s"))
-        outcomes = await self._store.write(ingest, {station: readings.accepted}, now)
+        readings, outcomes = Readings(), dict[str, Outcome]()
+        if series is not None:
+            readings = await self._store.run(readings_of, series, np.datetime64(now, "s"))
+            outcomes = await self._store.write(ingest, {station: readings.accepted}, now)
         count_readings(self._store.metrics, outcomes.values(), len(readings.refused))
         serving = self._serving()
         if serving is not None:
-            await issue_forecasts(self._store, serving, [station])
+            # Even without new readings: the service may have stopped before it issued the last forecast.
+            await issue_forecasts(self._store, serving, [station], self._alerted)
         return outcomes.get(station, Outcome())._asdict() | {"refused": len(readings.refused)}
 
 

@@ -1,6 +1,6 @@
 """Issue a forecast from the end of a station's series after readings arrived."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -58,7 +58,7 @@ class _Pending(NamedTuple):
 
 
 async def issue_forecasts(
-    store: StationStore, serving: Serving, stations: Sequence[str]
+    store: StationStore, serving: Serving, stations: Sequence[str], alerted: Callable[[], None]
 ) -> dict[str, IssuedForecast | str]:
     """Issue a forecast for each of ``stations`` whose last readings have none yet, and store it.
 
@@ -66,6 +66,7 @@ async def issue_forecasts(
         store: of the stations.
         serving: the networks.
         stations: their IDs.
+        alerted: called when forecasts that raise alerts are on disk.
 
     Returns:
         By station, the forecast, or the reason why there is none. Other stations are left out.
@@ -81,11 +82,13 @@ async def issue_forecasts(
                     drafts[station] = draft
                 else:
                     results[station] = draft
-        results |= await _store(store, drafts)
+        results |= await _store(store, drafts, alerted)
     return results
 
 
-async def _store(store: StationStore, drafts: Mapping[str, Draft]) -> dict[str, IssuedForecast]:
+async def _store(
+    store: StationStore, drafts: Mapping[str, Draft], alerted: Callable[[], None]
+) -> dict[str, IssuedForecast]:
     """Store forecasts, and return them by station as they are stored."""
     results: dict[str, IssuedForecast] = {}
     names = [*drafts]
@@ -95,6 +98,8 @@ async def _store(store: StationStore, drafts: Mapping[str, Draft]) -> dict[str, 
         results |= zip(some, stored.forecasts, strict=True)
         store.metrics.issued(stored.new)
         store.metrics.verified(stored.one_ahead)
+        if stored.alerts:
+            alerted()
     return results
 
 

@@ -1,6 +1,6 @@
 """HTTP requests to addresses that users name: webhooks and sources of readings.
 
-Whoever may write stations must not reach the operator's own network through them. The name in a URL is resolved once,
+Clients that may write stations must not reach the operator's network through them. The name in a URL is resolved once,
 every address is checked, and the connection is made to one of these addresses, so that a second answer of the name
 server changes nothing. Proxies of the environment are not used, because they would resolve the name again.
 """
@@ -64,9 +64,11 @@ def check_url(text: str, *, allow_private: bool) -> httpx.URL:
         raise OutboundError(f"the URL has more than {MAX_URL} characters: use a shorter one")
     try:
         url = httpx.URL(text)
-    except httpx.InvalidURL:
+        # Decodes an international name, and fails if it is none.
+        _ = url.host
+    except (httpx.InvalidURL, UnicodeError):
         raise OutboundError("this is not a URL: write https://host/path") from None
-    if url.scheme not in ("http", "https") or not url.host:
+    if url.scheme not in ("http", "https") or not _name(url):
         raise OutboundError("the URL must begin with https:// or http:// and a host: write https://host/path")
     if url.userinfo:
         raise OutboundError("the URL holds a user or a password: leave out what is before the @")

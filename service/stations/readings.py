@@ -72,7 +72,7 @@ def readings_at(
 def readings_from(
     values: Sequence[float | None], start: str, units: Units, step: TimeStep, now: np.datetime64
 ) -> Readings:
-    """Read regular values, of which the first is at ``start``. The other arguments are those of :func:`readings_at`.
+    """Read regular values, the first at ``start``. The other arguments are those of :func:`readings_at`.
 
     Raises:
         SeriesError: if ``start`` is not a time, or the series would end after the year 9999.

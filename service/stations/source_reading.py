@@ -93,7 +93,10 @@ class SourceReader:
             answer = await self._outbound.send("GET", url, max_bytes=self._max_bytes, seconds=_SECONDS)
             if not (300 <= answer.status < 400 and "location" in answer.headers):
                 return _content(answer)
-            url = urljoin(url, answer.headers["location"])
+            try:
+                url = urljoin(url, answer.headers["location"])
+            except ValueError:
+                raise OutboundError("the server redirects to something that is not a URL: check the address") from None
         raise OutboundError(f"the server redirects more than {_MAX_REDIRECTS} times: use the address that it leads to")
 
 

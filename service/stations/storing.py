@@ -24,17 +24,19 @@ class Stored(NamedTuple):
         forecasts: as they are stored, in the order of the drafts; those of deleted stations as they are.
         new: how many of them were not stored before.
         one_ahead: earlier forecasts one step ahead that the readings verify.
+        alerts: how many alerts they raised.
     """
 
     forecasts: list[IssuedForecast]
     new: int
     one_ahead: list[OneAhead]
+    alerts: int
 
 
 def store_forecasts(connection: Connection, drafts: Sequence[Draft]) -> Stored:
     """Store forecasts, at most one of each station, with recalibrated intervals and what they were recalibrated by.
 
-    Events of which they tell something new raise alerts.
+    Events that have changed raise alerts.
 
     A forecast for a batch of readings that has one already is left out, as is that of a deleted station. The rest
     happens in the transaction: a reading teaches once, whatever stops the service and however many services there are.
@@ -45,10 +47,10 @@ def store_forecasts(connection: Connection, drafts: Sequence[Draft]) -> Stored:
     new, calibrations, one_ahead = _recalibrated(connection, wanted)
     add_forecasts(connection, [*new.values()])
     put_calibrations(connection, calibrations)
-    raise_alerts(connection, [Judged(new[draft.forecast.station], draft.events) for draft in wanted])
+    alerts = raise_alerts(connection, [Judged(new[draft.forecast.station], draft.events) for draft in wanted])
     known = stored | new
     forecasts = [known.get(draft.forecast.station, draft.forecast) for draft in drafts]
-    return Stored(forecasts, len(new), one_ahead)
+    return Stored(forecasts, len(new), one_ahead, alerts)
 
 
 def _recalibrated(

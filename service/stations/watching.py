@@ -27,7 +27,7 @@ def put_watching_station(
         connection: of a writing transaction.
         station_id: chosen by clients.
         settings: without webhooks.
-        webhooks: that are told of alerts.
+        webhooks: that receive alerts.
         now: Unix seconds.
 
     Raises:

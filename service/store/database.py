@@ -124,10 +124,25 @@ def _engine(url: URL, wait_seconds: float) -> Engine:
         pool_pre_ping=True,
         json_serializer=_json,
         json_deserializer=loads,
-        connect_args={"connect_timeout": _CONNECT_SECONDS},
+        connect_args={"connect_timeout": _CONNECT_SECONDS, **_noticing(wait_seconds)},
     )
     _limit_waiting(engine, wait_seconds)
     return engine
+
+
+def _noticing(seconds: float) -> dict[str, int]:
+    """Return options with which a connection ends ``seconds`` after the network stops delivering.
+
+    Otherwise a call would wait for many minutes, and keep others from its thread.
+    """
+    probes = 3
+    pause = max(1, round(seconds / (probes + 1)))
+    return {
+        "tcp_user_timeout": round(1_000 * seconds),
+        "keepalives_idle": pause,
+        "keepalives_interval": pause,
+        "keepalives_count": probes,
+    }
 
 
 def _json(content: object) -> str:

@@ -74,7 +74,7 @@ def stations_without_forecast(connection: Connection, station_ids: Sequence[str]
 def get_forecasts(
     connection: Connection, station: int, begin: int | None = None, end: int | None = None, *, limit: int
 ) -> list[IssuedForecast]:
-    """Return the newest ``limit`` forecasts of a station, in the order of ``observed_until`` and of issue.
+    """Return the newest ``limit`` forecasts of a station, in the order of ``observed_until`` and of their batches.
 
     Args:
         connection: of a transaction.
@@ -84,7 +84,7 @@ def get_forecasts(
         limit: the most forecasts to return.
     """
     table = ISSUED_FORECASTS.c
-    query = _of_station(station, begin, end).order_by(table.observed_until.desc(), table.number.desc())
+    query = _of_station(station, begin, end).order_by(table.observed_until.desc(), table.batch.desc())
     rows = connection.execute(query.limit(limit))
     return [_forecast_of(row) for row in rows][::-1]
 
@@ -93,7 +93,7 @@ def iterate_forecasts(
     connection: Connection, station: int, begin: int | None = None, end: int | None = None
 ) -> Iterator[IssuedForecast]:
     """Yield all forecasts of a station in the order of :func:`get_forecasts`, and keep only some in memory."""
-    query = _of_station(station, begin, end).order_by(ISSUED_FORECASTS.c.observed_until, ISSUED_FORECASTS.c.number)
+    query = _of_station(station, begin, end).order_by(ISSUED_FORECASTS.c.observed_until, ISSUED_FORECASTS.c.batch)
     for row in connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)):
         yield _forecast_of(row)
 
@@ -108,7 +108,7 @@ def forecasts_of_batches(connection: Connection, batches: Mapping[int, int]) -> 
 def forecasts_between(
     connection: Connection, periods: Mapping[int, tuple[int, int]]
 ) -> dict[int, list[IssuedForecast]]:
-    """Return the forecasts with ``observed_until`` in a period, in order of it and of issue, for each station.
+    """Return the forecasts with ``observed_until`` in a period, in order of it and of their batches, for each station.
 
     Args:
         connection: of a transaction.
@@ -137,7 +137,7 @@ def _selected(connection: Connection, conditions: Sequence[ColumnElement[bool]])
     table = ISSUED_FORECASTS.c
     for begin in range(0, len(conditions), _CONDITIONS_AT_ONCE):
         query = select(ISSUED_FORECASTS).where(or_(*conditions[begin : begin + _CONDITIONS_AT_ONCE]))
-        yield from map(_forecast_of, connection.execute(query.order_by(table.observed_until, table.number)))
+        yield from map(_forecast_of, connection.execute(query.order_by(table.observed_until, table.batch)))
 
 
 def newest_forecasts(connection: Connection, stations: Sequence[int]) -> dict[int, IssuedForecast]:
@@ -149,7 +149,7 @@ def newest_forecasts(connection: Connection, stations: Sequence[int]) -> dict[in
     newest = (
         select(table.c.number)
         .where(table.c.station == STATIONS.c.number)
-        .order_by(table.c.observed_until.desc(), table.c.number.desc())
+        .order_by(table.c.observed_until.desc(), table.c.batch.desc())
         .limit(1)
         .scalar_subquery()
     )

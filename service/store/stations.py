@@ -30,7 +30,7 @@ class StationSettings:
         horizon: steps to forecast; None for all that the model forecasts.
         events: that it watches, as clients send them; None for none.
         baseline: of the events, as clients send it.
-        webhooks: that are told of alerts: ``url``, ``secret``, and ``events`` or None for all.
+        webhooks: that receive alerts: ``url``, ``secret``, and ``events`` or None for all.
         source: where its readings are fetched, as :meth:`service.stations.source.Source.load` reads it.
     """
 

@@ -43,8 +43,8 @@ STATIONS: Final = Table(
     # Counts the batches that brought new or revised readings, and says when the last of them arrived.
     Column("batches", BigInteger, nullable=False, server_default="0"),
     Column("received", BigInteger),
-    # Where its readings are fetched; the events that are watched, in its units, and their baseline; and who is told of
-    # them. Null for none.
+    # Where its readings are fetched; the events that it watches, in its units, and their baseline; and its
+    # webhooks. Null for none.
     Column("source", JSON(none_as_null=True)),
     Column("events", JSON(none_as_null=True)),
     Column("baseline", JSON(none_as_null=True)),
@@ -71,7 +71,7 @@ ISSUED_FORECASTS: Final = Table(
     METADATA,
     Column("number", _KEY, primary_key=True, autoincrement=True),
     Column("station", _KEY, ForeignKey("stations.number", ondelete="CASCADE"), nullable=False),
-    # The batch of readings that it was issued for: each issues one forecast, whoever makes it first.
+    # The batch of readings that it was issued for: each issues one forecast, whichever process makes it first.
     Column("batch", BigInteger, nullable=False),
     Column("issued", BigInteger, nullable=False),
     Column("observed_until", BigInteger, nullable=False),

@@ -29,5 +29,5 @@ async def get_alerts(
     to: Annotated[_Time, Query(description="The latest `raised`.")] = None,
     limit: Annotated[int, Query(ge=1, le=1_000, description="The most alerts to return, the newest.")] = 100,
 ) -> AlertList:
-    """List events that began, changed their category, ended or are expected, and which webhooks were told."""
+    """List events that began, changed their category, ended or are expected, with what became of each delivery."""
     return await station_alerts(store, id, Period.read(begin, to, revisions=False), limit)

@@ -42,7 +42,7 @@ _AGES: Final = (("year", 31_557_600), ("month", 2_629_800), ("day", 86_400), ("h
 _NEAR_DAYS: Final = ("today", "yesterday")
 
 _LEAST_UNITS: Final = 2
-"""An age is given in the largest unit of which it has at least as many."""
+"""The least number of a unit in which an age is given."""
 
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from forecasting.errors import RequestError
 from forecasting.readers import Reading
 from forecasting.series.timestep import TimeStep
-from service.api.dependencies import GridFilesDep, ServingDep, SettingsDep, StationStoreDep
+from service.api.dependencies import BackgroundDep, GridFilesDep, ServingDep, SettingsDep, StationStoreDep
 from service.api.openapi import BYTES, problems, request_body
 from service.api.stations.observation_schemas import (
     MANY_EXAMPLES,
@@ -55,6 +55,7 @@ async def post_readings(
     serving: ServingDep,
     settings: SettingsDep,
     grid_files: GridFilesDep,
+    background: BackgroundDep,
     id: StationId,
     query: Annotated[ReadingQuery, Query()],
 ) -> Stored:
@@ -69,13 +70,13 @@ async def post_readings(
             name = min(request.query_params)
             raise RequestError(f"{name} is about files, and the body is JSON: leave it out", field=name)
         body = read_json(ReadingsRequest, content, 1, settings.max_body_bytes)
-        return await store_readings(Receiver(store, serving, settings), id, body)
+        return await store_readings(Receiver(store, serving, settings, background), id, body)
 
     async def read(step: TimeStep) -> Reading:
         options = replace(query.options(), step=step)
         return await read_upload(headers, content, options, grid_files, serving, settings)
 
-    return await store_file(Receiver(store, serving, settings), id, read)
+    return await store_file(Receiver(store, serving, settings, background), id, read)
 
 
 @router.post(
@@ -86,14 +87,20 @@ async def post_readings(
     responses=problems(400, 403, 413, 415, 422, 503, 504),
     openapi_extra=request_body(ManyReadingsRequest, examples=MANY_EXAMPLES),
 )
-async def post_many(request: Request, store: StationStoreDep, serving: ServingDep, settings: SettingsDep) -> ManyStored:
+async def post_many(
+    request: Request,
+    store: StationStoreDep,
+    serving: ServingDep,
+    settings: SettingsDep,
+    background: BackgroundDep,
+) -> ManyStored:
     """Store readings of several stations in one transaction, by the rules for one station.
 
     A station that does not exist gets an `error` in its place.
     """
     require_json(dict(request.scope["headers"]))
     body = read_json(ManyReadingsRequest, await request.body(), settings.max_series, settings.max_body_bytes)
-    return await store_many(Receiver(store, serving, settings), body.readings)
+    return await store_many(Receiver(store, serving, settings, background), body.readings)
 
 
 @router.get(

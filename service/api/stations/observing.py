@@ -33,6 +33,7 @@ from service.engine.writing import sentence
 from service.http.problems import ProblemError
 from service.http.validation import Place
 from service.settings import Settings
+from service.stations.background import Background
 from service.stations.ingestion import count_readings, ingest
 from service.stations.issuing import issue_forecasts
 from service.stations.readings import Readings, readings_at, readings_from, readings_of
@@ -44,16 +45,17 @@ from service.store.stations import Station, StationSettings, get_settings, get_s
 
 
 class Receiver(NamedTuple):
-    """Where readings go, and what forecasts from them."""
+    """Where readings go, what forecasts from them, and what delivers the alerts that the forecasts raise."""
 
     store: StationStore
     serving: Serving
     settings: Settings
+    background: Background
 
     async def issue(self, stations: Sequence[str]) -> dict[str, IssuedForecast | str]:
         """Issue the forecasts that are due; by station, each of them, or why there is none."""
         with store_problems():
-            return await issue_forecasts(self.store, self.serving, stations)
+            return await issue_forecasts(self.store, self.serving, stations, self.background.wake)
 
 
 async def store_readings(receiver: Receiver, station: str, body: ReadingsRequest) -> Stored:

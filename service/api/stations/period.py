@@ -1,9 +1,11 @@
 """The period that a call asks for."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from forecasting.errors import RequestError, SeriesError
-from forecasting.series.times import seconds_of
+from forecasting.series.times import DAY, seconds_of
+
+_DATE: Final = "YYYY-MM-DD"
 
 
 class Period(NamedTuple):
@@ -21,12 +23,14 @@ class Period(NamedTuple):
 
     @classmethod
     def read(cls, begin: str | None, end: str | None, *, revisions: bool) -> "Period":
-        """Parse the times of a query.
+        """Parse the times of a query. A day as ``end`` is part of the period.
 
         Raises:
             RequestError: if one of them is not a time, or the period ends before it begins.
         """
         first, last = _time(begin, "from"), _time(end, "to")
+        if end is not None and last is not None and len(end) == len(_DATE):
+            last += DAY - 1
         if first is not None and last is not None and first > last:
             raise RequestError(f"from {begin} is after to {end}: exchange them", field="from")
         return cls(first, last, revisions)

@@ -75,7 +75,7 @@ def test_requests_of_one_turn_are_counted_as_in_flight_together(accounting: Acco
 
 
 def test_a_request_is_recorded_by_route_method_and_status(accounting: Accounting, metrics: Metrics) -> None:
-    accounting.record(accounting.open(), {"method": "POST"}, "/forecast", 200)
+    accounting.record(accounting.open(), {"method": "POST", "path": "/forecast"}, "/forecast", 200)
     text = metrics.exposition()[0].decode()
     assert 'sst_request_seconds_count{method="POST",route="/forecast",status="200"} 1.0' in text
 

@@ -106,6 +106,10 @@ async def test_after_an_error_a_task_is_tried_again(store_url: str, caplog: pyte
 
     async def run() -> None:
         await attempts.put(1)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(refuse())
+
+    async def refuse() -> None:
         raise OSError("the network is unreachable")
 
     async with working(store_url, run) as (process,):

@@ -33,6 +33,8 @@ def send(outbound: Outbound, url: str, seconds: float = 30, max_bytes: int = 0) 
         ("https://hooks.example:99999", "port 99999"),
         ("https://hooks.example/" + "a" * 2_000, "2000 characters"),
         ("https://\x00", "not a URL"),
+        ("https://xn--/sst", "not a URL"),
+        ("https://../sst", "and a host"),
         ("http://localhost:8000/", "private network"),
         ("http://db.localhost/", "private network"),
         ("http://169.254.169.254/latest", "private network"),

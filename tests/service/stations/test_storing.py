@@ -10,11 +10,12 @@ import pytest
 from forecasting.series.times import Floats, iso_of
 from forecasting.series.timestep import TimeStep
 from forecasting.universal.online_calibration import OnlineCalibration
+from service.stations.counted import counted
 from service.stations.recalibration import Draft
 from service.stations.storing import store_forecasts
 from service.store.calibrations import get_calibrations
 from service.store.database import Database
-from service.store.issued_forecasts import IssuedForecast, get_forecasts
+from service.store.issued_forecasts import IssuedForecast, get_forecasts, iterate_forecasts, newest_forecasts
 from service.store.observations import add_observations
 from service.store.stations import StationSettings, get_station, put_station
 
@@ -176,6 +177,17 @@ def test_a_forecast_that_later_readings_have_overtaken_keeps_its_plain_intervals
     overtaken = issue(database, station, 4)
     assert overtaken.plain is None
     assert state(database, station) == learned
+
+
+def test_the_newest_forecast_is_that_of_the_last_batch_also_if_it_was_stored_first(
+    database: Database, station: int
+) -> None:
+    for batch in (2, 3, 1):
+        issue(database, station, 2, batch=batch)
+    with database.reading() as connection:
+        assert newest_forecasts(connection, [station])[station].batch == 3
+        assert [forecast.batch for forecast in get_forecasts(connection, station, limit=2)] == [2, 3]
+        assert [forecast.batch for forecast in counted(iterate_forecasts(connection, station))] == [3]
 
 
 def test_the_network_of_a_place_keeps_its_intervals(database: Database, station: int) -> None:

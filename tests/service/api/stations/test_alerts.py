@@ -177,7 +177,10 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
-def test_webhooks_get_the_alerts_of_their_events(seas: Path, store_url: str, receiver: Receiver) -> None:
+def test_webhooks_get_the_alerts_of_their_events_at_once(
+    seas: Path, store_url: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.stations.background._PAUSE_SECONDS", 3_600.0)
     secret = {"secret": "a secret of the test"}
     webhooks = [
         {"url": f"{receiver.url}/all?token=hidden", **secret},

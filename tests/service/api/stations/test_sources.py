@@ -109,6 +109,7 @@ def test_a_station_without_a_source_is_no_longer_fetched(replicas: Replicas, erd
         ({"file": {"url": "http://10.0.0.1/a.txt"}}, "body.source.file.url", "private network"),
         ({"file": {"url": "https://sea.example/a.nc", "format": "netcdf"}}, "body.source.file", "cannot be fetched"),
         ({"file": {"url": "https://sea.example/a.txt", "resample": "x"}}, "body.source.file", "unknown step 'x'"),
+        ({"file": {"url": "https://sea.example/a.txt", "missing": ["nan"]}}, "body.source.file.missing[0]", "finite"),
         ({"erddap": {"server": "http://[::1]", "dataset": "d", "variable": "v"}}, "body.source.erddap.server", "net"),
         ({"erddap": {"server": "https://sea.example", "variable": "v"}}, "body.source.erddap.dataset", "required"),
         ({"file": {"url": "https://sea.example/a.txt"}, "interval_minutes": 1}, "body.source.interval_minutes", "5"),
