@@ -30,6 +30,7 @@ from service.gate.call import Headers
 from service.gate.gate import JSON, Hold, RawAnswer
 from service.http.bodies import read_json
 from service.http.problems import ProtocolError, title_of
+from service.http.query import read_query
 from service.settings import Settings
 
 _MEDIAN: Final = 0.5
@@ -53,8 +54,10 @@ async def answer_timeseries(
     Raises:
         ForecastError: if the request asks for something that is not available.
         ProblemError: if the service is not ready, or refuses the body.
-        RequestValidationError: if the body is invalid.
+        RequestValidationError: if the body is invalid, or there is a query.
     """
+    if scope["query_string"]:
+        read_query(scope["query_string"], ())
     request = read_json(TimeSeriesRequest, body, settings.max_series, settings.max_body_bytes)
     if len(request.inputs) > settings.max_series:
         raise RequestError(

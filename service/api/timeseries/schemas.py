@@ -4,9 +4,11 @@ Its reference: https://kserve.github.io/website/docs/reference/time_series/api. 
 are allowed everywhere in a request; those that the service does not know either are ignored.
 """
 
+import math
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from forecasting.requests.model import Finite
 from forecasting.series.units import Units
@@ -25,7 +27,16 @@ Frequency = Literal[
     "second", "S", "minute", "T", "hour", "H", "day", "D", "week", "W", "month", "M", "quarter", "Q", "year", "Y"
 ]
 Status = Literal["completed", "partial", "error"]
-Quantile = Annotated[float, Field(gt=0, lt=1, multiple_of=0.005)]
+
+
+def _of_an_interval(quantile: float) -> float:
+    # Not multiple_of: validators of JSON schemas disagree on which fractions are multiples.
+    if not math.isclose(200 * quantile, round(200 * quantile), abs_tol=1e-6):
+        raise PydanticCustomError("quantile", "expected a multiple of 0.005")
+    return quantile
+
+
+Quantile = Annotated[float, Field(gt=0, lt=1), AfterValidator(_of_an_interval)]
 
 _UNIVARIATE: Final = "univariate_time_series"
 

@@ -33,6 +33,7 @@ IDS = {
     "GET /stations/{id}/forecasts": "listStationForecasts",
     "GET /stations/{id}/verification": "verifyStation",
     "GET /stations/{id}/card.svg": "getStationCard",
+    "GET /stations/{id}/alerts": "listStationAlerts",
     "GET /models": "listModels",
     "GET /models/{model}": "getModel",
     "GET /models/{model}/card": "getModelCard",
