@@ -7,7 +7,7 @@ are allowed everywhere in a request; those that the service does not know either
 import math
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from forecasting.requests.model import Finite
@@ -41,6 +41,17 @@ Quantile = Annotated[float, Field(gt=0, lt=1), AfterValidator(_of_an_interval)]
 _UNIVARIATE: Final = "univariate_time_series"
 
 
+_EITHER: Final = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "array", "minItems": 1, "items": {"anyOf": [{"type": "number"}, {"type": "null"}]}},
+            {"type": "array", "minItems": 1, "items": {"type": "array", "items": {}}},
+        ]
+    }
+)
+"""Univariate values, or those of several variables, which are an error of their series."""
+
+
 class _Extensible(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -52,7 +63,7 @@ class TimeSeriesInput(_Extensible):
         description="Only univariate series can be forecast."
     )
     name: str = Field(max_length=MAX_ID, description="Returned as given.")
-    series: list[Finite | None] = Field(
+    series: Annotated[list[Finite | None], _EITHER] = Field(
         min_length=1, fail_fast=True, description="SST, oldest first, with null for a missing value."
     )
     frequency: Frequency = Field(description="The step between values; at most a month can be forecast.")
@@ -69,7 +80,7 @@ class TimeSeriesInput(_Extensible):
     def _drop_multivariate(cls, given: Any) -> Any:
         """Leave out values by variable, so that their series fails alone."""
         series = given.get("series") if isinstance(given, dict) else None
-        if not isinstance(series, list) or not any(isinstance(value, list) for value in series[:1]):
+        if not series or not isinstance(series, list) or not all(isinstance(value, list) for value in series):
             return given
         return {**given, "type": "multivariate_time_series", "series": [None]}
 

@@ -31,11 +31,6 @@ on_both_ways = pytest.mark.parametrize("http", ["fast", "standard"])
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 def pair(artifacts: Path) -> Iterator[Service]:
     """A service with two workers. Tests may kill one, and wait for its replacement."""
     with running(artifacts, workers=2) as service:

@@ -16,11 +16,6 @@ from service.store.tables import STATIONS
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 Due = Callable[[Connection, int], bool]
 Run = Callable[[], Awaitable[None]]
 

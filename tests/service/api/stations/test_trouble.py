@@ -98,7 +98,7 @@ def test_postgresql_that_stops_under_load_costs_only_calls_about_stations(artifa
         finally:
             ended.set()
         for name in names:
-            stored = days(client, name)
             accepted = sending[name].result()
+            stored = days(client, name)
             assert accepted.items() <= dict(zip(stored["timestamps"], stored["values"], strict=True)).items()
             assert set(stored["revision"]) == {0}
