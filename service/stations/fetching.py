@@ -33,7 +33,6 @@ _AT_ONCE: Final = 8
 _FIRST_RETRY_SECONDS: Final = 60
 """After a failure. The pause doubles with each further one, up to the interval of the source."""
 
-
 _LONGEST_RETRY_SECONDS: Final = 3_600
 """If the source cannot be read from the store, so that its interval is unknown."""
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from service.store.inserting import insert_into
 from service.store.tables import CALIBRATIONS
 
 _STATIONS_AT_ONCE: Final = 500
@@ -49,8 +49,7 @@ def put_calibrations(connection: Connection, calibrations: Sequence[Calibration]
     """Store calibrations in place of those of the same stations and models."""
     if not calibrations:
         return
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(CALIBRATIONS)
+    insert = insert_into(connection, CALIBRATIONS)
     changed = {name: insert.excluded[name] for name in ("version", "until", "content")}
     statement = insert.on_conflict_do_update(index_elements=["station", "model"], set_=changed)
     # dataclasses.asdict would copy the content, value by value.

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from service.store.inserting import insert_into
 from service.store.tables import EVENT_STATES
 
 _AT_ONCE: Final = 500
@@ -45,8 +45,7 @@ def put_states(connection: Connection, states: Sequence[StoredState]) -> None:
     """Store states in place of those of the same events."""
     if not states:
         return
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(EVENT_STATES)
+    statement = insert_into(connection, EVENT_STATES)
     replacing = statement.on_conflict_do_update(
         index_elements=["station", "event"], set_={"content": statement.excluded.content}
     )

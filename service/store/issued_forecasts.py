@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from service.store.inserting import insert_into
 from service.store.stations import Station, lock_stations, select_stations
 from service.store.tables import ISSUED_FORECASTS, STATIONS
 
@@ -52,8 +52,7 @@ class IssuedForecast:
 
 def add_forecasts(connection: Connection, forecasts: Sequence[IssuedForecast]) -> None:
     """Store forecasts. One for a batch that has a forecast already, or for a deleted station, is left out."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(ISSUED_FORECASTS).on_conflict_do_nothing(index_elements=["station", "batch"])
+    statement = insert_into(connection, ISSUED_FORECASTS).on_conflict_do_nothing(index_elements=["station", "batch"])
     present = {*lock_stations(connection, [*{forecast.station for forecast in forecasts}])}
     rows = [_row_of(forecast) for forecast in forecasts if forecast.station in present]
     if rows:

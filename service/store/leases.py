@@ -6,8 +6,8 @@ Each function works in the transaction of the connection that it is given.
 import time
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, cast, func, literal, or_
-from sqlalchemy.dialects import postgresql, sqlite
 
+from service.store.inserting import insert_into
 from service.store.tables import LEASES
 
 
@@ -20,9 +20,8 @@ def take_lease(connection: Connection, name: str, holder: str, seconds: int) -> 
         holder: the process that asks.
         seconds: how long it has the lease, unless it is renewed.
     """
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     now = _now(connection)
-    statement = dialect.insert(LEASES).values(name=name, holder=holder, until=now + seconds)
+    statement = insert_into(connection, LEASES).values(name=name, holder=holder, until=now + seconds)
     free = or_(LEASES.c.holder == holder, LEASES.c.until <= now)
     taken = statement.on_conflict_do_update(
         index_elements=["name"], set_={"holder": holder, "until": now + seconds}, where=free

@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, exists, func, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from forecasting.series.units import Units
 from service.store.errors import StepChangeError, UnknownStationError
 from service.store.fetches import schedule_fetch
+from service.store.inserting import insert_into
 from service.store.tables import OBSERVATIONS, STATIONS
 
 _IDS_AT_ONCE: Final = 500
@@ -205,8 +205,7 @@ def lock_stations(connection: Connection, numbers: Sequence[int]) -> list[int]:
 
 def _insert_new(connection: Connection, values: dict[str, Any]) -> int | None:
     """Insert a station, and return its number; None if there is one with its ID."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(STATIONS).values(**values).on_conflict_do_nothing(index_elements=["id"])
+    statement = insert_into(connection, STATIONS).values(**values).on_conflict_do_nothing(index_elements=["id"])
     number: int | None = connection.scalar(statement.returning(STATIONS.c.number))
     return number
 

@@ -8,12 +8,10 @@ from service.api.dependencies import StationStoreDep
 from service.api.openapi import problems
 from service.api.stations.event_answers import station_alerts
 from service.api.stations.event_schemas import AlertList
-from service.api.stations.period import Period
+from service.api.stations.period import Period, TimeQuery
 from service.api.stations.routes import StationId
 
 router = APIRouter(prefix="/stations/{id}", tags=["stations"])
-
-_Time = Annotated[str | None, Query(max_length=64)]
 
 
 @router.get(
@@ -25,8 +23,8 @@ _Time = Annotated[str | None, Query(max_length=64)]
 async def get_alerts(
     store: StationStoreDep,
     id: StationId,
-    begin: Annotated[_Time, Query(alias="from", description="The earliest `raised`, in ISO 8601.")] = None,
-    to: Annotated[_Time, Query(description="The latest `raised`.")] = None,
+    begin: Annotated[TimeQuery, Query(alias="from", description="The earliest `raised`, in ISO 8601.")] = None,
+    to: Annotated[TimeQuery, Query(description="The latest `raised`.")] = None,
     limit: Annotated[int, Query(ge=1, le=1_000, description="The most alerts to return, the newest.")] = 100,
 ) -> AlertList:
     """List events that began, changed their category, ended or are expected, with what became of each delivery."""

@@ -8,12 +8,10 @@ from service.api.dependencies import SettingsDep, StationStoreDep
 from service.api.openapi import problems
 from service.api.stations.forecast_schemas import ForecastArchive, NewestForecast
 from service.api.stations.forecasts import archive, newest_forecast
-from service.api.stations.period import Period
+from service.api.stations.period import Period, TimeQuery
 from service.api.stations.routes import StationId
 
 router = APIRouter(prefix="/stations/{id}", tags=["stations"])
-
-_Time = Annotated[str | None, Query(max_length=64)]
 
 
 @router.get(
@@ -37,8 +35,8 @@ async def get_archive(
     store: StationStoreDep,
     settings: SettingsDep,
     id: StationId,
-    begin: Annotated[_Time, Query(alias="from", description="The earliest `observed_until`, in ISO 8601.")] = None,
-    to: Annotated[_Time, Query(description="The latest `observed_until`.")] = None,
+    begin: Annotated[TimeQuery, Query(alias="from", description="The earliest `observed_until`, in ISO 8601.")] = None,
+    to: Annotated[TimeQuery, Query(description="The latest `observed_until`.")] = None,
 ) -> ForecastArchive:
     """List forecasts as they were issued. Nothing changes them, whatever is observed later."""
     return await archive(store, id, Period.read(begin, to, revisions=False), settings)

@@ -20,7 +20,7 @@ from service.api.stations.observation_schemas import (
     Stored,
 )
 from service.api.stations.observing import Receiver, read_observations, store_file, store_many, store_readings
-from service.api.stations.period import Period
+from service.api.stations.period import Period, TimeQuery
 from service.api.stations.routes import StationId
 from service.api.uploads.upload import read_upload
 from service.http.bodies import read_json
@@ -37,8 +37,6 @@ _BODY["requestBody"]["content"] |= {
     "text/csv": {"schema": {"type": "string"}, "example": "time,sst\n2025-07-14,20.38\n2025-07-15,20.51\n"},
     "application/octet-stream": {"schema": BYTES},
 }
-
-_Time = Annotated[str | None, Query(max_length=64)]
 
 
 @router.post(
@@ -113,8 +111,8 @@ async def get_observations(
     store: StationStoreDep,
     settings: SettingsDep,
     id: StationId,
-    begin: Annotated[_Time, Query(alias="from", description="The earliest time, in ISO 8601.")] = None,
-    to: Annotated[_Time, Query(description="The latest time.")] = None,
+    begin: Annotated[TimeQuery, Query(alias="from", description="The earliest time, in ISO 8601.")] = None,
+    to: Annotated[TimeQuery, Query(description="The latest time.")] = None,
     revisions: Annotated[bool, Query(description="Return every revision, not only the latest of each time.")] = False,
 ) -> ObservationsAnswer:
     """Get what is stored, the latest revision of each time by default."""

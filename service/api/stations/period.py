@@ -1,9 +1,14 @@
 """The period that a call asks for."""
 
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
+
+from fastapi import Query
 
 from forecasting.errors import RequestError, SeriesError
 from forecasting.series.times import DAY, seconds_of
+
+TimeQuery = Annotated[str | None, Query(max_length=64)]
+"""A time in a query: ISO 8601, read by :class:`Period`."""
 
 _DATE: Final = "YYYY-MM-DD"
 

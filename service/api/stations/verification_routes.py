@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from service.api.dependencies import StationStoreDep
 from service.api.openapi import problems
-from service.api.stations.period import Period
+from service.api.stations.period import Period, TimeQuery
 from service.api.stations.routes import StationId
 from service.api.stations.storing import store_problems
 from service.api.stations.verification_schemas import StationVerification
@@ -18,8 +18,6 @@ router = APIRouter(prefix="/stations/{id}", tags=["stations"])
 
 _MEDIA_TYPES: Final = {"json": "application/json", "csv": "text/csv; charset=utf-8"}
 _CSV: dict[str, Any] = {"content": {"text/csv": {"schema": {"type": "string"}}}}
-
-_Time = Annotated[str | None, Query(max_length=64)]
 
 
 @router.get(
@@ -35,8 +33,8 @@ async def get_verification(
     lead: Annotated[
         int | None, Query(ge=1, le=10_000, description="The number of steps ahead. Defaults to all.")
     ] = None,
-    begin: Annotated[_Time, Query(alias="from", description="The earliest `observed_until`, in ISO 8601.")] = None,
-    to: Annotated[_Time, Query(description="The latest `observed_until`.")] = None,
+    begin: Annotated[TimeQuery, Query(alias="from", description="The earliest `observed_until`, in ISO 8601.")] = None,
+    to: Annotated[TimeQuery, Query(description="The latest `observed_until`.")] = None,
     by: Annotated[Literal["month"] | None, Query(description="Score each month too.")] = None,
     replayed: Annotated[
         bool | None, Query(description="Whether to score only forecasts that are replayed, or only others.")
