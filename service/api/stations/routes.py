@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from sqlalchemy import Connection
 from starlette.responses import Response
 
@@ -22,19 +22,19 @@ from service.api.stations.listing import (
 )
 from service.api.stations.schemas import (
     STATION_EXAMPLES,
-    STATION_ID,
     StationDetail,
     StationPage,
     StationRequest,
 )
+from service.api.stations.station_id import StationId
 from service.api.stations.station_settings import stored_settings
 from service.api.stations.storing import store_problems
 from service.http.bodies import read_json
 from service.http.media import require_json
-from service.stations.issuing import check_model
+from service.stations.alerts.watching import put_watching_station
+from service.stations.alerts.webhook_settings import InputWebhook
+from service.stations.issuing.issuing import check_model
 from service.stations.station_events import ONE_LINE
-from service.stations.watching import put_watching_station
-from service.stations.webhook_settings import InputWebhook
 from service.store.stations import StationSettings, delete_station
 
 router = APIRouter(prefix="/stations", tags=["stations"])
@@ -48,7 +48,6 @@ MAX_RECENT: Final = 100
 Recent = Annotated[
     bool, Query(description="Return the last sixty days, and what is usual at the time of the newest observation.")
 ]
-StationId = Annotated[str, Path(pattern=STATION_ID, description="The ID of the station.", examples=["pier"])]
 
 
 @router.put(
