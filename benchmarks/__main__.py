@@ -15,6 +15,7 @@ from benchmarks import (
     ocean_grid,
     own_series,
     path_cost,
+    replicas,
     request_cost,
     scoring,
     serving,
@@ -24,6 +25,7 @@ from benchmarks import (
 
 _MODULES = (
     serving,
+    replicas,
     large_request,
     own_series,
     footprint,
