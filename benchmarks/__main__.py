@@ -5,6 +5,7 @@ from types import ModuleType
 
 from benchmarks import (
     any_sea_cost,
+    dask_grid,
     event_cost,
     event_grid,
     footprint,
@@ -39,6 +40,7 @@ _MODULES = (
     training_time,
     scoring,
     ocean_grid,
+    dask_grid,
     event_grid,
 )
 
