@@ -237,10 +237,8 @@ def are_regular(times: Times, lengths: npt.NDArray[np.int64], step: TimeStep) ->
 
     ``times`` has those of all series, one after another.
     """
-    ends = lengths.cumsum()
-    begins = ends - lengths
-    expected = step.shift(times[begins].repeat(lengths), np.arange(len(times)) - begins.repeat(lengths))
-    regular: npt.NDArray[np.bool_] = np.logical_and.reduceat(times == expected, begins)
+    begins = lengths.cumsum() - lengths
+    regular: npt.NDArray[np.bool_] = np.logical_and.reduceat(times == step.ranges(times[begins], lengths), begins)
     return regular
 
 

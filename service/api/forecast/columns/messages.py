@@ -91,7 +91,10 @@ class _Cutter:
     def __init__(self, space: SpoolSpace) -> None:
         self._space = space
         self._begun = bytearray()
-        """The prefix and metadata of the message that is arriving, and its body if that is small."""
+        """The prefix and metadata of the message that is arriving."""
+        self._body: list[bytes] = []
+        """Pieces of its body, if that is small."""
+        self._body_size = 0
         self._head: MessageHead | None = None
         self._metadata_end = 0
         self._spool: Spool | None = None
@@ -108,10 +111,7 @@ class _Cutter:
             missing = self._missing()
             part = piece[at : at + missing]
             at += len(part)
-            if self._spool is None:
-                self._begun += part
-            else:
-                self._spool.write(part)
+            self._keep(part)
             if len(part) == missing:
                 message = self._advance()
                 if message is not None:
@@ -119,11 +119,20 @@ class _Cutter:
                     del message
                     self.close()
 
+    def _keep(self, part: bytes) -> None:
+        if self._head is None:
+            self._begun += part
+            return
+        self._body_size += len(part)
+        if self._spool is None:
+            self._body.append(part)
+        else:
+            self._spool.write(part)
+
     def _missing(self) -> int:
         """Return how many bytes are missing until the next decision."""
         if self._head is not None:
-            body = len(self._begun) - self._metadata_end if self._spool is None else self._spool.size
-            return self._head.body_size - body
+            return self._head.body_size - self._body_size
         return (8 if len(self._begun) < 8 else self._metadata_end) - len(self._begun)
 
     def _advance(self) -> StreamMessage | None:
@@ -183,13 +192,7 @@ class _Cutter:
             )
 
     def _end_message(self, head: MessageHead) -> StreamMessage:
-        content: tuple[bytes | memoryview, ...]
-        if self._spool is None:
-            content = (bytes(self._begun),)
-            body: bytes | memoryview = memoryview(content[0])[self._metadata_end :]
-        else:
-            body = self._spool.map()
-            content = (bytes(self._begun), body)
+        body: bytes | memoryview = b"".join(self._body) if self._spool is None else self._spool.map()
         plain = plain_size(head, body) if head.buffers else head.body_size
         if head.buffers:
             self._refuse_large(plain, MAX_PLAIN, "decompressed message")
@@ -197,10 +200,13 @@ class _Cutter:
             before = self._dictionaries.get(head.dictionary, 0) if head.is_delta else 0
             self._dictionaries[head.dictionary] = before + plain
             self._refuse_large(sum(self._dictionaries.values()), MAX_PLAIN, "set of dictionaries")
-        if self._spool is not None and head.kind != RECORD_BATCH:
-            # A dictionary is used until the end of the stream, so it is better kept in memory.
-            content = (content[0], bytes(body))
+        if head.kind != RECORD_BATCH:
+            # A dictionary is used until the end of the stream, when its temporary file is gone.
+            body = bytes(body)
+        content = (bytes(self._begun), body) if len(body) else (bytes(self._begun),)
         self._begun.clear()
+        self._body.clear()
+        self._body_size = 0
         self._head = None
         return StreamMessage(head.kind, head.rows, content)
 
