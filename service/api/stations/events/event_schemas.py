@@ -70,7 +70,8 @@ class AlertAnswer(BaseModel):
 
 
 class AlertList(BaseModel):
-    """The alerts of a station, newest first."""
+    """Some of the alerts of a station, newest first."""
 
     station: str
     alerts: list[AlertAnswer]
+    next: str | None = Field(description="Send it as `after` to get the next page; null on the last page.")

@@ -99,6 +99,6 @@ def test_what_a_station_cannot_watch_or_call_is_refused_with_the_place(
 
 def test_a_station_without_alerts_has_an_empty_list(service: httpx.Client, new_station: NewStation) -> None:
     station = new_station()
-    assert answered(service.get(f"/stations/{station}/alerts")) == {"station": station, "alerts": []}
+    assert answered(service.get(f"/stations/{station}/alerts")) == {"station": station, "alerts": [], "next": None}
     assert service.get("/stations/none/alerts").status_code == 404
     assert service.get(f"/stations/{station}/alerts?from=x").status_code == 422
