@@ -108,7 +108,7 @@ class Fetcher:
         readings, outcomes = Readings(), dict[str, Outcome]()
         if series is not None:
             readings = await self._store.run(readings_of, series, np.datetime64(now, "s"))
-            outcomes = await self._store.write(ingest, {station: readings.accepted}, now)
+            outcomes = await self._store.write(ingest, {station: readings}, now)
         count_readings(self._store.metrics, outcomes.values(), len(readings.refused))
         serving = self._serving()
         if serving is not None:
