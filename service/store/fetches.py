@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, exists, func, select
 
 from service.store.tables import FETCHES, STATIONS
 
@@ -47,6 +47,11 @@ def schedule_fetch(connection: Connection, station: int, now: int | None) -> Non
 def is_fetch_due(connection: Connection, now: int) -> bool:
     """Return whether any station is to be fetched by ``now``."""
     return bool(connection.scalar(select(exists().where(FETCHES.c.next_attempt <= now))))
+
+
+def failing_fetches(connection: Connection) -> int:
+    """Return at how many stations the last fetch failed."""
+    return connection.scalar(select(func.count()).select_from(FETCHES).where(FETCHES.c.failures > 0)) or 0
 
 
 def due_fetches(connection: Connection, now: int, limit: int) -> list[tuple[str, Fetch]]:

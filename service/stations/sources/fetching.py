@@ -123,6 +123,7 @@ class Fetcher:
                 until=max(filter(None, (fetch.until, until)), default=None),
             )
         await self._store.write(record_fetch, replace(changed, attempted=begun), content)
+        self._store.metrics.fetched(succeeded=changed.error is None)
 
     async def _ingest(self, station: Station, series: SstSeries | None) -> tuple[dict[str, int], int | None]:
         """Store the readings of a station, and issue its forecast.

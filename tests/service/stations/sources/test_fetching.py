@@ -9,15 +9,17 @@ from typing import Any
 
 import anyio
 import pytest
+from prometheus_client import CollectorRegistry
 from sqlalchemy import Connection, make_url
 
 from service.stations.outbound.outbound import Outbound
 from service.stations.sources.fetching import Fetcher
 from service.stations.sources.source_reading import SourceReader
 from service.stations.station_store import StationStore
-from service.store.fetches import Fetch, get_fetches
+from service.store.fetches import Fetch, failing_fetches, get_fetches
 from service.store.observations import add_observations, get_observations
 from service.store.stations import StationSettings, get_station, put_station
+from service.telemetry.station_metrics import StationMetrics
 from tests.erddap_server import Answer, Erddap, serving
 
 READINGS = Answer("time,sst\n" + "".join(f"2026-06-{day:02},{15 + day / 10}\n" for day in range(1, 21)))
@@ -54,8 +56,13 @@ def server(files: SlowFiles) -> Iterator[Erddap]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[StationStore]:
-    with closing(StationStore(make_url(f"sqlite:///{tmp_path}/sst.db"))) as store:
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def store(tmp_path: Path, registry: CollectorRegistry) -> Iterator[StationStore]:
+    with closing(StationStore(make_url(f"sqlite:///{tmp_path}/sst.db"), StationMetrics(registry))) as store:
         yield store
 
 
@@ -137,7 +144,7 @@ def test_the_next_fetch_begins_where_the_source_has_ended(store: StationStore, s
 
 
 def test_a_source_whose_readings_are_all_refused_is_a_failure_that_says_why(
-    store: StationStore, server: Erddap
+    store: StationStore, server: Erddap, registry: CollectorRegistry
 ) -> None:
     async def main() -> None:
         await store.write(put, "pier", source(server, "buoy"))
@@ -148,6 +155,8 @@ def test_a_source_whose_readings_are_all_refused_is_a_failure_that_says_why(
     anyio.run(main)
     fetch = anyio.run(store.read, fetch_of, "pier")
     assert (fetch.failures, fetch.until) == (1, None)
+    assert registry.get_sample_value("sst_station_fetches_total", {"outcome": "failed"}) == 1
+    assert anyio.run(store.read, failing_fetches) == 1
     assert fetch.error is not None
     assert fetch.error.startswith(
         "no reading of the source can be stored: the time 2026-06-01T00:00:00Z is between two steps (one day)"
