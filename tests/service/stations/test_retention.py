@@ -18,10 +18,10 @@ from service.store.tables import ALERTS, DELIVERIES, OBSERVATIONS
 DAY = 86_400
 
 
-def fill(connection: Connection, station: str = "pier", horizon: int | None = 2) -> int:
+def fill(connection: Connection, horizon: int) -> int:
     """Store 250 days from day 0, each with its forecast, and an alert every hundred days."""
-    put_station(connection, station, StationSettings("day", horizon=horizon), 0)
-    number = get_station(connection, station).number
+    put_station(connection, "pier", StationSettings("day", horizon=horizon), 0)
+    number = get_station(connection, "pier").number
     add_observations(connection, {number: {day * DAY: 15.0 for day in range(250)}}, 0)
     forecasts = [
         IssuedForecast(number, day + 1, day * DAY, day * DAY, False, "best", "1", {"sst": []}) for day in range(250)
@@ -29,7 +29,7 @@ def fill(connection: Connection, station: str = "pier", horizon: int | None = 2)
     add_forecasts(connection, forecasts)
     for day in (0, 100, 200):
         alert = add_alert(connection, NewAlert(number, "heat", "began", day * DAY, day * DAY, {}))
-        add_deliveries(connection, [NewDelivery(alert, "https://hooks.example", f"{station}{day}", day * DAY)])
+        add_deliveries(connection, [NewDelivery(alert, "https://hooks.example", f"pier{day}", day * DAY)])
     return number
 
 
@@ -37,12 +37,12 @@ def count_of(connection: Connection, table: Table) -> int:
     return connection.scalar(select(func.count()).select_from(table)) or 0
 
 
-def kept(store_url: str, days: int, today: int, **settings: int) -> tuple[list[int], list[int], int]:
+def kept(store_url: str, days: int, today: int, horizon: int = 2) -> tuple[list[int], list[int], int]:
     """Return the days of the forecasts and alerts that are left on a day, and how many deliveries."""
 
     async def run() -> tuple[list[int], list[int], int]:
         with closing(StationStore(make_url(store_url))) as store:
-            number = await store.write(fill, **settings)
+            number = await store.write(fill, horizon)
             # All but the alert of day 0 have been delivered.
             delivered = DELIVERIES.update().where(DELIVERIES.c.key != "pier0").values(next_attempt=None)
             await store.write(lambda connection: connection.execute(delivered))
