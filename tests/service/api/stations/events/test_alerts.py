@@ -1,0 +1,207 @@
+"""Events of stations: what forecasts say of them, their state, and the alerts that changes raise."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from pydantic import SecretStr
+
+from service.settings import Settings
+from service.stations.alerts.webhook_settings import shown_url
+from tests.receiver import Receiver, receiving
+from tests.service.api.stations.conftest import NewStation, pages
+from tests.service.requests import Json, answered
+from tests.serving import serve
+
+TODAY = datetime.now(UTC).date()
+WARM: Json = {"name": "warm", "above": 20.0, "for": 2}
+HEATWAVE: Json = {"name": "heatwave", "kind": "marine_heatwave"}
+BASELINE = {"climatology": [15.0] * 366, "threshold": [17.0] * 366}
+
+
+def mild(days: int, sst: float = 15.0) -> list[float]:
+    """Return values around ``sst`` that vary, as a forecast needs."""
+    return [round(sst + i % 3 / 10, 1) for i in range(days)]
+
+
+def send(service: httpx.Client, station: str, days_ago: int, values: list[float]) -> Json:
+    """Send daily readings that begin some days ago, and return the forecast.
+
+    Those until today and tomorrow are not replayed, even if a day ends while the test runs.
+    """
+    body = {"start": (TODAY - timedelta(days=days_ago)).isoformat(), "values": values}
+    forecast: Json = answered(service.post(f"/stations/{station}/observations", json=body))["forecast"]
+    return forecast
+
+
+def alerts(service: httpx.Client, station: str) -> list[Json]:
+    """Return the alerts of a station, oldest first."""
+    listed: list[Json] = answered(service.get(f"/stations/{station}/alerts"))["alerts"]
+    return listed[::-1]
+
+
+def state(service: httpx.Client, station: str) -> Json:
+    event: Json
+    (event,) = answered(service.get(f"/stations/{station}"))["events"]
+    return event
+
+
+def test_a_run_beyond_a_threshold_raises_an_alert_when_it_begins_and_when_it_ends(
+    service: httpx.Client, new_station: NewStation
+) -> None:
+    station = new_station(events=[WARM], name="The pier")
+    send(service, station, 31, [*mild(30), 21.0])
+    assert state(service, station)["state"] == "inactive"
+    forecast = send(service, station, 0, [21.0])
+    since = f"{TODAY - timedelta(days=1)}T00:00:00Z"
+    assert forecast["events"][0]["state"] == {"active": True, "since": since, "steps": 2}
+    assert (state(service, station)["state"], state(service, station)["since"]) == ("active", since)
+    send(service, station, 0, [21.5])
+    send(service, station, -1, [15.0])
+    assert state(service, station)["state"] == "inactive"
+    raised = [alert for alert in alerts(service, station) if alert["alert"] != "expected"]
+    assert [(alert["alert"], alert["event"], alert["sst"]) for alert in raised] == [
+        ("began", "warm", 21.0),
+        ("ended", "warm", 15.0),
+    ]
+    assert raised[0]["since"] == since
+    assert raised[0]["observed_until"] == f"{TODAY}T00:00:00Z"
+
+
+def test_a_heatwave_begins_changes_its_category_and_ends_when_readings_are_revised(
+    service: httpx.Client, new_station: NewStation
+) -> None:
+    station = new_station(events=[HEATWAVE], baseline=BASELINE)
+    send(service, station, 34, mild(30) + [17.5] * 4)
+    send(service, station, 0, [17.5])
+    assert state(service, station)["category"] == "Moderate"
+    send(service, station, 0, [19.5])
+    send(service, station, 3, [15.0])
+    raised = [alert for alert in alerts(service, station) if alert["alert"] != "expected"]
+    assert [(alert["alert"], alert["category"], alert["previous_category"]) for alert in raised] == [
+        ("began", "Moderate", None),
+        ("category_changed", "Strong", "Moderate"),
+        ("ended", None, "Strong"),
+    ]
+    assert raised[0]["since"] == (TODAY - timedelta(days=4)).isoformat()
+
+
+def test_a_likely_event_is_expected_once(service: httpx.Client, new_station: NewStation) -> None:
+    station = new_station(events=[{**WARM, "for": 1, "alert_at": 0.05}])
+    rising = [round(14 + i / 5, 2) for i in range(30)]
+    send(service, station, 30, rising)
+    send(service, station, 0, [19.9])
+    send(service, station, -1, [19.8])
+    (expected,) = alerts(service, station)
+    assert (expected["alert"], expected["since"]) == ("expected", None)
+    assert expected["probability"] >= 0.05
+
+
+def test_replayed_history_raises_no_alerts_and_an_event_that_goes_on_does(
+    service: httpx.Client, new_station: NewStation
+) -> None:
+    station = new_station(events=[WARM])
+    send(service, station, 40, mild(20))
+    send(service, station, 20, [25.0] * 3)
+    assert state(service, station)["state"] == "active"
+    assert alerts(service, station) == []
+    send(service, station, 17, [25.0] * 18)
+    assert [alert["alert"] for alert in alerts(service, station)] == ["began"]
+
+
+def test_an_event_that_cannot_be_judged_says_why_and_the_forecast_is_issued(
+    service: httpx.Client, new_station: NewStation
+) -> None:
+    station = new_station(events=[HEATWAVE])
+    forecast = send(service, station, 29, mild(30))
+    assert len(forecast["sst"]) == 7
+    (event,) = forecast["events"]
+    assert "a baseline needs 10 years" in event["error"]
+    shown = state(service, station)
+    assert (shown["state"], shown["error"]) == ("unknown", event["error"])
+    assert alerts(service, station) == []
+
+
+def test_ten_years_of_readings_are_the_baseline(service: httpx.Client, new_station: NewStation) -> None:
+    station = new_station(events=[HEATWAVE])
+    days = np.arange(3_700)
+    sst = 15 - 5 * np.cos(days * 2 * np.pi / 365.25) + np.random.default_rng(1).normal(0, 0.3, len(days))
+    forecast = send(service, station, len(days) - 1, sst.round(2).tolist())
+    (event,) = forecast["events"]
+    assert [warning["code"] for warning in event["warnings"]] == ["short_baseline"]
+    assert event["baseline"]["start"] == (TODAY - timedelta(days=len(days) - 1)).isoformat()
+
+
+def test_events_are_judged_and_shown_in_the_units_of_the_station(
+    service: httpx.Client, new_station: NewStation
+) -> None:
+    baseline = {name: [value + 273.15 for value in values] for name, values in BASELINE.items()}
+    events = [{**WARM, "above": 293.15}, HEATWAVE]
+    station = new_station(events=events, baseline=baseline, units="kelvin")
+    send(service, station, 29, [round(15 + 273.15 + i / 5, 2) for i in range(30)])
+    newest = answered(service.get(f"/stations/{station}/forecast"))
+    (archived,) = answered(service.get(f"/stations/{station}/forecasts"))["forecasts"]
+    assert archived["events"] == newest["events"]
+    warm, heatwave = newest["events"]
+    assert warm["threshold"] == [293.15] * 7
+    assert warm["state"]["steps"] == 4
+    assert heatwave["climatology"] == pytest.approx([288.15] * 7)
+    assert heatwave["state"]["intensity"] == pytest.approx(5.8)
+    assert alerts(service, station)[0]["sst"] == pytest.approx(293.95)
+
+
+def test_an_event_that_changes_begins_without_a_state(service: httpx.Client, new_station: NewStation) -> None:
+    station = new_station(events=[WARM])
+    send(service, station, 29, mild(30, 21.0))
+    again = {"step": "day", "events": [{**WARM, "alert_at": 0.9}]}
+    assert answered(service.put(f"/stations/{station}", json=again))["events"][0]["state"] == "active"
+    other = {"step": "day", "events": [{**WARM, "above": 22.0}]}
+    assert answered(service.put(f"/stations/{station}", json=other))["events"][0]["state"] == "unknown"
+
+
+def test_alerts_are_listed_in_pages(service: httpx.Client, new_station: NewStation) -> None:
+    station = new_station(events=[WARM])
+    send(service, station, 29, mild(30, 21.0))
+    send(service, station, -1, [15.0])
+    path = f"/stations/{station}/alerts"
+    listed = alerts(service, station)
+    assert len(listed) >= 2
+    assert pages(service, f"{station}/alerts", "alerts") == listed[::-1]
+    assert answered(service.get(path, params={"to": "2020-01-01"}))["alerts"] == []
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as receiver:
+        yield receiver
+
+
+def test_webhooks_get_the_alerts_of_their_events_at_once(
+    seas: Path, store_url: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.stations.background._PAUSE_SECONDS", 3_600.0)
+    secret = {"secret": "a secret of the test"}
+    webhooks = [
+        {"url": f"{receiver.url}/all?token=hidden", **secret},
+        {"url": f"{receiver.url}/cold", "events": ["cold"], **secret},
+    ]
+    events = [WARM, {"name": "cold", "below": 5.0}]
+    settings = Settings(artifacts=seas, store=SecretStr(store_url), allow_private_addresses=True)
+    with serve(settings) as service:
+        body = {"step": "day", "name": "The pier", "events": events, "webhooks": webhooks}
+        service.put("/stations/pier", json=body).raise_for_status()
+        send(service, "pier", 29, mild(30, 21.0))
+        received = receiver.next()
+        assert received.path == "/all?token=hidden"
+        (alert,) = alerts(service, "pier")
+        sent = httpx.Response(200, content=received.body).json()
+        assert (sent["station"], sent["name"], sent["id"]) == ("pier", "The pier", received.headers["idempotency-key"])
+        assert {name: sent[name] for name in alert if name != "deliveries"} == {
+            name: value for name, value in alert.items() if name != "deliveries"
+        }
+        (delivery,) = alert["deliveries"]
+        assert delivery["url"] == shown_url(f"{receiver.url}/all?token=hidden")
+    assert receiver.received.empty()
