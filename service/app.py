@@ -67,6 +67,7 @@ from service.settings import Settings
 from service.stations.alerts.webhooks import WebhookSender
 from service.stations.background import Background, BackgroundTask
 from service.stations.outbound.outbound import Outbound
+from service.stations.retention import Retention
 from service.stations.sources.fetching import Fetcher
 from service.stations.sources.source_reading import SourceReader
 from service.stations.station_store import StationStore
@@ -218,7 +219,8 @@ async def _working(app: FastAPI) -> AsyncIterator[None]:
     fetcher = Fetcher(store, reader, lambda: app.state.lifecycle.serving, lambda: app.state.background.wake())
     sender = WebhookSender(store, outbound)
     delivering = BackgroundTask("webhooks", sender.is_due, sender.run)
-    background = app.state.background = Background(store, [fetcher.task, delivering])
+    keeping = [Retention(store, settings.keep_days).task] if settings.keep_days else []
+    background = app.state.background = Background(store, [fetcher.task, delivering, *keeping])
     async with anyio.create_task_group() as group:
         if settings.background:
             group.start_soon(background.work)
