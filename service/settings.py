@@ -25,6 +25,11 @@ def _split(origins: str) -> tuple[str, ...]:
     return tuple(origin.strip().lower() for origin in origins.split(",") if origin.strip())
 
 
+def _folder_or_url(value: object) -> object:
+    """Leave a URL as text, since a path would lose one of its slashes."""
+    return Path(value) if isinstance(value, str) and "://" not in value else value
+
+
 def _check_origins(origins: str) -> str:
     for origin in _split(origins):
         if origin != "*" and not _ORIGIN.fullmatch(origin):
@@ -36,7 +41,8 @@ class Settings(BaseSettings):
     """The settings of the service. Each has an environment variable, ``SST_<NAME>``.
 
     Attributes:
-        artifacts: the folder of published releases.
+        artifacts: the folder of published releases, or the URL of one, such as ``s3://bucket/artifacts``.
+        artifacts_cache: the folder for local copies of releases at a URL; None means the user's cache.
         trusted_keys: comma-separated PEM files, or folders of them, with the public keys that releases must be signed
             with; empty if they need no signature.
         default_dataset: the dataset to use if a GET request names none.
@@ -77,7 +83,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True)
 
-    artifacts: Path = Path("artifacts")
+    artifacts: Annotated[Path | str, BeforeValidator(_folder_or_url)] = Path("artifacts")
+    artifacts_cache: Annotated[Path | None, _EMPTY_IS_UNSET] = None
     trusted_keys: str = ""
     default_dataset: str = "nino12"
     host: str = "127.0.0.1"
