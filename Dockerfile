@@ -30,7 +30,7 @@ RUN sed -zi 's/\nreadme = [^\n]*//; s/\ndev = \[\n.*\n\]\n\n\[tool.setuptools.*/
 FROM torch AS service-packages
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=bind,from=distribution,source=/distribution,target=/distribution,rw \
-    pip --python /opt/venv/bin/python install '/distribution[page,otel,postgres]' \
+    pip --python /opt/venv/bin/python install '/distribution[page,otel,postgres,columns]' \
     && find /opt/venv -type d -name tests -prune -exec rm -r {} +
 
 FROM torch AS training-packages

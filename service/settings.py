@@ -106,7 +106,7 @@ class Settings(BaseSettings):
     linger_seconds: float = Field(default=1.0, ge=0, le=_MAX_SECONDS)
     reload_seconds: float = Field(default=10.0, gt=0, le=_MAX_SECONDS)
     max_line_bytes: int = Field(default=4 * 2**20, ge=1_024)
-    max_spool_bytes: int = Field(default=256 * 2**20, ge=1_024)
+    max_spool_bytes: int = Field(default=128 * 2**20, ge=1_024)
     max_series: int = Field(default=10_000, ge=1)
     max_values: int = Field(default=100_000, ge=2)
     max_horizon: int = Field(default=10_000, ge=1, le=10_000)

@@ -67,6 +67,13 @@ class Spool:
             self._file = _new_file()
         self._file.write(piece)
 
+    def fileno(self) -> int:
+        """Return the descriptor of the file, which holds all that was written, at its beginning."""
+        assert self._file is not None
+        self._file.flush()
+        self._file.seek(0)
+        return self._file.fileno()
+
     def map(self) -> memoryview:
         """Return what was written as memory that the system reads from the file as it is used."""
         if self._file is None or not self._size:
