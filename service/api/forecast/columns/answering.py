@@ -14,6 +14,7 @@ from starlette.types import Receive
 
 from service.api.forecast.columns.arrow_stream import ArrowReader, refusing_invalid
 from service.api.forecast.columns.cutting import SeriesCutter
+from service.api.forecast.columns.held_answer import HeldAnswer
 from service.api.forecast.columns.layout import Layout
 from service.api.forecast.columns.messages import read_messages, receive_bytes
 from service.api.forecast.columns.parquet_body import decoded, receive_file
@@ -33,9 +34,6 @@ from service.settings import Settings
 
 _SLICE_ROWS: Final = 36 * PIECE
 """Rows that are read at once: as many as a piece of series of three years of months has."""
-
-_HELD_BYTES: Final = 2**20
-"""Bytes of the answer that wait for the end of the body."""
 
 
 class ColumnAnswer:
@@ -67,22 +65,21 @@ class ColumnAnswer:
     async def pieces(self, media_type: str, receive: Receive, space: SpoolSpace) -> AsyncGenerator[bytes]:
         """Yield the answer; an empty piece says that there is progress.
 
-        The first megabyte waits for the end of the body, so that a short request that turns out to be invalid is
-        refused as a whole.
+        The answer waits for the end of the body: most clients read only then, and an invalid request is refused as a
+        whole. If it takes more than the temporary files may, it leaves earlier, and the client has to read meanwhile.
 
         Raises:
             ProblemError: if the body is invalid; with ``strict`` at the first series that could not be forecast.
         """
-        held: list[bytes] = []
-        async with aclosing(self._series(receive, space, media_type)) as parts:
-            async for part in parts:
-                if part is not None:
-                    held.append(await self._serving.run_in_worker(self._forecast, part))
-                if sum(map(len, held)) > _HELD_BYTES:
-                    yield b"".join(held)
-                    held.clear()
-                yield b""
-        yield b"".join([*held, self._writer.end(self._count, self._failed)])
+        with HeldAnswer(space) as held:
+            async with aclosing(self._series(receive, space, media_type)) as parts:
+                async for part in parts:
+                    content = b"" if part is None else await self._serving.run_in_worker(self._forecast, part)
+                    for piece in held.add(content):
+                        yield piece
+                    yield b""
+            for piece in held.end(self._writer.end(self._count, self._failed)):
+                yield piece
 
     async def _series(
         self, receive: Receive, space: SpoolSpace, media_type: str
