@@ -9,6 +9,7 @@ from forecasting.series.timestep import in_words, one_each
 from training.examples.dataset import Dataset
 from training.examples.panel import Panel
 from training.fit.universal_start import UniversalStart
+from training.publish.imported_text import describe_caveats
 from training.publish.sentences import describe_coverage, describe_rank, describe_starts, describe_stations
 from training.run import Published
 
@@ -45,6 +46,7 @@ def release_summary(published: Published) -> str:
         accuracy_table(report),
         "",
         describe_rank(report),
+        *describe_caveats(report),
         *_interval_lines(report.best),
         *describe_stations(report),
         *describe_starts(report),
