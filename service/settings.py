@@ -120,6 +120,12 @@ class Settings(BaseSettings):
         return _split(self.cors_origins)
 
 
+def stated_log_format(environment: Mapping[str, str]) -> str:
+    """Return the log format that ``environment`` asks for, even if other settings are invalid; ``text`` if unknown."""
+    stated = next((value for name, value in environment.items() if name.upper() == f"{_PREFIX}LOG_FORMAT"), "auto")
+    return stated if stated in get_args(Settings.model_fields["log_format"].annotation) else "text"
+
+
 def unknown_settings(names: Iterable[str]) -> list[str]:
     """Return a message for each variable with the settings' prefix that is not a setting, with the closest match."""
     known = [f"{_PREFIX}{name.upper()}" for name in Settings.model_fields]

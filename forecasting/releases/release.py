@@ -11,6 +11,8 @@ from pydantic import BaseModel, ValidationError
 from forecasting.errors import ReleaseError, UnknownNameError
 from forecasting.networks.checkpoint_file import read_unchanged
 from forecasting.networks.metadata import CELLS
+from forecasting.releases.signatures import read_signatures
+from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.universal.network.metadata import UNIVERSAL
 from forecasting.wording import available
 
@@ -67,16 +69,24 @@ class Release:
     manifest: Manifest
 
     @classmethod
-    def open(cls, path: Path) -> "Release":
+    def open(cls, path: Path, trusted: TrustedKeys | None = None) -> "Release":
         """Read the manifest of the release in ``path``.
 
+        Args:
+            path: of the release.
+            trusted: keys that must have signed the manifest; None to accept any manifest.
+
         Raises:
-            ReleaseError: if the manifest is missing, invalid, or belongs to another release.
+            ReleaseError: if the manifest is missing, invalid, belongs to another release, or no trusted key signed it.
         """
         try:
-            manifest = Manifest.model_validate_json((path / MANIFEST).read_bytes())
+            content = (path / MANIFEST).read_bytes()
         except OSError as error:
             raise ReleaseError(f"cannot read {path / MANIFEST}: {error.strerror}") from None
+        if trusted is not None:
+            trusted.check(content, read_signatures(path), str(path))
+        try:
+            manifest = Manifest.model_validate_json(content)
         except ValidationError as error:
             raise ReleaseError(f"{path}: {MANIFEST} cannot be used: {error.errors()[0]['msg']}") from None
         if manifest.version != path.name or manifest.dataset != path.parent.name:
@@ -189,17 +199,22 @@ def _is_universal(artifacts: Path, dataset: str) -> bool:
         return False
 
 
-def open_current(artifacts: Path, dataset: str) -> Release:
+def open_current(artifacts: Path, dataset: str, trusted: TrustedKeys | None = None) -> Release:
     """Open the release of ``dataset`` that serves.
+
+    Args:
+        artifacts: folder with the releases.
+        dataset: name of the dataset.
+        trusted: keys that must have signed the release; None to accept any release.
 
     Raises:
         UnknownNameError: if no release is published.
-        ReleaseError: if the release cannot be used.
+        ReleaseError: if the release cannot be used, or no trusted key signed it.
     """
     version = current_version(artifacts / dataset) if is_dataset_name(dataset) else None
     if version is None:
         raise UnknownNameError(f"no dataset {dataset[:64]!r} is published; {available(dataset_names(artifacts))}")
-    return Release.open(artifacts / dataset / version)
+    return Release.open(artifacts / dataset / version, trusted)
 
 
 def current_versions(artifacts: Path) -> dict[str, str]:

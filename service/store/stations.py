@@ -31,7 +31,7 @@ class StationSettings:
         events: that it watches, as clients send them; None for none.
         baseline: of the events, as clients send it.
         webhooks: that receive alerts: ``url``, ``secret``, and ``events`` or None for all.
-        source: where its readings are fetched, as :meth:`service.stations.source.Source.load` reads it.
+        source: where its readings are fetched, as :meth:`service.stations.sources.source.Source.load` reads it.
     """
 
     step: str

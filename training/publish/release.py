@@ -21,6 +21,7 @@ from forecasting.releases.release import (
     dataset_names,
     versions,
 )
+from forecasting.releases.signatures import SIGNATURES
 from forecasting.wording import available
 
 _STAGING: Final = ".publishing-"
@@ -93,7 +94,7 @@ def seal(folder: Path, dataset: str, version: str) -> None:
     files = {
         str(file.relative_to(folder)): ManifestEntry(sha256=digest(content := file.read_bytes()), bytes=len(content))
         for file in sorted(folder.rglob("*"))
-        if file.is_file() and file.name != MANIFEST
+        if file.is_file() and file.name not in (MANIFEST, SIGNATURES)
     }
     manifest = Manifest(dataset=dataset, version=version, files=files)
     (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")

@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 from forecasting.series.times import iso_of
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
-from service.api.stations.event_answers import event_answer
-from service.api.stations.forecasts import shortened
+from service.api.stations.events.event_answers import event_answer
+from service.api.stations.forecasts.forecasts import shortened
 from service.api.stations.schemas import (
     FetchedReadings,
     FetchState,
@@ -21,11 +21,11 @@ from service.api.stations.schemas import (
     UsualSst,
 )
 from service.engine.forecast_json import rounded
-from service.stations.issuing import DEFAULT_HORIZON
-from service.stations.source import Source
+from service.stations.alerts.webhook_settings import shown_webhooks
+from service.stations.issuing.issuing import DEFAULT_HORIZON
+from service.stations.readings.usual import Usual, usual_sst
+from service.stations.sources.source import Source
 from service.stations.station_events import parse_baseline
-from service.stations.usual import Usual, usual_sst
-from service.stations.webhook_settings import shown_webhooks
 from service.store.event_states import get_states
 from service.store.fetches import Fetch, get_fetches
 from service.store.issued_forecasts import IssuedForecast, newest_forecasts

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from sqlalchemy import Connection
 from starlette.responses import Response
 
 from forecasting.errors import RequestError
+from forecasting.series.timestep import TimeStep
 from service.api.dependencies import BackgroundDep, ServingDep, SettingsDep, StationStoreDep
 from service.api.openapi import problems, request_body
 from service.api.stations.listing import (
@@ -22,19 +23,20 @@ from service.api.stations.listing import (
 )
 from service.api.stations.schemas import (
     STATION_EXAMPLES,
-    STATION_ID,
     StationDetail,
     StationPage,
     StationRequest,
 )
+from service.api.stations.station_id import StationId
 from service.api.stations.station_settings import stored_settings
 from service.api.stations.storing import store_problems
 from service.http.bodies import read_json
 from service.http.media import require_json
-from service.stations.issuing import check_model
+from service.stations.alerts.watching import put_watching_station
+from service.stations.alerts.webhook_settings import InputWebhook
+from service.stations.issuing.issuing import DEFAULT_HORIZON
+from service.stations.issuing.model_choice import check_model
 from service.stations.station_events import ONE_LINE
-from service.stations.watching import put_watching_station
-from service.stations.webhook_settings import InputWebhook
 from service.store.stations import StationSettings, delete_station
 
 router = APIRouter(prefix="/stations", tags=["stations"])
@@ -48,7 +50,6 @@ MAX_RECENT: Final = 100
 Recent = Annotated[
     bool, Query(description="Return the last sixty days, and what is usual at the time of the newest observation.")
 ]
-StationId = Annotated[str, Path(pattern=STATION_ID, description="The ID of the station.", examples=["pier"])]
 
 
 @router.put(
@@ -77,7 +78,7 @@ async def put_station(
     """
     require_json(dict(request.scope["headers"]))
     body = read_json(StationRequest, await request.body(), 0, settings.max_body_bytes)
-    check_model(serving, body.model)
+    check_model(serving, body.model, TimeStep.parse(body.step), body.horizon or DEFAULT_HORIZON)
     stored = stored_settings(body, settings)
     with store_problems():
         created, row = await store.write(_put, id, stored, body.webhooks)

@@ -9,16 +9,14 @@ from forecasting.errors import SeriesError
 from forecasting.requests.model import Finite, RequestModel
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units
-from service.api.stations.event_schemas import StationEventAnswer, WebhookAnswer
-from service.api.stations.forecast_schemas import ShortForecast
+from service.api.stations.events.event_schemas import StationEventAnswer, WebhookAnswer
+from service.api.stations.forecasts.forecast_schemas import ShortForecast
 from service.engine.baseline_schema import InputBaseline
 from service.http.time_fields import Time
-from service.stations.issuing import DEFAULT_HORIZON
-from service.stations.source import Source
+from service.stations.alerts.webhook_settings import Webhooks
+from service.stations.issuing.issuing import DEFAULT_HORIZON
+from service.stations.sources.source import Source
 from service.stations.station_events import ONE_LINE, StationEvents
-from service.stations.webhook_settings import Webhooks
-
-STATION_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
 def _known_step(text: str) -> str:

@@ -2,10 +2,10 @@
 
 from service.api.stations.schemas import StationRequest
 from service.settings import Settings
-from service.stations.issuing import DEFAULT_HORIZON
-from service.stations.source import check_source
+from service.stations.alerts.webhook_settings import check_webhooks
+from service.stations.issuing.issuing import DEFAULT_HORIZON
+from service.stations.sources.source import check_source
 from service.stations.station_events import check_events, stored_baseline, stored_events
-from service.stations.webhook_settings import check_webhooks
 from service.store.stations import StationSettings
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -11,6 +12,7 @@ import httpx
 import numpy as np
 import pytest
 
+from forecasting.console import OUTPUT_CLOSED, run_command
 from service.station_cli.arguments import parser
 from service.station_cli.command import main
 
@@ -244,3 +246,14 @@ def test_an_api_key_is_read_from_the_environment_and_never_shown(run: Run, monke
     assert refused.status == 2
     assert "api_key is empty or holds a space" in refused.errors
     assert "not a key" not in refused.errors
+
+
+def test_output_that_its_reader_closes_ends_the_command_quietly(
+    run: Run, station: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reading_end, writing_end = os.pipe()
+    os.close(reading_end)
+    with os.fdopen(writing_end, "w", buffering=1) as closed:
+        monkeypatch.setattr("sys.stdout", closed)
+        assert run_command(lambda: main(parser().parse_args(["list"]))) == OUTPUT_CLOSED
+    assert capsys.readouterr().err == ""

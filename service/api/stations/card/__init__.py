@@ -1,0 +1,1 @@
+"""The card of a station, to embed in other pages."""

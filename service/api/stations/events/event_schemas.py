@@ -1,0 +1,76 @@
+"""The events, alerts and webhooks of stations, as they go over the wire."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from forecasting.series.units import Units
+from service.http.time_fields import Day, Time
+from service.stations.alerts.event_states import AlertKind, EventCategory
+from service.stations.station_events import EventKind
+
+
+class StationEventAnswer(BaseModel):
+    """An event that a station watches, and its state at the end of the readings."""
+
+    name: str
+    kind: EventKind
+    state: Literal["active", "inactive", "unknown"] = Field(
+        description="Degree heating weeks are `active` from the level `Warning` on. `unknown`: no forecast judged "
+        "the event yet, or the last one could not."
+    )
+    since: Day | Time | None = Field(
+        description="When it began; null if it is not active, and for degree heating weeks."
+    )
+    category: EventCategory | None = Field(
+        description="Of a marine heatwave or cold spell, or the level of degree heating weeks."
+    )
+    probability: float | None = Field(
+        description="Of the event at one of the steps ahead; of a marine heatwave or cold spell that is active, of its "
+        "going on at the next step. For degree heating weeks, of a higher level at some step ahead."
+    )
+    error: str | None = Field(description="Why the last forecast could not judge it.")
+    settings: dict[str, Any] = Field(description="The event as it was sent.")
+
+
+class WebhookAnswer(BaseModel):
+    """Where alerts are sent. The secret and the query of the URL are not shown."""
+
+    url: str
+    events: list[str] | None = Field(description="The names of the events whose alerts are sent; null for all.")
+
+
+class DeliveryAnswer(BaseModel):
+    """A delivery of an alert to a webhook."""
+
+    url: str = Field(description="Without its query.")
+    state: Literal["waiting", "delivered", "given_up"]
+    attempts: int
+    delivered: Time | None
+    next_attempt: Time | None = Field(description="Null once it is delivered or given up.")
+    status: int | None = Field(description="The HTTP status of the last attempt; null if there was no answer.")
+    error: str | None = Field(description="Of the last attempt.")
+
+
+class AlertAnswer(BaseModel):
+    """An alert: an event that began, changed its category, ended or is expected."""
+
+    alert: AlertKind
+    event: str = Field(description="The name of the event.")
+    kind: EventKind
+    raised: Time = Field(description="When the readings arrived that raised it.")
+    observed_until: Time = Field(description="The time of the last observation then.")
+    sst: float | None = Field(description="The last observation, in `units`.")
+    units: Units
+    since: Day | Time | None = Field(description="When the event began; null unless it is active.")
+    category: EventCategory | None
+    previous_category: EventCategory | None = Field(description="Before it changed or ended.")
+    probability: float | None = Field(description="As in `GET /stations/{id}`, then.")
+    deliveries: list[DeliveryAnswer]
+
+
+class AlertList(BaseModel):
+    """The alerts of a station, newest first."""
+
+    station: str
+    alerts: list[AlertAnswer]

@@ -1,0 +1,140 @@
+"""Issued forecasts, written for answers."""
+
+import time
+from typing import Any, Final
+
+import numpy as np
+from sqlalchemy import Connection
+
+from forecasting.errors import RequestError
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import iso_of
+from forecasting.series.timestep import TimeStep
+from forecasting.series.units import Units, from_celsius
+from service.api.forecast.age import warn_if_late
+from service.api.series_request import SeriesWarning
+from service.api.stations.forecasts.forecast_schemas import (
+    ForecastArchive,
+    IssuedAnswer,
+    IssuedFailure,
+    IssuedInterval,
+    NewestForecast,
+    ShortForecast,
+)
+from service.api.stations.period import Period
+from service.api.stations.storing import store_problems
+from service.engine.event_json import event_in_units
+from service.engine.forecast_json import rounded
+from service.settings import Settings
+from service.stations.station_store import StationStore
+from service.store.errors import NoForecastError
+from service.store.issued_forecasts import IssuedForecast, get_forecasts
+from service.store.stations import Station, get_station
+
+SHORT_LEVEL: Final = 80
+"""Percent, the level of the only interval in a list of stations."""
+
+
+def written(issued: IssuedForecast | str, units: Units) -> IssuedAnswer | IssuedFailure:
+    """Return a forecast, or the reason why there is none, for an answer."""
+    return IssuedFailure(error=issued) if isinstance(issued, str) else IssuedAnswer(**_fields(issued, units))
+
+
+def shortened(issued: IssuedForecast, units: Units) -> ShortForecast:
+    """Return the main part of a forecast for a list of stations: of the intervals, only that of 80 %."""
+    content = issued.content
+    intervals = [interval for interval in content["intervals"] if interval["level"] == SHORT_LEVEL]
+    fields = _head(issued) | {
+        "timestamps": content["timestamps"],
+        "sst": _degrees(content["sst"], units),
+        "intervals": [IssuedInterval.model_construct(**_interval(interval, units)) for interval in intervals],
+    }
+    # The store has what this service wrote, and checking the fields of many stations takes longer than reading them.
+    return ShortForecast.model_construct(**fields)
+
+
+async def newest_forecast(store: StationStore, station: str) -> NewestForecast:
+    """Return the newest forecast, with the warning ``late`` if it is more than two steps old.
+
+    Raises:
+        ProblemError: 404 if there is no such station or it has no forecast, 503 if the store cannot be used.
+    """
+    with store_problems():
+        found, forecasts = await store.read(_find, station, None, None, 1)
+        if not forecasts:
+            raise NoForecastError(station)
+    (issued,) = forecasts
+    fields = _fields(issued, found.settings.units)
+    fields["warnings"] = [*_late(found, issued), *fields["warnings"]]
+    return NewestForecast(station=found.id, units=found.settings.units, **fields)
+
+
+async def archive(store: StationStore, station: str, period: Period, settings: Settings) -> ForecastArchive:
+    """Return the forecasts whose last observation is in a period.
+
+    Raises:
+        RequestError: if there are more than an answer holds.
+        ProblemError: 404 if there is no such station, 503 if the store cannot be used.
+    """
+    most = settings.max_series
+    with store_problems():
+        found, forecasts = await store.read(_find, station, period.begin, period.end, most + 1)
+    if len(forecasts) > most:
+        raise RequestError(
+            f"there are more than {most} forecasts: ask for a shorter period with from and to", field="from"
+        )
+    units = found.settings.units
+    return ForecastArchive(
+        station=found.id, units=units, forecasts=[IssuedAnswer(**_fields(issued, units)) for issued in forecasts]
+    )
+
+
+def _find(
+    connection: Connection, station: str, begin: int | None, end: int | None, limit: int
+) -> tuple[Station, list[IssuedForecast]]:
+    found = get_station(connection, station)
+    return found, get_forecasts(connection, found.number, begin, end, limit=limit)
+
+
+def _fields(issued: IssuedForecast, units: Units) -> dict[str, Any]:
+    content = issued.content
+    return _head(issued) | {
+        "timestamps": content["timestamps"],
+        "sst": _degrees(content["sst"], units),
+        "intervals": [_interval(interval, units) for interval in content["intervals"]],
+        "plain": None if issued.plain is None else [_interval(interval, units) for interval in issued.plain],
+        "baselines": {name: _degrees(values, units) for name, values in content["baselines"].items()},
+        "warnings": content["warnings"],
+        "events": [event_in_units(event, units) for event in content.get("events", ())],
+    }
+
+
+def _head(issued: IssuedForecast) -> dict[str, Any]:
+    return {
+        "issued": iso_of(issued.issued),
+        "observed_until": iso_of(issued.observed_until),
+        "replayed": issued.replayed,
+        "model": issued.model,
+        "version": issued.version,
+    }
+
+
+def _interval(interval: dict[str, Any], units: Units) -> dict[str, Any]:
+    return interval | {name: _degrees(interval[name], units) for name in ("lower", "upper")}
+
+
+def _degrees(celsius: list[float], units: Units) -> list[float]:
+    if units == "celsius":
+        return celsius
+    values: list[float] = rounded(from_celsius(celsius, units)).tolist()
+    return values
+
+
+def _late(station: Station, issued: IssuedForecast) -> list[SeriesWarning]:
+    end = np.datetime64(issued.observed_until, "s")
+    series = SstSeries(np.array([0.0]), end, TimeStep.parse(station.settings.step))
+    late = warn_if_late(series, len(issued.content["sst"]), np.datetime64(int(time.time()), "s"))
+    return [
+        SeriesWarning(code=warning.code, message=warning.message.replace("to POST /forecast", "of the station"))
+        for warning in late
+    ]

@@ -1,0 +1,125 @@
+"""``/observations`` and ``/stations/{id}/observations``: readings in, observations out."""
+
+from dataclasses import replace
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request
+
+from forecasting.errors import RequestError
+from forecasting.readers import Reading
+from forecasting.series.timestep import TimeStep
+from service.api.dependencies import BackgroundDep, GridFilesDep, ServingDep, SettingsDep, StationStoreDep
+from service.api.openapi import BYTES, problems, request_body
+from service.api.stations.observations.observation_schemas import (
+    MANY_EXAMPLES,
+    READINGS_EXAMPLES,
+    ManyReadingsRequest,
+    ManyStored,
+    ObservationsAnswer,
+    ReadingsRequest,
+    Stored,
+)
+from service.api.stations.observations.observing import (
+    Receiver,
+    read_observations,
+    store_file,
+    store_many,
+    store_readings,
+)
+from service.api.stations.period import Period, TimeQuery
+from service.api.stations.station_id import StationId
+from service.api.uploads.upload import read_upload
+from service.http.bodies import read_json
+from service.http.media import is_json, require_json
+from service.http.reading_query import ReadingQuery
+
+router = APIRouter(tags=["stations"])
+
+_BODY: Final[dict[str, Any]] = request_body(ReadingsRequest, examples=READINGS_EXAMPLES)
+_BODY["requestBody"]["description"] = (
+    "JSON, or a file as `POST /series` takes it: any media type will do, except those of forms."
+)
+_BODY["requestBody"]["content"] |= {
+    "text/csv": {"schema": {"type": "string"}, "example": "time,sst\n2025-07-14,20.38\n2025-07-15,20.51\n"},
+    "application/octet-stream": {"schema": BYTES},
+}
+
+
+@router.post(
+    "/stations/{id}/observations",
+    operation_id="sendReadings",
+    summary="Send readings of a station",
+    response_model=Stored,
+    responses=problems(400, 403, 404, 413, 415, 422, 503, 504),
+    openapi_extra=_BODY,
+)
+async def post_readings(
+    request: Request,
+    store: StationStoreDep,
+    serving: ServingDep,
+    settings: SettingsDep,
+    grid_files: GridFilesDep,
+    background: BackgroundDep,
+    id: StationId,
+    query: Annotated[ReadingQuery, Query()],
+) -> Stored:
+    """Store readings, and issue a forecast from the end of the series. Both are on disk when this answers.
+
+    A reading that is sent twice is stored once. One that differs from what is stored for its time is a revision, and
+    both are kept. Where the service has keys, this call needs one with the role `station` or `admin`.
+    """
+    headers, content = dict(request.scope["headers"]), await request.body()
+    if is_json(headers):
+        if request.query_params:
+            name = min(request.query_params)
+            raise RequestError(f"{name} is about files, and the body is JSON: leave it out", field=name)
+        body = read_json(ReadingsRequest, content, 1, settings.max_body_bytes)
+        return await store_readings(Receiver(store, serving, settings, background), id, body)
+
+    async def read(step: TimeStep) -> Reading:
+        options = replace(query.options(), step=step)
+        return await read_upload(headers, content, options, grid_files, serving, settings)
+
+    return await store_file(Receiver(store, serving, settings, background), id, read)
+
+
+@router.post(
+    "/observations",
+    operation_id="sendAllReadings",
+    summary="Send readings of several stations",
+    response_model=ManyStored,
+    responses=problems(400, 403, 413, 415, 422, 503, 504),
+    openapi_extra=request_body(ManyReadingsRequest, examples=MANY_EXAMPLES),
+)
+async def post_many(
+    request: Request,
+    store: StationStoreDep,
+    serving: ServingDep,
+    settings: SettingsDep,
+    background: BackgroundDep,
+) -> ManyStored:
+    """Store readings of several stations in one transaction, by the rules for one station.
+
+    A station that does not exist gets an `error` in its place.
+    """
+    require_json(dict(request.scope["headers"]))
+    body = read_json(ManyReadingsRequest, await request.body(), settings.max_series, settings.max_body_bytes)
+    return await store_many(Receiver(store, serving, settings, background), body.readings)
+
+
+@router.get(
+    "/stations/{id}/observations",
+    operation_id="getObservations",
+    summary="Get the observations of a station",
+    responses=problems(404, 422, 503, 504),
+)
+async def get_observations(
+    store: StationStoreDep,
+    settings: SettingsDep,
+    id: StationId,
+    begin: Annotated[TimeQuery, Query(alias="from", description="The earliest time, in ISO 8601.")] = None,
+    to: Annotated[TimeQuery, Query(description="The latest time.")] = None,
+    revisions: Annotated[bool, Query(description="Return every revision, not only the latest of each time.")] = False,
+) -> ObservationsAnswer:
+    """Get what is stored, the latest revision of each time by default."""
+    return await read_observations(store, id, Period.read(begin, to, revisions=revisions), settings)

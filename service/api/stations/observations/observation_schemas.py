@@ -1,0 +1,108 @@
+"""Readings and observations, as they go over the wire."""
+
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, Field
+
+from forecasting.requests.model import Finite, RequestModel
+from forecasting.series.units import Units
+from service.api.series_request import DAILY_VALUES
+from service.api.stations.forecasts.forecast_schemas import IssuedAnswer, IssuedFailure
+from service.api.stations.station_id import STATION_ID
+from service.http.time_fields import InputTime, Time
+from service.http.validation import Place
+
+
+class ReadingsRequest(RequestModel):
+    """Readings of one station: `values` with `timestamps`, or with `start` if they are regular."""
+
+    values: list[Finite | None] = Field(
+        min_length=1, fail_fast=True, description="SST in the units of the station; null is no reading."
+    )
+    timestamps: Annotated[list[InputTime], Field(fail_fast=True)] | None = Field(
+        default=None, description="The time of each value, in ISO 8601; UTC without an offset."
+    )
+    start: InputTime | None = Field(default=None, description="The time of the first value, instead of `timestamps`.")
+    step: str | None = Field(
+        default=None, description="The step between values with a `start`. It must be the step of the station."
+    )
+
+
+class StationReadings(ReadingsRequest):
+    """Readings of one of several stations."""
+
+    station: Annotated[str, Field(pattern=STATION_ID)] = Field(description="The ID of the station.", examples=["pier"])
+
+
+class ManyReadingsRequest(RequestModel):
+    """Readings of several stations."""
+
+    readings: list[StationReadings] = Field(
+        min_length=1, fail_fast=True, description="The readings of each station, which may appear once."
+    )
+
+
+class Stored(BaseModel):
+    """What became of the readings of a station. Readings without a value are not counted."""
+
+    new: int = Field(description="The number of readings at times that had none.")
+    revised: int = Field(description="The number that differ from the reading of their time. Both are kept.")
+    unchanged: int = Field(description="The number that were stored already.")
+    refused: list[Place] = Field(
+        description="Readings that are not stored: from the future, outside the range of sea temperatures, between two "
+        "steps of the station, or without a valid time."
+    )
+    forecast: IssuedAnswer | IssuedFailure | None = Field(
+        default=None,
+        description="The forecast that was issued from the end of the series, or why there is none; null if nothing "
+        "changed since the last one.",
+    )
+
+
+class StationStored(Stored):
+    """What became of the readings of one of several stations."""
+
+    station: str
+
+
+class StationFailure(BaseModel):
+    """A station whose readings could not be stored. Those of the others are."""
+
+    station: str
+    error: str
+
+
+class ManyStored(BaseModel):
+    """What became of the readings of each station, in the order of the request."""
+
+    stations: list[StationStored | StationFailure]
+
+
+class ObservationsAnswer(BaseModel):
+    """Observations of a station in order of time. All lists have the same length."""
+
+    station: str
+    units: Units
+    timestamps: list[Time]
+    values: list[float]
+    revision: list[int] = Field(description="0 for a first reading, and one more for each change.")
+    received: list[Time] = Field(description="When each arrived.")
+
+
+READINGS_EXAMPLES: Final[dict[str, Any]] = {
+    "regular": {
+        "summary": "Forty days, one without a reading",
+        "value": {"start": "2025-06-01", "values": DAILY_VALUES[:40]},
+    },
+    "timestamps": {
+        "summary": "A time for each reading",
+        "value": {"timestamps": ["2025-07-11", "2025-07-12"], "values": [20.41, 20.27]},
+    },
+}
+MANY_EXAMPLES: Final[dict[str, Any]] = {
+    "one": {
+        "summary": "One station",
+        "value": {"readings": [{"station": "pier", "start": "2025-07-13", "values": [20.33]}]},
+    }
+}
+"""Examples of JSON bodies, as OpenAPI has them."""

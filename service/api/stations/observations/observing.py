@@ -1,0 +1,257 @@
+"""Store readings, and read observations, for the calls about them."""
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+import numpy as np
+from sqlalchemy import Connection
+
+from forecasting.errors import RequestError, SeriesError
+from forecasting.readers import Reading
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import iso_of
+from forecasting.series.timestep import TimeStep, in_words
+from forecasting.series.units import from_celsius
+from service.api.stations.forecasts.forecasts import written
+from service.api.stations.observations.observation_schemas import (
+    ManyStored,
+    ObservationsAnswer,
+    ReadingsRequest,
+    StationFailure,
+    StationReadings,
+    StationStored,
+    Stored,
+)
+from service.api.stations.period import Period
+from service.api.stations.storing import store_problems
+from service.api.uploads.answer import station_series, unreadable_file
+from service.engine.forecast_json import rounded
+from service.engine.serving import Serving
+from service.engine.writing import sentence
+from service.http.problems import ProblemError
+from service.http.validation import Place
+from service.settings import Settings
+from service.stations.background import Background
+from service.stations.issuing.issuing import issue_forecasts
+from service.stations.readings.ingestion import count_readings, ingest
+from service.stations.readings.readings import Readings, readings_at, readings_from, readings_of
+from service.stations.station_store import StationStore
+from service.store.errors import UnknownStationError
+from service.store.issued_forecasts import IssuedForecast
+from service.store.observations import Observation, Outcome, get_observations
+from service.store.stations import Station, StationSettings, get_settings, get_station
+
+
+class Receiver(NamedTuple):
+    """Where readings go, what forecasts from them, and what delivers the alerts that the forecasts raise."""
+
+    store: StationStore
+    serving: Serving
+    settings: Settings
+    background: Background
+
+    async def issue(self, stations: Sequence[str]) -> dict[str, IssuedForecast | str]:
+        """Issue the forecasts that are due; by station, each of them, or why there is none."""
+        with store_problems():
+            return await issue_forecasts(self.store, self.serving, stations, self.background.wake)
+
+
+async def store_readings(receiver: Receiver, station: str, body: ReadingsRequest) -> Stored:
+    """Store the readings in a JSON body.
+
+    Raises:
+        ForecastError: if they cannot be read at the step of the station.
+        ProblemError: 404 if there is no such station, 503 if the store cannot be used.
+    """
+    _check_length(body, "values", receiver.settings)
+    found = await _settings(receiver.store, station)
+    return await _store_one(receiver, station, found, _read_json(body, found, _now()), "body.")
+
+
+async def store_file(receiver: Receiver, station: str, read: Callable[[TimeStep], Awaitable[Reading]]) -> Stored:
+    """Store the values of a file that holds one series at the step of the station.
+
+    Args:
+        receiver: where they go.
+        station: its ID.
+        read: reads the file, given this step.
+
+    Raises:
+        ProblemError: 422 if it holds no such series; otherwise as :func:`store_readings`.
+    """
+    found = await _settings(receiver.store, station)
+    step = TimeStep.parse(found.step)
+    series = _only_series(await read(step), receiver.settings)
+    if series.step != step:
+        given, expected = in_words(str(series.step)), in_words(str(step))
+        raise SeriesError(
+            f"the step of the file is {given}, and that of the station {expected}: send a file with this step, or make "
+            f"it coarser with resample={step}"
+        )
+    return await _store_one(receiver, station, found, readings_of(series, _now()), "series.")
+
+
+async def store_many(receiver: Receiver, bodies: Sequence[StationReadings]) -> ManyStored:
+    """Store the readings of several stations in one transaction.
+
+    Raises:
+        RequestError: if there are too many, or a station appears twice.
+        ProblemError: 503 if the store cannot be used.
+    """
+    store = receiver.store
+    _check_many(bodies, receiver.settings)
+    with store_problems():
+        stations = await store.read(get_settings, [body.station for body in bodies])
+        results = await store.run(_read_all, bodies, stations, _now())
+        accepted = {name: read for name, read in results.items() if isinstance(read, Readings)}
+        outcomes = await store.write(ingest, accepted, int(time.time()))
+    refused = sum(
+        len(read.refused) for name, read in results.items() if isinstance(read, Readings) and name in outcomes
+    )
+    count_readings(store.metrics, outcomes.values(), refused)
+    issued = await receiver.issue([*outcomes])
+    answers: list[StationStored | StationFailure] = []
+    for i, body in enumerate(bodies):
+        result, outcome = results[body.station], outcomes.get(body.station)
+        if isinstance(result, SeriesError) or outcome is None:
+            error = result if isinstance(result, SeriesError) else SeriesError(str(UnknownStationError(body.station)))
+            answers.append(StationFailure(station=body.station, error=sentence(error)))
+            continue
+        stored = _stored(outcome, result, f"body.readings[{i}].", issued.get(body.station), stations[body.station])
+        answers.append(StationStored(station=body.station, **stored))
+    return ManyStored(stations=answers)
+
+
+async def read_observations(
+    store: StationStore, station: str, period: Period, settings: Settings
+) -> ObservationsAnswer:
+    """Return the observations of a period.
+
+    Raises:
+        RequestError: if there are more than an answer holds.
+        ProblemError: 404 if there is no such station, 503 if the store cannot be used.
+    """
+    with store_problems():
+        found, rows = await store.read(_find, station, period, settings.max_values + 1)
+    if len(rows) > settings.max_values:
+        raise RequestError(
+            f"there are more than {settings.max_values} observations: ask for a shorter period with from and to",
+            field="from",
+        )
+    units = found.settings.units
+    return ObservationsAnswer(
+        station=found.id,
+        units=units,
+        timestamps=[iso_of(row.time) for row in rows],
+        values=rounded(from_celsius([row.value for row in rows], units)).tolist(),
+        revision=[row.revision for row in rows],
+        received=[iso_of(row.received) for row in rows],
+    )
+
+
+def _find(connection: Connection, station: str, period: Period, limit: int) -> tuple[Station, list[Observation]]:
+    found = get_station(connection, station)
+    begin, end, revisions = period
+    return found, get_observations(connection, found.number, begin, end, limit=limit, revisions=revisions)
+
+
+async def _settings(store: StationStore, station: str) -> StationSettings:
+    with store_problems():
+        stations = await store.read(get_settings, [station])
+        if station not in stations:
+            raise UnknownStationError(station)
+    return stations[station]
+
+
+async def _store_one(
+    receiver: Receiver, station: str, found: StationSettings, readings: Readings, place: str
+) -> Stored:
+    with store_problems():
+        outcomes = await receiver.store.write(ingest, {station: readings}, int(time.time()))
+        if station not in outcomes:
+            raise UnknownStationError(station)
+    count_readings(receiver.store.metrics, outcomes.values(), len(readings.refused))
+    issued = await receiver.issue([station])
+    return Stored(**_stored(outcomes[station], readings, place, issued.get(station), found))
+
+
+def _stored(
+    outcome: Outcome, readings: Readings, place: str, issued: IssuedForecast | str | None, station: StationSettings
+) -> dict[str, Any]:
+    return {
+        **outcome._asdict(),
+        "refused": _places(readings, place),
+        "forecast": None if issued is None else written(issued, station.units),
+    }
+
+
+def _read_all(
+    bodies: Sequence[StationReadings], stations: dict[str, StationSettings], now: np.datetime64
+) -> dict[str, Readings | SeriesError]:
+    """Return the readings of each station, or why they cannot be read."""
+    results: dict[str, Readings | SeriesError] = {}
+    for body in bodies:
+        try:
+            if body.station not in stations:
+                raise SeriesError(str(UnknownStationError(body.station)))
+            results[body.station] = _read_json(body, stations[body.station], now)
+        except SeriesError as error:
+            results[body.station] = error
+    return results
+
+
+def _read_json(body: ReadingsRequest, station: StationSettings, now: np.datetime64) -> Readings:
+    step = TimeStep.parse(station.step)
+    if body.step is not None and (given := TimeStep.parse(body.step)) != step:
+        sent, expected = in_words(str(given)), in_words(station.step)
+        raise SeriesError(f"the step is {sent}, and that of the station {expected}")
+    if body.timestamps is not None and body.start is None:
+        return readings_at(body.values, body.timestamps, station.units, step, now)
+    if body.start is not None and body.timestamps is None:
+        return readings_from(body.values, body.start, station.units, step, now)
+    raise SeriesError("give either start, or timestamps with one time for each value")
+
+
+def _places(readings: Readings, place: str) -> list[Place]:
+    return [Place(location=f"{place}{refused.place}", message=refused.message) for refused in readings.refused]
+
+
+def _only_series(reading: Reading, settings: Settings) -> SstSeries:
+    if reading.error is not None:
+        raise unreadable_file(reading.error)
+    (station, *others) = station_series(reading, settings)
+    if others:
+        names = ", ".join(repr(other.name) for other in (station, *others[:9]))
+        raise SeriesError(f"the file holds {1 + len(others)} stations ({names}): choose one with station=")
+    if station.series is None:
+        problem = str(station.problem)
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, problem, [Place(location="body", message=problem)])
+    return station.series
+
+
+def _check_many(bodies: Sequence[StationReadings], settings: Settings) -> None:
+    if len(bodies) > settings.max_series:
+        raise RequestError(
+            f"{len(bodies)} stations are too many: send at most {settings.max_series} in one request", field="readings"
+        )
+    names: set[str] = set()
+    for i, body in enumerate(bodies):
+        if body.station in names:
+            raise RequestError(
+                f"station {body.station!r} appears twice: send its readings together", field=f"readings[{i}].station"
+            )
+        names.add(body.station)
+        _check_length(body, f"readings[{i}].values", settings)
+
+
+def _check_length(body: ReadingsRequest, field: str, settings: Settings) -> None:
+    if len(body.values) > settings.max_values:
+        raise RequestError(
+            f"{len(body.values)} values are too many: send at most {settings.max_values} of one station", field=field
+        )
+
+
+def _now() -> np.datetime64:
+    return np.datetime64("now", "s")

@@ -1,0 +1,1 @@
+"""How good the issued forecasts were."""

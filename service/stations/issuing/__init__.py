@@ -1,0 +1,1 @@
+"""Forecasts that readings issue: made, recalibrated and stored."""

@@ -1,0 +1,226 @@
+"""Issue a forecast from the end of a station's series after readings arrived."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from orjson import dumps, loads
+from sqlalchemy import Connection
+
+from forecasting.errors import ForecastError, SeriesError
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import SECONDS, Floats, iso, iso_of
+from forecasting.series.timestep import TimeStep
+from service.engine.batch_forecaster import ForecastJob
+from service.engine.series_schema import InputSeries
+from service.engine.serving import Serving
+from service.engine.universal_forecaster import UniversalEntries, UniversalEntry, UniversalJob, UniversalModels
+from service.engine.writing import ForecastOptions, sentence
+from service.stations.grid import PAST_STEPS, used_times
+from service.stations.issuing.recalibration import Draft
+from service.stations.issuing.storing import store_forecasts
+from service.stations.record.event_record import with_sides
+from service.stations.station_events import baseline_in_celsius, needs_whole_past, options_of
+from service.stations.station_store import StationStore
+from service.store.issued_forecasts import IssuedForecast, stations_without_forecast
+from service.store.observations import Integers, latest_values
+from service.store.stations import Station
+
+DEFAULT_HORIZON: Final = 7
+"""Steps that are forecast for a station that names none."""
+
+_LEVELS: Final = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98)
+"""Interval levels of a universal network, which are calibrated at any level."""
+
+_BEFORE_ALL: Final = -(2**62)
+"""Before any time that a reading may have, Unix seconds."""
+
+_KEPT: Final = ("timestamps", "sst", "intervals", "baselines", "warnings", "events")
+"""What is stored of an entry of an answer."""
+
+_STEPS_UNTIL_LATE: Final = 2
+_STATIONS_AT_ONCE: Final = 256
+_STORED_AT_ONCE: Final = 64
+"""Other writers wait meanwhile."""
+
+
+class _Pending(NamedTuple):
+    station: Station
+    times: Integers
+    values: Floats
+
+
+async def issue_forecasts(
+    store: StationStore, serving: Serving, stations: Sequence[str], alerted: Callable[[], None]
+) -> dict[str, IssuedForecast | str]:
+    """Issue a forecast for each of ``stations`` whose last readings have none yet, and store it.
+
+    Args:
+        store: of the stations.
+        serving: the networks.
+        stations: their IDs.
+        alerted: called when forecasts that raise alerts are on disk.
+
+    Returns:
+        By station, the forecast, or the reason why there is none. Other stations are left out.
+    """
+    results: dict[str, IssuedForecast | str] = {}
+    for begin in range(0, len(stations), _STATIONS_AT_ONCE):
+        some = stations[begin : begin + _STATIONS_AT_ONCE]
+        pending = await store.read(_pending, some)
+        drafts: dict[str, Draft] = {}
+        for group in _alike(pending):
+            for station, draft in (await _forecast(serving, group)).items():
+                if isinstance(draft, Draft):
+                    drafts[station] = draft
+                else:
+                    results[station] = draft
+        results |= await _store(store, drafts, alerted)
+    return results
+
+
+async def _store(
+    store: StationStore, drafts: Mapping[str, Draft], alerted: Callable[[], None]
+) -> dict[str, IssuedForecast]:
+    """Store forecasts, and return them by station as they are stored."""
+    results: dict[str, IssuedForecast] = {}
+    names = [*drafts]
+    for begin in range(0, len(names), _STORED_AT_ONCE):
+        some = names[begin : begin + _STORED_AT_ONCE]
+        stored = await store.write(store_forecasts, [drafts[name] for name in some])
+        results |= zip(some, stored.forecasts, strict=True)
+        store.metrics.issued(stored.new)
+        store.metrics.verified(stored.one_ahead)
+        if stored.alerts:
+            alerted()
+    return results
+
+
+def _pending(connection: Connection, stations: Sequence[str]) -> list[_Pending]:
+    return [
+        _Pending(station, *latest_values(connection, station.number, _first_used(station)))
+        for station in stations_without_forecast(connection, stations)
+    ]
+
+
+def _first_used(station: Station) -> int:
+    """Return the earliest time that a forecast of ``station`` rests on."""
+    if needs_whole_past(station.settings):
+        return _BEFORE_ALL
+    assert station.newest is not None
+    newest = np.asarray(np.datetime64(station.newest.time, "s"))
+    return int(TimeStep.parse(station.settings.step).shift(newest, 1 - PAST_STEPS).astype(np.int64))
+
+
+def _alike(pending: Sequence[_Pending]) -> Iterable[list[_Pending]]:
+    """Return stations in groups that are forecast together: with the same model, horizon and events."""
+    groups: dict[tuple[str, int | None, bytes], list[_Pending]] = {}
+    for one in pending:
+        settings = one.station.settings
+        events = dumps([settings.units, settings.events]) if settings.events else b""
+        groups.setdefault((settings.model, settings.horizon, events), []).append(one)
+    return groups.values()
+
+
+async def _forecast(serving: Serving, group: Sequence[_Pending]) -> dict[str, Draft | str]:
+    """Return the forecasts of stations that :func:`_alike` groups, or why there are none."""
+    results: dict[str, Draft | str] = {}
+    settings = group[0].station.settings
+    models = serving.universal(settings.model, None)
+    sent: list[tuple[_Pending, InputSeries]] = []
+    for one in group:
+        try:
+            sent.append((one, _series_of(one)))
+        except SeriesError as error:
+            results[one.station.id] = sentence(error)
+    if not sent:
+        return results
+    try:
+        series = [series for _, series in sent]
+        horizon = settings.horizon or DEFAULT_HORIZON
+        options = ForecastOptions(horizon, events=options_of(settings.events, horizon, settings.units))
+        if models is None:
+            entries = await _entries_of_place(serving, settings.model, options, series)
+        else:
+            entries = await _universal_entries(serving, models, options, series)
+    except ForecastError as error:
+        return results | {one.station.id: str(error) for one, _ in sent}
+    for (one, _), entry in zip(sent, entries, strict=True):
+        results[one.station.id] = (
+            sentence(entry) if isinstance(entry, SeriesError) else _draft(one, entry, is_universal=models is not None)
+        )
+    return results
+
+
+async def _entries_of_place(
+    serving: Serving, model: str, options: ForecastOptions, series: Sequence[InputSeries]
+) -> UniversalEntries:
+    (network,) = serving.resolve(model, None)
+    network.check(options.horizon, ())
+    metadata = network.metadata
+    options = options._replace(levels=tuple(metadata.errors.half_width))
+    (entries,) = await serving.forecast(ForecastJob.of([network], series, options))
+    return [
+        entry
+        if isinstance(entry, SeriesError)
+        else UniversalEntry(entry, metadata.model, metadata.version, metadata.step)
+        for entry in entries
+    ]
+
+
+async def _universal_entries(
+    serving: Serving, models: UniversalModels, options: ForecastOptions, series: Sequence[InputSeries]
+) -> UniversalEntries:
+    results: UniversalEntries = []
+    job = UniversalJob(models, series, options._replace(levels=_LEVELS))
+    job.check()
+    await serving.forecast_universal(job, lambda columns: results.extend(columns[0]))
+    return results
+
+
+def _series_of(one: _Pending) -> InputSeries:
+    """Return the series of a station on a regular grid, up to its last observation."""
+    settings = one.station.settings
+    step = TimeStep.parse(settings.step)
+    regular = used_times(one.times.view(SECONDS), step)
+    times = one.times[regular]
+    series = SstSeries.from_observations(
+        times.view(SECONDS), one.values[regular], step=step, place=lambda i: f"the reading of {iso_of(int(times[i]))}"
+    )
+    listed = series.values.astype(object)
+    listed[np.isnan(series.values)] = None
+    return InputSeries(
+        values=listed.tolist(),
+        start=iso(series.start),
+        step=settings.step,
+        latitude=settings.latitude,
+        longitude=settings.longitude,
+        baseline=baseline_in_celsius(settings.baseline, settings.units),
+    )
+
+
+def _draft(one: _Pending, entry: UniversalEntry, *, is_universal: bool) -> Draft:
+    station, step = one.station, TimeStep.parse(one.station.settings.step)
+    assert station.received is not None
+    observed_until = int(one.times[-1])
+    end = np.asarray(np.datetime64(observed_until, "s"))
+    late = step.shift(end, _STEPS_UNTIL_LATE)
+    forecast = IssuedForecast(
+        station=station.number,
+        batch=station.batches,
+        issued=station.received,
+        observed_until=observed_until,
+        replayed=station.received > int(late.astype(np.int64)),
+        model=entry.model,
+        version=entry.version,
+        content=_content(entry, station.settings.events),
+    )
+    return Draft(forecast, step, is_universal, station.settings.events or ())
+
+
+def _content(entry: UniversalEntry, watched: list[dict[str, Any]] | None) -> dict[str, Any]:
+    content: dict[str, Any] = loads(b"{" + entry.content)
+    kept: dict[str, Any] = {name: content[name] for name in _KEPT if name in content}
+    if "events" in kept:
+        kept["events"] = with_sides(kept["events"], watched)
+    return kept

@@ -1,0 +1,143 @@
+"""Readings as clients send them: which are accepted, and why others are refused."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from forecasting.errors import SeriesError
+from forecasting.series.sea_range import outside_sea_range, range_error
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import LAST_TIME, SECONDS, iso_of, seconds_of
+from forecasting.series.timestep import TimeStep, in_words
+from forecasting.series.units import Units, to_celsius
+from service.engine.forecast_json import rounded
+from service.stations.grid import check_together
+
+
+class RefusedReading(NamedTuple):
+    """A reading that is not stored.
+
+    Attributes:
+        place: in the list ``values`` or ``timestamps``.
+        message: why, and what to do.
+    """
+
+    place: str
+    message: str
+
+
+@dataclass
+class Readings:
+    """The readings of one station in one batch.
+
+    Attributes:
+        accepted: °C by time in Unix seconds, rounded to six decimals.
+        refused: all others, except missing values.
+        indexes: of the accepted ones in the batch, by time.
+    """
+
+    accepted: dict[int, float] = field(default_factory=dict)
+    refused: list[RefusedReading] = field(default_factory=list)
+    indexes: dict[int, int] = field(default_factory=dict)
+
+    def refuse(self, time: int, message: str) -> None:
+        """Refuse a reading that was accepted."""
+        del self.accepted[time]
+        self.refused.append(RefusedReading(f"values[{self.indexes.pop(time)}]", message))
+
+
+def readings_at(
+    values: Sequence[float | None], timestamps: Sequence[str], units: Units, step: TimeStep, now: np.datetime64
+) -> Readings:
+    """Read values with a time for each.
+
+    Args:
+        values: in ``units``; None is no reading.
+        timestamps: in ISO 8601, one for each value.
+        units: of the values.
+        step: of the station. Months follow the calendar, so their times ignore an offset.
+        now: the time of arrival. A reading more than one step later is refused.
+
+    Raises:
+        SeriesError: if the lists have different lengths, or most readings are not whole steps apart.
+    """
+    if len(timestamps) != len(values):
+        raise SeriesError(f"there are {len(timestamps)} timestamps for {len(values)} values; send one for each")
+    times: list[int | None] = []
+    readings = Readings()
+    for i, text in enumerate(timestamps):
+        try:
+            times.append(seconds_of(text, local=step.calendar_month))
+        except SeriesError as error:
+            times.append(None)
+            readings.refused.append(RefusedReading(f"timestamps[{i}]", str(error)))
+    _accept(readings, values, times, units, step, now)
+    check_together(readings.accepted, step)
+    return readings
+
+
+def readings_from(
+    values: Sequence[float | None], start: str, units: Units, step: TimeStep, now: np.datetime64
+) -> Readings:
+    """Read regular values, the first at ``start``. The other arguments are those of :func:`readings_at`.
+
+    Raises:
+        SeriesError: if ``start`` is not a time, or the series would end after the year 9999.
+    """
+    first = np.datetime64(seconds_of(start, local=step.calendar_month), "s")
+    if float((LAST_TIME - first).astype(np.int64)) < float(step.seconds) * len(values):
+        raise SeriesError("the values extend past the year 9999: check start and step")
+    readings = Readings()
+    times: list[int | None] = [*step.range(first, len(values)).astype(np.int64).tolist()]
+    _accept(readings, values, times, units, step, now)
+    return readings
+
+
+def readings_of(series: SstSeries, now: np.datetime64) -> Readings:
+    """Read the values of a file."""
+    readings = Readings()
+    values = [None if np.isnan(value) else value for value in series.values.tolist()]
+    _accept(readings, values, [*series.times.astype(np.int64).tolist()], "celsius", series.step, now)
+    return readings
+
+
+def _accept(
+    readings: Readings,
+    values: Sequence[float | None],
+    times: Sequence[int | None],
+    units: Units,
+    step: TimeStep,
+    now: np.datetime64,
+) -> None:
+    """Add each value with a time to ``readings``, accepted or refused. Of two at the same time, the last counts."""
+    raw = np.array(values, dtype=np.float64)
+    celsius = to_celsius(raw, units)
+    outside = outside_sea_range(celsius).tolist()
+    latest = int(step.shift(np.asarray(now, dtype=SECONDS), 1).astype(np.int64))
+    for i, (time, value) in enumerate(zip(times, rounded(celsius).tolist(), strict=True)):
+        if time is None or values[i] is None:
+            continue
+        message = _refusal(raw[i : i + 1], units, time, latest, step, outside=outside[i])
+        if message is not None:
+            readings.refused.append(RefusedReading(f"values[{i}]", message))
+            continue
+        earlier = readings.indexes.get(time)
+        if earlier is not None and readings.accepted[time] != value:
+            message = f"values[{i}] is at the same time, {iso_of(time)}, and is stored instead: send one of the two"
+            readings.refused.append(RefusedReading(f"values[{earlier}]", message))
+        readings.indexes[time], readings.accepted[time] = i, value
+
+
+def _refusal(
+    value: "np.typing.NDArray[np.float64]", units: Units, time: int, latest: int, step: TimeStep, *, outside: bool
+) -> str | None:
+    if time > latest:
+        return (
+            f"the time {iso_of(time)} is more than a step ({in_words(str(step))}) in the future: "
+            "check the clock and the time zone of the sender"
+        )
+    if outside:
+        return str(range_error(value, units, lambda _: "the reading", "leave it out"))
+    return None

@@ -1,0 +1,1 @@
+"""What was forecast beside what came, and how good it was."""

@@ -1,0 +1,1 @@
+"""Readings that the service fetches itself, from the sources that stations name."""

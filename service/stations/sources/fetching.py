@@ -1,0 +1,123 @@
+"""Fetch the readings of stations that have a source, on a schedule."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import anyio
+import numpy as np
+
+from forecasting.errors import ForecastError
+from forecasting.series.sst_series import SstSeries
+from service.engine.serving import Serving
+from service.stations.background import BackgroundTask
+from service.stations.issuing.issuing import issue_forecasts
+from service.stations.outbound.outbound import OutboundError
+from service.stations.readings.ingestion import count_readings, ingest
+from service.stations.readings.readings import Readings, readings_of
+from service.stations.sources.source import Source
+from service.stations.sources.source_reading import SourceReader, in_source
+from service.stations.station_store import StationStore
+from service.store.errors import StoreError, UnknownStationError
+from service.store.fetches import Fetch, due_fetches, is_fetch_due, record_fetch
+from service.store.observations import Outcome
+from service.store.stations import get_station
+
+logger = logging.getLogger("service")
+
+_AT_ONCE: Final = 8
+"""Stations that are fetched at the same time."""
+
+_FIRST_RETRY_SECONDS: Final = 60
+"""After a failure. The pause doubles with each further one, up to the interval of the source."""
+
+_LONGEST_RETRY_SECONDS: Final = 3_600
+"""If the source cannot be read from the store, so that its interval is unknown."""
+
+_EXPECTED: Final = (OutboundError, ForecastError)
+
+
+class Fetcher:
+    """Fetches what is due. Create one in each process."""
+
+    def __init__(
+        self,
+        store: StationStore,
+        reader: SourceReader,
+        serving: Callable[[], Serving | None],
+        alerted: Callable[[], None],
+    ) -> None:
+        """Wire a fetcher.
+
+        Args:
+            store: of the stations.
+            reader: of their sources.
+            serving: returns the networks; None until they are loaded.
+            alerted: called when alerts are on disk.
+        """
+        self._store = store
+        self._reader = reader
+        self._serving = serving
+        self._alerted = alerted
+
+    @property
+    def task(self) -> BackgroundTask:
+        """What runs in the background."""
+        return BackgroundTask("fetching", is_fetch_due, self.fetch_due)
+
+    async def fetch_due(self) -> None:
+        """Fetch all stations that are due, store their readings and issue their forecasts."""
+        while due := await self._store.read(due_fetches, int(time.time()), _AT_ONCE):
+            async with anyio.create_task_group() as group:
+                for station, fetch in due:
+                    group.start_soon(self._fetch, station, fetch)
+
+    async def _fetch(self, station_id: str, fetch: Fetch) -> None:
+        try:
+            station = await self._store.read(get_station, station_id)
+        except UnknownStationError:
+            return
+        content = station.settings.source
+        if content is None:
+            return
+        begun = int(time.time())
+        interval = _LONGEST_RETRY_SECONDS
+        try:
+            source = Source.load(content)
+            interval = 60 * source.interval_minutes
+            stored = await self._ingest(station_id, await self._reader.read(station, source, np.datetime64(begun, "s")))
+        except StoreError:
+            raise
+        except Exception as error:
+            message = _message(error)
+            trace = None if isinstance(error, _EXPECTED) else error
+            logger.warning("cannot fetch the readings of station %s: %s", station_id, message, exc_info=trace)
+            pause = min(interval, _FIRST_RETRY_SECONDS * 2 ** min(fetch.failures, 20))
+            changed = replace(fetch, failures=fetch.failures + 1, error=message, next_attempt=begun + pause)
+        else:
+            changed = replace(
+                fetch, failures=0, error=None, succeeded=begun, content=stored, next_attempt=begun + interval
+            )
+        await self._store.write(record_fetch, replace(changed, attempted=begun), content)
+
+    async def _ingest(self, station: str, series: SstSeries | None) -> dict[str, int]:
+        """Store the readings of a station, issue its forecast, and return what they changed."""
+        now = int(time.time())
+        readings, outcomes = Readings(), dict[str, Outcome]()
+        if series is not None:
+            readings = await self._store.run(readings_of, series, np.datetime64(now, "s"))
+            outcomes = await self._store.write(ingest, {station: readings}, now)
+        count_readings(self._store.metrics, outcomes.values(), len(readings.refused))
+        serving = self._serving()
+        if serving is not None:
+            # Even without new readings: the service may have stopped before it issued the last forecast.
+            await issue_forecasts(self._store, serving, [station], self._alerted)
+        return outcomes.get(station, Outcome())._asdict() | {"refused": len(readings.refused)}
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, ForecastError):
+        return error.written(in_source)
+    return str(error) if isinstance(error, OutboundError) else "unexpected error; see the log of the service"

@@ -1,0 +1,1 @@
+"""``python -m training release``: sign and verify releases; one module for each subcommand."""
