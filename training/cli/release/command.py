@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from forecasting.console import command_name
-from training.cli.release import key, sign, verify
+from training.cli.release import importing, key, sign, verify
 
 
 class _Subcommand(NamedTuple):
@@ -16,6 +16,7 @@ class _Subcommand(NamedTuple):
 
 
 _SUBCOMMANDS: Final = {
+    "import": _Subcommand(importing.main, "check, evaluate and publish a network that was trained elsewhere"),
     "key": _Subcommand(key.main, "make a pair of keys"),
     "sign": _Subcommand(sign.main, "sign releases with a private key"),
     "verify": _Subcommand(verify.main, "check files and signatures of releases"),
@@ -34,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=name,
         usage=f"{name} [-h] SUBCOMMAND ...",
-        description="Sign and verify published releases.",
+        description="Sign and verify published releases, and import networks.",
         epilog=f"subcommands:\n{subcommands}\n\n'{name} SUBCOMMAND --help' shows the options of a subcommand.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
