@@ -80,17 +80,15 @@ class Choice:
             return self._network(_files(release), "release named by the user")
         step = step_of_grid()
         files = _at_step(self._universal(), step)
-        return self._network(files, f"release chosen by the step of the grid, {in_words(str(step))}")
+        return self._network(files, f"release for the step of the grid ({in_words(str(step))})")
 
     def _network(self, files: UniversalFiles, why: str) -> UniversalNetwork:
         """Return the network that the user named, or the one that did best on held-out seas."""
         if self.cell != BEST:
             self._check_cell((files,))
-            return UniversalNetwork(files.only(self.cell), f"{why}, and network named by the user", self.device)
+            return UniversalNetwork(files.only(self.cell), f"{why}, network named by the user", self.device)
         best = files.best_on_held_out
-        return UniversalNetwork(
-            files.only(best), f"{why}, of whose networks {best} did best on held-out seas", self.device
-        )
+        return UniversalNetwork(files.only(best), f"{why}, its best network on held-out seas", self.device)
 
     def _universal(self) -> tuple[UniversalFiles, ...]:
         """Return all universal releases, shortest step first.
