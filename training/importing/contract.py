@@ -33,7 +33,7 @@ _SAME_CELSIUS: Final = 1e-3
 _FARTHEST_CELSIUS: Final = 20.0
 """Mean distance of forecasts from the last value of the window; no sea warms as much in a step."""
 
-_SIGNATURE: Final = "forward(sst: float32[batch, window] in °C, valid_time: float64[batch] in Unix seconds)"
+_TO_CPU: Final = "call module.cpu() and remove device names before torch.jit.script"
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,9 @@ def check_contract(module: torch.jit.ScriptModule, series: SstSeries, horizon: i
 def _attribute(module: torch.jit.ScriptModule, name: str) -> int:
     value = getattr(module, name, None)
     if isinstance(value, bool) or not isinstance(value, int):
-        state = "has no attribute" if value is None else f"has an attribute of type {type(value).__name__}:"
+        state = f"has no attribute {name}" if value is None else f"has a {type(value).__name__} as its {name}"
         raise ReleaseError(
-            f"it {state} {name}: set self.{name} to an integer in __init__ and save the module with torch.jit.script, "
+            f"it {state}: set self.{name} to an integer in __init__ and save the module with torch.jit.script, "
             f"which keeps it; torch.jit.trace does not, and torch.jit.freeze needs preserved_attrs=['{name}', …]"
         )
     return value
@@ -120,18 +120,20 @@ def _difference(first: Tensor, second: Tensor) -> float:
 def _forward(module: torch.jit.ScriptModule, sst: Tensor, valid_time: Tensor) -> Tensor:
     """Return the forecasts of one call, checked for type, shape and values."""
     n = len(sst)
-    on = f"on {counted(n, 'window')}"
     try:
         with torch.inference_mode():
             answer = module(sst, valid_time)
     except Exception as error:  # an operator of any library may raise anything
-        raise ReleaseError(_failure(on, error)) from None
+        raise ReleaseError(_failure(n, error)) from None
     if not isinstance(answer, Tensor):
         raise ReleaseError(f"forward returns a {type(answer).__name__}: return one tensor, float32[batch] in °C")
+    if answer.device.type != "cpu":
+        raise ReleaseError(f"it needs a GPU (forward returns a tensor on {answer.device}): {_TO_CPU}")
     if answer.shape != (n,):
-        remedy = "; remove the last dimension with squeeze(1)" if answer.shape == (n, 1) else ""
+        remedy = ", with squeeze(1)" if answer.shape == (n, 1) else ""
         raise ReleaseError(
-            f"forward returns the shape {list(answer.shape)} {on}: it must be [{n}], a value for each window{remedy}"
+            f"forward returns the shape {list(answer.shape)} for {counted(n, 'window')}: return [{n}], a forecast for "
+            f"each{remedy}"
         )
     if answer.dtype != torch.float32:
         raise ReleaseError(f"forward returns {str(answer.dtype).removeprefix('torch.')}: return answer.float()")
@@ -141,16 +143,23 @@ def _forward(module: torch.jit.ScriptModule, sst: Tensor, valid_time: Tensor) ->
     return answer
 
 
-def _failure(on: str, error: Exception) -> str:
-    """Return what went wrong in a call, with the remedy where it is known."""
+def _failure(n: int, error: Exception) -> str:
+    """Return what went wrong in a call with ``n`` windows, with the remedy where it is known."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    reason = (lines[-1] if lines else type(error).__name__)[:300]
+    reason = (lines[-1] if lines else type(error).__name__).removeprefix("RuntimeError: ").partition(". ")[0][:300]
     if any(word in str(error) for word in ("CUDA", "cuda", "NVIDIA")):
-        return f"it needs a GPU ({reason}): call module.cpu() and remove device names before torch.jit.script"
-    remedy = "make it take them with torch.jit.script; a trace may have fixed the size of the batch"
+        return f"it needs a GPU ({reason}): {_TO_CPU}"
     if any(word in reason for word in ("dtype", "scalar type", "Double", "double")):
         remedy = "convert inside forward, as in valid_time.float()"
-    return f"it fails {on} of {_SIGNATURE}: {reason}; {remedy}"
+    elif "allocate memory" in str(error):
+        return f"forward needs more memory than there is for {counted(n, 'window')}: use a smaller network"
+    elif "argument" in reason:
+        remedy = "let forward take both arguments, even if it ignores valid_time"
+    elif n > 1:
+        remedy = "it takes one window, so save it with torch.jit.script: torch.jit.trace may fix the size of the batch"
+    else:
+        remedy = "call it with such tensors to find out why"
+    return f"forward fails on sst float32[{n}, window] and valid_time float64[{n}]: {reason}; {remedy}"
 
 
 def _check_roll(module: torch.jit.ScriptModule, tried: Origins, horizon: int) -> None:
@@ -167,7 +176,7 @@ def _check_roll(module: torch.jit.ScriptModule, tried: Origins, horizon: int) ->
     except Exception as error:  # as in _forward
         names = [name for name in ("leads", "folded") if hasattr(module, name)]
         if not names:
-            raise ReleaseError(_failure(f"at {counted(horizon, 'lead')}", error)) from None
+            raise ReleaseError(_failure(len(tried), error)) from None
         raise ReleaseError(
             f"its attribute {names[0]} is not the method that the contract has by this name: rename it"
         ) from None

@@ -7,7 +7,6 @@ from forecasting.evaluation.report import Report
 from forecasting.evaluation.table import model_title
 from forecasting.networks.metadata import Imported
 from forecasting.series.times import parse_time, short
-from forecasting.wording import listed
 
 IMPORTED_NETWORKS: Final = "networks that were trained elsewhere and imported"
 
@@ -24,7 +23,7 @@ def describe_caveats(report: Report) -> list[str]:
     if not seen:
         return []
     return [
-        f"{listed(seen)} may have seen the test part in training. If so, its figures here are too good and its "
+        f"{' and '.join(seen)} may have seen the test part in training. If so, its figures here are too good and its "
         "intervals too narrow: check it with POST /compare on data from after its training."
     ]
 
