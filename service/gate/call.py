@@ -13,6 +13,9 @@ from service.telemetry.instruments import OTHER
 Headers = dict[bytes, bytes]
 """Request headers, by name in lower case."""
 
+RENEW_DEADLINE: Final = "renew_deadline"
+"""Key in the scope that routes get: a function without arguments that gives the request a new deadline."""
+
 _MAX_LENGTH_DIGITS: Final = 19
 """Digits of a Content-Length, without leading zeros. A number with this many is over any limit, whatever follows."""
 

@@ -24,7 +24,7 @@ from starlette.types import Receive, Scope, Send
 from service.engine.lifecycle import Lifecycle
 from service.gate.accounting import Accounting
 from service.gate.admission import Admission, Guard
-from service.gate.call import Call, Headers
+from service.gate.call import RENEW_DEADLINE, Call, Headers
 from service.gate.calls_in_progress import CallsInProgress
 from service.http.bodies import read_body
 from service.http.media import NDJSON, is_ndjson
@@ -225,7 +225,7 @@ class Gate:
 
     async def _pass_on(self, call: Call) -> None:
         """Let FastAPI answer."""
-        scope = {**call.scope}
+        scope = {**call.scope, RENEW_DEADLINE: partial(self.calls.renew_deadline, call)}
         try:
             if scope["method"] in ("GET", "HEAD", "OPTIONS"):
                 # Routes see GET for HEAD. The server looks at its own scope, and leaves the body out.
