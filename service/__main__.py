@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -32,16 +33,18 @@ with exit_without_extra("service", "The service"):
 
     from forecasting.console import command_name, discard_output
     from forecasting.errors import ForecastError, RequestError
+    from forecasting.releases.registry import Registry
     from service.app import create_app
-    from service.engine.release_watcher import open_registry
+    from service.engine.published_releases import PublishedReleases, open_registry
     from service.engine.worker_bus import WorkerBus
     from service.gate import keys_cli
     from service.gate.keys import read_keys
     from service.gate.policy import refuse_open_bind
     from service.server.process import serve
     from service.server.supervisor import Supervisor
-    from service.settings import Settings, invalid_settings, unknown_settings
-    from service.telemetry.logs import configure_logs
+    from service.settings import Settings, invalid_settings, stated_log_format, unknown_settings
+    from service.telemetry.logs import configure_logs, is_json, starting_logs
+    from service.telemetry.resource import describe_process
 
 logger = logging.getLogger("service")
 
@@ -56,22 +59,18 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     _allow_open_files()
     os.environ |= {f"SST_{name.upper()}": str(value) for name, value in vars(options).items() if value is not None}
-    try:
-        settings = Settings()
-        keys = read_keys(settings)
-        refuse_open_bind(settings, keys)
-        # A worker that replaces another gets the same keys, even if the file has changed.
-        settings = settings.model_copy(update={"keys": SecretStr(keys.lines), "keys_file": None})
-        # A single worker uses the models that are loaded here; several load their own.
-        registry = open_registry(settings) if settings.workers == 1 else None
-        listener = _listen(settings)
-    except ValidationError as error:
-        for message in invalid_settings(error):
-            print(f"service: {message}", file=sys.stderr)
-        return 2
-    except ForecastError as error:
-        print(f"service: {error}", file=sys.stderr)
-        return 2
+    describe_process(os.environ)
+    log_format = stated_log_format(os.environ)
+    with starting_logs(log_format):
+        try:
+            settings, registry, listener = _start()
+        except ValidationError as error:
+            return _refuse(invalid_settings(error), log_format)
+        except ForecastError as error:
+            return _refuse([str(error)], log_format)
+        except Exception:
+            logger.critical("the service cannot start because of an unexpected error", exc_info=True)
+            return 1
     configure_logs(settings)
     for message in unknown_settings(os.environ):
         logger.warning(message)
@@ -80,10 +79,32 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             return Supervisor(create_app, settings, listener).run()
         except ForecastError as error:
-            print(f"service: {error}", file=sys.stderr)
-            return 2
+            return _refuse([str(error)], log_format)
     serve(settings, listener, create_app(settings, registry, WorkerBus()))
     return 0
+
+
+def _start() -> tuple[Settings, Registry | None, socket.socket]:
+    """Return the settings, the models if one process serves them, and the socket that it listens on."""
+    settings = Settings()
+    keys = read_keys(settings)
+    refuse_open_bind(settings, keys)
+    # A worker that replaces another gets the same keys, even if the file has changed.
+    settings = settings.model_copy(update={"keys": SecretStr(keys.lines), "keys_file": None})
+    PublishedReleases.of(settings)
+    # A single worker uses the models that are loaded here; several load their own.
+    registry = open_registry(settings) if settings.workers == 1 else None
+    return settings, registry, _listen(settings)
+
+
+def _refuse(messages: Iterable[str], log_format: str) -> int:
+    """Say why the service cannot start, as a log line where programs read them; return the exit status."""
+    for message in messages:
+        if is_json(log_format):
+            logger.critical("%s", message)
+        else:
+            print(f"service: {message}", file=sys.stderr)
+    return 2
 
 
 def _allow_open_files() -> None:

@@ -11,10 +11,10 @@ from service.__main__ import main
 def refused_start(capsys: pytest.CaptureFixture[str], *arguments: str, **settings: str) -> list[str]:
     """Start the service with these settings (named without ``SST_``), and return the lines that it prints.
 
-    It has to exit with 2 and print nothing to standard output.
+    It has to exit with 2 and print nothing to standard output. The log format is ``text`` unless they name another.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SST_")}
-    environment |= {f"SST_{name.upper()}": value for name, value in settings.items()}
+    environment |= {f"SST_{name.upper()}": value for name, value in ({"log_format": "text"} | settings).items()}
     # The program turns its options into environment variables.
     with patch.dict(os.environ, environment, clear=True):
         status = main(list(arguments))

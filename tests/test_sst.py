@@ -22,13 +22,14 @@ COMMANDS = {
     "inspect": "training",
     "fetch": "training",
     "rollback": "training",
+    "release": "training",
     "score": "scoring",
     "verify": "scoring",
     "station": "service",
 }
 MODULES = [
     "service", "service key", "service.station_cli", "training", "training inspect", "training fetch",
-    "training rollback", "scoring", "scoring verify",
+    "training rollback", "training release", "scoring", "scoring verify",
 ]  # fmt: skip
 
 

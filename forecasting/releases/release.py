@@ -11,6 +11,8 @@ from pydantic import BaseModel, ValidationError
 from forecasting.errors import ReleaseError, UnknownNameError
 from forecasting.networks.checkpoint_file import read_unchanged
 from forecasting.networks.metadata import CELLS
+from forecasting.releases.signatures import read_signatures
+from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.universal.network.metadata import UNIVERSAL
 from forecasting.wording import available
 
@@ -42,10 +44,27 @@ class Manifest(BaseModel, frozen=True):
     version: str
     files: dict[str, ManifestEntry]
 
+    @classmethod
+    def parse(cls, content: bytes, release: str) -> "Manifest":
+        """Parse the manifest of a release, whose path or URL is ``release``.
+
+        Raises:
+            ReleaseError: if it is not a manifest.
+        """
+        try:
+            return cls.model_validate_json(content)
+        except ValidationError as error:
+            raise ReleaseError(f"{release}: {MANIFEST} cannot be used: {error.errors()[0]['msg']}") from None
+
 
 def is_dataset_name(text: str) -> bool:
     """Whether ``text`` is a valid name: lower-case letters, digits, dots, dashes and underscores, at most 64."""
     return _NAME.fullmatch(text) is not None
+
+
+def is_version(text: str) -> bool:
+    """Whether ``text`` is a version, the time when a release was made: ``20261124T150312Z``."""
+    return _VERSION.fullmatch(text) is not None
 
 
 def is_title(text: str) -> bool:
@@ -61,18 +80,23 @@ class Release:
     manifest: Manifest
 
     @classmethod
-    def open(cls, path: Path) -> "Release":
+    def open(cls, path: Path, trusted: TrustedKeys | None = None) -> "Release":
         """Read the manifest of the release in ``path``.
 
+        Args:
+            path: of the release.
+            trusted: keys that must have signed the manifest; None to accept any manifest.
+
         Raises:
-            ReleaseError: if the manifest is missing, invalid, or belongs to another release.
+            ReleaseError: if the manifest is missing, invalid, belongs to another release, or no trusted key signed it.
         """
         try:
-            manifest = Manifest.model_validate_json((path / MANIFEST).read_bytes())
+            content = (path / MANIFEST).read_bytes()
         except OSError as error:
             raise ReleaseError(f"cannot read {path / MANIFEST}: {error.strerror}") from None
-        except ValidationError as error:
-            raise ReleaseError(f"{path}: {MANIFEST} cannot be used: {error.errors()[0]['msg']}") from None
+        if trusted is not None:
+            trusted.check(content, read_signatures(path), str(path))
+        manifest = Manifest.parse(content, str(path))
         if manifest.version != path.name or manifest.dataset != path.parent.name:
             raise ReleaseError(
                 f"{path}: the manifest belongs to {manifest.dataset} {manifest.version}; restore the name of the folder"
@@ -126,7 +150,7 @@ def versions(dataset: Path) -> list[str]:
     """Return the versions in the folder of a dataset, oldest first."""
     if not dataset.is_dir():
         return []
-    return sorted(entry.name for entry in dataset.iterdir() if entry.is_dir() and _VERSION.fullmatch(entry.name))
+    return sorted(entry.name for entry in dataset.iterdir() if entry.is_dir() and is_version(entry.name))
 
 
 def current_version(dataset: Path) -> str | None:
@@ -142,7 +166,7 @@ def current_version(dataset: Path) -> str | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise ReleaseError(f"cannot read {pointer}: {error}") from None
-    if not _VERSION.fullmatch(version):
+    if not is_version(version):
         raise ReleaseError(f"{pointer} does not name a version: {version[:40]!r}; expected one of {versions(dataset)}")
     return version
 
@@ -177,17 +201,22 @@ def _is_universal(artifacts: Path, dataset: str) -> bool:
         return False
 
 
-def open_current(artifacts: Path, dataset: str) -> Release:
+def open_current(artifacts: Path, dataset: str, trusted: TrustedKeys | None = None) -> Release:
     """Open the release of ``dataset`` that serves.
+
+    Args:
+        artifacts: folder with the releases.
+        dataset: name of the dataset.
+        trusted: keys that must have signed the release; None to accept any release.
 
     Raises:
         UnknownNameError: if no release is published.
-        ReleaseError: if the release cannot be used.
+        ReleaseError: if the release cannot be used, or no trusted key signed it.
     """
     version = current_version(artifacts / dataset) if is_dataset_name(dataset) else None
     if version is None:
         raise UnknownNameError(f"no dataset {dataset[:64]!r} is published; {available(dataset_names(artifacts))}")
-    return Release.open(artifacts / dataset / version)
+    return Release.open(artifacts / dataset / version, trusted)
 
 
 def current_versions(artifacts: Path) -> dict[str, str]:

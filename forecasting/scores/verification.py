@@ -1,7 +1,7 @@
 """Scores of forecasts that were issued, against what was observed later; one lead at a time."""
 
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel
@@ -15,6 +15,9 @@ WIDEST_GAP: Final = 0.25
 
 The median and the intervals at 50, 80 and 95 % just do. For a normal distribution, the score is then 3.4 % too low.
 """
+
+LEAST_SHARE: Final = 0.9
+"""Of the verified forecasts, which a baseline must have been issued with to be compared with them."""
 
 Intervals = Mapping[int, tuple[Floats, Floats]]
 """Lower and upper bounds, °C ``(n,)`` each, by level in percent; NaN where a forecast has none."""
@@ -61,6 +64,35 @@ class LeadVerification(BaseModel, frozen=True):
     models: tuple[ModelVerification, ...]
 
 
+class CommonPairs(NamedTuple):
+    """The pairs of forecast and observation on which all models are compared.
+
+    Attributes:
+        counts: which pairs have an observation, a forecast, and every baseline of :attr:`baselines` ``(n,)``.
+        baselines: names of the references that nearly all forecasts with an observation were issued with.
+    """
+
+    counts: Bools
+    baselines: tuple[str, ...]
+
+
+def common_pairs(observed: Floats, predicted: Floats, baselines: Mapping[str, Floats]) -> CommonPairs:
+    """Return the pairs on which forecasts and baselines are compared, so that no score is of easier days.
+
+    Args:
+        observed: °C ``(n,)``, NaN where nothing was observed.
+        predicted: the forecasts, °C ``(n,)``.
+        baselines: °C ``(n,)``, by name; NaN where a forecast was issued without it.
+    """
+    verified: Bools = np.isfinite(observed) & np.isfinite(predicted)
+    shown = {
+        name: np.isfinite(values)
+        for name, values in baselines.items()
+        if verified.any() and np.isfinite(values[verified]).mean() >= LEAST_SHARE
+    }
+    return CommonPairs(np.logical_and.reduce([verified, *shown.values()]), tuple(shown))
+
+
 def verify_lead(
     lead: int,
     observed: Floats,
@@ -72,6 +104,8 @@ def verify_lead(
     quantiles: tuple[Floats, Floats] | None = None,
 ) -> LeadVerification:
     """Score forecasts of one lead. Pairs without an observation or without a forecast do not count.
+
+    Call it with the pairs that :func:`common_pairs` returns.
 
     Args:
         lead: of the forecasts, in steps.

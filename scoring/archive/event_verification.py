@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
-from forecasting.scores.events import EventScore, score_event
+from forecasting.scores.events import EventScore
+from forecasting.scores.threshold_events import PERSISTENCE, SIGNS, verify_threshold
+from forecasting.series.times import Floats
 from scoring.archive.event_limits import SIDE, THRESHOLD
 from scoring.tables.archive_columns import PREFIX
-
-PERSISTENCE: Final = "persistence"
-"""The reference that the state of the last observation stays."""
 
 _BY_LEAD: Final = re.compile(r"event_(.+)_by_lead")
 
@@ -37,14 +36,22 @@ def verify_events(lead: int, rows: pd.DataFrame) -> Iterator[EventVerification]:
     for name in (match[1] for column in rows.columns if (match := _BY_LEAD.fullmatch(column))):
         columns = [f"event_{name}_by_lead", f"event_{name}_{THRESHOLD}", f"event_{name}_{SIDE}"]
         known = rows[rows[columns].notna().all(axis=1)] if set(columns) <= set(rows.columns) else rows.iloc[:0]
-        if not len(known):
-            continue
-        probability, threshold = (known[column].to_numpy(dtype="float64") for column in columns[:2])
-        sign = np.where(known[columns[2]] == "above", 1.0, -1.0)
-        happened, before = (
-            (sign * (known[column].to_numpy(dtype="float64") - threshold) > 0).astype(np.float64)
-            for column in ("observed", PREFIX + PERSISTENCE)
+        score = (
+            verify_threshold(
+                lead,
+                observed=_values(known, "observed"),
+                probability=_values(known, columns[0]),
+                threshold=_values(known, columns[1]),
+                sign=np.array([SIGNS[side] for side in known[columns[2]]]),
+                persistence=_values(known, PREFIX + PERSISTENCE),
+                observed_until=known["observed_until"].to_numpy(),
+            )
+            if len(known)
+            else None
         )
-        _, groups = np.unique(known["observed_until"].to_numpy(), return_inverse=True)
-        score = score_event(probability, happened, {PERSISTENCE: before}, groups, lead)
-        yield EventVerification(event=name, lead=lead, score=score)
+        if score is not None:
+            yield EventVerification(event=name, lead=lead, score=score)
+
+
+def _values(rows: pd.DataFrame, name: str) -> Floats:
+    return rows[name].to_numpy(dtype="float64")

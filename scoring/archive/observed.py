@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from forecasting.readers.base.options import ReadingOptions
+from forecasting.scores.observed import Observed
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import Floats
-from forecasting.series.timestep import TimeStep, length_of
+from forecasting.series.times import Floats, iso
+from forecasting.series.timestep import TimeStep, in_words, length_of
 from scoring.tables.stage import Staged, stage_rows
 from scoring.tables.stations import ReadStations, read_stations
 
@@ -74,7 +75,7 @@ class Observations:
     def at(self, forecasts: pd.DataFrame) -> Floats:
         """Return what was observed at the valid time of each row with ``station``, ``step`` and ``time``, °C ``(n,)``.
 
-        An observation counts if it is less than half a step away. NaN where there is none.
+        NaN where there is none. Stations whose observations all lie between the valid times get an error.
         """
         observed = np.full(len(forecasts), np.nan)
         times = forecasts["time"].to_numpy().astype("datetime64[s]")
@@ -83,16 +84,23 @@ class Observations:
             rows = places.get(key)
             if rows is None:
                 continue
-            place = series.step.place(times[rows], series.start)
-            nearest = np.round(place)
-            inside = (nearest >= 0) & (nearest < len(series.values)) & (np.abs(place - nearest) < 0.5)
-            observed[rows[inside]] = series.values[nearest[inside].astype(np.int64)]
+            on_grid = Observed.of(series.times, series.values, series.step, times[rows[0]])
+            if not len(on_grid.values) and np.isfinite(series.values).any():
+                self.errors[key[0]] = _between(series, times[rows[0]])
+            observed[rows] = on_grid.at(times[rows])
         return observed
 
 
 def _chunks(staged: Staged, folder: Path, step: TimeStep, resample: TimeStep | None) -> Iterator[ReadStations]:
     for chunk, first in enumerate(staged.bounds[:-1]):
         yield read_stations(folder, chunk, first, staged.zones, None if resample else step, resample)
+
+
+def _between(series: SstSeries, valid: np.datetime64) -> str:
+    return (
+        f"observations at times such as {iso(series.start)}, forecasts for times such as {iso(valid)}, which is not a "
+        f"whole number of steps ({in_words(str(series.step))}) away: give both the same time within the step"
+    )
 
 
 def _seconds(step: str) -> int:

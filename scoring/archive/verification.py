@@ -8,7 +8,7 @@ from typing import Final
 import pandas as pd
 from pydantic import BaseModel
 
-from forecasting.scores.verification import Intervals, LeadVerification, quantiles_of, verify_lead
+from forecasting.scores.verification import Intervals, LeadVerification, common_pairs, quantiles_of, verify_lead
 from forecasting.series.times import Floats
 from scoring.archive.event_verification import EventVerification, verify_events
 from scoring.archive.issued import IssuedForecasts
@@ -87,8 +87,11 @@ def verify(
         forecast_stations |= {*frame["station"].unique()}
         verified_stations |= {*known["station"].unique()}
         for key, rows in _grouped(known, by_month=by_month):
-            groups.setdefault(key, []).append(_scores(lead, key[0], rows))
             events.setdefault(key, []).extend(verify_events(lead, rows))
+        for _, rows in known.groupby(["asked", "step"]):
+            pairs, baselines = _comparable(rows)
+            for key, part in _grouped(pairs, by_month=by_month):
+                groups.setdefault(key, []).append(_scores(lead, key[0], part, baselines))
     parts = [
         Group(asked=key[0], step=key[1], month=key[2], leads=tuple(groups[key]), events=_by_event(events[key]))
         for key in sorted(groups, key=lambda key: tuple(map(str, key)))
@@ -120,9 +123,17 @@ def _grouped(rows: pd.DataFrame, *, by_month: bool) -> Iterator[tuple[Key, pd.Da
         yield (str(asked), str(step), str(month) or None), part
 
 
-def _scores(lead: int, asked: str, rows: pd.DataFrame) -> LeadVerification:
+def _comparable(rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return the pairs that all models are scored on, and the baselines that are scored."""
+    common = common_pairs(
+        _values(rows, "observed"), _values(rows, "sst"), {name: _values(rows, PREFIX + name) for name in BASELINES}
+    )
+    return rows[common.counts], common.baselines
+
+
+def _scores(lead: int, asked: str, rows: pd.DataFrame, names: Sequence[str]) -> LeadVerification:
     predicted, intervals = _values(rows, "sst"), _intervals(rows)
-    baselines = {name: _values(rows, PREFIX + name) for name in BASELINES if rows[PREFIX + name].notna().any()}
+    baselines = {name: _values(rows, PREFIX + name) for name in names}
     return verify_lead(
         lead,
         _values(rows, "observed"),

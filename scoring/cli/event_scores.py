@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from forecasting.scores.events import BIN_EDGES
-from scoring.archive.event_verification import PERSISTENCE, EventVerification
+from forecasting.scores.threshold_events import PERSISTENCE
+from scoring.archive.event_verification import EventVerification
 from scoring.cli.columns import aligned
 
 

@@ -121,4 +121,4 @@ def _why(verification: Verification, observations: Observations) -> str:
             f"{listed(sorted(observations.stations()), 5)}; the names must be the same, and a table without a column "
             "of stations is one station with the name of its file"
         )
-    return "the observations have no value within half a step of the valid time of any forecast"
+    return "the observations have no value at the valid time of any forecast"

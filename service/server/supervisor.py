@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Final
 
 from forecasting.errors import ForecastError
-from service.engine.release_watcher import open_registry
+from service.engine.published_releases import open_registry
 from service.engine.worker_bus import WorkerBus
 from service.server.process import BuildApp, serve
 from service.settings import Settings
@@ -40,6 +40,15 @@ _KILL_MARGIN_SECONDS: Final = 5.0
 def work(build: BuildApp, settings: Settings, listener: socket.socket, folder: Path, place: int) -> None:
     """Run the worker process number ``place`` until a signal stops it."""
     configure_logs(settings)
+    try:
+        _work(build, settings, listener, folder, place)
+    except Exception:
+        # multiprocessing would print the traceback, and not log it.
+        logger.critical("the worker ends because of an unexpected error", exc_info=True)
+        sys.exit(1)
+
+
+def _work(build: BuildApp, settings: Settings, listener: socket.socket, folder: Path, place: int) -> None:
     begin_worker(place)
     bus = WorkerBus(folder)
     try:

@@ -38,6 +38,9 @@ def main(options: argparse.Namespace) -> int:
     except ServiceError as error:
         _say(str(error))
         return UNAVAILABLE
+    except BrokenPipeError:
+        # The reader of the output has closed it, as `| head` does, and no request failed.
+        raise
     except (OSError, TypeError, ValueError) as error:
         _say(str(error))
     return REFUSED

@@ -8,6 +8,8 @@ import logging
 import logging.config
 import math
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -17,6 +19,7 @@ from opentelemetry.trace import SpanContext
 from starlette.types import Scope
 
 from service.settings import Settings
+from service.telemetry.faults import log_faults
 from service.telemetry.instruments import METHODS, OTHER
 from service.telemetry.log_thread import LineHandler
 from service.telemetry.tracing import client_span
@@ -126,19 +129,39 @@ def _answered(route: str, method: str, status: int, seconds: float) -> dict[str,
 
 
 def configure_logs(settings: Settings) -> None:
-    """Set up logging as in :func:`log_config`, for Python's own warnings too."""
+    """Set up logging as in :func:`log_config`, for Python's own warnings and unhandled exceptions too."""
     logging.config.dictConfig(log_config(settings))
     logging.captureWarnings(capture=True)
+    log_faults()
+
+
+def is_json(log_format: str) -> bool:
+    """Return whether log lines are JSON: ``auto`` is text on a terminal and JSON elsewhere."""
+    return log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
+
+
+@contextmanager
+def starting_logs(log_format: str) -> Iterator[None]:
+    """Within this context, log what happens before :func:`configure_logs`, such as warnings about the GPU's driver."""
+    root = logging.getLogger()
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if is_json(log_format) else TextFormatter())
+    root.addHandler(handler)
+    logging.captureWarnings(capture=True)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(capture=False)
+        root.removeHandler(handler)
 
 
 def log_config(settings: Settings) -> dict[str, Any]:
     """Return the configuration for ``logging.config.dictConfig`` and uvicorn; all lines go to standard error.
 
-    The log format ``auto`` is text on a terminal and JSON elsewhere. uvicorn's access log is off, since
-    :func:`log_access` has the route and the ids.
+    uvicorn's access log is off, since :func:`log_access` has the route and the ids. httpx's lines would name the whole
+    address of a webhook, which may hold a secret.
     """
-    json_lines = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
-    formatter = JsonFormatter if json_lines else TextFormatter
+    formatter = JsonFormatter if is_json(settings.log_format) else TextFormatter
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -149,5 +172,7 @@ def log_config(settings: Settings) -> dict[str, Any]:
             "uvicorn": {"handlers": [], "propagate": True},
             "uvicorn.error": {"handlers": [], "propagate": True},
             "uvicorn.access": {"handlers": [], "propagate": False},
+            "httpx": {"level": "WARNING"},
+            "httpcore": {"level": "WARNING"},
         },
     }

@@ -24,8 +24,8 @@ def prometheus(composition: Composition, nino12: SstSeries) -> Iterator[httpx.Cl
     address = f"http://{composition.compose('port', 'prometheus', '9090')}"
     try:
         with httpx.Client(base_url=address) as client, httpx.Client(base_url=composition.url) as proxy:
-            # A rate needs two samples of each replica and of the proxy.
-            while len(ask(client, "count by (instance) (count_over_time(up[5m]) >= 2)")) < 3:
+            # A rate needs two samples of each replica, of the worker and of the proxy.
+            while len(ask(client, "count by (instance) (count_over_time(up[5m]) >= 2)")) < 4:
                 proxy.post("/forecast", json=body(nino12, model="all")).raise_for_status()
             yield client
     finally:
@@ -40,9 +40,9 @@ def ask(client: httpx.Client, query: str) -> list[dict[str, Any]]:
     return result
 
 
-def test_both_replicas_and_the_proxy_are_scraped(prometheus: httpx.Client) -> None:
+def test_both_replicas_the_worker_and_the_proxy_are_scraped(prometheus: httpx.Client) -> None:
     up = {(sample["metric"]["job"], sample["value"][1]) for sample in ask(prometheus, "count by (job) (up == 1)")}
-    assert up == {("service", "2"), ("proxy", "1")}
+    assert up == {("service", "2"), ("worker", "1"), ("proxy", "1")}
 
 
 @pytest.mark.parametrize("panel", queries())

@@ -1,39 +1,22 @@
 """The manifests in deploy/kubernetes/, as a cluster reads them."""
 
 import shutil
-import subprocess
-from typing import Any
 
 import kubernetes_validate
 import pytest
-import yaml
 
 from service.settings import Settings
 from tests.conftest import ROOT
+from tests.deploy.kustomize import Manifest, of, rendered, unlisted
 
 FOLDER = ROOT / "deploy" / "kubernetes"
 VERSIONS = ("1.32", "1.35")
 PODS = (("Deployment", "service"), ("Deployment", "worker"), ("Job", "training"))
 
-Manifest = dict[str, Any]
-
 
 @pytest.fixture(scope="module")
 def manifests() -> list[Manifest]:
-    """Every object, rendered by kustomize; without kubectl, as written in the files."""
-    kustomization = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
-    if shutil.which("kubectl") is None:
-        files = [(FOLDER / name).read_text() for name in kustomization["resources"]]
-        return [manifest for file in files for manifest in yaml.safe_load_all(file)]
-    rendered = subprocess.run(["kubectl", "kustomize", FOLDER], capture_output=True, text=True, check=True).stdout
-    return list(yaml.safe_load_all(rendered))
-
-
-def of(manifests: list[Manifest], kind: str, name: str = "service") -> Manifest:
-    (manifest,) = [
-        manifest for manifest in manifests if manifest["kind"] == kind and manifest["metadata"]["name"] == name
-    ]
-    return manifest
+    return rendered(FOLDER)
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl, which renders the manifests, is not installed")
@@ -47,8 +30,7 @@ def test_kustomize_puts_every_object_in_the_namespace_and_names_every_image(mani
 
 
 def test_every_file_of_the_folder_is_listed() -> None:
-    listed = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())["resources"]
-    assert sorted([*listed, "kustomization.yaml"]) == sorted(path.name for path in FOLDER.iterdir())
+    assert unlisted(FOLDER) == []
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -111,7 +93,11 @@ def test_only_the_worker_reaches_public_addresses(manifests: list[Manifest]) -> 
         return any("ipBlock" in peer for rule in rules for peer in rule["to"])
 
     assert [name for name in ("service", "worker", "training") if reaches_addresses(name)] == ["worker"]
-    assert of(manifests, "NetworkPolicy", "worker")["spec"]["ingress"] == []
+
+
+def test_only_what_scrapes_it_reaches_the_worker(manifests: list[Manifest]) -> None:
+    (rule,) = of(manifests, "NetworkPolicy", "worker")["spec"]["ingress"]
+    assert rule["from"] == [{"namespaceSelector": {"matchLabels": {"sst-forecasting/may-scrape": "true"}}}]
 
 
 def environment(manifests: list[Manifest], name: str) -> dict[str, Manifest]:

@@ -26,6 +26,7 @@ from training.cli import gallery as gallery_cli
 from training.cli import inspect as inspect_cli
 from training.cli import pretrain as pretrain_cli
 from training.cli.reading_options import add_reading_options, positive, read_with
+from training.cli.release import command as release_cli
 from training.cli.summary import dataset_summary, release_summary
 from training.config import DEFAULT_SEED, TrainingConfig
 from training.examples.dataset import Dataset
@@ -38,7 +39,7 @@ from training.run import Destination, Execution, train
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; returns the exit status: 0 on success, 2 after an error; ``inspect`` also returns 1."""
+    """Run a command; returns the exit status: 0 on success, 2 after an error; some commands also return 1."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # do not fail on a terminal that cannot show ±
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -58,8 +59,8 @@ def _train_parser() -> argparse.ArgumentParser:
         description="Train an RNN, an LSTM and a GRU on an SST series, and publish them as a release.",
         epilog="Other commands, each with --help: inspect FILE reports how a file is read and whether it can be "
         "trained on; pretrain trains the universal networks, gallery shows what they learn from; fetch downloads a "
-        "series from an ERDDAP server; rollback NAME [VERSION] makes another release serve; add-dependence NAME "
-        "publishes an older release again, with joint paths.",
+        "series from an ERDDAP server; rollback NAME [VERSION] makes another release serve; release signs, verifies "
+        "and moves releases; add-dependence NAME publishes an older release again, with joint paths.",
     )
     parser.add_argument("--version", action="version", version=version("sst-forecasting"))
     _add_data_options(parser.add_argument_group("data"))
@@ -260,5 +261,6 @@ _COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "gallery": gallery_cli.main,
     "inspect": inspect_cli.main,
     "pretrain": pretrain_cli.main,
+    "release": release_cli.main,
     "rollback": _rollback,
 }

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from forecasting.errors import RequestError
+from forecasting.series.timestep import TimeStep
 from service.api.dependencies import BackgroundDep, ServingDep, SettingsDep, StationStoreDep
 from service.api.openapi import problems, request_body
 from service.api.stations.listing import (
@@ -32,7 +33,8 @@ from service.http.bodies import read_json
 from service.http.media import require_json
 from service.stations.alerts.watching import put_watching_station
 from service.stations.alerts.webhook_settings import InputWebhook
-from service.stations.issuing.issuing import check_model
+from service.stations.issuing.issuing import DEFAULT_HORIZON
+from service.stations.issuing.model_choice import check_model
 from service.stations.station_events import ONE_LINE
 from service.store.stations import StationSettings, delete_station
 
@@ -75,7 +77,7 @@ async def put_station(
     """
     require_json(dict(request.scope["headers"]))
     body = read_json(StationRequest, await request.body(), 0, settings.max_body_bytes)
-    check_model(serving, body.model)
+    check_model(serving, body.model, TimeStep.parse(body.step), body.horizon or DEFAULT_HORIZON)
     stored = stored_settings(body, settings)
     with store_problems():
         created, row = await store.write(_put, id, stored, body.webhooks)

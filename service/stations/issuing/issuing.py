@@ -8,18 +8,16 @@ import numpy as np
 from orjson import dumps, loads
 from sqlalchemy import Connection
 
-from forecasting.errors import ForecastError, RequestError, SeriesError
-from forecasting.releases.registry import ALL
+from forecasting.errors import ForecastError, SeriesError
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.step_inference import TOLERANCE_STEPS
-from forecasting.series.time_grid import anchor
-from forecasting.series.times import SECONDS, Bools, Floats, Times, iso, iso_of
-from forecasting.series.timestep import TimeStep, in_words
+from forecasting.series.times import SECONDS, Floats, iso, iso_of
+from forecasting.series.timestep import TimeStep
 from service.engine.batch_forecaster import ForecastJob
 from service.engine.series_schema import InputSeries
 from service.engine.serving import Serving
 from service.engine.universal_forecaster import UniversalEntries, UniversalEntry, UniversalJob, UniversalModels
 from service.engine.writing import ForecastOptions, sentence
+from service.stations.grid import PAST_STEPS, used_times
 from service.stations.issuing.recalibration import Draft
 from service.stations.issuing.storing import store_forecasts
 from service.stations.record.event_record import with_sides
@@ -34,11 +32,6 @@ DEFAULT_HORIZON: Final = 7
 
 _LEVELS: Final = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98)
 """Interval levels of a universal network, which are calibrated at any level."""
-
-_PAST_STEPS: Final = 1_500
-"""Steps that a forecast rests on, the newest: twice what a network for days sees, and all that one for hours does.
-
-References see all of them."""
 
 _BEFORE_ALL: Final = -(2**62)
 """Before any time that a reading may have, Unix seconds."""
@@ -118,14 +111,6 @@ async def _issue(
     return results
 
 
-def check_model(serving: Serving, model: str) -> None:
-    """Raise ForecastError unless ``model`` names one network, or lets the step choose."""
-    if model == ALL:
-        raise RequestError("a station has one model: name it, or leave the choice to best", field="model")
-    if serving.universal(model, None) is None:
-        serving.resolve(model, None)
-
-
 def _pending(connection: Connection, stations: Sequence[str]) -> list[_Pending]:
     return [
         _Pending(station, *latest_values(connection, station.number, _first_used(station)))
@@ -139,7 +124,7 @@ def _first_used(station: Station) -> int:
         return _BEFORE_ALL
     assert station.newest is not None
     newest = np.asarray(np.datetime64(station.newest.time, "s"))
-    return int(TimeStep.parse(station.settings.step).shift(newest, 1 - _PAST_STEPS).astype(np.int64))
+    return int(TimeStep.parse(station.settings.step).shift(newest, 1 - PAST_STEPS).astype(np.int64))
 
 
 def _alike(pending: Sequence[_Pending]) -> Iterable[list[_Pending]]:
@@ -212,7 +197,7 @@ def _series_of(one: _Pending) -> InputSeries:
     """Return the series of a station on a regular grid, up to its last observation."""
     settings = one.station.settings
     step = TimeStep.parse(settings.step)
-    regular = _regular(one.times.view(SECONDS), step)
+    regular = used_times(one.times.view(SECONDS), step)
     times = one.times[regular]
     series = SstSeries.from_observations(
         times.view(SECONDS), one.values[regular], step=step, place=lambda i: f"the reading of {iso_of(int(times[i]))}"
@@ -227,30 +212,6 @@ def _series_of(one: _Pending) -> InputSeries:
         longitude=settings.longitude,
         baseline=baseline_in_celsius(settings.baseline, settings.units),
     )
-
-
-def _regular(times: Times, step: TimeStep) -> Bools:
-    """Return which of the sorted ``times`` ``(n,)`` a forecast uses: those a whole number of steps apart, as most are.
-
-    A reading cannot be taken back, so one at a wrong time must not stop all later forecasts. Of several readings in
-    one step, the last is used.
-
-    Raises:
-        SeriesError: if the newest is between two steps.
-    """
-    exact = step.place(times, anchor(times, step))
-    regular: Bools = np.abs(exact - np.round(exact)) <= TOLERANCE_STEPS
-    if not regular[-1]:
-        newest, length = iso_of(int(times[-1].astype(np.int64))), in_words(str(step))
-        usual = f", such as {iso_of(int(times[regular][-1].astype(np.int64)))}" if regular.any() else ""
-        raise SeriesError(
-            f"the newest reading, of {newest}, is not a whole number of steps ({length}) after the others{usual}: send "
-            "readings at whole steps, or average them to whole steps"
-        )
-    positions = np.where(regular, np.round(exact), np.nan)
-    used = np.flatnonzero(regular)
-    regular[used[:-1]] = np.diff(positions[used]) > 0
-    return regular
 
 
 def _draft(one: _Pending, entry: UniversalEntry, *, is_universal: bool) -> Draft:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from forecasting.series.step_inference import TOLERANCE_STEPS
+from forecasting.scores.observed import positions_of
 from forecasting.series.times import SECONDS, seconds_of
 from forecasting.series.timestep import TimeStep
 from forecasting.universal.online_calibration import OnlineCalibration
@@ -83,7 +83,8 @@ class Learner(NamedTuple):
     ) -> Iterator["VerifiedReading"]:
         """Yield each of ``readings`` with the forecasts that it verifies, at most one at each lead.
 
-        All were made without it, since their last observation is an earlier one.
+        All were made without it, since their last observation is an earlier one. Of several readings in one step, the
+        last counts, as for a forecast; those in the step that was learned from last do not.
 
         Args:
             earlier: forecasts that it can learn from, one from each last observation.
@@ -94,9 +95,10 @@ class Learner(NamedTuple):
         by_position = {
             _position(seconds_of(forecast.content["timestamps"][0]), start, step): forecast for forecast in earlier
         }
-        for reading in readings:
-            position = _position(reading.time, start, step)
-            if position is None:
+        learned = _position(self.until, start, step)
+        by_step = {_position(reading.time, start, step): reading for reading in readings}
+        for position, reading in by_step.items():
+            if position is None or position == learned:
                 continue
             forecasts = {
                 lead: by_position[position - lead + 1]
@@ -156,6 +158,5 @@ def _after(state: OnlineCalibration, reading: VerifiedReading, levels: tuple[flo
 
 def _position(time: int, start: np.datetime64, step: TimeStep) -> int | None:
     """Return how many steps a time is after ``start``; None if it is between two steps."""
-    exact = float(step.place(np.asarray(time).astype(SECONDS), start))
-    position = round(exact)
-    return position if abs(exact - position) <= TOLERANCE_STEPS else None
+    positions, near = positions_of(np.array([time]).view(SECONDS), step, start)
+    return int(positions[0]) if near[0] else None

@@ -13,6 +13,7 @@ from forecasting.series.times import LAST_TIME, SECONDS, iso_of, seconds_of
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.series.units import Units, to_celsius
 from service.engine.forecast_json import rounded
+from service.stations.grid import check_together
 
 
 class RefusedReading(NamedTuple):
@@ -34,10 +35,17 @@ class Readings:
     Attributes:
         accepted: °C by time in Unix seconds, rounded to six decimals.
         refused: all others, except missing values.
+        indexes: of the accepted ones in the batch, by time.
     """
 
     accepted: dict[int, float] = field(default_factory=dict)
     refused: list[RefusedReading] = field(default_factory=list)
+    indexes: dict[int, int] = field(default_factory=dict)
+
+    def refuse(self, time: int, message: str) -> None:
+        """Refuse a reading that was accepted."""
+        del self.accepted[time]
+        self.refused.append(RefusedReading(f"values[{self.indexes.pop(time)}]", message))
 
 
 def readings_at(
@@ -53,7 +61,7 @@ def readings_at(
         now: the time of arrival. A reading more than one step later is refused.
 
     Raises:
-        SeriesError: if the lists have different lengths.
+        SeriesError: if the lists have different lengths, or most readings are not whole steps apart.
     """
     if len(timestamps) != len(values):
         raise SeriesError(f"there are {len(timestamps)} timestamps for {len(values)} values; send one for each")
@@ -66,6 +74,7 @@ def readings_at(
             times.append(None)
             readings.refused.append(RefusedReading(f"timestamps[{i}]", str(error)))
     _accept(readings, values, times, units, step, now)
+    check_together(readings.accepted, step)
     return readings
 
 
@@ -107,7 +116,6 @@ def _accept(
     celsius = to_celsius(raw, units)
     outside = outside_sea_range(celsius).tolist()
     latest = int(step.shift(np.asarray(now, dtype=SECONDS), 1).astype(np.int64))
-    places: dict[int, int] = {}
     for i, (time, value) in enumerate(zip(times, rounded(celsius).tolist(), strict=True)):
         if time is None or values[i] is None:
             continue
@@ -115,11 +123,11 @@ def _accept(
         if message is not None:
             readings.refused.append(RefusedReading(f"values[{i}]", message))
             continue
-        earlier = places.get(time)
+        earlier = readings.indexes.get(time)
         if earlier is not None and readings.accepted[time] != value:
             message = f"values[{i}] is at the same time, {iso_of(time)}, and is stored instead: send one of the two"
             readings.refused.append(RefusedReading(f"values[{earlier}]", message))
-        places[time], readings.accepted[time] = i, value
+        readings.indexes[time], readings.accepted[time] = i, value
 
 
 def _refusal(

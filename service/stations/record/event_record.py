@@ -1,20 +1,16 @@
 """The record of a station's threshold events: the probabilities that were issued, and whether they came true."""
 
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from forecasting.scores.events import EventScore, score_event
+from forecasting.scores.events import EventScore
+from forecasting.scores.observed import Observed
+from forecasting.scores.threshold_events import PERSISTENCE, SIGNS, verify_threshold
 from forecasting.series.times import SECONDS, Floats, seconds_of
 from forecasting.series.timestep import TimeStep
-from service.stations.record.record import Observed
 from service.store.issued_forecasts import IssuedForecast
-
-PERSISTENCE: Final = "persistence"
-"""The reference that the state of the last observation stays."""
-
-_SIGNS: Final = {"above": 1.0, "below": -1.0}
 
 
 class EventLead(NamedTuple):
@@ -64,7 +60,7 @@ class EventRecord:
                     _Case(
                         seconds_of(content["timestamps"][0]),
                         forecast.observed_until,
-                        _SIGNS[event["side"]],
+                        SIGNS[event["side"]],
                         event["by_lead"],
                         event["threshold"],
                         persistence,
@@ -81,24 +77,19 @@ class EventRecord:
                     yield EventLead(event, lead, score)
 
     def _score(self, cases: list[_Case], lead: int, observed: Observed) -> EventScore | None:
-        first_times = np.array([case.first_time for case in cases], dtype=np.int64).view(SECONDS)
-        values = observed.at(self._step.shift(first_times, lead - 1))
-        known = np.isfinite(values)
-        if not known.any():
-            return None
-
         def column(lists: list[list[float]]) -> Floats:
-            return np.array([each[lead - 1] for each in lists])[known]
+            return np.array([each[lead - 1] for each in lists], dtype=np.float64)
 
-        sign = np.array([case.sign for case in cases])[known]
-        threshold = column([case.threshold for case in cases])
-        happened, before = (
-            (sign * (sst - threshold) > 0).astype(np.float64)
-            for sst in (values[known], column([case.persistence for case in cases]))
+        first_times = np.array([case.first_time for case in cases], dtype=np.int64).view(SECONDS)
+        return verify_threshold(
+            lead,
+            observed.at(self._step.shift(first_times, lead - 1)),
+            column([case.probability for case in cases]),
+            column([case.threshold for case in cases]),
+            np.array([case.sign for case in cases]),
+            column([case.persistence for case in cases]),
+            np.array([case.observed_until for case in cases], dtype=np.int64).view(SECONDS),
         )
-        _, groups = np.unique(np.array([case.observed_until for case in cases])[known], return_inverse=True)
-        probability = column([case.probability for case in cases])
-        return score_event(probability, happened, {PERSISTENCE: before}, groups, lead)
 
 
 def with_sides(events: list[dict[str, Any]], watched: list[dict[str, Any]] | None) -> list[dict[str, Any]]:

@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from forecasting.errors import RequestError
+from forecasting.scores.observed import Observed
 from forecasting.scores.verification import Intervals
-from forecasting.series.step_inference import TOLERANCE_STEPS
 from forecasting.series.times import SECONDS, Bools, Floats, Times, seconds_of
 from forecasting.series.timestep import TimeStep
 from service.stations.record.interval_quantiles import levels_of
@@ -19,9 +19,6 @@ MAX_PAIRS: Final = 200_000
 """Forecasts times leads of one answer: ten years of hours at one lead, or sixty years of days at seven."""
 
 _BOUNDS: Final = ("lower", "upper")
-
-_TOLERANCE_STEPS: Final = 2 * TOLERANCE_STEPS
-"""Forecasts begin at times that may themselves be slightly off."""
 
 
 class LeadRecord(NamedTuple):
@@ -135,7 +132,7 @@ class Record:
         begin, end = self._step.shift(np.array([first, last]).view(SECONDS), [-1, 1]).astype(np.int64).tolist()
         return begin, end
 
-    def observed(self, times: Integers, values: Floats) -> "Observed":
+    def observed(self, times: Integers, values: Floats) -> Observed:
         """Return what was observed at the times of the forecasts.
 
         Args:
@@ -143,15 +140,15 @@ class Record:
             values: the latest revision of each, °C ``(n,)``.
         """
         start = min((time for group in self._groups.values() for time in group.first_times), default=0)
-        return Observed.of(times, values, self._step, start)
+        return Observed.of(times.view(SECONDS), values, self._step, np.datetime64(start, "s"))
 
-    def leads(self, observed: "Observed") -> dict[int, LeadRecord]:
+    def leads(self, observed: Observed) -> dict[int, LeadRecord]:
         """Return the record at each lead, or at the one asked for."""
         most = max((form.leads for form in self._groups), default=0)
         wanted = range(1, most + 1) if self._lead is None else [self._lead] if self._lead <= most else []
         return {lead: self._at(lead, observed) for lead in wanted}
 
-    def _at(self, lead: int, observed: "Observed") -> LeadRecord:
+    def _at(self, lead: int, observed: Observed) -> LeadRecord:
         groups = {form: group for form, group in self._groups.items() if form.leads >= lead}
         place = lead - 1 if self._lead is None else 0
         columns: dict[_Column, list[Floats]] = {}
@@ -177,32 +174,6 @@ class Record:
     def _valid(self, group: _Group, lead: int) -> Times:
         """Return the valid times at ``lead``, UTC ``(n,)``."""
         return self._step.shift(np.array(group.first_times).view(SECONDS), lead - 1)
-
-
-class Observed(NamedTuple):
-    """The observations of a station, by their position on a grid that begins at ``start``."""
-
-    step: TimeStep
-    start: np.datetime64
-    positions: Integers
-    values: Floats
-
-    @classmethod
-    def of(cls, times: Integers, values: Floats, step: TimeStep, start: int) -> "Observed":
-        """Leave out observations between two steps."""
-        begin = np.datetime64(start, "s")
-        exact = step.place(times.view(SECONDS), begin)
-        positions = np.round(exact).astype(np.int64)
-        on_grid = np.abs(exact - positions) <= _TOLERANCE_STEPS
-        return cls(step, begin, positions[on_grid], values[on_grid])
-
-    def at(self, times: Times) -> Floats:
-        """Return what was observed at ``times`` ``(n,)``, °C; NaN where nothing was."""
-        if not len(self.values):
-            return np.full(len(times), np.nan)
-        wanted = np.round(self.step.place(times, self.start)).astype(np.int64)
-        place = np.minimum(np.searchsorted(self.positions, wanted), len(self.positions) - 1)
-        return np.where(self.positions[place] == wanted, self.values[place], np.nan)
 
 
 def _table(forecast: IssuedForecast) -> Floats:

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from sqlalchemy import Connection
 
-from forecasting.scores.verification import Intervals, LeadVerification, quantiles_of, verify_lead
+from forecasting.scores.verification import Intervals, LeadVerification, common_pairs, quantiles_of, verify_lead
 from forecasting.series.times import Floats
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
@@ -18,9 +18,6 @@ from service.store.stations import Station, get_station
 
 SHOWN_LEVELS: Final = (50, 80, 90, 95)
 """Percent: intervals whose coverage is counted."""
-
-_LEAST_SHARE: Final = 0.9
-"""Of the verified forecasts, which a baseline must have been issued with to be shown."""
 
 
 class Selection(NamedTuple):
@@ -95,15 +92,9 @@ def _scores(lead: int, record: LeadRecord, model: str, units: Units, by_month: b
 
 
 def _comparable(record: LeadRecord) -> LeadRecord:
-    """Return the pairs that have an observation, a forecast, and every baseline that nearly all of them have."""
-    record = record.part(np.isfinite(record.observed))
-    shown = {
-        name: values
-        for name, values in record.baselines.items()
-        if len(values) and np.isfinite(values).mean() >= _LEAST_SHARE
-    }
-    known = np.logical_and.reduce([np.ones(len(record.observed), dtype=bool), *map(np.isfinite, shown.values())])
-    return record._replace(baselines=shown).part(known)
+    """Return the pairs that all models are scored on, with the baselines that are scored."""
+    common = common_pairs(record.observed, record.predicted, record.baselines)
+    return record._replace(baselines={name: record.baselines[name] for name in common.baselines}).part(common.counts)
 
 
 def _verify(lead: int, record: LeadRecord, model: str, units: Units) -> LeadVerification:

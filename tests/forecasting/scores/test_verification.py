@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from forecasting.scores.verification import quantiles_of, verify_lead
+from forecasting.scores.verification import common_pairs, quantiles_of, verify_lead
 
 OBSERVED = np.array([10.0, 11.0, np.nan, 13.0])
 PREDICTED = np.array([10.5, 10.0, 12.0, 13.0])
@@ -29,6 +29,16 @@ def test_a_baseline_that_was_never_issued_has_no_scores() -> None:
     nothing = np.full(4, np.nan)
     (issued,) = verify_lead(1, OBSERVED, PREDICTED, {"linear": nothing}).models
     assert issued.skill == {"linear": None}
+
+
+def test_all_models_are_compared_on_the_pairs_that_nearly_all_forecasts_have() -> None:
+    observed = np.append(np.full(20, 15.0), np.nan)
+    usual, rare = np.full(21, 14.0), np.full(21, np.nan)
+    usual[3], rare[:17] = np.nan, 14.0
+    pairs = common_pairs(observed, np.full(21, 15.5), {"usual": usual, "rare": rare})
+    assert pairs.baselines == ("usual",)
+    assert np.flatnonzero(~pairs.counts).tolist() == [3, 20]
+    assert common_pairs(np.full(21, np.nan), observed, {"usual": usual}).baselines == ()
 
 
 def test_without_observations_there_are_no_scores() -> None:

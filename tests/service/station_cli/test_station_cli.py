@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -11,6 +12,7 @@ import httpx
 import numpy as np
 import pytest
 
+from forecasting.console import OUTPUT_CLOSED, run_command
 from service.station_cli.arguments import parser
 from service.station_cli.command import main
 
@@ -154,7 +156,7 @@ def test_events_and_webhooks_come_from_files_and_alerts_are_listed(run: Run, sta
     hooks.write_text(json.dumps([{"url": "https://hooks.example/sst", "secret": "at least 16 characters"}]))
     added = run("add", station, "--step", "day", "--events", events, "--webhooks", hooks)
     assert added.status == 0
-    assert "https://hooks.example/sst" in added.output
+    assert "https://hooks.example/...#" in added.output
     assert "at least" not in added.output
     days = np.datetime64("today", "D") - np.arange(20, -1, -1).astype("timedelta64[D]")
     readings = [("--reading", str(day), str(20 + i % 3)) for i, day in enumerate(days)]
@@ -244,3 +246,14 @@ def test_an_api_key_is_read_from_the_environment_and_never_shown(run: Run, monke
     assert refused.status == 2
     assert "api_key is empty or holds a space" in refused.errors
     assert "not a key" not in refused.errors
+
+
+def test_output_that_its_reader_closes_ends_the_command_quietly(
+    run: Run, station: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reading_end, writing_end = os.pipe()
+    os.close(reading_end)
+    with os.fdopen(writing_end, "w", buffering=1) as closed:
+        monkeypatch.setattr("sys.stdout", closed)
+        assert run_command(lambda: main(parser().parse_args(["list"]))) == OUTPUT_CLOSED
+    assert capsys.readouterr().err == ""

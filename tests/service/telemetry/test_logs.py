@@ -32,6 +32,7 @@ from service.telemetry.logs import (
     request_scope,
 )
 from tests.processes import running
+from tests.refused_start import refused_start
 from tests.service.requests import body
 from tests.service.telemetry.test_trace_context import SPAN, TRACE
 from tests.serving import serve, serve_app
@@ -273,23 +274,79 @@ def assert_every_line_is_json(log: list[str]) -> None:
     assert any(event["message"].startswith("ready: ") for event in events)
 
 
-def test_pythons_own_warnings_are_lines_like_all_others() -> None:
-    program = (
-        "import warnings; from service.telemetry.logs import configure_logs; from service.settings import Settings\n"
-        "configure_logs(Settings(log_format='json')); warnings.warn('first\\nsecond')"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    (line,) = map(json.loads, done.stderr.splitlines())
-    assert (line["level"], line["logger"]) == ("warning", "py.warnings")
-    assert "UserWarning: first\nsecond" in line["message"]
+_TROUBLE = """
+import asyncio, logging, threading, warnings
+from service.settings import Settings
+from service.telemetry.logs import configure_logs
+
+configure_logs(Settings(log_format="json"))
+
+def fail():
+    raise ValueError("no such\\nbuoy")
+
+class Buoy:
+    def __del__(self):
+        fail()
+
+async def forget():
+    task = asyncio.create_task(asyncio.to_thread(fail))
+    await asyncio.wait([task])
+    del task
+
+warnings.warn("first\\nsecond")
+logging.getLogger("alembic.runtime.migration").info("Running upgrade")
+logging.getLogger("httpx").info("HTTP Request: POST https://hooks.example.com/secret")
+thread = threading.Thread(target=fail, name="fetching")
+thread.start()
+thread.join()
+asyncio.run(forget())
+Buoy()
+fail()
+"""
 
 
-def test_every_line_is_json_and_extreme_thresholds_write_no_warning(artifacts: Path, nino12: SstSeries) -> None:
-    with running(artifacts, log_format="json") as service:
+def test_warnings_and_exceptions_that_nothing_handles_are_lines_like_all_others() -> None:
+    done = subprocess.run([sys.executable, "-c", _TROUBLE], capture_output=True, text=True, check=False)
+    events = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [(event["level"], event["logger"]) for event in events] == [
+        ("warning", "py.warnings"),
+        ("info", "alembic.runtime.migration"),
+        ("error", "service"),
+        ("error", "asyncio"),
+        ("error", "service"),
+        ("critical", "service"),
+    ]
+    assert "UserWarning: first\nsecond" in events[0]["message"]
+    assert events[2]["message"] == "thread fetching ended because of an unexpected error"
+    assert all(event["exception"].endswith("ValueError: no such\nbuoy") for event in events[2:])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"port": "high"}, "invalid setting SST_PORT=high: expected a whole number from 0 to 65535"),
+        ({"host": "0.0.0.0"}, "other machines can reach 0.0.0.0, and there are no keys"),
+    ],
+)
+def test_a_start_that_fails_says_why_in_a_line_that_programs_can_read(
+    capsys: pytest.CaptureFixture[str], settings: dict[str, str], message: str
+) -> None:
+    (line,) = refused_start(capsys, log_format="json", **settings)
+    event = json.loads(line)
+    assert (event["level"], event["logger"]) == ("critical", "service")
+    assert event["message"].startswith(message)
+
+
+def test_every_line_is_json_with_an_unreadable_database_and_extreme_thresholds_write_no_warning(
+    artifacts: Path, nino12: SstSeries, tmp_path: Path
+) -> None:
+    (tmp_path / "sst.db").write_bytes(b"no database" * 1_000)
+    with running(artifacts, log_format="json", store=f"sqlite:///{tmp_path}/sst.db") as service:
         before = len(service.log)
         for threshold, chance in ((1.7e308, 0.0), (-1.7e308, 1.0)):
             answer = httpx.post(f"{service.url}/forecast", json=body(nino12, thresholds=[threshold]))
             assert answer.json()["forecasts"][0]["exceedance"][0]["probability"] == [chance]
+        service.wait_for("the store cannot be used")
         service.process.terminate()
         service.process.wait()
         service.wait_for("Finished server process")

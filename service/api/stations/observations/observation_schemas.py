@@ -49,8 +49,8 @@ class Stored(BaseModel):
     revised: int = Field(description="The number that differ from the reading of their time. Both are kept.")
     unchanged: int = Field(description="The number that were stored already.")
     refused: list[Place] = Field(
-        description="Readings that are not stored: from the future, outside the range of sea temperatures, or without "
-        "a valid time."
+        description="Readings that are not stored: from the future, outside the range of sea temperatures, between two "
+        "steps of the station, or without a valid time."
     )
     forecast: IssuedAnswer | IssuedFailure | None = Field(
         default=None,

@@ -109,7 +109,7 @@ async def store_many(receiver: Receiver, bodies: Sequence[StationReadings]) -> M
     with store_problems():
         stations = await store.read(get_settings, [body.station for body in bodies])
         results = await store.run(_read_all, bodies, stations, _now())
-        accepted = {name: read.accepted for name, read in results.items() if isinstance(read, Readings)}
+        accepted = {name: read for name, read in results.items() if isinstance(read, Readings)}
         outcomes = await store.write(ingest, accepted, int(time.time()))
     refused = sum(
         len(read.refused) for name, read in results.items() if isinstance(read, Readings) and name in outcomes
@@ -173,7 +173,7 @@ async def _store_one(
     receiver: Receiver, station: str, found: StationSettings, readings: Readings, place: str
 ) -> Stored:
     with store_problems():
-        outcomes = await receiver.store.write(ingest, {station: readings.accepted}, int(time.time()))
+        outcomes = await receiver.store.write(ingest, {station: readings}, int(time.time()))
         if station not in outcomes:
             raise UnknownStationError(station)
     count_readings(receiver.store.metrics, outcomes.values(), len(readings.refused))

@@ -27,7 +27,7 @@ def test_a_station_is_created_and_comes_back_as_it_was_sent(service: httpx.Clien
 
 def test_what_a_later_put_leaves_out_gets_its_default(service: httpx.Client, new_station: NewStation) -> None:
     station = new_station(name="Buoy", units="fahrenheit")
-    changed = answered(service.put(f"/stations/{station}", json={"step": "P7D"}))
+    changed = answered(service.put(f"/stations/{station}", json={"step": "P7D", "horizon": 1}))
     assert (changed["name"], changed["units"], changed["step"]) == (None, "celsius", "week")
 
 
@@ -89,6 +89,21 @@ def test_the_step_cannot_change_once_there_are_readings(service: httpx.Client, n
         ({"step": "day", "latitude": 54.0}, "longitude is missing: give both latitude and longitude, or neither"),
         ({"step": "day", "latitude": 91, "longitude": 0}, "body.latitude: must be less than or equal to 90"),
         ({"step": "day", "name": "a\u0000b"}, "body.name: must match pattern"),
+        (
+            {"step": "day", "model": "nino12-gru"},
+            "nino12-gru forecasts steps of one month, and the step of the station is one day: name a model",
+        ),
+        (
+            {"step": "week", "model": "ocean-daily-gru"},
+            "the step is one week, and ocean-daily forecasts steps of one day",
+        ),
+        ({"step": "day", "horizon": 10_000}, "horizon 10000 is out of range: ocean-daily forecasts 1 to "),
+        ({"step": "P2D", "horizon": 10_000}, "steps of 2 days"),
+        ({"step": "P30D"}, "which do not reach one step of 30 days: use a shorter step"),
+        (
+            {"step": "month", "model": "nino12-gru", "horizon": 10_000},
+            "horizon 10000 is out of range: nino12-gru forecasts 1 to ",
+        ),
         ({"step": "day", "colour": "red"}, "body.colour: unknown field; see /docs for the known ones"),
     ],
 )

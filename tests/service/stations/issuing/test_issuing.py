@@ -16,6 +16,7 @@ from service.engine.serving import Serving
 from service.stations.issuing import issuing
 from service.stations.issuing.issuing import issue_forecasts
 from service.stations.readings.ingestion import ingest
+from service.stations.readings.readings import Readings
 from service.stations.station_store import StationStore
 from service.store.issued_forecasts import IssuedForecast
 from service.store.stations import StationSettings, put_station
@@ -35,7 +36,8 @@ def fill(connection: Connection) -> None:
     random = np.random.default_rng(5)
     for i, name in enumerate(NAMES):
         put_station(connection, name, StationSettings("day", latitude=43.0, longitude=-40.0 + i), 0)
-        ingest(connection, {name: dict(zip(range(0, 40 * DAY, DAY), 15 + random.normal(size=40), strict=True))}, 0)
+        values = dict(zip(range(0, 40 * DAY, DAY), 15 + random.normal(size=40), strict=True))
+        ingest(connection, {name: Readings(values)}, 0)
 
 
 async def issue(store: StationStore, serving: Serving, parts: Sequence[Sequence[str]]) -> dict[str, IssuedForecast]:

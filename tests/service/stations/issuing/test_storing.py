@@ -45,10 +45,10 @@ def station(database: Database) -> int:
         return get_station(connection, "pier").number
 
 
-def receive(database: Database, station: int, readings: Mapping[int, float]) -> None:
-    """Store the values of days, by number of the day."""
+def receive(database: Database, station: int, readings: Mapping[float, float]) -> None:
+    """Store the values of days, by number of the day, or of a part of one."""
     with database.writing() as connection:
-        add_observations(connection, {station: {day * DAY: value for day, value in readings.items()}}, 0)
+        add_observations(connection, {station: {round(day * DAY): value for day, value in readings.items()}}, 0)
 
 
 def issue(database: Database, station: int, day: int, **changes: Any) -> IssuedForecast:
@@ -215,3 +215,18 @@ def test_the_network_of_a_place_keeps_its_intervals(database: Database, station:
             ).forecasts
         assert stored.plain is None
         assert get_calibrations(connection, [station]) == {}
+
+
+def test_of_several_readings_in_one_step_the_last_teaches_once(database: Database, station: int) -> None:
+    feed(database, station, range(5))
+    learned, hour = state(database, station), 3_600 / DAY
+    receive(database, station, {4 + hour: 30.0})
+    issue(database, station, 4, batch=5, observed_until=4 * DAY + 3_600)
+    assert state(database, station) == learned
+    receive(database, station, {5: 30.0, 5 + hour: VALUES[5]})
+    issue(database, station, 5, batch=6, observed_until=5 * DAY + 3_600)
+    with database.writing() as connection:
+        put_station(connection, "calm", StationSettings("day"), 0)
+        calm = get_station(connection, "calm").number
+    feed(database, calm, range(6))
+    assert state(database, station) == state(database, calm)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from tests.service.api.stations.conftest import NewStation
+from tests.service.api.stations.conftest import NewStation, pages
 from tests.service.requests import Json, answered
 
 DAYS = [round(18 + i / 100 + (i % 3) / 10, 2) for i in range(40)]
@@ -21,6 +21,16 @@ def send(service: httpx.Client, station: str, start: str, values: list[float]) -
 def archive(service: httpx.Client, station: str, **query: str) -> list[Json]:
     forecasts: list[Json] = answered(service.get(f"/stations/{station}/forecasts", params=query))["forecasts"]
     return forecasts
+
+
+@pytest.mark.parametrize("after", ["soon", "1.2.3", "9" * 19 + ".1"])
+@pytest.mark.parametrize("listed", ["forecasts", "alerts"])
+def test_a_page_begins_only_where_another_ended(
+    service: httpx.Client, new_station: NewStation, listed: str, after: str
+) -> None:
+    refused = service.get(f"/stations/{new_station()}/{listed}", params={"after": after})
+    assert refused.status_code == 422
+    assert refused.json()["detail"] == "query.after: send the next of the page before, or leave it out"
 
 
 def test_a_batch_issues_one_forecast_from_its_end_as_post_forecast_would(
@@ -53,7 +63,7 @@ def test_nothing_that_was_issued_changes_when_readings_are_corrected(
     assert second is not None
     assert late is not None
     assert late["observed_until"] == second["observed_until"] == "2025-07-11T00:00:00Z"
-    assert archive(service, station) == [first, second, late]
+    assert archive(service, station) == [first, second, late] == pages(service, f"{station}/forecasts", "forecasts")
     assert archive(service, station, **{"from": "2025-07-11"}) == [second, late]
     assert archive(service, station, to="2025-07-10") == [first]
 
@@ -101,12 +111,7 @@ def test_too_few_readings_are_stored_and_the_answer_says_how_many_more_a_forecas
 def test_a_reading_at_a_wrong_time_stops_no_later_forecast(service: httpx.Client, new_station: NewStation) -> None:
     station, other = new_station(), new_station()
     send(service, station, "2025-06-01", DAYS[:20])
-    wrong = send(service, station, "2025-06-21T07:00:00Z", [12.0])
-    assert wrong is not None
-    assert wrong["error"] == (
-        "the newest reading, of 2025-06-21T07:00:00Z, is not a whole number of steps (one day) after the others, such "
-        "as 2025-06-20T00:00:00Z: send readings at whole steps, or average them to whole steps"
-    )
+    assert send(service, station, "2025-06-21T07:00:00Z", [12.0]) is None
     issued = send(service, station, "2025-06-21", DAYS[20:24])
     expected = send(service, other, "2025-06-01", DAYS[:24])
     assert issued is not None

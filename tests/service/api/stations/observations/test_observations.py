@@ -56,8 +56,9 @@ def test_refused_readings_are_named_by_place_and_the_others_are_stored(
     service: httpx.Client, new_station: NewStation
 ) -> None:
     station, now = new_station(), datetime.now(UTC)
+    tomorrow = (now + timedelta(hours=24)).date().isoformat()
     times = ["2025-06-01", "June", "2025-06-02", (now + timedelta(days=7)).isoformat(), "2025-06-03", "2025-06-03",
-             (now + timedelta(hours=12)).isoformat()]  # fmt: skip
+             tomorrow]  # fmt: skip
     answer = send(service, station, {"timestamps": times, "values": [12.4, 12.5, 99.9, 12.6, 12.7, 12.8, 12.9]})
     assert (answer["new"], len(answer["refused"])) == (3, 4)
     messages = {place["location"]: place["message"] for place in answer["refused"]}
@@ -67,6 +68,31 @@ def test_refused_readings_are_named_by_place_and_the_others_are_stored(
     assert "values[5] is at the same time, 2025-06-03T00:00:00Z, and is stored instead" in messages["body.values[4]"]
     assert stored(service, station)["values"] == [12.4, 12.8, 12.9]
     assert send(service, station, {"start": "2025-06-01", "values": [12.4]}) == counts(unchanged=1)
+
+
+def test_a_reading_between_two_steps_is_refused_with_the_steps_around_it(
+    service: httpx.Client, new_station: NewStation
+) -> None:
+    station = new_station()
+    first = {"timestamps": ["2025-06-01", "2025-06-02", "2025-06-02T12:07:00Z"], "values": [12.4, 12.5, 12.6]}
+    for readings, new, place in (
+        (first, 2, 2),
+        ({"timestamps": ["2025-06-03", "2025-06-02T12:07:00Z"], "values": [12.7, 12.8]}, 1, 1),
+    ):
+        answer = send(service, station, readings)
+        assert (answer["new"], [reading["location"] for reading in answer["refused"]]) == (
+            new,
+            [f"body.values[{place}]"],
+        )
+        assert answer["refused"][0]["message"] == (
+            "the time 2025-06-02T12:07:00Z is between two steps (one day) of the station, 2025-06-02T00:00:00Z and "
+            "2025-06-03T00:00:00Z: send one reading for the step, such as the mean, at one of these times"
+        )
+    assert stored(service, station)["values"] == [12.4, 12.5, 12.7]
+    noon = new_station()
+    send(service, noon, {"timestamps": ["2025-06-01T12:00Z"], "values": [12.4]})
+    assert send(service, noon, {"timestamps": ["2025-06-02T12:05Z"], "values": [12.4]}) == counts(new=1)
+    assert len(send(service, noon, {"timestamps": ["2025-06-03"], "values": [12.4]})["refused"]) == 1
 
 
 @pytest.mark.parametrize("units", ["kelvin", "fahrenheit"])
@@ -94,6 +120,10 @@ def test_months_follow_the_calendar(service: httpx.Client, new_station: NewStati
         (
             {"values": [1], "start": "2025-06-01", "step": "hour"},
             "the step is one hour, and that of the station one day",
+        ),
+        (
+            {"values": [1] * 24, "timestamps": [f"2025-06-01T{hour:02}:00Z" for hour in range(24)]},
+            "most of the readings are between two steps (one day), such as that of 2025-06-01T",
         ),
         ({"values": ["1"], "start": "2025-06-01"}, "body.values[0]: "),
         ({"values": [], "start": "2025-06-01"}, "body.values: "),

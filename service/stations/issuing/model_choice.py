@@ -1,0 +1,71 @@
+"""Which models and horizons a station may have."""
+
+from forecasting.errors import RequestError
+from forecasting.releases.loaded_universal import LoadedUniversal
+from forecasting.releases.registry import ALL, BEST
+from forecasting.series.timestep import TimeStep, in_words
+from forecasting.universal.steps.resampling import Resampling
+from service.engine.serving import Serving
+from service.engine.universal_forecaster import UniversalModels, refused_step, release_at
+from service.engine.writing import ForecastOptions
+
+
+def check_model(serving: Serving, model: str, step: TimeStep, horizon: int) -> None:
+    """Check that a model can forecast a station, before the settings are stored.
+
+    A station with the model ``best`` may wait for a release of its step.
+
+    Args:
+        serving: the networks.
+        model: ``best``, a cell or a full name.
+        step: of the station.
+        horizon: steps to forecast.
+
+    Raises:
+        ForecastError: if there is no such model, or it forecasts another step or less far; says what there is.
+    """
+    if model == ALL:
+        raise RequestError("a station has one model: name it, or leave the choice to best", field="model")
+    models = serving.universal(model, None)
+    if models is not None:
+        _check_universal(models, step, horizon)
+        return
+    (network,) = serving.resolve(model, None)
+    expected = TimeStep.parse(network.metadata.step)
+    if step != expected:
+        raise RequestError(
+            f"{model} forecasts steps of {in_words(str(expected))}, and the step of the station is "
+            f"{in_words(str(step))}: name a model of this step, or leave the choice to best",
+            field="model",
+        )
+    network.check(horizon, ())
+
+
+def _check_universal(models: UniversalModels, step: TimeStep, horizon: int) -> None:
+    if models.model == BEST and models.named is None and models.releases.nearest(step, horizon) is None:
+        return
+    error = refused_step(models, step, ForecastOptions(horizon))
+    if error is not None:
+        is_about_model = refused_step(models, step, ForecastOptions(1)) is not None
+        raise RequestError(str(error), field="model" if is_about_model else "horizon")
+    loaded = release_at(models, step, horizon)
+    if loaded.step != step:
+        _check_reach(loaded, step, horizon)
+
+
+def _check_reach(loaded: LoadedUniversal, step: TimeStep, horizon: int) -> None:
+    """Check how far a release for another step reaches."""
+    resampling, reach = Resampling(step, loaded.step), loaded.networks.horizon
+    if resampling.needed(0, horizon) <= reach:
+        return
+    words = in_words(str(step))
+    most = next((steps for steps in range(horizon - 1, 0, -1) if resampling.needed(0, steps) <= reach), 0)
+    if not most:
+        raise RequestError(
+            f"{loaded.dataset} forecasts {reach} steps of {in_words(str(loaded.step))}, which do not reach one step of "
+            f"{words}: use a shorter step",
+            field="step",
+        )
+    raise RequestError(
+        f"horizon {horizon} is out of range: {loaded.dataset} forecasts 1 to {most} steps of {words}", field="horizon"
+    )

@@ -1,0 +1,36 @@
+"""Where the readings of stations end, in the database."""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection, func, select
+
+from service.store.tables import OBSERVATIONS, STATIONS
+
+_IDS_AT_ONCE: Final = 500
+"""IDs in one statement."""
+
+
+class SeriesEnd(NamedTuple):
+    """Where the readings of a station end.
+
+    Attributes:
+        number: of the station.
+        step: between its readings.
+        newest: time of the newest, Unix seconds; None if there is none.
+    """
+
+    number: int
+    step: str
+    newest: int | None
+
+
+def ends_of(connection: Connection, station_ids: Sequence[str]) -> dict[str, SeriesEnd]:
+    """Return where the readings of those stations end that exist, by ID."""
+    newest = select(func.max(OBSERVATIONS.c.time)).where(OBSERVATIONS.c.station == STATIONS.c.number).scalar_subquery()
+    query = select(STATIONS.c.id, STATIONS.c.number, STATIONS.c.step, newest)
+    ends: dict[str, SeriesEnd] = {}
+    for begin in range(0, len(station_ids), _IDS_AT_ONCE):
+        some = STATIONS.c.id.in_(station_ids[begin : begin + _IDS_AT_ONCE])
+        ends |= {station: SeriesEnd(*end) for station, *end in connection.execute(query.where(some))}
+    return ends

@@ -1,0 +1,59 @@
+"""Which readings are whole steps apart, as those of a station are."""
+
+import numpy as np
+import pytest
+
+from forecasting.errors import SeriesError
+from forecasting.series.times import Times
+from forecasting.series.timestep import TimeStep
+from service.stations.grid import check_together, nearby_steps, used_times
+
+DAY = TimeStep.parse("day")
+
+
+def times(*texts: str) -> Times:
+    return np.array(texts, dtype="datetime64[s]")
+
+
+def hours(count: int) -> Times:
+    return times("2026-06-01") + np.arange(count) * np.timedelta64(1, "h")
+
+
+@pytest.mark.parametrize("step", ["day", "week", "PT6H"])
+def test_readings_of_a_shorter_step_are_refused_together(step: str) -> None:
+    with pytest.raises(SeriesError, match=r"^most of the readings are between two steps"):
+        check_together(hours(24 * 21).astype(np.int64).tolist(), TimeStep.parse(step))
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        times(),
+        times("2026-06-01T07:10"),
+        times("2026-06-01T07:10", "2026-06-02T07:30", "2026-06-05T06:50"),
+        times("2026-06-01", "2026-06-02T12:07"),
+        times("2026-06-01", "2026-06-02", "2026-06-03T12:07", "2026-06-04"),
+        times("2026-06-01T23:50", "2026-06-03T00:10", "2026-06-03T23:58"),
+    ],
+)
+def test_readings_that_are_mostly_whole_steps_apart_pass_wherever_they_begin(batch: Times) -> None:
+    check_together(batch.astype(np.int64).tolist(), DAY)
+
+
+def test_months_are_whole_steps_whatever_their_day() -> None:
+    check_together(times("2026-01-15", "2026-02-01", "2026-03-31").astype(np.int64).tolist(), TimeStep.parse("month"))
+
+
+def test_a_time_is_between_the_steps_of_the_grid_around_it() -> None:
+    start = np.datetime64("2026-06-01T06:00", "s")
+    around = ("2026-05-28T06:00:00Z", "2026-05-29T06:00:00Z")
+    assert nearby_steps(int(np.datetime64("2026-05-28T18:00", "s").astype(np.int64)), start, DAY) == around
+
+
+def test_a_forecast_leaves_out_times_between_steps_and_the_earlier_of_two_in_one() -> None:
+    series = times("2026-06-01", "2026-06-02", "2026-06-02T12:00", "2026-06-03", "2026-06-03T00:05", "2026-06-04")
+    assert used_times(series, DAY).tolist() == [True, True, False, False, True, True]
+    with pytest.raises(
+        SeriesError, match=r"^the newest reading, of 2026-06-02T12:00:00Z, is not a whole number of steps"
+    ):
+        used_times(times("2026-05-31", "2026-06-01", "2026-06-02", "2026-06-02T12:00"), DAY)

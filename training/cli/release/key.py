@@ -1,0 +1,27 @@
+"""``python -m training release key``: make a pair of keys."""
+
+import argparse
+from pathlib import Path
+
+from forecasting.console import command_name
+from training.publish.signing import make_key_pair
+
+
+def main(arguments: list[str]) -> int:
+    """Make a pair of keys; returns 0."""
+    name: Path = _parser().parse_args(arguments).name
+    private, public = name.with_name(f"{name.name}.pem"), name.with_name(f"{name.name}.pub.pem")
+    key = make_key_pair(private, public)
+    print(f"{private}: private key, to sign with; keep it secret")
+    print(f"{public}: public key, to trust; {key}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=command_name("release key", "training release key"),
+        description="Make an Ed25519 key pair: NAME.pem, which only you may read, and NAME.pub.pem. The private key "
+        "has no passphrase.",
+    )
+    parser.add_argument("name", type=Path, metavar="NAME", help="name of the signer, as in alice or keys/alice")
+    return parser

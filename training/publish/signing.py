@@ -1,0 +1,142 @@
+"""Signing releases with private keys."""
+
+import base64
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from forecasting.errors import ReleaseError, RequestError
+from forecasting.extras import needs_extra
+from forecasting.networks.metadata import digest
+from forecasting.releases.release import MANIFEST, Release
+from forecasting.releases.signatures import (
+    ALGORITHM,
+    PURPOSE,
+    SIGNATURES,
+    Signature,
+    SignatureFile,
+    fingerprint,
+    read_signatures,
+)
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+
+def make_key_pair(private: Path, public: Path) -> str:
+    """Write a new private key, which only the user may read, and its public key; returns the fingerprint.
+
+    Raises:
+        RequestError: if a file exists or cannot be written.
+    """
+    with needs_extra("signing", PURPOSE):
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        from cryptography.hazmat.primitives.serialization import (
+            Encoding,
+            NoEncryption,
+            PrivateFormat,
+            PublicFormat,
+        )
+    key = Ed25519PrivateKey.generate()
+    _write_new(public, key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), 0o644)
+    try:
+        _write_new(private, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
+    except RequestError:
+        public.unlink()
+        raise
+    return fingerprint(key.public_key())
+
+
+def read_private_key(path: Path, passphrase: Callable[[], str]) -> "Ed25519PrivateKey":
+    """Read an Ed25519 private key from a PEM file, as ``openssl genpkey -algorithm ed25519`` writes it.
+
+    Args:
+        path: of the file.
+        passphrase: returns the passphrase; called only if the key is encrypted.
+
+    Raises:
+        RequestError: if the file cannot be read, or holds anything else, or the passphrase is wrong.
+    """
+    with needs_extra("signing", PURPOSE):
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise RequestError(f"cannot read {path}: {error.strerror}", field="key") from None
+    encrypted = b"ENCRYPTED" in content
+    try:
+        key = load_pem_private_key(content, passphrase().encode() if encrypted else None)
+    except (TypeError, ValueError, UnsupportedAlgorithm):
+        if encrypted:
+            raise RequestError(f"{path} cannot be decrypted: check the passphrase", field="key") from None
+        key = None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise RequestError(
+            f"{path} does not hold an Ed25519 private key in PEM form: make one with sst release key", field="key"
+        )
+    return key
+
+
+def sign(folder: Path, key: "Ed25519PrivateKey") -> SignatureFile:
+    """Sign the manifest of the release in ``folder``, after checking its files; returns all its signatures.
+
+    Signatures of other keys over the same manifest are kept.
+
+    Raises:
+        ReleaseError: if the release does not match its manifest, or the signature cannot be written.
+    """
+    release = Release.open(folder)
+    for name in release.manifest.files:
+        release.read(name)
+    manifest = (folder / MANIFEST).read_bytes()
+    own = Signature(
+        key=fingerprint(key.public_key()),
+        algorithm=ALGORITHM,
+        signature=base64.b64encode(key.sign(manifest)).decode(),
+    )
+    others = [signature for signature in _signatures_over(manifest, folder) if signature.key != own.key]
+    file = SignatureFile(
+        dataset=release.dataset, version=release.version, manifest=digest(manifest), signatures=(*others, own)
+    )
+    _replace(folder / SIGNATURES, file.model_dump_json(indent=1) + "\n")
+    return file
+
+
+def _signatures_over(manifest: bytes, folder: Path) -> tuple[Signature, ...]:
+    content = read_signatures(folder)
+    if content is None:
+        return ()
+    file = SignatureFile.parse(content, str(folder))
+    return file.signatures if file.manifest == digest(manifest) else ()
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file by rename, so that no reader finds half of it."""
+    try:
+        handle, name = tempfile.mkstemp(prefix=".signing-", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise ReleaseError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _write_new(path: Path, content: bytes, mode: int) -> None:
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            file.write(content)
+    except FileExistsError:
+        raise RequestError(
+            f"{path} exists: choose another name, since a lost key cannot be restored", field="key"
+        ) from None
+    except OSError as error:
+        raise RequestError(f"cannot write {path}: {error.strerror}", field="key") from None
