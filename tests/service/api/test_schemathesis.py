@@ -61,7 +61,7 @@ patient = settings(
 # Every boundary value of every parameter, and then some values at random.
 thorough = settings(patient, max_examples=settings().max_examples // 4)
 random = settings(thorough, phases=[Phase.generate])
-few = settings(random, max_examples=10)
+few = settings(random, max_examples=5)
 
 
 @pytest.fixture(scope="session")
