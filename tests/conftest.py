@@ -58,7 +58,11 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Refuse repeated test names: pytest-xdist distributes tests by name and would silently run only one of them."""
+    """Run the many short files of the core last, when they keep all processes busy, and refuse repeated test names.
+
+    pytest-xdist distributes tests by name and would silently run only one of those with the same.
+    """
+    items.sort(key=lambda item: item.path.is_relative_to(ROOT / "tests" / "forecasting"))
     if hasattr(config, "workerinput"):
         repeated = [name for name, times in Counter(item.nodeid for item in items).items() if times > 1]
         if repeated:
