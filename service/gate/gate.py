@@ -19,7 +19,7 @@ from typing import Final
 from fastapi import FastAPI
 from opentelemetry.trace import Tracer
 from starlette.routing import compile_path
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from service.engine.lifecycle import Lifecycle
 from service.gate.accounting import Accounting
@@ -34,7 +34,8 @@ from service.settings import Settings
 from service.telemetry.instruments import OTHER
 from service.telemetry.logs import CALLER, request_scope
 from service.telemetry.metrics import Metrics
-from service.telemetry.tracing import traced
+from service.telemetry.spans import trace_parts
+from service.telemetry.tracing import note_span, traced
 
 RawAnswer = tuple[bytes, RawHeaders]
 """The body of an answer, and the headers that describe it."""
@@ -122,6 +123,8 @@ class Gate:
         call.own_headers = self.guard.page_headers.get(scope["path"], self.guard.headers)
         scope["request_id"] = self.request_id(call.headers)
         request_scope.set(scope)
+        if self.tracer is not None:
+            trace_parts(self.tracer)
         accounting.start()
         self.calls.add(call)
         try:
@@ -226,15 +229,16 @@ class Gate:
     async def _pass_on(self, call: Call) -> None:
         """Let FastAPI answer."""
         scope = {**call.scope}
+        send = call.send if self.tracer is None else partial(_note_and_send, call)
         try:
             if scope["method"] in ("GET", "HEAD", "OPTIONS"):
                 # Routes see GET for HEAD. The server looks at its own scope, and leaves the body out.
                 scope["method"] = "GET" if scope["method"] == "HEAD" else scope["method"]
-                await self.app(scope, call.receive, call.send)
+                await self.app(scope, call.receive, send)
             else:
                 body = await self._read(call)
                 scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"content-encoding"]
-                await self.app(scope, call.replay(body), call.send)
+                await self.app(scope, call.replay(body), send)
         finally:
             call.route = getattr(scope.get("route"), "path", OTHER)
 
@@ -281,3 +285,9 @@ class Gate:
         if call.streams:
             detail = f"no line could be answered for {seconds:g} seconds; send and read without longer pauses"
         return ProblemError(HTTPStatus.GATEWAY_TIMEOUT, detail, headers={"Connection": "close"}, reason="deadline")
+
+
+async def _note_and_send(call: Call, message: Message) -> None:
+    """Send a message of an answer from within FastAPI's span, whose ids the lines about the request carry."""
+    note_span(call.scope)
+    await call.send(message)

@@ -1,12 +1,17 @@
 """The metrics of stations: counts of this process, and what the database says when it is asked."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Metric
+from prometheus_client import CollectorRegistry, Counter, Histogram, Metric
 from prometheus_client.metrics_core import GaugeMetricFamily
 
 _OUTCOMES: Final = ("new", "revised", "unchanged", "refused")
+
+StoreCall = Literal["read", "read_long", "write"]
+"""A call of the database; ``read_long`` reads whole archives, one at a time."""
+
+_STORE_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 COUNTED_LEVELS: Final = (80, 95)
 """Percent: intervals whose coverage is counted."""
@@ -67,6 +72,18 @@ class StationMetrics:
             for level in COUNTED_LEVELS
             for inside in (True, False)
         }
+        store = Histogram(
+            "sst_store_seconds",
+            "Duration of a call of the database of stations, the wait for a thread included.",
+            ("call",),
+            registry=registry,
+            buckets=_STORE_SECONDS,
+        )
+        self._store = {call: store.labels(call).observe for call in get_args(StoreCall)}
+
+    def store_call(self, call: StoreCall, seconds: float) -> None:
+        """Count a call of the database."""
+        self._store[call](seconds)
 
     def readings(self, counts: Mapping[str, int]) -> None:
         """Count readings that have arrived, by outcome."""

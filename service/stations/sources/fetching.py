@@ -24,6 +24,7 @@ from service.store.errors import StoreError, UnknownStationError
 from service.store.fetches import Fetch, due_fetches, is_fetch_due, record_fetch
 from service.store.observations import Outcome
 from service.store.stations import get_station
+from service.telemetry.spans import traced_job
 
 logger = logging.getLogger("service")
 
@@ -74,6 +75,7 @@ class Fetcher:
                 for station, fetch in due:
                     group.start_soon(self._fetch, station, fetch)
 
+    @traced_job("fetch")
     async def _fetch(self, station_id: str, fetch: Fetch) -> None:
         try:
             station = await self._store.read(get_station, station_id)

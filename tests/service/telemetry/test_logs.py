@@ -295,7 +295,6 @@ async def forget():
 
 warnings.warn("first\\nsecond")
 logging.getLogger("alembic.runtime.migration").info("Running upgrade")
-logging.getLogger("httpx").info("HTTP Request: POST https://hooks.example.com/secret")
 thread = threading.Thread(target=fail, name="fetching")
 thread.start()
 thread.join()
