@@ -1,6 +1,5 @@
 """The parts of a request in its trace, and the ids of the trace in its log lines."""
 
-import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
+from opentelemetry.trace import SpanKind
 from pydantic import SecretStr
 
 from forecasting.series.sst_series import SstSeries
@@ -41,9 +41,20 @@ class Traced:
     def named(self, *names: str) -> list[ReadableSpan]:
         return [span for span in self._exporter.get_finished_spans() if span.name in names]
 
-    def parts(self, name: str) -> list[str]:
-        """Return the names of the parts of the latest trace of this name, by their begin."""
-        whole = self.named(name)[-1]
+    def send(self, method: str, path: str, given: Json | None = None) -> ReadableSpan:
+        """Send a request, and return its span. All earlier ones are forgotten."""
+        self._exporter.clear()
+        self.client.request(method, path, json=given)
+        # The answer may arrive before its span ends.
+        wait_until(lambda: bool(self._of_requests()), "the span of the request did not end")
+        (span,) = self._of_requests()
+        return span
+
+    def _of_requests(self) -> list[ReadableSpan]:
+        return [span for span in self._exporter.get_finished_spans() if span.kind is SpanKind.SERVER]
+
+    def parts(self, whole: ReadableSpan) -> list[str]:
+        """Return the names of the parts of a request or job, by their begin."""
         parts = [span for span in self.named(*PARTS) if trace_of(span) == trace_of(whole)]
         for part in parts:
             times = whole.start_time, part.start_time, part.end_time, whole.end_time
@@ -67,21 +78,17 @@ def traced(seas: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tra
 
 
 def test_a_forecast_has_the_parts_queue_inference_and_writing(traced: Traced, nino12: SstSeries) -> None:
-    for query, request in (
-        ("?model=gru", body(nino12)),
-        ("?model=gru", {"series": [body(nino12)["series"][0] | {"id": str(number)} for number in range(70)]}),
-        ("", SMALL),
-    ):
-        traced.client.post(f"/forecast{query}", json=request).raise_for_status()
-        first, *others, last = traced.parts("POST /forecast")
+    small = body(nino12)
+    large = small | {"series": [small["series"][0] | {"id": str(number)} for number in range(70)]}
+    for request in (small, large, SMALL):
+        first, *others, last = traced.parts(traced.send("POST", "/forecast", request))
         assert (first, last) == ("queue", "writing")
         assert "inference" in others
         assert set(others) <= {"queue", "inference"}
 
 
 def test_a_forecast_through_fastapi_has_parts_too(traced: Traced) -> None:
-    traced.client.get("/forecast?model=gru").raise_for_status()
-    assert traced.parts("GET /forecast") == ["inference", "writing"]
+    assert traced.parts(traced.send("GET", "/forecast?model=gru")) == ["inference", "writing"]
 
 
 def test_windows_of_the_inference_protocol_wait_in_the_queue_and_are_inferred(traced: Traced) -> None:
@@ -91,15 +98,14 @@ def test_windows_of_the_inference_protocol_wait_in_the_queue_and_are_inferred(tr
          "data": [15.0] * (given["shape"][1] if len(given["shape"]) > 1 else 1)}
         for given in metadata["inputs"]
     ]  # fmt: skip
-    answer = traced.client.post("/v2/models/nino12-gru/infer", json={"inputs": inputs})
-    answer.raise_for_status()
-    assert traced.parts("POST /v2/models/{model}/infer") == ["queue", "inference"]
+    span = traced.send("POST", "/v2/models/nino12-gru/infer", {"inputs": inputs})
+    assert traced.parts(span) == ["queue", "inference"]
 
 
 def test_readings_are_traced_to_the_database(traced: Traced) -> None:
     traced.client.put("/stations/pier", json={"step": "day"}).raise_for_status()
-    traced.client.post("/stations/pier/observations", json=DAYS).raise_for_status()
-    parts = traced.parts("POST /stations/{id}/observations")
+    readings = {name: DAYS[name] for name in ("start", "values")}
+    parts = traced.parts(traced.send("POST", "/stations/pier/observations", readings))
     assert {"queue", "store.read", "store.write", "inference"} <= set(parts)
 
 
@@ -110,7 +116,7 @@ def test_a_fetch_in_the_background_is_a_trace_of_its_own(traced: Traced) -> None
         wait_until(lambda: bool(traced.named("fetch")), "the source was not fetched")
     (fetch,) = traced.named("fetch")
     assert fetch.parent is None
-    assert {"call", "store.write"} <= set(traced.parts("fetch"))
+    assert {"call", "store.write"} <= set(traced.parts(fetch))
 
 
 def test_looking_for_work_in_the_background_leaves_no_spans(traced: Traced) -> None:
@@ -134,10 +140,9 @@ def access_lines() -> Iterator[Lines]:
 def test_the_access_line_of_a_traced_request_has_the_ids_of_its_span(
     traced: Traced, access_lines: Lines, method: str, path: str, given: Json | None
 ) -> None:
-    traced.client.request(method, path, json=given)
+    context = traced.send(method, path, given).context
     wait_until(lambda: bool(access_lines.read()), "no access line was written")
     event = access_lines.one()
-    context = traced.named(f"{method} {path}")[-1].context
     assert context is not None
     assert (event["trace_id"], event["span_id"]) == (f"{context.trace_id:032x}", f"{context.span_id:016x}")
 
