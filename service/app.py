@@ -51,7 +51,8 @@ from service.api.timeseries.schemas import TimeSeriesRequest
 from service.api.uploads import routes as uploads
 from service.api.uploads.grid_files import GridFiles
 from service.engine.lifecycle import Lifecycle
-from service.engine.release_watcher import ReleaseWatcher, open_registry
+from service.engine.published_releases import PublishedReleases, open_registry
+from service.engine.release_watcher import ReleaseWatcher
 from service.engine.serving import Serving
 from service.engine.worker_bus import WorkerBus
 from service.gate.admission import Guard
@@ -66,6 +67,7 @@ from service.settings import Settings
 from service.stations.alerts.webhooks import WebhookSender
 from service.stations.background import Background, BackgroundTask
 from service.stations.outbound.outbound import Outbound
+from service.stations.retention import Retention
 from service.stations.sources.fetching import Fetcher
 from service.stations.sources.source_reading import SourceReader
 from service.stations.station_store import StationStore
@@ -221,7 +223,8 @@ async def _working(app: FastAPI) -> AsyncIterator[None]:
     fetcher = Fetcher(store, reader, lambda: app.state.lifecycle.serving, lambda: app.state.background.wake())
     sender = WebhookSender(store, outbound)
     delivering = BackgroundTask("webhooks", sender.is_due, sender.run)
-    background = app.state.background = Background(store, [fetcher.task, delivering])
+    keeping = [Retention(store, settings.keep_days).task] if settings.keep_days else []
+    background = app.state.background = Background(store, [fetcher.task, delivering, *keeping])
     async with anyio.create_task_group() as group:
         if settings.background:
             group.start_soon(background.work)
@@ -240,7 +243,13 @@ def _release_watcher(gate: Gate, bus: WorkerBus, stack: AsyncExitStack) -> Relea
         return Serving(loaded, workers, settings.request_seconds, metrics)
 
     return ReleaseWatcher(
-        settings.artifacts, choose_device(settings.device), gate.lifecycle, serving, bus, metrics, loader
+        PublishedReleases.of(settings),
+        choose_device(settings.device),
+        gate.lifecycle,
+        serving,
+        bus,
+        metrics,
+        loader,
     )
 
 

@@ -37,6 +37,8 @@ class Settings(BaseSettings):
 
     Attributes:
         artifacts: the folder of published releases.
+        trusted_keys: comma-separated PEM files, or folders of them, with the public keys that releases must be signed
+            with; empty if they need no signature.
         default_dataset: the dataset to use if a GET request names none.
         host: the address to listen on.
         port: the port to listen on.
@@ -60,6 +62,7 @@ class Settings(BaseSettings):
         max_horizon: the most steps to forecast; a release may have a lower limit.
         store: URL of the database of stations; empty for ``state/sst.db`` beside the artifacts.
         store_password_file: a file with the password of a PostgreSQL database, if its URL has none.
+        keep_days: the age at which forecasts and alerts of stations are deleted; 0 means never.
         background: whether this process fetches readings and delivers webhooks. Of all that may, one does.
         allow_private_addresses: whether webhooks and sources may be on private networks.
         keys: API keys, one per line, as ``name:role:sha256``.
@@ -74,6 +77,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True)
 
     artifacts: Path = Path("artifacts")
+    trusted_keys: str = ""
     default_dataset: str = "nino12"
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65_535)
@@ -99,6 +103,7 @@ class Settings(BaseSettings):
     max_horizon: int = Field(default=10_000, ge=1, le=10_000)
     store: SecretStr = SecretStr("")
     store_password_file: Annotated[Path | None, _EMPTY_IS_UNSET] = None
+    keep_days: int = Field(default=0, ge=0, le=36_500)
     background: bool = True
     allow_private_addresses: bool = False
     keys: SecretStr = SecretStr("")

@@ -19,7 +19,7 @@ from typing import Final
 from fastapi import FastAPI
 from opentelemetry.trace import Tracer
 from starlette.routing import compile_path
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from service.engine.lifecycle import Lifecycle
 from service.gate.accounting import Accounting
@@ -35,7 +35,7 @@ from service.telemetry.instruments import OTHER
 from service.telemetry.logs import CALLER, request_scope
 from service.telemetry.metrics import Metrics
 from service.telemetry.spans import trace_parts
-from service.telemetry.tracing import note_span, traced
+from service.telemetry.tracing import traced
 
 RawAnswer = tuple[bytes, RawHeaders]
 """The body of an answer, and the headers that describe it."""
@@ -229,7 +229,7 @@ class Gate:
     async def _pass_on(self, call: Call) -> None:
         """Let FastAPI answer."""
         scope = {**call.scope}
-        send = call.send if self.tracer is None else partial(_note_and_send, call)
+        send = call.send if self.tracer is None else call.send_in_span
         try:
             if scope["method"] in ("GET", "HEAD", "OPTIONS"):
                 # Routes see GET for HEAD. The server looks at its own scope, and leaves the body out.
@@ -285,9 +285,3 @@ class Gate:
         if call.streams:
             detail = f"no line could be answered for {seconds:g} seconds; send and read without longer pauses"
         return ProblemError(HTTPStatus.GATEWAY_TIMEOUT, detail, headers={"Connection": "close"}, reason="deadline")
-
-
-async def _note_and_send(call: Call, message: Message) -> None:
-    """Send a message of an answer from within FastAPI's span, whose ids the lines about the request carry."""
-    note_span(call.scope)
-    await call.send(message)

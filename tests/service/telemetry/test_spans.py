@@ -64,7 +64,8 @@ class Traced:
 
 def trace_of(span: ReadableSpan) -> int:
     assert span.context is not None
-    return span.context.trace_id
+    trace: int = span.context.trace_id
+    return trace
 
 
 @pytest.fixture(scope="module")
