@@ -92,7 +92,7 @@ def _request(body: bytes) -> bytes:
 
 
 def _connect(gate: Gate, n: int) -> "list[_Wire]":
-    config = uvicorn.Config(gate, server_header=False, timeout_keep_alive=KEEP_ALIVE_SECONDS)
+    config = uvicorn.Config(gate, server_header=False, access_log=False, timeout_keep_alive=KEEP_ALIVE_SECONDS)
     config.load()
     make = partial(Protocol, HotPath(gate), config=config, server_state=ServerState(), app_state={})
     return [_Wire(make()) for _ in range(n)]
