@@ -150,11 +150,6 @@ class RemoteFolder:
             raise RemoteError(f"cannot {verb} {url}: {_reason(error)}") from None
 
 
-def is_url(text: str) -> bool:
-    """Return whether a text is a URL, not a path."""
-    return "://" in text
-
-
 def _without_credentials(url: str) -> str:
     return re.sub(r"://[^/]*@", "://", url)
 
