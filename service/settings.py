@@ -56,13 +56,15 @@ class Settings(BaseSettings):
         max_answer_bytes: the largest answer to one request with series, by an estimate made in advance.
         max_waiting: the most requests that a process works on at once.
         max_waiting_bytes: the most memory for the bodies of these requests and the answers to large ones.
-        request_seconds: the longest time that a request may take.
+        request_seconds: the longest time that a request may take; of one that is worked on in parts, that each part may
+            take.
         write_seconds: how long a client may read nothing of a response before its connection is closed.
         busy_poll_microseconds: how long a process that answers one connection twice in a row polls for more.
         drain_seconds: the longest time for a process to finish its requests when it is asked to stop.
         linger_seconds: how long it then answers that it is shutting down before it closes idle connections.
         reload_seconds: the time between checks for new releases.
         max_line_bytes: the longest line of an NDJSON request.
+        max_spool_bytes: the most bytes of Arrow and Parquet bodies in temporary files, of all requests together.
         max_series: the most series in one request.
         max_values: the most values in one series.
         max_horizon: the most steps to forecast; a release may have a lower limit.
@@ -105,6 +107,7 @@ class Settings(BaseSettings):
     linger_seconds: float = Field(default=1.0, ge=0, le=_MAX_SECONDS)
     reload_seconds: float = Field(default=10.0, gt=0, le=_MAX_SECONDS)
     max_line_bytes: int = Field(default=4 * 2**20, ge=1_024)
+    max_spool_bytes: int = Field(default=256 * 2**20, ge=1_024)
     max_series: int = Field(default=10_000, ge=1)
     max_values: int = Field(default=100_000, ge=2)
     max_horizon: int = Field(default=10_000, ge=1, le=10_000)

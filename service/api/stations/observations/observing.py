@@ -45,17 +45,21 @@ from service.store.stations import Station, StationSettings, get_settings, get_s
 
 
 class Receiver(NamedTuple):
-    """Where readings go, what forecasts from them, and what delivers the alerts that the forecasts raise."""
+    """Where readings go, what forecasts from them, and what delivers the alerts that the forecasts raise.
+
+    ``progressed`` is called when the forecasts of a part of many stations are on disk.
+    """
 
     store: StationStore
     serving: Serving
     settings: Settings
     background: Background
+    progressed: Callable[[], None] = lambda: None
 
     async def issue(self, stations: Sequence[str]) -> dict[str, IssuedForecast | str]:
         """Issue the forecasts that are due; by station, each of them, or why there is none."""
         with store_problems():
-            return await issue_forecasts(self.store, self.serving, stations, self.background.wake)
+            return await issue_forecasts(self.store, self.serving, stations, self.background.wake, self.progressed)
 
 
 async def store_readings(receiver: Receiver, station: str, body: ReadingsRequest) -> Stored:
