@@ -56,7 +56,8 @@ class Settings(BaseSettings):
         max_answer_bytes: the largest answer to one request with series, by an estimate made in advance.
         max_waiting: the most requests that a process works on at once.
         max_waiting_bytes: the most memory for the bodies of these requests and the answers to large ones.
-        request_seconds: the longest time that a request may take.
+        request_seconds: the longest time that a request may take; of one that is worked on in parts, that each part may
+            take.
         write_seconds: how long a client may read nothing of a response before its connection is closed.
         busy_poll_microseconds: how long a process that answers one connection twice in a row polls for more.
         drain_seconds: the longest time for a process to finish its requests when it is asked to stop.
