@@ -75,10 +75,11 @@ def test_universal_networks_give_the_same_result_with_positions(seas_client: htt
     rng = np.random.default_rng(0)
     days = pd.date_range("2020-01-01", periods=40)
     frame = pd.DataFrame(15 + rng.normal(0, 0.1, (40, FEWEST_SERIES)).cumsum(axis=0), index=days)
-    places = {"latitude": dict.fromkeys(range(5), 43.0), "longitude": dict.fromkeys(range(5), 7.0)}
+    places: dict[str, Any] = {"latitude": dict.fromkeys(range(5), 43.0), "longitude": dict.fromkeys(range(5), 7.0)}
     with connected(seas_client) as by_columns, connected(seas_client, columns=False) as by_json:
         results = [each.forecast(frame, horizon=2, **places) for each in (by_columns, by_json)]
-    pd.testing.assert_frame_equal(*results, atol=2e-4)
+    left, right = results
+    pd.testing.assert_frame_equal(left, right, atol=2e-4)
     assert results[0]["station"].tolist() == [i for i in range(FEWEST_SERIES) for _ in range(2)]
 
 
@@ -118,4 +119,5 @@ def test_the_async_client_uses_columns_too(client: httpx.Client, months: Frame) 
             return await caller.forecast(months, dataset="nino12")
 
     results = [asyncio.run(forecast(columns)) for columns in (True, False)]
-    pd.testing.assert_frame_equal(*results, atol=2e-4)
+    left, right = results
+    pd.testing.assert_frame_equal(left, right, atol=2e-4)
