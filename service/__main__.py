@@ -35,7 +35,7 @@ with exit_without_extra("service", "The service"):
     from forecasting.errors import ForecastError, RequestError
     from forecasting.releases.registry import Registry
     from service.app import create_app
-    from service.engine.release_watcher import open_registry
+    from service.engine.published_releases import PublishedReleases, open_registry
     from service.engine.worker_bus import WorkerBus
     from service.gate import keys_cli
     from service.gate.keys import read_keys
@@ -91,6 +91,7 @@ def _start() -> tuple[Settings, Registry | None, socket.socket]:
     refuse_open_bind(settings, keys)
     # A worker that replaces another gets the same keys, even if the file has changed.
     settings = settings.model_copy(update={"keys": SecretStr(keys.lines), "keys_file": None})
+    PublishedReleases.of(settings)
     # A single worker uses the models that are loaded here; several load their own.
     registry = open_registry(settings) if settings.workers == 1 else None
     return settings, registry, _listen(settings)

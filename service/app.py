@@ -51,7 +51,8 @@ from service.api.timeseries.schemas import TimeSeriesRequest
 from service.api.uploads import routes as uploads
 from service.api.uploads.grid_files import GridFiles
 from service.engine.lifecycle import Lifecycle
-from service.engine.release_watcher import ReleaseWatcher, open_registry
+from service.engine.published_releases import PublishedReleases, open_registry
+from service.engine.release_watcher import ReleaseWatcher
 from service.engine.serving import Serving
 from service.engine.worker_bus import WorkerBus
 from service.gate.admission import Guard
@@ -236,7 +237,13 @@ def _release_watcher(gate: Gate, bus: WorkerBus, stack: AsyncExitStack) -> Relea
         return Serving(loaded, workers, settings.request_seconds, metrics)
 
     return ReleaseWatcher(
-        settings.artifacts, choose_device(settings.device), gate.lifecycle, serving, bus, metrics, loader
+        PublishedReleases.of(settings),
+        choose_device(settings.device),
+        gate.lifecycle,
+        serving,
+        bus,
+        metrics,
+        loader,
     )
 
 

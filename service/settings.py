@@ -37,6 +37,8 @@ class Settings(BaseSettings):
 
     Attributes:
         artifacts: the folder of published releases.
+        trusted_keys: comma-separated PEM files, or folders of them, with the public keys that releases must be signed
+            with; empty if they need no signature.
         default_dataset: the dataset to use if a GET request names none.
         host: the address to listen on.
         port: the port to listen on.
@@ -74,6 +76,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True)
 
     artifacts: Path = Path("artifacts")
+    trusted_keys: str = ""
     default_dataset: str = "nino12"
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65_535)

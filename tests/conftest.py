@@ -1,5 +1,6 @@
 """Shared fixtures: small real checkpoints, trained once per session, and a service that serves them."""
 
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -35,6 +36,11 @@ _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("repeatable", _PATIENT, derandomize=True, max_examples=100)
 settings.register_profile("fuzz", _PATIENT, print_blob=True, max_examples=2_000)
 settings.load_profile("repeatable")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Start one process more than there are processors, since tests also wait, but no more than memory allows."""
+    return min((os.cpu_count() or 1) + 1, 8)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -44,10 +44,27 @@ class Manifest(BaseModel, frozen=True):
     version: str
     files: dict[str, ManifestEntry]
 
+    @classmethod
+    def parse(cls, content: bytes, release: str) -> "Manifest":
+        """Parse the manifest of a release, whose path or URL is ``release``.
+
+        Raises:
+            ReleaseError: if it is not a manifest.
+        """
+        try:
+            return cls.model_validate_json(content)
+        except ValidationError as error:
+            raise ReleaseError(f"{release}: {MANIFEST} cannot be used: {error.errors()[0]['msg']}") from None
+
 
 def is_dataset_name(text: str) -> bool:
     """Whether ``text`` is a valid name: lower-case letters, digits, dots, dashes and underscores, at most 64."""
     return _NAME.fullmatch(text) is not None
+
+
+def is_version(text: str) -> bool:
+    """Whether ``text`` is a version, the time when a release was made: ``20261124T150312Z``."""
+    return _VERSION.fullmatch(text) is not None
 
 
 def is_title(text: str) -> bool:
@@ -79,10 +96,7 @@ class Release:
             raise ReleaseError(f"cannot read {path / MANIFEST}: {error.strerror}") from None
         if trusted is not None:
             trusted.check(content, read_signatures(path), str(path))
-        try:
-            manifest = Manifest.model_validate_json(content)
-        except ValidationError as error:
-            raise ReleaseError(f"{path}: {MANIFEST} cannot be used: {error.errors()[0]['msg']}") from None
+        manifest = Manifest.parse(content, str(path))
         if manifest.version != path.name or manifest.dataset != path.parent.name:
             raise ReleaseError(
                 f"{path}: the manifest belongs to {manifest.dataset} {manifest.version}; restore the name of the folder"
@@ -136,7 +150,7 @@ def versions(dataset: Path) -> list[str]:
     """Return the versions in the folder of a dataset, oldest first."""
     if not dataset.is_dir():
         return []
-    return sorted(entry.name for entry in dataset.iterdir() if entry.is_dir() and _VERSION.fullmatch(entry.name))
+    return sorted(entry.name for entry in dataset.iterdir() if entry.is_dir() and is_version(entry.name))
 
 
 def current_version(dataset: Path) -> str | None:
@@ -152,7 +166,7 @@ def current_version(dataset: Path) -> str | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise ReleaseError(f"cannot read {pointer}: {error}") from None
-    if not _VERSION.fullmatch(version):
+    if not is_version(version):
         raise ReleaseError(f"{pointer} does not name a version: {version[:40]!r}; expected one of {versions(dataset)}")
     return version
 

@@ -84,6 +84,11 @@ def _add_forecast(parser: argparse.ArgumentParser) -> None:
         "--artifacts", type=Path, default=Path("artifacts"), metavar="DIR",
         help="folder of releases (default: %(default)s)",
     )  # fmt: skip
+    group.add_argument(
+        "--trusted-key", action="append", default=[], type=Path, metavar="FILE",
+        help="PEM file with a public key that the release must be signed with, or a folder of such files; repeatable "
+        "(default: SST_TRUSTED_KEYS)",
+    )  # fmt: skip
     group.add_argument("--horizon", type=positive, default=1, metavar="H", help="number of leads (default: 1)")
     group.add_argument(
         "--levels", type=_levels, metavar="LIST",

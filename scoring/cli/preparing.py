@@ -9,6 +9,7 @@ from typing import Any, Final
 from forecasting.errors import FileError
 from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.base.text import sniff_binary
+from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.series.units import Units
 from scoring.cli.arguments import GRIDS, READING
 from scoring.cli.outcome import say
@@ -91,7 +92,9 @@ def chosen_model(source: Source, input_: Input[Any], options: argparse.Namespace
         ForecastError: if there is no such model, or it does not offer the horizon or the levels.
     """
     with named(source.path):
-        model: Model = input_.choose(Choice.of(options.artifacts, options.dataset, options.model, _device_of(options)))
+        trusted = TrustedKeys.chosen(options.trusted_key)
+        choice = Choice.of(options.artifacts, options.dataset, options.model, _device_of(options), trusted)
+        model: Model = input_.choose(choice)
     model.check(options.horizon, options.levels)
     return model
 

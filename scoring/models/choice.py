@@ -10,6 +10,7 @@ from forecasting.evaluation.report import parse_report
 from forecasting.networks.checkpoint_file import CheckpointFile
 from forecasting.networks.metadata import CELLS, digest, parse_metadata
 from forecasting.releases.release import Release, dataset_names, open_current, universal_names
+from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.universal.network.metadata import parse_universal_metadata
 from forecasting.wording import available
@@ -30,15 +31,19 @@ class Choice:
         dataset: name of a release; None if the step of the input chooses it.
         cell: ``best`` or a cell.
         device: that the networks run on.
+        trusted: keys that must have signed a release; None to use any release.
     """
 
     artifacts: Path
     dataset: str | None
     cell: str
     device: str
+    trusted: TrustedKeys | None = None
 
     @classmethod
-    def of(cls, artifacts: Path, dataset: str | None, model: str, device: str) -> "Choice":
+    def of(
+        cls, artifacts: Path, dataset: str | None, model: str, device: str, trusted: TrustedKeys | None = None
+    ) -> "Choice":
         """Return the choice of ``model``: ``best``, a cell such as ``gru``, or a full name such as ``nino12-gru``.
 
         Raises:
@@ -47,7 +52,7 @@ class Choice:
         named, _, cell = model.rpartition("-")
         if named and dataset not in (None, named):
             raise RequestError(f"model {model} belongs to dataset {named}, not {dataset}", field="model")
-        return cls(artifacts, dataset or named or None, cell, device)
+        return cls(artifacts, dataset or named or None, cell, device, trusted)
 
     def for_table(self) -> Model:
         """Return the model for a table, whose stations may differ in step.
@@ -55,7 +60,7 @@ class Choice:
         Raises:
             ForecastError: if there is no such model, or its release cannot be used.
         """
-        release = None if self.dataset is None else open_current(self.artifacts, self.dataset)
+        release = None if self.dataset is None else open_current(self.artifacts, self.dataset, self.trusted)
         if release is not None and not release.is_universal:
             return self._place_model(release)
         releases = self._universal() if release is None else (_files(release),)
@@ -74,23 +79,21 @@ class Choice:
             ForecastError: if there is no such model, or its release cannot be used.
         """
         if self.dataset is not None:
-            release = open_current(self.artifacts, self.dataset)
+            release = open_current(self.artifacts, self.dataset, self.trusted)
             if not release.is_universal:
                 return self._place_model(release)
             return self._network(_files(release), "release named by the user")
         step = step_of_grid()
         files = _at_step(self._universal(), step)
-        return self._network(files, f"release chosen by the step of the grid, {in_words(str(step))}")
+        return self._network(files, f"release for the step of the grid ({in_words(str(step))})")
 
     def _network(self, files: UniversalFiles, why: str) -> UniversalNetwork:
         """Return the network that the user named, or the one that did best on held-out seas."""
         if self.cell != BEST:
             self._check_cell((files,))
-            return UniversalNetwork(files.only(self.cell), f"{why}, and network named by the user", self.device)
+            return UniversalNetwork(files.only(self.cell), f"{why}, network named by the user", self.device)
         best = files.best_on_held_out
-        return UniversalNetwork(
-            files.only(best), f"{why}, of whose networks {best} did best on held-out seas", self.device
-        )
+        return UniversalNetwork(files.only(best), f"{why}, its best network on held-out seas", self.device)
 
     def _universal(self) -> tuple[UniversalFiles, ...]:
         """Return all universal releases, shortest step first.
@@ -98,7 +101,8 @@ class Choice:
         Raises:
             UnknownNameError: if there are none.
         """
-        releases = [_files(open_current(self.artifacts, name)) for name in universal_names(self.artifacts)]
+        names = universal_names(self.artifacts)
+        releases = [_files(open_current(self.artifacts, name, self.trusted)) for name in names]
         if not releases:
             places = available(dataset_names(self.artifacts))
             raise UnknownNameError(

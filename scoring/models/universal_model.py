@@ -188,7 +188,7 @@ class UniversalModels(Model):
     @property
     def choice(self) -> str:
         """See :class:`~scoring.models.model.Model`."""
-        return "release named by the user" if self.named else "release chosen by the step of each station"
+        return "release named by the user" if self.named else "release for the step of each station"
 
     def check(self, horizon: int, levels: tuple[int, ...]) -> None:
         """See :class:`~scoring.models.model.Model`."""

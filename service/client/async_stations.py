@@ -119,7 +119,7 @@ class AsyncStations:
         return await self._run(self._calls.event_verification(station, lead, start, end, replayed))
 
     async def alerts(
-        self, station: str, *, start: TimeInput = None, end: TimeInput = None, limit: int = 100
+        self, station: str, *, start: TimeInput = None, end: TimeInput = None, limit: int | None = None
     ) -> pd.DataFrame:
         """See :meth:`Stations.alerts`."""
         return await self._run(self._calls.alerts(station, start, end, limit))

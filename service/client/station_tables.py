@@ -117,9 +117,8 @@ def _issued_rows(parameters: ForecastParameters, station: str, issued: Json) -> 
         yield row | shared
 
 
-def alerts_table(answer: Json) -> pd.DataFrame:
-    """Return the response to ``GET /stations/{id}/alerts`` with a row for each alert."""
-    rows = answer["alerts"]
+def alerts_table(rows: Sequence[Json]) -> pd.DataFrame:
+    """Return alerts with a row for each."""
     columns = {column: pd.Series([row.get(column) for row in rows], dtype="object") for column in _ALERT_COLUMNS}
     table = pd.DataFrame(columns)
     for column in ("raised", "observed_until", "since"):

@@ -259,14 +259,16 @@ class Stations:
         """
         return self._run(self._calls.event_verification(station, lead, start, end, replayed))
 
-    def alerts(self, station: str, *, start: TimeInput = None, end: TimeInput = None, limit: int = 100) -> pd.DataFrame:
+    def alerts(
+        self, station: str, *, start: TimeInput = None, end: TimeInput = None, limit: int | None = None
+    ) -> pd.DataFrame:
         """Return the alerts about the events of a station, newest first.
 
         Args:
             station: the ID of the station.
             start: the earliest ``raised`` to return.
             end: the latest.
-            limit: the most alerts to return, up to 1,000.
+            limit: the most alerts to return, the newest; None means all.
 
         Returns:
             A row for each alert: ``alert`` (what happened, such as ``began``), ``event`` (its name), ``kind``,

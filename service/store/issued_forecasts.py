@@ -88,6 +88,30 @@ def get_forecasts(
     return [_forecast_of(row) for row in rows][::-1]
 
 
+def forecasts_after(
+    connection: Connection,
+    station: int,
+    begin: int | None = None,
+    end: int | None = None,
+    *,
+    after: tuple[int, int] | None = None,
+    limit: int,
+) -> list[IssuedForecast]:
+    """Return the first ``limit`` forecasts of a station, in the order of :func:`get_forecasts`.
+
+    The arguments are those of :func:`get_forecasts`, and ``after``: the ``observed_until`` and the batch of the
+    forecast that they come after.
+    """
+    table = ISSUED_FORECASTS.c
+    query = _of_station(station, begin, end).order_by(table.observed_until, table.batch)
+    if after is not None:
+        until, batch = after
+        later = or_(table.observed_until > until, and_(table.observed_until == until, table.batch > batch))
+        # The first condition lets the index begin there.
+        query = query.where(table.observed_until >= until, later)
+    return [_forecast_of(row) for row in connection.execute(query.limit(limit))]
+
+
 def iterate_forecasts(
     connection: Connection, station: int, begin: int | None = None, end: int | None = None
 ) -> Iterator[IssuedForecast]:

@@ -148,6 +148,8 @@ FETCHES: Final = Table(
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("error", Text),
     Column("content", JSON),
+    # The time of the newest reading that the source has given: the next fetch begins shortly before it.
+    Column("until", BigInteger),
     Index("fetches_by_attempt", "next_attempt"),
 )
 

@@ -1,12 +1,15 @@
 """The metrics of stations: counts of this process, and what the database says when it is asked."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Metric
 from prometheus_client.metrics_core import GaugeMetricFamily
 
 _OUTCOMES: Final = ("new", "revised", "unchanged", "refused")
+
+Delivered = Literal["delivered", "failed", "given_up"]
+"""What becomes of an attempt to deliver an alert. One that has failed is tried again."""
 
 COUNTED_LEVELS: Final = (80, 95)
 """Percent: intervals whose coverage is counted."""
@@ -31,10 +34,16 @@ class StationFigures(NamedTuple):
         stations: how many there are.
         oldest_newest: time of the newest reading of the station that has been silent for longest, Unix seconds; None
             without readings.
+        pending: how many deliveries of alerts are to be made, or tried again.
+        oldest_pending: when the alert of the oldest of them was raised; None without any.
+        failing: at how many stations the last fetch failed.
     """
 
     stations: int
     oldest_newest: int | None
+    pending: int = 0
+    oldest_pending: int | None = None
+    failing: int = 0
 
 
 class StationMetrics:
@@ -67,6 +76,31 @@ class StationMetrics:
             for level in COUNTED_LEVELS
             for inside in (True, False)
         }
+
+        deliveries = Counter(
+            "sst_station_deliveries_total",
+            "Attempts to deliver an alert to a webhook, by outcome.",
+            ("outcome",),
+            registry=registry,
+        )
+        self._deliveries = {outcome: deliveries.labels(outcome).inc for outcome in get_args(Delivered)}
+        fetches = Counter(
+            "sst_station_fetches_total",
+            "Fetches from the sources of stations, by outcome.",
+            ("outcome",),
+            registry=registry,
+        )
+        self._fetches = {
+            succeeded: fetches.labels(outcome).inc for succeeded, outcome in ((True, "succeeded"), (False, "failed"))
+        }
+
+    def attempted(self, outcome: Delivered) -> None:
+        """Count an attempt to deliver an alert."""
+        self._deliveries[outcome](1)
+
+    def fetched(self, *, succeeded: bool) -> None:
+        """Count a fetch."""
+        self._fetches[succeeded](1)
 
     def readings(self, counts: Mapping[str, int]) -> None:
         """Count readings that have arrived, by outcome."""
@@ -102,4 +136,15 @@ def station_gauges(figures: StationFigures | None, now: int) -> Iterator[Metric]
         "sst_station_oldest_newest_reading_age_seconds",
         "Age of the newest reading of the station that has been silent for longest; 0 without readings.",
         0 if figures.oldest_newest is None else now - figures.oldest_newest,
+    )
+    yield GaugeMetricFamily(
+        "sst_station_deliveries_pending", "Deliveries of alerts that are to be made, or tried again.", figures.pending
+    )
+    yield GaugeMetricFamily(
+        "sst_station_oldest_pending_delivery_age_seconds",
+        "Age of the alert of the oldest of them; 0 without any.",
+        0 if figures.oldest_pending is None else now - figures.oldest_pending,
+    )
+    yield GaugeMetricFamily(
+        "sst_station_sources_failing", "Stations whose last fetch from their source failed.", figures.failing
     )

@@ -36,7 +36,7 @@ def test_the_step_of_a_grid_chooses_the_release_and_its_best_network(seas: Path,
     assert forecasts.attrs["forecast_model"] == "ocean-daily-gru"
     assert forecasts.attrs["forecast_release_version"] == tiny.VERSION
     assert forecasts.attrs["forecast_model_choice"] == (
-        "release chosen by the step of the grid, one day, of whose networks gru did best on held-out seas"
+        "release for the step of the grid (one day), its best network on held-out seas"
     )
     assert forecasts["time"].values.astype("datetime64[D]").astype(str).tolist() == [
         "2024-03-01", "2024-03-02", "2024-03-03"
@@ -60,7 +60,7 @@ def test_a_network_named_without_a_release_is_that_of_the_step(seas: Path, tmp_p
     assert score(grid, tmp_path / "out.nc", "--artifacts", seas, "--model", "lstm") == 0
     attributes = opened(tmp_path / "out.nc").attrs
     assert attributes["forecast_model"] == "ocean-daily-lstm"
-    assert attributes["forecast_model_choice"].endswith("one day, and network named by the user")
+    assert attributes["forecast_model_choice"].endswith("(one day), network named by the user")
 
 
 @pytest.mark.parametrize("output", ["out.nc", "out.zarr"])

@@ -59,8 +59,8 @@ def _train_parser() -> argparse.ArgumentParser:
         description="Train an RNN, an LSTM and a GRU on an SST series, and publish them as a release.",
         epilog="Other commands, each with --help: inspect FILE reports how a file is read and whether it can be "
         "trained on; pretrain trains the universal networks, gallery shows what they learn from; fetch downloads a "
-        "series from an ERDDAP server; rollback NAME [VERSION] makes another release serve; release signs and verifies "
-        "releases; add-dependence NAME publishes an older release again, with joint paths.",
+        "series from an ERDDAP server; rollback NAME [VERSION] makes another release serve; release signs, verifies "
+        "and moves releases; add-dependence NAME publishes an older release again, with joint paths.",
     )
     parser.add_argument("--version", action="version", version=version("sst-forecasting"))
     _add_data_options(parser.add_argument_group("data"))

@@ -64,6 +64,7 @@ def upgrade() -> None:
         sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
         sa.Column("error", sa.Text),
         sa.Column("content", sa.JSON),
+        sa.Column("until", sa.BigInteger),
     )
     op.create_index("fetches_by_attempt", "fetches", ["next_attempt"])
     op.create_table(
