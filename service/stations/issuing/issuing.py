@@ -90,7 +90,7 @@ async def _store(
         stored = await store.write(store_forecasts, [drafts[name] for name in some])
         results |= zip(some, stored.forecasts, strict=True)
         store.metrics.issued(stored.new)
-        store.metrics.verified(stored.one_ahead)
+        store.metrics.verified(stored.verified)
         if stored.alerts:
             alerted()
     return results
