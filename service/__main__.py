@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from importlib.metadata import version
-from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -159,7 +158,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=version("sst-forecasting"))
     parser.add_argument("--host", help="the address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, help="the port to listen on (default: 8000)")
-    parser.add_argument("--artifacts", type=Path, help="the folder of published releases (default: artifacts)")
+    parser.add_argument("--artifacts", help="the folder of published releases, or its URL (default: artifacts)")
     parser.add_argument("--workers", type=int, help="the number of processes (default: 1)")
     parser.add_argument("--device", help="auto, cpu, cuda or cuda:N (default: auto)")
     return parser

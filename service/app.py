@@ -26,6 +26,7 @@ from service.api.compare.schemas import CompareRequest
 from service.api.events import routes as events
 from service.api.events.schemas import EventsRequest
 from service.api.forecast import routes as forecast
+from service.api.forecast.columns.streams import ColumnStreams
 from service.api.forecast.handler import answer_forecast
 from service.api.forecast.schemas import AllLine, FailedAllLine, FailedLine, ForecastLine, ForecastRequest
 from service.api.forecast.streaming import stream_forecast
@@ -56,10 +57,11 @@ from service.engine.release_watcher import ReleaseWatcher
 from service.engine.serving import Serving
 from service.engine.worker_bus import WorkerBus
 from service.gate.admission import Guard
-from service.gate.gate import Gate
+from service.gate.gate import Gate, Stream
 from service.gate.keys import read_keys
 from service.gate.policy import Access
 from service.gate.rate_limit import RateLimiter
+from service.http.media import ARROW_TYPE, NDJSON_TYPE, PARQUET_TYPE
 from service.http.problems import install_error_handlers
 from service.http.query import refuse_unknown
 from service.http.security_headers import PAGE_POLICY, security_headers
@@ -67,6 +69,7 @@ from service.settings import Settings
 from service.stations.alerts.webhooks import WebhookSender
 from service.stations.background import Background, BackgroundTask
 from service.stations.outbound.outbound import Outbound
+from service.stations.retention import Retention
 from service.stations.sources.fetching import Fetcher
 from service.stations.sources.source_reading import SourceReader
 from service.stations.station_store import StationStore
@@ -175,7 +178,12 @@ def create_app(
         inference.INFER_PATHS, answer_infer
     )
     direct = {path: partial(answer, lifecycle, settings) for path, answer in answers.items()}
-    streams = {"/forecast": partial(stream_forecast, lifecycle, settings)}
+    columns = ColumnStreams(lifecycle, settings)
+    streams: dict[tuple[str, str], Stream] = {
+        ("/forecast", NDJSON_TYPE): partial(stream_forecast, lifecycle, settings),
+        ("/forecast", ARROW_TYPE): columns.arrow,
+        ("/forecast", PARQUET_TYPE): columns.parquet,
+    }
     gate = Gate(app, settings, lifecycle, guard, app.state.metrics, direct, streams, templates)
     return gate
 
@@ -218,7 +226,8 @@ async def _working(app: FastAPI) -> AsyncIterator[None]:
     fetcher = Fetcher(store, reader, lambda: app.state.lifecycle.serving, lambda: app.state.background.wake())
     sender = WebhookSender(store, outbound)
     delivering = BackgroundTask("webhooks", sender.is_due, sender.run)
-    background = app.state.background = Background(store, [fetcher.task, delivering])
+    keeping = [Retention(store, settings.keep_days).task] if settings.keep_days else []
+    background = app.state.background = Background(store, [fetcher.task, delivering, *keeping])
     async with anyio.create_task_group() as group:
         if settings.background:
             group.start_soon(background.work)

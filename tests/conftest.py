@@ -1,5 +1,6 @@
 """Shared fixtures: small real checkpoints, trained once per session, and a service that serves them."""
 
+import gc
 import os
 import shutil
 from collections import Counter
@@ -40,11 +41,27 @@ settings.load_profile("repeatable")
 
 def pytest_xdist_auto_num_workers() -> int:
     """Start one process more than there are processors, since tests also wait, but no more than memory allows."""
-    return min((os.cpu_count() or 1) + 1, 8)
+    return min((os.cpu_count() or 1) + 1, 6)
+
+
+def pytest_collection() -> None:
+    """Search for no garbage while all modules and tests come into being."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Leave what has been collected, which stays to the end, out of all searches for garbage."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Refuse repeated test names: pytest-xdist distributes tests by name and would silently run only one of them."""
+    """Run the many short files of the core last, when they keep all processes busy, and refuse repeated test names.
+
+    pytest-xdist distributes tests by name and would silently run only one of those with the same.
+    """
+    items.sort(key=lambda item: item.path.is_relative_to(ROOT / "tests" / "forecasting"))
     if hasattr(config, "workerinput"):
         repeated = [name for name, times in Counter(item.nodeid for item in items).items() if times > 1]
         if repeated:

@@ -143,7 +143,7 @@ class ReleaseWatcher:
         if published is not None and dataset not in published:
             version = self.registry.versions[dataset]
             raise ReleaseError(
-                f"{self.releases.folder / dataset / CURRENT} is missing, so no release of {dataset} is published, and "
+                f"{self.releases.place}/{dataset}/{CURRENT} is missing, so no release of {dataset} is published, and "
                 f"{version} is still served: write the version to serve into that file"
             )
         if asked:
@@ -166,7 +166,7 @@ class ReleaseWatcher:
         """
         async with self._lock:
             try:
-                states = await asyncio.to_thread(self._look)
+                states = await asyncio.to_thread(self._look, again)
             except Exception:
                 self.metrics.reloaded("failed")
                 raise
@@ -183,8 +183,15 @@ class ReleaseWatcher:
                 self.metrics.reloaded("unchanged")
             return states.keys()
 
-    def _look(self) -> dict[str, ReleaseState | None]:
+    def _look(self, again: bool) -> dict[str, ReleaseState | None]:
         """Return the current version and its files, by dataset; None if it is loaded."""
+        try:
+            self.releases.refresh(now=again)
+        except ReleaseError as error:
+            if not again:
+                raise
+            # An operator loads a model: what was copied before serves as well.
+            logger.warning("loading from the releases that were copied before: %s", error)
         loaded = self.registry.versions
         return {
             dataset: None if loaded.get(dataset) == state[0] else state

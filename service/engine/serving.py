@@ -16,6 +16,11 @@ from forecasting.series.timestep import TimeStep
 from forecasting.universal.network.forecaster import UniversalForecaster as UniversalNetwork
 from service.engine.batch_forecaster import BatchForecaster, Entries, ForecastJob
 from service.engine.batching import Batcher, ResultSink
+from service.engine.columns.column_forecasts import ColumnForecasts
+from service.engine.columns.column_job import ColumnJob
+from service.engine.columns.place_columns import PlaceColumns
+from service.engine.columns.series_columns import SeriesColumns
+from service.engine.columns.universal_columns import UniversalColumns
 from service.engine.event_forecaster import EventForecaster
 from service.engine.running import Returned, counted, run_in
 from service.engine.universal_forecaster import (
@@ -128,6 +133,8 @@ class Serving:
         self._batch_forecaster = BatchForecaster(registry.models, metrics, registry.universal)
         self._event_forecaster = EventForecaster(metrics, registry.universal)
         self._universal_forecaster = UniversalForecaster(metrics)
+        self._place_columns = PlaceColumns(metrics, registry.universal)
+        self._universal_columns = UniversalColumns(self._universal_forecaster)
         self._places = {name: TimeStep.parse(loaded.report.step) for name, loaded in registry.releases.items()}
         executor = _executor_of(registry.models[0], workers) if registry.models else None
         self._batcher = Batcher(self._batch_forecaster.run, seconds, executor, lambda job: job.steps, SMALL_VALUES)
@@ -203,6 +210,12 @@ class Serving:
         )
         for begin in range(0, len(job.series), size):
             await self.run_in_worker(run, job.part(begin, begin + size))
+
+    def forecast_columns(self, job: ColumnJob, columns: SeriesColumns) -> list[ColumnForecasts]:
+        """Return the forecasts of each network of ``job``. Call it in a worker thread."""
+        if job.universal is not None:
+            return self._universal_columns.run(job.universal, columns)
+        return self._place_columns.run(job.forecasters, columns, job.options)
 
     def enqueue(self, job: ForecastJob, answer: ResultSink[list[Entries]]) -> None:
         """Forecast a small request without a task: ``answer`` gets the result, and has to count the request."""

@@ -1,8 +1,8 @@
 """A request on its way through the gate."""
 
 import asyncio
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import AsyncGenerator, Callable, Iterator
+from typing import Final, NamedTuple
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -13,8 +13,25 @@ from service.telemetry.instruments import OTHER
 Headers = dict[bytes, bytes]
 """Request headers, by name in lower case."""
 
+RENEW_DEADLINE: Final = "renew_deadline"
+"""Key in the scope that routes get: a function without arguments that gives the request a new deadline."""
+
 _MAX_LENGTH_DIGITS: Final = 19
 """Digits of a Content-Length, without leading zeros. A number with this many is over any limit, whatever follows."""
+
+
+class StreamedAnswer(NamedTuple):
+    """An answer that leaves piece by piece, while the request comes in.
+
+    Attributes:
+        headers: that describe it.
+        pieces: of it; an empty one says that there is progress.
+        end_with: returns the last piece of an answer that has begun and cannot be finished, from the problem document.
+    """
+
+    headers: RawHeaders
+    pieces: AsyncGenerator[bytes]
+    end_with: Callable[[bytes], bytes]
 
 
 class Call:
@@ -27,7 +44,8 @@ class Call:
         left: whether the client has gone, so that nobody receives the answer.
         own_headers: sent with the answer, except those that it sets itself.
         route: template of the route that answers, for metrics.
-        streams: whether the request is answered line by line.
+        streamed: the answer that leaves while the request comes in, once it begins.
+        streams: whether the request is answered while it comes in.
         status: status that was sent; 0 before that.
     """
 
@@ -43,6 +61,7 @@ class Call:
         "scope",
         "send_on",
         "status",
+        "streamed",
         "streams",
         "task",
     )
@@ -61,6 +80,7 @@ class Call:
         self.own_headers: RawHeaders = ()
         self.route = OTHER
         self.status = 0
+        self.streamed: StreamedAnswer | None = None
         self.streams = False
         self.send_on = send
 
@@ -72,7 +92,7 @@ class Call:
 
     @property
     def is_beyond_refusal(self) -> bool:
-        """Whether the answer has begun and cannot be replaced. A streamed answer can still get one more line."""
+        """Whether the answer has begun and cannot be replaced. A streamed answer can still get one more piece."""
         return self.status != 0 and not self.streams
 
     async def send(self, message: Message) -> None:

@@ -68,6 +68,8 @@ def due_fetches(connection: Connection, now: int, limit: int) -> list[tuple[str,
 
 def get_fetches(connection: Connection, stations: Sequence[int]) -> dict[int, Fetch]:
     """Return how fetching goes, by the number of the station; those without a source are left out."""
+    if not stations:
+        return {}
     rows = connection.execute(select(FETCHES).where(FETCHES.c.station.in_(stations)))
     return {row.station: Fetch(*row) for row in rows}
 

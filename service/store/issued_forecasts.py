@@ -7,11 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from orjson import dumps
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, or_, select
 
+from forecasting.series.times import iso_of
 from service.store.inserting import insert_into
 from service.store.stations import Station, lock_stations, select_stations
 from service.store.tables import ISSUED_FORECASTS, STATIONS
+
+SHORT_LEVEL: Final = 80
+"""Percent, the level of the only interval in a list of stations."""
 
 _AT_ONCE: Final = 500
 """Stations in one statement."""
@@ -168,6 +173,37 @@ def newest_forecasts(connection: Connection, stations: Sequence[int]) -> dict[in
 
     ``plain`` is left out: reading it takes as long as all the rest.
     """
+    columns = [ISSUED_FORECASTS.c[name] for name in IssuedForecast.__slots__ if name != "plain"]
+    return {row.station: IssuedForecast(*row) for row in _newest(connection, stations, columns)}
+
+
+def newest_short_forecasts(connection: Connection, stations: Sequence[int]) -> dict[int, str]:
+    """Return the newest forecast of each of the stations that has one, as :func:`short_json` writes it."""
+    columns = [ISSUED_FORECASTS.c.station, ISSUED_FORECASTS.c.short]
+    forecasts = {row.station: row.short for row in _newest(connection, stations, columns)}
+    unwritten = [station for station, short in forecasts.items() if short is None]
+    older = newest_forecasts(connection, unwritten)
+    return forecasts | {station: short_json(forecast) for station, forecast in older.items()}
+
+
+def short_json(forecast: IssuedForecast) -> str:
+    """Return what lists of stations show of a forecast as JSON, in °C: of its intervals, only that of 80 %."""
+    content = forecast.content
+    short = {
+        "issued": iso_of(forecast.issued),
+        "observed_until": iso_of(forecast.observed_until),
+        "replayed": forecast.replayed,
+        "model": forecast.model,
+        "version": forecast.version,
+        "timestamps": content["timestamps"],
+        "sst": content["sst"],
+        "intervals": [interval for interval in content["intervals"] if interval["level"] == SHORT_LEVEL],
+    }
+    return dumps(short).decode()
+
+
+def _newest(connection: Connection, stations: Sequence[int], columns: Sequence[ColumnElement[Any]]) -> Iterator[Any]:
+    """Yield ``columns`` of the newest forecast of each of the stations that has one."""
     table = ISSUED_FORECASTS.alias()
     newest = (
         select(table.c.number)
@@ -176,18 +212,15 @@ def newest_forecasts(connection: Connection, stations: Sequence[int]) -> dict[in
         .limit(1)
         .scalar_subquery()
     )
-    columns = [ISSUED_FORECASTS.c[name] for name in IssuedForecast.__slots__ if name != "plain"]
     query = select(*columns).join_from(STATIONS, ISSUED_FORECASTS, ISSUED_FORECASTS.c.number == newest)
-    forecasts: dict[int, IssuedForecast] = {}
     for begin in range(0, len(stations), _AT_ONCE):
-        rows = connection.execute(query.where(STATIONS.c.number.in_(stations[begin : begin + _AT_ONCE])))
-        forecasts |= {row.station: IssuedForecast(*row) for row in rows}
-    return forecasts
+        yield from connection.execute(query.where(STATIONS.c.number.in_(stations[begin : begin + _AT_ONCE])))
 
 
 def _row_of(forecast: IssuedForecast) -> dict[str, Any]:
     # dataclasses.asdict would copy the content, value by value.
-    return {name: getattr(forecast, name) for name in IssuedForecast.__slots__}
+    columns = {name: getattr(forecast, name) for name in IssuedForecast.__slots__}
+    return columns | {"short": short_json(forecast)}
 
 
 def _forecast_of(row: Row[Any]) -> IssuedForecast:

@@ -141,10 +141,12 @@ def latest_values(connection: Connection, station: int, begin: int, end: int | N
     query = select(table.time, table.value).where(table.station == station, table.time >= begin)
     if end is not None:
         query = query.where(table.time <= end)
-    rows = connection.execute(query.order_by(table.time, table.revision)).all()
-    times = np.array([row[0] for row in rows], dtype=np.int64)
+    with connection.execute(query.order_by(table.time, table.revision)) as result:
+        # The driver's own rows: objects for thousands of them would take longer than reading them.
+        rows = [] if result.cursor is None else result.cursor.fetchall()
+    times = np.fromiter((row[0] for row in rows), np.int64, len(rows))
     is_latest = np.append(times[1:] != times[:-1], [True] * bool(rows))
-    return times[is_latest], np.array([row[1] for row in rows])[is_latest]
+    return times[is_latest], np.fromiter((row[1] for row in rows), np.float64, len(rows))[is_latest]
 
 
 class _Change(NamedTuple):

@@ -82,8 +82,10 @@ ISSUED_FORECASTS: Final = Table(
     Column("content", JSON, nullable=False),
     # The intervals before they were recalibrated; null if they were not.
     Column("plain", JSON),
+    # JSON of what lists of stations show of it, so that they need not read the rest; null in rows of older versions.
+    Column("short", Text),
     UniqueConstraint("station", "batch"),
-    Index("issued_forecasts_by_time", "station", "observed_until"),
+    Index("issued_forecasts_by_time", "station", "observed_until", "batch"),
 )
 
 CALIBRATIONS: Final = Table(

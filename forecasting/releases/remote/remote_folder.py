@@ -46,7 +46,8 @@ class RemoteFolder:
             MissingExtraError: if a package that the protocol needs is not installed.
         """
         protocol = url.partition("://")[0]
-        options: dict[str, Any] = {"use_listings_cache": False}
+        # No instance that was made before, with what the environment held then.
+        options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
         if protocol in _LOCAL:
             options["auto_mkdir"] = True
         shown = _without_credentials(url)

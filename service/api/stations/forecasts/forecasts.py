@@ -1,9 +1,10 @@
 """Issued forecasts, written for answers."""
 
 import time
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
+from orjson import loads
 from sqlalchemy import Connection
 
 from forecasting.series.sst_series import SstSeries
@@ -17,9 +18,7 @@ from service.api.stations.forecasts.forecast_schemas import (
     ForecastArchive,
     IssuedAnswer,
     IssuedFailure,
-    IssuedInterval,
     NewestForecast,
-    ShortForecast,
 )
 from service.api.stations.period import Period
 from service.api.stations.storing import store_problems
@@ -30,26 +29,18 @@ from service.store.errors import NoForecastError
 from service.store.issued_forecasts import IssuedForecast, forecasts_after, get_forecasts
 from service.store.stations import Station, get_station
 
-SHORT_LEVEL: Final = 80
-"""Percent, the level of the only interval in a list of stations."""
-
 
 def written(issued: IssuedForecast | str, units: Units) -> IssuedAnswer | IssuedFailure:
     """Return a forecast, or the reason why there is none, for an answer."""
     return IssuedFailure(error=issued) if isinstance(issued, str) else IssuedAnswer(**_fields(issued, units))
 
 
-def shortened(issued: IssuedForecast, units: Units) -> ShortForecast:
-    """Return the main part of a forecast for a list of stations: of the intervals, only that of 80 %."""
-    content = issued.content
-    intervals = [interval for interval in content["intervals"] if interval["level"] == SHORT_LEVEL]
-    fields = _head(issued) | {
-        "timestamps": content["timestamps"],
-        "sst": _degrees(content["sst"], units),
-        "intervals": [IssuedInterval.model_construct(**_interval(interval, units)) for interval in intervals],
-    }
-    # The store has what this service wrote, and checking the fields of many stations takes longer than reading them.
-    return ShortForecast.model_construct(**fields)
+def short_in_units(short: str, units: Units) -> dict[str, Any]:
+    """Return a forecast that :func:`~service.store.issued_forecasts.short_json` wrote, in other units."""
+    content: dict[str, Any] = loads(short)
+    content["sst"] = _degrees(content["sst"], units)
+    content["intervals"] = [_interval(interval, units) for interval in content["intervals"]]
+    return content
 
 
 async def newest_forecast(store: StationStore, station: str) -> NewestForecast:

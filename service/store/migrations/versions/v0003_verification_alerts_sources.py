@@ -16,6 +16,9 @@ def upgrade() -> None:
     op.add_column("stations", sa.Column("baseline", sa.JSON))
     op.add_column("stations", sa.Column("webhooks", sa.JSON))
     op.add_column("issued_forecasts", sa.Column("plain", sa.JSON))
+    op.add_column("issued_forecasts", sa.Column("short", sa.Text))
+    op.drop_index("issued_forecasts_by_time", "issued_forecasts")
+    op.create_index("issued_forecasts_by_time", "issued_forecasts", ["station", "observed_until", "batch"])
     op.create_table(
         "calibrations",
         _station(),

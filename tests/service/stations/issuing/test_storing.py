@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from orjson import loads
 
 from forecasting.series.times import Floats, iso_of
 from forecasting.series.timestep import TimeStep
@@ -15,9 +16,16 @@ from service.stations.issuing.storing import store_forecasts
 from service.stations.record.counted import counted
 from service.store.calibrations import get_calibrations
 from service.store.database import Database
-from service.store.issued_forecasts import IssuedForecast, get_forecasts, iterate_forecasts, newest_forecasts
+from service.store.issued_forecasts import (
+    IssuedForecast,
+    get_forecasts,
+    iterate_forecasts,
+    newest_forecasts,
+    newest_short_forecasts,
+)
 from service.store.observations import add_observations
 from service.store.stations import StationSettings, get_station, put_station
+from service.store.tables import ISSUED_FORECASTS
 
 DAY = 86_400
 LEADS = 3
@@ -188,6 +196,15 @@ def test_the_newest_forecast_is_that_of_the_last_batch_also_if_it_was_stored_fir
         assert newest_forecasts(connection, [station])[station].batch == 3
         assert [forecast.batch for forecast in get_forecasts(connection, station, limit=2)] == [2, 3]
         assert [forecast.batch for forecast in counted(iterate_forecasts(connection, station))] == [3]
+
+
+def test_a_forecast_of_an_older_version_is_listed_as_others_are(database: Database, station: int) -> None:
+    issue(database, station, 1)
+    with database.writing() as connection:
+        listed = newest_short_forecasts(connection, [station])
+        connection.execute(ISSUED_FORECASTS.update().values(short=None))
+        assert newest_short_forecasts(connection, [station]) == listed
+        assert [interval["level"] for interval in loads(listed[station])["intervals"]] == [80]
 
 
 def test_the_network_of_a_place_keeps_its_intervals_and_is_counted(database: Database, station: int) -> None:

@@ -18,8 +18,8 @@ FILES = {"gru.pt": b"network", "evaluated/gru.pt": b"evaluated", "empty.csv": b"
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
-    with s3_server() as url:
-        yield url
+    with s3_server() as server:
+        yield server.url
 
 
 @pytest.fixture(params=["s3", "file", "memory"])
