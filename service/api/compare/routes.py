@@ -149,7 +149,7 @@ def predictions(registry: RegistryDep, dataset: DatasetQuery = None) -> Predicti
     """Return observed and predicted SST of the test part, one step ahead, for each model."""
     release = registry.dataset(dataset)
     table = release.predictions
-    networks = {model.name for model in release.report.models if model.kind == "recurrent"}
+    networks = {model.name for model in release.report.models if model.kind != "baseline"}
     return Predictions(
         dataset=release.report.dataset,
         version=release.report.version,
