@@ -8,7 +8,6 @@ import torch
 from forecasting.errors import ForecastError, ReleaseError, RequestError, UnknownNameError
 from forecasting.networks.device import choose_device
 from forecasting.networks.forecaster import Forecaster
-from forecasting.networks.metadata import CELLS
 from forecasting.references.baselines import BASELINES
 from forecasting.releases.loaded_release import LoadedRelease, load_cell
 from forecasting.releases.loaded_universal import ALL, LoadedUniversal
@@ -41,7 +40,7 @@ def load_forecaster(
     if release.is_universal:
         raise UnknownNameError(f"{model} is a network of the universal release {dataset}: open it with load_universal")
     if f"{cell}.pt" not in release.manifest.files:
-        models = (f"{dataset}-{cell}" for cell in CELLS if f"{cell}.pt" in release.manifest.files)
+        models = (f"{dataset}-{other}" for other in release.cells)
         raise UnknownNameError(f"no model {model!r}; {available(models)}")
     return load_cell(release, cell, release.read(f"{cell}.pt"), choose_device(device))
 
@@ -193,7 +192,9 @@ class Registry:
             others = available(self.model_names) if self.model_names else "no other dataset has one loaded"
             return UnknownNameError(f"all models of {release.release.dataset} are unloaded: load one again; {others}")
         hint = f": {model} is included in each forecast, under baselines" if model in BASELINES else ""
-        return UnknownNameError(f"no model {model[:64]!r}{hint}; {available([BEST, ALL, *CELLS, *self.model_names])}")
+        return UnknownNameError(
+            f"no model {model[:64]!r}{hint}; {available([BEST, ALL, *release.release.cells, *self.model_names])}"
+        )
 
 
 def load_release(release: Release, device: torch.device) -> LoadedRelease | LoadedUniversal:

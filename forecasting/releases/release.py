@@ -27,6 +27,7 @@ EVALUATED_SERIES: Final = f"{EVALUATED}/series.csv"
 """Observations of the test part, and of the window before it."""
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_CELL_FILE: Final = re.compile(r"([a-z][a-z0-9_]{0,31})\.pt")
 _VERSION: Final = re.compile(r"\d{8}T\d{6}Z")
 
 
@@ -60,6 +61,11 @@ class Manifest(BaseModel, frozen=True):
 def is_dataset_name(text: str) -> bool:
     """Whether ``text`` is a valid name: lower-case letters, digits, dots, dashes and underscores, at most 64."""
     return _NAME.fullmatch(text) is not None
+
+
+def is_cell_name(text: str) -> bool:
+    """Whether ``text`` is a valid name of a cell: lower-case letters, digits and underscores, at most 32."""
+    return _CELL_FILE.fullmatch(f"{text}.pt") is not None
 
 
 def is_version(text: str) -> bool:
@@ -116,7 +122,7 @@ class Release:
     @property
     def is_universal(self) -> bool:
         """Whether the networks are universal, as the sidecar of the first says; false if that cannot be read."""
-        for cell in CELLS:
+        for cell in self.cells:
             if self.holds(f"{cell}.json"):
                 try:
                     sidecar = json.loads((self.path / f"{cell}.json").read_bytes())
@@ -124,6 +130,12 @@ class Release:
                     return False
                 return isinstance(sidecar, dict) and sidecar.get("kind") == UNIVERSAL
         return False
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Cells of its networks: RNN, LSTM and GRU first, then imported ones by name."""
+        names = sorted(match[1] for file in self.manifest.files if (match := _CELL_FILE.fullmatch(file)))
+        return tuple(sorted(names, key=lambda name: CELLS.index(name) if name in CELLS else len(CELLS)))
 
     @property
     def holds_evaluated(self) -> bool:

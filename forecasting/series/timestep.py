@@ -127,6 +127,11 @@ def in_words(step: str) -> str:
     return f"one {unit}" if count == 1 else f"{count} {unit}s"
 
 
+def not_of_station(subject: str, given: TimeStep, station: TimeStep) -> str:
+    """Return the beginning of a sentence: ``subject``, such as ``the step of the file``, is not that of a station."""
+    return f"{subject} is {in_words(str(given))}, and that of the station {in_words(str(station))}"
+
+
 def length_of(step: str) -> str:
     """Return the length of a step after a word such as "each": ``month``, ``30 minutes``."""
     return in_words(step).removeprefix("one ")

@@ -8,7 +8,7 @@ from typing import Final
 from forecasting.errors import RequestError, UnknownNameError
 from forecasting.evaluation.report import parse_report
 from forecasting.networks.checkpoint_file import CheckpointFile
-from forecasting.networks.metadata import CELLS, digest, parse_metadata
+from forecasting.networks.metadata import digest, parse_metadata
 from forecasting.releases.release import Release, dataset_names, open_current, universal_names
 from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.series.timestep import TimeStep, in_words
@@ -123,15 +123,16 @@ class Choice:
             cell = parse_report(release.read("report.json")).best.name
         name = f"{cell}.pt"
         if name not in release.manifest.files:
-            known = [BEST, *(cell for cell in CELLS if f"{cell}.pt" in release.manifest.files)]
-            raise UnknownNameError(f"no model {self.cell[:64]!r} in {release.path}; {available(known)}")
+            raise UnknownNameError(
+                f"no model {self.cell[:64]!r} in {release.path}; {available([BEST, *release.cells])}"
+            )
         metadata = parse_metadata(release.read(f"{cell}.json"))
         file = CheckpointFile((release.path / name).resolve(), digest(release.read(name)))
         return PlaceModel(file, metadata, self.device)
 
 
 def _files(release: Release) -> UniversalFiles:
-    cells = [cell for cell in CELLS if release.holds(f"{cell}.pt")]
+    cells = release.cells
     networks = [
         (cell, CheckpointFile((release.path / f"{cell}.pt").resolve(), digest(release.read(f"{cell}.pt"))))
         for cell in cells

@@ -47,9 +47,14 @@ class AsyncStations:
         webhooks: Sequence[Mapping[str, Any]] = (),
     ) -> "pd.Series[Any]":
         """See :meth:`Stations.put`."""
-        coordinates = {"latitude": latitude, "longitude": longitude}
-        further = {"name": name, "units": units, "model": model, "source": source, "webhooks": [*webhooks] or None}
-        fields = station_fields(step, events, baseline, horizon, coordinates, **further)
+        fields = station_fields(
+            coordinates={"latitude": latitude, "longitude": longitude},
+            horizon=horizon,
+            events=events,
+            baseline=baseline,
+            webhooks=webhooks,
+            further={"step": step, "name": name, "units": units, "model": model, "source": source},
+        )
         return await self._run(self._calls.put(station, fields))
 
     async def get(self, station: str) -> "pd.Series[Any]":

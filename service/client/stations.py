@@ -77,9 +77,14 @@ class Stations:
             ValueError: if the ID has other characters, or a number is missing or infinite.
             ProblemError: if the service refuses the settings; 409 if the step would change.
         """
-        coordinates = {"latitude": latitude, "longitude": longitude}
-        further = {"name": name, "units": units, "model": model, "source": source, "webhooks": [*webhooks] or None}
-        fields = station_fields(step, events, baseline, horizon, coordinates, **further)
+        fields = station_fields(
+            coordinates={"latitude": latitude, "longitude": longitude},
+            horizon=horizon,
+            events=events,
+            baseline=baseline,
+            webhooks=webhooks,
+            further={"step": step, "name": name, "units": units, "model": model, "source": source},
+        )
         return self._run(self._calls.put(station, fields))
 
     def get(self, station: str) -> "pd.Series[Any]":

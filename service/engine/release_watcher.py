@@ -11,6 +11,7 @@ import gc
 import logging
 from collections.abc import Callable, Collection
 from concurrent.futures import Executor
+from functools import partial
 
 import torch
 
@@ -20,6 +21,7 @@ from forecasting.releases.release import CURRENT
 from forecasting.wording import available
 from service.engine.lifecycle import Lifecycle
 from service.engine.published_releases import PublishedReleases, ReleaseState
+from service.engine.running import run_abandonable
 from service.engine.serving import Serving
 from service.engine.worker_bus import Message, WorkerBus
 from service.telemetry.metrics import Metrics, loaded_models
@@ -166,7 +168,8 @@ class ReleaseWatcher:
         """
         async with self._lock:
             try:
-                states = await asyncio.to_thread(self._look, again)
+                await self._refresh(again)
+                states = await asyncio.to_thread(self._look)
             except Exception:
                 self.metrics.reloaded("failed")
                 raise
@@ -183,15 +186,21 @@ class ReleaseWatcher:
                 self.metrics.reloaded("unchanged")
             return states.keys()
 
-    def _look(self, again: bool) -> dict[str, ReleaseState | None]:
-        """Return the current version and its files, by dataset; None if it is loaded."""
+    async def _refresh(self, again: bool) -> None:
+        """Bring the local copy of releases at a URL up to date."""
+        if self.releases.mirror is None:
+            return
         try:
-            self.releases.refresh(now=again)
+            # A server that does not answer must not keep the process from stopping.
+            await run_abandonable(partial(self.releases.refresh, now=again))
         except ReleaseError as error:
             if not again:
                 raise
             # An operator loads a model: what was copied before serves as well.
             logger.warning("loading from the releases that were copied before: %s", error)
+
+    def _look(self) -> dict[str, ReleaseState | None]:
+        """Return the current version and its files, by dataset; None if it is loaded."""
         loaded = self.registry.versions
         return {
             dataset: None if loaded.get(dataset) == state[0] else state

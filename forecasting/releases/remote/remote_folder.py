@@ -11,6 +11,7 @@ from forecasting.extras import needs_extra
 
 _PURPOSE: Final = "Reading and writing releases at a URL"
 _S3: Final = ("s3", "s3a")
+_S3_ATTEMPTS: Final = 3
 _LOCAL: Final = ("file", "local")
 _LONGEST_REASON: Final = 300
 """Characters of another program's error that a message repeats."""
@@ -56,10 +57,14 @@ class RemoteFolder:
         if protocol in _S3:
             with needs_extra("s3", "Reading and writing releases in S3"):
                 import_module("s3fs")
+            # Its own attempts and those of botocore would multiply to minutes for a server that does not answer.
+            options["config_kwargs"] = {"retries": {"total_max_attempts": 1}}
         try:
             system, root = fsspec.core.url_to_fs(url, **options)
         except Exception as error:
             raise RemoteError(f"cannot use {shown}: {_reason(error)}") from None
+        if protocol in _S3:
+            system.retries = _S3_ATTEMPTS
         return cls(system, root, shown)
 
     @property
@@ -148,11 +153,6 @@ class RemoteFolder:
         except Exception as error:
             # Each library has errors of its own, with no base in common.
             raise RemoteError(f"cannot {verb} {url}: {_reason(error)}") from None
-
-
-def is_url(text: str) -> bool:
-    """Return whether a text is a URL, not a path."""
-    return "://" in text
 
 
 def _without_credentials(url: str) -> str:

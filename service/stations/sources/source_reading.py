@@ -15,7 +15,7 @@ from forecasting.readers.base.text import erddap_error, sniff_binary
 from forecasting.remedies import Setting
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso, parse_time
-from forecasting.series.timestep import TimeStep, in_words
+from forecasting.series.timestep import TimeStep, in_words, not_of_station
 from forecasting.sources.erddap import SeriesQuery, Span, data_url, info_url, parse_info, server_address
 from service.http.reading_query import MAX_COLUMNS, MAX_LINES, MAX_STATIONS
 from service.stations.outbound.outbound import Outbound, OutboundAnswer, OutboundError
@@ -138,8 +138,7 @@ def read_series(
     except SeriesError as error:
         raise FileError(error.written(in_source)) from None
     if series.step != step:
-        given, expected = in_words(str(series.step)), in_words(str(step))
-        raise FileError(f"the step of the source is {given}, and that of the station {expected}")
+        raise FileError(not_of_station("the step of the source", series.step, step))
     return series
 
 

@@ -12,7 +12,7 @@ from forecasting.errors import RequestError, SeriesError
 from forecasting.readers import Reading
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso_of
-from forecasting.series.timestep import TimeStep, in_words
+from forecasting.series.timestep import TimeStep, not_of_station
 from forecasting.series.units import from_celsius
 from service.api.stations.forecasts.forecasts import written
 from service.api.stations.observations.observation_schemas import (
@@ -89,10 +89,9 @@ async def store_file(receiver: Receiver, station: str, read: Callable[[TimeStep]
     step = TimeStep.parse(found.step)
     series = _only_series(await read(step), receiver.settings)
     if series.step != step:
-        given, expected = in_words(str(series.step)), in_words(str(step))
         raise SeriesError(
-            f"the step of the file is {given}, and that of the station {expected}: send a file with this step, or make "
-            f"it coarser with resample={step}"
+            f"{not_of_station('the step of the file', series.step, step)}: send a file with this step, or make it "
+            f"coarser with resample={step}"
         )
     return await _store_one(receiver, station, found, readings_of(series, _now()), "series.")
 
@@ -209,8 +208,7 @@ def _read_all(
 def _read_json(body: ReadingsRequest, station: StationSettings, now: np.datetime64) -> Readings:
     step = TimeStep.parse(station.step)
     if body.step is not None and (given := TimeStep.parse(body.step)) != step:
-        sent, expected = in_words(str(given)), in_words(station.step)
-        raise SeriesError(f"the step is {sent}, and that of the station {expected}")
+        raise SeriesError(not_of_station("the step", given, step))
     if body.timestamps is not None and body.start is None:
         return readings_at(body.values, body.timestamps, station.units, step, now)
     if body.start is not None and body.timestamps is None:

@@ -118,7 +118,9 @@ def test_a_station_that_makes_no_sense_is_refused_with_the_place(
 
 @pytest.mark.parametrize("station", ["-pier", "a b", "p" * 65, "é"])
 def test_an_id_is_short_and_safe_in_addresses_and_files(service: httpx.Client, station: str) -> None:
-    assert service.put(f"/stations/{station}", json={"step": "day"}).status_code == 422
+    refused = service.put(f"/stations/{station}", json={"step": "day"})
+    assert refused.status_code == 422
+    assert "an ID has up to 64 letters, digits, dots, hyphens and underscores" in refused.json()["detail"]
 
 
 def test_an_unknown_station_gets_a_404_that_says_how_to_create_it(service: httpx.Client) -> None:

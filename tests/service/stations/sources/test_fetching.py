@@ -9,6 +9,7 @@ from typing import Any
 
 import anyio
 import pytest
+from anyio import lowlevel, to_thread
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Connection, make_url
 
@@ -104,7 +105,7 @@ def test_a_slow_source_holds_up_no_other_station(store: StationStore, server: Er
         try:
             with anyio.fail_after(60):
                 while not all([(await store.read(fetch_of, station)).succeeded for station in stations]):
-                    await anyio.lowlevel.checkpoint()
+                    await lowlevel.checkpoint()
             assert (await store.read(fetch_of, "a")).attempted is None
         finally:
             files.go_on.set()
@@ -122,7 +123,7 @@ def test_readings_of_a_source_that_was_replaced_meanwhile_are_not_stored(
 
     async def replace() -> None:
         try:
-            assert await anyio.to_thread.run_sync(files.asked.wait, 60)
+            assert await to_thread.run_sync(files.asked.wait, 60)
             await store.write(put, "pier", source(server, "none"))
         finally:
             files.go_on.set()
