@@ -19,6 +19,7 @@ from benchmarks import (
     scoring,
     serving,
     telemetry_cost,
+    tracing_cost,
     training_time,
 )
 
@@ -34,6 +35,7 @@ _MODULES = (
     request_cost,
     key_check,
     telemetry_cost,
+    tracing_cost,
     training_time,
     scoring,
     ocean_grid,

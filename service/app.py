@@ -75,6 +75,7 @@ from service.stations.sources.source_reading import SourceReader
 from service.stations.station_store import StationStore
 from service.store.url import store_url
 from service.telemetry.metrics import Metrics
+from service.telemetry.spans import trace_parts
 from service.telemetry.tracing import request_tracer, send_the_rest
 
 logger = logging.getLogger("service")
@@ -148,6 +149,9 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         gate.tracer = request_tracer((telemetry or {}).get("tracer_provider"))
+        if gate.tracer is not None:
+            # What runs in the background is traced too.
+            trace_parts(gate.tracer)
         async with _serving(gate, registry, bus or WorkerBus()) as watcher, _working(app):
             app.state.release_watcher = watcher
             yield

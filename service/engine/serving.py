@@ -1,6 +1,5 @@
 """The loaded releases that serve at one moment, and where the work for their networks runs."""
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
@@ -32,6 +31,7 @@ from service.engine.universal_forecaster import (
 )
 from service.engine.universal_runner import UniversalRunner
 from service.telemetry.metrics import Metrics
+from service.telemetry.spans import INFERENCE
 from service.telemetry.statistics import NetworkRun
 
 SMALL: Final = 64
@@ -97,11 +97,11 @@ class ModelRunner:
     async def _infer(self, windows: Float32s, seconds: npt.NDArray[np.float64]) -> Float32s:
         if len(windows) <= SMALL:
             return await self._batcher.submit((windows, seconds))
-        loop, pieces = asyncio.get_running_loop(), list[Float32s]()
+        pieces = list[Float32s]()
         for begin in range(0, len(windows), PIECE):
             rows = slice(begin, begin + PIECE)
             piece = [(windows[rows], seconds[rows])]
-            pieces += await loop.run_in_executor(self._workers, self._infer_together, piece, [0.0])
+            pieces += await run_in(self._workers, self._infer_together, piece, [0.0], span=INFERENCE)
         return np.concatenate(pieces)
 
     def _infer_together(
@@ -209,7 +209,7 @@ class Serving:
             PIECE_SERIES if job.options.events is None else job.options.events.piece(PIECE_SERIES, job.options.horizon)
         )
         for begin in range(0, len(job.series), size):
-            await self.run_in_worker(run, job.part(begin, begin + size))
+            await self.run_in_worker(run, job.part(begin, begin + size), span=INFERENCE)
 
     def forecast_columns(self, job: ColumnJob, columns: SeriesColumns) -> list[ColumnForecasts]:
         """Return the forecasts of each network of ``job``. Call it in a worker thread."""
@@ -221,9 +221,9 @@ class Serving:
         """Forecast a small request without a task: ``answer`` gets the result, and has to count the request."""
         self._batcher.enqueue(job, answer)
 
-    async def run_in_worker(self, function: Callable[..., Returned], *arguments: object) -> Returned:
-        """Call ``function`` in a worker thread, and return its result."""
-        return await run_in(self._workers, function, *arguments)
+    async def run_in_worker(self, function: Callable[..., Returned], *arguments: object, span: str = "") -> Returned:
+        """Call ``function`` in a worker thread, and return its result; ``span`` is its name in traces."""
+        return await run_in(self._workers, function, *arguments, span=span)
 
     async def _forecast_pieces(self, job: ForecastJob, take: Callable[[list[Entries]], None]) -> None:
         events = job.options.events
@@ -237,7 +237,7 @@ class Serving:
         size = PIECE if events is None else events.piece(PIECE, job.options.horizon)
         for piece in job.pieces(size, SMALL_VALUES):
             # One after the other: for one request, two threads would only pass Python's lock back and forth.
-            await self.run_in_worker(run, piece)
+            await self.run_in_worker(run, piece, span=INFERENCE)
 
     async def _counted(self, work: Awaitable[Returned], job: ForecastJob) -> Returned:
         return await counted(work, [self.statistics[network] for network in job.forecasters])

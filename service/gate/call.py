@@ -9,6 +9,7 @@ from starlette.types import Message, Receive, Scope, Send
 from service.gate.accounting import RequestAccount
 from service.http.security_headers import RawHeaders
 from service.telemetry.instruments import OTHER
+from service.telemetry.tracing import note_span
 
 Headers = dict[bytes, bytes]
 """Request headers, by name in lower case."""
@@ -104,6 +105,11 @@ class Call:
             own_headers = [header for header in self.own_headers if header[0] not in given]
             message["headers"] = [*message["headers"], request_id, *own_headers]
         await self.send_on(message)
+
+    async def send_in_span(self, message: Message) -> None:
+        """Do the same within FastAPI's span, whose ids the log lines about the request then have."""
+        note_span(self.scope)
+        await self.send(message)
 
     async def answer(self, content: bytes, own_headers: RawHeaders) -> None:
         """Send a whole answer with status 200."""

@@ -34,6 +34,7 @@ from service.settings import Settings
 from service.telemetry.instruments import OTHER
 from service.telemetry.logs import CALLER, request_scope
 from service.telemetry.metrics import Metrics
+from service.telemetry.spans import trace_parts
 from service.telemetry.tracing import traced
 
 RawAnswer = tuple[bytes, RawHeaders]
@@ -122,6 +123,8 @@ class Gate:
         call.own_headers = self.guard.page_headers.get(scope["path"], self.guard.headers)
         scope["request_id"] = self.request_id(call.headers)
         request_scope.set(scope)
+        if self.tracer is not None:
+            trace_parts(self.tracer)
         accounting.start()
         self.calls.add(call)
         try:
@@ -229,15 +232,16 @@ class Gate:
     async def _pass_on(self, call: Call) -> None:
         """Let FastAPI answer."""
         scope = {**call.scope, RENEW_DEADLINE: partial(self.calls.renew_deadline, call)}
+        send = call.send if self.tracer is None else call.send_in_span
         try:
             if scope["method"] in ("GET", "HEAD", "OPTIONS"):
                 # Routes see GET for HEAD. The server looks at its own scope, and leaves the body out.
                 scope["method"] = "GET" if scope["method"] == "HEAD" else scope["method"]
-                await self.app(scope, call.receive, call.send)
+                await self.app(scope, call.receive, send)
             else:
                 body = await self._read(call)
                 scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"content-encoding"]
-                await self.app(scope, call.replay(body), call.send)
+                await self.app(scope, call.replay(body), send)
         finally:
             call.route = getattr(scope.get("route"), "path", OTHER)
 

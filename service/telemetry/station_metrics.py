@@ -3,10 +3,15 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Literal, NamedTuple, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Metric
+from prometheus_client import CollectorRegistry, Counter, Histogram, Metric
 from prometheus_client.metrics_core import GaugeMetricFamily
 
 _OUTCOMES: Final = ("new", "revised", "unchanged", "refused")
+
+StoreCall = Literal["read", "read_long", "write"]
+"""A call of the database; ``read_long`` reads whole archives, one at a time."""
+
+_STORE_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 Delivered = Literal["delivered", "failed", "given_up"]
 """What becomes of an attempt to deliver an alert. One that has failed is tried again."""
@@ -76,7 +81,14 @@ class StationMetrics:
             for level in COUNTED_LEVELS
             for inside in (True, False)
         }
-
+        store = Histogram(
+            "sst_store_seconds",
+            "Duration of a call of the database of stations, the wait for a thread included.",
+            ("call",),
+            registry=registry,
+            buckets=_STORE_SECONDS,
+        )
+        self._store = {call: store.labels(call).observe for call in get_args(StoreCall)}
         deliveries = Counter(
             "sst_station_deliveries_total",
             "Attempts to deliver an alert to a webhook, by outcome.",
@@ -93,6 +105,10 @@ class StationMetrics:
         self._fetches = {
             succeeded: fetches.labels(outcome).inc for succeeded, outcome in ((True, "succeeded"), (False, "failed"))
         }
+
+    def store_call(self, call: StoreCall, seconds: float) -> None:
+        """Count a call of the database."""
+        self._store[call](seconds)
 
     def attempted(self, outcome: Delivered) -> None:
         """Count an attempt to deliver an alert."""

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from service.stations.outbound.outbound import Outbound, OutboundError
 from service.stations.station_store import StationStore
 from service.store.deliveries import Attempted, DueDelivery, due_deliveries, is_delivery_due, put_attempt
+from service.telemetry.spans import traced_job
 from service.telemetry.station_metrics import Delivered
 
 SECONDS: Final = 10.0
@@ -58,6 +59,7 @@ class WebhookSender:
                 for delivery in due:
                     group.create_task(self._attempt(delivery, silent, free))
 
+    @traced_job("deliver")
     async def _attempt(self, delivery: DueDelivery, silent: set[str], free: asyncio.Semaphore) -> None:
         """Send an alert and store what became of it; ``silent`` are the hosts that did not answer meanwhile."""
         async with free:

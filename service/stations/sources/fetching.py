@@ -25,6 +25,7 @@ from service.store.errors import StoreError, UnknownStationError
 from service.store.fetches import Fetch, due_fetches, has_source, is_fetch_due, record_fetch
 from service.store.observations import Outcome
 from service.store.stations import Station, get_station
+from service.telemetry.spans import traced_job
 
 logger = logging.getLogger("service")
 
@@ -89,6 +90,7 @@ class Fetcher:
                 for task in ended:
                     del underway[task]
 
+    @traced_job("fetch")
     async def _fetch(self, station_id: str, fetch: Fetch) -> None:
         try:
             station = await self._store.read(get_station, station_id)

@@ -20,7 +20,7 @@ def figures(service: httpx.Client) -> dict[str, float]:
         "/".join([sample.name, *sample.labels.values()]): sample.value
         for family in families
         for sample in family.samples
-        if sample.name.startswith(("sst_station", "sst_store"))
+        if sample.name.startswith(("sst_station", "sst_store_up", "sst_store_seconds_count"))
     }
 
 
@@ -44,6 +44,8 @@ def test_readings_and_forecasts_are_counted_over_all_stations(service: httpx.Cli
     send(service, second, "2025-06-03", [16.0])
     after = changes(before, figures(service))
     assert after.pop("sst_station_oldest_newest_reading_age_seconds")
+    assert after.pop("sst_store_seconds_count/read") > 0
+    assert after.pop("sst_store_seconds_count/write") > 0
     error = after.pop("sst_station_absolute_error_celsius_total")
     assert round(error, 6) == round(25.0 - forecast["sst"][0], 6)
     assert after == {
