@@ -23,7 +23,7 @@ def run(*arguments: object) -> int:
         (["a.pt", "b.pt"], ["--cells", "x,x"], "the name x is used twice"),
         (["a.pt", "b.pt"], ["--cells", "x"], "--cells has 1 name for 2 files: state one for each"),
         (["a.pt"], ["--title", ""], "the title '' is not valid"),
-        (["none.pt"], [], "cannot read"),
+        (["missing.pt"], [], "cannot read"),
     ],
 )
 def test_what_cannot_be_imported_is_one_sentence_and_nothing_is_published(
@@ -31,7 +31,7 @@ def test_what_cannot_be_imported_is_one_sentence_and_nothing_is_published(
 ) -> None:
     paths = [tmp_path / name for name in files]
     for path in paths:
-        if path.stem != "none":
+        if path.stem != "missing":
             modules.save(Steady(), path)
     assert run(*paths, *options, "--out", tmp_path / "artifacts") == 2
     error = capsys.readouterr().err
