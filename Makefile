@@ -29,10 +29,13 @@ install: $(VENV)/.dev $(VENV)/.kserve ## install everything that development nee
 
 test: code containers ## run all tests
 
-# Each test file runs in one process, because its tests share checkpoints and servers.
+# Some images tell Python to keep no bytecode; then each of the many processes that tests start compiles all code again.
+code containers test-lowest test-newest: export PYTHONDONTWRITEBYTECODE :=
+
+# Each test file runs in one process, because its tests share checkpoints and servers. How many processes: tests/conftest.py.
 code: $(VENV)/.dev $(VENV)/.kserve chromium ## run the tests that need no Docker engine, in parallel
 	$(BIN)/python -m pytest --ignore=tests/containers \
-		--numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+		--numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
 containers: $(VENV)/.dev ## run the tests of the images and the composition (needs a Docker engine)
 	$(BIN)/python -m pytest tests/containers
@@ -52,7 +55,7 @@ test-lowest test-newest: test-%: $(VENV)/.uv
 	@$(call uv_install,$*,--torch-backend cpu) 2>/dev/null || $(call uv_install,$*)
 	$(VENV)-$*/bin/python -m pytest tests/forecasting tests/service \
 		--ignore=tests/service/api/test_schemathesis.py --ignore=tests/service/server/test_under_fire.py \
-		--numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+		--numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
 uv_install = $(BIN)/uv pip install --quiet --python $(VENV)-$(1)/bin/python --exact --upgrade --resolution $(resolution) \
 	$(2) --editable '.[test]'
@@ -88,7 +91,8 @@ bench: $(VENV)/.dev ## measure the speeds that the documentation reports
 
 fuzz: $(VENV)/.dev ## run the tests with generated requests, twenty times as many and different each time
 	$(BIN)/python -m pytest --hypothesis-profile=fuzz tests/service/api/test_schemathesis.py tests/service/api/forecast/test_fuzz.py \
-		tests/service/api/forecast/test_together.py tests/service/engine/test_batching.py
+		tests/service/api/forecast/test_together.py tests/service/api/inference/test_fuzz.py \
+		tests/service/engine/test_batching.py
 
 soak: $(VENV)/.dev ## serve mixed load and reloads for ten minutes; fails if the service's memory grows
 	$(BIN)/python -m benchmarks.soak

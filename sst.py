@@ -32,7 +32,7 @@ _COMMANDS: Final = {
     "inspect": _Command("training", "inspect", "show how data files are read"),
     "fetch": _Command("training", "fetch", "download a series from an ERDDAP server"),
     "rollback": _Command("training", "rollback", "serve an older release again"),
-    "release": _Command("training", "release", "sign and verify releases"),
+    "release": _Command("training", "release", "sign, verify, move and import releases"),
     "score": _Command("scoring", None, "forecast every station of a table or every cell of a grid"),
     "verify": _Command("scoring", "verify", "compare archived forecasts with what was observed"),
     "station": _Command("service.station_cli", None, "send readings of stations to a service, and see its forecasts"),

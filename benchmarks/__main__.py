@@ -21,6 +21,7 @@ from benchmarks import (
     scoring,
     serving,
     telemetry_cost,
+    tracing_cost,
     training_time,
 )
 
@@ -37,6 +38,7 @@ _MODULES = (
     request_cost,
     key_check,
     telemetry_cost,
+    tracing_cost,
     training_time,
     scoring,
     ocean_grid,

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from http import HTTPStatus
 from itertools import cycle
@@ -10,6 +10,7 @@ from typing import Any
 
 import uvicorn
 import uvloop
+from opentelemetry.trace import TracerProvider
 from uvicorn.server import ServerState
 
 from benchmarks.payloads import mixed_bodies, simple_bodies
@@ -42,15 +43,24 @@ async def _costs(bodies: Sequence[bytes]) -> list[float]:
         return [await _cost(gate, bodies, connections) for connections in CONNECTIONS]
 
 
-async def _cost(gate: Gate, bodies: Sequence[bytes], connections: int) -> float:
+async def traced_costs(bodies: Sequence[bytes], provider: TracerProvider | None) -> list[float]:
+    """Return the same costs with traces by ``provider``, those of all threads of the process together."""
+    gate = create_app(Settings(), telemetry=None if provider is None else {"tracer_provider": provider})
+    async with gate.app.router.lifespan_context(gate.app):
+        return [await _cost(gate, bodies, connections, time.process_time) for connections in CONNECTIONS]
+
+
+async def _cost(
+    gate: Gate, bodies: Sequence[bytes], connections: int, clock: Callable[[], float] = time.thread_time
+) -> float:
     wires = _connect(gate, connections)
     requests = cycle([_request(body) for body in bodies])
     await _send(wires, requests, REQUESTS)
     costs = []
     for _ in range(ROUNDS):
-        begin = time.thread_time()
+        begin = clock()
         sent = await _send(wires, requests, REQUESTS)
-        costs.append((time.thread_time() - begin) / sent * 1e6)
+        costs.append((clock() - begin) / sent * 1e6)
     for wire in wires:
         wire.protocol.connection_lost(None)
     return min(costs)
@@ -82,7 +92,7 @@ def _request(body: bytes) -> bytes:
 
 
 def _connect(gate: Gate, n: int) -> "list[_Wire]":
-    config = uvicorn.Config(gate, server_header=False, timeout_keep_alive=KEEP_ALIVE_SECONDS)
+    config = uvicorn.Config(gate, server_header=False, access_log=False, timeout_keep_alive=KEEP_ALIVE_SECONDS)
     config.load()
     make = partial(Protocol, HotPath(gate), config=config, server_state=ServerState(), app_state={})
     return [_Wire(make()) for _ in range(n)]

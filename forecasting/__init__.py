@@ -12,6 +12,7 @@ from forecasting.errors import FileError, ForecastError, ReleaseError, RequestEr
 from forecasting.extras import needs_extra
 from forecasting.networks.forecast import Forecast
 from forecasting.readers import read_csv
+from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
 
@@ -31,6 +32,7 @@ __all__ = [
     "SeriesError",
     "SstSeries",
     "TimeStep",
+    "TrustedKeys",
     "UnknownNameError",
     "load_forecaster",
     "load_universal",

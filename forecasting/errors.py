@@ -9,6 +9,7 @@ ForecastError
 ├── RequestError     a horizon, level, device or setting that is not offered
 ├── UnknownNameError a dataset or model that does not exist; lists those that do
 ├── ReleaseError     a release on disk that is missing, incomplete or altered
+│   └── RemoteError     a place of releases, such as a bucket, that cannot be read or written
 └── MissingExtraError  an optional package that is not installed
 """
 
@@ -96,6 +97,10 @@ class UnknownNameError(ForecastError):
 
 class ReleaseError(ForecastError):
     """A release that is missing, incomplete, or different from its manifest."""
+
+
+class RemoteError(ReleaseError):
+    """A place of releases, such as a bucket, that cannot be read or written."""
 
 
 class MissingExtraError(ForecastError, ImportError):

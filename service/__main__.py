@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from importlib.metadata import version
-from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -35,7 +34,7 @@ with exit_without_extra("service", "The service"):
     from forecasting.errors import ForecastError, RequestError
     from forecasting.releases.registry import Registry
     from service.app import create_app
-    from service.engine.release_watcher import open_registry
+    from service.engine.published_releases import PublishedReleases, open_registry
     from service.engine.worker_bus import WorkerBus
     from service.gate import keys_cli
     from service.gate.keys import read_keys
@@ -91,6 +90,7 @@ def _start() -> tuple[Settings, Registry | None, socket.socket]:
     refuse_open_bind(settings, keys)
     # A worker that replaces another gets the same keys, even if the file has changed.
     settings = settings.model_copy(update={"keys": SecretStr(keys.lines), "keys_file": None})
+    PublishedReleases.of(settings)
     # A single worker uses the models that are loaded here; several load their own.
     registry = open_registry(settings) if settings.workers == 1 else None
     return settings, registry, _listen(settings)
@@ -158,7 +158,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=version("sst-forecasting"))
     parser.add_argument("--host", help="the address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, help="the port to listen on (default: 8000)")
-    parser.add_argument("--artifacts", type=Path, help="the folder of published releases (default: artifacts)")
+    parser.add_argument("--artifacts", help="the folder of published releases, or its URL (default: artifacts)")
     parser.add_argument("--workers", type=int, help="the number of processes (default: 1)")
     parser.add_argument("--device", help="auto, cpu, cuda or cuda:N (default: auto)")
     return parser

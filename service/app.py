@@ -26,6 +26,7 @@ from service.api.compare.schemas import CompareRequest
 from service.api.events import routes as events
 from service.api.events.schemas import EventsRequest
 from service.api.forecast import routes as forecast
+from service.api.forecast.columns.streams import ColumnStreams
 from service.api.forecast.handler import answer_forecast
 from service.api.forecast.schemas import AllLine, FailedAllLine, FailedLine, ForecastLine, ForecastRequest
 from service.api.forecast.streaming import stream_forecast
@@ -51,14 +52,16 @@ from service.api.timeseries.schemas import TimeSeriesRequest
 from service.api.uploads import routes as uploads
 from service.api.uploads.grid_files import GridFiles
 from service.engine.lifecycle import Lifecycle
-from service.engine.release_watcher import ReleaseWatcher, open_registry
+from service.engine.published_releases import PublishedReleases, open_registry
+from service.engine.release_watcher import ReleaseWatcher
 from service.engine.serving import Serving
 from service.engine.worker_bus import WorkerBus
 from service.gate.admission import Guard
-from service.gate.gate import Gate
+from service.gate.gate import Gate, Stream
 from service.gate.keys import read_keys
 from service.gate.policy import Access
 from service.gate.rate_limit import RateLimiter
+from service.http.media import ARROW_TYPE, NDJSON_TYPE, PARQUET_TYPE
 from service.http.problems import install_error_handlers
 from service.http.query import refuse_unknown
 from service.http.security_headers import PAGE_POLICY, security_headers
@@ -66,11 +69,13 @@ from service.settings import Settings
 from service.stations.alerts.webhooks import WebhookSender
 from service.stations.background import Background, BackgroundTask
 from service.stations.outbound.outbound import Outbound
+from service.stations.retention import Retention
 from service.stations.sources.fetching import Fetcher
 from service.stations.sources.source_reading import SourceReader
 from service.stations.station_store import StationStore
 from service.store.url import store_url
 from service.telemetry.metrics import Metrics
+from service.telemetry.spans import trace_parts
 from service.telemetry.tracing import request_tracer, send_the_rest
 
 logger = logging.getLogger("service")
@@ -144,6 +149,9 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         gate.tracer = request_tracer((telemetry or {}).get("tracer_provider"))
+        if gate.tracer is not None:
+            # What runs in the background is traced too.
+            trace_parts(gate.tracer)
         async with _serving(gate, registry, bus or WorkerBus()) as watcher, _working(app):
             app.state.release_watcher = watcher
             yield
@@ -174,7 +182,12 @@ def create_app(
         inference.INFER_PATHS, answer_infer
     )
     direct = {path: partial(answer, lifecycle, settings) for path, answer in answers.items()}
-    streams = {"/forecast": partial(stream_forecast, lifecycle, settings)}
+    columns = ColumnStreams(lifecycle, settings)
+    streams: dict[tuple[str, str], Stream] = {
+        ("/forecast", NDJSON_TYPE): partial(stream_forecast, lifecycle, settings),
+        ("/forecast", ARROW_TYPE): columns.arrow,
+        ("/forecast", PARQUET_TYPE): columns.parquet,
+    }
     gate = Gate(app, settings, lifecycle, guard, app.state.metrics, direct, streams, templates)
     return gate
 
@@ -217,7 +230,8 @@ async def _working(app: FastAPI) -> AsyncIterator[None]:
     fetcher = Fetcher(store, reader, lambda: app.state.lifecycle.serving, lambda: app.state.background.wake())
     sender = WebhookSender(store, outbound)
     delivering = BackgroundTask("webhooks", sender.is_due, sender.run)
-    background = app.state.background = Background(store, [fetcher.task, delivering])
+    keeping = [Retention(store, settings.keep_days).task] if settings.keep_days else []
+    background = app.state.background = Background(store, [fetcher.task, delivering, *keeping])
     async with anyio.create_task_group() as group:
         if settings.background:
             group.start_soon(background.work)
@@ -236,7 +250,13 @@ def _release_watcher(gate: Gate, bus: WorkerBus, stack: AsyncExitStack) -> Relea
         return Serving(loaded, workers, settings.request_seconds, metrics)
 
     return ReleaseWatcher(
-        settings.artifacts, choose_device(settings.device), gate.lifecycle, serving, bus, metrics, loader
+        PublishedReleases.of(settings),
+        choose_device(settings.device),
+        gate.lifecycle,
+        serving,
+        bus,
+        metrics,
+        loader,
     )
 
 

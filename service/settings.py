@@ -25,6 +25,11 @@ def _split(origins: str) -> tuple[str, ...]:
     return tuple(origin.strip().lower() for origin in origins.split(",") if origin.strip())
 
 
+def _folder_or_url(value: object) -> object:
+    """Leave a URL as text, since a path would lose one of its slashes."""
+    return Path(value) if isinstance(value, str) and "://" not in value else value
+
+
 def _check_origins(origins: str) -> str:
     for origin in _split(origins):
         if origin != "*" and not _ORIGIN.fullmatch(origin):
@@ -36,7 +41,10 @@ class Settings(BaseSettings):
     """The settings of the service. Each has an environment variable, ``SST_<NAME>``.
 
     Attributes:
-        artifacts: the folder of published releases.
+        artifacts: the folder of published releases, or the URL of one, such as ``s3://bucket/artifacts``.
+        artifacts_cache: the folder for local copies of releases at a URL; None means the user's cache.
+        trusted_keys: comma-separated PEM files, or folders of them, with the public keys that releases must be signed
+            with; empty if they need no signature.
         default_dataset: the dataset to use if a GET request names none.
         host: the address to listen on.
         port: the port to listen on.
@@ -48,18 +56,21 @@ class Settings(BaseSettings):
         max_answer_bytes: the largest answer to one request with series, by an estimate made in advance.
         max_waiting: the most requests that a process works on at once.
         max_waiting_bytes: the most memory for the bodies of these requests and the answers to large ones.
-        request_seconds: the longest time that a request may take.
+        request_seconds: the longest time that a request may take; of one that is worked on in parts, that each part may
+            take.
         write_seconds: how long a client may read nothing of a response before its connection is closed.
         busy_poll_microseconds: how long a process that answers one connection twice in a row polls for more.
         drain_seconds: the longest time for a process to finish its requests when it is asked to stop.
         linger_seconds: how long it then answers that it is shutting down before it closes idle connections.
         reload_seconds: the time between checks for new releases.
         max_line_bytes: the longest line of an NDJSON request.
+        max_spool_bytes: the most bytes of Arrow and Parquet bodies and answers in temporary files, of all requests.
         max_series: the most series in one request.
         max_values: the most values in one series.
         max_horizon: the most steps to forecast; a release may have a lower limit.
         store: URL of the database of stations; empty for ``state/sst.db`` beside the artifacts.
         store_password_file: a file with the password of a PostgreSQL database, if its URL has none.
+        keep_days: the age at which forecasts and alerts of stations are deleted; 0 means never.
         background: whether this process fetches readings and delivers webhooks. Of all that may, one does.
         allow_private_addresses: whether webhooks and sources may be on private networks.
         keys: API keys, one per line, as ``name:role:sha256``.
@@ -73,7 +84,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True)
 
-    artifacts: Path = Path("artifacts")
+    artifacts: Annotated[Path | str, BeforeValidator(_folder_or_url)] = Path("artifacts")
+    artifacts_cache: Annotated[Path | None, _EMPTY_IS_UNSET] = None
+    trusted_keys: str = ""
     default_dataset: str = "nino12"
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65_535)
@@ -94,11 +107,13 @@ class Settings(BaseSettings):
     linger_seconds: float = Field(default=1.0, ge=0, le=_MAX_SECONDS)
     reload_seconds: float = Field(default=10.0, gt=0, le=_MAX_SECONDS)
     max_line_bytes: int = Field(default=4 * 2**20, ge=1_024)
+    max_spool_bytes: int = Field(default=128 * 2**20, ge=1_024)
     max_series: int = Field(default=10_000, ge=1)
     max_values: int = Field(default=100_000, ge=2)
     max_horizon: int = Field(default=10_000, ge=1, le=10_000)
     store: SecretStr = SecretStr("")
     store_password_file: Annotated[Path | None, _EMPTY_IS_UNSET] = None
+    keep_days: int = Field(default=0, ge=0, le=36_500)
     background: bool = True
     allow_private_addresses: bool = False
     keys: SecretStr = SecretStr("")

@@ -1,5 +1,7 @@
 """Shared fixtures: small real checkpoints, trained once per session, and a service that serves them."""
 
+import gc
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ from forecasting.releases.release import open_current
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import MONTH, TimeStep
 from service.settings import Settings
+from tests import imported
 from tests.forecasting.universal import tiny
 from tests.serving import serve
 from tests.trained import trained_once
@@ -37,8 +40,29 @@ settings.register_profile("fuzz", _PATIENT, print_blob=True, max_examples=2_000)
 settings.load_profile("repeatable")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Start one process more than there are processors, since tests also wait, but no more than memory allows."""
+    return min((os.cpu_count() or 1) + 1, 6)
+
+
+def pytest_collection() -> None:
+    """Search for no garbage while all modules and tests come into being."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Leave what has been collected, which stays to the end, out of all searches for garbage."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Refuse repeated test names: pytest-xdist distributes tests by name and would silently run only one of them."""
+    """Run the many short files of the core last, when they keep all processes busy, and refuse repeated test names.
+
+    pytest-xdist distributes tests by name and would silently run only one of those with the same.
+    """
+    items.sort(key=lambda item: item.path.is_relative_to(ROOT / "tests" / "forecasting"))
     if hasattr(config, "workerinput"):
         repeated = [name for name, times in Counter(item.nodeid for item in items).items() if times > 1]
         if repeated:
@@ -122,6 +146,20 @@ def seas(artifacts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for step, name in (("day", "ocean-daily"), ("month", "ocean-monthly")):
         tiny.publish(folder, name, step, {"gru": 0.01, "lstm": 0.1, "rnn": 0.2})
     return folder
+
+
+@pytest.fixture(scope="session")
+def abroad(nino12: SstSeries, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one dataset, abroad: a release of two networks that were imported."""
+    return trained_once("abroad", lambda path: imported.publish(path, nino12, NINO12), tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def imported_artifacts(artifacts: Path, abroad: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the datasets of ``artifacts``, and abroad."""
+    folder = tmp_path_factory.mktemp("imported") / "artifacts"
+    shutil.copytree(artifacts, folder)
+    return Path(shutil.copytree(abroad, folder, dirs_exist_ok=True))
 
 
 @pytest.fixture(scope="session")

@@ -148,7 +148,7 @@ def train(
             if execution.alone
             else fit_all(dataset, config, execution.workers, execution.progress, kept, execution.device)
         )
-        identity = _identify(destination, data_file)
+        identity = identify(destination, data_file)
         path, report = _publish(folder, dataset, config, fits, identity, execution.start)
         verdict = predecessor.compare(Release.open(path), report, dataset) if predecessor else _UNOPPOSED
         if verdict.replaces:
@@ -169,7 +169,8 @@ def _publish(
         return publish(stage, folder, identity.version), report
 
 
-def _identify(destination: Destination, data_file: Path) -> Identity:
+def identify(destination: Destination, data_file: Path) -> Identity:
+    """Return the identity of the next release at ``destination``, made from ``data_file``."""
     version = next_version(destination.folder)
     created = datetime.strptime(version, "%Y%m%dT%H%M%SZ").strftime("%Y-%m-%dT%H:%M:%SZ")
     return Identity(destination.name, version, created, data_file.name, content_digest(data_file), destination.title)

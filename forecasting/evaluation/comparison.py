@@ -13,7 +13,6 @@ from forecasting.evaluation.own_events import NO_EVENTS, RequestedEvents, Verifi
 from forecasting.evaluation.verification import skills_at
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.networks.forecaster import Forecaster
-from forecasting.networks.intervals import ErrorDistribution
 from forecasting.networks.metadata import CheckpointMetadata, Period
 from forecasting.references.baselines import BASELINES
 from forecasting.references.expanding import ExpandingReferences
@@ -120,13 +119,18 @@ def rolling_through(
 
 
 def score(
-    rolled: Rolled, errors: Mapping[str, ErrorDistribution], horizon: int, units: Units, *, significance: bool = True
+    rolled: Rolled,
+    networks: Mapping[str, CheckpointMetadata],
+    horizon: int,
+    units: Units,
+    *,
+    significance: bool = True,
 ) -> list[ModelReport]:
     """Return the errors of each model, in ``units``, as its only lead.
 
     Args:
         rolled: forecasts and observations.
-        errors: the error distributions of the networks, by cell, which give the coverage of intervals.
+        networks: the metadata of the networks, by cell; their error distributions give the coverage of intervals.
         horizon: the lead that was forecast.
         units: of errors; MAPE is in percent on that scale.
         significance: whether the forecasts are consecutive in time, so that p-values and intervals of the skill can be
@@ -142,20 +146,20 @@ def score(
     return [
         ModelReport(name=name, kind="baseline", accuracy={"test": accuracy[name]})
         if name in references
-        else _network_report(rolled, name, accuracy[name], errors[name], horizon, reference_errors, best)
+        else _network_report(rolled, networks[name], accuracy[name], horizon, reference_errors, best)
         for name in rolled.predicted
     ]
 
 
 def _network_report(
     rolled: Rolled,
-    name: str,
+    network: CheckpointMetadata,
     accuracy: Accuracy,
-    errors: ErrorDistribution,
     horizon: int,
     reference_errors: Mapping[str, Floats],
     best: str,
 ) -> ModelReport:
+    name, errors = network.cell, network.errors
     predicted, p_value, skill = rolled.predicted[name], None, dict[str, Skill]()
     if reference_errors:
         error = predicted - rolled.observed
@@ -163,7 +167,7 @@ def _network_report(
         skill = skills_at(error, reference_errors, horizon)
     return ModelReport(
         name=name,
-        kind="recurrent",
+        kind=network.kind,
         accuracy={"test": accuracy},
         p_value=(rounded_or_none(p_value),),
         skill=skill,

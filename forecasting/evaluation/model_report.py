@@ -8,6 +8,9 @@ from forecasting.evaluation.division import Split
 from forecasting.evaluation.event_report import EventReport
 from forecasting.scores.accuracy import Accuracy
 
+ModelKind = Literal["recurrent", "imported", "baseline"]
+"""``recurrent``: trained here. ``imported``: trained elsewhere. ``baseline``: a reference."""
+
 
 class LossCurves(BaseModel, frozen=True):
     """Mean loss by epoch of the weights that were not fitted on the validation part, in one-step spreads."""
@@ -87,7 +90,7 @@ class ModelReport(BaseModel, frozen=True):
 
     Attributes:
         name: of the cell or the reference.
-        kind: ``recurrent`` or ``baseline``.
+        kind: ``recurrent``, ``imported`` or ``baseline``.
         accuracy: by split, per lead; a reference has no ``validation`` if too little precedes that part to fit it.
         p_value: of the Diebold–Mariano test against the reference with the lowest test RMSE at that lead; None if it
             cannot be computed.
@@ -103,10 +106,11 @@ class ModelReport(BaseModel, frozen=True):
         latency_ms: median time of a single forecast.
         epochs: number of epochs that the final weights were trained for.
         loss: by epoch.
+        caveat: what limits the figures of the test part, such as ``may have seen the test part``; None if nothing does.
     """
 
     name: str
-    kind: Literal["recurrent", "baseline"]
+    kind: ModelKind
     accuracy: dict[Split, Accuracy]
     p_value: tuple[float | None, ...] | None = None
     coverage: dict[int, tuple[float, ...]] | None = None
@@ -121,6 +125,7 @@ class ModelReport(BaseModel, frozen=True):
     latency_ms: float | None = None
     epochs: int | None = None
     loss: LossCurves | None = None
+    caveat: str | None = None
 
     @property
     def validation_rmse(self) -> float:

@@ -5,7 +5,7 @@ from pydantic import BaseModel, ValidationError
 from forecasting.errors import ReleaseError
 from forecasting.evaluation.division import Split
 from forecasting.evaluation.model_report import Coverage, ModelReport
-from forecasting.networks.metadata import Period
+from forecasting.networks.metadata import Imported, Period
 from forecasting.scores.accuracy import Accuracy, skill
 
 
@@ -102,6 +102,7 @@ class Report(BaseModel, frozen=True):
         starts: how universal networks take part, by cell; empty if there were none to start from.
         stations: of a panel; empty if one series was trained on. ``models`` then cover all stations trained on.
         left_out: accuracy on the test parts of all stations that were left out of the training, by model.
+        imported: where the networks come from that were trained elsewhere, by cell.
     """
 
     dataset: str
@@ -126,11 +127,12 @@ class Report(BaseModel, frozen=True):
     starts: dict[str, StartReport] = {}
     stations: tuple[StationReport, ...] = ()
     left_out: dict[str, Accuracy] = {}
+    imported: dict[str, Imported] = {}
 
     @property
     def networks(self) -> tuple[ModelReport, ...]:
-        """The recurrent models."""
-        return tuple(model for model in self.models if model.kind == "recurrent")
+        """The models that are no references."""
+        return tuple(model for model in self.models if model.kind != "baseline")
 
     @property
     def baselines(self) -> tuple[ModelReport, ...]:

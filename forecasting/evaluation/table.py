@@ -16,6 +16,11 @@ TITLES = {
 }
 
 
+def model_title(name: str) -> str:
+    """Return the name of a model as readers know it; an imported one goes by the name it was given."""
+    return TITLES.get(name, name)
+
+
 def accuracy_table(report: Report, lead: int = 1) -> str:
     """Return the accuracy on the test part at ``lead`` as an aligned Markdown table."""
     return models_table(report.models, lead)
@@ -41,7 +46,7 @@ def _row(model: ModelReport, lead: int) -> tuple[str, str, str, str]:
     accuracy = model.accuracy["test"]
     mape = accuracy.mape[lead - 1]
     return (
-        TITLES.get(model.name, model.name),
+        model_title(model.name) + (f" ({model.caveat})" if model.caveat else ""),
         f"{accuracy.mae[lead - 1]:.4f}",
         f"{accuracy.rmse[lead - 1]:.4f}",
         figure(mape, 2),

@@ -1,7 +1,7 @@
 """The metadata inside a checkpoint and in its sidecar file. Reading it does not load torch."""
 
 import hashlib
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -13,6 +13,9 @@ from forecasting.scores.accuracy import Accuracy
 from forecasting.series.timestep import TimeStep
 
 CELLS: Final = ("rnn", "lstm", "gru")
+"""Cells that training fits. A release may hold others, which were imported."""
+
+NetworkKind = Literal["recurrent", "imported"]
 SCHEMA_VERSION: Final = 1
 
 
@@ -22,6 +25,21 @@ class Period(BaseModel, frozen=True):
     start: str
     end: str
     n: int
+
+
+class Imported(BaseModel, frozen=True):
+    """Where a network comes from that was trained elsewhere.
+
+    Attributes:
+        file: name of the file that was imported.
+        sha256: of that file.
+        trained_until: ISO 8601 time of the last value that the network was trained on, as its user states; None if that
+            is unknown.
+    """
+
+    file: str
+    sha256: str
+    trained_until: str | None = None
 
 
 class VersionedMetadata(BaseModel, frozen=True):
@@ -40,7 +58,7 @@ class CheckpointMetadata(VersionedMetadata, frozen=True):
         dataset: name of the dataset of the release.
         title: of the dataset, for people to read; None if it was not given.
         version: of the release.
-        cell: ``rnn``, ``lstm`` or ``gru``.
+        cell: ``rnn``, ``lstm`` or ``gru``, or the name that an imported network was given.
         window: number of values that a forecast starts from.
         step: as :class:`~forecasting.series.timestep.TimeStep` writes it.
         step_seconds: length of the step.
@@ -48,20 +66,22 @@ class CheckpointMetadata(VersionedMetadata, frozen=True):
         fill_limit: longest gap, in steps, that is interpolated inside a window.
         units: of forecasts; always ``celsius``.
         periods: the parts ``train``, ``validation`` and ``test``.
-        training_range: of the data that the weights were fitted on.
+        training_range: of the data that the weights were fitted on; of an imported network, of the data that its
+            intervals are calibrated on and of what precedes them.
         accuracy: by split, of this network fitted to less data: ``train`` and ``test`` are of the weights fitted to the
             training and validation parts, ``validation`` of those fitted to the training part.
         baselines: accuracy of each reference, by name and split.
         errors: calibrated on out-of-sample residuals.
         dependence: between the errors at different leads, from the same residuals; None in older files.
         configuration: every setting of the training.
-        seed: of the initial weights and the order of batches.
+        seed: of the initial weights and the order of batches; None of an imported network.
         parameters: number of trained weights.
-        train_seconds: wall time of fitting this network.
+        train_seconds: wall time of fitting this network; None of an imported network.
         latency_ms: median time of a single forecast on the machine that trained the network.
         libraries: versions that wrote the file.
         data_sha256: of the data file.
         created: ISO 8601 time of the release.
+        imported: where the network comes from; None if it was trained here.
     """
 
     dataset: str
@@ -81,13 +101,19 @@ class CheckpointMetadata(VersionedMetadata, frozen=True):
     errors: ErrorDistribution
     dependence: Dependence | None = None
     configuration: dict[str, int | float | str | bool]
-    seed: int
+    seed: int | None = None
     parameters: int
-    train_seconds: float
+    train_seconds: float | None = None
     latency_ms: float
     libraries: dict[str, str]
     data_sha256: str
     created: str
+    imported: Imported | None = None
+
+    @property
+    def kind(self) -> NetworkKind:
+        """``recurrent`` if the network was trained here, else ``imported``."""
+        return "recurrent" if self.imported is None else "imported"
 
     @property
     def model(self) -> str:

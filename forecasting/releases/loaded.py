@@ -40,7 +40,7 @@ class Loaded(ABC):
     @property
     @abstractmethod
     def cells(self) -> tuple[str, ...]:
-        """Cells of the networks that serve, in the order of :data:`~forecasting.networks.metadata.CELLS`."""
+        """Cells of the networks that serve, in the order of :attr:`Release.cells`."""
 
     @property
     @abstractmethod

@@ -14,7 +14,7 @@ from forecasting.evaluation.report import Report, parse_report
 from forecasting.networks.checkpoint import load
 from forecasting.networks.checkpoint_file import CheckpointFile
 from forecasting.networks.forecaster import Forecaster
-from forecasting.networks.metadata import CELLS, digest
+from forecasting.networks.metadata import digest
 from forecasting.references.baselines import Baselines
 from forecasting.releases.loaded import Loaded
 from forecasting.releases.loaded_universal import ALL
@@ -30,7 +30,7 @@ class LoadedRelease(Loaded):
     """A verified release of one place in memory.
 
     Attributes:
-        forecasters: the networks by cell, in the order of :data:`~forecasting.networks.metadata.CELLS`.
+        forecasters: the networks by cell, in the order of :attr:`Release.cells`.
         baselines: references fitted to the training series; in releases without the folder ``evaluated``, to its train
             and validation parts.
         recent: the end of the training series.
@@ -54,7 +54,7 @@ class LoadedRelease(Loaded):
             ReleaseError: if a file is missing, altered or invalid.
         """
         files = {name: release.read(name) for name in release.manifest.files}
-        cells = [cell for cell in CELLS if f"{cell}.pt" in files]
+        cells = release.cells
         if not cells:
             raise ReleaseError(f"{release.path} has no checkpoint")
         forecasters = {cell: load_cell(release, cell, files[f"{cell}.pt"], device) for cell in cells}
@@ -77,7 +77,7 @@ class LoadedRelease(Loaded):
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """Cells of the networks that serve, in the order of :data:`~forecasting.networks.metadata.CELLS`."""
+        """Cells of the networks that serve, in the order of :attr:`Release.cells`."""
         return tuple(self.forecasters)
 
     @property
@@ -109,7 +109,7 @@ def load_evaluated(release: Release, device: torch.device) -> tuple[dict[str, Fo
         ReleaseError: if a file is missing, altered or invalid.
     """
     folder = f"{EVALUATED}/" if release.holds_evaluated else ""
-    names = {cell: f"{folder}{cell}.pt" for cell in CELLS if release.holds(f"{folder}{cell}.pt")}
+    names = {cell: f"{folder}{cell}.pt" for cell in release.cells if release.holds(f"{folder}{cell}.pt")}
     networks = {cell: load_cell(release, cell, release.read(name), device, name) for cell, name in names.items()}
     try:
         return networks, Baselines.model_validate_json(release.read(f"{folder}baselines.json"))

@@ -8,11 +8,11 @@ import torch
 from forecasting.errors import ForecastError, ReleaseError, RequestError, UnknownNameError
 from forecasting.networks.device import choose_device
 from forecasting.networks.forecaster import Forecaster
-from forecasting.networks.metadata import CELLS
 from forecasting.references.baselines import BASELINES
 from forecasting.releases.loaded_release import LoadedRelease, load_cell
 from forecasting.releases.loaded_universal import ALL, LoadedUniversal
 from forecasting.releases.release import Release, dataset_names, open_current, universal_names
+from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.universal.release import BEST
 from forecasting.wording import available
@@ -20,19 +20,27 @@ from forecasting.wording import available
 __all__ = ["ALL", "BEST", "LoadedRelease", "LoadedUniversal", "Registry", "load_forecaster", "load_release"]
 
 
-def load_forecaster(model: str, artifacts: Path | str = "artifacts", device: str = "cpu") -> Forecaster:
+def load_forecaster(
+    model: str, artifacts: Path | str = "artifacts", device: str = "cpu", trusted: TrustedKeys | None = None
+) -> Forecaster:
     """Load the network ``<dataset>-<cell>`` from an artifacts folder, as notebooks do.
+
+    Args:
+        model: full name of the network.
+        artifacts: folder with the releases.
+        device: that the network runs on.
+        trusted: keys that must have signed the release; None to load any release.
 
     Raises:
         UnknownNameError: if there is no such model.
-        ReleaseError: if its release cannot be used.
+        ReleaseError: if its release cannot be used, or no trusted key signed it.
     """
     dataset, _, cell = model.rpartition("-")
-    release = open_current(Path(artifacts), dataset)
+    release = open_current(Path(artifacts), dataset, trusted)
     if release.is_universal:
         raise UnknownNameError(f"{model} is a network of the universal release {dataset}: open it with load_universal")
     if f"{cell}.pt" not in release.manifest.files:
-        models = (f"{dataset}-{cell}" for cell in CELLS if f"{cell}.pt" in release.manifest.files)
+        models = (f"{dataset}-{other}" for other in release.cells)
         raise UnknownNameError(f"no model {model!r}; {available(models)}")
     return load_cell(release, cell, release.read(f"{cell}.pt"), choose_device(device))
 
@@ -61,7 +69,12 @@ class Registry:
 
     @classmethod
     def open(
-        cls, artifacts: Path, device: torch.device, default_dataset: str, serving: Mapping[str, str] | None = None
+        cls,
+        artifacts: Path,
+        device: torch.device,
+        default_dataset: str,
+        serving: Mapping[str, str] | None = None,
+        trusted: TrustedKeys | None = None,
     ) -> "Registry":
         """Load the current release of every dataset in ``artifacts``.
 
@@ -71,9 +84,10 @@ class Registry:
             default_dataset: used where no dataset is named.
             serving: versions that other processes serve, by dataset; loaded where the current release of a dataset is
                 missing or cannot be used.
+            trusted: keys that must have signed each release; None to load any release.
 
         Raises:
-            ReleaseError: if a release cannot be used, or the default dataset has no release.
+            ReleaseError: if a release cannot be used, no trusted key signed it, or the default dataset has no release.
         """
         serving = serving or {}
         names = sorted({*dataset_names(artifacts), *serving})
@@ -85,7 +99,7 @@ class Registry:
             )
         registry = cls({}, default_dataset)
         for name in names:
-            registry = registry.with_release(_load_current(artifacts, name, device, serving.get(name)))
+            registry = registry.with_release(_load_current(artifacts, name, device, serving.get(name), trusted))
         return registry
 
     @property
@@ -178,7 +192,9 @@ class Registry:
             others = available(self.model_names) if self.model_names else "no other dataset has one loaded"
             return UnknownNameError(f"all models of {release.release.dataset} are unloaded: load one again; {others}")
         hint = f": {model} is included in each forecast, under baselines" if model in BASELINES else ""
-        return UnknownNameError(f"no model {model[:64]!r}{hint}; {available([BEST, ALL, *CELLS, *self.model_names])}")
+        return UnknownNameError(
+            f"no model {model[:64]!r}{hint}; {available([BEST, ALL, *release.release.cells, *self.model_names])}"
+        )
 
 
 def load_release(release: Release, device: torch.device) -> LoadedRelease | LoadedUniversal:
@@ -199,16 +215,16 @@ def _belongs_to_no_place(name: str, field: str) -> RequestError:
 
 
 def _load_current(
-    artifacts: Path, dataset: str, device: torch.device, fallback: str | None
+    artifacts: Path, dataset: str, device: torch.device, fallback: str | None, trusted: TrustedKeys | None
 ) -> LoadedRelease | LoadedUniversal:
     """Load the current release of a dataset; if that fails, its version ``fallback``, if given."""
     try:
-        return load_release(open_current(artifacts, dataset), device)
+        return load_release(open_current(artifacts, dataset, trusted), device)
     except ForecastError as error:
         if fallback is None:
             raise
         try:
-            return load_release(Release.open(artifacts / dataset / fallback), device)
+            return load_release(Release.open(artifacts / dataset / fallback, trusted), device)
         except ForecastError:
             # The user has to repair the current release, not the fallback.
             raise error from None

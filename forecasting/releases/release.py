@@ -27,6 +27,7 @@ EVALUATED_SERIES: Final = f"{EVALUATED}/series.csv"
 """Observations of the test part, and of the window before it."""
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_CELL_FILE: Final = re.compile(r"([a-z][a-z0-9_]{0,31})\.pt")
 _VERSION: Final = re.compile(r"\d{8}T\d{6}Z")
 
 
@@ -44,10 +45,32 @@ class Manifest(BaseModel, frozen=True):
     version: str
     files: dict[str, ManifestEntry]
 
+    @classmethod
+    def parse(cls, content: bytes, release: str) -> "Manifest":
+        """Parse the manifest of a release, whose path or URL is ``release``.
+
+        Raises:
+            ReleaseError: if it is not a manifest.
+        """
+        try:
+            return cls.model_validate_json(content)
+        except ValidationError as error:
+            raise ReleaseError(f"{release}: {MANIFEST} cannot be used: {error.errors()[0]['msg']}") from None
+
 
 def is_dataset_name(text: str) -> bool:
     """Whether ``text`` is a valid name: lower-case letters, digits, dots, dashes and underscores, at most 64."""
     return _NAME.fullmatch(text) is not None
+
+
+def is_cell_name(text: str) -> bool:
+    """Whether ``text`` is a valid name of a cell: lower-case letters, digits and underscores, at most 32."""
+    return _CELL_FILE.fullmatch(f"{text}.pt") is not None
+
+
+def is_version(text: str) -> bool:
+    """Whether ``text`` is a version, the time when a release was made: ``20261124T150312Z``."""
+    return _VERSION.fullmatch(text) is not None
 
 
 def is_title(text: str) -> bool:
@@ -79,10 +102,7 @@ class Release:
             raise ReleaseError(f"cannot read {path / MANIFEST}: {error.strerror}") from None
         if trusted is not None:
             trusted.check(content, read_signatures(path), str(path))
-        try:
-            manifest = Manifest.model_validate_json(content)
-        except ValidationError as error:
-            raise ReleaseError(f"{path}: {MANIFEST} cannot be used: {error.errors()[0]['msg']}") from None
+        manifest = Manifest.parse(content, str(path))
         if manifest.version != path.name or manifest.dataset != path.parent.name:
             raise ReleaseError(
                 f"{path}: the manifest belongs to {manifest.dataset} {manifest.version}; restore the name of the folder"
@@ -102,7 +122,7 @@ class Release:
     @property
     def is_universal(self) -> bool:
         """Whether the networks are universal, as the sidecar of the first says; false if that cannot be read."""
-        for cell in CELLS:
+        for cell in self.cells:
             if self.holds(f"{cell}.json"):
                 try:
                     sidecar = json.loads((self.path / f"{cell}.json").read_bytes())
@@ -110,6 +130,12 @@ class Release:
                     return False
                 return isinstance(sidecar, dict) and sidecar.get("kind") == UNIVERSAL
         return False
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Cells of its networks: RNN, LSTM and GRU first, then imported ones by name."""
+        names = sorted(match[1] for file in self.manifest.files if (match := _CELL_FILE.fullmatch(file)))
+        return tuple(sorted(names, key=lambda name: CELLS.index(name) if name in CELLS else len(CELLS)))
 
     @property
     def holds_evaluated(self) -> bool:
@@ -136,7 +162,7 @@ def versions(dataset: Path) -> list[str]:
     """Return the versions in the folder of a dataset, oldest first."""
     if not dataset.is_dir():
         return []
-    return sorted(entry.name for entry in dataset.iterdir() if entry.is_dir() and _VERSION.fullmatch(entry.name))
+    return sorted(entry.name for entry in dataset.iterdir() if entry.is_dir() and is_version(entry.name))
 
 
 def current_version(dataset: Path) -> str | None:
@@ -152,7 +178,7 @@ def current_version(dataset: Path) -> str | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise ReleaseError(f"cannot read {pointer}: {error}") from None
-    if not _VERSION.fullmatch(version):
+    if not is_version(version):
         raise ReleaseError(f"{pointer} does not name a version: {version[:40]!r}; expected one of {versions(dataset)}")
     return version
 

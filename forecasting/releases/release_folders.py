@@ -16,9 +16,10 @@ def release_folders(path: Path) -> list[Path]:
     Raises:
         ReleaseError: if there is no release.
     """
-    if ".." in path.parts or len(path.parts) < 2:
+    is_release = (path / MANIFEST).exists()
+    if ".." in path.parts or not path.name or (is_release and not path.parent.name):
         path = path.resolve()  # the last two names are those of the dataset and the version
-    if (path / MANIFEST).exists():
+    if is_release:
         return [path]
     if (path / CURRENT).exists():
         return [_current(path)]

@@ -1,7 +1,8 @@
 """The public keys that releases have to be signed with."""
 
+import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 FIELD: Final = "trusted_keys"
+VARIABLE: Final = "SST_TRUSTED_KEYS"
+"""The environment variable that names the keys to trust."""
 
 _PEM: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
 
@@ -63,9 +66,28 @@ class TrustedKeys:
             for file in _key_files(Path(path)):
                 for key in _public_keys(file):
                     keys[fingerprint(key)] = _TrustedKey(file.name.partition(".")[0], key)
-        if not keys:
-            raise _unusable("no file is named: name PEM files with public keys, or a folder of them")
         return cls(keys)
+
+    @classmethod
+    def named(cls, paths: str) -> "TrustedKeys | None":
+        """Read the keys that a setting names, separated by commas; None if it names none.
+
+        Raises:
+            RequestError: as :meth:`read` does.
+            MissingExtraError: as :meth:`read` does.
+        """
+        names = [name.strip() for name in paths.split(",") if name.strip()]
+        return cls.read(names) if names else None
+
+    @classmethod
+    def chosen(cls, paths: Sequence[Path]) -> "TrustedKeys | None":
+        """Read the keys in ``paths``; if there are none, those that :data:`VARIABLE` names; None if it names none.
+
+        Raises:
+            RequestError: as :meth:`read` does.
+            MissingExtraError: as :meth:`read` does.
+        """
+        return cls.read(paths) if paths else cls.named(os.environ.get(VARIABLE, ""))
 
     @property
     def names(self) -> list[str]:
@@ -140,7 +162,7 @@ def _public_keys(file: Path) -> list["Ed25519PublicKey"]:
     try:
         blocks = list(_PEM.finditer(file.read_bytes()))
     except OSError as error:
-        raise _unusable(f"cannot read {file}: {error.strerror}") from None
+        raise _unusable(f"cannot read the public key {file}: {error.strerror}") from None
     if not blocks:
         raise _unusable(f"{file} is not a PEM file: export the key with openssl pkey -pubout")
     keys = []
@@ -158,4 +180,4 @@ def _public_keys(file: Path) -> list["Ed25519PublicKey"]:
 
 
 def _unusable(reason: str) -> RequestError:
-    return RequestError(f"the trusted keys cannot be used: {reason}", field=FIELD)
+    return RequestError(reason, field=FIELD)

@@ -12,6 +12,7 @@ from forecasting.errors import ReleaseError, RequestError, SeriesError, UnknownN
 from forecasting.networks.device import choose_device
 from forecasting.releases.loaded_universal import LoadedUniversal
 from forecasting.releases.release import Release, open_current, universal_names
+from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.universal.checks.check import Check
@@ -205,14 +206,22 @@ class UniversalCatalog:
         )
 
 
-def load_universal(name: str, artifacts: Path | str = "artifacts", device: str = "cpu") -> UniversalRelease:
+def load_universal(
+    name: str, artifacts: Path | str = "artifacts", device: str = "cpu", trusted: TrustedKeys | None = None
+) -> UniversalRelease:
     """Load the universal release ``name``, such as ``ocean-daily``, from an artifacts folder, as notebooks do.
+
+    Args:
+        name: of the release.
+        artifacts: folder with the releases.
+        device: that the networks run on.
+        trusted: keys that must have signed the release; None to load any release.
 
     Raises:
         UnknownNameError: if there is no such release.
-        ReleaseError: if it cannot be used.
+        ReleaseError: if it cannot be used, or no trusted key signed it.
     """
-    release = open_current(Path(artifacts), name)
+    release = open_current(Path(artifacts), name, trusted)
     if not release.is_universal:
         others = available(universal_names(Path(artifacts)))
         raise UnknownNameError(f"{name} is the release of a place: open it with load_forecaster; universal: {others}")

@@ -80,6 +80,15 @@ class TimeStep:
             moved = times.astype(SECONDS) + steps * self.seconds
         return moved.astype(SECONDS)
 
+    def ranges(self, starts: Times, lengths: npt.NDArray[np.int64]) -> Times:
+        """Return the times of several series, one after another, that begin at ``starts`` ``(n,)``."""
+        ends = lengths.cumsum()
+        place = np.arange(int(ends[-1])) - (ends - lengths).repeat(lengths)
+        if self.calendar_month:
+            months = starts.astype(CALENDAR_MONTHS).astype(np.int64).repeat(lengths) + place
+            return _first_instants(months)
+        return starts.astype(SECONDS).repeat(lengths) + place * self.seconds
+
     def range(self, start: np.datetime64, count: int) -> Times:
         """Return ``count`` times that begin at ``start``."""
         return self.shift(np.asarray(start, dtype="datetime64[s]"), np.arange(count))
@@ -93,6 +102,20 @@ class TimeStep:
         return np.asarray(offset.astype(np.int64) / length, dtype=np.float64)
 
 
+_KNOWN_MONTHS: Final = np.arange(np.datetime64("1800-01"), np.datetime64("2201-01")).astype(SECONDS)
+"""First instants of months; looking them up takes a tenth of the time of computing them."""
+
+_FIRST_KNOWN: Final = int(np.datetime64("1800-01").astype(np.int64))
+
+
+def _first_instants(months: npt.NDArray[np.int64]) -> Times:
+    """Return the first instants of months that are counted from January 1970."""
+    index = months - _FIRST_KNOWN
+    if len(index) and index.min() >= 0 and index.max() < len(_KNOWN_MONTHS):
+        return _KNOWN_MONTHS[index]
+    return months.astype(CALENDAR_MONTHS).astype(SECONDS)
+
+
 def in_words(step: str) -> str:
     """Return the length of the step of this name for a sentence: ``one hour``, ``30 minutes``, ``90 minutes``."""
     parsed = TimeStep.parse(step)
@@ -102,6 +125,11 @@ def in_words(step: str) -> str:
     unit = next(unit for unit, seconds in _UNITS.items() if parsed.seconds % seconds == 0)
     count = parsed.seconds // _UNITS[unit]
     return f"one {unit}" if count == 1 else f"{count} {unit}s"
+
+
+def not_of_station(subject: str, given: TimeStep, station: TimeStep) -> str:
+    """Return the beginning of a sentence: ``subject``, such as ``the step of the file``, is not that of a station."""
+    return f"{subject} is {in_words(str(given))}, and that of the station {in_words(str(station))}"
 
 
 def length_of(step: str) -> str:

@@ -70,6 +70,10 @@ def parser(*, appending: bool = False) -> argparse.ArgumentParser:
     return parser
 
 
+def _folder_or_url(text: str) -> Path | str:
+    return text if "://" in text else Path(text)
+
+
 def _add_forecast(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("forecast")
     group.add_argument(
@@ -81,8 +85,13 @@ def _add_forecast(parser: argparse.ArgumentParser) -> None:
         "--dataset", metavar="NAME", help="release to use (default: the universal release for the step of the input)"
     )
     group.add_argument(
-        "--artifacts", type=Path, default=Path("artifacts"), metavar="DIR",
-        help="folder of releases (default: %(default)s)",
+        "--artifacts", type=_folder_or_url, default=Path("artifacts"), metavar="DIR|URL",
+        help="folder of releases, or a URL such as s3://bucket/artifacts (default: %(default)s)",
+    )  # fmt: skip
+    group.add_argument(
+        "--trusted-key", action="append", default=[], type=Path, metavar="FILE",
+        help="PEM file with a public key that the release must be signed with, or a folder of such files; repeatable "
+        "(default: SST_TRUSTED_KEYS)",
     )  # fmt: skip
     group.add_argument("--horizon", type=positive, default=1, metavar="H", help="number of leads (default: 1)")
     group.add_argument(

@@ -9,6 +9,7 @@ from typing import Any, Final
 from forecasting.errors import FileError
 from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.base.text import sniff_binary
+from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.series.units import Units
 from scoring.cli.arguments import GRIDS, READING
 from scoring.cli.outcome import say
@@ -91,9 +92,29 @@ def chosen_model(source: Source, input_: Input[Any], options: argparse.Namespace
         ForecastError: if there is no such model, or it does not offer the horizon or the levels.
     """
     with named(source.path):
-        model: Model = input_.choose(Choice.of(options.artifacts, options.dataset, options.model, _device_of(options)))
+        trusted = TrustedKeys.chosen(options.trusted_key)
+        artifacts = _folder_of(options.artifacts)
+        choice = Choice.of(artifacts, options.dataset, options.model, _device_of(options), trusted)
+        model: Model = input_.choose(choice)
     model.check(options.horizon, options.levels)
     return model
+
+
+def _folder_of(artifacts: Path | str) -> Path:
+    """Return the folder of releases; those at a URL are copied to the cache first.
+
+    Raises:
+        ReleaseError: if they cannot be copied.
+        MissingExtraError: if a package that the URL needs is not installed.
+    """
+    if isinstance(artifacts, Path):
+        return artifacts
+    from forecasting.releases.remote.cache import chosen_cache
+    from forecasting.releases.remote.mirror import Mirror
+
+    mirror = Mirror(artifacts, chosen_cache())
+    mirror.refresh(0.0, wait=True)
+    return mirror.folder
 
 
 def _device_of(options: argparse.Namespace) -> str:

@@ -8,8 +8,9 @@ from typing import Final
 from forecasting.errors import RequestError, UnknownNameError
 from forecasting.evaluation.report import parse_report
 from forecasting.networks.checkpoint_file import CheckpointFile
-from forecasting.networks.metadata import CELLS, digest, parse_metadata
+from forecasting.networks.metadata import digest, parse_metadata
 from forecasting.releases.release import Release, dataset_names, open_current, universal_names
+from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.universal.network.metadata import parse_universal_metadata
 from forecasting.wording import available
@@ -30,15 +31,19 @@ class Choice:
         dataset: name of a release; None if the step of the input chooses it.
         cell: ``best`` or a cell.
         device: that the networks run on.
+        trusted: keys that must have signed a release; None to use any release.
     """
 
     artifacts: Path
     dataset: str | None
     cell: str
     device: str
+    trusted: TrustedKeys | None = None
 
     @classmethod
-    def of(cls, artifacts: Path, dataset: str | None, model: str, device: str) -> "Choice":
+    def of(
+        cls, artifacts: Path, dataset: str | None, model: str, device: str, trusted: TrustedKeys | None = None
+    ) -> "Choice":
         """Return the choice of ``model``: ``best``, a cell such as ``gru``, or a full name such as ``nino12-gru``.
 
         Raises:
@@ -47,7 +52,7 @@ class Choice:
         named, _, cell = model.rpartition("-")
         if named and dataset not in (None, named):
             raise RequestError(f"model {model} belongs to dataset {named}, not {dataset}", field="model")
-        return cls(artifacts, dataset or named or None, cell, device)
+        return cls(artifacts, dataset or named or None, cell, device, trusted)
 
     def for_table(self) -> Model:
         """Return the model for a table, whose stations may differ in step.
@@ -55,7 +60,7 @@ class Choice:
         Raises:
             ForecastError: if there is no such model, or its release cannot be used.
         """
-        release = None if self.dataset is None else open_current(self.artifacts, self.dataset)
+        release = None if self.dataset is None else open_current(self.artifacts, self.dataset, self.trusted)
         if release is not None and not release.is_universal:
             return self._place_model(release)
         releases = self._universal() if release is None else (_files(release),)
@@ -74,7 +79,7 @@ class Choice:
             ForecastError: if there is no such model, or its release cannot be used.
         """
         if self.dataset is not None:
-            release = open_current(self.artifacts, self.dataset)
+            release = open_current(self.artifacts, self.dataset, self.trusted)
             if not release.is_universal:
                 return self._place_model(release)
             return self._network(_files(release), "release named by the user")
@@ -96,7 +101,8 @@ class Choice:
         Raises:
             UnknownNameError: if there are none.
         """
-        releases = [_files(open_current(self.artifacts, name)) for name in universal_names(self.artifacts)]
+        names = universal_names(self.artifacts)
+        releases = [_files(open_current(self.artifacts, name, self.trusted)) for name in names]
         if not releases:
             places = available(dataset_names(self.artifacts))
             raise UnknownNameError(
@@ -117,15 +123,16 @@ class Choice:
             cell = parse_report(release.read("report.json")).best.name
         name = f"{cell}.pt"
         if name not in release.manifest.files:
-            known = [BEST, *(cell for cell in CELLS if f"{cell}.pt" in release.manifest.files)]
-            raise UnknownNameError(f"no model {self.cell[:64]!r} in {release.path}; {available(known)}")
+            raise UnknownNameError(
+                f"no model {self.cell[:64]!r} in {release.path}; {available([BEST, *release.cells])}"
+            )
         metadata = parse_metadata(release.read(f"{cell}.json"))
         file = CheckpointFile((release.path / name).resolve(), digest(release.read(name)))
         return PlaceModel(file, metadata, self.device)
 
 
 def _files(release: Release) -> UniversalFiles:
-    cells = [cell for cell in CELLS if release.holds(f"{cell}.pt")]
+    cells = release.cells
     networks = [
         (cell, CheckpointFile((release.path / f"{cell}.pt").resolve(), digest(release.read(f"{cell}.pt"))))
         for cell in cells

@@ -7,10 +7,13 @@ from typing import Final
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import PlainTextResponse, Response
+from sqlalchemy import Connection
 
 from service.api.dependencies import StationStoreDep
 from service.stations.station_store import StationStore
+from service.store.deliveries import pending_deliveries
 from service.store.errors import StoreError
+from service.store.fetches import failing_fetches
 from service.store.stations import oldest_newest
 from service.telemetry.metrics import Metrics
 from service.telemetry.station_metrics import StationFigures, station_gauges
@@ -41,6 +44,11 @@ async def get_metrics(request: Request, store: StationStoreDep) -> Response:
 
 async def _figures(store: StationStore) -> StationFigures | None:
     try:
-        return StationFigures(*await asyncio.wait_for(store.read(oldest_newest), _STORE_SECONDS))
+        return await asyncio.wait_for(store.read(_read), _STORE_SECONDS)
     except (StoreError, TimeoutError):
         return None
+
+
+def _read(connection: Connection) -> StationFigures:
+    pending, oldest_pending = pending_deliveries(connection)
+    return StationFigures(*oldest_newest(connection), pending, oldest_pending, failing_fetches(connection))

@@ -38,7 +38,12 @@ class ModelSummary(BaseModel):
     units: str
     horizon: int = Field(description="The most steps ahead that a request may ask for.")
     levels: list[int] = Field(description="The levels of its prediction intervals, in percent.")
-    training_period: TrainingPeriod = Field(description="Empty for a universal model.")
+    imported: bool = Field(
+        default=False, description="Whether the model was trained elsewhere; `metadata.imported` says where it is from."
+    )
+    training_period: TrainingPeriod = Field(
+        description="Of an imported model, the period that the baselines are fitted to. Empty for a universal model."
+    )
     accuracy: Mapping[str, float | None] = Field(
         description="Test errors one step ahead, in °C; MAPE in percent. Empty for a universal model."
     )
@@ -133,6 +138,7 @@ def _summary(release: LoadedRelease, forecaster: Forecaster, settings: Settings)
         units=metadata.units,
         horizon=min(metadata.horizon, settings.max_horizon),
         levels=list(metadata.errors.half_width),
+        imported=metadata.imported is not None,
         training_period={"start": metadata.periods["train"].start, "end": metadata.periods["validation"].end},
         accuracy={"mae": test.mae[0], "rmse": test.rmse[0], "mape": test.mape[0], "bias": test.bias[0]},
         sha256=release.digests[metadata.cell],

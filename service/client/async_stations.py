@@ -47,9 +47,14 @@ class AsyncStations:
         webhooks: Sequence[Mapping[str, Any]] = (),
     ) -> "pd.Series[Any]":
         """See :meth:`Stations.put`."""
-        coordinates = {"latitude": latitude, "longitude": longitude}
-        further = {"name": name, "units": units, "model": model, "source": source, "webhooks": [*webhooks] or None}
-        fields = station_fields(step, events, baseline, horizon, coordinates, **further)
+        fields = station_fields(
+            coordinates={"latitude": latitude, "longitude": longitude},
+            horizon=horizon,
+            events=events,
+            baseline=baseline,
+            webhooks=webhooks,
+            further={"step": step, "name": name, "units": units, "model": model, "source": source},
+        )
         return await self._run(self._calls.put(station, fields))
 
     async def get(self, station: str) -> "pd.Series[Any]":
@@ -106,8 +111,20 @@ class AsyncStations:
         """See :meth:`Stations.verification`."""
         return await self._run(self._calls.verification(station, lead, start, end, by, replayed))
 
+    async def event_verification(
+        self,
+        station: str,
+        *,
+        lead: int | None = None,
+        start: TimeInput = None,
+        end: TimeInput = None,
+        replayed: bool | None = None,
+    ) -> pd.DataFrame:
+        """See :meth:`Stations.event_verification`."""
+        return await self._run(self._calls.event_verification(station, lead, start, end, replayed))
+
     async def alerts(
-        self, station: str, *, start: TimeInput = None, end: TimeInput = None, limit: int = 100
+        self, station: str, *, start: TimeInput = None, end: TimeInput = None, limit: int | None = None
     ) -> pd.DataFrame:
         """See :meth:`Stations.alerts`."""
         return await self._run(self._calls.alerts(station, start, end, limit))

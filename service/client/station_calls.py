@@ -24,6 +24,7 @@ from service.client.station_payload import (
 )
 from service.client.station_tables import (
     alerts_table,
+    event_verification_table,
     issued_table,
     observations_table,
     station_series,
@@ -32,7 +33,9 @@ from service.client.station_tables import (
 )
 
 PAGE: Final = 1_000
-"""Stations in one page."""
+"""Entries in one page."""
+
+Entries = list[Json]
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,7 @@ class StationCalls:
 
     def list(self) -> Plan[pd.DataFrame]:
         """``GET /stations``, page by page."""
-        stations: list[Json] = []
-        after: str | None = ""
-        while after is not None:
-            call = Call("GET", "/stations", {"limit": PAGE, "after": after})
-            page, after = yield from self.calls.ask(call, lambda answer: (answer["stations"], answer["next"]))
-            stations += page
+        stations = yield from self._pages("/stations", "stations", {})
         return stations_table(stations)
 
     def delete(self, station: str) -> Plan[None]:
@@ -101,11 +99,10 @@ class StationCalls:
         self, station: str, start: TimeInput, end: TimeInput, levels: Sequence[int] | None
     ) -> Plan[ForecastTable]:
         """``GET /stations/{id}/forecasts``."""
+        path, params = station_path(station, "forecasts"), drop_none(**period_params(start, end))
         chosen = _levels(levels)
-        call = Call("GET", station_path(station, "forecasts"), drop_none(**period_params(start, end)))
-        return self.calls.ask(
-            call, lambda answer: issued_table([(station, issued) for issued in answer["forecasts"]], chosen)
-        )
+        forecasts = yield from self._pages(path, "forecasts", params)
+        return issued_table([(station, issued) for issued in forecasts], chosen)
 
     def verification(
         self,
@@ -117,16 +114,43 @@ class StationCalls:
         replayed: bool | None,
     ) -> Plan[pd.DataFrame]:
         """``GET /stations/{id}/verification``."""
-        params = drop_none(
-            lead=None if lead is None else whole("lead", lead), by=by, replayed=replayed, **period_params(start, end)
-        )
-        return self.calls.ask(Call("GET", station_path(station, "verification"), params), verification_table)
+        call = _verification(station, lead, start, end, by, replayed)
+        return self.calls.ask(call, verification_table)
 
-    def alerts(self, station: str, start: TimeInput, end: TimeInput, limit: int) -> Plan[pd.DataFrame]:
-        """``GET /stations/{id}/alerts``."""
-        params = drop_none(limit=whole("limit", limit), **period_params(start, end))
-        return self.calls.ask(Call("GET", station_path(station, "alerts"), params), alerts_table)
+    def event_verification(
+        self, station: str, lead: int | None, start: TimeInput, end: TimeInput, replayed: bool | None
+    ) -> Plan[pd.DataFrame]:
+        """``GET /stations/{id}/verification``, of its events."""
+        call = _verification(station, lead, start, end, None, replayed)
+        return self.calls.ask(call, event_verification_table)
+
+    def alerts(self, station: str, start: TimeInput, end: TimeInput, limit: int | None) -> Plan[pd.DataFrame]:
+        """``GET /stations/{id}/alerts``, page by page."""
+        most = None if limit is None else whole("limit", limit)
+        path, params = station_path(station, "alerts"), drop_none(**period_params(start, end))
+        alerts = yield from self._pages(path, "alerts", params, most)
+        return alerts_table(alerts)
+
+    def _pages(self, path: str, field: str, params: Json, most: int | None = None) -> Plan[Entries]:
+        """Return the entries of all pages of a list, or the first ``most``."""
+        entries: Entries = []
+        after: str | None = ""
+        while after is not None and (most is None or len(entries) < most):
+            wanted = PAGE if most is None else min(PAGE, most - len(entries))
+            call = Call("GET", path, params | {"limit": wanted, "after": after})
+            page, after = yield from self.calls.ask(call, lambda answer: (answer[field], answer["next"]))
+            entries += page
+        return entries
 
 
 def _levels(levels: Sequence[int] | None) -> Sequence[int] | None:
     return None if levels is None else [whole("a level", level) for level in levels]
+
+
+def _verification(
+    station: str, lead: int | None, start: TimeInput, end: TimeInput, by: str | None, replayed: bool | None
+) -> Call:
+    params = drop_none(
+        lead=None if lead is None else whole("lead", lead), by=by, replayed=replayed, **period_params(start, end)
+    )
+    return Call("GET", station_path(station, "verification"), params)

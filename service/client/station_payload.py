@@ -47,12 +47,13 @@ def station_path(station: str, *parts: str) -> str:
 
 
 def station_fields(
-    step: str,
+    *,
+    coordinates: Mapping[str, Any],
+    horizon: int | None,
     events: Sequence[EventInput],
     baseline: Any,
-    horizon: int | None,
-    coordinates: Mapping[str, Any],
-    **fields: object,
+    webhooks: Sequence[Mapping[str, Any]],
+    further: Mapping[str, object],
 ) -> Json:
     """Return the body of ``PUT /stations/{id}``.
 
@@ -61,12 +62,12 @@ def station_fields(
         ValueError: if a number is missing or infinite.
     """
     return drop_none(
-        step=step,
         horizon=None if horizon is None else whole("horizon", horizon),
         events=[*read_events(events)] or None,
         baseline=None if baseline is None else read_baseline("baseline", baseline),
+        webhooks=[*webhooks] or None,
         **{side: None if degrees is None else float(degrees) for side, degrees in coordinates.items()},
-        **fields,
+        **further,
     )
 
 

@@ -77,9 +77,14 @@ class Stations:
             ValueError: if the ID has other characters, or a number is missing or infinite.
             ProblemError: if the service refuses the settings; 409 if the step would change.
         """
-        coordinates = {"latitude": latitude, "longitude": longitude}
-        further = {"name": name, "units": units, "model": model, "source": source, "webhooks": [*webhooks] or None}
-        fields = station_fields(step, events, baseline, horizon, coordinates, **further)
+        fields = station_fields(
+            coordinates={"latitude": latitude, "longitude": longitude},
+            horizon=horizon,
+            events=events,
+            baseline=baseline,
+            webhooks=webhooks,
+            further={"step": step, "name": name, "units": units, "model": model, "source": source},
+        )
         return self._run(self._calls.put(station, fields))
 
     def get(self, station: str) -> "pd.Series[Any]":
@@ -231,14 +236,44 @@ class Stations:
         """
         return self._run(self._calls.verification(station, lead, start, end, by, replayed))
 
-    def alerts(self, station: str, *, start: TimeInput = None, end: TimeInput = None, limit: int = 100) -> pd.DataFrame:
+    def event_verification(
+        self,
+        station: str,
+        *,
+        lead: int | None = None,
+        start: TimeInput = None,
+        end: TimeInput = None,
+        replayed: bool | None = None,
+    ) -> pd.DataFrame:
+        """Return how reliable the probabilities of a station's events were, against what was observed since.
+
+        Args:
+            station: the ID of the station.
+            lead: the number of steps ahead; None means every lead.
+            start: the earliest ``observed_until`` of the forecasts to verify.
+            end: the latest.
+            replayed: whether to verify only forecasts that are replayed, or only others; None means both.
+
+        Returns:
+            A row for each event, lead and range of probabilities: ``event``, ``kind``, ``level`` (of heat stress: it is
+            on at this alert level and above), ``lead``, ``n``, ``frequency`` (the share of all forecasts in which the
+            event was on), ``brier``, ``skill_persistence`` (over the state of the last observation), ``minimum`` and
+            ``maximum`` (of the range), ``forecasts`` (how many there are in it), ``happened`` (in how many of them the
+            event was on), ``probability`` (their mean), ``share`` (``happened`` of ``forecasts``), ``lower`` and
+            ``upper`` (of the 95 % interval of the share).
+        """
+        return self._run(self._calls.event_verification(station, lead, start, end, replayed))
+
+    def alerts(
+        self, station: str, *, start: TimeInput = None, end: TimeInput = None, limit: int | None = None
+    ) -> pd.DataFrame:
         """Return the alerts about the events of a station, newest first.
 
         Args:
             station: the ID of the station.
             start: the earliest ``raised`` to return.
             end: the latest.
-            limit: the most alerts to return, up to 1,000.
+            limit: the most alerts to return, the newest; None means all.
 
         Returns:
             A row for each alert: ``alert`` (what happened, such as ``began``), ``event`` (its name), ``kind``,

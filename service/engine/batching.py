@@ -10,10 +10,14 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextvars import Context
 from http import HTTPStatus
 from typing import Final, Generic, Protocol, TypeVar
 
+from opentelemetry.trace import Tracer
+
 from service.http.problems import ProblemError
+from service.telemetry.spans import INFERENCE, QUEUE, part_tracer, record
 
 logger = logging.getLogger("service")
 
@@ -76,6 +80,10 @@ class Batcher(Generic[Job, Result]):
         self._queue: list[QueuedJob[Job, Result]] = []
         self._seen = 0
         self._busy = False
+        self._last = 0.0, 0
+        """When the last batch began, and how many jobs it had."""
+        self._context = Context()
+        """A batch belongs to no request, whichever began it."""
 
     async def submit(self, job: Job) -> Result:
         """Run ``job``, and return its result.
@@ -85,30 +93,39 @@ class Batcher(Generic[Job, Result]):
             Exception: the error that the job failed with.
         """
         answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self.enqueue(job, answer)
-        return await answer
+        tracer = part_tracer()
+        if tracer is None:
+            self.enqueue(job, answer)
+            return await answer
+        timed = _TimedAnswer(answer, lambda: self._last)
+        self.enqueue(job, timed)
+        try:
+            return await answer
+        finally:
+            timed.record(tracer)
 
     def enqueue(self, job: Job, answer: ResultSink[Result]) -> None:
         """Queue ``job``; ``answer`` gets its result, or the error that :meth:`submit` would raise."""
         self._queue.append(QueuedJob(job, answer, time.perf_counter()))
         if len(self._queue) == 1 and not self._busy:
-            asyncio.get_running_loop().call_soon(self._turn)
+            asyncio.get_running_loop().call_soon(self._turn, context=self._context)
 
     def _turn(self) -> None:
         """Start a batch, unless the last turn of the loop brought in more jobs."""
         loop = asyncio.get_running_loop()
         if self._seen < len(self._queue) < FULL:
             self._seen = len(self._queue)
-            loop.call_soon(self._turn)
+            loop.call_soon(self._turn, context=self._context)
             return
         now = time.perf_counter()
         queue, self._seen = self._split(), 0
         batch = [waiting for waiting in queue if self._is_wanted(waiting, now)]
         if self._queue and (self._workers is None or not batch):
             # Everything else that waits on the loop runs in between.
-            loop.call_soon(self._turn)
+            loop.call_soon(self._turn, context=self._context)
         if not batch:
             return
+        self._last = now, len(batch)
         jobs, waits = [waiting.job for waiting in batch], [now - waiting.since for waiting in batch]
         if self._workers is None:
             _answer(batch, self._run_all(jobs, waits))
@@ -159,6 +176,39 @@ class Batcher(Generic[Job, Result]):
         _answer(batch, done.result())
         if self._queue:
             self._turn()
+
+
+class _TimedAnswer(Generic[Result]):
+    """The answer to a job whose parts are traced: it notes when its batch began and ended."""
+
+    def __init__(self, answer: "asyncio.Future[Result]", last: Callable[[], tuple[float, int]]) -> None:
+        self._answer = answer
+        self._last = last
+        self._since = time.perf_counter()
+        self._batch: tuple[float, float, int] | None = None
+
+    def done(self) -> bool:
+        return self._answer.done()
+
+    def set_result(self, result: Result, /) -> None:
+        begin, jobs = self._last()
+        self._batch = begin, time.perf_counter(), jobs
+        self._answer.set_result(result)
+
+    def set_exception(self, error: Exception, /) -> None:
+        self._answer.set_exception(error)
+
+    def record(self, tracer: Tracer) -> None:
+        """Record the wait, and the batch if there was one, as parts of the current request."""
+        now, counter = time.time_ns(), time.perf_counter()
+        begin, end, jobs = self._batch or (counter, counter, 0)
+
+        def unix(seconds: float) -> int:
+            return now - round((counter - seconds) * 1e9)
+
+        record(tracer, QUEUE, unix(self._since), unix(begin))
+        if jobs:
+            record(tracer, INFERENCE, unix(begin), unix(end), **{"sst.batch.requests": jobs})
 
 
 def _answer(batch: list[QueuedJob[Job, Result]], results: "Sequence[Result | Exception]") -> None:

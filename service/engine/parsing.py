@@ -5,6 +5,7 @@ from itertools import accumulate, chain, pairwise
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from forecasting.errors import SeriesError
 from forecasting.releases.universal_catalog import UniversalCatalog
@@ -48,25 +49,16 @@ def parse(
     ends = [*accumulate(lengths)]
     begins = [0, *ends]
     errors: Errors = {}
-    takers = _Takers(universal)
+    takers = Takers(universal)
     starts, stamps = _starts(series, step, errors, takers)
     raw = np.array([*chain.from_iterable([given.values for given in series])], dtype=np.float64)
-    values = _celsius(raw, begins, units, errors)
-    notes: dict[int, tuple[str, ...]] = {}
+    values = celsius_of(raw, begins, units, errors)
     grids = _grids(stamps, values, begins, step, errors, takers)
-    if grids:
-        end = len(values)
-        values = np.concatenate([values, *[grid.values for grid in grids.values()]])
-        for i, grid in grids.items():
-            ends[i] = end = end + len(grid)
-            starts[i], lengths[i], notes[i] = int(grid.start.astype(np.int64)), len(grid), grid.notes
-    for i in errors:
-        lengths[i] = 0
     when = np.array(starts, dtype=np.int64).view(SECONDS)
-    return SeriesBatch(step, values, np.array(ends), np.array(lengths), when, notes), errors
+    return join_grids(step, values, np.array(ends), np.array(lengths), when, grids, errors), errors
 
 
-class _Takers:
+class Takers:
     """Names the release that forecasts series at another step."""
 
     def __init__(self, universal: UniversalCatalog | None) -> None:
@@ -88,7 +80,7 @@ def taker_of(universal: UniversalCatalog, step: TimeStep) -> str:
 
 
 def _starts(
-    series: Sequence[InputSeries], step: TimeStep, errors: Errors, takers: _Takers
+    series: Sequence[InputSeries], step: TimeStep, errors: Errors, takers: Takers
 ) -> tuple[list[int], dict[int, list[int]]]:
     """Return the Unix seconds of each series' first value, and of all values of series with timestamps."""
     starts, stamps = [0] * len(series), dict[int, list[int]]()
@@ -123,7 +115,7 @@ def _times(timestamps: list[str], n: int, step: TimeStep) -> list[int]:
         raise
 
 
-def _celsius(raw: Floats, begins: Sequence[int], units: Sequence[Units], errors: Errors) -> Floats:
+def celsius_of(raw: Floats, begins: Sequence[int], units: Sequence[Units], errors: Errors) -> Floats:
     """Convert the values of all series to °C, and record an error for those that no sea can have."""
     if len(set(units)) == 1:
         celsius = to_celsius(raw, units[0])
@@ -152,24 +144,69 @@ def _grids(
     begins: Sequence[int],
     step: TimeStep,
     errors: Errors,
-    takers: _Takers,
+    takers: Takers,
 ) -> dict[int, SstSeries]:
     """Return the series whose timestamps are irregular, on a regular grid."""
     grids: dict[int, SstSeries] = {}
     if not stamps:
         return grids
-    for (i, times), is_regular in zip(stamps.items(), _are_regular([*stamps.values()], step), strict=True):
+    lengths = np.array([len(times) for times in stamps.values()])
+    every = np.array([*chain.from_iterable(stamps.values())], dtype=np.int64).view(SECONDS)
+    for (i, times), is_regular in zip(stamps.items(), are_regular(every, lengths, step).tolist(), strict=True):
         own_values = values[begins[i] : begins[i + 1]]
         # If the last value is not NaN, the series has a value.
         if i in errors or (is_regular and own_values[-1] == own_values[-1]):
             continue
-        when = np.array(times, dtype=np.int64).view(SECONDS)
         try:
-            grids[i] = SstSeries.from_observations(when, own_values, step=step, place=_place)
-            _refuse_longer_steps(when, step)
+            grids[i] = on_grid(np.array(times, dtype=np.int64).view(SECONDS), own_values, step, takers)
         except SeriesError as error:
-            errors[i] = _shorter_steps(when, step, takers) or error
+            errors[i] = error
     return grids
+
+
+def on_grid(when: Times, celsius: Floats, step: TimeStep, takers: Takers) -> SstSeries:
+    """Put values at irregular times, both ``(n,)``, on a regular grid.
+
+    Raises:
+        SeriesError: if that cannot be done; for values at a shorter step it names the release among ``takers``.
+    """
+    try:
+        grid = SstSeries.from_observations(when, celsius, step=step, place=_place)
+        _refuse_longer_steps(when, step)
+    except SeriesError as error:
+        raise _shorter_steps(when, step, takers) or error from None
+    return grid
+
+
+def join_grids(
+    step: TimeStep,
+    values: Floats,
+    ends: npt.NDArray[np.int64],
+    lengths: npt.NDArray[np.int64],
+    starts: Times,
+    grids: Mapping[int, SstSeries],
+    errors: Errors,
+) -> SeriesBatch:
+    """Return a batch of series, with those in ``grids`` in their regular form, and no values of those with errors.
+
+    Args:
+        step: of all series.
+        values: °C as sent, all series one after another.
+        ends: end (exclusive) of each series in ``values``; changed in place, as ``lengths`` and ``starts`` are.
+        lengths: of each series.
+        starts: time of the first value of each series.
+        grids: series whose times were irregular.
+        errors: of series without a usable form.
+    """
+    if grids:
+        end = len(values)
+        values = np.concatenate([values, *[grid.values for grid in grids.values()]])
+        for i, grid in grids.items():
+            ends[i] = end = end + len(grid)
+            starts[i], lengths[i] = grid.start, len(grid)
+    lengths[[*errors]] = 0
+    notes = {i: grid.notes for i, grid in grids.items()}
+    return SeriesBatch(step, values, ends, lengths, starts, notes)
 
 
 def _refuse_longer_steps(when: Times, step: TimeStep) -> None:
@@ -183,7 +220,7 @@ def _refuse_longer_steps(when: Times, step: TimeStep) -> None:
         )
 
 
-def _shorter_steps(when: Times, step: TimeStep, takers: _Takers) -> SeriesError | None:
+def _shorter_steps(when: Times, step: TimeStep, takers: Takers) -> SeriesError | None:
     """Return the error of times that are mostly closer together than ``step``; None if they are not."""
     apart = np.diff(np.sort(when)).astype(np.int64)
     pace = int(np.median(apart)) if len(apart) else 0
@@ -195,14 +232,13 @@ def _shorter_steps(when: Times, step: TimeStep, takers: _Takers) -> SeriesError 
     )
 
 
-def _are_regular(stamps: Sequence[list[int]], step: TimeStep) -> list[bool]:
-    """Return which of several series, none of them empty, have exactly one time at each step from their first."""
-    lengths = np.array([len(times) for times in stamps])
-    ends = lengths.cumsum()
-    begins = ends - lengths
-    times = np.array([*chain.from_iterable(stamps)], dtype=np.int64).view(SECONDS)
-    expected = step.shift(times[begins].repeat(lengths), np.arange(len(times)) - begins.repeat(lengths))
-    regular: list[bool] = np.logical_and.reduceat(times == expected, begins).tolist()
+def are_regular(times: Times, lengths: npt.NDArray[np.int64], step: TimeStep) -> npt.NDArray[np.bool_]:
+    """Return which of several series, none of them empty, have exactly one time at each step from their first.
+
+    ``times`` has those of all series, one after another.
+    """
+    begins = lengths.cumsum() - lengths
+    regular: npt.NDArray[np.bool_] = np.logical_and.reduceat(times == step.ranges(times[begins], lengths), begins)
     return regular
 
 

@@ -11,27 +11,24 @@ import gc
 import logging
 from collections.abc import Callable, Collection
 from concurrent.futures import Executor
-from pathlib import Path
+from functools import partial
 
 import torch
 
-from forecasting.errors import ForecastError, ReleaseError, UnknownNameError
-from forecasting.networks.device import choose_device
-from forecasting.releases.registry import LoadedRelease, LoadedUniversal, Registry, load_release
-from forecasting.releases.release import CURRENT, current_versions, open_current, traces
+from forecasting.errors import ForecastError, ReleaseError, RemoteError, UnknownNameError
+from forecasting.releases.registry import Registry
+from forecasting.releases.release import CURRENT
 from forecasting.wording import available
 from service.engine.lifecycle import Lifecycle
+from service.engine.published_releases import PublishedReleases, ReleaseState
+from service.engine.running import run_abandonable
 from service.engine.serving import Serving
 from service.engine.worker_bus import Message, WorkerBus
-from service.settings import Settings
 from service.telemetry.metrics import Metrics, loaded_models
 
 logger = logging.getLogger("service")
 
 _WITHDRAWN = "withdrawn"
-
-_State = tuple[str, tuple[tuple[str, int, int, int], ...]]
-"""The current version, and what is known of its files without reading them."""
 
 
 class ReleaseWatcher:
@@ -39,7 +36,7 @@ class ReleaseWatcher:
 
     def __init__(
         self,
-        artifacts: Path,
+        releases: PublishedReleases,
         device: torch.device,
         lifecycle: Lifecycle,
         serve: Callable[[Registry], Serving],
@@ -50,7 +47,7 @@ class ReleaseWatcher:
         """Wire a watcher.
 
         Args:
-            artifacts: folder of published releases.
+            releases: that are published.
             device: where networks run.
             lifecycle: gets what serves.
             serve: makes what serves from loaded releases.
@@ -58,14 +55,14 @@ class ReleaseWatcher:
             metrics: counts checks, and shows what is loaded.
             loader: should be one thread, which reuses the memory of the release before the last.
         """
-        self.artifacts = artifacts
+        self.releases = releases
         self.device = device
         self.lifecycle = lifecycle
         self.bus = bus
         self.metrics = metrics
         self.refused: dict[str, str] = {}
         """Why the current release of a dataset is refused, by dataset."""
-        self._tried: dict[str, _State] = {}
+        self._tried: dict[str, ReleaseState] = {}
         self._serve = serve
         self._loader = loader
         self._lock = asyncio.Lock()
@@ -92,12 +89,14 @@ class ReleaseWatcher:
                 await self._follow()
             except Exception as error:
                 # Whatever is wrong with the folder, the loaded releases stay. Report it once, not at each check.
-                if str(error) != reported:
+                # An outage of a bucket has several messages, by what was read when it began.
+                problem = RemoteError.__name__ if isinstance(error, RemoteError) else str(error)
+                if problem != reported:
                     trace = None if isinstance(error, ForecastError) else error
                     logger.error(
                         "cannot check for new releases; still serving the loaded ones: %s", error, exc_info=trace
                     )
-                reported = str(error)
+                reported = problem
             else:
                 if reported:
                     logger.info("checking for new releases again")
@@ -148,7 +147,7 @@ class ReleaseWatcher:
         if published is not None and dataset not in published:
             version = self.registry.versions[dataset]
             raise ReleaseError(
-                f"{self.artifacts / dataset / CURRENT} is missing, so no release of {dataset} is published, and "
+                f"{self.releases.place}/{dataset}/{CURRENT} is missing, so no release of {dataset} is published, and "
                 f"{version} is still served: write the version to serve into that file"
             )
         if asked:
@@ -171,6 +170,7 @@ class ReleaseWatcher:
         """
         async with self._lock:
             try:
+                await self._refresh(again)
                 states = await asyncio.to_thread(self._look)
             except Exception:
                 self.metrics.reloaded("failed")
@@ -188,12 +188,25 @@ class ReleaseWatcher:
                 self.metrics.reloaded("unchanged")
             return states.keys()
 
-    def _look(self) -> dict[str, _State | None]:
+    async def _refresh(self, again: bool) -> None:
+        """Bring the local copy of releases at a URL up to date."""
+        if self.releases.mirror is None:
+            return
+        try:
+            # A server that does not answer must not keep the process from stopping.
+            await run_abandonable(partial(self.releases.refresh, now=again))
+        except ReleaseError as error:
+            if not again:
+                raise
+            # An operator loads a model: what was copied before serves as well.
+            logger.warning("loading from the releases that were copied before: %s", error)
+
+    def _look(self) -> dict[str, ReleaseState | None]:
         """Return the current version and its files, by dataset; None if it is loaded."""
         loaded = self.registry.versions
         return {
-            dataset: None if loaded.get(dataset) == version else (version, traces(self.artifacts / dataset, version))
-            for dataset, version in current_versions(self.artifacts).items()
+            dataset: None if loaded.get(dataset) == state[0] else state
+            for dataset, state in self.releases.states().items()
         }
 
     def _forget(self, dataset: str) -> None:
@@ -201,9 +214,10 @@ class ReleaseWatcher:
         self.refused.pop(dataset, None)
         self._tried.pop(dataset, None)
 
-    async def _replace(self, dataset: str, state: _State) -> None:
+    async def _replace(self, dataset: str, state: ReleaseState) -> None:
         try:
-            release = await asyncio.get_running_loop().run_in_executor(self._loader, self._load, dataset)
+            loop = asyncio.get_running_loop()
+            release = await loop.run_in_executor(self._loader, self.releases.load, dataset, self.device)
         except Exception as error:
             # Neither a bug nor a lack of memory is a reason to stop serving the loaded release.
             known = isinstance(error, ForecastError)
@@ -217,9 +231,6 @@ class ReleaseWatcher:
         self.bus.serve(dataset, release.release.version)
         self.metrics.reloaded("loaded")
         logger.info("now serving %s release %s", dataset, release.release.version)
-
-    def _load(self, dataset: str) -> LoadedRelease | LoadedUniversal:
-        return load_release(open_current(self.artifacts, dataset), self.device)
 
     def _put(self, registry: Registry) -> None:
         self._registry = registry
@@ -247,15 +258,3 @@ class ReleaseWatcher:
             (names.add if withdrawn else names.discard)(model)
             self.lifecycle.withdrawn = names
             self.bus.write(_WITHDRAWN, "\n".join(sorted(names)))
-
-
-def open_registry(settings: Settings, bus: WorkerBus | None = None) -> Registry:
-    """Load the releases that ``settings`` name, or what the workers on ``bus`` serve if those are unusable.
-
-    Raises:
-        ForecastError: if the device does not exist, or a release is unusable.
-    """
-    # A second thread slows down networks this small, and their warm-up by seconds if the cores are busy.
-    torch.set_num_threads(1)
-    serving = bus.serving() if bus else {}
-    return Registry.open(settings.artifacts, choose_device(settings.device), settings.default_dataset, serving)

@@ -1,6 +1,5 @@
 """The loaded releases that serve at one moment, and where the work for their networks runs."""
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
@@ -16,6 +15,11 @@ from forecasting.series.timestep import TimeStep
 from forecasting.universal.network.forecaster import UniversalForecaster as UniversalNetwork
 from service.engine.batch_forecaster import BatchForecaster, Entries, ForecastJob
 from service.engine.batching import Batcher, ResultSink
+from service.engine.columns.column_forecasts import ColumnForecasts
+from service.engine.columns.column_job import ColumnJob
+from service.engine.columns.place_columns import PlaceColumns
+from service.engine.columns.series_columns import SeriesColumns
+from service.engine.columns.universal_columns import UniversalColumns
 from service.engine.event_forecaster import EventForecaster
 from service.engine.running import Returned, counted, run_in
 from service.engine.universal_forecaster import (
@@ -27,6 +31,7 @@ from service.engine.universal_forecaster import (
 )
 from service.engine.universal_runner import UniversalRunner
 from service.telemetry.metrics import Metrics
+from service.telemetry.spans import INFERENCE
 from service.telemetry.statistics import NetworkRun
 
 SMALL: Final = 64
@@ -92,11 +97,11 @@ class ModelRunner:
     async def _infer(self, windows: Float32s, seconds: npt.NDArray[np.float64]) -> Float32s:
         if len(windows) <= SMALL:
             return await self._batcher.submit((windows, seconds))
-        loop, pieces = asyncio.get_running_loop(), list[Float32s]()
+        pieces = list[Float32s]()
         for begin in range(0, len(windows), PIECE):
             rows = slice(begin, begin + PIECE)
             piece = [(windows[rows], seconds[rows])]
-            pieces += await loop.run_in_executor(self._workers, self._infer_together, piece, [0.0])
+            pieces += await run_in(self._workers, self._infer_together, piece, [0.0], span=INFERENCE)
         return np.concatenate(pieces)
 
     def _infer_together(
@@ -128,6 +133,8 @@ class Serving:
         self._batch_forecaster = BatchForecaster(registry.models, metrics, registry.universal)
         self._event_forecaster = EventForecaster(metrics, registry.universal)
         self._universal_forecaster = UniversalForecaster(metrics)
+        self._place_columns = PlaceColumns(metrics, registry.universal)
+        self._universal_columns = UniversalColumns(self._universal_forecaster)
         self._places = {name: TimeStep.parse(loaded.report.step) for name, loaded in registry.releases.items()}
         executor = _executor_of(registry.models[0], workers) if registry.models else None
         self._batcher = Batcher(self._batch_forecaster.run, seconds, executor, lambda job: job.steps, SMALL_VALUES)
@@ -202,15 +209,21 @@ class Serving:
             PIECE_SERIES if job.options.events is None else job.options.events.piece(PIECE_SERIES, job.options.horizon)
         )
         for begin in range(0, len(job.series), size):
-            await self.run_in_worker(run, job.part(begin, begin + size))
+            await self.run_in_worker(run, job.part(begin, begin + size), span=INFERENCE)
+
+    def forecast_columns(self, job: ColumnJob, columns: SeriesColumns) -> list[ColumnForecasts]:
+        """Return the forecasts of each network of ``job``. Call it in a worker thread."""
+        if job.universal is not None:
+            return self._universal_columns.run(job.universal, columns)
+        return self._place_columns.run(job.forecasters, columns, job.options)
 
     def enqueue(self, job: ForecastJob, answer: ResultSink[list[Entries]]) -> None:
         """Forecast a small request without a task: ``answer`` gets the result, and has to count the request."""
         self._batcher.enqueue(job, answer)
 
-    async def run_in_worker(self, function: Callable[..., Returned], *arguments: object) -> Returned:
-        """Call ``function`` in a worker thread, and return its result."""
-        return await run_in(self._workers, function, *arguments)
+    async def run_in_worker(self, function: Callable[..., Returned], *arguments: object, span: str = "") -> Returned:
+        """Call ``function`` in a worker thread, and return its result; ``span`` is its name in traces."""
+        return await run_in(self._workers, function, *arguments, span=span)
 
     async def _forecast_pieces(self, job: ForecastJob, take: Callable[[list[Entries]], None]) -> None:
         events = job.options.events
@@ -224,7 +237,7 @@ class Serving:
         size = PIECE if events is None else events.piece(PIECE, job.options.horizon)
         for piece in job.pieces(size, SMALL_VALUES):
             # One after the other: for one request, two threads would only pass Python's lock back and forth.
-            await self.run_in_worker(run, piece)
+            await self.run_in_worker(run, piece, span=INFERENCE)
 
     async def _counted(self, work: Awaitable[Returned], job: ForecastJob) -> Returned:
         return await counted(work, [self.statistics[network] for network in job.forecasters])

@@ -47,7 +47,7 @@ def read_each(
     for step, places in by_step.items():
         parsed = parse_all([series[i] for i in places], units, step)
         for i, one in zip(places, parsed, strict=True):
-            results[i] = one if isinstance(one, SeriesError) else _checked(one, horizon)
+            results[i] = one if isinstance(one, SeriesError) else checked(one, horizon)
     return results
 
 
@@ -73,7 +73,15 @@ def _step_of(given: InputSeries, default: TimeStep | None) -> TimeStep | SeriesE
 
 def _inferred(timestamps: Sequence[str]) -> TimeStep:
     """Infer the step from timestamps; months follow the local calendar."""
-    utc, local = (_times(timestamps, is_local) for is_local in (False, True))
+    return step_of(*(_times(timestamps, is_local) for is_local in (False, True)))
+
+
+def step_of(utc: Times, local: Times) -> TimeStep:
+    """Infer the step of a series from its times in UTC and on its local clock.
+
+    Raises:
+        SeriesError: if the times are not regular.
+    """
     return infer_step(np.unique(choose_clock(utc, local)), lambda i: f"time {i}")
 
 
@@ -87,7 +95,8 @@ def _times(timestamps: Sequence[str], is_local: bool) -> Times:
     return np.array(seconds, dtype=np.int64).view(SECONDS)
 
 
-def _checked(series: SstSeries, horizon: int) -> SstSeries | SeriesError:
+def checked(series: SstSeries, horizon: int) -> SstSeries | SeriesError:
+    """Return the series, or why it cannot be forecast ``horizon`` steps ahead."""
     if not np.isfinite(series.values).any():
         return SeriesError("every value of the series is missing")
     end = series.step.shift(np.asarray(series.start), len(series) - 1 + horizon)

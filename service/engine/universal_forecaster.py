@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -114,6 +114,25 @@ UniversalEntries = list[UniversalEntry | SeriesError]
 """An entry for each series, in order, or the error of the series."""
 
 
+Entry = TypeVar("Entry")
+Entry_co = TypeVar("Entry_co", covariant=True)
+
+
+class WriteEntry(Protocol[Entry_co]):
+    """Makes the entry of a series from its forecast."""
+
+    def __call__(
+        self,
+        i: int,
+        loaded: LoadedUniversal,
+        past: SstSeries,
+        forecast: UniversalForecast,
+        told: Sequence[ForecastWarning],
+        /,
+    ) -> Entry_co:
+        """Return the entry of the ``i``-th series, with what is ``told`` before the warnings of its forecast."""
+
+
 class UniversalForecaster:
     """Forecasts the series of a request, those at one step together."""
 
@@ -123,32 +142,70 @@ class UniversalForecaster:
 
     def run(self, job: UniversalJob) -> list[UniversalEntries]:
         """Return the entries of each of the job's :attr:`~UniversalJob.columns`."""
-        models, results = job.models, [UniversalEntries() for _ in job.columns]
+        models = job.models
         default = None if models.named is None else models.named.step
         units, horizon = job.options.units, job.options.horizon
         parsed = read_each(job.series, units, default, horizon, lambda step: refused_step(models, step, job.options))
         coefficients, warnings = climatology_at(job.series, parsed)
+
+        def write(
+            i: int,
+            loaded: LoadedUniversal,
+            past: SstSeries,
+            forecast: UniversalForecast,
+            told: Sequence[ForecastWarning],
+        ) -> UniversalEntry:
+            return _whole_entry(loaded, job, i, past, forecast, coefficients[i], told)
+
+        return self.forecast_each(models, job.columns, job.options, parsed, coefficients, warnings, write)
+
+    def forecast_each(
+        self,
+        models: UniversalModels,
+        columns: Sequence[str],
+        options: ForecastOptions,
+        parsed: Sequence[SstSeries | SeriesError],
+        coefficients: Coefficients,
+        warnings: dict[int, tuple[ForecastWarning, ...]],
+        write: "WriteEntry[Entry]",
+    ) -> list[list[Entry | SeriesError]]:
+        """Forecast each series that was ``parsed``, and ``write`` an entry for it.
+
+        Args:
+            models: the networks.
+            columns: those of :attr:`UniversalJob.columns`.
+            options: what each forecast contains.
+            parsed: at steps that :func:`refused_step` lets pass; or errors, which become entries.
+            coefficients: climatology of each position, ``(n, 7)``; NaN without one.
+            warnings: known of each series before its forecast, by place; completed here.
+            write: makes the entry of a series.
+
+        Returns:
+            For each of ``columns``, an entry for each series, or its error.
+        """
+        # Each series without an error is filled in below.
+        results: list[list[Entry | SeriesError]] = [
+            [series if isinstance(series, SeriesError) else SeriesError("") for series in parsed] for _ in columns
+        ]
         by_step: dict[TimeStep, list[int]] = {}
         for i, series in enumerate(parsed):
-            for entries in results:
-                # Each series without an error is filled in below.
-                entries.append(series if isinstance(series, SeriesError) else SeriesError(""))
             if isinstance(series, SstSeries):
                 by_step.setdefault(series.step, []).append(i)
         for step, places in by_step.items():
-            loaded = release_at(models, step, horizon)
+            loaded = release_at(models, step, options.horizon)
             batch = [series for i in places if isinstance(series := parsed[i], SstSeries)]
-            if job.options.check:
+            if options.check:
                 batch, left_out = loaded.networks.without_suspects(batch, coefficients[places])
                 for row, warning in left_out.items():
                     warnings[places[row]] = (warning, *warnings.get(places[row], ()))
-            for entries, column in zip(results, job.columns, strict=True):
-                forecasts = self._forecast(loaded, column, batch, job.options, coefficients[places])
+            for entries, column in zip(results, columns, strict=True):
+                forecasts = self._forecast(loaded, column, batch, options, coefficients[places])
                 for i, past, forecast in zip(places, batch, forecasts, strict=True):
+                    told = warnings.get(i, ())
                     entries[i] = (
-                        after_check(forecast, warnings.get(i, ()))
+                        after_check(forecast, told)
                         if isinstance(forecast, SeriesError)
-                        else _whole_entry(loaded, job, i, past, forecast, coefficients[i], warnings.get(i, ()))
+                        else write(i, loaded, past, forecast, told)
                     )
         return results
 
@@ -217,24 +274,29 @@ def climatology_at(
 
     A series with half of a position becomes an error in ``parsed``.
     """
-    coefficients = np.full((len(series), COEFFICIENTS), np.nan, dtype=np.float32)
+    sides = [(given.latitude, given.longitude) for given in series]
+    degrees = np.array([[np.nan if side is None else side for side in pair] for pair in sides], dtype=np.float64)
+    return climatology_of(degrees[:, 0], degrees[:, 1], parsed)
+
+
+def climatology_of(
+    latitudes: npt.NDArray[np.float64], longitudes: npt.NDArray[np.float64], parsed: list[SstSeries | SeriesError]
+) -> tuple[Coefficients, dict[int, tuple[ForecastWarning, ...]]]:
+    """Do the same with the coordinates of each series, ``(n,)``, NaN where not known."""
+    coefficients = np.full((len(latitudes), COEFFICIENTS), np.nan, dtype=np.float32)
     warnings: dict[int, tuple[ForecastWarning, ...]] = {}
-    places = []
-    for i, given in enumerate(series):
-        if given.latitude is not None and given.longitude is not None:
-            places.append(i)
-        elif given.latitude is not None or given.longitude is not None:
-            missing = "longitude" if given.longitude is None else "latitude"
-            if not isinstance(parsed[i], SeriesError):
-                parsed[i] = SeriesError(f"{missing} is missing: give both latitude and longitude, or neither")
-    if places:
-        latitudes, longitudes = ([getattr(series[i], name) for i in places] for name in ("latitude", "longitude"))
-        coefficients[places] = GlobalClimatology.load().coefficients(latitudes, longitudes)
-    for i in places:
-        if np.isnan(coefficients[i, 0]):
-            where = f"{series[i].latitude:g}° N, {series[i].longitude:g}° E"
-            message = f"the position {where} is on land, far from the sea: the forecast does not use it"
-            warnings[i] = (ForecastWarning("no_climatology", message),)
+    unknown = np.isnan(latitudes), np.isnan(longitudes)
+    for i in np.flatnonzero(unknown[0] != unknown[1]).tolist():
+        missing = "longitude" if unknown[1][i] else "latitude"
+        if not isinstance(parsed[i], SeriesError):
+            parsed[i] = SeriesError(f"{missing} is missing: give both latitude and longitude, or neither")
+    places = np.flatnonzero(~unknown[0] & ~unknown[1])
+    if len(places):
+        coefficients[places] = GlobalClimatology.load().coefficients(latitudes[places], longitudes[places])
+    for i in places[np.isnan(coefficients[places, 0])].tolist():
+        where = f"{latitudes[i]:g}° N, {longitudes[i]:g}° E"
+        message = f"the position {where} is on land, far from the sea: the forecast does not use it"
+        warnings[i] = (ForecastWarning("no_climatology", message),)
     return coefficients, warnings
 
 

@@ -13,6 +13,7 @@ from forecasting.series.times import SECONDS, Floats, unix_seconds
 from forecasting.universal.network.forecaster import UniversalForecaster
 from service.engine.running import counted, run_in
 from service.telemetry.metrics import Metrics
+from service.telemetry.spans import INFERENCE
 from service.telemetry.statistics import NetworkRun
 
 _PIECE: Final = 128
@@ -43,7 +44,7 @@ class UniversalRunner:
         Returns:
             The mean, then the quantiles, °C, ``(n, horizon, 1 + levels)``.
         """
-        work = run_in(self._workers, self._infer, windows, seconds, latitudes, longitudes)
+        work = run_in(self._workers, self._infer, windows, seconds, latitudes, longitudes, span=INFERENCE)
         return await counted(work, [self.statistics])
 
     def _infer(self, windows: Floats, seconds: Float64s, latitudes: Float64s, longitudes: Float64s) -> Floats:

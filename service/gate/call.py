@@ -1,20 +1,38 @@
 """A request on its way through the gate."""
 
 import asyncio
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import AsyncGenerator, Callable, Iterator
+from typing import Final, NamedTuple
 
 from starlette.types import Message, Receive, Scope, Send
 
 from service.gate.accounting import RequestAccount
 from service.http.security_headers import RawHeaders
 from service.telemetry.instruments import OTHER
+from service.telemetry.tracing import note_span
 
 Headers = dict[bytes, bytes]
 """Request headers, by name in lower case."""
 
+RENEW_DEADLINE: Final = "renew_deadline"
+"""Key in the scope that routes get: a function without arguments that gives the request a new deadline."""
+
 _MAX_LENGTH_DIGITS: Final = 19
 """Digits of a Content-Length, without leading zeros. A number with this many is over any limit, whatever follows."""
+
+
+class StreamedAnswer(NamedTuple):
+    """An answer that leaves piece by piece, while the request comes in.
+
+    Attributes:
+        headers: that describe it.
+        pieces: of it; an empty one says that there is progress.
+        end_with: returns the last piece of an answer that has begun and cannot be finished, from the problem document.
+    """
+
+    headers: RawHeaders
+    pieces: AsyncGenerator[bytes]
+    end_with: Callable[[bytes], bytes]
 
 
 class Call:
@@ -27,7 +45,8 @@ class Call:
         left: whether the client has gone, so that nobody receives the answer.
         own_headers: sent with the answer, except those that it sets itself.
         route: template of the route that answers, for metrics.
-        streams: whether the request is answered line by line.
+        streamed: the answer that leaves while the request comes in, once it begins.
+        streams: whether the request is answered while it comes in.
         status: status that was sent; 0 before that.
     """
 
@@ -43,6 +62,7 @@ class Call:
         "scope",
         "send_on",
         "status",
+        "streamed",
         "streams",
         "task",
     )
@@ -61,6 +81,7 @@ class Call:
         self.own_headers: RawHeaders = ()
         self.route = OTHER
         self.status = 0
+        self.streamed: StreamedAnswer | None = None
         self.streams = False
         self.send_on = send
 
@@ -72,7 +93,7 @@ class Call:
 
     @property
     def is_beyond_refusal(self) -> bool:
-        """Whether the answer has begun and cannot be replaced. A streamed answer can still get one more line."""
+        """Whether the answer has begun and cannot be replaced. A streamed answer can still get one more piece."""
         return self.status != 0 and not self.streams
 
     async def send(self, message: Message) -> None:
@@ -84,6 +105,11 @@ class Call:
             own_headers = [header for header in self.own_headers if header[0] not in given]
             message["headers"] = [*message["headers"], request_id, *own_headers]
         await self.send_on(message)
+
+    async def send_in_span(self, message: Message) -> None:
+        """Do the same within FastAPI's span, whose ids the log lines about the request then have."""
+        note_span(self.scope)
+        await self.send(message)
 
     async def answer(self, content: bytes, own_headers: RawHeaders) -> None:
         """Send a whole answer with status 200."""

@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import os
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from functools import partial
 from http import HTTPStatus
@@ -24,16 +24,17 @@ from starlette.types import Receive, Scope, Send
 from service.engine.lifecycle import Lifecycle
 from service.gate.accounting import Accounting
 from service.gate.admission import Admission, Guard
-from service.gate.call import Call, Headers
+from service.gate.call import RENEW_DEADLINE, Call, Headers, StreamedAnswer
 from service.gate.calls_in_progress import CallsInProgress
 from service.http.bodies import read_body
-from service.http.media import NDJSON, is_ndjson
+from service.http.media import streamed_type
 from service.http.problems import ProblemError, error_response
 from service.http.security_headers import RawHeaders
 from service.settings import Settings
 from service.telemetry.instruments import OTHER
 from service.telemetry.logs import CALLER, request_scope
 from service.telemetry.metrics import Metrics
+from service.telemetry.spans import trace_parts
 from service.telemetry.tracing import traced
 
 RawAnswer = tuple[bytes, RawHeaders]
@@ -50,8 +51,8 @@ def unheld(size: int) -> None:
     """Reserve nothing: a :data:`Hold` for requests that are not counted."""
 
 
-Stream = Callable[[Scope, Headers, Receive], AsyncGenerator[bytes]]
-"""Answers a request piece by piece, while it comes in."""
+Stream = Callable[[Scope, Headers, Receive], StreamedAnswer]
+"""Begins the answer to a request; raises if it refuses the request already."""
 
 JSON: Final[RawHeaders] = ((b"content-type", b"application/json"),)
 
@@ -81,7 +82,7 @@ class Gate:
         guard: Guard,
         metrics: Metrics,
         direct: Mapping[str, Direct],
-        streams: Mapping[str, Stream],
+        streams: Mapping[tuple[str, str], Stream],
         templates: Iterable[str] = (),
     ) -> None:
         """Wire the gate.
@@ -93,7 +94,7 @@ class Gate:
             guard: says who may call.
             metrics: counts requests.
             direct: answers POST requests, by path template, without ``app``.
-            streams: answers POST requests of NDJSON, by path.
+            streams: answers POST requests while they come in, by path and media type of the body.
             templates: of the routes of ``app``.
         """
         self.app = app
@@ -122,6 +123,8 @@ class Gate:
         call.own_headers = self.guard.page_headers.get(scope["path"], self.guard.headers)
         scope["request_id"] = self.request_id(call.headers)
         request_scope.set(scope)
+        if self.tracer is not None:
+            trace_parts(self.tracer)
         accounting.start()
         self.calls.add(call)
         try:
@@ -139,7 +142,7 @@ class Gate:
 
         ``url`` is the target as the client wrote it.
         """
-        if self.tracer is not None or is_ndjson(headers):
+        if self.tracer is not None or streamed_type(headers):
             return False
         if url in self._plain:
             return True
@@ -170,7 +173,8 @@ class Gate:
         scope = call.scope
         if FAULT in scope:
             raise scope[FAULT]
-        stream = self._streams.get(scope["path"]) if scope["method"] == "POST" and is_ndjson(call.headers) else None
+        media_type = streamed_type(call.headers) if scope["method"] == "POST" else None
+        stream = self._streams.get((scope["path"], media_type)) if media_type else None
         call.streams = stream is not None
         direct = self._find_direct(call) if scope["method"] == "POST" else None
         if direct is None:
@@ -217,24 +221,27 @@ class Gate:
     async def _stream(self, call: Call, stream: Stream) -> None:
         """Answer while the request comes in. Each piece of the answer sets a new deadline."""
         self._admit(call)
-        async with aclosing(stream(call.scope, call.headers, call.receive)) as pieces:
+        answer = call.streamed = stream(call.scope, call.headers, call.receive)
+        async with aclosing(answer.pieces) as pieces:
             async for piece in pieces:
-                await call.pass_piece(piece, NDJSON)
+                if piece:
+                    await call.pass_piece(piece, answer.headers)
                 self.calls.renew_deadline(call)
-        await call.pass_piece(b"", NDJSON, last=True)
+        await call.pass_piece(b"", answer.headers, last=True)
 
     async def _pass_on(self, call: Call) -> None:
         """Let FastAPI answer."""
-        scope = {**call.scope}
+        scope = {**call.scope, RENEW_DEADLINE: partial(self.calls.renew_deadline, call)}
+        send = call.send if self.tracer is None else call.send_in_span
         try:
             if scope["method"] in ("GET", "HEAD", "OPTIONS"):
                 # Routes see GET for HEAD. The server looks at its own scope, and leaves the body out.
                 scope["method"] = "GET" if scope["method"] == "HEAD" else scope["method"]
-                await self.app(scope, call.receive, call.send)
+                await self.app(scope, call.receive, send)
             else:
                 body = await self._read(call)
                 scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"content-encoding"]
-                await self.app(scope, call.replay(body), call.send)
+                await self.app(scope, call.replay(body), send)
         finally:
             call.route = getattr(scope.get("route"), "path", OTHER)
 
@@ -255,7 +262,8 @@ class Gate:
         response = error_response(error, call.scope)
         if call.status:
             # The server cuts the connection of an unfinished answer, so that nobody takes it for a whole one.
-            await call.pass_piece(bytes(response.body) + b"\n", NDJSON)
+            assert call.streamed is not None
+            await call.pass_piece(call.streamed.end_with(bytes(response.body)), call.streamed.headers)
         else:
             await response(call.scope, call.receive, call.send)
 
@@ -279,5 +287,5 @@ class Gate:
         seconds = self.settings.request_seconds
         detail = f"the request was not answered within {seconds:g} seconds; send less at once, or try again later"
         if call.streams:
-            detail = f"no line could be answered for {seconds:g} seconds; send and read without longer pauses"
+            detail = f"nothing could be answered for {seconds:g} seconds; send and read without longer pauses"
         return ProblemError(HTTPStatus.GATEWAY_TIMEOUT, detail, headers={"Connection": "close"}, reason="deadline")

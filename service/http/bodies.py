@@ -131,6 +131,13 @@ def too_large(limit: int) -> ProblemError:
     )
 
 
+def refuse_compression(headers: dict[bytes, bytes], kind: str) -> None:
+    """Raise ProblemError (415) if the headers announce a compressed body, which a ``kind`` of body may not be."""
+    if headers.get(b"content-encoding", b"identity").strip().lower() not in (b"", b"identity"):
+        detail = f"a compressed {kind} body is not supported: send it without Content-Encoding"
+        raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, headers={"Accept-Encoding": "identity"})
+
+
 def decompress(body: bytes, encoding: bytes, limit: int) -> bytes:
     """Decompress ``body``, whose ``Content-Encoding`` is ``encoding``. Raises as :func:`read_body` does."""
     name = encoding.strip().lower()

@@ -1,5 +1,6 @@
 """Media types: what a body is announced as, and what a client accepts."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
 
@@ -13,11 +14,23 @@ NDJSON: Final[RawHeaders] = ((b"content-type", NDJSON_TYPE.encode()),)
 """The headers of an NDJSON response."""
 
 
-def is_ndjson(headers: dict[bytes, bytes]) -> bool:
-    """Whether the headers announce NDJSON."""
+ARROW_TYPE: Final = "application/vnd.apache.arrow.stream"
+PARQUET_TYPE: Final = "application/vnd.apache.parquet"
+
+STREAMED_TYPES: Final = frozenset({NDJSON_TYPE, ARROW_TYPE, PARQUET_TYPE})
+"""Media types of bodies that may be answered while they come in."""
+
+_SHORTEST_STREAMED: Final = min(map(len, STREAMED_TYPES))
+
+
+def streamed_type(headers: dict[bytes, bytes]) -> str | None:
+    """Return which of :data:`STREAMED_TYPES` the headers announce; None if none of them."""
     header = headers.get(b"content-type", b"")
     # Most headers are shorter, and need no closer look.
-    return len(header) >= len(NDJSON_TYPE) and _media_type(header) == NDJSON_TYPE.encode()
+    if len(header) < _SHORTEST_STREAMED:
+        return None
+    media_type = _media_type(header).decode("latin-1")
+    return media_type if media_type in STREAMED_TYPES else None
 
 
 def _media_type(header: bytes) -> bytes:
@@ -31,6 +44,23 @@ def wants_ndjson(accept: str) -> bool:
     others = weights.get("application/*", weights.get("*/*", 0.0))
     json = weights.get(_JSON.decode(), others)
     return others > json if ndjson is None else ndjson > 0 and ndjson >= json
+
+
+def preferred(accept: str, offers: Sequence[str]) -> str | None:
+    """Return which of ``offers`` the header ``Accept`` prefers, the first among equals; None if it takes none.
+
+    An empty header takes any.
+    """
+    weights = dict(weighed(offer) for offer in accept.lower().split(",") if offer.strip())
+    if not weights:
+        return offers[0]
+
+    def weight(offer: str) -> float:
+        ranges = (offer, f"{offer.partition('/')[0]}/*", "*/*")
+        return next((weights[name] for name in ranges if name in weights), 0.0)
+
+    best = max(offers, key=weight)
+    return best if weight(best) > 0 else None
 
 
 def weighed(offer: str) -> tuple[str, float]:

@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Final
 
 from forecasting.errors import ForecastError
-from service.engine.release_watcher import open_registry
+from service.engine.published_releases import open_registry
 from service.engine.worker_bus import WorkerBus
 from service.server.process import BuildApp, serve
 from service.settings import Settings

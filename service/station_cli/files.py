@@ -14,7 +14,7 @@ from forecasting.errors import FileError, RequestError, SeriesError
 from forecasting.readers import Reading, ReadingOptions, read, read_content
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import seconds_of
-from forecasting.series.timestep import TimeStep, in_words
+from forecasting.series.timestep import TimeStep, not_of_station
 from forecasting.series.units import Units, from_celsius
 from service.station_cli.arguments import READING
 
@@ -35,7 +35,7 @@ def read_readings(options: argparse.Namespace, step: TimeStep, units: Units) -> 
     """
     if not options.files and not options.reading:
         raise RequestError("there are no readings: name a file, or give --reading TIME VALUE", field="files")
-    parts = [_series(_only_series(file, options, step), units) for file in options.files]
+    parts = [_series(_at_step(file, options, step), units) for file in options.files]
     if options.reading:
         parts.append(_given(options.reading, step))
     readings: pd.Series[Any] = pd.concat(parts)
@@ -58,15 +58,14 @@ def read_json(file: str | None) -> Any:
         raise FileError(f"{file}: cannot read it: {error.strerror}") from None
 
 
-def _only_series(file: str, options: argparse.Namespace, step: TimeStep) -> SstSeries:
+def _at_step(file: str, options: argparse.Namespace, step: TimeStep) -> SstSeries:
     values = {name: getattr(options, f"reading_{name}") for name in READING}
     reading = _read(file, ReadingOptions.from_values(values, step=step))
     series = reading.series
     if series.step != step:
-        given, expected = in_words(str(series.step)), in_words(str(step))
         raise FileError(
-            f"{reading.path}: the step is {given}, and that of the station {expected}: push a file with this step, or "
-            f"make it coarser with --resample {step}"
+            f"{reading.path}: {not_of_station('the step', series.step, step)}: push a file with this step, or make it "
+            f"coarser with --resample {step}"
         )
     return series
 

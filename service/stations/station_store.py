@@ -1,7 +1,8 @@
 """The store, called from the event loop."""
 
+import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
@@ -10,7 +11,7 @@ from sqlalchemy import URL, Connection
 
 from service.engine.running import run_in
 from service.store.database import Database
-from service.telemetry.station_metrics import StationMetrics
+from service.telemetry.station_metrics import StationMetrics, StoreCall
 
 Parameters = ParamSpec("Parameters")
 Returned = TypeVar("Returned")
@@ -44,7 +45,9 @@ class StationStore:
         Raises:
             StoreError: as the work does, or if the database cannot be used.
         """
-        return await run_in(self._threads, self._reading, lambda connection: work(connection, *args, **kwargs))
+        return await self._timed(
+            "read", self._threads, self._reading, lambda connection: work(connection, *args, **kwargs)
+        )
 
     async def read_long(
         self,
@@ -54,7 +57,9 @@ class StationStore:
         **kwargs: Parameters.kwargs,
     ) -> Returned:
         """Do the same for work that takes long, one at a time, so that other calls do not wait for it."""
-        return await run_in(self._long, self._reading, lambda connection: work(connection, *args, **kwargs))
+        return await self._timed(
+            "read_long", self._long, self._reading, lambda connection: work(connection, *args, **kwargs)
+        )
 
     async def write(
         self,
@@ -73,7 +78,7 @@ class StationStore:
             with self._database.writing() as connection:
                 return work(connection, *args, **kwargs)
 
-        return await run_in(self._threads, run)
+        return await self._timed("write", self._threads, run)
 
     async def run(
         self, work: Callable[Parameters, Returned], /, *args: Parameters.args, **kwargs: Parameters.kwargs
@@ -86,6 +91,16 @@ class StationStore:
         self._threads.shutdown(cancel_futures=True)
         self._long.shutdown(cancel_futures=True)
         self._database.close()
+
+    async def _timed(
+        self, kind: StoreCall, threads: Executor, work: Callable[..., Returned], *arguments: object
+    ) -> Returned:
+        """Call ``work`` in one of ``threads``, and count how long that takes, the wait for a thread included."""
+        begin = time.perf_counter()
+        try:
+            return await run_in(threads, work, *arguments, span=f"store.{kind}")
+        finally:
+            self.metrics.store_call(kind, time.perf_counter() - begin)
 
     def _reading(self, work: Callable[[Connection], Returned]) -> Returned:
         with self._database.reading() as connection:

@@ -6,7 +6,7 @@ Each function works in the transaction of the connection that it is given.
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, or_, select
 
 from service.store.tables import ALERTS
 
@@ -46,7 +46,13 @@ def add_alert(connection: Connection, alert: NewAlert) -> int:
 
 
 def get_alerts(
-    connection: Connection, station: int, begin: int | None = None, end: int | None = None, *, limit: int
+    connection: Connection,
+    station: int,
+    begin: int | None = None,
+    end: int | None = None,
+    *,
+    after: tuple[int, int] | None = None,
+    limit: int,
 ) -> list[Alert]:
     """Return the newest ``limit`` alerts of a station, newest first.
 
@@ -55,6 +61,7 @@ def get_alerts(
         station: the number of the station.
         begin: the earliest time at which they were raised.
         end: the latest.
+        after: ``raised`` and the number of the alert that they come after, in this order.
         limit: the most alerts to return.
     """
     query = select(ALERTS).where(ALERTS.c.station == station)
@@ -62,6 +69,10 @@ def get_alerts(
         query = query.where(ALERTS.c.raised >= begin)
     if end is not None:
         query = query.where(ALERTS.c.raised <= end)
+    if after is not None:
+        raised, number = after
+        earlier = or_(ALERTS.c.raised < raised, and_(ALERTS.c.raised == raised, ALERTS.c.number < number))
+        query = query.where(ALERTS.c.raised <= raised, earlier)
     rows = connection.execute(query.order_by(ALERTS.c.raised.desc(), ALERTS.c.number.desc()).limit(limit))
     return [
         Alert(row.station, row.event, row.kind, row.raised, row.observed_until, row.content, row.number) for row in rows

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, exists, func, select
 
 from service.store.tables import ALERTS, DELIVERIES, STATIONS
 
@@ -113,6 +113,13 @@ def deliveries_of(connection: Connection, alerts: Sequence[int]) -> dict[int, li
 def is_delivery_due(connection: Connection, now: int) -> bool:
     """Return whether a delivery is to be tried by now."""
     return bool(connection.scalar(select(exists().where(DELIVERIES.c.next_attempt <= now))))
+
+
+def pending_deliveries(connection: Connection) -> tuple[int, int | None]:
+    """Return how many deliveries are to be tried at some time, and when the oldest of their alerts was raised."""
+    query = select(func.count(), func.min(ALERTS.c.raised)).select_from(DELIVERIES.join(ALERTS))
+    count, oldest = connection.execute(query.where(DELIVERIES.c.next_attempt.is_not(None))).one()
+    return count, oldest
 
 
 def due_deliveries(connection: Connection, now: int, limit: int) -> list[DueDelivery]:

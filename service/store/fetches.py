@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, exists, func, select
 
 from service.store.tables import FETCHES, STATIONS
 
@@ -24,6 +24,7 @@ class Fetch:
         failures: in a row, since then.
         error: of the last attempt; None if it succeeded.
         content: what the last successful fetch stored.
+        until: the time of the newest reading that the source has given; None before the first.
     """
 
     station: int
@@ -33,6 +34,7 @@ class Fetch:
     failures: int = 0
     error: str | None = None
     content: dict[str, Any] | None = None
+    until: int | None = None
 
 
 def schedule_fetch(connection: Connection, station: int, now: int | None) -> None:
@@ -45,6 +47,11 @@ def schedule_fetch(connection: Connection, station: int, now: int | None) -> Non
 def is_fetch_due(connection: Connection, now: int) -> bool:
     """Return whether any station is to be fetched by ``now``."""
     return bool(connection.scalar(select(exists().where(FETCHES.c.next_attempt <= now))))
+
+
+def failing_fetches(connection: Connection) -> int:
+    """Return at how many stations the last fetch failed."""
+    return connection.scalar(select(func.count()).select_from(FETCHES).where(FETCHES.c.failures > 0)) or 0
 
 
 def due_fetches(connection: Connection, now: int, limit: int) -> list[tuple[str, Fetch]]:
@@ -61,12 +68,19 @@ def due_fetches(connection: Connection, now: int, limit: int) -> list[tuple[str,
 
 def get_fetches(connection: Connection, stations: Sequence[int]) -> dict[int, Fetch]:
     """Return how fetching goes, by the number of the station; those without a source are left out."""
+    if not stations:
+        return {}
     rows = connection.execute(select(FETCHES).where(FETCHES.c.station.in_(stations)))
     return {row.station: Fetch(*row) for row in rows}
 
 
 def record_fetch(connection: Connection, fetch: Fetch, source: dict[str, Any]) -> None:
     """Store how a fetch went, unless the station has another source by now."""
-    same = select(STATIONS.c.source).where(STATIONS.c.number == fetch.station).with_for_update()
-    if connection.scalar(same) == source:
+    if has_source(connection, fetch.station, source):
         connection.execute(FETCHES.update().where(FETCHES.c.station == fetch.station).values(asdict(fetch)))
+
+
+def has_source(connection: Connection, station: int, source: dict[str, Any]) -> bool:
+    """Return whether a station still has this source; no other transaction changes it meanwhile."""
+    stored = select(STATIONS.c.source).where(STATIONS.c.number == station).with_for_update()
+    return bool(connection.scalar(stored) == source)

@@ -5,13 +5,19 @@ Each function works in the transaction of the connection that it is given.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, or_, select
+from orjson import dumps
+from sqlalchemy import ColumnElement, Connection, Executable, Select, and_, bindparam, exists, or_, select
 
-from service.store.inserting import insert_into
-from service.store.stations import Station, lock_stations, select_stations
+from forecasting.series.times import iso_of
+from service.store.inserting import insert_with
+from service.store.stations import Station, fetch_stations, selected_stations
 from service.store.tables import ISSUED_FORECASTS, STATIONS
+
+SHORT_LEVEL: Final = 80
+"""Percent, the level of the only interval in a list of stations."""
 
 _AT_ONCE: Final = 500
 """Stations in one statement."""
@@ -21,6 +27,13 @@ _CONDITIONS_AT_ONCE: Final = 100
 
 _ROWS_AT_ONCE: Final = 100
 """Forecasts of a long archive that are read at once."""
+
+# To build a statement takes longer than to run it for one station.
+_WITHOUT_FORECAST: Final = selected_stations(
+    STATIONS.c.id.in_(bindparam("ids", expanding=True)),
+    STATIONS.c.batches > 0,
+    ~exists().where(ISSUED_FORECASTS.c.station == STATIONS.c.number, ISSUED_FORECASTS.c.batch == STATIONS.c.batches),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +63,25 @@ class IssuedForecast:
     plain: list[dict[str, Any]] | None = None
 
 
+_COLUMNS: Final = tuple(ISSUED_FORECASTS.c[name] for name in IssuedForecast.__slots__)
+
+
 def add_forecasts(connection: Connection, forecasts: Sequence[IssuedForecast]) -> None:
-    """Store forecasts. One for a batch that has a forecast already, or for a deleted station, is left out."""
-    statement = insert_into(connection, ISSUED_FORECASTS).on_conflict_do_nothing(index_elements=["station", "batch"])
-    present = {*lock_stations(connection, [*{forecast.station for forecast in forecasts}])}
-    rows = [_row_of(forecast) for forecast in forecasts if forecast.station in present]
-    if rows:
-        connection.execute(statement, rows)
+    """Store forecasts of stations that the transaction has locked. One for a batch that has one already is left out."""
+    if forecasts:
+        connection.execute(_insertion(connection.dialect.name), [_row_of(forecast) for forecast in forecasts])
+
+
+@lru_cache(maxsize=2)
+def _insertion(dialect: str) -> Executable:
+    return insert_with(dialect, ISSUED_FORECASTS).on_conflict_do_nothing(index_elements=["station", "batch"])
 
 
 def stations_without_forecast(connection: Connection, station_ids: Sequence[str]) -> list[Station]:
     """Return those of the stations whose last batch of readings has no forecast yet."""
     pending = []
-    issued = ISSUED_FORECASTS.c
-    has_forecast = exists().where(issued.station == STATIONS.c.number, issued.batch == STATIONS.c.batches)
     for begin in range(0, len(station_ids), _AT_ONCE):
-        some = STATIONS.c.id.in_(station_ids[begin : begin + _AT_ONCE])
-        pending += select_stations(connection, some, STATIONS.c.batches > 0, ~has_forecast)
+        pending += fetch_stations(connection, _WITHOUT_FORECAST, ids=station_ids[begin : begin + _AT_ONCE])
     return pending
 
 
@@ -86,6 +101,30 @@ def get_forecasts(
     query = _of_station(station, begin, end).order_by(table.observed_until.desc(), table.batch.desc())
     rows = connection.execute(query.limit(limit))
     return [_forecast_of(row) for row in rows][::-1]
+
+
+def forecasts_after(
+    connection: Connection,
+    station: int,
+    begin: int | None = None,
+    end: int | None = None,
+    *,
+    after: tuple[int, int] | None = None,
+    limit: int,
+) -> list[IssuedForecast]:
+    """Return the first ``limit`` forecasts of a station, in the order of :func:`get_forecasts`.
+
+    The arguments are those of :func:`get_forecasts`, and ``after``: the ``observed_until`` and the batch of the
+    forecast that they come after.
+    """
+    table = ISSUED_FORECASTS.c
+    query = _of_station(station, begin, end).order_by(table.observed_until, table.batch)
+    if after is not None:
+        until, batch = after
+        later = or_(table.observed_until > until, and_(table.observed_until == until, table.batch > batch))
+        # The first condition lets the index begin there.
+        query = query.where(table.observed_until >= until, later)
+    return [_forecast_of(row) for row in connection.execute(query.limit(limit))]
 
 
 def iterate_forecasts(
@@ -125,7 +164,7 @@ def forecasts_between(
 
 def _of_station(station: int, begin: int | None, end: int | None) -> Select[Any]:
     table = ISSUED_FORECASTS.c
-    query = select(ISSUED_FORECASTS).where(table.station == station)
+    query = select(*_COLUMNS).where(table.station == station)
     if begin is not None:
         query = query.where(table.observed_until >= begin)
     return query if end is None else query.where(table.observed_until <= end)
@@ -135,7 +174,7 @@ def _selected(connection: Connection, conditions: Sequence[ColumnElement[bool]])
     """Yield the forecasts that meet any of the conditions, each about one station."""
     table = ISSUED_FORECASTS.c
     for begin in range(0, len(conditions), _CONDITIONS_AT_ONCE):
-        query = select(ISSUED_FORECASTS).where(or_(*conditions[begin : begin + _CONDITIONS_AT_ONCE]))
+        query = select(*_COLUMNS).where(or_(*conditions[begin : begin + _CONDITIONS_AT_ONCE]))
         yield from map(_forecast_of, connection.execute(query.order_by(table.observed_until, table.batch)))
 
 
@@ -144,6 +183,37 @@ def newest_forecasts(connection: Connection, stations: Sequence[int]) -> dict[in
 
     ``plain`` is left out: reading it takes as long as all the rest.
     """
+    columns = [column for column in _COLUMNS if column.name != "plain"]
+    return {row.station: _forecast_of(row) for row in _newest(connection, stations, columns)}
+
+
+def newest_short_forecasts(connection: Connection, stations: Sequence[int]) -> dict[int, str]:
+    """Return the newest forecast of each of the stations that has one, as :func:`short_json` writes it."""
+    columns = [ISSUED_FORECASTS.c.station, ISSUED_FORECASTS.c.short]
+    forecasts = {row.station: row.short for row in _newest(connection, stations, columns)}
+    unwritten = [station for station, short in forecasts.items() if short is None]
+    older = newest_forecasts(connection, unwritten)
+    return forecasts | {station: short_json(forecast) for station, forecast in older.items()}
+
+
+def short_json(forecast: IssuedForecast) -> str:
+    """Return what lists of stations show of a forecast as JSON, in °C: of its intervals, only that of 80 %."""
+    content = forecast.content
+    short = {
+        "issued": iso_of(forecast.issued),
+        "observed_until": iso_of(forecast.observed_until),
+        "replayed": forecast.replayed,
+        "model": forecast.model,
+        "version": forecast.version,
+        "timestamps": content["timestamps"],
+        "sst": content["sst"],
+        "intervals": [interval for interval in content["intervals"] if interval["level"] == SHORT_LEVEL],
+    }
+    return dumps(short).decode()
+
+
+def _newest(connection: Connection, stations: Sequence[int], columns: Sequence[ColumnElement[Any]]) -> Iterator[Any]:
+    """Yield ``columns`` of the newest forecast of each of the stations that has one."""
     table = ISSUED_FORECASTS.alias()
     newest = (
         select(table.c.number)
@@ -152,19 +222,16 @@ def newest_forecasts(connection: Connection, stations: Sequence[int]) -> dict[in
         .limit(1)
         .scalar_subquery()
     )
-    columns = [ISSUED_FORECASTS.c[name] for name in IssuedForecast.__slots__ if name != "plain"]
     query = select(*columns).join_from(STATIONS, ISSUED_FORECASTS, ISSUED_FORECASTS.c.number == newest)
-    forecasts: dict[int, IssuedForecast] = {}
     for begin in range(0, len(stations), _AT_ONCE):
-        rows = connection.execute(query.where(STATIONS.c.number.in_(stations[begin : begin + _AT_ONCE])))
-        forecasts |= {row.station: IssuedForecast(*row) for row in rows}
-    return forecasts
+        yield from connection.execute(query.where(STATIONS.c.number.in_(stations[begin : begin + _AT_ONCE])))
 
 
 def _row_of(forecast: IssuedForecast) -> dict[str, Any]:
     # dataclasses.asdict would copy the content, value by value.
-    return {name: getattr(forecast, name) for name in IssuedForecast.__slots__}
+    columns = {name: getattr(forecast, name) for name in IssuedForecast.__slots__}
+    return columns | {"short": short_json(forecast)}
 
 
-def _forecast_of(row: Row[Any]) -> IssuedForecast:
-    return IssuedForecast(**{name: getattr(row, name) for name in IssuedForecast.__slots__})
+def _forecast_of(row: Sequence[Any]) -> IssuedForecast:
+    return IssuedForecast(*row)

@@ -82,8 +82,10 @@ ISSUED_FORECASTS: Final = Table(
     Column("content", JSON, nullable=False),
     # The intervals before they were recalibrated; null if they were not.
     Column("plain", JSON),
+    # JSON of what lists of stations show of it, so that they need not read the rest; null in rows of older versions.
+    Column("short", Text),
     UniqueConstraint("station", "batch"),
-    Index("issued_forecasts_by_time", "station", "observed_until"),
+    Index("issued_forecasts_by_time", "station", "observed_until", "batch"),
 )
 
 CALIBRATIONS: Final = Table(
@@ -148,6 +150,8 @@ FETCHES: Final = Table(
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("error", Text),
     Column("content", JSON),
+    # The time of the newest reading that the source has given: the next fetch begins shortly before it.
+    Column("until", BigInteger),
     Index("fetches_by_attempt", "next_attempt"),
 )
 

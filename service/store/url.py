@@ -25,7 +25,9 @@ def store_url(settings: Settings) -> URL:
     if given:
         url = _parse(given)
     else:
-        url = URL.create(SQLITE, database=str(settings.artifacts.absolute().parent / "state" / "sst.db"))
+        # Beside the artifacts; releases at a URL have a cache, which is no place for data.
+        folder = settings.artifacts.absolute().parent if isinstance(settings.artifacts, Path) else Path.cwd()
+        url = URL.create(SQLITE, database=str(folder / "state" / "sst.db"))
     return url if settings.store_password_file is None else _with_password(url, settings.store_password_file)
 
 

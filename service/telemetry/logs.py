@@ -22,7 +22,7 @@ from service.settings import Settings
 from service.telemetry.faults import log_faults
 from service.telemetry.instruments import METHODS, OTHER
 from service.telemetry.log_thread import LineHandler
-from service.telemetry.tracing import client_span
+from service.telemetry.tracing import request_span
 
 request_scope: Final[ContextVar[Scope | None]] = ContextVar("request_scope", default=None)
 """The request that the current task serves. Its ids are added to log lines.
@@ -102,7 +102,7 @@ def _request_ids() -> dict[str, str]:
     ids = {} if scope is None or "request_id" not in scope else {"request_id": str(scope["request_id"])}
     span: SpanContext | None = trace.get_current_span().get_span_context()
     if span is None or not span.is_valid:
-        span = None if scope is None else client_span(scope)
+        span = None if scope is None else request_span(scope)
     if span is None:
         return ids
     return {**ids, "trace_id": trace.format_trace_id(span.trace_id), "span_id": trace.format_span_id(span.span_id)}
@@ -158,8 +158,7 @@ def starting_logs(log_format: str) -> Iterator[None]:
 def log_config(settings: Settings) -> dict[str, Any]:
     """Return the configuration for ``logging.config.dictConfig`` and uvicorn; all lines go to standard error.
 
-    uvicorn's access log is off, since :func:`log_access` has the route and the ids. httpx's lines would name the whole
-    address of a webhook, which may hold a secret.
+    uvicorn's access log is off, since :func:`log_access` has the route and the ids.
     """
     formatter = JsonFormatter if is_json(settings.log_format) else TextFormatter
     return {
@@ -172,7 +171,5 @@ def log_config(settings: Settings) -> dict[str, Any]:
             "uvicorn": {"handlers": [], "propagate": True},
             "uvicorn.error": {"handlers": [], "propagate": True},
             "uvicorn.access": {"handlers": [], "propagate": False},
-            "httpx": {"level": "WARNING"},
-            "httpcore": {"level": "WARNING"},
         },
     }

@@ -1,27 +1,22 @@
 """The metrics of stations: counts of this process, and what the database says when it is asked."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Metric
+from prometheus_client import CollectorRegistry, Counter, Histogram, Metric
 from prometheus_client.metrics_core import GaugeMetricFamily
+
+from service.telemetry.verification_metrics import VerificationMetrics, Verified
 
 _OUTCOMES: Final = ("new", "revised", "unchanged", "refused")
 
-COUNTED_LEVELS: Final = (80, 95)
-"""Percent: intervals whose coverage is counted."""
+StoreCall = Literal["read", "read_long", "write"]
+"""A call of the database; ``read_long`` reads whole archives, one at a time."""
 
+_STORE_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
-class OneAhead(NamedTuple):
-    """A forecast one step ahead, once its reading has arrived.
-
-    Attributes:
-        error: its absolute error, °C.
-        inside: whether the reading is inside its interval of a level, as it was issued.
-    """
-
-    error: float
-    inside: dict[int, bool]
+Delivered = Literal["delivered", "failed", "given_up"]
+"""What becomes of an attempt to deliver an alert. One that has failed is tried again."""
 
 
 class StationFigures(NamedTuple):
@@ -31,10 +26,16 @@ class StationFigures(NamedTuple):
         stations: how many there are.
         oldest_newest: time of the newest reading of the station that has been silent for longest, Unix seconds; None
             without readings.
+        pending: how many deliveries of alerts are to be made, or tried again.
+        oldest_pending: when the alert of the oldest of them was raised; None without any.
+        failing: at how many stations the last fetch failed.
     """
 
     stations: int
     oldest_newest: int | None
+    pending: int = 0
+    oldest_pending: int | None = None
+    failing: int = 0
 
 
 class StationMetrics:
@@ -46,27 +47,43 @@ class StationMetrics:
         )
         self._readings = {outcome: readings.labels(outcome).inc for outcome in _OUTCOMES}
         self._issued = Counter("sst_station_forecasts_total", "Forecasts issued.", registry=registry)
-        self._verified = Counter(
-            "sst_station_verified_total",
-            "Forecasts of universal networks one step ahead whose reading has arrived.",
+        self._scores = VerificationMetrics(registry)
+        store = Histogram(
+            "sst_store_seconds",
+            "Duration of a call of the database of stations, the wait for a thread included.",
+            ("call",),
+            registry=registry,
+            buckets=_STORE_SECONDS,
+        )
+        self._store = {call: store.labels(call).observe for call in get_args(StoreCall)}
+        deliveries = Counter(
+            "sst_station_deliveries_total",
+            "Attempts to deliver an alert to a webhook, by outcome.",
+            ("outcome",),
             registry=registry,
         )
-        self._error = Counter(
-            "sst_station_absolute_error_celsius_total",
-            "Sum of their absolute errors. Divide its rate by that of sst_station_verified_total to get the mean.",
+        self._deliveries = {outcome: deliveries.labels(outcome).inc for outcome in get_args(Delivered)}
+        fetches = Counter(
+            "sst_station_fetches_total",
+            "Fetches from the sources of stations, by outcome.",
+            ("outcome",),
             registry=registry,
         )
-        intervals = Counter(
-            "sst_station_intervals_total",
-            "Their intervals of a level, in percent, as they were issued, by whether the reading is inside.",
-            ("level", "outcome"),
-            registry=registry,
-        )
-        self._intervals = {
-            (level, inside): intervals.labels(str(level), "inside" if inside else "outside").inc
-            for level in COUNTED_LEVELS
-            for inside in (True, False)
+        self._fetches = {
+            succeeded: fetches.labels(outcome).inc for succeeded, outcome in ((True, "succeeded"), (False, "failed"))
         }
+
+    def store_call(self, call: StoreCall, seconds: float) -> None:
+        """Count a call of the database."""
+        self._store[call](seconds)
+
+    def attempted(self, outcome: Delivered) -> None:
+        """Count an attempt to deliver an alert."""
+        self._deliveries[outcome](1)
+
+    def fetched(self, *, succeeded: bool) -> None:
+        """Count a fetch."""
+        self._fetches[succeeded](1)
 
     def readings(self, counts: Mapping[str, int]) -> None:
         """Count readings that have arrived, by outcome."""
@@ -77,13 +94,10 @@ class StationMetrics:
         """Count forecasts that were issued."""
         self._issued.inc(count)
 
-    def verified(self, forecasts: Iterable[OneAhead]) -> None:
+    def verified(self, forecasts: Iterable[Verified]) -> None:
         """Count forecasts whose reading has arrived."""
         for forecast in forecasts:
-            self._verified.inc()
-            self._error.inc(forecast.error)
-            for level, inside in forecast.inside.items():
-                self._intervals[level, inside](1)
+            self._scores.count(forecast)
 
 
 def station_gauges(figures: StationFigures | None, now: int) -> Iterator[Metric]:
@@ -102,4 +116,15 @@ def station_gauges(figures: StationFigures | None, now: int) -> Iterator[Metric]
         "sst_station_oldest_newest_reading_age_seconds",
         "Age of the newest reading of the station that has been silent for longest; 0 without readings.",
         0 if figures.oldest_newest is None else now - figures.oldest_newest,
+    )
+    yield GaugeMetricFamily(
+        "sst_station_deliveries_pending", "Deliveries of alerts that are to be made, or tried again.", figures.pending
+    )
+    yield GaugeMetricFamily(
+        "sst_station_oldest_pending_delivery_age_seconds",
+        "Age of the alert of the oldest of them; 0 without any.",
+        0 if figures.oldest_pending is None else now - figures.oldest_pending,
+    )
+    yield GaugeMetricFamily(
+        "sst_station_sources_failing", "Stations whose last fetch from their source failed.", figures.failing
     )

@@ -36,6 +36,23 @@ _MAX_FLUSH_SECONDS: Final = 10.0
 _PROPAGATOR: Final = TraceContextTextMapPropagator()
 
 
+_SPAN: Final = "span"
+"""The entry of a request's scope with the span of the service."""
+
+
+def note_span(scope: Scope) -> None:
+    """Keep the current span for the log lines about the request that follow its end."""
+    span = trace.get_current_span().get_span_context()
+    if span.is_valid:
+        scope[_SPAN] = span
+
+
+def request_span(scope: Scope) -> SpanContext | None:
+    """Return the service's span of a request, or else its client's; None if it has neither."""
+    span: SpanContext | None = scope.get(_SPAN)
+    return span or client_span(scope)
+
+
 def client_span(scope: Scope) -> SpanContext | None:
     """Return the client's span from the ``traceparent`` header (W3C Trace Context).
 
@@ -106,6 +123,7 @@ async def traced(tracer: Tracer, app: ASGIApp, route: str, scope: Scope, receive
     with tracer.start_as_current_span(
         f"{method} {route}", propagate.extract(carrier), SpanKind.SERVER, attributes=_attributes(scope, route)
     ) as span:
+        note_span(scope)
 
         async def send_with_status(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -1,4 +1,4 @@
-"""The Grafana dashboard and its queries."""
+"""The Grafana dashboards and their queries."""
 
 import json
 import re
@@ -11,15 +11,18 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from tests.conftest import ROOT
 
-DASHBOARD = ROOT / "deploy" / "grafana" / "service.json"
+DASHBOARDS = [ROOT / "deploy" / "grafana" / name for name in ("service.json", "stations.json")]
 
 
 def queries() -> dict[str, list[str]]:
-    """Return the queries of each panel by title, with five minutes as Grafana's rate interval."""
-    panels = json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
+    """Return the queries of each panel, with five minutes as Grafana's rate interval, by dashboard and title."""
+    dashboards = [json.loads(path.read_text(encoding="utf-8")) for path in DASHBOARDS]
     return {
-        panel["title"]: [target["expr"].replace("$__rate_interval", "5m") for target in panel["targets"]]
-        for panel in panels
+        f"{dashboard['title']}: {panel['title']}": [
+            target["expr"].replace("$__rate_interval", "5m") for target in panel["targets"]
+        ]
+        for dashboard in dashboards
+        for panel in dashboard["panels"]
     }
 
 
@@ -31,7 +34,7 @@ def metrics(query: str) -> set[str]:
 def labels(query: str) -> set[str]:
     """Return the names of the labels that a query groups or selects by."""
     grouped = [name for group in re.findall(r"\bby \(([^)]*)\)", query) for name in group.split(",")]
-    return {name.strip() for name in grouped} | set(re.findall(r"(\w+)=", query))
+    return {name.strip() for name in grouped} | set(re.findall(r"(\w+)(?:!=|=~|!~|=)\"", query))
 
 
 def unknown(written: dict[str, Any]) -> list[str]:

@@ -11,8 +11,10 @@ import yaml
 
 from forecasting.series.sst_series import SstSeries
 from service.settings import Settings
+from service.telemetry.metrics import Metrics
+from service.telemetry.verification_metrics import Verified
 from tests.conftest import ROOT
-from tests.deploy.dashboard import DASHBOARD, labels, metrics, queries, unknown
+from tests.deploy.dashboard import DASHBOARDS, labels, metrics, queries, unknown
 from tests.service.requests import body
 from tests.serving import serve
 
@@ -29,12 +31,22 @@ def exposition(artifacts: Path, nino12: SstSeries) -> str:
         return client.get("/metrics").text
 
 
-def test_every_query_of_the_dashboard_uses_existing_metrics_and_labels(exposition: str) -> None:
+def alerts() -> list[str]:
+    """Return the expressions of all alerts."""
+    groups = yaml.safe_load((PROMETHEUS.parent / "alerts.yml").read_text(encoding="utf-8"))["groups"]
+    return [rule["expr"] for group in groups for rule in group["rules"]]
+
+
+def test_every_query_of_the_dashboards_and_alerts_uses_existing_metrics_and_labels(exposition: str) -> None:
+    # Forecasts of stations have labels once one is verified.
+    counted = Metrics()
+    counted.stations.verified([Verified(1, "universal", 0.1, 0.2, {80: True}, [(0.5, True)])])
+    exposed = exposition + counted.exposition()[0].decode()
     labels_of: dict[str, set[str]] = {}
-    for name, inside in re.findall(r"^(\w+)(?:\{(.*)\})? ", exposition, flags=re.MULTILINE):
+    for name, inside in re.findall(r"^(\w+)(?:\{(.*)\})? ", exposed, flags=re.MULTILINE):
         labels_of.setdefault(name, {"job", "instance"}).update(re.findall(r"(\w+)=", inside))
-    all_queries = [query for panel in queries().values() for query in panel]
-    assert len(all_queries) > 15
+    all_queries = [query for panel in queries().values() for query in panel] + alerts()
+    assert len(all_queries) > 45
     for query in all_queries:
         names = {name for name in metrics(query) if not name.startswith("haproxy_")}
         assert names <= set(labels_of), query
@@ -42,7 +54,7 @@ def test_every_query_of_the_dashboard_uses_existing_metrics_and_labels(expositio
             assert labels(query) <= labels_of[name], query
 
 
-def test_every_metric_of_the_service_is_on_the_dashboard(exposition: str) -> None:
+def test_every_metric_of_the_service_is_on_a_dashboard(exposition: str) -> None:
     families = {
         name for name in re.findall(r"^# TYPE (\w+) ", exposition, flags=re.MULTILINE) if name.startswith("sst_")
     }
@@ -59,8 +71,9 @@ def test_promtool_accepts_the_configuration_and_the_metrics(exposition: str) -> 
     assert done.returncode == 0, done.stderr
 
 
-def test_grafana_knows_every_field_of_the_dashboard_and_panels_do_not_overlap() -> None:
-    dashboard = json.loads(DASHBOARD.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+def test_grafana_knows_every_field_of_the_dashboard_and_panels_do_not_overlap(path: Path) -> None:
+    dashboard = json.loads(path.read_text(encoding="utf-8"))
     assert unknown(dashboard) == []
     panels = dashboard["panels"]
     cells = [
@@ -74,12 +87,13 @@ def test_grafana_knows_every_field_of_the_dashboard_and_panels_do_not_overlap() 
     assert len({panel["id"] for panel in panels}) == len(panels)
 
 
-def test_the_composition_mounts_the_data_source_and_the_dashboard_where_grafana_reads_them() -> None:
+def test_the_composition_mounts_the_data_source_and_the_dashboards_where_grafana_reads_them() -> None:
     composition = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     targets = {config["source"]: config["target"] for config in composition["services"]["grafana"]["configs"]}
     (provider,) = yaml.safe_load((GRAFANA / "dashboards.yml").read_text())["providers"]
-    assert Path(targets["dashboard"]).parent == Path(provider["options"]["path"])
-    assert ROOT / composition["configs"]["dashboard"]["file"] == DASHBOARD
     (source,) = yaml.safe_load((GRAFANA / "datasources.yml").read_text())["datasources"]
-    assert f'"uid": "{source["uid"]}"' in DASHBOARD.read_text()
+    for name, path in zip(("dashboard", "stations-dashboard"), DASHBOARDS, strict=True):
+        assert Path(targets[name]).parent == Path(provider["options"]["path"])
+        assert ROOT / composition["configs"][name]["file"] == path
+        assert f'"uid": "{source["uid"]}"' in path.read_text()
     assert source["url"] == "http://prometheus:9090"

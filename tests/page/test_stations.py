@@ -101,6 +101,17 @@ def test_the_map_shows_stations_on_both_sides_of_the_date_line_side_by_side(open
     expect(page.get_by_role("heading", level=1)).to_have_text("The <reef>")
 
 
+def test_the_map_shows_the_stations_of_other_pages_as_dots(opened: Opened) -> None:
+    _, page = opened("&after=buoy")
+    expect(page.locator("ul.stations > li")).to_have_count(2)
+    expect(page.get_by_text("Numbers are the cards below, and dots the stations of other pages.")).to_be_visible()
+    dot, numbered = page.locator(".station-pin").all()
+    expect(dot).to_have_text("")
+    expect(numbered).to_have_text("1")
+    dot.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("buoy")
+
+
 def test_stations_are_found_by_name_and_the_address_keeps_the_search(opened: Opened) -> None:
     visit, page = opened()
     page.get_by_label("Find").fill("reef")
@@ -131,14 +142,41 @@ def test_the_chart_shows_what_was_forecast_at_the_chosen_lead_against_what_came(
     expect(row).to_contain_text(f"{said:.2f}")
 
 
+def test_a_printed_station_shows_its_whole_chart_without_what_is_for_the_screen(opened: Opened) -> None:
+    _, page = opened("&station=reef")
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 688, "height": 1017})
+    card = page.locator(".card").filter(has=page.get_by_role("heading", name="What was forecast, and what came"))
+    around, drawing = card.bounding_box(), card.locator(".plot > svg").bounding_box()
+    page.emulate_media(media="screen")
+    assert around is not None
+    assert drawing is not None
+    assert around["x"] <= drawing["x"]
+    assert drawing["x"] + drawing["width"] <= around["x"] + around["width"] <= 688
+
+
 def test_the_record_says_how_many_observations_the_intervals_held(opened: Opened, stations: str) -> None:
     _, page = opened("&station=reef")
     (first, *_) = httpx.get(f"{stations}/stations/reef/verification").raise_for_status().json()["leads"]
     record = page.locator("section.card").filter(has=page.get_by_role("heading", name="Record"))
     expect(record).to_contain_text(f" of {first['n']} observations 1 day ahead.")
-    row = record.get_by_role("row").filter(has_text="1 day")
+    row = record.get_by_role("row").filter(has_text="1 day").first
     (issued,) = (model for model in first["models"] if model["kind"] == "issued")
     expect(row).to_contain_text(f"{issued['rmse']:.2f}")
+
+
+def test_the_record_says_how_often_events_happened_by_the_probability_that_was_said(
+    opened: Opened, stations: str
+) -> None:
+    _, page = opened("&station=reef")
+    answer = httpx.get(f"{stations}/stations/reef/verification").raise_for_status().json()
+    first = next(event for event in answer["events"] if event["name"] == "Warm water")
+    (said,) = first["reliability"]
+    record = page.locator("section.card").filter(has=page.get_by_role("heading", name="Record"))
+    expect(record.get_by_role("columnheader", name="90–100%")).to_be_visible()
+    row = record.get_by_role("row").filter(has_text="Warm water").first
+    expect(row).to_contain_text(f"{said['n']} of {said['n']}")
+    expect(row).to_contain_text("1 day")
 
 
 def test_events_and_their_alerts_are_shown(opened: Opened) -> None:

@@ -30,6 +30,7 @@ from typing import Any
 
 import alembic.context
 import fastapi
+import httpx
 import matplotlib.figure
 import numpy as np
 import pandas as pd
@@ -41,7 +42,7 @@ import xarray
 
 from tests.zygote.start import MAX_FILES, MESSAGE_BYTES, Start, read_at_start
 
-LIBRARIES = (alembic, fastapi, matplotlib.figure, np, pd, pydantic_settings, sqlalchemy, torch, uvicorn, xarray)
+LIBRARIES = (alembic, fastapi, httpx, matplotlib.figure, np, pd, pydantic_settings, sqlalchemy, torch, uvicorn, xarray)
 
 _started_with = read_at_start(os.environ)
 _FLAGS = vars(subprocess)["_args_from_interpreter_flags"]()

@@ -25,7 +25,7 @@ from training.cli import fetch as fetch_cli
 from training.cli import gallery as gallery_cli
 from training.cli import inspect as inspect_cli
 from training.cli import pretrain as pretrain_cli
-from training.cli.reading_options import add_reading_options, positive, read_with
+from training.cli.reading_options import add_reading_options, not_negative, positive, read_with
 from training.cli.release import command as release_cli
 from training.cli.summary import dataset_summary, release_summary
 from training.config import DEFAULT_SEED, TrainingConfig
@@ -59,8 +59,8 @@ def _train_parser() -> argparse.ArgumentParser:
         description="Train an RNN, an LSTM and a GRU on an SST series, and publish them as a release.",
         epilog="Other commands, each with --help: inspect FILE reports how a file is read and whether it can be "
         "trained on; pretrain trains the universal networks, gallery shows what they learn from; fetch downloads a "
-        "series from an ERDDAP server; rollback NAME [VERSION] makes another release serve; release signs and verifies "
-        "releases; add-dependence NAME publishes an older release again, with joint paths.",
+        "series from an ERDDAP server; rollback NAME [VERSION] makes another release serve; release signs, verifies, "
+        "moves and imports releases; add-dependence NAME publishes an older release again, with joint paths.",
     )
     parser.add_argument("--version", action="version", version=version("sst-forecasting"))
     _add_data_options(parser.add_argument_group("data"))
@@ -112,7 +112,7 @@ def _add_release_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--name", required=True, help="name of the dataset; releases go to artifacts/NAME/VERSION/")
     group.add_argument("--title", metavar="TEXT", help="display name of the place, as in 'Venice, Lido pier'")
     group.add_argument("--out", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
-    group.add_argument("--keep", type=_count, metavar="N", help="number of old releases to keep (default: all)")
+    group.add_argument("--keep", type=not_negative, metavar="N", help="number of old releases to keep (default: all)")
     group.add_argument(
         "--publish-if-not-worse",
         action="store_true",
@@ -139,12 +139,6 @@ def _cells(text: str) -> tuple[str, ...]:
 
 def _names(text: str) -> tuple[str, ...]:
     return () if text == "none" else tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a non-negative integer, got {text!r}")
-    return int(text)
 
 
 def _rollback(arguments: list[str]) -> int:

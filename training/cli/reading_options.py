@@ -42,3 +42,14 @@ def positive(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
     return int(text)
+
+
+def not_negative(text: str) -> int:
+    """Parse an integer that is not negative.
+
+    Raises:
+        argparse.ArgumentTypeError: if the text is not one.
+    """
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a non-negative integer, got {text!r}")
+    return int(text)

@@ -4,13 +4,22 @@ from pathlib import Path
 
 from forecasting.evaluation.model_report import ModelReport
 from forecasting.evaluation.table import accuracy_table
+from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import short
 from forecasting.series.timestep import in_words, one_each
 from training.examples.dataset import Dataset
 from training.examples.panel import Panel
 from training.fit.universal_start import UniversalStart
+from training.publish.imported_text import describe_caveats
 from training.publish.sentences import describe_coverage, describe_rank, describe_starts, describe_stations
 from training.run import Published
+
+
+def series_summary(path: Path, series: SstSeries) -> str:
+    """Describe one series that was read from ``path``: a line, and an indented line for each note."""
+    span = f"from {short(series.times[0])} to {short(series.times[-1])}"
+    head = f"{path}: {len(series)} values, {one_each(str(series.step))}, {span}"
+    return "\n".join([head, *(f"  {note}" for note in series.describe())])
 
 
 def dataset_summary(path: Path, dataset: Dataset, start: UniversalStart | None = None, *, alone: bool = False) -> str:
@@ -18,14 +27,12 @@ def dataset_summary(path: Path, dataset: Dataset, start: UniversalStart | None =
 
     Notes say which universal networks can be started from, and whether they are ``alone``.
     """
-    series = dataset.series
-    step = one_each(str(series.step))
     if isinstance(dataset, Panel):
-        head, notes = f"{path}: several stations, {step}", dataset.notes
+        notes = [f"  {note}" for note in dataset.notes]
+        head = "\n".join([f"{path}: several stations, {one_each(str(dataset.series.step))}", *notes])
     else:
-        span = f"from {short(series.times[0])} to {short(series.times[-1])}"
-        head, notes = f"{path}: {len(series)} values, {step}, {span}", series.describe()
-    return "\n".join([head, *(f"  {note}" for note in (*notes, *_start_notes(start, alone)))])
+        head = series_summary(path, dataset.series)
+    return "\n".join([head, *(f"  {note}" for note in _start_notes(start, alone))])
 
 
 def _start_notes(start: UniversalStart | None, alone: bool) -> list[str]:
@@ -45,6 +52,7 @@ def release_summary(published: Published) -> str:
         accuracy_table(report),
         "",
         describe_rank(report),
+        *describe_caveats(report),
         *_interval_lines(report.best),
         *describe_stations(report),
         *describe_starts(report),

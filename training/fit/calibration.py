@@ -25,6 +25,8 @@ from training.examples.tensors import Examples
 from training.fit.companion import autoregression
 from training.fit.fitting import leads_learnt
 
+TWENTIETHS: Final = 20
+
 TRAIN_TWENTIETHS: Final = 2 * TRAIN_TENTHS
 """Length of the training part, in twentieths of the series."""
 

@@ -18,7 +18,7 @@ from forecasting.networks.training_range import TrainingRange
 from forecasting.references.baselines import Baselines
 from forecasting.scores.accuracy import Accuracy, anomaly_correlation, rounded_one
 from forecasting.series.origins import Roller
-from training.config import TrainingConfig
+from forecasting.series.shape import ForecastShape
 from training.examples.dataset import Dataset
 from training.fit.cell_networks import CellNetworks, Ingredients
 from training.fit.fitting import CPU, Fit
@@ -43,11 +43,11 @@ class Assessment:
     def models(
         self, dataset: Dataset, networks: Mapping[str, CheckpointMetadata], made: Mapping[str, CellNetworks]
     ) -> tuple[ModelReport, ...]:
-        """The models of the report, in the order of ``accuracy``."""
+        """The models of the report, in the order of ``accuracy``; ``made`` are the networks that were trained here."""
         test = Evaluation.joined(list(self.stations.values()))
         events = event_reports(self._verified(dataset), networks)
         return tuple(
-            _network_report(made[name], self.accuracy[name], test, dataset, networks).model_copy(
+            _network_report(networks[name], made.get(name), self.accuracy[name], test, dataset, networks).model_copy(
                 update={"events": events[name]}
             )
             if name in networks
@@ -94,7 +94,7 @@ class Assessment:
         return {name: test.accuracy(name) for name in test.predicted}
 
 
-def assess(dataset: Dataset, config: TrainingConfig, exported: Mapping[str, Exported]) -> Assessment:
+def assess(dataset: Dataset, shape: ForecastShape, exported: Mapping[str, Exported]) -> Assessment:
     """Evaluate the networks that have not seen the test part, and the references, on every part.
 
     No model has seen the validation part that it is evaluated on: networks are those before their refit, and references
@@ -102,11 +102,11 @@ def assess(dataset: Dataset, config: TrainingConfig, exported: Mapping[str, Expo
     """
     networks: dict[str, Roller] = {cell: checkpoint.evaluated.forecaster for cell, checkpoint in exported.items()}
     members = dataset.stations.values()
-    stations = {name: _evaluate(station, config, "test", networks) for name, station in dataset.stations.items()}
-    left_out = {name: _evaluate(station, config, "test", networks) for name, station in dataset.left_out.items()}
+    stations = {name: _evaluate(station, shape, "test", networks) for name, station in dataset.stations.items()}
+    left_out = {name: _evaluate(station, shape, "test", networks) for name, station in dataset.left_out.items()}
     test = Evaluation.joined(list(stations.values()))
-    train = Evaluation.joined([_evaluate(station, config, "train", networks) for station in members])
-    validation = Evaluation.joined([_evaluate(station, config, "validation", {}) for station in members])
+    train = Evaluation.joined([_evaluate(station, shape, "train", networks) for station in members])
+    validation = Evaluation.joined([_evaluate(station, shape, "validation", {}) for station in members])
     accuracy: dict[str, dict[Split, Accuracy]] = {}
     for name in test.predicted:
         accuracy[name] = {"train": train.accuracy(name)}
@@ -156,22 +156,22 @@ def seed_spread(
     return spread
 
 
-def _evaluate(station: Dataset, config: TrainingConfig, split: Split, networks: Mapping[str, Roller]) -> Evaluation:
+def _evaluate(station: Dataset, shape: ForecastShape, split: Split, networks: Mapping[str, Roller]) -> Evaluation:
     """Evaluate networks and references on one part; references are not fitted to a validation part they forecast."""
     past = station.past("train" if split == "validation" else "validation")
-    baselines = Baselines.fit(past, config.shape)
+    baselines = Baselines.fit(past, shape)
     return Evaluation.run(station.origins(split), {**networks, **baselines.rollers()})
 
 
 def _network_report(
-    made: CellNetworks,
+    metadata: CheckpointMetadata,
+    made: CellNetworks | None,
     accuracy: dict[Split, Accuracy],
     test: Evaluation,
     dataset: Dataset,
     networks: Mapping[str, CheckpointMetadata],
 ) -> ModelReport:
-    name = made.cell
-    metadata, references = networks[name], [other for other in test.predicted if other not in networks]
+    name, references = metadata.cell, [other for other in test.predicted if other not in networks]
     past = [station.past("validation") for station in dataset.stations.values()]
     times, values = (
         np.concatenate([series.times for series in past]),
@@ -179,7 +179,7 @@ def _network_report(
     )
     return ModelReport(
         name=name,
-        kind="recurrent",
+        kind=metadata.kind,
         accuracy=accuracy,
         p_value=test.p_values(name, references),
         coverage=test.coverage(name, metadata.errors),
@@ -191,8 +191,8 @@ def _network_report(
         parameters=metadata.parameters,
         train_seconds=metadata.train_seconds,
         latency_ms=metadata.latency_ms,
-        epochs=made.epochs,
-        loss=made.loss,
+        epochs=made.epochs if made else None,
+        loss=made.loss if made else None,
     )
 
 

@@ -5,10 +5,11 @@ from typing import Final
 from forecasting.evaluation.division import Split
 from forecasting.evaluation.model_report import IntervalReport, ModelReport
 from forecasting.evaluation.report import Report
-from forecasting.evaluation.table import TITLES, accuracy_table
+from forecasting.evaluation.table import accuracy_table, model_title
 from forecasting.series.timestep import in_words, one_each
 from forecasting.wording import listed
 from training.publish.event_text import event_lines
+from training.publish.imported_text import IMPORTED_NETWORKS, describe_caveats, imported_training_data
 from training.publish.sentences import coverage_text, describe_coverage, describe_starts, describe_stations, skill_text
 
 _CHOOSES: Final = "selects the best network and contributes to the calibration of intervals; the "
@@ -40,12 +41,14 @@ def model_card(report: Report) -> str:
 
 
 def _head(report: Report) -> list[str]:
-    cells = ", ".join(TITLES[model.name] for model in report.networks)
+    cells = ", ".join(model_title(model.name) for model in report.networks)
+    networks = IMPORTED_NETWORKS if report.imported else f"recurrent networks{_kind(report)}"
     return [
         f"# Model card: {_subject(report)} {report.version}",
-        f"{cells}: recurrent networks{_kind(report)}. They forecast sea-surface "
+        f"{cells}: {networks}. They forecast sea-surface "
         f"temperature (SST) 1 to {report.horizon} steps ahead from a window of {report.window} values, "
-        f"{one_each(report.step)}. `best` is {TITLES[report.best.name]}, chosen by its RMSE on the validation part.",
+        f"{one_each(report.step)}. `best` is {model_title(report.best.name)}, chosen by its RMSE on the validation "
+        "part.",
     ]
 
 
@@ -64,6 +67,8 @@ def _kind(report: Report) -> str:
 
 
 def _training_data(report: Report) -> list[str]:
+    if report.imported:
+        return imported_training_data(report)
     lines = [f"- `{report.data_file}`, sha256 `{report.data_sha256}`"]
     together = " over all stations" if report.stations else ""
     uses = _USES_BEFORE_REFIT if report.fitted_until else _USES
@@ -94,6 +99,8 @@ def _intended_use(report: Report) -> list[str]:
     drift = report.drift
     span = "" if drift is None else f", at temperatures from {drift.minimum:.1f} to {drift.maximum:.1f} °C"
     place = "the stations it was trained on" if report.stations else "the place it was trained on"
+    if report.imported:
+        place = "the place that the references below were fitted to"
     return [
         "## Intended use",
         f"SST at {place}, at a step of {in_words(report.step)}{span}. Before you use it anywhere else, check with "
@@ -115,13 +122,14 @@ def _accuracy(report: Report) -> list[str]:
         "## Accuracy",
         f"One step ahead on the test part, {test.start} to {test.end}, in °C:",
         accuracy_table(report),
-        f"Skill of {TITLES[best.name]}: 1 − RMSE / RMSE of the reference, in percent, with the 95 % interval of a "
+        *describe_caveats(report),
+        f"Skill of {model_title(best.name)}: 1 − RMSE / RMSE of the reference, in percent, with the 95 % interval of a "
         "block bootstrap in brackets and the p-value of a Diebold–Mariano test:",
         "\n".join(_skill_lines(report, best)),
         "See `report.md` for every model, and `report.json` for every lead.",
     ]
     if report.left_out:
-        rmse = listed(f"{TITLES[name]} {accuracy.rmse[0]:.4f}" for name, accuracy in report.left_out.items())
+        rmse = listed(f"{model_title(name)} {accuracy.rmse[0]:.4f}" for name, accuracy in report.left_out.items())
         paragraphs.append(f"RMSE one step ahead at the stations left out of training: {rmse}.")
     return [*paragraphs, *describe_stations(report)]
 
@@ -129,7 +137,7 @@ def _accuracy(report: Report) -> list[str]:
 def _skill_lines(report: Report, best: ModelReport) -> list[str]:
     later_leads = [report.horizon] if report.horizon > 1 else []
     return [
-        f"- against {TITLES[name]}: {skill_text(skill, 1)} at lead 1 ({_verdict(skill.lower[0], skill.upper[0])})"
+        f"- against {model_title(name)}: {skill_text(skill, 1)} at lead 1 ({_verdict(skill.lower[0], skill.upper[0])})"
         + "".join(f"; {skill_text(skill, lead)} at lead {lead}" for lead in later_leads)
         for name, skill in best.skill.items()
     ]
@@ -152,7 +160,7 @@ def _coverage(report: Report) -> list[str]:
             lines.append(_coverage_line(report, intervals, level))
             lines.append(f"- {describe_coverage(intervals.coverage, level)}")
     introduction = (
-        f"Share of the test part inside the intervals of {TITLES[best.name]}, in percent, ± its standard error:"
+        f"Share of the test part inside the intervals of {model_title(best.name)}, in percent, ± its standard error:"
     )
     return [
         "## Coverage",
@@ -177,9 +185,10 @@ def _drift(report: Report) -> list[str]:
     drift = report.drift
     if drift is None:
         return []
+    subject = "The data before the test part has" if report.imported else "The weights were fitted to"
     return [
         "## Drift",
-        f"The weights were fitted to temperatures from {drift.minimum:.2f} to {drift.maximum:.2f} °C. In the test "
+        f"{subject} temperatures from {drift.minimum:.2f} to {drift.maximum:.2f} °C. In the test "
         f"part, {100 * drift.above:.1f} % of the values lie above that range and {100 * drift.below:.1f} % below it. "
         f"The test part is on average {abs(drift.anomaly):.2f} °C {'warmer' if drift.anomaly >= 0 else 'colder'} than "
         f"the climatology of the data before it, and {100 * drift.unlike:.1f} % of its windows are marked "

@@ -13,6 +13,7 @@ from forecasting.references.baselines import BASELINES, Baselines
 from forecasting.references.climatology import Climatology
 from forecasting.releases.release import EVALUATED, EVALUATED_SERIES
 from forecasting.scores.accuracy import Accuracy
+from forecasting.series.shape import ForecastShape
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso, short
 from training.config import TrainingConfig
@@ -51,48 +52,91 @@ def write_contents(
     ingredients = Ingredients.of(dataset, config, start, alone=not fits)
     networks = {cell: ingredients.networks(cell, fits.get((cell, config.seed))) for cell in config.cells}
     exported = {cell: export(made, dataset, config, identity, folder) for cell, made in networks.items()}
-    assessment = assess(dataset, config, exported)
-    metadata = _complete(exported, assessment)
-    first_station = next(iter(dataset.stations.values()))
-    evaluated_baselines = Baselines.fit(first_station.past("validation"), config.shape)
-    recent_end = dataset.last_usable_end()
-    report = Report(
+    assessment = assess(dataset, config.shape, exported)
+    metadata = complete(exported, assessment)
+    report = base_report(dataset, config.shape, identity, assessment, metadata).model_copy(
+        update={
+            "fitted_until": dataset.periods()["test"].end,
+            "configuration": config.flat(),
+            "models": assessment.models(dataset, metadata, networks),
+            "seeds": seed_spread(ingredients, networks, fits) if fits and config.seeds > 1 else {},
+            "starts": {cell: made.start for cell, made in networks.items() if made.start is not None},
+            "stations": assessment.station_reports(dataset, metadata),
+            "left_out": assessment.left_out_accuracy(),
+        }
+    )
+    write_beside_checkpoints(folder, dataset, config.shape, assessment, report)
+    return report
+
+
+def base_report(
+    dataset: Dataset,
+    shape: ForecastShape,
+    identity: Identity,
+    assessment: Assessment,
+    metadata: Mapping[str, CheckpointMetadata],
+) -> Report:
+    """Return what the report of any release says of its data and references, still without its models.
+
+    Args:
+        dataset: that the networks were evaluated on.
+        shape: of the forecasts.
+        identity: of the release.
+        assessment: of the networks and references.
+        metadata: of the evaluated networks, by cell.
+    """
+    references = Baselines.fit(_first_station(dataset).past("validation"), shape)
+    return Report(
         dataset=identity.dataset,
         title=identity.title,
         version=identity.version,
         created=identity.created,
         step=str(dataset.series.step),
         units="celsius",
-        window=config.window,
-        horizon=config.horizon,
+        window=shape.window,
+        horizon=shape.horizon,
         data_file=identity.data_file,
         data_sha256=identity.data_sha256,
-        notes=(*dataset.notes, *_late_gap_notes(dataset, recent_end)),
+        notes=(*dataset.notes, *_late_gap_notes(dataset, dataset.last_usable_end())),
         periods=dataset.periods(),
-        fitted_until=dataset.periods()["test"].end,
-        climatology=_describe_climatology(evaluated_baselines.climatology),
-        configuration=config.flat(),
+        climatology=_describe_climatology(references.climatology),
+        configuration=shape._asdict(),
         libraries=library_versions(),
-        models=assessment.models(dataset, metadata, networks),
-        seeds=seed_spread(ingredients, networks, fits) if fits and config.seeds > 1 else {},
+        models=(),
+        seeds={},
         drift=drift(assessment, next(iter(metadata.values())).training_range),
-        starts={cell: made.start for cell, made in networks.items() if made.start is not None},
-        stations=assessment.station_reports(dataset, metadata),
-        left_out=assessment.left_out_accuracy(),
     )
+
+
+def write_beside_checkpoints(
+    folder: Path, dataset: Dataset, shape: ForecastShape, assessment: Assessment, report: Report
+) -> None:
+    """Write the report, the references, the predictions of the test part with their plot, and the series to start from.
+
+    Args:
+        folder: of the release; holds the checkpoints.
+        dataset: that the networks were evaluated on.
+        shape: of the forecasts.
+        assessment: of the networks and references.
+        report: complete.
+    """
+    first_station, recent_end = _first_station(dataset), dataset.last_usable_end()
     write_report(folder, report)
-    _write_baselines(evaluated_baselines, folder / EVALUATED)
-    _write_baselines(Baselines.fit(first_station.past("test"), config.shape), folder)
+    _write_baselines(Baselines.fit(first_station.past("validation"), shape), folder / EVALUATED)
+    _write_baselines(Baselines.fit(first_station.past("test"), shape), folder)
     predictions = next(iter(assessment.stations.values())).one_step()
     predictions.round(4).to_csv(folder / "predictions.csv")
     save_comparison(predictions, report, folder)
-    _write_series(dataset.series, recent_end - RECENT_WINDOWS * config.window, recent_end, folder / "recent.csv")
+    _write_series(dataset.series, recent_end - RECENT_WINDOWS * shape.window, recent_end, folder / "recent.csv")
     begin, end = first_station.bounds["test"]
-    _write_series(first_station.series, begin - config.window, end, folder / EVALUATED_SERIES)
-    return report
+    _write_series(first_station.series, begin - shape.window, end, folder / EVALUATED_SERIES)
 
 
-def _complete(exported: Mapping[str, Exported], assessment: Assessment) -> dict[str, CheckpointMetadata]:
+def _first_station(dataset: Dataset) -> Dataset:
+    return next(iter(dataset.stations.values()))
+
+
+def complete(exported: Mapping[str, Exported], assessment: Assessment) -> dict[str, CheckpointMetadata]:
     """Write the accuracy of each checkpoint into it; returns the complete metadata by cell."""
     references: dict[str, dict[Split, Accuracy]] = {
         name: assessment.accuracy[name] for name in BASELINES if name in assessment.accuracy

@@ -6,7 +6,7 @@ from typing import Final
 from forecasting.evaluation.event_cases import CLIMATOLOGY, INDEPENDENT, PERSISTENCE
 from forecasting.evaluation.event_report import EventReport
 from forecasting.evaluation.report import Report
-from forecasting.evaluation.table import TITLES, aligned
+from forecasting.evaluation.table import aligned, model_title
 from forecasting.scores.events import BrierSkill, EventScore, ReliabilityBin
 
 REFERENCES: Final = {
@@ -40,13 +40,13 @@ def event_sections(report: Report) -> list[str]:
     for model in report.networks:
         rows: list[Sequence[str]] = [("Event", "n", "happened (%)", "Brier score", *titles)]
         rows += [_row(event) for event in model.events]
-        sections += [f"### {TITLES[model.name]}", aligned(rows)]
+        sections += [f"### {model_title(model.name)}", aligned(rows)]
     chosen = report.best.events[-1]
     if chosen.assumed:
         sections.append(_ASSUMED)
     return [
         *sections,
-        f'How often the event "{chosen.description}" happened, by the probability that {TITLES[report.best.name]} '
+        f'How often the event "{chosen.description}" happened, by the probability that {model_title(report.best.name)} '
         "gave it, in percent, with the 95 % interval of that share:",
         reliability_table(chosen.score),
     ]
@@ -67,8 +67,8 @@ def event_lines(report: Report) -> list[str]:
     shown = best.events if len(best.events) == 1 else (best.events[0], best.events[-1])
     return [
         "## Events",
-        f"Probabilities of {TITLES[best.name]} on the test part. {_DEFINITIONS} Skill is 1 − Brier score / that of the "
-        "reference, in percent, with the 95 % interval of a block bootstrap:",
+        f"Probabilities of {model_title(best.name)} on the test part. {_DEFINITIONS} Skill is 1 − Brier score / that "
+        "of the reference, in percent, with the 95 % interval of a block bootstrap:",
         "\n".join(_line(event) for event in shown),
         *([_ASSUMED] if shown[-1].assumed else []),
         "`report.md` has more events, and how often they happened by the probability that they were given.",

@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 import torch
+from torch import nn
 
 from forecasting.evaluation.division import Split
 from forecasting.evaluation.rolling_origin import Evaluation
@@ -64,7 +65,7 @@ class Checkpoint:
     path: Path
 
     @classmethod
-    def write(cls, network: AnyNetwork, metadata: CheckpointMetadata, path: Path) -> "Checkpoint":
+    def write(cls, network: nn.Module, metadata: CheckpointMetadata, path: Path) -> "Checkpoint":
         """Write ``network`` with its ``metadata`` to ``path``, and load the file again."""
         module = script(network)
         save(module, metadata, path)
@@ -95,12 +96,10 @@ class Exported:
     """The two checkpoints of a cell.
 
     Attributes:
-        networks: that were written.
         evaluated: weights that have not seen the test part; the accuracy of the release is theirs.
         served: weights that have seen the whole series.
     """
 
-    networks: CellNetworks
     evaluated: Checkpoint
     served: Checkpoint
 
@@ -142,7 +141,7 @@ def export(
     test = Evaluation.run(dataset.origins("test"), {cell: evaluated.forecaster})
     newest = Residuals(test.origins, test.residuals(cell))
     metadata = describe.metadata("test", networks.final, [networks.residuals, newest])
-    return Exported(networks, evaluated, Checkpoint.write(networks.final, metadata, folder / f"{cell}.pt"))
+    return Exported(evaluated, Checkpoint.write(networks.final, metadata, folder / f"{cell}.pt"))
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,9 @@
 """The plot of a release: observations and the networks' predictions in one figure."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import matplotlib
 import pandas as pd
@@ -9,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from forecasting.evaluation.report import Report
-from forecasting.evaluation.table import TITLES
+from forecasting.evaluation.table import model_title
 from forecasting.series.timestep import in_words
 
 COLOURS: Final = {"rnn": "#d55e00", "lstm": "#009e73", "gru": "#0072b2"}
@@ -18,6 +20,9 @@ COLOURS: Final = {"rnn": "#d55e00", "lstm": "#009e73", "gru": "#0072b2"}
 _STYLES: Final = {"rnn": (-5.5, (2, 6)), "lstm": (0, (4, 4)), "gru": "solid"}
 _WIDTH_POINTS: Final = {"rnn": 2.0, "lstm": 2.0, "gru": 3.2}
 """Line widths; the first cell is drawn on top."""
+
+_OTHER_COLOURS: Final = ("#cc79a7", "#e69f00", "#56b4e9")
+"""Purple, orange and sky blue of the same palette, for cells that were imported."""
 
 _CLOSE_UP_STEPS: Final = 60
 """Number of steps in the enlarged panels."""
@@ -50,8 +55,8 @@ def draw_comparison(predictions: pd.DataFrame, report: Report) -> Figure:
     _draw_series(large, close, cells, thin=False)
     large.set_title(f"the last {steps} steps", loc="left", fontsize="medium")
     large.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=4, frameon=False, handlelength=4)
-    for cell in cells:
-        _draw_line(error, cell, close[cell] - close["observed"], thin=False)
+    for cell, line in _lines(cells).items():
+        _draw_line(error, line, close[cell] - close["observed"], thin=False)
     error.axhline(0, color="0.3", lw=0.8)
     error.set_ylabel("error (°C)")
     for axes in (whole, large, error):
@@ -71,16 +76,39 @@ def _break_at_gaps(frame: pd.DataFrame) -> pd.DataFrame:
 def _draw_series(axes: Axes, frame: pd.DataFrame, cells: list[str], *, thin: bool) -> None:
     axes.plot(frame.index, frame["observed"], color="0.25", lw=1.0 if thin else 2.4, alpha=0.55, label="observed",
               marker=None if thin else "o", markersize=3)  # fmt: skip
-    for cell in cells:
-        _draw_line(axes, cell, frame[cell], thin=thin)
+    for cell, line in _lines(cells).items():
+        _draw_line(axes, line, frame[cell], thin=thin)
     axes.set_ylabel("SST (°C)")
 
 
-def _draw_line(axes: Axes, cell: str, values: "pd.Series[float]", *, thin: bool) -> None:
-    """Draw dashes over the solid line, and dots in their gaps, so that all are visible where they coincide."""
-    width, order = _WIDTH_POINTS[cell], len(_WIDTH_POINTS) - list(_WIDTH_POINTS).index(cell)
-    axes.plot(values.index, values, color=COLOURS[cell], linestyle=_STYLES[cell], lw=width / 2 if thin else width,
-              zorder=2 + order / 10, label=TITLES[cell])  # fmt: skip
+@dataclass(frozen=True)
+class _Line:
+    """How the predictions of a cell are drawn."""
+
+    label: str
+    colour: str
+    style: Any
+    width: float
+    order: float
+
+
+def _lines(cells: Sequence[str]) -> dict[str, _Line]:
+    """Return the line of each cell: dashes lie over a solid line, and dots in their gaps, so that all are visible."""
+    others = [cell for cell in cells if cell not in COLOURS]
+    colours = COLOURS | {cell: _OTHER_COLOURS[i % len(_OTHER_COLOURS)] for i, cell in enumerate(others)}
+    first = [*_WIDTH_POINTS, *others]
+    return {
+        cell: _Line(
+            model_title(cell), colours[cell], _STYLES.get(cell, "solid"), _WIDTH_POINTS.get(cell, 2.0),
+            (len(first) - first.index(cell)) / 10,
+        )
+        for cell in cells
+    }  # fmt: skip
+
+
+def _draw_line(axes: Axes, line: _Line, values: "pd.Series[float]", *, thin: bool) -> None:
+    axes.plot(values.index, values, color=line.colour, linestyle=line.style, lw=line.width / 2 if thin else line.width,
+              zorder=2 + line.order, label=line.label)  # fmt: skip
 
 
 def save_comparison(predictions: pd.DataFrame, report: Report, folder: Path) -> None:

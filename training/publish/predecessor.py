@@ -59,7 +59,7 @@ class Predecessor:
         """Load the serving release of a dataset; None if nothing serves.
 
         Raises:
-            RequestError: if the release is universal.
+            RequestError: if the release is universal, or an imported network whose training data are unknown.
             ReleaseError: if it cannot be used.
         """
         if current_version(artifacts / name) is None:
@@ -101,7 +101,16 @@ def _best(release: Release, report: Report) -> tuple[Forecaster, np.datetime64]:
     """Return the evaluated network that did best on the validation part, and the last step that it was fitted to."""
     networks, _ = load_evaluated(release, CPU)
     network = networks[report.best.name]
-    return network, parse_time(network.metadata.periods["validation"].end)
+    imported, seen = network.metadata.imported, parse_time(network.metadata.periods["validation"].end)
+    if imported is None:
+        return network, seen
+    if imported.trained_until is None:
+        raise RequestError(
+            f"{release.dataset} serves an imported network, and up to when it was trained is unknown, so no dates are "
+            "known to be new to it: train without --publish-if-not-worse to replace it",
+            field="publish_if_not_worse",
+        )
+    return network, max(seen, parse_time(imported.trained_until))
 
 
 def _squared_errors(series: SstSeries, after: np.datetime64, networks: tuple[Forecaster, ...]) -> tuple[Times, Floats]:

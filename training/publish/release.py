@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
 
 from forecasting.errors import ReleaseError, UnknownNameError
 from forecasting.networks.metadata import digest
+from forecasting.releases.current import UNFINISHED, point_current
 from forecasting.releases.release import (
-    CURRENT,
     MANIFEST,
     Manifest,
     ManifestEntry,
@@ -24,7 +23,7 @@ from forecasting.releases.release import (
 from forecasting.releases.signatures import SIGNATURES
 from forecasting.wording import available
 
-_STAGING: Final = ".publishing-"
+__all__ = ["next_version", "point_current", "prune", "publish", "rollback", "seal", "staging"]
 
 
 def next_version(dataset: Path, now: datetime | None = None) -> str:
@@ -46,7 +45,7 @@ def staging(dataset: Path) -> Iterator[Path]:
     existed = dataset.exists()
     dataset.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(dataset)
-    folder = Path(tempfile.mkdtemp(prefix=_STAGING, dir=dataset))
+    folder = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=dataset))
     lock = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -59,7 +58,7 @@ def staging(dataset: Path) -> Iterator[Path]:
 
 
 def _remove_abandoned(dataset: Path) -> None:
-    for entry in dataset.glob(f"{_STAGING}*"):
+    for entry in dataset.glob(f"{UNFINISHED}*"):
         lock = os.open(entry, os.O_RDONLY)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -98,21 +97,6 @@ def seal(folder: Path, dataset: str, version: str) -> None:
     }
     manifest = Manifest(dataset=dataset, version=version, files=files)
     (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
-
-
-def point_current(dataset: Path, version: str) -> None:
-    """Make ``version`` the release that serves, atomically."""
-    handle, name = tempfile.mkstemp(prefix=_STAGING, dir=dataset)
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(version + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(dataset / CURRENT)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def prune(dataset: Path, keep: int, new: str | None = None) -> list[str]:

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from forecasting.evaluation.model_report import Coverage, ModelReport
 from forecasting.evaluation.report import Report
-from forecasting.evaluation.table import TITLES, aligned, figure
+from forecasting.evaluation.table import aligned, figure, model_title
 from forecasting.series.timestep import in_words
 from forecasting.wording import counted
 from training.publish.event_text import event_sections
+from training.publish.imported_text import describe_caveats
 from training.publish.sentences import coverage_text, describe_coverage, describe_stations, skill_text
 
 Rows = list[Sequence[str]]
@@ -21,6 +22,7 @@ def readable_report(report: Report) -> str:
         f"Test part: {test.start} to {test.end}, with a forecast from every step. One step is {in_words(report.step)}. "
         "Temperatures and errors are in °C. `report.json` has every lead.",
         *_accuracy(report),
+        *describe_caveats(report),
         *_skill(report),
         *_intervals(report),
         *_probabilities(report),
@@ -42,7 +44,7 @@ def _accuracy(report: Report) -> list[str]:
 def _accuracy_row(model: ModelReport, index: int) -> Sequence[str]:
     accuracy, correlation = model.accuracy["test"], model.anomaly_correlation
     return (
-        TITLES[model.name],
+        model_title(model.name) + (f" ({model.caveat})" if model.caveat else ""),
         figure(accuracy.mae[index]),
         figure(accuracy.rmse[index]),
         figure(accuracy.mape[index], 2),
@@ -62,7 +64,7 @@ def _skill(report: Report) -> list[str]:
         rows += [
             (str(lead), *(skill_text(skill, lead) for skill in model.skill.values())) for lead in report.shown_leads
         ]
-        sections += [f"### {TITLES[model.name]}", aligned(rows)]
+        sections += [f"### {model_title(model.name)}", aligned(rows)]
     return sections
 
 
@@ -75,7 +77,7 @@ def _intervals(report: Report) -> list[str]:
     ]
     for model in report.networks:
         levels = list(model.intervals)
-        sections += [f"### {TITLES[model.name]}", aligned(_interval_rows(report, model, levels))]
+        sections += [f"### {model_title(model.name)}", aligned(_interval_rows(report, model, levels))]
         sections += [describe_coverage(model.intervals[level].coverage, level) for level in levels]
         if levels:
             sections += ["By season, one step ahead:", aligned(_season_rows(model, levels))]

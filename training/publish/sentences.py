@@ -7,7 +7,7 @@ import numpy as np
 
 from forecasting.evaluation.model_report import Coverage, Skill
 from forecasting.evaluation.report import Report, StartReport, StationReport
-from forecasting.evaluation.table import TITLES, figure
+from forecasting.evaluation.table import figure, model_title
 from forecasting.references.baselines import BASELINES
 from forecasting.wording import counted, listed
 
@@ -45,7 +45,7 @@ def describe_coverage(coverage: Coverage, level: int) -> str:
 def describe_rank(report: Report) -> str:
     """Describe in a sentence at which leads the best network is behind a reference on the test part."""
     best, references = report.best, report.baselines
-    subject = f"{TITLES[best.name]}, chosen on the validation part, is"
+    subject = f"{model_title(best.name)}, chosen on the validation part, is"
     behind = {}
     for lead, rmse in enumerate(best.accuracy["test"].rmse, start=1):
         reference = min(references, key=lambda model: model.accuracy["test"].rmse[lead - 1])
@@ -59,7 +59,7 @@ def describe_rank(report: Report) -> str:
     percent = f" ({100 * (ratio - 1):.1f} % at lead {worst})" if ratio < math.inf else ""
     return (
         f"{subject} behind a reference at {len(behind)} of {report.horizon} leads ({_lead_ranges(list(behind))}); the "
-        f"largest gap is to {TITLES[name]}{percent}."
+        f"largest gap is to {model_title(name)}{percent}."
     )
 
 
@@ -70,7 +70,7 @@ def describe_starts(report: Report) -> list[str]:
         return []
     source = next(iter(starts.values())).release
     if not any(start.rmse for start in starts.values()):
-        names, values = listed(TITLES[cell] for cell in starts), counted(report.periods["test"].n, "value")
+        names, values = listed(model_title(cell) for cell in starts), counted(report.periods["test"].n, "value")
         return [
             f"The series is too short to fit networks to: {names} are those of {source}, and know the series of the "
             f"place. The test part has only {values}, so its figures say little."
@@ -88,7 +88,7 @@ def _describe_start(cell: str, start: StartReport) -> str:
     chosen = {0.0: "place", 0.5: "half", 1.0: "universal"}[start.share]
     means = {key: float(np.exp(np.log(start.rmse[key]).mean())) for key in labels}
     others = listed(f"{label} {means[key]:.4f} °C" for key, label in labels.items() if key != chosen)
-    return f"{TITLES[cell]} is {labels[chosen]} ({means[chosen]:.4f} °C; {others})."
+    return f"{model_title(cell)} is {labels[chosen]} ({means[chosen]:.4f} °C; {others})."
 
 
 def describe_stations(report: Report) -> list[str]:
@@ -111,7 +111,7 @@ def describe_stations(report: Report) -> list[str]:
 def _describe_gap(report: Report, stations: Sequence[StationReport], lead: int, among: str) -> str:
     ratios = {station.name: _rmse_ratio(station, report.best.name, lead) for station in stations}
     behind = [name for name, ratio in ratios.items() if ratio > 1]
-    subject = f"At lead {lead}, {TITLES[report.best.name]} is behind the best reference of the station at"
+    subject = f"At lead {lead}, {model_title(report.best.name)} is behind the best reference of the station at"
     if not behind:
         return f"{subject} none of {among}."
     worst = max(behind, key=lambda name: ratios[name])

@@ -56,7 +56,7 @@ def _scores_json(compared: Compared, rolled: Rolled, scores: Sequence[ModelRepor
 
 
 def _with_events(row: ComparedModel, rolled: Rolled, name: str) -> ComparedModel:
-    return row.model_copy(update={"events": verifications(rolled.events, name)}) if row.kind == "recurrent" else row
+    return row if row.kind == "baseline" else row.model_copy(update={"events": verifications(rolled.events, name)})
 
 
 def _rows_json(rolled: Rolled, models: Sequence[ComparedModel]) -> Json:
@@ -159,9 +159,10 @@ def compared_model(
         coverage={str(level): by_lead[i] for level, by_lead in (model.coverage or {}).items()},
         parameters=trained.parameters or 0,
         latency_ms=trained.latency_ms or 0.0,
-        train_seconds=trained.train_seconds or 0.0,
+        train_seconds=trained.train_seconds,
         verification=_verification(model, i),
         events=reported_events(model.events),
+        caveat=model.caveat,
     )
 
 

@@ -65,8 +65,8 @@ class Compared:
 
     def scores(self, rolled: Rolled, *, significance: bool = True) -> list[ModelReport]:
         """Return the errors of each model at the scored lead."""
-        errors = {forecaster.metadata.cell: forecaster.metadata.errors for forecaster in self.forecasters}
-        return score(rolled, errors, self.horizon, self.units, significance=significance)
+        networks = {forecaster.metadata.cell: forecaster.metadata for forecaster in self.forecasters}
+        return score(rolled, networks, self.horizon, self.units, significance=significance)
 
     def pooled(self) -> tuple[Rolled, list[ModelReport]] | None:
         """Return the forecasts for all series together and their scores; None if no series could be used."""

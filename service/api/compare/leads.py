@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from forecasting.evaluation.model_report import ModelReport
+from forecasting.evaluation.model_report import ModelKind, ModelReport
 from forecasting.evaluation.report import Report
 from forecasting.releases.loaded_release import LoadedRelease
 
@@ -30,7 +30,7 @@ class LeadErrors(BaseModel):
     """The errors of one model, in °C on the test part, by lead. A baseline has neither `coverage` nor `skill`."""
 
     model: str
-    kind: Literal["recurrent", "baseline"]
+    kind: ModelKind
     n: list[int] = Field(description="The number of forecasts.")
     mae: list[float]
     rmse: list[float]

@@ -149,7 +149,7 @@ def predictions(registry: RegistryDep, dataset: DatasetQuery = None) -> Predicti
     """Return observed and predicted SST of the test part, one step ahead, for each model."""
     release = registry.dataset(dataset)
     table = release.predictions
-    networks = {model.name for model in release.report.models if model.kind == "recurrent"}
+    networks = {model.name for model in release.report.models if model.kind != "baseline"}
     return Predictions(
         dataset=release.report.dataset,
         version=release.report.version,
@@ -207,7 +207,7 @@ async def hindcast(
     intervals that the coverage was measured on.
     """
     if model == ALL:
-        raise RequestError("past forecasts come from one model: choose best, rnn, lstm or gru", field="model")
+        raise RequestError("past forecasts come from one model: choose best or the name of one network", field="model")
     release, forecasters = serving.registry.resolve(model, dataset)
     cell = forecasters[0].metadata.cell
     answer = await serving.run_in_worker(hindcast_json, hindcasts, release, cell, origin, origins)

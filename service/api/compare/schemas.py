@@ -4,7 +4,9 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field
 
+from forecasting.evaluation.model_report import ModelKind
 from forecasting.events.event_schema import MAX_VERIFIED_EVENTS, ThresholdEvents
+from forecasting.networks.metadata import NetworkKind
 from forecasting.series.units import Units
 from service.api.series_request import EXAMPLE_VALUES, SeriesFailure, SeriesRequest, SeriesWarning
 from service.engine.baseline_schema import InputBaseline
@@ -44,7 +46,7 @@ class ComparedModel(BaseModel):
     """The errors of one model, in °C on the test part."""
 
     model: str
-    kind: Literal["recurrent", "baseline"]
+    kind: ModelKind
     mae: float
     rmse: float
     mape: float | None = Field(description="The MAPE in percent; null if every observation is within 0.01 of 0 °C.")
@@ -157,7 +159,7 @@ class EventVerificationFailure(BaseModel):
 class ComparedNetwork(ComparedModel):
     """A network in a comparison."""
 
-    kind: Literal["recurrent"]
+    kind: NetworkKind = Field(description="`recurrent`: trained here. `imported`: trained elsewhere.")
     p_value: float | None = Field(
         description="From the Diebold–Mariano test against the best baseline; null if it cannot be computed."
     )
@@ -171,7 +173,7 @@ class ComparedNetwork(ComparedModel):
     )
     parameters: int
     latency_ms: float = Field(description="The median time of a single forecast on the machine that trained the model.")
-    train_seconds: float
+    train_seconds: float | None = Field(description="Null if unknown, as for an imported model.")
     verification: Verification | None = Field(
         default=None, description="Null for a caller's series, and for a release that does not record it."
     )
@@ -179,6 +181,11 @@ class ComparedNetwork(ComparedModel):
         default=None,
         description="The events asked for, or those that the release records: extremes for the time of the year at "
         "several leads, and a run of three steps. Null if there are none.",
+    )
+    caveat: str | None = Field(
+        default=None,
+        description="What limits the figures: `may have seen the test part` for an imported model whose training data "
+        "are not known to end before the test part. Null if nothing does.",
     )
 
 

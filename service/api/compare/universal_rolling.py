@@ -70,32 +70,27 @@ def rolling_universal(
     groups, failures = read_contexts([series], coefficients[None], 1, metadata, len(series))
     if failures:
         return failures[0]
-    contexts = groups[0]
-    usable, scored = _origins(contexts, horizon, metadata.minimum)
+    usable, scored = _origins(groups[0], horizon, metadata.minimum)
     if not len(scored):
         return SeriesError(_NOTHING.format(needed=metadata.minimum + horizon))
     origins = usable[scored]
-    contexts = _until(contexts, int(origins[-1]))
+    contexts = _until(groups[0], int(origins[-1]))
     leads = slice(0 if events.reach else horizon - 1, max(horizon, events.reach))
     by_lead = yield from _rolling(loaded.networks, cells, contexts, usable, leads)
-    values, networks = groups[0].values[0], loaded.networks.networks
+    values = groups[0].values[0]
     records = {
-        cell: RollingRecord.of(values, usable, answer, leads.start + 1, networks[cell].metadata)
+        cell: RollingRecord.of(values, usable, answer, leads.start + 1, loaded.networks.networks[cell].metadata)
         for cell, answer in by_lead.items()
     }
     predicted = {cell: answer[scored, horizon - 1 - leads.start, 0] for cell, answer in by_lead.items()}
     predicted |= _known_references(contexts, origins, horizon)
-    known = np.isfinite(np.stack(list(predicted.values()))).all(axis=0)
-    bounds: Bounds = {}
-    for cell, record in records.items():
-        quantiles = record.quantiles(scored[known], horizon, horizon)[:, 0]
-        bounds[cell] = {level: interval(level, quantiles, metadata.levels) for level in DEFAULT_LEVELS}
-        yield
-    first = _first_step(series, groups[0])
-    joint = {cell: RecalibratedForecasts(record, scored) for cell, record in records.items()}
-    verified = yield from verifying(events, series, first + origins, joint)
+    known = np.isfinite([*predicted.values()]).all(axis=0)
+    bounds = yield from _intervals(records, scored[known], horizon, metadata.levels)
+    steps = _first_step(series, groups[0]) + origins
+    forecasts = {cell: RecalibratedForecasts(record, scored) for cell, record in records.items()}
+    verified = yield from verifying(events, series, steps, forecasts)
     rolled = Rolled(
-        contexts.step.shift(series.times[0], first + origins[known] + horizon),
+        contexts.step.shift(series.times[0], steps[known] + horizon),
         values[origins[known] + horizon],
         {name: column[known] for name, column in predicted.items()},
         {},
@@ -103,6 +98,18 @@ def rolling_universal(
         verified,
     )
     return UniversalRecord(loaded, series.step, rolled, bounds, horizon, units)
+
+
+def _intervals(
+    records: Mapping[str, RollingRecord], places: Steps, horizon: int, levels: tuple[float, ...]
+) -> Generator[None, None, Bounds]:
+    """Return the intervals of each network from the origins at these places; yields after each network."""
+    bounds: Bounds = {}
+    for cell, record in records.items():
+        quantiles = record.quantiles(places, horizon, horizon)[:, 0]
+        bounds[cell] = {level: interval(level, quantiles, levels) for level in DEFAULT_LEVELS}
+        yield
+    return bounds
 
 
 def _known_references(contexts: Contexts, origins: Steps, horizon: int) -> dict[str, Floats]:

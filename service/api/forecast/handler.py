@@ -34,6 +34,7 @@ from service.gate.gate import JSON, Hold, RawAnswer
 from service.http.bodies import refuse_costly
 from service.http.query import merge_query_and_body
 from service.settings import Settings
+from service.telemetry.spans import INFERENCE, WRITING, part
 
 
 async def answer_forecast(
@@ -86,14 +87,17 @@ async def forecast_series(
         universal_answer = UniversalAnswer(request, job)
         await serving.forecast_universal(job, universal_answer.add)
         if len(job.series) <= PIECE_SERIES:
-            return universal_answer.join(strict)
-        return await serving.run_in_worker(universal_answer.join, strict)
+            with part(WRITING):
+                return universal_answer.join(strict)
+        return await serving.run_in_worker(universal_answer.join, strict, span=WRITING)
     if is_small(job):
-        return write_answer(request, job, await serving.forecast(job), strict)
+        results = await serving.forecast(job)
+        with part(WRITING):
+            return write_answer(request, job, results, strict)
     hold(estimate_bytes(job, settings))
     answer = PiecewiseAnswer(request, job)
     await serving.forecast_pieces(job, answer.add)
-    return await serving.run_in_worker(answer.join, strict)
+    return await serving.run_in_worker(answer.join, strict, span=WRITING)
 
 
 def plan_forecast(
@@ -146,14 +150,16 @@ def forecast_dataset(registry: Registry, settings: Settings, query: ForecastQuer
     late = warn_if_late(release.recent, options.horizon, np.datetime64("now"))
     for forecaster in forecasters:
         check_query(forecaster, options)
-        forecasts = forecaster.forecast_each([release.recent], np.asarray([options.horizon]), release.baselines)
+        with part(INFERENCE):
+            forecasts = forecaster.forecast_each([release.recent], np.asarray([options.horizon]), release.baselines)
         forecasts = replace(forecasts, warnings=[(*late, *warnings) for warnings in forecasts.warnings])
         entries = write(forecasts, range(1), options, options.levels_of(forecaster.metadata.errors))
         if options.events is not None:
             forecast = forecasts.forecast_at(0, forecaster.metadata.errors, (), (), forecaster.metadata.dependence)
             entries = [with_events(entries[0], forecast, release.recent, None, NO_POSITION, options)]
         models.append(model_forecast(forecaster, options.units, [with_ids([release.release.dataset], entries)]))
-    return whole_answer(models, is_list=query.model == ALL)
+    with part(WRITING):
+        return whole_answer(models, is_list=query.model == ALL)
 
 
 def check_query(forecaster: Forecaster, options: ForecastOptions) -> None:

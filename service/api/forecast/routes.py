@@ -1,8 +1,9 @@
 """The routes of ``/forecast``: for a dataset's own series, and for the caller's.
 
-``GET`` and ``POST`` are answered in :mod:`service.api.forecast.handler`, and NDJSON in
-:mod:`service.api.forecast.streaming`. Most small ``POST`` requests do not pass through here: the server answers them in
-:mod:`service.server.hot_path`, with the functions of the handler and without FastAPI.
+``GET`` and ``POST`` are answered in :mod:`service.api.forecast.handler`, NDJSON in
+:mod:`service.api.forecast.streaming`, and Arrow and Parquet in :mod:`service.api.forecast.columns.streams`. Most small
+``POST`` requests do not pass through here: the server answers them in :mod:`service.server.hot_path`, with the
+functions of the handler and without FastAPI.
 """
 
 from typing import Annotated
@@ -24,21 +25,22 @@ from service.api.forecast.schemas import (
 )
 from service.api.openapi import BYTES, ndjson_lines, problems, query_parameters, request_body
 from service.gate.gate import unheld
-from service.http.media import NDJSON_TYPE
+from service.http.media import ARROW_TYPE, NDJSON_TYPE, PARQUET_TYPE
 from service.http.problems import Problem
 
 router = APIRouter(prefix="/forecast", tags=["forecast"])
 
 _BODY = request_body(ForecastRequest, examples=EXAMPLES)
-_BODY["requestBody"]["content"][NDJSON_TYPE] = {"schema": BYTES}
+_BODY["requestBody"]["content"] |= {name: {"schema": BYTES} for name in (NDJSON_TYPE, ARROW_TYPE, PARQUET_TYPE)}
 _BODY["requestBody"]["description"] = (
     "JSON; or NDJSON, for more series than fit into one request. In NDJSON each line is an `InputSeries`, and the "
     "options are query parameters. The service answers line by line while it reads. If it has to stop early, the last "
-    "line is a problem document."
+    "line is a problem document. An Arrow stream or a Parquet file has the columns `id`, `time` and `sst`, and "
+    "optionally `latitude` and `longitude`, one series after another; `Accept` chooses which of the two answers."
 )
 _LINES_QUERY = query_parameters(
     LinesQuery, "model", "horizon", "level", "threshold", "units", "events", "paths", "check",
-    note="Use it with NDJSON, or with a JSON body that leaves it out.",
+    note="Use it with NDJSON, Arrow or Parquet, or with a JSON body that leaves it out.",
 )  # fmt: skip
 
 
@@ -59,8 +61,13 @@ def get_forecast(registry: RegistryDep, settings: SettingsDep, query: Annotated[
     operation_id="forecastSeries",
     summary="Forecast your series",
     response_model=ForecastAnswer,
-    responses=problems(400, 404, 413, 415, 422, 503, 504)
-    | {200: {"content": ndjson_lines(ForecastLine, FailedLine, AllLine, FailedAllLine, Problem)}},
+    responses=problems(400, 404, 406, 413, 415, 422, 503, 504)
+    | {
+        200: {
+            "content": ndjson_lines(ForecastLine, FailedLine, AllLine, FailedAllLine, Problem)
+            | {name: {"schema": BYTES} for name in (ARROW_TYPE, PARQUET_TYPE)}
+        }
+    },
     openapi_extra=_BODY | _LINES_QUERY,
 )
 async def post_forecast(

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
@@ -26,8 +25,9 @@ from service.engine.series_schema import InputSeries
 from service.engine.serving import Serving
 from service.engine.universal_forecaster import UniversalEntries, UniversalJob
 from service.engine.writing import sentence, with_ids
-from service.gate.call import Headers
-from service.http.bodies import refuse_costly
+from service.gate.call import Headers, StreamedAnswer
+from service.http.bodies import refuse_compression, refuse_costly
+from service.http.media import NDJSON
 from service.http.ndjson import BATCH, Line, read_lines
 from service.http.problems import ProblemError
 from service.http.validation import Place, errors_of, first_error
@@ -82,34 +82,31 @@ class _LineEntry(NamedTuple):
         return dumps(self.model)[:-1] + b"," + self.content if self.model else b"{" + self.content
 
 
-async def stream_forecast(
+def stream_forecast(
     lifecycle: Lifecycle, settings: Settings, scope: Scope, headers: Headers, receive: Receive
-) -> AsyncGenerator[bytes]:
+) -> StreamedAnswer:
     """Answer ``POST /forecast`` with an NDJSON body. The gate calls this without FastAPI.
 
+    With ``strict``, the pieces end with a 422 at the first line that could not be forecast.
+
     Raises:
-        ForecastError: before the first piece, if the query asks for something that is not available.
-        ProblemError: if the service is not ready, the body is compressed, or the client disconnects; with ``strict``
-            422 at the first line that could not be forecast.
+        ForecastError: if the query asks for something that is not available.
+        ProblemError: if the service is not ready, or the body is compressed.
         RequestValidationError: if the query is invalid.
     """
-    if headers.get(b"content-encoding", b"identity").strip().lower() not in (b"", b"identity"):
-        detail = "a compressed NDJSON body is not supported: send it without Content-Encoding"
-        raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, headers={"Accept-Encoding": "identity"})
-    query = LinesQuery.read(scope["query_string"])
-    async with aclosing(_forecast_lines(ready(lifecycle), settings, query, receive)) as pieces:
-        async for piece in pieces:
-            yield piece
+    refuse_compression(headers, "NDJSON")
+    forecaster = _LineForecaster(ready(lifecycle), settings, LinesQuery.read(scope["query_string"]))
+    pieces = _forecast_lines(forecaster, settings, receive)
+    return StreamedAnswer(NDJSON, pieces, lambda problem: problem + b"\n")
 
 
-async def _forecast_lines(
-    serving: Serving, settings: Settings, query: LinesQuery, receive: Receive
-) -> AsyncGenerator[bytes]:
+async def _forecast_lines(forecaster: "_LineForecaster", settings: Settings, receive: Receive) -> AsyncGenerator[bytes]:
     """Yield one line for each line of the body, up to a few hundred at a time."""
-    forecaster = _LineForecaster(serving, settings, query)
     async for lines in _parts(read_lines(receive, settings.max_line_bytes), forecaster.most_lines):
         answers = await forecaster.answer(lines)
-        failed = next((i for i, line in enumerate(answers) if line.error is not None), None) if query.strict else None
+        failed = (
+            next((i for i, line in enumerate(answers) if line.error is not None), None) if forecaster.strict else None
+        )
         if answered := answers[:failed]:
             yield b"".join([line.content + b"\n" for line in answered])
         if failed is not None:
@@ -133,6 +130,7 @@ class _LineForecaster:
         self._query = query
         self._serving = serving
         check_horizon(query.horizon, settings)
+        self.strict = query.strict
         self._options = query.options
         self._forecasters: list[Forecaster] = []
         self._universal = serving.universal(query.model, query.dataset)

@@ -1,24 +1,25 @@
 """Stations, read from the store and written for answers."""
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from orjson import Fragment, dumps
+from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from forecasting.series.times import iso_of
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
 from service.api.stations.events.event_answers import event_answer
-from service.api.stations.forecasts.forecasts import shortened
+from service.api.stations.forecasts.forecast_schemas import ShortForecast
+from service.api.stations.forecasts.forecasts import short_in_units
 from service.api.stations.schemas import (
     FetchedReadings,
     FetchState,
-    NewestObservation,
-    RecentDays,
     StationAnswer,
     StationDetail,
-    UsualSst,
 )
 from service.engine.forecast_json import rounded
 from service.stations.alerts.webhook_settings import shown_webhooks
@@ -28,7 +29,7 @@ from service.stations.sources.source import Source
 from service.stations.station_events import parse_baseline
 from service.store.event_states import get_states
 from service.store.fetches import Fetch, get_fetches
-from service.store.issued_forecasts import IssuedForecast, newest_forecasts
+from service.store.issued_forecasts import IssuedForecast, newest_forecasts, newest_short_forecasts, short_json
 from service.store.past import DAY, PastValue, daily_means
 from service.store.stations import Observed, Station, get_station, list_stations
 
@@ -41,7 +42,8 @@ class StationRow(NamedTuple):
 
     Attributes:
         station: the station.
-        forecast: the newest one; None if none was issued.
+        forecast: the newest one, as :func:`~service.store.issued_forecasts.short_json` writes it; None if none was
+            issued.
         fetch: how fetching goes; None without a source.
         states: of its events, as they are stored, by name.
         recent: its last sixty days, or steps; None if they were not asked for.
@@ -49,7 +51,7 @@ class StationRow(NamedTuple):
     """
 
     station: Station
-    forecast: IssuedForecast | None
+    forecast: str | None
     fetch: Fetch | None
     states: dict[str, dict[str, Any]]
     recent: list[PastValue] | None = None
@@ -90,18 +92,30 @@ def find_stations(connection: Connection, selection: Selection) -> tuple[list[St
     return _rows(connection, page, selection.recent), page[-1].id if len(stations) > limit else None
 
 
+def page_json(connection: Connection, selection: Selection) -> bytes:
+    """Return a :class:`~service.api.stations.schemas.StationPage` as JSON.
+
+    The store has what this service wrote, and checking the fields of many stations takes longer than reading them.
+    """
+    rows, following = find_stations(connection, selection)
+    stations = [_fields(row) | {"forecast": _forecast_json(row)} for row in rows]
+    return dumps({"stations": stations, "next": following}, default=_plain)
+
+
 def station_answer(row: StationRow) -> StationAnswer:
     """Return the answer about a station, in its units."""
-    return StationAnswer(**_fields(row))
+    return StationAnswer(**_fields(row), forecast=_forecast(row))
 
 
 def station_detail(row: StationRow) -> StationDetail:
     """Return the answer about a station with all of its settings, in its units."""
-    return StationDetail(**_fields(row), baseline=parse_baseline(row.station.settings.baseline))
+    baseline = parse_baseline(row.station.settings.baseline)
+    return StationDetail(**_fields(row), forecast=_forecast(row), baseline=baseline)
 
 
 def _fields(row: StationRow) -> dict[str, Any]:
-    station, forecast, fetch, states, recent, usual = row
+    """Return the fields of a :class:`~service.api.stations.schemas.StationAnswer` without the forecast."""
+    station, _, fetch, states, recent, usual = row
     settings = station.settings
     units: Units = settings.units
     return {
@@ -119,25 +133,61 @@ def _fields(row: StationRow) -> dict[str, Any]:
         "newest": None if station.newest is None else _newest(station.newest, units),
         "events": [event_answer(event, states.get(event["name"])) for event in settings.events or ()],
         "webhooks": shown_webhooks(settings.webhooks),
-        "forecast": None if forecast is None else shortened(forecast, units),
-        "fetch": None if fetch is None else _fetch(fetch),
         "recent": None if recent is None else _recent(recent, units),
-        "usual": None if usual is None else UsualSst(sst=_degrees(usual.value, units), years=usual.years),
+        "usual": None if usual is None else {"sst": _degrees(usual.value, units), "years": usual.years},
+        "fetch": None if fetch is None else _fetch(fetch),
     }
+
+
+def _forecast(row: StationRow) -> ShortForecast | None:
+    if row.forecast is None:
+        return None
+    return ShortForecast.model_validate(short_in_units(row.forecast, row.station.settings.units))
+
+
+def _forecast_json(row: StationRow) -> Any:
+    """Return the forecast of a row for :func:`orjson.dumps`: as it is stored, if the units are those of the store."""
+    if row.forecast is None:
+        return None
+    units = row.station.settings.units
+    return Fragment(row.forecast) if units == "celsius" else short_in_units(row.forecast, units)
+
+
+def _plain(answer: BaseModel) -> dict[str, Any]:
+    return answer.model_dump(mode="json", by_alias=True)
 
 
 def _rows(connection: Connection, stations: list[Station], recent: bool) -> list[StationRow]:
     numbers = [station.number for station in stations]
-    forecasts, fetches = newest_forecasts(connection, numbers), get_fetches(connection, numbers)
-    states = get_states(connection, numbers)
-    rows = [
-        StationRow(station, forecasts.get(number), fetches.get(number), states.get(number, {}))
-        for number, station in zip(numbers, stations, strict=True)
+    fetches = get_fetches(connection, [each.number for each in stations if each.settings.source is not None])
+    states = get_states(connection, [each.number for each in stations if each.settings.events])
+    if not recent:
+        short = newest_short_forecasts(connection, numbers)
+        return _joined(stations, short, fetches, states)
+    forecasts = newest_forecasts(connection, numbers)
+    short = {number: short_json(forecast) for number, forecast in forecasts.items()}
+    rows = _joined(stations, short, fetches, states)
+    return [_with_past(connection, row, forecasts.get(row.station.number)) for row in rows]
+
+
+def _joined(
+    stations: Sequence[Station],
+    forecasts: Mapping[int, str],
+    fetches: Mapping[int, Fetch],
+    states: Mapping[int, dict[str, dict[str, Any]]],
+) -> list[StationRow]:
+    return [
+        StationRow(
+            station,
+            forecasts.get(station.number),
+            fetches.get(station.number),
+            states.get(station.number, {}),
+        )
+        for station in stations
     ]
-    return [_with_past(connection, row) for row in rows] if recent else rows
 
 
-def _with_past(connection: Connection, row: StationRow) -> StationRow:
+def _with_past(connection: Connection, row: StationRow, forecast: IssuedForecast | None) -> StationRow:
     station, newest = row.station, row.station.newest
     if newest is None:
         return row._replace(recent=[])
@@ -145,23 +195,24 @@ def _with_past(connection: Connection, row: StationRow) -> StationRow:
     sixty_steps = TimeStep.parse(station.settings.step).shift(end, 1 - RECENT).astype(np.int64)
     begin = min(newest.time - (RECENT - 1) * DAY, int(sixty_steps))
     return row._replace(
-        recent=daily_means(connection, station.number, begin), usual=usual_sst(connection, station, row.forecast)
+        recent=daily_means(connection, station.number, begin), usual=usual_sst(connection, station, forecast)
     )
 
 
-def _recent(values: list[PastValue], units: Units) -> RecentDays:
-    return RecentDays(
-        timestamps=[iso_of(value.time) for value in values], sst=[_degrees(value.value, units) for value in values]
-    )
+def _recent(values: list[PastValue], units: Units) -> dict[str, Any]:
+    return {
+        "timestamps": [iso_of(value.time) for value in values],
+        "sst": [_degrees(value.value, units) for value in values],
+    }
 
 
-def _newest(observed: Observed, units: Units) -> NewestObservation:
-    return NewestObservation(
-        time=iso_of(observed.time),
-        sst=_degrees(observed.value, units),
-        received=iso_of(observed.received),
-        age_seconds=int(time.time()) - observed.time,
-    )
+def _newest(observed: Observed, units: Units) -> dict[str, Any]:
+    return {
+        "time": iso_of(observed.time),
+        "sst": _degrees(observed.value, units),
+        "received": iso_of(observed.received),
+        "age_seconds": int(time.time()) - observed.time,
+    }
 
 
 def _fetch(fetch: Fetch) -> FetchState:

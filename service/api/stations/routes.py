@@ -17,8 +17,7 @@ from service.api.stations.listing import (
     Selection,
     StationRow,
     find_station,
-    find_stations,
-    station_answer,
+    page_json,
     station_detail,
 )
 from service.api.stations.schemas import (
@@ -91,6 +90,7 @@ async def put_station(
     "",
     operation_id="listStations",
     summary="List the stations",
+    response_model=StationPage,
     responses=problems(422, 503, 504),
 )
 async def get_stations(
@@ -103,13 +103,13 @@ async def get_stations(
         str, Query(max_length=200, pattern=ONE_LINE, description="Return stations with this in their ID or name.")
     ] = "",
     recent: Recent = False,
-) -> StationPage:
+) -> Response:
     """List stations in the order of their IDs, each with its newest observation and forecast."""
     if recent and limit > MAX_RECENT:
         raise RequestError(f"with recent, limit may be at most {MAX_RECENT}", field="limit")
     with store_problems():
-        rows, following = await store.read(find_stations, Selection(limit, after, search, recent))
-    return StationPage(stations=[*map(station_answer, rows)], next=following)
+        page = await store.read(page_json, Selection(limit, after, search, recent))
+    return Response(page, media_type="application/json")
 
 
 @router.get(

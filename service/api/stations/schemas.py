@@ -89,7 +89,9 @@ class FetchedReadings(BaseModel):
     new: int
     revised: int
     unchanged: int
-    refused: int = Field(description="The number of readings outside the range of sea temperatures.")
+    refused: int = Field(
+        description="The number of readings outside the range of sea temperatures, or between two steps."
+    )
 
 
 class FetchState(BaseModel):

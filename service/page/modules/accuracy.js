@@ -25,9 +25,13 @@ const DEFINITIONS = [
  */
 export function accuracyTable(comparison, caption, { markBest = false } = {}) {
   const rows = comparison.models.map((/** @type {any} */ model) => [
-    markBest && model.model === comparison.best
-      ? h("span", { class: "label" }, modelLabel(kindOf(model.model)), h("span", { class: "tag" }, "best"))
-      : modelLabel(kindOf(model.model)),
+    h(
+      "span",
+      { class: "label" },
+      modelLabel(kindOf(model.model)),
+      markBest && model.model === comparison.best && h("span", { class: "tag" }, "best"),
+      model.caveat && h("span", { class: "tag" }, model.caveat),
+    ),
     ...METRICS.map((metric) => fixed(model[metric], /** @type {any} */ (DECIMALS)[metric])),
   ]);
   const element = dataTable(caption, ["Model", unit("MAE", "°C"), unit("RMSE", "°C"), unit("MAPE", "%")], rows);

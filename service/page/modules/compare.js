@@ -5,7 +5,7 @@ import { accuracyTable, bestNote, metricDefinitions } from "./accuracy.js";
 import { parseList, readState, updateState } from "./address.js";
 import { getJson, withQuery } from "./api.js";
 import { Chart } from "./chart.js";
-import { comparisonFigure, comparisonRows, meanSpread } from "./comparison-chart.js";
+import { comparisonFigure, comparisonRows, meanSpread, networksOf } from "./comparison-chart.js";
 import { numberField, toggleGroup } from "./controls.js";
 import { coverageCard } from "./coverage.js";
 import { datasetField, showDataset, unknownDataset } from "./dataset-choice.js";
@@ -14,7 +14,7 @@ import { fill, h } from "./dom.js";
 import { downloadButton } from "./download.js";
 import { glossary } from "./glossary.js";
 import { showHindcast } from "./hindcast.js";
-import { CELLS, kindOf, modelLabel, modelTitle } from "./models.js";
+import { kindOf, modelLabel, modelTitle } from "./models.js";
 import { fixed, formatCount } from "./numbers.js";
 import { tableDisclosure } from "./table.js";
 import { latestOnly, runTask } from "./task.js";
@@ -47,6 +47,7 @@ function compose(root, releases, { changeDataset, built }, signal) {
   const field = datasetField(datasets, dataset, changeDataset);
   const [plot, hindcast] = [h("section", { class: "card" }), h("section", { class: "card", hidden: true })];
   const [memory, training] = [h("div", {}), h("div", {})];
+  const isImported = dataset.models.every(({ imported }) => imported);
   fill(
     root,
     h("div", { class: "intro" }, h("h1", {}, heading), intro, glossary()),
@@ -55,13 +56,13 @@ function compose(root, releases, { changeDataset, built }, signal) {
     hindcast,
     errors.element,
     section("What each network remembers", "The universal networks, which forecast series from any sea, on seas that they have not seen: the longer the series before a forecast, the more there is to remember.", memory),
-    section("How the networks were trained", "All three networks have the same configuration and differ only in their cell.", training),
+    !isImported && section("How the networks were trained", "All three networks have the same configuration and differ only in their cell.", training),
   );
   built(field);
   showPlot(plot, hindcast, dataset.name, signal);
   errors.start();
   showMemory(memory, dataset.best.step, signal);
-  showTraining(training, dataset.name, signal);
+  if (!isImported) showTraining(training, dataset.name, signal);
 }
 
 /** Show the plot, and then the past forecasts if the release has them. @param {HTMLElement} card @param {HTMLElement} hindcast @param {string} dataset @param {AbortSignal} signal */
@@ -77,14 +78,15 @@ function showPlot(card, hindcast, dataset, signal) {
 /** @param {import("./comparison-chart.js").Predictions & {dataset: string}} results @param {AbortSignal} signal */
 function plotCard(results, signal) {
   const kinds = Object.keys(results.predictions).map(kindOf);
+  const networks = networksOf(results);
   const { from, to, models } = readState();
-  let shown = parseList(models, CELLS).filter((kind) => kinds.includes(kind));
+  let shown = parseList(models, networks).filter((kind) => kinds.includes(kind));
   const chart = new Chart(`Observed and forecast SST for ${results.dataset}, with errors`, signal, {
     height: "40rem",
     range: from && to ? [from, to] : null,
     onZoom: (range) => updateState({ from: range && toMinute(range[0]), to: range && toMinute(range[1]) }),
   });
-  const spread = meanSpread(results, CELLS);
+  const spread = meanSpread(results, networks);
   chart.draw((range) => comparisonFigure(results, shown, range));
   const options = kinds.map((value) => ({ value, text: modelLabel(value) }));
   return [
@@ -105,7 +107,7 @@ function plotCard(results, signal) {
       h("div", { class: "field" }, h("span", {}, "Always shown"), h("div", { class: "row legend" }, modelLabel("observed"))),
       toggleGroup("Show", options, shown, (selection) => {
         shown = selection;
-        updateState({ models: selection.join(",") === CELLS.join(",") ? null : selection.join(",") || "none" });
+        updateState({ models: selection.join(",") === networks.join(",") ? null : selection.join(",") || "none" });
         chart.redraw();
       }),
     ),

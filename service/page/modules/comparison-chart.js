@@ -2,7 +2,7 @@
 /** A chart of observed and forecast SST, with the errors and the differences between the networks below. */
 
 import { columnTime, formatTime, hoverFormat } from "./times.js";
-import { CELLS, isNetwork, kindOf, modelTitle } from "./models.js";
+import { isNetwork, kindOf, modelTitle } from "./models.js";
 import { fixedRange, panelTitle, timeExtent } from "./layout.js";
 import { fixed } from "./numbers.js";
 import { lineTrace } from "./traces.js";
@@ -106,9 +106,14 @@ function panelsOf(withDifferences) {
   return { sst: [0.6, 1], errors: [0.34, 0.51], differences: [0, 0.25] };
 }
 
+/** The cells of the networks. @param {Predictions} results */
+export function networksOf(results) {
+  return Object.keys(results.predictions).filter(isNetwork).map(kindOf);
+}
+
 /** The mean of the networks at each time; null for fewer than two networks. @param {Predictions} results */
 function meanOfNetworks(results) {
-  const columns = visibleModels(results, CELLS).map(([, values]) => values);
+  const columns = visibleModels(results, networksOf(results)).map(([, values]) => values);
   if (columns.length < 2) return null;
   return results.timestamps.map((_, i) => {
     const values = columns.map((column) => column[i]).filter((value) => value !== null);

@@ -20,7 +20,7 @@ const LEVELS = ["80", "95"];
  * @param {any} leads the response of /compare/leads @param {AbortSignal} signal
  */
 export function coverageCard(leads, signal) {
-  const networks = leads.models.filter((/** @type {any} */ model) => model.kind === "recurrent");
+  const networks = leads.models.filter((/** @type {any} */ model) => model.kind !== "baseline");
   const levels = LEVELS.filter((level) => networks.every((/** @type {any} */ model) => level in model.coverage));
   if (!levels.length) return null;
   const text = verdict(leads, networks, levels);

@@ -106,7 +106,7 @@ function clear({ line, legend, tables, notice }, draw) {
 /** The choice between heatwaves and cold spells. @param {() => void} show */
 function kindField(show) {
   const options = [...KINDS.map(({ option, name }) => ({ value: option, text: `${name[0].toUpperCase()}${name.slice(1)}` })), { value: "off", text: "Off" }];
-  const change = ([option]) => {
+  const change = (/** @type {string[]} */ [option]) => {
     updateState({ events: option === KINDS[0].option ? null : option });
     show();
   };

@@ -95,7 +95,7 @@ function choiceOf({ series, universal, places }) {
   const horizon = Math.round(Number(state.horizon)) || Math.ceil(maxHorizon / 2);
   return {
     place,
-    model: [...CELLS, "all"].includes(state.model) ? state.model : "best",
+    model: [...cellsOf(place), "all"].includes(state.model) ? state.model : "best",
     horizon: Math.min(Math.max(horizon, 1), maxHorizon),
     maxHorizon,
     resampledTo: release && release.best.step !== series.step ? release.best.step : null,
@@ -124,15 +124,22 @@ function unusedRelease({ universal, known, series }, { place }) {
   );
 }
 
+/** The cells to choose from: those of a place, or of the universal releases. @param {import("./datasets.js").Dataset | null} place */
+function cellsOf(place) {
+  return place ? place.models.map(({ cell }) => cell) : CELLS;
+}
+
 /**
  * The controls of the forecast.
  * @param {Source} source @param {Choice} choice
  * @param {{update: (changes: Record<string, any>) => void, releases: HTMLElement, position: ReturnType<typeof positionFields>}} actions
  */
 function optionsCard(source, { place, model, horizon, maxHorizon }, { update, releases, position }) {
-  const models = [{ value: "best", text: place ? `Best (${modelTitle(place.best.cell)})` : "Best" }, ...CELLS.map((value) => ({ value, text: modelTitle(value) })), { value: "all", text: "All three" }];
+  const cells = cellsOf(place);
+  const all = { value: "all", text: cells.length === 3 ? "All three" : "All" };
+  const models = [{ value: "best", text: place ? `Best (${modelTitle(place.best.cell)})` : "Best" }, ...cells.map((value) => ({ value, text: modelTitle(value) })), ...(cells.length > 1 ? [all] : [])];
   const text = place
-    ? `These networks were trained on one place, ${place.title}, which may be quite unlike yours.`
+    ? `These networks ${place.best.imported ? "were imported for" : "were trained on"} one place, ${place.title}, which may be quite unlike yours.`
     : "These networks were trained on simulated seas and take any series at its own step. “Best” is the network or reference with the best record on your series.";
   return h(
     "section",

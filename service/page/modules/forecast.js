@@ -58,7 +58,8 @@ function controls(dataset, field, change) {
   const { model, horizon, levels } = requestOptions(dataset);
   const { step, horizon: maxHorizon } = dataset.best;
   const cells = dataset.models.map(({ cell }) => ({ value: cell, text: modelTitle(cell) }));
-  const models = [{ value: "best", text: `Best (${modelTitle(dataset.best.cell)})` }, ...cells, { value: "all", text: "All three" }];
+  const all = { value: "all", text: cells.length === 3 ? "All three" : "All" };
+  const models = [{ value: "best", text: `Best (${modelTitle(dataset.best.cell)})` }, ...cells, ...(cells.length > 1 ? [all] : [])];
   const levelOptions = dataset.best.levels.map((/** @type {number} */ level) => ({ value: String(level), text: `${level}%` }));
   return h(
     "div",
@@ -76,7 +77,7 @@ function requestOptions(dataset) {
   const { step, horizon: maxHorizon } = dataset.best;
   const horizon = Number(state.horizon) || Math.min(maxHorizon, Math.max(DEFAULT_LEADS, outlookLead(step, maxHorizon)));
   return {
-    model: ["rnn", "lstm", "gru", "all"].includes(state.model) ? state.model : "best",
+    model: [...dataset.models.map(({ cell }) => cell), "all"].includes(state.model) ? state.model : "best",
     horizon: Math.min(Math.max(Math.round(horizon), 1), maxHorizon),
     levels: parseList(state.levels, DEFAULT_LEVELS).filter((level) => dataset.best.levels.includes(Number(level))),
   };

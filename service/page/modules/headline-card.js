@@ -3,9 +3,9 @@
 
 import { h } from "./dom.js";
 import { uncalibratedMark } from "./forecast-table.js";
-import { isNetwork, kindOf, modelLabel } from "./models.js";
+import { isNetwork, kindOf, modelLabel, orderOf } from "./models.js";
 import { fixed, formatCount } from "./numbers.js";
-import { betterReference, capitalised, consequence, laterVerdict, modelPhrase, orderOf, verdict } from "./record.js";
+import { betterReference, capitalised, consequence, laterVerdict, modelPhrase, verdict } from "./record.js";
 import { dataTable } from "./table.js";
 import { formatTime } from "./times.js";
 

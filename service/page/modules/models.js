@@ -20,8 +20,13 @@ const TITLES = {
   usual_change: "Usual change",
 };
 
-/** The order in lists and legends. */
-export const ORDER = Object.keys(TITLES);
+const NO_NETWORKS = new Set(["observed", "persistence", "climatology", "damped", "linear", "usual_change"]);
+
+/** Colours of networks that were imported. */
+const IMPORTED = ["imported", "imported-2", "imported-3"];
+
+/** @type {string[]} imported networks, in the order in which the page met them */
+const imported = [];
 
 /** @type {Record<string, string>} */
 const COLOURS = {
@@ -29,6 +34,7 @@ const COLOURS = {
   rnn: "rnn",
   lstm: "lstm",
   gru: "gru",
+  persistence: "reference",
   climatology: "reference-2",
   damped: "reference-3",
   linear: "reference-4",
@@ -48,8 +54,7 @@ const DASHES = {
 
 /** The cell of a full name such as nino12-gru; a reference as it is. @param {string} model */
 export function kindOf(model) {
-  const cell = model.slice(model.lastIndexOf("-") + 1);
-  return CELLS.includes(cell) ? cell : model;
+  return model.slice(model.lastIndexOf("-") + 1);
 }
 
 /** @param {string} kind */
@@ -59,12 +64,25 @@ export function modelTitle(kind) {
 
 /** Whether a model is a network rather than a reference. @param {string} model */
 export function isNetwork(model) {
-  return CELLS.includes(kindOf(model));
+  return !NO_NETWORKS.has(kindOf(model));
+}
+
+/** Its place in lists and legends: RNN, LSTM and GRU, other networks, then references. @param {string} model */
+export function orderOf(model) {
+  const place = Object.keys(TITLES).indexOf(kindOf(model));
+  return place < 0 ? CELLS.length + 0.5 : place;
 }
 
 /** The name of the CSS custom property with its colour. @param {string} kind */
 export function colourOf(kind) {
-  return COLOURS[kind] ?? "reference";
+  if (kind in COLOURS) return COLOURS[kind];
+  if (!imported.includes(kind)) imported.push(kind);
+  return IMPORTED[imported.indexOf(kind) % IMPORTED.length];
+}
+
+/** The CSS class of marks in its colour. @param {string} kind */
+export function classOf(kind) {
+  return kind in COLOURS ? kind : colourOf(kind);
 }
 
 /** Its dash pattern, as in plot.js. @param {string} kind */
@@ -85,6 +103,6 @@ export function modelLabel(kind, dash = dashOf(kind)) {
 
 /** A sample of the band of an interval and its level. @param {string} kind @param {number} level in percent @param {boolean} isOuter whether a narrower band is drawn over it @param {Node | false} [mark] after the level */
 export function bandLabel(kind, level, isOuter, mark = false) {
-  const sample = h("span", { class: `mark band ${kind}${isOuter ? " outer" : ""}`, "aria-hidden": "true" });
+  const sample = h("span", { class: `mark band ${classOf(kind)}${isOuter ? " outer" : ""}`, "aria-hidden": "true" });
   return h("span", { class: "label" }, sample, h("span", {}, `${level}%`, mark));
 }

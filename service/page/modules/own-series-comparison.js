@@ -4,11 +4,11 @@
 import { accuracyTable, metricDefinitions } from "./accuracy.js";
 import { parseList, readState, updateState } from "./address.js";
 import { Chart } from "./chart.js";
-import { comparisonFigure, comparisonRows } from "./comparison-chart.js";
+import { comparisonFigure, comparisonRows, networksOf } from "./comparison-chart.js";
 import { toggleGroup } from "./controls.js";
 import { h } from "./dom.js";
 import { saveFile, toCsv } from "./download.js";
-import { CELLS, kindOf, modelLabel, modelTitle } from "./models.js";
+import { kindOf, modelLabel, modelTitle } from "./models.js";
 import { formatCount } from "./numbers.js";
 import { sentence } from "./sentence.js";
 import { skillBars } from "./skill-bars.js";
@@ -30,12 +30,13 @@ export function comparisonCards(comparison, signal) {
 function pastForecastsCard({ step, test, warnings, predictions }, signal) {
   const results = { step, timestamps: predictions.timestamps, observed: predictions.observed, predictions: predictions.predicted };
   const kinds = Object.keys(results.predictions).map(kindOf);
-  let shown = parseList(readState().models, CELLS).filter((kind) => kinds.includes(kind));
+  const networks = networksOf(results);
+  let shown = parseList(readState().models, networks).filter((kind) => kinds.includes(kind));
   const chart = new Chart("Your series and its one-step forecasts, with errors", signal, { height: "28rem" });
   chart.draw((range) => comparisonFigure(results, shown, range));
   const choose = (/** @type {string[]} */ selection) => {
     shown = selection;
-    updateState({ models: selection.join(",") === CELLS.join(",") ? null : selection.join(",") || "none" });
+    updateState({ models: selection.join(",") === networks.join(",") ? null : selection.join(",") || "none" });
     chart.redraw();
   };
   return h(

@@ -1,7 +1,7 @@
 // @ts-check
 /** The record of models on the past of a series, and what it says about a forecast, in words. */
 
-import { isNetwork, kindOf, modelTitle, ORDER } from "./models.js";
+import { isNetwork, kindOf, modelTitle } from "./models.js";
 import { fixed, formatCount } from "./numbers.js";
 import { formatSteps } from "./times.js";
 
@@ -101,11 +101,6 @@ export function laterVerdict(judged) {
   const rival = isNetwork(model) ? lowest(record, (name) => !isNetwork(name)) : lowest(record, isNetwork);
   const pair = /** @type {string[]} */ ((better ? [better, model] : [model, rival]).filter((name) => name !== null && name in record.rmse));
   return `${capitalised(lead)}, ${errorsInWords(record, pair, pair.map(modelPhrase), "")}.`;
-}
-
-/** The place of a model in a list: networks, then references. @param {string} model */
-export function orderOf(model) {
-  return ORDER.indexOf(kindOf(model));
 }
 
 /** A text with a capital letter at the start. @param {string} text */

@@ -15,7 +15,7 @@ export function placeCard({ name, title, models, best }, isDefault, signal) {
   const { step, window, horizon, version, training_period: period } = best;
   const facts = [
     ["Release", h("code", {}, version)],
-    ["Training period", formatPeriod(period.start, period.end, step)],
+    [models.some(({ imported }) => imported) ? "Before the test period" : "Training period", formatPeriod(period.start, period.end, step)],
     ["Step", stepAdjective(step)],
     ["Window", `${window} values (${formatSteps(window, step)})`],
     ["Horizon", `${horizon} steps (${formatSteps(horizon, step)})`],
@@ -122,7 +122,7 @@ async function checkpointFacts(model, signal) {
   const facts = [
     ["Network", networkInWords(metadata)],
     ["Periods", Object.entries(metadata.periods).map(([name, period]) => `${name} ${formatPeriod(/** @type {any} */ (period).start, /** @type {any} */ (period).end, metadata.step)}`).join("; ")],
-    ["Training range", `${fixed(metadata.training_range.minimum, 2)} to ${fixed(metadata.training_range.maximum, 2)} °C`],
+    [metadata.imported ? "Range of the data" : "Training range", `${fixed(metadata.training_range.minimum, 2)} to ${fixed(metadata.training_range.maximum, 2)} °C`],
     ["SHA-256 of the data", h("code", {}, metadata.data_sha256)],
     ...commonFacts(metadata),
   ];
@@ -140,7 +140,11 @@ async function universalFacts(model, signal) {
 }
 
 /** @param {any} metadata */
-function networkInWords({ cell, parameters, seed, train_seconds: seconds }) {
+function networkInWords({ cell, parameters, seed, train_seconds: seconds, imported }) {
+  if (imported) {
+    const until = imported.trained_until ? `trained on data until ${formatTime(imported.trained_until, "day")}, as its user states` : "up to when it was trained is not known";
+    return `Imported from ${imported.file}, with ${formatCount(parameters)} weights; ${until}`;
+  }
   return `${cell === "gru" ? "A" : "An"} ${modelTitle(cell)} with ${formatCount(parameters)} weights, seed ${seed}, trained in ${fixed(seconds, 1)} s`;
 }
 

@@ -3,7 +3,7 @@
 
 import { selectField } from "./controls.js";
 import { fill, h } from "./dom.js";
-import { kindOf, modelTitle } from "./models.js";
+import { classOf, kindOf, modelTitle } from "./models.js";
 import { fixed, signedPercent } from "./numbers.js";
 
 const REFERENCES = ["persistence", "climatology", "damped", "linear", "usual_change"];
@@ -35,7 +35,7 @@ function barsOf(comparison, reference) {
       title: modelTitle(kindOf(model.model)),
       skill: model.skill[reference],
       interval: model.skill_interval?.[reference] ?? null,
-      network: model.kind === "recurrent",
+      network: model.kind !== "baseline",
     }));
 }
 
@@ -66,7 +66,7 @@ function bars(list) {
         "li",
         {},
         h("span", {}, title),
-        h("span", { class: "track", "aria-hidden": "true" }, placed(`fill ${kind}`, 0, skill ?? 0), interval && placed("whisker", ...interval), zero),
+        h("span", { class: "track", "aria-hidden": "true" }, placed(`fill ${classOf(kind)}`, 0, skill ?? 0), interval && placed("whisker", ...interval), zero),
         h("span", { class: "amount" }, (skill ?? 0) < low ? `◂ ${signedPercent(skill)}` : signedPercent(skill), interval && intervalInWords(interval)),
       );
     }),

@@ -94,7 +94,8 @@ export function shellQuote(text) {
 
 /** The entries of a Python dict literal. @param {Record<string, any>} values @returns {string[]} */
 function pythonItems(values) {
-  const literal = (/** @type {any} */ value) => {
+  /** @param {any} value @returns {string} */
+  const literal = (value) => {
     if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
     return value !== null && typeof value === "object" ? `{${pythonItems(value).join(", ")}}` : JSON.stringify(value);
   };

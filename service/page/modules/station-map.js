@@ -1,6 +1,7 @@
 // @ts-check
-/** A map of the stations on a page of the list. It helps those who see it; the cards hold the same links. */
+/** A map of the stations in the list. It helps those who see it; the cards of each page hold the same links. */
 
+import { urlOf } from "./address.js";
 import { h } from "./dom.js";
 import { clamp, graticule, landPicture, UNITS_PER_DEGREE, wrap } from "./locator-map.js";
 import { titleOf } from "./station-words.js";
@@ -22,25 +23,37 @@ export function placedOf(stations) {
   return /** @type {Placed[]} */ (stations.filter(({ latitude, longitude }) => latitude !== null && longitude !== null));
 }
 
-/** A map with a numbered pin for each station; null if none has a position. @param {Placed[]} placed */
-export function stationMap(placed) {
-  if (!placed.length) return null;
-  const extent = extentOf(placed);
+/**
+ * A map with a numbered pin for each station of this page, and a dot for each of the others; null if none has a position.
+ * @param {Placed[]} placed @param {Placed[]} [others]
+ */
+export function stationMap(placed, others = []) {
+  const all = [...others, ...placed];
+  if (!all.length) return null;
+  const extent = extentOf(all);
   const { picture, grid } = landPicture();
   const { latitude, longitude, span } = extent;
   const box = [longitude - span / 2, -latitude - span / 4, span, span / 2];
   picture.setAttribute("viewBox", box.map((degrees) => degrees * UNITS_PER_DEGREE).join(" "));
   grid.setAttribute("d", graticule(SPANS.find(([width]) => width === span)?.[1] ?? 30));
-  const names = placed.length === 1 ? "one station" : `${placed.length} stations`;
-  return h("div", { class: "locator stations-map" }, h("div", { class: "map", role: "img", "aria-label": `Map of ${names} in this list` }, picture, placed.map((station, i) => pinOf(station, placed.length > 1 ? i + 1 : null, extent))));
+  const names = all.length === 1 ? "one station" : `${all.length} stations`;
+  const pins = placed.map((station, i) => pinOf(station, all.length > 1 ? i + 1 : null, extent));
+  return h("div", { class: "locator stations-map" }, h("div", { class: "map", role: "img", "aria-label": `Map of ${names} in this list` }, picture, others.map((station) => pinOf(station, null, extent)), pins));
 }
 
 /** @param {Placed} station @param {number | null} number of its card @param {Extent} extent */
 function pinOf(station, number, { latitude, longitude, span }) {
-  const pin = h("span", { class: "station-pin", title: titleOf(station), click: () => document.getElementById(`station-${station.id}`)?.querySelector("a")?.click() }, number);
+  const pin = h("span", { class: "station-pin", title: titleOf(station), click: () => open(station.id) }, number);
   pin.style.left = `${50 + (wrap(station.longitude - longitude) / span) * 100}%`;
   pin.style.top = `${50 - ((station.latitude - latitude) / (span / 2)) * 100}%`;
   return pin;
+}
+
+/** Open a station, by the link on its card if it is on this page. @param {string} id */
+function open(id) {
+  const link = document.getElementById(`station-${id}`)?.querySelector("a");
+  if (link) link.click();
+  else location.assign(urlOf({ view: "stations", station: id }));
 }
 
 /** The smallest map that shows all stations. @param {Placed[]} placed @returns {Extent} */

@@ -26,6 +26,9 @@ import { formatSteps, formatTime, milliseconds, stepAdjective } from "./times.js
 /** Steps of the past in the chart, and the longest past, which is enough to see how forecasts did. */
 const PAST_STEPS = 120;
 
+/** Forecasts in one answer. */
+const MAX_PAGE = 1000;
+
 /** Columns of the next steps. */
 const COLUMNS = 7;
 
@@ -89,10 +92,22 @@ function showChart(card, station, signal) {
   const newest = station.newest?.time ?? "";
   const from = new Date(milliseconds(newest) - PAST_STEPS * stepLength(station.step)).toISOString();
   const load = async (/** @type {AbortSignal} */ stop) => {
-    const [observations, { forecasts }] = await Promise.all(["observations", "forecasts"].map((name) => getJson(withQuery(`${path}/${name}`, { from }), { signal: stop })));
+    const [observations, forecasts] = await Promise.all([getJson(withQuery(`${path}/observations`, { from }), { signal: stop }), loadForecasts(path, from, stop)]);
     return { observations, forecasts };
   };
   return runTask(card, "Loading forecasts and readings", signal, load, ({ observations, forecasts }) => fill(card, ...chartParts(station, observations, forecasts, signal)));
+}
+
+/** All forecasts since a time, page by page. @param {string} path of the station @param {string} from @param {AbortSignal} signal @returns {Promise<any[]>} */
+async function loadForecasts(path, from, signal) {
+  const forecasts = [];
+  let after = "";
+  do {
+    const page = await getJson(withQuery(`${path}/forecasts`, { from, after, limit: MAX_PAGE }), { signal });
+    forecasts.push(...page.forecasts);
+    after = page.next ?? "";
+  } while (after);
+  return forecasts;
 }
 
 /** @param {Station} station @param {any} observations @param {any[]} forecasts @param {AbortSignal} signal */

@@ -17,6 +17,9 @@ export const heading = "Stations";
 /** Cards on a page. */
 const PAGE = 24;
 
+/** Stations of all pages on the map. */
+const ON_MAP = 1000;
+
 const INTRODUCTION = "Your stations. Each new reading brings a forecast, and later readings show how good it was.";
 
 /** @param {HTMLElement} root @param {AbortSignal} signal */
@@ -25,7 +28,10 @@ export async function show(root, signal) {
   if (station) return showStation(root, station, signal);
   const list = h("div", { class: "stack" });
   const nextSignal = latestOnly(signal);
-  const load = () => runTask(list, "Loading stations", nextSignal(), loadPage, (page) => fill(list, ...content(page, root)));
+  const load = () => {
+    const current = nextSignal();
+    return runTask(list, "Loading stations", current, loadPage, (page) => fill(list, ...content(page, root, current)));
+  };
   const search = textField("Find", readState().search ?? "", "Name or ID", (text) => {
     updateState({ search: text.trim(), after: null });
     load();
@@ -48,19 +54,38 @@ async function loadPage(signal) {
   }
 }
 
-/** @param {Awaited<ReturnType<typeof loadPage>>} page @param {HTMLElement} root */
-function content({ stations, next }, root) {
+/** @param {Awaited<ReturnType<typeof loadPage>>} page @param {HTMLElement} root @param {AbortSignal} signal */
+function content({ stations, next }, root, signal) {
   const { after, search } = readState();
   const now = new Date();
   if (!stations.length) return search || after ? [nothingFound(search)] : [firstStation(root)];
   const placed = placedOf(stations);
-  const numberOf = (/** @type {any} */ station) => (placed.length > 1 && placed.includes(station) ? placed.indexOf(station) + 1 : null);
+  const isPaged = Boolean(after) || next !== null;
+  const numberOf = (/** @type {any} */ station) => ((placed.length > 1 || isPaged) && placed.includes(station) ? placed.indexOf(station) + 1 : null);
   return [
-    stationMap(placed),
+    isPaged ? mapOfAll(placed, search, signal) : stationMap(placed),
     h("ul", { class: "stations" }, stations.map((station) => stationCard(station, now, numberOf(station)))),
     pager(after, search, next),
     h("details", { class: "card add" }, h("summary", {}, "Add a station"), stationForm(root)),
   ].filter((part) => part !== null);
+}
+
+/**
+ * A map of the stations of this page, to which those of other pages are added once they are loaded.
+ * @param {import("./station-map.js").Placed[]} placed @param {string | undefined} search @param {AbortSignal} signal
+ */
+function mapOfAll(placed, search, signal) {
+  const part = h("div", {}, stationMap(placed));
+  const load = async () => {
+    const { stations, next } = await getJson(withQuery("/stations", { limit: ON_MAP, search }), { signal });
+    const here = new Set(placed.map(({ id }) => id));
+    const others = placedOf(stations).filter(({ id }) => !here.has(id));
+    const most = next === null ? "" : ` The map shows the first 1,000 of them.`;
+    if (others.length) fill(part, stationMap(placed, others), h("p", { class: "note" }, `Numbers are the cards below, and dots the stations of other pages.${most}`));
+  };
+  // Without the others, the map of this page remains.
+  load().catch(() => {});
+  return part;
 }
 
 /** Links to the first page and the next; null if there is only one. @param {string | undefined} after @param {string | undefined} search @param {string | null} next */

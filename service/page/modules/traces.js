@@ -1,7 +1,7 @@
 // @ts-check
 /** The traces of lines and bands, as in plot.js. */
 
-import { colourOf, dashOf, modelTitle, ORDER } from "./models.js";
+import { colourOf, dashOf, modelTitle, orderOf } from "./models.js";
 import { colour, tint } from "./theme.js";
 
 /**
@@ -22,7 +22,7 @@ export function lineTrace(kind, x, y, overrides = {}) {
       kind === "observed"
         ? { color: colour("observed"), width: 1.25 }
         : { color: colour(colourOf(kind)), width: 1.75, dash: dashOf(kind) },
-    legendrank: 1000 + ORDER.indexOf(kind),
+    legendrank: 1000 + orderOf(kind),
     connectgaps: false,
     hovertemplate: "%{y:.2f} °C",
     ...overrides,

@@ -1,6 +1,8 @@
 """The webhooks of a station: their JSON, and how they are stored and shown."""
 
+import re
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field
@@ -17,7 +19,12 @@ MAX_WEBHOOKS: Final = 10
 
 _LEAST_SECRET: Final = 16
 _MOST_SECRET: Final = 256
-_HIDDEN_QUERY: Final = "?..."
+
+_SHOWN: Final = re.compile(r"https?://[^/?#]+/\.\.\.#[0-9a-f]{6}")
+"""A URL as answers show it."""
+
+_FINGERPRINT: Final = 6
+"""Digits that tell two URLs of one host apart, and too few to find what is hidden by trying."""
 
 Json = dict[str, Any]
 
@@ -26,7 +33,9 @@ class InputWebhook(RequestModel):
     """Where alerts are sent."""
 
     url: Annotated[str, Field(min_length=1, max_length=MAX_URL, pattern=ONE_LINE)] = Field(
-        description="An `http` or `https` URL. Answers show it without its query.",
+        description="An `http` or `https` URL. Answers show its host only, with six digits that tell it from others "
+        "of this host, such as `https://hooks.example/...#3f2a9c`. You may send this form for a webhook of the "
+        "station.",
         examples=["https://hooks.example/sst"],
     )
     secret: Annotated[str, Field(min_length=_LEAST_SECRET, max_length=_MOST_SECRET, pattern=ONE_LINE)] | None = Field(
@@ -46,9 +55,7 @@ class InputWebhook(RequestModel):
 def _different(webhooks: tuple[InputWebhook, ...]) -> tuple[InputWebhook, ...]:
     shown = [shown_url(webhook.url) for webhook in webhooks]
     if len({*shown}) < len(shown):
-        raise PydanticCustomError(
-            "webhook", "two webhooks have the same URL, or differ only in its query: send each URL once"
-        )
+        raise PydanticCustomError("webhook", "two webhooks have the same URL: send each URL once")
     return webhooks
 
 
@@ -59,9 +66,12 @@ Webhooks = Annotated[
 
 
 def shown_url(url: str) -> str:
-    """Return a URL without its query, which may hold a secret."""
-    address, mark, _ = url.partition("?")
-    return f"{address}{_HIDDEN_QUERY}" if mark else address
+    """Return a URL without its path and query, which may hold a secret; one that is shown already, as it is."""
+    if _SHOWN.fullmatch(url):
+        return url
+    scheme, _, rest = url.partition("://")
+    host = re.split("[/?#]", rest, maxsplit=1)[0]
+    return f"{scheme}://{host}/...#{sha256(url.encode()).hexdigest()[:_FINGERPRINT]}"
 
 
 def shown_webhooks(stored: Sequence[Json] | None) -> list[Json]:
@@ -94,24 +104,27 @@ def check_webhooks(webhooks: Sequence[InputWebhook], events: Sequence[str], *, a
 
 
 def stored_webhooks(webhooks: Sequence[InputWebhook], before: Sequence[Json] | None) -> list[Json] | None:
-    """Return webhooks as they are stored, with the secrets of those ``before`` that are sent without one.
+    """Return webhooks as they are stored, with what is left out or hidden of those ``before``.
 
     Raises:
-        RequestError: if a webhook without a secret is new.
+        RequestError: if a webhook without a secret, or with a URL as answers show it, is new.
     """
     return [_stored(webhook, i, before or ()) for i, webhook in enumerate(webhooks)] or None
 
 
 def _stored(webhook: InputWebhook, place: int, before: Sequence[Json]) -> Json:
-    events = None if webhook.events is None else [*webhook.events]
-    if webhook.secret is not None:
-        return {"url": webhook.url, "secret": webhook.secret, "events": events}
-    for known in before:
-        # As it was sent, or as answers show it.
-        if webhook.url in (known["url"], shown_url(known["url"])):
-            return known | {"events": events}
-    raise RequestError(
-        f"webhooks[{place}].secret is missing, and the station has no webhook with this URL: send a secret of at least "
-        f"{_LEAST_SECRET} characters",
-        field=f"webhooks[{place}].secret",
-    )
+    known = next((known for known in before if shown_url(known["url"]) == shown_url(webhook.url)), None)
+    if known is None and _SHOWN.fullmatch(webhook.url):
+        raise RequestError(
+            f"webhooks[{place}].url is hidden in part, and the station has no webhook that is shown so: send the whole "
+            "URL",
+            field=f"webhooks[{place}].url",
+        )
+    if known is None and webhook.secret is None:
+        raise RequestError(
+            f"webhooks[{place}].secret is missing, and the station has no webhook with this URL: send a secret of at "
+            f"least {_LEAST_SECRET} characters",
+            field=f"webhooks[{place}].secret",
+        )
+    url, secret = (webhook.url, webhook.secret) if known is None else (known["url"], webhook.secret or known["secret"])
+    return {"url": url, "secret": secret, "events": None if webhook.events is None else [*webhook.events]}

@@ -13,6 +13,8 @@ from sqlalchemy import Connection
 from service.stations.outbound.outbound import Outbound, OutboundError
 from service.stations.station_store import StationStore
 from service.store.deliveries import Attempted, DueDelivery, due_deliveries, is_delivery_due, put_attempt
+from service.telemetry.spans import traced_job
+from service.telemetry.station_metrics import Delivered
 
 SECONDS: Final = 10.0
 """How long a receiver may take for one delivery."""
@@ -28,6 +30,7 @@ GIVEN_UP_AFTER: Final = 86_400
 _DOUBLINGS: Final = 20
 _AT_ONCE: Final = 16
 _READ_AT_ONCE: Final = 64
+_REMOVED: Final = "the webhook was removed from the station before it was delivered"
 _SUCCESS: Final = range(200, 300)
 _REDIRECT: Final = range(300, 400)
 
@@ -56,18 +59,19 @@ class WebhookSender:
                 for delivery in due:
                     group.create_task(self._attempt(delivery, silent, free))
 
+    @traced_job("deliver")
     async def _attempt(self, delivery: DueDelivery, silent: set[str], free: asyncio.Semaphore) -> None:
         """Send an alert and store what became of it; ``silent`` are the hosts that did not answer meanwhile."""
         async with free:
             attempted = await self._send(delivery, silent)
             await self._store.write(put_attempt, delivery.number, attempted)
+            if attempted.error != _REMOVED:
+                self._store.metrics.attempted(_outcome(attempted))
 
     async def _send(self, delivery: DueDelivery, silent: set[str]) -> Attempted:
         secret = next((each["secret"] for each in delivery.webhooks or () if each["url"] == delivery.url), None)
         if secret is None:
-            return Attempted(
-                delivery.attempts, error="the webhook was removed from the station before it was delivered"
-            )
+            return Attempted(delivery.attempts, error=_REMOVED)
         host = httpx.URL(delivery.url).host
         if host in silent:
             # Each delivery would wait until it times out, and hold up those to other hosts.
@@ -107,6 +111,12 @@ def headers_of(body: bytes, key: str, secret: str) -> dict[str, str]:
         "Idempotency-Key": key,
         "X-SST-Signature": f"sha256={hmac.digest(secret.encode(), body, 'sha256').hex()}",
     }
+
+
+def _outcome(attempted: Attempted) -> Delivered:
+    if attempted.delivered is not None:
+        return "delivered"
+    return "given_up" if attempted.next_attempt is None else "failed"
 
 
 def _refusal(status: int) -> str:

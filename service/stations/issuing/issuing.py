@@ -1,6 +1,7 @@
 """Issue a forecast from the end of a station's series after readings arrived."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -39,9 +40,11 @@ _KEPT: Final = ("timestamps", "sst", "intervals", "baselines", "warnings", "even
 """What is stored of an entry of an answer."""
 
 _STEPS_UNTIL_LATE: Final = 2
-_STATIONS_AT_ONCE: Final = 256
-_STORED_AT_ONCE: Final = 64
-"""Other writers wait meanwhile."""
+_STATIONS_AT_ONCE: Final = 64
+"""Stations that are read, forecast and stored together. Others wait for a thread, or to write, meanwhile."""
+
+_SIDE_BY_SIDE: Final = 2
+"""Parts of a large request that advance side by side: networks leave Python's lock to the other."""
 
 
 class _Pending(NamedTuple):
@@ -51,7 +54,11 @@ class _Pending(NamedTuple):
 
 
 async def issue_forecasts(
-    store: StationStore, serving: Serving, stations: Sequence[str], alerted: Callable[[], None]
+    store: StationStore,
+    serving: Serving,
+    stations: Sequence[str],
+    alerted: Callable[[], None],
+    progressed: Callable[[], None] = lambda: None,
 ) -> dict[str, IssuedForecast | str]:
     """Issue a forecast for each of ``stations`` whose last readings have none yet, and store it.
 
@@ -60,37 +67,45 @@ async def issue_forecasts(
         serving: the networks.
         stations: their IDs.
         alerted: called when forecasts that raise alerts are on disk.
+        progressed: called when the forecasts of a part of the stations are on disk.
 
     Returns:
         By station, the forecast, or the reason why there is none. Other stations are left out.
     """
     results: dict[str, IssuedForecast | str] = {}
-    for begin in range(0, len(stations), _STATIONS_AT_ONCE):
-        some = stations[begin : begin + _STATIONS_AT_ONCE]
-        pending = await store.read(_pending, some)
-        drafts: dict[str, Draft] = {}
-        for group in _alike(pending):
-            for station, draft in (await _forecast(serving, group)).items():
-                if isinstance(draft, Draft):
-                    drafts[station] = draft
-                else:
-                    results[station] = draft
-        results |= await _store(store, drafts, alerted)
+    parts = iter([stations[begin : begin + _STATIONS_AT_ONCE] for begin in range(0, len(stations), _STATIONS_AT_ONCE)])
+
+    async def issue_parts() -> None:
+        for part in parts:
+            results.update(await _issue(store, serving, part, alerted))
+            progressed()
+
+    tasks = [asyncio.create_task(issue_parts()) for _ in range(_SIDE_BY_SIDE)]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
     return results
 
 
-async def _store(
-    store: StationStore, drafts: Mapping[str, Draft], alerted: Callable[[], None]
-) -> dict[str, IssuedForecast]:
-    """Store forecasts, and return them by station as they are stored."""
-    results: dict[str, IssuedForecast] = {}
-    names = [*drafts]
-    for begin in range(0, len(names), _STORED_AT_ONCE):
-        some = names[begin : begin + _STORED_AT_ONCE]
-        stored = await store.write(store_forecasts, [drafts[name] for name in some])
-        results |= zip(some, stored.forecasts, strict=True)
+async def _issue(
+    store: StationStore, serving: Serving, stations: Sequence[str], alerted: Callable[[], None]
+) -> dict[str, IssuedForecast | str]:
+    """Do as :func:`issue_forecasts` for stations that are stored in one transaction."""
+    results: dict[str, IssuedForecast | str] = {}
+    drafts: dict[str, Draft] = {}
+    for group in _alike(await store.read(_pending, stations)):
+        for station, draft in (await _forecast(serving, group)).items():
+            if isinstance(draft, Draft):
+                drafts[station] = draft
+            else:
+                results[station] = draft
+    if drafts:
+        stored = await store.write(store_forecasts, [*drafts.values()])
+        results |= zip(drafts, stored.forecasts, strict=True)
         store.metrics.issued(stored.new)
-        store.metrics.verified(stored.one_ahead)
+        store.metrics.verified(stored.verified)
         if stored.alerts:
             alerted()
     return results

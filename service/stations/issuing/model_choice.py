@@ -2,7 +2,7 @@
 
 from forecasting.errors import RequestError
 from forecasting.releases.loaded_universal import LoadedUniversal
-from forecasting.releases.registry import ALL
+from forecasting.releases.registry import ALL, BEST
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.universal.steps.resampling import Resampling
 from service.engine.serving import Serving
@@ -12,6 +12,8 @@ from service.engine.writing import ForecastOptions
 
 def check_model(serving: Serving, model: str, step: TimeStep, horizon: int) -> None:
     """Check that a model can forecast a station, before the settings are stored.
+
+    A station with the model ``best`` may wait for a release of its step.
 
     Args:
         serving: the networks.
@@ -40,6 +42,8 @@ def check_model(serving: Serving, model: str, step: TimeStep, horizon: int) -> N
 
 
 def _check_universal(models: UniversalModels, step: TimeStep, horizon: int) -> None:
+    if models.model == BEST and models.named is None and models.releases.nearest(step, horizon) is None:
+        return
     error = refused_step(models, step, ForecastOptions(horizon))
     if error is not None:
         is_about_model = refused_step(models, step, ForecastOptions(1)) is not None

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import httpx
 
 from service.stations.outbound.addresses import is_public
+from service.telemetry.spans import part
 
 CONNECT_SECONDS: Final = 5.0
 """How long a connection to one address may take."""
@@ -122,8 +123,9 @@ class Outbound:
         target = check_url(url, allow_private=self._allow_private)
         request = httpx.Request(method, target, headers=_HEADERS | dict(headers or {}), content=content)
         try:
-            async with asyncio.timeout(seconds):
-                return await self._exchange(request, max_bytes)
+            with part("call", {"http.request.method": method, "server.address": target.host}):
+                async with asyncio.timeout(seconds):
+                    return await self._exchange(request, max_bytes)
         except TimeoutError:
             raise OutboundError(f"{target.host} did not answer completely within {seconds:g} seconds") from None
         except httpx.ConnectTimeout:

@@ -1,15 +1,16 @@
 """Fetch the readings of stations that have a source, on a schedule."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-import anyio
 import numpy as np
+from sqlalchemy import Connection
 
-from forecasting.errors import ForecastError
+from forecasting.errors import ForecastError, SeriesError
 from forecasting.series.sst_series import SstSeries
 from service.engine.serving import Serving
 from service.stations.background import BackgroundTask
@@ -21,14 +22,18 @@ from service.stations.sources.source import Source
 from service.stations.sources.source_reading import SourceReader, in_source
 from service.stations.station_store import StationStore
 from service.store.errors import StoreError, UnknownStationError
-from service.store.fetches import Fetch, due_fetches, is_fetch_due, record_fetch
+from service.store.fetches import Fetch, due_fetches, has_source, is_fetch_due, record_fetch
 from service.store.observations import Outcome
-from service.store.stations import get_station
+from service.store.stations import Station, get_station
+from service.telemetry.spans import traced_job
 
 logger = logging.getLogger("service")
 
 _AT_ONCE: Final = 8
 """Stations that are fetched at the same time."""
+
+_PAUSE_SECONDS: Final = 2.0
+"""Between two looks for stations that have become due, while others are fetched."""
 
 _FIRST_RETRY_SECONDS: Final = 60
 """After a failure. The pause doubles with each further one, up to the interval of the source."""
@@ -68,12 +73,24 @@ class Fetcher:
         return BackgroundTask("fetching", is_fetch_due, self.fetch_due)
 
     async def fetch_due(self) -> None:
-        """Fetch all stations that are due, store their readings and issue their forecasts."""
-        while due := await self._store.read(due_fetches, int(time.time()), _AT_ONCE):
-            async with anyio.create_task_group() as group:
-                for station, fetch in due:
-                    group.start_soon(self._fetch, station, fetch)
+        """Fetch all stations that are due, store their readings and issue their forecasts.
 
+        A slow source holds up its own station, and the others go on.
+        """
+        underway: dict[asyncio.Task[None], int] = {}
+        async with asyncio.TaskGroup() as group:
+            while True:
+                due = await self._store.read(due_fetches, int(time.time()), _AT_ONCE)
+                new = [(station, fetch) for station, fetch in due if fetch.station not in underway.values()]
+                for station, fetch in new[: _AT_ONCE - len(underway)]:
+                    underway[group.create_task(self._fetch(station, fetch))] = fetch.station
+                if not underway:
+                    return
+                ended, _ = await asyncio.wait(underway, timeout=_PAUSE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                for task in ended:
+                    del underway[task]
+
+    @traced_job("fetch")
     async def _fetch(self, station_id: str, fetch: Fetch) -> None:
         try:
             station = await self._store.read(get_station, station_id)
@@ -87,7 +104,8 @@ class Fetcher:
         try:
             source = Source.load(content)
             interval = 60 * source.interval_minutes
-            stored = await self._ingest(station_id, await self._reader.read(station, source, np.datetime64(begun, "s")))
+            series = await self._reader.read(station, source, np.datetime64(begun, "s"), fetch.until)
+            stored, until = await self._ingest(station, series)
         except StoreError:
             raise
         except Exception as error:
@@ -98,23 +116,46 @@ class Fetcher:
             changed = replace(fetch, failures=fetch.failures + 1, error=message, next_attempt=begun + pause)
         else:
             changed = replace(
-                fetch, failures=0, error=None, succeeded=begun, content=stored, next_attempt=begun + interval
+                fetch,
+                failures=0,
+                error=None,
+                succeeded=begun,
+                content=stored,
+                next_attempt=begun + interval,
+                until=max(filter(None, (fetch.until, until)), default=None),
             )
         await self._store.write(record_fetch, replace(changed, attempted=begun), content)
+        self._store.metrics.fetched(succeeded=changed.error is None)
 
-    async def _ingest(self, station: str, series: SstSeries | None) -> dict[str, int]:
-        """Store the readings of a station, issue its forecast, and return what they changed."""
+    async def _ingest(self, station: Station, series: SstSeries | None) -> tuple[dict[str, int], int | None]:
+        """Store the readings of a station, and issue its forecast.
+
+        Returns:
+            What they changed, and the time of the newest; None without any.
+
+        Raises:
+            SeriesError: if all of them are refused.
+        """
         now = int(time.time())
-        readings, outcomes = Readings(), dict[str, Outcome]()
+        readings, outcome = Readings(), Outcome()
         if series is not None:
             readings = await self._store.run(readings_of, series, np.datetime64(now, "s"))
-            outcomes = await self._store.write(ingest, {station: readings}, now)
-        count_readings(self._store.metrics, outcomes.values(), len(readings.refused))
+            outcome = await self._store.write(_ingest_current, station, readings, now)
+        count_readings(self._store.metrics, [outcome], len(readings.refused))
+        if readings.refused and not readings.accepted:
+            raise SeriesError(f"no reading of the source can be stored: {readings.refused[0].message}")
         serving = self._serving()
         if serving is not None:
             # Even without new readings: the service may have stopped before it issued the last forecast.
-            await issue_forecasts(self._store, serving, [station], self._alerted)
-        return outcomes.get(station, Outcome())._asdict() | {"refused": len(readings.refused)}
+            await issue_forecasts(self._store, serving, [station.id], self._alerted)
+        return outcome._asdict() | {"refused": len(readings.refused)}, max(readings.accepted, default=None)
+
+
+def _ingest_current(connection: Connection, station: Station, readings: Readings, now: int) -> Outcome:
+    """Store the readings of a station, unless it was deleted or has got another source since it was read."""
+    if not has_source(connection, station.number, station.settings.source or {}):
+        return Outcome()
+    return ingest(connection, {station.id: readings}, now).get(station.id, Outcome())
 
 
 def _message(error: Exception) -> str:

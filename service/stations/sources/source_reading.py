@@ -15,7 +15,7 @@ from forecasting.readers.base.text import erddap_error, sniff_binary
 from forecasting.remedies import Setting
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso, parse_time
-from forecasting.series.timestep import TimeStep, in_words
+from forecasting.series.timestep import TimeStep, in_words, not_of_station
 from forecasting.sources.erddap import SeriesQuery, Span, data_url, info_url, parse_info, server_address
 from service.http.reading_query import MAX_COLUMNS, MAX_LINES, MAX_STATIONS
 from service.stations.outbound.outbound import Outbound, OutboundAnswer, OutboundError
@@ -49,13 +49,16 @@ class SourceReader:
         self._store = store
         self._max_bytes = max_bytes
 
-    async def read(self, station: Station, source: Source, now: np.datetime64) -> SstSeries | None:
-        """Return what a source has for a station from shortly before its newest observation.
+    async def read(
+        self, station: Station, source: Source, now: np.datetime64, until: int | None = None
+    ) -> SstSeries | None:
+        """Return what a source has for a station from shortly before the newest reading that it gave.
 
         Args:
             station: whose series it is.
             source: where it is.
             now: the time.
+            until: the time of this reading, Unix seconds; None before the first.
 
         Returns:
             The series at the step of the station; None if there is nothing new. Of a finer one, the mean of each
@@ -66,7 +69,7 @@ class SourceReader:
             SeriesError: if the answer holds no such series.
         """
         step = TimeStep.parse(station.settings.step)
-        begin = _begin(station, source, step, now)
+        begin = _begin(station, source, step, now, until)
         content = await (
             self._get(source.file.url) if source.file is not None else self._get_erddap(source.erddap, iso(begin))
         )
@@ -135,8 +138,7 @@ def read_series(
     except SeriesError as error:
         raise FileError(error.written(in_source)) from None
     if series.step != step:
-        given, expected = in_words(str(series.step)), in_words(str(step))
-        raise FileError(f"the step of the source is {given}, and that of the station {expected}")
+        raise FileError(not_of_station("the step of the source", series.step, step))
     return series
 
 
@@ -161,13 +163,18 @@ def _complete(means: SstSeries, now: np.datetime64) -> SstSeries:
     return SstSeries(means.values[whole], times[1], means.step)
 
 
-def _begin(station: Station, source: Source, step: TimeStep, now: np.datetime64) -> np.datetime64:
-    if station.newest is not None:
-        newest = np.datetime64(station.newest.time, "s")
-        return np.datetime64(step.shift(np.asarray(newest), -_OVERLAP_STEPS).item(), "s")
+def _begin(station: Station, source: Source, step: TimeStep, now: np.datetime64, until: int | None) -> np.datetime64:
+    """Return the earliest time to ask for. Readings that others have pushed do not move it: there may be gaps."""
+    if until is not None:
+        return _overlapping(until, step)
     if source.since is not None:
         return parse_time(source.since)
-    return np.datetime64(step.shift(np.asarray(now), -STEPS_BY_DEFAULT).item(), "s")
+    begin = np.datetime64(step.shift(np.asarray(now), -STEPS_BY_DEFAULT).item(), "s")
+    return begin if station.newest is None else min(begin, _overlapping(station.newest.time, step))
+
+
+def _overlapping(time: int, step: TimeStep) -> np.datetime64:
+    return np.datetime64(step.shift(np.asarray(np.datetime64(time, "s")), -_OVERLAP_STEPS).item(), "s")
 
 
 def _query(source: ErddapSource, begin: str) -> SeriesQuery:

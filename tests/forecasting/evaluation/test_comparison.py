@@ -96,8 +96,8 @@ def test_references_are_refitted_as_the_series_grows(networks: Sequence[Forecast
 
 def test_scores_are_those_of_the_forecasts(networks: Sequence[Forecaster]) -> None:
     rolled = roll_through(monthly(120), networks, 2)
-    errors = {model.metadata.cell: model.metadata.errors for model in networks}
-    scores = {model.name: model for model in score(rolled, errors, 2, "celsius")}
+    metadata = {model.metadata.cell: model.metadata for model in networks}
+    scores = {model.name: model for model in score(rolled, metadata, 2, "celsius")}
     best = min(BASELINES, key=lambda name: scores[name].accuracy["test"].rmse[0])
     for name, column in rolled.predicted.items():
         assert scores[name].accuracy["test"] == Accuracy.of(rolled.observed[:, None], column[:, None])
@@ -106,14 +106,14 @@ def test_scores_are_those_of_the_forecasts(networks: Sequence[Forecaster]) -> No
     assert scores["gru"].p_value == pytest.approx((expected,), abs=1e-6)
     coverage = scores["gru"].coverage
     assert coverage is not None
-    width = errors["gru"].half_widths(80, rolled.times[:, None], rolled.scale["gru"], lead=2)[:, 0]
+    width = metadata["gru"].errors.half_widths(80, rolled.times[:, None], rolled.scale["gru"], lead=2)[:, 0]
     assert coverage[80] == pytest.approx((np.mean(np.abs(gru) <= width),), abs=1e-6)
 
 
 def test_errors_are_in_the_requested_units(networks: Sequence[Forecaster]) -> None:
     rolled = roll_through(monthly(60), networks, 1)
-    errors = {model.metadata.cell: model.metadata.errors for model in networks}
-    celsius, fahrenheit = (score(rolled, errors, 1, units) for units in ("celsius", "fahrenheit"))
+    metadata = {model.metadata.cell: model.metadata for model in networks}
+    celsius, fahrenheit = (score(rolled, metadata, 1, units) for units in ("celsius", "fahrenheit"))
     for model, other in zip(celsius, fahrenheit, strict=True):
         assert other.accuracy["test"].rmse[0] == pytest.approx(1.8 * model.accuracy["test"].rmse[0], abs=1e-5)
         assert (other.p_value, other.coverage) == (model.p_value, model.coverage)

@@ -123,11 +123,14 @@ def test_the_examples_run(document: Json, seas_client: httpx.Client) -> None:
             assert not any("error" in event for event in forecast.get("events", []))
 
 
+_NOTE = " Use it with NDJSON, Arrow or Parquet, or with a JSON body that leaves it out."
+
+
 def test_the_query_parameters_of_ndjson_are_declared(document: Json) -> None:
     declared = {parameter["name"]: parameter for parameter in document["paths"]["/forecast"]["post"]["parameters"]}
     assert set(declared) == set(LinesQuery.model_fields)
     for name in ("model", "horizon", "level", "threshold", "units", "events", "paths"):
-        assert declared[name]["description"].endswith(" Use it with NDJSON, or with a JSON body that leaves it out.")
+        assert declared[name]["description"].endswith(_NOTE)
     assert declared["horizon"]["schema"] == {"type": "integer", "minimum": 1, "maximum": 10_000}
     assert "Defaults to `1`." in declared["horizon"]["description"]
     assert declared["level"]["schema"]["items"] == {"type": "integer", "minimum": 1, "maximum": 99}

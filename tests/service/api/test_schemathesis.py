@@ -60,8 +60,8 @@ patient = settings(
 )
 # Every boundary value of every parameter, and then some values at random.
 thorough = settings(patient, max_examples=settings().max_examples // 4)
-random = settings(thorough, phases=[Phase.generate])
-few = settings(random, max_examples=10)
+random = settings(patient, max_examples=settings().max_examples // 6, phases=[Phase.generate])
+few = settings(random, max_examples=settings().max_examples // 20)
 
 
 @pytest.fixture(scope="session")

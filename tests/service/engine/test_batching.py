@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.types import Scope
 
 from service.engine.batching import FULL, Batcher
 from service.http.problems import ProblemError
+from service.telemetry.logs import request_scope
 
 
 class BadJobError(Exception):
@@ -231,3 +233,17 @@ def test_a_broken_result_sink_does_not_affect_the_others(apart: bool) -> None:
             return [*first, await batcher.submit(Job(4, 0, False, None))]
 
     assert asyncio.run(run()) == [1, 4, 16]
+
+
+@pytest.mark.anyio
+async def test_a_batch_logs_nothing_under_the_ids_of_one_of_its_requests() -> None:
+    scopes: list[Scope | None] = []
+
+    def run(jobs: Sequence[Job], waits: Sequence[float]) -> list[int]:
+        scopes.append(request_scope.get())
+        return [job.number for job in jobs]
+
+    token = request_scope.set({"type": "http", "request_id": "r-1", "headers": []})
+    assert await Batcher(run, 5).submit(Job(3, 0, bad=False, leaves=None)) == 3
+    request_scope.reset(token)
+    assert scopes == [None]

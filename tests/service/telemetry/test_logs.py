@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from forecasting.series.sst_series import SstSeries
 from service.app import create_app
+from service.engine.running import run_in
 from service.gate.keys import Role, new_key
 from service.settings import Settings
 from service.telemetry.log_thread import LineHandler
@@ -148,6 +150,14 @@ def test_a_line_within_a_span_of_the_service_has_its_id(lines: Lines) -> None:
     event, context = lines.one(), span.get_span_context()
     assert (event["trace_id"], event["span_id"]) == (f"{context.trace_id:032x}", f"{context.span_id:016x}")
     assert event["request_id"] == "r-1"
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("requested")
+async def test_a_line_from_a_thread_has_the_ids_of_its_request(lines: Lines) -> None:
+    with ThreadPoolExecutor(1) as workers:
+        await run_in(workers, lines.logger.warning, "slow")
+    assert lines.one()["request_id"] == "r-1"
 
 
 @pytest.mark.usefixtures("requested")
@@ -295,7 +305,6 @@ async def forget():
 
 warnings.warn("first\\nsecond")
 logging.getLogger("alembic.runtime.migration").info("Running upgrade")
-logging.getLogger("httpx").info("HTTP Request: POST https://hooks.example.com/secret")
 thread = threading.Thread(target=fail, name="fetching")
 thread.start()
 thread.join()

@@ -186,6 +186,7 @@ def test_spans_are_exported_only_when_configured(artifacts: Path, asked: bool) -
     sent = list(received.queue)
     spans = b"".join(body for path, body in sent if path == "/v1/traces")
     assert (bytes.fromhex(TRACE) in spans) == asked
+    assert (b"sst-forecasting" in spans and b"service.version" in spans) == asked
     assert bool(sent) == asked
 
 

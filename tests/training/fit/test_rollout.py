@@ -1,9 +1,12 @@
 """What the autoregression learns from its own roll-out."""
 
+from functools import reduce
+
 import numpy as np
 import pytest
 import torch
 
+from forecasting.evaluation.division import Split
 from forecasting.evaluation.rolling_origin import Evaluation
 from forecasting.networks.checkpoint import script
 from forecasting.networks.roller import NetworkRoller
@@ -16,16 +19,22 @@ from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.examples.inputs import Scaling
 from training.examples.tensors import Examples
-from training.fit.fitting import fit
+from training.fit.fitting import fit, fit_autoregression, leads_learnt
 from training.fit.networks import RecurrentForecaster
 from training.fit.rollout import derivatives
 
 
+def fitted(dataset: Dataset, config: TrainingConfig, *parts: Split) -> RecurrentForecaster:
+    """The autoregression of a fit to these parts, without its cell, which has no weight here."""
+    first, *others = (Examples.of(dataset.origins(part, leads_learnt(config))) for part in parts)
+    return fit_autoregression(config, dataset.past(parts[-1]), reduce(Examples.joined, others, first))
+
+
 def alone(series: SstSeries, **settings: float) -> tuple[RecurrentForecaster, Dataset]:
     """An autoregression fitted to the training part of ``series``."""
-    config = TrainingConfig.for_step(series.step, epochs=1, hidden=4, cell_share=0.0, **settings)
+    config = TrainingConfig.for_step(series.step, hidden=4, cell_share=0.0, **settings)
     dataset = Dataset.divide(series, config)
-    return fit(dataset, config, "rnn", 0, lambda epochs: None).selected, dataset
+    return fitted(dataset, config, "train"), dataset
 
 
 def rmse(network: RecurrentForecaster, dataset: Dataset) -> Floats:
@@ -88,9 +97,9 @@ def half_a_year_of_hours(seed: int) -> SstSeries:
 
 def compared(series: SstSeries) -> dict[str, Floats]:
     """RMSE of the autoregression and of the references on the test part, °C, by name and lead."""
-    config = TrainingConfig.for_step(series.step, epochs=1, hidden=4, cell_share=0.0)
+    config = TrainingConfig.for_step(series.step, hidden=4, cell_share=0.0)
     dataset = Dataset.divide(series, config)
-    network = fit(dataset, config, "rnn", 0, lambda epochs: None).evaluated
+    network = fitted(dataset, config, "train", "validation")
     past = dataset.past("validation")
     rollers = Baselines.fit(past, config.shape).rollers()
     rollers["network"] = NetworkRoller(script(network), series.step, torch.device("cpu"))

@@ -1,1 +1,1 @@
-"""``python -m training release``: sign and verify releases; one module for each subcommand."""
+"""``python -m training release``: sign, verify, move and import releases; one module for each subcommand."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from forecasting.console import command_name
-from training.cli.release import key, sign, verify
+from training.cli.release import importing, key, pull, push, sign, verify
 
 
 class _Subcommand(NamedTuple):
@@ -16,7 +16,10 @@ class _Subcommand(NamedTuple):
 
 
 _SUBCOMMANDS: Final = {
+    "import": _Subcommand(importing.main, "check, evaluate and publish a network that was trained elsewhere"),
     "key": _Subcommand(key.main, "make a pair of keys"),
+    "pull": _Subcommand(pull.main, "copy releases from another place, such as a bucket"),
+    "push": _Subcommand(push.main, "copy releases to another place"),
     "sign": _Subcommand(sign.main, "sign releases with a private key"),
     "verify": _Subcommand(verify.main, "check files and signatures of releases"),
 }
@@ -34,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=name,
         usage=f"{name} [-h] SUBCOMMAND ...",
-        description="Sign and verify published releases.",
+        description="Sign, verify and move published releases, and import networks.",
         epilog=f"subcommands:\n{subcommands}\n\n'{name} SUBCOMMAND --help' shows the options of a subcommand.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -11,7 +11,7 @@ from forecasting.releases.release_folders import release_folders
 from forecasting.releases.signatures import SIGNATURES, SignatureFile, read_signatures
 from forecasting.releases.trusted_keys import Signer, TrustedKeys
 from forecasting.wording import counted, listed
-from training.cli.release.options import add_trusted_keys, trusted_keys
+from training.cli.release.options import add_trusted_keys
 
 VERIFIED, REFUSED = 0, 1
 
@@ -19,7 +19,7 @@ VERIFIED, REFUSED = 0, 1
 def main(arguments: list[str]) -> int:
     """Verify releases; returns the exit status: 0 if all can be trusted, 1 if one cannot."""
     options = _parser().parse_args(arguments)
-    trusted = trusted_keys(options.trusted_key)
+    trusted = TrustedKeys.chosen(options.trusted_key)
     folders = [folder for path in options.paths for folder in release_folders(path)]
     return max(_verify(folder, trusted) for folder in folders)
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 
 from service.api.dependencies import StationStoreDep
 from service.api.openapi import problems
+from service.api.stations.cursor import PAGE, After, PageSize
 from service.api.stations.events.event_answers import station_alerts
 from service.api.stations.events.event_schemas import AlertList
 from service.api.stations.period import Period, TimeQuery
@@ -25,7 +26,8 @@ async def get_alerts(
     id: StationId,
     begin: Annotated[TimeQuery, Query(alias="from", description="The earliest `raised`, in ISO 8601.")] = None,
     to: Annotated[TimeQuery, Query(description="The latest `raised`.")] = None,
-    limit: Annotated[int, Query(ge=1, le=1_000, description="The most alerts to return, the newest.")] = 100,
+    limit: PageSize = PAGE,
+    after: After = "",
 ) -> AlertList:
     """List events that began, changed their category, ended or are expected, with what became of each delivery."""
-    return await station_alerts(store, id, Period.read(begin, to, revisions=False), limit)
+    return await station_alerts(store, id, Period.read(begin, to, revisions=False), after, limit)

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from forecasting.series.times import iso_of
+from service.api.stations.cursor import Cursor
 from service.api.stations.events.event_schemas import AlertAnswer, AlertList, DeliveryAnswer, StationEventAnswer
 from service.api.stations.period import Period
 from service.api.stations.storing import store_problems
@@ -36,24 +37,34 @@ def event_answer(event: Json, stored: Json | None) -> StationEventAnswer:
     )
 
 
-async def station_alerts(store: StationStore, station: str, period: Period, limit: int) -> AlertList:
-    """Return the newest alerts of a station that were raised in a period.
+async def station_alerts(store: StationStore, station: str, period: Period, after: str, limit: int) -> AlertList:
+    """Return a page of the alerts of a station that were raised in a period, newest first.
+
+    Args:
+        store: of the stations.
+        station: its ID.
+        period: of ``raised``.
+        after: the ``next`` of the page before; empty for the first page.
+        limit: the most alerts.
 
     Raises:
         ProblemError: 404 if there is no such station, 503 if the store cannot be used.
     """
     with store_problems():
-        alerts, deliveries = await store.read(_find, station, period, limit)
+        alerts, deliveries = await store.read(_find, station, period, Cursor.read(after), limit + 1)
+    page = alerts[:limit]
     return AlertList(
-        station=station, alerts=[_alert_answer(alert, deliveries.get(alert.number, [])) for alert in alerts]
+        station=station,
+        alerts=[_alert_answer(alert, deliveries.get(alert.number, [])) for alert in page],
+        next=str(Cursor(page[-1].raised, page[-1].number)) if len(alerts) > limit else None,
     )
 
 
 def _find(
-    connection: Connection, station: str, period: Period, limit: int
+    connection: Connection, station: str, period: Period, after: Cursor | None, limit: int
 ) -> tuple[list[Alert], dict[int, list[Delivery]]]:
     found = get_station(connection, station)
-    alerts = get_alerts(connection, found.number, period.begin, period.end, limit=limit)
+    alerts = get_alerts(connection, found.number, period.begin, period.end, after=after, limit=limit)
     return alerts, deliveries_of(connection, [alert.number for alert in alerts])
 
 

@@ -34,16 +34,16 @@ class StationEventAnswer(BaseModel):
 
 
 class WebhookAnswer(BaseModel):
-    """Where alerts are sent. The secret and the query of the URL are not shown."""
+    """Where alerts are sent. The secret is not shown, and of the URL only the host."""
 
-    url: str
+    url: str = Field(description="Its host, and six digits that tell it from other webhooks of this host.")
     events: list[str] | None = Field(description="The names of the events whose alerts are sent; null for all.")
 
 
 class DeliveryAnswer(BaseModel):
     """A delivery of an alert to a webhook."""
 
-    url: str = Field(description="Without its query.")
+    url: str = Field(description="As the webhooks of the station show it.")
     state: Literal["waiting", "delivered", "given_up"]
     attempts: int
     delivered: Time | None
@@ -70,7 +70,8 @@ class AlertAnswer(BaseModel):
 
 
 class AlertList(BaseModel):
-    """The alerts of a station, newest first."""
+    """Some of the alerts of a station, newest first."""
 
     station: str
     alerts: list[AlertAnswer]
+    next: str | None = Field(description="Send it as `after` to get the next page; null on the last page.")

@@ -4,8 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from service.api.dependencies import SettingsDep, StationStoreDep
+from service.api.dependencies import StationStoreDep
 from service.api.openapi import problems
+from service.api.stations.cursor import PAGE, After, PageSize
 from service.api.stations.forecasts.forecast_schemas import ForecastArchive, NewestForecast
 from service.api.stations.forecasts.forecasts import archive, newest_forecast
 from service.api.stations.period import Period, TimeQuery
@@ -33,10 +34,11 @@ async def get_newest(store: StationStoreDep, id: StationId) -> NewestForecast:
 )
 async def get_archive(
     store: StationStoreDep,
-    settings: SettingsDep,
     id: StationId,
     begin: Annotated[TimeQuery, Query(alias="from", description="The earliest `observed_until`, in ISO 8601.")] = None,
     to: Annotated[TimeQuery, Query(description="The latest `observed_until`.")] = None,
+    limit: PageSize = PAGE,
+    after: After = "",
 ) -> ForecastArchive:
     """List forecasts as they were issued. Nothing changes them, whatever is observed later."""
-    return await archive(store, id, Period.read(begin, to, revisions=False), settings)
+    return await archive(store, id, Period.read(begin, to, revisions=False), after, limit)

@@ -57,8 +57,9 @@ class NewestForecast(IssuedAnswer):
 
 
 class ForecastArchive(BaseModel):
-    """The forecasts that were issued for a station, in the order of `observed_until`."""
+    """Some of the forecasts that were issued for a station, in the order of `observed_until`."""
 
     station: str
     units: Units
     forecasts: list[IssuedAnswer]
+    next: str | None = Field(description="Send it as `after` to get the next page; null on the last page.")

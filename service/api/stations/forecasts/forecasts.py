@@ -1,38 +1,33 @@
 """Issued forecasts, written for answers."""
 
 import time
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
+from orjson import loads
 from sqlalchemy import Connection
 
-from forecasting.errors import RequestError
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso_of
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
 from service.api.forecast.age import warn_if_late
 from service.api.series_request import SeriesWarning
+from service.api.stations.cursor import Cursor
 from service.api.stations.forecasts.forecast_schemas import (
     ForecastArchive,
     IssuedAnswer,
     IssuedFailure,
-    IssuedInterval,
     NewestForecast,
-    ShortForecast,
 )
 from service.api.stations.period import Period
 from service.api.stations.storing import store_problems
 from service.engine.event_json import event_in_units
 from service.engine.forecast_json import rounded
-from service.settings import Settings
 from service.stations.station_store import StationStore
 from service.store.errors import NoForecastError
-from service.store.issued_forecasts import IssuedForecast, get_forecasts
+from service.store.issued_forecasts import IssuedForecast, forecasts_after, get_forecasts
 from service.store.stations import Station, get_station
-
-SHORT_LEVEL: Final = 80
-"""Percent, the level of the only interval in a list of stations."""
 
 
 def written(issued: IssuedForecast | str, units: Units) -> IssuedAnswer | IssuedFailure:
@@ -40,17 +35,12 @@ def written(issued: IssuedForecast | str, units: Units) -> IssuedAnswer | Issued
     return IssuedFailure(error=issued) if isinstance(issued, str) else IssuedAnswer(**_fields(issued, units))
 
 
-def shortened(issued: IssuedForecast, units: Units) -> ShortForecast:
-    """Return the main part of a forecast for a list of stations: of the intervals, only that of 80 %."""
-    content = issued.content
-    intervals = [interval for interval in content["intervals"] if interval["level"] == SHORT_LEVEL]
-    fields = _head(issued) | {
-        "timestamps": content["timestamps"],
-        "sst": _degrees(content["sst"], units),
-        "intervals": [IssuedInterval.model_construct(**_interval(interval, units)) for interval in intervals],
-    }
-    # The store has what this service wrote, and checking the fields of many stations takes longer than reading them.
-    return ShortForecast.model_construct(**fields)
+def short_in_units(short: str, units: Units) -> dict[str, Any]:
+    """Return a forecast that :func:`~service.store.issued_forecasts.short_json` wrote, in other units."""
+    content: dict[str, Any] = loads(short)
+    content["sst"] = _degrees(content["sst"], units)
+    content["intervals"] = [_interval(interval, units) for interval in content["intervals"]]
+    return content
 
 
 async def newest_forecast(store: StationStore, station: str) -> NewestForecast:
@@ -60,7 +50,7 @@ async def newest_forecast(store: StationStore, station: str) -> NewestForecast:
         ProblemError: 404 if there is no such station or it has no forecast, 503 if the store cannot be used.
     """
     with store_problems():
-        found, forecasts = await store.read(_find, station, None, None, 1)
+        found, forecasts = await store.read(_find_newest, station)
         if not forecasts:
             raise NoForecastError(station)
     (issued,) = forecasts
@@ -69,31 +59,40 @@ async def newest_forecast(store: StationStore, station: str) -> NewestForecast:
     return NewestForecast(station=found.id, units=found.settings.units, **fields)
 
 
-async def archive(store: StationStore, station: str, period: Period, settings: Settings) -> ForecastArchive:
-    """Return the forecasts whose last observation is in a period.
+async def archive(store: StationStore, station: str, period: Period, after: str, limit: int) -> ForecastArchive:
+    """Return a page of the forecasts whose last observation is in a period.
+
+    Args:
+        store: of the stations.
+        station: its ID.
+        period: of ``observed_until``.
+        after: the ``next`` of the page before; empty for the first page.
+        limit: the most forecasts.
 
     Raises:
-        RequestError: if there are more than an answer holds.
         ProblemError: 404 if there is no such station, 503 if the store cannot be used.
     """
-    most = settings.max_series
     with store_problems():
-        found, forecasts = await store.read(_find, station, period.begin, period.end, most + 1)
-    if len(forecasts) > most:
-        raise RequestError(
-            f"there are more than {most} forecasts: ask for a shorter period with from and to", field="from"
-        )
-    units = found.settings.units
+        found, forecasts = await store.read(_find_page, station, period, Cursor.read(after), limit + 1)
+    page, units = forecasts[:limit], found.settings.units
     return ForecastArchive(
-        station=found.id, units=units, forecasts=[IssuedAnswer(**_fields(issued, units)) for issued in forecasts]
+        station=found.id,
+        units=units,
+        forecasts=[IssuedAnswer(**_fields(issued, units)) for issued in page],
+        next=str(Cursor(page[-1].observed_until, page[-1].batch)) if len(forecasts) > limit else None,
     )
 
 
-def _find(
-    connection: Connection, station: str, begin: int | None, end: int | None, limit: int
+def _find_newest(connection: Connection, station: str) -> tuple[Station, list[IssuedForecast]]:
+    found = get_station(connection, station)
+    return found, get_forecasts(connection, found.number, limit=1)
+
+
+def _find_page(
+    connection: Connection, station: str, period: Period, after: Cursor | None, limit: int
 ) -> tuple[Station, list[IssuedForecast]]:
     found = get_station(connection, station)
-    return found, get_forecasts(connection, found.number, begin, end, limit=limit)
+    return found, forecasts_after(connection, found.number, period.begin, period.end, after=after, limit=limit)
 
 
 def _fields(issued: IssuedForecast, units: Units) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from service.api.stations.observations.observing import (
 from service.api.stations.period import Period, TimeQuery
 from service.api.stations.station_id import StationId
 from service.api.uploads.upload import read_upload
+from service.gate.call import RENEW_DEADLINE
 from service.http.bodies import read_json
 from service.http.media import is_json, require_json
 from service.http.reading_query import ReadingQuery
@@ -100,11 +101,13 @@ async def post_many(
 ) -> ManyStored:
     """Store readings of several stations in one transaction, by the rules for one station.
 
-    A station that does not exist gets an `error` in its place.
+    A station that does not exist gets an `error` in its place. Forecasts are stored in parts of some tens of stations,
+    and each part has the time that a request may take.
     """
     require_json(dict(request.scope["headers"]))
     body = read_json(ManyReadingsRequest, await request.body(), settings.max_series, settings.max_body_bytes)
-    return await store_many(Receiver(store, serving, settings, background), body.readings)
+    receiver = Receiver(store, serving, settings, background, request.scope[RENEW_DEADLINE])
+    return await store_many(receiver, body.readings)
 
 
 @router.get(

@@ -8,7 +8,7 @@ from forecasting.requests.model import Finite, RequestModel
 from forecasting.series.units import Units
 from service.api.series_request import DAILY_VALUES
 from service.api.stations.forecasts.forecast_schemas import IssuedAnswer, IssuedFailure
-from service.api.stations.station_id import STATION_ID
+from service.api.stations.station_id import StationName
 from service.http.time_fields import InputTime, Time
 from service.http.validation import Place
 
@@ -31,7 +31,7 @@ class ReadingsRequest(RequestModel):
 class StationReadings(ReadingsRequest):
     """Readings of one of several stations."""
 
-    station: Annotated[str, Field(pattern=STATION_ID)] = Field(description="The ID of the station.", examples=["pier"])
+    station: StationName = Field(description="The ID of the station.")
 
 
 class ManyReadingsRequest(RequestModel):

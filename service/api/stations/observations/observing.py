@@ -12,7 +12,7 @@ from forecasting.errors import RequestError, SeriesError
 from forecasting.readers import Reading
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso_of
-from forecasting.series.timestep import TimeStep, in_words
+from forecasting.series.timestep import TimeStep, not_of_station
 from forecasting.series.units import from_celsius
 from service.api.stations.forecasts.forecasts import written
 from service.api.stations.observations.observation_schemas import (
@@ -45,17 +45,21 @@ from service.store.stations import Station, StationSettings, get_settings, get_s
 
 
 class Receiver(NamedTuple):
-    """Where readings go, what forecasts from them, and what delivers the alerts that the forecasts raise."""
+    """Where readings go, what forecasts from them, and what delivers the alerts that the forecasts raise.
+
+    ``progressed`` is called when the forecasts of a part of many stations are on disk.
+    """
 
     store: StationStore
     serving: Serving
     settings: Settings
     background: Background
+    progressed: Callable[[], None] = lambda: None
 
     async def issue(self, stations: Sequence[str]) -> dict[str, IssuedForecast | str]:
         """Issue the forecasts that are due; by station, each of them, or why there is none."""
         with store_problems():
-            return await issue_forecasts(self.store, self.serving, stations, self.background.wake)
+            return await issue_forecasts(self.store, self.serving, stations, self.background.wake, self.progressed)
 
 
 async def store_readings(receiver: Receiver, station: str, body: ReadingsRequest) -> Stored:
@@ -85,10 +89,9 @@ async def store_file(receiver: Receiver, station: str, read: Callable[[TimeStep]
     step = TimeStep.parse(found.step)
     series = _only_series(await read(step), receiver.settings)
     if series.step != step:
-        given, expected = in_words(str(series.step)), in_words(str(step))
         raise SeriesError(
-            f"the step of the file is {given}, and that of the station {expected}: send a file with this step, or make "
-            f"it coarser with resample={step}"
+            f"{not_of_station('the step of the file', series.step, step)}: send a file with this step, or make it "
+            f"coarser with resample={step}"
         )
     return await _store_one(receiver, station, found, readings_of(series, _now()), "series.")
 
@@ -205,8 +208,7 @@ def _read_all(
 def _read_json(body: ReadingsRequest, station: StationSettings, now: np.datetime64) -> Readings:
     step = TimeStep.parse(station.step)
     if body.step is not None and (given := TimeStep.parse(body.step)) != step:
-        sent, expected = in_words(str(given)), in_words(station.step)
-        raise SeriesError(f"the step is {sent}, and that of the station {expected}")
+        raise SeriesError(not_of_station("the step", given, step))
     if body.timestamps is not None and body.start is None:
         return readings_at(body.values, body.timestamps, station.units, step, now)
     if body.start is not None and body.timestamps is None:

@@ -16,6 +16,9 @@ def upgrade() -> None:
     op.add_column("stations", sa.Column("baseline", sa.JSON))
     op.add_column("stations", sa.Column("webhooks", sa.JSON))
     op.add_column("issued_forecasts", sa.Column("plain", sa.JSON))
+    op.add_column("issued_forecasts", sa.Column("short", sa.Text))
+    op.drop_index("issued_forecasts_by_time", "issued_forecasts")
+    op.create_index("issued_forecasts_by_time", "issued_forecasts", ["station", "observed_until", "batch"])
     op.create_table(
         "calibrations",
         _station(),
@@ -64,6 +67,7 @@ def upgrade() -> None:
         sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
         sa.Column("error", sa.Text),
         sa.Column("content", sa.JSON),
+        sa.Column("until", sa.BigInteger),
     )
     op.create_index("fetches_by_attempt", "fetches", ["next_attempt"])
     op.create_table(

@@ -113,7 +113,7 @@ def test_the_observations_reach_from_the_window_to_the_last_lead(client: httpx.C
         ),
         ({"origin": "yesterday"}, 422, "origin: time 'yesterday' is not an ISO 8601 time"),
         ({"origins": "101"}, 422, "origins"),
-        ({"model": "all"}, 422, "past forecasts come from one model: choose best, rnn, lstm or gru"),
+        ({"model": "all"}, 422, "past forecasts come from one model: choose best or the name of one network"),
         ({"model": "transformer"}, 404, "no model 'transformer'"),
         ({"dataset": "atlantis"}, 404, "no dataset 'atlantis'"),
     ],

@@ -10,13 +10,7 @@ from hypothesis import strategies as st
 
 from tests.service.inference_requests import INFER, WINDOW, binary_request, request
 
-_fuzz = settings(
-    max_examples=400,
-    deadline=None,
-    database=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+_fuzz = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 # Pieces of JSON, and what only looks like them.
 ODD = st.sampled_from(

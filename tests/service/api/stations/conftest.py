@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from service.settings import Settings
 from tests.postgres import Cluster
+from tests.service.requests import Json, answered
 from tests.serving import serve
 
 NewStation = Callable[..., str]
@@ -32,6 +33,18 @@ def service(
 def new_station(service: httpx.Client) -> NewStation:
     """Create a daily station with these settings, and return its ID."""
     return lambda **settings: create(service, **settings)
+
+
+def pages(service: httpx.Client, path: str, field: str) -> list[Json]:
+    """Return the entries of a list of a station, one a page."""
+    entries: list[Json] = []
+    after: str | None = ""
+    while after is not None:
+        page = answered(service.get(f"/stations/{path}", params={"limit": 1, "after": after}))
+        assert len(page[field]) <= 1
+        entries += page[field]
+        after = page["next"]
+    return entries
 
 
 _numbers = count()

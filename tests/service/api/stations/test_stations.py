@@ -6,6 +6,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from service.api.stations.schemas import StationPage
 from service.gate.keys import Role, new_key
 from service.settings import Settings
 from tests.service.api.stations.conftest import NewStation
@@ -49,6 +50,27 @@ def test_stations_are_listed_in_pages(service: httpx.Client, new_station: NewSta
         assert len(page["stations"]) <= 2
         listed += [station["id"] for station in page["stations"]]
     assert [station for station in listed if station in created] == created
+
+
+@pytest.mark.parametrize("query", [{}, {"recent": True}])
+@pytest.mark.parametrize("units", ["celsius", "kelvin"])
+def test_a_page_says_of_a_station_what_its_own_call_says(
+    service: httpx.Client, new_station: NewStation, units: str, query: dict[str, bool]
+) -> None:
+    webhook = {"url": "https://hooks.example/sst", "secret": "sixteen characters"}
+    event = {"name": "warm", "above": 20.0 if units == "celsius" else 293.15}
+    source = {"erddap": {"server": "https://erddap.example/erddap", "dataset": "buoys", "variable": "sst"}}
+    station = new_station(units=units, events=[event], webhooks=[webhook], source=source)
+    values = [(15 if units == "celsius" else 288.15) + day % 3 for day in range(30)]
+    service.post(f"/stations/{station}/observations", json={"start": "2025-06-01", "values": values}).raise_for_status()
+    alone = answered(service.get(f"/stations/{station}", params=query))
+    page = answered(service.get("/stations", params=query | {"search": station}))
+    (listed,) = StationPage.model_validate(page).model_dump(mode="json")["stations"]
+    assert page["stations"] == [listed]
+    # Time goes on between the two calls.
+    later = {name: alone[name] for name in ("newest", "fetch")}
+    assert {name: alone[name] for name in listed} == listed | later
+    assert [interval["level"] for interval in listed["forecast"]["intervals"]] == [80]
 
 
 def test_the_step_cannot_change_once_there_are_readings(service: httpx.Client, new_station: NewStation) -> None:
@@ -96,7 +118,9 @@ def test_a_station_that_makes_no_sense_is_refused_with_the_place(
 
 @pytest.mark.parametrize("station", ["-pier", "a b", "p" * 65, "é"])
 def test_an_id_is_short_and_safe_in_addresses_and_files(service: httpx.Client, station: str) -> None:
-    assert service.put(f"/stations/{station}", json={"step": "day"}).status_code == 422
+    refused = service.put(f"/stations/{station}", json={"step": "day"})
+    assert refused.status_code == 422
+    assert "an ID has up to 64 letters, digits, dots, hyphens and underscores" in refused.json()["detail"]
 
 
 def test_an_unknown_station_gets_a_404_that_says_how_to_create_it(service: httpx.Client) -> None:

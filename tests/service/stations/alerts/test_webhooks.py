@@ -2,19 +2,21 @@ import asyncio
 import hmac
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 from sqlalchemy import Connection, make_url
 
 from service.stations.alerts.webhooks import FIRST_PAUSE, GIVEN_UP_AFTER, LONGEST_PAUSE, WebhookSender
 from service.stations.outbound.outbound import Outbound
 from service.stations.station_store import StationStore
 from service.store.alerts import NewAlert, add_alert
-from service.store.deliveries import Attempted, NewDelivery, add_deliveries, deliveries_of
+from service.store.deliveries import Attempted, NewDelivery, add_deliveries, deliveries_of, pending_deliveries
 from service.store.stations import StationSettings, get_station, put_station
+from service.telemetry.station_metrics import StationMetrics
 from tests.receiver import Answer, die, endless, receiving, status
 
 SECRET = "a secret of the test"
@@ -27,10 +29,18 @@ class Post:
 
     url: str
     now: int = RAISED
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+
+    def __post_init__(self) -> None:
+        self.metrics = StationMetrics(self.registry)
+
+    def count(self, outcome: str) -> float | None:
+        """Return how many attempts had this outcome."""
+        return self.registry.get_sample_value("sst_station_deliveries_total", {"outcome": outcome})
 
     def run(self, work: Callable[[StationStore, WebhookSender], Any]) -> Any:
         async def working() -> Any:
-            store = StationStore(make_url(self.url))
+            store = StationStore(make_url(self.url), self.metrics)
             try:
                 return await work(store, WebhookSender(store, Outbound(allow_private=True), lambda: self.now))
             finally:
@@ -49,6 +59,10 @@ class Post:
             add_deliveries(connection, [NewDelivery(number, url, f"key of {url}", RAISED) for url in urls])
 
         self.run(lambda store, _: store.write(work))
+
+    def pending(self) -> Any:
+        """Return how many deliveries are pending, and since when."""
+        return self.run(lambda store, _: store.read(pending_deliveries))
 
     def send(self) -> list[Attempted]:
         """Send what is due, and return what is stored of each delivery."""
@@ -98,7 +112,9 @@ def test_a_failed_delivery_is_repeated_at_growing_intervals_with_the_same_key_an
             assert post.send() == [attempted]
             post.now += 1
             sent.append(receiver.next())
+            assert post.pending() == (1, RAISED)
         assert post.send() == [Attempted(4, None, post.now, 200)]
+        assert [post.count(outcome) for outcome in ("delivered", "failed", "given_up")] == [1, 3, 0]
         assert pauses == [FIRST_PAUSE, 2 * FIRST_PAUSE, 4 * FIRST_PAUSE]
         assert {(each.body, each.headers["idempotency-key"]) for each in sent} == {
             (receiver.next().body, f"key of {receiver.url}")

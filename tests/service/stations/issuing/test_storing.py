@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from orjson import loads
 
 from forecasting.series.times import Floats, iso_of
 from forecasting.series.timestep import TimeStep
@@ -15,9 +16,16 @@ from service.stations.issuing.storing import store_forecasts
 from service.stations.record.counted import counted
 from service.store.calibrations import get_calibrations
 from service.store.database import Database
-from service.store.issued_forecasts import IssuedForecast, get_forecasts, iterate_forecasts, newest_forecasts
+from service.store.issued_forecasts import (
+    IssuedForecast,
+    get_forecasts,
+    iterate_forecasts,
+    newest_forecasts,
+    newest_short_forecasts,
+)
 from service.store.observations import add_observations
 from service.store.stations import StationSettings, get_station, put_station
+from service.store.tables import ISSUED_FORECASTS
 
 DAY = 86_400
 LEADS = 3
@@ -190,14 +198,26 @@ def test_the_newest_forecast_is_that_of_the_last_batch_also_if_it_was_stored_fir
         assert [forecast.batch for forecast in counted(iterate_forecasts(connection, station))] == [3]
 
 
-def test_the_network_of_a_place_keeps_its_intervals(database: Database, station: int) -> None:
+def test_a_forecast_of_an_older_version_is_listed_as_others_are(database: Database, station: int) -> None:
+    issue(database, station, 1)
     with database.writing() as connection:
-        for day in range(3):
-            (stored,) = store_forecasts(
-                connection, [draft_of(station, day, VALUES[day])._replace(is_universal=False)]
-            ).forecasts
-        assert stored.plain is None
+        listed = newest_short_forecasts(connection, [station])
+        connection.execute(ISSUED_FORECASTS.update().values(short=None))
+        assert newest_short_forecasts(connection, [station]) == listed
+        assert [interval["level"] for interval in loads(listed[station])["intervals"]] == [80]
+
+
+def test_the_network_of_a_place_keeps_its_intervals_and_is_counted(database: Database, station: int) -> None:
+    with database.writing() as connection:
+        verified = []
+        for day in range(4):
+            add_observations(connection, {station: {day * DAY: VALUES[day]}}, 0)
+            result = store_forecasts(connection, [draft_of(station, day, VALUES[day])._replace(is_universal=False)])
+            verified += result.verified
+        assert result.forecasts[0].plain is None
         assert get_calibrations(connection, [station]) == {}
+    assert [(each.lead, each.kind) for each in verified] == [(1, "place"), (1, "place"), (1, "place"), (3, "place")]
+    assert verified[-1].error == verified[-1].persistence == pytest.approx(abs(VALUES[3] - VALUES[0]))
 
 
 def test_of_several_readings_in_one_step_the_last_teaches_once(database: Database, station: int) -> None:

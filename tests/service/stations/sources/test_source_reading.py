@@ -38,10 +38,13 @@ def station(step: str = "day", newest: str | None = None) -> Station:
     return Station("pier", 1, StationSettings(step), 0, 0, 0, None, observed)
 
 
-def fetched(source: dict[str, Any], station: Station, folder: Path, max_bytes: int = 10**6) -> SstSeries | None:
+def fetched(
+    source: dict[str, Any], station: Station, folder: Path, max_bytes: int = 10**6, until: str | None = None
+) -> SstSeries | None:
+    given = None if until is None else int(np.datetime64(until, "s").astype(np.int64))
     with closing(StationStore(make_url(f"sqlite:///{folder}/sst.db"))) as store:
         reader = SourceReader(Outbound(allow_private=True), store, max_bytes)
-        return anyio.run(reader.read, station, Source.load(source), NOW)
+        return anyio.run(reader.read, station, Source.load(source), NOW, given)
 
 
 def year(erddap: Erddap, **query: object) -> dict[str, Any]:
@@ -49,18 +52,26 @@ def year(erddap: Erddap, **query: object) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("newest", "source", "begin"),
+    ("newest", "until", "source", "begin"),
     [
-        (None, {}, "2022-04-08T06:00:00Z"),
-        (None, {"since": "2024-02-01"}, "2024-02-01T00:00:00Z"),
-        ("2024-12-30T12:00", {}, "2024-12-20T12:00:00Z"),
+        (None, None, {}, "2022-04-08T06:00:00Z"),
+        ("2024-12-30T12:00", None, {}, "2022-04-08T06:00:00Z"),
+        ("2021-12-30T12:00", None, {}, "2021-12-20T12:00:00Z"),
+        ("2024-12-30T12:00", None, {"since": "2024-02-01"}, "2024-02-01T00:00:00Z"),
+        ("2024-12-30T12:00", "2024-06-30T12:00", {"since": "2024-02-01"}, "2024-06-20T12:00:00Z"),
     ],
-    ids=["the last thousand steps", "from since", "from before the newest observation"],
+    ids=[
+        "the last thousand steps",
+        "the last thousand steps, whatever was pushed",
+        "from before the newest reading, if it is older",
+        "from since",
+        "from before the newest reading that the source gave, whatever was pushed since",
+    ],
 )
 def test_a_period_is_asked_for_that_readings_may_be_new_in(
-    erddap: Erddap, tmp_path: Path, newest: str | None, source: dict[str, Any], begin: str
+    erddap: Erddap, tmp_path: Path, newest: str | None, until: str | None, source: dict[str, Any], begin: str
 ) -> None:
-    series = fetched(year(erddap) | source, station(newest=newest), tmp_path)
+    series = fetched(year(erddap) | source, station(newest=newest), tmp_path, until=until)
     assert series is not None
     assert (len(series), iso(series.start)) == (366, "2024-01-01T12:00:00Z")
     (asked,) = erddap.asked

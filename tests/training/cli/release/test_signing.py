@@ -249,7 +249,7 @@ def test_a_private_key_is_readable_by_its_owner_only_and_never_replaced(
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (None, "cannot read"),
+        (None, "cannot read the public key"),
         ("hello", "is not a PEM file"),
         ("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "does not hold an Ed25519 public key"),
         ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "holds a private key: keep it secret"),
@@ -262,9 +262,7 @@ def test_a_key_that_cannot_be_trusted_is_refused(
     if content is not None:
         key.write_text(content)
     assert verify(release, key) == 2
-    errors = capsys.readouterr().err
-    assert "the trusted keys cannot be used: " in errors
-    assert sentence in errors
+    assert sentence in capsys.readouterr().err
 
 
 def test_a_folder_without_keys_is_refused(release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

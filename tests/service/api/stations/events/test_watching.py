@@ -3,13 +3,15 @@
 import httpx
 import pytest
 
+from service.stations.alerts.webhook_settings import shown_url
 from tests.service.api.stations.conftest import NewStation
 from tests.service.requests import Json, answered
 
 WASHING: Json = {"name": "net washing", "above": 24.0, "for": 5, "alert_at": 0.7}
 HEATWAVE: Json = {"name": "heatwave", "kind": "marine_heatwave"}
 SECRET = "never to be shown again"
-HOOK: Json = {"url": "https://hooks.example/sst?token=hidden", "secret": SECRET}
+HOOK: Json = {"url": "https://hooks.example/hidden/path?token=hidden", "secret": SECRET}
+SHOWN = shown_url(HOOK["url"])
 
 
 def put(service: httpx.Client, station: str, **settings: object) -> httpx.Response:
@@ -37,9 +39,9 @@ def test_a_baseline_is_kept_in_the_units_of_the_station(service: httpx.Client, n
     assert "set the units to kelvin" in put(service, station, baseline=baseline).json()["detail"]
 
 
-def test_the_secret_and_the_query_of_a_webhook_are_never_shown(service: httpx.Client, new_station: NewStation) -> None:
+def test_the_secret_and_the_path_of_a_webhook_are_never_shown(service: httpx.Client, new_station: NewStation) -> None:
     station = new_station(events=[HEATWAVE], webhooks=[{**HOOK, "events": ["heatwave"]}])
-    shown = [{"url": "https://hooks.example/sst?...", "events": ["heatwave"]}]
+    shown = [{"url": SHOWN, "events": ["heatwave"]}]
     answers = [
         put(service, station, events=[HEATWAVE], webhooks=[{**HOOK, "events": ["heatwave"]}]),
         service.get(f"/stations/{station}"),
@@ -52,14 +54,14 @@ def test_the_secret_and_the_query_of_a_webhook_are_never_shown(service: httpx.Cl
         assert "hidden" not in answer.text
 
 
-@pytest.mark.parametrize("url", [HOOK["url"], "https://hooks.example/sst?..."], ids=["as sent", "as shown"])
+@pytest.mark.parametrize("url", [HOOK["url"], SHOWN], ids=["as sent", "as shown"])
 def test_a_url_that_is_repeated_without_its_secret_keeps_it(
     service: httpx.Client, new_station: NewStation, url: str
 ) -> None:
     station = new_station(events=[HEATWAVE], webhooks=[HOOK])
     kept = answered(put(service, station, events=[HEATWAVE], webhooks=[{"url": url, "events": ["heatwave"]}]))
-    assert kept["webhooks"] == [{"url": "https://hooks.example/sst?...", "events": ["heatwave"]}]
-    refused = put(service, station, webhooks=[{"url": f"{url}&other"}])
+    assert kept["webhooks"] == [{"url": SHOWN, "events": ["heatwave"]}]
+    refused = put(service, station, webhooks=[{"url": "https://hooks.example/other"}])
     assert refused.status_code == 422
     assert "webhooks[0].secret is missing" in refused.json()["detail"]
 
@@ -73,10 +75,12 @@ def test_a_url_that_is_repeated_without_its_secret_keeps_it(
         ({"events": [{**WASHING, "within": 8}]}, "events[0].within is 8, and the horizon is 7"),
         ({"events": [{**WASHING, "above": 300.0}]}, "events[0].above"),
         ({"events": [HEATWAVE], "step": "month"}, "need daily values"),
-        ({"events": [WASHING], "horizon": 301}, "horizon 301 is too large"),
+        ({"events": [WASHING], "horizon": 301}, "horizon 301 is out of range"),
         ({"events": [{**HEATWAVE, "name": str(i)} for i in range(21)]}, "events"),
         ({"webhooks": [{**HOOK, "secret": "too short"}]}, "webhooks[0].secret"),
         ({"webhooks": [HOOK, HOOK]}, "two webhooks have the same URL"),
+        ({"webhooks": [HOOK, {"url": SHOWN}]}, "two webhooks have the same URL"),
+        ({"webhooks": [{**HOOK, "url": "https://hooks.example/...#abc123"}]}, "webhooks[0].url is hidden in part"),
         ({"webhooks": [{**HOOK, "events": ["heat"]}]}, "webhooks[0].events: the station has no event 'heat'"),
         ({"webhooks": [{**HOOK, "url": "http://10.0.0.1/"}]}, "private network"),
         ({"webhooks": [{**HOOK, "url": "https://user:pa55@hooks.example"}]}, "leave out what is before the @"),
@@ -95,6 +99,6 @@ def test_what_a_station_cannot_watch_or_call_is_refused_with_the_place(
 
 def test_a_station_without_alerts_has_an_empty_list(service: httpx.Client, new_station: NewStation) -> None:
     station = new_station()
-    assert answered(service.get(f"/stations/{station}/alerts")) == {"station": station, "alerts": []}
+    assert answered(service.get(f"/stations/{station}/alerts")) == {"station": station, "alerts": [], "next": None}
     assert service.get("/stations/none/alerts").status_code == 404
     assert service.get(f"/stations/{station}/alerts?from=x").status_code == 422

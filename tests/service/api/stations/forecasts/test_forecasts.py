@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from tests.service.api.stations.conftest import NewStation
+from tests.service.api.stations.conftest import NewStation, pages
 from tests.service.requests import Json, answered
 
 DAYS = [round(18 + i / 100 + (i % 3) / 10, 2) for i in range(40)]
@@ -21,6 +21,16 @@ def send(service: httpx.Client, station: str, start: str, values: list[float]) -
 def archive(service: httpx.Client, station: str, **query: str) -> list[Json]:
     forecasts: list[Json] = answered(service.get(f"/stations/{station}/forecasts", params=query))["forecasts"]
     return forecasts
+
+
+@pytest.mark.parametrize("after", ["soon", "1.2.3", "9" * 19 + ".1"])
+@pytest.mark.parametrize("listed", ["forecasts", "alerts"])
+def test_a_page_begins_only_where_another_ended(
+    service: httpx.Client, new_station: NewStation, listed: str, after: str
+) -> None:
+    refused = service.get(f"/stations/{new_station()}/{listed}", params={"after": after})
+    assert refused.status_code == 422
+    assert refused.json()["detail"] == "query.after: send the next of the page before, or leave it out"
 
 
 def test_a_batch_issues_one_forecast_from_its_end_as_post_forecast_would(
@@ -53,7 +63,7 @@ def test_nothing_that_was_issued_changes_when_readings_are_corrected(
     assert second is not None
     assert late is not None
     assert late["observed_until"] == second["observed_until"] == "2025-07-11T00:00:00Z"
-    assert archive(service, station) == [first, second, late]
+    assert archive(service, station) == [first, second, late] == pages(service, f"{station}/forecasts", "forecasts")
     assert archive(service, station, **{"from": "2025-07-11"}) == [second, late]
     assert archive(service, station, to="2025-07-10") == [first]
 

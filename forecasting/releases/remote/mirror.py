@@ -1,0 +1,162 @@
+"""A local copy of the current releases in another place, which several processes share."""
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from forecasting.errors import ReleaseError, RemoteError
+from forecasting.networks.metadata import digest
+from forecasting.releases.current import point_current
+from forecasting.releases.release import CURRENT, MANIFEST, current_version, dataset_names, is_dataset_name, versions
+from forecasting.releases.remote.cache import VARIABLE
+from forecasting.releases.remote.pull import RemoteRelease, current_release, pull
+from forecasting.releases.remote.remote_folder import RemoteFolder
+from forecasting.releases.signatures import SIGNATURES, read_signatures
+
+_LOCK: Final = ".lock"
+_LAST_COPY: Final = ".last-copy"
+"""When the last copy ended, by the time of the file, and why it failed; empty if it did not."""
+
+_KEPT: Final = 5
+"""Releases of a dataset that the copy keeps: processes may still read files of those that they serve."""
+
+
+class Mirror:
+    """A local copy of the current releases in another place.
+
+    Attributes:
+        url: of the artifacts folder in the other place, without a user or a password.
+        folder: the local artifacts folder.
+    """
+
+    def __init__(self, url: str, cache: Path) -> None:
+        """Mirror the artifacts folder at ``url`` in a folder of ``cache``, which may hold mirrors of other places.
+
+        Raises:
+            RemoteError: if the URL cannot be used.
+            MissingExtraError: if a package that its protocol needs is not installed.
+            ReleaseError: if the cache cannot be written.
+        """
+        self._remote = RemoteFolder.open(url)
+        self.url = self._remote.url
+        self.folder = cache.absolute() / digest(url.rstrip("/").encode())[:16]
+        self._checked: set[str] = set()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise _unwritable(self.folder, error) from None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the copy holds no release yet."""
+        return not dataset_names(self.folder)
+
+    def refresh(self, seconds: float, *, wait: bool = False) -> None:
+        """Copy what is current, unless a process has tried within the last ``seconds``.
+
+        Every file is checked before the copy of a release becomes current. If one dataset cannot be copied, the others
+        are; the local release of that dataset stays.
+
+        Args:
+            seconds: age up to which the last copy is good enough.
+            wait: whether to wait for a process that is copying; otherwise this does nothing meanwhile.
+
+        Raises:
+            ReleaseError: if a release is incomplete, differs from its manifest, or cannot be written, or if no release
+                is current.
+            RemoteError: if the place cannot be read, now or within the last ``seconds``.
+        """
+        try:
+            with self._locked(wait=wait) as locked:
+                if locked and not self._is_fresh(seconds):
+                    self._copy_and_note()
+        except OSError as error:
+            raise _unwritable(self.folder, error) from None
+
+    def _is_fresh(self, seconds: float) -> bool:
+        """Return whether the last copy is recent; raise RemoteError if it is, and failed."""
+        try:
+            age = time.time() - (self.folder / _LAST_COPY).stat().st_mtime
+            problem = (self.folder / _LAST_COPY).read_text()
+        except OSError:
+            return False
+        if not 0 <= age < seconds:
+            return False
+        if problem:
+            raise RemoteError(problem)
+        return True
+
+    def _copy_and_note(self) -> None:
+        """Copy what is current, and note for other processes when that was, and why it failed if it did."""
+        try:
+            self._copy()
+        except ReleaseError as error:
+            (self.folder / _LAST_COPY).write_text(str(error))
+            raise
+        (self.folder / _LAST_COPY).write_text("")
+
+    def _copy(self) -> None:
+        published, problems = set(), []
+        for dataset in filter(is_dataset_name, self._remote.folders()):
+            try:
+                release = current_release(self._remote, dataset)
+                if release is not None:
+                    published.add(dataset)
+                    self._follow(release)
+            except RemoteError:
+                raise
+            except ReleaseError as error:
+                published.add(dataset)
+                problems.append(error)
+        if problems:
+            raise problems[0]
+        if not published:
+            raise RemoteError(f"{self.url} holds no release: push one with sst release push, or correct the URL")
+        for dataset in set(dataset_names(self.folder)) - published:
+            (self.folder / dataset / CURRENT).unlink(missing_ok=True)
+
+    def _follow(self, release: RemoteRelease) -> None:
+        """Make ``release`` the current one of the copy."""
+        dataset = self.folder / release.dataset
+        if release.place not in self._checked or not self._is_unchanged(release):
+            pull(release, self.folder, make_current=False, replace=True)
+            self._checked.add(release.place)
+        if current_version(dataset) != release.version:
+            os.utime(dataset / release.version)
+            point_current(dataset, release.version)
+            self._prune(dataset)
+
+    def _is_unchanged(self, release: RemoteRelease) -> bool:
+        """Return whether manifest and signatures of the copy, which was checked before, are those of ``release``."""
+        folder = self.folder / release.place
+        manifest, signatures = (release.artifacts.find(f"{release.place}/{name}") for name in (MANIFEST, SIGNATURES))
+        return (folder / MANIFEST).read_bytes() == manifest and signatures in (None, read_signatures(folder))
+
+    def _prune(self, dataset: Path) -> None:
+        """Remove the releases that were current longest ago."""
+        folders = sorted(
+            (dataset / version for version in versions(dataset)), key=lambda folder: folder.stat().st_mtime
+        )
+        for folder in folders[:-_KEPT]:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @contextmanager
+    def _locked(self, *, wait: bool) -> Iterator[bool]:
+        """Lock the copy; yield whether that was possible at once, or after waiting."""
+        with (self.folder / _LOCK).open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            yield True
+
+
+def _unwritable(folder: Path, error: OSError) -> ReleaseError:
+    reason = error.strerror or str(error)
+    return ReleaseError(f"cannot use the cache of releases {folder}: {reason}; {VARIABLE} names another folder")

@@ -1,0 +1,228 @@
+"""Copying releases from another place."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from forecasting.errors import ReleaseError
+from forecasting.networks.metadata import digest
+from forecasting.releases.current import point_current
+from forecasting.releases.release import CURRENT, MANIFEST, Manifest, ManifestEntry, is_dataset_name, is_version
+from forecasting.releases.remote.push import Copied
+from forecasting.releases.remote.remote_folder import RemoteFolder
+from forecasting.releases.signatures import SIGNATURES, read_signatures
+from forecasting.releases.trusted_keys import TrustedKeys
+
+UNFINISHED: Final = ".pulling-"
+"""What the name of a release that is not complete begins with."""
+
+
+@dataclass(frozen=True)
+class RemoteRelease:
+    """A release in a remote artifacts folder."""
+
+    artifacts: RemoteFolder
+    dataset: str
+    version: str
+
+    @property
+    def place(self) -> str:
+        """Path of the release in the artifacts folder."""
+        return f"{self.dataset}/{self.version}"
+
+    @property
+    def url(self) -> str:
+        """URL of the release, for messages."""
+        return self.artifacts.shown(self.place)
+
+
+def remote_releases(url: str) -> list[RemoteRelease]:
+    """Return the releases that ``url`` means.
+
+    Args:
+        url: of a release, of a dataset, which means its current release, or of an artifacts folder, which means the
+            current release of every dataset.
+
+    Raises:
+        ReleaseError: if there is no release.
+        RemoteError: if the place cannot be read.
+    """
+    folder = RemoteFolder.open(url)
+    if is_version(folder.name):
+        return [RemoteRelease(folder.parent.parent, folder.parent.name, folder.name)]
+    current = current_release(folder.parent, folder.name) if is_dataset_name(folder.name) else None
+    releases = [current] if current else current_releases(folder)
+    if not releases:
+        raise ReleaseError(f"{folder.url} holds no release: name a release, a dataset or a folder that was pushed to")
+    return releases
+
+
+def current_releases(artifacts: RemoteFolder) -> list[RemoteRelease]:
+    """Return the current release of every dataset in a remote artifacts folder.
+
+    Raises:
+        ReleaseError: if the file ``current`` of a dataset does not name a version.
+        RemoteError: if the place cannot be read.
+    """
+    found = (current_release(artifacts, name) for name in artifacts.folders() if is_dataset_name(name))
+    return [release for release in found if release is not None]
+
+
+def current_release(artifacts: RemoteFolder, dataset: str) -> RemoteRelease | None:
+    """Return the current release of a dataset; None if it has none.
+
+    Raises:
+        ReleaseError: if its file ``current`` does not name a version.
+        RemoteError: if the place cannot be read.
+    """
+    content = artifacts.find(f"{dataset}/{CURRENT}")
+    if content is None:
+        return None
+    version = content.decode(errors="replace").strip()
+    if not is_version(version):
+        raise ReleaseError(f"{artifacts.shown(dataset)}/{CURRENT} does not name a version: {version[:40]!r}")
+    return RemoteRelease(artifacts, dataset, version)
+
+
+def pull(
+    release: RemoteRelease,
+    artifacts: Path,
+    trusted: TrustedKeys | None = None,
+    *,
+    make_current: bool,
+    replace: bool = False,
+) -> Copied:
+    """Copy a release to a local artifacts folder, and check every file.
+
+    The copy is made beside the releases and gets its name at the end, so no program sees half of it. A copy that was
+    interrupted goes on where it ended.
+
+    Args:
+        release: to copy.
+        artifacts: the local artifacts folder.
+        trusted: keys that must have signed the release; None to accept any release.
+        make_current: whether the release serves from then on.
+        replace: whether to replace a local release of this version that differs; otherwise it is an error.
+
+    Raises:
+        ReleaseError: if the release cannot be trusted, differs from its manifest, or cannot be written.
+        RemoteError: if the place cannot be read.
+    """
+    content = release.artifacts.find(f"{release.place}/{MANIFEST}")
+    if content is None:
+        raise ReleaseError(f"{release.url} is not a release, or not complete: it has no {MANIFEST}")
+    signatures = release.artifacts.find(f"{release.place}/{SIGNATURES}")
+    if trusted is not None:
+        trusted.check(content, signatures, release.url)
+    manifest = _parse(content, release)
+    dataset = artifacts / release.dataset
+    try:
+        with _locked(dataset):
+            copied = _copy(release, manifest, content, signatures, dataset, replace=replace)
+            if make_current:
+                point_current(dataset, release.version)
+    except OSError as error:
+        raise ReleaseError(f"cannot write to {dataset}: {error.strerror or error}") from None
+    return Copied(str(dataset / release.version), len(manifest.files), copied)
+
+
+def _parse(content: bytes, release: RemoteRelease) -> Manifest:
+    """Return the manifest of ``release``; raise ReleaseError if it is of another one, or writes outside its folder."""
+    manifest = Manifest.parse(content, release.url)
+    if (manifest.dataset, manifest.version) != (release.dataset, release.version):
+        raise ReleaseError(
+            f"{release.url}: the manifest belongs to {manifest.dataset[:64]} {manifest.version[:64]}: push the release "
+            "again"
+        )
+    for name in manifest.files:
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or str(path) != name or name in (MANIFEST, SIGNATURES):
+            raise ReleaseError(f"{release.url}: the manifest lists {name[:64]!r}, which is not the name of a file")
+    return manifest
+
+
+def _copy(
+    release: RemoteRelease,
+    manifest: Manifest,
+    content: bytes,
+    signatures: bytes | None,
+    dataset: Path,
+    *,
+    replace: bool,
+) -> int:
+    """Make the local copy; returns the number of files that were fetched."""
+    target, unfinished = dataset / release.version, dataset / f"{UNFINISHED}{release.version}"
+    if _is_copy(target, manifest, content):
+        if signatures is not None and read_signatures(target) != signatures:
+            _write(target / SIGNATURES, signatures)
+        return 0
+    if target.exists():
+        if not replace:
+            raise ReleaseError(
+                f"{target} differs from {release.url}: remove the folder to pull it again, if it was damaged"
+            )
+        shutil.rmtree(unfinished, ignore_errors=True)
+        # What has not changed need not be fetched again.
+        target.rename(unfinished)
+    fetched = 0
+    for name, entry in manifest.files.items():
+        if not _matches(unfinished / name, entry):
+            _write(unfinished / name, _fetch(release, name, entry))
+            fetched += 1
+    _write(unfinished / MANIFEST, content)
+    if signatures is not None:
+        _write(unfinished / SIGNATURES, signatures)
+    else:
+        (unfinished / SIGNATURES).unlink(missing_ok=True)
+    unfinished.rename(target)
+    return fetched
+
+
+def _is_copy(folder: Path, manifest: Manifest, content: bytes) -> bool:
+    try:
+        if (folder / MANIFEST).read_bytes() != content:
+            return False
+    except OSError:
+        return False
+    return all(_matches(folder / name, entry) for name, entry in manifest.files.items())
+
+
+def _matches(file: Path, entry: ManifestEntry) -> bool:
+    try:
+        return file.stat().st_size == entry.bytes and digest(file.read_bytes()) == entry.sha256
+    except OSError:
+        return False
+
+
+def _fetch(release: RemoteRelease, name: str, entry: ManifestEntry) -> bytes:
+    content = release.artifacts.find(f"{release.place}/{name}")
+    if content is None:
+        raise ReleaseError(f"{release.url} has no {name}: push the release again")
+    if digest(content) != entry.sha256:
+        raise ReleaseError(f"{release.url}/{name} differs from the manifest: push the release again")
+    return content
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file by rename, so that no reader finds half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{UNFINISHED}{path.name}")
+    unfinished.write_bytes(content)
+    unfinished.replace(path)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Lock a folder, which is created if need be: one process at a time copies releases to it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)

@@ -1,0 +1,164 @@
+"""A folder in any place that fsspec reaches, such as ``s3://bucket/prefix``."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any, Final
+
+from forecasting.errors import RemoteError
+from forecasting.extras import needs_extra
+
+_PURPOSE: Final = "Reading and writing releases at a URL"
+_S3: Final = ("s3", "s3a")
+_S3_ATTEMPTS: Final = 3
+_LOCAL: Final = ("file", "local")
+_LONGEST_REASON: Final = 300
+"""Characters of another program's error that a message repeats."""
+
+
+class RemoteFolder:
+    """A folder of releases, which is read and written as a whole file at a time.
+
+    Attributes:
+        url: of the folder, without a user or a password, for messages.
+    """
+
+    def __init__(self, system: Any, root: str, url: str) -> None:
+        """Wire a folder; :meth:`open` does.
+
+        Args:
+            system: file system of fsspec.
+            root: path of the folder in it.
+            url: of the folder, for messages.
+        """
+        self._system = system
+        self._root = root.rstrip("/")
+        self.url = url.rstrip("/")
+
+    @classmethod
+    def open(cls, url: str) -> "RemoteFolder":
+        """Return the folder at ``url``. Nothing is read yet.
+
+        Credentials and the address of the server come from the environment, as the library of each protocol reads them.
+
+        Raises:
+            RemoteError: if fsspec does not know the protocol, or cannot use the URL.
+            MissingExtraError: if a package that the protocol needs is not installed.
+        """
+        protocol = url.partition("://")[0]
+        # No instance that was made before, with what the environment held then.
+        options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
+        if protocol in _LOCAL:
+            options["auto_mkdir"] = True
+        shown = _without_credentials(url)
+        with needs_extra("remote", _PURPOSE):
+            import fsspec.core
+        if protocol in _S3:
+            with needs_extra("s3", "Reading and writing releases in S3"):
+                import_module("s3fs")
+            # Its own attempts and those of botocore would multiply to minutes for a server that does not answer.
+            options["config_kwargs"] = {"retries": {"total_max_attempts": 1}}
+        try:
+            system, root = fsspec.core.url_to_fs(url, **options)
+        except Exception as error:
+            raise RemoteError(f"cannot use {shown}: {_reason(error)}") from None
+        if protocol in _S3:
+            system.retries = _S3_ATTEMPTS
+        return cls(system, root, shown)
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self._root.rpartition("/")[2]
+
+    @property
+    def parent(self) -> "RemoteFolder":
+        """The folder that holds this one."""
+        return RemoteFolder(self._system, self._root.rpartition("/")[0], self.url.rpartition("/")[0])
+
+    def shown(self, name: str) -> str:
+        """Return the URL of a file or folder inside, for messages."""
+        return f"{self.url}/{name}"
+
+    def folders(self) -> list[str]:
+        """Return the names of the folders inside, sorted; empty if the folder does not exist.
+
+        Raises:
+            RemoteError: if they cannot be listed.
+        """
+        try:
+            with self._reaching("list", self.url):
+                entries = self._system.ls(self._root, detail=True)
+        except FileNotFoundError:
+            return []
+        paths = (entry["name"].rstrip("/") for entry in entries if entry["type"] == "directory")
+        return sorted({path.rpartition("/")[2] for path in paths})
+
+    def find(self, name: str) -> bytes | None:
+        """Return the content of a file; None if it does not exist.
+
+        Raises:
+            RemoteError: if it cannot be read.
+        """
+        try:
+            with self._reaching("read", self.shown(name)):
+                content: bytes = self._system.cat_file(f"{self._root}/{name}")
+        except (FileNotFoundError, IsADirectoryError):
+            return None
+        return content
+
+    def size(self, name: str) -> int | None:
+        """Return the number of bytes of a file; None if it does not exist.
+
+        Raises:
+            RemoteError: if this cannot be found out.
+        """
+        try:
+            with self._reaching("read", self.shown(name)):
+                size: int = self._system.info(f"{self._root}/{name}")["size"]
+        except FileNotFoundError:
+            return None
+        return size
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file, replacing it as a whole if it exists.
+
+        Raises:
+            RemoteError: if it cannot be written.
+        """
+        try:
+            with self._reaching("write", self.shown(name)):
+                self._write(f"{self._root}/{name}", content)
+        except FileNotFoundError:
+            raise RemoteError(f"cannot write {self.shown(name)}: the bucket or folder does not exist") from None
+
+    def _write(self, path: str, content: bytes) -> None:
+        protocols = self._system.protocol
+        if not set(_LOCAL) & set([protocols] if isinstance(protocols, str) else protocols):
+            self._system.pipe_file(path, content)
+            return
+        # An object appears as a whole, but a file of this machine can be read while it is written.
+        unfinished = f"{path}.unfinished"
+        self._system.pipe_file(unfinished, content)
+        self._system.mv(unfinished, path)
+
+    @contextmanager
+    def _reaching(self, verb: str, url: str) -> Iterator[None]:
+        """Turn what a library of fsspec raises into one sentence; a missing file stays a FileNotFoundError."""
+        try:
+            yield
+        except (FileNotFoundError, IsADirectoryError):
+            raise
+        except Exception as error:
+            # Each library has errors of its own, with no base in common.
+            raise RemoteError(f"cannot {verb} {url}: {_reason(error)}") from None
+
+
+def _without_credentials(url: str) -> str:
+    return re.sub(r"://[^/]*@", "://", url)
+
+
+def _reason(error: Exception) -> str:
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return " ".join(text.split())[:_LONGEST_REASON].rstrip(".")

@@ -1,0 +1,35 @@
+"""What a request by columns asks for: read from its query, before its body."""
+
+from forecasting.errors import RequestError
+from forecasting.networks.forecaster import Forecaster
+from service.api.forecast.handler import check_query, refuse_check
+from service.api.forecast.query import LinesQuery
+from service.api.series_request import check_horizon
+from service.engine.columns.column_job import ColumnJob
+from service.engine.serving import Serving
+from service.engine.universal_forecaster import UniversalJob
+from service.settings import Settings
+
+
+def plan_columns(serving: Serving, settings: Settings, query: LinesQuery) -> ColumnJob:
+    """Return the networks and options of a request.
+
+    Raises:
+        ForecastError: if it asks for something that is not available.
+        RequestValidationError: if the query is invalid.
+    """
+    check_horizon(query.horizon, settings)
+    options = query.options
+    if options.events is not None:
+        field = "events" if query.events else "paths"
+        raise RequestError(f"{field} have no columns: send JSON or NDJSON to ask for them", field=field)
+    models = serving.universal(query.model, query.dataset)
+    if models is not None:
+        job = UniversalJob(models, (), options)
+        job.check()
+        return ColumnJob((), job, options)
+    refuse_check(options)
+    forecasters: list[Forecaster] = serving.resolve(query.model, query.dataset or None)
+    for forecaster in forecasters:
+        check_query(forecaster, options)
+    return ColumnJob(forecasters, None, options)

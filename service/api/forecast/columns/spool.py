@@ -1,0 +1,98 @@
+"""Temporary files for what is too large for memory, with a limit on all of them together."""
+
+import mmap
+import tempfile
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import IO, Self
+
+from service.http.problems import ProblemError
+
+
+class SpoolSpace:
+    """The bytes that all temporary files of one process may take."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._used = 0
+
+    def take(self, size: int) -> None:
+        """Reserve ``size`` bytes.
+
+        Raises:
+            ProblemError: 503 if other requests hold too much.
+        """
+        if self._used + size > self.limit:
+            detail = "too many large bodies are being read; try again in a second"
+            headers = {"Retry-After": "1"}
+            raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=headers, reason="overloaded")
+        self._used += size
+
+    def give_back(self, size: int) -> None:
+        """Free ``size`` bytes."""
+        self._used -= size
+
+
+def _new_file() -> IO[bytes]:
+    return tempfile.TemporaryFile()
+
+
+class Spool:
+    """A temporary file, which the system deletes when it is closed."""
+
+    def __init__(self, space: SpoolSpace) -> None:
+        self._space = space
+        self._size = 0
+        self._file: IO[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def size(self) -> int:
+        """Bytes written."""
+        return self._size
+
+    def write(self, piece: bytes) -> None:
+        """Append ``piece``.
+
+        Raises:
+            ProblemError: 503 if there is no space.
+        """
+        self._space.take(len(piece))
+        self._size += len(piece)
+        if self._file is None:
+            self._file = _new_file()
+        self._file.write(piece)
+
+    def pieces(self, size: int) -> Iterator[bytes]:
+        """Yield what was written, ``size`` bytes at a time."""
+        if self._file is not None:
+            self._file.seek(0)
+            while piece := self._file.read(size):
+                yield piece
+
+    def fileno(self) -> int:
+        """Return the descriptor of the file, which holds all that was written, at its beginning."""
+        assert self._file is not None
+        self._file.flush()
+        self._file.seek(0)
+        return self._file.fileno()
+
+    def map(self) -> memoryview:
+        """Return what was written as memory that the system reads from the file as it is used."""
+        if self._file is None or not self._size:
+            return memoryview(b"")
+        self._file.flush()
+        return memoryview(mmap.mmap(self._file.fileno(), self._size, access=mmap.ACCESS_READ))
+
+    def close(self) -> None:
+        """Delete the file, and free its space. Mapped memory stays valid while it is used."""
+        self._space.give_back(self._size)
+        self._size = 0
+        if self._file is not None:
+            self._file.close()
+            self._file = None

@@ -1,0 +1,68 @@
+"""Begins the answers to ``POST /forecast`` by columns. pyarrow is imported with the first of them."""
+
+import asyncio
+from http import HTTPStatus
+from typing import Final
+
+from starlette.types import Receive, Scope
+
+from forecasting.errors import MissingExtraError
+from forecasting.extras import needs_extra
+from service.api.dependencies import ready
+from service.api.forecast.columns.plan import plan_columns
+from service.api.forecast.columns.spool import SpoolSpace
+from service.api.forecast.query import LinesQuery
+from service.engine.lifecycle import Lifecycle
+from service.gate.call import Headers, StreamedAnswer
+from service.http.bodies import refuse_compression
+from service.http.media import ARROW_TYPE, PARQUET_TYPE, preferred
+from service.http.problems import ProblemError
+from service.settings import Settings
+
+_PURPOSE = "a body by columns (Arrow or Parquet)"
+
+_PARQUET_FILES: Final = 2
+"""Parquet files that are decoded at once, each by a process."""
+
+
+class ColumnStreams:
+    """Answers requests by columns, with one limit for the temporary files of all of them."""
+
+    def __init__(self, lifecycle: Lifecycle, settings: Settings) -> None:
+        self._lifecycle = lifecycle
+        self._settings = settings
+        self._space = SpoolSpace(settings.max_spool_bytes)
+        self._parquet_turn = asyncio.Semaphore(_PARQUET_FILES)
+
+    def arrow(self, scope: Scope, headers: Headers, receive: Receive) -> StreamedAnswer:
+        """Answer a request with an Arrow stream; raises as :meth:`parquet` does."""
+        return self._answer(ARROW_TYPE, scope, headers, receive)
+
+    def parquet(self, scope: Scope, headers: Headers, receive: Receive) -> StreamedAnswer:
+        """Answer a request with a Parquet file.
+
+        Raises:
+            ForecastError: if the query asks for something that is not available.
+            ProblemError: 406 or 415 if the media types do not fit; 503 if the service is not ready.
+            RequestValidationError: if the query is invalid.
+        """
+        return self._answer(PARQUET_TYPE, scope, headers, receive)
+
+    def _answer(self, media_type: str, scope: Scope, headers: Headers, receive: Receive) -> StreamedAnswer:
+        try:
+            with needs_extra("columns", _PURPOSE):
+                from service.api.forecast.columns.answering import ColumnAnswer
+        except MissingExtraError as error:
+            raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"{error}; or send JSON or NDJSON") from None
+        refuse_compression(headers, "Parquet" if media_type == PARQUET_TYPE else "Arrow")
+        others = [kind for kind in (ARROW_TYPE, PARQUET_TYPE) if kind != media_type]
+        accepted = preferred(headers.get(b"accept", b"").decode("latin-1"), [media_type, *others])
+        if accepted is None:
+            detail = f"a body by columns is answered by columns: accept {ARROW_TYPE} or {PARQUET_TYPE}"
+            raise ProblemError(HTTPStatus.NOT_ACCEPTABLE, detail)
+        serving = ready(self._lifecycle)
+        query = LinesQuery.read(scope["query_string"])
+        job = plan_columns(serving, self._settings, query)
+        answer = ColumnAnswer(serving, self._settings, job, accepted, self._parquet_turn, strict=query.strict)
+        pieces = answer.pieces(media_type, receive, self._space)
+        return StreamedAnswer(((b"content-type", accepted.encode()),), pieces, answer.break_off)

@@ -1,0 +1,49 @@
+"""Where a page of a list goes on."""
+
+import re
+from typing import Annotated, Final, NamedTuple
+
+from fastapi import Query
+from pydantic import AfterValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+PAGE: Final = 100
+"""Entries of a page by default."""
+
+MAX_PAGE: Final = 1_000
+
+_CURSOR: Final = r"^-?[0-9]{1,18}\.[0-9]{1,18}$"
+
+
+def _checked(text: str) -> str:
+    if text and not re.fullmatch(_CURSOR, text):
+        raise PydanticCustomError("cursor", "send the next of the page before, or leave it out")
+    return text
+
+
+PageSize = Annotated[int, Query(ge=1, le=MAX_PAGE, description="The most entries to return.")]
+After = Annotated[
+    str,
+    Query(description="The `next` of the page before."),
+    AfterValidator(_checked),
+    WithJsonSchema({"type": "string", "pattern": f"^$|{_CURSOR}"}),
+]
+
+
+class Cursor(NamedTuple):
+    """The last entry of a page: its time in Unix seconds, and its number among those of this time."""
+
+    time: int
+    number: int
+
+    @classmethod
+    def read(cls, text: str) -> "Cursor | None":
+        """Return what :meth:`__str__` has written; None for an empty text."""
+        if not text:
+            return None
+        time, _, number = text.partition(".")
+        return cls(int(time), int(number))
+
+    def __str__(self) -> str:
+        """Return the text that clients send back."""
+        return f"{self.time}.{self.number}"

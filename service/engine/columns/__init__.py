@@ -1,0 +1,1 @@
+"""Forecasts of series that come as columns: numpy arrays in, numpy arrays out."""

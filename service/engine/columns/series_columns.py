@@ -1,0 +1,145 @@
+"""Series as columns: one after another in arrays, without an object for each value."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.errors import SeriesError
+from forecasting.releases.universal_catalog import UniversalCatalog
+from forecasting.series.batch import SeriesBatch
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import FIRST_TIME, LAST_TIME, Floats, Times
+from forecasting.series.timestep import TimeStep
+from forecasting.series.units import Units
+from service.engine.parsing import Errors, Takers, are_regular, celsius_of, join_grids, on_grid
+
+
+@dataclass(frozen=True, eq=False)
+class SeriesColumns:
+    """Several series, none of them empty, one after another.
+
+    Attributes:
+        ids: of each series.
+        ends: end (exclusive) of each series in the arrays, ``(n,)``.
+        times: UTC, ``(rows,)``; NaT where missing.
+        local: the same times on the clock of their time zone; ``times`` itself if that is UTC.
+        values: in the units of the request, ``(rows,)``; NaN where missing.
+        latitudes: degrees north of each series, ``(n,)``; NaN if not known.
+        longitudes: degrees east of each series.
+        errors: of series that could not be read, by place.
+    """
+
+    ids: list[str]
+    ends: npt.NDArray[np.int64]
+    times: Times
+    local: Times
+    values: Floats
+    latitudes: Floats
+    longitudes: Floats
+    errors: dict[int, SeriesError] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @classmethod
+    def joined(cls, parts: Sequence["SeriesColumns"]) -> "SeriesColumns":
+        """Return the series of all ``parts``, at least one, in order."""
+        if len(parts) == 1:
+            return parts[0]
+        rows = np.cumsum([0, *(len(part.times) for part in parts)])
+        places = np.cumsum([0, *map(len, parts)]).tolist()
+        times = np.concatenate([part.times for part in parts])
+        is_local = any(part.local is not part.times for part in parts)
+        return cls(
+            ids=[name for part in parts for name in part.ids],
+            ends=np.concatenate([part.ends + row for part, row in zip(parts, rows, strict=False)]),
+            times=times,
+            local=np.concatenate([part.local for part in parts]) if is_local else times,
+            values=np.concatenate([part.values for part in parts]),
+            latitudes=np.concatenate([part.latitudes for part in parts]),
+            longitudes=np.concatenate([part.longitudes for part in parts]),
+            errors={
+                place + i: error for part, place in zip(parts, places, strict=False) for i, error in part.errors.items()
+            },
+        )
+
+    def part(self, begin: int, end: int) -> "SeriesColumns":
+        """Return the series from place ``begin`` to ``end`` (exclusive)."""
+        if begin == 0 and end >= len(self):
+            return self
+        first = int(self.ends[begin - 1]) if begin else 0
+        rows = slice(first, int(self.ends[min(end, len(self)) - 1]))
+        return SeriesColumns(
+            self.ids[begin:end],
+            self.ends[begin:end] - first,
+            self.times[rows],
+            self.local[rows],
+            self.values[rows],
+            self.latitudes[begin:end],
+            self.longitudes[begin:end],
+            {i - begin: error for i, error in self.errors.items() if begin <= i < end},
+        )
+
+    @property
+    def begins(self) -> npt.NDArray[np.int64]:
+        """First row of each series."""
+        return np.concatenate([[0], self.ends[:-1]])
+
+    def take(self, places: Sequence[int]) -> "SeriesColumns":
+        """Return the series at ``places``, which ascend."""
+        if len(places) == len(self):
+            return self
+        begins, lengths = self.begins[places], (self.ends - self.begins)[places]
+        ends = lengths.cumsum()
+        rows = np.arange(int(ends[-1])) + (begins - (ends - lengths)).repeat(lengths)
+        return SeriesColumns(
+            [self.ids[i] for i in places],
+            ends,
+            self.times[rows],
+            self.local[rows],
+            self.values[rows],
+            self.latitudes[places],
+            self.longitudes[places],
+            {new: self.errors[old] for new, old in enumerate(places) if old in self.errors},
+        )
+
+    def parse(
+        self, units: Units, step: TimeStep, universal: UniversalCatalog | None = None
+    ) -> tuple[SeriesBatch, Errors]:
+        """Return all series at ``step``, °C, and errors of some, which have no values in the batch.
+
+        An error of a series at another step names the release among ``universal`` that forecasts it.
+        """
+        ends, begins = self.ends.copy(), self.begins
+        lengths = ends - begins
+        errors = {**self.wrong_times(), **self.errors}
+        values = celsius_of(self.values, [0, *ends.tolist()], [units] * len(self), errors)
+        times = self.local if step.calendar_month else self.times
+        grids: dict[int, SstSeries] = {}
+        takers = Takers(universal)
+        simple = are_regular(times, lengths, step) & ~np.isnan(values[ends - 1])
+        for i in np.flatnonzero(~simple).tolist():
+            rows = slice(begins[i], ends[i])
+            if i in errors:
+                continue
+            try:
+                grids[i] = on_grid(times[rows], values[rows], step, takers)
+            except SeriesError as error:
+                errors[i] = error
+        return join_grids(step, values, ends, lengths, times[begins].copy(), grids, errors), errors
+
+    def wrong_times(self) -> Errors:
+        """Return an error for each series with a time that is missing or out of range."""
+        wrong = np.isnat(self.times) | (self.times < FIRST_TIME) | (self.times > LAST_TIME)
+        errors: Errors = {}
+        if not wrong.any():
+            return errors
+        rows = np.flatnonzero(wrong)
+        places = np.searchsorted(self.ends, rows, side="right")
+        begins = self.begins
+        for row, i in zip(rows.tolist(), places.tolist(), strict=True):
+            what = "missing" if np.isnat(self.times[row]) else "outside the years 1 to 9999"
+            errors.setdefault(i, SeriesError(f"time {row - int(begins[i])} of the series, counted from 0, is {what}"))
+        return errors

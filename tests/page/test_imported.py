@@ -1,0 +1,31 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from service.settings import Settings
+from tests.page.conftest import Visitor
+from tests.serving import serve
+
+
+@pytest.fixture(scope="module")
+def abroad_url(abroad: Path) -> Iterator[str]:
+    with serve(Settings(artifacts=abroad, default_dataset="abroad")) as client:
+        yield str(client.base_url).rstrip("/")
+
+
+def test_imported_networks_are_shown_by_their_names_with_their_caveat(visitor: Visitor, abroad_url: str) -> None:
+    page = visitor(abroad_url, new=True).open("?view=compare&dataset=abroad")
+    table = page.get_by_role("table", name="Errors over the test period")
+    rows = table.get_by_role("row").filter(has_text="may have seen the test part")
+    expect(rows).to_have_count(2)
+    expect(table).to_contain_text("steady")
+    expect(page.get_by_text("How the networks were trained")).to_have_count(0)
+
+
+def test_an_imported_network_can_be_chosen_for_the_forecast(visitor: Visitor, abroad_url: str) -> None:
+    page = visitor(abroad_url, new=True).open("?dataset=abroad")
+    page.get_by_role("radio", name="persistent", exact=True).check()
+    expect(page).to_have_url(abroad_url + "/?dataset=abroad&model=persistent")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("A bay abroad")

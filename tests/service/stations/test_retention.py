@@ -1,0 +1,68 @@
+"""What is deleted of stations, and what is kept however old it is."""
+
+import asyncio
+from contextlib import closing
+
+import pytest
+from sqlalchemy import Connection, Table, func, make_url, select
+
+from service.stations.retention import Retention
+from service.stations.station_store import StationStore
+from service.store.alerts import NewAlert, add_alert
+from service.store.deliveries import NewDelivery, add_deliveries
+from service.store.issued_forecasts import IssuedForecast, add_forecasts, get_forecasts
+from service.store.observations import add_observations
+from service.store.stations import StationSettings, get_station, put_station
+from service.store.tables import ALERTS, DELIVERIES, OBSERVATIONS
+
+DAY = 86_400
+
+
+def fill(connection: Connection, horizon: int) -> int:
+    """Store 250 days from day 0, each with its forecast, and an alert every hundred days."""
+    put_station(connection, "pier", StationSettings("day", horizon=horizon), 0)
+    number = get_station(connection, "pier").number
+    add_observations(connection, {number: {day * DAY: 15.0 for day in range(250)}}, 0)
+    forecasts = [
+        IssuedForecast(number, day + 1, day * DAY, day * DAY, False, "best", "1", {"sst": []}) for day in range(250)
+    ]
+    add_forecasts(connection, forecasts)
+    for day in (0, 100, 200):
+        alert = add_alert(connection, NewAlert(number, "heat", "began", day * DAY, day * DAY, {}))
+        add_deliveries(connection, [NewDelivery(alert, "https://hooks.example", f"pier{day}", day * DAY)])
+    return number
+
+
+def count_of(connection: Connection, table: Table) -> int:
+    return connection.scalar(select(func.count()).select_from(table)) or 0
+
+
+def kept(store_url: str, days: int, today: int, horizon: int = 2) -> tuple[list[int], list[int], int]:
+    """Return the days of the forecasts and alerts that are left on a day, and how many deliveries."""
+
+    async def run() -> tuple[list[int], list[int], int]:
+        with closing(StationStore(make_url(store_url))) as store:
+            number = await store.write(fill, horizon)
+            # All but the alert of day 0 have been delivered.
+            delivered = DELIVERIES.update().where(DELIVERIES.c.key != "pier0").values(next_attempt=None)
+            await store.write(lambda connection: connection.execute(delivered))
+            retention = Retention(store, days, lambda: today * DAY)
+            await retention.run()
+            forecasts = await store.read(get_forecasts, number, limit=1_000)
+            raised = await store.read(lambda connection: connection.scalars(select(ALERTS.c.raised)).all())
+            assert await store.read(count_of, OBSERVATIONS) == 250, "readings are never deleted"
+            deliveries = await store.read(count_of, DELIVERIES)
+            return [each.issued // DAY for each in forecasts], [each // DAY for each in raised], deliveries
+
+    return asyncio.run(run())
+
+
+def test_old_forecasts_and_alerts_are_deleted_and_alerts_that_wait_are_kept(store_url: str) -> None:
+    forecasts, alerts, deliveries = kept(store_url, days=100, today=250)
+    assert forecasts == [*range(150, 250)]
+    assert (alerts, deliveries) == ([0, 200], 2)
+
+
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+def test_a_forecast_is_kept_until_its_last_step_can_have_been_observed(store_url: str) -> None:
+    assert kept(store_url, days=1, today=10_000, horizon=20)[0] == [*range(249 - 22, 250)]

@@ -1,0 +1,46 @@
+"""``python -m training release pull``: copy releases from another place."""
+
+import argparse
+from pathlib import Path
+
+from forecasting.console import command_name
+from forecasting.releases.remote.pull import pull, remote_releases
+from forecasting.releases.trusted_keys import TrustedKeys
+from forecasting.wording import counted
+from training.cli.release.options import add_trusted_keys
+
+
+def main(arguments: list[str]) -> int:
+    """Pull releases; returns 0."""
+    options = _parser().parse_args(arguments)
+    trusted = TrustedKeys.chosen(options.trusted_key)
+    for release in remote_releases(options.url):
+        copied = pull(release, options.destination, trusted, make_current=not options.keep_current)
+        serving = "" if options.keep_current else "; it is now current"
+        print(f"{copied.place}: {copied.copied} of {counted(copied.files, 'file')} copied{serving}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=command_name("release pull", "training release pull"),
+        description="Copy releases from another place, such as a bucket of S3, and check every file. A release appears "
+        "only when it is complete. A copy that was interrupted goes on where it ended.",
+    )
+    parser.add_argument(
+        "url",
+        metavar="URL",
+        help="a release, a dataset (its current release) or an artifacts folder (all current releases), as in "
+        "s3://bucket/artifacts/nino12",
+    )
+    parser.add_argument(
+        "destination",
+        nargs="?",
+        type=Path,
+        default=Path("artifacts"),
+        metavar="DIR",
+        help="artifacts folder to copy to (default: %(default)s)",
+    )
+    parser.add_argument("--keep-current", action="store_true", help="do not make the copied release current")
+    add_trusted_keys(parser)
+    return parser
