@@ -32,7 +32,7 @@ FROM torch AS service-packages
 ARG EXTRAS=
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=bind,from=distribution,source=/distribution,target=/distribution,rw \
-    pip --python /opt/venv/bin/python install "/distribution[page,otel,postgres${EXTRAS:+,$EXTRAS}]" \
+    pip --python /opt/venv/bin/python install "/distribution[page,otel,postgres,columns${EXTRAS:+,$EXTRAS}]" \
     && find /opt/venv -type d -name tests -prune -exec rm -r {} +
 
 FROM torch AS training-packages

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from statistics import median
 from typing import Final
 
 import numpy as np
 import torch
 
-from benchmarks.payloads import general, large_body, simple, simple_bodies, stretches
+from benchmarks.payloads import arrow_body, general, large_body, simple, simple_bodies, stretches
 from benchmarks.servers import SERVICE, serving
 from forecasting.networks.roller import BATCH_WINDOWS
 from forecasting.releases.registry import load_forecaster
@@ -23,16 +24,25 @@ def measure() -> Iterator[str]:
     loop = _bare_loop()
     kinds = {"24 values and a start": simple(_SERIES), "24 to 40 values, nulls, timestamps": general(_SERIES)}
     bodies = {kind: large_body(series) for kind, series in kinds.items()}
+    columns = "36 values by columns (Arrow)"
+    bodies[columns] = arrow_body(_SERIES)
     alone: list[float] = []
     shares: dict[str, list[float]] = {kind: [] for kind in bodies}
     rates: dict[str, list[float]] = {kind: [] for kind in bodies}
     with serving(SERVICE, simple_bodies(1)[0]) as server:
-        for body in bodies.values():
-            server.post(body)
+
+        def post(kind: str) -> None:
+            if kind == columns:
+                server.post(bodies[kind], "?dataset=nino12&model=gru", "application/vnd.apache.arrow.stream")
+            else:
+                server.post(bodies[kind])
+
+        for kind in bodies:
+            post(kind)
         for _ in range(_ROUNDS):
             alone.append(_SERIES / median(_seconds(loop) for _ in range(_LOOPS)))
-            for kind, body in bodies.items():
-                rates[kind].append(_SERIES / _seconds(lambda body=body: server.post(body)))  # type: ignore[misc]
+            for kind in bodies:
+                rates[kind].append(_SERIES / _seconds(partial(post, kind)))
                 shares[kind].append(rates[kind][-1] / alone[-1])
     yield f"{_SERIES} series through GRU; medians of {_ROUNDS} rounds:"
     yield f"the bare TorchScript module, batches of {BATCH_WINDOWS}, one thread: {median(alone):.0f} series/s"

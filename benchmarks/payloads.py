@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 
 from forecasting.readers import read_csv
 from forecasting.series.times import Floats, Times, iso, unix_seconds
@@ -90,6 +91,24 @@ def mixed_bodies(n: int) -> list[bytes]:
 def large_body(series: Sequence[dict[str, Any]]) -> bytes:
     """Make one body with all series, for GRU."""
     return _body("gru", series)
+
+
+def arrow_body(n: int, length: int = 36) -> bytes:
+    """Make an Arrow stream of ``n`` series of ``length`` months, with categories as IDs."""
+    drawn = stretches(n, length, length)
+    codes = pa.array(np.repeat(np.arange(n, dtype=np.int32), length))
+    table = pa.table(
+        {
+            "id": pa.DictionaryArray.from_arrays(codes, pa.array([f"buoy-{i}" for i in range(n)])),
+            "time": np.concatenate([stretch.times[:-1] for stretch in drawn]),
+            "sst": np.concatenate([stretch.values for stretch in drawn]),
+        }
+    )
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
 
 
 def write(path: Path, bodies: Sequence[bytes]) -> Path:

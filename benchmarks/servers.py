@@ -17,7 +17,6 @@ from typing import IO, Final
 
 _START_SECONDS: Final = 90.0
 _STOP_SECONDS: Final = 20.0
-_JSON: Final = {"Content-Type": "application/json"}
 
 
 @dataclass(frozen=True)
@@ -60,18 +59,18 @@ class Server:
         self._path = program.path
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
-    def post(self, body: bytes) -> bytes:
+    def post(self, body: bytes, query: str = "", media_type: str = "application/json") -> bytes:
         """Send a request over a persistent connection; returns the body of the response.
 
         Raises:
             RuntimeError: if the status is not 200, or a series in the response has an error.
         """
         try:
-            response, content = self._exchange(body)
+            response, content = self._exchange(body, query, media_type)
         except ConnectionError:
             # Servers close connections after some idle seconds.
             self.close()
-            response, content = self._exchange(body)
+            response, content = self._exchange(body, query, media_type)
         if response.status != http.HTTPStatus.OK or b'"error":' in content:
             raise RuntimeError(f"{self.url} responded {response.status}: {content[:500]!r} to {body[:500]!r}")
         return content
@@ -87,8 +86,8 @@ class Server:
         resident, anonymous = (int(fields[name].split()[0]) / 1024 for name in ("VmRSS", "RssAnon"))
         return resident, anonymous
 
-    def _exchange(self, body: bytes) -> tuple[http.client.HTTPResponse, bytes]:
-        self._connection.request("POST", self._path, body, _JSON)
+    def _exchange(self, body: bytes, query: str, media_type: str) -> tuple[http.client.HTTPResponse, bytes]:
+        self._connection.request("POST", self._path + query, body, {"Content-Type": media_type})
         response = self._connection.getresponse()
         return response, response.read()
 

@@ -28,7 +28,12 @@ SINGLE: Final = 300
 """Stations that get one reading each."""
 
 NIGHTS: Final = 2
-PAGE: Final = 100
+PAGES: Final = (100, 1_000)
+"""Stations of a page: the default, and the most."""
+
+_ROUNDS: Final = 10
+"""Times that all pages are read."""
+
 HORIZON: Final = 7
 _BATCH: Final = 256
 _WARM_UP: Final = (
@@ -76,20 +81,23 @@ def measure(store: str | None, stations: int, days: int) -> Iterator[str]:
         fill(database, stations, days, first)
         database.close()
         yield f"{stations} stations with {days} days each, {url.partition(':')[0]}; filled in {_seconds(begin)}"
+        bare = _bare(min(stations, _BATCH), days, first)
+        for size, cost in bare.items():
+            yield f"the bare forecast from {days} days, {size} at once: {cost:.1f} ms of processor time each"
+        alone, together = min(bare), max(bare)
         with serving(_program(url), _WARM_UP) as server:
-            yield from _readings(server, min(SINGLE, stations), days, first)
-            yield from _nightly(server, stations, days, first)
-            yield from _pages(server, stations)
-        yield from _bare(min(stations, _BATCH), days, first)
+            yield from _readings(server, min(SINGLE, stations), days, first, bare[alone])
+            yield from _nightly(server, stations, days, first, bare[together])
+            for limit in PAGES:
+                yield from _pages(server, stations, limit)
 
 
 def _program(store: str) -> Program:
-    # A batch of this size takes longer than a request may by default.
-    settings = (f"SST_STORE={store}", "SST_REQUEST_SECONDS=3600", "SST_WORKERS=1", "SST_RATE_LIMIT=0")
+    settings = (f"SST_STORE={store}", "SST_WORKERS=1", "SST_RATE_LIMIT=0")
     return Program("the service", ("env", *settings, sys.executable, "-m", "service", "--port", "{port}"))
 
 
-def _readings(server: Server, stations: int, days: int, first: date) -> Iterator[str]:
+def _readings(server: Server, stations: int, days: int, first: date, bare: float) -> Iterator[str]:
     timed, taken = _Timed(server), []
     timed.call("POST", f"/stations/{station_id(0)}/observations", _reading(0, days - 1, days, first))
     used = _used(server)
@@ -98,10 +106,10 @@ def _readings(server: Server, stations: int, days: int, first: date) -> Iterator
         seconds, answer = timed.call("POST", path, _reading(i, days, days + 1, first))
         _check(answer)
         taken.append(seconds)
-    yield f"one reading, with its forecast: {_percentiles(taken)}; {_per(server, used, stations)}"
+    yield f"one reading, with its forecast: {_percentiles(taken)}; {_per(server, used, stations, bare)}"
 
 
-def _nightly(server: Server, stations: int, days: int, first: date) -> Iterator[str]:
+def _nightly(server: Server, stations: int, days: int, first: date, bare: float) -> Iterator[str]:
     """Yield the time of the last of several nights: only then do readings verify forecasts of all stations."""
     begin = days
     for end in range(days + 2, days + 2 + NIGHTS):
@@ -111,34 +119,37 @@ def _nightly(server: Server, stations: int, days: int, first: date) -> Iterator[
         seconds, answer = _Timed(server).call("POST", "/observations", {"readings": readings})
         for entry in answer["stations"]:
             _check(entry)
-    yield f"POST /observations of {stations} stations: {seconds:.1f} s; {_per(server, used, stations)}"
+    yield f"POST /observations of {stations} stations: {seconds:.1f} s; {_per(server, used, stations, bare)}"
 
 
-def _pages(server: Server, stations: int) -> Iterator[str]:
-    timed, taken, after, used, seen = _Timed(server), [], "", _used(server), 0
-    while after is not None:
-        seconds, answer = timed.call("GET", f"/stations?limit={PAGE}&after={after}")
-        taken.append(seconds)
-        seen, after = seen + len(answer["stations"]), answer["next"]
-    if seen != stations:
-        raise RuntimeError(f"the pages hold {seen} stations of {stations}")
-    yield f"GET /stations in pages of {PAGE}: {_percentiles(taken)}; {_per(server, used, len(taken))}"
+def _pages(server: Server, stations: int, limit: int) -> Iterator[str]:
+    timed, taken, used = _Timed(server), list[float](), _used(server)
+    for _ in range(_ROUNDS):
+        after, seen = "", 0
+        while after is not None:
+            seconds, answer = timed.call("GET", f"/stations?limit={limit}&after={after}")
+            taken.append(seconds)
+            seen, after = seen + len(answer["stations"]), answer["next"]
+        if seen != stations:
+            raise RuntimeError(f"the pages hold {seen} stations of {stations}")
+    yield f"GET /stations in pages of {limit}: {_percentiles(taken)}; {_per(server, used, len(taken))}"
 
 
-def _bare(stations: int, days: int, first: date) -> Iterator[str]:
-    """Yield the cost of the same forecasts without a service and a store, alone and together."""
+def _bare(stations: int, days: int, first: date) -> dict[int, float]:
+    """Return what the same forecasts cost without a service and a store, ms each, by how many are made at once."""
     torch.set_num_threads(1)
     networks = UniversalCatalog.open(Path("artifacts"), torch.device("cpu")).by_dataset["ocean-daily"].networks
     start = np.datetime64(first, "s")
     series = [SstSeries(series_of(i, days, first), start, networks.step) for i in range(stations)]
     coefficients = GlobalClimatology.load().coefficients([43.0] * stations, [-40.0] * stations)
+    costs = {}
     for size in (1, stations):
         networks.forecast_many(series[:size], HORIZON, coefficients=coefficients[:size])
         used, calls = process_time(), max(1, 64 // size)
         for _ in range(calls):
             networks.forecast_many(series[:size], HORIZON, coefficients=coefficients[:size])
-        cost = (process_time() - used) / calls / size * 1e3
-        yield f"the bare forecast from {days} days, {size} at once: {cost:.1f} ms of processor time each"
+        costs[size] = (process_time() - used) / calls / size * 1e3
+    return costs
 
 
 def _reading(i: int, begin: int, end: int, first: date) -> dict[str, Any]:
@@ -161,9 +172,11 @@ def _used(server: Server) -> float:
     return sum(map(int, fields[11:13])) / _TICKS
 
 
-def _per(server: Server, before: float, n: int) -> str:
+def _per(server: Server, before: float, n: int, bare: float | None = None) -> str:
     used = _used(server) - before
-    return f"{used:.1f} s of processor time, {used / n * 1e3:.1f} ms each"
+    each = used / n * 1e3
+    ratio = "" if bare is None else f", {each / bare:.2f} times the bare forecast"
+    return f"{used:.1f} s of processor time, {each:.1f} ms each{ratio}"
 
 
 def _seconds(begin: float) -> str:

@@ -64,7 +64,7 @@ class Settings(BaseSettings):
         linger_seconds: how long it then answers that it is shutting down before it closes idle connections.
         reload_seconds: the time between checks for new releases.
         max_line_bytes: the longest line of an NDJSON request.
-        max_spool_bytes: the most bytes of Arrow and Parquet bodies in temporary files, of all requests together.
+        max_spool_bytes: the most bytes of Arrow and Parquet bodies and answers in temporary files, of all requests.
         max_series: the most series in one request.
         max_values: the most values in one series.
         max_horizon: the most steps to forecast; a release may have a lower limit.
@@ -107,7 +107,7 @@ class Settings(BaseSettings):
     linger_seconds: float = Field(default=1.0, ge=0, le=_MAX_SECONDS)
     reload_seconds: float = Field(default=10.0, gt=0, le=_MAX_SECONDS)
     max_line_bytes: int = Field(default=4 * 2**20, ge=1_024)
-    max_spool_bytes: int = Field(default=256 * 2**20, ge=1_024)
+    max_spool_bytes: int = Field(default=128 * 2**20, ge=1_024)
     max_series: int = Field(default=10_000, ge=1)
     max_values: int = Field(default=100_000, ge=2)
     max_horizon: int = Field(default=10_000, ge=1, le=10_000)

@@ -28,6 +28,9 @@ LONGEST_GAP_DAYS: Final = 2
 DAYS_AFTER: Final = LONGEST_GAP_DAYS - 1 + LEAST_DAYS
 """Days after a day that decide whether it is in an event: the rest of a gap, and an event."""
 
+DAYS_BEFORE: Final = 2 * LEAST_DAYS - 1 + LONGEST_GAP_DAYS
+"""Days before a day that decide whether it is in an event: an event, a gap, and a run that is too short."""
+
 _LEAST_DIFFERENCE: Final = 1e-6
 """°C between threshold and climatology, so that a category is defined."""
 

@@ -20,7 +20,9 @@ from forecasting.events.outlook import Outlook
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.times import Floats
 
-_WINDOW_DAYS: Final = 84
+WINDOW_DAYS: Final = 84
+"""Days whose hotspots are summed, with the day itself."""
+
 _DAYS_PER_WEEK: Final = 7
 _LEAST_HOTSPOT: Final = 1.0
 """°C: cooler days add nothing."""
@@ -29,6 +31,9 @@ _ROUNDING: Final = 1e-9
 """°C: 302.55 K minus a maximum monthly mean of 28.4 °C is 1 °C."""
 
 LEVELS: Final[tuple[AlertLevel, ...]] = get_args(AlertLevel)
+
+FIRST_ACTIVE_LEVEL: Final = LEVELS.index("Warning")
+"""From this level on, heat adds to degree heating weeks."""
 
 _ALERT_WEEKS: Final = (4.0, 8.0, 12.0, 16.0, 20.0)
 """°C weeks at which each alert level begins, the first being a warning."""
@@ -47,14 +52,14 @@ def judge_heat_stress(event: HeatStress, outlook: Outlook) -> HeatStressOutcome:
         usual = maximum_monthly_mean(outlook)
     else:
         usual = MaximumMonthlyMean(event.maximum_monthly_mean, "request")
-    past = np.full(_WINDOW_DAYS, np.nan)
-    recent = outlook.past.values[-_WINDOW_DAYS:]
+    past = np.full(WINDOW_DAYS, np.nan)
+    recent = outlook.past.values[-WINDOW_DAYS:]
     past[-len(recent) :] = recent
     ahead = outlook.ahead
-    paths = np.hstack([np.broadcast_to(past, (len(ahead), _WINDOW_DAYS)), ahead])
+    paths = np.hstack([np.broadcast_to(past, (len(ahead), WINDOW_DAYS)), ahead])
     hotspots = np.nan_to_num(paths - usual.sst)
     weeks = degree_heating_weeks(hotspots)
-    levels = alert_levels(hotspots[:, _WINDOW_DAYS - 1 :], weeks)
+    levels = alert_levels(hotspots[:, WINDOW_DAYS - 1 :], weeks)
     leads = slice(1 + outlook.unobserved, None)
     median, lower, upper = np.quantile(weeks[:, leads], MEDIAN_AND_BOUNDS, axis=0)
     shares = {name: (levels[:, leads] == i).mean(axis=0) for i, name in enumerate(LEVELS)}
@@ -81,8 +86,8 @@ def degree_heating_weeks(hotspots: Floats) -> Floats:
         hotspots: SST minus the maximum monthly mean, °C.
     """
     stress = np.where(hotspots >= _LEAST_HOTSPOT - _ROUNDING, hotspots, 0.0)
-    sums = stress[..., :_WINDOW_DAYS].sum(axis=-1, keepdims=True)
-    changes = stress[..., _WINDOW_DAYS:] - stress[..., :-_WINDOW_DAYS]
+    sums = stress[..., :WINDOW_DAYS].sum(axis=-1, keepdims=True)
+    changes = stress[..., WINDOW_DAYS:] - stress[..., :-WINDOW_DAYS]
     # The sum over days without stress must be 0, not a rest of the changes before it.
     weeks: Floats = np.maximum(np.cumsum(np.concatenate([sums, changes], axis=-1), axis=-1), 0.0) / _DAYS_PER_WEEK
     return weeks
@@ -103,10 +108,10 @@ def alert_levels(hotspots: Floats, weeks: Floats) -> Indices:
 
 def _gaps(past: Floats) -> tuple[ForecastWarning, ...]:
     known = int(np.isfinite(past).sum())
-    if known == _WINDOW_DAYS:
+    if known == WINDOW_DAYS:
         return ()
     message = (
-        f"Only {known} of the {_WINDOW_DAYS} days before the forecast have a value. The others add nothing, so degree "
+        f"Only {known} of the {WINDOW_DAYS} days before the forecast have a value. The others add nothing, so degree "
         "heating weeks may be too low."
     )
     return (ForecastWarning("incomplete_past", message),)

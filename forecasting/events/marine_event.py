@@ -1,7 +1,5 @@
 """Forecasts of marine heatwaves and cold spells, from joint paths."""
 
-from typing import Final
-
 import numpy as np
 
 from forecasting.events.baseline import PERCENTILES, Baseline, Kind
@@ -11,8 +9,7 @@ from forecasting.events.definitions import MarineEvent
 from forecasting.events.detection import (
     CATEGORIES,
     DAYS_AFTER,
-    LEAST_DAYS,
-    LONGEST_GAP_DAYS,
+    DAYS_BEFORE,
     Departure,
     days_in_events,
     event_days,
@@ -22,9 +19,6 @@ from forecasting.events.outcomes import EventState, MarineOutcome
 from forecasting.events.outlook import Outlook
 from forecasting.events.runs import steps_at_end
 from forecasting.series.sst_series import SstSeries
-
-_DAYS_BEFORE: Final = 2 * LEAST_DAYS - 1 + LONGEST_GAP_DAYS
-"""Days of the past that decide whether the first lead is in an event: an event, a gap, and a run that is too short."""
 
 
 def judge_marine(event: MarineEvent, outlook: Outlook) -> MarineOutcome:
@@ -40,7 +34,7 @@ def judge_marine(event: MarineEvent, outlook: Outlook) -> MarineOutcome:
     baseline = outlook.baseline_of(PERCENTILES[event.kind])
     climatology, threshold = baseline.at(outlook.times)
     state = _state(outlook.past, baseline, event.kind)
-    before = min(_DAYS_BEFORE, len(outlook.past))
+    before = min(DAYS_BEFORE, len(outlook.past))
     departure = _departure(outlook, baseline, event.kind, before)
     ahead = slice(before, before + outlook.ahead.shape[1])
     leads = slice(before + outlook.unobserved, ahead.stop)

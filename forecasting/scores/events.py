@@ -10,6 +10,7 @@ from statistics import NormalDist
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel
 
 from forecasting.scores.accuracy import rounded_one
@@ -142,8 +143,19 @@ def _variance_inflation(differences: Floats, groups: Groups, lead: int) -> float
     return max(1.0, long_run_error(differences, groups, lead) ** 2 * len(differences) / variance)
 
 
+def bin_of(probability: float) -> tuple[float, float]:
+    """Return the bounds of the bin of a reliability table that a probability is in."""
+    place = int(_places(np.array([probability]))[0])
+    return BIN_EDGES[place], BIN_EDGES[place + 1]
+
+
+def _places(probability: Floats) -> npt.NDArray[np.int64]:
+    places: npt.NDArray[np.int64] = np.searchsorted(BIN_EDGES, probability, side="right") - 1
+    return np.clip(places, 0, len(BIN_EDGES) - 2)
+
+
 def _reliability(probability: Floats, happened: Floats, inflation: float) -> tuple[ReliabilityBin, ...]:
-    places = np.clip(np.searchsorted(BIN_EDGES, probability, side="right") - 1, 0, len(BIN_EDGES) - 2)
+    places = _places(probability)
     bins = []
     for place in np.unique(places).tolist():
         inside = places == place

@@ -20,7 +20,9 @@ from scoring.tables.archive_columns import PREFIX
 
 _KEYS: Final = ["station", "issued", "observed_until", "replayed", "asked", "step", "time", "sst"]
 _SAME: Final = ["station", "asked", "step", "observed_until"]
-_MEASURES: Final = re.compile(rf"(lower|upper)_\d+|{PREFIX}.+|event_.+_(by_lead|threshold|side)")
+_OF_EVENTS: Final = "by_lead|threshold|side|probability|climatology|state"
+_MEASURES: Final = re.compile(rf"(lower|upper)_\d+|{PREFIX}.+|event_.+_({_OF_EVENTS})")
+_STATE: Final = re.compile(r"event_(.+)_climatology")
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,10 @@ class IssuedForecasts:
         """Return the names of the steps of the forecasts."""
         steps: list[str] = self._read(["step"], self._chosen)["step"].unique().to_pylist()
         return sorted(steps)
+
+    def marine_events(self) -> list[str]:
+        """Return the names of the marine heatwaves and cold spells that were forecast."""
+        return [match[1] for name in self._data.schema.names if (match := _STATE.fullmatch(name))]
 
     def period(self) -> str:
         """Return the first and the last time of a last observation in the whole archive, for a sentence."""

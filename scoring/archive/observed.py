@@ -72,6 +72,16 @@ class Observations:
         """Return the names of all stations in the files."""
         return {name for name, _ in self.series} | set(self.errors)
 
+    def on_grid(self, key: tuple[str, str], start: np.datetime64) -> Observed | None:
+        """Return the observations of a station at a step, on the grid of forecasts; None without any.
+
+        Args:
+            key: names of the station and of the step.
+            start: the valid time of some forecast.
+        """
+        series = self.series.get(key)
+        return None if series is None else Observed.of(series.times, series.values, series.step, start)
+
     def at(self, forecasts: pd.DataFrame) -> Floats:
         """Return what was observed at the valid time of each row with ``station``, ``step`` and ``time``, °C ``(n,)``.
 

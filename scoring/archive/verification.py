@@ -13,6 +13,7 @@ from forecasting.series.times import Floats
 from scoring.archive.event_verification import EventVerification, verify_events
 from scoring.archive.issued import IssuedForecasts
 from scoring.archive.observed import Observations
+from scoring.archive.state_verification import verify_event, with_states
 from scoring.models.reasons import kind_of
 from scoring.tables.archive_columns import BASELINES, PREFIX
 
@@ -34,7 +35,7 @@ class Group(BaseModel, frozen=True):
         step: name of the step.
         month: of the last observation that the forecasts rest on, such as ``2026-11``; None for all.
         leads: scores by lead.
-        events: scores of the probabilities of threshold events, by event and lead.
+        events: scores of the probabilities of events, by event and lead.
     """
 
     asked: str
@@ -92,6 +93,10 @@ def verify(
             pairs, baselines = _comparable(rows)
             for key, part in _grouped(pairs, by_month=by_month):
                 groups.setdefault(key, []).append(_scores(lead, key[0], part, baselines))
+    for name, said in with_states(forecasts, observations).items():
+        for key, rows in _grouped(said, by_month=by_month):
+            for lead in leads:
+                events.setdefault(key, []).extend(verify_event(name, lead, rows))
     parts = [
         Group(asked=key[0], step=key[1], month=key[2], leads=tuple(groups[key]), events=_by_event(events[key]))
         for key in sorted(groups, key=lambda key: tuple(map(str, key)))

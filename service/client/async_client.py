@@ -44,10 +44,11 @@ class AsyncClient:
         max_wait: float = 60.0,
         max_series: int = MAX_SERIES,
         max_bytes: int = MAX_BYTES,
+        columns: bool = True,
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        endpoint = Endpoint(base_url, api_key, retries, max_wait, max_series, max_bytes)
+        endpoint = Endpoint(base_url, api_key, retries, max_wait, max_series, max_bytes, columns)
         self._http = httpx.AsyncClient(
             base_url=endpoint.url, headers=endpoint.headers, timeout=timeout, transport=transport
         )

@@ -111,6 +111,18 @@ class AsyncStations:
         """See :meth:`Stations.verification`."""
         return await self._run(self._calls.verification(station, lead, start, end, by, replayed))
 
+    async def event_verification(
+        self,
+        station: str,
+        *,
+        lead: int | None = None,
+        start: TimeInput = None,
+        end: TimeInput = None,
+        replayed: bool | None = None,
+    ) -> pd.DataFrame:
+        """See :meth:`Stations.event_verification`."""
+        return await self._run(self._calls.event_verification(station, lead, start, end, replayed))
+
     async def alerts(
         self, station: str, *, start: TimeInput = None, end: TimeInput = None, limit: int | None = None
     ) -> pd.DataFrame:

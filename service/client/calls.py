@@ -9,12 +9,14 @@ from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from http import HTTPStatus
 from typing import Any, Generic, NoReturn, TypeVar
 
 import httpx
 import pandas as pd
 
-from service.client.errors import no_answer, refusal, unexpected_answer
+from service.client.columns import ARROW_TYPE, ColumnSupport, column_batches, query_of, read_columns
+from service.client.errors import ProblemError, no_answer, refusal, unexpected_answer
 from service.client.event_tables import ForecastTable, past_event_rows, past_event_table
 from service.client.files import FileReading, file_reading
 from service.client.payload import (
@@ -40,6 +42,7 @@ from service.client.tables import (
     models_table,
     predictions_table,
     read_forecasts,
+    typed,
 )
 
 logger = logging.getLogger("service.client")
@@ -56,6 +59,7 @@ class Call:
     params: Mapping[str, Any] = field(default_factory=dict)
     body: str | bytes | None = None
     media_type: str = "application/json"
+    accept: str | None = None
 
 
 @dataclass(frozen=True)
@@ -92,20 +96,52 @@ class Calls:
         policy: when to retry.
         max_series: the most series in one request.
         max_bytes: the largest body of one request.
+        column_support: whether many series may go by columns.
     """
 
     address: str
     policy: RetryPolicy
     max_series: int
     max_bytes: int
+    column_support: ColumnSupport
 
     def forecast(
         self, series: SeriesInput, parameters: ForecastParameters, strict: bool | None, further: Sequence[OwnFields]
     ) -> Plan[ForecastTable]:
         """``POST /forecast``, in as many requests as ``series`` needs; with ``further`` fields of each series."""
+        if not (parameters.events or parameters.paths or parameters.baseline):
+            table = yield from self._forecast_columns(series, parameters, bool(strict), further)
+            if table is not None:
+                return joined_forecasts(parameters, [], table)
         read = partial(read_forecasts, parameters)
         parts = yield from self._parts("/forecast", series, parameters.fields, strict, read, further)
         return joined_forecasts(parameters, parts)
+
+    def _forecast_columns(
+        self, series: SeriesInput, parameters: ForecastParameters, strict: bool, further: Sequence[OwnFields]
+    ) -> Plan[pd.DataFrame | None]:
+        """Forecast many series by columns; None if that is not possible, or the service does not take them."""
+        batches = (
+            column_batches(series, further, self.max_series, self.max_bytes) if self.column_support.is_on else None
+        )
+        if batches is None:
+            return None
+        parts: list[pd.DataFrame] = []
+        for batch in batches:
+            query = query_of(parameters, strict=strict)
+            call = Call("POST", "/forecast", query, batch.body, ARROW_TYPE, accept=ARROW_TYPE)
+            try:
+                response = yield from self.answer(call)
+            except ProblemError as error:
+                if error.status != HTTPStatus.UNSUPPORTED_MEDIA_TYPE:
+                    raise
+                self.column_support.is_on = False
+                return None
+            try:
+                parts.append(read_columns(parameters, batch.names, response.content))
+            except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
+                raise unexpected_answer(response, self.address + call.path) from error
+        return typed(parameters, pd.concat(parts, ignore_index=True))
 
     def events(
         self,

@@ -45,6 +45,8 @@ class Client:
         max_wait: the longest wait before a retry, in seconds. There is no retry if the service asks for a longer wait.
         max_series: the most series in one request; more are split into several requests.
         max_bytes: the largest body of one request; more is split into several requests.
+        columns: whether to send 64 series and more as an Arrow stream, if pyarrow is installed and the service takes
+            it. The result is the same.
         transport: an httpx transport, for custom certificates and proxies.
         sleep: the function that waits for a number of seconds.
 
@@ -63,10 +65,11 @@ class Client:
         max_wait: float = 60.0,
         max_series: int = MAX_SERIES,
         max_bytes: int = MAX_BYTES,
+        columns: bool = True,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        endpoint = Endpoint(base_url, api_key, retries, max_wait, max_series, max_bytes)
+        endpoint = Endpoint(base_url, api_key, retries, max_wait, max_series, max_bytes, columns)
         self._http = httpx.Client(base_url=endpoint.url, headers=endpoint.headers, timeout=timeout, transport=transport)
         self._address, self._calls, self._sleep = endpoint.address, endpoint.calls, sleep
 

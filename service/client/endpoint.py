@@ -6,6 +6,7 @@ from typing import Any, Final
 import httpx
 
 from service.client.calls import Call, Calls
+from service.client.columns import ColumnSupport
 from service.client.payload import whole
 from service.client.retry import RetryPolicy
 
@@ -27,7 +28,14 @@ class Endpoint:
     """
 
     def __init__(
-        self, base_url: str, api_key: str | None, retries: int, max_wait: float, max_series: int, max_bytes: int
+        self,
+        base_url: str,
+        api_key: str | None,
+        retries: int,
+        max_wait: float,
+        max_series: int,
+        max_bytes: int,
+        columns: bool,
     ) -> None:
         url = _parse_url(base_url)
         retries = whole("retries", retries)
@@ -45,7 +53,7 @@ class Endpoint:
                 raise ValueError("api_key is empty or holds a space or another character that a header cannot carry")
             self.headers["Authorization"] = f"Bearer {api_key}"
         self.address = str(url.copy_with(username=None, password=None)).rstrip("/")
-        self.calls = Calls(self.address, RetryPolicy(retries, max_wait), max_series, max_bytes)
+        self.calls = Calls(self.address, RetryPolicy(retries, max_wait), max_series, max_bytes, ColumnSupport(columns))
 
 
 def _parse_url(text: str) -> httpx.URL:
@@ -62,4 +70,5 @@ def request_arguments(call: Call) -> dict[str, Any]:
     """Return the arguments of httpx's ``request`` for a call."""
     if call.body is None:
         return {"params": call.params}
-    return {"params": call.params, "content": call.body, "headers": {"Content-Type": call.media_type}}
+    accept = {} if call.accept is None else {"Accept": f"{call.accept}, application/problem+json"}
+    return {"params": call.params, "content": call.body, "headers": {"Content-Type": call.media_type, **accept}}

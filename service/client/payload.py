@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 Json = dict[str, Any]
@@ -289,7 +290,12 @@ def _station(name: Hashable, series: "pd.Series[Any]", times: str) -> str:
 
 
 def values_of(name: Hashable, series: "pd.Series[Any]") -> list[float | None]:
-    """Return the values of a series, None where one is missing.
+    """Return the values of a series, None where one is missing; raises as :func:`numbers_of` does."""
+    return [None if math.isnan(value) else value for value in numbers_of(name, series).tolist()]
+
+
+def numbers_of(name: Hashable, series: "pd.Series[Any]") -> npt.NDArray[np.float64]:
+    """Return the values of a series, NaN where one is missing.
 
     Raises:
         ValueError: if a value is not a finite number.
@@ -299,14 +305,14 @@ def values_of(name: Hashable, series: "pd.Series[Any]") -> list[float | None]:
             f"series {name!r}: its values must be numbers, not {series.dtype}: pass temperatures, or leave it out"
         )
     try:
-        values = series.to_numpy(dtype=np.float64, na_value=np.nan)
+        values: npt.NDArray[np.float64] = series.to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
         raise ValueError(f"series {name!r}: its values must be numbers: {error}") from None
     infinite = np.isinf(values)
     if infinite.any():
         where = series.index[int(infinite.argmax())]
         raise ValueError(f"series {name!r}: the value at {where} is infinite; set it to NaN if it is missing")
-    return [None if math.isnan(value) else value for value in values.tolist()]
+    return values
 
 
 def times_of(name: Hashable, series: "pd.Series[Any]") -> pd.DatetimeIndex:

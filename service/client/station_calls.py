@@ -24,6 +24,7 @@ from service.client.station_payload import (
 )
 from service.client.station_tables import (
     alerts_table,
+    event_verification_table,
     issued_table,
     observations_table,
     station_series,
@@ -113,10 +114,15 @@ class StationCalls:
         replayed: bool | None,
     ) -> Plan[pd.DataFrame]:
         """``GET /stations/{id}/verification``."""
-        params = drop_none(
-            lead=None if lead is None else whole("lead", lead), by=by, replayed=replayed, **period_params(start, end)
-        )
-        return self.calls.ask(Call("GET", station_path(station, "verification"), params), verification_table)
+        call = _verification(station, lead, start, end, by, replayed)
+        return self.calls.ask(call, verification_table)
+
+    def event_verification(
+        self, station: str, lead: int | None, start: TimeInput, end: TimeInput, replayed: bool | None
+    ) -> Plan[pd.DataFrame]:
+        """``GET /stations/{id}/verification``, of its events."""
+        call = _verification(station, lead, start, end, None, replayed)
+        return self.calls.ask(call, event_verification_table)
 
     def alerts(self, station: str, start: TimeInput, end: TimeInput, limit: int | None) -> Plan[pd.DataFrame]:
         """``GET /stations/{id}/alerts``, page by page."""
@@ -139,3 +145,12 @@ class StationCalls:
 
 def _levels(levels: Sequence[int] | None) -> Sequence[int] | None:
     return None if levels is None else [whole("a level", level) for level in levels]
+
+
+def _verification(
+    station: str, lead: int | None, start: TimeInput, end: TimeInput, by: str | None, replayed: bool | None
+) -> Call:
+    params = drop_none(
+        lead=None if lead is None else whole("lead", lead), by=by, replayed=replayed, **period_params(start, end)
+    )
+    return Call("GET", station_path(station, "verification"), params)

@@ -27,6 +27,13 @@ _FLATTENED: Final = {
 """Fields of fields that become columns, such as ``newest_time``."""
 _ON_REQUEST: Final = ("recent", "usual")
 """Fields of stations that this client does not ask for."""
+_EVENT_SCORES: Final = {
+    "event": "object", "kind": "object", "level": "object", "lead": "int64", "n": "int64", "frequency": "float64",
+    "brier": "float64", "skill_persistence": "float64", "minimum": "float64", "maximum": "float64",
+    "forecasts": "int64", "happened": "int64", "probability": "float64", "share": "float64", "lower": "float64",
+    "upper": "float64",
+}  # fmt: skip
+"""Columns of the verification of events, and their types."""
 _ALERT_COLUMNS: Final = (
     "alert", "event", "kind", "raised", "observed_until", "sst", "units", "since", "category", "previous_category",
     "probability", "deliveries",
@@ -134,6 +141,26 @@ def verification_table(answer: Json) -> pd.DataFrame:
     table["month"] = pd.Series([row["month"] for row in rows], dtype="object")
     counts = {"lead": "int64", "n": "int64", "replayed": "Int64"}
     return table.astype(counts | dict.fromkeys((*_ERRORS, *further), "float64"))
+
+
+def event_verification_table(answer: Json) -> pd.DataFrame:
+    """Return the events of the response to ``GET /stations/{id}/verification`` with a row for each bin."""
+    rows = [
+        {
+            "event": event["name"],
+            **{name: event[name] for name in ("kind", "level", "lead", "n", "frequency", "brier")},
+            "skill_persistence": event["skill"]["persistence"]["value"],
+            **{name: part[name] for name in ("minimum", "maximum", "probability", "lower", "upper")},
+            "forecasts": part["n"],
+            "happened": round(part["frequency"] * part["n"]),
+            "share": part["frequency"],
+        }
+        for event in answer["events"]
+        for part in event["reliability"]
+    ]
+    table = pd.DataFrame.from_records(rows, columns=[*_EVENT_SCORES])
+    table["level"] = pd.Series([row["level"] for row in rows], dtype="object")
+    return table.astype({name: kind for name, kind in _EVENT_SCORES.items() if name != "level"})
 
 
 def _scores(model: Json) -> Json:

@@ -236,6 +236,34 @@ class Stations:
         """
         return self._run(self._calls.verification(station, lead, start, end, by, replayed))
 
+    def event_verification(
+        self,
+        station: str,
+        *,
+        lead: int | None = None,
+        start: TimeInput = None,
+        end: TimeInput = None,
+        replayed: bool | None = None,
+    ) -> pd.DataFrame:
+        """Return how reliable the probabilities of a station's events were, against what was observed since.
+
+        Args:
+            station: the ID of the station.
+            lead: the number of steps ahead; None means every lead.
+            start: the earliest ``observed_until`` of the forecasts to verify.
+            end: the latest.
+            replayed: whether to verify only forecasts that are replayed, or only others; None means both.
+
+        Returns:
+            A row for each event, lead and range of probabilities: ``event``, ``kind``, ``level`` (of heat stress: it is
+            on at this alert level and above), ``lead``, ``n``, ``frequency`` (the share of all forecasts in which the
+            event was on), ``brier``, ``skill_persistence`` (over the state of the last observation), ``minimum`` and
+            ``maximum`` (of the range), ``forecasts`` (how many there are in it), ``happened`` (in how many of them the
+            event was on), ``probability`` (their mean), ``share`` (``happened`` of ``forecasts``), ``lower`` and
+            ``upper`` (of the 95 % interval of the share).
+        """
+        return self._run(self._calls.event_verification(station, lead, start, end, replayed))
+
     def alerts(
         self, station: str, *, start: TimeInput = None, end: TimeInput = None, limit: int | None = None
     ) -> pd.DataFrame:

@@ -57,9 +57,13 @@ def read_forecasts(parameters: ForecastParameters, names: Sequence[Hashable], an
     return read
 
 
-def joined_forecasts(parameters: ForecastParameters, parts: Sequence[ReadForecasts]) -> ForecastTable:
-    """Return what all responses say as tables."""
-    table = ForecastTable(forecast_table(parameters, [row for part in parts for row in part.rows]))
+def joined_forecasts(
+    parameters: ForecastParameters, parts: Sequence[ReadForecasts], rows: pd.DataFrame | None = None
+) -> ForecastTable:
+    """Return what all responses say as tables; ``rows`` are those of answers by columns."""
+    if rows is None:
+        rows = forecast_table(parameters, [row for part in parts for row in part.rows])
+    table = ForecastTable(rows)
     table.events = event_table([row for part in parts for row in part.events])
     table.event_leads = lead_table([row for part in parts for row in part.leads])
     table.paths = path_table([paths for part in parts for paths in part.paths])
@@ -98,7 +102,7 @@ def _rows(parameters: ForecastParameters, key: Json, forecast: Json) -> Iterator
         columns[f"lower_{level}"] = intervals[level]["lower"]
         columns[f"upper_{level}"] = intervals[level]["upper"]
     for threshold, exceedance in zip(parameters.thresholds, forecast["exceedance"], strict=True):
-        columns[_exceedance(threshold)] = exceedance["probability"]
+        columns[exceedance_column(threshold)] = exceedance["probability"]
     columns |= forecast["baselines"]
     shared = key | {"calibrated": _calibrated(parameters, forecast), "warnings": _warnings(forecast), "error": None}
     for values in zip(*columns.values(), strict=True):
@@ -107,33 +111,53 @@ def _rows(parameters: ForecastParameters, key: Json, forecast: Json) -> Iterator
 
 def _calibrated(parameters: ForecastParameters, forecast: Json) -> bool:
     entries = [*forecast["intervals"], *forecast["exceedance"]]
-    # With a check, the values that the warning names are left out.
-    doubts = {"outside_training"} if parameters.check else {"outside_training", "suspect_value"}
+    doubts = doubts_of(parameters)
     doubtful = any(warning["code"] in doubts for warning in forecast["warnings"])
     return not doubtful and all(entry["calibrated"] for entry in entries)
+
+
+def doubts_of(parameters: ForecastParameters) -> frozenset[str]:
+    """Return the warnings with which a forecast is not calibrated."""
+    # With a check, the values that the warning names are left out.
+    return frozenset({"outside_training"} if parameters.check else {"outside_training", "suspect_value"})
 
 
 def _warnings(forecast: Json) -> str:
     return "; ".join(f"{warning['code']}: {warning['message']}" for warning in forecast["warnings"])
 
 
-def _exceedance(threshold: float) -> str:
+def exceedance_column(threshold: float) -> str:
+    """Return the name of the column with the probability that SST exceeds ``threshold``."""
     return f"exceedance_{threshold:.12g}"
 
 
 def forecast_table(parameters: ForecastParameters, rows: Sequence[Json]) -> pd.DataFrame:
     """Return the rows as a table whose columns do not depend on which series failed."""
-    temperatures = ["sst"] + [f"{side}_{level}" for level in parameters.levels for side in ("lower", "upper")]
-    probabilities = [_exceedance(threshold) for threshold in parameters.thresholds]
-    named = ["station", "model", "version", "chosen", "time", *temperatures, "calibrated", *probabilities, *BASELINES]
+    named = _named_columns(parameters)
     further = {column: None for row in rows for column in row if column not in {*named, "warnings", "error"}}
-    numbers = [*temperatures, *probabilities, *BASELINES, *further]
     columns = list(dict.fromkeys([*named, *further, "warnings", "error"]))
     table = pd.DataFrame.from_records(rows, columns=columns)
     table["time"] = utc(table["time"].tolist())
+    return typed(parameters, table)
+
+
+def _named_columns(parameters: ForecastParameters) -> list[str]:
+    temperatures = ["sst"] + [f"{side}_{level}" for level in parameters.levels for side in ("lower", "upper")]
+    probabilities = [exceedance_column(threshold) for threshold in parameters.thresholds]
+    return ["station", "model", "version", "chosen", "time", *temperatures, "calibrated", *probabilities, *BASELINES]
+
+
+def typed(parameters: ForecastParameters, table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of forecasts with the type of each column, and the columns in their order."""
+    named = _named_columns(parameters)
+    further = [column for column in table.columns if column not in {*named, "warnings", "error"}]
+    table = table[list(dict.fromkeys([*named, *further, "warnings", "error"]))]
     # The dtype object keeps None as it is, whether or not another row has an error.
     for column in ("chosen", "error"):
-        table[column] = pd.Series([row[column] for row in rows], dtype="object")
+        texts = table[column].astype("object")
+        table = table.assign(**{column: texts.where(texts.notna(), None)})
+    texts_and_times = {"station", "model", "version", "chosen", "time", "calibrated", "warnings", "error"}
+    numbers = [column for column in table.columns if column not in texts_and_times]
     return table.astype(dict.fromkeys(numbers, "float64") | {"calibrated": "boolean"})
 
 

@@ -15,7 +15,7 @@ from functools import partial
 
 import torch
 
-from forecasting.errors import ForecastError, ReleaseError, UnknownNameError
+from forecasting.errors import ForecastError, ReleaseError, RemoteError, UnknownNameError
 from forecasting.releases.registry import Registry
 from forecasting.releases.release import CURRENT
 from forecasting.wording import available
@@ -89,12 +89,14 @@ class ReleaseWatcher:
                 await self._follow()
             except Exception as error:
                 # Whatever is wrong with the folder, the loaded releases stay. Report it once, not at each check.
-                if str(error) != reported:
+                # An outage of a bucket has several messages, by what was read when it began.
+                problem = RemoteError.__name__ if isinstance(error, RemoteError) else str(error)
+                if problem != reported:
                     trace = None if isinstance(error, ForecastError) else error
                     logger.error(
                         "cannot check for new releases; still serving the loaded ones: %s", error, exc_info=trace
                     )
-                reported = str(error)
+                reported = problem
             else:
                 if reported:
                     logger.info("checking for new releases again")

@@ -121,7 +121,9 @@ def _add_levels(command: argparse.ArgumentParser) -> None:
 def _add_verification(command: argparse.ArgumentParser) -> None:
     command.add_argument("--lead", type=int, metavar="N", help="number of steps ahead (default: every one)")
     _add_period(command, "last observation of a forecast")
-    command.add_argument("--by", choices=("month",), help="score each month too")
+    shown = command.add_mutually_exclusive_group()
+    shown.add_argument("--by", choices=("month",), help="score each month too")
+    shown.add_argument("--events", action="store_true", help="how often events happened, by their probability")
 
 
 def _add_period(command: argparse.ArgumentParser, what: str) -> None:

@@ -14,6 +14,7 @@ from service.client import Client, ProblemError, ServiceError
 from service.station_cli.files import read_json, read_readings
 from service.station_cli.output import (
     print_alerts,
+    print_event_verification,
     print_forecast,
     print_pushed,
     print_station,
@@ -103,6 +104,8 @@ def _forecast(client: Client, options: argparse.Namespace) -> int:
 
 
 def _verify(client: Client, options: argparse.Namespace) -> int:
+    if options.events:
+        return _verify_events(client, options)
     table = client.stations.verification(
         options.station, lead=options.lead, start=options.start, end=options.end, by=options.by
     )
@@ -110,6 +113,15 @@ def _verify(client: Client, options: argparse.Namespace) -> int:
         _say(f"no forecast for {options.station!r} can be verified yet: none of the times forecast has a reading")
         return NOTHING
     print_verification(table, options.format)
+    return DONE
+
+
+def _verify_events(client: Client, options: argparse.Namespace) -> int:
+    table = client.stations.event_verification(options.station, lead=options.lead, start=options.start, end=options.end)
+    if table.empty:
+        _say(f"no event of {options.station!r} can be verified yet: no forecast of one has the readings that decide it")
+        return NOTHING
+    print_event_verification(table, options.format)
     return DONE
 
 

@@ -73,6 +73,17 @@ def print_verification(table: pd.DataFrame, form: str) -> None:
     _print_rows(table, form)
 
 
+def print_event_verification(table: pd.DataFrame, form: str) -> None:
+    """Print how often events happened, a row for each event, lead and range of probabilities."""
+    if form != "table":
+        _print_rows(table, form)
+        return
+    said = [f"{100 * low:.0f}-{100 * high:.0f} %" for low, high in zip(table["minimum"], table["maximum"], strict=True)]
+    happened = [f"{part} of {of}" for part, of in zip(table["happened"], table["forecasts"], strict=True)]
+    shown = table[["event", "level", "lead", "brier", "skill_persistence"]].assign(said=said, happened=happened)
+    print(_text(shown.dropna(axis="columns", how="all"), digits=3))
+
+
 def print_alerts(table: pd.DataFrame, form: str) -> None:
     """Print alerts."""
     if form != "table":

@@ -5,15 +5,19 @@ Each function works in the transaction of the connection that it is given.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Executable, bindparam, select
 
-from service.store.inserting import insert_into
+from service.store.inserting import insert_with
 from service.store.tables import CALIBRATIONS
 
 _STATIONS_AT_ONCE: Final = 500
 """Stations in one statement."""
+
+# To build the statement takes longer than to run it for one station.
+_OF_STATIONS: Final = select(CALIBRATIONS).where(CALIBRATIONS.c.station.in_(bindparam("stations", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,7 @@ def get_calibrations(connection: Connection, stations: Sequence[int]) -> dict[tu
     """Return the calibrations of stations, by number of the station and model."""
     calibrations: dict[tuple[int, str], Calibration] = {}
     for begin in range(0, len(stations), _STATIONS_AT_ONCE):
-        some = CALIBRATIONS.c.station.in_(stations[begin : begin + _STATIONS_AT_ONCE])
-        for row in connection.execute(select(CALIBRATIONS).where(some)):
+        for row in connection.execute(_OF_STATIONS, {"stations": stations[begin : begin + _STATIONS_AT_ONCE]}):
             calibrations[row.station, row.model] = Calibration(*(getattr(row, name) for name in Calibration.__slots__))
     return calibrations
 
@@ -49,9 +52,13 @@ def put_calibrations(connection: Connection, calibrations: Sequence[Calibration]
     """Store calibrations in place of those of the same stations and models."""
     if not calibrations:
         return
-    insert = insert_into(connection, CALIBRATIONS)
-    changed = {name: insert.excluded[name] for name in ("version", "until", "content")}
-    statement = insert.on_conflict_do_update(index_elements=["station", "model"], set_=changed)
     # dataclasses.asdict would copy the content, value by value.
     rows = [{name: getattr(each, name) for name in Calibration.__slots__} for each in calibrations]
-    connection.execute(statement, rows)
+    connection.execute(_replacement(connection.dialect.name), rows)
+
+
+@lru_cache(maxsize=2)
+def _replacement(dialect: str) -> Executable:
+    insert = insert_with(dialect, CALIBRATIONS)
+    changed = {name: insert.excluded[name] for name in ("version", "until", "content")}
+    return insert.on_conflict_do_update(index_elements=["station", "model"], set_=changed)

@@ -5,14 +5,15 @@ Each function works in the transaction of the connection that it is given.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from orjson import dumps
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, Executable, Select, and_, bindparam, exists, or_, select
 
 from forecasting.series.times import iso_of
-from service.store.inserting import insert_into
-from service.store.stations import Station, lock_stations, select_stations
+from service.store.inserting import insert_with
+from service.store.stations import Station, fetch_stations, selected_stations
 from service.store.tables import ISSUED_FORECASTS, STATIONS
 
 SHORT_LEVEL: Final = 80
@@ -26,6 +27,13 @@ _CONDITIONS_AT_ONCE: Final = 100
 
 _ROWS_AT_ONCE: Final = 100
 """Forecasts of a long archive that are read at once."""
+
+# To build a statement takes longer than to run it for one station.
+_WITHOUT_FORECAST: Final = selected_stations(
+    STATIONS.c.id.in_(bindparam("ids", expanding=True)),
+    STATIONS.c.batches > 0,
+    ~exists().where(ISSUED_FORECASTS.c.station == STATIONS.c.number, ISSUED_FORECASTS.c.batch == STATIONS.c.batches),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +63,25 @@ class IssuedForecast:
     plain: list[dict[str, Any]] | None = None
 
 
+_COLUMNS: Final = tuple(ISSUED_FORECASTS.c[name] for name in IssuedForecast.__slots__)
+
+
 def add_forecasts(connection: Connection, forecasts: Sequence[IssuedForecast]) -> None:
-    """Store forecasts. One for a batch that has a forecast already, or for a deleted station, is left out."""
-    statement = insert_into(connection, ISSUED_FORECASTS).on_conflict_do_nothing(index_elements=["station", "batch"])
-    present = {*lock_stations(connection, [*{forecast.station for forecast in forecasts}])}
-    rows = [_row_of(forecast) for forecast in forecasts if forecast.station in present]
-    if rows:
-        connection.execute(statement, rows)
+    """Store forecasts of stations that the transaction has locked. One for a batch that has one already is left out."""
+    if forecasts:
+        connection.execute(_insertion(connection.dialect.name), [_row_of(forecast) for forecast in forecasts])
+
+
+@lru_cache(maxsize=2)
+def _insertion(dialect: str) -> Executable:
+    return insert_with(dialect, ISSUED_FORECASTS).on_conflict_do_nothing(index_elements=["station", "batch"])
 
 
 def stations_without_forecast(connection: Connection, station_ids: Sequence[str]) -> list[Station]:
     """Return those of the stations whose last batch of readings has no forecast yet."""
     pending = []
-    issued = ISSUED_FORECASTS.c
-    has_forecast = exists().where(issued.station == STATIONS.c.number, issued.batch == STATIONS.c.batches)
     for begin in range(0, len(station_ids), _AT_ONCE):
-        some = STATIONS.c.id.in_(station_ids[begin : begin + _AT_ONCE])
-        pending += select_stations(connection, some, STATIONS.c.batches > 0, ~has_forecast)
+        pending += fetch_stations(connection, _WITHOUT_FORECAST, ids=station_ids[begin : begin + _AT_ONCE])
     return pending
 
 
@@ -154,7 +164,7 @@ def forecasts_between(
 
 def _of_station(station: int, begin: int | None, end: int | None) -> Select[Any]:
     table = ISSUED_FORECASTS.c
-    query = select(ISSUED_FORECASTS).where(table.station == station)
+    query = select(*_COLUMNS).where(table.station == station)
     if begin is not None:
         query = query.where(table.observed_until >= begin)
     return query if end is None else query.where(table.observed_until <= end)
@@ -164,7 +174,7 @@ def _selected(connection: Connection, conditions: Sequence[ColumnElement[bool]])
     """Yield the forecasts that meet any of the conditions, each about one station."""
     table = ISSUED_FORECASTS.c
     for begin in range(0, len(conditions), _CONDITIONS_AT_ONCE):
-        query = select(ISSUED_FORECASTS).where(or_(*conditions[begin : begin + _CONDITIONS_AT_ONCE]))
+        query = select(*_COLUMNS).where(or_(*conditions[begin : begin + _CONDITIONS_AT_ONCE]))
         yield from map(_forecast_of, connection.execute(query.order_by(table.observed_until, table.batch)))
 
 
@@ -173,8 +183,8 @@ def newest_forecasts(connection: Connection, stations: Sequence[int]) -> dict[in
 
     ``plain`` is left out: reading it takes as long as all the rest.
     """
-    columns = [ISSUED_FORECASTS.c[name] for name in IssuedForecast.__slots__ if name != "plain"]
-    return {row.station: IssuedForecast(*row) for row in _newest(connection, stations, columns)}
+    columns = [column for column in _COLUMNS if column.name != "plain"]
+    return {row.station: _forecast_of(row) for row in _newest(connection, stations, columns)}
 
 
 def newest_short_forecasts(connection: Connection, stations: Sequence[int]) -> dict[int, str]:
@@ -223,5 +233,5 @@ def _row_of(forecast: IssuedForecast) -> dict[str, Any]:
     return columns | {"short": short_json(forecast)}
 
 
-def _forecast_of(row: Row[Any]) -> IssuedForecast:
-    return IssuedForecast(**{name: getattr(row, name) for name in IssuedForecast.__slots__})
+def _forecast_of(row: Sequence[Any]) -> IssuedForecast:
+    return IssuedForecast(*row)

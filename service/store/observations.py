@@ -5,7 +5,7 @@ from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, and_, exists, or_, select
+from sqlalchemy import Connection, and_, bindparam, exists, or_, select
 
 from forecasting.series.times import Floats
 from service.store.stations import lock_stations
@@ -16,6 +16,17 @@ Integers = npt.NDArray[np.int64]
 
 _STATIONS_AT_ONCE: Final = 200
 """Stations in one statement. SQLite takes up to 32 766 parameters."""
+
+_AFTER_ALL: Final = 2**62
+"""After any time that a reading may have, Unix seconds."""
+
+# To build the statement takes a good part of the time to run it.
+_VALUES: Final = (
+    select(OBSERVATIONS.c.time, OBSERVATIONS.c.value)
+    .where(OBSERVATIONS.c.station == bindparam("station"))
+    .where(OBSERVATIONS.c.time.between(bindparam("begin"), bindparam("end")))
+    .order_by(OBSERVATIONS.c.time, OBSERVATIONS.c.revision)
+)
 
 
 class Observation(NamedTuple):
@@ -137,11 +148,8 @@ def latest_values(connection: Connection, station: int, begin: int, end: int | N
         begin: the earliest time.
         end: the latest; None for any.
     """
-    table = OBSERVATIONS.c
-    query = select(table.time, table.value).where(table.station == station, table.time >= begin)
-    if end is not None:
-        query = query.where(table.time <= end)
-    with connection.execute(query.order_by(table.time, table.revision)) as result:
+    period = {"station": station, "begin": begin, "end": _AFTER_ALL if end is None else end}
+    with connection.execute(_VALUES, period) as result:
         # The driver's own rows: objects for thousands of them would take longer than reading them.
         rows = [] if result.cursor is None else result.cursor.fetchall()
     times = np.fromiter((row[0] for row in rows), np.int64, len(rows))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, func, or_, select
 
 from forecasting.series.units import Units
 from service.store.errors import StepChangeError, UnknownStationError
@@ -48,6 +48,15 @@ class StationSettings:
 
 
 _SETTINGS: Final = tuple(STATIONS.c[name] for name in StationSettings.__slots__)
+
+# To build these statements takes longer than to run them for one station.
+_SETTINGS_OF: Final = select(STATIONS.c.id, *_SETTINGS).where(STATIONS.c.id.in_(bindparam("ids", expanding=True)))
+_LOCK: Final = (
+    select(STATIONS.c.number)
+    .where(STATIONS.c.number.in_(bindparam("numbers", expanding=True)))
+    .order_by(STATIONS.c.number)
+    .with_for_update()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +152,17 @@ def list_stations(connection: Connection, limit: int, after: str = "", search: s
 
 def select_stations(connection: Connection, *conditions: ColumnElement[bool]) -> list[Station]:
     """Return the stations that meet all conditions, which are about the table of stations, in no particular order."""
-    return [_station_of(row) for row in connection.execute(_with_newest().where(*conditions))]
+    return fetch_stations(connection, selected_stations(*conditions))
+
+
+def selected_stations(*conditions: ColumnElement[bool]) -> Select[Any]:
+    """Return the statement of :func:`select_stations`, for :func:`fetch_stations`."""
+    return _with_newest().where(*conditions)
+
+
+def fetch_stations(connection: Connection, statement: Select[Any], **parameters: object) -> list[Station]:
+    """Return the stations that a statement of :func:`selected_stations` selects."""
+    return [_station_of(row) for row in connection.execute(statement, parameters)]
 
 
 def lock_webhooks(connection: Connection, station_id: str) -> list[dict[str, Any]] | None:
@@ -168,7 +187,7 @@ def get_settings(connection: Connection, station_ids: Sequence[str]) -> dict[str
     settings: dict[str, StationSettings] = {}
     for begin in range(0, len(station_ids), _IDS_AT_ONCE):
         ids = station_ids[begin : begin + _IDS_AT_ONCE]
-        rows = connection.execute(select(STATIONS.c.id, *_SETTINGS).where(STATIONS.c.id.in_(ids)))
+        rows = connection.execute(_SETTINGS_OF, {"ids": ids})
         settings |= {name: StationSettings(*values) for name, *values in rows}
     return settings
 
@@ -199,10 +218,7 @@ def lock_stations(connection: Connection, numbers: Sequence[int]) -> list[int]:
     locked: list[int] = []
     ordered = sorted(numbers)
     for begin in range(0, len(ordered), _IDS_AT_ONCE):
-        some = STATIONS.c.number.in_(ordered[begin : begin + _IDS_AT_ONCE])
-        locked += connection.scalars(
-            select(STATIONS.c.number).where(some).order_by(STATIONS.c.number).with_for_update()
-        )
+        locked += connection.scalars(_LOCK, {"numbers": ordered[begin : begin + _IDS_AT_ONCE]})
     return locked
 
 

@@ -6,6 +6,8 @@ from typing import Final, Literal, NamedTuple, get_args
 from prometheus_client import CollectorRegistry, Counter, Histogram, Metric
 from prometheus_client.metrics_core import GaugeMetricFamily
 
+from service.telemetry.verification_metrics import VerificationMetrics, Verified
+
 _OUTCOMES: Final = ("new", "revised", "unchanged", "refused")
 
 StoreCall = Literal["read", "read_long", "write"]
@@ -15,21 +17,6 @@ _STORE_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 
 Delivered = Literal["delivered", "failed", "given_up"]
 """What becomes of an attempt to deliver an alert. One that has failed is tried again."""
-
-COUNTED_LEVELS: Final = (80, 95)
-"""Percent: intervals whose coverage is counted."""
-
-
-class OneAhead(NamedTuple):
-    """A forecast one step ahead, once its reading has arrived.
-
-    Attributes:
-        error: its absolute error, °C.
-        inside: whether the reading is inside its interval of a level, as it was issued.
-    """
-
-    error: float
-    inside: dict[int, bool]
 
 
 class StationFigures(NamedTuple):
@@ -60,27 +47,7 @@ class StationMetrics:
         )
         self._readings = {outcome: readings.labels(outcome).inc for outcome in _OUTCOMES}
         self._issued = Counter("sst_station_forecasts_total", "Forecasts issued.", registry=registry)
-        self._verified = Counter(
-            "sst_station_verified_total",
-            "Forecasts of universal networks one step ahead whose reading has arrived.",
-            registry=registry,
-        )
-        self._error = Counter(
-            "sst_station_absolute_error_celsius_total",
-            "Sum of their absolute errors. Divide its rate by that of sst_station_verified_total to get the mean.",
-            registry=registry,
-        )
-        intervals = Counter(
-            "sst_station_intervals_total",
-            "Their intervals of a level, in percent, as they were issued, by whether the reading is inside.",
-            ("level", "outcome"),
-            registry=registry,
-        )
-        self._intervals = {
-            (level, inside): intervals.labels(str(level), "inside" if inside else "outside").inc
-            for level in COUNTED_LEVELS
-            for inside in (True, False)
-        }
+        self._scores = VerificationMetrics(registry)
         store = Histogram(
             "sst_store_seconds",
             "Duration of a call of the database of stations, the wait for a thread included.",
@@ -127,13 +94,10 @@ class StationMetrics:
         """Count forecasts that were issued."""
         self._issued.inc(count)
 
-    def verified(self, forecasts: Iterable[OneAhead]) -> None:
+    def verified(self, forecasts: Iterable[Verified]) -> None:
         """Count forecasts whose reading has arrived."""
         for forecast in forecasts:
-            self._verified.inc()
-            self._error.inc(forecast.error)
-            for level, inside in forecast.inside.items():
-                self._intervals[level, inside](1)
+            self._scores.count(forecast)
 
 
 def station_gauges(figures: StationFigures | None, now: int) -> Iterator[Metric]:

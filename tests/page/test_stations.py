@@ -160,9 +160,23 @@ def test_the_record_says_how_many_observations_the_intervals_held(opened: Opened
     (first, *_) = httpx.get(f"{stations}/stations/reef/verification").raise_for_status().json()["leads"]
     record = page.locator("section.card").filter(has=page.get_by_role("heading", name="Record"))
     expect(record).to_contain_text(f" of {first['n']} observations 1 day ahead.")
-    row = record.get_by_role("row").filter(has_text="1 day")
+    row = record.get_by_role("row").filter(has_text="1 day").first
     (issued,) = (model for model in first["models"] if model["kind"] == "issued")
     expect(row).to_contain_text(f"{issued['rmse']:.2f}")
+
+
+def test_the_record_says_how_often_events_happened_by_the_probability_that_was_said(
+    opened: Opened, stations: str
+) -> None:
+    _, page = opened("&station=reef")
+    answer = httpx.get(f"{stations}/stations/reef/verification").raise_for_status().json()
+    first = next(event for event in answer["events"] if event["name"] == "Warm water")
+    (said,) = first["reliability"]
+    record = page.locator("section.card").filter(has=page.get_by_role("heading", name="Record"))
+    expect(record.get_by_role("columnheader", name="90–100%")).to_be_visible()
+    row = record.get_by_role("row").filter(has_text="Warm water").first
+    expect(row).to_contain_text(f"{said['n']} of {said['n']}")
+    expect(row).to_contain_text("1 day")
 
 
 def test_events_and_their_alerts_are_shown(opened: Opened) -> None:

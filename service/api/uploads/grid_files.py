@@ -71,7 +71,7 @@ class GridFiles:
         process = await asyncio.create_subprocess_exec(
             *self._reader, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=os.environ | _ENVIRONMENT
         )
-        _limit(process.pid, self._processor_seconds)
+        limit_process(process.pid, self._processor_seconds)
         try:
             async with asyncio.timeout(self._seconds):
                 answer, _ = await process.communicate(pickle.dumps(request))
@@ -85,7 +85,7 @@ class GridFiles:
                 f"the server is too busy: the NetCDF file was not read within {self._seconds:g} s"
             ) from None
         finally:
-            await _end(process)
+            await end_process(process)
         if process.returncode == -signal.SIGXCPU:
             return FileError(
                 f"{NAME}: reading took more than {self._processor_seconds} s of computing time, so the file is damaged "
@@ -115,7 +115,7 @@ def _unavailable(reason: str) -> ProblemError:
     )
 
 
-def _limit(pid: int, processor_seconds: int) -> None:
+def limit_process(pid: int, processor_seconds: int) -> None:
     """Have a signal end a process after this much computing time, without a core dump."""
     with suppress(ImportError, AttributeError, OSError):
         import resource
@@ -124,7 +124,8 @@ def _limit(pid: int, processor_seconds: int) -> None:
         resource.prlimit(pid, resource.RLIMIT_CPU, (processor_seconds, processor_seconds + 1))
 
 
-async def _end(process: Process) -> None:
+async def end_process(process: Process) -> None:
+    """End a process, if it still runs."""
     if process.returncode is None:
         process.kill()
         # Shielded, so that a cancelled request leaves no zombie process.

@@ -1,7 +1,7 @@
 """Forecasts of many series as arrays, ready to be written as columns."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +45,7 @@ class ColumnForecasts:
         quality: flags as those of batch scoring, ``(n,)``.
         warnings: of each forecast.
         errors: why a series has no forecast, by its place.
+        known: what is known of a series without a forecast: ``model``, ``version`` or ``step``.
     """
 
     series: npt.NDArray[np.intp]
@@ -62,12 +63,19 @@ class ColumnForecasts:
     quality: npt.NDArray[np.int8]
     warnings: Sequence[Sequence[ForecastWarning]]
     errors: dict[int, SeriesError]
+    known: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.series)
 
     @classmethod
-    def none(cls, options: ForecastOptions, levels: Sequence[int], errors: dict[int, SeriesError]) -> "ColumnForecasts":
+    def none(
+        cls,
+        options: ForecastOptions,
+        levels: Sequence[int],
+        errors: dict[int, SeriesError],
+        known: Mapping[str, str],
+    ) -> "ColumnForecasts":
         """Return no forecasts, for when no series could be forecast."""
         nothing = np.empty((0, options.horizon))
         column = np.empty(0)
@@ -87,6 +95,7 @@ class ColumnForecasts:
             quality=column.astype(np.int8),
             warnings=[],
             errors=errors,
+            known=known,
         )
 
 

@@ -47,12 +47,12 @@ class PlaceColumns:
             places = np.delete(places, [*errors])
             batch = batch.take(places)
         if not len(places):
-            return ColumnForecasts.none(options, levels, errors)
+            return ColumnForecasts.none(options, levels, errors, _known(forecaster))
         horizons = np.full(len(places), options.horizon)
         forecasts = forecast_together(batch, horizons, [forecaster] * len(places))
         errors = errors | {int(places[row]): error for row, error in forecasts.failures.items()}
         if not len(forecasts):
-            return ColumnForecasts.none(options, levels, errors)
+            return ColumnForecasts.none(options, levels, errors, _known(forecaster))
         seconds = time.perf_counter() - begin
         self._metrics.batches.add(forecasts, {forecaster: [0.0]}, seconds)
         self._metrics.batches.statistics_of(forecaster).succeeded(seconds)
@@ -96,4 +96,11 @@ def _written(
         quality=quality_of(forecasts.calibrated, forecasts.warnings),
         warnings=forecasts.warnings,
         errors=errors,
+        known=_known(forecaster),
     )
+
+
+def _known(forecaster: Forecaster) -> dict[str, str]:
+    """Return what is known of a series without a forecast."""
+    metadata = forecaster.metadata
+    return {"model": metadata.model, "version": metadata.version, "step": metadata.step}

@@ -1,12 +1,12 @@
 """Forecasts columns with universal networks: each series at its own step."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from forecasting.errors import SeriesError
 from forecasting.forecast_warning import ForecastWarning
-from forecasting.releases.loaded_universal import LoadedUniversal
+from forecasting.releases.loaded_universal import ALL, LoadedUniversal
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import SECONDS, Floats
 from forecasting.series.timestep import TimeStep
@@ -61,7 +61,12 @@ class UniversalColumns:
         results = self._forecaster.forecast_each(
             job.models, job.columns, options, parsed, coefficients, warnings, _Entry
         )
-        return [_written(entries, options) for entries in results]
+        cells = job.columns if job.models.model == ALL else [""] * len(job.columns)
+        known = [
+            ({"model": cell} if cell else {}) | job.known_fields(column)
+            for cell, column in zip(cells, job.columns, strict=True)
+        ]
+        return [_written(entries, options, fields) for entries, fields in zip(results, known, strict=True)]
 
 
 def _parse(columns: SeriesColumns, models: UniversalModels, options: ForecastOptions) -> list[SstSeries | SeriesError]:
@@ -96,14 +101,16 @@ def _step_of(columns: SeriesColumns, begin: int, end: int, default: TimeStep | N
         return default
 
 
-def _written(entries: Sequence[_Entry | SeriesError], options: ForecastOptions) -> ColumnForecasts:
+def _written(
+    entries: Sequence[_Entry | SeriesError], options: ForecastOptions, known: Mapping[str, str]
+) -> ColumnForecasts:
     """Return the forecasts among ``entries`` as columns, in the units of the request."""
     levels = DEFAULT_LEVELS if options.levels is None else options.levels
     errors = {i: entry for i, entry in enumerate(entries) if isinstance(entry, SeriesError)}
     series = [i for i in range(len(entries)) if i not in errors]
     written = [entry for entry in entries if isinstance(entry, _Entry)]
     if not written:
-        return ColumnForecasts.none(options, levels, errors)
+        return ColumnForecasts.none(options, levels, errors, known)
     forecasts = [entry.forecast for entry in written]
     celsius = to_celsius(options.thresholds, options.units).tolist()
     warnings = [entry.warnings for entry in written]
@@ -136,6 +143,7 @@ def _written(entries: Sequence[_Entry | SeriesError], options: ForecastOptions) 
         quality=quality_of(calibrated, warnings),
         warnings=warnings,
         errors=errors,
+        known=known,
     )
 
 

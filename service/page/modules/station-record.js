@@ -6,6 +6,7 @@ import { fill, h } from "./dom.js";
 import { downloadButton } from "./download.js";
 import { modelTitle } from "./models.js";
 import { fixed, formatCount, signedPercent } from "./numbers.js";
+import { reliabilityParts } from "./station-reliability.js";
 import { unitOf } from "./station-words.js";
 import { dataTable } from "./table.js";
 import { runTask } from "./task.js";
@@ -30,16 +31,16 @@ export function showRecord(card, station, signal) {
   const path = `/stations/${station.id}/verification`;
   const body = h("div", {});
   fill(card, h("header", {}, h("h2", {}, "Record")), body);
-  return runTask(body, "Comparing forecasts with what came", signal, (stop) => loadRecord(path, stop), (leads) => fill(body, ...recordParts(leads, station, path)));
+  return runTask(body, "Comparing forecasts with what came", signal, (stop) => loadRecord(path, stop), ({ leads, events }) => fill(body, ...recordParts(leads, station, path), ...reliabilityParts(events, station, path)));
 }
 
-/** The leads with verified forecasts. @param {string} path @param {AbortSignal} signal @returns {Promise<LeadRecord[]>} */
+/** The leads with verified forecasts, and the events. @param {string} path @param {AbortSignal} signal @returns {Promise<{leads: LeadRecord[], events: import("./station-reliability.js").EventRecord[]}>} */
 async function loadRecord(path, signal) {
   try {
-    const { leads } = await getJson(path, { signal });
-    return leads.filter((/** @type {LeadRecord} */ { n }) => n > 0);
+    const { leads, events } = await getJson(path, { signal });
+    return { leads: leads.filter((/** @type {LeadRecord} */ { n }) => n > 0), events };
   } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return [];
+    if (error instanceof ApiError && error.status === 404) return { leads: [], events: [] };
     throw error;
   }
 }

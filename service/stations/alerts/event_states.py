@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, NamedTuple, Self
 
 from forecasting.events.detection import Category
-from forecasting.events.heat_stress import LEVELS
+from forecasting.events.heat_stress import FIRST_ACTIVE_LEVEL, LEVELS
 from forecasting.events.outcomes import AlertLevel
 
 Json = dict[str, Any]
@@ -15,9 +15,6 @@ EventCategory = Category | AlertLevel
 AlertKind = Literal["began", "category_changed", "ended", "expected"]
 
 _HEAT_STRESS: Final = "degree_heating_weeks"
-_FIRST_ACTIVE_LEVEL: Final = LEVELS.index("Warning")
-"""From this level on, heat adds to degree heating weeks."""
-
 _REARMED_BELOW: Final = 0.5
 """Share of ``alert_at`` that the probability has to fall below before an event is expected again."""
 
@@ -49,7 +46,7 @@ class EventState:
         if event["kind"] == _HEAT_STRESS:
             level = LEVELS.index(event["alert"])
             return cls(
-                active=level >= _FIRST_ACTIVE_LEVEL,
+                active=level >= FIRST_ACTIVE_LEVEL,
                 category=event["alert"],
                 probability=_probability_above(level, event["alert_probability"]),
             )

@@ -105,7 +105,7 @@ async def _issue(
         stored = await store.write(store_forecasts, [*drafts.values()])
         results |= zip(drafts, stored.forecasts, strict=True)
         store.metrics.issued(stored.new)
-        store.metrics.verified(stored.one_ahead)
+        store.metrics.verified(stored.verified)
         if stored.alerts:
             alerted()
     return results

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from forecasting.scores.observed import positions_of
+from forecasting.scores.threshold_events import PERSISTENCE, SIGNS
 from forecasting.series.times import SECONDS, seconds_of
 from forecasting.series.timestep import TimeStep
 from forecasting.universal.online_calibration import OnlineCalibration
@@ -20,7 +21,7 @@ from service.stations.record.interval_quantiles import (
 from service.store.calibrations import Calibration
 from service.store.issued_forecasts import IssuedForecast
 from service.store.observations import Observation
-from service.telemetry.station_metrics import COUNTED_LEVELS, OneAhead
+from service.telemetry.verification_metrics import COUNTED_LEADS, COUNTED_LEVELS, ModelKind, Verified
 
 
 class Draft(NamedTuple):
@@ -122,16 +123,34 @@ class VerifiedReading(NamedTuple):
     value: float
     forecasts: dict[int, IssuedForecast]
 
-    @property
-    def one_ahead(self) -> OneAhead:
-        """What it says of the forecast one step ahead."""
-        content = self.forecasts[1].content
-        inside = {
-            interval["level"]: interval["lower"][0] <= self.value <= interval["upper"][0]
+    def scored(self, *, is_universal: bool) -> Iterator[Verified]:
+        """Yield what it says of the forecasts at the leads that are counted."""
+        for lead in COUNTED_LEADS:
+            if lead in self.forecasts:
+                yield _scored(self.value, self.forecasts[lead], lead, is_universal=is_universal)
+
+
+def _scored(value: float, forecast: IssuedForecast, lead: int, *, is_universal: bool) -> Verified:
+    content, place = forecast.content, lead - 1
+    baselines = content["baselines"]
+    persistence = baselines.get(PERSISTENCE)
+    network: ModelKind = "universal" if is_universal else "place"
+    return Verified(
+        lead=lead,
+        kind="reference" if forecast.model in baselines else network,
+        error=abs(content["sst"][place] - value),
+        persistence=None if persistence is None else abs(persistence[place] - value),
+        inside={
+            interval["level"]: interval["lower"][place] <= value <= interval["upper"][place]
             for interval in content["intervals"]
             if interval["level"] in COUNTED_LEVELS
-        }
-        return OneAhead(abs(content["sst"][0] - self.value), inside)
+        },
+        events=[
+            (event["by_lead"][place], SIGNS[event["side"]] * (value - event["threshold"][place]) > 0)
+            for event in content.get("events", ())
+            if "side" in event and len(event.get("by_lead", ())) >= lead
+        ],
+    )
 
 
 def recalibrated(draft: Draft, state: OnlineCalibration) -> IssuedForecast:

@@ -7,14 +7,21 @@ import numpy as np
 from sqlalchemy import Connection
 
 from forecasting.series.times import SECONDS, Times, seconds_of
+from forecasting.universal.online_calibration import OnlineCalibration
 from service.stations.alerts.alerting import Judged, raise_alerts
 from service.stations.issuing.recalibration import Draft, Learner, recalibrated
 from service.stations.record.counted import counted
 from service.store.calibrations import Calibration, get_calibrations, put_calibrations
-from service.store.issued_forecasts import IssuedForecast, add_forecasts, forecasts_between, forecasts_of_batches
+from service.store.issued_forecasts import (
+    IssuedForecast,
+    add_forecasts,
+    forecasts_between,
+    forecasts_of_batches,
+    newest_forecasts,
+)
 from service.store.observations import Observation, first_readings
 from service.store.stations import lock_stations
-from service.telemetry.station_metrics import OneAhead
+from service.telemetry.verification_metrics import Verified
 
 
 class Stored(NamedTuple):
@@ -23,13 +30,13 @@ class Stored(NamedTuple):
     Attributes:
         forecasts: as they are stored, in the order of the drafts; those of deleted stations as they are.
         new: how many of them were not stored before.
-        one_ahead: earlier forecasts one step ahead that the readings verify.
+        verified: earlier forecasts that the readings verify, at the leads that are counted.
         alerts: how many alerts they raised.
     """
 
     forecasts: list[IssuedForecast]
     new: int
-    one_ahead: list[OneAhead]
+    verified: list[Verified]
     alerts: int
 
 
@@ -44,29 +51,31 @@ def store_forecasts(connection: Connection, drafts: Sequence[Draft]) -> Stored:
     present = {*lock_stations(connection, [draft.forecast.station for draft in drafts])}
     stored = forecasts_of_batches(connection, {draft.forecast.station: draft.forecast.batch for draft in drafts})
     wanted = [draft for draft in drafts if draft.forecast.station in present - stored.keys()]
-    new, calibrations, one_ahead = _recalibrated(connection, wanted)
+    new, calibrations, verified = _recalibrated(connection, wanted)
     add_forecasts(connection, [*new.values()])
     put_calibrations(connection, calibrations)
     alerts = raise_alerts(connection, [Judged(new[draft.forecast.station], draft.events) for draft in wanted])
     known = stored | new
     forecasts = [known.get(draft.forecast.station, draft.forecast) for draft in drafts]
-    return Stored(forecasts, len(new), one_ahead, alerts)
+    return Stored(forecasts, len(new), verified, alerts)
 
 
 def _recalibrated(
     connection: Connection, drafts: Sequence[Draft]
-) -> tuple[dict[int, IssuedForecast], list[Calibration], list[OneAhead]]:
-    """Return the forecasts to store by station, what was learned for them, and from which one step ahead."""
+) -> tuple[dict[int, IssuedForecast], list[Calibration], list[Verified]]:
+    """Return the forecasts to store by station, what was learned for them, and what it was learned from."""
     forecasts = {draft.forecast.station: draft.forecast for draft in drafts}
-    learners = _learners(connection, [draft for draft in drafts if draft.is_universal])
+    learners = [*_learners(connection, drafts), *_counting(connection, drafts)]
     earlier = _earlier_forecasts(connection, learners)
     readings = _readings_since(connection, learners, earlier)
-    calibrations, one_ahead = [], list[OneAhead]()
+    calibrations, scored = [], list[Verified]()
     for learner in learners:
         forecast = learner.draft.forecast
         verified = [*learner.verified(earlier.get(forecast.station, ()), readings.get(forecast.station, ()))]
+        scored += [score for each in verified for score in each.scored(is_universal=learner.draft.is_universal)]
+        if not learner.draft.is_universal:
+            continue
         state = learner.after(verified)
-        one_ahead += [each.one_ahead for each in verified if 1 in each.forecasts]
         forecasts[forecast.station] = recalibrated(learner.draft, state)
         calibrations.append(
             Calibration(
@@ -77,7 +86,7 @@ def _recalibrated(
                 state.model_dump(mode="json"),
             )
         )
-    return forecasts, calibrations, one_ahead
+    return forecasts, calibrations, scored
 
 
 def _learners(connection: Connection, drafts: Sequence[Draft]) -> list[Learner]:
@@ -85,13 +94,25 @@ def _learners(connection: Connection, drafts: Sequence[Draft]) -> list[Learner]:
 
     A draft is left out if another process has learned from later readings already, which it must not know of.
     """
-    known = get_calibrations(connection, [draft.forecast.station for draft in drafts])
+    universal = [draft for draft in drafts if draft.is_universal]
+    known = get_calibrations(connection, [draft.forecast.station for draft in universal])
     learners = []
-    for draft in drafts:
+    for draft in universal:
         before = known.get((draft.forecast.station, draft.forecast.model))
         if before is None or before.until <= draft.forecast.observed_until:
             learners.append(Learner.of(draft, before))
     return learners
+
+
+def _counting(connection: Connection, drafts: Sequence[Draft]) -> list[Learner]:
+    """Return what counts how good the network of a place was, whose intervals are not recalibrated."""
+    of_place = {draft.forecast.station: draft for draft in drafts if not draft.is_universal}
+    newest = newest_forecasts(connection, [*of_place]) if of_place else {}
+    return [
+        Learner(of_place[station], OnlineCalibration.start(of_place[station].leads), before.observed_until)
+        for station, before in newest.items()
+        if before.observed_until < of_place[station].forecast.observed_until
+    ]
 
 
 def _earlier_forecasts(connection: Connection, learners: Sequence[Learner]) -> dict[int, list[IssuedForecast]]:

@@ -5,20 +5,27 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from forecasting.events.outcomes import AlertLevel
 from forecasting.scores.events import EventScore
 from forecasting.scores.observed import Observed
 from forecasting.scores.threshold_events import PERSISTENCE, SIGNS, verify_threshold
 from forecasting.series.times import SECONDS, Floats, seconds_of
 from forecasting.series.timestep import TimeStep
+from service.stations.station_events import EventKind
 from service.store.issued_forecasts import IssuedForecast
 
 
 class EventLead(NamedTuple):
-    """How good the probabilities were that SST is beyond the threshold of an event at one lead."""
+    """How good the probabilities were that an event is on at one lead: for a threshold, that SST is beyond it.
+
+    ``level`` is that of heat stress, which is on at this level and above.
+    """
 
     event: str
+    kind: EventKind
     lead: int
     score: EventScore
+    level: AlertLevel | None = None
 
 
 class _Case(NamedTuple):
@@ -74,7 +81,7 @@ class EventRecord:
             for lead in range(1, most + 1) if self._lead is None else [self._lead]:
                 score = self._score([case for case in cases if len(case.probability) >= lead], lead, observed)
                 if score is not None:
-                    yield EventLead(event, lead, score)
+                    yield EventLead(event, "threshold", lead, score)
 
     def _score(self, cases: list[_Case], lead: int, observed: Observed) -> EventScore | None:
         def column(lists: list[list[float]]) -> Floats:

@@ -12,6 +12,7 @@ from forecasting.series.units import Units, from_celsius
 from service.stations.record.counted import counted
 from service.stations.record.event_record import EventLead, EventRecord
 from service.stations.record.record import LeadRecord, Record
+from service.stations.record.state_record import StateRecord
 from service.store.issued_forecasts import iterate_forecasts
 from service.store.observations import latest_values
 from service.store.stations import Station, get_station
@@ -68,16 +69,20 @@ def verify(connection: Connection, station_id: str, selection: Selection, *, by_
     station = get_station(connection, station_id)
     step = TimeStep.parse(station.settings.step)
     record, events = Record(step, selection.lead), EventRecord(step, selection.lead)
+    states = StateRecord(step, selection.lead)
     for forecast in counted(iterate_forecasts(connection, station.number, selection.begin, selection.end)):
         if selection.replayed in (None, forecast.replayed):
             record.add(forecast)
             events.add(forecast)
+            states.add(forecast)
     if record.period is None:
         return StationScores(station, [], [])
-    observed = record.observed(*latest_values(connection, station.number, *record.period))
+    periods = [period for period in (record.period, states.period) if period is not None]
+    begin, end = min(begin for begin, _ in periods), max(end for _, end in periods)
+    observed = record.observed(*latest_values(connection, station.number, begin, end))
     model, units = station.settings.model, station.settings.units
     leads = [_scores(lead, pairs, model, units, by_month) for lead, pairs in record.leads(observed).items()]
-    return StationScores(station, leads, [*events.scores(observed)])
+    return StationScores(station, leads, [*events.scores(observed), *states.scores(observed)])
 
 
 def _scores(lead: int, record: LeadRecord, model: str, units: Units, by_month: bool) -> LeadScores:

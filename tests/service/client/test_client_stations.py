@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import io
 import json
 from collections.abc import Callable
 from itertools import count
@@ -159,6 +160,25 @@ def test_verification_has_a_row_for_each_lead_month_and_model(ask: Ask, station:
     assert ask("verification", station, replayed=False).empty
 
 
+def test_the_reliability_of_events_has_a_row_for_each_range_of_probabilities(
+    ask: Ask, station: str, stations: httpx.Client
+) -> None:
+    ask("put", station, step="day", events=[{"name": "warm", "above": 20.0}])
+    assert ask("event_verification", station).empty
+    for last in range(40, 44):
+        ask("push", station, days(last))
+    path = f"/stations/{station}/verification"
+    table, csv = ask("event_verification", station), stations.get(path, params={"format": "csv", "table": "events"})
+    read = pd.read_csv(io.StringIO(csv.text))
+    assert table["level"].tolist() == [None] * len(table)
+    other = read.columns.drop("level")
+    pd.testing.assert_frame_equal(table[other], read[other], check_dtype=False)
+    first = stations.get(path).json()["events"][0]
+    assert table.iloc[0][["event", "kind", "lead", "n"]].tolist() == ["warm", "threshold", 1, 3]
+    assert table["share"].iloc[0] == first["reliability"][0]["frequency"]
+    assert ask("event_verification", station, lead=2)["lead"].unique().tolist() == [2]
+
+
 def test_events_are_watched_and_their_alerts_listed(ask: Ask, station: str) -> None:
     warm = {"name": "warm", "above": np.float64(25.0), "for": 2, "alert_at": 0.7}
     heatwave = {"name": "heatwave", "kind": "marine_heatwave"}
@@ -303,7 +323,9 @@ def test_readings_are_sent_again_if_the_connection_breaks(call: str, answer: Any
     assert "too few" in (result.forecast_error if call == "push" else result.stations["forecast_error"].tolist())
 
 
-@pytest.mark.parametrize("call", ["get", "observations", "forecast", "forecasts", "verification", "alerts"])
+@pytest.mark.parametrize(
+    "call", ["get", "observations", "forecast", "forecasts", "verification", "event_verification", "alerts"]
+)
 def test_an_answer_of_another_server_is_recognized(call: str) -> None:
     other = pytest.raises(AnswerError, match="not from the SST service")
     with scripted((200, JSON, '{"status": "ok"}')) as script, Client(script.url) as client, other:

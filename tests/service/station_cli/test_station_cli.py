@@ -257,3 +257,22 @@ def test_output_that_its_reader_closes_ends_the_command_quietly(
         monkeypatch.setattr("sys.stdout", closed)
         assert run_command(lambda: main(parser().parse_args(["list"]))) == OUTPUT_CLOSED
     assert capsys.readouterr().err == ""
+
+
+def test_verify_shows_how_often_events_happened_by_their_probability(run: Run, station: str, tmp_path: Path) -> None:
+    (tmp_path / "events.json").write_text(json.dumps([{"name": "warm", "above": 20.0}]))
+    assert run("add", station, "--step", "day", "--events", tmp_path / "events.json").status == 0
+    none = run("verify", station, "--events")
+    assert (none.status, none.output) == (3, "")
+    assert f"no event of {station!r} can be verified yet" in none.errors
+    readings = [("--reading", f"2026-06-{day:02}", str(24 + day % 3)) for day in range(1, 21)]
+    run("push", station, *[part for reading in readings for part in reading])
+    run("push", station, "--reading", "2026-06-21", "25")
+    shown = run("verify", station, "--events", "--lead", "1")
+    heading, row = shown.output.splitlines()
+    assert heading.split() == ["event", "lead", "brier", "said", "happened"]
+    assert row.split()[:2] == ["warm", "1"]
+    assert row.endswith("1 of 1")
+    csv = run("verify", station, "--events", "--format", "csv").output.splitlines()
+    assert csv[0].startswith("event,kind,level,lead,n,frequency,brier,skill_persistence,minimum,maximum")
+    assert csv[1].startswith("warm,threshold,,1,1,1.0,")

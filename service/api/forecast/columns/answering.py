@@ -1,7 +1,9 @@
 """Answers a request by columns while its body comes in."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import aclosing
 from http import HTTPStatus
 from itertools import pairwise
 from typing import Final
@@ -12,9 +14,10 @@ from starlette.types import Receive
 
 from service.api.forecast.columns.arrow_stream import ArrowReader, refusing_invalid
 from service.api.forecast.columns.cutting import SeriesCutter
+from service.api.forecast.columns.held_answer import HeldAnswer
 from service.api.forecast.columns.layout import Layout
-from service.api.forecast.columns.messages import read_messages
-from service.api.forecast.columns.parquet_body import ParquetReader, receive_file
+from service.api.forecast.columns.messages import read_messages, receive_bytes
+from service.api.forecast.columns.parquet_body import decoded, receive_file
 from service.api.forecast.columns.rows import read_rows
 from service.api.forecast.columns.spool import Spool, SpoolSpace
 from service.api.forecast.columns.table import schema_of, to_batch
@@ -32,17 +35,24 @@ from service.settings import Settings
 _SLICE_ROWS: Final = 36 * PIECE
 """Rows that are read at once: as many as a piece of series of three years of months has."""
 
-_HELD_BYTES: Final = 2**20
-"""Bytes of the answer that wait for the end of the body."""
-
 
 class ColumnAnswer:
     """The answer to one request."""
 
-    def __init__(self, serving: Serving, settings: Settings, job: ColumnJob, media_type: str, *, strict: bool) -> None:
+    def __init__(
+        self,
+        serving: Serving,
+        settings: Settings,
+        job: ColumnJob,
+        media_type: str,
+        parquet_turn: asyncio.Semaphore,
+        *,
+        strict: bool,
+    ) -> None:
         self._serving = serving
         self._job = job
         self._strict = strict
+        self._parquet_turn = parquet_turn
         self._schema = schema_of(job)
         self._writer = writer_of(media_type, self._schema)
         self._cutter = SeriesCutter(settings.max_values)
@@ -55,55 +65,60 @@ class ColumnAnswer:
     async def pieces(self, media_type: str, receive: Receive, space: SpoolSpace) -> AsyncGenerator[bytes]:
         """Yield the answer; an empty piece says that there is progress.
 
-        The first megabyte waits for the end of the body, so that a short request that turns out to be invalid is
-        refused as a whole.
+        The answer waits for the end of the body: most clients read only then, and an invalid request is refused as a
+        whole. If it takes more than the temporary files may, it leaves earlier, and the client has to read meanwhile.
 
         Raises:
             ProblemError: if the body is invalid; with ``strict`` at the first series that could not be forecast.
         """
-        held: list[bytes] = []
-        async for part in self._series(receive, space, media_type):
-            if part is not None:
-                held.append(await self._serving.run_in_worker(self._forecast, part))
-            if sum(map(len, held)) > _HELD_BYTES:
-                yield b"".join(held)
-                held.clear()
-            yield b""
-        yield b"".join([*held, self._writer.end(self._count, self._failed)])
+        with HeldAnswer(space) as held:
+            async with aclosing(self._series(receive, space, media_type)) as parts:
+                async for part in parts:
+                    content = b"" if part is None else await self._serving.run_in_worker(self._forecast, part)
+                    for piece in held.add(content):
+                        yield piece
+                    yield b""
+            for piece in held.end(self._writer.end(self._count, self._failed)):
+                yield piece
 
     async def _series(
         self, receive: Receive, space: SpoolSpace, media_type: str
-    ) -> AsyncIterator[SeriesColumns | None]:
+    ) -> AsyncGenerator[SeriesColumns | None]:
         """Yield the series in parts that are forecast at once, and None while the body comes in."""
-        source = self._parquet if media_type == PARQUET_TYPE else self._arrow
+        is_parquet = media_type == PARQUET_TYPE
+        source = self._parquet(receive, space) if is_parquet else self._arrow(receive_bytes(receive), space)
         # The last series ends only with the body: what comes before it waits, so that it is not forecast alone.
         waiting: list[SeriesColumns] = []
-        async for rows in source(receive, space):
-            series = await self._serving.run_in_worker(self._cut, rows) if rows else None
-            if series is None:
-                yield None
-                continue
-            for part in self._parts(waiting):
-                yield part
-            waiting = [series]
+        async with aclosing(source) as batches:
+            async for rows in batches:
+                series = await self._serving.run_in_worker(self._cut, rows) if rows else None
+                if series is None:
+                    yield None
+                    continue
+                for part in self._parts(waiting):
+                    yield part
+                waiting = [series]
         if (last := self._cutter.end()) is not None:
             waiting.append(last)
         for part in self._parts(waiting):
             yield part
 
-    async def _parquet(self, receive: Receive, space: SpoolSpace) -> AsyncIterator[Sequence[pa.RecordBatch]]:
+    async def _parquet(self, receive: Receive, space: SpoolSpace) -> AsyncGenerator[Sequence[pa.RecordBatch]]:
         """Yield the rows of a Parquet file, at most so many at a time."""
         with Spool(space) as spool:
-            await receive_file(receive, spool, space.limit)
-            reader = await self._serving.run_in_worker(ParquetReader, spool.map(), _SLICE_ROWS)
-            self._layout = reader.layout
-            while (batch := await self._serving.run_in_worker(reader.read)) is not None:
-                yield [batch]
+            await receive_file(receive_bytes(receive), spool, space.limit)
+            async with (
+                self._parquet_turn,
+                aclosing(decoded(spool, _SLICE_ROWS)) as pieces,
+                aclosing(self._arrow(pieces, space)) as batches,
+            ):
+                async for rows in batches:
+                    yield rows
 
-    async def _arrow(self, receive: Receive, space: SpoolSpace) -> AsyncIterator[Sequence[pa.RecordBatch]]:
+    async def _arrow(self, body: AsyncIterator[bytes], space: SpoolSpace) -> AsyncGenerator[Sequence[pa.RecordBatch]]:
         """Yield the record batches of an Arrow stream, at most so many rows at a time, and none while it waits."""
         reader = ArrowReader()
-        async for messages in read_messages(receive, space):
+        async for messages in read_messages(body, space):
             if not messages:
                 yield []
                 continue

@@ -7,12 +7,9 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 import pyarrow.types as pat
 
+from service.api.forecast.columns.parquet_process import INDEX, NAMES
 from service.http.problems import ProblemError
 from service.http.validation import Place
-
-_COLUMNS: Final = ("id", "time", "sst", "latitude", "longitude")
-_INDEX: Final = "__index_level_"
-"""Begins the names of columns that pandas adds for the index of a DataFrame; they are ignored."""
 
 _MAX_SHOWN: Final = 64
 """Characters of a name or type that a message repeats."""
@@ -48,13 +45,13 @@ class Layout(NamedTuple):
         """
         names = [field.name for field in schema]
         for name in names:
-            if name not in _COLUMNS and not name.startswith(_INDEX):
+            if name not in NAMES and not name.startswith(INDEX):
                 raise _refusal(
                     f"unknown column {name[:_MAX_SHOWN]!r}: the columns are id, time and sst, and optionally latitude "
                     "and longitude",
                     "columns",
                 )
-        for name in _COLUMNS:
+        for name in NAMES:
             if names.count(name) > 1:
                 raise _refusal(f"the column {name} is there {names.count(name)} times: send it once", name)
         for name in ("time", "sst"):
@@ -64,9 +61,9 @@ class Layout(NamedTuple):
             missing = "longitude" if "latitude" in names else "latitude"
             raise _refusal(f"the column {missing} is missing: send both latitude and longitude, or neither", missing)
         for name in names:
-            if name in _COLUMNS:
+            if name in NAMES:
                 _check_type(name, schema.field(name).type)
-        found = {name: names.index(name) if name in names else None for name in _COLUMNS}
+        found = {name: names.index(name) if name in names else None for name in NAMES}
         return cls(found["id"], names.index("time"), names.index("sst"), found["latitude"], found["longitude"])
 
 

@@ -62,7 +62,7 @@ async def receive_bytes(receive: Receive) -> AsyncIterator[bytes]:
         yield message.get("body", b"")
 
 
-async def read_messages(receive: Receive, space: SpoolSpace) -> AsyncIterator[list[StreamMessage]]:
+async def read_messages(body: AsyncIterator[bytes], space: SpoolSpace) -> AsyncIterator[list[StreamMessage]]:
     """Yield the messages of a stream as soon as they have arrived, those that arrive together in one list.
 
     Nothing is received while a message is processed, so a client that sends too fast has to wait.
@@ -72,7 +72,7 @@ async def read_messages(receive: Receive, space: SpoolSpace) -> AsyncIterator[li
     """
     cutter = _Cutter(space)
     try:
-        async for piece in receive_bytes(receive):
+        async for piece in body:
             messages = []
             for message in cutter.cut(piece):
                 messages.append(message)

@@ -3,12 +3,9 @@
 Each page begins with a header in Thrift's compact protocol, whose second and third fields are its sizes.
 """
 
-from http import HTTPStatus
 from typing import Final
 
 import pyarrow.parquet as papq
-
-from service.http.problems import ProblemError
 
 MAX_PAGE: Final = 16 * 2**20
 """Bytes of a page once it is decompressed; writers make pages of about one."""
@@ -25,16 +22,23 @@ _STRUCT: Final = 12
 _MAX_DEPTH: Final = 8
 
 
-def invalid_file(reason: str) -> ProblemError:
-    """Return the refusal of a body that is not a Parquet file."""
-    return ProblemError(HTTPStatus.BAD_REQUEST, f"the body is not a valid Parquet file: {reason}")
+class FileRefusedError(Exception):
+    """A Parquet file that is not read, with the reason.
+
+    Attributes:
+        is_large: whether it, or a part of it, is too large; otherwise it is not valid.
+    """
+
+    def __init__(self, reason: str, *, is_large: bool = False) -> None:
+        super().__init__(reason)
+        self.is_large = is_large
 
 
 def check_pages(content: memoryview, metadata: papq.FileMetaData, columns: frozenset[str]) -> None:
     """Refuse a file with a page of these ``columns`` that is too large.
 
     Raises:
-        ProblemError: 400 if a page is not inside the file; 413 if a page is too large, or there are too many.
+        FileRefusedError: if a page is not inside the file or too large, or there are too many.
     """
     count = 0
     for group in range(metadata.num_row_groups):
@@ -48,7 +52,7 @@ def check_pages(content: memoryview, metadata: papq.FileMetaData, columns: froze
                 begin = min(begin, column.dictionary_page_offset)
             end = begin + column.total_compressed_size
             if begin < 4 or end > len(content) or column.total_compressed_size < 0:
-                raise invalid_file("a column is outside it")
+                raise FileRefusedError("a column is outside it")
             while begin < end:
                 count += 1
                 if count > _MAX_PAGES:
@@ -56,9 +60,8 @@ def check_pages(content: memoryview, metadata: papq.FileMetaData, columns: froze
                 begin = _Header(content, begin, end).next_page()
 
 
-def _too_large(reason: str) -> ProblemError:
-    detail = f"the Parquet file is too large: {reason}"
-    return ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, reason="body_too_large")
+def _too_large(reason: str) -> FileRefusedError:
+    return FileRefusedError(reason, is_large=True)
 
 
 class _Header:
@@ -73,19 +76,19 @@ class _Header:
         """Return where the next page begins.
 
         Raises:
-            ProblemError: if the page is too large, or is not inside its column.
+            FileRefusedError: if the page is too large, or is not inside its column.
         """
         sizes = self._read_struct(0)
         plain, stored = sizes.get(2), sizes.get(3)
         if plain is None or stored is None or plain < 0 or stored < 0 or self._at + stored > self._end:
-            raise invalid_file("a page is outside its column")
+            raise FileRefusedError("a page is outside its column")
         if plain > MAX_PAGE:
             raise _too_large(f"a page has {plain} bytes; at most {MAX_PAGE} are taken: write smaller pages")
         return self._at + stored
 
     def _byte(self) -> int:
         if self._at >= self._end:
-            raise invalid_file("the header of a page is cut off")
+            raise FileRefusedError("the header of a page is cut off")
         value = self._content[self._at]
         self._at += 1
         return value
@@ -98,7 +101,7 @@ class _Header:
             if byte < 0x80:
                 return value
             shift += 7
-        raise invalid_file("a number in the header of a page is too long")
+        raise FileRefusedError("a number in the header of a page is too long")
 
     def _signed(self) -> int:
         value = self._varint()
@@ -107,7 +110,7 @@ class _Header:
     def _read_struct(self, depth: int) -> dict[int, int]:
         """Return the integers among the fields of a struct, by their number."""
         if depth > _MAX_DEPTH:
-            raise invalid_file("the header of a page is nested too deeply")
+            raise FileRefusedError("the header of a page is nested too deeply")
         numbers: dict[int, int] = {}
         field = 0
         while (head := self._byte()) != 0:
@@ -133,13 +136,13 @@ class _Header:
         elif kind in _LISTS:
             self._skip_list(depth)
         else:
-            raise invalid_file("the header of a page holds an unknown type")
+            raise FileRefusedError("the header of a page holds an unknown type")
 
     def _skip_list(self, depth: int) -> None:
         head = self._byte()
         count = head >> 4 if head >> 4 < 15 else self._varint()
         if count > self._end - self._at:
-            raise invalid_file("a list in the header of a page is too long")
+            raise FileRefusedError("a list in the header of a page is too long")
         for _ in range(count):
             if head & 0x0F in _BOOLEANS:
                 self._byte()

@@ -1,93 +1,77 @@
-"""Reads a Parquet body, which has to be whole before it can be read: it is kept in a temporary file meanwhile."""
+"""Reads a Parquet body, which has to be whole before it can be read: it waits in a temporary file."""
 
-import struct
-from collections.abc import Iterator
+import asyncio
+import json
+import os
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncGenerator, AsyncIterator
+from http import HTTPStatus
 from typing import Final
 
-import pyarrow as pa
-import pyarrow.parquet as papq
-from starlette.types import Receive
-
-from service.api.forecast.columns.arrow_stream import refusing_invalid
-from service.api.forecast.columns.layout import Layout
-from service.api.forecast.columns.messages import receive_bytes
-from service.api.forecast.columns.pages import check_pages, invalid_file
+from service.api.forecast.columns.pages import FileRefusedError
+from service.api.forecast.columns.parquet_process import REFUSED, check_ends
 from service.api.forecast.columns.spool import Spool
+from service.api.uploads.grid_files import end_process, limit_process
 from service.http.bodies import too_large
+from service.http.problems import ProblemError
 
-_MAGIC: Final = b"PAR1"
-_ENCRYPTED: Final = b"PARE"
-_MAX_FOOTER: Final = 4 * 2**20
-_MAX_ENTRIES: Final = 100_000
-"""Entries of a list in the footer, such as columns and row groups."""
+_MODULE: Final = "service.api.forecast.columns.parquet_process"
+_ENVIRONMENT: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+_PROCESSOR_SECONDS: Final = 120
+"""Computing time for decoding one file."""
+
+_PIECE: Final = 2**18
+_MAX_REASON: Final = 4_096
 
 
-async def receive_file(receive: Receive, spool: Spool, limit: int) -> None:
+async def receive_file(body: AsyncIterator[bytes], spool: Spool, limit: int) -> None:
     """Write a whole body to ``spool``.
 
     Raises:
-        ProblemError: 400 if the client disconnects before; 413 above ``limit`` bytes; 503 if there is no space.
+        ProblemError: 400 if it cannot be a Parquet file; 413 above ``limit`` bytes; 503 if there is no space.
     """
-    async for piece in receive_bytes(receive):
+    begin = end = b""
+    async for piece in body:
         if spool.size + len(piece) > limit:
             raise too_large(limit)
         spool.write(piece)
+        begin, end = (begin + piece)[:8] if len(begin) < 8 else begin, (end + piece[-8:])[-8:]
+    try:
+        check_ends(begin, end, spool.size)
+    except FileRefusedError as error:
+        raise _refusal(str(error), is_large=error.is_large) from None
 
 
-class ParquetReader:
-    """Reads the rows of a file.
+async def decoded(spool: Spool, rows: int) -> AsyncGenerator[bytes]:
+    """Yield the rows of the file as an Arrow stream of ``rows`` at a time, which another process decodes.
 
-    Attributes:
-        layout: the columns of the record batches.
+    Raises:
+        ProblemError: 400 if the file is not valid; 413 if a part of it is too large.
     """
-
-    def __init__(self, content: memoryview, rows: int) -> None:
-        """Open a file whose ``rows`` are read so many at a time.
-
-        Raises:
-            ProblemError: 400 if it is not valid; 413 if a part of it is too large; 422 if the columns are others.
-        """
-        _check_footer(content)
-        with refusing_invalid(invalid_file):
-            file = papq.ParquetFile(
-                pa.BufferReader(pa.py_buffer(content)),
-                pre_buffer=False,
-                thrift_string_size_limit=_MAX_FOOTER,
-                thrift_container_size_limit=_MAX_ENTRIES,
-            )
-            schema = file.schema_arrow
-            layout = Layout.of(schema)
-            # In the order of the file, which is that of the record batches.
-            names = [schema.field(place).name for place in sorted(place for place in layout if place is not None)]
-            check_pages(content, file.metadata, frozenset(names))
-            self.layout = Layout.of(pa.schema([schema.field(name) for name in names]))
-            self._batches: Iterator[pa.RecordBatch] = file.iter_batches(rows, columns=names, use_threads=False)
-
-    def read(self) -> pa.RecordBatch | None:
-        """Return the next rows; None at the end.
-
-        Raises:
-            ProblemError: 400 if they are not valid.
-        """
-        with refusing_invalid(invalid_file):
-            batch = next(self._batches, None)
-            if batch is not None:
-                batch.validate(full=True)
-            return batch
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", _MODULE, str(rows), stdin=spool.fileno(), stdout=PIPE, stderr=PIPE,
+        env=os.environ | _ENVIRONMENT,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stderr is not None
+    limit_process(process.pid, _PROCESSOR_SECONDS)
+    try:
+        while piece := await process.stdout.read(_PIECE):
+            yield piece
+        told = await process.stderr.read(_MAX_REASON)
+        status = await process.wait()
+        if status == REFUSED:
+            raise _refusal(**json.loads(told))
+        if status:
+            raise _refusal("it is damaged, and cannot be decoded", is_large=False)
+    finally:
+        await end_process(process)
 
 
-def _check_footer(content: memoryview) -> None:
-    """Refuse a body that does not begin and end as a file does, or has a large footer."""
-    if not content:
-        raise invalid_file("it is empty")
-    if bytes(content[:4]) == _ENCRYPTED:
-        raise invalid_file("it is encrypted")
-    if bytes(content[:4]) != _MAGIC:
-        raise invalid_file("it does not begin with PAR1")
-    if len(content) < 12 or bytes(content[-4:]) != _MAGIC:
-        raise invalid_file("it does not end with PAR1, and may be cut off")
-    (size,) = struct.unpack("<I", content[-8:-4])
-    if size > _MAX_FOOTER:
-        raise invalid_file(f"its footer has {size} bytes; at most {_MAX_FOOTER} are taken: write larger row groups")
-    if size > len(content) - 12:
-        raise invalid_file("its footer is larger than the file")
+def _refusal(reason: str, *, is_large: bool) -> ProblemError:
+    """Return the refusal of a body that is not a Parquet file, or is too large."""
+    if is_large:
+        detail = f"the Parquet file is too large: {reason}"
+        return ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, reason="body_too_large")
+    return ProblemError(HTTPStatus.BAD_REQUEST, f"the body is not a valid Parquet file: {reason}")

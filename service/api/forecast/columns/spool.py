@@ -2,6 +2,7 @@
 
 import mmap
 import tempfile
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import IO, Self
 
@@ -66,6 +67,20 @@ class Spool:
         if self._file is None:
             self._file = _new_file()
         self._file.write(piece)
+
+    def pieces(self, size: int) -> Iterator[bytes]:
+        """Yield what was written, ``size`` bytes at a time."""
+        if self._file is not None:
+            self._file.seek(0)
+            while piece := self._file.read(size):
+                yield piece
+
+    def fileno(self) -> int:
+        """Return the descriptor of the file, which holds all that was written, at its beginning."""
+        assert self._file is not None
+        self._file.flush()
+        self._file.seek(0)
+        return self._file.fileno()
 
     def map(self) -> memoryview:
         """Return what was written as memory that the system reads from the file as it is used."""

@@ -1,6 +1,8 @@
 """Begins the answers to ``POST /forecast`` by columns. pyarrow is imported with the first of them."""
 
+import asyncio
 from http import HTTPStatus
+from typing import Final
 
 from starlette.types import Receive, Scope
 
@@ -19,6 +21,9 @@ from service.settings import Settings
 
 _PURPOSE = "a body by columns (Arrow or Parquet)"
 
+_PARQUET_FILES: Final = 2
+"""Parquet files that are decoded at once, each by a process."""
+
 
 class ColumnStreams:
     """Answers requests by columns, with one limit for the temporary files of all of them."""
@@ -27,6 +32,7 @@ class ColumnStreams:
         self._lifecycle = lifecycle
         self._settings = settings
         self._space = SpoolSpace(settings.max_spool_bytes)
+        self._parquet_turn = asyncio.Semaphore(_PARQUET_FILES)
 
     def arrow(self, scope: Scope, headers: Headers, receive: Receive) -> StreamedAnswer:
         """Answer a request with an Arrow stream; raises as :meth:`parquet` does."""
@@ -57,6 +63,6 @@ class ColumnStreams:
         serving = ready(self._lifecycle)
         query = LinesQuery.read(scope["query_string"])
         job = plan_columns(serving, self._settings, query)
-        answer = ColumnAnswer(serving, self._settings, job, accepted, strict=query.strict)
+        answer = ColumnAnswer(serving, self._settings, job, accepted, self._parquet_turn, strict=query.strict)
         pieces = answer.pieces(media_type, receive, self._space)
         return StreamedAnswer(((b"content-type", accepted.encode()),), pieces, answer.break_off)

@@ -92,7 +92,7 @@ def _rows(ids: Sequence[str], forecasts: ColumnForecasts, schema: pa.Schema) -> 
         "error": spread.errors(forecasts.errors),
     }
     for name in ("model", "version", "step", "chosen"):
-        columns[name] = spread.texts(getattr(forecasts, name))
+        columns[name] = spread.texts(getattr(forecasts, name), forecasts.known.get(name))
     for level, (lower, upper) in forecasts.bounds.items():
         columns[f"lower_{level}"], columns[f"upper_{level}"] = spread.numbers(lower), spread.numbers(upper)
     for threshold, probability in forecasts.exceedance.items():
@@ -132,15 +132,14 @@ class _Spread:
             return values
         return values.take(pa.array(self._forecast, mask=self._forecast < 0))
 
-    def texts(self, values: Texts) -> pa.Array:
-        """Return texts, one for each forecast, or one for all."""
+    def texts(self, values: Texts, known: str | None) -> pa.Array:
+        """Return texts, one for each forecast or one for all; ``known`` for a series without a forecast."""
         if values is None:
             return pa.nulls(self.total, pa.string())
-        if not isinstance(values, str):
-            return self.of_forecasts(pa.array(values, pa.string()))
-        if self._is_whole:
+        if isinstance(values, str):
             return pa.repeat(pa.scalar(values, pa.string()), self.total)
-        return self.of_forecasts(pa.repeat(pa.scalar(values, pa.string()), self._count))
+        column = self.of_forecasts(pa.array(values, pa.string()))
+        return column if known is None else column.fill_null(known)
 
     def numbers(self, values: Floats) -> pa.Array:
         """Return numbers, one for each lead."""

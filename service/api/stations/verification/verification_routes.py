@@ -11,7 +11,7 @@ from service.api.stations.period import Period, TimeQuery
 from service.api.stations.station_id import StationId
 from service.api.stations.storing import store_problems
 from service.api.stations.verification.verification_schemas import StationVerification
-from service.api.stations.verification.verifying import verification
+from service.api.stations.verification.verifying import Form, verification
 from service.stations.record.verification import Selection
 
 router = APIRouter(prefix="/stations/{id}", tags=["stations"])
@@ -40,10 +40,14 @@ async def get_verification(
         bool | None, Query(description="Whether to score only forecasts that are replayed, or only others.")
     ] = None,
     format: Annotated[Literal["json", "csv"], Query(description="The format of the response.")] = "json",
+    table: Annotated[
+        Literal["forecasts", "events"], Query(description="What the rows of CSV are about; JSON has both.")
+    ] = "forecasts",
 ) -> Response:
     """Compare the issued forecasts, and the baselines issued with them, with the latest revision of what came."""
     period = Period.read(begin, to, revisions=False)
     selection = Selection(period.begin, period.end, lead, replayed)
     with store_problems():
-        answer = await store.read_long(verification, id, selection, format, by_month=by is not None)
+        form: Form = "events_csv" if format == "csv" and table == "events" else format
+        answer = await store.read_long(verification, id, selection, form, by_month=by is not None)
     return Response(answer, media_type=_MEDIA_TYPES[format])

@@ -4,8 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from forecasting.events.outcomes import AlertLevel
 from forecasting.series.units import Units
 from service.api.compare.schemas import EventSkill, ReliabilityBin
+from service.stations.station_events import EventKind
 
 
 class VerifiedErrors(BaseModel):
@@ -66,15 +68,19 @@ class VerifiedLead(BaseModel):
 
 
 class VerifiedEvent(BaseModel):
-    """How good the probabilities were that SST is beyond the threshold of an event at one lead.
+    """How good the probabilities were that an event is on at one lead.
 
-    All intervals account for autocorrelation.
+    A threshold event is on if SST is beyond the threshold (`by_lead`). A marine heatwave or cold spell is on if the day
+    is in one (`probability`). Heat stress is on at an alert level and above (`alert_probability`). All intervals
+    account for autocorrelation.
     """
 
     name: str
+    kind: EventKind
+    level: AlertLevel | None = Field(description="Of heat stress, which is on at this level and above.")
     lead: int
-    n: int
-    frequency: float = Field(description="The share of readings beyond the threshold.")
+    n: int = Field(description="The number of forecasts of which it is known whether the event was on.")
+    frequency: float = Field(description="The share of them in which it was.")
     brier: float = Field(description="The Brier score; lower is better.")
     brier_error: float = Field(description="The standard error of the Brier score.")
     skill: dict[str, EventSkill] = Field(
@@ -89,4 +95,4 @@ class StationVerification(BaseModel):
     station: str
     units: Units
     leads: list[VerifiedLead]
-    events: list[VerifiedEvent] = Field(description="The threshold events that forecasts judged, by name and lead.")
+    events: list[VerifiedEvent] = Field(description="The events that forecasts judged, by name and lead.")

@@ -7,7 +7,9 @@ from typing import Final, Literal
 
 from sqlalchemy import Connection
 
+from forecasting.scores.threshold_events import PERSISTENCE
 from forecasting.scores.verification import LeadVerification, ModelVerification
+from service.api.compare.schemas import ReliabilityBin
 from service.api.stations.verification.verification_schemas import (
     IntervalShares,
     StationVerification,
@@ -23,11 +25,17 @@ from service.stations.record.verification import LeadScores, Selection, verify
 Cell = str | float | None
 
 _ERRORS: Final = ("mae", "rmse", "bias")
+_EVENT_COLUMNS: Final = ("event", "kind", "level", "lead", "n", "frequency", "brier", "skill_persistence")
+_BIN_COLUMNS: Final = (
+    "minimum", "maximum", "forecasts", "happened", "probability", "share", "lower", "upper",
+)  # fmt: skip
 
 
-def verification(
-    connection: Connection, station: str, selection: Selection, format: Literal["json", "csv"], *, by_month: bool
-) -> str:
+Form = Literal["json", "csv", "events_csv"]
+"""JSON, or a table of the scores of forecasts or of events."""
+
+
+def verification(connection: Connection, station: str, selection: Selection, form: Form, *, by_month: bool) -> str:
     """Return the verification of a station as JSON or CSV.
 
     Raises:
@@ -41,7 +49,9 @@ def verification(
         leads=[*map(_lead, scores.leads)],
         events=[*map(_event, scores.events)],
     )
-    return answer.model_dump_json() if format == "json" else _csv(answer)
+    if form == "json":
+        return answer.model_dump_json()
+    return _csv(answer) if form == "csv" else _events_csv(answer)
 
 
 def _lead(scores: LeadScores) -> VerifiedLead:
@@ -58,7 +68,8 @@ def _lead(scores: LeadScores) -> VerifiedLead:
 
 
 def _event(event: EventLead) -> VerifiedEvent:
-    return VerifiedEvent.model_validate({"name": event.event, "lead": event.lead, **event.score.model_dump()})
+    known = {"name": event.event, "kind": event.kind, "level": event.level, "lead": event.lead}
+    return VerifiedEvent.model_validate(known | event.score.model_dump())
 
 
 def _models(verified: LeadVerification) -> list[VerifiedForecasts | VerifiedBaseline]:
@@ -91,6 +102,24 @@ def _csv(answer: StationVerification) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
+
+
+def _events_csv(answer: StationVerification) -> str:
+    """Return a row for each event, lead and bin of probabilities: what was said, and how often it happened."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*_EVENT_COLUMNS, *_BIN_COLUMNS])
+    for event in answer.events:
+        skill = event.skill[PERSISTENCE].value
+        shared = [event.name, event.kind, event.level, event.lead, event.n, event.frequency, event.brier, skill]
+        for part in event.reliability:
+            happened = round(part.frequency * part.n)
+            writer.writerow([*shared, part.minimum, part.maximum, part.n, happened, *_said(part)])
+    return text.getvalue()
+
+
+def _said(part: ReliabilityBin) -> tuple[float, ...]:
+    return part.probability, part.frequency, part.lower, part.upper
 
 
 def _rows(answer: StationVerification) -> Iterator[dict[str, Cell]]:

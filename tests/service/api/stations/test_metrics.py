@@ -35,7 +35,7 @@ def send(service: httpx.Client, station: str, start: str, values: list[float]) -
 
 def test_readings_and_forecasts_are_counted_over_all_stations(service: httpx.Client) -> None:
     before = figures(service)
-    first, second = create(service), create(service, horizon=1)
+    first, second = create(service, events=[{"name": "warm", "above": 20.0}]), create(service, horizon=1)
     values = [15 + number % 3 / 10 for number in range(20)]
     send(service, first, "2025-06-01", values)
     (forecast,) = answered(service.get(f"/stations/{first}/forecasts"))["forecasts"]
@@ -46,8 +46,14 @@ def test_readings_and_forecasts_are_counted_over_all_stations(service: httpx.Cli
     assert after.pop("sst_station_oldest_newest_reading_age_seconds")
     assert after.pop("sst_store_seconds_count/read") > 0
     assert after.pop("sst_store_seconds_count/write") > 0
-    error = after.pop("sst_station_absolute_error_celsius_total")
+    (error,) = (after.pop(name) for name in [*after] if "absolute_error" in name)
     assert round(error, 6) == round(25.0 - forecast["sst"][0], 6)
+    (persistence,) = (after.pop(name) for name in [*after] if "persistence_error" in name)
+    assert round(persistence, 6) == round(25.0 - values[-1], 6)
+    kind = "reference" if forecast["model"] in forecast["baselines"] else "universal"
+    said = forecast["events"][0]["by_lead"][0]
+    bound = next(high for high in (0.1, 0.3, 0.5, 0.7, 0.9, 1) if said < high or high == 1)
+    low = {0.1: 0, 0.3: 0.1, 0.5: 0.3, 0.7: 0.5, 0.9: 0.7, 1: 0.9}[bound]
     assert after == {
         "sst_stations": 2,
         "sst_station_readings_total/new": 20 + 1 + 3,
@@ -55,13 +61,16 @@ def test_readings_and_forecasts_are_counted_over_all_stations(service: httpx.Cli
         "sst_station_readings_total/unchanged": 1,
         "sst_station_readings_total/refused": 1,
         "sst_station_forecasts_total": 2,
-        "sst_station_verified_total": 1,
-        "sst_station_intervals_total/80/outside": 1,
-        "sst_station_intervals_total/95/outside": 1,
+        f"sst_station_verified_total/{kind}/1": 1,
+        f"sst_station_intervals_total/{kind}/1/80/outside": 1,
+        f"sst_station_intervals_total/{kind}/1/95/outside": 1,
+        f"sst_station_events_total/{kind}/1/beyond/{low:g}-{bound:g}": 1,
     }
     send(service, first, "2025-06-22", [answered(service.get(f"/stations/{first}/forecast"))["sst"][0]])
     inside = changes(before, figures(service))
-    assert [inside[f"sst_station_intervals_total/{level}/inside"] for level in (80, 95)] == [1, 1]
+    assert [
+        sum(count for name, count in inside.items() if name.endswith(f"/{level}/inside")) for level in (80, 95)
+    ] == [1, 1]
 
 
 def test_the_age_is_that_of_the_station_that_has_been_silent_for_longest(service: httpx.Client) -> None:

@@ -207,14 +207,17 @@ def test_a_forecast_of_an_older_version_is_listed_as_others_are(database: Databa
         assert [interval["level"] for interval in loads(listed[station])["intervals"]] == [80]
 
 
-def test_the_network_of_a_place_keeps_its_intervals(database: Database, station: int) -> None:
+def test_the_network_of_a_place_keeps_its_intervals_and_is_counted(database: Database, station: int) -> None:
     with database.writing() as connection:
-        for day in range(3):
-            (stored,) = store_forecasts(
-                connection, [draft_of(station, day, VALUES[day])._replace(is_universal=False)]
-            ).forecasts
-        assert stored.plain is None
+        verified = []
+        for day in range(4):
+            add_observations(connection, {station: {day * DAY: VALUES[day]}}, 0)
+            result = store_forecasts(connection, [draft_of(station, day, VALUES[day])._replace(is_universal=False)])
+            verified += result.verified
+        assert result.forecasts[0].plain is None
         assert get_calibrations(connection, [station]) == {}
+    assert [(each.lead, each.kind) for each in verified] == [(1, "place"), (1, "place"), (1, "place"), (3, "place")]
+    assert verified[-1].error == verified[-1].persistence == pytest.approx(abs(VALUES[3] - VALUES[0]))
 
 
 def test_of_several_readings_in_one_step_the_last_teaches_once(database: Database, station: int) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 from collections.abc import Callable
 from datetime import date, timedelta
 from functools import partial
@@ -48,8 +49,13 @@ def is_of_month(month: str, forecast: Json) -> bool:
 @pytest.fixture(scope="module")
 def buoy(service: httpx.Client) -> str:
     """A station whose readings arrived a day at a time."""
-    events = [{"name": "warm", "above": LIMIT, "for": 2}, {"name": "cool", "below": LIMIT}]
-    station = create(service, horizon=3, events=events)
+    events = [
+        {"name": "warm", "above": LIMIT, "for": 2},
+        {"name": "cool", "below": LIMIT},
+        {"name": "heatwave", "kind": "marine_heatwave"},
+    ]
+    baseline = {"climatology": [LIMIT - 1] * 366, "threshold": [LIMIT] * 366}
+    station = create(service, horizon=3, events=events, baseline=baseline)
     send(service, station, 0, daily_means()[:HISTORY])
     for number in range(HISTORY, HISTORY + DAYS):
         send(service, station, number, [daily_means()[number]])
@@ -88,7 +94,7 @@ def test_probabilities_of_events_are_scored_against_the_threshold_that_they_were
     observations = answered(service.get(f"/stations/{buoy}/observations"))
     observed = dict(zip(observations["timestamps"], observations["values"], strict=True))
     forecasts = archive(service, buoy)
-    events = verify(service, buoy)["events"]
+    events = [event for event in verify(service, buoy)["events"] if event["kind"] == "threshold"]
     expected = [(name, lead) for name in ("warm", "cool") for lead in (1, 2, 3)]
     assert [(event["name"], event["lead"]) for event in events] == expected
     for event in events:
@@ -107,6 +113,63 @@ def test_probabilities_of_events_are_scored_against_the_threshold_that_they_were
         assert event["skill"]["persistence"]["brier"] >= 0
 
 
+def in_heatwaves(days: list[float], others: bool) -> list[bool]:
+    """Return whether each day is in a heatwave if all days before and after are beyond the threshold, or none."""
+    beyond = [*[others] * 11, *(sst > LIMIT for sst in days), *[others] * 6]
+    runs = [(is_beyond, len([*group])) for is_beyond, group in itertools.groupby(beyond)]
+    inside: list[bool] = []
+    for place, (is_beyond, length) in enumerate(runs):
+        around = [size >= 5 for _, size in runs[max(place - 1, 0) : place + 2 : 2]]
+        is_joined = 0 < place < len(runs) - 1 and length <= 2 and all(around)
+        inside += [length >= 5 if is_beyond else is_joined] * length
+    return inside[11 : 11 + len(days)]
+
+
+def test_heatwaves_are_verified_once_the_days_that_decide_on_them_have_come(service: httpx.Client, buoy: str) -> None:
+    observations = answered(service.get(f"/stations/{buoy}/observations"))
+    # Nothing was said of the threshold on the days before.
+    days = observations["values"][HISTORY:]
+    least, most = (in_heatwaves(days, others) for others in (False, True))
+    came = {
+        time: inside
+        for time, inside, may_be in zip(observations["timestamps"][HISTORY:], least, most, strict=True)
+        if inside == may_be
+    }
+    scored = [event for event in verify(service, buoy)["events"] if event["kind"] == "marine_heatwave"]
+    assert [(event["name"], event["lead"]) for event in scored] == [("heatwave", lead) for lead in (1, 2, 3)]
+    for event in scored:
+        pairs = []
+        for forecast in archive(service, buoy):
+            (judged,) = (each for each in forecast["events"] if each["name"] == "heatwave")
+            time = forecast["timestamps"][event["lead"] - 1]
+            if time in came:
+                active = judged["state"]["active"]
+                pairs.append((judged["probability"][event["lead"] - 1], came[time], active))
+        assert event["n"] == len(pairs)
+        assert 0 < event["frequency"] < 1
+        assert event["brier"] == pytest.approx(sum((p - inside) ** 2 for p, inside, _ in pairs) / len(pairs), abs=1e-6)
+        persisted = sum(active != inside for _, inside, active in pairs) / len(pairs)
+        assert event["skill"]["persistence"]["brier"] == pytest.approx(persisted, abs=1e-6)
+
+
+def test_heat_stress_is_verified_at_the_levels_from_which_heat_adds_up_and_corals_may_bleach(
+    service: httpx.Client, new_station: NewStation
+) -> None:
+    corals = {"name": "corals", "kind": "degree_heating_weeks", "mmm": 27.0}
+    station, values = new_station(horizon=1, events=[corals]), [26.9] * 78 + [28.5] * 20 + [26.9] * 2
+    send(service, station, 0, values[:90])
+    for number in range(90, 100):
+        send(service, station, number, [values[number]])
+    scored = verify(service, station)["events"]
+    assert [(event["level"], event["lead"], event["n"]) for event in scored] == [
+        ("Warning", 1, 10),
+        ("Alert Level 1", 1, 10),
+    ]
+    # Hotspots of 1.5 °C add up to 4 °C weeks on the nineteenth of the hot days.
+    assert [event["frequency"] for event in scored] == [0.8, 0.2]
+    assert [event["skill"]["persistence"]["brier"] for event in scored] == [0.1, 0.2]
+
+
 def test_csv_has_a_row_for_each_lead_month_and_model(service: httpx.Client, buoy: str) -> None:
     answer = verify(service, buoy, by="month")
     response = service.get(f"/stations/{buoy}/verification", params={"by": "month", "format": "csv"})
@@ -122,6 +185,22 @@ def test_csv_has_a_row_for_each_lead_month_and_model(service: httpx.Client, buoy
     issued = answer["leads"][0]["models"][0]
     assert float(rows[0]["skill_persistence"]) == issued["skill"]["persistence"]
     assert float(rows[0]["coverage_80_recalibrated"]) == issued["coverage"]["80"]["recalibrated"]
+
+
+def test_csv_of_events_says_how_often_each_happened_by_its_probability(service: httpx.Client, buoy: str) -> None:
+    response = service.get(f"/stations/{buoy}/verification", params={"format": "csv", "table": "events", "lead": 1})
+    rows = [*csv.DictReader(io.StringIO(response.text))]
+    events = verify(service, buoy, lead=1)["events"]
+    expected = [
+        (event["name"], event["level"] or "", str(part["minimum"]), str(part["n"]), part["frequency"])
+        for event in events
+        for part in event["reliability"]
+    ]
+    assert [
+        (row["event"], row["level"], row["minimum"], row["forecasts"], float(row["share"])) for row in rows
+    ] == expected
+    assert all(int(row["happened"]) <= int(row["forecasts"]) for row in rows)
+    assert {row["event"] for row in rows} == {"warm", "cool", "heatwave"}
 
 
 def test_the_latest_revision_counts_and_nothing_issued_changes(service: httpx.Client, new_station: NewStation) -> None:

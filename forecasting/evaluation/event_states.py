@@ -1,0 +1,109 @@
+"""Whether a marine heatwave, cold spell or heat stress came, on the days that forecasts were about.
+
+A state that takes several days is known only once readings of the days around it have arrived. Until then, and where
+the readings begin too late, it is NaN: such a forecast is not scored yet.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from forecasting.events.days import Indices
+from forecasting.events.detection import DAYS_AFTER, DAYS_BEFORE, days_in_events
+from forecasting.events.heat_stress import WINDOW_DAYS, alert_levels, degree_heating_weeks
+from forecasting.events.outcomes import AlertLevel
+from forecasting.scores.events import EventScore, score_event
+from forecasting.scores.observed import Observed
+from forecasting.scores.threshold_events import PERSISTENCE
+from forecasting.series.times import Bools, Floats, Times
+from forecasting.series.timestep import TimeStep
+
+SCORED_LEVELS: Final[tuple[AlertLevel, ...]] = ("Warning", "Alert Level 1")
+"""Alert levels at and above which heat stress is scored: heat adds up, and corals may bleach."""
+
+MARGIN_DAYS: Final = (WINDOW_DAYS, DAYS_AFTER + 1)
+"""Days before the first and after the last valid time whose readings may decide on a state."""
+
+
+def marine_states(valid: Times, leads: Indices, threshold: Floats, sign: float, observed: Observed) -> Floats:
+    """Return whether each valid day was in a marine heatwave or cold spell: 1, 0, or NaN where that is not known.
+
+    Days are in events as :func:`~forecasting.events.detection.find_events` finds them: a missing day is not beyond the
+    threshold. Of several thresholds of one day, the one from the smallest lead counts, which was said last before it.
+
+    Args:
+        valid: days of the forecasts, UTC ``(n,)``: a row for each lead of each forecast.
+        leads: of the rows, in days ``(n,)``.
+        threshold: as it was said, °C ``(n,)``.
+        sign: 1 for heatwaves, −1 for cold spells.
+        observed: readings of :data:`MARGIN_DAYS` around the valid days too.
+    """
+    if not len(valid):
+        return np.zeros(0)
+    place, days = _places(valid, observed.step, DAYS_BEFORE, DAYS_AFTER)
+    sst, limit = observed.at(days), np.full(len(days), np.nan)
+    farthest_first = np.argsort(-leads, kind="stable")
+    limit[place[farthest_first]] = threshold[farthest_first]
+    beyond = sign * (sst - limit) > 0
+    is_open = _outside_readings(sst) | (np.isnan(limit) & np.isfinite(sst))
+    at_least, at_most = days_in_events(beyond), days_in_events(beyond | is_open)
+    states = np.where((at_least == at_most) & np.isfinite(sst), at_least.astype(np.float64), np.nan)
+    return states[place]
+
+
+def heat_stress_levels(valid: Times, maximum_monthly_mean: Floats, observed: Observed) -> Floats:
+    """Return the alert level of heat stress on each valid day, as its place in ``LEVELS``; NaN where it is not known.
+
+    Days without a reading add nothing, as in the forecast, but the readings must begin 83 days before.
+
+    Args:
+        valid: days of the forecasts, UTC ``(n,)``.
+        maximum_monthly_mean: as it was said, °C ``(n,)``.
+        observed: readings of :data:`MARGIN_DAYS` around the valid days too.
+    """
+    if not len(valid):
+        return np.zeros(0)
+    place, days = _places(valid, observed.step, WINDOW_DAYS - 1, 0)
+    sst = observed.at(days)
+    first = int(np.isfinite(sst).argmax())
+    # Most forecasts say the same of a day, which is computed once.
+    distinct, rows = np.unique(np.stack([place, maximum_monthly_mean]), axis=1, return_inverse=True)
+    last = distinct[0].astype(np.int64)
+    window = last[:, None] + np.arange(1 - WINDOW_DAYS, 1)
+    hotspots = np.nan_to_num(sst[window] - distinct[1][:, None])
+    levels = alert_levels(hotspots[:, -1:], degree_heating_weeks(hotspots))[:, 0]
+    is_known = np.isfinite(sst[last]) & (window[:, 0] >= first)
+    return np.where(is_known, levels.astype(np.float64), np.nan)[rows.ravel()]
+
+
+def verify_states(
+    lead: int, happened: Floats, probability: Floats, before: Floats, observed_until: Times
+) -> EventScore | None:
+    """Score the probabilities that an event is on at one lead; None without any state that is known.
+
+    Args:
+        lead: of the forecasts, in days.
+        happened: whether it was, ``(n,)``, NaN where that is not known.
+        probability: as it was said, ``(n,)``.
+        before: whether it was on at the last observation, ``(n,)``.
+        observed_until: the time of the last observation ``(n,)``. Forecasts from the same time depend on each other.
+    """
+    known = np.isfinite(happened) & np.isfinite(probability) & np.isfinite(before)
+    if not known.any():
+        return None
+    _, groups = np.unique(observed_until[known], return_inverse=True)
+    return score_event(probability[known], happened[known], {PERSISTENCE: before[known]}, groups, lead)
+
+
+def _places(valid: Times, step: TimeStep, before: int, after: int) -> tuple[Indices, Times]:
+    """Return the place of each valid day among all days, and those: from ``before`` the first to ``after`` the last."""
+    place = np.round(step.place(valid, valid.min())).astype(np.int64)
+    start = step.shift(valid.min(keepdims=True), -before)[0]
+    return place + before, step.range(start, before + int(place.max()) + 1 + after)
+
+
+def _outside_readings(sst: Floats) -> Bools:
+    """Return which days are before the first reading or after the last."""
+    known = np.isfinite(sst)
+    outside: Bools = ~(np.logical_or.accumulate(known) & np.logical_or.accumulate(known[::-1])[::-1])
+    return outside

@@ -1,0 +1,147 @@
+"""The record of a station's heatwaves, cold spells and heat stress: what was said of each day, and what came."""
+
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from forecasting.evaluation.event_states import (
+    MARGIN_DAYS,
+    SCORED_LEVELS,
+    heat_stress_levels,
+    marine_states,
+    verify_states,
+)
+from forecasting.events.baseline import PERCENTILES
+from forecasting.events.detection import sign_of
+from forecasting.events.heat_stress import LEVELS
+from forecasting.events.outcomes import AlertLevel
+from forecasting.scores.observed import Observed
+from forecasting.series.times import SECONDS, Floats, Times, seconds_of
+from forecasting.series.timestep import TimeStep
+from service.stations.record.event_record import EventLead
+from service.stations.station_events import EventKind
+from service.store.issued_forecasts import IssuedForecast
+from service.store.observations import Integers
+
+_HEAT_STRESS: Final = "degree_heating_weeks"
+_SIGNS: Final[dict[EventKind, float]] = {kind: sign_of(kind) for kind in PERCENTILES}
+
+
+class _Kind(NamedTuple):
+    """What is scored together: an event of one name and kind, and for heat stress one alert level."""
+
+    name: str
+    kind: EventKind
+    level: AlertLevel | None = None
+
+
+class _Case(NamedTuple):
+    """What one forecast said of an event; lists have one value for each lead.
+
+    Attributes:
+        first_time: valid time of the first lead, Unix seconds.
+        observed_until: time of the last observation.
+        active: whether the event was on then.
+        probability: that it is on.
+        limit: the threshold of a heatwave or cold spell, or the maximum monthly mean of heat stress, °C.
+    """
+
+    first_time: int
+    observed_until: int
+    active: bool
+    probability: list[float]
+    limit: list[float]
+
+
+class StateRecord:
+    """The forecasts of the events of a station that have a state, which are added one by one."""
+
+    def __init__(self, step: TimeStep, lead: int | None = None) -> None:
+        """Keep the events of a station with this ``step``; only those at ``lead`` are scored, if it is given."""
+        self._step = step
+        self._lead = lead
+        self._cases: dict[_Kind, list[_Case]] = {}
+
+    def add(self, forecast: IssuedForecast) -> None:
+        """Add the events of a forecast. Those of other kinds and those with an error are left out."""
+        first_time = seconds_of(forecast.content["timestamps"][0])
+        for event in forecast.content.get("events", ()):
+            for kind, said in _said(event):
+                self._cases.setdefault(kind, []).append(_Case(first_time, forecast.observed_until, *said))
+
+    @property
+    def period(self) -> tuple[int, int] | None:
+        """The times between which observations may decide on a state, Unix seconds; None without events."""
+        cases = [case for group in self._cases.values() for case in group]
+        if not cases:
+            return None
+        first = min(case.first_time for case in cases)
+        last = max(case.first_time + len(case.probability) * self._step.seconds for case in cases)
+        before, after = MARGIN_DAYS
+        begin, end = self._step.shift(np.array([first, last]).view(SECONDS), [-before, after]).astype(np.int64).tolist()
+        return begin, end
+
+    def scores(self, observed: Observed) -> Iterator[EventLead]:
+        """Yield the scores of each event at each lead of which some state is known."""
+        for (name, kind, level), cases in self._cases.items():
+            rows = _Rows.of(cases, self._step)
+            if level is not None:
+                levels = heat_stress_levels(rows.valid, rows.limit, observed)
+                happened = np.where(np.isfinite(levels), levels >= LEVELS.index(level), np.nan)
+            else:
+                happened = marine_states(rows.valid, rows.leads, rows.limit, _SIGNS[kind], observed)
+            for lead in np.unique(rows.leads).tolist() if self._lead is None else [self._lead]:
+                at = rows.leads == lead
+                score = verify_states(lead, happened[at], rows.probability[at], rows.active[at], rows.until[at])
+                if score is not None:
+                    yield EventLead(name, kind, lead, score, level)
+
+
+class _Rows(NamedTuple):
+    """What was said, with a row for each lead of each forecast; arrays are ``(n,)``."""
+
+    valid: Times
+    leads: Integers
+    until: Times
+    active: Floats
+    probability: Floats
+    limit: Floats
+
+    @classmethod
+    def of(cls, cases: list[_Case], step: TimeStep) -> "_Rows":
+        sizes = [len(case.probability) for case in cases]
+
+        def repeated(values: list[int]) -> Times:
+            return np.repeat(np.array(values, dtype=np.int64), sizes).view(SECONDS)
+
+        leads = np.concatenate([np.arange(1, size + 1) for size in sizes])
+        return cls(
+            valid=step.shift(repeated([case.first_time for case in cases]), leads - 1),
+            leads=leads,
+            until=repeated([case.observed_until for case in cases]),
+            active=np.repeat(np.array([case.active for case in cases], dtype=np.float64), sizes),
+            probability=np.concatenate([case.probability for case in cases]),
+            limit=np.concatenate([case.limit for case in cases]),
+        )
+
+
+_Said = tuple[bool, list[float], list[float]]
+"""Whether an event is on, its probability at each lead, and its limit there, °C."""
+
+
+def _said(event: dict[str, Any]) -> Iterator[tuple[_Kind, _Said]]:
+    """Yield what a forecast says of an event, for all that is scored together."""
+    kind = event.get("kind")
+    if kind in PERCENTILES:
+        yield _Kind(event["name"], kind), (event["state"]["active"], event["probability"], event["threshold"])
+    if kind == _HEAT_STRESS:
+        for level in SCORED_LEVELS:
+            yield _Kind(event["name"], _HEAT_STRESS, level), _heat_stress(event, LEVELS.index(level))
+
+
+def _heat_stress(event: dict[str, Any], level: int) -> _Said:
+    by_level, leads = event["alert_probability"], len(event["median"])
+    lists = [by_level[name] for name in LEVELS[level:] if name in by_level]
+    probability = np.minimum(np.sum([np.zeros(leads), *lists], axis=0), 1.0).tolist()
+    return LEVELS.index(event["alert"]) >= level, probability, [event["mmm"]] * leads

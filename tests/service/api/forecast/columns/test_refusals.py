@@ -1,0 +1,143 @@
+"""Bodies by columns that are not valid, or would take too much: each is refused with a sentence."""
+
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from forecasting.series.sst_series import SstSeries
+from service.settings import Settings
+from tests.service.columns import ARROW, PARQUET, arrow_bytes, long_table, parquet_bytes, post, read, refusal
+from tests.service.conftest import Http
+from tests.serving import serve
+
+PLACE = {"dataset": "nino12", "model": "gru"}
+
+
+@pytest.fixture(scope="module")
+def http() -> Http:
+    return "fast"
+
+
+@pytest.fixture(scope="module")
+def months(nino12: SstSeries) -> pa.Table:
+    return long_table({f"n{i}": nino12.part(len(nino12) - 30, len(nino12)) for i in range(3)})
+
+
+def replaced(table: pa.Table, name: str, column: pa.Array) -> pa.Table:
+    return table.set_column(table.column_names.index(name), name, column)
+
+
+def test_columns_that_no_request_has_are_named(client: httpx.Client, months: pa.Table) -> None:
+    n = months.num_rows
+    nested = pa.array([[1.0]] * n)
+    cases = {
+        "unknown column 'depth': the columns are id, time and sst": months.append_column("depth", nested),
+        "the column sst is missing: send id, time and sst": months.drop_columns(["sst"]),
+        "the column time is missing": months.select([]),
+        "the column sst is there 2 times: send it once": months.append_column("sst", months["sst"]),
+        "the column longitude is missing: send both": months.append_column("latitude", months["sst"]),
+        "the column time holds text: convert it to timestamps": replaced(
+            months, "time", months["time"].cast(pa.string())
+        ),
+        "the column sst holds list<": replaced(months, "sst", nested),
+        "the column sst holds string: send numbers": replaced(months, "sst", pa.array(["20"] * n)),
+        "the column time holds double: send timestamps or dates": replaced(months, "time", months["sst"]),
+        "the column id holds double: send text": replaced(months, "id", months["sst"]),
+    }
+    for sentence, table in cases.items():
+        assert sentence in refusal(post(client, arrow_bytes(table), **PLACE), 422)
+    for sentence in ("unknown column 'depth'", "the column sst is missing", "the column sst holds string"):
+        table = next(table for start, table in cases.items() if start.startswith(sentence))
+        assert sentence in refusal(post(client, parquet_bytes(table), PARQUET, **PLACE), 422)
+
+
+def test_bodies_that_are_something_else_are_recognized(client: httpx.Client, months: pa.Table) -> None:
+    stream, file = arrow_bytes(months), parquet_bytes(months)
+    cases = {
+        (b"", ARROW): "it is empty",
+        (b"", PARQUET): "it is empty",
+        (b"ARROW1\0\0" + stream, ARROW): "it is an Arrow file; write it as a stream",
+        (file, ARROW): "it is a Parquet file; send it with Content-Type: application/vnd.apache.parquet",
+        (stream, PARQUET): "it does not begin with PAR1",
+        (b"{}", ARROW): "it ends too early",
+        (b'{"series": []}', ARROW): "a message does not begin with the continuation marker",
+        (stream + stream, ARROW): "there is data after its end: send one stream",
+    }
+    for (content, media_type), reason in cases.items():
+        assert reason in refusal(post(client, content, media_type, **PLACE), 400)
+
+
+def test_a_body_that_is_cut_off_says_so(client: httpx.Client, months: pa.Table) -> None:
+    stream, file = arrow_bytes(months, 20), parquet_bytes(months)
+    for end in (3, 8, 100, len(stream) // 2, len(stream) - 8, len(stream) - 1):
+        assert "it ends too early, and may be cut off" in refusal(post(client, stream[:end], **PLACE), 400)
+    assert "it does not end with PAR1, and may be cut off" in refusal(post(client, file[:-9], PARQUET, **PLACE), 400)
+
+
+def test_small_bodies_that_claim_to_be_large_are_refused(client: httpx.Client, months: pa.Table) -> None:
+    zeros = pa.table(
+        {"time": months["time"].take(pa.array(np.zeros(3_000_000, dtype=np.int64))), "sst": np.zeros(3_000_000)}
+    )
+    stream = arrow_bytes(zeros, compression="zstd")
+    assert len(stream) < 2**20
+    assert "a decompressed message of the Arrow stream has 48000000 bytes" in refusal(
+        post(client, stream, **PLACE), 413
+    )
+
+
+def test_record_batches_and_files_over_the_limit_are_refused(artifacts: Path, months: pa.Table) -> None:
+    with serve(Settings(artifacts=artifacts, max_spool_bytes=1_024)) as client:
+        assert "a record batch of the Arrow stream has" in refusal(post(client, arrow_bytes(months), **PLACE), 413)
+        assert "the body is too large" in refusal(post(client, parquet_bytes(months), PARQUET, **PLACE), 413)
+        assert len(read(post(client, arrow_bytes(months, 10), **PLACE))) == 3
+
+
+def test_a_large_record_batch_waits_in_a_temporary_file(client: httpx.Client, months: pa.Table) -> None:
+    many = pa.concat_tables(
+        [replaced(months, "id", pa.array(np.repeat([i, i + 1, i + 2], 30))) for i in range(0, 1_800, 3)]
+    )
+    stream = arrow_bytes(many)
+    assert len(stream) > 2**20
+    answer = read(post(client, stream, **PLACE))
+    assert answer["station"].tolist() == [str(i) for i in range(1_800)]
+    assert answer["error"].isna().all()
+
+
+def test_a_damaged_file_does_not_end_the_service(client: httpx.Client, months: pa.Table) -> None:
+    file = bytearray(parquet_bytes(months))
+    rng = np.random.default_rng(2)
+    for _ in range(6):
+        damaged = file.copy()
+        for place in rng.integers(len(file) - 600, len(file) - 8, 4):
+            damaged[place] ^= 0xFF
+        assert post(client, bytes(damaged), PARQUET, **PLACE).status_code in (200, 400, 413, 422)
+    assert len(read(post(client, bytes(file), PARQUET, **PLACE))) == 3
+
+
+def test_damaged_streams_are_answered_with_a_sentence(client: httpx.Client, months: pa.Table) -> None:
+    stream = arrow_bytes(replaced(months, "id", months["id"].dictionary_encode()), 30)
+    rng = np.random.default_rng(1)
+    for _ in range(150):
+        damaged = bytearray(stream)
+        for place in rng.integers(0, len(stream), 3):
+            damaged[place] = rng.integers(256)
+        assert post(client, bytes(damaged), **PLACE).status_code in (200, 400, 413, 422)
+
+
+def test_queries_and_headers_that_do_not_fit_are_refused(client: httpx.Client, months: pa.Table) -> None:
+    stream = arrow_bytes(months)
+    assert "paths have no columns" in refusal(post(client, stream, **PLACE, paths=3), 422)
+    assert "events have no columns" in refusal(
+        post(client, stream, **PLACE, events='[{"name": "a", "above": 24}]'), 422
+    )
+    assert "horizon 99 is out of range" in refusal(post(client, stream, **PLACE, horizon=99), 422)
+    assert "unknown query parameter" in refusal(post(client, stream, **PLACE, levels=80), 422)
+    assert "is answered by columns: accept" in refusal(post(client, stream, accept="application/json", **PLACE), 406)
+    headers = {"Content-Type": ARROW, "Content-Encoding": "gzip"}
+    assert "a compressed Arrow body is not supported" in refusal(
+        client.post("/forecast", content=stream, headers=headers), 415
+    )
+    refusal(post(client, stream, model="nino12-cnn"), 404)
