@@ -3,7 +3,7 @@
 import json
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from pydantic import BaseModel, ValidationError
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from forecasting.errors import ReleaseError, UnknownNameError
 from forecasting.networks.checkpoint_file import read_unchanged
 from forecasting.networks.metadata import CELLS
-from forecasting.releases.signatures import read_signatures
+from forecasting.releases.signatures import SIGNATURES, read_signatures
 from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.universal.network.metadata import UNIVERSAL
 from forecasting.wording import available
@@ -50,12 +50,23 @@ class Manifest(BaseModel, frozen=True):
         """Parse the manifest of a release, whose path or URL is ``release``.
 
         Raises:
-            ReleaseError: if it is not a manifest.
+            ReleaseError: if it is not a manifest, or lists a file outside the release.
         """
         try:
-            return cls.model_validate_json(content)
+            manifest = cls.model_validate_json(content)
         except ValidationError as error:
             raise ReleaseError(f"{release}: {MANIFEST} cannot be used: {error.errors()[0]['msg']}") from None
+        for name in manifest.files:
+            if not _is_inside(name):
+                raise ReleaseError(f"{release}: the manifest lists {name[:64]!r}, which is not the name of a file")
+        return manifest
+
+
+def _is_inside(name: str) -> bool:
+    """Whether ``name`` can be that of a file in a release, other than the manifest and its signatures."""
+    path = PurePosixPath(name)
+    plain = name.isprintable() and str(path) == name and path.name != ""
+    return plain and not path.is_absolute() and ".." not in path.parts and name not in (MANIFEST, SIGNATURES)
 
 
 def is_dataset_name(text: str) -> bool:

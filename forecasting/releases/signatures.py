@@ -3,9 +3,9 @@
 import base64
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from forecasting.errors import ReleaseError
 from forecasting.extras import needs_extra
@@ -22,6 +22,10 @@ _SHOWN: Final = len("sha256:") + 16
 """Characters of a fingerprint in a sentence."""
 
 
+_Word = Annotated[str, Field(pattern=r"^[!-~]{1,100}$")]
+"""Text that a terminal can show: nobody has vouched for the file yet."""
+
+
 class Signature(BaseModel, frozen=True):
     """A signature over the bytes of a manifest.
 
@@ -31,9 +35,9 @@ class Signature(BaseModel, frozen=True):
         signature: 64 bytes in base64.
     """
 
-    key: str
-    algorithm: str
-    signature: str
+    key: _Word
+    algorithm: _Word
+    signature: _Word
 
     def is_by(self, key: "Ed25519PublicKey", content: bytes) -> bool:
         """Return whether ``key`` signed ``content``."""
@@ -59,9 +63,9 @@ class SignatureFile(BaseModel, frozen=True):
         signatures: of one or more signers.
     """
 
-    dataset: str
-    version: str
-    manifest: str
+    dataset: _Word
+    version: _Word
+    manifest: _Word
     signatures: tuple[Signature, ...]
 
     @classmethod

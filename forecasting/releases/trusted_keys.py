@@ -70,14 +70,19 @@ class TrustedKeys:
 
     @classmethod
     def named(cls, paths: str) -> "TrustedKeys | None":
-        """Read the keys that a setting names, separated by commas; None if it names none.
+        """Read the keys that a setting names, separated by commas; None if it is empty.
 
         Raises:
-            RequestError: as :meth:`read` does.
+            RequestError: as :meth:`read` does, or if a name is missing.
             MissingExtraError: as :meth:`read` does.
         """
+        if not paths.strip():
+            return None
         names = [name.strip() for name in paths.split(",") if name.strip()]
-        return cls.read(names) if names else None
+        if not names:
+            # Commas alone are what unset variables leave: no reason to trust everyone.
+            raise _unusable(f"{paths.strip()!r} names no key: name a PEM file, or leave the setting empty")
+        return cls.read(names)
 
     @classmethod
     def chosen(cls, paths: Sequence[Path]) -> "TrustedKeys | None":

@@ -44,7 +44,11 @@ class UniversalCatalog:
 
     @classmethod
     def open(
-        cls, artifacts: Path, device: torch.device, serving: Mapping[str, str] | None = None
+        cls,
+        artifacts: Path,
+        device: torch.device,
+        serving: Mapping[str, str] | None = None,
+        trusted: TrustedKeys | None = None,
     ) -> "UniversalCatalog":
         """Load the current version of every universal release in ``artifacts``; there may be none.
 
@@ -52,12 +56,13 @@ class UniversalCatalog:
             artifacts: folder with the releases.
             device: that the networks run on.
             serving: versions that other processes serve, by name; loaded where the current version cannot be used.
+            trusted: keys that must have signed each release; None to load any release.
 
         Raises:
-            ReleaseError: if a release cannot be used.
+            ReleaseError: if a release cannot be used, or no trusted key signed it.
         """
-        serving = serving or {}
-        return cls({name: _load(artifacts, name, device, serving.get(name)) for name in universal_names(artifacts)})
+        serving, names = serving or {}, universal_names(artifacts)
+        return cls({name: _load(artifacts, name, device, serving.get(name), trusted) for name in names})
 
     def __len__(self) -> int:
         return len(self.by_dataset)
@@ -228,11 +233,13 @@ def load_universal(
     return LoadedUniversal.load(release, choose_device(device)).networks
 
 
-def _load(artifacts: Path, name: str, device: torch.device, fallback: str | None) -> LoadedUniversal:
+def _load(
+    artifacts: Path, name: str, device: torch.device, fallback: str | None, trusted: TrustedKeys | None
+) -> LoadedUniversal:
     """Load the current version; if that fails, the version ``fallback``, if given."""
     try:
-        return LoadedUniversal.load(open_current(artifacts, name), device)
+        return LoadedUniversal.load(open_current(artifacts, name, trusted), device)
     except ReleaseError:
         if fallback is None:
             raise
-        return LoadedUniversal.load(Release.open(artifacts / name / fallback), device)
+        return LoadedUniversal.load(Release.open(artifacts / name / fallback, trusted), device)

@@ -135,12 +135,13 @@ class StationCalls:
         """Return the entries of all pages of a list, or the first ``most``."""
         entries: Entries = []
         after: str | None = ""
-        while after is not None and (most is None or len(entries) < most):
+        while True:
             wanted = PAGE if most is None else min(PAGE, most - len(entries))
             call = Call("GET", path, params | {"limit": wanted, "after": after})
             page, after = yield from self.calls.ask(call, lambda answer: (answer[field], answer["next"]))
             entries += page
-        return entries
+            if after is None or (most is not None and len(entries) >= most):
+                return entries
 
 
 def _levels(levels: Sequence[int] | None) -> Sequence[int] | None:

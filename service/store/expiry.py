@@ -32,7 +32,7 @@ def has_expired(connection: Connection, expiry: Expiry) -> bool:
 
 
 def delete_expired(connection: Connection, expiry: Expiry, limit: int) -> int:
-    """Delete up to ``limit`` forecasts and as many alerts, with their deliveries; return how many it were.
+    """Delete up to ``limit`` forecasts and as many alerts, with their deliveries; return how many.
 
     The newest forecast and alerts with deliveries that are to be made are kept, however old they are.
     """

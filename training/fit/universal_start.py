@@ -13,6 +13,7 @@ from forecasting.climatology.global_climatology import Coefficients, GlobalClima
 from forecasting.errors import RequestError, SeriesError
 from forecasting.networks.metadata import CELLS
 from forecasting.releases.release import Release, open_current, universal_names
+from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.series.shape import ForecastShape
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
@@ -73,7 +74,7 @@ class UniversalStart:
 
         Raises:
             RequestError: if the position is on land or out of range.
-            ReleaseError: if the release cannot be used.
+            ReleaseError: if the release cannot be used, or no key that ``SST_TRUSTED_KEYS`` names signed it.
         """
         found = next((release for folder in folders for release in _releases(folder, series.step)), None)
         if found is None:
@@ -134,8 +135,9 @@ class UniversalStart:
 
 def _releases(folder: Path, step: TimeStep) -> Iterator[Release]:
     """Yield the universal releases in ``folder`` whose networks have this step."""
+    trusted = TrustedKeys.chosen(())
     for name in universal_names(folder) if folder.is_dir() else ():
-        release = open_current(folder, name)
+        release = open_current(folder, name, trusted)
         sidecar = next(f"{cell}.json" for cell in CELLS if release.holds(f"{cell}.json"))
         if parse_universal_metadata(release.read(sidecar)).time_step == step:
             yield release

@@ -11,6 +11,7 @@ from forecasting.evaluation.report import Report, parse_report
 from forecasting.networks.forecaster import Forecaster
 from forecasting.releases.loaded_release import load_evaluated
 from forecasting.releases.release import Release, current_version, open_current
+from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.series.origins import origins
 from forecasting.series.shape import ForecastShape
 from forecasting.series.sst_series import SstSeries
@@ -64,7 +65,7 @@ class Predecessor:
         """
         if current_version(artifacts / name) is None:
             return None
-        release = open_current(artifacts, name)
+        release = open_current(artifacts, name, TrustedKeys.chosen(()))
         if release.is_universal:
             raise RequestError(f"{name} is a universal release: choose another name for a place", field="name")
         report = parse_report(release.read("report.json"))

@@ -135,7 +135,11 @@ class Mirror:
         """Return whether manifest and signatures of the copy, which was checked before, are those of ``release``."""
         folder = self.folder / release.place
         manifest, signatures = (release.artifacts.find(f"{release.place}/{name}") for name in (MANIFEST, SIGNATURES))
-        return (folder / MANIFEST).read_bytes() == manifest and signatures in (None, read_signatures(folder))
+        try:
+            return (folder / MANIFEST).read_bytes() == manifest and signatures in (None, read_signatures(folder))
+        except FileNotFoundError:
+            # Removed since, as one of the oldest or by hand.
+            return False
 
     def _prune(self, dataset: Path) -> None:
         """Remove the releases that were current longest ago."""

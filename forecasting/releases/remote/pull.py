@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
 from forecasting.errors import ReleaseError
@@ -53,7 +53,7 @@ def remote_releases(url: str) -> list[RemoteRelease]:
         RemoteError: if the place cannot be read.
     """
     folder = RemoteFolder.open(url)
-    if is_version(folder.name):
+    if is_version(folder.name) and is_dataset_name(folder.parent.name):
         return [RemoteRelease(folder.parent.parent, folder.parent.name, folder.name)]
     current = current_release(folder.parent, folder.name) if is_dataset_name(folder.name) else None
     releases = [current] if current else current_releases(folder)
@@ -132,17 +132,13 @@ def pull(
 
 
 def _parse(content: bytes, release: RemoteRelease) -> Manifest:
-    """Return the manifest of ``release``; raise ReleaseError if it is of another one, or writes outside its folder."""
+    """Return the manifest of ``release``; raise ReleaseError if it cannot be used, or is of another one."""
     manifest = Manifest.parse(content, release.url)
     if (manifest.dataset, manifest.version) != (release.dataset, release.version):
         raise ReleaseError(
             f"{release.url}: the manifest belongs to {manifest.dataset[:64]} {manifest.version[:64]}: push the release "
             "again"
         )
-    for name in manifest.files:
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or str(path) != name or name in (MANIFEST, SIGNATURES):
-            raise ReleaseError(f"{release.url}: the manifest lists {name[:64]!r}, which is not the name of a file")
     return manifest
 
 

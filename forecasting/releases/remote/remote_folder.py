@@ -46,7 +46,7 @@ class RemoteFolder:
             RemoteError: if fsspec does not know the protocol, or cannot use the URL.
             MissingExtraError: if a package that the protocol needs is not installed.
         """
-        protocol = url.partition("://")[0]
+        protocol = url.partition("://")[0] if "://" in url else "file"
         # No instance that was made before, with what the environment held then.
         options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
         if protocol in _LOCAL:
@@ -55,6 +55,11 @@ class RemoteFolder:
         with needs_extra("remote", _PURPOSE):
             import fsspec.core
         if protocol in _S3:
+            if shown != url:
+                raise RemoteError(
+                    f"cannot use {shown} with a user and password in it: set AWS_ACCESS_KEY_ID and "
+                    "AWS_SECRET_ACCESS_KEY instead"
+                )
             with needs_extra("s3", "Reading and writing releases in S3"):
                 import_module("s3fs")
             # Its own attempts and those of botocore would multiply to minutes for a server that does not answer.

@@ -20,7 +20,7 @@ MAX_WEBHOOKS: Final = 10
 _LEAST_SECRET: Final = 16
 _MOST_SECRET: Final = 256
 
-_SHOWN: Final = re.compile(r"https?://[^/?#]+/\.\.\.#[0-9a-f]{6}")
+_SHOWN: Final = re.compile(r"(?i:https?)://[^/?#]+/\.\.\.#[0-9a-f]{6}")
 """A URL as answers show it."""
 
 _FINGERPRINT: Final = 6

@@ -50,7 +50,8 @@ def _ends(connection: Connection, stations: list[str]) -> dict[str, SeriesEnd]:
     ends = ends_of(connection, stations)
     empty = [station for station, end in ends.items() if end.newest is None]
     if empty:
-        lock_stations(connection, [ends[station].number for station in empty])
+        # All of them in one order: to lock these first would let two transactions wait for each other.
+        lock_stations(connection, [end.number for end in ends.values()])
         ends |= ends_of(connection, empty)
     return ends
 

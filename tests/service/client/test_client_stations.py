@@ -204,6 +204,13 @@ def test_events_are_watched_and_their_alerts_listed(ask: Ask, station: str) -> N
     assert later.empty
 
 
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_limit_below_one_is_refused_and_not_taken_for_an_empty_list(ask: Ask, station: str, limit: int) -> None:
+    ask("put", station, step="day")
+    with pytest.raises(ProblemError, match="limit: must be greater than or equal to 1"):
+        ask("alerts", station, limit=limit)
+
+
 def test_secrets_of_webhooks_are_not_returned(ask: Ask, station: str) -> None:
     hook = {"url": "https://hooks.example/sst", "secret": "at least 16 characters"}
     warm = {"name": "warm", "above": 25.0}

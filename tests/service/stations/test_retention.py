@@ -23,8 +23,9 @@ def fill(connection: Connection, horizon: int) -> int:
     put_station(connection, "pier", StationSettings("day", horizon=horizon), 0)
     number = get_station(connection, "pier").number
     add_observations(connection, {number: {day * DAY: 15.0 for day in range(250)}}, 0)
+    content: dict[str, list[object]] = {"timestamps": [], "sst": [], "intervals": []}
     forecasts = [
-        IssuedForecast(number, day + 1, day * DAY, day * DAY, False, "best", "1", {"sst": []}) for day in range(250)
+        IssuedForecast(number, day + 1, day * DAY, day * DAY, False, "best", "1", content) for day in range(250)
     ]
     add_forecasts(connection, forecasts)
     for day in (0, 100, 200):

@@ -98,4 +98,4 @@ def _file_problems(release: Release) -> list[str]:
 def _unlisted(release: Release) -> list[str]:
     known = {MANIFEST, SIGNATURES, *release.manifest.files}
     files = (str(path.relative_to(release.path)) for path in release.path.rglob("*") if path.is_file())
-    return sorted(name for name in files if name not in known)
+    return sorted(name if name.isprintable() else repr(name) for name in files if name not in known)

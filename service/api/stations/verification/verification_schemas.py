@@ -79,7 +79,7 @@ class VerifiedEvent(BaseModel):
     kind: EventKind
     level: AlertLevel | None = Field(description="Of heat stress, which is on at this level and above.")
     lead: int
-    n: int = Field(description="The number of forecasts of which it is known whether the event was on.")
+    n: int = Field(description="The number of forecasts whose outcome is known: whether the event was on.")
     frequency: float = Field(description="The share of them in which it was.")
     brier: float = Field(description="The Brier score; lower is better.")
     brier_error: float = Field(description="The standard error of the Brier score.")

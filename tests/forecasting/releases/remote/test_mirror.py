@@ -146,6 +146,18 @@ def test_a_damaged_copy_is_made_again_by_the_next_process(bucket: Bucket) -> Non
     assert file.read_bytes() == b"nino12 1"
 
 
+def test_a_copy_that_was_removed_is_made_again_when_its_release_serves_again(bucket: Bucket) -> None:
+    mirror = bucket.mirror()
+    mirror.refresh(0)
+    bucket.publish("nino12", 2)
+    mirror.refresh(0)
+    shutil.rmtree(mirror.folder / "nino12" / version(1))
+    bucket.push(bucket.made / "nino12" / version(1))
+    mirror.refresh(0)
+    assert current_versions(mirror.folder)["nino12"] == version(1)
+    assert (mirror.folder / "nino12" / version(1) / "gru.pt").read_bytes() == b"nino12 1"
+
+
 def test_a_copy_that_was_interrupted_is_finished(bucket: Bucket) -> None:
     mirror = bucket.mirror()
     unfinished = mirror.folder / "nino12" / f".pulling-{version(1)}"

@@ -13,7 +13,11 @@ def test_a_shown_url_has_the_host_and_tells_two_of_one_host_apart() -> None:
     assert shown.startswith("https://hooks.slack.example:8443/...#")
     assert "token" not in shown
     assert shown != other
-    assert shown_url(shown) == shown
+
+
+@pytest.mark.parametrize("url", [SLACK, SLACK.replace("https", "HTTPS"), SLACK.replace("https", "http")])
+def test_a_shown_url_is_shown_as_it_is(url: str) -> None:
+    assert shown_url(shown_url(url)) == shown_url(url)
 
 
 @pytest.mark.parametrize("secret", [None, "another secret of this length"])

@@ -155,7 +155,21 @@ def test_only_releases_signed_by_a_trusted_key_are_pulled(
     assert main(["release", "verify", str(copy), "--trusted-key", str(public)]) == 0
 
 
-@pytest.mark.parametrize("name", ["../../../escaped", "/tmp/escaped", "folder/../../escaped", "manifest.json", "a//b"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../../escaped",
+        "/tmp/escaped",
+        "folder/../../escaped",
+        "manifest.json",
+        "manifest.sig",
+        "a//b",
+        ".",
+        "",
+        "a\0b",
+        "a\nb",
+    ],
+)
 def test_a_manifest_cannot_name_a_file_outside_its_release(
     artifacts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
@@ -189,3 +203,17 @@ def test_a_place_that_cannot_be_reached_is_one_sentence(
 def test_no_message_repeats_a_password(artifacts: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert push(artifacts, "nowhere://alice:secret@host/artifacts") == 2
     assert "secret" not in capsys.readouterr().err
+
+
+def test_a_push_to_a_path_makes_its_folders(artifacts: Path, tmp_path: Path) -> None:
+    place = tmp_path / "share" / "artifacts"
+    assert push(artifacts / "nino12", str(place)) == 0
+    assert content(place / "nino12" / NEW) == content(artifacts / "nino12" / NEW)
+
+
+def test_credentials_for_s3_come_from_the_environment_only(artifacts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert push(artifacts, "s3://alice:secret@bucket/artifacts") == 2
+    assert capsys.readouterr().err == (
+        "training: cannot use s3://bucket/artifacts with a user and password in it: set AWS_ACCESS_KEY_ID and "
+        "AWS_SECRET_ACCESS_KEY instead\n"
+    )

@@ -96,6 +96,12 @@ def sign_with_another_algorithm(release: Path) -> None:
     (release / "manifest.sig").write_text(text.replace('"ed25519"', '"none"'))
 
 
+def write_lines_with_the_name_of_a_key(release: Path) -> None:
+    file = json.loads((release / "manifest.sig").read_bytes())
+    file["signatures"][0]["key"] += "\n  verified    files and signature"
+    (release / "manifest.sig").write_text(json.dumps(file))
+
+
 def sign_by_nobody(release: Path) -> None:
     file = json.loads((release / "manifest.sig").read_bytes())
     (release / "manifest.sig").write_text(json.dumps(file | {"signatures": []}))
@@ -118,6 +124,7 @@ def move_to_another_dataset(release: Path) -> None:
         (remove_the_signature, "is not signed: it has no manifest.sig"),
         (garble_the_signature, "manifest.sig cannot be used"),
         (sign_with_another_algorithm, "is not valid: sign the release again"),
+        (write_lines_with_the_name_of_a_key, "manifest.sig cannot be used"),
         (sign_by_nobody, "is signed by no key"),
         (move_to_another_dataset, "the manifest belongs to buoy 20260101T000000Z"),
     ],
@@ -129,9 +136,12 @@ def test_a_release_that_cannot_be_trusted_is_refused_with_the_reason(
     tamper: Callable[[Path], None],
     sentence: str,
 ) -> None:
+    capsys.readouterr()
     tamper(release)
     assert verify(release, alice) == 1
-    assert sentence in capsys.readouterr().out
+    lines = capsys.readouterr().out
+    assert sentence in lines
+    assert "files and signature" not in lines
 
 
 def test_a_key_that_is_not_trusted_is_named(release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -192,6 +202,9 @@ def test_files_that_the_manifest_does_not_list_are_named(
     (release / "notes.txt").write_text("hello")
     assert verify(release, alice) == 0
     assert "unlisted    notes.txt: not in the manifest, so no program uses them" in capsys.readouterr().out
+    (release / "notes.txt").rename(release / "notes\n  verified")
+    assert verify(release, alice) == 0
+    assert "unlisted    'notes\\n  verified': not in the manifest" in capsys.readouterr().out
 
 
 def test_openssl_makes_the_keys_and_verifies_the_signature(tmp_path: Path) -> None:
@@ -285,3 +298,20 @@ def test_a_path_may_be_relative(release: Path, alice: Path, monkeypatch: pytest.
     assert verify(Path(), alice) == 0
     monkeypatch.chdir(release / "evaluated")
     assert verify(Path(".."), alice) == 0
+
+
+def test_a_list_of_trusted_keys_that_names_none_is_refused(
+    release: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # "$ALICE,$BOB" without either variable.
+    monkeypatch.setenv("SST_TRUSTED_KEYS", ",")
+    assert verify(release) == 2
+    assert "',' names no key: name a PEM file, or leave the setting empty" in capsys.readouterr().err
+    monkeypatch.setenv("SST_TRUSTED_KEYS", " ")
+    assert verify(release) == 0
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_a_key_needs_a_name(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["release", "key", name]) == 2
+    assert f"{name} does not name a key: state a name, such as " in capsys.readouterr().err
