@@ -8,8 +8,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
+import pandas as pd
 import pytest
 from pydantic import SecretStr
 
@@ -39,7 +41,9 @@ PYTHON_PAGES = (
     "reference/releases.md",
 )
 PYTHON = blocks(r"^```python\n(.*?)^```", *PYTHON_PAGES)
-CURL = blocks(r"^ *```\n( *curl .*?)^ *```", "guides/call-the-service.md")
+CURL = blocks(r"^ *```\n( *curl (?!-sSf --data-binary @stations).*?)^ *```", "guides/call-the-service.md")
+TABLE = blocks(r"^```(?:python)?\n([^`]*?stations\.parquet.*?)^```", "guides/call-the-service.md")
+"""The table of stations, sent from Python and as it is."""
 
 
 STATIONS = blocks(
@@ -64,6 +68,7 @@ def test_there_are_examples_to_run() -> None:
     assert list(dict.fromkeys(page for page, _ in PYTHON)) == list(PYTHON_PAGES)
     assert len(CURL) == 5
     assert len(STATIONS) == 5
+    assert len(TABLE) == 2
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.load` is deprecated")
@@ -91,6 +96,22 @@ def test_curl_is_answered(block: str, shipped: httpx.Client, tmp_path: Path) -> 
     )
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.startswith(("{", "| Model"))
+
+
+def test_a_table_of_stations_is_answered_by_a_table(
+    shipped: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = pd.date_range("2009-01-01", periods=24, freq="MS")
+    sst = [24.0 + k % 3 for k in range(24)]
+    pd.DataFrame({"id": "pier", "time": times, "sst": sst}).to_parquet(tmp_path / "stations.parquet")
+    monkeypatch.chdir(tmp_path)
+    (_, program), (_, command) = TABLE
+    names: dict[str, Any] = {}
+    exec(here(program, shipped), names)
+    subprocess.run(["bash", "-c", here(command, shipped)], check=True, timeout=60)
+    answer = pd.read_parquet("forecasts.parquet")
+    assert len(answer) == 3
+    assert names["forecasts"]["sst"].to_list() == answer["sst"].to_list()
 
 
 def test_the_walk_through_stations_runs_from_beginning_to_end(

@@ -77,7 +77,7 @@ class Start:
             session,
             [(number, *resource.getrlimit(number)) for number in _LIMITS],
             _umask(),
-            [number for number in signal.valid_signals() if signal.getsignal(number) is signal.SIG_IGN],
+            _ignored(),
             [*signal.pthread_sigmask(signal.SIG_BLOCK, ())],
         )
 
@@ -89,8 +89,18 @@ class Start:
 
 
 def _umask() -> int:
+    return int(_status("Umask"), 8)
+
+
+def _ignored() -> list[int]:
+    """Return the ignored signals, from the kernel: libraries in C change them without Python's knowledge."""
+    mask = int(_status("SigIgn"), 16)
+    return [int(number) for number in signal.valid_signals() if mask >> (number - 1) & 1]
+
+
+def _status(name: str) -> str:
     lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1], 8) for line in lines if line.startswith("Umask"))
+    return next(line.split()[1] for line in lines if line.startswith(f"{name}:"))
 
 
 @contextlib.contextmanager

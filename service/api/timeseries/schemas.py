@@ -82,7 +82,8 @@ class TimeSeriesInput(_Extensible):
         series = given.get("series") if isinstance(given, dict) else None
         if not series or not isinstance(series, list) or not all(isinstance(value, list) for value in series):
             return given
-        return {**given, "type": "multivariate_time_series", "series": [None]}
+        kind = "multivariate_time_series" if given.get("type") == _UNIVARIATE else given.get("type")
+        return {**given, "type": kind, "series": [None]}
 
 
 class TimeSeriesOptions(_Extensible):

@@ -105,6 +105,7 @@ def test_a_series_that_cannot_be_forecast_fails_alone(
         (request(pier(), model="nino12-transformer"), 404, None, "nino12-transformer"),
         (request(pier(), model="all"), 422, "model", "all"),
         (request(pier(), horizon=0), 422, "options.horizon", "1"),
+        (request(pier(type="video", series=[[1.0]])), 422, "inputs[0].type", "univariate_time_series"),
         (request(pier(), model="nino12-gru", horizon=9_999), 422, "options.horizon", "horizon"),
         (request(pier(), quantiles=[0.1234]), 422, "options.quantiles[0]", "0.005"),
         (request(pier(), quantiles=[1.0]), 422, "options.quantiles[0]", "1"),
