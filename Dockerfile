@@ -27,12 +27,12 @@ WORKDIR /distribution
 COPY pyproject.toml LICENSE ./
 RUN sed -zi 's/\nreadme = [^\n]*//; s/\ndev = \[\n.*\n\]\n\n\[tool.setuptools.*/\n\n[tool.setuptools]\npackages = []\n/' pyproject.toml
 
-# More extras, separated by commas: signing,s3.
+# More extras, separated by commas: columns,signing,s3.
 FROM torch AS service-packages
 ARG EXTRAS=
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=bind,from=distribution,source=/distribution,target=/distribution,rw \
-    pip --python /opt/venv/bin/python install "/distribution[page,otel,postgres,columns${EXTRAS:+,$EXTRAS}]" \
+    pip --python /opt/venv/bin/python install "/distribution[page,otel,postgres${EXTRAS:+,$EXTRAS}]" \
     && find /opt/venv -type d -name tests -prune -exec rm -r {} +
 
 FROM torch AS training-packages

@@ -1,10 +1,11 @@
 """The metrics of how good the forecasts of stations turn out to be, over all stations."""
 
-from typing import Final, Literal, NamedTuple
+from itertools import product
+from typing import Final, Literal, NamedTuple, get_args
 
 from prometheus_client import CollectorRegistry, Counter
 
-from forecasting.scores.events import bin_of
+from forecasting.scores.events import BIN_EDGES, bin_of
 
 COUNTED_LEVELS: Final = (80, 95)
 """Percent: intervals whose coverage is counted."""
@@ -64,6 +65,17 @@ class VerificationMetrics:
             "probability",
             "outcome",
         )
+        self._begin()
+
+    def _begin(self) -> None:
+        """Show every time series from the start, as zero: Prometheus would miss the increase to its first value."""
+        for labels in product(map(str, COUNTED_LEADS), get_args(ModelKind)):
+            for counter in (self._verified, self._error, self._persistence):
+                counter.labels(*labels)
+            for level, outcome in product(map(str, COUNTED_LEVELS), ("inside", "outside")):
+                self._intervals.labels(*labels, level, outcome)
+            for probability, outcome in product(BIN_EDGES[:-1], ("beyond", "not_beyond")):
+                self._events.labels(*labels, _bin(probability), outcome)
 
     def count(self, forecast: Verified) -> None:
         """Count a forecast."""
@@ -75,5 +87,9 @@ class VerificationMetrics:
         for level, inside in forecast.inside.items():
             self._intervals.labels(*labels, str(level), "inside" if inside else "outside").inc()
         for probability, is_beyond in forecast.events:
-            low, high = bin_of(probability)
-            self._events.labels(*labels, f"{low:g}-{high:g}", "beyond" if is_beyond else "not_beyond").inc()
+            self._events.labels(*labels, _bin(probability), "beyond" if is_beyond else "not_beyond").inc()
+
+
+def _bin(probability: float) -> str:
+    low, high = bin_of(probability)
+    return f"{low:g}-{high:g}"
