@@ -57,16 +57,26 @@ async def read_body(receive: Receive, headers: dict[bytes, bytes], limit: int, h
 async def _read_rest(receive: Receive, message: Message, limit: int, hold: Callable[[int], object]) -> bytes:
     pieces, size = [], 0
     while True:
-        if message["type"] == "http.disconnect":
-            raise ProblemError(HTTPStatus.BAD_REQUEST, "the client disconnected before sending the whole body")
-        pieces.append(message.get("body", b""))
-        size += len(pieces[-1])
+        piece, more = part_of(message)
+        pieces.append(piece)
+        size += len(piece)
         if size > limit:
             raise too_large(limit)
         hold(size)
-        if not message.get("more_body"):
+        if not more:
             return b"".join(pieces)
         message = await receive()
+
+
+def part_of(message: Message) -> tuple[bytes, bool]:
+    """Return the piece of a body that a message holds, and whether more follow.
+
+    Raises:
+        ProblemError: 400 if the client disconnected instead.
+    """
+    if message["type"] == "http.disconnect":
+        raise ProblemError(HTTPStatus.BAD_REQUEST, "the client disconnected before sending the whole body")
+    return message.get("body", b""), message.get("more_body", False)
 
 
 def read_json(model: type[Body], content: bytes, max_series: int, max_bytes: int) -> Body:

@@ -1,12 +1,11 @@
 """Read a body line by line as it arrives, with no more than one piece and one line of it in memory."""
 
 from collections.abc import AsyncIterator
-from http import HTTPStatus
 from typing import Final, NamedTuple
 
 from starlette.types import Receive
 
-from service.http.problems import ProblemError
+from service.http.bodies import part_of
 
 BATCH: Final = 256
 """The most lines that are passed on together."""
@@ -35,11 +34,8 @@ async def read_lines(receive: Receive, limit: int) -> AsyncIterator[list[Line]]:
     cutter = _Cutter(limit)
     more = True
     while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ProblemError(HTTPStatus.BAD_REQUEST, "the client disconnected before sending the whole body")
-        more = message.get("more_body", False)
-        lines = cutter.cut(message.get("body", b"") + (b"" if more else b"\n"))
+        piece, more = part_of(await receive())
+        lines = cutter.cut(piece + (b"" if more else b"\n"))
         for begin in range(0, len(lines), BATCH):
             yield lines[begin : begin + BATCH]
 

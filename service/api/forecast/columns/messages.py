@@ -17,6 +17,7 @@ from service.api.forecast.columns.flatbuffer import (
     read_head,
 )
 from service.api.forecast.columns.spool import Spool, SpoolSpace
+from service.http.bodies import part_of
 from service.http.problems import ProblemError
 
 MAX_METADATA: Final = 2**20
@@ -55,11 +56,8 @@ async def receive_bytes(receive: Receive) -> AsyncIterator[bytes]:
     """
     more = True
     while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ProblemError(HTTPStatus.BAD_REQUEST, "the client disconnected before sending the whole body")
-        more = message.get("more_body", False)
-        yield message.get("body", b"")
+        piece, more = part_of(await receive())
+        yield piece
 
 
 async def read_messages(body: AsyncIterator[bytes], space: SpoolSpace) -> AsyncIterator[list[StreamMessage]]:
