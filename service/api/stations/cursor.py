@@ -1,7 +1,8 @@
 """Where a page of a list goes on."""
 
 import re
-from typing import Annotated, Final, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Annotated, Final, NamedTuple, TypeVar
 
 from fastapi import Query
 from pydantic import AfterValidator, WithJsonSchema
@@ -30,6 +31,9 @@ After = Annotated[
 ]
 
 
+Entry = TypeVar("Entry")
+
+
 class Cursor(NamedTuple):
     """The last entry of a page: its time in Unix seconds, and its number among those of this time."""
 
@@ -47,3 +51,11 @@ class Cursor(NamedTuple):
     def __str__(self) -> str:
         """Return the text that clients send back."""
         return f"{self.time}.{self.number}"
+
+
+def cut_page(
+    entries: Sequence[Entry], limit: int, cursor: Callable[[Entry], Cursor]
+) -> tuple[Sequence[Entry], str | None]:
+    """Return the first ``limit`` of ``entries``, and the ``next`` of their page: None if there are no more."""
+    page = entries[:limit]
+    return page, str(cursor(page[-1])) if len(entries) > limit else None

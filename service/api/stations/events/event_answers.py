@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from forecasting.series.times import iso_of
-from service.api.stations.cursor import Cursor
+from service.api.stations.cursor import Cursor, cut_page
 from service.api.stations.events.event_schemas import AlertAnswer, AlertList, DeliveryAnswer, StationEventAnswer
 from service.api.stations.period import Period
 from service.api.stations.storing import store_problems
@@ -52,11 +52,11 @@ async def station_alerts(store: StationStore, station: str, period: Period, afte
     """
     with store_problems():
         alerts, deliveries = await store.read(_find, station, period, Cursor.read(after), limit + 1)
-    page = alerts[:limit]
+    page, following = cut_page(alerts, limit, lambda alert: Cursor(alert.raised, alert.number))
     return AlertList(
         station=station,
         alerts=[_alert_answer(alert, deliveries.get(alert.number, [])) for alert in page],
-        next=str(Cursor(page[-1].raised, page[-1].number)) if len(alerts) > limit else None,
+        next=following,
     )
 
 

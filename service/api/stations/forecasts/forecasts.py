@@ -13,7 +13,7 @@ from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
 from service.api.forecast.age import warn_if_late
 from service.api.series_request import SeriesWarning
-from service.api.stations.cursor import Cursor
+from service.api.stations.cursor import Cursor, cut_page
 from service.api.stations.forecasts.forecast_schemas import (
     ForecastArchive,
     IssuedAnswer,
@@ -74,12 +74,13 @@ async def archive(store: StationStore, station: str, period: Period, after: str,
     """
     with store_problems():
         found, forecasts = await store.read(_find_page, station, period, Cursor.read(after), limit + 1)
-    page, units = forecasts[:limit], found.settings.units
+    page, following = cut_page(forecasts, limit, lambda issued: Cursor(issued.observed_until, issued.batch))
+    units = found.settings.units
     return ForecastArchive(
         station=found.id,
         units=units,
         forecasts=[IssuedAnswer(**_fields(issued, units)) for issued in page],
-        next=str(Cursor(page[-1].observed_until, page[-1].batch)) if len(forecasts) > limit else None,
+        next=following,
     )
 
 
