@@ -6,8 +6,7 @@ from pathlib import Path
 from forecasting.console import command_name
 from forecasting.releases.remote.pull import pull, remote_releases
 from forecasting.releases.trusted_keys import TrustedKeys
-from forecasting.wording import counted
-from training.cli.release.options import add_trusted_keys
+from training.cli.release.options import RELEASES, add_keep_current, add_trusted_keys, print_copied
 
 
 def main(arguments: list[str]) -> int:
@@ -16,8 +15,7 @@ def main(arguments: list[str]) -> int:
     trusted = TrustedKeys.chosen(options.trusted_key)
     for release in remote_releases(options.url):
         copied = pull(release, options.destination, trusted, make_current=not options.keep_current)
-        serving = "" if options.keep_current else "; it is now current"
-        print(f"{copied.place}: {copied.copied} of {counted(copied.files, 'file')} copied{serving}")
+        print_copied(copied, is_current=not options.keep_current)
     return 0
 
 
@@ -30,8 +28,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "url",
         metavar="URL",
-        help="a release, a dataset (its current release) or an artifacts folder (all current releases), as in "
-        "s3://bucket/artifacts/nino12",
+        help=f"{RELEASES}, as in s3://bucket/artifacts/nino12",
     )
     parser.add_argument(
         "destination",
@@ -41,6 +38,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="artifacts folder to copy to (default: %(default)s)",
     )
-    parser.add_argument("--keep-current", action="store_true", help="do not make the copied release current")
+    add_keep_current(parser)
     add_trusted_keys(parser)
     return parser

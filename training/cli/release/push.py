@@ -7,7 +7,7 @@ from forecasting.console import command_name
 from forecasting.releases.release_folders import release_folders
 from forecasting.releases.remote.push import push
 from forecasting.releases.remote.remote_folder import RemoteFolder
-from forecasting.wording import counted
+from training.cli.release.options import RELEASES, add_keep_current, print_copied
 
 
 def main(arguments: list[str]) -> int:
@@ -16,8 +16,7 @@ def main(arguments: list[str]) -> int:
     artifacts = RemoteFolder.open(options.url)
     for folder in release_folders(options.source):
         copied = push(folder, artifacts, make_current=not options.keep_current)
-        serving = "" if options.keep_current else "; it is now current"
-        print(f"{copied.place}: {copied.copied} of {counted(copied.files, 'file')} copied{serving}")
+        print_copied(copied, is_current=not options.keep_current)
     return 0
 
 
@@ -32,8 +31,8 @@ def _parser() -> argparse.ArgumentParser:
         "source",
         type=Path,
         metavar="SOURCE",
-        help="a release, a dataset (its current release) or an artifacts folder (all current releases)",
+        help=RELEASES,
     )
     parser.add_argument("url", metavar="URL", help="artifacts folder to copy to, as in s3://bucket/artifacts")
-    parser.add_argument("--keep-current", action="store_true", help="do not make the copied release current")
+    add_keep_current(parser)
     return parser

@@ -8,6 +8,7 @@ from forecasting.console import command_name
 from forecasting.errors import RequestError
 from forecasting.releases.release_folders import release_folders
 from forecasting.releases.signatures import fingerprint
+from training.cli.release.options import add_paths
 from training.publish.signing import read_private_key, sign
 
 
@@ -26,13 +27,7 @@ def _parser() -> argparse.ArgumentParser:
         prog=command_name("release sign", "training release sign"),
         description="Check the files of releases, and sign their manifests. Signatures of other keys are kept.",
     )
-    parser.add_argument(
-        "paths",
-        nargs="+",
-        type=Path,
-        metavar="PATH",
-        help="a release, a dataset (its current release) or an artifacts folder (all current releases)",
-    )
+    add_paths(parser)
     parser.add_argument("--key", type=Path, required=True, metavar="FILE", help="PEM file with the Ed25519 private key")
     parser.add_argument(
         "--passphrase-file", type=Path, metavar="FILE", help="file with the passphrase of the key, if it has one"

@@ -11,7 +11,7 @@ from forecasting.releases.release_folders import release_folders
 from forecasting.releases.signatures import SIGNATURES, SignatureFile, read_signatures
 from forecasting.releases.trusted_keys import Signer, TrustedKeys
 from forecasting.wording import counted, listed
-from training.cli.release.options import add_trusted_keys
+from training.cli.release.options import add_paths, add_trusted_keys
 
 VERIFIED, REFUSED = 0, 1
 
@@ -31,13 +31,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit status: 0 if every release can be trusted, 1 if one cannot, 2 after any other error. Without a "
         "trusted key, only the files are checked.",
     )
-    parser.add_argument(
-        "paths",
-        nargs="+",
-        type=Path,
-        metavar="PATH",
-        help="a release, a dataset (its current release) or an artifacts folder (all current releases)",
-    )
+    add_paths(parser)
     add_trusted_keys(parser)
     return parser
 
