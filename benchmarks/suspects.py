@@ -14,11 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from forecasting.qartod import GOOD, SUSPECT
 from forecasting.readers import read
 from forecasting.releases.universal_catalog import load_universal
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
-from forecasting.universal.checks.check import GOOD, SUSPECT, Check, check_series
+from forecasting.universal.checks.check import Check, check_series
 from forecasting.universal.network.forecaster import UniversalForecaster
 from training.pretraining.spec import SPECS
 from training.simulation.seas import simulate_seas

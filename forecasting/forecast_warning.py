@@ -1,7 +1,7 @@
 """Warnings about a forecast."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 WarningCode = Literal[
     "adjusted",
@@ -20,6 +20,11 @@ WarningCode = Literal[
     "approximate_mmm",
     "incomplete_past",
 ]
+
+DOUBTS: Final[frozenset[WarningCode]] = frozenset(
+    {"outside_training", "no_climatology", "doubtful_position", "late", "reference_is_better", "suspect_value"}
+)
+"""Warnings with which a forecast is not good."""
 
 
 @dataclass(frozen=True, slots=True)

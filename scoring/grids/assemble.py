@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from forecasting.qartod import NOT_EVALUATED
 from scoring.grids.job import read_part
 from scoring.grids.sinks import SINKS, Index, Sink
 from scoring.grids.stage import Layout
 from scoring.grids.variable import Variable
-from scoring.models.quality import NOT_EVALUATED
 
 
 @dataclass(frozen=True)

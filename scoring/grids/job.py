@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from forecasting.climatology.annual_cycle import COEFFICIENTS
 from forecasting.events.outlook import JointForecast
+from forecasting.qartod import FAIL, MISSING
 from forecasting.series.sea_range import outside_sea_range
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, Times
@@ -22,7 +23,6 @@ from scoring.grids.positions import POSITIONS, climatology_of
 from scoring.models.cell_forecasts import CellForecasts
 from scoring.models.cell_windows import LAND
 from scoring.models.model import CellModel, Cells
-from scoring.models.quality import FAIL, MISSING
 from scoring.work.job import Counts, Job, Part
 
 _PATHS: Final = 100

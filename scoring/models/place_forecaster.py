@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecasting.networks.forecaster import Forecaster
+from forecasting.qartod import SUSPECT
 from forecasting.series.gaps import fill_gaps
 from forecasting.series.times import Floats, Times
 from forecasting.universal.contexts.contexts import Contexts
@@ -15,7 +16,7 @@ from scoring.models.cell_forecasts import CellForecasts
 from scoring.models.cell_windows import NO_SEA, cell_windows
 from scoring.models.model import Cells
 from scoring.models.own_past import Origins, independent_forecasts, neighbours, relative_rmse, spread_origins
-from scoring.models.quality import SUSPECT, Flags, judge
+from scoring.models.quality import Flags, judge
 from scoring.models.window_forecasts import forecast_windows, joint_forecasts
 
 

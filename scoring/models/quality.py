@@ -11,23 +11,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.qartod import FAIL, GOOD, MISSING, NOT_EVALUATED, SUSPECT
 from forecasting.series.times import Floats
 from forecasting.universal.network.metadata import UniversalMetadata
-
-GOOD: Final = 1
-NOT_EVALUATED: Final = 2
-SUSPECT: Final = 3
-FAIL: Final = 4
-MISSING: Final = 9
 
 MEANINGS: Final = {
     GOOD: "good", NOT_EVALUATED: "not_evaluated", SUSPECT: "suspect", FAIL: "fail", MISSING: "missing"
 }  # fmt: skip
-
-DOUBTS: Final = (
-    "outside_training", "no_climatology", "doubtful_position", "late", "reference_is_better", "suspect_value"
-)  # fmt: skip
-"""Warnings with which a forecast is not good."""
 
 RULE: Final = (
     "1: on past forecasts of the cell or a near one, and on held-out seas at this length of context, the RMSE is below "

@@ -11,6 +11,8 @@ import numpy.typing as npt
 from forecasting.errors import RangeError
 from forecasting.events.detection import steps_after
 from forecasting.events.paths import Coupling
+from forecasting.forecast_warning import DOUBTS
+from forecasting.qartod import SUSPECT
 from forecasting.series.times import Floats, Times, unix_seconds
 from forecasting.universal.checks.warnings import implausible_ends
 from forecasting.universal.contexts.contexts import Contexts, contexts_of_rows, gaps_within
@@ -23,7 +25,7 @@ from forecasting.universal.own_past.references import forecast_references
 from scoring.models.cell_forecasts import CellForecasts, joined
 from scoring.models.model import Cells
 from scoring.models.own_past import independent_forecasts, neighbours, relative_rmse, spread_origins
-from scoring.models.quality import DOUBTS, SUSPECT, Flags, held_out_ratio, judge
+from scoring.models.quality import Flags, held_out_ratio, judge
 from scoring.models.reasons import kind_of
 
 _PIECE_VALUES: Final = 1_000_000
@@ -127,7 +129,7 @@ class UniversalCellForecaster:
             nearest = neighbours(n, every)
             relative, independent = relative[nearest], independent[nearest]
         quality = judge(relative, independent, held_out)
-        doubtful = [row for row, kinds in codes.items() if set(kinds) & set(DOUBTS)]
+        doubtful = [row for row, kinds in codes.items() if DOUBTS & set(kinds)]
         quality[np.searchsorted(contexts.row, np.asarray(doubtful, dtype=np.int64))] = SUSPECT
         return quality
 

@@ -13,11 +13,11 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as papq
 
+from forecasting.qartod import MISSING
 from forecasting.series.times import Floats, Times
 from scoring.events.asked import AskedEvents
 from scoring.events.judging import Judged
 from scoring.models.cell_forecasts import Bounds
-from scoring.models.quality import MISSING
 from scoring.tables.archive_columns import archive_arrays, archive_fields
 from scoring.tables.event_columns import event_arrays, event_fields
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.networks.windows import Windows, last_windows
+from forecasting.qartod import SUSPECT
 from forecasting.references.from_past import references_from_past
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
@@ -14,7 +15,6 @@ from forecasting.series.times import Floats, Times
 from forecasting.series.timestep import TimeStep
 from scoring.errors import in_one_line
 from scoring.models.place_model import PlaceModel
-from scoring.models.quality import SUSPECT
 from scoring.models.window_forecasts import forecast_windows, joint_forecasts
 from scoring.tables.forecasts import Provenance, StationForecasts
 from scoring.tables.job import TableJob

@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import SeriesError
+from forecasting.forecast_warning import DOUBTS
+from forecasting.qartod import GOOD, SUSPECT
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.universal.forecast import UniversalForecast
@@ -14,7 +16,7 @@ from forecasting.universal.steps.any_step import forecast_at_any_step
 from forecasting.universal.steps.nearest import nearest_step
 from scoring.errors import in_one_line
 from scoring.events.judging import Coefficients
-from scoring.models.quality import DOUBTS, GOOD, SUSPECT, held_out_ratio, judge
+from scoring.models.quality import held_out_ratio, judge
 from scoring.models.universal_model import UniversalFiles, UniversalModels
 from scoring.tables.forecasts import Provenance, StationForecasts
 from scoring.tables.job import TableJob
@@ -133,7 +135,7 @@ class UniversalTableJob(TableJob):
         if is_nowhere:
             codes.insert(0, "no_climatology")
         chosen = None if forecast.chosen is None else forecast.chosen.by
-        quality = SUSPECT if set(codes) & set(DOUBTS) else self._judged(forecast, files, series)
+        quality = SUSPECT if DOUBTS & set(codes) else self._judged(forecast, files, series)
         return Provenance(forecast.model, files.version, chosen, quality, codes)
 
     def _judged(self, forecast: UniversalForecast, files: UniversalFiles, series: SstSeries) -> int:

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from forecasting.qartod import GOOD, NOT_EVALUATED, SUSPECT
 from scoring.models.own_past import independent_forecasts, neighbours, relative_rmse, spread_origins
-from scoring.models.quality import GOOD, NOT_EVALUATED, SUSPECT, held_out_ratio, judge
+from scoring.models.quality import held_out_ratio, judge
 from tests.forecasting.universal import tiny
 
 NAN = float("nan")

@@ -12,16 +12,15 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.qartod import FAIL, GOOD, MISSING, NOT_EVALUATED, SUSPECT
 from forecasting.series.times import Floats, Times
 from forecasting.wording import counted
 
-MEANINGS: Final = {1: "good", 2: "not evaluated", 3: "suspect", 4: "fail", 9: "missing"}
-SUSPECT: Final = 3
-FAIL: Final = 4
-DROPPED: Final = (FAIL, 9)
+MEANINGS: Final = {
+    GOOD: "good", NOT_EVALUATED: "not evaluated", SUSPECT: "suspect", FAIL: "fail", MISSING: "missing"
+}  # fmt: skip
+DROPPED: Final = (FAIL, MISSING)
 
-_NOT_EVALUATED: Final = 2
-_GOOD: Final = 1
 _CHANGED: Final = (5, 6, 7, 8)
 """Flags of wider schemes for changed or estimated values; in some other schemes they mean bad values."""
 _WIDER: Final = (0, *_CHANGED)
@@ -126,14 +125,14 @@ def flag_column(names: Iterable[str], value: str) -> str | None:
 
 def to_qartod(flags: Floats) -> Floats:
     """Convert flags of a wider scheme to QARTOD flags."""
-    return np.where(np.isin(flags, _WIDER), float(_NOT_EVALUATED), flags)
+    return np.where(np.isin(flags, _WIDER), float(NOT_EVALUATED), flags)
 
 
 def _seems_wider(distinct: Floats, counts: npt.NDArray[np.int64]) -> bool:
     # If there are only 0 and 1, either may mean good.
-    if not len(distinct) or distinct[-1] <= _GOOD:
+    if not len(distinct) or distinct[-1] <= GOOD:
         return False
-    return bool(distinct[counts.argmax()] == _GOOD and np.isin(distinct, (*MEANINGS, *_WIDER)).all())
+    return bool(distinct[counts.argmax()] == GOOD and np.isin(distinct, (*MEANINGS, *_WIDER)).all())
 
 
 def apply_flags(values: Floats, flags: Floats, name: str) -> Flagged:
@@ -141,7 +140,7 @@ def apply_flags(values: Floats, flags: Floats, name: str) -> Flagged:
 
     Flags of other schemes are not used, with a warning. A wider scheme is recognised if most values are good.
     """
-    flags = np.where(np.isnan(flags), _NOT_EVALUATED, flags)
+    flags = np.where(np.isnan(flags), NOT_EVALUATED, flags)
     distinct, counts = np.unique(flags, return_counts=True)
     warnings: tuple[str, ...] = ()
     if _seems_wider(distinct, counts):

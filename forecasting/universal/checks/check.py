@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.qartod import GOOD, MISSING, NOT_EVALUATED, SUSPECT
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, Bools, Floats, unix_seconds
 from forecasting.universal.checks.bounds import TAIL_SCORE, plausible_range, rounding
@@ -15,7 +16,6 @@ from forecasting.universal.contexts.position_check import Agreement, compare_wit
 from forecasting.universal.network.checkpoint import CLIMATOLOGY_TERMS
 from forecasting.universal.network.forecaster import Coefficients, UniversalForecaster
 
-GOOD, NOT_EVALUATED, SUSPECT, MISSING = 1, 2, 3, 9
 """QARTOD flags (U.S. IOOS, Manual for Real-Time Oceanographic Data Quality Control Flags, version 1.2, 2020)."""
 
 _SEGMENT: Final = 1024

@@ -7,19 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import SeriesError
-from forecasting.forecast_warning import ForecastWarning
+from forecasting.forecast_warning import DOUBTS, ForecastWarning
+from forecasting.qartod import NOT_EVALUATED, SUSPECT
 from forecasting.series.times import SECONDS, Bools, Floats, Times
 from service.engine.writing import ForecastOptions
-
-GOOD = 1
-"""Past forecasts support the model."""
-NOT_EVALUATED = 2
-SUSPECT = 3
-MISSING = 9
-"""There is no forecast."""
-
-_DOUBTS = frozenset({"no_climatology", "doubtful_position", "late", "reference_is_better", "suspect_value"})
-"""Warnings with which a forecast is suspect; so is one that is not calibrated."""
 
 Texts = str | None | Sequence[str | None]
 """A text for each forecast, or one for all."""
@@ -100,9 +91,9 @@ class ColumnForecasts:
 
 
 def quality_of(calibrated: Bools, warnings: Sequence[Sequence[ForecastWarning]]) -> npt.NDArray[np.int8]:
-    """Return the flag of each forecast: suspect if a warning casts doubt on it, otherwise not evaluated."""
+    """Return the flag of each forecast: suspect if it is not calibrated or a warning casts doubt, or not evaluated."""
     quality = np.where(calibrated, NOT_EVALUATED, SUSPECT).astype(np.int8)
     for i, entries in enumerate(warnings):
-        if entries and any(warning.code in _DOUBTS for warning in entries):
+        if entries and any(warning.code in DOUBTS for warning in entries):
             quality[i] = SUSPECT
     return quality

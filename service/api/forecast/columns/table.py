@@ -9,8 +9,9 @@ import pyarrow as pa
 
 from forecasting.errors import SeriesError
 from forecasting.forecast_warning import ForecastWarning
+from forecasting.qartod import MISSING
 from forecasting.series.times import Floats, Times
-from service.engine.columns.column_forecasts import MISSING, ColumnForecasts, Texts
+from service.engine.columns.column_forecasts import ColumnForecasts, Texts
 from service.engine.columns.column_job import ColumnJob
 from service.engine.writing import sentence
 

@@ -1,0 +1,9 @@
+"""The quality flags of QARTOD, as values and forecasts get them."""
+
+from typing import Final
+
+GOOD: Final = 1
+NOT_EVALUATED: Final = 2
+SUSPECT: Final = 3
+FAIL: Final = 4
+MISSING: Final = 9
