@@ -1,15 +1,11 @@
 """Workers and replicas side by side: the service alone, and behind HAProxy with the configuration that is deployed."""
 
-import http.client
 import re
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -22,7 +18,6 @@ from benchmarks.servers import Program, serving
 _BODIES: Final = 500
 _ROUNDS: Final = 3
 _SECONDS: Final = 4
-_START_SECONDS: Final = 30.0
 _CONFIGURATION: Final = Path(__file__).parents[1] / "deploy" / "haproxy"
 _INSTALL: Final = "not measured: HAProxy is not installed (on Debian: apt install haproxy)"
 
@@ -49,9 +44,15 @@ def measure() -> Iterator[str]:
         urls = {
             "1 worker": f"http://127.0.0.1:{one}/forecast",
             "2 workers": f"http://127.0.0.1:{double}/forecast",
-            "HAProxy, 1 replica of 1 worker": stack.enter_context(_balanced(folder / "a", [one])),
-            "HAProxy, 2 replicas of 1 worker": stack.enter_context(_balanced(folder / "b", [one, two])),
-            "HAProxy, 1 replica of 2 workers": stack.enter_context(_balanced(folder / "c", [double])),
+        }
+        behind = {
+            "1 replica of 1 worker": [one],
+            "2 replicas of 1 worker": [one, two],
+            "1 replica of 2 workers": [double],
+        }
+        urls |= {
+            f"HAProxy, {name}": stack.enter_context(serving(_haproxy(folder / name, replicas), first)).url
+            for name, replicas in behind.items()
         }
         yield from _table(urls, file)
 
@@ -76,54 +77,14 @@ def _table(urls: dict[str, str], bodies: Path) -> Iterator[str]:
     yield f"{_SECONDS} s each; medians of {_ROUNDS} rounds, ratios within a round. wrk and HAProxy use the same cores."
 
 
-@contextmanager
-def _balanced(folder: Path, ports: Sequence[int]) -> Iterator[str]:
-    """Run HAProxy in front of servers on ``ports``, wait until it reaches one, and yield the URL of forecasts.
-
-    Raises:
-        RuntimeError: if it does not start.
-    """
+def _haproxy(folder: Path, ports: Sequence[int]) -> Program:
+    """Return HAProxy in front of servers on ``ports``, as it is deployed but for addresses and its own metrics."""
     folder.mkdir()
-    port, statistics = _free_ports(2)
-    shared = (_CONFIGURATION / "haproxy.cfg").read_text(encoding="utf-8")
-    shared = re.sub(r"^    stats socket .*\n", "", shared, flags=re.MULTILINE)
-    servers = "\n".join(f"    server replica{i} 127.0.0.1:{at} check inter 1s" for i, at in enumerate(ports))
+    shared, clients = ((_CONFIGURATION / name).read_text(encoding="utf-8") for name in ("haproxy.cfg", "http.cfg"))
+    shared = re.sub(r"^    stats socket .*\n", "", shared, flags=re.MULTILINE).partition("frontend metrics")[0]
+    servers = "\n".join(f"    server replica{i} 127.0.0.1:{port} check inter 1s" for i, port in enumerate(ports))
     shared = re.sub(r"^    server-template .*$", servers, shared, flags=re.MULTILINE)
-    shared = shared.replace("bind :8405", f"bind 127.0.0.1:{statistics}")
-    clients = (_CONFIGURATION / "http.cfg").read_text(encoding="utf-8").replace("bind :8080", f"bind 127.0.0.1:{port}")
-    (folder / "haproxy.cfg").write_text(shared, encoding="utf-8")
-    (folder / "http.cfg").write_text(clients, encoding="utf-8")
-    command = ["haproxy", "-db", "-f", str(folder / "haproxy.cfg"), "-f", str(folder / "http.cfg")]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-        try:
-            _wait_until_ready(port, process, folder / "log")
-            yield f"http://127.0.0.1:{port}/forecast"
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        listeners = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [listener.getsockname()[1] for listener in listeners]
-
-
-def _wait_until_ready(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while not _is_ready(port):
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"HAProxy does not respond:\n{log.read_text()[-4000:]}")
-        time.sleep(0.05)
-
-
-def _is_ready(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
-    try:
-        connection.request("GET", "/health/ready")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except OSError:
-        return False
-    finally:
-        connection.close()
+    clients = clients.replace("bind :8080", 'bind "127.0.0.1:${PORT}"')
+    (folder / "haproxy.cfg").write_text(shared + clients, encoding="utf-8")
+    command = ("env", "PORT={port}", "haproxy", "-db", "-f", str(folder / "haproxy.cfg"))
+    return Program("HAProxy", command)
