@@ -1,4 +1,4 @@
-"""Making a release the one that serves."""
+"""Making a release the one that serves, and replacing other small files beside those of a release."""
 
 import os
 import tempfile
@@ -13,14 +13,23 @@ UNFINISHED: Final = ".publishing-"
 
 def point_current(dataset: Path, version: str) -> None:
     """Make ``version`` the release that serves, atomically."""
-    handle, name = tempfile.mkstemp(prefix=UNFINISHED, dir=dataset)
+    replace_text(dataset / CURRENT, version + "\n")
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a file by rename, so that no reader finds half of it.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    handle, name = tempfile.mkstemp(prefix=UNFINISHED, dir=path.parent)
     try:
-        with os.fdopen(handle, "w") as file:
-            file.write(version + "\n")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         Path(name).chmod(0o644)
-        Path(name).replace(dataset / CURRENT)
+        Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise

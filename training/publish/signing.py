@@ -2,7 +2,6 @@
 
 import base64
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from forecasting.errors import ReleaseError, RequestError
 from forecasting.extras import needs_extra
 from forecasting.networks.metadata import digest
+from forecasting.releases.current import replace_text
 from forecasting.releases.release import MANIFEST, Release
 from forecasting.releases.signatures import (
     ALGORITHM,
@@ -102,7 +102,11 @@ def sign(folder: Path, key: "Ed25519PrivateKey") -> SignatureFile:
     file = SignatureFile(
         dataset=release.dataset, version=release.version, manifest=digest(manifest), signatures=(*others, own)
     )
-    _replace(folder / SIGNATURES, file.model_dump_json(indent=1) + "\n")
+    path = folder / SIGNATURES
+    try:
+        replace_text(path, file.model_dump_json(indent=1) + "\n")
+    except OSError as error:
+        raise ReleaseError(f"cannot write {path}: {error.strerror}") from None
     return file
 
 
@@ -112,22 +116,6 @@ def _signatures_over(manifest: bytes, folder: Path) -> tuple[Signature, ...]:
         return ()
     file = SignatureFile.parse(content, str(folder))
     return file.signatures if file.manifest == digest(manifest) else ()
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file by rename, so that no reader finds half of it."""
-    try:
-        handle, name = tempfile.mkstemp(prefix=".signing-", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise ReleaseError(f"cannot write {path}: {error.strerror}") from None
 
 
 def _write_new(path: Path, content: bytes, mode: int) -> None:
