@@ -7,7 +7,6 @@ takes a pickled :class:`Request` from standard input and writes a pickled :class
 HDF5 file may loop forever or crash the process.
 """
 
-import contextlib
 import os
 import pickle
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from forecasting.errors import FileError
+from forecasting.process_limits import limit_memory
 from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.read import read_content
 from forecasting.readers.result.reading import Reading
@@ -54,21 +54,11 @@ def main() -> None:
     # Keep what libraries print out of the answer.
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    _limit_memory()
+    limit_memory(MEMORY)
     request: Request = pickle.load(sys.stdin.buffer)  # noqa: S301  from the process that runs this one
     outcome = answer(request)
     with out:
         pickle.dump(outcome, out)
-
-
-def _limit_memory() -> None:
-    """Limit the memory of this process, and let the kernel end it first if the machine runs out."""
-    with contextlib.suppress(OSError, ValueError, ImportError):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
 if __name__ == "__main__":

@@ -8,13 +8,13 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any, Final
 
 import torch
 
 from forecasting.errors import ReleaseError
 from forecasting.networks.checkpoint import load_module
+from forecasting.process_limits import limit_memory
 from forecasting.series.sst_series import SstSeries
 from training.importing.contract import check_contract
 
@@ -54,16 +54,13 @@ def run(request: Request, parent: Connection) -> None:
     os.dup2(silence, 1)  # what a module prints
     os.dup2(silence, 2)
     torch.set_num_threads(1)
-    _limit(MEMORY + 3 * len(request.content))
+    _forbid_writing()
+    limit_memory(MEMORY + 3 * len(request.content))
     parent.send_bytes(json.dumps(answer(request)).encode())
 
 
-def _limit(memory: int) -> None:
-    """Limit memory, let no file be written, and let the kernel end this process first if the machine runs out."""
+def _forbid_writing() -> None:
     with contextlib.suppress(OSError, ValueError, ImportError):
         import resource
 
-        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
