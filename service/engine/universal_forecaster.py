@@ -282,7 +282,7 @@ def climatology_at(
 def climatology_of(
     latitudes: npt.NDArray[np.float64], longitudes: npt.NDArray[np.float64], parsed: list[SstSeries | SeriesError]
 ) -> tuple[Coefficients, dict[int, tuple[ForecastWarning, ...]]]:
-    """Do the same with the coordinates of each series, ``(n,)``, NaN where not known."""
+    """Return what :func:`climatology_at` returns, from the coordinates of each series, ``(n,)``; NaN where not known."""
     coefficients = np.full((len(latitudes), COEFFICIENTS), np.nan, dtype=np.float32)
     warnings: dict[int, tuple[ForecastWarning, ...]] = {}
     unknown = np.isnan(latitudes), np.isnan(longitudes)

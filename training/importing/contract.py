@@ -88,8 +88,7 @@ def _attribute(module: torch.jit.ScriptModule, name: str) -> int:
 
 def _check_forward(module: torch.jit.ScriptModule, tried: Origins) -> None:
     """Refuse a module whose ``forward`` does not return a plausible and repeatable forecast for each window."""
-    sst = torch.from_numpy(tried.windows.astype(np.float32))
-    valid_time = torch.from_numpy(unix_seconds(tried.valid_time))
+    sst, valid_time = _tensors(tried)
     alone = [_forward(module, sst[i : i + 1], valid_time[i : i + 1]) for i in range(min(_ALONE, len(sst)))]
     before = sst.clone()
     together = _forward(module, sst, valid_time)
