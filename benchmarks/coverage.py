@@ -25,8 +25,8 @@ from forecasting.evaluation.model_report import IntervalReport
 from forecasting.evaluation.rolling_origin import Evaluation
 from forecasting.evaluation.verification import intervals
 from forecasting.networks.checkpoint import script
-from forecasting.networks.intervals import ErrorDistribution
 from forecasting.networks.roller import NetworkRoller
+from forecasting.networks.uncertainty.intervals import ErrorDistribution
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.fit.calibration import FIRST_TWENTIETH, TRAIN_TWENTIETHS, Residuals, earlier_residuals

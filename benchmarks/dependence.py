@@ -17,13 +17,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from forecasting.events.dependence import Dependence, random_walk
+from forecasting.events.joint.dependence import Dependence, random_walk
 from forecasting.releases.release import open_current
 from forecasting.series.times import Floats
 from forecasting.universal.distribution import normal_scores
 from forecasting.universal.network.checkpoint import load
-from training.pretraining.dependence import PAST, STRIDE, past_errors
-from training.pretraining.examples import Panel, simulated_panel
+from training.pretraining.data.examples import Panel, simulated_panel
+from training.pretraining.evaluation.dependence import PAST, STRIDE, past_errors
 from training.pretraining.spec import SPECS, Spec
 
 _SEEDS: Final = {"learn": 41_000_000, "score": 42_000_000}

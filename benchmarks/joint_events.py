@@ -19,7 +19,7 @@ from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.errors import SeriesError
 from forecasting.events.baseline import Baseline, Period
 from forecasting.events.days import day_of_year
-from forecasting.events.dependence import Dependence
+from forecasting.events.joint.dependence import Dependence
 from forecasting.readers import read
 from forecasting.releases.release import open_current
 from forecasting.series.sst_series import SstSeries

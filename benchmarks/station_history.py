@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import Connection, text
 
 from forecasting.series.times import DAY, YEAR, Floats
-from service.store.database import Database
+from service.store.database.database import Database
 from service.store.stations import StationSettings, numbers_of, put_station
 
 _WALKS: Final = 199

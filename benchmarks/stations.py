@@ -22,7 +22,7 @@ from benchmarks.station_history import fill, series_of, station_id, times_of
 from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.sst_series import SstSeries
-from service.store.database import Database
+from service.store.database.database import Database
 
 SINGLE: Final = 300
 """Stations that get one reading each."""

@@ -34,8 +34,8 @@ with exit_without_extra("service", "The service"):
     from forecasting.errors import ForecastError, RequestError
     from forecasting.releases.registry import Registry
     from service.app import create_app
-    from service.engine.published_releases import PublishedReleases, open_registry
-    from service.engine.worker_bus import WorkerBus
+    from service.engine.releases.published_releases import PublishedReleases, open_registry
+    from service.engine.releases.worker_bus import WorkerBus
     from service.gate import keys_cli
     from service.gate.keys import read_keys
     from service.gate.policy import refuse_open_bind

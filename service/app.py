@@ -52,10 +52,10 @@ from service.api.timeseries.schemas import TimeSeriesRequest
 from service.api.uploads import routes as uploads
 from service.api.uploads.grid_files import GridFiles
 from service.engine.lifecycle import Lifecycle
-from service.engine.published_releases import PublishedReleases, open_registry
-from service.engine.release_watcher import ReleaseWatcher
+from service.engine.releases.published_releases import PublishedReleases, open_registry
+from service.engine.releases.release_watcher import ReleaseWatcher
+from service.engine.releases.worker_bus import WorkerBus
 from service.engine.serving import Serving
-from service.engine.worker_bus import WorkerBus
 from service.gate.admission import Guard
 from service.gate.gate import Gate, Stream
 from service.gate.keys import read_keys
@@ -73,7 +73,7 @@ from service.stations.retention import Retention
 from service.stations.sources.fetching import Fetcher
 from service.stations.sources.source_reading import SourceReader
 from service.stations.station_store import StationStore
-from service.store.url import store_url
+from service.store.database.url import store_url
 from service.telemetry.metrics import Metrics
 from service.telemetry.spans import trace_parts
 from service.telemetry.tracing import request_tracer, send_the_rest

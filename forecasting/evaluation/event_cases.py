@@ -6,10 +6,10 @@ from typing import Final
 
 import numpy as np
 
-from forecasting.events.dependence import Dependence
-from forecasting.events.joint_probability import event_probability
-from forecasting.events.occurrence import History, RunEvent, Steps
-from forecasting.events.paths import Coupling
+from forecasting.events.joint.dependence import Dependence
+from forecasting.events.joint.joint_probability import event_probability
+from forecasting.events.joint.occurrence import History, RunEvent, Steps
+from forecasting.events.joint.paths import Coupling
 from forecasting.scores.events import EventScore, score_event
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import YEAR, Floats, Times

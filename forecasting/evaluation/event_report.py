@@ -11,10 +11,10 @@ from forecasting.evaluation.event_cases import EventCases, Threshold
 from forecasting.evaluation.rolling_origin import Evaluation
 from forecasting.evaluation.seasonal_percentile import seasonal_percentile
 from forecasting.events.definitions import Side
-from forecasting.events.occurrence import RunEvent
-from forecasting.events.paths import Coupling
-from forecasting.networks import error_quantiles
+from forecasting.events.joint.occurrence import RunEvent
+from forecasting.events.joint.paths import Coupling
 from forecasting.networks.metadata import CheckpointMetadata
+from forecasting.networks.uncertainty import error_quantiles
 from forecasting.scores.events import EventScore
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats

@@ -6,8 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
-from forecasting.events.occurrence import Steps
-from forecasting.events.paths import Coupling
+from forecasting.events.joint.occurrence import Steps
+from forecasting.events.joint.paths import Coupling
 from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.series.times import Floats, Times
 

@@ -12,7 +12,7 @@ from forecasting.evaluation.joint_forecasts import JointForecasts
 from forecasting.events.baseline import Baseline, Period
 from forecasting.events.days import day_of_year
 from forecasting.events.definitions import Percentile, ThresholdEvent
-from forecasting.events.occurrence import RunEvent, Steps
+from forecasting.events.joint.occurrence import RunEvent, Steps
 from forecasting.events.outlook import baseline_for
 from forecasting.scores.events import EventScore
 from forecasting.series.sst_series import SstSeries

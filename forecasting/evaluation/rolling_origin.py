@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from forecasting.networks.intervals import ErrorDistribution
+from forecasting.networks.uncertainty.intervals import ErrorDistribution
 from forecasting.scores.accuracy import Accuracy, diebold_mariano, rounded_or_none
 from forecasting.scores.sampling import Groups
 from forecasting.series.origins import Origins, Roller, joined

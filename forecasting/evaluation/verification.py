@@ -7,7 +7,7 @@ import numpy as np
 
 from forecasting.evaluation.model_report import Coverage, ExceedanceReport, IntervalReport, Skill
 from forecasting.evaluation.rolling_origin import Evaluation
-from forecasting.networks.intervals import ErrorDistribution
+from forecasting.networks.uncertainty.intervals import ErrorDistribution
 from forecasting.scores.accuracy import coverage, diebold_mariano, rounded, rounded_or_none, skill
 from forecasting.scores.probabilistic import brier, crps, interval_score
 from forecasting.scores.sampling import BlockBootstrap, coverage_error, skill_interval

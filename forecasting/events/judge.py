@@ -3,11 +3,11 @@
 from typing import overload
 
 from forecasting.events.definitions import EventDefinition, HeatStress, MarineEvent, ThresholdEvent
-from forecasting.events.heat_stress import judge_heat_stress
-from forecasting.events.marine_event import judge_marine
+from forecasting.events.kinds.heat_stress import judge_heat_stress
+from forecasting.events.kinds.marine_event import judge_marine
+from forecasting.events.kinds.threshold_event import judge_threshold
 from forecasting.events.outcomes import EventOutcome, HeatStressOutcome, MarineOutcome, ThresholdOutcome
 from forecasting.events.outlook import Outlook
-from forecasting.events.threshold_event import judge_threshold
 
 
 @overload

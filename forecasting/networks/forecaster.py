@@ -15,10 +15,10 @@ from forecasting.networks.checkpoint_file import CheckpointFile
 from forecasting.networks.device import choose_device
 from forecasting.networks.forecast import Forecast
 from forecasting.networks.forecasts import Forecasts, Rows
-from forecasting.networks.increments import rms_increment_of
 from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.networks.roller import BATCH_WINDOWS, NetworkRoller
 from forecasting.networks.training_range import TrainingRange
+from forecasting.networks.uncertainty.increments import rms_increment_of
 from forecasting.networks.windows import Windows, last_windows
 from forecasting.references.baselines import Baselines
 from forecasting.references.from_past import References, references_from_past

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import SeriesError
-from forecasting.events.dependence import Dependence
-from forecasting.events.paths import Coupling
+from forecasting.events.joint.dependence import Dependence
+from forecasting.events.joint.paths import Coupling
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.networks.forecast import Forecast, Interval
-from forecasting.networks.intervals import ErrorDistribution
+from forecasting.networks.uncertainty.intervals import ErrorDistribution
 from forecasting.networks.windows import Windows
 from forecasting.series.times import Floats, Times
 

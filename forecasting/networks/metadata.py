@@ -6,9 +6,9 @@ from typing import Final, Literal, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from forecasting.errors import ReleaseError
-from forecasting.events.dependence import Dependence
-from forecasting.networks.intervals import ErrorDistribution
+from forecasting.events.joint.dependence import Dependence
 from forecasting.networks.training_range import TrainingRange
+from forecasting.networks.uncertainty.intervals import ErrorDistribution
 from forecasting.scores.accuracy import Accuracy
 from forecasting.series.timestep import TimeStep
 

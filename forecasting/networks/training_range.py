@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from forecasting.networks.anomaly_range import AnomalyRange
-from forecasting.networks.increments import RMS_INCREMENT_RATIO, rms_increment_of
+from forecasting.networks.uncertainty.increments import RMS_INCREMENT_RATIO, rms_increment_of
 from forecasting.scores.accuracy import rounded_one
 from forecasting.series.origins import Origins
 from forecasting.series.sst_series import SstSeries
@@ -80,9 +80,10 @@ class TrainingRange(BaseModel, frozen=True, populate_by_name=True):
         """Return how a window of °C, forecast at ``valid_time``, is unlike the training data; empty if it is not.
 
         Level: a value is more than :data:`LEVEL_MARGIN` spreads outside the range of the training data. Variability:
-        the RMS increment is more than :data:`~forecasting.networks.increments.RMS_INCREMENT_RATIO` times the largest,
-        or less than the smallest divided by that. Season: the training data has no values in that calendar month, or
-        the RMS anomaly is more than :data:`~forecasting.networks.anomaly_range.ANOMALY_RATIO` times the largest.
+        the RMS increment is more than :data:`~forecasting.networks.uncertainty.increments.RMS_INCREMENT_RATIO` times
+        the largest, or less than the smallest divided by that. Season: the training data has no values in that
+        calendar month, or the RMS anomaly is more than :data:`~forecasting.networks.anomaly_range.ANOMALY_RATIO` times
+        the largest.
         """
         windows, times = window[None], np.asarray([valid_time])
         rms_increment = rms_increment_of(windows)

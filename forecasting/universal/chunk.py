@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from forecasting.events.dependence import Dependence
 from forecasting.events.detection import steps_after
-from forecasting.events.paths import Coupling
+from forecasting.events.joint.dependence import Dependence
+from forecasting.events.joint.paths import Coupling
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.times import Floats, Times, unix_seconds
 from forecasting.universal.contexts.contexts import Contexts

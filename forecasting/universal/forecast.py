@@ -8,8 +8,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from forecasting.events.baseline import Baseline, Period
+from forecasting.events.joint.paths import Coupling, observed_past
 from forecasting.events.outlook import Outlook
-from forecasting.events.paths import Coupling, observed_past
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, Times

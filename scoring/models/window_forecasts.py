@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.events.paths import Coupling
+from forecasting.events.joint.paths import Coupling
 from forecasting.networks.forecast import Forecast
 from forecasting.series.times import Floats, Times
 

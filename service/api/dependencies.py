@@ -9,7 +9,7 @@ from forecasting.releases.registry import Registry
 from service.api.compare.hindcast import HindcastStore
 from service.api.uploads.grid_files import GridFiles
 from service.engine.lifecycle import Lifecycle
-from service.engine.release_watcher import ReleaseWatcher
+from service.engine.releases.release_watcher import ReleaseWatcher
 from service.engine.serving import Serving
 from service.http.problems import ProblemError, shutting_down
 from service.settings import Settings

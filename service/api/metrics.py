@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 
 from service.api.dependencies import StationStoreDep
 from service.stations.station_store import StationStore
+from service.store.database.errors import StoreError
 from service.store.deliveries import pending_deliveries
-from service.store.errors import StoreError
 from service.store.fetches import failing_fetches
 from service.store.stations import oldest_newest
 from service.telemetry.metrics import Metrics

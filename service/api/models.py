@@ -13,7 +13,7 @@ from forecasting.releases.loaded_universal import LoadedUniversal
 from forecasting.releases.registry import ALL, BEST, LoadedRelease
 from service.api.dependencies import DatasetQuery, ModelPath, RegistryDep, SettingsDep
 from service.api.openapi import problems
-from service.engine.writing import DEFAULT_LEVELS
+from service.engine.options import DEFAULT_LEVELS
 from service.settings import Settings
 
 _TIME: Final = {"type": "string", "format": "date-time"}

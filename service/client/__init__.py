@@ -16,13 +16,13 @@ except ModuleNotFoundError as error:
     raise ModuleNotFoundError(missing, name=error.name) from None
 
 from service.client.async_client import AsyncClient
-from service.client.async_stations import AsyncStations
 from service.client.client import Client
 from service.client.errors import AnswerError, Place, ProblemError, ServiceError, UnavailableError
 from service.client.event_tables import ForecastTable
 from service.client.files import FileReading
-from service.client.push_results import PushAllResult, PushResult
-from service.client.stations import Stations
+from service.client.stations.async_stations import AsyncStations
+from service.client.stations.push_results import PushAllResult, PushResult
+from service.client.stations.stations import Stations
 
 __all__ = [
     "AnswerError",

@@ -8,7 +8,6 @@ from typing import Self, TypeVar, Unpack
 import httpx
 import pandas as pd
 
-from service.client.async_stations import AsyncStations
 from service.client.calls import Call, Done, Plan, Wait, advance
 from service.client.endpoint import MAX_BYTES, MAX_SERIES, Endpoint, request_arguments
 from service.client.event_payload import BaselineInput, EventInput, EventKind, read_events, split_baseline
@@ -26,7 +25,8 @@ from service.client.payload import (
     written_time,
 )
 from service.client.retry import Outcome
-from service.client.station_calls import StationCalls
+from service.client.stations.async_stations import AsyncStations
+from service.client.stations.station_calls import StationCalls
 
 T = TypeVar("T")
 

@@ -25,8 +25,8 @@ from service.client.payload import (
     written_time,
 )
 from service.client.retry import Outcome
-from service.client.station_calls import StationCalls
-from service.client.stations import Stations
+from service.client.stations.station_calls import StationCalls
+from service.client.stations.stations import Stations
 
 T = TypeVar("T")
 

@@ -14,9 +14,10 @@ from forecasting.series.batch import SeriesBatch
 from forecasting.series.observations import max_steps
 from forecasting.series.times import YEAR
 from forecasting.series.timestep import TimeStep
-from service.engine.parsing import Errors, parse
-from service.engine.series_schema import InputSeries
-from service.engine.writing import ForecastOptions, write
+from service.engine.options import ForecastOptions
+from service.engine.reading.parsing import Errors, parse
+from service.engine.reading.series_schema import InputSeries
+from service.engine.writing import write
 from service.telemetry.metrics import Metrics
 
 Entries = list[bytes | SeriesError]

@@ -9,8 +9,8 @@ from forecasting.networks.forecaster import Forecaster, forecast_together
 from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.batch import SeriesBatch
 from service.engine.batch_forecaster import Entries, ForecastJob
-from service.engine.event_judging import Coefficients, with_events
-from service.engine.parsing import Errors, parse
+from service.engine.events.event_judging import Coefficients, with_events
+from service.engine.reading.parsing import Errors, parse
 from service.engine.universal_forecaster import climatology_at
 from service.engine.writing import write
 from service.telemetry.metrics import Metrics

@@ -23,12 +23,12 @@ from forecasting.series.units import Units, from_celsius, to_celsius
 from forecasting.universal.checks.warnings import after_check
 from forecasting.universal.forecast import UniversalForecast
 from forecasting.universal.steps.any_step import forecast_at_any_step
-from service.engine.event_judging import NO_POSITION, with_events
+from service.engine.events.event_judging import NO_POSITION, with_events
 from service.engine.forecast_json import rounded, written_times
-from service.engine.parsing import taker_of
-from service.engine.series_schema import InputSeries
-from service.engine.step_reading import read_each
-from service.engine.writing import DEFAULT_LEVELS, ForecastOptions
+from service.engine.options import DEFAULT_LEVELS, ForecastOptions
+from service.engine.reading.parsing import taker_of
+from service.engine.reading.series_schema import InputSeries
+from service.engine.reading.step_reading import read_each
 from service.telemetry.metrics import Metrics
 from service.telemetry.statistics import NetworkRun
 
@@ -282,7 +282,7 @@ def climatology_at(
 def climatology_of(
     latitudes: npt.NDArray[np.float64], longitudes: npt.NDArray[np.float64], parsed: list[SstSeries | SeriesError]
 ) -> tuple[Coefficients, dict[int, tuple[ForecastWarning, ...]]]:
-    """Return what :func:`climatology_at` returns, from the coordinates of each series, ``(n,)``; NaN where not known."""
+    """Return what :func:`climatology_at` returns, from the coordinates of each series, ``(n,)``; NaN if not known."""
     coefficients = np.full((len(latitudes), COEFFICIENTS), np.nan, dtype=np.float32)
     warnings: dict[int, tuple[ForecastWarning, ...]] = {}
     unknown = np.isnan(latitudes), np.isnan(longitudes)

@@ -1,7 +1,7 @@
 """Writes the forecasts of many series at once, with the levels, thresholds and units of their requests."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 from orjson import dumps
@@ -9,42 +9,15 @@ from orjson import dumps
 from forecasting.errors import SeriesError
 from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.forecasts import Forecasts, Rows
-from forecasting.networks.intervals import ErrorDistribution
 from forecasting.series.units import Units, from_celsius, to_celsius
-from service.engine.event_options import EventOptions
 from service.engine.forecast_json import EntryForm
+from service.engine.options import ForecastOptions
+from service.engine.reading.parsing import sentence
 
-DEFAULT_LEVELS: Final = (80, 95)
 _END: Final = b"]}"
 """End of one network's forecast, whose last field is the list of forecasts."""
 
 Json = dict[str, Any]
-
-
-class ForecastOptions(NamedTuple):
-    """What a forecast contains.
-
-    Attributes:
-        horizon: number of leads.
-        levels: interval levels, percent; None for those of :data:`DEFAULT_LEVELS` that are calibrated.
-        thresholds: temperatures, in ``units``, whose probabilities of exceedance are forecast.
-        units: units of all temperatures.
-        events: events and sample paths; None without any.
-        check: whether to leave out values that the forecasts made before them call implausible.
-    """
-
-    horizon: int
-    levels: tuple[int, ...] | None = None
-    thresholds: tuple[float, ...] = ()
-    units: Units = "celsius"
-    events: EventOptions | None = None
-    check: bool = False
-
-    def levels_of(self, errors: ErrorDistribution) -> tuple[int, ...]:
-        """Return the interval levels for a network with these ``errors``."""
-        if self.levels is not None:
-            return self.levels
-        return tuple([level for level in DEFAULT_LEVELS if level in errors.half_width])
 
 
 def write(
@@ -137,11 +110,3 @@ def whole_answer(models: Sequence[Sequence[bytes]], *, is_list: bool) -> bytes:
         return b"".join(models[0])
     pieces = [piece for model in models for piece in (b",", *model)]
     return b"".join((b'{"kind":"all","models":[', *pieces[1:], b"]}"))
-
-
-def sentence(error: SeriesError) -> str:
-    """Return the message of an error, with the place of the value that caused it."""
-    text = str(error)
-    if error.index is None or text.startswith("values["):
-        return text
-    return f"values[{error.index}]: {text}"

@@ -14,7 +14,7 @@ import uvicorn
 
 from forecasting.releases.registry import Registry
 from service.engine.lifecycle import Lifecycle
-from service.engine.worker_bus import WorkerBus
+from service.engine.releases.worker_bus import WorkerBus
 from service.gate.gate import Gate
 from service.http.security_headers import with_cors
 from service.server.accepting import Accepting, Connecting

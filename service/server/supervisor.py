@@ -16,8 +16,8 @@ from types import FrameType
 from typing import Final
 
 from forecasting.errors import ForecastError
-from service.engine.published_releases import open_registry
-from service.engine.worker_bus import WorkerBus
+from service.engine.releases.published_releases import open_registry
+from service.engine.releases.worker_bus import WorkerBus
 from service.server.process import BuildApp, serve
 from service.settings import Settings
 from service.telemetry.logs import configure_logs

@@ -11,7 +11,7 @@ import anyio
 from sqlalchemy import Connection
 
 from service.stations.station_store import StationStore
-from service.store.errors import StoreError
+from service.store.database.errors import StoreError
 from service.store.leases import give_up_lease, take_lease
 
 logger = logging.getLogger("service")

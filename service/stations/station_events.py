@@ -20,9 +20,9 @@ from forecasting.events.event_schema import (
 from forecasting.requests.model import Finite, tag
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, to_celsius
-from service.engine.baseline_schema import InputBaseline
-from service.engine.event_judging import read_baseline
-from service.engine.event_options import EventOptions, event_options
+from service.engine.events.event_judging import read_baseline
+from service.engine.options import EventOptions, event_options
+from service.engine.reading.baseline_schema import InputBaseline
 from service.store.stations import StationSettings
 
 ONE_LINE: Final = r"^[^\x00-\x1f\x7f]*$"

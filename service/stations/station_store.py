@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import URL, Connection
 
 from service.engine.running import run_in
-from service.store.database import Database
+from service.store.database.database import Database
 from service.telemetry.station_metrics import StationMetrics, StoreCall
 
 Parameters = ParamSpec("Parameters")

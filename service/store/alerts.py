@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, or_, select
 
-from service.store.tables import ALERTS
+from service.store.database.tables import ALERTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Executable, bindparam, select
 
-from service.store.inserting import insert_with
-from service.store.tables import CALIBRATIONS
+from service.store.database.inserting import insert_with
+from service.store.database.tables import CALIBRATIONS
 
 _STATIONS_AT_ONCE: Final = 500
 """Stations in one statement."""

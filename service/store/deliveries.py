@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, exists, func, select
 
-from service.store.tables import ALERTS, DELIVERIES, STATIONS
+from service.store.database.tables import ALERTS, DELIVERIES, STATIONS
 
 _AT_ONCE: Final = 500
 """Alerts in one statement."""

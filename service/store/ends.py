@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from service.store.tables import OBSERVATIONS, STATIONS
+from service.store.database.tables import OBSERVATIONS, STATIONS
 
 _IDS_AT_ONCE: Final = 500
 """IDs in one statement."""

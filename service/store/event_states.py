@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
-from service.store.inserting import insert_into
-from service.store.tables import EVENT_STATES
+from service.store.database.inserting import insert_into
+from service.store.database.tables import EVENT_STATES
 
 _AT_ONCE: Final = 500
 """Stations in one statement."""

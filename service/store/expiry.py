@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, select
 
-from service.store.tables import ALERTS, DELIVERIES, ISSUED_FORECASTS
+from service.store.database.tables import ALERTS, DELIVERIES, ISSUED_FORECASTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, exists, func, select
 
-from service.store.tables import FETCHES, STATIONS
+from service.store.database.tables import FETCHES, STATIONS
 
 
 @dataclass(frozen=True, slots=True)

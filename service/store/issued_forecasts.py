@@ -12,9 +12,9 @@ from orjson import dumps
 from sqlalchemy import ColumnElement, Connection, Executable, Select, and_, bindparam, exists, or_, select
 
 from forecasting.series.times import iso_of
-from service.store.inserting import insert_with
+from service.store.database.inserting import insert_with
+from service.store.database.tables import ISSUED_FORECASTS, STATIONS
 from service.store.stations import Station, fetch_stations, selected_stations
-from service.store.tables import ISSUED_FORECASTS, STATIONS
 
 SHORT_LEVEL: Final = 80
 """Percent, the level of the only interval in a list of stations."""

@@ -7,8 +7,8 @@ import time
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, cast, func, literal, or_
 
-from service.store.inserting import insert_into
-from service.store.tables import LEASES
+from service.store.database.inserting import insert_into
+from service.store.database.tables import LEASES
 
 
 def take_lease(connection: Connection, name: str, holder: str, seconds: int) -> bool:

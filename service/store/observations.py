@@ -8,8 +8,8 @@ import numpy.typing as npt
 from sqlalchemy import Connection, and_, bindparam, exists, or_, select
 
 from forecasting.series.times import Floats
+from service.store.database.tables import OBSERVATIONS, STATIONS
 from service.store.stations import lock_stations
-from service.store.tables import OBSERVATIONS, STATIONS
 
 Item = TypeVar("Item")
 Integers = npt.NDArray[np.int64]

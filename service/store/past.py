@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import BigInteger, Connection, Select, and_, bindparam, exists, func, select
 
-from service.store.tables import OBSERVATIONS
+from service.store.database.tables import OBSERVATIONS
 
 YEAR: Final = 31_556_952
 """Seconds of a year of 365.2425 days."""

@@ -7,10 +7,10 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, func, or_, select
 
 from forecasting.series.units import Units
-from service.store.errors import StepChangeError, UnknownStationError
+from service.store.database.errors import StepChangeError, UnknownStationError
+from service.store.database.inserting import insert_into
+from service.store.database.tables import OBSERVATIONS, STATIONS
 from service.store.fetches import schedule_fetch
-from service.store.inserting import insert_into
-from service.store.tables import OBSERVATIONS, STATIONS
 
 _IDS_AT_ONCE: Final = 500
 """IDs in one statement."""

@@ -22,7 +22,7 @@ from tests.conftest import ROOT
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.pretraining.card import rewrite_card
-from training.publish.texts import rewrite_texts
+from training.publish.text.texts import rewrite_texts
 
 NAMES = ("nino12", "neracoos-b01")
 

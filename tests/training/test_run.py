@@ -27,7 +27,7 @@ from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.fit.fitting import fit
 from training.publish.release import seal
-from training.publish.sentences import coverage_text, describe_coverage, describe_rank
+from training.publish.text.sentences import coverage_text, describe_coverage, describe_rank
 from training.run import Destination, Published, train
 
 FILES = {

@@ -9,7 +9,7 @@ import torch
 from forecasting.console import command_name
 from forecasting.releases.release import open_current
 from training.cli.reading_options import positive
-from training.pretraining.published_dependence import universal_dependences
+from training.pretraining.published.dependence import universal_dependences
 from training.publish.place_dependence import place_dependences
 from training.publish.republish import add_dependence
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from forecasting.console import command_name
 from forecasting.networks.device import choose_device
 from training.cli.reading_options import positive
+from training.pretraining.data.real_series import read_real_series
 from training.pretraining.fit import FitSettings
-from training.pretraining.real_series import read_real_series
 from training.pretraining.run import PretrainingSettings, pretrain
 from training.pretraining.spec import SPECS
 

@@ -10,8 +10,8 @@ from forecasting.series.timestep import in_words, one_each
 from training.examples.dataset import Dataset
 from training.examples.panel import Panel
 from training.fit.universal_start import UniversalStart
-from training.publish.imported_text import describe_caveats
-from training.publish.sentences import describe_coverage, describe_rank, describe_starts, describe_stations
+from training.publish.text.imported_text import describe_caveats
+from training.publish.text.sentences import describe_coverage, describe_rank, describe_starts, describe_stations
 from training.run import Published
 
 

@@ -11,10 +11,10 @@ from forecasting.errors import ReleaseError
 from forecasting.evaluation.division import MIN_VALIDATION_RESIDUALS
 from forecasting.evaluation.rolling_origin import Evaluation
 from forecasting.networks.checkpoint import load_module
-from forecasting.networks.intervals import ErrorDistribution
 from forecasting.networks.metadata import CheckpointMetadata, Imported
 from forecasting.networks.roller import NetworkRoller
 from forecasting.networks.training_range import TrainingRange
+from forecasting.networks.uncertainty.intervals import ErrorDistribution
 from forecasting.releases.release import EVALUATED
 from forecasting.scores.accuracy import Accuracy
 from forecasting.series.origins import Origins, origins

@@ -13,8 +13,8 @@ from forecasting.evaluation.table import aligned
 from forecasting.releases.release import Release
 from forecasting.universal.report import HeldOutEvent, UniversalReport, parse_universal_report
 from training.pretraining.spec import SPECS, Spec
-from training.publish.event_text import REFERENCES, reliability_table, skill_text
 from training.publish.release import seal
+from training.publish.text.event_text import REFERENCES, reliability_table, skill_text
 
 CARD: Final = "MODEL_CARD.md"
 REPORT: Final = "report.json"

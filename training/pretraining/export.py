@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from forecasting.climatology.annual_cycle import FREEZING_POINT
 from forecasting.series.times import YEAR
-from training.pretraining.companion import Companion
-from training.pretraining.examples import LEVEL_CENTRE, LEVEL_SPREAD
-from training.pretraining.features import Features
+from training.pretraining.data.companion import Companion
+from training.pretraining.data.examples import LEVEL_CENTRE, LEVEL_SPREAD
+from training.pretraining.data.features import Features
 from training.pretraining.network import LEVELS, UniversalNetwork
 from training.pretraining.spec import Spec
 

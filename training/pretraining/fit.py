@@ -6,8 +6,8 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from training.pretraining.companion import Companion, Moments, fit_prior
-from training.pretraining.examples import Examples
+from training.pretraining.data.companion import Companion, Moments, fit_prior
+from training.pretraining.data.examples import Examples
 from training.pretraining.network import LEVELS, UniversalNetwork
 from training.pretraining.spec import Spec
 

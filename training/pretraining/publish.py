@@ -8,13 +8,13 @@ from typing import Final, NamedTuple
 
 import torch
 
-from forecasting.events.dependence import Dependence
+from forecasting.events.joint.dependence import Dependence
 from forecasting.networks.checkpoint import script
 from forecasting.universal.network.checkpoint import save
 from forecasting.universal.network.metadata import UniversalMetadata
 from forecasting.universal.report import HeldOutEvent, HeldOutModel, HeldOutScore, UniversalReport
 from training.pretraining.card import CARD, REPORT, write_card
-from training.pretraining.evaluate import mean_by_context
+from training.pretraining.evaluation.evaluate import mean_by_context
 from training.pretraining.export import UniversalModule
 from training.pretraining.fit import FitSettings
 from training.pretraining.network import LEVELS

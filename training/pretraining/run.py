@@ -16,20 +16,20 @@ import torch
 from torch import Tensor
 
 from forecasting.errors import ReleaseError
-from forecasting.events.dependence import Dependence
+from forecasting.events.joint.dependence import Dependence
 from forecasting.networks.metadata import CELLS
 from forecasting.universal.report import HeldOutEvent, HeldOutScore
-from training.pretraining.companion import Companion, Moments
-from training.pretraining.dependence import held_out_dependence
-from training.pretraining.evaluate import score_held_out
-from training.pretraining.event_scores import score_events
-from training.pretraining.examples import Examples, Panel, companion_moments, make_examples, simulated_panel
+from training.pretraining.data.companion import Companion, Moments
+from training.pretraining.data.examples import Examples, Panel, companion_moments, make_examples, simulated_panel
+from training.pretraining.data.features import Features
+from training.pretraining.data.real_series import RealSeries, real_panel
+from training.pretraining.evaluation.dependence import held_out_dependence
+from training.pretraining.evaluation.evaluate import score_held_out
+from training.pretraining.evaluation.event_scores import score_events
 from training.pretraining.export import UniversalModule
-from training.pretraining.features import Features
 from training.pretraining.fit import CPU, FitSettings, fit_companion, fit_network
 from training.pretraining.network import UniversalNetwork
 from training.pretraining.publish import FittedNetwork, TrainedOn, write_universal_release
-from training.pretraining.real_series import RealSeries, real_panel
 from training.pretraining.spec import Spec
 from training.publish.release import next_version, point_current, publish, staging
 

@@ -25,7 +25,7 @@ from training.provenance import library_versions
 from training.publish.assess import Assessment, assess, drift, seed_spread
 from training.publish.export import Exported, Identity, export
 from training.publish.plot import save_comparison
-from training.publish.texts import write_report
+from training.publish.text.texts import write_report
 
 RECENT_WINDOWS: Final = 4
 """Windows at the end of the series that a release carries, for forecasts of the dataset itself to start from."""

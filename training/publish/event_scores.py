@@ -19,7 +19,7 @@ from forecasting.series.shape import ForecastShape
 from training.examples.dataset import Dataset
 from training.fit.fitting import CPU
 from training.publish.release import seal
-from training.publish.texts import REPORT, write_report
+from training.publish.text.texts import REPORT, write_report
 
 
 def rescore_events(data: Path, folder: Path) -> Report:

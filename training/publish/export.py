@@ -14,9 +14,9 @@ from forecasting.evaluation.division import Split
 from forecasting.evaluation.rolling_origin import Evaluation
 from forecasting.networks.checkpoint import load, save, script
 from forecasting.networks.forecaster import Forecaster
-from forecasting.networks.intervals import ErrorDistribution
 from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.networks.training_range import TrainingRange
+from forecasting.networks.uncertainty.intervals import ErrorDistribution
 from forecasting.releases.release import EVALUATED
 from forecasting.scores.accuracy import Accuracy
 from training.config import TrainingConfig

@@ -2,7 +2,7 @@
 
 from forecasting.errors import ReleaseError
 from forecasting.evaluation.rolling_origin import Evaluation
-from forecasting.events.dependence import Dependence
+from forecasting.events.joint.dependence import Dependence
 from forecasting.networks.checkpoint import load
 from forecasting.releases.loaded_release import load_evaluated, read_series
 from forecasting.releases.release import EVALUATED_SERIES, Release

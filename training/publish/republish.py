@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from forecasting.errors import ReleaseError
-from forecasting.events.dependence import Dependence
+from forecasting.events.joint.dependence import Dependence
 from forecasting.networks.checkpoint import load_module, save_module
 from forecasting.releases.release import Release, open_current
 from training.fit.fitting import CPU

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from forecasting.events.dependence import Dependence
+from forecasting.events.joint.dependence import Dependence
 from forecasting.networks.metadata import VersionedMetadata, parse_metadata_as
 from forecasting.series.timestep import TimeStep
 

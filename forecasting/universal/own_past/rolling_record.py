@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from forecasting.events.dependence import Dependence, Places
+from forecasting.events.joint.dependence import Dependence, Places
 from forecasting.series.times import Bools, Floats
 from forecasting.universal.network.metadata import UniversalMetadata
 from forecasting.universal.own_past.past import Steps

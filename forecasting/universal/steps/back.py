@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from forecasting.events.paths import Coupling
+from forecasting.events.joint.paths import Coupling
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats

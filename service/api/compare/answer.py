@@ -24,7 +24,8 @@ from service.api.compare.schemas import (
 )
 from service.api.compare.universal import UniversalCompared, UniversalRecord, skill_intervals
 from service.engine.forecast_json import rounded, written_times
-from service.engine.writing import Json, sentence
+from service.engine.reading.parsing import sentence
+from service.engine.writing import Json
 
 
 def comparison_json(compared: Compared, predictions: bool) -> Json:

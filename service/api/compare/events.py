@@ -12,10 +12,10 @@ from forecasting.scores.events import EventScore
 from forecasting.series.units import Units
 from forecasting.wording import counted
 from service.api.compare.schemas import CompareRequest, EventVerification, EventVerificationFailure
-from service.engine.baseline_schema import InputBaseline
-from service.engine.event_judging import read_baseline
-from service.engine.event_options import MAX_EVENT_HORIZON
-from service.engine.writing import sentence
+from service.engine.events.event_judging import read_baseline
+from service.engine.options import MAX_EVENT_HORIZON
+from service.engine.reading.baseline_schema import InputBaseline
+from service.engine.reading.parsing import sentence
 
 
 def threshold_events(request: CompareRequest, horizon: int) -> tuple[ThresholdEvent, ...]:

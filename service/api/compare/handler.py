@@ -24,11 +24,11 @@ from service.api.series_request import (
     refuse_missing_steps,
     series_ids,
 )
-from service.engine.parsing import parse_all
+from service.engine.options import ForecastOptions
+from service.engine.reading.parsing import parse_all
+from service.engine.reading.step_reading import read_each
 from service.engine.serving import Serving
-from service.engine.step_reading import read_each
 from service.engine.universal_forecaster import UniversalModels, climatology_at, refused_step, release_at
-from service.engine.writing import ForecastOptions
 from service.settings import Settings
 
 _Result = TypeVar("_Result")

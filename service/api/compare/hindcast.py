@@ -12,7 +12,8 @@ from forecasting.releases.loaded_release import LoadedRelease
 from forecasting.series.times import Floats, iso, parse_time
 from service.api.forecast.schemas import Interval
 from service.engine.forecast_json import rounded, written_times
-from service.engine.writing import DEFAULT_LEVELS, Json
+from service.engine.options import DEFAULT_LEVELS
+from service.engine.writing import Json
 from service.http.time_fields import Time
 
 MAX_ORIGINS: Final = 100

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecasting.events.dependence import Dependence
-from forecasting.events.occurrence import Steps
-from forecasting.events.paths import Coupling
+from forecasting.events.joint.dependence import Dependence
+from forecasting.events.joint.occurrence import Steps
+from forecasting.events.joint.paths import Coupling
 from forecasting.series.times import Floats
 from forecasting.universal.distribution import exceedance
 from forecasting.universal.forecast import UniversalForecast

@@ -13,7 +13,7 @@ from service.api.compare.answer import compared_model
 from service.api.compare.handler import Compared
 from service.api.compare.schemas import ComparedModel, ComparedNetwork
 from service.api.compare.universal import UniversalCompared, UniversalRecord
-from service.engine.writing import sentence
+from service.engine.reading.parsing import sentence
 
 _ERRORS: Final = ("model", "kind", "mae", "rmse", "mape", "bias")
 

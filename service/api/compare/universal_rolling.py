@@ -26,7 +26,7 @@ from forecasting.universal.steps.any_step import forecast_at_any_step
 from forecasting.universal.steps.resampling import Resampling
 from service.api.compare.joint_forecasts import RecalibratedForecasts, SeparateForecasts
 from service.api.compare.universal import Bounds, UniversalRecord
-from service.engine.writing import DEFAULT_LEVELS
+from service.engine.options import DEFAULT_LEVELS
 
 _LEAST_SHARE: Final = 0.5
 """Share of the origins that a reference must know to be compared."""

@@ -17,11 +17,11 @@ from forecasting.series.timestep import TimeStep, in_words
 from forecasting.series.units import Units, from_celsius
 from service.api.events.schemas import BaselineByDay, BaselinePeriod, EventsRequest, PastEvent, SeriesEvents
 from service.api.series_request import SeriesFailure, SeriesWarning, refuse_failures, series_ids
-from service.engine.baseline_schema import InputBaseline
-from service.engine.baselines import given_baseline, refuse_inverted
+from service.engine.events.baselines import given_baseline, refuse_inverted
+from service.engine.reading.baseline_schema import InputBaseline
+from service.engine.reading.parsing import sentence
+from service.engine.reading.step_reading import read_each
 from service.engine.serving import Serving
-from service.engine.step_reading import read_each
-from service.engine.writing import sentence
 
 _DAILY: Final = TimeStep(DAY)
 _DECIMALS: Final = 4

@@ -10,8 +10,8 @@ from forecasting.events.detection import Category
 from forecasting.requests.model import RequestModel
 from forecasting.series.units import Units
 from service.api.series_request import SeriesFailure, SeriesWarning
-from service.engine.baseline_schema import InputBaseline
-from service.engine.series_schema import InputSeries
+from service.engine.reading.baseline_schema import InputBaseline
+from service.engine.reading.series_schema import InputSeries
 from service.http.time_fields import Day
 
 

@@ -10,7 +10,8 @@ from forecasting.releases.registry import ALL
 from service.api.forecast.schemas import ForecastRequest
 from service.api.series_request import refuse_failures, series_ids
 from service.engine.batch_forecaster import Entries, ForecastJob
-from service.engine.writing import ForecastOptions, model_forecast, whole_answer, with_ids
+from service.engine.options import ForecastOptions
+from service.engine.writing import model_forecast, whole_answer, with_ids
 from service.settings import Settings
 
 _BYTES_PER_NUMBER: Final = 10

@@ -23,12 +23,12 @@ from service.api.forecast.schemas import ForecastRequest
 from service.api.forecast.universal_answer import UniversalAnswer, estimate_universal_bytes
 from service.api.series_request import check_horizon, check_limits, refuse_missing_steps
 from service.engine.batch_forecaster import ForecastJob
-from service.engine.event_judging import NO_POSITION, with_events
-from service.engine.event_options import event_options
+from service.engine.events.event_judging import NO_POSITION, with_events
 from service.engine.lifecycle import Lifecycle
+from service.engine.options import ForecastOptions, event_options
 from service.engine.serving import Serving, is_small
 from service.engine.universal_forecaster import PIECE_SERIES, UniversalJob
-from service.engine.writing import ForecastOptions, model_forecast, whole_answer, with_ids, write
+from service.engine.writing import model_forecast, whole_answer, with_ids, write
 from service.gate.call import Headers
 from service.gate.gate import JSON, Hold, RawAnswer
 from service.http.bodies import refuse_costly

@@ -8,8 +8,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from forecasting.events.event_schema import InputEvent
 from forecasting.series.units import Units
 from service.api.forecast.event_request import MAX_PATHS, read_events
-from service.engine.event_options import event_options
-from service.engine.writing import ForecastOptions
+from service.engine.options import ForecastOptions, event_options
 from service.http.query import read_query
 
 _REPEATABLE = ("level", "threshold")

@@ -11,7 +11,7 @@ from forecasting.series.units import Units
 from service.api.forecast.event_answers import EventForecast
 from service.api.forecast.event_request import MAX_PATHS
 from service.api.series_request import DAILY_VALUES, EXAMPLE_VALUES, SeriesFailure, SeriesRequest, SeriesWarning
-from service.engine.baseline_schema import InputBaseline
+from service.engine.reading.baseline_schema import InputBaseline
 from service.http.time_fields import Time
 
 Level = Annotated[int, Field(ge=1, le=99, strict=True)]

@@ -21,10 +21,11 @@ from service.api.forecast.query import LinesQuery
 from service.api.series_request import check_horizon
 from service.engine.batch_forecaster import ForecastJob
 from service.engine.lifecycle import Lifecycle
-from service.engine.series_schema import InputSeries
+from service.engine.reading.parsing import sentence
+from service.engine.reading.series_schema import InputSeries
 from service.engine.serving import Serving
 from service.engine.universal_forecaster import UniversalEntries, UniversalJob
-from service.engine.writing import sentence, with_ids
+from service.engine.writing import with_ids
 from service.gate.call import Headers, StreamedAnswer
 from service.http.bodies import refuse_compression, refuse_costly
 from service.http.media import NDJSON

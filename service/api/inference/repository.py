@@ -9,7 +9,7 @@ from service.api.dependencies import RegistryDep, ReleaseWatcherDep
 from service.api.inference.schemas import IndexEntry, IndexRequest, LoadRequest, LoadResponse
 from service.api.inference.tensors import malformed
 from service.api.openapi import path_parameters, refusals, request_body
-from service.engine.release_watcher import ReleaseWatcher
+from service.engine.releases.release_watcher import ReleaseWatcher
 from service.http.bodies import read_json
 
 router = APIRouter(prefix="/v2/repository", tags=["inference protocol"])

@@ -11,7 +11,7 @@ from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units
 from service.api.stations.events.event_schemas import StationEventAnswer, WebhookAnswer
 from service.api.stations.forecasts.forecast_schemas import ShortForecast
-from service.engine.baseline_schema import InputBaseline
+from service.engine.reading.baseline_schema import InputBaseline
 from service.http.time_fields import Time
 from service.stations.alerts.webhook_settings import Webhooks
 from service.stations.issuing.issuing import DEFAULT_HORIZON

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 
 from service.http.problems import ProblemError
-from service.store.errors import NoForecastError, StepChangeError, StoreError, UnknownStationError
+from service.store.database.errors import NoForecastError, StepChangeError, StoreError, UnknownStationError
 
 
 @contextmanager

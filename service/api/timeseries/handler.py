@@ -25,7 +25,7 @@ from service.api.timeseries.schemas import (
     TimeSeriesResponse,
 )
 from service.engine.lifecycle import Lifecycle
-from service.engine.series_schema import InputSeries
+from service.engine.reading.series_schema import InputSeries
 from service.gate.call import Headers
 from service.gate.gate import JSON, Hold, RawAnswer
 from service.http.bodies import read_json

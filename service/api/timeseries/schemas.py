@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from forecasting.requests.model import Finite
 from forecasting.series.units import Units
 from service.api.series_request import DAILY_VALUES, SeriesWarning
-from service.engine.series_schema import MAX_ID
+from service.engine.reading.series_schema import MAX_ID
 from service.http.problems import ProtocolError
 from service.http.time_fields import InputTime, Time
 

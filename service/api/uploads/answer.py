@@ -24,7 +24,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso
 from service.api.uploads.schemas import MAX_FLAGGED
 from service.engine.forecast_json import rounded
-from service.engine.series_schema import MAX_ID
+from service.engine.reading.series_schema import MAX_ID
 from service.engine.writing import Json
 from service.http.choices import Choice, choices_of
 from service.http.problems import ProblemError

@@ -10,7 +10,7 @@ from forecasting.errors import SeriesError
 from forecasting.forecast_warning import DOUBTS, ForecastWarning
 from forecasting.qartod import NOT_EVALUATED, SUSPECT
 from forecasting.series.times import SECONDS, Bools, Floats, Times
-from service.engine.writing import ForecastOptions
+from service.engine.options import ForecastOptions
 
 Texts = str | None | Sequence[str | None]
 """A text for each forecast, or one for all."""

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from forecasting.networks.forecaster import Forecaster
+from service.engine.options import DEFAULT_LEVELS, ForecastOptions
 from service.engine.universal_forecaster import UniversalJob
-from service.engine.writing import DEFAULT_LEVELS, ForecastOptions
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from forecasting.series.times import Floats
 from forecasting.series.units import from_celsius, to_celsius
 from service.engine.columns.column_forecasts import ColumnForecasts, quality_of
 from service.engine.columns.series_columns import SeriesColumns
-from service.engine.parsing import Errors
-from service.engine.writing import ForecastOptions
+from service.engine.options import ForecastOptions
+from service.engine.reading.parsing import Errors
 from service.telemetry.metrics import Metrics
 
 

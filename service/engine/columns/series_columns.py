@@ -13,7 +13,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import FIRST_TIME, LAST_TIME, Floats, Times
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units
-from service.engine.parsing import Errors, Takers, are_regular, celsius_of, join_grids, on_grid
+from service.engine.reading.parsing import Errors, Takers, are_regular, celsius_of, join_grids, on_grid
 
 
 @dataclass(frozen=True, eq=False)

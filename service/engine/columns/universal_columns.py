@@ -14,7 +14,8 @@ from forecasting.series.units import from_celsius, to_celsius
 from forecasting.universal.forecast import UniversalForecast
 from service.engine.columns.column_forecasts import ColumnForecasts, quality_of
 from service.engine.columns.series_columns import SeriesColumns
-from service.engine.step_reading import checked, step_of
+from service.engine.options import DEFAULT_LEVELS, ForecastOptions
+from service.engine.reading.step_reading import checked, step_of
 from service.engine.universal_forecaster import (
     UniversalForecaster,
     UniversalJob,
@@ -22,7 +23,6 @@ from service.engine.universal_forecaster import (
     climatology_of,
     refused_step,
 )
-from service.engine.writing import DEFAULT_LEVELS, ForecastOptions
 
 
 class _Entry:
@@ -70,7 +70,7 @@ class UniversalColumns:
 
 
 def _parse(columns: SeriesColumns, models: UniversalModels, options: ForecastOptions) -> list[SstSeries | SeriesError]:
-    """Parse each series at its own step; see :func:`~service.engine.step_reading.read_each`."""
+    """Parse each series at its own step; see :func:`~service.engine.reading.step_reading.read_each`."""
     default = None if models.named is None else models.named.step
     results: list[SstSeries | SeriesError] = [SeriesError("") for _ in columns.ids]
     by_step: dict[TimeStep, list[int]] = {}

@@ -12,11 +12,11 @@ from service.engine.forecast_json import rounded
 from service.stations.alerts.event_states import Announced, Change, EventState, change_of, from_json, to_json
 from service.stations.alerts.watching import is_same_event
 from service.store.alerts import NewAlert, add_alert
+from service.store.database.tables import STATIONS
 from service.store.deliveries import NewDelivery, add_deliveries
 from service.store.event_states import StoredState, get_states, put_states
 from service.store.issued_forecasts import IssuedForecast
 from service.store.stations import Station, select_stations
-from service.store.tables import STATIONS
 
 _AT_ONCE: Final = 500
 """Stations in one statement."""

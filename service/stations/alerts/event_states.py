@@ -4,11 +4,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, NamedTuple, Self
 
 from forecasting.events.detection import Category
-from forecasting.events.heat_stress import FIRST_ACTIVE_LEVEL, LEVELS
+from forecasting.events.kinds.heat_stress import FIRST_ACTIVE_LEVEL, LEVELS
 from forecasting.events.outcomes import AlertLevel
 
 Json = dict[str, Any]
-"""The forecast of an event, as :func:`service.engine.event_json.outcome_json` writes it."""
+"""The forecast of an event, as :func:`service.engine.events.event_json.outcome_json` writes it."""
 
 EventCategory = Category | AlertLevel
 

@@ -13,10 +13,11 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import SECONDS, Floats, iso, iso_of
 from forecasting.series.timestep import TimeStep
 from service.engine.batch_forecaster import ForecastJob
-from service.engine.series_schema import InputSeries
+from service.engine.options import ForecastOptions
+from service.engine.reading.parsing import sentence
+from service.engine.reading.series_schema import InputSeries
 from service.engine.serving import Serving
 from service.engine.universal_forecaster import UniversalEntries, UniversalEntry, UniversalJob, UniversalModels
-from service.engine.writing import ForecastOptions, sentence
 from service.stations.grid import PAST_STEPS, used_times
 from service.stations.issuing.recalibration import Draft
 from service.stations.issuing.storing import store_forecasts

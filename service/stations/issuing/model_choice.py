@@ -5,9 +5,9 @@ from forecasting.releases.loaded_universal import LoadedUniversal
 from forecasting.releases.registry import ALL, BEST
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.universal.steps.resampling import Resampling
+from service.engine.options import ForecastOptions
 from service.engine.serving import Serving
 from service.engine.universal_forecaster import UniversalModels, refused_step, release_at
-from service.engine.writing import ForecastOptions
 
 
 def check_model(serving: Serving, model: str, step: TimeStep, horizon: int) -> None:

@@ -14,7 +14,7 @@ from forecasting.evaluation.event_states import (
 )
 from forecasting.events.baseline import PERCENTILES
 from forecasting.events.detection import sign_of
-from forecasting.events.heat_stress import LEVELS
+from forecasting.events.kinds.heat_stress import LEVELS
 from forecasting.events.outcomes import AlertLevel
 from forecasting.scores.observed import Observed
 from forecasting.series.times import SECONDS, Floats, Times, seconds_of

@@ -21,7 +21,7 @@ from service.stations.readings.readings import Readings, readings_of
 from service.stations.sources.source import Source
 from service.stations.sources.source_reading import SourceReader, in_source
 from service.stations.station_store import StationStore
-from service.store.errors import StoreError, UnknownStationError
+from service.store.database.errors import StoreError, UnknownStationError
 from service.store.fetches import Fetch, due_fetches, has_source, is_fetch_due, record_fetch
 from service.store.observations import Outcome
 from service.store.stations import Station, get_station

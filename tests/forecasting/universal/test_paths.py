@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from forecasting.errors import SeriesError
-from forecasting.events.dependence import Dependence
+from forecasting.events.joint.dependence import Dependence
 from forecasting.universal.release import UniversalRelease
 from tests.forecasting.universal.tiny import noise, series, walk
 

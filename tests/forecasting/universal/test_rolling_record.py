@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from forecasting.events.dependence import Dependence
+from forecasting.events.joint.dependence import Dependence
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
 from forecasting.universal.network.forecaster import UniversalForecaster

@@ -13,7 +13,7 @@ from scoring.cli.verify_arguments import verify_parser
 from scoring.cli.verifying import main
 from scoring.tables.archive_columns import BASELINES
 from service.stations.record.verification import Selection, StationScores, verify
-from service.store.database import Database
+from service.store.database.database import Database
 from service.store.issued_forecasts import IssuedForecast, add_forecasts
 from service.store.observations import add_observations
 from service.store.stations import StationSettings, get_station, put_station

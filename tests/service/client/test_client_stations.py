@@ -17,7 +17,7 @@ from pandas.testing import assert_frame_equal, assert_series_equal
 
 from service.api.stations.station_id import STATION_ID as SERVICE_ID
 from service.client import AnswerError, AsyncClient, AsyncStations, Client, ProblemError, Stations, UnavailableError
-from service.client.station_payload import STATION_ID
+from service.client.stations.station_payload import STATION_ID
 from tests.service.client.test_client import HANG_UP, JSON, scripted
 
 Ask = Callable[..., Any]
@@ -80,7 +80,7 @@ def test_all_stations_are_listed_however_many_pages_they_fill(
     ask: Ask, station: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = ask("list")
-    monkeypatch.setattr("service.client.station_calls.PAGE", 1)
+    monkeypatch.setattr("service.client.stations.station_calls.PAGE", 1)
     ask("put", f"{station}-2", step="hour")
     assert ask("list").index.tolist() == sorted([*whole.index, f"{station}-2"])
 
@@ -125,7 +125,7 @@ def test_the_forecast_has_the_columns_of_any_forecast_and_when_it_was_issued(ask
 def test_the_archive_keeps_every_forecast_however_many_pages_they_fill(
     ask: Ask, station: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.client.station_calls.PAGE", 1)
+    monkeypatch.setattr("service.client.stations.station_calls.PAGE", 1)
     ask("push", station, days(40))
     ask("push", station, days(41))
     archive = ask("forecasts", station)

@@ -12,9 +12,10 @@ from forecasting.errors import SeriesError
 from forecasting.releases.registry import Registry
 from forecasting.series.sst_series import SstSeries
 from service.engine.batch_forecaster import BatchForecaster, Entries, ForecastJob
-from service.engine.series_schema import InputSeries
+from service.engine.options import ForecastOptions
+from service.engine.reading.series_schema import InputSeries
 from service.engine.serving import SMALL, SMALL_VALUES, Serving, is_small
-from service.engine.writing import ForecastOptions, with_ids
+from service.engine.writing import with_ids
 from service.telemetry.metrics import Metrics
 
 ONE = ForecastOptions(1)

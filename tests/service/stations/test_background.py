@@ -10,8 +10,8 @@ from sqlalchemy import Connection, func, make_url, select
 
 from service.stations.background import Background, BackgroundTask
 from service.stations.station_store import StationStore
+from service.store.database.tables import STATIONS
 from service.store.stations import StationSettings, list_stations, put_station
-from service.store.tables import STATIONS
 
 pytestmark = pytest.mark.anyio
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from service.store.database import Database
+from service.store.database.database import Database
 from service.store.observations import add_observations, get_observations
 from service.store.stations import StationSettings, get_station, put_station
 from tests.postgres import PROGRAMS, Cluster

@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from service.store.database import Database
+from service.store.database.database import Database
 from service.store.leases import give_up_lease, take_lease
 
 

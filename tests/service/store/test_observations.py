@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import make_url
 
-from service.store.database import Database
+from service.store.database.database import Database
 from service.store.observations import Observation, Outcome, add_observations, get_observations
 from service.store.stations import StationSettings, get_station, numbers_of, put_station
 

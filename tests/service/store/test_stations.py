@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from service.store.database import Database
-from service.store.errors import StepChangeError, UnknownStationError
+from service.store.database.database import Database
+from service.store.database.errors import StepChangeError, UnknownStationError
 from service.store.observations import add_observations, get_observations
 from service.store.stations import StationSettings, delete_station, get_station, list_stations, numbers_of, put_station
 

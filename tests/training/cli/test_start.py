@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from forecasting.networks.error_table import LEVELS
+from forecasting.networks.uncertainty.error_table import LEVELS
 from forecasting.releases.loaded_release import LoadedRelease, load_evaluated
 from forecasting.releases.release import open_current
 from forecasting.series.shape import ForecastShape

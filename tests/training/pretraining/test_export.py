@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from forecasting.networks.checkpoint import script
-from training.pretraining.companion import Companion
+from training.pretraining.data.companion import Companion
+from training.pretraining.data.features import Features
 from training.pretraining.export import UniversalModule
-from training.pretraining.features import Features
 from training.pretraining.network import LEVELS, UniversalNetwork
 from training.pretraining.spec import SPECS
 

@@ -9,8 +9,8 @@ from forecasting.errors import ReleaseError
 from forecasting.releases.release import open_current
 from forecasting.universal.network.checkpoint import load
 from forecasting.universal.report import parse_universal_report
+from training.pretraining.data.real_series import read_real_series
 from training.pretraining.fit import FitSettings
-from training.pretraining.real_series import read_real_series
 from training.pretraining.run import PretrainingSettings, pretrain
 from training.pretraining.spec import SPECS
 

@@ -19,7 +19,7 @@ from tests.conftest import NINO12, ROOT
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.publish.event_scores import rescore_events
-from training.publish.texts import write_report
+from training.publish.text.texts import write_report
 from training.run import Published
 
 PATHS = 1_000

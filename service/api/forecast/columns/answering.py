@@ -12,21 +12,21 @@ import numpy as np
 import pyarrow as pa
 from starlette.types import Receive
 
-from service.api.forecast.columns.arrow_stream import ArrowReader, refusing_invalid
-from service.api.forecast.columns.cutting import SeriesCutter
-from service.api.forecast.columns.held_answer import HeldAnswer
-from service.api.forecast.columns.layout import Layout
-from service.api.forecast.columns.messages import read_messages, receive_bytes
-from service.api.forecast.columns.parquet_body import decoded, receive_file
-from service.api.forecast.columns.rows import read_rows
+from service.api.forecast.columns.reading.arrow_stream import ArrowReader, refusing_invalid
+from service.api.forecast.columns.reading.cutting import SeriesCutter
+from service.api.forecast.columns.reading.layout import Layout
+from service.api.forecast.columns.reading.messages import read_messages, receive_bytes
+from service.api.forecast.columns.reading.parquet_body import decoded, receive_file
+from service.api.forecast.columns.reading.rows import read_rows
 from service.api.forecast.columns.spool import Spool, SpoolSpace
-from service.api.forecast.columns.table import schema_of, to_batch
-from service.api.forecast.columns.writers import writer_of
+from service.api.forecast.columns.writing.held_answer import HeldAnswer
+from service.api.forecast.columns.writing.table import schema_of, to_batch
+from service.api.forecast.columns.writing.writers import writer_of
 from service.engine.columns.column_job import ColumnJob
 from service.engine.columns.series_columns import SeriesColumns
+from service.engine.reading.parsing import sentence
 from service.engine.serving import PIECE, Serving
 from service.engine.universal_forecaster import PIECE_SERIES
-from service.engine.writing import sentence
 from service.http.media import PARQUET_TYPE
 from service.http.problems import ProblemError
 from service.http.validation import Place

@@ -22,10 +22,10 @@ from service.api.stations.forecasts.forecast_schemas import (
 )
 from service.api.stations.period import Period
 from service.api.stations.storing import store_problems
-from service.engine.event_json import event_in_units
+from service.engine.events.event_json import event_in_units
 from service.engine.forecast_json import rounded
 from service.stations.station_store import StationStore
-from service.store.errors import NoForecastError
+from service.store.database.errors import NoForecastError
 from service.store.issued_forecasts import IssuedForecast, forecasts_after, get_forecasts
 from service.store.stations import Station, get_station
 

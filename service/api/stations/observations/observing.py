@@ -28,8 +28,8 @@ from service.api.stations.period import Period
 from service.api.stations.storing import store_problems
 from service.api.uploads.answer import station_series, unreadable_file
 from service.engine.forecast_json import rounded
+from service.engine.reading.parsing import sentence
 from service.engine.serving import Serving
-from service.engine.writing import sentence
 from service.http.problems import ProblemError
 from service.http.validation import Place
 from service.settings import Settings
@@ -38,7 +38,7 @@ from service.stations.issuing.issuing import issue_forecasts
 from service.stations.readings.ingestion import count_readings, ingest
 from service.stations.readings.readings import Readings, readings_at, readings_from, readings_of
 from service.stations.station_store import StationStore
-from service.store.errors import UnknownStationError
+from service.store.database.errors import UnknownStationError
 from service.store.issued_forecasts import IssuedForecast
 from service.store.observations import Observation, Outcome, get_observations
 from service.store.stations import Station, StationSettings, get_settings, get_station

@@ -5,7 +5,7 @@ import pytest
 
 from service.stations.alerts.alerting import Judged, raise_alerts
 from service.store.alerts import get_alerts
-from service.store.database import Database
+from service.store.database.database import Database
 from service.store.deliveries import deliveries_of
 from service.store.event_states import get_states
 from service.store.issued_forecasts import IssuedForecast

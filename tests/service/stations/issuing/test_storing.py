@@ -15,7 +15,8 @@ from service.stations.issuing.recalibration import Draft
 from service.stations.issuing.storing import store_forecasts
 from service.stations.record.counted import counted
 from service.store.calibrations import get_calibrations
-from service.store.database import Database
+from service.store.database.database import Database
+from service.store.database.tables import ISSUED_FORECASTS
 from service.store.issued_forecasts import (
     IssuedForecast,
     get_forecasts,
@@ -25,7 +26,6 @@ from service.store.issued_forecasts import (
 )
 from service.store.observations import add_observations
 from service.store.stations import StationSettings, get_station, put_station
-from service.store.tables import ISSUED_FORECASTS
 
 DAY = 86_400
 LEADS = 3

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from service.stations.readings.ingestion import ingest
 from service.stations.readings.readings import Readings
-from service.store.database import Database
+from service.store.database.database import Database
 from service.store.observations import Outcome, add_observations
 from service.store.stations import StationSettings, get_station, lock_stations, put_station
 from tests.processes import wait_until

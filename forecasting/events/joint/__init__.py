@@ -1,0 +1,1 @@
+"""How the errors of several days go together: joint probabilities of runs of days."""

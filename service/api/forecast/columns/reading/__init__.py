@@ -1,0 +1,1 @@
+"""Reads a request by columns: an Arrow stream or a Parquet file becomes series."""

@@ -1,0 +1,88 @@
+"""Reads the record batches of an Arrow stream from its messages."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+import pyarrow as pa
+
+from service.api.forecast.columns.reading.flatbuffer import RECORD_BATCH, invalid_stream
+from service.api.forecast.columns.reading.layout import Layout
+from service.api.forecast.columns.reading.messages import StreamMessage
+from service.http.problems import ProblemError
+
+MAX_ROWS = 2**27
+"""Rows of one record batch: more than any body can hold with values."""
+
+_MAX_SHOWN = 200
+
+
+class ArrowReader:
+    """Decodes messages; it keeps the schema and the dictionaries.
+
+    Attributes:
+        layout: the columns; None before the schema.
+    """
+
+    def __init__(self) -> None:
+        self.layout: Layout | None = None
+        self._fed = _Fed()
+        self._stream: pa.RecordBatchReader | None = None
+
+    def take(self, messages: Iterable[StreamMessage]) -> list[pa.RecordBatch]:
+        """Take the next messages, and return the record batches among them, validated.
+
+        Raises:
+            ProblemError: 400 if they are invalid; 422 if the columns are not those of a request.
+        """
+        with refusing_invalid():
+            return [batch for message in messages if (batch := self._take(message)) is not None]
+
+    def _take(self, message: StreamMessage) -> pa.RecordBatch | None:
+        self._fed.pieces.extend(message.content)
+        if self._stream is None:
+            self._stream = pa.ipc.open_stream(pa.PythonFile(self._fed, mode="r"))
+            self.layout = Layout.of(self._stream.schema)
+            return None
+        if message.kind != RECORD_BATCH:
+            return None
+        if not 0 <= message.rows <= MAX_ROWS:
+            raise invalid_stream(f"a record batch has {message.rows} rows; at most {MAX_ROWS} are taken")
+        batch = self._stream.read_next_batch()
+        if batch.num_rows > MAX_ROWS:
+            raise invalid_stream("a record batch has another number of rows than it says")
+        batch.validate(full=True)
+        return batch
+
+
+@contextmanager
+def refusing_invalid(refusal: Callable[[str], ProblemError] = invalid_stream) -> Iterator[None]:
+    """Turn the errors of pyarrow into a ``refusal`` with the reason."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, MemoryError, StopIteration, ValueError, TypeError, LookupError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise refusal(reason[:_MAX_SHOWN]) from None
+
+
+class _Fed:
+    """A file that gives pyarrow what has been fed, without copying it."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.pieces = deque[bytes | memoryview]()
+
+    def read(self, size: int = -1) -> bytes | memoryview:
+        """Return the next ``size`` bytes, or what there is of one piece."""
+        if size <= 0 or not self.pieces:
+            return b""
+        piece = memoryview(self.pieces[0])
+        if size >= len(piece):
+            self.pieces.popleft()
+        else:
+            self.pieces[0] = piece[size:]
+        return piece[:size]
+
+    def close(self) -> None:
+        """Do nothing."""

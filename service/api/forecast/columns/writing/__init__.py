@@ -1,0 +1,1 @@
+"""Writes forecasts as columns, into an Arrow stream or a Parquet file."""

@@ -1,0 +1,203 @@
+"""Forecasts as record batches: a row for each series, model and lead, with the columns of batch scoring and more."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from forecasting.errors import SeriesError
+from forecasting.forecast_warning import ForecastWarning
+from forecasting.qartod import MISSING
+from forecasting.series.times import Floats, Times
+from service.engine.columns.column_forecasts import ColumnForecasts, Texts
+from service.engine.columns.column_job import ColumnJob
+from service.engine.reading.parsing import sentence
+
+BASELINES: Final = ("persistence", "usual_change", "climatology", "damped", "linear")
+"""References that have a column, even if no series has them."""
+
+_TIME: Final = pa.timestamp("s", "UTC")
+_SCALE: Final = 1e6
+"""Values are rounded to six decimals."""
+
+Index = npt.NDArray[np.intp]
+
+
+def schema_of(job: ColumnJob) -> pa.Schema:
+    """Return the columns of the answer to ``job``."""
+    bounds = [(f"{side}_{level}", pa.float64()) for level in job.levels for side in ("lower", "upper")]
+    exceedance = [(exceedance_column(threshold), pa.float64()) for threshold in job.options.thresholds]
+    references = [(f"baseline_{name}", pa.float64()) for name in BASELINES]
+    return pa.schema(
+        [
+            ("station", pa.string()),
+            ("issued", _TIME),
+            ("time", _TIME),
+            ("sst", pa.float64()),
+            *bounds,
+            ("model", pa.string()),
+            ("version", pa.string()),
+            ("chosen", pa.string()),
+            ("quality", pa.int8()),
+            ("error", pa.string()),
+            ("warnings", pa.string()),
+            ("lead", pa.int16()),
+            ("step", pa.string()),
+            *dict(references).items(),
+            *dict(exceedance).items(),
+            ("calibrated", pa.bool_()),
+            ("messages", pa.string()),
+        ]
+    )
+
+
+def exceedance_column(threshold: float) -> str:
+    """Return the name of the column with the probability that SST exceeds ``threshold``."""
+    return f"exceedance_{threshold:.12g}"
+
+
+def to_batch(ids: Sequence[str], results: Sequence[ColumnForecasts], schema: pa.Schema) -> pa.RecordBatch:
+    """Return the rows of some series, from the forecasts of each network: by series, then network, then lead.
+
+    A series without a forecast has one row for each network, with its ``error``.
+    """
+    batches = [_rows(ids, forecasts, schema) for forecasts in results]
+    if len(batches) == 1:
+        return batches[0]
+    table = pa.Table.from_batches(batches)
+    place = np.concatenate([_place_of_rows(len(ids), forecasts) for forecasts in results])
+    return table.take(pa.array(np.argsort(place, kind="stable"))).combine_chunks().to_batches()[0]
+
+
+def _place_of_rows(n: int, forecasts: ColumnForecasts) -> Index:
+    """Return the place of the series of each row."""
+    counts = np.ones(n, dtype=np.intp)
+    counts[forecasts.series] = forecasts.sst.shape[1]
+    return np.repeat(np.arange(n), counts)
+
+
+def _rows(ids: Sequence[str], forecasts: ColumnForecasts, schema: pa.Schema) -> pa.RecordBatch:
+    spread = _Spread(len(ids), forecasts)
+    columns: dict[str, pa.Array] = {
+        "station": spread.of_series(pa.array(ids, pa.string())),
+        "issued": spread.times(np.repeat(forecasts.issued, spread.horizon)),
+        "time": spread.times(forecasts.times.ravel()),
+        "sst": spread.numbers(forecasts.sst),
+        "quality": spread.flags(forecasts.quality),
+        "lead": spread.leads(),
+        "calibrated": spread.of_forecasts(pa.array(forecasts.calibrated)),
+        "warnings": spread.of_forecasts(_joined_texts(forecasts.warnings, _codes)),
+        "messages": spread.of_forecasts(_joined_texts(forecasts.warnings, _messages)),
+        "error": spread.errors(forecasts.errors),
+    }
+    for name in ("model", "version", "step", "chosen"):
+        columns[name] = spread.texts(getattr(forecasts, name), forecasts.known.get(name))
+    for level, (lower, upper) in forecasts.bounds.items():
+        columns[f"lower_{level}"], columns[f"upper_{level}"] = spread.numbers(lower), spread.numbers(upper)
+    for threshold, probability in forecasts.exceedance.items():
+        columns[exceedance_column(threshold)] = spread.numbers(probability)
+    for name, values in forecasts.baselines.items():
+        columns[f"baseline_{name}"] = spread.numbers(values)
+    arrays = [columns[field.name] if field.name in columns else pa.nulls(spread.total, field.type) for field in schema]
+    return pa.record_batch(arrays, schema=schema)
+
+
+class _Spread:
+    """Puts what is known of each forecast, or of each of its leads, into the rows of the answer."""
+
+    def __init__(self, n: int, forecasts: ColumnForecasts) -> None:
+        self.horizon = forecasts.sst.shape[1]
+        self._is_whole = len(forecasts) == n
+        self._count = len(forecasts)
+        counts = np.ones(n, dtype=np.intp)
+        counts[forecasts.series] = self.horizon
+        self.total = int(counts.sum())
+        self._series = np.repeat(np.arange(n), counts)
+        """Place of the series of each row."""
+        forecast = np.full(n, -1)
+        forecast[forecasts.series] = np.arange(len(forecasts))
+        self._forecast = forecast[self._series]
+        """Place of the forecast of each row; -1 without one."""
+        self._row = np.flatnonzero(self._forecast >= 0)
+        """Row of each lead of each forecast."""
+
+    def of_series(self, values: pa.Array) -> pa.Array:
+        """Return what there is one of for each series."""
+        return values if self.total == len(values) else values.take(pa.array(self._series))
+
+    def of_forecasts(self, values: pa.Array) -> pa.Array:
+        """Return what there is one of for each forecast."""
+        if self._is_whole and self.horizon == 1:
+            return values
+        return values.take(pa.array(self._forecast, mask=self._forecast < 0))
+
+    def texts(self, values: Texts, known: str | None) -> pa.Array:
+        """Return texts, one for each forecast or one for all; ``known`` for a series without a forecast."""
+        if values is None:
+            return pa.nulls(self.total, pa.string())
+        if isinstance(values, str):
+            return pa.repeat(pa.scalar(values, pa.string()), self.total)
+        column = self.of_forecasts(pa.array(values, pa.string()))
+        return column if known is None else column.fill_null(known)
+
+    def numbers(self, values: Floats) -> pa.Array:
+        """Return numbers, one for each lead."""
+        column: Floats = np.rint(values.ravel() * _SCALE)
+        column /= _SCALE
+        if len(self._row) < self.total:
+            spread = np.full(self.total, np.nan)
+            spread[self._row] = column
+            column = spread
+        absent = np.isnan(column)
+        return pa.array(column, mask=absent) if absent.any() else pa.array(column)
+
+    def times(self, values: Times) -> pa.Array:
+        """Return times, one for each lead."""
+        if len(self._row) == self.total:
+            return pa.array(values, pa.timestamp("s")).cast(_TIME)
+        column = np.full(self.total, np.datetime64("NaT", "s"))
+        column[self._row] = values
+        return pa.array(column, pa.timestamp("s")).cast(_TIME)
+
+    def flags(self, quality: npt.NDArray[np.int8]) -> pa.Array:
+        """Return flags of quality."""
+        column = np.full(self.total, MISSING, dtype=np.int8)
+        column[self._row] = quality.repeat(self.horizon)
+        return pa.array(column)
+
+    def leads(self) -> pa.Array:
+        """Return leads from 1; null without a forecast."""
+        column = np.zeros(self.total, dtype=np.int16)
+        column[self._row] = np.tile(np.arange(1, self.horizon + 1, dtype=np.int16), self._count)
+        return pa.array(column, mask=column == 0) if len(self._row) < self.total else pa.array(column)
+
+    def errors(self, errors: dict[int, SeriesError]) -> pa.Array:
+        """Return the error of each series that has one."""
+        if not errors:
+            return pa.nulls(self.total, pa.string())
+        texts = {i: sentence(error) for i, error in errors.items()}
+        return pa.array([texts.get(i) for i in self._series.tolist()], pa.string())
+
+
+def _codes(warnings: Sequence[ForecastWarning]) -> str:
+    return ";".join(dict.fromkeys(warning.code for warning in warnings))
+
+
+def _messages(warnings: Sequence[ForecastWarning]) -> str:
+    return "; ".join(f"{warning.code}: {warning.message}" for warning in warnings)
+
+
+def _joined_texts(
+    warnings: Sequence[Sequence[ForecastWarning]], join: Callable[[Sequence[ForecastWarning]], str]
+) -> pa.Array:
+    if not any(warnings):
+        return pa.nulls(len(warnings), pa.string())
+    return pa.array([join(some) if some else None for some in warnings], pa.string())
+
+
+def error_batch(message: str, schema: pa.Schema) -> pa.RecordBatch:
+    """Return the one row that ends an answer that could not be finished: no station, and the reason."""
+    values = {"error": pa.array([message], pa.string()), "quality": pa.array([MISSING], pa.int8())}
+    return pa.record_batch([values.get(field.name, pa.nulls(1, field.type)) for field in schema], schema=schema)

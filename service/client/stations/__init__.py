@@ -1,0 +1,1 @@
+"""Calls about stations: settings, readings, forecasts, verification and alerts."""

@@ -1,0 +1,125 @@
+"""Judges the events that a request asks for by the forecast of each series."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from orjson import OPT_SERIALIZE_NUMPY, dumps
+
+from forecasting.climatology.annual_cycle import COEFFICIENTS
+from forecasting.errors import RequestError, SeriesError
+from forecasting.events.baseline import Baseline, Period
+from forecasting.events.definitions import EventDefinition, MarineEvent, Percentile, ThresholdEvent
+from forecasting.events.judge import judge
+from forecasting.events.outlook import JointForecast, Outlook
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.units import Units, from_celsius
+from service.engine.events.baselines import given_baseline, refuse_inverted
+from service.engine.events.event_json import outcome_json
+from service.engine.options import ForecastOptions
+from service.engine.reading.baseline_schema import InputBaseline
+from service.engine.reading.parsing import sentence
+
+Coefficients = npt.NDArray[np.float32]
+
+NO_POSITION: Final[Coefficients] = np.full(COEFFICIENTS, np.nan, dtype=np.float32)
+"""Instead of the climatology of a series without a position."""
+
+_DECIMALS: Final = 4
+_MEDIAN: Final = 50
+
+
+def with_events(
+    entry: bytes,
+    forecast: JointForecast,
+    past: SstSeries,
+    given: InputBaseline | None,
+    coefficients: Coefficients,
+    options: ForecastOptions,
+) -> bytes:
+    """Add the events and paths that ``options`` ask for to an entry of an answer.
+
+    Args:
+        entry: JSON of the rest of it, to its end.
+        forecast: of the series.
+        past: the whole series, °C.
+        given: the baseline of the series in the request.
+        coefficients: climatology of its position, ``(7,)``; NaN without one.
+        options: those of the request.
+    """
+    if options.events is None:
+        return entry
+    fields: dict[str, Any] = {}
+    if options.events.definitions:
+        position = None if np.isnan(coefficients[0]) else coefficients
+        baseline = given or options.events.baseline
+        fields["events"] = _judged(forecast, past, baseline, position, options.events.definitions, options.units)
+    if options.events.paths:
+        paths = from_celsius(forecast.sample_paths(options.events.paths), options.units)
+        fields["paths"] = paths.round(_DECIMALS)
+    return entry[:-1] + b"," + dumps(fields, option=OPT_SERIALIZE_NUMPY)[1:]
+
+
+def _judged(
+    forecast: JointForecast,
+    past: SstSeries,
+    given: InputBaseline | None,
+    coefficients: Coefficients | None,
+    definitions: Sequence[EventDefinition],
+    units: Units,
+) -> list[dict[str, Any]]:
+    baseline, refused = None, None
+    try:
+        baseline = read_baseline(given, units)
+    except SeriesError as error:
+        refused = error
+    outlook: Outlook | SeriesError
+    try:
+        outlook = forecast.outlook(past, baseline=baseline, coefficients=coefficients)
+    except SeriesError as error:
+        outlook = error
+    return [_judged_one(definition, outlook, refused, units) for definition in definitions]
+
+
+def _judged_one(
+    definition: EventDefinition, outlook: Outlook | SeriesError, refused: SeriesError | None, units: Units
+) -> dict[str, Any]:
+    """Return the forecast of an event, or its error: the baseline may be ``refused``, or the outlook not possible."""
+    try:
+        if refused is not None and _needs_baseline(definition):
+            raise refused
+        if isinstance(outlook, SeriesError):
+            raise outlook
+        return outcome_json(judge(definition, outlook), units)
+    except SeriesError as error:
+        return {"name": definition.name, "error": sentence(error)}
+    except RequestError as error:
+        return {"name": definition.name, "error": str(error)}
+
+
+def read_baseline(given: InputBaseline | None, units: Units) -> Baseline | Period | None:
+    """Return the baseline that a request gives, or its period; None for that of the series.
+
+    Args:
+        given: by the request; temperatures in ``units``.
+        units: of the request.
+
+    Raises:
+        SeriesError: if the threshold is not on one side of the climatology, or it is not the baseline of a sea.
+    """
+    baseline = given_baseline(given, units)
+    if isinstance(baseline, Baseline):
+        if (baseline.threshold == baseline.climatology).all():
+            raise SeriesError(
+                "baseline.threshold is the same as baseline.climatology: send a threshold above it for marine "
+                "heatwaves, or below it for marine cold spells"
+            )
+        refuse_inverted(baseline, "marine_heatwave" if baseline.percentile > _MEDIAN else "marine_cold_spell")
+    return baseline
+
+
+def _needs_baseline(definition: EventDefinition) -> bool:
+    if isinstance(definition, ThresholdEvent):
+        return isinstance(definition.threshold, Percentile)
+    return isinstance(definition, MarineEvent)

@@ -1,0 +1,254 @@
+"""Parses the series of request bodies, many at once."""
+
+from collections.abc import Mapping, Sequence
+from itertools import accumulate, chain, pairwise
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.errors import SeriesError
+from forecasting.releases.universal_catalog import UniversalCatalog
+from forecasting.series.batch import SeriesBatch
+from forecasting.series.sea_range import sea_temperatures
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import SECONDS, Floats, Times, all_seconds_of, seconds_of
+from forecasting.series.timestep import TimeStep, in_words, one_each
+from forecasting.series.units import Units, to_celsius
+from service.engine.reading.series_schema import InputSeries
+
+_ABSENT: Final = "send null in its place"
+
+_MIN_SHARE_OF_STEPS: Final = 0.1
+"""Minimum share of a series' intervals that must be one step."""
+
+_SHORTER_STEP: Final = 0.75
+"""Fraction of a step. Values closer together than this have a shorter step."""
+
+Errors = dict[int, SeriesError]
+"""Errors of series, by their place in a batch."""
+
+
+def parse_all(series: Sequence[InputSeries], units: Units, step: TimeStep) -> list[SstSeries | SeriesError]:
+    """Parse each of ``series`` at ``step``; return the error of those that are invalid."""
+    batch, errors = parse(series, [units] * len(series), step)
+    return [errors[i] if i in errors else batch[i] for i in range(len(series))]
+
+
+def parse(
+    series: Sequence[InputSeries],
+    units: Sequence[Units],
+    step: TimeStep,
+    universal: UniversalCatalog | None = None,
+) -> tuple[SeriesBatch, Errors]:
+    """Parse ``series``, each in its ``units``, at ``step``. Those with errors have no values in the batch.
+
+    An error of a series at another step names the release among ``universal`` that forecasts it.
+    """
+    lengths = [len(given.values) for given in series]
+    ends = [*accumulate(lengths)]
+    begins = [0, *ends]
+    errors: Errors = {}
+    takers = Takers(universal)
+    starts, stamps = _starts(series, step, errors, takers)
+    raw = np.array([*chain.from_iterable([given.values for given in series])], dtype=np.float64)
+    values = celsius_of(raw, begins, units, errors)
+    grids = _grids(stamps, values, begins, step, errors, takers)
+    when = np.array(starts, dtype=np.int64).view(SECONDS)
+    return join_grids(step, values, np.array(ends), np.array(lengths), when, grids, errors), errors
+
+
+class Takers:
+    """Names the release that forecasts series at another step."""
+
+    def __init__(self, universal: UniversalCatalog | None) -> None:
+        self._universal = universal
+
+    def hint(self, step: TimeStep) -> str:
+        """Return the end of a sentence about a series at ``step``; empty if no release forecasts it."""
+        return taker_of(self._universal, step) if self._universal else ""
+
+
+def taker_of(universal: UniversalCatalog, step: TimeStep) -> str:
+    """Return the end of a sentence about a series at ``step``: the release that takes it; empty if none does."""
+    loaded, words = universal.nearest(step), in_words(str(step))
+    if loaded is None:
+        return ""
+    if loaded.step == step:
+        return f"; {loaded.dataset} forecasts steps of {words}"
+    return f"; without a dataset or model, {loaded.dataset} forecasts steps of {words}, resampled"
+
+
+def _starts(
+    series: Sequence[InputSeries], step: TimeStep, errors: Errors, takers: Takers
+) -> tuple[list[int], dict[int, list[int]]]:
+    """Return the Unix seconds of each series' first value, and of all values of series with timestamps."""
+    starts, stamps = [0] * len(series), dict[int, list[int]]()
+    for i, given in enumerate(series):
+        try:
+            if given.step is not None and (other := TimeStep.parse(given.step)) != step:
+                sent, expected, hint = in_words(given.step), in_words(str(step)), takers.hint(other)
+                raise SeriesError(f"the step is {sent}, and this model forecasts steps of {expected}{hint}")
+            if given.start is not None and given.timestamps is None:
+                starts[i] = seconds_of(given.start, local=step.calendar_month)
+            elif given.timestamps is None or given.start is not None:
+                raise SeriesError("give either start, or timestamps with one time for each value")
+            else:
+                stamps[i] = times = _times(given.timestamps, len(given.values), step)
+                starts[i] = times[0]
+        except SeriesError as error:
+            errors[i] = error
+    return starts, stamps
+
+
+def _times(timestamps: list[str], n: int, step: TimeStep) -> list[int]:
+    if len(timestamps) != n:
+        raise SeriesError(f"there are {len(timestamps)} timestamps for {n} values; send one for each")
+    try:
+        return all_seconds_of(timestamps, local=step.calendar_month)
+    except SeriesError:
+        for i, text in enumerate(timestamps):
+            try:
+                seconds_of(text, local=step.calendar_month)
+            except SeriesError as error:
+                raise SeriesError(f"timestamps[{i}]: {error}") from None
+        raise
+
+
+def celsius_of(raw: Floats, begins: Sequence[int], units: Sequence[Units], errors: Errors) -> Floats:
+    """Convert the values of all series to °C, and record an error for those that no sea can have."""
+    if len(set(units)) == 1:
+        celsius = to_celsius(raw, units[0])
+    else:
+        parts = zip(_parts(raw, begins), units, strict=True)
+        celsius = np.concatenate([to_celsius(values, unit) for values, unit in parts])
+    try:
+        # Checking all at once is cheaper. If one is wrong, check each of them.
+        return sea_temperatures(celsius, "celsius", _place, _ABSENT)
+    except SeriesError:
+        for i, (values, unit) in enumerate(zip(_parts(raw, begins), units, strict=True)):
+            try:
+                sea_temperatures(values, unit, _place, _ABSENT)
+            except SeriesError as error:
+                errors.setdefault(i, error)
+        return celsius
+
+
+def _parts(values: Floats, begins: Sequence[int]) -> list[Floats]:
+    return [values[begin:end] for begin, end in pairwise(begins)]
+
+
+def _grids(
+    stamps: Mapping[int, list[int]],
+    values: Floats,
+    begins: Sequence[int],
+    step: TimeStep,
+    errors: Errors,
+    takers: Takers,
+) -> dict[int, SstSeries]:
+    """Return the series whose timestamps are irregular, on a regular grid."""
+    grids: dict[int, SstSeries] = {}
+    if not stamps:
+        return grids
+    lengths = np.array([len(times) for times in stamps.values()])
+    every = np.array([*chain.from_iterable(stamps.values())], dtype=np.int64).view(SECONDS)
+    for (i, times), is_regular in zip(stamps.items(), are_regular(every, lengths, step).tolist(), strict=True):
+        own_values = values[begins[i] : begins[i + 1]]
+        # If the last value is not NaN, the series has a value.
+        if i in errors or (is_regular and own_values[-1] == own_values[-1]):
+            continue
+        try:
+            grids[i] = on_grid(np.array(times, dtype=np.int64).view(SECONDS), own_values, step, takers)
+        except SeriesError as error:
+            errors[i] = error
+    return grids
+
+
+def on_grid(when: Times, celsius: Floats, step: TimeStep, takers: Takers) -> SstSeries:
+    """Put values at irregular times, both ``(n,)``, on a regular grid.
+
+    Raises:
+        SeriesError: if that cannot be done; for values at a shorter step it names the release among ``takers``.
+    """
+    try:
+        grid = SstSeries.from_observations(when, celsius, step=step, place=_place)
+        _refuse_longer_steps(when, step)
+    except SeriesError as error:
+        raise _shorter_steps(when, step, takers) or error from None
+    return grid
+
+
+def join_grids(
+    step: TimeStep,
+    values: Floats,
+    ends: npt.NDArray[np.int64],
+    lengths: npt.NDArray[np.int64],
+    starts: Times,
+    grids: Mapping[int, SstSeries],
+    errors: Errors,
+) -> SeriesBatch:
+    """Return a batch of series, with those in ``grids`` in their regular form, and no values of those with errors.
+
+    Args:
+        step: of all series.
+        values: °C as sent, all series one after another.
+        ends: end (exclusive) of each series in ``values``; changed in place, as ``lengths`` and ``starts`` are.
+        lengths: of each series.
+        starts: time of the first value of each series.
+        grids: series whose times were irregular.
+        errors: of series without a usable form.
+    """
+    if grids:
+        end = len(values)
+        values = np.concatenate([values, *[grid.values for grid in grids.values()]])
+        for i, grid in grids.items():
+            ends[i] = end = end + len(grid)
+            starts[i], lengths[i] = grid.start, len(grid)
+    lengths[[*errors]] = 0
+    notes = {i: grid.notes for i, grid in grids.items()}
+    return SeriesBatch(step, values, ends, lengths, starts, notes)
+
+
+def _refuse_longer_steps(when: Times, step: TimeStep) -> None:
+    """Refuse times that are hardly ever one step apart: most of the window would be interpolated."""
+    ordered = np.sort(when)
+    apart = np.round(np.diff(step.place(ordered, ordered[0])))
+    if len(apart) and (apart <= 1).mean() < _MIN_SHARE_OF_STEPS:
+        raise SeriesError(
+            f"its times lie {np.median(apart):.0f} steps apart, and this model needs {one_each(str(step))}; "
+            "send null where one is missing"
+        )
+
+
+def _shorter_steps(when: Times, step: TimeStep, takers: Takers) -> SeriesError | None:
+    """Return the error of times that are mostly closer together than ``step``; None if they are not."""
+    apart = np.diff(np.sort(when)).astype(np.int64)
+    pace = int(np.median(apart)) if len(apart) else 0
+    if not 0 < pace < _SHORTER_STEP * step.seconds:
+        return None
+    return SeriesError(
+        f"its times lie {in_words(str(TimeStep(pace)))} apart, and this model needs {one_each(str(step))}: send means, "
+        f"ask for a dataset that has this step, or train one{takers.hint(TimeStep(pace))}"
+    )
+
+
+def are_regular(times: Times, lengths: npt.NDArray[np.int64], step: TimeStep) -> npt.NDArray[np.bool_]:
+    """Return which of several series, none of them empty, have exactly one time at each step from their first.
+
+    ``times`` has those of all series, one after another.
+    """
+    begins = lengths.cumsum() - lengths
+    regular: npt.NDArray[np.bool_] = np.logical_and.reduceat(times == step.ranges(times[begins], lengths), begins)
+    return regular
+
+
+def _place(index: int) -> str:
+    return f"values[{index}]"
+
+
+def sentence(error: SeriesError) -> str:
+    """Return the message of an error, with the place of the value that caused it."""
+    text = str(error)
+    if error.index is None or text.startswith("values["):
+        return text
+    return f"values[{error.index}]: {text}"

@@ -1,0 +1,260 @@
+"""Follows the published releases, without dropping a request.
+
+Every worker checks which releases are current, and is notified at once when any worker is asked to load or unload
+a model. A new release is loaded, verified and warmed up beside the old one, and then replaces it for later requests.
+A release that fails is refused, and the old one stays. It is tried again after its files have changed, since a release
+that is copied slowly is complete in the end.
+"""
+
+import asyncio
+import gc
+import logging
+from collections.abc import Callable, Collection
+from concurrent.futures import Executor
+from functools import partial
+
+import torch
+
+from forecasting.errors import ForecastError, ReleaseError, RemoteError, UnknownNameError
+from forecasting.releases.registry import Registry
+from forecasting.releases.release import CURRENT
+from forecasting.wording import available
+from service.engine.lifecycle import Lifecycle
+from service.engine.releases.published_releases import PublishedReleases, ReleaseState
+from service.engine.releases.worker_bus import Message, WorkerBus
+from service.engine.running import run_abandonable
+from service.engine.serving import Serving
+from service.telemetry.metrics import Metrics, loaded_models
+
+logger = logging.getLogger("service")
+
+_WITHDRAWN = "withdrawn"
+
+
+class ReleaseWatcher:
+    """Loads the published releases of a worker, and puts them to serve."""
+
+    def __init__(
+        self,
+        releases: PublishedReleases,
+        device: torch.device,
+        lifecycle: Lifecycle,
+        serve: Callable[[Registry], Serving],
+        bus: WorkerBus,
+        metrics: Metrics,
+        loader: Executor,
+    ) -> None:
+        """Wire a watcher.
+
+        Args:
+            releases: that are published.
+            device: where networks run.
+            lifecycle: gets what serves.
+            serve: makes what serves from loaded releases.
+            bus: reaches the other workers.
+            metrics: counts checks, and shows what is loaded.
+            loader: should be one thread, which reuses the memory of the release before the last.
+        """
+        self.releases = releases
+        self.device = device
+        self.lifecycle = lifecycle
+        self.bus = bus
+        self.metrics = metrics
+        self.refused: dict[str, str] = {}
+        """Why the current release of a dataset is refused, by dataset."""
+        self._tried: dict[str, ReleaseState] = {}
+        self._serve = serve
+        self._loader = loader
+        self._lock = asyncio.Lock()
+        self._registry: Registry | None = None
+
+    @property
+    def registry(self) -> Registry:
+        """All loaded releases, unloaded models included."""
+        assert self._registry is not None
+        return self._registry
+
+    def start(self, registry: Registry) -> None:
+        """Start with a loaded registry. It serves after :meth:`refresh`."""
+        self._registry = registry
+        for dataset, version in registry.versions.items():
+            self.bus.serve(dataset, version)
+
+    async def watch(self, seconds: float) -> None:
+        """Check for new releases every ``seconds``; never returns."""
+        reported = ""
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await self._follow()
+            except Exception as error:
+                # Whatever is wrong with the folder, the loaded releases stay. Report it once, not at each check.
+                # An outage of a bucket has several messages, by what was read when it began.
+                problem = RemoteError.__name__ if isinstance(error, RemoteError) else str(error)
+                if problem != reported:
+                    trace = None if isinstance(error, ForecastError) else error
+                    logger.error(
+                        "cannot check for new releases; still serving the loaded ones: %s", error, exc_info=trace
+                    )
+                reported = problem
+            else:
+                if reported:
+                    logger.info("checking for new releases again")
+                reported = ""
+
+    async def load(self, model: str) -> None:
+        """Serve the current release of a model's dataset in every worker. Undoes :meth:`unload`.
+
+        Raises:
+            UnknownNameError: if there is no such model.
+            ReleaseError: if no release is current, or any worker refuses it.
+        """
+        await self._tell({"do": "load", "model": model})
+
+    async def unload(self, model: str) -> None:
+        """Stop serving a model in every worker, until it is loaded again.
+
+        Raises:
+            UnknownNameError: if there is no such model.
+        """
+        await self._tell({"do": "unload", "model": model})
+
+    async def _tell(self, message: Message) -> None:
+        await self._do(message, asked=True)
+        failed = [answer["error"] for answer in await self.bus.ask_others(message) if answer.get("error")]
+        if failed:
+            raise ReleaseError(f"{len(failed)} other workers refused the release: {failed[0]}")
+
+    async def hear(self, message: Message) -> Message:
+        """Do what another worker was asked for; return its ``error`` if there is one."""
+        try:
+            await self._do(message, asked=False)
+        except ForecastError as error:
+            return {"error": str(error)}
+        except Exception as error:
+            logger.exception("%s failed", message["do"])
+            return {"error": f"{type(error).__name__}: {error}"}
+        return {}
+
+    async def _do(self, message: Message, *, asked: bool) -> None:
+        """Load or unload a model. Only the worker that was ``asked`` records unloaded models, for all workers."""
+        model = message["model"]
+        dataset = model.rpartition("-")[0]
+        published = await self._follow(again=True) if message["do"] == "load" else None
+        if published is not None and dataset in self.refused:
+            raise ReleaseError(self.refused[dataset])
+        self._check(model)
+        if published is not None and dataset not in published:
+            version = self.registry.versions[dataset]
+            raise ReleaseError(
+                f"{self.releases.place}/{dataset}/{CURRENT} is missing, so no release of {dataset} is published, and "
+                f"{version} is still served: write the version to serve into that file"
+            )
+        if asked:
+            self._withdraw(model, withdrawn=message["do"] == "unload")
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Serve all loaded releases without the models that are unloaded by now."""
+        self._put(self.registry)
+
+    def _check(self, model: str) -> None:
+        known = self.registry.model_names
+        if model not in known:
+            raise UnknownNameError(f"no model {model[:64]!r}; {available(known)}")
+
+    async def _follow(self, *, again: bool = False) -> Collection[str]:
+        """Load the current releases that are not loaded; refused ones only if ``again`` is set or they have changed.
+
+        Returns the datasets that have a current release.
+        """
+        async with self._lock:
+            try:
+                await self._refresh(again)
+                states = await asyncio.to_thread(self._look)
+            except Exception:
+                self.metrics.reloaded("failed")
+                raise
+            for dataset in self.refused.keys() - states.keys():
+                self._forget(dataset)
+            unchanged = True
+            for dataset, state in states.items():
+                if state is None:
+                    self._forget(dataset)
+                elif again or self._tried.get(dataset) != state:
+                    unchanged = False
+                    await self._replace(dataset, state)
+            if unchanged:
+                self.metrics.reloaded("unchanged")
+            return states.keys()
+
+    async def _refresh(self, again: bool) -> None:
+        """Bring the local copy of releases at a URL up to date."""
+        if self.releases.mirror is None:
+            return
+        try:
+            # A server that does not answer must not keep the process from stopping.
+            await run_abandonable(partial(self.releases.refresh, now=again))
+        except ReleaseError as error:
+            if not again:
+                raise
+            # An operator loads a model: what was copied before serves as well.
+            logger.warning("loading from the releases that were copied before: %s", error)
+
+    def _look(self) -> dict[str, ReleaseState | None]:
+        """Return the current version and its files, by dataset; None if it is loaded."""
+        loaded = self.registry.versions
+        return {
+            dataset: None if loaded.get(dataset) == state[0] else state
+            for dataset, state in self.releases.states().items()
+        }
+
+    def _forget(self, dataset: str) -> None:
+        """Forget that releases of ``dataset`` were refused."""
+        self.refused.pop(dataset, None)
+        self._tried.pop(dataset, None)
+
+    async def _replace(self, dataset: str, state: ReleaseState) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+            release = await loop.run_in_executor(self._loader, self.releases.load, dataset, self.device)
+        except Exception as error:
+            # Neither a bug nor a lack of memory is a reason to stop serving the loaded release.
+            known = isinstance(error, ForecastError)
+            self.refused[dataset] = str(error) if known else f"{type(error).__name__}: {error}"
+            self._tried[dataset] = state
+            self.metrics.reloaded("failed")
+            logger.error("refused a new release of %s; still serving the loaded one: %s", dataset, error)
+            return
+        self._forget(dataset)
+        self._put(self.registry.with_release(release))
+        self.bus.serve(dataset, release.release.version)
+        self.metrics.reloaded("loaded")
+        logger.info("now serving %s release %s", dataset, release.release.version)
+
+    def _put(self, registry: Registry) -> None:
+        self._registry = registry
+        serving = self._serve(registry.without(self._withdrawn()))
+        self.lifecycle.serving = serving
+        self.metrics.models(loaded_models(serving.registry))
+        # Loaded releases stay, so collections need not traverse them, which would stop the process for 90 ms. The
+        # release that was replaced has been frozen in the same way, and can only be collected after unfreezing.
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
+
+    def _withdrawn(self) -> set[str]:
+        if self.bus.folder is None:
+            return self.lifecycle.withdrawn
+        try:
+            return set((self.bus.folder / _WITHDRAWN).read_text().split())
+        except FileNotFoundError:
+            return set()
+
+    def _withdraw(self, model: str, *, withdrawn: bool) -> None:
+        """Record whether a model is unloaded, for all workers and those that start later."""
+        with self.bus.exclusively():
+            names = self._withdrawn()
+            (names.add if withdrawn else names.discard)(model)
+            self.lifecycle.withdrawn = names
+            self.bus.write(_WITHDRAWN, "\n".join(sorted(names)))

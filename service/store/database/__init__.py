@@ -1,0 +1,1 @@
+"""The database itself: its URL, tables, migrations and transactions."""

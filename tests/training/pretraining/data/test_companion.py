@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+import torch
+
+from training.pretraining.data.companion import Companion, Moments, fit_prior
+from training.pretraining.spec import SPECS
+
+DAY = SPECS["day"]
+
+
+def random_series(n: int, steps: int, size: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    random = np.random.default_rng(0)
+    features = torch.from_numpy(random.normal(size=(n, steps, size)))
+    features[:, :, 0] = 1
+    x = torch.from_numpy(np.cumsum(random.normal(size=(n, steps)), axis=1))
+    observed = torch.ones(n, steps, dtype=torch.float64)
+    observed[0, 20:30] = 0
+    return features, x, torch.ones(n, steps, dtype=torch.float64), observed
+
+
+def test_the_posterior_counts_overlapping_targets_as_one() -> None:
+    companion = Companion(DAY, 3)
+    features, x, scale, observed = random_series(2, 60, 3)
+    origin, lead = 49, 2
+    mean, spread, _ = companion(features, x, scale, observed, torch.zeros(2), torch.tensor([origin]))
+    knot = DAY.knots.index(lead)
+    rows = [t for t in range(60) if t + lead <= origin and observed[0, t] and observed[0, t + lead] and t >= 3]
+    design, target = features[0, rows], (x[0, [t + lead for t in rows]] - x[0, rows]).clamp(-5 * 2**0.5, 5 * 2**0.5)
+    variance_of_rows = companion.noise[0, knot] * lead  # as many targets overlap
+    covariance = torch.linalg.inv(companion.precision[0, knot] + design.T @ design / variance_of_rows)
+    weights = covariance @ (design.T @ target) / variance_of_rows
+    here = features[0, origin]
+    assert float(mean[0, 0, knot]) == pytest.approx(float(here @ weights))
+    variance = companion.noise[0, knot] + here @ covariance @ here
+    assert float(spread[0, 0, knot]) == pytest.approx(float(variance.sqrt()))
+
+
+def test_forecasts_from_several_origins_are_those_from_each() -> None:
+    companion = Companion(DAY, 3)
+    series = random_series(2, 60, 3)
+    positioned = torch.tensor([0.0, 1.0])
+    together = companion(*series, positioned, torch.tensor([14, 30, 31, 58]))
+    for place, origin in enumerate((14, 30, 31, 58)):
+        alone = companion(*series, positioned, torch.tensor([origin]))
+        for part, single in zip(together, alone, strict=True):
+            torch.testing.assert_close(part[:, place], single[:, 0])
+
+
+def test_a_prior_is_recovered_from_many_series() -> None:
+    random = np.random.default_rng(0)
+    true_mean, true_deviation, noise = np.array([0.5, -0.3]), np.array([0.1, 0.3]), 0.5
+    rows = []
+    for _ in range(400):
+        weights = random.normal(true_mean, true_deviation)
+        design = np.column_stack([np.ones(50), random.normal(size=50)])
+        target = design @ weights + random.normal(0, noise**0.5, 50)
+        rows.append((design.T @ design, design.T @ target, target @ target, 50.0))
+    moments = Moments(*(torch.from_numpy(np.array(part)) for part in zip(*rows, strict=True)))
+    mean, precision, fitted_noise = fit_prior(moments, 1.0, rounds=60)
+    np.testing.assert_allclose(mean.numpy(), true_mean, atol=0.05)
+    np.testing.assert_allclose(torch.linalg.inv(precision).diagonal().sqrt().numpy(), true_deviation, atol=0.05)
+    assert fitted_noise == pytest.approx(noise, rel=0.05)

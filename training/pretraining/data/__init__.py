@@ -1,0 +1,1 @@
+"""Series to learn from: made by a companion, or real ones."""

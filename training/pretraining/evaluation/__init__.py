@@ -1,0 +1,1 @@
+"""Measures universal networks on series that they have not seen."""

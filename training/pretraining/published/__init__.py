@@ -1,0 +1,1 @@
+"""Adds figures to universal releases that are already published."""
