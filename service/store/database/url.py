@@ -12,6 +12,8 @@ from service.settings import Settings
 
 SQLITE: Final = "sqlite"
 POSTGRESQL: Final = "postgresql+psycopg"
+_SERVER_SCHEMES: Final = ("postgresql", "postgres")
+"""What libpq and most providers write; SQLAlchemy would look for another driver."""
 
 
 def store_url(settings: Settings) -> URL:
@@ -38,6 +40,8 @@ def _parse(given: str) -> URL:
         raise _invalid("it is not a URL") from None
     if url.drivername == SQLITE and (not url.database or url.database == ":memory:" or url.query):
         raise _invalid("it names no file, or has parameters")
+    if url.drivername in _SERVER_SCHEMES:
+        url = url.set(drivername=POSTGRESQL)
     if url.drivername not in (SQLITE, POSTGRESQL):
         raise _invalid("it names another kind of database")
     if url.drivername == POSTGRESQL and find_spec("psycopg") is None:
@@ -53,7 +57,7 @@ def _with_password(url: URL, file: Path) -> URL:
     if url.drivername != POSTGRESQL or url.password is not None:
         raise RequestError(
             "SST_STORE_PASSWORD_FILE is set, so SST_STORE must name a PostgreSQL database without a password: "
-            "postgresql+psycopg://user@host/database",
+            "postgresql://user@host/database",
             field="store_password_file",
         )
     try:
@@ -71,6 +75,6 @@ def _with_password(url: URL, file: Path) -> URL:
 def _invalid(reason: str) -> RequestError:
     return RequestError(
         f"invalid setting SST_STORE: {reason}; write sqlite:////folder/sst.db, or "
-        "postgresql+psycopg://user:password@host/database",
+        "postgresql://user:password@host/database",
         field="store",
     )

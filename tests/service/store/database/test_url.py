@@ -21,7 +21,7 @@ def test_without_a_setting_the_store_is_beside_the_artifacts() -> None:
         ("sqlite:///:memory:", "it names no file"),
         ("sqlite:///sst.db?mode=ro", "it names no file, or has parameters"),
         ("mysql://u:secret@host/sst", "it names another kind of database"),
-        ("postgresql://u:secret@host/sst", "it names another kind of database"),
+        ("postgresql+asyncpg://u:secret@host/sst", "it names another kind of database"),
         ("postgresql+psycopg://u:secret@host:port/sst", "it is not a URL"),
     ],
 )
@@ -31,6 +31,12 @@ def test_a_wrong_setting_is_refused_without_its_password(given: str, reason: str
     ) as refused:
         store_url(Settings(store=SecretStr(given)))
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
+def test_each_common_scheme_names_postgresql(scheme: str) -> None:
+    url = store_url(Settings(store=SecretStr(f"{scheme}://u:p@host/sst?sslmode=require")))
+    assert url.render_as_string(hide_password=False) == "postgresql+psycopg://u:p@host/sst?sslmode=require"
 
 
 def test_the_password_may_be_in_a_file(tmp_path: Path) -> None:
