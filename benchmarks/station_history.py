@@ -62,6 +62,19 @@ def fill(database: Database, stations: int, days: int, first: date) -> None:
         connection.execute(text("ANALYZE"))
 
 
+def size_of(database: Database) -> int:
+    """Return the bytes of all tables and indexes."""
+    with database.reading() as connection:
+        if connection.dialect.name == "postgresql":
+            query = "SELECT sum(pg_total_relation_size(relid)) FROM pg_stat_user_tables"
+        else:
+            query = (
+                "SELECT (page_count - freelist_count) * page_size "
+                "FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
+            )
+        return int(connection.execute(text(query)).scalar_one())
+
+
 def times_of(first: date, day: int) -> str:
     """Return the time of the ``day``-th value."""
     return f"{first + timedelta(days=day)}T00:00:00Z"

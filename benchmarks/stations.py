@@ -18,7 +18,7 @@ from sqlalchemy import make_url
 
 from benchmarks import machine
 from benchmarks.servers import Program, Server, serving
-from benchmarks.station_history import fill, series_of, station_id, times_of
+from benchmarks.station_history import fill, series_of, size_of, station_id, times_of
 from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.sst_series import SstSeries
@@ -79,17 +79,26 @@ def measure(store: str | None, stations: int, days: int) -> Iterator[str]:
         begin = perf_counter()
         database = Database(make_url(url))
         fill(database, stations, days, first)
-        database.close()
-        yield f"{stations} stations with {days} days each, {url.partition(':')[0]}; filled in {_seconds(begin)}"
+        filled = size_of(database)
+        each = filled / stations / days
+        yield (
+            f"{stations} stations with {days} days each, {url.partition(':')[0]}; filled in {_seconds(begin)}; "
+            f"{each:.1f} bytes for each reading"
+        )
         bare = _bare(min(stations, _BATCH), days, first)
         for size, cost in bare.items():
             yield f"the bare forecast from {days} days, {size} at once: {cost:.1f} ms of processor time each"
         alone, together = min(bare), max(bare)
         with serving(_program(url), _WARM_UP) as server:
             yield from _readings(server, min(SINGLE, stations), days, first, bare[alone])
+            before = size_of(database)
             yield from _nightly(server, stations, days, first, bare[together])
+            forecasts = stations * NIGHTS
+            grown = size_of(database) - before - (forecasts + stations) * each
+            yield f"{grown / forecasts:.0f} bytes for each forecast of {HORIZON} days, with what is kept to verify it"
             for limit in PAGES:
                 yield from _pages(server, stations, limit)
+        database.close()
 
 
 def _program(store: str) -> Program:
