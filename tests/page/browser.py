@@ -18,7 +18,7 @@ HEIGHT: Final = 900
 
 Scheme = Literal["light", "dark"]
 
-_NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_NAMES: Final = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _FLAGS: Final = (
     "--no-first-run",
     "--disable-gpu",
