@@ -72,7 +72,7 @@ def check_parts(
         if usable < needed:
             raise SeriesError(
                 f"too many values are missing: the {part} part has {counted(usable, 'value')} after a window without "
-                f"long gaps at every lead up to {horizon}, and needs {needed}; use a more complete series, or train "
+                f"long gaps at every lead up to {horizon}, but needs {needed}; use a more complete series, or train "
                 "with a smaller window or horizon"
             )
 

@@ -197,13 +197,13 @@ def observed_period(series: SstSeries, period: Period | None = None) -> Period:
         if period is not None:
             where, remedy = f" between {period.start} and {period.end}", "choose another period, send a longer series"
         raise SeriesError(
-            f"the series has {years}{where}, and a baseline needs {counted(_LEAST_YEARS, 'year')}: {remedy}, or a "
+            f"the series has {years}{where}, but a baseline needs {counted(_LEAST_YEARS, 'year')}: {remedy}, or a "
             "baseline with a climatology and a threshold for each of 366 days"
         )
     share = len(observed) / _DAYS_PER_YEAR / covered.years
     if share < _LEAST_SHARE:
         raise SeriesError(
-            f"only {share:.0%} of the days from {covered.start} to {covered.end} have a value, and a baseline needs "
+            f"only {share:.0%} of the days from {covered.start} to {covered.end} have a value, but a baseline needs "
             f"{_LEAST_SHARE:.0%}: send a more complete series, or a baseline with a climatology and a threshold for "
             "each of 366 days"
         )

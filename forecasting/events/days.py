@@ -53,7 +53,7 @@ def require_days(step: TimeStep, what: str) -> None:
     """
     if step != TimeStep(DAY):
         remedy = ": send daily means" if step.seconds < DAY else ""
-        raise SeriesError(f"the step is {in_words(str(step))}, and {what} need daily values{remedy}")
+        raise SeriesError(f"the step is {in_words(str(step))}, but {what} need daily values{remedy}")
 
 
 def smooth(by_day: Floats, width: int) -> Floats:

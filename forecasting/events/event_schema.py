@@ -172,7 +172,7 @@ def _definition(event: InputEvent, place: str, horizon: int, units: Units) -> Ev
         return HeatStress(event.name, None if event.mmm is None else _celsius(event.mmm, f"{place}.mmm", units))
     if event.within is not None and event.within > horizon:
         raise RequestError(
-            f"{place}.within is {event.within}, and the horizon is {horizon}: ask for a horizon of {event.within} or "
+            f"{place}.within is {event.within}, but the horizon is {horizon}: ask for a horizon of {event.within} or "
             "more, or for fewer steps",
             field=f"{place}.within",
         )

@@ -86,7 +86,7 @@ def _checked(baseline: Baseline, percentile: float) -> Baseline:
     side = "above" if baseline.percentile > 50 else "below"
     raise SeriesError(
         f"the threshold of the baseline is {side} its climatology, so it counts as percentile "
-        f"{baseline.percentile:g}, and this event needs percentile {percentile:g}: send a threshold for that, or a "
+        f"{baseline.percentile:g}, but this event needs percentile {percentile:g}: send a threshold for that, or a "
         "baseline with a period"
     )
 

@@ -105,7 +105,7 @@ class Climatology(BaseModel, frozen=True):
         count = int(observed.sum())
         if count < harmonics.count:
             raise SeriesError(
-                f"a climatology needs at least {harmonics.count} observed values, and the series has {count}"
+                f"a climatology needs at least {harmonics.count} observed values, but the series has {count}"
             )
         terms, values = harmonics.at(series.times[observed]), series.values[observed]
         if harmonics.annual == ANNUAL_HARMONICS and not series.holds_every_season:

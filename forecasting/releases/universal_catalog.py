@@ -193,7 +193,7 @@ class UniversalCatalog:
         if loaded is None:
             known = self.steps_in_words
             if not known:
-                raise SeriesError("the values are not checked: that needs a universal release, and none is loaded")
+                raise SeriesError("the values are not checked: that needs a universal release, but none is loaded")
             raise SeriesError(
                 f"the values are not checked, as no universal release has their step of {in_words(str(series.step))}: "
                 f"resample them to one of {known}"

@@ -129,7 +129,7 @@ def in_words(step: str) -> str:
 
 def not_of_station(subject: str, given: TimeStep, station: TimeStep) -> str:
     """Return the beginning of a sentence: ``subject``, such as ``the step of the file``, is not that of a station."""
-    return f"{subject} is {in_words(str(given))}, and that of the station {in_words(str(station))}"
+    return f"{subject} is {in_words(str(given))}, but the step of the station is {in_words(str(station))}"
 
 
 def length_of(step: str) -> str:

@@ -34,7 +34,7 @@ def append(options: argparse.Namespace, begun: float) -> int:
         ForecastError: if the input, the model or the archive cannot be used.
     """
     if options.overwrite:
-        raise ScoringError("--overwrite replaces, and an archive only grows; leave it out")
+        raise ScoringError("--overwrite cannot be used with --append, because an archive only grows; leave it out")
     archive = Archive.to_extend(options.append)
     source = _source(options)
     source.refuse(archive.path)

@@ -117,7 +117,7 @@ def _why(verification: Verification, observations: Observations) -> str:
         return max(verification.missing, key=verification.missing.__getitem__)
     if verification.absent:
         return (
-            f"the forecasts are of {listed(verification.absent, 5)}, and the observations of "
+            f"the forecasts are for {listed(verification.absent, 5)}, but the observations are for "
             f"{listed(sorted(observations.stations()), 5)}; the names must be the same, and a table without a column "
             "of stations is one station with the name of its file"
         )

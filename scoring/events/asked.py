@@ -69,7 +69,7 @@ class AskedEvents:
         for definition in self.definitions:
             if step != TimeStep(DAY) and (needs_baseline(definition) or isinstance(definition, HeatStress)):
                 raise ScoringError(
-                    f"event {definition.name!r} needs daily values, and the step is {in_words(str(step))}; leave it out"
+                    f"event {definition.name!r} needs daily values, but the step is {in_words(str(step))}; leave it out"
                 )
 
 

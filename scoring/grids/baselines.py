@@ -86,7 +86,7 @@ def _values(given: xr.DataArray, field: Field) -> Values:
     along = next((name for name in _DAY_NAMES if given.sizes.get(name) == DAYS), None)
     if along is None:
         sizes = ", ".join(f"{dim} ({size})" for dim, size in given.sizes.items())
-        raise FileError(f"variable {given.name} has dimensions {sizes}, and needs dayofyear with {DAYS} days")
+        raise FileError(f"variable {given.name} has dimensions {sizes}, but needs dayofyear with {DAYS} days")
     for dim in field.dims:
         if given.sizes.get(dim) != field.value.sizes[dim]:
             raise FileError(f"variable {given.name} has another number of points along {dim} than the input; regrid it")

@@ -61,7 +61,7 @@ def step_of(field: Field) -> TimeStep:
     times = field.times[order]
     if len(times) < 2:
         raise NothingToForecastError(
-            f"contains {counted(len(times), 'time')}, and a forecast needs a series of them; pass all files of the grid"
+            f"contains {counted(len(times), 'time')}, but a forecast needs a series of them; pass all files of the grid"
         )
     return infer_step(times, _place(times))
 

@@ -69,8 +69,8 @@ class UniversalTableJob(TableJob):
         if self.model.named and step not in by_step:
             (files,) = self.model.releases
             raise SeriesError(
-                f"its step is {in_words(str(step))}, and {files.name} forecasts steps of {in_words(str(files.step))}; "
-                "leave out --dataset, and the step chooses the release"
+                f"its step is {in_words(str(step))}, but {files.name} forecasts steps of {in_words(str(files.step))}; "
+                "leave out --dataset to let the step choose the release"
             )
         horizons = {other: files.any_metadata.horizon for other, files in by_step.items()}
         nearest = nearest_step(step, horizons, self.horizon)

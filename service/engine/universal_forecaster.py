@@ -244,13 +244,13 @@ def refused_step(models: UniversalModels, step: TimeStep, options: ForecastOptio
     if models.named is not None and step != models.named.step:
         expected = in_words(str(models.named.step))
         taker = taker_of(models.releases, step)
-        return SeriesError(f"the step is {words}, and {models.named.dataset} forecasts steps of {expected}{taker}")
+        return SeriesError(f"the step is {words}, but {models.named.dataset} forecasts steps of {expected}{taker}")
     loaded = models.named or models.releases.nearest(step, options.horizon)
     if loaded is None:
         served = models.releases.steps_in_words
-        also = f", or send a step that is served: {served}" if served else ""
+        also = f", or send a series at a step that is served: {served}" if served else ""
         return SeriesError(
-            f"the step is {words}, and no universal release of this step is loaded: {_name_a_dataset(models)}{also}"
+            f"the step is {words}, but no universal release for this step is loaded: {_name_a_dataset(models)}{also}"
         )
     if loaded.step == step and options.horizon > loaded.networks.horizon:
         return SeriesError(

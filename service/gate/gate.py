@@ -280,12 +280,12 @@ class Gate:
     def _cut_off(self, call: Call) -> ProblemError:
         """Return the error of a request whose task was cancelled. It is counted even if nobody receives it."""
         if call.left:
-            return ProblemError(HTTPStatus.BAD_REQUEST, "the client left before it was answered")
+            return ProblemError(HTTPStatus.BAD_REQUEST, "the client disconnected before the response was sent")
         return self._too_late(call) if call.overdue else self.accounting.unavailable()
 
     def _too_late(self, call: Call) -> ProblemError:
         seconds = self.settings.request_seconds
         detail = f"the request was not answered within {seconds:g} seconds; send less at once, or try again later"
         if call.streams:
-            detail = f"nothing could be answered for {seconds:g} seconds; send and read without longer pauses"
+            detail = f"nothing could be sent for {seconds:g} seconds; send and read without longer pauses"
         return ProblemError(HTTPStatus.GATEWAY_TIMEOUT, detail, headers={"Connection": "close"}, reason="deadline")

@@ -117,7 +117,7 @@ class Access:
 def _no_key(purpose: str, role: Role) -> ProblemError:
     return ProblemError(
         HTTPStatus.FORBIDDEN,
-        f"{purpose} {_ARTICLES[role]} {role} key, and none is configured: create one with python -m service key --name "
+        f"{purpose} {_ARTICLES[role]} {role} key, but none is configured: create one with python -m service key --name "
         f"NAME --role {role}, and start the service with its line in SST_KEYS_FILE or SST_KEYS",
         reason="forbidden",
     )
@@ -126,7 +126,7 @@ def _no_key(purpose: str, role: Role) -> ProblemError:
 def _wrong_role(purpose: str, role: Role, key: Key) -> ProblemError:
     return ProblemError(
         HTTPStatus.FORBIDDEN,
-        f"{purpose} {_ARTICLES[role]} {role} key, and the key of {key.name} is a {key.role} key",
+        f"{purpose} {_ARTICLES[role]} {role} key, but the key of {key.name} is a {key.role} key",
         reason="forbidden",
     )
 
@@ -171,9 +171,9 @@ def refuse_open_bind(settings: Settings, keys: Keys) -> None:
         return
     create = "create a key with python -m service key --name NAME and put its line in SST_KEYS_FILE or SST_KEYS"
     if settings.allow_anonymous is False:
-        raise RequestError(f"SST_ALLOW_ANONYMOUS=false needs keys, and there are none: {create}", field="keys")
+        raise RequestError(f"SST_ALLOW_ANONYMOUS=false needs keys, but there are none: {create}", field="keys")
     raise RequestError(
-        f"other machines can reach {settings.host or 'every address'}, and there are no keys: {create}, or let "
+        f"other machines can reach {settings.host or 'every address'}, but there are no keys: {create}, or let "
         "everyone forecast with SST_ALLOW_ANONYMOUS=true",
         field="host",
     )

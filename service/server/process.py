@@ -125,7 +125,7 @@ class DrainingServer(uvicorn.Server):
             known = before.get(transport)
             self._unread[transport] = known if known and known[0] == size else (size, now)
             if now - self._unread[transport][1] > patience:
-                logger.warning("closing a connection whose client read nothing of its answer for %g seconds", patience)
+                logger.warning("closing a connection whose client read nothing for %g seconds", patience)
                 transport.abort()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

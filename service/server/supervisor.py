@@ -44,7 +44,7 @@ def work(build: BuildApp, settings: Settings, listener: socket.socket, folder: P
         _work(build, settings, listener, folder, place)
     except Exception:
         # multiprocessing would print the traceback, and not log it.
-        logger.critical("the worker ends because of an unexpected error", exc_info=True)
+        logger.critical("the worker is exiting because of an unexpected error", exc_info=True)
         sys.exit(1)
 
 
@@ -107,7 +107,7 @@ class Supervisor:
                     if worker.exitcode == REFUSED and not bus.is_any_left():
                         self._stopping, status = True, REFUSED
                     else:
-                        logger.error("worker %s ended (%s) and is replaced", worker.pid, worker.exitcode)
+                        logger.error("worker %s exited (%s) and is being replaced", worker.pid, worker.exitcode)
                         # A worker that exits by itself would most likely do so again at once.
                         self._wake_read.poll(_RESTART_PAUSE_SECONDS if (worker.exitcode or 0) > 0 else 0)
         finally:
@@ -147,6 +147,6 @@ class Supervisor:
         for worker in workers:
             worker.join(max(0.0, deadline - time.monotonic()))
             if worker.exitcode is None:
-                logger.error("worker %s did not stop in time and is killed", worker.pid)
+                logger.error("worker %s did not stop in time and is being killed", worker.pid)
                 worker.kill()
                 worker.join()

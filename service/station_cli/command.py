@@ -97,7 +97,10 @@ def _forecast(client: Client, options: argparse.Namespace) -> int:
         if error.status != HTTPStatus.NOT_FOUND:
             raise
         client.stations.get(options.station)
-        _say(f"no forecast was issued for {options.station!r} yet: push readings, and the answer says what is missing")
+        _say(
+            f"no forecast has been issued for {options.station!r} yet: push readings, and the output says what is "
+            "missing"
+        )
         return NOTHING
     print_forecast(table, options.format)
     return DONE
@@ -110,7 +113,7 @@ def _verify(client: Client, options: argparse.Namespace) -> int:
         options.station, lead=options.lead, start=options.start, end=options.end, by=options.by
     )
     if table.empty:
-        _say(f"no forecast for {options.station!r} can be verified yet: none of the times forecast has a reading")
+        _say(f"no forecast for {options.station!r} can be verified yet: none of the forecast times has a reading")
         return NOTHING
     print_verification(table, options.format)
     return DONE
@@ -119,7 +122,10 @@ def _verify(client: Client, options: argparse.Namespace) -> int:
 def _verify_events(client: Client, options: argparse.Namespace) -> int:
     table = client.stations.event_verification(options.station, lead=options.lead, start=options.start, end=options.end)
     if table.empty:
-        _say(f"no event of {options.station!r} can be verified yet: no forecast of one has the readings that decide it")
+        _say(
+            f"no event of {options.station!r} can be verified yet: the readings that decide the outcomes have "
+            "not arrived"
+        )
         return NOTHING
     print_event_verification(table, options.format)
     return DONE

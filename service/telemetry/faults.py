@@ -22,7 +22,7 @@ def log_faults() -> None:
 def _ended(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if issubclass(kind, KeyboardInterrupt):
         return
-    logger.critical("the process ends because of an unexpected error", exc_info=(kind, error, trace))
+    logger.critical("the process is exiting because of an unexpected error", exc_info=(kind, error, trace))
 
 
 def _thread_ended(ended: threading.ExceptHookArgs) -> None:

@@ -187,7 +187,7 @@ def test_a_series_that_is_too_short_says_how_many_values_are_missing(shown: Show
     alert = page.get_by_role("alert")
     expect(alert).to_have_count(1)
     expect(alert).to_contain_text("Cannot forecast short.csv")
-    expect(alert).to_contain_text("needs at least 14 daily values, and the series has 10: send 4 more")
+    expect(alert).to_contain_text("needs at least 14 daily values, but the series has 10: send 4 more")
     expect(page.get_by_role("heading", name="How the file was read")).to_be_visible()
     expect(page.get_by_role("table", name="Forecast for")).to_have_count(0)
 

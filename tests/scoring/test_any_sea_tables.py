@@ -70,7 +70,7 @@ def test_bad_stations_say_what_to_do(seas: Path, tmp_path: Path) -> None:
     ]
     rows = scored(tmp_path, seas, frames)
     errors = rows["error"]
-    assert errors["short"] == "a forecast needs at least 14 daily values, and the series has 13: send 1 more"
+    assert errors["short"] == "a forecast needs at least 14 daily values, but the series has 13: send 1 more"
     assert errors["empty"] == "every value of the series is missing"
     assert "all 30 values are 15 °C: a forecast needs values that vary" in errors["stuck"]
     assert "fahrenheit" in errors["fahrenheit"]
@@ -98,7 +98,7 @@ def test_nothing_to_forecast_ends_with_status_3_and_the_remedy(
     rows = scored(tmp_path, seas, [station("a", walk(13)), station("b", walk(12))], status=3)
     assert rows["error"].str.contains("send [12] more").all()
     assert capsys.readouterr().err.endswith(
-        "scoring: nothing could be forecast: a forecast needs at least … daily values, and the series has …: send … "
+        "scoring: nothing could be forecast: a forecast needs at least … daily values, but the series has …: send … "
         "more\n"
     )
 
@@ -107,7 +107,7 @@ def test_a_release_that_is_named_takes_series_at_its_step_only(seas: Path, tmp_p
     rows = scored(tmp_path, seas, [station("a", walk(60)), station("b", walk(40), "MS")], "--dataset", "ocean-daily")
     assert pd.isna(rows.loc["a", "error"])
     assert rows.loc["b", "error"] == (
-        "its step is one month, and ocean-daily forecasts steps of one day; leave out --dataset, and the step chooses "
+        "its step is one month, but ocean-daily forecasts steps of one day; leave out --dataset to let the step choose "
         "the release"
     )
 

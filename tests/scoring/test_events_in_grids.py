@@ -219,7 +219,7 @@ def test_a_grid_that_is_too_short_for_a_baseline_is_forecast_without_the_event(
     forecasts = opened(tmp_path / "out.nc")
     assert np.isfinite(forecasts["sst"]).all()
     assert np.isnan(forecasts["event_heatwave_state"]).all()
-    assert "12 without event heatwave: the series has … years, and a baseline needs … years" in capsys.readouterr().out
+    assert "12 without event heatwave: the series has … years, but a baseline needs … years" in capsys.readouterr().out
 
 
 def test_a_network_of_one_place_judges_the_events_of_cells(artifacts: Path, tmp_path: Path) -> None:
@@ -239,14 +239,14 @@ def test_events_of_days_are_refused_on_a_grid_of_months(
     grid = save(oisst(temperatures()), tmp_path / "in.nc")
     options = ("--dataset", "nino12", "--artifacts", artifacts, "--events", events_file(tmp_path, HEATWAVE))
     assert score(grid, tmp_path / "out.nc", *options) == 2
-    assert "event 'heatwave' needs daily values, and the step is one month; leave it out" in capsys.readouterr().err
+    assert "event 'heatwave' needs daily values, but the step is one month; leave it out" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
         (lambda data: data.drop_vars("threshold"), "has no variable threshold; it needs climatology and threshold"),
-        (lambda data: data.isel(dayofyear=slice(365)), "has dimensions dayofyear (365), lat (3), lon (3), and needs"),
+        (lambda data: data.isel(dayofyear=slice(365)), "has dimensions dayofyear (365), lat (3), lon (3), but needs"),
         (lambda data: data.isel(lat=slice(2)), "has another number of points along lat than the input; regrid it"),
         (lambda data: data.assign_coords(lon=data["lon"] - 180), "its lon differs from that of the input; regrid it"),
     ],

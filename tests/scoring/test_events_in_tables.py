@@ -76,7 +76,7 @@ def test_a_heatwave_has_a_state_a_category_and_probabilities(seas: Path, tmp_pat
     np.testing.assert_allclose(warm["event_heatwave_threshold"], wanted.threshold, atol=1e-6)
     assert set(warm["event_heatwave_likely_category"]) <= {"No event", "Moderate", "Strong", "Severe", "Extreme"}
     assert "short_baseline" in warm["warnings"].iloc[0]
-    assert new["event_heatwave_error"].str.contains("0.2 years, and a baseline needs 10 years").all()
+    assert new["event_heatwave_error"].str.contains("0.2 years, but a baseline needs 10 years").all()
     assert new["event_heatwave_state"].isna().all()
     assert new["sst"].notna().all()
     summary = json.loads((tmp_path / f"{output}.summary.json").read_text())
@@ -133,7 +133,7 @@ def test_temperatures_of_events_are_in_the_units_of_the_run(seas: Path, tmp_path
         ('[{"above": 20}]', "events[0].name: this field is required"),
         ('[{"name": "a", "kind": "tsunami"}]', "events[0]: kind must be one of `threshold`, `marine_heatwave`"),
         ('[{"name": "a", "above": 20}, {"name": "b", "abov": 20}]', "events[1].abov: unknown field"),
-        ('[{"name": "a", "above": 20, "within": 9}]', "events[0].within is 9, and the horizon is 5: ask for a horizon"),
+        ('[{"name": "a", "above": 20, "within": 9}]', "events[0].within is 9, but the horizon is 5: ask for a horizon"),
         ('[{"name": "a", "above": 290}]', "events[0].above is 290 °C, outside the range of sea temperatures"),
         ('[{"name": "水", "above": 20}]', "event '水' has no letter from a to z and no digit to name a column after"),
         (

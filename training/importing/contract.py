@@ -188,7 +188,7 @@ def _check_roll(module: torch.jit.ScriptModule, tried: Origins, horizon: int) ->
         raise ReleaseError("its methods leads and forward disagree about the first lead: make them the same")
     if seconds > MAX_SECONDS:
         raise ReleaseError(
-            f"a forecast of one series takes {seconds:.0f} s, and the most is {MAX_SECONDS:.0f} s: use a smaller "
+            f"a forecast of one series takes {seconds:.0f} s, but the limit is {MAX_SECONDS:.0f} s: use a smaller "
             "network or a smaller --horizon"
         )
 

@@ -47,7 +47,7 @@ def evaluation_dataset(series: SstSeries, shape: ForecastShape) -> Dataset:
         if usable < least:
             raise SeriesError(
                 f"too many values are missing: the {part} part has {counted(usable, 'value')} after a window without "
-                f"long gaps at every lead up to {horizon}, and needs {least}; use a more complete series or a smaller "
+                f"long gaps at every lead up to {horizon}, but needs {least}; use a more complete series or a smaller "
                 "--horizon"
             )
     return dataset

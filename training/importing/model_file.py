@@ -45,7 +45,7 @@ class ModelFile:
             if path.is_dir():
                 raise ReleaseError(f"{path} is a folder: name a TorchScript file")
             if size > MAX_BYTES:
-                raise ReleaseError(f"{path} has {_mebibytes(size)}, and the most is {_mebibytes(MAX_BYTES)}")
+                raise ReleaseError(f"{path} has {_mebibytes(size)}, but the limit is {_mebibytes(MAX_BYTES)}")
             content = path.read_bytes()
         except OSError as error:
             raise ReleaseError(f"cannot read {path}: {error.strerror}") from None

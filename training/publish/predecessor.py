@@ -88,7 +88,7 @@ class Predecessor:
             return Verdict(
                 False,
                 f"the data has {len(times)} values to forecast after {short(begin)}, up to when one of the two "
-                f"releases was fitted, and a comparison with {self.version} needs {MIN_COMMON_DATES}: {_REMEDY}",
+                f"releases was fitted, but a comparison with {self.version} needs {MIN_COMMON_DATES}: {_REMEDY}",
             )
         new, old = np.sqrt(np.concatenate([squares for _, squares in common], axis=1).mean(axis=1))
         return Verdict(

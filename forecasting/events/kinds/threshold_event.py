@@ -58,7 +58,7 @@ def _state(event: ThresholdEvent, outlook: Outlook, before: int) -> RunState:
 def _considered(event: ThresholdEvent, horizon: int) -> int:
     if event.within is not None and event.within > horizon:
         raise RequestError(
-            f"event {event.name!r} is about {counted(event.within, 'lead')}, and the forecast has {horizon}: ask for a "
+            f"event {event.name!r} covers {counted(event.within, 'lead')}, but the forecast has {horizon}: ask for a "
             f"horizon of at least {event.within}, or for an event within {horizon}",
             field="events",
         )
@@ -115,7 +115,7 @@ def _too_few_leads(event: ThresholdEvent, leads: int, before: int) -> tuple[Fore
     return (
         ForecastWarning(
             "short_horizon",
-            f"The event needs {counted(event.duration, 'consecutive step')}, and only {counted(leads, 'lead')}{begun} "
+            f"The event needs {counted(event.duration, 'consecutive step')}, but only {counted(leads, 'lead')}{begun} "
             "count, so its probability is 0. Ask for more leads, or for fewer consecutive steps.",
         ),
     )

@@ -11,7 +11,7 @@ from forecasting.wording import counted
 def other_step_error(step: TimeStep, metadata: UniversalMetadata) -> SeriesError:
     """Return the error that a series has another step than the release."""
     return SeriesError(
-        f"the series has a step of {in_words(str(step))}, and {metadata.dataset} forecasts series with a step of "
+        f"the series has a step of {in_words(str(step))}, but {metadata.dataset} forecasts series with a step of "
         f"{in_words(metadata.step)}: choose the release for that step, or resample the series"
     )
 
@@ -40,7 +40,7 @@ def too_short_error(count: int, needed: int, used: int, metadata: UniversalMetad
     if metadata.time_step.calendar_month and needed > metadata.minimum:
         remedy = f", or a position at sea (latitude and longitude), with which {metadata.minimum} are enough"
     return SeriesError(
-        f"a forecast needs at least {counted(needed, noun)}, and the series has {count}{where}: send "
+        f"a forecast needs at least {counted(needed, noun)}, but the series has {count}{where}: send "
         f"{needed - count} more{remedy}"
     )
 

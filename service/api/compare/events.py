@@ -43,7 +43,7 @@ def check_reach(events: tuple[ThresholdEvent, ...], leads: int, who: str) -> Non
     for i, event in enumerate(events):
         if (event.within or 1) > leads:
             raise RequestError(
-                f"events[{i}] is about {counted(event.within or 1, 'step')} ahead, and {who} reaches {leads}: set "
+                f"events[{i}] looks {counted(event.within or 1, 'step')} ahead, but {who} reaches only {leads}: set "
                 f"within to at most {leads}",
                 field=f"events[{i}].within",
             )

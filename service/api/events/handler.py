@@ -102,7 +102,7 @@ def _refused_step(step: TimeStep) -> SeriesError | None:
     if step == _DAILY:
         return None
     return SeriesError(
-        f"the step is {in_words(str(step))}, and marine heatwaves and cold spells are defined for daily values: send "
+        f"the step is {in_words(str(step))}, but marine heatwaves and cold spells are defined for daily values: send "
         "daily means"
     )
 

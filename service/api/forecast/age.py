@@ -33,12 +33,12 @@ def warn_if_late(series: SstSeries, horizon: int, now: np.datetime64) -> tuple[F
     ahead = series.step.shift(last, np.arange(1, horizon + 1))
     passed = int((ahead <= now).sum())
     if passed == horizon:
-        covered = "every time that is forecast has passed"
+        covered = "all forecast times have passed"
     else:
-        covered = f"{passed} of {horizon} times that are forecast have passed"
+        covered = f"{passed} of {horizon} forecast times have passed"
     age = _in_words(int((now - last).astype("timedelta64[s]").astype(np.int64)))
     sentence = (
-        f"the last observation, of {short(last)}, is {age} old, so {covered}; send newer values to POST /forecast"
+        f"the last observation, from {short(last)}, is {age} old, so {covered}; send newer values to POST /forecast"
     )
     return (ForecastWarning("late", sentence),)
 

@@ -37,7 +37,7 @@ class Period(NamedTuple):
         if end is not None and last is not None and len(end) == len(_DATE):
             last += DAY - 1
         if first is not None and last is not None and first > last:
-            raise RequestError(f"from {begin} is after to {end}: exchange them", field="from")
+            raise RequestError(f"from {begin} is after to {end}: swap them", field="from")
         return cls(first, last, revisions)
 
 

@@ -75,7 +75,7 @@ class StationCalls:
             call = Call("POST", path, drop_none(**options), content_of(readings), "application/octet-stream")
             return self.calls.ask(call, partial(push_result, station, None))
         if options:
-            raise TypeError(f"{min(options)} is an option for files, and the readings are not a file: leave it out")
+            raise TypeError(f"{min(options)} is an option for files, but the readings are not a file: leave it out")
         series = only_series(readings)
         call = Call("POST", path, body=readings_body(station, series))
         return self.calls.ask(call, partial(push_result, station, series))

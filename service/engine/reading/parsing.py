@@ -88,7 +88,7 @@ def _starts(
         try:
             if given.step is not None and (other := TimeStep.parse(given.step)) != step:
                 sent, expected, hint = in_words(given.step), in_words(str(step)), takers.hint(other)
-                raise SeriesError(f"the step is {sent}, and this model forecasts steps of {expected}{hint}")
+                raise SeriesError(f"the step is {sent}, but this model forecasts steps of {expected}{hint}")
             if given.start is not None and given.timestamps is None:
                 starts[i] = seconds_of(given.start, local=step.calendar_month)
             elif given.timestamps is None or given.start is not None:
@@ -215,7 +215,7 @@ def _refuse_longer_steps(when: Times, step: TimeStep) -> None:
     apart = np.round(np.diff(step.place(ordered, ordered[0])))
     if len(apart) and (apart <= 1).mean() < _MIN_SHARE_OF_STEPS:
         raise SeriesError(
-            f"its times lie {np.median(apart):.0f} steps apart, and this model needs {one_each(str(step))}; "
+            f"its times lie {np.median(apart):.0f} steps apart, but this model needs {one_each(str(step))}; "
             "send null where one is missing"
         )
 
@@ -227,7 +227,7 @@ def _shorter_steps(when: Times, step: TimeStep, takers: Takers) -> SeriesError |
     if not 0 < pace < _SHORTER_STEP * step.seconds:
         return None
     return SeriesError(
-        f"its times lie {in_words(str(TimeStep(pace)))} apart, and this model needs {one_each(str(step))}: send means, "
+        f"its times lie {in_words(str(TimeStep(pace)))} apart, but this model needs {one_each(str(step))}: send means, "
         f"ask for a dataset that has this step, or train one{takers.hint(TimeStep(pace))}"
     )
 

@@ -116,8 +116,7 @@ def _stored(webhook: InputWebhook, place: int, before: Sequence[Json]) -> Json:
     known = next((known for known in before if shown_url(known["url"]) == shown_url(webhook.url)), None)
     if known is None and _SHOWN.fullmatch(webhook.url):
         raise RequestError(
-            f"webhooks[{place}].url is hidden in part, and the station has no webhook that is shown so: send the whole "
-            "URL",
+            f"webhooks[{place}].url is partly hidden, and no webhook of the station matches it: send the complete URL",
             field=f"webhooks[{place}].url",
         )
     if known is None and webhook.secret is None:

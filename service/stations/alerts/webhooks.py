@@ -75,7 +75,7 @@ class WebhookSender:
         host = httpx.URL(delivery.url).host
         if host in silent:
             # Each delivery would wait until it times out, and hold up those to other hosts.
-            return self._failed(delivery, delivery.attempts, f"{host} did not answer another delivery")
+            return self._failed(delivery, delivery.attempts, f"{host} did not respond to an earlier delivery")
         body = body_of(delivery)
         headers = headers_of(body, delivery.key, secret)
         attempts = delivery.attempts + 1
@@ -121,5 +121,5 @@ def _outcome(attempted: Attempted) -> Delivered:
 
 def _refusal(status: int) -> str:
     if status in _REDIRECT:
-        return f"the receiver redirects (status {status}), which is not followed: use the final URL"
-    return f"the receiver answered with status {status}"
+        return f"the receiver redirects (status {status}), and redirects are not followed: use the final URL"
+    return f"the receiver responded with status {status}"

@@ -34,7 +34,7 @@ def check_model(serving: Serving, model: str, step: TimeStep, horizon: int) -> N
     expected = TimeStep.parse(network.metadata.step)
     if step != expected:
         raise RequestError(
-            f"{model} forecasts steps of {in_words(str(expected))}, and the step of the station is "
+            f"{model} forecasts steps of {in_words(str(expected))}, but the step of the station is "
             f"{in_words(str(step))}: name a model of this step, or leave the choice to best",
             field="model",
         )

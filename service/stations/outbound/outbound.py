@@ -72,7 +72,7 @@ def check_url(text: str, *, allow_private: bool) -> httpx.URL:
     if url.scheme not in ("http", "https") or not _name(url):
         raise OutboundError("the URL must begin with https:// or http:// and a host: write https://host/path")
     if url.userinfo:
-        raise OutboundError("the URL holds a user or a password: leave out what is before the @")
+        raise OutboundError("the URL contains a user name or password: leave out the part before the @")
     if url.port is not None and not 1 <= url.port <= _MAX_PORT:
         raise OutboundError(f"the port {url.port} does not exist: use one from 1 to {_MAX_PORT}")
     if not allow_private and _is_private_name(_name(url)):
@@ -127,13 +127,13 @@ class Outbound:
                 async with asyncio.timeout(seconds):
                     return await self._exchange(request, max_bytes)
         except TimeoutError:
-            raise OutboundError(f"{target.host} did not answer completely within {seconds:g} seconds") from None
+            raise OutboundError(f"{target.host} did not send a complete response within {seconds:g} seconds") from None
         except httpx.ConnectTimeout:
             raise OutboundError(f"no connection to {target.host} within {CONNECT_SECONDS:g} seconds") from None
         except httpx.ConnectError as error:
             raise OutboundError(f"cannot connect to {target.host}: {error}") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise OutboundError(f"the exchange with {target.host} failed: {error}") from None
+            raise OutboundError(f"the request to {target.host} failed: {error}") from None
 
     async def _exchange(self, request: httpx.Request, max_bytes: int) -> OutboundAnswer:
         addresses = await self._checked_addresses(request.url)
@@ -187,12 +187,12 @@ def _pinned(request: httpx.Request, address: str) -> httpx.Request:
 
 async def _read(response: httpx.Response, host: str, max_bytes: int) -> bytes:
     if response.headers.get("content-encoding", "identity") != "identity":
-        raise OutboundError(f"{host} compresses its answer, although the request does not allow it")
+        raise OutboundError(f"{host} sent a compressed response although the request does not allow it")
     body = bytearray()
     async for chunk in response.aiter_raw():
         body += chunk
         if len(body) > max_bytes:
-            raise OutboundError(f"the answer of {host} has more than {max_bytes} bytes")
+            raise OutboundError(f"the response from {host} has more than {max_bytes} bytes")
     return bytes(body)
 
 

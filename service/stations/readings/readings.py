@@ -125,7 +125,7 @@ def _accept(
             continue
         earlier = readings.indexes.get(time)
         if earlier is not None and readings.accepted[time] != value:
-            message = f"values[{i}] is at the same time, {iso_of(time)}, and is stored instead: send one of the two"
+            message = f"values[{i}] is at the same time, {iso_of(time)}, and is stored instead: send only one of them"
             readings.refused.append(RefusedReading(f"values[{earlier}]", message))
         readings.indexes[time], readings.accepted[time] = i, value
 

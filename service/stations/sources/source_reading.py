@@ -99,8 +99,8 @@ class SourceReader:
             try:
                 url = urljoin(url, answer.headers["location"])
             except ValueError:
-                raise OutboundError("the server redirects to something that is not a URL: check the address") from None
-        raise OutboundError(f"the server redirects more than {_MAX_REDIRECTS} times: use the address that it leads to")
+                raise OutboundError("the server redirects to an invalid URL: check the address") from None
+        raise OutboundError(f"the server redirects more than {_MAX_REDIRECTS} times: use the final address")
 
 
 class _NoRowsError(Exception):
@@ -205,11 +205,11 @@ def _content(answer: OutboundAnswer) -> bytes:
         raise _NoRowsError
     if answer.status != HTTPStatus.OK:
         reason = message or " ".join(re.sub(r"<[^>]*>", " ", head).split())[:200] or "no reason given"
-        raise OutboundError(f"the server answered {answer.status}: {reason}")
+        raise OutboundError(f"the server responded {answer.status}: {reason}")
     if message is not None:
-        raise OutboundError(f"the server answered: {message}")
+        raise OutboundError(f"the server responded: {message}")
     if head.lstrip()[:1] == "<":
         raise OutboundError("the server sent a web page instead of data: check the address")
     if not answer.body.endswith(b"\n") and answer.body[:2] != _GZIP:
-        raise OutboundError("the answer was cut short")
+        raise OutboundError("the response was cut short")
     return answer.body

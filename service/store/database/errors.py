@@ -22,7 +22,8 @@ class NoForecastError(StoreError):
 
     def __init__(self, station: str) -> None:
         super().__init__(
-            f"no forecast was issued for station {station!r} yet: send readings, and the answer says what is missing"
+            f"no forecast has been issued for station {station!r} yet: send readings, and the response says what is "
+            "missing"
         )
 
 

@@ -111,9 +111,9 @@ def test_a_baseline_under_thirty_years_is_short(years: int, short: bool) -> None
 @pytest.mark.parametrize(
     ("period", "sentence"),
     [
-        (None, r"the series has 9\.0 years, and a baseline needs 10 years: send a longer series, or a baseline with"),
-        (("1990-01-01", "1994-12-31"), r"has 4\.8 years between 1990-01-01 and 1994-12-31, and a baseline needs"),
-        (("1950-01-01", "1970-12-31"), "has no values between 1950-01-01 and 1970-12-31, and a baseline needs"),
+        (None, r"the series has 9\.0 years, but a baseline needs 10 years: send a longer series, or a baseline with"),
+        (("1990-01-01", "1994-12-31"), r"has 4\.8 years between 1990-01-01 and 1994-12-31, but a baseline needs"),
+        (("1950-01-01", "1970-12-31"), "has no values between 1950-01-01 and 1970-12-31, but a baseline needs"),
     ],
 )
 def test_a_baseline_needs_ten_years(period: tuple[str, str] | None, sentence: str) -> None:
@@ -127,7 +127,7 @@ def test_a_baseline_of_mostly_missing_days_is_refused() -> None:
     values = np.full(len(series), np.nan)
     values[::7] = series.values[::7]
     with pytest.raises(
-        SeriesError, match=r"only 14% of the days from 1990-03-15 to .* have a value, and a baseline needs 20%"
+        SeriesError, match=r"only 14% of the days from 1990-03-15 to .* have a value, but a baseline needs 20%"
     ):
         Baseline.fit(SstSeries(values, series.start, series.step), "marine_heatwave")
 

@@ -73,5 +73,5 @@ def test_a_long_span_with_few_values_has_no_season() -> None:
 def test_too_few_values_are_refused() -> None:
     step = TimeStep.parse("hour")
     series = SstSeries(np.asarray([10.0, np.nan, 11.0]), np.datetime64("2001-01-01", "s"), step)
-    with pytest.raises(SeriesError, match="at least 5 observed values, and the series has 2"):
+    with pytest.raises(SeriesError, match="at least 5 observed values, but the series has 2"):
         Climatology.fit(series)

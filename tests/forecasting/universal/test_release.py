@@ -60,7 +60,7 @@ def test_a_batch_of_any_lengths_gives_the_forecasts_of_each_series(daily: Univer
 def test_a_bad_series_does_not_spoil_the_others(daily: UniversalRelease) -> None:
     good, bad, other = daily.forecast_many([walk(40), walk(13), series(np.ones(40) * 3, "hour")], 2)
     assert not isinstance(good, SeriesError)
-    assert str(bad) == "a forecast needs at least 14 daily values, and the series has 13: send 1 more"
+    assert str(bad) == "a forecast needs at least 14 daily values, but the series has 13: send 1 more"
     assert str(other).startswith(
         "the series has a step of one hour, and ocean-daily forecasts series with a step of one"
     )
@@ -125,13 +125,13 @@ def test_months_need_less_with_a_position(monthly: UniversalRelease) -> None:
     turns = np.arange(23) / 12 * 2 * np.pi
     values = 15 - 4 * np.cos(turns) - 3 * np.sin(turns) + np.random.default_rng(0).normal(0, 0.3, 23)
     with pytest.raises(
-        SeriesError, match=r"at least 24 monthly values, and the series has 23: send 1 more, or a position"
+        SeriesError, match=r"at least 24 monthly values, but the series has 23: send 1 more, or a position"
     ):
         monthly.forecast(series(values, "month"), 2)
     forecast = monthly.forecast(series(values, "month"), 2, coefficients=temperate())
     assert forecast.times.astype("datetime64[M]").astype(str).tolist() == ["2021-12", "2022-01"]
     assert codes(forecast) == []
-    with pytest.raises(SeriesError, match=r"at least 6 monthly values, and the series has 5: send 1 more"):
+    with pytest.raises(SeriesError, match=r"at least 6 monthly values, but the series has 5: send 1 more"):
         monthly.forecast(series(values[:5], "month"), 2, coefficients=temperate())
 
 

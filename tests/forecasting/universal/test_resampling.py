@@ -131,7 +131,7 @@ def test_a_horizon_beyond_the_release_is_an_error_of_the_series(releases: Univer
     too_far = forecast_at_any_step(hourly, [half_hourly], 97, coefficients=nowhere)[0]
     assert str(too_far).endswith("after the last observation): ask for at most 95")
     assert str(releases.forecast_many([half_hourly], 97)[0]) == (
-        "a forecast needs at least 14 daily values, and the series has 8: send 6 more; the series has a step of 30 "
+        "a forecast needs at least 14 daily values, but the series has 8: send 6 more; the series has a step of 30 "
         "minutes, and was resampled to one day"
     )
 
@@ -146,7 +146,7 @@ def test_a_bad_value_is_named_by_its_place_in_the_callers_series(releases: Unive
     assert str(missing) == "every value of the series is missing"
     short = releases.forecast_many([series([12.0], "PT30M")], 2)[0]
     assert str(short) == (
-        "a forecast needs at least 48 hourly values, and the series has 1: send 47 more; the series has a step of 30 "
+        "a forecast needs at least 48 hourly values, but the series has 1: send 47 more; the series has a step of 30 "
         "minutes, and was resampled to one hour"
     )
 

@@ -182,7 +182,7 @@ def test_observations_that_do_not_fit_are_explained_with_status_3(
     cases: list[tuple[Path, list[object], str]] = [
         (until(table, 30, tmp_path / "early.csv"), [], "the observations have no value at the valid time of"),
         (tmp_path / "hourly.csv", [], "observations every hour, forecasts every day; average them with --resample day"),
-        (others, [], "the forecasts are of S0, S1, and the observations of other; the names must be the same"),
+        (others, [], "the forecasts are for S0, S1, but the observations are for other; the names must be the same"),
         (folder / "observations.csv", ["--from", "2024-01-01"], "has no forecasts from this period; their last"),
     ]  # fmt: skip
     for observations, options, reason in cases:

@@ -101,7 +101,7 @@ def test_without_an_admin_key_admin_calls_get_a_403_that_says_how_to_make_one(ke
 def test_without_a_station_key_only_loopback_without_keys_may_write_stations(keys: Keys) -> None:
     local, public = access(keys=keys), access("0.0.0.0", keys=keys, allow_anonymous=True)
     for path in ("/stations/pier", "/stations/pier/observations", "/observations"):
-        with pytest.raises(ProblemError, match=r"needs a station key, and none is configured: .* --role station"):
+        with pytest.raises(ProblemError, match=r"needs a station key, but none is configured: .* --role station"):
             public.check(path, SENT["forecast"], "POST")
         assert public.check(path, None, "GET") in (None, ANONYMOUS)
         if not keys:

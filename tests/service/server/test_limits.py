@@ -86,7 +86,7 @@ def test_the_connection_of_a_client_that_does_not_read_its_answer_is_closed(stri
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         deaf.connect(("127.0.0.1", strict.port))
         deaf.sendall(head(len(request)) + request)
-        strict.wait_for("closing a connection whose client read nothing of its answer for 1 seconds")
+        strict.wait_for("closing a connection whose client read nothing for 1 seconds")
         assert httpx.post(f"{strict.url}/forecast", json=body(nino12)).status_code == 200
 
 

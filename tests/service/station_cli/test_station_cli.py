@@ -123,8 +123,8 @@ def test_files_are_read_with_the_options_of_inspect(run: Run, station: str, tmp_
     options = ("--station", "b", "--units", "fahrenheit")
     refused = run("push", station, path, *options)
     assert refused.errors.endswith(
-        "the step is one hour, and that of the station one day: push a file with this step, or make it coarser with "
-        "--resample day\n"
+        "the step is one hour, but the step of the station is one day: push a file with this step, or make it coarser "
+        "with --resample day\n"
     )
     assert run("push", station, path, *options, "--resample", "day").output.startswith(f"{station}: 20 new")
 
@@ -134,7 +134,7 @@ def test_forecasts_are_verified_once_their_times_have_readings(run: Run, station
     none = run("verify", station)
     assert (none.status, none.output) == (3, "")
     assert none.errors == (
-        f"station: no forecast for {station!r} can be verified yet: none of the times forecast has a reading\n"
+        f"station: no forecast for {station!r} can be verified yet: none of the forecast times has a reading\n"
     )
     run("push", station, "--reading", "2026-06-10", "20.9")
     verified = run("verify", station, "--lead", "1")
@@ -175,7 +175,8 @@ def test_a_forecast_that_cannot_be_issued_is_status_3(run: Run, station: str) ->
     none = run("forecast", station)
     assert (none.status, none.errors) == (
         3,
-        f"station: no forecast was issued for {station!r} yet: push readings, and the answer says what is missing\n",
+        f"station: no forecast has been issued for {station!r} yet: push readings, and the output says what is "
+        "missing\n",
     )
     pushed = run("push", station, "--reading", "2026-06-12", "20.7")
     assert (pushed.status, pushed.output) == (3, f"{station}: 1 new, 0 revised, 0 unchanged\n")

@@ -80,7 +80,7 @@ def test_a_file_that_is_too_large_packed_or_unpacked_is_refused(
     with pytest.raises(ReleaseError, match="unpacks to more than 1 MiB"):
         ModelFile.read(bomb)
     monkeypatch.setattr(model_file, "MAX_BYTES", 1_000)
-    with pytest.raises(ReleaseError, match=r"large\.pt has 0 MiB, and the most is 0 MiB"):
+    with pytest.raises(ReleaseError, match=r"large\.pt has 0 MiB, but the limit is 0 MiB"):
         ModelFile.read(path)
 
 

@@ -22,7 +22,9 @@ def plan_columns(serving: Serving, settings: Settings, query: LinesQuery) -> Col
     options = query.options
     if options.events is not None:
         field = "events" if query.events else "paths"
-        raise RequestError(f"{field} have no columns: send JSON or NDJSON to ask for them", field=field)
+        raise RequestError(
+            f"{field} are not available in Arrow or Parquet: request them with JSON or NDJSON", field=field
+        )
     models = serving.universal(query.model, query.dataset)
     if models is not None:
         job = UniversalJob(models, (), options)

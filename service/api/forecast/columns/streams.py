@@ -19,7 +19,7 @@ from service.http.media import ARROW_TYPE, PARQUET_TYPE, preferred
 from service.http.problems import ProblemError
 from service.settings import Settings
 
-_PURPOSE = "a body by columns (Arrow or Parquet)"
+_PURPOSE = "a columnar body (Arrow or Parquet)"
 
 _PARQUET_FILES: Final = 2
 """Parquet files that are decoded at once, each by a process."""
@@ -58,7 +58,7 @@ class ColumnStreams:
         others = [kind for kind in (ARROW_TYPE, PARQUET_TYPE) if kind != media_type]
         accepted = preferred(headers.get(b"accept", b"").decode("latin-1"), [media_type, *others])
         if accepted is None:
-            detail = f"a body by columns is answered by columns: accept {ARROW_TYPE} or {PARQUET_TYPE}"
+            detail = f"a columnar request gets a columnar response: accept {ARROW_TYPE} or {PARQUET_TYPE}"
             raise ProblemError(HTTPStatus.NOT_ACCEPTABLE, detail)
         serving = ready(self._lifecycle)
         query = LinesQuery.read(scope["query_string"])

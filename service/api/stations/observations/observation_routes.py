@@ -73,7 +73,7 @@ async def post_readings(
     if is_json(headers):
         if request.query_params:
             name = min(request.query_params)
-            raise RequestError(f"{name} is about files, and the body is JSON: leave it out", field=name)
+            raise RequestError(f"{name} applies to files, but the body is JSON: leave it out", field=name)
         body = read_json(ReadingsRequest, content, 1, settings.max_body_bytes)
         return await store_readings(Receiver(store, serving, settings, background), id, body)
 

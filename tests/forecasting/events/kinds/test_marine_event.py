@@ -238,12 +238,12 @@ def test_a_given_baseline_has_no_period_and_is_not_short() -> None:
 @pytest.mark.parametrize(
     ("given", "kind", "sentence"),
     [
-        (outlook([18.0], [[18.0]]), "marine_heatwave", r"the series has 0\.0 years, and a baseline needs 10 years"),
+        (outlook([18.0], [[18.0]]), "marine_heatwave", r"the series has 0\.0 years, but a baseline needs 10 years"),
         (ahead(".", ["."]), "marine_cold_spell", "is above its climatology, so it counts as percentile 90"),
         (
             outlook(SstSeries(np.ones(9), np.datetime64("2025-01-01", "s"), TimeStep.parse("week")), [[18.0]]),
             "marine_heatwave",
-            "the step is one week, and marine heatwaves, cold spells and percentiles of the day of the year need daily",
+            "the step is one week, but marine heatwaves, cold spells and percentiles of the day of the year need daily",
         ),
     ],
     ids=["no baseline", "threshold of the other kind", "weeks"],

@@ -92,7 +92,7 @@ def test_an_event_that_needs_more_steps_than_there_are_says_so() -> None:
     (warning,) = judge(WARM, outlook([23.0], [ALWAYS])).warnings
     assert warning.code == "short_horizon"
     assert warning.message == (
-        "The event needs 5 consecutive steps, and only 4 leads count, so its probability is 0. "
+        "The event needs 5 consecutive steps, but only 4 leads count, so its probability is 0. "
         "Ask for more leads, or for fewer consecutive steps."
     )
     assert judge(WARM, outlook([23.0, 25], [ALWAYS])).warnings == ()
@@ -100,9 +100,7 @@ def test_an_event_that_needs_more_steps_than_there_are_says_so() -> None:
 
 def test_an_event_cannot_be_about_leads_without_a_forecast() -> None:
     event = ThresholdEvent("bloom", "above", 20.0, within=10)
-    with pytest.raises(
-        RequestError, match=r"event 'bloom' is about 10 leads, and the forecast has 4: ask for"
-    ) as error:
+    with pytest.raises(RequestError, match=r"event 'bloom' covers 10 leads, but the forecast has 4: ask for") as error:
         judge(event, outlook([18.0], [ALWAYS]))
     assert error.value.field == "events"
 
@@ -181,7 +179,7 @@ def test_a_given_threshold_answers_for_its_own_percentile_only(percent: float, t
 
 def test_a_percentile_needs_a_baseline_and_days() -> None:
     event = ThresholdEvent("unusual", "above", Percentile(90))
-    with pytest.raises(SeriesError, match=r"the series has 0\.0 years, and a baseline needs 10 years"):
+    with pytest.raises(SeriesError, match=r"the series has 0\.0 years, but a baseline needs 10 years"):
         judge(event, outlook([18.0], [ALWAYS]))
     period = Period(np.datetime64("1990-01-01"), np.datetime64("2000-12-31"))
     with pytest.raises(SeriesError, match="no values between 1990-01-01 and 2000-12-31"):

@@ -96,8 +96,8 @@ def test_intensities_are_in_the_units_of_the_request(client: httpx.Client) -> No
 @pytest.mark.parametrize(
     ("series", "baseline", "sentence"),
     [
-        (daily(years(9)), None, "The series has 9.0 years, and a baseline needs 10 years: send a longer series, or"),
-        (daily(HOT_WEEK) | {"step": "hour"}, GIVEN, "The step is one hour, and marine heatwaves and cold spells are"),
+        (daily(years(9)), None, "The series has 9.0 years, but a baseline needs 10 years: send a longer series, or"),
+        (daily(HOT_WEEK) | {"step": "hour"}, GIVEN, "The step is one hour, but marine heatwaves and cold spells are"),
         (daily(HOT_WEEK), {"start": "2010-01-02", "end": "2010-01-01"}, "The baseline ends before it starts"),
         (daily(HOT_WEEK), {"start": "soon", "end": "2010-01-01"}, "The baseline period: "),
         (daily(HOT_WEEK), {**GIVEN, "climatology": [-1e308] * 366}, "baseline.climatology[0]"),

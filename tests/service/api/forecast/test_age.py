@@ -29,18 +29,18 @@ def test_an_observation_is_late_after_two_steps(step: str, last: str, limit: str
     assert warn_if_late(ending(step, last), 3, now) == ()
     (warning,) = warn_if_late(ending(step, last), 3, now + np.timedelta64(1, "s"))
     assert warning.code == "late"
-    assert "2 of 3 times that are forecast have passed" in warning.message
+    assert "2 of 3 forecast times have passed" in warning.message
 
 
 def test_a_late_observation_is_described_with_its_age() -> None:
     day = ending("day", "2025-11-24")
     assert [warning.message for warning in warn_if_late(day, 14, np.datetime64("2025-11-27T06:00", "s"))] == [
-        f"{HEAD}2025-11-24, is 3 days old, so 3 of 14 times that are forecast have passed{TAIL}"
+        f"{HEAD}2025-11-24, is 3 days old, so 3 of 14 forecast times have passed{TAIL}"
     ]
     assert [warning.message for warning in warn_if_late(day, 2, np.datetime64("2028-01-01", "s"))] == [
-        f"{HEAD}2025-11-24, is 2 years old, so every time that is forecast has passed{TAIL}"
+        f"{HEAD}2025-11-24, is 2 years old, so all forecast times have passed{TAIL}"
     ]
     tide = ending("PT30M", "2025-11-24T10:00")
     assert [warning.message for warning in warn_if_late(tide, 48, np.datetime64("2025-11-24T11:30", "s"))] == [
-        f"{HEAD}2025-11-24T10:00Z, is 90 minutes old, so 3 of 48 times that are forecast have passed{TAIL}"
+        f"{HEAD}2025-11-24T10:00Z, is 90 minutes old, so 3 of 48 forecast times have passed{TAIL}"
     ]

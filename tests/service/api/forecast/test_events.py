@@ -153,7 +153,7 @@ def test_a_baseline_of_the_series_replaces_that_of_the_request(seas_client: http
         (GIVEN | {"threshold": GIVEN["climatology"]}, "baseline.threshold is the same as baseline.climatology: send"),
         (
             {"start": "2050-01-01", "end": "2090-01-01"},
-            "the series has no values between 2050-01-01 and 2090-01-01, and a baseline needs 10 years: choose another "
+            "the series has no values between 2050-01-01 and 2090-01-01, but a baseline needs 10 years: choose another "
             "period, send a longer series, or a baseline with",
         ),
     ],
@@ -174,7 +174,7 @@ def test_a_baseline_that_cannot_be_used_is_an_error_of_each_event_that_needs_it(
     [
         ([{"name": "a", "above": 20, "below": 10}], "body.events[0]: give above or below, not both"),
         ([{"name": "a"}], 'body.events[0]: give above or below: a temperature, or {"percentile": 90}'),
-        ([{"name": "a", "above": 20, "within": 4}], "events[0].within is 4, and the horizon is 3: ask for a horizon"),
+        ([{"name": "a", "above": 20, "within": 4}], "events[0].within is 4, but the horizon is 3: ask for a horizon"),
         ([WARM, WARM], "body.events: two events are named 'warm': give each another name"),
         ([{"name": "a", "above": 20, "for": 0}], "body.events[0].for: must be greater than or equal to 1"),
         ([{"name": "a", "above": 68}], "events[0].above is 68 °C, outside the range of sea temperatures"),

@@ -31,7 +31,7 @@ def test_a_dataset_is_forecast_from_its_own_last_observation(client: httpx.Clien
     assert warning["code"] == "late"
     assert warning["message"].startswith("the last observation, of 2010-12-01, is ")
     assert warning["message"].endswith(
-        " years old, so every time that is forecast has passed; send newer values to POST /forecast"
+        " years old, so all forecast times have passed; send newer values to POST /forecast"
     )
 
 
@@ -260,7 +260,7 @@ def test_a_series_of_another_step_is_not_filled_up(client: httpx.Client) -> None
     request = {"dataset": "buoy", "model": "gru", "series": [{"timestamps": times, "values": [8.0] * 60}]}
     (forecast,) = answered(client.post("/forecast", json=request))["forecasts"]
     assert forecast["error"] == (
-        "its times lie 2 steps apart, and this model needs one every 30 minutes; send null where one is missing"
+        "its times lie 2 steps apart, but this model needs one every 30 minutes; send null where one is missing"
     )
 
 
@@ -286,11 +286,11 @@ def test_a_parameter_without_a_value_is_empty(client: httpx.Client, nino12: SstS
         ({"start": None, "timestamps": ["2010-01-01"]}, "there are 1 timestamps for 30 values"),
         ({"start": None, "timestamps": ["2010-01-01"] * 29 + ["x"]}, "timestamps[29]: time 'x'"),
         ({"start": None, "timestamps": ["2010-01-01"] * 30}, "times are repeated"),
-        ({"step": "day"}, "the step is one day, and this model forecasts steps of one month"),
+        ({"step": "day"}, "the step is one day, but this model forecasts steps of one month"),
         ({"step": "fortnight"}, "unknown step 'fortnight'"),
         (
             {"start": None, "timestamps": [f"2010-01-{day:02}" for day in range(1, 31)]},
-            "its times lie one day apart, and this model needs one a month: send means, ask for a dataset",
+            "its times lie one day apart, but this model needs one a month: send means, ask for a dataset",
         ),
         (
             {"start": None, "timestamps": [f"{2000 + k // 12}-{k % 12 + 1:02}-01" for k in range(29)] + ["2002-05-02"]},

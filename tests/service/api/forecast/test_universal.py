@@ -142,7 +142,7 @@ def test_the_step_is_required_with_start(seas_client: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("series", "message"),
     [
-        ({"values": VALUES[:13]}, "at least 14 daily values, and the series has 13: send 1 more"),
+        ({"values": VALUES[:13]}, "at least 14 daily values, but the series has 13: send 1 more"),
         ({"values": [None] * 30}, "every value of the series is missing"),
         ({"values": [20.0] * 30}, "all 30 values are 20 °C"),
         (
@@ -204,7 +204,7 @@ def test_another_step_than_that_of_the_named_release_names_the_one_that_takes_it
     expected = "the step is one month, and ocean-daily forecasts steps of one day; ocean-monthly forecasts steps of one"
     assert expected in error(seas_client, days(step="month"), dataset="ocean-daily")
     expected = (
-        "the step is one day, and this model forecasts steps of one month; ocean-daily forecasts steps of one day"
+        "the step is one day, but this model forecasts steps of one month; ocean-daily forecasts steps of one day"
     )
     assert expected in error(seas_client, days(), dataset="nino12")
     stamps = [(date(2024, 1, 1) + timedelta(days=i)).isoformat() for i in range(60)]

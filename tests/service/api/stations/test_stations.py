@@ -91,7 +91,7 @@ def test_the_step_cannot_change_once_there_are_readings(service: httpx.Client, n
         ({"step": "day", "name": "a\u0000b"}, "body.name: must match pattern"),
         (
             {"step": "day", "model": "nino12-gru"},
-            "nino12-gru forecasts steps of one month, and the step of the station is one day: name a model",
+            "nino12-gru forecasts steps of one month, but the step of the station is one day: name a model",
         ),
         (
             {"step": "week", "model": "ocean-daily-gru"},
@@ -161,7 +161,7 @@ def test_writing_needs_a_station_key_and_deleting_an_admin_key(seas: Path, tmp_p
 def test_without_keys_nobody_may_delete(service: httpx.Client, new_station: NewStation) -> None:
     refused = service.delete(f"/stations/{new_station()}")
     assert refused.status_code == 403
-    assert "deleting a station needs an admin key, and none is configured" in refused.json()["detail"]
+    assert "deleting a station needs an admin key, but none is configured" in refused.json()["detail"]
 
 
 def test_without_a_writable_store_only_calls_about_stations_fail(seas: Path, tmp_path: Path) -> None:

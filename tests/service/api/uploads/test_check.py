@@ -65,7 +65,7 @@ def test_a_step_without_a_universal_release_says_how_to_check_it(seas_client: ht
 
 def test_a_service_without_universal_releases_checks_nothing(client: httpx.Client) -> None:
     (check,) = checked(client, file(sea()))["checks"]
-    assert check["problem"] == "the values are not checked: that needs a universal release, and none is loaded"
+    assert check["problem"] == "the values are not checked: that needs a universal release, but none is loaded"
 
 
 def test_each_station_has_a_check_and_a_share_of_the_values_that_are_checked(

@@ -238,7 +238,7 @@ def test_without_an_admin_key_nothing_is_loaded_or_unloaded(refused_operator: Op
         refused_operator.triton.unload_model(GRU)
     with (
         triton.InferenceServerClient(address(client)) as keyless,
-        pytest.raises(InferenceServerException, match=r"\[403\] .* need an admin key, and none is configured"),
+        pytest.raises(InferenceServerException, match=r"\[403\] .* need an admin key, but none is configured"),
     ):
         keyless.load_model(GRU)
 

@@ -105,7 +105,7 @@ def test_a_failed_delivery_is_repeated_at_growing_intervals_with_the_same_key_an
         for code in (500, 503, 404):
             receiver.answers.put(status(code))
             (attempted,) = post.send()
-            assert (attempted.status, attempted.error) == (code, f"the receiver answered with status {code}")
+            assert (attempted.status, attempted.error) == (code, f"the receiver responded with status {code}")
             assert attempted.next_attempt is not None
             pauses.append(attempted.next_attempt - post.now)
             post.now = attempted.next_attempt - 1
@@ -139,8 +139,11 @@ def test_a_delivery_is_given_up_after_a_day(sqlite_post: Post) -> None:
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (die, "the exchange with 127.0.0.1 failed"),
-        (status(301, Location="http://127.0.0.1:1/"), "the receiver redirects (status 301), which is not followed"),
+        (die, "the request to 127.0.0.1 failed"),
+        (
+            status(301, Location="http://127.0.0.1:1/"),
+            "the receiver redirects (status 301), and redirects are not followed",
+        ),
     ],
     ids=["dies", "redirects"],
 )

@@ -101,7 +101,7 @@ def test_a_redirect_is_not_followed() -> None:
 def test_an_answer_that_does_not_end_is_given_up(answer: Answer) -> None:
     with receiving() as receiver:
         receiver.answers.put(answer)
-        with pytest.raises(OutboundError, match=r"127\.0\.0\.1 did not answer completely within 0\.3 seconds"):
+        with pytest.raises(OutboundError, match=r"127\.0\.0\.1 did not send a complete response within 0\.3 seconds"):
             send(Outbound(allow_private=True), receiver.url, seconds=0.3, max_bytes=2**40)
 
 
@@ -120,7 +120,7 @@ def test_a_body_is_read_up_to_the_limit_and_only_if_it_is_asked_for() -> None:
 def test_a_failed_exchange_names_the_host_and_not_the_rest_of_the_url() -> None:
     with receiving() as receiver:
         receiver.answers.put(die)
-        with pytest.raises(OutboundError, match=r"the exchange with 127\.0\.0\.1 failed") as caught:
+        with pytest.raises(OutboundError, match=r"the request to 127\.0\.0\.1 failed") as caught:
             send(Outbound(allow_private=True), f"{receiver.url}/?token=secret")
         assert "secret" not in str(caught.value)
         closed = receiver.url

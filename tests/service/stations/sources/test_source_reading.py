@@ -91,10 +91,10 @@ def test_nothing_new_is_no_failure_once_there_are_observations(erddap: Erddap, t
         (Answer(error(500, "Internal Server Error: out of memory"), 500), "answered 500: .*out of memory$"),
         (Answer("<html><title>Busy</title><p>Come back later</p></html>", 503), "answered 503: Busy Come back later$"),
         (Answer("<html><title>Sign in</title></html>"), "sent a web page instead of data: check the address$"),
-        (Answer(GRID + error(404, "gone")), "the answer was cut short|cannot be read|line"),
-        (Answer(GRID[:-4], sized=False), "the answer was cut short$"),
-        (Answer(GRID, promised=100), "the exchange with 127.0.0.1 failed: "),
-        (Answer("x\n" * 10**6), "the answer of 127.0.0.1 has more than 1000000 bytes$"),
+        (Answer(GRID + error(404, "gone")), "the response was cut short|cannot be read|line"),
+        (Answer(GRID[:-4], sized=False), "the response was cut short$"),
+        (Answer(GRID, promised=100), "the request to 127.0.0.1 failed: "),
+        (Answer("x\n" * 10**6), "the response from 127.0.0.1 has more than 1000000 bytes$"),
         (Answer("", 302, {"Location": "/erddap/griddap/year.csv"}), None),
     ],
 )
@@ -112,7 +112,7 @@ def test_an_answer_that_is_no_data_is_one_sentence(
 
 def test_a_server_that_redirects_without_end_is_left(erddap: Erddap, tmp_path: Path) -> None:
     erddap.faults = [Answer("", 302, {"Location": "/erddap/griddap/year.csv"})] * 6
-    with pytest.raises(OutboundError, match="redirects more than 5 times: use the address that it leads to"):
+    with pytest.raises(OutboundError, match="redirects more than 5 times: use the final address"):
         fetched(year(erddap), station(), tmp_path)
 
 
@@ -177,7 +177,7 @@ TWO_STATIONS = b"time,station,sst\n2024-01-01,a,10\n2024-01-02,a,10\n2024-01-01,
     ("content", "step", "sentence"),
     [
         (hourly(1), "day", "no step of one day is complete yet: wait for more readings"),
-        (DAYS, "hour", "the step of the source is one day, and that of the station one hour"),
+        (DAYS, "hour", "the step of the source is one day, but the step of the station is one hour"),
         (b"\x89HDF\r\n\x1a\n" + bytes(100), "day", "the file is not text: use erddap, or name a text file"),
         (TWO_STATIONS, "day", "the file holds 2 stations: a, b; choose one with station"),
         (

@@ -47,10 +47,10 @@ class ArrowReader:
         if message.kind != RECORD_BATCH:
             return None
         if not 0 <= message.rows <= MAX_ROWS:
-            raise invalid_stream(f"a record batch has {message.rows} rows; at most {MAX_ROWS} are taken")
+            raise invalid_stream(f"a record batch has {message.rows} rows; the limit is {MAX_ROWS}")
         batch = self._stream.read_next_batch()
         if batch.num_rows > MAX_ROWS:
-            raise invalid_stream("a record batch has another number of rows than it says")
+            raise invalid_stream("a record batch does not have the number of rows that it states")
         batch.validate(full=True)
         return batch
 

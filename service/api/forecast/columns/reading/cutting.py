@@ -107,7 +107,7 @@ class SeriesCutter:
         met = set(self._seen)
         for i, key in enumerate(keys):
             if key in met:
-                message = f"the id {ids[i][:64]!r} comes again after another: sort the rows by id, then by time"
+                message = f"the id {ids[i][:64]!r} appears again after another: sort the rows by id, then by time"
                 errors.setdefault(i, SeriesError(message))
             met.add(key)
 
@@ -151,7 +151,7 @@ def _coordinate(
         errors.setdefault(i, SeriesError(f"{name} is {wrong:g}: it must be from {low} to {high}"))
     for i in np.flatnonzero(most - least > _FARTHEST_DEGREES).tolist():
         errors.setdefault(
-            i, SeriesError(f"{name} moves from {least[i]:g} to {most[i]:g}: send the one position of the series")
+            i, SeriesError(f"{name} ranges from {least[i]:g} to {most[i]:g}: send one position for each series")
         )
     last: Floats = np.where(place >= 0, degrees[np.maximum(place, 0)], np.nan)
     return last

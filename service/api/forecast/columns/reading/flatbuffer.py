@@ -52,7 +52,7 @@ def read_head(metadata: bytes) -> MessageHead:
     try:
         return _head(metadata)
     except (struct.error, ValueError):
-        raise invalid_stream("the metadata of a message is broken") from None
+        raise invalid_stream("the metadata of a message is corrupt") from None
 
 
 def _head(metadata: bytes) -> MessageHead:

@@ -161,7 +161,7 @@ class _Cutter:
             if not self._kinds:
                 raise invalid_stream("it has no schema")
         elif size < 0 or size > MAX_METADATA:
-            raise invalid_stream(f"the metadata of a message has {size} bytes; at most {MAX_METADATA} are taken")
+            raise invalid_stream(f"the metadata of a message has {size} bytes; the limit is {MAX_METADATA}")
         self._metadata_end = 8 + size
         if self._is_ended:
             self._begun.clear()
@@ -171,7 +171,7 @@ class _Cutter:
         if head.kind not in (SCHEMA, DICTIONARY, RECORD_BATCH):
             raise invalid_stream("it holds a message that is not a schema, a dictionary or a record batch")
         if (head.kind == SCHEMA) != (self._kinds == 0):
-            raise invalid_stream("it has to begin with its one schema")
+            raise invalid_stream("it must begin with exactly one schema")
         self._kinds += 1
         if head.kind == SCHEMA and head.body_size:
             raise invalid_stream("the schema has a body")
@@ -183,7 +183,7 @@ class _Cutter:
         if size > limit:
             raise ProblemError(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"a {what} of the Arrow stream has {size} bytes; at most {limit} are taken: write smaller record "
+                f"a {what} of the Arrow stream has {size} bytes; the limit is {limit}: write smaller record "
                 "batches, such as write_table(table, max_chunksize=65536)",
                 headers={"Connection": "close"},
                 reason="body_too_large",
@@ -211,8 +211,8 @@ class _Cutter:
     def end(self) -> None:
         """Refuse a body that has ended too early."""
         if not self._is_ended:
-            reason = "it is empty" if not self._kinds and not self._begun else "it ends too early, and may be cut off"
-            remedy = "" if not self._kinds else ": close its writer before you send it, so that it has an end"
+            reason = "it is empty" if not self._kinds and not self._begun else "it ends too early and may be truncated"
+            remedy = "" if not self._kinds else ": close the writer before you send the stream, so that it is complete"
             raise invalid_stream(f"{reason}{remedy}")
 
     @property

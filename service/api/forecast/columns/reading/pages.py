@@ -83,12 +83,12 @@ class _Header:
         if plain is None or stored is None or plain < 0 or stored < 0 or self._at + stored > self._end:
             raise FileRefusedError("a page is outside its column")
         if plain > MAX_PAGE:
-            raise _too_large(f"a page has {plain} bytes; at most {MAX_PAGE} are taken: write smaller pages")
+            raise _too_large(f"a page has {plain} bytes; the limit is {MAX_PAGE}: write smaller pages")
         return self._at + stored
 
     def _byte(self) -> int:
         if self._at >= self._end:
-            raise FileRefusedError("the header of a page is cut off")
+            raise FileRefusedError("the header of a page is truncated")
         value = self._content[self._at]
         self._at += 1
         return value

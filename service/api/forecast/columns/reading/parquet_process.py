@@ -46,7 +46,7 @@ def check_ends(begin: bytes, end: bytes, size: int) -> None:
     if begin[:4] != b"PAR1":
         raise FileRefusedError("it does not begin with PAR1")
     if size < 12 or end[-4:] != b"PAR1":
-        raise FileRefusedError("it does not end with PAR1, and may be cut off")
+        raise FileRefusedError("it does not end with PAR1 and may be truncated")
     (footer,) = struct.unpack("<I", end[-8:-4])
     if footer > _MAX_FOOTER:
         raise FileRefusedError(

@@ -168,7 +168,7 @@ def test_a_bad_series_alone_fails_as_a_row_with_its_error(client: httpx.Client, 
 def test_rows_that_are_not_sorted_by_series_are_recognized(client: httpx.Client, months: pa.Table) -> None:
     table = months.to_pandas().sort_values(["time", "id"], ignore_index=True)
     answer = read(post(client, arrow_bytes(pa.Table.from_pandas(table)), **PLACE))
-    assert answer["error"].iloc[-1] == "the id 'n2' comes again after another: sort the rows by id, then by time"
+    assert answer["error"].iloc[-1] == "the id 'n2' appears again after another: sort the rows by id, then by time"
 
 
 def test_missing_values_and_skipped_months_are_filled_as_in_json(client: httpx.Client, months: pa.Table) -> None:
@@ -227,4 +227,4 @@ def test_universal_networks_forecast_columns_as_json_with_positions(seas_client:
     assert (placed["quality"] == 3).all()
     moving = table.assign(latitude=np.linspace(40, 50, 120), longitude=5.0)
     errors = read(post(seas_client, arrow_bytes(pa.Table.from_pandas(moving))))["error"]
-    assert errors.str.contains("latitude moves from").all()
+    assert errors.str.contains("latitude ranges from").all()

@@ -73,8 +73,8 @@ def test_bodies_that_are_something_else_are_recognized(client: httpx.Client, mon
 def test_a_body_that_is_cut_off_says_so(client: httpx.Client, months: pa.Table) -> None:
     stream, file = arrow_bytes(months, 20), parquet_bytes(months)
     for end in (3, 8, 100, len(stream) // 2, len(stream) - 8, len(stream) - 1):
-        assert "it ends too early, and may be cut off" in refusal(post(client, stream[:end], **PLACE), 400)
-    assert "it does not end with PAR1, and may be cut off" in refusal(post(client, file[:-9], PARQUET, **PLACE), 400)
+        assert "it ends too early and may be truncated" in refusal(post(client, stream[:end], **PLACE), 400)
+    assert "it does not end with PAR1 and may be truncated" in refusal(post(client, file[:-9], PARQUET, **PLACE), 400)
 
 
 def test_small_bodies_that_claim_to_be_large_are_refused(client: httpx.Client, months: pa.Table) -> None:
@@ -129,13 +129,13 @@ def test_damaged_streams_are_answered_with_a_sentence(client: httpx.Client, mont
 
 def test_queries_and_headers_that_do_not_fit_are_refused(client: httpx.Client, months: pa.Table) -> None:
     stream = arrow_bytes(months)
-    assert "paths have no columns" in refusal(post(client, stream, **PLACE, paths=3), 422)
-    assert "events have no columns" in refusal(
+    assert "paths are not available in Arrow or Parquet" in refusal(post(client, stream, **PLACE, paths=3), 422)
+    assert "events are not available in Arrow or Parquet" in refusal(
         post(client, stream, **PLACE, events='[{"name": "a", "above": 24}]'), 422
     )
     assert "horizon 99 is out of range" in refusal(post(client, stream, **PLACE, horizon=99), 422)
     assert "unknown query parameter" in refusal(post(client, stream, **PLACE, levels=80), 422)
-    assert "is answered by columns: accept" in refusal(post(client, stream, accept="application/json", **PLACE), 406)
+    assert "gets a columnar response: accept" in refusal(post(client, stream, accept="application/json", **PLACE), 406)
     headers = {"Content-Type": ARROW, "Content-Encoding": "gzip"}
     assert "a compressed Arrow body is not supported" in refusal(
         client.post("/forecast", content=stream, headers=headers), 415

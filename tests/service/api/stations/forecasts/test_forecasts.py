@@ -98,7 +98,7 @@ def test_too_few_readings_are_stored_and_the_answer_says_how_many_more_a_forecas
 ) -> None:
     station = new_station()
     assert send(service, station, "2025-06-01", DAYS[:10]) == {
-        "error": "a forecast needs at least 14 daily values, and the series has 10: send 4 more"
+        "error": "a forecast needs at least 14 daily values, but the series has 10: send 4 more"
     }
     missing = service.get(f"/stations/{station}/forecast")
     assert missing.status_code == 404
@@ -134,7 +134,7 @@ def test_of_two_readings_in_one_step_a_forecast_rests_on_the_later(
 def test_a_period_that_ends_before_it_begins_is_refused(service: httpx.Client, new_station: NewStation) -> None:
     answer = service.get(f"/stations/{new_station()}/forecasts?from=2025-06-02&to=2025-06-01")
     assert answer.status_code == 422
-    assert answer.json()["detail"] == "from 2025-06-02 is after to 2025-06-01: exchange them"
+    assert answer.json()["detail"] == "from 2025-06-02 is after to 2025-06-01: swap them"
 
 
 def test_the_model_of_a_place_forecasts_the_stations_that_name_it(

@@ -119,7 +119,7 @@ def test_months_follow_the_calendar(service: httpx.Client, new_station: NewStati
         ({"values": [1], "start": "9999-12-31"}, "the values extend past the year 9999"),
         (
             {"values": [1], "start": "2025-06-01", "step": "hour"},
-            "the step is one hour, and that of the station one day",
+            "the step is one hour, but the step of the station is one day",
         ),
         (
             {"values": [1] * 24, "timestamps": [f"2025-06-01T{hour:02}:00Z" for hour in range(24)]},
@@ -165,7 +165,7 @@ def test_a_file_that_does_not_fit_the_station_is_refused_with_the_remedy(
     path = f"/stations/{station}/observations"
     refused = service.post(path, content=hours, headers=CSV)
     assert refused.status_code == 422
-    assert "the step of the file is one hour, and that of the station one day" in refused.json()["detail"]
+    assert "the step of the file is one hour, but the step of the station is one day" in refused.json()["detail"]
     assert answered(service.post(path, content=hours, headers=CSV, params={"resample": "day"}))["new"] == 3
     refused = service.post(path, content=two, headers=CSV)
     assert refused.status_code == 422
@@ -177,7 +177,7 @@ def test_a_file_that_does_not_fit_the_station_is_refused_with_the_remedy(
 def test_options_of_files_are_refused_with_json(service: httpx.Client, new_station: NewStation) -> None:
     refused = service.post(f"/stations/{new_station()}/observations", json=JUNE, params={"units": "kelvin"})
     assert refused.status_code == 422
-    assert refused.json()["detail"] == "units is about files, and the body is JSON: leave it out"
+    assert refused.json()["detail"] == "units applies to files, but the body is JSON: leave it out"
 
 
 def test_many_stations_are_stored_together_and_each_gets_its_answer(
