@@ -18,7 +18,7 @@ from forecasting.series.timestep import TimeStep
 CLIMATOLOGY: Final = "climatology"
 PERSISTENCE: Final = "persistence"
 INDEPENDENT: Final = "independent"
-"""References: the frequency around the time of the year, that after the present state, and the same forecast with leads
+"""References: the frequency around the time of year, that after the present state, and the same forecast with leads
 that are independent of each other, which a run needs dependence to beat."""
 
 Threshold = Callable[[Times], Floats]

@@ -1,4 +1,4 @@
-"""The part of a report about events: probabilities of extremes for the time of the year, against what happened."""
+"""The part of a report about events: probabilities of extremes for the time of year, against what happened."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class EventReport(BaseModel, frozen=True):
 
     Attributes:
         side: of the threshold.
-        percentile: of the time of the year, which gives the threshold; from the data before the test part.
+        percentile: of the time of year, which gives the threshold; from the data before the test part.
         duration: number of consecutive steps beyond the threshold.
         first: the first lead considered.
         last: the last lead considered.

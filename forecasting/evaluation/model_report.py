@@ -100,7 +100,7 @@ class ModelReport(BaseModel, frozen=True):
         intervals: of a network, by level in percent.
         crps: continuous ranked probability score on the test part, °C, per lead.
         exceedance: for several thresholds.
-        events: probabilities of extremes for the time of the year; empty for a reference, and in older releases.
+        events: probabilities of extremes for the time of year; empty for a reference, and in older releases.
         parameters: number of trained weights.
         train_seconds: wall time of fitting.
         latency_ms: median time of a single forecast.

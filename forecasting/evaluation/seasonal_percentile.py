@@ -1,4 +1,4 @@
-"""Percentiles of SST that follow the time of the year, from the past of a series at any step."""
+"""Percentiles of SST that follow the time of year, from the past of a series at any step."""
 
 from typing import Final
 
@@ -20,7 +20,7 @@ _MONTHS: Final = 12
 
 
 def seasonal_percentile(past: SstSeries, percent: float) -> Threshold:
-    """Return a percentile for any time of the year.
+    """Return a percentile for any time of year.
 
     With ten years of daily values, it is that of marine heatwaves (Hobday et al. 2016). Otherwise it is the climatology
     plus the percentile of the anomalies: of those in the calendar month and its two neighbours with five years of

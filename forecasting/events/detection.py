@@ -110,7 +110,7 @@ def sign_of(kind: Kind) -> float:
 
 
 def find_events(series: SstSeries, baseline: Baseline, kind: Kind) -> list[Event]:
-    """Return the events of a daily series, in order of time.
+    """Return the events of a daily series, in chronological order.
 
     An event is at least five consecutive days beyond the threshold; events up to two days apart are joined. A missing
     day is given its climatological value.

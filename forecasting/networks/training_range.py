@@ -104,7 +104,7 @@ class TrainingRange(BaseModel, frozen=True, populate_by_name=True):
         anomalies = self.anomalies
         if anomalies is not None and (anomaly := anomalies.rms_anomaly(windows, times)[0]) > anomalies.limit:
             differences.append(
-                f"its anomaly is {anomaly:.2f} °C for that time of the year, in the training data at most "
+                f"its anomaly is {anomaly:.2f} °C for that time of year, in the training data at most "
                 f"{anomalies.largest:.2f} °C"
             )
         return differences

@@ -120,7 +120,7 @@ def diebold_mariano(error: Floats, reference: Floats, lead: int = 1) -> float | 
     distribution.
 
     Args:
-        error: of one forecast, ``(n,)``, in order of time; pairs with NaN are skipped.
+        error: of one forecast, ``(n,)``, in chronological order; pairs with NaN are skipped.
         reference: error of the other forecast, ``(n,)``.
         lead: of the forecasts.
 

@@ -100,7 +100,7 @@ def score_event(
         probability: of the event, ``(n,)``.
         happened: 1 where it happened, else 0, ``(n,)``.
         references: probabilities by other forecasts of the same cases, ``(n,)``, by name.
-        groups: index of the time of each case, in order of time.
+        groups: index of the time of each case, in chronological order.
         lead: last lead of the event: forecasts that far ahead overlap.
 
     Raises:

@@ -74,7 +74,7 @@ def skill_interval(error: Floats, reference: Floats, bootstrap: BlockBootstrap) 
     """Return the 95 % interval of the skill 1 − RMSE / RMSE of the reference over resamples.
 
     Args:
-        error: of the forecast, ``(n,)`` in order of time, NaN where there is none.
+        error: of the forecast, ``(n,)`` in chronological order, NaN where there is none.
         reference: error of the reference, ``(n,)``.
         bootstrap: for ``n`` values.
 

@@ -43,7 +43,7 @@ class IssuedForecasts:
     def _data(self) -> pads.Dataset:
         files = self.archive.files()
         if not files:
-            raise ScoringError(f"{self.archive.path}: no archive; 'sst score INPUT --append ARCHIVE' makes one")
+            raise ScoringError(f"{self.archive.path}: no archive; create it with 'sst score INPUT --append ARCHIVE'")
         schemas = []
         for file in files:
             try:

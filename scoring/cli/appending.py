@@ -58,7 +58,7 @@ def append(options: argparse.Namespace, begun: float) -> int:
 def _source(options: argparse.Namespace) -> Source:
     last = options.input[-1]
     if len(options.input) > 1 and not last.exists():
-        raise ScoringError(f"{last}: no such file; --append takes the place of OUTPUT, so name only inputs")
+        raise ScoringError(f"{last}: no such file; --append replaces OUTPUT, so name only inputs")
     return find_source(options.input, grid=False)
 
 

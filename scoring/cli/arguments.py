@@ -141,8 +141,8 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         _APPEND, type=Path, metavar="ARCHIVE",
-        help="in place of OUTPUT: add the forecasts of a table to this folder of Parquet files, such as "
-        "archive.parquet, with the time of issue; 'sst verify' compares them with what came",
+        help="instead of OUTPUT: add the forecasts of a table to this folder of Parquet files, such as "
+        "archive.parquet, with their time of issue; 'sst verify' compares them with later observations",
     )  # fmt: skip
     group.add_argument(
         "--overwrite", action="store_true", help="replace an existing OUTPUT once the new one is complete"

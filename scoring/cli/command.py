@@ -19,7 +19,7 @@ from scoring.sources.source import find_source, named
 from scoring.work.fingerprint import Fingerprint
 from scoring.work.folder import WorkFolder, locked
 
-_KEEP: Final = ", or keep the forecasts of every run with --append ARCHIVE.parquet in place of OUTPUT"
+_KEEP: Final = ", or keep the forecasts of every run with --append ARCHIVE.parquet instead of OUTPUT"
 
 
 def main(options: argparse.Namespace) -> int:

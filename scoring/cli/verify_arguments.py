@@ -23,7 +23,7 @@ def verify_parser() -> argparse.ArgumentParser:
         epilog=_EXITS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("archive", type=Path, metavar="ARCHIVE", help="folder that 'sst score --append' writes")
+    parser.add_argument("archive", type=Path, metavar="ARCHIVE", help="folder written by 'sst score --append'")
     parser.add_argument(
         "observations", type=Path, nargs="+", metavar="OBSERVATIONS",
         help="tables with the same stations, in any form that 'sst score' reads",
@@ -33,13 +33,15 @@ def verify_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--from", type=str, dest="begin", metavar="TIME",
-        help="only forecasts whose last observation is from this day or time (UTC) on",
+        help="only forecasts whose last observation is at or after this day or time (UTC)",
     )  # fmt: skip
-    parser.add_argument("--to", type=str, dest="end", metavar="TIME", help="the same, up to this day or time")
+    parser.add_argument(
+        "--to", type=str, dest="end", metavar="TIME", help="only forecasts whose last observation is at or before it"
+    )
     parser.add_argument(
         "--by", choices=("month",), help="scores for each month of the last observation (default: one period)"
     )
-    parser.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="form of the answer (default: table)")
+    parser.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="output format (default: table)")
     add_reading(parser, READING_TABLES)
     return parser
 

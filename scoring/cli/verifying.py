@@ -97,14 +97,15 @@ def _refuse_grid(file: Path) -> None:
 def _tell(verification: Verification) -> None:
     waiting = verification.issued - verification.verified
     parts = [
-        f"{verification.verified:,} of {verification.issued:,} forecasts verified, of "
+        f"{verification.verified:,} of {verification.issued:,} forecasts verified, from "
         f"{counted(verification.stations, 'station')}"
     ]
     if waiting:
         parts.append(f"{waiting:,} without an observation at their valid time")
     if verification.replayed:
         parts.append(
-            f"{verification.replayed:,} of the verified were issued more than two steps after their last observation"
+            f"{verification.replayed:,} of the verified forecasts were issued more than two steps after their last "
+            "observation"
         )
     if verification.absent:
         parts.append(f"{counted(len(verification.absent), 'station')} not among the observations")

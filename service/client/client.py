@@ -166,7 +166,7 @@ class Client:
                 and one of several has a row with its ``error`` instead.
 
         Returns:
-            A row for each station and event, in order of time: ``station``, ``start``, ``end`` and ``peak`` (days,
+            A row for each station and event, in chronological order: ``station``, ``start``, ``end``, ``peak`` (days,
             UTC), ``days``, ``intensity_mean``, ``intensity_max``, ``intensity_cumulative``, ``rate_onset``,
             ``rate_decline``, ``category``, ``baseline_start``, ``baseline_end``, ``warnings`` and ``error``. A series
             without events has no row.

@@ -12,7 +12,7 @@ from forecasting.series.units import UNITS
 DEFAULT_URL: Final = "http://127.0.0.1:8000"
 FORMATS: Final = ("table", "csv", "json")
 _IN_FILES: Final = {
-    "source": "where the service fetches readings by itself",
+    "source": "where the service fetches readings itself",
     "events": "the events to watch",
     "baseline": "the baseline of the events",
     "webhooks": "where alerts are sent, with secrets",
@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     _add_readings(_command(commands, "push", "send readings, and show the forecast from their end"))
     _add_levels(_command(commands, "forecast", "show the newest forecast"))
     _add_verification(_command(commands, "verify", "compare the forecasts that were issued with what was observed"))
-    _add_period(_command(commands, "alerts", "list the alerts about events"), "time that an alert was raised at")
+    _add_period(_command(commands, "alerts", "list the alerts about events"), "time at which an alert was raised")
     _command(commands, "remove", "delete a station with all its readings and forecasts; needs an admin key")
     return parser
 
@@ -119,7 +119,7 @@ def _add_levels(command: argparse.ArgumentParser) -> None:
 
 
 def _add_verification(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--lead", type=int, metavar="N", help="number of steps ahead (default: every one)")
+    command.add_argument("--lead", type=int, metavar="N", help="number of steps ahead (default: all)")
     _add_period(command, "last observation of a forecast")
     shown = command.add_mutually_exclusive_group()
     shown.add_argument("--by", choices=("month",), help="score each month too")

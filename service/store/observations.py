@@ -97,7 +97,7 @@ def get_observations(
     limit: int,
     revisions: bool = False,
 ) -> list[Observation]:
-    """Return the newest ``limit`` observations of a station in order of time.
+    """Return the newest ``limit`` observations of a station in chronological order.
 
     Args:
         connection: of a transaction.
@@ -121,7 +121,7 @@ def get_observations(
 
 
 def first_readings(connection: Connection, periods: Mapping[int, tuple[int, int]]) -> dict[int, list[Observation]]:
-    """Return the first reading of each time in a period, in order of time, for each station.
+    """Return the first reading of each time in a period, in chronological order, for each station.
 
     Args:
         connection: of a transaction.
@@ -138,7 +138,7 @@ def first_readings(connection: Connection, periods: Mapping[int, tuple[int, int]
 
 
 def latest_values(connection: Connection, station: int, begin: int, end: int | None = None) -> tuple[Integers, Floats]:
-    """Return the latest revision of every observation of a station: times and °C, in order of time.
+    """Return the latest revision of every observation of a station: times and °C, in chronological order.
 
     Faster than :func:`get_observations`, for thousands of values.
 

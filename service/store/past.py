@@ -55,7 +55,7 @@ def daily_means(connection: Connection, station: int, begin: int) -> list[PastVa
 
 
 def same_season(connection: Connection, station: int, time: int, seconds: int) -> list[PastValue]:
-    """Return the observations of earlier years that are at most ``seconds`` from the time of the year of ``time``.
+    """Return the observations of earlier years that are at most ``seconds`` from the time of year of ``time``.
 
     Args:
         connection: of a transaction.

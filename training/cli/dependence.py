@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=command_name("add-dependence", "training add-dependence"),
-        description="Learn how the errors of a release at different leads go together, and publish the release again "
+        description="Learn how the errors of a release at different leads depend on each other, and publish it again "
         "with the same weights, so that the probabilities of its events are calibrated.",
     )
     parser.add_argument("name", help="name of the dataset")

@@ -17,7 +17,7 @@ from training.config import TrainingConfig
 
 @dataclass(frozen=True)
 class Dataset:
-    """A series with its parts in order of time: 70 % training, 10 % validation, 20 % test.
+    """A series with its parts in chronological order: 70 % training, 10 % validation, 20 % test.
 
     Attributes:
         series: whole series.

@@ -16,7 +16,7 @@ LEAST_YEARS: Final = 2
 """Earlier years that a climatological frequency needs."""
 
 _HALF_WINDOW_SECONDS: Final = 15 * DAY
-"""How far from the time of the year earlier cases count for the climatological frequency."""
+"""How far from the time of year earlier cases count for the climatological frequency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class History:
     def climatology(self, origins: Steps) -> Floats:
         """Return how often the event happened around the same time of earlier years, known at each origin.
 
-        Cases count if they are within 15 days of the same time of the year, in any year before that of the origin. NaN
+        Cases count if they are within 15 days of the same time of year, in any year before that of the origin. NaN
         if fewer than two years have any.
 
         Args:

@@ -25,7 +25,7 @@ _NEAR_ZERO: Final = 1.0
 """°C: anomalies have a median closer to zero, as few seas do."""
 _MEANS: Final = {"day": "Daily means", "week": "Weekly means", "month": "Monthly means"}
 _WARMEST_YEAR: Final = 32.0
-"""°C: every sea is colder at some time of the year."""
+"""°C: every sea is colder at some time of year."""
 
 
 def build_station(observations: Observations, options: ReadingOptions) -> Station:

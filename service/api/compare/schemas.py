@@ -136,12 +136,12 @@ class EventVerification(BaseModel):
     """How good the probabilities of one event were. All intervals account for autocorrelation."""
 
     name: str
-    n: int = Field(description="The number of forecasts whose every lead was observed.")
+    n: int = Field(description="The number of forecasts for which every lead was observed.")
     frequency: float = Field(description="The share of them in which the event happened.")
     brier: float = Field(description="The Brier score; lower is better.")
     brier_error: float = Field(description="The standard error of the Brier score.")
     skill: dict[str, EventSkill] = Field(
-        description="By reference. `climatology`: how often the event happened within 15 days of the same time of "
+        description="By reference. `climatology`: how often the event happened within 15 days of the same date in "
         "earlier years; absent if too few years precede most forecasts. `persistence`: how often it happened before "
         "after the same number of steps beyond the threshold. `independent`: the same network with leads that do not "
         "depend on each other; absent if one lead is considered."
@@ -179,7 +179,7 @@ class ComparedNetwork(ComparedModel):
     )
     events: list[EventVerification | EventVerificationFailure] | None = Field(
         default=None,
-        description="The events asked for, or those that the release records: extremes for the time of the year at "
+        description="The events asked for, or those that the release records: extremes for the time of year at "
         "several leads, and a run of three steps. Null if there are none.",
     )
     caveat: str | None = Field(

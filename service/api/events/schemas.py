@@ -55,7 +55,7 @@ class BaselineByDay(BaseModel):
 
 
 class SeriesEvents(BaseModel):
-    """The events of one series, in order of time."""
+    """The events of one series, in chronological order."""
 
     id: str
     events: list[PastEvent]

@@ -11,7 +11,7 @@ from service.api.events.schemas import BaselinePeriod
 from service.api.series_request import SeriesWarning
 from service.http.time_fields import Day, Time
 
-Name = Annotated[str, Field(description="As in the request.")]
+Name = Annotated[str, Field(description="The name of the event, as in the request.")]
 EventCalibrated = Annotated[
     bool,
     Field(
@@ -58,17 +58,19 @@ class ThresholdForecast(BaseModel):
     name: Name
     state: RunState
     probability: float = Field(
-        description="Of at least one run that is long enough by the last step considered. A run may have begun before "
-        "the first step ahead; then its past steps count."
+        description="The probability of at least one run that is long enough by the last step considered. A run may "
+        "have begun before the first step ahead; its past steps then count."
     )
     by_lead: list[float] = Field(description="The probability of being beyond the threshold.")
     threshold: list[float] = Field(description="The threshold as a temperature.")
     onset: TimeSpread | None = Field(
-        description="When the first run begins that is long enough; it may be in the past. Null if no sample path has "
+        description="When the first run that is long enough begins; it may be in the past. Null if no sample path has "
         "one."
     )
-    longest: MeanLength = Field(description="The longest run, in steps, with past steps of a run that had begun.")
-    peak: Spread = Field(description="The highest SST if above, and the lowest if below.")
+    longest: MeanLength = Field(
+        description="The longest run, in steps, including the past steps of a run that has begun."
+    )
+    peak: Spread = Field(description="The highest SST for `above`, the lowest for `below`.")
     calibrated: EventCalibrated
     warnings: list[SeriesWarning]
 
@@ -78,11 +80,11 @@ class EventState(BaseModel):
 
     active: bool
     since: Day | None = Field(
-        description="The first day of the event. Without one, the first of the days that may become one; null if the "
-        "last day is not beyond the threshold."
+        description="The first day of the event. If there is none, the first of the days that may become one; null if "
+        "the last day is not beyond the threshold."
     )
-    days: int = Field(description="The number of days since then.")
-    category: Category | None = Field(description="At the peak so far; null if there is no event.")
+    days: int = Field(description="The number of days from `since` to the last day.")
+    category: Category | None = Field(description="The category at the peak so far; null if there is no event.")
     intensity: float = Field(description="SST minus climatology on the last day.")
 
 
@@ -92,9 +94,9 @@ class MarineEventForecast(BaseModel):
     kind: Kind
     name: Name
     state: EventState
-    probability: list[float] = Field(description="Of being in an event.")
+    probability: list[float] = Field(description="The probability of being in an event.")
     category_probability: dict[Category, list[float]] = Field(
-        description="Of being in an event, by the category of that day. Together they are `probability`."
+        description="The probability of being in an event, by the category of that day. They add up to `probability`."
     )
     onset_within: list[float] = Field(
         description="The probability that a day up to this one is in an event other than the active one."
@@ -117,15 +119,15 @@ class HeatStressForecast(BaseModel):
     mmm: float = Field(description="The maximum monthly mean.")
     mmm_source: Literal["request", "series", "position"]
     mmm_period: BaselinePeriod | None = Field(
-        description="The part of the series that it was computed from; null if it has another source."
+        description="The part of the series that `mmm` was computed from; null if it has another source."
     )
-    now: float = Field(description="On the last day of the series.")
-    alert: AlertLevel = Field(description="On the last day of the series.")
+    now: float = Field(description="Degree heating weeks on the last day of the series.")
+    alert: AlertLevel = Field(description="The alert level on the last day of the series.")
     median: list[float]
     lower: list[float] = Field(description="The lower bound of the central 80 % range.")
     upper: list[float]
     alert_probability: dict[AlertLevel, list[float]] = Field(
-        description="By alert level; levels that no sample path reaches are left out."
+        description="The probability of each alert level; levels that no sample path reaches are left out."
     )
     calibrated: EventCalibrated
     warnings: list[SeriesWarning]

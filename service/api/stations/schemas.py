@@ -27,7 +27,7 @@ def _known_step(text: str) -> str:
 
 
 class StationRequest(RequestModel):
-    """What you say of a station. A field that you leave out gets its default, also if it was set before."""
+    """The settings of a station. A field that you leave out gets its default, even if it was set before."""
 
     step: Annotated[str, AfterValidator(_known_step)] = Field(
         description="The step between readings: `month`, `week`, `day`, `hour`, or an ISO 8601 duration such as "
@@ -35,7 +35,7 @@ class StationRequest(RequestModel):
         examples=["day"],
     )
     name: Annotated[str, Field(min_length=1, max_length=200, pattern=ONE_LINE)] | None = Field(
-        default=None, description="For people."
+        default=None, description="A display name."
     )
     latitude: Annotated[Finite, Field(ge=-90, le=90)] | None = Field(
         default=None, description="Degrees north; give both or neither."
@@ -61,7 +61,9 @@ class StationRequest(RequestModel):
     events: StationEvents = Field(
         default=(), description="The events to watch, as in `POST /forecast`, each with `alert_at`."
     )
-    baseline: InputBaseline | None = Field(default=None, description="Of the events, as in `POST /forecast`.")
+    baseline: InputBaseline | None = Field(
+        default=None, description="The baseline of the events, as in `POST /forecast`."
+    )
     webhooks: Webhooks = Field(default=(), description="Where alerts about the events are sent.")
 
     @model_validator(mode="after")
@@ -79,8 +81,8 @@ class NewestObservation(BaseModel):
 
     time: Time
     sst: float = Field(description="In the units of the station.")
-    received: Time = Field(description="When it arrived.")
-    age_seconds: int = Field(description="Seconds since its time.")
+    received: Time = Field(description="When the reading arrived.")
+    age_seconds: int = Field(description="Seconds since the time of the observation.")
 
 
 class FetchedReadings(BaseModel):
@@ -95,13 +97,13 @@ class FetchedReadings(BaseModel):
 
 
 class FetchState(BaseModel):
-    """How fetching goes."""
+    """The state of fetching."""
 
-    next: Time = Field(description="When readings are fetched again.")
-    attempted: Time | None = Field(description="When they were last fetched.")
-    succeeded: Time | None = Field(description="When that last succeeded.")
-    failures: int = Field(description="The number of failures since then.")
-    error: str | None = Field(description="What was wrong last time, and what to do; null if nothing was.")
+    next: Time = Field(description="When readings will next be fetched.")
+    attempted: Time | None = Field(description="When the last attempt was made.")
+    succeeded: Time | None = Field(description="When an attempt last succeeded.")
+    failures: int = Field(description="The number of failures since the last success.")
+    error: str | None = Field(description="Why the last attempt failed, and what to do; null if it succeeded.")
     stored: FetchedReadings | None
 
 
@@ -110,7 +112,7 @@ class UsualSst(BaseModel):
 
     sst: float = Field(description="In the units of the station.")
     years: int | None = Field(
-        description="The number of earlier years whose mean it is; null if it comes from the climatology of the "
+        description="The number of earlier years that are averaged; null if it comes from the climatology of the "
         "position."
     )
 
@@ -135,7 +137,7 @@ class StationAnswer(BaseModel):
     horizon: int
     source: Source | None
     created: Time
-    changed: Time = Field(description="When its settings last changed.")
+    changed: Time = Field(description="When the settings last changed.")
     newest: NewestObservation | None = Field(description="Its newest observation; null if it has none.")
     events: list[StationEventAnswer] = Field(description="The events that it watches, each with its state.")
     webhooks: list[WebhookAnswer]
@@ -151,13 +153,15 @@ class StationAnswer(BaseModel):
         "there is neither, and unless `recent` is true."
     )
 
-    fetch: FetchState | None = Field(description="How fetching goes; null for a station without a source.")
+    fetch: FetchState | None = Field(description="The state of fetching; null for a station without a source.")
 
 
 class StationDetail(StationAnswer):
     """A station, with all of its settings."""
 
-    baseline: InputBaseline | None = Field(description="Of the events; null if it is computed from the readings.")
+    baseline: InputBaseline | None = Field(
+        description="The baseline of the events; null if it is computed from the readings."
+    )
 
 
 class StationPage(BaseModel):

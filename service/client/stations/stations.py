@@ -63,7 +63,7 @@ class Stations:
             units: of the readings that you push as pandas objects, and of the temperatures in tables.
             model: ``best``, ``rnn``, ``lstm``, ``gru``, or the full name of a model.
             horizon: the number of steps to forecast; None means the service's default.
-            source: where the service fetches readings by itself, as ``PUT /stations/{id}`` takes it.
+            source: where the service fetches readings itself, as ``PUT /stations/{id}`` takes it.
             events: the events to watch, as for :meth:`~service.client.Client.forecast`, each with ``alert_at``, the
                 probability from which they are expected.
             baseline: of the events: one for the station, as for :meth:`~service.client.Client.forecast`.
@@ -152,7 +152,7 @@ class Stations:
     def observations(
         self, station: str, *, start: TimeInput = None, end: TimeInput = None, revisions: bool = False
     ) -> pd.DataFrame:
-        """Return what is stored, in order of time.
+        """Return what is stored, in chronological order.
 
         Args:
             station: the ID of the station.

@@ -90,7 +90,7 @@ export function flagNotesByTime(flagged) {
   return notes;
 }
 
-/** The flagged values of a file together with implausible ones, in order of time. @param {Flagged | null} flagged @param {Suspects | null} suspects @returns {Flagged | null} */
+/** The flagged values of a file together with implausible ones, in chronological order. @param {Flagged | null} flagged @param {Suspects | null} suspects @returns {Flagged | null} */
 export function withSuspects(flagged, suspects) {
   if (!suspects?.timestamps.length) return flagged;
   const values = [

@@ -29,7 +29,7 @@ const MAX_DOTS = 80;
 /**
  * The forecasts of a lead beside the observations of their times.
  * @param {Observations} observations @param {Forecast[]} forecasts as they were issued @param {number} lead steps ahead
- * @returns {Row[]} in order of time
+ * @returns {Row[]} in chronological order
  */
 export function rowsOf({ timestamps, values }, forecasts, lead) {
   /** @type {Map<number, Row>} */

@@ -84,7 +84,7 @@ export function anomalyOf({ newest, usual }) {
 export function anomalyInWords(station) {
   const difference = anomalyOf(station);
   if (difference === null) return "";
-  if (Math.abs(difference) < LEAST_DIFFERENCE) return "As usual for the time of the year";
+  if (Math.abs(difference) < LEAST_DIFFERENCE) return "Normal for the time of year";
   return `${degrees(Math.abs(difference), station)} ${difference > 0 ? "warmer" : "colder"} than usual`;
 }
 
@@ -93,7 +93,7 @@ export function usualInWords({ usual }) {
   if (!usual) return "";
   return usual.years === null
     ? "Usual is the climatology of the position."
-    : `Usual is the mean around this time of the year in ${usual.years} earlier years.`;
+    : `Usual is the mean around this time of year in ${usual.years} earlier years.`;
 }
 
 /** When the last value was observed, and its age unless it is recent. @param {Station} station @param {Date} now */

@@ -89,7 +89,7 @@ class Learner(NamedTuple):
 
         Args:
             earlier: forecasts that it can learn from, one from each last observation.
-            readings: the first reading of each time after :attr:`until`, in order of time.
+            readings: the first reading of each time after :attr:`until`, in chronological order.
         """
         step, content = self.draft.step, self.draft.forecast.content
         start = np.datetime64(seconds_of(content["timestamps"][0]), "s")

@@ -16,7 +16,7 @@ LEAST_YEARS: Final = 10
 """Earlier years whose mean counts as usual, as for marine heatwaves."""
 
 _DAYS_AROUND: Final = 5
-"""Days before and after the time of the year, as for marine heatwaves."""
+"""Days before and after the time of year, as for marine heatwaves."""
 
 _DOUBTS: Final = {"doubtful_position", "no_climatology"}
 """Warnings of a forecast after which the climatology of the position is not used."""
@@ -37,7 +37,7 @@ class Usual(NamedTuple):
 def usual_sst(connection: Connection, station: Station, forecast: IssuedForecast | None) -> Usual | None:
     """Return what is usual at the time of the newest observation.
 
-    It is the mean over the days around this time of the year, if at least ten earlier years have values there;
+    It is the mean over the days around this time of year, if at least ten earlier years have values there;
     otherwise the climatology of the position.
 
     Args:

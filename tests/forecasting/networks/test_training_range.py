@@ -52,14 +52,14 @@ def test_differences_name_how_a_window_is_unlike_the_training_data(
 
 
 def test_a_window_out_of_season_is_unlike_training(nino12: SstSeries) -> None:
-    """Each of its values may be of that sea, but not at that time of the year."""
+    """Each of its values may be of that sea, but not at that time of year."""
     past = nino12.part(0, 585)
     known = TrainingRange.of(past, origins(past, SHAPE, 0, len(past)))
     window, time = nino12.values[-24:], nino12.step.shift(nino12.times[-1:], [1])
     assert known.differences(window, time[0]) == []
     turned = nino12.step.shift(time, [6])
     (difference,) = known.differences(window, turned[0])
-    assert "°C for that time of the year, in the training data at most 2.79 °C" in difference
+    assert "°C for that time of year, in the training data at most 2.79 °C" in difference
     assert known.unlike(np.stack([window, window]), np.concatenate([time, turned])).tolist() == [False, True]
 
 

@@ -199,7 +199,7 @@ def test_what_cannot_be_an_archive_is_refused(seas: Path, tmp_path: Path, capsys
         ([given, "--append", tmp_path / "a.csv"], "an archive is a folder of Parquet files; name it a.parquet"),
         ([given, "--append", tmp_path / "no" / "a.parquet"], "does not exist; create it first"),
         ([given, "--append", archive, "--overwrite"], "an archive only grows; leave it out"),
-        ([given, tmp_path / "out.csv", "--append", archive], "--append takes the place of OUTPUT"),
+        ([given, tmp_path / "out.csv", "--append", archive], "--append replaces OUTPUT"),
         ([save(oisst(temperatures()), tmp_path / "in.nc"), "--append", archive], "is a grid, and --append takes"),
     ]  # fmt: skip
     for arguments, reason in cases:

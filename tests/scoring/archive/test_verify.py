@@ -107,7 +107,7 @@ def test_a_table_names_models_beside_each_other_and_json_has_the_same_scores(
     assert heading.split()[:6] == ["lead", "model", "n", "MAE", "RMSE", "bias"]
     assert first.split()[:3] == ["1", "best", "12"]
     assert second.split()[:2] == ["persistence", "12"]
-    assert "30 of 36 forecasts verified, of 2 stations; 6 without an observation at their valid time" in output.err
+    assert "30 of 36 forecasts verified, from 2 stations; 6 without an observation at their valid time" in output.err
     assert verify(folder / "archive.parquet", folder / "observations.csv", "--format", "json") == 0
     (group,) = json.loads(capsys.readouterr().out)["groups"]
     rows = [{"lead": lead["lead"], **model} for lead in group["leads"] for model in lead["models"]]
@@ -201,7 +201,7 @@ def test_what_cannot_be_read_is_refused_with_status_2(
     damaged.mkdir(parents=True)
     (damaged / "x.parquet").write_bytes(b"PAR1 no more")
     cases: list[tuple[list[object], str]] = [
-        ([tmp_path / "absent.parquet", observations], "no archive; 'sst score INPUT --append ARCHIVE' makes one"),
+        ([tmp_path / "absent.parquet", observations], "no archive; create it with 'sst score INPUT --append ARCHIVE'"),
         ([damaged.parent, observations], "x.parquet: cannot read it"),
         ([archive, tmp_path / "absent.csv"], "absent.csv: no such file"),
         ([archive, save(oisst(temperatures()), tmp_path / "in.nc")], "is a grid; observations of stations are tables"),

@@ -98,7 +98,7 @@ def fixed(value: float, places: int) -> str:
 def anomaly_in_words(difference: float, units: Units) -> str:
     """Return how much warmer or colder than usual a temperature is."""
     if abs(difference) < 0.05:
-        return "As usual for the time of the year"
+        return "Normal for the time of year"
     return f"{degrees(abs(difference), units)} {'warmer' if difference > 0 else 'colder'} than usual"
 
 

@@ -20,36 +20,36 @@ class StationEventAnswer(BaseModel):
         "the event yet, or the last one could not."
     )
     since: Day | Time | None = Field(
-        description="When it began; null if it is not active, and for degree heating weeks."
+        description="When the event began; null if it is not active, and for degree heating weeks."
     )
     category: EventCategory | None = Field(
-        description="Of a marine heatwave or cold spell, or the level of degree heating weeks."
+        description="The category of a marine heatwave or cold spell, or the level of degree heating weeks."
     )
     probability: float | None = Field(
         description="Of the event at one of the steps ahead; of a marine heatwave or cold spell that is active, of its "
         "going on at the next step. For degree heating weeks, of a higher level at some step ahead."
     )
-    error: str | None = Field(description="Why the last forecast could not judge it.")
+    error: str | None = Field(description="Why the last forecast could not judge the event.")
     settings: dict[str, Any] = Field(description="The event as it was sent.")
 
 
 class WebhookAnswer(BaseModel):
     """Where alerts are sent. The secret is not shown, and of the URL only the host."""
 
-    url: str = Field(description="Its host, and six digits that tell it from other webhooks of this host.")
+    url: str = Field(description="The host, and six digits that distinguish the webhook from others on this host.")
     events: list[str] | None = Field(description="The names of the events whose alerts are sent; null for all.")
 
 
 class DeliveryAnswer(BaseModel):
     """A delivery of an alert to a webhook."""
 
-    url: str = Field(description="As the webhooks of the station show it.")
+    url: str = Field(description="The webhook, as the `webhooks` of the station show it.")
     state: Literal["waiting", "delivered", "given_up"]
     attempts: int
     delivered: Time | None
     next_attempt: Time | None = Field(description="Null once it is delivered or given up.")
-    status: int | None = Field(description="The HTTP status of the last attempt; null if there was no answer.")
-    error: str | None = Field(description="Of the last attempt.")
+    status: int | None = Field(description="The HTTP status of the last attempt; null if there was no response.")
+    error: str | None = Field(description="The error of the last attempt.")
 
 
 class AlertAnswer(BaseModel):
@@ -58,14 +58,14 @@ class AlertAnswer(BaseModel):
     alert: AlertKind
     event: str = Field(description="The name of the event.")
     kind: EventKind
-    raised: Time = Field(description="When the readings arrived that raised it.")
-    observed_until: Time = Field(description="The time of the last observation then.")
+    raised: Time = Field(description="When the readings that raised the alert arrived.")
+    observed_until: Time = Field(description="The time of the last observation at that moment.")
     sst: float | None = Field(description="The last observation, in `units`.")
     units: Units
     since: Day | Time | None = Field(description="When the event began; null unless it is active.")
     category: EventCategory | None
-    previous_category: EventCategory | None = Field(description="Before it changed or ended.")
-    probability: float | None = Field(description="As in `GET /stations/{id}`, then.")
+    previous_category: EventCategory | None = Field(description="The category before it changed or the event ended.")
+    probability: float | None = Field(description="The probability at that moment, as in `GET /stations/{id}`.")
     deliveries: list[DeliveryAnswer]
 
 

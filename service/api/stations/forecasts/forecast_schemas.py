@@ -20,9 +20,9 @@ class IssuedInterval(BaseModel):
 class ShortForecast(BaseModel):
     """The main part of a forecast that was issued for a station. Lists have one value for each step ahead."""
 
-    issued: Time = Field(description="When the readings arrived that it was issued for.")
-    observed_until: Time = Field(description="The time of the last observation that it rests on.")
-    replayed: bool = Field(description="Whether they arrived more than two steps after that time.")
+    issued: Time = Field(description="When the readings that it was issued for arrived.")
+    observed_until: Time = Field(description="The time of the last observation that it uses.")
+    replayed: bool = Field(description="Whether these readings arrived more than two steps after `observed_until`.")
     model: str = Field(description="The network that made it, or the reference that `best` chose.")
     version: str
     timestamps: list[Time]

@@ -17,7 +17,7 @@ class ReadingsRequest(RequestModel):
     """Readings of one station: `values` with `timestamps`, or with `start` if they are regular."""
 
     values: list[Finite | None] = Field(
-        min_length=1, fail_fast=True, description="SST in the units of the station; null is no reading."
+        min_length=1, fail_fast=True, description="SST in the units of the station; null means no reading."
     )
     timestamps: Annotated[list[InputTime], Field(fail_fast=True)] | None = Field(
         default=None, description="The time of each value, in ISO 8601; UTC without an offset."
@@ -46,8 +46,8 @@ class Stored(BaseModel):
     """What became of the readings of a station. Readings without a value are not counted."""
 
     new: int = Field(description="The number of readings at times that had none.")
-    revised: int = Field(description="The number that differ from the reading of their time. Both are kept.")
-    unchanged: int = Field(description="The number that were stored already.")
+    revised: int = Field(description="The number that differ from the stored reading at the same time. Both are kept.")
+    unchanged: int = Field(description="The number that were already stored.")
     refused: list[Place] = Field(
         description="Readings that are not stored: from the future, outside the range of sea temperatures, between two "
         "steps of the station, or without a valid time."
@@ -79,13 +79,13 @@ class ManyStored(BaseModel):
 
 
 class ObservationsAnswer(BaseModel):
-    """Observations of a station in order of time. All lists have the same length."""
+    """Observations of a station in chronological order. All lists have the same length."""
 
     station: str
     units: Units
     timestamps: list[Time]
     values: list[float]
-    revision: list[int] = Field(description="0 for a first reading, and one more for each change.")
+    revision: list[int] = Field(description="0 for the first reading at a time, and one more for each change.")
     received: list[Time] = Field(description="When each arrived.")
 
 
