@@ -27,7 +27,7 @@ _TAGS: Final = [
     {"name": "events", "description": "Find marine heatwaves and cold spells in your own series."},
     {"name": "compare", "description": "See how accurate the models are, on held-out data or on your own series."},
     {"name": "series", "description": "Turn a file into series, or get the recent values of a dataset."},
-    {"name": "stations", "description": "Let the service remember a station and its readings."},
+    {"name": "stations", "description": "Have the service store a station and its readings."},
     {"name": "models", "description": "See which models are loaded."},
     {"name": "time-series protocol", "description": "Version 1 of the time-series protocol of KServe."},
     {"name": "inference protocol", "description": "Version 2 of the protocol of KServe, Triton and Seldon."},
@@ -40,7 +40,7 @@ _SERVERS: Final = [{"url": "/", "description": "This service"}]
 
 _HEADERS: Final = {
     "X-Request-ID": {
-        "description": "The ID of the request: the one it sent, if valid, or a new one.",
+        "description": "The ID of the request: the one that the client sent, if valid, or a new one.",
         "required": True,
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
     },

@@ -49,7 +49,7 @@ class Instruments:
     def _build(self) -> None:
         build = Gauge(
             "sst_build_info",
-            "1, labelled with the versions of what runs.",
+            "Always 1, labelled with the versions of the service, Python and torch.",
             ("version", "python", "torch"),
             registry=self.registry,
             multiprocess_mode="livemax",
@@ -59,13 +59,13 @@ class Instruments:
     def _requests(self) -> None:
         self.request_seconds = self._histogram(
             "sst_request_seconds",
-            "Time from the arrival of a request to the last byte of its answer.",
+            "Time from the arrival of a request to the last byte of its response.",
             ("route", "method", "status"),
             _REQUEST_SECONDS,
         )
         self.in_flight = Gauge(
             "sst_requests_in_flight",
-            "Requests that have arrived and are not answered yet.",
+            "Requests that have arrived but have not been answered yet.",
             registry=self.registry,
             multiprocess_mode="livesum",
         )
@@ -74,13 +74,13 @@ class Instruments:
     def _batches(self) -> None:
         self.queue_wait_seconds = self._histogram(
             "sst_queue_wait_seconds",
-            "Wait of the first request of a batch.",
+            "Time that the first request in a batch waited.",
             ("model",),
             _WORK_SECONDS,
         )
         self.inference_seconds = self._histogram(
             "sst_inference_seconds",
-            "Duration of the network's work on a batch, all leads included.",
+            "Duration of the network's work on a batch, including all leads.",
             ("model",),
             _WORK_SECONDS,
         )

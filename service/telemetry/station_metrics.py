@@ -50,7 +50,7 @@ class StationMetrics:
         self._scores = VerificationMetrics(registry)
         store = Histogram(
             "sst_store_seconds",
-            "Duration of a call of the database of stations, the wait for a thread included.",
+            "Duration of a call to the database of stations, including the wait for a thread.",
             ("call",),
             registry=registry,
             buckets=_STORE_SECONDS,

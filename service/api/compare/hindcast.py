@@ -31,7 +31,7 @@ class OriginRun(BaseModel):
 class PastForecast(BaseModel):
     """The forecast that would have been given from one origin, and what was observed."""
 
-    origin: Time = Field(description="The time of the last observation that the forecast has seen.")
+    origin: Time = Field(description="The time of the last observation that the forecast uses.")
     timestamps: list[Time] = Field(description="The valid times, in UTC.")
     sst: list[float]
     intervals: list[Interval]
@@ -57,8 +57,8 @@ class HindcastAnswer(BaseModel):
     step: str
     model: str
     horizon: int
-    origins: list[OriginRun] = Field(description="Every time that a forecast can start from.")
-    forecasts: list[PastForecast] = Field(description="In order of time.")
+    origins: list[OriginRun] = Field(description="All times that a forecast can start from.")
+    forecasts: list[PastForecast] = Field(description="In chronological order.")
     observations: Observations
 
 

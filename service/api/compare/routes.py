@@ -107,7 +107,7 @@ async def post_compare(
         int | None, Query(ge=1, le=10_000, description="The number of steps ahead. Defaults to 1.")
     ] = None,
     format: FormatQuery = "json",
-    strict: Annotated[bool, Query(description="Answer 422 if any series cannot be used.")] = False,
+    strict: Annotated[bool, Query(description="Return 422 if any series cannot be used.")] = False,
 ) -> Response:
     """Compare every model and baseline on your own series, rolling through each one step at a time."""
     require_json(dict(request.scope["headers"]))

@@ -142,7 +142,7 @@ class EventVerification(BaseModel):
     brier_error: float = Field(description="The standard error of the Brier score.")
     skill: dict[str, EventSkill] = Field(
         description="By reference. `climatology`: how often the event happened within 15 days of the same date in "
-        "earlier years; absent if too few years precede most forecasts. `persistence`: how often it happened before "
+        "earlier years; absent if too few years precede most forecasts. `persistence`: how often it had happened "
         "after the same number of steps beyond the threshold. `independent`: the same network with leads that do not "
         "depend on each other; absent if one lead is considered."
     )

@@ -64,7 +64,7 @@ async def answer_events(serving: Serving, job: EventsJob) -> bytes:
         size += len(part)
         if size > job.max_bytes:
             raise RequestError(
-                f"the answer would be larger than {job.max_bytes} bytes: send fewer or shorter series", field="series"
+                f"the response would be larger than {job.max_bytes} bytes: send fewer or shorter series", field="series"
             )
         parts.append(part)
     if job.strict:

@@ -38,7 +38,7 @@ async def post_events(
         bool,
         Query(description="Whether to return the climatology and the threshold of each day of the year; JSON only."),
     ] = False,
-    strict: Annotated[bool, Query(description="Answer 422 if any series cannot be used.")] = False,
+    strict: Annotated[bool, Query(description="Return 422 if any series cannot be used.")] = False,
 ) -> Response:
     """List the marine heatwaves or cold spells in daily series, as Hobday et al. (2016, 2018) define them.
 

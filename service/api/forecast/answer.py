@@ -114,7 +114,7 @@ def limited_bytes(n: int, per_series: int, settings: Settings) -> int:
     most = settings.max_answer_bytes // per_series
     if n > most:
         raise RequestError(
-            f"the answer for {n} series would be larger than {settings.max_answer_bytes} bytes: send at most {most} in "
+            f"the response to {n} series would be larger than {settings.max_answer_bytes} bytes: send at most {most} in "
             "one request, or ask for fewer models, steps, levels, thresholds, events or paths; NDJSON has no such "
             "limit",
             field="series",

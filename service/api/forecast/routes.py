@@ -75,7 +75,7 @@ async def post_forecast(
     lifecycle: LifecycleDep,
     settings: SettingsDep,
     dataset: SeriesDatasetQuery = None,
-    strict: Annotated[bool, Query(description="Answer 422 if any series cannot be forecast.")] = False,
+    strict: Annotated[bool, Query(description="Return 422 if any series cannot be forecast.")] = False,
 ) -> Response:
     """Forecast what follows each of your series, from one to thousands.
 

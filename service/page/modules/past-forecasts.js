@@ -28,7 +28,7 @@ export class PastForecasts {
     this.model = model;
     this.step = step;
     this.horizon = horizon;
-    /** Every time that a forecast can start from. @type {string[]} */
+    /** All times that a forecast can start from. @type {string[]} */
     this.origins = origins.flatMap((/** @type {any} */ run) => timestampsOf(run.start, step, run.n));
     /** The index of the origin that is shown first: the latest whose every lead was observed. */
     this.initial = this.origins.indexOf(forecasts[0].origin);
