@@ -157,7 +157,7 @@ class EventCases:
         The latter is None if a single lead is considered.
 
         Args:
-            couplings: how the leads of the forecasts go together, and the origins for which they do.
+            couplings: how the leads of the forecasts are related, and the origins to which this applies.
             exceedance: probability that SST exceeds :attr:`threshold` at each lead considered, ``(origins, leads)``.
         """
         probability = np.full(len(self), np.nan)
@@ -169,7 +169,7 @@ class EventCases:
         return probability, event_probability(self.event, independent, exceedance, self.before)
 
     def score_forecast(self, coupling: Coupling, exceedance: Floats) -> EventScore:
-        """Score joint forecasts whose leads all go together alike; ``exceedance`` is as for :meth:`probabilities`.
+        """Score joint forecasts whose leads are all related alike; ``exceedance`` is as for :meth:`probabilities`.
 
         Raises:
             ValueError: if there is no case.

@@ -16,7 +16,7 @@ class JointForecasts(Protocol):
     """Forecasts from several origins."""
 
     def couplings(self, rows: Steps, leads: int) -> Iterable[tuple[Coupling, Steps]]:
-        """Yield how the leads of each forecast go together, and the places within ``rows`` of those alike.
+        """Yield how the leads of each forecast are related, and the places within ``rows`` of those alike.
 
         Args:
             rows: places of the origins.
@@ -51,7 +51,7 @@ class PlaceForecasts:
     metadata: CheckpointMetadata
 
     def couplings(self, rows: Steps, leads: int) -> Iterable[tuple[Coupling, Steps]]:
-        """Yield how the ``leads`` of all forecasts go together."""
+        """Yield how the ``leads`` of all forecasts are related."""
         yield Coupling(self.metadata.dependence, tuple(range(1, leads + 1))), np.arange(len(rows))
 
     def exceedance(self, rows: Steps, threshold: Floats) -> Floats:

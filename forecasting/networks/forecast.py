@@ -50,7 +50,7 @@ class Forecast:
         calibrated: whether the window is like the training data, so that intervals and probabilities can be relied on.
         errors: quantiles of observation minus forecast, °C ``(horizon, probabilities)``, ascending.
         probabilities: of these quantiles.
-        coupling: how the leads go together.
+        coupling: how the leads are related.
     """
 
     times: Times

@@ -179,7 +179,7 @@ class _Chunk:
         )
 
     def _coupling(self, place: int, network: str, model: str, record: Record | None, steps: int) -> Coupling:
-        """Return how the leads go together: as in forecasts of ``network`` for series with errors like those here."""
+        """Return how the leads are related: as in forecasts of ``network`` for series with errors like those here."""
         dependence = self.dependences[network]
         if dependence and record and record.origins >= MIN_ORIGINS:
             errors = self.errors[record.names.index(model), place, :, : self._leads(place).stop]

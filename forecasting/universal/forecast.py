@@ -61,7 +61,7 @@ class UniversalForecast:
         warnings: what a reader should know about this forecast.
         chosen: why this model was chosen; None if the caller named it.
         past: how well the candidates forecast the past of the series; None without past forecasts.
-        coupling: how the steps of :attr:`joint_quantiles` go together.
+        coupling: how the steps of :attr:`joint_quantiles` are related.
         before: quantiles of the steps between the last observation and the end of the series, °C ``(steps, levels)``;
             None if it ends in an observation.
         after: quantiles of steps that follow the last lead, °C ``(steps, levels)``; None if none are known.

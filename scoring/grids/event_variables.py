@@ -24,7 +24,7 @@ _ATTRIBUTES: Final[dict[Form, dict[str, Any]]] = {
 }
 _SHARED: Final = ("coordinates", "grid_mapping")
 _NOT_CALIBRATED: Final = (
-    "Not calibrated: the release does not know how errors at different leads go together, and a random walk is assumed."
+    "Not calibrated: the release does not know how errors at different leads are related, and a random walk is assumed."
 )
 
 

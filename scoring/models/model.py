@@ -120,7 +120,7 @@ class CellModel(Model):
     @property
     @abstractmethod
     def knows_dependence(self) -> bool:
-        """Whether the model knows how errors at different leads go together."""
+        """Whether the model knows how errors at different leads are related."""
 
     @abstractmethod
     def load(self) -> CellForecaster:

@@ -1,1 +1,1 @@
-"""How the errors of several days go together: joint probabilities of runs of days."""
+"""How the errors of several days are related: joint probabilities of runs of days."""

@@ -1,4 +1,4 @@
-"""How the errors of forecasts at different leads go together, and how that is learned from past forecasts."""
+"""How the errors of forecasts at different leads are related, and how that is learned from past forecasts."""
 
 from functools import cached_property
 from typing import Final
@@ -24,7 +24,7 @@ Places = npt.NDArray[np.int64]
 
 
 class Variant(BaseModel, frozen=True):
-    """How errors go together in series whose past errors were alike.
+    """How errors are related in series whose past errors were alike.
 
     Attributes:
         adjacent: usual correlation of past errors at neighbouring leads, ``(leads − 1,)``.
@@ -36,7 +36,7 @@ class Variant(BaseModel, frozen=True):
 
 
 class Dependence(BaseModel, frozen=True):
-    """How errors of a forecast at different leads go together.
+    """How errors of a forecast at different leads are related.
 
     Attributes:
         correlation: of the normal scores of errors between leads, ``(leads, leads)``; the first lead is 1.

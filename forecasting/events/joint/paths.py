@@ -1,4 +1,4 @@
-"""Joint sample paths: futures whose leads go together as the errors of past forecasts did.
+"""Joint sample paths: futures whose leads are related as the errors of past forecasts were.
 
 A path has a value at each lead. At each lead, the values of ``n`` paths are the quantiles of the forecast at
 (r + 0.5) / n, for the ranks r = 0, …, n − 1. Which ranks share a path comes from a Gaussian copula, as in ensemble
@@ -30,7 +30,7 @@ Ranks = npt.NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class Coupling:
-    """How the leads of one forecast go together.
+    """How the leads of one forecast are related.
 
     Attributes:
         dependence: of the release; None if it does not have one, and a random walk is assumed.
@@ -46,7 +46,7 @@ class Coupling:
     decay: float = 0.0
 
     def until(self, leads: int) -> "Coupling":
-        """Return how the first ``leads`` go together."""
+        """Return how the first ``leads`` are related."""
         return replace(self, leads=self.leads[:leads], detail=self.detail[:leads])
 
     def correlation(self) -> Floats:

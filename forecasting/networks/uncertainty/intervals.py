@@ -161,7 +161,7 @@ class ErrorDistribution(BaseModel, frozen=True, populate_by_name=True):
         return error_quantiles.exceedance(threshold - sst, self.quantiles_at(times, scale), self.probabilities)
 
     def dependence(self, residuals: Floats, times: Times, scale: Floats) -> Dependence:
-        """Estimate how errors at different leads go together, from residuals of consecutive forecasts.
+        """Estimate how errors at different leads are related, from residuals of consecutive forecasts.
 
         Args:
             residuals: observation minus forecast, °C ``(n, leads)``, NaN where there is none.

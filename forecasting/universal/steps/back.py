@@ -107,7 +107,7 @@ class Resampled:
         )
 
     def _coupling(self, forecast: UniversalForecast, leads: Floats, quantiles: Floats, noise: Floats) -> Coupling:
-        """Return how the leads go together: the means as in the release, the ``noise`` as the detail does."""
+        """Return how the leads are related: the means as in the release, the ``noise`` as the detail does."""
         known = forecast.coupling.dependence
         if self.detail is None or not noise.any():
             return Coupling(known, tuple(leads.tolist()))

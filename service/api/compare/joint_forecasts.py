@@ -27,7 +27,7 @@ class RecalibratedForecasts:
     places: Steps
 
     def couplings(self, rows: Steps, leads: int) -> Iterator[tuple[Coupling, Steps]]:
-        """Yield how the ``leads`` go together, for the forecasts of each variant of the dependence."""
+        """Yield how the ``leads`` are related, for the forecasts of each variant of the dependence."""
         dependence, numbers = self.record.metadata.dependence, tuple(range(1, leads + 1))
         if dependence is None:
             yield Coupling(None, numbers), np.arange(len(rows))
@@ -54,7 +54,7 @@ class SeparateForecasts:
     forecasts: Sequence[UniversalForecast]
 
     def couplings(self, rows: Steps, leads: int) -> Iterator[tuple[Coupling, Steps]]:
-        """Yield how the first ``leads`` go together, for the forecasts of each dependence: as in the first of them."""
+        """Yield how the first ``leads`` are related, for the forecasts of each dependence: as in the first of them."""
         used: dict[Dependence | None, list[int]] = {}
         for place, row in enumerate(rows.tolist()):
             used.setdefault(self.forecasts[row].coupling.dependence, []).append(place)

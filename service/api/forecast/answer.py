@@ -114,8 +114,8 @@ def limited_bytes(n: int, per_series: int, settings: Settings) -> int:
     most = settings.max_answer_bytes // per_series
     if n > most:
         raise RequestError(
-            f"the response to {n} series would be larger than {settings.max_answer_bytes} bytes: send at most {most} in "
-            "one request, or ask for fewer models, steps, levels, thresholds, events or paths; NDJSON has no such "
+            f"the response for {n} series would be larger than {settings.max_answer_bytes} bytes: send at most {most} "
+            "in one request, or ask for fewer models, steps, levels, thresholds, events or paths; NDJSON has no such "
             "limit",
             field="series",
         )

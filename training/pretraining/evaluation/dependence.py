@@ -1,4 +1,4 @@
-"""How the errors of a universal network at different leads go together, on simulated seas that it has not seen."""
+"""How the errors of a universal network at different leads are related, on simulated seas that it has not seen."""
 
 from dataclasses import fields
 from typing import Final
@@ -22,7 +22,7 @@ _BATCH: Final = 50
 
 
 def held_out_dependence(module: AnyModule, spec: Spec, panel: Panel) -> Dependence:
-    """Estimate how the errors of a network at different leads go together.
+    """Estimate how the errors of a network at different leads are related.
 
     Args:
         module: the network.
