@@ -1,4 +1,4 @@
-"""What would we have said? The forecasts of the test period, day by day."""
+"""What would we have forecast? The forecasts of the test period, day by day."""
 
 import re
 import shutil
@@ -21,7 +21,7 @@ QUERY = "?view=compare&dataset=nino12&network=gru"
 
 
 def card_of(page: Page) -> Locator:
-    return page.locator("section.card", has=page.get_by_role("heading", name="What would we have said?"))
+    return page.locator("section.card", has=page.get_by_role("heading", name="What would we have forecast?"))
 
 
 def said(url: str, day: str) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def said(url: str, day: str) -> dict[str, Any]:
 def sentence(forecast: dict[str, Any], month: str) -> str:
     band = forecast["intervals"][0]
     return (
-        f"GRU would have said {forecast['sst'][0]:.1f}\u00a0°C for {month} "
+        f"GRU would have forecast {forecast['sst'][0]:.1f}\u00a0°C for {month} "
         f"(80%: {band['lower'][0]:.1f} to {band['upper'][0]:.1f}). It was {forecast['observed'][0]:.1f}\u00a0°C."
     )
 
@@ -75,7 +75,7 @@ def test_only_the_user_writes_a_day_into_the_url(visitor: Visitor) -> None:
     page.clock.install()
     page.goto(f"{visitor().url}/{QUERY}")
     card = card_of(page)
-    expect(card).to_contain_text("GRU would have said")
+    expect(card).to_contain_text("GRU would have forecast")
     page.clock.run_for(5_000)
     assert "day=" not in page.url
     card.get_by_role("button", name="1 month earlier").click()
@@ -99,7 +99,7 @@ def test_a_finger_moves_the_slider(visitor: Visitor) -> None:
     assert box is not None
     slider.tap(position={"x": box["width"] / 4, "y": box["height"] / 2})
     assert int(slider.input_value()) < int(before)
-    expect(slider).to_have_attribute("aria-valuetext", re.compile("GRU would have said"))
+    expect(slider).to_have_attribute("aria-valuetext", re.compile("GRU would have forecast"))
 
 
 def test_the_running_score_compares_with_persistence(visitor: Visitor, url: str) -> None:
@@ -149,7 +149,7 @@ def test_another_network_keeps_the_day(visitor: Visitor) -> None:
     page = visitor().open(f"{QUERY}&day=2005-01-01")
     card = card_of(page)
     card.get_by_role("radio", name="RNN").check()
-    expect(card).to_contain_text("RNN would have said")
+    expect(card).to_contain_text("RNN would have forecast")
     expect(card).to_contain_text("Data up to Jan 2005")
     assert "network=rnn" in page.url
 
@@ -169,7 +169,7 @@ def older(tmp_path: Path) -> Iterator[str]:
 def test_a_release_without_past_forecasts_leaves_the_slider_out(visitor: Visitor, older: str) -> None:
     page = visitor(at=older).open("?view=compare&dataset=nino12")
     expect(page.get_by_role("heading", name="Observed and forecast, one step ahead")).to_be_visible()
-    expect(page.get_by_role("heading", name="What would we have said?")).to_be_hidden()
+    expect(page.get_by_role("heading", name="What would we have forecast?")).to_be_hidden()
 
 
 def test_a_failure_while_the_slider_moves_is_explained_and_can_be_retried(visitor: Visitor) -> None:
@@ -180,11 +180,11 @@ def test_a_failure_while_the_slider_moves_is_explained_and_can_be_retried(visito
     card.get_by_role("slider").focus()
     page.keyboard.press("Home")
     expect(card.get_by_role("alert")).to_contain_text("The service is not responding")
-    expect(card).not_to_contain_text("GRU would have said")
+    expect(card).not_to_contain_text("GRU would have forecast")
     expect(card.get_by_role("table")).to_have_count(0)
     page.unroute("**/compare/hindcast?*origin=*")
     card.get_by_role("button", name="Try again").click()
-    expect(card).to_contain_text(re.compile("GRU would have said .* for Oct 1998"))
+    expect(card).to_contain_text(re.compile("GRU would have forecast .* for Oct 1998"))
     expect(card.get_by_role("alert")).to_have_count(0)
     assert all("ERR_CONNECTION_REFUSED" in text for text in visit.console_errors)
     visit.console_errors.clear()

@@ -83,7 +83,7 @@ def test_cards_say_what_is_missing(opened: Opened) -> None:
     _, page = opened()
     cards = page.get_by_role("listitem")
     expect(cards.filter(has_text="Planned")).to_contain_text("No readings yet")
-    expect(cards.filter(has_text="buoy")).to_contain_text("The last forecast has passed")
+    expect(cards.filter(has_text="buoy")).to_contain_text("The last forecast has expired")
 
 
 def test_the_map_shows_stations_on_both_sides_of_the_date_line_side_by_side(opened: Opened) -> None:
@@ -104,7 +104,7 @@ def test_the_map_shows_stations_on_both_sides_of_the_date_line_side_by_side(open
 def test_the_map_shows_the_stations_of_other_pages_as_dots(opened: Opened) -> None:
     _, page = opened("&after=buoy")
     expect(page.locator("ul.stations > li")).to_have_count(2)
-    expect(page.get_by_text("Numbers are the cards below, and dots the stations of other pages.")).to_be_visible()
+    expect(page.get_by_text("The numbers refer to the cards below; dots are stations on other pages.")).to_be_visible()
     dot, numbered = page.locator(".station-pin").all()
     expect(dot).to_have_text("")
     expect(numbered).to_have_text("1")
@@ -146,7 +146,7 @@ def test_a_printed_station_shows_its_whole_chart_without_what_is_for_the_screen(
     _, page = opened("&station=reef")
     page.emulate_media(media="print")
     page.set_viewport_size({"width": 688, "height": 1017})
-    card = page.locator(".card").filter(has=page.get_by_role("heading", name="What was forecast, and what came"))
+    card = page.locator(".card").filter(has=page.get_by_role("heading", name="Forecasts and observations"))
     around, drawing = card.bounding_box(), card.locator(".plot > svg").bounding_box()
     page.emulate_media(media="screen")
     assert around is not None
@@ -186,7 +186,7 @@ def test_events_and_their_alerts_are_shown(opened: Opened) -> None:
     states = card.get_by_role("list", name="Events").get_by_role("listitem")
     expect(states.nth(0)).to_have_text(f"Warm water, since {start.day} {start:%b %Y}")
     expect(states.nth(1)).to_contain_text("Hot water: not now")
-    expect(card.get_by_role("row").filter(has_text="Warm water began")).to_contain_text("to nobody")
+    expect(card.get_by_role("row").filter(has_text="Warm water began")).to_contain_text("not sent")
 
 
 def test_a_station_can_be_embedded_as_the_picture_that_is_shown(opened: Opened, stations: str) -> None:

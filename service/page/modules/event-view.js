@@ -63,7 +63,7 @@ export function eventView(history, choice, loader, signal) {
     } catch (error) {
       if (current.aborted || signal.aborted) return;
       clear(boxes, draw);
-      fill(boxes.line, h("p", { class: "note" }, `${kind.plural[0].toUpperCase()}${kind.plural.slice(1)} could not be looked for: ${errorText(error)}`));
+      fill(boxes.line, h("p", { class: "note" }, `${kind.plural[0].toUpperCase()}${kind.plural.slice(1)} could not be detected: ${errorText(error)}`));
     } finally {
       if (!current.aborted) boxes.line.removeAttribute("aria-busy");
     }

@@ -1,5 +1,5 @@
 // @ts-check
-/** "What would we have said?": the forecast of a day in the test period, then what happened, with a running score. */
+/** "What would we have forecast?": the forecast of a day in the test period, then what happened, with a running score. */
 
 import { readState, updateState } from "./address.js";
 import { Chart } from "./chart.js";
@@ -44,7 +44,7 @@ export function showHindcast(card, results, signal) {
   const options = cells.map((/** @type {string} */ value) => ({ value, text: modelLabel(value) }));
   fill(
     card,
-    h("header", {}, h("div", {}, h("h2", {}, "What would we have said?"), h("p", {}, "Pick a time in the test period, which these networks have not seen."))),
+    h("header", {}, h("div", {}, h("h2", {}, "What would we have forecast?"), h("p", {}, "Pick a time in the test period, which these networks have not seen."))),
     h(
       "div",
       { class: "controls" },
@@ -198,13 +198,13 @@ class Hindcast {
     return svg("svg", { class: "overview", viewBox: `0 -4 ${width} ${height + 8}`, preserveAspectRatio: "none", "aria-hidden": "true" }, {}, [svg("path", { d: path })]);
   }
 
-  /** What was said for the next step, and what happened. @param {import("./past-forecasts.js").PastForecast} forecast */
+  /** What was forecast for the next step, and what happened. @param {import("./past-forecasts.js").PastForecast} forecast */
   #saidInWords({ timestamps, sst, intervals, observed }) {
     const { model, step } = this.source;
     const band = intervals.find(({ level }) => level === 80) ?? intervals[0];
     const places = band && band.upper[0] - band.lower[0] < NARROW_CELSIUS ? 2 : 1;
     const range = band ? ` (${band.level}%: ${fixed(band.lower[0], places)} to ${fixed(band.upper[0], places)})` : "";
-    const said = `${modelTitle(kindOf(model))} would have said ${fixed(sst[0], places)}\u00a0°C for ${formatTime(timestamps[0], step)}${range}.`;
+    const said = `${modelTitle(kindOf(model))} would have forecast ${fixed(sst[0], places)}\u00a0°C for ${formatTime(timestamps[0], step)}${range}.`;
     const doubt = intervals.some(({ calibrated }) => !calibrated) ? " The values until then are unlike the training data, so the intervals are uncalibrated." : "";
     if (!this.came) return `${said}${doubt}`;
     const came = observed[0] === null ? "No value was observed then." : `It was ${fixed(observed[0], places)}\u00a0°C.`;

@@ -88,5 +88,5 @@ export function nextSteps(station, now, most) {
 
 /** @param {Station} station */
 function missingForecast({ forecast }) {
-  return forecast ? "The last forecast has passed. New readings bring the next one." : "No forecast yet. Send readings: the answer says what is missing.";
+  return forecast ? "The last forecast has expired. The next one is issued when new readings arrive." : "No forecast yet. Send readings: the response says what is missing.";
 }

@@ -1,5 +1,5 @@
 // @ts-check
-/** What was forecast a number of steps before, against what came, and the newest forecast. */
+/** What was forecast a number of steps before, what was observed, and the newest forecast. */
 
 import { fixedRange, panelTitle, verticalLine } from "./layout.js";
 import { fixed } from "./numbers.js";

@@ -66,7 +66,7 @@ function alertTable(alerts, { step }) {
 
 /** @param {any[]} deliveries */
 function deliveriesInWords(deliveries) {
-  if (!deliveries.length) return "to nobody";
+  if (!deliveries.length) return "not sent";
   return deliveries.map(({ url, state, attempts }) => (state === "delivered" ? `to ${hostOf(url)}` : `${state === "waiting" ? "not yet" : "failed"}: ${hostOf(url)}, ${attempts} ${attempts === 1 ? "attempt" : "attempts"}`)).join("; ");
 }
 

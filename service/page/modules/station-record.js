@@ -1,5 +1,5 @@
 // @ts-check
-/** How good the forecasts of a station were: what was issued against what came. */
+/** How good the forecasts of a station were, compared with the observations. */
 
 import { ApiError, getJson, withQuery } from "./api.js";
 import { fill, h } from "./dom.js";
@@ -31,7 +31,7 @@ export function showRecord(card, station, signal) {
   const path = `/stations/${station.id}/verification`;
   const body = h("div", {});
   fill(card, h("header", {}, h("h2", {}, "Record")), body);
-  return runTask(body, "Comparing forecasts with what came", signal, (stop) => loadRecord(path, stop), ({ leads, events }) => fill(body, ...recordParts(leads, station, path), ...reliabilityParts(events, station, path)));
+  return runTask(body, "Comparing forecasts with observations", signal, (stop) => loadRecord(path, stop), ({ leads, events }) => fill(body, ...recordParts(leads, station, path), ...reliabilityParts(events, station, path)));
 }
 
 /** The leads with verified forecasts, and the events. @param {string} path @param {AbortSignal} signal @returns {Promise<{leads: LeadRecord[], events: import("./station-reliability.js").EventRecord[]}>} */
@@ -53,7 +53,7 @@ function recordParts(leads, station, path) {
   return [
     h("p", { class: "answer" }, sentenceOf(leads[0], station)),
     dataTable("Errors of issued forecasts by steps ahead", head, rows, { class: "record" }),
-    h("p", { class: "note" }, "Each forecast is compared as it was issued, with the latest readings. Skill is how much lower its RMSE is than that of repeating the last value. “80% held” is how many observations were within the range of 80%."),
+    h("p", { class: "note" }, "Each forecast is compared as it was issued, with the latest readings. Skill is how much lower its RMSE is than that of repeating the last value. “80% held” is how many observations were inside the 80% range."),
     leads[0].n < FEW && h("p", { class: "note" }, `Only ${formatCount(leads[0].n)} ${leads[0].n === 1 ? "forecast" : "forecasts"} can be checked so far: too few to judge by.`),
     h("div", { class: "row" }, downloadButton("Download as CSV", `${station.id}-verification.csv`, () => withQuery(path, { format: "csv" }))),
   ].filter((part) => part !== false);

@@ -28,9 +28,9 @@ export function reliabilityParts(events, station, path) {
   const bins = [...new Map(events.flatMap(({ reliability }) => reliability.map((bin) => [bin.minimum, bin]))).values()].sort((a, b) => a.minimum - b.minimum);
   const head = ["Event", "Ahead", ...bins.map(({ minimum, maximum }) => `${Math.round(100 * minimum)}–${Math.round(100 * maximum)}%`), "Brier score"];
   return [
-    h("h3", {}, "Events: what was said, and how often it happened"),
-    dataTable("How often events happened, by the probability that was said", head, events.filter(isShown).map((event) => rowOf(event, bins, station)), { class: "record" }),
-    h("p", { class: "note" }, "“7 of 25” below “10–30%”: of 25 forecasts that said 10 to 30%, the event came 7 times. A heatwave or cold spell counts once the days that decide on it have passed."),
+    h("h3", {}, "Events: forecast probability, and how often they happened"),
+    dataTable("How often events happened, by their forecast probability", head, events.filter(isShown).map((event) => rowOf(event, bins, station)), { class: "record" }),
+    h("p", { class: "note" }, "“7 of 25” under “10–30%” means that the event happened after 7 of the 25 forecasts that gave it a probability of 10 to 30%. A heatwave or cold spell counts once the days that decide it have passed."),
     h("div", { class: "row" }, downloadButton("Download events as CSV", `${station.id}-events.csv`, () => withQuery(path, { format: "csv", table: "events" }))),
   ];
 }

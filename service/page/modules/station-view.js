@@ -1,5 +1,5 @@
 // @ts-check
-/** One station: its last value, the forecast against what came, its record, its events, and a card to embed. */
+/** One station: its last value, forecasts and observations, its record, its events, and a card to embed. */
 
 import { readState, updateState, urlOf } from "./address.js";
 import { getJson, hasKey, request, withQuery } from "./api.js";
@@ -126,10 +126,10 @@ function chartParts(station, observations, forecasts, signal) {
   };
   draw();
   return [
-    h("header", {}, h("div", {}, h("h2", {}, "What was forecast, and what came"), h("p", {}, `Until ${formatTime(observations.timestamps.at(-1), station.step)}`)), chart.zoomButtons()),
+    h("header", {}, h("div", {}, h("h2", {}, "Forecasts and observations"), h("p", {}, `Until ${formatTime(observations.timestamps.at(-1), station.step)}`)), chart.zoomButtons()),
     h("div", { class: "controls" }, selectField("Show what was forecast", options, String(lead), choose), legend()),
     chart.element,
-    forecasts.length < 2 && h("p", { class: "note" }, "Each new reading brings a forecast, which appears here beside what came."),
+    forecasts.length < 2 && h("p", { class: "note" }, "A forecast is issued for each new reading, and appears here next to the observations."),
     tableDisclosure("Observed and forecast SST", () => rowsTable(rows, lead, station)),
   ].filter((part) => part !== false);
 }
@@ -156,7 +156,7 @@ function embedCard(station, signal) {
     if (!event.target.open || picture.childElementCount) return;
     runTask(picture, "Loading the card", signal, (stop) => request(`/stations/${station.id}/card.svg`, { signal: stop }).then((response) => response.blob()), (blob) => fill(picture, pictureOf(blob, station, signal)));
   };
-  const note = hasKey() ? "This service requires a key, which pictures cannot send. Let your server fetch the card with a key, and pass it on." : "The picture follows the light or dark colours of its reader.";
+  const note = hasKey() ? "This service requires a key, which images cannot send. Let your server fetch the card with a key and pass it on." : "The image follows the reader's light or dark theme.";
   return h("details", { class: "card add", toggle: show }, h("summary", {}, "Embed this station"), h("div", { class: "grid" }, picture, h("div", {}, codeBlock("HTML", code), h("p", { class: "note" }, note))));
 }
 

@@ -20,7 +20,7 @@ const PAGE = 24;
 /** Stations of all pages on the map. */
 const ON_MAP = 1000;
 
-const INTRODUCTION = "Your stations. Each new reading brings a forecast, and later readings show how good it was.";
+const INTRODUCTION = "Your stations. A forecast is issued for each new reading, and later readings show how good it was.";
 
 /** @param {HTMLElement} root @param {AbortSignal} signal */
 export async function show(root, signal) {
@@ -81,7 +81,7 @@ function mapOfAll(placed, search, signal) {
     const here = new Set(placed.map(({ id }) => id));
     const others = placedOf(stations).filter(({ id }) => !here.has(id));
     const most = next === null ? "" : ` The map shows the first 1,000 of them.`;
-    if (others.length) fill(part, stationMap(placed, others), h("p", { class: "note" }, `Numbers are the cards below, and dots the stations of other pages.${most}`));
+    if (others.length) fill(part, stationMap(placed, others), h("p", { class: "note" }, `The numbers refer to the cards below; dots are stations on other pages.${most}`));
   };
   // Without the others, the map of this page remains.
   load().catch(() => {});
@@ -107,7 +107,7 @@ function firstStation(root) {
     "section",
     { class: "card" },
     h("header", {}, h("h2", {}, "Add your first station")),
-    h("p", {}, "Name a place, then send its readings, such as one each day. From 14 readings on, each new one brings a forecast, and this page keeps the score: what was forecast against what came."),
+    h("p", {}, "Name a place, then send its readings, such as one each day. From 14 readings on, a forecast is issued for each new one, and this page keeps track of how good the forecasts were."),
     stationForm(root),
   );
 }

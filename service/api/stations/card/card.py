@@ -92,7 +92,7 @@ def _last_value(station: StationAnswer) -> list[str]:
 def _forecast(station: StationAnswer, columns: Sequence[Column]) -> list[str]:
     if not columns:
         missing = (
-            "No forecast yet" if station.forecast is None else "The last forecast has passed: it needs new readings"
+            "No forecast yet" if station.forecast is None else "The last forecast has expired: send new readings"
         )
         return [_text(_MARGIN, 152, missing, "small")]
     width = (WIDTH - 2 * _MARGIN) / len(columns)
@@ -116,7 +116,7 @@ def _footer(station: StationAnswer, columns: Sequence[Column]) -> list[str]:
         return [marker, _text(_MARGIN + 16, y, _named(active), "active")]
     if not any(column.range for column in columns):
         return []
-    return [_text(_MARGIN, y, "Forecast, with ranges that hold 80 % of values", "small")]
+    return [_text(_MARGIN, y, "Forecast, with 80 % ranges", "small")]
 
 
 def _named(events: Sequence[str]) -> str:

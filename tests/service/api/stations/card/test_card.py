@@ -126,7 +126,7 @@ def test_a_card_says_what_is_missing(service: httpx.Client, new_station: NewStat
     assert words(card(service, empty)) == "No readings yet. | Planned | No readings yet | No forecast yet"
     body = {"start": "2024-01-01", "values": [10 + (i % 3) / 10 for i in range(40)]}
     service.post(f"/stations/{old}/observations", json=body).raise_for_status()
-    assert "The last forecast has passed: it needs new readings" in words(card(service, old))
+    assert "The last forecast has expired: send new readings" in words(card(service, old))
 
 
 def test_a_card_is_cached_and_may_be_shown_by_other_sites(service: httpx.Client, new_station: NewStation) -> None:
