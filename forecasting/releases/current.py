@@ -1,4 +1,4 @@
-"""Making a release the one that serves, and replacing other small files beside those of a release."""
+"""Makes a release current, and replaces other small files next to those of a release."""
 
 import os
 import tempfile

@@ -1,4 +1,4 @@
-"""The client for async code. It differs from the other in how it sends and waits, and in nothing else."""
+"""The client for async code. It differs from the other client only in how it sends and waits."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -153,7 +153,7 @@ class AsyncClient:
 
     @property
     def stations(self) -> AsyncStations:
-        """The stations that the service remembers: see :class:`Stations`."""
+        """The stations that the service stores: see :class:`Stations`."""
         return AsyncStations(self._run, StationCalls(self._calls))
 
     async def ready(self) -> bool:

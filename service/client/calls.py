@@ -96,7 +96,7 @@ class Calls:
         policy: when to retry.
         max_series: the most series in one request.
         max_bytes: the largest body of one request.
-        column_support: whether many series may go by columns.
+        column_support: whether many series may be sent as columns.
     """
 
     address: str
@@ -120,7 +120,7 @@ class Calls:
     def _forecast_columns(
         self, series: SeriesInput, parameters: ForecastParameters, strict: bool, further: Sequence[OwnFields]
     ) -> Plan[pd.DataFrame | None]:
-        """Forecast many series by columns; None if that is not possible, or the service does not take them."""
+        """Forecast many series as columns; None if that is not possible, or the service does not take them."""
         batches = (
             column_batches(series, further, self.max_series, self.max_bytes) if self.column_support.is_on else None
         )

@@ -45,7 +45,7 @@ class Client:
         max_wait: the longest wait before a retry, in seconds. There is no retry if the service asks for a longer wait.
         max_series: the most series in one request; more are split into several requests.
         max_bytes: the largest body of one request; more is split into several requests.
-        columns: whether to send 64 series and more as an Arrow stream, if pyarrow is installed and the service takes
+        columns: whether to send 64 or more series as an Arrow stream, if pyarrow is installed and the service takes
             it. The result is the same.
         transport: an httpx transport, for custom certificates and proxies.
         sleep: the function that waits for a number of seconds.
@@ -138,7 +138,7 @@ class Client:
             ValueError: if there is no series, an index does not hold times, or a value is not a finite number.
             ProblemError: if the service refuses the request.
             UnavailableError: if the service cannot be reached.
-            AnswerError: if another server answers.
+            AnswerError: if the response is not from the service.
         """
         parameters = ForecastParameters.of(model, dataset, horizon, levels, thresholds, units, check=check)
         shared, own = split_baseline(baseline)
@@ -227,12 +227,12 @@ class Client:
     def hindcast(
         self, dataset: str | None = None, *, model: str = "best", origin: TimeInput = None, origins: int = 1
     ) -> pd.DataFrame:
-        """Return forecasts that a network would have given during the held-out test part, and what was observed.
+        """Return forecasts that a network would have made during the held-out test part, and what was observed.
 
         Args:
             dataset: the dataset of a place; None means the service's default.
             model: ``best``, a cell, or a full name.
-            origin: the time of the last observation that the first forecast may see; None means the latest for which
+            origin: the time of the last observation that the first forecast may use; None means the latest for which
                 every lead was observed.
             origins: the number of forecasts, from consecutive origins.
 
@@ -317,14 +317,14 @@ class Client:
 
     @property
     def stations(self) -> Stations:
-        """The stations that the service remembers, to which readings are pushed."""
+        """The stations that the service stores, to which readings are pushed."""
         return Stations(self._run, StationCalls(self._calls))
 
     def ready(self) -> bool:
-        """Return whether the service has loaded its models; False also if nothing answers. There is no retry.
+        """Return whether the service has loaded its models; False if it does not respond. There is no retry.
 
         Raises:
-            ProblemError: if the service answers with another error.
+            ProblemError: if the service responds with another error.
         """
         return self._run(self._calls.ready())
 

@@ -52,7 +52,7 @@ class _Column:
 
 
 class ColumnSupport:
-    """Whether requests may go by columns: until a service refuses them."""
+    """Whether requests may be sent as columns: yes, until a service refuses one."""
 
     def __init__(self, wanted: bool) -> None:
         self.is_on = wanted and _pyarrow() is not None
@@ -67,7 +67,7 @@ def _pyarrow() -> Any:
 
 
 def query_of(parameters: ForecastParameters, *, strict: bool) -> Json:
-    """Return the query of a request by columns."""
+    """Return the query of a columnar request."""
     query: Json = {
         "model": parameters.model,
         "horizon": parameters.horizon,

@@ -61,10 +61,10 @@ def content_of(file: File) -> bytes:
 
 
 def file_reading(answer: Json) -> FileReading:
-    """Parse an answer of ``POST /series``.
+    """Parse a response of ``POST /series``.
 
     Raises:
-        KeyError, TypeError, ValueError: if the answer has another shape.
+        KeyError, TypeError, ValueError: if the response does not have the expected form.
     """
     stations = pd.json_normalize(answer["stations"], sep="_").set_index("id")
     series = {found["id"]: _series(found) for found in answer["series"]}

@@ -111,7 +111,7 @@ def station_gauges(figures: StationFigures | None, now: int) -> Iterator[Metric]
     yield GaugeMetricFamily("sst_store_up", up, 0 if figures is None else 1)
     if figures is None:
         return
-    yield GaugeMetricFamily("sst_stations", "Stations that the service remembers.", figures.stations)
+    yield GaugeMetricFamily("sst_stations", "Stations that the service stores.", figures.stations)
     yield GaugeMetricFamily(
         "sst_station_oldest_newest_reading_age_seconds",
         "Age of the newest reading of the station that has been silent for longest; 0 without readings.",

@@ -1,4 +1,4 @@
-"""Bodies by columns, and their answers."""
+"""Columnar bodies, and the responses to them."""
 
 import io
 from collections.abc import Mapping

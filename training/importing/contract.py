@@ -1,4 +1,4 @@
-"""Whether a loaded module keeps the contract of a checkpoint, tried on windows of the data."""
+"""Whether a loaded module follows the checkpoint contract, tried on windows of the data."""
 
 import time
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ _TO_CPU: Final = "call module.cpu() and remove device names before torch.jit.scr
 
 @dataclass(frozen=True)
 class Facts:
-    """What trying a module has shown.
+    """What a trial of a module found.
 
     Attributes:
         window: number of values that it forecasts from.

@@ -28,7 +28,7 @@ class Copied:
 def push(folder: Path, artifacts: RemoteFolder, *, make_current: bool) -> Copied:
     """Copy the release in ``folder`` to a remote artifacts folder: files first, then the manifest and its signatures.
 
-    A copy that was interrupted goes on where it ended. No reader sees half a release: the manifest comes after the
+    A copy that was interrupted continues where it stopped. No reader sees half a release: the manifest comes after the
     files, and the release serves only once ``current`` names it.
 
     Args:

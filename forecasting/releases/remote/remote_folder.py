@@ -25,7 +25,7 @@ class RemoteFolder:
     """
 
     def __init__(self, system: Any, root: str, url: str) -> None:
-        """Wire a folder; :meth:`open` does.
+        """Create the object; use :meth:`open`.
 
         Args:
             system: file system of fsspec.
@@ -117,7 +117,7 @@ class RemoteFolder:
         """Return the number of bytes of a file; None if it does not exist.
 
         Raises:
-            RemoteError: if this cannot be found out.
+            RemoteError: if it cannot be determined.
         """
         try:
             with self._reaching("read", self.shown(name)):

@@ -1,4 +1,4 @@
-"""The request and the responses of ``/compare``, as they go over the wire."""
+"""The request and the responses of ``/compare``, as JSON."""
 
 from typing import Annotated, Any, Final, Literal
 

@@ -1,4 +1,4 @@
-"""The request and the response of ``/events``, as they go over the wire."""
+"""The request and the response of ``/events``, as JSON."""
 
 from typing import Any, Final
 

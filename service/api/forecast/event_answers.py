@@ -1,4 +1,4 @@
-"""Forecasts of events, as they go over the wire."""
+"""Forecasts of events, as JSON."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""The request and the responses of ``/forecast``, as they go over the wire."""
+"""The request and the responses of ``/forecast``, as JSON."""
 
 from typing import Annotated, Any, Final, Literal
 
@@ -101,7 +101,7 @@ class ForecastRequest(SeriesRequest):
     check: bool = Field(
         default=False,
         strict=True,
-        description="Whether to leave out values that the forecast made before them calls implausible. The warning "
+        description="Whether to leave out values that are implausible given the forecast made before them. The warning "
         "`suspect_value` says which. Only universal networks check.",
     )
     baseline: InputBaseline | None = Field(

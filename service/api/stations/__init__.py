@@ -1,1 +1,1 @@
-"""``/stations`` and ``/observations``: what the service remembers of stations."""
+"""``/stations`` and ``/observations``: the stations that the service stores."""

@@ -1,4 +1,4 @@
-"""Where a page of a list goes on."""
+"""The position at which the next page of a list begins."""
 
 import re
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""The period that a call asks for."""
+"""The period that a call selects."""
 
 from typing import Annotated, Final, NamedTuple
 

@@ -1,4 +1,4 @@
-"""Stations, as they go over the wire."""
+"""Stations, as JSON."""
 
 from typing import Annotated, Any, Final, Self
 

@@ -25,7 +25,7 @@ class AsyncRun(Protocol):
 
 
 class AsyncStations:
-    """The stations that the service remembers, with the methods and results of :class:`Stations`, to be awaited."""
+    """The stations that the service stores, with the methods and results of :class:`Stations`, to be awaited."""
 
     def __init__(self, run: AsyncRun, calls: StationCalls) -> None:
         self._run, self._calls = run, calls

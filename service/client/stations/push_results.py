@@ -1,4 +1,4 @@
-"""What became of readings that were sent."""
+"""The results of sending readings."""
 
 import re
 from collections.abc import Hashable, Mapping, Sequence
@@ -20,7 +20,7 @@ Readings = Mapping[Hashable, "pd.Series[Any]"]
 
 @dataclass(frozen=True)
 class PushResult:
-    """What became of the readings of a station. Missing values are not counted.
+    """The outcome of sending the readings of a station. Missing values are not counted.
 
     Attributes:
         new: the number of readings at times that had none.
@@ -42,7 +42,7 @@ class PushResult:
 
 @dataclass(frozen=True)
 class PushAllResult:
-    """What became of the readings of several stations.
+    """The outcome of sending the readings of several stations.
 
     Attributes:
         stations: a row for each station, with its ID as index: the numbers ``new``, ``revised``, ``unchanged`` and

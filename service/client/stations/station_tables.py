@@ -43,7 +43,7 @@ _ISSUED: Final = ("issued", "observed_until", "replayed")
 
 
 def stations_table(stations: Sequence[Json]) -> pd.DataFrame:
-    """Return a row for each station, with its ID as index, whose columns do not depend on what it remembers."""
+    """Return a row for each station, with its ID as index, whose columns do not depend on what is stored."""
     rows = [_station_row(station) for station in stations]
     further = {column: None for row in rows for column in row if column not in ("id", "newest_age_seconds")}
     columns = list(dict.fromkeys([*_STATION_COLUMNS, *further]))

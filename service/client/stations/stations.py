@@ -25,7 +25,7 @@ class Run(Protocol):
 
 
 class Stations:
-    """The stations that the service remembers, as ``client.stations``.
+    """The stations that the service stores, as ``client.stations``.
 
     Every method raises a :class:`~service.client.ServiceError` if the service cannot be reached or refuses the request,
     such as a ProblemError with the status 404 for a station that does not exist. All requests are retried as those of

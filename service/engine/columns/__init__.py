@@ -1,1 +1,1 @@
-"""Forecasts of series that come as columns: numpy arrays in, numpy arrays out."""
+"""Forecasts of series as columns: numpy arrays in, numpy arrays out."""

@@ -1,4 +1,4 @@
-"""What a request asks for each of its series, if they come as columns."""
+"""What a columnar request asks for each of its series."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The state of an event at a station, and what a change of it is worth telling."""
+"""The state of an event at a station, and which of its changes raise an alert."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, NamedTuple, Self

@@ -14,7 +14,7 @@ _NOT_PUBLIC: Final = tuple(
         "64:ff9b:1::/48",  # local translation to IPv4
     )
 )
-"""What Python's versions disagree on, or do not know."""
+"""Networks that versions of Python classify differently, or not at all."""
 
 _TRANSLATED: Final = ip_network("64:ff9b::/96")
 """Its last 32 bits are the IPv4 address that a translator connects to."""

@@ -54,7 +54,7 @@ class Fetcher:
         serving: Callable[[], Serving | None],
         alerted: Callable[[], None],
     ) -> None:
-        """Wire a fetcher.
+        """Create a fetcher.
 
         Args:
             store: of the stations.

@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Importing a network runs code from its file: import only files from people you trust.",
     )
     parser.add_argument(
-        "models", nargs="+", type=Path, metavar="MODEL", help="TorchScript file that keeps the contract"
+        "models", nargs="+", type=Path, metavar="MODEL", help="TorchScript file that follows the checkpoint contract"
     )
     data = parser.add_argument_group("data")
     data.add_argument("--data", type=Path, required=True, metavar="FILE", help="CSV, ERDDAP, NDBC, NetCDF or Zarr")

@@ -23,7 +23,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=command_name("release pull", "training release pull"),
         description="Copy releases from another place, such as a bucket of S3, and check every file. A release appears "
-        "only when it is complete. A copy that was interrupted goes on where it ended.",
+        "only when it is complete. A copy that was interrupted continues where it stopped.",
     )
     parser.add_argument(
         "url",

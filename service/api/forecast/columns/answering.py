@@ -1,4 +1,4 @@
-"""Answers a request by columns while its body comes in."""
+"""Answers a columnar request while its body arrives."""
 
 import asyncio
 import json

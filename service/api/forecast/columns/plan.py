@@ -1,4 +1,4 @@
-"""What a request by columns asks for: read from its query, before its body."""
+"""What a columnar request asks for: read from its query, before its body."""
 
 from forecasting.errors import RequestError
 from forecasting.networks.forecaster import Forecaster

@@ -1,4 +1,4 @@
-"""Temporary files for what is too large for memory, with a limit on all of them together."""
+"""Temporary files for data too large for memory, with a limit on all of them together."""
 
 import mmap
 import tempfile

@@ -1,4 +1,4 @@
-"""Begins the answers to ``POST /forecast`` by columns. pyarrow is imported with the first of them."""
+"""Begins the answers to columnar requests. pyarrow is imported with the first of them."""
 
 import asyncio
 from http import HTTPStatus
@@ -26,7 +26,7 @@ _PARQUET_FILES: Final = 2
 
 
 class ColumnStreams:
-    """Answers requests by columns, with one limit for the temporary files of all of them."""
+    """Answers columnar requests, with one limit for the temporary files of all of them."""
 
     def __init__(self, lifecycle: Lifecycle, settings: Settings) -> None:
         self._lifecycle = lifecycle

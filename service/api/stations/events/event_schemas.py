@@ -1,4 +1,4 @@
-"""The events, alerts and webhooks of stations, as they go over the wire."""
+"""The events, alerts and webhooks of stations, as JSON."""
 
 from typing import Any, Literal
 

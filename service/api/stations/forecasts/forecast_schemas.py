@@ -1,4 +1,4 @@
-"""Issued forecasts, as they go over the wire."""
+"""Issued forecasts, as JSON."""
 
 from pydantic import BaseModel, Field
 

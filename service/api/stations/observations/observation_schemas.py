@@ -1,4 +1,4 @@
-"""Readings and observations, as they go over the wire."""
+"""Readings and observations, as JSON."""
 
 from typing import Annotated, Any, Final
 
@@ -43,7 +43,7 @@ class ManyReadingsRequest(RequestModel):
 
 
 class Stored(BaseModel):
-    """What became of the readings of a station. Readings without a value are not counted."""
+    """The readings of a station by outcome. Readings without a value are not counted."""
 
     new: int = Field(description="The number of readings at times that had none.")
     revised: int = Field(description="The number that differ from the stored reading at the same time. Both are kept.")
@@ -60,7 +60,7 @@ class Stored(BaseModel):
 
 
 class StationStored(Stored):
-    """What became of the readings of one of several stations."""
+    """The readings of one of several stations by outcome."""
 
     station: str
 
@@ -73,7 +73,7 @@ class StationFailure(BaseModel):
 
 
 class ManyStored(BaseModel):
-    """What became of the readings of each station, in the order of the request."""
+    """The outcome for each station, in the order of the request."""
 
     stations: list[StationStored | StationFailure]
 

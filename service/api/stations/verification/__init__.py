@@ -1,1 +1,1 @@
-"""How good the issued forecasts were."""
+"""Verification of the issued forecasts."""

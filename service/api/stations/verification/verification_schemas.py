@@ -1,4 +1,4 @@
-"""How good the forecasts of a station were, as it goes over the wire."""
+"""How good the forecasts of a station were, as JSON."""
 
 from typing import Annotated, Literal
 

@@ -1,1 +1,1 @@
-"""Reads a request by columns: an Arrow stream or a Parquet file becomes series."""
+"""Reads a columnar request: an Arrow stream or a Parquet file becomes series."""

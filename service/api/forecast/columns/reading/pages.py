@@ -23,7 +23,7 @@ _MAX_DEPTH: Final = 8
 
 
 class FileRefusedError(Exception):
-    """A Parquet file that is not read, with the reason.
+    """A Parquet file that is refused, with the reason.
 
     Attributes:
         is_large: whether it, or a part of it, is too large; otherwise it is not valid.

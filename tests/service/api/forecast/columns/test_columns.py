@@ -1,4 +1,4 @@
-"""Series by columns over HTTP: what is forecast, and what the answer says of each series."""
+"""Series as columns over HTTP: what is forecast, and what the answer says of each series."""
 
 from pathlib import Path
 from typing import Any

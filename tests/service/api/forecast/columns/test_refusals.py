@@ -1,4 +1,4 @@
-"""Bodies by columns that are not valid, or would take too much: each is refused with a sentence."""
+"""Columnar bodies that are not valid, or would take too much: each is refused with a sentence."""
 
 from pathlib import Path
 
