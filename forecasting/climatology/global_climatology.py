@@ -98,10 +98,10 @@ class GlobalClimatology:
             RequestError: if a coordinate is out of range.
         """
         north, east = checked_positions(latitude, longitude)
-        found = np.full((*north.shape, COEFFICIENTS), np.nan, dtype=np.float32)
+        values = np.full((*north.shape, COEFFICIENTS), np.nan, dtype=np.float32)
         sea = self._is_sea(north, east)
-        found[sea] = self._interpolated(north[sea], east[sea])
-        return found
+        values[sea] = self._interpolated(north[sea], east[sea])
+        return values
 
     def _is_sea(self, north: Floats, east: Floats) -> Bools:
         rows = np.rint((north + 90.0) * MASK_NODES_PER_DEGREE).astype(np.intp)

@@ -67,8 +67,8 @@ class Harmonics:
     def _terms(self, years: Floats, days: Floats) -> Floats:
         columns = [np.ones_like(years)]
         for turns, harmonics in ((years, self.annual), (days, self.daily)):
-            for k in range(1, harmonics + 1):
-                angle = 2 * np.pi * k * (turns % 1.0)
+            for harmonic in range(1, harmonics + 1):
+                angle = 2 * np.pi * harmonic * (turns % 1.0)
                 columns += [np.cos(angle), np.sin(angle)]
         return np.stack(columns, axis=1)
 

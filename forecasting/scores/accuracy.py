@@ -133,7 +133,7 @@ def diebold_mariano(error: Floats, reference: Floats, lead: int = 1) -> float | 
     if n <= 2 * lead:
         return None
     centred = loss - loss.mean()
-    covariances = [float(centred[k:] @ centred[: n - k]) / n for k in range(lead)]
+    covariances = [float(centred[lag:] @ centred[: n - lag]) / n for lag in range(lead)]
     variance = (covariances[0] + 2 * sum(covariances[1:])) / n
     if variance <= 0:
         return None

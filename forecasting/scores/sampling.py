@@ -26,8 +26,8 @@ def long_run_error(values: Floats, groups: Groups, lead: int = 1) -> float:
     n = int(known.sum())
     centred = np.bincount(groups, np.where(known, values - np.nanmean(values), 0.0))
     lags = min(max(lead, math.ceil(len(centred) ** (1 / 3))), len(centred) - 1)
-    covariance = [float(centred[k:] @ centred[: len(centred) - k]) / n for k in range(lags + 1)]
-    weighted = sum((1 - k / (lags + 1)) * covariance[k] for k in range(1, lags + 1))
+    covariance = [float(centred[lag:] @ centred[: len(centred) - lag]) / n for lag in range(lags + 1)]
+    weighted = sum((1 - lag / (lags + 1)) * covariance[lag] for lag in range(1, lags + 1))
     return math.sqrt(max(covariance[0] + 2 * weighted, 0.0) / n)
 
 

@@ -60,11 +60,11 @@ class Observations:
     def _add(self, stations: ReadStations, step: str) -> None:
         self.errors.update({stations.names[i]: error for i, error in stations.errors.items()})
         for i, series in stations.series.items():
-            found = str(series.step)
-            if found == step:
+            observed = str(series.step)
+            if observed == step:
                 self.series[stations.names[i], step] = series
             else:
-                theirs, ours = length_of(found), length_of(step)
+                theirs, ours = length_of(observed), length_of(step)
                 remedy = f"; average them with --resample {step}" if series.step.seconds < _seconds(step) else ""
                 self.errors[stations.names[i]] = f"observations every {theirs}, forecasts every {ours}{remedy}"
 

@@ -46,10 +46,10 @@ def verify_event(name: str, lead: int, rows: pd.DataFrame) -> Iterator[EventVeri
 
 
 def _with_states(rows: pd.DataFrame, name: str, observations: Observations) -> pd.DataFrame:
-    said = ["probability", "threshold", "climatology", "state"]
-    named = {f"event_{name}_{column}": column for column in said}
+    columns = ["probability", "threshold", "climatology", "state"]
+    named = {f"event_{name}_{column}": column for column in columns}
     keys = ["station", "asked", "step", "observed_until", "lead", "time"]
-    known = rows[[*keys, *named]].rename(columns=named).dropna(subset=said).reset_index(drop=True)
+    known = rows[[*keys, *named]].rename(columns=named).dropna(subset=columns).reset_index(drop=True)
     happened = np.full(len(known), np.nan)
     for _, part in known.groupby(["station", "asked", "step"], sort=False):
         happened[part.index.to_numpy()] = _happened(part, observations)

@@ -93,8 +93,8 @@ def verify(
             pairs, baselines = _comparable(rows)
             for key, part in _grouped(pairs, by_month=by_month):
                 groups.setdefault(key, []).append(_scores(lead, key[0], part, baselines))
-    for name, said in with_states(forecasts, observations).items():
-        for key, rows in _grouped(said, by_month=by_month):
+    for name, cases in with_states(forecasts, observations).items():
+        for key, rows in _grouped(cases, by_month=by_month):
             for lead in leads:
                 events.setdefault(key, []).extend(verify_event(name, lead, rows))
     parts = [

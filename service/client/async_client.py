@@ -74,9 +74,9 @@ class AsyncClient:
     ) -> ForecastTable:
         """See :meth:`Client.forecast`."""
         parameters = ForecastParameters.of(model, dataset, horizon, levels, thresholds, units, check=check)
-        shared, own = split_baseline(baseline)
+        shared, by_name = split_baseline(baseline)
         parameters = parameters.with_events(read_events(events), paths, shared)
-        further = (Positions(latitude, longitude), own)
+        further = (Positions(latitude, longitude), by_name)
         return await self._run(self._calls.forecast(series, parameters, strict, further))
 
     async def events(
@@ -89,9 +89,9 @@ class AsyncClient:
         strict: bool | None = None,
     ) -> pd.DataFrame:
         """See :meth:`Client.events`."""
-        shared, own = split_baseline(baseline)
+        shared, by_name = split_baseline(baseline)
         fields = drop_none(units=units, baseline=shared)
-        return await self._run(self._calls.events(series, kind, fields, strict, (own,)))
+        return await self._run(self._calls.events(series, kind, fields, strict, (by_name,)))
 
     async def forecast_dataset(
         self,

@@ -141,9 +141,9 @@ class Client:
             AnswerError: if the response is not from the service.
         """
         parameters = ForecastParameters.of(model, dataset, horizon, levels, thresholds, units, check=check)
-        shared, own = split_baseline(baseline)
+        shared, by_name = split_baseline(baseline)
         parameters = parameters.with_events(read_events(events), paths, shared)
-        further = (Positions(latitude, longitude), own)
+        further = (Positions(latitude, longitude), by_name)
         return self._run(self._calls.forecast(series, parameters, strict, further))
 
     def events(
@@ -174,9 +174,9 @@ class Client:
         Raises:
             TypeError, ValueError, ServiceError: as for :meth:`forecast`.
         """
-        shared, own = split_baseline(baseline)
+        shared, by_name = split_baseline(baseline)
         fields = drop_none(units=units, baseline=shared)
-        return self._run(self._calls.events(series, kind, fields, strict, (own,)))
+        return self._run(self._calls.events(series, kind, fields, strict, (by_name,)))
 
     def forecast_dataset(
         self,

@@ -98,7 +98,7 @@ def column_batches(
         return None
     columns = []
     for name, member in named_series(series):
-        fields = {key: value for own in further for key, value in own.fields(name).items()}
+        fields = {key: value for extra in further for key, value in extra.fields(name).items()}
         if set(fields) - set(_POSITION):
             return None
         position = (fields.get("latitude"), fields.get("longitude"))

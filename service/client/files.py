@@ -67,7 +67,7 @@ def file_reading(answer: Json) -> FileReading:
         KeyError, TypeError, ValueError: if the response does not have the expected form.
     """
     stations = pd.json_normalize(answer["stations"], sep="_").set_index("id")
-    series = {found["id"]: _series(found) for found in answer["series"]}
+    series = {entry["id"]: _series(entry) for entry in answer["series"]}
     checks = answer.get("checks") or []
     flags = {check["id"]: pd.Series(check["flags"], index=series[check["id"]].index) for check in checks}
     return FileReading(series, stations, answer["problem"], flags, _suspects(checks))

@@ -254,7 +254,7 @@ def read_stations(series: SeriesInput, further: Sequence[OwnFields] = ()) -> lis
     for name, column in named_series(series):
         if index is None or not column.index.is_(index):
             index, times = column.index, _times(times_of(name, column))
-        added = [json.dumps(fields)[1:-1] for own in further if (fields := own.fields(name))]
+        added = [json.dumps(fields)[1:-1] for extra in further if (fields := extra.fields(name))]
         stations.append(Station(name, _station(name, column, ", ".join([times, *added]))))
     if not stations:
         raise ValueError("there is no series: the DataFrame has no columns, or the mapping is empty")

@@ -163,9 +163,9 @@ class Serving:
             RequestError: if a full name contradicts ``dataset``.
         """
         releases = self.registry.universal
-        found = self.registry.find_universal(model, dataset)
-        if found is not None:
-            return UniversalModels(releases, self._places, *found)
+        chosen = self.registry.find_universal(model, dataset)
+        if chosen is not None:
+            return UniversalModels(releases, self._places, *chosen)
         if not dataset and model in (BEST, ALL, *CELLS):
             return UniversalModels(releases, self._places, None, model)
         return None

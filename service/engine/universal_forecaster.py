@@ -127,7 +127,7 @@ class WriteEntry(Protocol[Entry_co]):
         loaded: LoadedUniversal,
         past: SstSeries,
         forecast: UniversalForecast,
-        told: Sequence[ForecastWarning],
+        earlier: Sequence[ForecastWarning],
         /,
     ) -> Entry_co:
         """Return the entry of the ``i``-th series, with what is ``told`` before the warnings of its forecast."""
@@ -153,9 +153,9 @@ class UniversalForecaster:
             loaded: LoadedUniversal,
             past: SstSeries,
             forecast: UniversalForecast,
-            told: Sequence[ForecastWarning],
+            earlier: Sequence[ForecastWarning],
         ) -> UniversalEntry:
-            return _whole_entry(loaded, job, i, past, forecast, coefficients[i], told)
+            return _whole_entry(loaded, job, i, past, forecast, coefficients[i], earlier)
 
         return self.forecast_each(models, job.columns, job.options, parsed, coefficients, warnings, write)
 
@@ -201,11 +201,11 @@ class UniversalForecaster:
             for entries, column in zip(results, columns, strict=True):
                 forecasts = self._forecast(loaded, column, batch, options, coefficients[places])
                 for i, past, forecast in zip(places, batch, forecasts, strict=True):
-                    told = warnings.get(i, ())
+                    earlier = warnings.get(i, ())
                     entries[i] = (
-                        after_check(forecast, told)
+                        after_check(forecast, earlier)
                         if isinstance(forecast, SeriesError)
-                        else write(i, loaded, past, forecast, told)
+                        else write(i, loaded, past, forecast, earlier)
                     )
         return results
 
@@ -327,7 +327,7 @@ def _entry(
     options: ForecastOptions,
     warnings: Sequence[ForecastWarning],
 ) -> UniversalEntry:
-    told = [*warnings, *forecast.warnings]
+    all_warnings = [*warnings, *forecast.warnings]
     fields: dict[str, Any] = {"model": forecast.model, "version": loaded.version, "step": str(step)}
     if forecast.chosen is not None:
         chosen = forecast.chosen
@@ -339,7 +339,7 @@ def _entry(
     fields["sst"] = _written(forecast.sst, options.units)
     fields |= _probabilities(forecast, options)
     fields["baselines"] = {name: _written(values, options.units) for name, values in forecast.baselines.items()}
-    fields["warnings"] = [{"code": warning.code, "message": warning.message} for warning in told]
+    fields["warnings"] = [{"code": warning.code, "message": warning.message} for warning in all_warnings]
     return UniversalEntry(dumps(fields)[1:], forecast.model, loaded.version, str(step))
 
 

@@ -89,7 +89,7 @@ def print_alerts(table: pd.DataFrame, form: str) -> None:
     if form != "table":
         _print_rows(table, form)
         return
-    delivered = [sum(one["state"] == "delivered" for one in deliveries) for deliveries in table["deliveries"]]
+    delivered = [sum(delivery["state"] == "delivered" for delivery in deliveries) for deliveries in table["deliveries"]]
     counted = [f"{done} of {len(of)}" for done, of in zip(delivered, table["deliveries"], strict=True)]
     shown = table.assign(deliveries=counted).drop(columns="units").dropna(axis="columns", how="all")
     print(_text(shown) if len(table) else "there are no alerts")

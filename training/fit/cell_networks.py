@@ -134,11 +134,11 @@ class Ingredients:
         """The network of a fit that has not seen the test part, where the universal one has the weight ``share``."""
         return self._mixed(fit.cell, beside(fit.evaluated, self.companions.evaluated), "validation", share)
 
-    def _mixed(self, cell: str, own: Network, seen_until: Split, share: float) -> AnyNetwork:
+    def _mixed(self, cell: str, fitted: Network, seen_until: Split, share: float) -> AnyNetwork:
         if share == 0.0:
-            return own
+            return fitted
         universal = self._at_place(cell, seen_until)
-        return universal if share == 1.0 else MixedForecaster(own, universal, share)
+        return universal if share == 1.0 else MixedForecaster(fitted, universal, share)
 
     def _at_place(self, cell: str, seen_until: Split) -> UniversalAtPlace:
         assert self.start is not None
@@ -173,13 +173,13 @@ def evaluate(network: AnyNetwork, cell: str, origins: Origins, dataset: Dataset)
     return Evaluation.run(origins, {cell: NetworkRoller(script(network), dataset.series.step, CPU)})
 
 
-def choose_share(start: UniversalStart, own: Floats, universal: Floats) -> StartReport:
+def choose_share(start: UniversalStart, fitted: Floats, universal: Floats) -> StartReport:
     """Choose the weight of the universal network by out-of-sample errors of both, °C ``(n, leads)``.
 
     The geometric mean of the RMSE over all leads decides; the universal network has to gain :data:`MIN_GAIN`.
     """
-    known = np.isfinite(own) & np.isfinite(universal)
-    rmse = {name: _rmse(np.where(known, _mean(own, universal, share), np.nan)) for name, share in SHARES.items()}
+    known = np.isfinite(fitted) & np.isfinite(universal)
+    rmse = {name: _rmse(np.where(known, _mean(fitted, universal, share), np.nan)) for name, share in SHARES.items()}
     means = {name: float(np.log(by_lead).mean()) for name, by_lead in rmse.items()}
     best = min(means, key=lambda name: means[name])
     if means["place"] + np.log(1 - MIN_GAIN) < means[best]:
@@ -209,8 +209,8 @@ def draw_residuals(universal: UniversalAtPlace, origins: Origins) -> Residuals:
     return Residuals(some, errors)
 
 
-def _mean(own: Floats, universal: Floats, share: float) -> Floats:
-    return own if share == 0.0 else (1 - share) * own + share * universal
+def _mean(fitted: Floats, universal: Floats, share: float) -> Floats:
+    return fitted if share == 0.0 else (1 - share) * fitted + share * universal
 
 
 def _rmse(errors: Floats) -> Floats:

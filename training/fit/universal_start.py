@@ -76,10 +76,10 @@ class UniversalStart:
             RequestError: if the position is on land or out of range.
             ReleaseError: if the release cannot be used, or no key that ``SST_TRUSTED_KEYS`` names signed it.
         """
-        found = next((release for folder in folders for release in _releases(folder, series.step)), None)
-        if found is None:
+        candidate = next((release for folder in folders for release in _releases(folder, series.step)), None)
+        if candidate is None:
             return None
-        release = UniversalRelease.open(found, CPU)
+        release = UniversalRelease.open(candidate, CPU)
         climatology, note = _climatology(series, position)
         return cls(
             release.name,

@@ -79,7 +79,7 @@ def _refuse_universal(destination: Destination) -> None:
 
 
 def _common_window(files: Mapping[str, ModelFile], facts: Mapping[str, Facts]) -> int:
-    windows = {cell: found.window for cell, found in facts.items()}
+    windows = {cell: facts_of_cell.window for cell, facts_of_cell in facts.items()}
     if len(set(windows.values())) > 1:
         described = ", ".join(f"{files[cell].name} {window}" for cell, window in windows.items())
         raise RequestError(

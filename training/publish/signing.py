@@ -93,14 +93,14 @@ def sign(folder: Path, key: "Ed25519PrivateKey") -> SignatureFile:
     for name in release.manifest.files:
         release.read(name)
     manifest = (folder / MANIFEST).read_bytes()
-    own = Signature(
+    new = Signature(
         key=fingerprint(key.public_key()),
         algorithm=ALGORITHM,
         signature=base64.b64encode(key.sign(manifest)).decode(),
     )
-    others = [signature for signature in _signatures_over(manifest, folder) if signature.key != own.key]
+    others = [signature for signature in _signatures_over(manifest, folder) if signature.key != new.key]
     file = SignatureFile(
-        dataset=release.dataset, version=release.version, manifest=digest(manifest), signatures=(*others, own)
+        dataset=release.dataset, version=release.version, manifest=digest(manifest), signatures=(*others, new)
     )
     path = folder / SIGNATURES
     try:

@@ -69,8 +69,8 @@ def current_releases(artifacts: RemoteFolder) -> list[RemoteRelease]:
         ReleaseError: if the file ``current`` of a dataset does not name a version.
         RemoteError: if the place cannot be read.
     """
-    found = (current_release(artifacts, name) for name in artifacts.folders() if is_dataset_name(name))
-    return [release for release in found if release is not None]
+    releases = (current_release(artifacts, name) for name in artifacts.folders() if is_dataset_name(name))
+    return [release for release in releases if release is not None]
 
 
 def current_release(artifacts: RemoteFolder, dataset: str) -> RemoteRelease | None:

@@ -41,15 +41,15 @@ def implausible_ends(network: UniversalForecaster, contexts: Contexts) -> Indice
     doubtful = doubtful_ends(contexts.values, LAST_VALUES)
     if not len(doubtful):
         return doubtful
-    metadata, found = network.metadata, []
+    metadata, rows = network.metadata, []
     for part in contexts.take(doubtful).chunks(network.pass_size(contexts.values.shape[1])):
         values = part.values[:, -metadata.maximum :]
         origins = np.arange(values.shape[1] - LAST_VALUES, values.shape[1]) - 1
         answers = network.backtest(values, unix_seconds(part.last_time), part.coefficients, origins)[:, :, 0, 1:]
         lower, upper = plausible_range(answers, metadata.levels, 0.0)
         last = values[:, -LAST_VALUES:]
-        found.append(part.row[((last < lower) | (last > upper)).any(axis=1)])
-    return np.flatnonzero(np.isin(contexts.row, np.concatenate(found)))
+        rows.append(part.row[((last < lower) | (last > upper)).any(axis=1)])
+    return np.flatnonzero(np.isin(contexts.row, np.concatenate(rows)))
 
 
 def without_suspects(
@@ -74,8 +74,8 @@ def without_suspects(
 
 def after_check(error: SeriesError, warnings: Sequence[ForecastWarning]) -> SeriesError:
     """Return the error of a series that cannot be forecast from, which says if values were left out."""
-    told = [warning.message for warning in warnings if warning.code == "suspect_value"]
-    return SeriesError("; ".join([str(error), *told])) if told else error
+    messages = [warning.message for warning in warnings if warning.code == "suspect_value"]
+    return SeriesError("; ".join([str(error), *messages])) if messages else error
 
 
 def _started_from(check: Check, count: int) -> ForecastWarning:

@@ -49,7 +49,7 @@ class SharedParts:
 def _equal(module: torch.jit.ScriptModule, other: torch.jit.ScriptModule) -> bool:
     """Whether two modules have the same weights, other than those of their cells and what follows."""
     states, others = (
-        {name: weights for name, weights in one.state_dict().items() if not name.startswith(_OWN)}
-        for one in (module, other)
+        {name: weights for name, weights in network.state_dict().items() if not name.startswith(_OWN)}
+        for network in (module, other)
     )
     return states.keys() == others.keys() and all(torch.equal(states[name], others[name]) for name in states)

@@ -121,9 +121,9 @@ def _climatology(past: Past, season: Floats, season_ahead: Floats) -> Floats:
     anomaly = np.where(past.observed, past.filled - np.nan_to_num(season), 0.0)
     count = np.maximum(past.until_origins(past.observed.astype(np.float64)), 1.0)
     level = past.until_origins(anomaly) / count
-    own = years >= CLIMATOLOGY_YEARS
-    level[own] = 0.0
-    level[~own & ~positioned] = np.nan
+    long_enough = years >= CLIMATOLOGY_YEARS
+    level[long_enough] = 0.0
+    level[~long_enough & ~positioned] = np.nan
     climatology: Floats = season_ahead + level[:, :, None]
     return climatology
 

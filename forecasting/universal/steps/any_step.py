@@ -49,12 +49,12 @@ def forecast_at_any_step(
     resampled: dict[int, Resampled] = {}
     left_out: dict[int, list[ForecastWarning]] = {}
     for i, member in enumerate(series):
-        one, left_out[i] = _resampled(release, resampling, member, horizon, coefficients[i] if check else None)
-        if isinstance(one, SeriesError):
-            results[i] = one
+        entry, left_out[i] = _resampled(release, resampling, member, horizon, coefficients[i] if check else None)
+        if isinstance(entry, SeriesError):
+            results[i] = entry
         else:
-            resampled[i] = one
-            by_leads.setdefault(one.needed(horizon), []).append(i)
+            resampled[i] = entry
+            by_leads.setdefault(entry.needed(horizon), []).append(i)
     for leads, places in by_leads.items():
         group = [resampled[i].series for i in places]
         forecasts = release.forecast_many(

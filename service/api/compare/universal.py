@@ -158,7 +158,7 @@ class UniversalCompared:
         if self.models.named is not None:
             return self.models.named, self.models.named.step
         used = {(record.loaded.dataset, record.step): record for record in self._usable}
-        return next(((one.loaded, one.step) for one in used.values()), None) if len(used) == 1 else None
+        return next(((entry.loaded, entry.step) for entry in used.values()), None) if len(used) == 1 else None
 
     def pooled(self) -> UniversalRecord | None:
         """Return the forecasts for all series together; None if no series could be used, or they have several steps."""

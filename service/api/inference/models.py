@@ -139,16 +139,16 @@ def find_model(serving: Serving, model: str, version: str | None = None, dataset
     if model == ALL:
         raise UnknownNameError("'all' is not a single model; POST /v2/repository/index lists the models")
     universal = serving.registry.find_universal(model, dataset)
-    found: InferenceModel
+    loaded_model: InferenceModel
     if universal is not None:
         loaded, cell = universal
-        found = UniversalModel.of(serving, loaded, loaded.best if cell == BEST else cell)
+        loaded_model = UniversalModel.of(serving, loaded, loaded.best if cell == BEST else cell)
     else:
         (forecaster,) = serving.resolve(model, dataset)
-        found = PlaceModel.of(serving, forecaster)
-    if version not in (None, found.version):
-        raise UnknownNameError(f"{found.name} has no version {version[:64]!r}: {found.version} is loaded")
-    return found
+        loaded_model = PlaceModel.of(serving, forecaster)
+    if version not in (None, loaded_model.version):
+        raise UnknownNameError(f"{loaded_model.name} has no version {version[:64]!r}: {loaded_model.version} is loaded")
+    return loaded_model
 
 
 def all_models(serving: Serving) -> list[InferenceModel]:

@@ -64,13 +64,13 @@ class Bundle:
 
     def modules_of(self, *names: str) -> list[str]:
         """Return the paths of some modules and of all modules that they import."""
-        pending, found = [f"modules/{name}.js" for name in names], dict[str, None]()
+        pending, modules = [f"modules/{name}.js" for name in names], dict[str, None]()
         while pending:
             path = pending.pop()
-            if path not in found:
-                found[path] = None
+            if path not in modules:
+                modules[path] = None
                 pending += [f"modules/{name.decode()}" for name in _IMPORT.findall(self.files[path].content)]
-        return sorted(found)
+        return sorted(modules)
 
 
 @dataclass(frozen=True)

@@ -105,10 +105,10 @@ def _forecast(answer: Json) -> tuple[Json | None, str | None]:
 
 def _refused(station: Hashable, readings: "pd.Series[Any] | None", place: Json) -> Json:
     row = {"station": station, "place": place["location"], "message": place["message"]}
-    found = _PLACE.search(place["location"])
-    if readings is None or found is None:
+    match = _PLACE.search(place["location"])
+    if readings is None or match is None:
         return row
-    i = int(found.group(1))
+    i = int(match.group(1))
     times = readings.index.to_timestamp() if isinstance(readings.index, pd.PeriodIndex) else readings.index
     return row | {"time": times[i].isoformat(), "sst": readings.iloc[i]}
 

@@ -46,8 +46,8 @@ def read_each(
             by_step.setdefault(step, []).append(i)
     for step, places in by_step.items():
         parsed = parse_all([series[i] for i in places], units, step)
-        for i, one in zip(places, parsed, strict=True):
-            results[i] = one if isinstance(one, SeriesError) else checked(one, horizon)
+        for i, result in zip(places, parsed, strict=True):
+            results[i] = result if isinstance(result, SeriesError) else checked(result, horizon)
     return results
 
 

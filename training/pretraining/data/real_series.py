@@ -50,7 +50,7 @@ def _read(spec: Spec, path: Path) -> list[RealSeries]:
     reading = read(path)
     if not reading.stations:
         raise reading.error or FileError("no series found")
-    found = []
+    members = []
     for station in reading.stations:
         name = path.name if station.name is None else f"{path.name} ({station.name})"
         if station.series is None:
@@ -64,8 +64,8 @@ def _read(spec: Spec, path: Path) -> list[RealSeries]:
         observed = int(np.isfinite(station.series.values).sum())
         if observed < fewest:
             raise FileError(f"{name}: {observed} values are too few to train on; {fewest} are needed")
-        found.append(RealSeries(name, station.series, _climatology(station.position)))
-    return found
+        members.append(RealSeries(name, station.series, _climatology(station.position)))
+    return members
 
 
 def _climatology(position: tuple[float, float] | None) -> Floats:

@@ -91,9 +91,7 @@ def _last_value(station: StationAnswer) -> list[str]:
 
 def _forecast(station: StationAnswer, columns: Sequence[Column]) -> list[str]:
     if not columns:
-        missing = (
-            "No forecast yet" if station.forecast is None else "The last forecast has expired: send new readings"
-        )
+        missing = "No forecast yet" if station.forecast is None else "The last forecast has expired: send new readings"
         return [_text(_MARGIN, 152, missing, "small")]
     width = (WIDTH - 2 * _MARGIN) / len(columns)
     parts = []
