@@ -18,7 +18,7 @@ def available(names: Iterable[str]) -> str:
     return f"available: {', '.join(names) or 'none'}"
 
 
-def listed(names: Iterable[str], most: int = 12) -> str:
-    """Return the first ``most`` names, and how many more there are: ``a, b and 3 more``."""
+def listed(names: Iterable[str], limit: int = 12) -> str:
+    """Return the first ``limit`` names, and how many more there are: ``a, b and 3 more``."""
     shown = list(names)
-    return ", ".join(shown[:most]) + (f" and {len(shown) - most} more" if len(shown) > most else "")
+    return ", ".join(shown[:limit]) + (f" and {len(shown) - limit} more" if len(shown) > limit else "")

@@ -150,10 +150,10 @@ def table_of(text: str, options: ReadingOptions, notes: tuple[str, ...] = ()) ->
     return one_row_per_month(bare or read_delimited(text, notes, options.max_columns), options)
 
 
-def _check_lines(text: str, most: int | None) -> None:
+def _check_lines(text: str, limit: int | None) -> None:
     lines = max(text.count("\n"), text.count("\r"))
-    if most is not None and lines > most:
-        raise FileError(f"holds {lines} lines, more than the limit of {most}; keep one station or a shorter period")
+    if limit is not None and lines > limit:
+        raise FileError(f"holds {lines} lines, more than the limit of {limit}; keep one station or a shorter period")
 
 
 def _read_grid(path: Path, kind: str, options: ReadingOptions) -> Reading:

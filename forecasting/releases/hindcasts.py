@@ -155,18 +155,18 @@ class Hindcasts:
         errors = network.metadata.errors
         for level in levels:
             errors.check(level)
-        taken = self.origins.take(rows)
-        predicted = Evaluation.run(taken, {cell: network, **self.baselines.rollers()}).predicted
-        sst, scale = predicted[cell], errors.scale(taken.windows)
-        widths = {level: errors.half_widths(level, taken.times, scale) for level in levels}
+        selected = self.origins.take(rows)
+        predicted = Evaluation.run(selected, {cell: network, **self.baselines.rollers()}).predicted
+        sst, scale = predicted[cell], errors.scale(selected.windows)
+        widths = {level: errors.half_widths(level, selected.times, scale) for level in levels}
         return Hindcast(
             origins=self.origin_times[rows],
-            times=taken.times,
+            times=selected.times,
             sst=sst,
             bounds={level: (sst - width, sst + width) for level, width in widths.items()},
             baselines={name: values for name, values in predicted.items() if name != cell},
-            observed=taken.targets,
-            calibrated=~network.metadata.training_range.unlike(taken.windows, taken.valid_time),
+            observed=selected.targets,
+            calibrated=~network.metadata.training_range.unlike(selected.windows, selected.valid_time),
         )
 
 

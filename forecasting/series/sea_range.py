@@ -64,11 +64,11 @@ def range_error(
     """
     wrong = outside_sea_range(to_celsius(values, units))
     i = int(wrong.argmax())
-    least, most = from_celsius(SEA_RANGE, units)
+    lowest, highest = from_celsius(SEA_RANGE, units)
     remedy, settings = _remedy(values, wrong, units, absent)
     return RangeError(
         f"{place(i)} is {values[i]:g} {SYMBOLS[units]}, outside the range of sea temperatures "
-        f"({least:g} to {most:g}); {remedy}",
+        f"({lowest:g} to {highest:g}); {remedy}",
         index=i,
         settings=settings,
     )

@@ -64,9 +64,9 @@ class TimeStep:
         """Whether the step is shorter than a day, so that a series resolves the daily cycle."""
         return self.seconds < DAY
 
-    def daily_harmonics(self, most: int) -> int:
-        """Return how many harmonics of the day a series can resolve, up to ``most``: more than two values a cycle."""
-        return min(most, (DAY - 1) // (2 * self.seconds))
+    def daily_harmonics(self, limit: int) -> int:
+        """Return how many harmonics of the day a series can resolve, up to ``limit``: more than two values a cycle."""
+        return min(limit, (DAY - 1) // (2 * self.seconds))
 
     def shift(self, times: Times, steps: npt.ArrayLike) -> Times:
         """Move ``times`` by ``steps``, which may be negative; the two broadcast.

@@ -114,8 +114,8 @@ class _Chunk:
         metadata = next(iter(networks.values())).metadata
         horizon, origins, stride = wanted.horizon, _NO_ORIGINS, 1
         if wanted.record:
-            most = MAX_ORIGINS if wanted.cell is None else MAX_ORIGINS_OF_ONE
-            origins, stride = past_origins(contexts, metadata.minimum, metadata.maximum, most)
+            limit = MAX_ORIGINS if wanted.cell is None else MAX_ORIGINS_OF_ONE
+            origins, stride = past_origins(contexts, metadata.minimum, metadata.maximum, limit)
         leads = int(contexts.missing_after.max()) + horizon
         with_end = np.append(origins, contexts.values.shape[1] - 1)
         answers = _answers(networks, shared, contexts, with_end, leads + steps_after(contexts.step))

@@ -101,10 +101,10 @@ class OnlineCalibration(BaseModel, frozen=True):
         log_factor, excess = np.asarray(self.log_factor), np.asarray(self.excess)
         beyond = distance > np.exp(log_factor) * _SCORES
         missed = (observed[:, None] < low) | (observed[:, None] > high)
-        most = _KEPT_EXCESS * self._excess_range()
+        bound = _KEPT_EXCESS * self._excess_range()
         learnt = known[:, None]
         log_factor = np.where(learnt, log_factor + _RATE * (beyond - _EXPECTED_MISSES), log_factor)
-        excess = np.where(learnt, np.clip(excess + missed - _EXPECTED_MISSES, -most, most), excess)
+        excess = np.where(learnt, np.clip(excess + missed - _EXPECTED_MISSES, -bound, bound), excess)
         verified = np.asarray(self.verified) + known
         return type(self)(log_factor=log_factor.tolist(), excess=excess.tolist(), verified=verified.tolist())
 

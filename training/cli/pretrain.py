@@ -25,12 +25,12 @@ def main(arguments: list[str]) -> int:
         fit=fit, real_series=real_series, device=choose_device(options.device), workers=options.workers
     )
     if options.seas is not None:
-        most = options.seas
+        seas = options.seas
         settings = replace(
             settings,
-            seas=most,
-            prior_seas=min(most, settings.prior_seas),
-            held_out_seas=min(most, settings.held_out_seas),
+            seas=seas,
+            prior_seas=min(seas, settings.prior_seas),
+            held_out_seas=min(seas, settings.held_out_seas),
         )
 
     def report(line: str) -> None:

@@ -90,7 +90,7 @@ class SeasonalAutoregression(nn.Module):
         new = (1 - scaling.usual) / len(courses)
         self.alternatives = [Terms(new, drift, free, shrunk, bends) for free in courses]
         if scaling.usual:
-            varying, once = (calendar.places(most, 0) for most in (2, 1))
+            varying, once = (calendar.places(order, 0) for order in (2, 1))
             free = [(level + 1, column) for column in (0, *calendar.places(3, calendar.daily))]
             bends = [
                 *bends,

@@ -196,17 +196,17 @@ def choose_share(start: UniversalStart, fitted: Floats, universal: Floats) -> St
 def draw_residuals(universal: UniversalAtPlace, origins: Origins) -> Residuals:
     """Draw errors from the quantiles that a universal network forecasts from some of ``origins``."""
     count = DRAWN_RESIDUALS
-    some = origins.take(np.linspace(0, len(origins) - 1, count).round().astype(np.intp))
-    seconds = torch.from_numpy(unix_seconds(some.valid_time))
+    selected = origins.take(np.linspace(0, len(origins) - 1, count).round().astype(np.intp))
+    seconds = torch.from_numpy(unix_seconds(selected.valid_time))
     with torch.inference_mode():
-        answer = universal.distribution(torch.from_numpy(some.windows.astype(np.float32)), seconds).numpy()
+        answer = universal.distribution(torch.from_numpy(selected.windows.astype(np.float32)), seconds).numpy()
     levels = list(universal.universal.levels)
     probabilities = (np.arange(count) * _DRAWING_STRIDE % count + 0.5) / count
-    errors = np.empty(some.targets.shape)
+    errors = np.empty(selected.targets.shape)
     for row, lead in np.ndindex(errors.shape):
         mean, quantiles = answer[row, lead, 0], answer[row, lead, 1:]
         errors[row, lead] = np.interp(probabilities[row], levels, quantiles) - mean
-    return Residuals(some, errors)
+    return Residuals(selected, errors)
 
 
 def _mean(fitted: Floats, universal: Floats, share: float) -> Floats:

@@ -41,8 +41,8 @@ def event_probability(event: RunEvent, coupling: Coupling, exceedance: Floats, b
         _share(event, sets, exceedance[part], before[part])
         for part in (slice(at, at + _ORIGINS_AT_ONCE) for at in range(0, len(before), _ORIGINS_AT_ONCE))
     ]
-    least, most = _at_least(event, beyond, before), np.minimum(beyond.sum(axis=1), 1.0)
-    probability: Floats = np.clip(np.concatenate([np.empty(0), *shares]), least, most)
+    lowest, highest = _at_least(event, beyond, before), np.minimum(beyond.sum(axis=1), 1.0)
+    probability: Floats = np.clip(np.concatenate([np.empty(0), *shares]), lowest, highest)
     return probability
 
 

@@ -47,13 +47,13 @@ class Validity:
         if len(ends) == 2:
             low, high = sorted(ends)
             return cls(low, high, "valid_range", sentinels)
-        least, most = (_numbers(variable, name, packed) for name in ("valid_min", "valid_max"))
-        attributes = " and ".join(name for name, limit in (("valid_min", least), ("valid_max", most)) if limit)
-        low, high = least[0] if least else -np.inf, most[0] if most else np.inf
-        if least and most:
+        minimum, maximum = (_numbers(variable, name, packed) for name in ("valid_min", "valid_max"))
+        attributes = " and ".join(name for name, limit in (("valid_min", minimum), ("valid_max", maximum)) if limit)
+        low, high = minimum[0] if minimum else -np.inf, maximum[0] if maximum else np.inf
+        if minimum and maximum:
             low, high = sorted((low, high))
         elif packed and _scale(variable) < 0:  # packed upside down
-            low, high = most[0] if most else -np.inf, least[0] if least else np.inf
+            low, high = maximum[0] if maximum else -np.inf, minimum[0] if minimum else np.inf
         return cls(low, high, attributes or None, sentinels)
 
     def masked(self, values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], int]:

@@ -98,8 +98,8 @@ def _take_units(names: list[str], body: list[Row], kind: Dialect | None) -> tupl
 
 def _has_decimal_commas(body: list[Row]) -> bool:
     """Whether numbers have commas and none has a point, so that commas do not separate thousands."""
-    some = [cell for _, row in body[:_MAX_COMMAS] for cell in row]
-    return any(_COMMA.fullmatch(cell) for cell in some) and not any(_POINT.fullmatch(cell) for cell in some)
+    cells = [cell for _, row in body[:_MAX_COMMAS] for cell in row]
+    return any(_COMMA.fullmatch(cell) for cell in cells) and not any(_POINT.fullmatch(cell) for cell in cells)
 
 
 def _without_repeated(names: list[str]) -> tuple[list[str], list[str]]:

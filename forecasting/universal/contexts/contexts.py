@@ -66,9 +66,9 @@ class Contexts:
 
     def take(self, places: "Indices | slice") -> "Contexts":
         """Return the contexts at ``places``, without steps before all of them."""
-        taken = self.take_whole(places)
-        first = int(np.isfinite(taken.values).any(axis=0).argmax())
-        return replace(taken, values=taken.values[:, first:])
+        selected = self.take_whole(places)
+        first = int(np.isfinite(selected.values).any(axis=0).argmax())
+        return replace(selected, values=selected.values[:, first:])
 
     def take_whole(self, places: "Indices | slice") -> "Contexts":
         """Return the contexts at ``places`` with all steps."""

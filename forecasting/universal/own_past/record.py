@@ -43,8 +43,8 @@ _LEAST_FACTOR: Final = 0.7
 _GREATEST_FACTOR: Final = 1.5
 
 
-def past_origins(contexts: Contexts, minimum: int, maximum: int, most: int) -> tuple[Steps, int]:
-    """Return at most ``most`` steps to forecast from, and the stride between them.
+def past_origins(contexts: Contexts, minimum: int, maximum: int, limit: int) -> tuple[Steps, int]:
+    """Return at most ``limit`` steps to forecast from, and the stride between them.
 
     They are spread over the last part of the series, follow at least ``minimum`` observed values of one of them, and
     leave out the end.
@@ -54,13 +54,13 @@ def past_origins(contexts: Contexts, minimum: int, maximum: int, most: int) -> t
     enough = np.cumsum(observed, axis=1) >= minimum
     enough[:, : max(0, length - maximum) + minimum - 1] = False
     usable = np.flatnonzero(np.logical_or.reduce(observed & enough, axis=0)[:-1])
-    stride = int(stride_of(len(usable), most))
-    return usable[::-stride][:most][::-1].astype(np.int64), stride
+    stride = int(stride_of(len(usable), limit))
+    return usable[::-stride][:limit][::-1].astype(np.int64), stride
 
 
-def stride_of(usable: int | Steps, most: int) -> Steps:
-    """Return the stride between ``most`` origins among ``usable`` steps."""
-    stride: Steps = np.clip(np.asarray(usable) // most, 1, _MAX_STRIDE)
+def stride_of(usable: int | Steps, limit: int) -> Steps:
+    """Return the stride between ``limit`` origins among ``usable`` steps."""
+    stride: Steps = np.clip(np.asarray(usable) // limit, 1, _MAX_STRIDE)
     return stride
 
 

@@ -88,8 +88,8 @@ def _resampled(
     if resampled.needed(horizon) <= release.horizon:
         return resampled, warnings
     steps = range(horizon - 1, 0, -1)
-    most = next((h for h in steps if resampled.needed(h) <= release.horizon), 0)
-    return after_check(_too_far(release, resampling, horizon, most), warnings), warnings
+    longest = next((h for h in steps if resampled.needed(h) <= release.horizon), 0)
+    return after_check(_too_far(release, resampling, horizon, longest), warnings), warnings
 
 
 def _without_suspects(
@@ -109,9 +109,9 @@ def _after_resampling(error: SeriesError, resampling: Resampling) -> SeriesError
     return SeriesError(f"{error}; the series has a step of {theirs}, and was resampled to {ours}")
 
 
-def _too_far(release: UniversalRelease, resampling: Resampling, horizon: int, most: int) -> SeriesError:
+def _too_far(release: UniversalRelease, resampling: Resampling, horizon: int, longest: int) -> SeriesError:
     words = in_words(str(resampling.step))
-    remedy = f"ask for at most {most}" if most else "send newer values"
+    remedy = f"ask for at most {longest}" if longest else "send newer values"
     return SeriesError(
         f"horizon {horizon}, in steps of {words} after the end of the series, reaches further than {release.name} "
         f"forecasts ({release.horizon} steps of {in_words(str(release.step))} after the last observation): {remedy}"

@@ -162,8 +162,8 @@ def refuse_long_work(request: CompareRequest, models: int, horizon: int, seconds
     share = seconds / 2 / work
     if share >= 1:
         return
-    if n > 1 and (most := int(n * share)):
-        remedy = f"send at most {most} such series in one request"
+    if n > 1 and (limit := int(n * share)):
+        remedy = f"send at most {limit} such series in one request"
     else:
         fewer = ", a smaller horizon or fewer events" if request.events else " or a smaller horizon"
         remedy = f"send shorter series, or ask for one model{fewer}"

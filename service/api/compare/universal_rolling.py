@@ -212,12 +212,12 @@ def _roll_resampled(
     origins = _spread(np.flatnonzero(_can_be_scored(series, resampling, minimum, horizon)))
     past = [replace(series, values=series.values[: origin + 1]) for origin in origins.tolist()]
     forecasts: dict[str, list[UniversalForecast | SeriesError]] = {cell: [] for cell in cells}
-    for some in (past[begin : begin + _RESAMPLED_AT_ONCE] for begin in range(0, len(past), _RESAMPLED_AT_ONCE)):
-        rows = np.repeat(coefficients[None], len(some), axis=0)
+    for part in (past[begin : begin + _RESAMPLED_AT_ONCE] for begin in range(0, len(past), _RESAMPLED_AT_ONCE)):
+        rows = np.repeat(coefficients[None], len(part), axis=0)
         for cell in cells:
             # A record takes most of the time, and only events need it.
             forecasts[cell] += forecast_at_any_step(
-                release, some, leads, coefficients=rows, model=cell, record=events.reach > 0, references=True
+                release, part, leads, coefficients=rows, model=cell, record=events.reach > 0, references=True
             )
             yield
     used = [i for i, forecast in enumerate(forecasts[cells[0]]) if isinstance(forecast, UniversalForecast)]

@@ -111,10 +111,10 @@ def limited_bytes(n: int, per_series: int, settings: Settings) -> int:
     Raises:
         RequestError: if it would be over the limit; says how many series would not be.
     """
-    most = settings.max_answer_bytes // per_series
-    if n > most:
+    limit = settings.max_answer_bytes // per_series
+    if n > limit:
         raise RequestError(
-            f"the response for {n} series would be larger than {settings.max_answer_bytes} bytes: send at most {most} "
+            f"the response for {n} series would be larger than {settings.max_answer_bytes} bytes: send at most {limit} "
             "in one request, or ask for fewer models, steps, levels, thresholds, events or paths; NDJSON has no such "
             "limit",
             field="series",

@@ -116,11 +116,11 @@ async def _forecast_lines(forecaster: "_LineForecaster", settings: Settings, rec
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"line {number}: {error}", places)
 
 
-async def _parts(batches: AsyncIterator[list[Line]], most: int) -> AsyncGenerator[list[Line]]:
+async def _parts(batches: AsyncIterator[list[Line]], limit: int) -> AsyncGenerator[list[Line]]:
     """Yield the lines of ``batches``, at most ``most`` at a time."""
     async for lines in batches:
-        for begin in range(0, len(lines), most):
-            yield lines[begin : begin + most]
+        for begin in range(0, len(lines), limit):
+            yield lines[begin : begin + limit]
 
 
 class _LineForecaster:

@@ -132,21 +132,21 @@ class StationCalls:
 
     def alerts(self, station: str, start: TimeInput, end: TimeInput, limit: int | None) -> Plan[pd.DataFrame]:
         """``GET /stations/{id}/alerts``, page by page."""
-        most = None if limit is None else whole("limit", limit)
+        maximum = None if limit is None else whole("limit", limit)
         path, params = station_path(station, "alerts"), drop_none(**period_params(start, end))
-        alerts = yield from self._pages(path, "alerts", params, most)
+        alerts = yield from self._pages(path, "alerts", params, maximum)
         return alerts_table(alerts)
 
-    def _pages(self, path: str, field: str, params: Json, most: int | None = None) -> Plan[Entries]:
-        """Return the entries of all pages of a list, or the first ``most``."""
+    def _pages(self, path: str, field: str, params: Json, maximum: int | None = None) -> Plan[Entries]:
+        """Return the entries of all pages of a list, or the first ``maximum``."""
         entries: Entries = []
         after: str | None = ""
         while True:
-            wanted = PAGE if most is None else min(PAGE, most - len(entries))
+            wanted = PAGE if maximum is None else min(PAGE, maximum - len(entries))
             call = Call("GET", path, params | {"limit": wanted, "after": after})
             page, after = yield from self.calls.ask(call, lambda answer: (answer[field], answer["next"]))
             entries += page
-            if after is None or (most is not None and len(entries) >= most):
+            if after is None or (maximum is not None and len(entries) >= maximum):
                 return entries
 
 
