@@ -39,7 +39,7 @@ class Cluster:
             self._client = Client(address, timeout=patience, set_as_default=False)
         except (OSError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
-            raise ScoringError(f"no Dask scheduler answers at {address}: {reason}") from None
+            raise ScoringError(f"no Dask scheduler responds at {address}: {reason}") from None
 
     def run(self, job: Job, chunks: Iterable[int]) -> Iterator[Outcome]:
         """See :class:`scoring.engines.engine.Engine`.

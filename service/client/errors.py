@@ -96,13 +96,13 @@ def no_answer(error: httpx.RequestError, address: str, tries: int) -> Unavailabl
     remedy = "is the service running there?"
     if isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout):
         remedy = "raise the client's timeout, or lower its max_series to send smaller requests"
-    return UnavailableError(f"no answer from {address}{after} ({reason}): {remedy}")
+    return UnavailableError(f"no response from {address}{after} ({reason}): {remedy}")
 
 
 def unexpected_answer(response: httpx.Response, address: str) -> AnswerError:
     """Return the exception for a successful response that does not have the expected form."""
     return AnswerError(
-        f"{address} answered {response.status_code} with {_kind(response)}, which is not from the SST service: "
+        f"{address} responded with status {response.status_code} and {_kind(response)}, which is not from the SST service: "
         "check the client's base URL"
     )
 
@@ -130,7 +130,7 @@ def _describe(response: httpx.Response, address: str) -> str:
         return f"{address} redirects to {response.headers['Location'][:_MAX_QUOTED]}: use that base URL"
     text = " ".join(response.text.split())
     quoted = f"; it begins {text[:_MAX_QUOTED]!r}" if text else ""
-    return f"{address} answered with {_kind(response)} and no problem document, so it may be a proxy{quoted}"
+    return f"{address} responded with {_kind(response)} and no problem document, so it may be a proxy{quoted}"
 
 
 def _kind(response: httpx.Response) -> str:

@@ -140,7 +140,7 @@ def error_response(error: Exception, scope: Scope) -> Response:
         case HTTPException():
             return _http_exception(error, scope)
         case OSError() if error.errno in _EXHAUSTION_ERRORS:
-            logger.error("request %s could not be answered: %s", scope.get("request_id", ""), error)
+            logger.error("request %s failed: %s", scope.get("request_id", ""), error)
             detail = f"the server is out of resources: {error.strerror}; try again later"
             return _refusal(scope, HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "10"})
     logger.error("request %s failed", scope.get("request_id", ""), exc_info=error)

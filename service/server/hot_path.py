@@ -112,7 +112,7 @@ class HotPath:
                 exchange.answer(status, lines, content)
             except Exception:
                 # One broken connection must not keep the others from their answers.
-                logger.exception("cannot write an answer")
+                logger.exception("cannot write a response")
             self._accounting.record(response.account, exchange.scope, PATH, status)
 
     def _build(self, response: "PendingResponse", result: list[Entries] | Exception) -> tuple[int, bytes, bytes]:

@@ -111,7 +111,7 @@ class Instruments:
             "model",
         )
         self.outside = self._counter(
-            "sst_input_outside_training_total", "Input windows answered with the warning outside_training.", "model"
+            "sst_input_outside_training_total", "Input windows of forecasts with the warning outside_training.", "model"
         )
 
     def _histogram(self, name: str, text: str, labels: tuple[str, ...], buckets: tuple[float, ...]) -> Histogram:

@@ -85,7 +85,7 @@ def send_the_rest(until: float) -> None:
         thread.join(max(deadline - time.monotonic(), 0))
     if any(thread.is_alive() for thread in threads):
         logger.warning(
-            "the collector at OTEL_EXPORTER_OTLP_ENDPOINT does not answer: dropped what could not be sent in %.0f "
+            "the collector at OTEL_EXPORTER_OTLP_ENDPOINT does not respond: dropped what could not be sent in %.0f "
             "seconds",
             seconds,
         )

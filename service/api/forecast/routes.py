@@ -34,9 +34,9 @@ _BODY = request_body(ForecastRequest, examples=EXAMPLES)
 _BODY["requestBody"]["content"] |= {name: {"schema": BYTES} for name in (NDJSON_TYPE, ARROW_TYPE, PARQUET_TYPE)}
 _BODY["requestBody"]["description"] = (
     "JSON; or NDJSON, for more series than fit into one request. In NDJSON each line is an `InputSeries`, and the "
-    "options are query parameters. The service answers line by line while it reads. If it has to stop early, the last "
+    "options are query parameters. The service responds line by line while it reads. If it has to stop early, the last "
     "line is a problem document. An Arrow stream or a Parquet file has the columns `id`, `time` and `sst`, and "
-    "optionally `latitude` and `longitude`, one series after another; `Accept` chooses which of the two answers."
+    "optionally `latitude` and `longitude`, one series after another; `Accept` selects the format of the response."
 )
 _LINES_QUERY = query_parameters(
     LinesQuery, "model", "horizon", "level", "threshold", "units", "events", "paths", "check",

@@ -75,7 +75,7 @@ class Station(BaseModel):
     warnings: list[str] = Field(description="Doubts to check, one sentence each.")
     summary: SeriesSummary | None = Field(default=None, description="Absent if there is a problem.")
     problem: str | None = Field(description="Why there is no series, and what to do; null if there is one.")
-    choices: list[Choice] = Field(description="The possible answers to what the problem asks.")
+    choices: list[Choice] = Field(description="The possible answers to the question in the problem.")
     training: TrainingFit
     forecast: list[DatasetFit] = Field(description="Datasets with the same step whose models may be able to forecast.")
 
@@ -127,7 +127,7 @@ class FileReading(BaseModel):
     format: str = Field(examples=["CSV"])
     problem: str | None = Field(description="What to choose, if the file holds several series; otherwise null.")
     choices: list[Choice] = Field(
-        description="The possible answers to what the problem asks: the stations, or places of the grid."
+        description="The possible answers to the question in the problem: the stations, or places of the grid."
     )
     stations: list[Station]
     units: Literal["celsius"] = Field(description="Units of the values in series.")

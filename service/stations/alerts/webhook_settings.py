@@ -33,7 +33,7 @@ class InputWebhook(RequestModel):
     """Where alerts are sent."""
 
     url: Annotated[str, Field(min_length=1, max_length=MAX_URL, pattern=ONE_LINE)] = Field(
-        description="An `http` or `https` URL. Answers show its host only, with six digits that tell it from others "
+        description="An `http` or `https` URL. Responses show only its host, with six digits that distinguish it from others "
         "of this host, such as `https://hooks.example/...#3f2a9c`. You may send this form for a webhook of the "
         "station.",
         examples=["https://hooks.example/sst"],

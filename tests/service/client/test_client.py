@@ -467,7 +467,7 @@ def test_if_nothing_listens_the_message_names_the_address_and_the_tries(ask: Ask
     with socket.create_server(("127.0.0.1", 0)) as free:
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
     waits: list[float] = []
-    with pytest.raises(UnavailableError, match=f"no answer from {url}/models after 4 tries .*is the service running"):
+    with pytest.raises(UnavailableError, match=f"no response from {url}/models after 4 tries .*is the service running"):
         ask(url, "models", waits=waits)
     assert len(waits) == 3
 

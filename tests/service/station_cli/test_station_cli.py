@@ -204,7 +204,7 @@ def test_refused_readings_are_named_and_are_an_error_if_nothing_else_was_sent(
         (("add", "pier", "--step", "fortnight"), 2, "unknown step 'fortnight'"),
         (("add", "pier", "--step", "day", "--latitude", "54"), 2, "longitude is missing"),
         (("remove", "nowhere"), 2, "(the key is read from the environment variable SST_KEY)"),
-        (("list", "--url", "http://127.0.0.1:9"), 1, "no answer from http://127.0.0.1:9/stations"),
+        (("list", "--url", "http://127.0.0.1:9"), 1, "no response from http://127.0.0.1:9/stations"),
         (("list", "--url", "example"), 2, "invalid base_url 'example'"),
     ],
 )

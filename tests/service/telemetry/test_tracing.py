@@ -201,5 +201,5 @@ def test_a_collector_that_does_not_answer_does_not_delay_the_stop(
             service.wait_for("Application startup complete", times=workers)
             service.process.terminate()
             assert service.process.wait() == 0
-            service.wait_for("does not answer: dropped what could not be sent in 2 seconds")
+            service.wait_for("does not respond: dropped what could not be sent in 2 seconds")
     assert not any("is killed" in line for line in service.log)
