@@ -102,8 +102,8 @@ def no_answer(error: httpx.RequestError, address: str, tries: int) -> Unavailabl
 def unexpected_answer(response: httpx.Response, address: str) -> AnswerError:
     """Return the exception for a successful response that does not have the expected form."""
     return AnswerError(
-        f"{address} responded with status {response.status_code} and {_kind(response)}, which is not from the SST service: "
-        "check the client's base URL"
+        f"{address} responded with status {response.status_code} and {_kind(response)}, which is not from the SST "
+        "service: check the client's base URL"
     )
 
 

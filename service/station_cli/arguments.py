@@ -23,8 +23,8 @@ ABOUT: Final = """\
 The service is at --url, the environment variable SST_URL, or http://127.0.0.1:8000. Its API key, if it needs one, is
 read from the environment variable SST_KEY.
 
-exit status: 0 success; 1 the service cannot be reached, or cannot respond at the moment; 2 invalid options or file, or a
-request that the service refuses; 3 nothing could be forecast or verified; 130 interrupted."""
+exit status: 0 success; 1 the service cannot be reached, or cannot respond at the moment; 2 invalid options or file, or
+a request that the service refuses; 3 nothing could be forecast or verified; 130 interrupted."""
 
 
 def parser() -> argparse.ArgumentParser:

@@ -43,7 +43,7 @@ class StationRequest(RequestModel):
     longitude: Annotated[Finite, Field(ge=-180, le=360)] | None = Field(default=None, description="Degrees east.")
     units: Units = Field(
         default="celsius",
-        description="The unit of the readings that you send as JSON, and of temperatures in responses about the station.",
+        description="The unit of readings sent as JSON, and of temperatures in responses about the station.",
     )
 
     model: Annotated[str, Field(min_length=1, max_length=100, pattern=ONE_LINE)] = Field(

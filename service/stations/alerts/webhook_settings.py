@@ -33,8 +33,8 @@ class InputWebhook(RequestModel):
     """Where alerts are sent."""
 
     url: Annotated[str, Field(min_length=1, max_length=MAX_URL, pattern=ONE_LINE)] = Field(
-        description="An `http` or `https` URL. Responses show only its host, with six digits that distinguish it from others "
-        "of this host, such as `https://hooks.example/...#3f2a9c`. You may send this form for a webhook of the "
+        description="An `http` or `https` URL. Responses show only its host, with six digits that distinguish it from "
+        "others on this host, such as `https://hooks.example/...#3f2a9c`. You may send this form for a webhook of the "
         "station.",
         examples=["https://hooks.example/sst"],
     )
