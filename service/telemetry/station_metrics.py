@@ -118,7 +118,9 @@ def station_gauges(figures: StationFigures | None, now: int) -> Iterator[Metric]
         0 if figures.oldest_newest is None else now - figures.oldest_newest,
     )
     yield GaugeMetricFamily(
-        "sst_station_deliveries_pending", "Deliveries of alerts that have not been made yet, or will be retried.", figures.pending
+        "sst_station_deliveries_pending",
+        "Deliveries of alerts that have not been made yet, or will be retried.",
+        figures.pending,
     )
     yield GaugeMetricFamily(
         "sst_station_oldest_pending_delivery_age_seconds",

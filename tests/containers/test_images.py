@@ -64,7 +64,7 @@ def test_a_secret_in_the_folder_is_in_no_image(build: Build, image: str) -> None
 def test_a_service_without_keys_does_not_start_unless_anonymous_callers_are_allowed(build: Build) -> None:
     status, printed = run_to_end(IMAGES["service"])
     assert status == 2
-    assert json.loads(printed)["message"].startswith("other machines can reach 0.0.0.0, and there are no keys")
+    assert json.loads(printed)["message"].startswith("other machines can reach 0.0.0.0, but there are no keys")
 
 
 def test_a_service_with_an_altered_checkpoint_never_becomes_ready(composition: Composition) -> None:

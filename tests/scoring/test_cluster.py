@@ -127,4 +127,4 @@ def test_a_missing_scheduler_is_reported_in_a_sentence(
     grid = save(oisst(temperatures()), tmp_path / "in.nc")
     status = score(grid, tmp_path / "out.nc", "--dataset", "nino12", "--artifacts", artifacts, "--cluster", "nowhere")
     assert status == 2
-    assert "no Dask scheduler answers at nowhere" in capsys.readouterr().err
+    assert "no Dask scheduler responds at nowhere" in capsys.readouterr().err

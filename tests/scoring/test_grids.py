@@ -134,7 +134,7 @@ def test_the_output_follows_cf_conventions(
          r"in.nc: contains 10 steps of one month; nino12-gru needs at least 24: add 14 more"),
         (lambda data: data.assign_coords(time=np.arange("2001-01-01", "2001-01-25", dtype="datetime64[D]")),
          r"in.nc: its step is one day, but nino12-gru forecasts steps of one month; average it with --resample month"),
-        (lambda data: data.isel(time=slice(0)), r"in.nc: contains 0 times, and a forecast needs a series of them"),
+        (lambda data: data.isel(time=slice(0)), r"in.nc: contains 0 times, but a forecast needs a series of them"),
         (lambda data: data * np.nan, r"in.nc: every value of sst is missing: the grid has no cell of sea"),
     ],
 )  # fmt: skip

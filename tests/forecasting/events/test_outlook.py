@@ -84,5 +84,5 @@ def test_baselines_and_periods_end_with_the_last_observation() -> None:
 @pytest.mark.parametrize("event", [WARM_P90, HEATWAVE, BLEACHING], ids=lambda event: str(event.name))
 def test_events_of_days_are_refused_at_other_steps(event: EventDefinition, step: str, end: str) -> None:
     past = SstSeries(np.full(9, 20.0), np.datetime64("2025-01-01", "s"), TimeStep.parse(step))
-    with pytest.raises(SeriesError, match=f"the step is one {step}, and .* {end}$"):
+    with pytest.raises(SeriesError, match=f"the step is one {step}, but .* {end}$"):
         judge(event, outlook(past, [[20.0]]))

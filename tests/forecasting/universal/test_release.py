@@ -62,7 +62,7 @@ def test_a_bad_series_does_not_spoil_the_others(daily: UniversalRelease) -> None
     assert not isinstance(good, SeriesError)
     assert str(bad) == "a forecast needs at least 14 daily values, but the series has 13: send 1 more"
     assert str(other).startswith(
-        "the series has a step of one hour, and ocean-daily forecasts series with a step of one"
+        "the series has a step of one hour, but ocean-daily forecasts series with a step of one"
     )
 
 

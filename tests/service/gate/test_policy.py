@@ -151,14 +151,14 @@ def test_any_other_host_needs_keys(host: str) -> None:
 
 def test_requiring_keys_without_any_is_refused() -> None:
     refuse_open_bind(Settings(), Keys())
-    with pytest.raises(RequestError, match="SST_ALLOW_ANONYMOUS=false needs keys, and there are none"):
+    with pytest.raises(RequestError, match="SST_ALLOW_ANONYMOUS=false needs keys, but there are none"):
         refuse_open_bind(Settings(allow_anonymous=False), Keys())
 
 
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({}, "service: other machines can reach 0.0.0.0, and there are no keys: create a key with"),
+        ({}, "service: other machines can reach 0.0.0.0, but there are no keys: create a key with"),
         ({"allow_anonymous": "perhaps"}, "SST_ALLOW_ANONYMOUS=perhaps"),
         ({"keys": f"{PIER.line}\npier:forecast:{PRESENTED}"}, "service: SST_KEYS line 2: the last field must be"),
         ({"keys": PIER.line, "cors_origins": "https://a.org/"}, "invalid origin 'https://a.org/'"),

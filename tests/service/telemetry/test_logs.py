@@ -334,7 +334,7 @@ def test_warnings_and_exceptions_that_nothing_handles_are_lines_like_all_others(
     ("settings", "message"),
     [
         ({"port": "high"}, "invalid setting SST_PORT=high: expected a whole number from 0 to 65535"),
-        ({"host": "0.0.0.0"}, "other machines can reach 0.0.0.0, and there are no keys"),
+        ({"host": "0.0.0.0"}, "other machines can reach 0.0.0.0, but there are no keys"),
     ],
 )
 def test_a_start_that_fails_says_why_in_a_line_that_programs_can_read(

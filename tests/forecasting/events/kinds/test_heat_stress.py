@@ -171,7 +171,7 @@ def test_a_series_that_never_saw_a_month_has_no_maximum_monthly_mean() -> None:
 
 def test_heat_stress_is_of_days() -> None:
     weekly = SstSeries(np.full(90, 28.0), np.datetime64("2024-01-01T00:00:00"), TimeStep.parse("week"))
-    with pytest.raises(SeriesError, match="the step is one week, and degree heating weeks need daily values"):
+    with pytest.raises(SeriesError, match="the step is one week, but degree heating weeks need daily values"):
         judge(BLEACHING, outlook(weekly, [[28.0]]))
 
 

@@ -167,8 +167,8 @@ def test_a_percentile_of_days_that_were_never_observed_is_refused() -> None:
 @pytest.mark.parametrize(
     ("percent", "threshold", "sentence"),
     [
-        (95, 20.0, "is above its climatology, so it counts as percentile 90, and this event needs percentile 95: send"),
-        (90, 10.0, "is below its climatology, so it counts as percentile 10, and this event needs percentile 90: send"),
+        (95, 20.0, "is above its climatology, so it counts as percentile 90, but this event needs percentile 95: send"),
+        (90, 10.0, "is below its climatology, so it counts as percentile 10, but this event needs percentile 90: send"),
     ],
 )
 def test_a_given_threshold_answers_for_its_own_percentile_only(percent: float, threshold: float, sentence: str) -> None:
@@ -186,6 +186,6 @@ def test_a_percentile_needs_a_baseline_and_days() -> None:
         judge(event, outlook([18.0], [ALWAYS], baseline=period))
     hours = SstSeries(np.full(9, 18.0), np.datetime64("2025-01-01T00:00:00"), TimeStep.parse("hour"))
     with pytest.raises(
-        SeriesError, match=r"the step is one hour, and .* percentiles of the day of the year need daily values"
+        SeriesError, match=r"the step is one hour, but .* percentiles of the day of the year need daily values"
     ):
         judge(event, outlook(hours, [ALWAYS]))

@@ -201,7 +201,7 @@ def test_a_position_that_does_not_exist_is_refused(seas_client: httpx.Client, po
 def test_another_step_than_that_of_the_named_release_names_the_one_that_takes_it(
     seas_client: httpx.Client, nino12: SstSeries
 ) -> None:
-    expected = "the step is one month, and ocean-daily forecasts steps of one day; ocean-monthly forecasts steps of one"
+    expected = "the step is one month, but ocean-daily forecasts steps of one day; ocean-monthly forecasts steps of one"
     assert expected in error(seas_client, days(step="month"), dataset="ocean-daily")
     expected = (
         "the step is one day, but this model forecasts steps of one month; ocean-daily forecasts steps of one day"

@@ -95,7 +95,7 @@ def test_the_step_cannot_change_once_there_are_readings(service: httpx.Client, n
         ),
         (
             {"step": "week", "model": "ocean-daily-gru"},
-            "the step is one week, and ocean-daily forecasts steps of one day",
+            "the step is one week, but ocean-daily forecasts steps of one day",
         ),
         ({"step": "day", "horizon": 10_000}, "horizon 10000 is out of range: ocean-daily forecasts 1 to "),
         ({"step": "P2D", "horizon": 10_000}, "steps of 2 days"),

@@ -29,7 +29,7 @@ def send(outbound: Outbound, url: str, seconds: float = 30, max_bytes: int = 0) 
         ("hooks.example/sst", "must begin with https://"),
         ("ftp://hooks.example", "must begin with https://"),
         ("https://", "must begin with https://"),
-        ("https://user:secret@hooks.example", "leave out what is before the @"),
+        ("https://user:secret@hooks.example", "leave out the part before the @"),
         ("https://hooks.example:99999", "port 99999"),
         ("https://hooks.example/" + "a" * 2_000, "2000 characters"),
         ("https://\x00", "not a URL"),

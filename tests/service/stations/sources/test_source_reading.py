@@ -88,8 +88,8 @@ def test_nothing_new_is_no_failure_once_there_are_observations(erddap: Erddap, t
 @pytest.mark.parametrize(
     ("fault", "sentence"),
     [
-        (Answer(error(500, "Internal Server Error: out of memory"), 500), "answered 500: .*out of memory$"),
-        (Answer("<html><title>Busy</title><p>Come back later</p></html>", 503), "answered 503: Busy Come back later$"),
+        (Answer(error(500, "Internal Server Error: out of memory"), 500), "responded 500: .*out of memory$"),
+        (Answer("<html><title>Busy</title><p>Come back later</p></html>", 503), "responded 503: Busy Come back later$"),
         (Answer("<html><title>Sign in</title></html>"), "sent a web page instead of data: check the address$"),
         (Answer(GRID + error(404, "gone")), "the response was cut short|cannot be read|line"),
         (Answer(GRID[:-4], sized=False), "the response was cut short$"),
@@ -131,7 +131,7 @@ def test_a_redirect_to_a_private_network_is_not_followed(erddap: Erddap, tmp_pat
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ({"dataset": "elsewhere"}, "answered 404: Not Found: Currently unknown datasetID=elsewhere"),
+        ({"dataset": "elsewhere"}, "responded 404: Not Found: Currently unknown datasetID=elsewhere"),
         ({"variable": "tos"}, "has no variable 'tos'; its variables: sst"),
         ({"longitude": None}, "has 1440 values of longitude: choose with longitude$"),
         ({"station": "46042"}, "is a grid and has no stations; choose a place with latitude and longitude$"),

@@ -83,7 +83,7 @@ def test_a_url_that_is_repeated_without_its_secret_keeps_it(
         ({"webhooks": [{**HOOK, "url": "https://hooks.example/...#abc123"}]}, "webhooks[0].url is partly hidden"),
         ({"webhooks": [{**HOOK, "events": ["heat"]}]}, "webhooks[0].events: the station has no event 'heat'"),
         ({"webhooks": [{**HOOK, "url": "http://10.0.0.1/"}]}, "private network"),
-        ({"webhooks": [{**HOOK, "url": "https://user:pa55@hooks.example"}]}, "leave out what is before the @"),
+        ({"webhooks": [{**HOOK, "url": "https://user:pa55@hooks.example"}]}, "leave out the part before the @"),
         ({"webhooks": [{**HOOK, "url": "ftp://hooks.example"}]}, "webhooks[0].url: the URL must begin with https://"),
     ],
 )

@@ -75,7 +75,7 @@ def test_a_failed_fetch_is_shown_and_tried_again_and_deletes_nothing(replicas: R
     erddap.faults = [Answer(error(500, "out of memory"), 500)]
     put(service, source(erddap) | {"interval_minutes": 5})
     fetch = attempted(service)
-    assert (fetch["failures"], fetch["error"]) == (1, "the server answered 500: out of memory")
+    assert (fetch["failures"], fetch["error"]) == (1, "the server responded 500: out of memory")
     assert fetch["succeeded"] is None
     assert fetch["next"] > fetch["attempted"]
     assert answered(service.get("/stations"))["stations"][0]["newest"]["time"] == "2024-12-31T12:00:00Z"
