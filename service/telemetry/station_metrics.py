@@ -119,7 +119,7 @@ def station_gauges(figures: StationFigures | None, now: int) -> Iterator[Metric]
     )
     yield GaugeMetricFamily(
         "sst_station_deliveries_pending",
-        "Deliveries of alerts that have not been made yet, or will be retried.",
+        "Deliveries of alerts not made yet, or to be retried.",
         figures.pending,
     )
     yield GaugeMetricFamily(
