@@ -78,9 +78,12 @@ def print_event_verification(table: pd.DataFrame, form: str) -> None:
     if form != "table":
         _print_rows(table, form)
         return
-    said = [f"{100 * low:.0f}-{100 * high:.0f} %" for low, high in zip(table["minimum"], table["maximum"], strict=True)]
+    bounds = zip(table["minimum"], table["maximum"], strict=True)
+    ranges = [f"{100 * low:.0f}-{100 * high:.0f} %" for low, high in bounds]
     happened = [f"{part} of {of}" for part, of in zip(table["happened"], table["forecasts"], strict=True)]
-    shown = table[["event", "level", "lead", "brier", "skill_persistence"]].assign(said=said, happened=happened)
+    shown = table[["event", "level", "lead", "brier", "skill_persistence"]].assign(
+        probability=ranges, happened=happened
+    )
     print(_text(shown.dropna(axis="columns", how="all"), digits=3))
 
 

@@ -271,7 +271,7 @@ def test_verify_shows_how_often_events_happened_by_their_probability(run: Run, s
     run("push", station, "--reading", "2026-06-21", "25")
     shown = run("verify", station, "--events", "--lead", "1")
     heading, row = shown.output.splitlines()
-    assert heading.split() == ["event", "lead", "brier", "said", "happened"]
+    assert heading.split() == ["event", "lead", "brier", "probability", "happened"]
     assert row.split()[:2] == ["warm", "1"]
     assert row.endswith("1 of 1")
     csv = run("verify", station, "--events", "--format", "csv").output.splitlines()
