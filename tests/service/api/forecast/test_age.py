@@ -7,7 +7,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
 from service.api.forecast.age import warn_if_late
 
-HEAD = "the last observation, of "
+HEAD = "the last observation, from "
 TAIL = "; send newer values to POST /forecast"
 
 

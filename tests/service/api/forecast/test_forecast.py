@@ -29,7 +29,7 @@ def test_a_dataset_is_forecast_from_its_own_last_observation(client: httpx.Clien
     assert [interval["level"] for interval in forecast["intervals"]] == [80, 95]
     (warning,) = forecast["warnings"]
     assert warning["code"] == "late"
-    assert warning["message"].startswith("the last observation, of 2010-12-01, is ")
+    assert warning["message"].startswith("the last observation, from 2010-12-01, is ")
     assert warning["message"].endswith(
         " years old, so all forecast times have passed; send newer values to POST /forecast"
     )

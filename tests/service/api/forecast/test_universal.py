@@ -236,7 +236,7 @@ def test_a_step_without_a_release_is_an_error_that_names_steps_and_datasets(
 ) -> None:
     answered(client.post("/forecast", json={"series": [days()]}))
     message = error(client, days())
-    assert "no universal release of this step is loaded" in message
+    assert "no universal release for this step is loaded" in message
     assert "buoy (steps of 30 minutes), nino12 (steps of one month)" in message
     assert "name a dataset" in message
     assert len(post(client, days(), model="all")["models"]) == 3

@@ -102,7 +102,7 @@ def test_too_few_readings_are_stored_and_the_answer_says_how_many_more_a_forecas
     }
     missing = service.get(f"/stations/{station}/forecast")
     assert missing.status_code == 404
-    assert "no forecast was issued for station" in missing.json()["detail"]
+    assert "no forecast has been issued for station" in missing.json()["detail"]
     issued = send(service, station, "2025-06-11", DAYS[10:20])
     assert issued is not None
     assert issued["observed_until"] == "2025-06-20T00:00:00Z"
