@@ -23,7 +23,6 @@ from training.examples.dataset import Dataset
 from training.examples.inputs import Scaling
 from training.examples.places import Places
 from training.examples.tensors import Examples
-from training.fit.adamw import AdamW
 from training.fit.networks import RecurrentForecaster
 from training.fit.rollout import fit_to_rollout
 
@@ -144,28 +143,30 @@ class _Training:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(self.seed)
             network = _new_network(self.cell, config, seen).to(device)
+            optimiser = _optimiser(network, config)
             steps = schedule.epochs * math.ceil(len(examples) / schedule.batch)
-            optimiser = AdamW(
-                network.parameters(), lambda step: config.learning_rate * _rate(step, steps), config.weight_decay
-            )
+            rate = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, steps))
             for _ in range(schedule.epochs):
-                curves[0].append(self._epoch(network, examples, schedule.batch, optimiser))
+                curves[0].append(self._epoch(network, examples, schedule.batch, rate))
                 if validation is not None:
                     curves[1].append(_evaluate(network, validation.to(device), config))
                 self.progress(1)
         _add_autoregression(network.cpu(), rolled, config, config.share(len(examples)))
         return network.eval(), LossCurves(train=tuple(curves[0]), validation=tuple(curves[1]))
 
-    def _epoch(self, network: RecurrentForecaster, examples: Examples, size: int, optimiser: AdamW) -> float:
+    def _epoch(
+        self, network: RecurrentForecaster, examples: Examples, size: int, rate: torch.optim.lr_scheduler.LambdaLR
+    ) -> float:
         """Train on all ``examples`` once, in batches of ``size``; returns the mean loss."""
         network.train()
         total = 0.0
         for batch in torch.randperm(len(examples)).split(size):
-            network.zero_grad()
+            rate.optimizer.zero_grad()
             loss = _loss(network, examples.take(batch).to(self.device), self.config)
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), MAX_GRADIENT_NORM)
-            optimiser.step()
+            rate.optimizer.step()
+            rate.step()
             total += loss.item() * len(batch)
         return round(total / len(examples), 6)
 
@@ -219,6 +220,13 @@ def _add_autoregression(network: RecurrentForecaster, rolled: Examples, config: 
         seasonal_mean = season @ torch.linalg.lstsq(season, increments[:, None], driver="gelsd").solution[:, 0]
         unexplained = float(residual.square().mean() / (increments - seasonal_mean).square().mean())
         network.mix(share * min(1.0, unexplained / FULL_SHARE_UNEXPLAINED) ** 2)
+
+
+def _optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+    matrices = [weights for weights in network.parameters() if weights.ndim > 1]
+    biases = [weights for weights in network.parameters() if weights.ndim <= 1]
+    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": biases, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99))
 
 
 def _rate(step: int, steps: int) -> float:
