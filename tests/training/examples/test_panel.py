@@ -120,7 +120,7 @@ def test_a_station_that_is_left_out_has_no_part_in_the_weights(tmp_path: Path) -
     other = series | {"s2": daily(np.flip(series["s2"].values) + 5)}
     (tmp_path / "other").mkdir()
     reports = [
-        trained(long_csv(folder, given), folder / "out", "--leave-out", "s2")[0]
+        trained(long_csv(folder, given), folder / "out", "--leave-out", "s2", "--horizon", "2")[0]
         for folder, given in ((tmp_path, series), (tmp_path / "other", other))
     ]
     first, second = (report.networks[0].accuracy for report in reports)
@@ -191,7 +191,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, str]:
     path = long_csv(folder, series)
     path.write_text(path.read_text().replace("2001-02-01,s3,", "2001-02-01,s3,9"))
     with redirect_stdout(StringIO()) as printed:
-        report, _ = trained(path, folder / "out", "--leave-out", "none")
+        report, _ = trained(path, folder / "out", "--leave-out", "none", "--horizon", "2")
     return report, printed.getvalue()
 
 
