@@ -24,7 +24,6 @@ from benchmarks.selection import read
 from forecasting.evaluation.model_report import IntervalReport
 from forecasting.evaluation.rolling_origin import Evaluation
 from forecasting.evaluation.verification import intervals
-from forecasting.networks.checkpoint import script
 from forecasting.networks.roller import NetworkRoller
 from forecasting.networks.uncertainty.intervals import ErrorDistribution
 from training.config import TrainingConfig
@@ -56,7 +55,7 @@ def judge(job: tuple[str, float]) -> Results:
     fitted = fit(dataset, config, CELL, 0, lambda epochs: None)
     validation = validate(fitted, dataset)
     last = Residuals(validation.origins, validation.residuals(CELL))
-    roller = NetworkRoller(script(fitted.evaluated), series.step, torch.device("cpu"))
+    roller = NetworkRoller(fitted.evaluated, series.step, torch.device("cpu"))
     test = Evaluation.run(dataset.origins("test"), {CELL: roller})
     rolled = earlier_residuals(dataset, config, min(TRIED))
     ways = {"validation": list[Residuals]()}

@@ -15,7 +15,6 @@ import torch
 from forecasting.errors import SeriesError
 from forecasting.evaluation.division import SPLITS
 from forecasting.evaluation.rolling_origin import Evaluation
-from forecasting.networks.checkpoint import script
 from forecasting.networks.roller import NetworkRoller
 from forecasting.readers import read
 from forecasting.series.origins import origins
@@ -66,7 +65,7 @@ def judge(whole: SstSeries, begin: int, length: int, artifacts: Path, position: 
     if len(after) < FOLLOWING // 2:
         return None
     evaluation = Evaluation.run(
-        after, {name: NetworkRoller(script(network), series.step, CPU) for name, network in networks.items()}
+        after, {name: NetworkRoller(network, series.step, CPU) for name, network in networks.items()}
     )
     errors = {name: np.nanmean(evaluation.residuals(name) ** 2, axis=0) for name in networks}
     errors["chosen"] = errors[next(name for name, value in SHARES.items() if value == share)]

@@ -24,7 +24,6 @@ import torch
 
 from forecasting.errors import SeriesError
 from forecasting.evaluation.rolling_origin import Evaluation
-from forecasting.networks.checkpoint import script
 from forecasting.networks.metadata import CELLS
 from forecasting.networks.roller import NetworkRoller
 from forecasting.readers import read_csv
@@ -150,7 +149,7 @@ def score(job: tuple[str, str, tuple[int, int], tuple[str, ...], int]) -> Floats
 
 def _rmse(dataset: Dataset, network: torch.nn.Module) -> Floats:
     """RMSE on the last part, °C, by lead."""
-    roller = NetworkRoller(script(network), dataset.series.step, torch.device("cpu"))
+    roller = NetworkRoller(network, dataset.series.step, torch.device("cpu"))
     return np.asarray(Evaluation.run(dataset.origins("test"), {"network": roller}).accuracy("network").rmse)
 
 

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
 
 from forecasting.errors import ReleaseError
 from forecasting.series.times import Floats
@@ -35,14 +36,14 @@ _BENT_VIEWS: Final = [0, 1]
 """Views that the autoregression uses through a hyperbolic tangent."""
 
 
-def fold(module: torch.jit.ScriptModule, window: int) -> "FoldedNetwork | None":
-    """Return the network of a loaded module on the CPU; None if the module provides no matrices.
+def fold(module: nn.Module, window: int) -> "FoldedNetwork | None":
+    """Return the network of a module on the CPU; None if the module provides no matrices.
 
     Raises:
         ReleaseError: if the matrices contain non-finite values, or the two forecast differently from random windows of
             ``window`` values.
     """
-    tensors = module.folded() if hasattr(module, "folded") else {}
+    tensors: Mapping[str, torch.Tensor] = getattr(module, "folded", dict)()
     arrays = {name: tensor.detach().numpy() for name, tensor in tensors.items()}
     if not arrays:
         return None

@@ -1,13 +1,14 @@
 """A loaded network that rolls its own output forward.
 
-On a GPU it runs in TorchScript; on the CPU in numpy, if the checkpoint provides its matrices.
+On a GPU it runs in torch; on the CPU in numpy, if the module provides its matrices.
 """
 
-from typing import Final
+from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
 
 from forecasting.networks.folded import FoldedNetwork, fold
 from forecasting.series.times import Floats, Times, unix_seconds
@@ -26,12 +27,12 @@ CHUNK_WINDOWS: Final = 128
 class NetworkRoller:
     """A network on a device that forecasts each lead from its own forecasts of the earlier ones."""
 
-    def __init__(self, module: torch.jit.ScriptModule, step: TimeStep, device: torch.device) -> None:
-        self.module = module
+    def __init__(self, module: nn.Module, step: TimeStep, device: torch.device) -> None:
+        self.module = cast(Any, module)  # its attributes are those of the contract
         self.step = step
         self.device = device
         self.forecasts_leads = hasattr(module, "leads")
-        self.folded = fold(module, module.window) if device.type == "cpu" else None
+        self.folded = fold(module, self.module.window) if device.type == "cpu" else None
 
     def roll(self, windows: Floats, valid_time: Times, horizon: int) -> Floats:
         """Forecast each lead from the earlier ones; see :class:`~forecasting.series.origins.Roller`."""

@@ -10,7 +10,6 @@ import torch
 from forecasting.errors import ReleaseError, RequestError
 from forecasting.evaluation.model_report import Coverage
 from forecasting.evaluation.table import TITLES, accuracy_table
-from forecasting.networks.checkpoint import script
 from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.metadata import digest
 from forecasting.networks.roller import NetworkRoller
@@ -232,7 +231,7 @@ def test_the_served_weights_and_references_have_seen_the_newest_data(
     other = fit(Dataset.divide(changed, small), small, "gru", 0, lambda epochs: None)
     for name, network, expected_same in (("evaluated", other.evaluated, True), ("served", other.final, False)):
         forecaster = served.forecasters["gru"] if name == "served" else evaluated(published)["gru"]
-        again = NetworkRoller(script(network), nino12.step, torch.device("cpu")).roll(windows, ahead, 1)
+        again = NetworkRoller(network, nino12.step, torch.device("cpu")).roll(windows, ahead, 1)
         assert bool(np.allclose(again, forecaster.roll(windows, ahead, 1), atol=1e-5)) == expected_same, name
     config = Dataset.divide(nino12, small).shape
     assert served.baselines == Baselines.fit(nino12, config)

@@ -15,7 +15,6 @@ import torch
 
 from forecasting.evaluation.division import TRAIN_TENTHS, is_still
 from forecasting.evaluation.rolling_origin import Evaluation
-from forecasting.networks.checkpoint import script
 from forecasting.networks.roller import NetworkRoller
 from forecasting.series.origins import Origins, joined
 from forecasting.series.times import Floats
@@ -77,5 +76,5 @@ def _forecast(
     if len(past_origins) < 2 * config.window or not len(origins) or is_still(past):
         return None
     network = autoregression(config, past, Examples.of(past_origins))
-    roller = NetworkRoller(script(network), dataset.series.step, torch.device("cpu"))
+    roller = NetworkRoller(network.eval(), dataset.series.step, torch.device("cpu"))
     return Residuals(origins, Evaluation.run(origins, {_MODEL: roller}).residuals(_MODEL))

@@ -11,7 +11,6 @@ from forecasting.evaluation.division import Split
 from forecasting.evaluation.model_report import LossCurves
 from forecasting.evaluation.report import StartReport
 from forecasting.evaluation.rolling_origin import Evaluation
-from forecasting.networks.checkpoint import script
 from forecasting.networks.roller import NetworkRoller
 from forecasting.scores.accuracy import Accuracy, rounded
 from forecasting.series.origins import Origins, joined
@@ -170,7 +169,7 @@ def validate(fit: Fit, dataset: Dataset, companion: Companion | None = None) -> 
 
 def evaluate(network: AnyNetwork, cell: str, origins: Origins, dataset: Dataset) -> Evaluation:
     """Forecast ``origins`` of a ``dataset`` with the network of a cell."""
-    return Evaluation.run(origins, {cell: NetworkRoller(script(network), dataset.series.step, CPU)})
+    return Evaluation.run(origins, {cell: NetworkRoller(network.eval(), dataset.series.step, CPU)})
 
 
 def choose_share(start: UniversalStart, fitted: Floats, universal: Floats) -> StartReport:

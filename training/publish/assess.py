@@ -11,7 +11,6 @@ from forecasting.evaluation.model_report import ModelReport
 from forecasting.evaluation.report import Drift, SeedSpread, StationReport
 from forecasting.evaluation.rolling_origin import Evaluation
 from forecasting.evaluation.verification import exceedance, intervals, probability_score, skills
-from forecasting.networks.checkpoint import script
 from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.networks.roller import NetworkRoller
 from forecasting.networks.training_range import TrainingRange
@@ -147,7 +146,7 @@ def seed_spread(
         share = start.share if start else 0.0
         seeds = tuple(seed for fitted_cell, seed in fits if fitted_cell == cell)
         networks = {str(seed): ingredients.evaluated(fits[cell, seed], share) for seed in seeds}
-        rollers = {seed: NetworkRoller(script(network), dataset.series.step, CPU) for seed, network in networks.items()}
+        rollers = {seed: NetworkRoller(network.eval(), dataset.series.step, CPU) for seed, network in networks.items()}
         evaluation = Evaluation.run(one_step, rollers)
         rmse = tuple(evaluation.accuracy(str(seed)).rmse[0] for seed in seeds)
         spread[cell] = SeedSpread(

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from forecasting.evaluation.rolling_origin import Evaluation
-from forecasting.networks.checkpoint import script
 from forecasting.networks.roller import NetworkRoller
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import unix_seconds
@@ -94,8 +93,7 @@ def test_a_network_of_unlike_places_returns_to_what_is_usual_at_each(unlike: dic
     past, examples = panel.past("train"), Examples.of(panel.origins("train", leads_learnt(config)))
     fits = {"general": fit_autoregression, "placed": autoregression}
     rollers = {
-        name: NetworkRoller(script(fit(config, past, examples)), WEEK, torch.device("cpu"))
-        for name, fit in fits.items()
+        name: NetworkRoller(fit(config, past, examples).eval(), WEEK, torch.device("cpu")) for name, fit in fits.items()
     }
     evaluation = Evaluation.run(panel.origins("validation"), rollers)
     ratios = np.divide(evaluation.accuracy("placed").rmse, evaluation.accuracy("general").rmse)

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from forecasting.evaluation.rolling_origin import Evaluation
-from forecasting.networks.checkpoint import script
 from forecasting.networks.roller import NetworkRoller
 from forecasting.series.origins import joined
 from forecasting.series.sst_series import SstSeries
@@ -111,5 +110,5 @@ def errors(series: SstSeries, *, trend: bool) -> Floats:
     dataset = Dataset.divide(series, config)
     parts = [dataset.origins(part, leads_learnt(config)) for part in ("train", "validation")]
     network = fit_autoregression(config, dataset.past("validation"), Examples.of(joined(parts)))
-    roller = NetworkRoller(script(network), series.step, torch.device("cpu"))
+    roller = NetworkRoller(network, series.step, torch.device("cpu"))
     return np.asarray(Evaluation.run(dataset.origins("test"), {"it": roller}).accuracy("it").rmse)

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from forecasting.evaluation.rolling_origin import Evaluation
-from forecasting.networks.checkpoint import script
 from forecasting.networks.roller import NetworkRoller
 from forecasting.references.baselines import Baselines
 from forecasting.series.origins import Roller
@@ -105,7 +104,7 @@ def test_the_autoregression_beats_the_linear_reference(nino12: SstSeries) -> Non
     dataset = Dataset.divide(nino12, config)
     network = run(nino12, config).selected
     known = dataset.origins("train", horizon=1)
-    rollers: dict[str, Roller] = {"network": NetworkRoller(script(network), nino12.step, torch.device("cpu"))}
+    rollers: dict[str, Roller] = {"network": NetworkRoller(network, nino12.step, torch.device("cpu"))}
     rollers |= Baselines.fit(dataset.past("train"), config.shape.leading(1)).rollers()
     evaluation = Evaluation.run(known, rollers)
     assert evaluation.accuracy("network").rmse[0] < 0.99 * evaluation.accuracy("linear").rmse[0]

@@ -8,7 +8,6 @@ import torch
 
 from forecasting.evaluation.division import Split
 from forecasting.evaluation.rolling_origin import Evaluation
-from forecasting.networks.checkpoint import script
 from forecasting.networks.roller import NetworkRoller
 from forecasting.references.baselines import Baselines
 from forecasting.series.sst_series import SstSeries
@@ -39,7 +38,7 @@ def alone(series: SstSeries, **settings: float) -> tuple[RecurrentForecaster, Da
 
 def rmse(network: RecurrentForecaster, dataset: Dataset) -> Floats:
     """On the training part, °C, by lead."""
-    roller = NetworkRoller(script(network), dataset.series.step, torch.device("cpu"))
+    roller = NetworkRoller(network, dataset.series.step, torch.device("cpu"))
     return np.asarray(Evaluation.run(dataset.origins("train"), {"network": roller}).accuracy("network").rmse)
 
 
@@ -102,7 +101,7 @@ def compared(series: SstSeries) -> dict[str, Floats]:
     network = fitted(dataset, config, "train", "validation")
     past = dataset.past("validation")
     rollers = Baselines.fit(past, config.shape).rollers()
-    rollers["network"] = NetworkRoller(script(network), series.step, torch.device("cpu"))
+    rollers["network"] = NetworkRoller(network, series.step, torch.device("cpu"))
     evaluation = Evaluation.run(dataset.origins("test"), rollers)
     return {name: np.asarray(evaluation.accuracy(name).rmse) for name in rollers}
 
