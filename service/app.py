@@ -63,7 +63,7 @@ from service.gate.policy import Access
 from service.gate.rate_limit import RateLimiter
 from service.http.media import ARROW_TYPE, NDJSON_TYPE, PARQUET_TYPE
 from service.http.problems import install_error_handlers
-from service.http.query import refuse_unknown
+from service.http.query import refuse_unusable
 from service.http.security_headers import PAGE_POLICY, security_headers
 from service.settings import Settings
 from service.stations.alerts.webhooks import WebhookSender
@@ -197,7 +197,7 @@ def _add_routes(app: FastAPI) -> None:
     install_error_handlers(app)
     install_openapi(app, bodies=_SCHEMAS)
     for resource in _RESOURCES:
-        app.include_router(resource.router, dependencies=[] if resource is page else [Depends(refuse_unknown)])
+        app.include_router(resource.router, dependencies=[] if resource is page else [Depends(refuse_unusable)])
 
 
 @asynccontextmanager

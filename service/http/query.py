@@ -1,7 +1,7 @@
 """Query parameters: read the known ones and refuse others."""
 
-from collections.abc import Iterable
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar, get_args, get_origin
 from urllib.parse import parse_qs
 
 from fastapi import Request
@@ -17,40 +17,66 @@ OPERATOR_PATHS = ("/health/", "/metrics", "/v2/health/")
 """Paths that a draining or full process also answers, because its operators rely on them."""
 
 
-def read_query(query_string: bytes, known: Iterable[str]) -> dict[str, list[str]]:
+def read_query(query_string: bytes, known: Iterable[str], repeatable: Iterable[str] = ()) -> dict[str, list[str]]:
     """Return the values of each parameter.
 
+    Args:
+        query_string: of the URL.
+        known: names of the parameters.
+        repeatable: those of them that may have several values.
+
     Raises:
-        RequestValidationError: if a parameter is not ``known``.
+        RequestValidationError: if a parameter is not ``known``, or has several values and is not ``repeatable``.
     """
     parameters = parse_qs(query_string.decode("latin-1"), keep_blank_values=True)
-    names = [*known]
-    unknown = [name for name in parameters if name not in names]
-    if unknown:
-        message = f"unknown query parameter; this call takes {', '.join(names) or 'no parameters'}"
-        raise RequestValidationError([{"type": "unknown", "loc": ("query", name), "msg": message} for name in unknown])
+    names, several = [*known], {*repeatable}
+    problems = {name: _problem(name, len(values), names, several) for name, values in parameters.items()}
+    errors = [
+        {"type": "query", "loc": ("query", name), "msg": message} for name, message in problems.items() if message
+    ]
+    if errors:
+        raise RequestValidationError(errors)
     return parameters
 
 
-async def refuse_unknown(request: Request) -> None:
-    """Refuse query parameters that a route does not have, except on operators' paths. FastAPI ignores them.
+def _problem(name: str, count: int, known: list[str], repeatable: set[str]) -> str | None:
+    if name not in known:
+        return f"unknown query parameter; this call takes {', '.join(known) or 'no parameters'}"
+    if count > 1 and name not in repeatable:
+        return f"given {count} times; send it once"
+    return None
+
+
+async def refuse_unusable(request: Request) -> None:
+    """Refuse query parameters that a route does not have or that are repeated, except on operators' paths.
+
+    FastAPI ignores the former, and of the latter takes the last.
 
     Raises:
         RequestValidationError: if there is such a parameter.
     """
     query, route = request.scope["query_string"], request.scope.get("route")
     if query and isinstance(route, APIRoute) and not request.scope["path"].startswith(OPERATOR_PATHS):
-        read_query(query, _known(route))
+        known = _known(route)
+        read_query(query, known, [name for name, is_list in known.items() if is_list])
 
 
-def _known(route: APIRoute) -> tuple[str, ...]:
-    names: list[str] = []
+def _known(route: APIRoute) -> Mapping[str, bool]:
+    """Return the names of the parameters of a route, and whether each may be repeated."""
+    known: dict[str, bool] = {}
     for parameter in route.dependant.query_params:
         annotation: Any = parameter.field_info.annotation
-        is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
-        names += annotation.model_fields if is_model else [parameter.alias]
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            known |= {name: _is_list(field.annotation) for name, field in annotation.model_fields.items()}
+        else:
+            known[parameter.alias] = _is_list(annotation)
     others = (route.openapi_extra or {}).get("parameters", ())
-    return (*names, *(parameter["name"] for parameter in others if parameter["in"] == "query"))
+    return known | {each["name"]: each["schema"].get("type") == "array" for each in others if each["in"] == "query"}
+
+
+def _is_list(annotation: Any) -> bool:
+    """Return whether a type is a list, or may be one."""
+    return get_origin(annotation) is list or any(map(_is_list, get_args(annotation)))
 
 
 def merge_query_and_body(field: str, query: Value | None, body: Value | None) -> Value | None:

@@ -100,9 +100,9 @@ class LinesQuery(ForecastQuery):
         """Read the query of a request.
 
         Raises:
-            RequestValidationError: if a parameter is unknown or its value is invalid.
+            RequestValidationError: if a parameter is unknown or repeated, or its value is invalid.
         """
-        parameters = read_query(query_string, cls.model_fields)
+        parameters = read_query(query_string, cls.model_fields, _REPEATABLE)
         try:
             return cls.model_validate(
                 {name: values if name in _REPEATABLE else values[-1] for name, values in parameters.items()}

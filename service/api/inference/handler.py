@@ -61,7 +61,7 @@ def query_dataset(scope: Scope) -> str | None:
     """Return the dataset that the query names, if any.
 
     Raises:
-        RequestValidationError: if the query holds another parameter.
+        RequestValidationError: if the query holds another parameter, or several datasets.
     """
     query = scope["query_string"]
     return (read_query(query, ("dataset",)).get("dataset", [""])[-1] or None) if query else None

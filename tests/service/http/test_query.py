@@ -1,5 +1,6 @@
 """Parameters of the query that a call does not have are refused, and those that it has are not."""
 
+import json
 from typing import Any
 
 import httpx
@@ -53,6 +54,42 @@ def test_ndjson_and_json_requests_are_refused_alike(client: httpx.Client, nino12
         "query.levels: unknown query parameter; this call takes model, dataset, horizon, level, threshold, units, "
         "events, paths, strict, check"
     }
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("/stations?limit=1&limit=2", "limit"),
+        ("/stations?recent=true&recent=true", "recent"),
+        ("/stations/pier/verification?lead=1&lead=2", "lead"),
+        ("/stations/pier/observations?from=2026-06-01&from=2026-06-02", "from"),
+        ("/forecast?horizon=1&horizon=2", "horizon"),
+        ("/compare?dataset=nino12&dataset=buoy", "dataset"),
+        ("/v2/models/gru?dataset=nino12&dataset=buoy", "dataset"),
+    ],
+)
+def test_a_parameter_with_one_value_is_refused_if_it_is_given_twice(
+    client: httpx.Client, query: str, name: str
+) -> None:
+    answer = client.get(query)
+    assert answer.status_code == (400 if query.startswith("/v2") else 422), answer.text
+    message = answer.json()["error" if query.startswith("/v2") else "detail"]
+    assert message == f"query.{name}: given 2 times; send it once"
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "application/x-ndjson"])
+def test_a_body_does_not_make_a_repeated_parameter_acceptable(
+    client: httpx.Client, nino12: SstSeries, media_type: str
+) -> None:
+    headers = {"Content-Type": media_type}
+    answer = client.post("/forecast?horizon=1&horizon=2", content=json.dumps(body(nino12)), headers=headers)
+    assert (answer.status_code, answer.json()["detail"]) == (422, "query.horizon: given 2 times; send it once")
+
+
+def test_a_list_takes_several_values(client: httpx.Client) -> None:
+    answer = client.get("/forecast?level=50&level=90&threshold=24&threshold=25").json()
+    assert [interval["level"] for interval in answer["forecasts"][0]["intervals"]] == [50, 90]
+    assert [each["threshold"] for each in answer["forecasts"][0]["exceedance"]] == [24, 25]
 
 
 @pytest.mark.parametrize("path", [*WATCHED, "/", "/favicon.ico", "/docs", "/openapi.json"])
