@@ -5,13 +5,11 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-import numpy as np
 from sqlalchemy import Connection
 
 from forecasting.series.times import DAY
 from forecasting.series.timestep import TimeStep
 from service.stations.background import BackgroundTask
-from service.stations.issuing.issuing import DEFAULT_HORIZON
 from service.stations.station_store import StationStore
 from service.store.expiry import Expiry, delete_expired, has_expired
 from service.store.stations import Station, list_stations
@@ -27,6 +25,8 @@ _DELETED_AT_ONCE: Final = 100
 
 _MORE_STEPS: Final = 2
 """Steps that a forecast is kept for after its last lead, whose reading may be late."""
+
+_LONGEST_MONTH: Final = 31 * DAY
 
 
 class Retention:
@@ -71,7 +71,6 @@ def _expiry_of(station: Station, issued_before: int) -> Expiry | None:
     """
     if station.newest is None:
         return None
-    steps = (station.settings.horizon or DEFAULT_HORIZON) + _MORE_STEPS
-    newest = np.asarray(np.datetime64(station.newest.time, "s"))
-    begin = TimeStep.parse(station.settings.step).shift(newest, -steps)
-    return Expiry(station.number, issued_before, int(begin.astype(np.int64)))
+    step = TimeStep.parse(station.settings.step)
+    seconds = _LONGEST_MONTH if step.calendar_month else step.seconds
+    return Expiry(station.number, issued_before, station.newest.time - _MORE_STEPS * seconds, seconds)

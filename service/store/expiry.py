@@ -5,7 +5,7 @@ Each function works in the transaction of the connection that it is given.
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, select
 
 from service.store.database.tables import ALERTS, DELIVERIES, ISSUED_FORECASTS
 
@@ -17,12 +17,14 @@ class Expiry:
     Attributes:
         station: its number.
         issued_before: forecasts that were issued, and alerts that were raised, before it are old.
-        observed_before: forecasts that rest on later observations are not.
+        ended_before: forecasts with a later last valid time are not.
+        step_seconds: the longest time between two valid times.
     """
 
     station: int
     issued_before: int
-    observed_before: int
+    ended_before: int
+    step_seconds: int
 
 
 def has_expired(connection: Connection, expiry: Expiry) -> bool:
@@ -52,10 +54,13 @@ def _old_forecasts(expiry: Expiry) -> ColumnElement[bool]:
         .limit(1)
         .scalar_subquery()
     )
+    # The horizon of the station may have changed since.
+    leads = func.json_array_length(table.content["timestamps"])
     return and_(
         table.station == expiry.station,
-        table.observed_until < expiry.observed_before,
+        table.observed_until < expiry.ended_before,
         table.issued < expiry.issued_before,
+        table.observed_until + leads * expiry.step_seconds < expiry.ended_before,
         table.number != newest,
     )
 

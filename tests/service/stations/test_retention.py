@@ -18,12 +18,12 @@ from service.store.stations import StationSettings, get_station, put_station
 DAY = 86_400
 
 
-def fill(connection: Connection, horizon: int) -> int:
-    """Store 250 days from day 0, each with its forecast, and an alert every hundred days."""
+def fill(connection: Connection, horizon: int, later_horizon: int) -> int:
+    """Store 250 days from day 0, each with its forecast, and an alert every hundred days; then change the horizon."""
     put_station(connection, "pier", StationSettings("day", horizon=horizon), 0)
     number = get_station(connection, "pier").number
     add_observations(connection, {number: {day * DAY: 15.0 for day in range(250)}}, 0)
-    content: dict[str, list[object]] = {"timestamps": [], "sst": [], "intervals": []}
+    content: dict[str, list[object]] = {"timestamps": [""] * horizon, "sst": [], "intervals": []}
     forecasts = [
         IssuedForecast(number, day + 1, day * DAY, day * DAY, False, "best", "1", content) for day in range(250)
     ]
@@ -31,6 +31,7 @@ def fill(connection: Connection, horizon: int) -> int:
     for day in (0, 100, 200):
         alert = add_alert(connection, NewAlert(number, "heat", "began", day * DAY, day * DAY, {}))
         add_deliveries(connection, [NewDelivery(alert, "https://hooks.example", f"pier{day}", day * DAY)])
+    put_station(connection, "pier", StationSettings("day", horizon=later_horizon), 0)
     return number
 
 
@@ -38,12 +39,14 @@ def count_of(connection: Connection, table: Table) -> int:
     return connection.scalar(select(func.count()).select_from(table)) or 0
 
 
-def kept(store_url: str, days: int, today: int, horizon: int = 2) -> tuple[list[int], list[int], int]:
+def kept(
+    store_url: str, days: int, today: int, horizon: int = 2, later_horizon: int = 2
+) -> tuple[list[int], list[int], int]:
     """Return the days of the forecasts and alerts that are left on a day, and how many deliveries."""
 
     async def run() -> tuple[list[int], list[int], int]:
         with closing(StationStore(make_url(store_url))) as store:
-            number = await store.write(fill, horizon)
+            number = await store.write(fill, horizon, later_horizon)
             # All but the alert of day 0 have been delivered.
             delivered = DELIVERIES.update().where(DELIVERIES.c.key != "pier0").values(next_attempt=None)
             await store.write(lambda connection: connection.execute(delivered))
@@ -64,6 +67,6 @@ def test_old_forecasts_and_alerts_are_deleted_and_alerts_that_wait_are_kept(stor
     assert (alerts, deliveries) == ([0, 200], 2)
 
 
-@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
-def test_a_forecast_is_kept_until_its_last_step_can_have_been_observed(store_url: str) -> None:
-    assert kept(store_url, days=1, today=10_000, horizon=20)[0] == [*range(249 - 22, 250)]
+@pytest.mark.parametrize("later_horizon", [20, 3], ids=["same horizon", "lower horizon"])
+def test_a_forecast_is_kept_until_its_last_step_can_have_been_observed(store_url: str, later_horizon: int) -> None:
+    assert kept(store_url, days=1, today=10_000, horizon=20, later_horizon=later_horizon)[0] == [*range(227, 250)]
