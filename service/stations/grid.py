@@ -16,6 +16,10 @@ PAST_STEPS: Final = 1_500
 
 References see all of them."""
 
+SETTLED_READINGS: Final = 14
+"""Readings that fix the grid of a station. With fewer, no network has forecast it yet, and a wrong first reading must
+not refuse all that follow."""
+
 
 def between_steps(times: Times, start: np.datetime64, step: TimeStep) -> Bools:
     """Return which of ``times`` ``(n,)`` are too far from a whole number of steps after ``start``."""
@@ -24,16 +28,26 @@ def between_steps(times: Times, start: np.datetime64, step: TimeStep) -> Bools:
     return between
 
 
-def first_grid(times: Times, step: TimeStep) -> np.datetime64:
-    """Return the start of the grid that most of the sorted ``times`` ``(n,)`` are on, to begin a series with."""
+def grid_of(times: Times, step: TimeStep) -> np.datetime64:
+    """Return the start of the grid that most of the sorted ``times`` ``(n,)`` are on; of two, that of later times."""
+    start = anchor(times, step)
+    if not between_steps(times, start, step).any():
+        return start
+    # The median of all times is on no grid if some are half a step from the others.
+    main = _most_common(times, step)
+    return anchor(times[~between_steps(times, main, step)], step)
+
+
+def _most_common(times: Times, step: TimeStep) -> np.datetime64:
+    """Return the last of the times that most others are whole steps from."""
     places = step.place(times, times[0])
     phases = places - np.floor(places)
     # Once more before and after: the end of a step is next to its beginning.
     around = np.sort(np.concatenate([phases - 1, phases, phases + 1]))
     last = np.searchsorted(around, phases + TOLERANCE_STEPS, "right")
     first = np.searchsorted(around, phases - TOLERANCE_STEPS, "left")
-    start: np.datetime64 = times[np.argmax(last - first)]
-    return start
+    time: np.datetime64 = times[::-1][np.argmax((last - first)[::-1])]
+    return time
 
 
 def check_together(times: Iterable[int], step: TimeStep) -> None:
@@ -49,7 +63,7 @@ def check_together(times: Iterable[int], step: TimeStep) -> None:
     ordered = np.array(sorted(times), dtype=np.int64).view(SECONDS)
     if not len(ordered):
         return
-    between = between_steps(ordered, first_grid(ordered, step), step)
+    between = between_steps(ordered, grid_of(ordered, step), step)
     if 2 * between.sum() > len(ordered):
         example = iso_of(int(ordered[between][0].astype(np.int64)))
         raise SeriesError(
@@ -67,7 +81,7 @@ def used_times(times: Times, step: TimeStep) -> Bools:
     Raises:
         SeriesError: if the newest is between two steps.
     """
-    start = anchor(times, step)
+    start = grid_of(times, step)
     regular = ~between_steps(times, start, step)
     if not regular[-1]:
         newest, length = iso_of(int(times[-1].astype(np.int64))), in_words(str(step))

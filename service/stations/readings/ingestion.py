@@ -5,10 +5,9 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from sqlalchemy import Connection
 
-from forecasting.series.time_grid import anchor
 from forecasting.series.times import SECONDS, iso_of
 from forecasting.series.timestep import TimeStep, in_words
-from service.stations.grid import PAST_STEPS, between_steps, first_grid, nearby_steps
+from service.stations.grid import PAST_STEPS, SETTLED_READINGS, between_steps, grid_of, nearby_steps
 from service.stations.readings.readings import Readings
 from service.store.ends import SeriesEnd, ends_of
 from service.store.observations import Outcome, add_observations, latest_values
@@ -78,9 +77,10 @@ def _is_clear(time: int, newest: int | None, step: TimeStep) -> bool:
 
 
 def _grid(connection: Connection, readings: Readings, end: SeriesEnd, step: TimeStep) -> np.datetime64:
-    """Return the start of the grid of the newest readings of a station; without any, of the first batch."""
-    if end.newest is None:
-        return first_grid(np.array(sorted(readings.accepted), dtype=np.int64).view(SECONDS), step)
-    begin = step.shift(np.asarray(np.datetime64(end.newest, "s")), 1 - PAST_STEPS)
-    times, _ = latest_values(connection, end.number, int(begin.astype(np.int64)))
-    return anchor(times.view(SECONDS), step)
+    """Return the start of the grid of the newest readings of a station; while it has few, of those and the batch."""
+    times = np.array(sorted(readings.accepted), dtype=np.int64)
+    if end.newest is not None:
+        begin = step.shift(np.asarray(np.datetime64(end.newest, "s")), 1 - PAST_STEPS)
+        stored, _ = latest_values(connection, end.number, int(begin.astype(np.int64)))
+        times = stored if len(stored) >= SETTLED_READINGS else np.union1d(stored, times)
+    return grid_of(times.view(SECONDS), step)

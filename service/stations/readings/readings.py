@@ -139,5 +139,6 @@ def _refusal(
             "check the clock and the time zone of the sender"
         )
     if outside:
-        return str(range_error(value, units, lambda _: "the reading", "leave it out"))
+        message = str(range_error(value, units, lambda _: "the reading", "leave it out"))
+        return message.replace("set the units to", "set the units of the station to")
     return None

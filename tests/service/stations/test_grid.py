@@ -57,3 +57,9 @@ def test_a_forecast_leaves_out_times_between_steps_and_the_earlier_of_two_in_one
         SeriesError, match=r"^the newest reading, of 2026-06-02T12:00:00Z, is not a whole number of steps"
     ):
         used_times(times("2026-05-31", "2026-06-01", "2026-06-02", "2026-06-02T12:00"), DAY)
+
+
+@pytest.mark.parametrize("first", ["2026-05-31T12:00", "2026-05-31T07:00"])
+def test_a_wrong_first_reading_is_left_out_of_forecasts(first: str) -> None:
+    days = times("2026-06-01") + np.arange(20) * np.timedelta64(1, "D")
+    assert used_times(np.concatenate([times(first), days]), DAY).tolist() == [False] + [True] * 20

@@ -67,6 +67,8 @@ def test_refused_readings_are_named_by_place_and_the_others_are_stored(
     assert "is more than a step (one day) in the future: check the clock" in messages["body.values[3]"]
     assert "values[5] is at the same time, 2025-06-03T00:00:00Z, and is stored instead" in messages["body.values[4]"]
     assert stored(service, station)["values"] == [12.4, 12.8, 12.9]
+    kelvin = send(service, station, {"timestamps": ["2025-06-04"], "values": [285.6]})["refused"]
+    assert kelvin[0]["message"].endswith("the values look like kelvin: set the units of the station to kelvin")
     assert send(service, station, {"start": "2025-06-01", "values": [12.4]}) == counts(unchanged=1)
 
 
@@ -93,6 +95,31 @@ def test_a_reading_between_two_steps_is_refused_with_the_steps_around_it(
     send(service, noon, {"timestamps": ["2025-06-01T12:00Z"], "values": [12.4]})
     assert send(service, noon, {"timestamps": ["2025-06-02T12:05Z"], "values": [12.4]}) == counts(new=1)
     assert len(send(service, noon, {"timestamps": ["2025-06-03"], "values": [12.4]})["refused"]) == 1
+
+
+@pytest.mark.parametrize("minutes", [7, 20, 30])
+def test_a_wrong_first_reading_does_not_refuse_those_that_follow(
+    service: httpx.Client, new_station: NewStation, minutes: int
+) -> None:
+    station = new_station(step="hour")
+    send(service, station, {"timestamps": [f"2025-06-01T00:{minutes:02}Z"], "values": [12.0]})
+    for hour in range(1, 30):
+        time = f"2025-06-0{1 + hour // 24}T{hour % 24:02}:00Z"
+        answer = send(service, station, {"timestamps": [time], "values": [12 + hour / 50]})
+        assert (answer["new"], answer["refused"]) == (1, [])
+    late = send(service, station, {"timestamps": ["2025-06-02T07:30Z"], "values": [12.0]})
+    assert late["new"] == 0, "the steps are settled"
+
+
+def test_a_few_readings_at_wrong_times_give_way_to_as_many_at_others(
+    service: httpx.Client, new_station: NewStation
+) -> None:
+    station = new_station()
+    send(service, station, {"start": "2025-06-01T07:00Z", "values": [12.4] * 3})
+    assert send(service, station, {"start": "2025-06-04", "values": [12.4] * 2})["new"] == 0
+    assert send(service, station, {"start": "2025-06-04", "values": [12.4] * 3})["new"] == 3
+    assert send(service, station, {"start": "2025-06-07", "values": [12.4] * 2})["new"] == 2
+    assert send(service, station, {"start": "2025-06-09T07:00Z", "values": [12.4]})["new"] == 0
 
 
 @pytest.mark.parametrize("units", ["kelvin", "fahrenheit"])
