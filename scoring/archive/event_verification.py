@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
+from forecasting.events.outcomes import AlertLevel
 from forecasting.scores.events import EventScore
 from forecasting.scores.threshold_events import PERSISTENCE, SIGNS, verify_threshold
 from forecasting.series.times import Floats
@@ -18,15 +19,17 @@ _BY_LEAD: Final = re.compile(r"event_(.+)_by_lead")
 
 
 class EventVerification(BaseModel, frozen=True):
-    """How good the probabilities of SST beyond the threshold of an event were at one lead.
+    """How good the probabilities of an event were at one lead.
 
     Attributes:
         event: name of its columns.
+        level: of heat stress, which is on at this alert level and above; None for other events.
         lead: in steps.
         score: Brier score, skill over persistence of state, and reliability.
     """
 
     event: str
+    level: AlertLevel | None = None
     lead: int
     score: EventScore
 

@@ -16,13 +16,15 @@ from forecasting.errors import FileError
 from forecasting.series.times import iso
 from scoring.archive.archive import Archive
 from scoring.errors import ScoringError
+from scoring.events.columns import LEVEL_PROBABILITIES
 from scoring.tables.archive_columns import PREFIX
 
 _KEYS: Final = ["station", "issued", "observed_until", "replayed", "asked", "step", "time", "sst"]
 _SAME: Final = ["station", "asked", "step", "observed_until"]
-_OF_EVENTS: Final = "by_lead|threshold|side|probability|climatology|state"
+_OF_EVENTS: Final = "by_lead|threshold|side|probability(_.+)?|climatology|state|mmm|alert"
 _MEASURES: Final = re.compile(rf"(lower|upper)_\d+|{PREFIX}.+|event_.+_({_OF_EVENTS})")
-_STATE: Final = re.compile(r"event_(.+)_climatology")
+_MARINE: Final = re.compile(r"event_(.+)_climatology")
+_HEAT_STRESS: Final = re.compile(r"event_(.+)_mmm")
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,21 @@ class IssuedForecasts:
 
     def marine_events(self) -> list[str]:
         """Return the names of the marine heatwaves and cold spells that were forecast."""
-        return [match[1] for name in self._data.schema.names if (match := _STATE.fullmatch(name))]
+        return [match[1] for name in self._data.schema.names if (match := _MARINE.fullmatch(name))]
+
+    def heat_stress_events(self) -> list[str]:
+        """Return the names of the degree heating weeks that were forecast with probabilities of alert levels."""
+        return [name for name in self._degree_heating_weeks() if self._has_levels(name)]
+
+    def heat_stress_without_levels(self) -> list[str]:
+        """Return the names of the others, whose probabilities earlier versions did not keep."""
+        return [name for name in self._degree_heating_weeks() if not self._has_levels(name)]
+
+    def _degree_heating_weeks(self) -> list[str]:
+        return [match[1] for name in self._data.schema.names if (match := _HEAT_STRESS.fullmatch(name))]
+
+    def _has_levels(self, event: str) -> bool:
+        return all(f"event_{event}_{column}" in self._data.schema.names for column in LEVEL_PROBABILITIES.values())
 
     def period(self) -> str:
         """Return the first and the last time of a last observation in the whole archive, for a sentence."""

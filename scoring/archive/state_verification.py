@@ -1,37 +1,76 @@
-"""Verification of the probabilities that a day is in a marine heatwave or cold spell."""
+"""Verification of the probabilities that a day is in a marine heatwave or cold spell, or under heat stress."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from forecasting.evaluation.event_states import marine_states, verify_states
-from forecasting.series.times import Floats
+from forecasting.evaluation.event_states import heat_stress_levels, marine_states, verify_states
+from forecasting.events.outcomes import AlertLevel
+from forecasting.scores.observed import Observed
+from forecasting.series.times import SECONDS, Floats, Times
 from scoring.archive.event_verification import EventVerification
 from scoring.archive.issued import IssuedForecasts
 from scoring.archive.observed import Observations
-from scoring.events.columns import STATES
+from scoring.events.columns import ALERT_LEVELS, LEVEL_PROBABILITIES, STATES
 
 _ACTIVE: Final = STATES[2]
 
 
-def with_states(forecasts: IssuedForecasts, observations: Observations) -> dict[str, pd.DataFrame]:
-    """Return what was said of each marine heatwave or cold spell, and what came, by name of the event.
+class StateEvent(NamedTuple):
+    """What is scored together: a marine heatwave or cold spell, or heat stress at a level and above.
+
+    Attributes:
+        name: of its columns.
+        level: of heat stress; None for other events.
+    """
+
+    name: str
+    level: AlertLevel | None = None
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns of an archive that it is verified with, and what they are called here."""
+        if self.level is None:
+            columns = {"probability": "probability", "threshold": "limit", "climatology": "climatology", "state": "state"}
+        else:
+            columns = {LEVEL_PROBABILITIES[self.level]: "probability", "mmm": "limit", "alert": "state"}
+        return {f"event_{self.name}_{column}": name for column, name in columns.items()}
+
+    def is_on(self, states: pd.Series) -> pd.Series:
+        """Return whether the event was on, from its states at last observations."""
+        if self.level is None:
+            return states == _ACTIVE
+        return states.map(ALERT_LEVELS.index) >= ALERT_LEVELS.index(self.level)
+
+    def happened(self, rows: pd.DataFrame, observed: Observed) -> Floats:
+        """Return whether the days of one station were in the event: 1, 0, or NaN where that is not known."""
+        times, limit = _times(rows), _values(rows, "limit")
+        if self.level is None:
+            sign = 1.0 if (limit - _values(rows, "climatology")).mean() > 0 else -1.0
+            return marine_states(times, rows["lead"].to_numpy(dtype="int64"), limit, sign, observed)
+        levels = heat_stress_levels(times, limit, observed)
+        return np.where(np.isfinite(levels), levels >= ALERT_LEVELS.index(self.level), np.nan)
+
+
+def with_states(forecasts: IssuedForecasts, observations: Observations) -> dict[StateEvent, pd.DataFrame]:
+    """Return what was said of each event that has a state, and what came.
 
     There is a row for each lead of each forecast, with its station, ``asked``, ``step``, ``observed_until``, ``lead``,
     ``probability``, ``active`` (whether the event was on at the last observation) and ``happened`` (1, 0, or NaN where
     that is not known).
     """
-    names = forecasts.marine_events()
-    if not names:
+    events = [StateEvent(name) for name in forecasts.marine_events()]
+    events += [StateEvent(name, level) for name in forecasts.heat_stress_events() for level in LEVEL_PROBABILITIES]
+    if not events:
         return {}
     # The days around a forecast, which decide on a state, are those of other leads and other forecasts.
     rows = pd.concat([forecasts.at(lead).assign(lead=lead) for lead in forecasts.leads()], ignore_index=True)
-    return {name: _with_states(rows, name, observations) for name in names}
+    return {event: _with_states(rows, event, observations) for event in events}
 
 
-def verify_event(name: str, lead: int, rows: pd.DataFrame) -> Iterator[EventVerification]:
+def verify_event(event: StateEvent, lead: int, rows: pd.DataFrame) -> Iterator[EventVerification]:
     """Score an event at one lead, from some of the rows of :func:`with_states`."""
     at = rows[rows["lead"] == lead]
     score = verify_states(
@@ -42,29 +81,23 @@ def verify_event(name: str, lead: int, rows: pd.DataFrame) -> Iterator[EventVeri
         observed_until=at["observed_until"].to_numpy(),
     )
     if score is not None:
-        yield EventVerification(event=name, lead=lead, score=score)
+        yield EventVerification(event=event.name, level=event.level, lead=lead, score=score)
 
 
-def _with_states(rows: pd.DataFrame, name: str, observations: Observations) -> pd.DataFrame:
-    columns = ["probability", "threshold", "climatology", "state"]
-    named = {f"event_{name}_{column}": column for column in columns}
+def _with_states(rows: pd.DataFrame, event: StateEvent, observations: Observations) -> pd.DataFrame:
     keys = ["station", "asked", "step", "observed_until", "lead", "time"]
-    known = rows[[*keys, *named]].rename(columns=named).dropna(subset=columns).reset_index(drop=True)
+    named = rows[[*keys, *event.columns]].rename(columns=event.columns)
+    known = named.dropna(subset=[*event.columns.values()]).reset_index(drop=True)
     happened = np.full(len(known), np.nan)
-    for _, part in known.groupby(["station", "asked", "step"], sort=False):
-        happened[part.index.to_numpy()] = _happened(part, observations)
-    return known.assign(happened=happened, active=(known["state"] == _ACTIVE).astype("float64"))
+    for (station, _, step), part in known.groupby(["station", "asked", "step"], sort=False):
+        observed = observations.on_grid((str(station), str(step)), _times(part)[0])
+        if observed is not None:
+            happened[part.index.to_numpy()] = event.happened(part, observed)
+    return known.assign(happened=happened, active=event.is_on(known["state"]).astype("float64"))
 
 
-def _happened(rows: pd.DataFrame, observations: Observations) -> Floats:
-    """Return whether the days of one station were in an event."""
-    times = rows["time"].to_numpy().astype("datetime64[s]")
-    observed = observations.on_grid((rows["station"].iloc[0], rows["step"].iloc[0]), times[0])
-    if observed is None:
-        return np.full(len(rows), np.nan)
-    threshold = _values(rows, "threshold")
-    sign = 1.0 if (threshold - _values(rows, "climatology")).mean() > 0 else -1.0
-    return marine_states(times, rows["lead"].to_numpy(dtype="int64"), threshold, sign, observed)
+def _times(rows: pd.DataFrame) -> Times:
+    return rows["time"].to_numpy().astype(SECONDS)
 
 
 def _values(rows: pd.DataFrame, name: str) -> Floats:

@@ -14,6 +14,7 @@ from scoring.archive.event_verification import EventVerification, verify_events
 from scoring.archive.issued import IssuedForecasts
 from scoring.archive.observed import Observations
 from scoring.archive.state_verification import verify_event, with_states
+from scoring.events.columns import ALERT_LEVELS
 from scoring.models.reasons import kind_of
 from scoring.tables.archive_columns import BASELINES, PREFIX
 
@@ -93,10 +94,10 @@ def verify(
             pairs, baselines = _comparable(rows)
             for key, part in _grouped(pairs, by_month=by_month):
                 groups.setdefault(key, []).append(_scores(lead, key[0], part, baselines))
-    for name, cases in with_states(forecasts, observations).items():
+    for event, cases in with_states(forecasts, observations).items():
         for key, rows in _grouped(cases, by_month=by_month):
             for lead in leads:
-                events.setdefault(key, []).extend(verify_event(name, lead, rows))
+                events.setdefault(key, []).extend(verify_event(event, lead, rows))
     parts = [
         Group(asked=key[0], step=key[1], month=key[2], leads=tuple(groups[key]), events=_by_event(events[key]))
         for key in sorted(groups, key=lambda key: tuple(map(str, key)))
@@ -113,7 +114,8 @@ def verify(
 
 
 def _by_event(events: list[EventVerification]) -> tuple[EventVerification, ...]:
-    return tuple(sorted(events, key=lambda event: (event.event, event.lead)))
+    levels = (None, *ALERT_LEVELS)
+    return tuple(sorted(events, key=lambda event: (event.event, levels.index(event.level), event.lead)))
 
 
 def _missing(stations: set[str], observations: Observations) -> dict[str, int]:

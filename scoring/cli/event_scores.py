@@ -24,7 +24,7 @@ def event_table(events: Sequence[EventVerification]) -> str:
         lines.append(
             [
                 str(event.lead),
-                event.event,
+                event.event if event.level is None else f"{event.event}, {event.level}",
                 str(score.n),
                 f"{100 * score.frequency:.0f} %",
                 f"{score.brier:.3f}",

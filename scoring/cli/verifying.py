@@ -52,6 +52,11 @@ def _verify(options: argparse.Namespace) -> Verification:
         observations = Observations.read(source.files, reading, forecasts.steps())
     for note in observations.notes:
         say(note)
+    for name in forecasts.heat_stress_without_levels():
+        say(
+            f"{name}: degree heating weeks are verified by the probabilities of their alert levels, which an earlier "
+            "version did not keep; new runs do"
+        )
     verification = verify(forecasts, observations, leads, by_month=options.by == "month")
     _tell(verification)
     if not verification.verified:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
@@ -21,6 +21,11 @@ MISSING: Final = -1
 STATES: Final = ("No event", "Building", "Active")
 CATEGORY_FLAGS: Final = ("No event", *CATEGORIES)
 ALERT_LEVELS: Final[tuple[str, ...]] = get_args(AlertLevel)
+LEVEL_PROBABILITIES: Final[dict[AlertLevel, str]] = {
+    "Warning": "probability_warning",
+    "Alert Level 1": "probability_alert_1",
+}
+"""Columns of the probability of an alert level or a higher one, by the levels that are verified."""
 
 Values = npt.NDArray[Any]
 
@@ -161,7 +166,19 @@ def _heat_stress(event: HeatStress) -> Sequence[Column]:
         Column("lower", True, "celsius_weeks", f"lower bound of the central 80 % range of {weeks}", lambda o: o.lower),
         Column("upper", True, "celsius_weeks", f"upper bound of the central 80 % range of {weeks}", lambda o: o.upper),
         Column("likely_alert", True, "flag", "most likely alert level", _likely_alert, ALERT_LEVELS),
+        *(
+            Column(name, True, "probability", f"probability of {level} or above", partial(_probability_from, level))
+            for level, name in LEVEL_PROBABILITIES.items()
+        ),
     )
+
+
+def _probability_from(level: AlertLevel, outcome: HeatStressOutcome) -> Values:
+    """Return the probability of an alert level or a higher one at each lead."""
+    levels = get_args(AlertLevel)[ALERT_LEVELS.index(level) :]
+    shares = [outcome.level_probability[each] for each in levels if each in outcome.level_probability]
+    probability: Values = np.minimum(np.sum([np.zeros(len(outcome.median)), *shares], axis=0), 1.0)
+    return probability
 
 
 def _likely_alert(outcome: HeatStressOutcome) -> Values:

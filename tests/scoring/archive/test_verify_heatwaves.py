@@ -1,7 +1,9 @@
-"""``sst verify`` of marine heatwaves: what was said of each day, against the days that came."""
+"""``sst verify`` of marine heatwaves and heat stress: what was said of each day, against the days that came."""
 
 import json
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,7 +11,7 @@ import pytest
 
 from scoring.cli.verify_arguments import verify_parser
 from scoring.cli.verifying import main
-from tests.scoring.archive.tables import append, read, until
+from tests.scoring.archive.tables import append, files, read, until
 from tests.scoring.heatwaves import HEATWAVE, events_file, with_departure
 from tests.scoring.tables import station
 
@@ -36,6 +38,67 @@ def test_heatwaves_are_scored_once_the_days_that_decide_on_them_have_come(
         assert score["brier"] == pytest.approx(np.mean((said - 1) ** 2), abs=1e-6)
         # None of the three mornings had seen five warm days yet.
         assert score["skill"]["persistence"]["brier"] == 1.0
+
+
+MMM = 14.0
+
+
+def heat_stress(values: np.ndarray[Any, Any], day: int) -> tuple[bool, bool]:
+    """Return whether a day has a warning or worse, and alert level 1 or worse, as Coral Reef Watch defines them."""
+    hotspots = values[day - 83 : day + 1] - MMM
+    weeks = hotspots[hotspots >= 1].sum() / 7
+    is_hot = bool(hotspots[-1] >= 1)
+    return is_hot, is_hot and weeks >= 4
+
+
+def test_heat_stress_is_scored_at_the_levels_of_the_service(
+    seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = with_departure(60, 3.0)
+    table, days = station("reef", values, position=None), len(values)
+    archive = tmp_path / "archive.parquet"
+    events = {"name": "bleaching", "kind": "degree_heating_weeks", "mmm": MMM}
+    options = ("--events", events_file(tmp_path, events), "--paths", 50)
+    seen = [days - left for left in (57, 40, 10)]
+    for day in seen:
+        assert append(until(table, day, tmp_path / "in.csv"), archive, seas, *options) == 0
+    capsys.readouterr()
+    arguments = [str(archive), str(until(table, days, tmp_path / "observations.csv"))]
+    assert main(verify_parser().parse_args([*arguments, "--format", "json"])) == 0
+    (group,) = json.loads(capsys.readouterr().out)["groups"]
+    levels = {"Warning": "probability_warning", "Alert Level 1": "probability_alert_1"}
+    assert [(event["level"], event["lead"]) for event in group["events"]] == list(product(levels, (1, 2, 3)))
+    rows = read(archive)
+    for event in group["events"]:
+        place, at = [*levels].index(event["level"]), rows["lead"] == event["lead"]
+        happened = np.array([heat_stress(values, day + event["lead"] - 1)[place] for day in seen])
+        before = np.array([heat_stress(values, day - 1)[place] for day in seen])
+        said = rows.loc[at, f"event_bleaching_{levels[event['level']]}"].to_numpy()
+        score = event["score"]
+        assert (score["n"], score["frequency"]) == (3, pytest.approx(happened.mean(), abs=1e-6))
+        assert score["brier"] == pytest.approx(((said - happened) ** 2).mean(), abs=1e-6)
+        assert score["skill"]["persistence"]["brier"] == pytest.approx((before != happened).mean(), abs=1e-6)
+    assert main(verify_parser().parse_args(arguments)) == 0
+    assert "bleaching, Alert Level 1" in capsys.readouterr().out
+
+
+def test_heat_stress_of_an_older_archive_is_said_not_to_be_verified(
+    seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = with_departure(60, 3.0)
+    table, archive = station("reef", values, position=None), tmp_path / "archive.parquet"
+    events = {"name": "bleaching", "kind": "degree_heating_weeks", "mmm": MMM}
+    options = ("--events", events_file(tmp_path, events), "--paths", 50)
+    assert append(until(table, len(values) - 10, tmp_path / "in.csv"), archive, seas, *options) == 0
+    (file,) = files(archive)
+    rows = pd.read_parquet(file)
+    rows.drop(columns=["event_bleaching_probability_warning", "event_bleaching_probability_alert_1"]).to_parquet(file)
+    capsys.readouterr()
+    arguments = [str(archive), str(until(table, len(values), tmp_path / "observations.csv"))]
+    assert main(verify_parser().parse_args(arguments)) == 0
+    shown = capsys.readouterr()
+    assert "bleaching: degree heating weeks are verified by the probabilities of their alert levels" in shown.err
+    assert "bleaching" not in shown.out
 
 
 def test_days_that_are_not_decided_yet_are_not_scored(
