@@ -112,9 +112,8 @@ def _add_levels(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--levels",
         type=_levels,
-        default=(80, 95),
         metavar="LIST",
-        help="levels of the intervals, in percent (default: 80,95)",
+        help="levels of the intervals, in percent (default: 80,95, or all if there is neither)",
     )
 
 

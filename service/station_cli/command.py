@@ -7,6 +7,8 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
+import pandas as pd
+
 from forecasting.console import command_name, in_command_line
 from forecasting.errors import ForecastError
 from forecasting.series.timestep import TimeStep
@@ -21,6 +23,7 @@ from service.station_cli.output import (
     print_stations,
     print_verification,
     refused_lines,
+    with_levels,
 )
 
 DONE, UNAVAILABLE, REFUSED, NOTHING = range(4)
@@ -91,19 +94,24 @@ def _push(client: Client, options: argparse.Namespace) -> int:
 
 
 def _forecast(client: Client, options: argparse.Namespace) -> int:
+    table = _newest_forecast(client, options.station)
+    if table is None:
+        return NOTHING
+    print_forecast(with_levels(table, options.levels), options.format)
+    return DONE
+
+
+def _newest_forecast(client: Client, station: str) -> pd.DataFrame | None:
+    """Return the newest forecast, or say that there is none."""
     try:
-        table = client.stations.forecast(options.station, levels=options.levels)
+        return client.stations.forecast(station, levels=None)
     except ProblemError as error:
         if error.status != HTTPStatus.NOT_FOUND:
             raise
-        client.stations.get(options.station)
-        _say(
-            f"no forecast has been issued for {options.station!r} yet: push readings, and the output says what is "
-            "missing"
-        )
-        return NOTHING
-    print_forecast(table, options.format)
-    return DONE
+    # It says so if there is no such station.
+    client.stations.get(station)
+    _say(f"no forecast has been issued for {station!r} yet: push readings, and the output says what is missing")
+    return None
 
 
 def _verify(client: Client, options: argparse.Namespace) -> int:
@@ -113,22 +121,35 @@ def _verify(client: Client, options: argparse.Namespace) -> int:
         options.station, lead=options.lead, start=options.start, end=options.end, by=options.by
     )
     if table.empty:
-        _say(f"no forecast for {options.station!r} can be verified yet: none of the forecast times has a reading")
-        return NOTHING
+        return _nothing_verified(client, options, "none of the forecast times has a reading")
     print_verification(table, options.format)
     return DONE
 
 
 def _verify_events(client: Client, options: argparse.Namespace) -> int:
     table = client.stations.event_verification(options.station, lead=options.lead, start=options.start, end=options.end)
-    if table.empty:
-        _say(
-            f"no event of {options.station!r} can be verified yet: the readings that decide the outcomes have "
-            "not arrived"
-        )
+    if not table.empty:
+        print_event_verification(table, options.format)
+        return DONE
+    if not client.stations.get(options.station)["events"]:
+        _say(f"{options.station!r} watches no events: set them with '{_program()} add … --events FILE.json'")
         return NOTHING
-    print_event_verification(table, options.format)
-    return DONE
+    return _nothing_verified(client, options, "the readings that decide the outcomes have not arrived")
+
+
+def _nothing_verified(client: Client, options: argparse.Namespace, usual_reason: str) -> int:
+    """Say why nothing could be verified, and return the exit status."""
+    newest = _newest_forecast(client, options.station)
+    if newest is None:
+        return NOTHING
+    if options.lead is not None and options.lead > len(newest):
+        _say(f"--lead {options.lead}: the forecasts of {options.station!r} have leads 1 to {len(newest)}")
+        return REFUSED
+    what = f"no forecast for {options.station!r}"
+    if options.start is not None or options.end is not None:
+        what += " whose last observation is in this period"
+    _say(f"{what} can be verified yet: {usual_reason}")
+    return NOTHING
 
 
 def _alerts(client: Client, options: argparse.Namespace) -> int:
@@ -159,14 +180,18 @@ def _is_temporary(error: ProblemError) -> bool:
 
 def _explained(error: ProblemError, options: argparse.Namespace) -> str:
     if error.status == HTTPStatus.NOT_FOUND and error.problem and options.command not in ("add", "list"):
-        program = command_name("station", "service.station_cli")
         return (
-            f"no station {options.station!r}: create it with '{program} add {options.station} --step day', or see "
-            f"'{program} list'"
+            f"no station {options.station!r}: create it with '{_program()} add {options.station} --step day', or see "
+            f"'{_program()} list'"
         )
     if error.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return f"{error.detail} (the key is read from the environment variable SST_KEY)"
-    return error.detail
+    # The fields of the request have the names of the options.
+    return error.detail.removeprefix("body.").removeprefix("query.")
+
+
+def _program() -> str:
+    return command_name("station", "service.station_cli")
 
 
 def _say(message: str) -> None:

@@ -7,11 +7,13 @@ from typing import Any, Final
 
 import pandas as pd
 
+from forecasting.errors import RequestError
 from service.client import PushResult
 
 _KEY: Final = ("station", "model", "version", "chosen", "issued", "observed_until", "replayed")
 _NOTES: Final = ("calibrated", "warnings", "error")
 _OF_LEVEL: Final = re.compile(r"(?:lower|upper|coverage)_(\d+)")
+_SHOWN_LEVELS: Final = (80, 95)
 _LISTED: Final = ("name", "step", "newest_time", "newest_sst", "model", "horizon", "forecast_observed_until")
 
 
@@ -61,13 +63,13 @@ def print_pushed(station: str, result: PushResult, form: str) -> None:
     else:
         print(f"{station}: {result.new} new, {result.revised} revised, {result.unchanged} unchanged")
         if len(result.forecast):
-            print_forecast(result.forecast[[*_without_other_levels(result.forecast)]], form)
+            print_forecast(with_levels(result.forecast, None), form)
 
 
 def print_verification(table: pd.DataFrame, form: str) -> None:
     """Print scores, a row for each lead and model."""
     if form == "table":
-        shown = table[[*_without_other_levels(table)]].rename(columns=_shorter)
+        shown = with_levels(table, None).rename(columns=_shorter)
         print(_text(shown.dropna(axis="columns", how="all"), digits=3))
         return
     _print_rows(table, form)
@@ -98,11 +100,28 @@ def print_alerts(table: pd.DataFrame, form: str) -> None:
     print(_text(shown) if len(table) else "there are no alerts")
 
 
-def _without_other_levels(table: pd.DataFrame) -> list[str]:
-    """Return the columns without those about other levels than 80 and 95 %."""
-    levels = {column: match.group(1) for column in table.columns if (match := _OF_LEVEL.match(column))}
-    shown = {column for column, level in levels.items() if level in ("80", "95")} or {*levels}
-    return [column for column in table.columns if column not in levels or column in shown]
+def with_levels(table: pd.DataFrame, wanted: Sequence[int] | None) -> pd.DataFrame:
+    """Return a table with its columns about some levels only.
+
+    Args:
+        table: with columns such as ``lower_80`` or ``coverage_80_plain``.
+        wanted: in percent; None for 80 and 95, or all if there is neither.
+
+    Raises:
+        RequestError: if there are no columns about one of ``wanted``.
+    """
+    levels = {column: int(match.group(1)) for column in table.columns if (match := _OF_LEVEL.match(column))}
+    known = sorted({*levels.values()})
+    if wanted is None:
+        chosen = {*known} & {*_SHOWN_LEVELS} or {*known}
+    else:
+        chosen = {*wanted}
+        absent = [str(level) for level in wanted if level not in known]
+        if absent:
+            has = ", ".join(map(str, known))
+            message = f"--levels: the forecast has no interval at {', '.join(absent)} %; it has {has} %"
+            raise RequestError(message, field="levels")
+    return table[[column for column in table.columns if column not in levels or levels[column] in chosen]]
 
 
 def _shorter(column: str) -> str:

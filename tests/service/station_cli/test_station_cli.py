@@ -86,6 +86,12 @@ def test_pushing_a_file_shows_the_forecast_from_its_end(run: Run, station: str, 
     assert (again.status, again.output) == (0, f"{station}: 0 new, 0 revised, 40 unchanged\n")
     newest = run("forecast", station, "--levels", "80,95")
     assert newest.output.splitlines()[2:9] == rows[:7]
+    assert run("forecast", station, "--levels", "60").output.splitlines()[1].split()[2:4] == ["lower_60", "upper_60"]
+    unknown = run("forecast", station, "--levels", "80,81")
+    assert (unknown.status, unknown.output) == (2, "")
+    assert unknown.errors == (
+        "station: --levels: the forecast has no interval at 81 %; it has 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98 %\n"
+    )
 
 
 def test_the_next_reading_is_pushed_in_a_file_on_standard_input_or_as_an_option(
@@ -137,6 +143,14 @@ def test_forecasts_are_verified_once_their_times_have_readings(run: Run, station
         f"station: no forecast for {station!r} can be verified yet: none of the forecast times has a reading\n"
     )
     run("push", station, "--reading", "2026-06-10", "20.9")
+    too_far = run("verify", station, "--lead", "8")
+    assert (too_far.status, too_far.errors) == (
+        2,
+        f"station: --lead 8: the forecasts of {station!r} have leads 1 to 7\n",
+    )
+    later = run("verify", station, "--from", "2026-06-11")
+    assert later.status == 3
+    assert f"no forecast for {station!r} whose last observation is in this period can be verified yet" in later.errors
     verified = run("verify", station, "--lead", "1")
     header, issued, *baselines = verified.output.splitlines()
     assert verified.status == 0
@@ -203,6 +217,8 @@ def test_refused_readings_are_named_and_are_an_error_if_nothing_else_was_sent(
         (("show", "../models"), 2, "invalid station ID '../models'"),
         (("add", "pier", "--step", "fortnight"), 2, "unknown step 'fortnight'"),
         (("add", "pier", "--step", "day", "--latitude", "54"), 2, "longitude is missing"),
+        (("add", "pier", "--step", "day", "--name", "a\nb"), 2, "station: name: must be one line"),
+        (("add", "pier", "--step", "day", "--horizon", "0"), 2, "station: horizon: must be greater than"),
         (("remove", "nowhere"), 2, "(the key is read from the environment variable SST_KEY)"),
         (("list", "--url", "http://127.0.0.1:9"), 1, "no response from http://127.0.0.1:9/stations"),
         (("list", "--url", "example"), 2, "invalid base_url 'example'"),
@@ -261,13 +277,18 @@ def test_output_that_its_reader_closes_ends_the_command_quietly(
 
 
 def test_verify_shows_how_often_events_happened_by_their_probability(run: Run, station: str, tmp_path: Path) -> None:
+    unwatched = run("verify", station, "--events")
+    assert unwatched.status == 3
+    assert f"{station!r} watches no events: set them with " in unwatched.errors
     (tmp_path / "events.json").write_text(json.dumps([{"name": "warm", "above": 20.0}]))
     assert run("add", station, "--step", "day", "--events", tmp_path / "events.json").status == 0
-    none = run("verify", station, "--events")
-    assert (none.status, none.output) == (3, "")
-    assert f"no event of {station!r} can be verified yet" in none.errors
+    unissued = run("verify", station, "--events")
+    assert (unissued.status, unissued.errors) == run("forecast", station)[::2]
     readings = [("--reading", f"2026-06-{day:02}", str(24 + day % 3)) for day in range(1, 21)]
     run("push", station, *[part for reading in readings for part in reading])
+    none = run("verify", station, "--events")
+    assert (none.status, none.output) == (3, "")
+    assert none.errors.endswith("can be verified yet: the readings that decide the outcomes have not arrived\n")
     run("push", station, "--reading", "2026-06-21", "25")
     shown = run("verify", station, "--events", "--lead", "1")
     heading, row = shown.output.splitlines()
