@@ -19,6 +19,9 @@ MAX_UNKNOWN_FIELDS: Final = 50
 Finite = Annotated[float, Field(allow_inf_nan=False, strict=True)]
 """A JSON number; text is not converted."""
 
+ONE_LINE: Final = r"^[^\x00-\x1f\x7f]*$"
+"""Pattern of text without control characters. PostgreSQL stores no zero characters, and a name is one line."""
+
 _TAG: Final = "choice:"
 """How the part of a location begins that says which type of a union was tried. It is not in the request."""
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from forecasting.requests.model import is_tag
+from forecasting.requests.model import ONE_LINE, is_tag
 
 _SUBJECT: Final = re.compile("^(?:Input|Tuple|List|Dictionary|String|Value) should")
 """How pydantic's messages begin. They name Python's types, which mean nothing to someone who sends JSON."""
@@ -45,6 +45,8 @@ def message_of(error: Mapping[str, Any], known_fields: str = "") -> str:
         return "this field is required"
     if error["type"] == "extra_forbidden":
         return f"unknown field; {known_fields}" if known_fields else "unknown field"
+    if error["type"] == "string_pattern_mismatch" and error["ctx"]["pattern"] == ONE_LINE:
+        return "must be one line, without control characters"
     message = _SUBJECT.sub("must", str(error["msg"]), count=1).replace(" after validation", "")
     is_value = error["type"] in _NOT_A_NUMBER and "values" in error["loc"][:-1]
     return f"{message}; use null for a missing value" if is_value else message

@@ -17,16 +17,13 @@ from forecasting.events.event_schema import (
     InputMarineEvent,
     InputThresholdEvent,
 )
-from forecasting.requests.model import Finite, tag
+from forecasting.requests.model import ONE_LINE, Finite, tag
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, to_celsius
 from service.engine.events.event_judging import read_baseline
 from service.engine.options import EventOptions, event_options
 from service.engine.reading.baseline_schema import InputBaseline
 from service.store.stations import StationSettings
-
-ONE_LINE: Final = r"^[^\x00-\x1f\x7f]*$"
-"""PostgreSQL stores no zero characters, and a name is one line."""
 
 DEFAULT_ALERT_AT: Final = 0.5
 

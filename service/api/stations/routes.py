@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from forecasting.errors import RequestError
+from forecasting.requests.model import ONE_LINE
 from forecasting.series.timestep import TimeStep
 from service.api.dependencies import BackgroundDep, ServingDep, SettingsDep, StationStoreDep
 from service.api.openapi import problems, request_body
@@ -35,7 +36,6 @@ from service.stations.alerts.watching import put_watching_station
 from service.stations.alerts.webhook_settings import InputWebhook
 from service.stations.issuing.issuing import DEFAULT_HORIZON
 from service.stations.issuing.model_choice import check_model
-from service.stations.station_events import ONE_LINE
 from service.store.stations import StationSettings, delete_station
 
 router = APIRouter(prefix="/stations", tags=["stations"])

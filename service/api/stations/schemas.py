@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from forecasting.errors import SeriesError
-from forecasting.requests.model import Finite, RequestModel
+from forecasting.requests.model import ONE_LINE, Finite, RequestModel
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units
 from service.api.stations.events.event_schemas import StationEventAnswer, WebhookAnswer
@@ -16,7 +16,7 @@ from service.http.time_fields import Time
 from service.stations.alerts.webhook_settings import Webhooks
 from service.stations.issuing.issuing import DEFAULT_HORIZON
 from service.stations.sources.source import Source
-from service.stations.station_events import ONE_LINE, StationEvents
+from service.stations.station_events import StationEvents
 
 
 def _known_step(text: str) -> str:

@@ -10,9 +10,8 @@ from pydantic_core import PydanticCustomError
 
 from forecasting.errors import RequestError
 from forecasting.events.event_schema import MAX_EVENTS, MAX_NAME
-from forecasting.requests.model import RequestModel
+from forecasting.requests.model import ONE_LINE, RequestModel
 from service.stations.outbound.outbound import MAX_URL, OutboundError, check_url
-from service.stations.station_events import ONE_LINE
 
 MAX_WEBHOOKS: Final = 10
 """Webhooks of one station."""

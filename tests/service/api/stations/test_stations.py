@@ -88,7 +88,7 @@ def test_the_step_cannot_change_once_there_are_readings(service: httpx.Client, n
         ({"step": "fortnight"}, "body.step: unknown step 'fortnight': write month, week, day, hour"),
         ({"step": "day", "latitude": 54.0}, "longitude is missing: give both latitude and longitude, or neither"),
         ({"step": "day", "latitude": 91, "longitude": 0}, "body.latitude: must be less than or equal to 90"),
-        ({"step": "day", "name": "a\u0000b"}, "body.name: must match pattern"),
+        ({"step": "day", "name": "a\u0000b"}, "body.name: must be one line, without control characters"),
         (
             {"step": "day", "model": "nino12-gru"},
             "nino12-gru forecasts steps of one month, but the step of the station is one day: name a model",
