@@ -91,7 +91,7 @@ def test_the_map_shows_stations_on_both_sides_of_the_date_line_side_by_side(open
     pins = page.locator(".station-pin")
     expect(pins).to_have_count(2)
     west, east = (pins.nth(i).bounding_box() for i in (0, 1))
-    view = page.get_by_role("img", name="Map of 2 stations").bounding_box()
+    view = page.get_by_role("group", name="Map of 2 stations").bounding_box()
     assert west is not None
     assert east is not None
     assert view is not None
@@ -110,6 +110,33 @@ def test_the_map_shows_the_stations_of_other_pages_as_dots(opened: Opened) -> No
     expect(numbered).to_have_text("1")
     dot.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("buoy")
+
+
+def test_the_arrow_keys_go_from_station_to_station_on_the_map_which_is_one_tab_stop(opened: Opened) -> None:
+    _, page = opened()
+    pins = page.get_by_role("group", name="Map of 2 stations").get_by_role("link")
+    buoy, reef = page.get_by_role("link", name="1: buoy"), page.get_by_role("link", name="2: The <reef>")
+    page.get_by_label("Find").focus()
+    page.keyboard.press("Tab")
+    expect(buoy).to_be_focused()
+    assert "buoy" in buoy.evaluate("pin => getComputedStyle(pin, '::after').content"), "its name is shown"
+    for key, focused in (
+        ("ArrowRight", reef),
+        ("ArrowRight", reef),
+        ("ArrowLeft", buoy),
+        ("End", reef),
+        ("Home", buoy),
+    ):
+        page.keyboard.press(key)
+        expect(focused).to_be_focused()
+    page.keyboard.press("End")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("listitem").get_by_role("link", name="buoy")).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    expect(reef).to_be_focused()
+    assert [pin.get_attribute("tabindex") for pin in pins.all()] == ["-1", "0"]
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("The <reef>")
 
 
 def test_stations_are_found_by_name_and_the_address_keeps_the_search(opened: Opened) -> None:

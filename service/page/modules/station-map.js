@@ -1,5 +1,5 @@
 // @ts-check
-/** A map of the stations in the list. It helps those who see it; the cards of each page hold the same links. */
+/** A map of the stations in the list. The cards of each page hold the same links. */
 
 import { urlOf } from "./address.js";
 import { h } from "./dom.js";
@@ -17,6 +17,9 @@ const SPANS = [[20, 5], [40, 10], [80, 10], [140, 20], [220, 30], [360, 30]];
 
 /** Around the stations, relative to their extent. */
 const MARGIN = 1.35;
+
+/** Which pin an arrow key leads to: the next one along a side of the map, in which direction. @type {Record<string, ["left" | "top", 1 | -1]>} */
+const STEPS = { ArrowLeft: ["left", -1], ArrowRight: ["left", 1], ArrowUp: ["top", -1], ArrowDown: ["top", 1] };
 
 /** The stations with a position, in the order of their pins. @param {Station[]} stations @returns {Placed[]} */
 export function placedOf(stations) {
@@ -37,23 +40,46 @@ export function stationMap(placed, others = []) {
   picture.setAttribute("viewBox", box.map((degrees) => degrees * UNITS_PER_DEGREE).join(" "));
   grid.setAttribute("d", graticule(SPANS.find(([width]) => width === span)?.[1] ?? 30));
   const names = all.length === 1 ? "one station" : `${all.length} stations`;
-  const pins = placed.map((station, i) => pinOf(station, all.length > 1 ? i + 1 : null, extent));
-  return h("div", { class: "locator stations-map" }, h("div", { class: "map", role: "img", "aria-label": `Map of ${names} in this list` }, picture, others.map((station) => pinOf(station, null, extent)), pins));
+  const pins = [...others.map((station) => pinOf(station, null, extent)), ...placed.map((station, i) => pinOf(station, all.length > 1 ? i + 1 : null, extent))];
+  const help = all.length === 1 ? "" : " The arrow keys move from station to station.";
+  const map = h("div", { class: "map", role: "group", "aria-label": `Map of ${names} in this list.${help}`, keydown }, picture, pins);
+  // All pins are one stop of the Tab key, however many there are.
+  pins[others.length % pins.length].tabIndex = 0;
+  return h("div", { class: "locator stations-map" }, map);
+
+  /** @param {KeyboardEvent} event */
+  function keydown(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+    const next = pinAfter(pins, /** @type {HTMLElement} */ (event.target), event.key);
+    if (!next) return;
+    event.preventDefault();
+    for (const pin of pins) pin.tabIndex = pin === next ? 0 : -1;
+    next.focus();
+  }
 }
 
-/** @param {Placed} station @param {number | null} number of its card @param {Extent} extent */
+/** @param {Placed} station @param {number | null} number of its card @param {Extent} extent @returns {HTMLElement} */
 function pinOf(station, number, { latitude, longitude, span }) {
-  const pin = h("span", { class: "station-pin", title: titleOf(station), click: () => open(station.id) }, number);
-  pin.style.left = `${50 + (wrap(station.longitude - longitude) / span) * 100}%`;
+  const left = 50 + (wrap(station.longitude - longitude) / span) * 100;
+  const name = titleOf(station);
+  const pin = h("a", { class: "station-pin", href: urlOf({ view: "stations", station: station.id }), tabindex: "-1", "aria-label": number === null ? name : `${number}: ${name}`, "data-name": name, "data-side": left > 50 ? "left" : "right" }, number);
+  pin.style.left = `${left}%`;
   pin.style.top = `${50 - ((station.latitude - latitude) / (span / 2)) * 100}%`;
   return pin;
 }
 
-/** Open a station, by the link on its card if it is on this page. @param {string} id */
-function open(id) {
-  const link = document.getElementById(`station-${id}`)?.querySelector("a");
-  if (link) link.click();
-  else location.assign(urlOf({ view: "stations", station: id }));
+/**
+ * The pin that a key leads to from another; undefined if there is none in this direction.
+ * @param {HTMLElement[]} pins @param {HTMLElement} from @param {string} key
+ */
+function pinAfter(pins, from, key) {
+  if (key === "Home") return pins[0];
+  if (key === "End") return pins[pins.length - 1];
+  if (!(key in STEPS)) return undefined;
+  const [side, direction] = STEPS[key];
+  // In order along the side, so that the keys reach every pin.
+  const ordered = [...pins].sort((a, b) => parseFloat(a.style[side]) - parseFloat(b.style[side]));
+  return ordered[ordered.indexOf(from) + direction];
 }
 
 /** The smallest map that shows all stations. @param {Placed[]} placed @returns {Extent} */
