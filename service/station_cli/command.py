@@ -179,7 +179,8 @@ def _is_temporary(error: ProblemError) -> bool:
 
 
 def _explained(error: ProblemError, options: argparse.Namespace) -> str:
-    if error.status == HTTPStatus.NOT_FOUND and error.problem and options.command not in ("add", "list"):
+    # A path that does not exist, as with a wrong --url, is not found either.
+    if error.status == HTTPStatus.NOT_FOUND and error.detail.startswith("no station "):
         return (
             f"no station {options.station!r}: create it with '{_program()} add {options.station} --step day', or see "
             f"'{_program()} list'"

@@ -222,13 +222,14 @@ def test_refused_readings_are_named_and_are_an_error_if_nothing_else_was_sent(
         (("remove", "nowhere"), 2, "(the key is read from the environment variable SST_KEY)"),
         (("list", "--url", "http://127.0.0.1:9"), 1, "no response from http://127.0.0.1:9/stations"),
         (("list", "--url", "example"), 2, "invalid base_url 'example'"),
+        (("show", "pier", "--url", "{url}/stations"), 2, "no such path: /stations/stations/pier"),
     ],
 )
 def test_an_error_is_a_sentence_and_a_status(
     run: Run, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], status: int, message: str
 ) -> None:
     monkeypatch.setattr("service.client.retry.FIRST_WAIT_SECONDS", 0.0)
-    failed = run(*arguments)
+    failed = run(*(argument.format(url=os.environ["SST_URL"].rstrip("/")) for argument in arguments))
     assert (failed.status, failed.output) == (status, "")
     assert message in failed.errors
     assert failed.errors.startswith("station: ")
