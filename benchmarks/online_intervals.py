@@ -54,13 +54,14 @@ def main() -> None:
     print(f"| {' | '.join(['Series', 'n', 'Intervals', *spans])} |")
     print("|---" * (3 + len(spans)) + "|")
     for text in options.files:
-        for name, series in _series(text):
-            network = _network(series.step, options.artifacts)
+        for name, series in series_in(text):
+            network = network_for(series.step, options.artifacts)
             if np.isfinite(series.values).sum() >= network.metadata.maximum // 2 + options.least:
                 print("\n".join(_rows(name, series, network, options.lead)), flush=True)
 
 
-def _series(text: str) -> Iterator[tuple[str, SstSeries]]:
+def series_in(text: str) -> Iterator[tuple[str, SstSeries]]:
+    """Yield the series of ``FILE`` or ``FILE@STEP``, each with its name."""
     path, _, step = text.partition("@")
     options = ReadingOptions(resample=TimeStep.parse(step)) if step else ReadingOptions()
     for station in read(Path(path), options).stations:
@@ -69,7 +70,8 @@ def _series(text: str) -> Iterator[tuple[str, SstSeries]]:
 
 
 @cache
-def _network(step: TimeStep, artifacts: Path) -> UniversalForecaster:
+def network_for(step: TimeStep, artifacts: Path) -> UniversalForecaster:
+    """Return the best universal network of a step."""
     if str(step) not in SPECS:
         raise SystemExit(f"no universal network for a step of {step}: add @hour, @day, @week or @month to the file")
     release = UniversalRelease.open(open_current(artifacts, SPECS[str(step)].release), torch.device("cpu"))
@@ -77,8 +79,8 @@ def _network(step: TimeStep, artifacts: Path) -> UniversalForecaster:
 
 
 def _rows(name: str, series: SstSeries, network: UniversalForecaster, lead: int) -> list[str]:
-    plain = _replay(series, network, lead)
-    issued = _recalibrate(series.values, plain, network.metadata.levels)
+    plain = replay(series, network, lead)
+    issued = recalibrate(series.values, plain, network.metadata.levels)
     observed = series.values[lead:]
     known = np.isfinite(observed) & np.isfinite(plain[:-lead, lead - 1, 0])
     observed = observed[known]
@@ -97,7 +99,7 @@ def _rows(name: str, series: SstSeries, network: UniversalForecaster, lead: int)
     return rows
 
 
-def _replay(series: SstSeries, network: UniversalForecaster, leads: int) -> Floats:
+def replay(series: SstSeries, network: UniversalForecaster, leads: int) -> Floats:
     """Forecast from each observed step: quantiles, °C ``(steps, leads, levels)``, NaN from other steps.
 
     Each sees at least half of the longest context.
@@ -116,7 +118,7 @@ def _replay(series: SstSeries, network: UniversalForecaster, leads: int) -> Floa
     return plain
 
 
-def _recalibrate(values: Floats, plain: Floats, levels: tuple[float, ...]) -> Floats:
+def recalibrate(values: Floats, plain: Floats, levels: tuple[float, ...]) -> Floats:
     """Issue a forecast from each step, once it has verified the earlier ones, °C ``(steps, leads, levels)``."""
     leads = plain.shape[1]
     issued = np.full_like(plain, np.nan)

@@ -48,13 +48,14 @@ def _walk(i: int, days: int, first: date) -> Floats:
     return walk
 
 
-def fill(database: Database, stations: int, days: int, first: date) -> None:
-    """Store ``days`` values of each of ``stations``, from ``first`` on."""
+def fill(database: Database, stations: int, days: int, first: date, events: list[dict[str, Any]] | None = None) -> None:
+    """Store ``days`` values of each of ``stations``, from ``first`` on; all watch the same ``events``."""
     now = _unix(first) + days * DAY
     with database.writing() as connection:
         for i in range(stations):
             latitude, longitude = 43 + i % 4 / 10, -40 + i % 300 / 10
-            put_station(connection, station_id(i), StationSettings("day", None, latitude, longitude), now)
+            settings = StationSettings("day", None, latitude, longitude, events=events)
+            put_station(connection, station_id(i), settings, now)
         numbers = numbers_of(connection, [station_id(i) for i in range(stations)])
         _insert(connection, _rows(numbers, days, first))
         connection.execute(text("UPDATE stations SET batches = 1, received = :now"), {"now": now})

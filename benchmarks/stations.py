@@ -22,6 +22,8 @@ from benchmarks.station_history import fill, series_of, size_of, station_id, tim
 from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.sst_series import SstSeries
+from service.api.stations.schemas import StationRequest
+from service.stations.station_events import stored_events
 from service.store.database.database import Database
 
 SINGLE: Final = 300
@@ -65,20 +67,22 @@ class _Timed:
         return seconds, json.loads(answer)
 
 
-def measure(store: str | None, stations: int, days: int) -> Iterator[str]:
+def measure(store: str | None, stations: int, days: int, events: Sequence[dict[str, Any]] = ()) -> Iterator[str]:
     """Yield the figures line by line.
 
     Args:
         store: URL of an empty database for ``SST_STORE``; None for a temporary SQLite file.
         stations: their number.
         days: of history of each.
+        events: that each watches, as ``PUT /stations/{id}`` takes them.
     """
     with tempfile.TemporaryDirectory() as folder:
         url = store or f"sqlite:///{folder}/sst.db"
         first = datetime.now(UTC).date() - timedelta(days=days + NIGHTS)
         begin = perf_counter()
         database = Database(make_url(url))
-        fill(database, stations, days, first)
+        request = StationRequest.model_validate({"step": "day", "events": events}, context=[])
+        fill(database, stations, days, first, stored_events(request.events))
         filled = size_of(database)
         each = filled / stations / days
         yield (
@@ -200,10 +204,11 @@ def main() -> None:
     )
     parser.add_argument("--stations", type=int, default=10_000, metavar="N")
     parser.add_argument("--days", type=int, default=3_650, metavar="N", help="of history of each station")
+    parser.add_argument("--events", metavar="JSON", default="[]", help="that each station watches (default: none)")
     options = parser.parse_args()
     for line in machine.describe():
         print(line)
-    for line in measure(options.store, options.stations, options.days):
+    for line in measure(options.store, options.stations, options.days, json.loads(options.events)):
         print(line, flush=True)
 
 
