@@ -32,9 +32,8 @@ class StateEvent(NamedTuple):
     @property
     def columns(self) -> dict[str, str]:
         """The columns of an archive that it is verified with, and what they are called here."""
-        if self.level is None:
-            columns = {"probability": "probability", "threshold": "limit", "climatology": "climatology", "state": "state"}
-        else:
+        columns = {"probability": "probability", "threshold": "limit", "climatology": "climatology", "state": "state"}
+        if self.level is not None:
             columns = {LEVEL_PROBABILITIES[self.level]: "probability", "mmm": "limit", "alert": "state"}
         return {f"event_{self.name}_{column}": name for column, name in columns.items()}
 
