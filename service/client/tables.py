@@ -224,6 +224,7 @@ def lead_comparison_table(answer: Json) -> pd.DataFrame:
         for baseline, skill in model["skill"].items():
             columns |= {f"skill_{baseline}{side}": skill[name] for side, name in _SKILL_SIDES.items()}
         key = {"model": model["model"], "kind": model["kind"], "best": model["model"] == answer["best"]}
+        columns["caveat"] = [model.get("caveat")] * answer["horizon"]
         leads = range(1, answer["horizon"] + 1)
         rows += [
             {**key, "lead": lead, **{name: values[lead - 1] for name, values in columns.items()}} for lead in leads

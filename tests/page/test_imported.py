@@ -23,6 +23,11 @@ def test_imported_networks_are_shown_by_their_names_with_their_caveat(visitor: V
     expect(rows).to_have_count(2)
     expect(table).to_contain_text("steady")
     expect(page.get_by_text("How the networks were trained")).to_have_count(0)
+    expect(page.locator("main")).not_to_contain_text("was not used for training")
+    expect(page.locator(".intro")).to_contain_text(re.compile("steady .*may have seen the test period in training: "))
+    card = page.locator("section.card")
+    expect(card.filter(has_text="What would we have forecast?")).to_contain_text("these networks may have seen in training")
+    expect(card.filter(has_text="Do the intervals hold?")).to_contain_text("their intervals too narrow")
 
 
 def test_an_imported_network_can_be_chosen_for_the_forecast(visitor: Visitor, abroad_url: str) -> None:
@@ -30,3 +35,4 @@ def test_an_imported_network_can_be_chosen_for_the_forecast(visitor: Visitor, ab
     page.get_by_role("radio", name="persistent", exact=True).check()
     expect(page).to_have_url(re.compile(r"[?&]model=persistent$"))
     expect(page.get_by_role("heading", level=1)).to_contain_text("A bay abroad")
+    expect(page.get_by_text("which persistent may have seen in training")).to_be_visible()

@@ -10,6 +10,7 @@ from forecasting.errors import RequestError, SeriesError
 from forecasting.releases.hindcasts import Hindcast, Hindcasts
 from forecasting.releases.loaded_release import LoadedRelease
 from forecasting.series.times import Floats, iso, parse_time
+from service.api.compare.schemas import Caveat
 from service.api.forecast.schemas import Interval
 from service.engine.forecast_json import rounded, written_times
 from service.engine.options import DEFAULT_LEVELS
@@ -49,13 +50,14 @@ class Observations(BaseModel):
 
 
 class HindcastAnswer(BaseModel):
-    """Forecasts from past origins, by a network that has not seen the test part."""
+    """Forecasts from past origins in the test part, by a network that has not seen it unless `caveat` says so."""
 
     dataset: str
     version: str
     units: Literal["celsius"]
     step: str
     model: str
+    caveat: Caveat
     horizon: int
     origins: list[OriginRun] = Field(description="All times that a forecast can start from.")
     forecasts: list[PastForecast] = Field(description="In chronological order.")
@@ -111,6 +113,7 @@ def hindcast_json(store: HindcastStore, loaded: LoadedRelease, cell: str, origin
         "units": "celsius",
         "step": str(loaded.step),
         "model": network.metadata.model,
+        "caveat": next(model.caveat for model in loaded.report.networks if model.name == cell),
         "horizon": network.metadata.horizon,
         "origins": _runs_json(hindcasts),
         "forecasts": _forecasts_json(hindcast),

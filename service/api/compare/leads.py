@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from forecasting.evaluation.model_report import ModelKind, ModelReport
 from forecasting.evaluation.report import Report
 from forecasting.releases.loaded_release import LoadedRelease
+from service.api.compare.schemas import Caveat
 
 
 class LeadCoverage(BaseModel):
@@ -37,6 +38,7 @@ class LeadErrors(BaseModel):
     bias: list[float]
     coverage: dict[str, LeadCoverage] = Field(description="By level, in percent.")
     skill: dict[str, LeadSkill] = Field(description="By baseline.")
+    caveat: Caveat
 
 
 class LeadComparison(BaseModel):
@@ -80,6 +82,7 @@ def _errors(model: ModelReport, report: Report) -> LeadErrors:
             name: LeadSkill(value=[values[name] for values in skills], lower=list(skill.lower), upper=list(skill.upper))
             for name, skill in model.skill.items()
         },
+        caveat=model.caveat,
     )
 
 

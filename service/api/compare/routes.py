@@ -149,7 +149,7 @@ def predictions(registry: RegistryDep, dataset: DatasetQuery = None) -> Predicti
     """Return observed and predicted SST of the test part, one step ahead, for each model."""
     release = registry.dataset(dataset)
     table = release.predictions
-    networks = {model.name for model in release.report.models if model.kind != "baseline"}
+    networks = {model.name for model in release.report.networks}
     return Predictions(
         dataset=release.report.dataset,
         version=release.report.version,
@@ -162,6 +162,11 @@ def predictions(registry: RegistryDep, dataset: DatasetQuery = None) -> Predicti
         predictions={
             f"{release.report.dataset}-{name}" if name in networks else str(name): values.tolist()
             for name, values in table.drop(columns="observed").items()
+        },
+        caveats={
+            f"{release.report.dataset}-{model.name}": model.caveat
+            for model in release.report.networks
+            if model.caveat is not None
         },
     )
 

@@ -107,6 +107,15 @@ class Verification(BaseModel):
     exceedance: list[BrierScores]
 
 
+Caveat = Annotated[
+    str | None,
+    Field(
+        description="What limits the figures: `may have seen the test part` for an imported model whose training data "
+        "are not known to end before the test part. Null if nothing does."
+    ),
+]
+
+
 class EventSkill(BaseModel):
     """The Brier skill score over one reference."""
 
@@ -182,11 +191,7 @@ class ComparedNetwork(ComparedModel):
         description="The events asked for, or those that the release records: extremes for the time of year at "
         "several leads, and a run of three steps. Null if there are none.",
     )
-    caveat: str | None = Field(
-        default=None,
-        description="What limits the figures: `may have seen the test part` for an imported model whose training data "
-        "are not known to end before the test part. Null if nothing does.",
-    )
+    caveat: Caveat = None
 
 
 Compared = Annotated[ComparedNetwork | ComparedBaseline, Field(discriminator="kind")]
@@ -218,6 +223,9 @@ class Predictions(BaseModel):
     timestamps: list[Time] = Field(description="The valid times, in UTC.")
     observed: list[float]
     predictions: dict[str, list[float]] = Field(description="By model, including the baselines.")
+    caveats: dict[str, str] = Field(
+        description="What limits the predictions, by model, as `caveat` in `GET /compare`; empty if nothing does."
+    )
 
 
 class CompareRequest(SeriesRequest):

@@ -22,7 +22,11 @@ Cell = str | float | None
 
 def comparison_csv(models: Sequence[ComparedModel]) -> str:
     """Return one row for each model, with a skill column for each baseline. A cell without a value is empty."""
-    return _to_csv([_header(list(models[0].skill)), *(_row(model, list(models[0].skill)) for model in models)])
+    references = list(models[0].skill)
+    rows = [
+        [*_row(model, references), model.caveat if isinstance(model, ComparedNetwork) else None] for model in models
+    ]
+    return _to_csv([[*_header(references), "caveat"], *rows])
 
 
 def own_csv(compared: Compared) -> str:

@@ -52,6 +52,13 @@ export function bestNote(comparison) {
   return h("p", { class: "note" }, `${best}. ${lowestOnTest}.`);
 }
 
+/** Which networks may know the test period, in a sentence; empty if none does. @param {any[]} models entries with `model` and `caveat` */
+export function caveatSentence(models) {
+  const names = models.filter(({ caveat }) => caveat).map(({ model }) => modelTitle(kindOf(model)));
+  const their = names.length > 1 ? "their" : "its";
+  return names.length ? `${joinWords(names)} may have seen the test period in training: ${their} errors may be too small here, and ${their} intervals too narrow.` : "";
+}
+
 /** The definition of each error metric, collapsed. */
 export function metricDefinitions() {
   return h("details", {}, h("summary", {}, "What the columns mean"), definitionList(DEFINITIONS));

@@ -1,7 +1,7 @@
 // @ts-check
 /** The Compare view: accuracy of the models over the test period, next to the references. */
 
-import { accuracyTable, bestNote, metricDefinitions } from "./accuracy.js";
+import { accuracyTable, bestNote, caveatSentence, metricDefinitions } from "./accuracy.js";
 import { parseList, readState, updateState } from "./address.js";
 import { getJson, withQuery } from "./api.js";
 import { Chart } from "./chart.js";
@@ -190,8 +190,9 @@ function showByLead(box, comparison, signal) {
 function introduction(comparison) {
   const best = comparison.models.find((/** @type {any} */ model) => model.model === comparison.best);
   const period = formatPeriod(comparison.test.start, comparison.test.end, comparison.step);
+  const caveat = caveatSentence(comparison.models);
   return [
-    `The test period, ${period}, was not used for training or tuning. `,
+    caveat ? `The test period is ${period}. ${caveat} ` : `The test period, ${period}, was not used for training or tuning. `,
     h("strong", {}, `${modelTitle(kindOf(best.model))}, the best network over the validation period, is off by ${fixed(best.mae, 2)} °C on average`),
     ` ${formatSteps(comparison.horizon, comparison.step)} ahead.`,
   ];

@@ -1,6 +1,7 @@
 // @ts-check
 /** Whether the intervals hold: the share of observations inside them, by lead, beside their level. */
 
+import { caveatSentence } from "./accuracy.js";
 import { Chart } from "./chart.js";
 import { h } from "./dom.js";
 import { fixedRange, panelTitle } from "./layout.js";
@@ -33,7 +34,7 @@ export function coverageCard(leads, signal) {
     h("p", { class: "answer" }, text),
     chart.element,
     h("div", { class: "row legend" }, networks.map((/** @type {any} */ model) => modelLabel(kindOf(model.model)))),
-    h("p", { class: "note" }, "Dashed lines are what the intervals promise. Inside the shading, the difference is no more than chance allows: two standard errors, or 3 points if that is more."),
+    h("p", { class: "note" }, "Dashed lines are what the intervals promise. Inside the shading, the difference is no more than chance allows: two standard errors, or 3 points if that is more. ", caveatSentence(leads.models)),
     tableDisclosure("Share of observations inside the intervals, %", () => ({
       head: ["Steps ahead", ...levels.flatMap((level) => networks.map((/** @type {any} */ model) => `${modelTitle(kindOf(model.model))} ${level}%`))],
       rows: networks[0].rmse.map((/** @type {any} */ _, /** @type {number} */ i) => [

@@ -26,7 +26,7 @@ const LOAD_DELAY_MS = 40;
 
 /**
  * @param {HTMLElement} card
- * @param {import("./comparison-chart.js").Predictions & {dataset: string, best: string}} results the response of /compare/predictions
+ * @param {import("./comparison-chart.js").Predictions & {dataset: string, best: string, caveats: Record<string, string>}} results the response of /compare/predictions
  * @param {AbortSignal} signal
  */
 export function showHindcast(card, results, signal) {
@@ -44,7 +44,7 @@ export function showHindcast(card, results, signal) {
   const options = cells.map((/** @type {string} */ value) => ({ value, text: modelLabel(value) }));
   fill(
     card,
-    h("header", {}, h("div", {}, h("h2", {}, "What would we have forecast?"), h("p", {}, "Pick a time in the test period, which these networks have not seen."))),
+    h("header", {}, h("div", {}, h("h2", {}, "What would we have forecast?"), h("p", {}, `Pick a time in the test period, which these networks ${Object.keys(results.caveats).length ? "may have seen in training" : "have not seen"}.`))),
     h(
       "div",
       { class: "controls" },

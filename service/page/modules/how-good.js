@@ -55,7 +55,7 @@ export function howGoodCard(comparison, judgement, dataset) {
     { class: "card" },
     h("header", {}, h("h2", {}, "How good is it?")),
     h("p", { class: "verdict" }, verdictSentence(comparison, judgement)),
-    h("p", { class: "note" }, `${evidenceSentence(comparison)} ${coverageSentence(judgement)}`),
+    h("p", { class: "note" }, `${evidenceSentence(comparison, judgement)} ${coverageSentence(judgement)}`),
     h("p", { class: "more" }, h("a", { href: urlOf({ view: "compare", dataset, horizon }) }, "Compare all models and references")),
     glossary(),
   );
@@ -75,9 +75,10 @@ function verdictSentence({ step, horizon, models }, { network, reference, shown 
   return !persistence || persistence === reference ? `${first}.` : `${first}, and ${rank(persistence)} ${beside(persistence)}.`;
 }
 
-/** What the errors rest on. @param {any} comparison */
-function evidenceSentence({ test, step }) {
-  return `Typical errors (RMSE) of ${formatCount(test.n)} forecasts of the test period, ${formatPeriod(test.start, test.end, step)}, which was not used for training.`;
+/** What the errors rest on. @param {any} comparison @param {Judgement} judgement */
+function evidenceSentence({ test, step }, { network }) {
+  const unseen = network.caveat ? `which ${modelTitle(kindOf(network.model))} may have seen in training` : "which was not used for training";
+  return `Typical errors (RMSE) of ${formatCount(test.n)} forecasts of the test period, ${formatPeriod(test.start, test.end, step)}, ${unseen}.`;
 }
 
 /** How often the intervals of the network contained the observed value; empty if that is not known. @param {Judgement} judgement */
