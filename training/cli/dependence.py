@@ -8,7 +8,9 @@ import torch
 
 from forecasting.console import command_name
 from forecasting.releases.release import open_current
+from forecasting.releases.trusted_keys import TrustedKeys
 from training.cli.reading_options import positive
+from training.cli.summary import print_unsigned
 from training.pretraining.published.dependence import universal_dependences
 from training.publish.place_dependence import place_dependences
 from training.publish.republish import add_dependence
@@ -20,11 +22,13 @@ def main(arguments: list[str]) -> int:
     """Run the command; returns the exit status."""
     options = _parser().parse_args(arguments)
     torch.set_num_threads(1)
-    if open_current(options.out, options.name).is_universal:
-        path = add_dependence(options.out, options.name, lambda release: universal_dependences(release, options.seas))
+    release = open_current(options.out, options.name, TrustedKeys.chosen(()))
+    if release.is_universal:
+        path = add_dependence(release, lambda universal: universal_dependences(universal, options.seas))
     else:
-        path = add_dependence(options.out, options.name, place_dependences)
-    print(f"published {path}, which now serves")
+        path = add_dependence(release, place_dependences)
+    print(f"{path} is now current")
+    print_unsigned(path)
     return 0
 
 
@@ -32,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=command_name("add-dependence", "training add-dependence"),
         description="Learn how the errors of a release at different leads depend on each other, and publish it again "
-        "with the same weights, so that the probabilities of its events are calibrated.",
+        "with the same weights, so that the probabilities of its events are calibrated. It has to be signed again.",
     )
     parser.add_argument("name", help="name of the dataset")
     parser.add_argument(

@@ -18,6 +18,7 @@ from forecasting.console import command_name, in_command_line
 from forecasting.errors import FileError, ForecastError, RequestError, SeriesError
 from forecasting.networks.device import choose_device
 from forecasting.networks.metadata import CELLS
+from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
 from training.cli import dependence as dependence_cli
@@ -27,7 +28,7 @@ from training.cli import inspect as inspect_cli
 from training.cli import pretrain as pretrain_cli
 from training.cli.reading_options import add_reading_options, not_negative, positive, read_with
 from training.cli.release import command as release_cli
-from training.cli.summary import dataset_summary, release_summary
+from training.cli.summary import dataset_summary, print_unsigned, release_summary
 from training.config import DEFAULT_SEED, TrainingConfig
 from training.examples.dataset import Dataset
 from training.examples.panel import Panel, commonest_step, usable_series
@@ -143,7 +144,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 def _rollback(arguments: list[str]) -> int:
     options = _rollback_parser().parse_args(arguments)
-    version = rollback(options.out, options.name, options.version)
+    version = rollback(options.out, options.name, options.version, TrustedKeys.chosen(()))
     print(f"{options.out / options.name}: {version} is now serving")
     return 0
 
@@ -159,6 +160,7 @@ def _train(options: argparse.Namespace) -> int:
         execution = Execution(options.resume, options.workers, device, bar.update, start, alone)
         published = train(dataset, options.data, destination, config, execution)
     print(release_summary(published))
+    print_unsigned(published.path)
     return 0
 
 

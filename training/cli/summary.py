@@ -1,9 +1,14 @@
-"""The summaries that training prints: of the dataset at the start, of the release at the end."""
+"""The summaries that training prints: of the dataset at the start, of the release and its signature at the end."""
 
+import os
 from pathlib import Path
 
+from forecasting.console import command_name
 from forecasting.evaluation.model_report import ModelReport
 from forecasting.evaluation.table import accuracy_table
+from forecasting.releases.release import versions
+from forecasting.releases.signatures import SIGNATURES
+from forecasting.releases.trusted_keys import VARIABLE
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import short
 from forecasting.series.timestep import in_words, one_each
@@ -65,6 +70,18 @@ def release_summary(published: Published) -> str:
         lines.append(f"Comparison: {published.comparison}.")
     state = "is now serving" if published.serves else "was published but does not serve"
     return "\n".join([*lines, f"{published.path} {state}"])
+
+
+def print_unsigned(path: Path) -> None:
+    """Print how to sign the release in ``path``, if keys to trust are named or another release of it is signed."""
+    dataset = path.parent
+    signed = any((dataset / version / SIGNATURES).exists() for version in versions(dataset) if version != path.name)
+    if (signed or os.environ.get(VARIABLE)) and not (path / SIGNATURES).exists():
+        command = command_name("release sign", "training release sign")
+        print(
+            f"{path} is not signed: services that trust only some keys do not load it. Sign it with {command} {path} "
+            "--key FILE"
+        )
 
 
 def _interval_lines(best: ModelReport) -> list[str]:

@@ -13,7 +13,7 @@ from forecasting.evaluation.table import aligned
 from forecasting.releases.release import Release
 from forecasting.universal.report import HeldOutEvent, UniversalReport, parse_universal_report
 from training.pretraining.spec import SPECS, Spec
-from training.publish.release import seal
+from training.publish.release import reseal
 from training.publish.text.event_text import REFERENCES, reliability_table, skill_text
 
 CARD: Final = "MODEL_CARD.md"
@@ -139,7 +139,7 @@ def rewrite_card(folder: Path) -> None:
     contents = {name: release.read(name) for name in release.manifest.files}
     report = parse_universal_report(contents[REPORT])
     (folder / CARD).write_text(write_card(report, SPECS[report.step]), encoding="utf-8")
-    seal(folder, release.manifest.dataset, release.manifest.version)
+    reseal(release)
 
 
 if __name__ == "__main__":

@@ -15,10 +15,11 @@ from forecasting.evaluation.rolling_origin import Evaluation
 from forecasting.readers import content_digest, read
 from forecasting.releases.loaded_release import load_evaluated
 from forecasting.releases.release import Release
+from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.series.shape import ForecastShape
 from training.examples.dataset import Dataset
 from training.fit.fitting import CPU
-from training.publish.release import seal
+from training.publish.release import reseal
 from training.publish.text.texts import REPORT, write_report
 
 
@@ -31,9 +32,10 @@ def rescore_events(data: Path, folder: Path) -> Report:
 
     Raises:
         FileError: if ``data`` cannot be read.
-        ReleaseError: if the release was trained on another file or on several series, or a file of it has changed.
+        ReleaseError: if the release was trained on another file or on several series, a file of it has changed, or
+            keys to trust are named and none of them signed it.
     """
-    release = Release.open(folder)
+    release = Release.open(folder, TrustedKeys.chosen(()))
     report = parse_report(release.read(REPORT))
     if report.stations:
         raise ReleaseError(f"{folder} was trained on several series: train it again to score its events")
@@ -51,7 +53,7 @@ def rescore_events(data: Path, folder: Path) -> Report:
     models = [model.model_copy(update={"events": events.get(model.name, ())}) for model in report.models]
     rescored = report.model_copy(update={"models": tuple(models)})
     write_report(folder, rescored)
-    seal(folder, release.manifest.dataset, release.manifest.version)
+    reseal(release)
     return rescored
 
 

@@ -1,6 +1,7 @@
 """Releases on disk: staging, publishing by rename, pruning and rolling back."""
 
 import fcntl
+import logging
 import os
 import shutil
 import tempfile
@@ -16,14 +17,18 @@ from forecasting.releases.release import (
     MANIFEST,
     Manifest,
     ManifestEntry,
+    Release,
     current_version,
     dataset_names,
     versions,
 )
 from forecasting.releases.signatures import SIGNATURES
+from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.wording import available
 
-__all__ = ["next_version", "point_current", "prune", "publish", "rollback", "seal", "staging"]
+__all__ = ["next_version", "point_current", "prune", "publish", "reseal", "rollback", "seal", "staging"]
+
+logger = logging.getLogger("training")
 
 
 def next_version(dataset: Path, now: datetime | None = None) -> str:
@@ -99,6 +104,19 @@ def seal(folder: Path, dataset: str, version: str) -> None:
     (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
+def reseal(release: Release) -> None:
+    """Write the manifest of a published release again, after files of it were rewritten. This makes signatures void."""
+    seal(release.path, release.dataset, release.version)
+    signatures = release.path / SIGNATURES
+    if signatures.exists():
+        signatures.unlink()
+        logger.warning(
+            "%s was signed as it was before: sign it again with sst release sign %s --key FILE",
+            release.path,
+            release.path,
+        )
+
+
 def prune(dataset: Path, keep: int, new: str | None = None) -> list[str]:
     """Remove old releases except the ``keep`` newest, the one that serves and ``new``; returns the removed versions."""
     spared = {current_version(dataset), new}
@@ -109,17 +127,18 @@ def prune(dataset: Path, keep: int, new: str | None = None) -> list[str]:
     return removed
 
 
-def rollback(artifacts: Path, name: str, version: str | None = None) -> str:
+def rollback(artifacts: Path, name: str, version: str | None = None, trusted: TrustedKeys | None = None) -> str:
     """Make another release serve; returns its version.
 
     Args:
         artifacts: folder of all releases.
         name: of the dataset.
         version: of the release; the one before the current if None.
+        trusted: keys that must have signed the release; None to accept any release.
 
     Raises:
         UnknownNameError: if the dataset or version does not exist.
-        ReleaseError: if no release is older than the current one.
+        ReleaseError: if no release is older than the current one, or no trusted key signed the release.
     """
     if name not in dataset_names(artifacts):
         raise UnknownNameError(f"no dataset {name!r} in {artifacts}; {available(dataset_names(artifacts))}")
@@ -132,5 +151,7 @@ def rollback(artifacts: Path, name: str, version: str | None = None) -> str:
         version = older[-1]
     elif version not in existing:
         raise UnknownNameError(f"no release {version!r} of {name}; {available(existing)}")
+    if trusted is not None:
+        Release.open(dataset / version, trusted)
     point_current(dataset, version)
     return version

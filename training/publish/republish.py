@@ -9,7 +9,7 @@ from typing import Final
 from forecasting.errors import ReleaseError
 from forecasting.events.joint.dependence import Dependence
 from forecasting.networks.checkpoint import load_module, save_module
-from forecasting.releases.release import Release, open_current
+from forecasting.releases.release import Release
 from training.fit.fitting import CPU
 from training.publish.release import next_version, point_current, publish, staging
 
@@ -17,23 +17,20 @@ _TEXTS: Final = (".json", ".md")
 """Files that name the version of their release."""
 
 
-def add_dependence(artifacts: Path, name: str, learn: Callable[[Release], Mapping[str, Dependence]]) -> Path:
-    """Publish the release that serves again, with what is known of the dependence between its leads.
+def add_dependence(release: Release, learn: Callable[[Release], Mapping[str, Dependence]]) -> Path:
+    """Publish a release again, with what is known of the dependence between its leads.
 
     Args:
-        artifacts: folder of all releases.
-        name: of the dataset.
+        release: to publish again.
         learn: returns the dependence of each checkpoint that gets one, by the name of its file, such as ``gru.pt``.
 
     Returns:
-        The folder of the new release, which serves.
+        The folder of the new release, which serves. It has another manifest, so it is not signed.
 
     Raises:
-        UnknownNameError: if no release is published.
         ReleaseError: if the release cannot be read, or the new one cannot be written.
     """
-    release, folder = open_current(artifacts, name), artifacts / name
-    dependences = learn(release)
+    dependences, folder = learn(release), release.path.parent
     try:
         with staging(folder) as stage:
             version = next_version(folder)

@@ -6,12 +6,16 @@ import numpy as np
 import pytest
 import torch
 
+from forecasting.errors import ReleaseError
 from forecasting.networks.checkpoint import load
 from forecasting.releases.loaded_release import LoadedRelease
 from forecasting.releases.release import MANIFEST, open_current, versions
 from forecasting.series.sst_series import SstSeries
+from tests.conftest import NINO12
 from tests.forecasting.universal import tiny
+from tests.signing import make_key, sign
 from training.cli.main import main
+from training.publish.event_scores import rescore_events
 from training.publish.release import seal
 from training.run import Published
 
@@ -69,6 +73,41 @@ def test_a_universal_release_is_published_again(tmp_path: Path) -> None:
     # The last value persists, so that errors are those of seas that wander.
     assert correlation[0, 1] > correlation[0, 5] > 0
     assert correlation[4, 5] > 0.5
+
+
+def test_only_a_release_that_a_trusted_key_signed_is_published_again_and_the_new_one_has_to_be_signed(
+    older: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    private, public = make_key(tmp_path, "alice")
+    monkeypatch.setenv("SST_TRUSTED_KEYS", str(public))
+    before = open_current(older, "nino12")
+    assert main(["add-dependence", "nino12", "--out", str(older)]) == 2
+    assert f"{before.path} is not signed" in capsys.readouterr().err
+    assert versions(older / "nino12") == [before.version]
+    sign(older / "nino12", private)
+    capsys.readouterr()
+    monkeypatch.delenv("SST_TRUSTED_KEYS")
+    assert main(["add-dependence", "nino12", "--out", str(older)]) == 0
+    after = open_current(older, "nino12").path
+    out = capsys.readouterr().out
+    assert f"{after} is not signed: " in out
+    assert out.endswith(f" release sign {after} --key FILE\n")
+    assert main(["release", "sign", str(after), "--key", str(private)]) == 0
+    assert main(["release", "verify", str(after), "--trusted-key", str(public)]) == 0
+
+
+def test_scores_of_events_are_added_only_to_a_release_that_a_trusted_key_signed(
+    older: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    private, public = make_key(tmp_path, "alice")
+    release = open_current(older, "nino12").path
+    monkeypatch.setenv("SST_TRUSTED_KEYS", str(public))
+    with pytest.raises(ReleaseError, match="is not signed"):
+        rescore_events(NINO12, release)
+    sign(release, private)
+    rescore_events(NINO12, release)
+    assert not (release / "manifest.sig").exists()
+    assert f"sign it again with sst release sign {release} --key FILE" in caplog.text
 
 
 def test_a_release_without_evaluated_networks_is_refused(older: Path, capsys: pytest.CaptureFixture[str]) -> None:

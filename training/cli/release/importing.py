@@ -15,7 +15,7 @@ from forecasting.releases.release import is_cell_name
 from forecasting.series.times import parse_time
 from forecasting.wording import counted
 from training.cli.reading_options import add_reading_options, not_negative, positive, read_with
-from training.cli.summary import release_summary, series_summary
+from training.cli.summary import print_unsigned, release_summary, series_summary
 from training.importing.checking import CHECK_SECONDS
 from training.importing.run import Import, import_models
 from training.run import Destination
@@ -35,6 +35,7 @@ def main(arguments: list[str]) -> int:
     print(series_summary(options.data, series))
     published = import_models(wanted, series, options.data, destination)
     print(release_summary(published))
+    print_unsigned(published.path)
     return 0
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from forecasting.networks.metadata import CELLS
 from forecasting.releases.release import Release
+from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.universal.network.checkpoint import load
 from forecasting.universal.report import parse_universal_report
 from training.pretraining.card import CARD, REPORT, write_card
@@ -18,7 +19,7 @@ from training.pretraining.evaluation.event_scores import score_events
 from training.pretraining.fit import CPU
 from training.pretraining.run import event_chunks
 from training.pretraining.spec import SPECS
-from training.publish.release import seal
+from training.publish.release import reseal
 
 _SEAS: Final = 1_000
 
@@ -31,9 +32,10 @@ def rescore_events(folder: Path, seas: int = _SEAS) -> None:
         seas: number of simulated seas.
 
     Raises:
-        ReleaseError: if a file is not the one that was published.
+        ReleaseError: if a file is not the one that was published, or keys to trust are named and none of them signed
+            the release.
     """
-    release = Release.open(folder)
+    release = Release.open(folder, TrustedKeys.chosen(()))
     report = parse_universal_report(release.read(REPORT))
     spec = SPECS[report.step]
     panel = Panel.join([simulated_panel(spec, *chunk) for chunk in event_chunks(seas)])
@@ -46,7 +48,7 @@ def rescore_events(folder: Path, seas: int = _SEAS) -> None:
     rescored = report.model_copy(update={"models": tuple(models)})
     (folder / REPORT).write_text(rescored.model_dump_json(indent=1) + "\n", encoding="utf-8")
     (folder / CARD).write_text(write_card(rescored, spec), encoding="utf-8")
-    seal(folder, release.manifest.dataset, release.manifest.version)
+    reseal(release)
 
 
 if __name__ == "__main__":

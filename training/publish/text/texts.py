@@ -9,7 +9,7 @@ from pathlib import Path
 
 from forecasting.evaluation.report import Report, parse_report
 from forecasting.releases.release import Release
-from training.publish.release import seal
+from training.publish.release import reseal
 from training.publish.text.card import model_card
 from training.publish.text.report_markdown import readable_report
 
@@ -31,7 +31,7 @@ def rewrite_texts(folder: Path) -> None:
     release = Release.open(folder)
     contents = {name: release.read(name) for name in release.manifest.files}
     _write_texts(folder, parse_report(contents[REPORT]))
-    seal(folder, release.manifest.dataset, release.manifest.version)
+    reseal(release)
 
 
 def _write_texts(folder: Path, report: Report) -> None:

@@ -1,4 +1,4 @@
-"""Training and checks of values load no release that nobody trusted signed."""
+"""Training, checks of values and rollbacks use no release that nobody trusted signed."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 
 from forecasting import read_csv
 from forecasting.errors import ReleaseError
+from forecasting.releases.release import current_version
 from forecasting.universal.network.metadata import UNIVERSAL
 from tests.signing import make_key, make_release, sign
 from training.cli.main import main
@@ -36,3 +37,20 @@ def test_training_and_checks_of_values_refuse_a_release_before_they_read_its_net
     text = capsys.readouterr().out
     assert "the values are not checked: " in text
     assert "which is not trusted" in text
+
+
+def test_a_rollback_refuses_a_release_that_no_trusted_key_signed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    artifacts = tmp_path / "artifacts"
+    older = make_release(artifacts, "buoy", VERSION, {"gru.pt": b"older"})
+    newer = make_release(artifacts, "buoy", "20260102T000000Z", {"gru.pt": b"newer"})
+    private, public = make_key(tmp_path, "alice")
+    sign(newer, private)
+    monkeypatch.setenv("SST_TRUSTED_KEYS", str(public))
+    assert main(["rollback", "buoy", "--out", str(artifacts)]) == 2
+    assert f"{older} is not signed" in capsys.readouterr().err
+    assert current_version(artifacts / "buoy") == newer.name
+    sign(older, private)
+    assert main(["rollback", "buoy", "--out", str(artifacts)]) == 0
+    assert current_version(artifacts / "buoy") == older.name
