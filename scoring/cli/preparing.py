@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from forecasting.errors import FileError
+from forecasting.errors import FileError, ReleaseError
 from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.base.text import sniff_binary
 from forecasting.releases.trusted_keys import TrustedKeys
@@ -103,8 +103,10 @@ def chosen_model(source: Source, input_: Input[Any], options: argparse.Namespace
 def _folder_of(artifacts: Path | str) -> Path:
     """Return the folder of releases; those at a URL are copied to the cache first.
 
+    If that is not possible, what was copied before is used, with a warning.
+
     Raises:
-        ReleaseError: if they cannot be copied.
+        ReleaseError: if they cannot be copied, and none was copied before.
         MissingExtraError: if a package that the URL needs is not installed.
     """
     if isinstance(artifacts, Path):
@@ -113,7 +115,12 @@ def _folder_of(artifacts: Path | str) -> Path:
     from forecasting.releases.remote.mirror import Mirror
 
     mirror = Mirror(artifacts, chosen_cache())
-    mirror.refresh(0.0, wait=True)
+    try:
+        mirror.refresh(0.0, wait=True)
+    except ReleaseError as error:
+        if mirror.is_empty:
+            raise
+        say(f"using the releases that were copied before: {error}")
     return mirror.folder
 
 

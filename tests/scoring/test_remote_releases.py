@@ -19,6 +19,11 @@ def test_a_release_in_another_place_forecasts_as_it_does_here(
     for place, output in ((url, "there.csv"), (str(artifacts), "here.csv")):
         assert score(table, tmp_path / output, "--dataset", "nino12", "--artifacts", place) == 0
     assert (tmp_path / "there.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
+    (tmp_path / "bucket").rename(tmp_path / "away")
     capsys.readouterr()
+    assert score(table, tmp_path / "later.csv", "--dataset", "nino12", "--artifacts", url) == 0
+    warning = f"scoring: using the releases that were copied before: {url} holds no release"
+    assert capsys.readouterr().err.startswith(warning)
+    assert (tmp_path / "later.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
     assert score(table, tmp_path / "out.csv", "--dataset", "nino12", "--artifacts", f"file://{tmp_path}/none") == 2
     assert "/none holds no release: push one with sst release push" in capsys.readouterr().err

@@ -14,7 +14,7 @@ from forecasting.networks.metadata import digest
 from forecasting.releases.current import point_current
 from forecasting.releases.release import CURRENT, MANIFEST, current_version, dataset_names, is_dataset_name, versions
 from forecasting.releases.remote.cache import VARIABLE
-from forecasting.releases.remote.pull import RemoteRelease, current_release, pull
+from forecasting.releases.remote.pull import UNFINISHED, RemoteRelease, current_release, pull, remove_unfinished
 from forecasting.releases.remote.remote_folder import RemoteFolder
 from forecasting.releases.signatures import SIGNATURES, read_signatures
 
@@ -44,7 +44,9 @@ class Mirror:
         """
         self._remote = RemoteFolder.open(url)
         self.url = self._remote.url
-        self.folder = cache.absolute() / digest(url.rstrip("/").encode())[:16]
+        server = self._remote.server
+        place = url.rstrip("/") if server is None else f"{url.rstrip('/')} {server}"
+        self.folder = cache.absolute() / digest(place.encode())[:16]
         self._checked: set[str] = set()
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -119,6 +121,8 @@ class Mirror:
             raise RemoteError(f"{self.url} holds no release: push one with sst release push, or correct the URL")
         for dataset in set(dataset_names(self.folder)) - published:
             (self.folder / dataset / CURRENT).unlink(missing_ok=True)
+        for unfinished in self.folder.glob(f"*/{UNFINISHED}*"):
+            remove_unfinished(unfinished.parent)
 
     def _follow(self, release: RemoteRelease) -> None:
         """Make ``release`` the current one of the copy."""

@@ -3,7 +3,7 @@
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +100,7 @@ def pull(
     """Copy a release to a local artifacts folder, and check every file.
 
     The copy is made beside the releases and gets its name at the end, so no program sees half of it. A copy that was
-    interrupted goes on where it ended.
+    interrupted goes on where it ended, unless another release of the dataset was pulled since.
 
     Args:
         release: to copy.
@@ -124,11 +124,28 @@ def pull(
     try:
         with _locked(dataset):
             copied = _copy(release, manifest, content, signatures, dataset, replace=replace)
+            _remove_unfinished(dataset)
             if make_current:
                 point_current(dataset, release.version)
     except OSError as error:
         raise ReleaseError(f"cannot write to {dataset}: {error.strerror or error}") from None
     return Copied(str(dataset / release.version), len(manifest.files), copied)
+
+
+def remove_unfinished(dataset: Path) -> None:
+    """Remove what interrupted copies have left in the folder of a dataset, after waiting for a process that copies.
+
+    Raises:
+        OSError: if the folder cannot be read.
+    """
+    with _locked(dataset):
+        _remove_unfinished(dataset)
+
+
+def _remove_unfinished(dataset: Path) -> None:
+    """Remove what interrupted copies have left. The folder is locked, so no process is writing to it."""
+    for unfinished in dataset.glob(f"{UNFINISHED}*"):
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _parse(content: bytes, release: RemoteRelease) -> Manifest:
@@ -175,8 +192,16 @@ def _copy(
         _write(unfinished / SIGNATURES, signatures)
     else:
         (unfinished / SIGNATURES).unlink(missing_ok=True)
+    _remove_unlisted(unfinished, {MANIFEST, SIGNATURES, *manifest.files})
     unfinished.rename(target)
     return fetched
+
+
+def _remove_unlisted(folder: Path, names: Collection[str]) -> None:
+    """Remove the other files: of an interrupted copy, or of the release that this one replaces."""
+    for path in folder.rglob("*"):
+        if path.is_file() and str(path.relative_to(folder)) not in names:
+            path.unlink()
 
 
 def _is_copy(folder: Path, manifest: Manifest, content: bytes) -> bool:

@@ -82,6 +82,19 @@ class RemoteFolder:
         """The folder that holds this one."""
         return RemoteFolder(self._system, self._root.rpartition("/")[0], self.url.rpartition("/")[0])
 
+    @property
+    def server(self) -> str | None:
+        """The server that the folder is on, if the URL does not name it: that of S3, which the environment names.
+
+        Raises:
+            RemoteError: if what the environment says of S3 cannot be used.
+        """
+        if not self._is_of(_S3):
+            return None
+        with self._reaching("use", self.url):
+            server: str = self._system.connect().meta.endpoint_url
+        return server
+
     def shown(self, name: str) -> str:
         """Return the URL of a file or folder inside, for messages."""
         return f"{self.url}/{name}"
@@ -139,14 +152,17 @@ class RemoteFolder:
             raise RemoteError(f"cannot write {self.shown(name)}: the bucket or folder does not exist") from None
 
     def _write(self, path: str, content: bytes) -> None:
-        protocols = self._system.protocol
-        if not set(_LOCAL) & set([protocols] if isinstance(protocols, str) else protocols):
+        if not self._is_of(_LOCAL):
             self._system.pipe_file(path, content)
             return
         # An object appears as a whole, but a file of this machine can be read while it is written.
         unfinished = f"{path}.unfinished"
         self._system.pipe_file(unfinished, content)
         self._system.mv(unfinished, path)
+
+    def _is_of(self, protocols: tuple[str, ...]) -> bool:
+        known = self._system.protocol
+        return not set(protocols).isdisjoint([known] if isinstance(known, str) else known)
 
     @contextmanager
     def _reaching(self, verb: str, url: str) -> Iterator[None]:

@@ -4,6 +4,7 @@ import fcntl
 import os
 import re
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from forecasting.releases.release import Release, current_versions, versions
 from forecasting.releases.remote.mirror import Mirror
 from forecasting.releases.remote.push import push
 from forecasting.releases.remote.remote_folder import RemoteFolder
+from tests.s3_server import s3_server
 from tests.signing import make_key, make_release, sign
 
 
@@ -163,9 +165,26 @@ def test_a_copy_that_was_interrupted_is_finished(bucket: Bucket) -> None:
     unfinished = mirror.folder / "nino12" / f".pulling-{version(1)}"
     unfinished.mkdir(parents=True)
     (unfinished / "gru.pt").write_bytes(b"nino")
+    (unfinished / ".pulling-gru.pt").write_bytes(b"nin")
     mirror.refresh(0)
-    assert (mirror.folder / "nino12" / version(1) / "gru.pt").read_bytes() == b"nino12 1"
+    copy = mirror.folder / "nino12" / version(1)
+    assert {path.name: path.read_bytes() for path in copy.iterdir()} == {
+        "gru.pt": b"nino12 1",
+        "manifest.json": (bucket.made / "nino12" / version(1) / "manifest.json").read_bytes(),
+    }
     assert not unfinished.exists()
+
+
+@pytest.mark.parametrize("dataset", ["nino12", "gone"])
+def test_what_an_interrupted_copy_left_is_removed_once_another_release_is_current(bucket: Bucket, dataset: str) -> None:
+    mirror = bucket.mirror()
+    mirror.refresh(0)
+    unfinished = mirror.folder / dataset / f".pulling-{version(2)}"
+    unfinished.mkdir(parents=True)
+    (unfinished / "gru.pt").write_bytes(b"half")
+    mirror.refresh(0)
+    assert not unfinished.exists()
+    assert current_versions(mirror.folder) == {"buoy": version(1), "nino12": version(1)}
 
 
 def test_the_copy_keeps_the_five_releases_that_were_current_last(bucket: Bucket) -> None:
@@ -185,6 +204,20 @@ def test_mirrors_of_different_places_do_not_mix(bucket: Bucket, tmp_path: Path) 
     another.refresh(0)
     assert bucket.mirror().is_empty
     assert not another.is_empty
+
+
+def test_buckets_of_the_same_name_on_two_servers_do_not_mix(bucket: Bucket) -> None:
+    folders = []
+    with ExitStack() as servers:
+        for day in (2, 3):
+            url = servers.enter_context(s3_server()).url
+            release = make_release(bucket.made, "nino12", version(day), {"gru.pt": b"network"})
+            push(release, RemoteFolder.open(url), make_current=True)
+            mirror = Mirror(url, bucket.cache)
+            assert mirror.is_empty
+            mirror.refresh(0)
+            folders.append(mirror.folder)
+    assert [current_versions(folder) for folder in folders] == [{"nino12": version(2)}, {"nino12": version(3)}]
 
 
 def test_a_cache_that_cannot_be_written_is_one_sentence(bucket: Bucket) -> None:
