@@ -89,10 +89,15 @@ class TrustedKeys:
         """Read the keys in ``paths``; if there are none, those that :data:`VARIABLE` names; None if it names none.
 
         Raises:
-            RequestError: as :meth:`read` does.
+            RequestError: as :meth:`read` does, or if a name in :data:`VARIABLE` is missing.
             MissingExtraError: as :meth:`read` does.
         """
-        return cls.read(paths) if paths else cls.named(os.environ.get(VARIABLE, ""))
+        if paths:
+            return cls.read(paths)
+        try:
+            return cls.named(os.environ.get(VARIABLE, ""))
+        except RequestError as error:
+            raise _unusable(f"invalid setting {VARIABLE}: {error}") from None
 
     @property
     def names(self) -> list[str]:

@@ -59,10 +59,9 @@ def test_the_addresses_that_are_shown_answer(shipped: httpx.Client) -> None:
 def test_the_lines_of_python_lead_to_a_forecast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     (code,) = blocks("python")
-    *statements, last = code.strip().splitlines()
     names: dict[str, Any] = {}
-    exec("\n".join(statements), names)
-    table = eval(last, names)
+    exec(code, names)
+    table = names["forecast"].to_pandas()
     assert isinstance(table, pd.DataFrame)
     assert list(table.columns) == ["sst", "lower_80", "upper_80", "lower_95", "upper_95", "calibrated"]
     assert len(table) == 3

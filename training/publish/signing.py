@@ -84,7 +84,7 @@ def read_private_key(path: Path, passphrase: Callable[[], str]) -> "Ed25519Priva
 def sign(folder: Path, key: "Ed25519PrivateKey") -> SignatureFile:
     """Sign the manifest of the release in ``folder``, after checking its files; returns all its signatures.
 
-    Signatures of other keys over the same manifest are kept.
+    Signatures of other keys over the same manifest are kept. A signature file that cannot be used is replaced.
 
     Raises:
         ReleaseError: if the release does not match its manifest, or the signature cannot be written.
@@ -114,7 +114,11 @@ def _signatures_over(manifest: bytes, folder: Path) -> tuple[Signature, ...]:
     content = read_signatures(folder)
     if content is None:
         return ()
-    file = SignatureFile.parse(content, str(folder))
+    try:
+        file = SignatureFile.parse(content, str(folder))
+    except ReleaseError:
+        # Signing again is what repairs such a file.
+        return ()
     return file.signatures if file.manifest == digest(manifest) else ()
 
 

@@ -40,5 +40,7 @@ def _passphrase(key: Path, file: Path | None) -> str:
         return getpass.getpass(f"passphrase of {key}: ")
     try:
         return file.read_text().rstrip("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RequestError(f"cannot read {file}: {error}", field="key") from None
+    except OSError as error:
+        raise RequestError(f"cannot read {file}: {error.strerror}", field="key") from None
+    except UnicodeDecodeError:
+        raise RequestError(f"cannot read {file}: it is not text", field="key") from None

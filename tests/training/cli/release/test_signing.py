@@ -169,6 +169,15 @@ def test_signing_an_altered_manifest_drops_the_signatures_of_the_old_one(
     assert (verify(release, alice), verify(release, bob)) == (1, 0)
 
 
+@pytest.mark.parametrize("damage", [garble_the_signature, write_lines_with_the_name_of_a_key, sign_by_nobody])
+def test_signing_again_repairs_a_signature_file_that_cannot_be_used(
+    release: Path, alice: Path, damage: Callable[[Path], None]
+) -> None:
+    damage(release)
+    sign(release, alice.with_name("alice.pem"))
+    assert verify(release, alice) == 0
+
+
 def test_an_altered_release_is_not_signed(release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     alter(release)
     assert main(["release", "sign", str(release), "--key", str(tmp_path / "alice.pem")]) == 2
@@ -244,6 +253,8 @@ def test_an_encrypted_key_needs_its_passphrase(tmp_path: Path, capsys: pytest.Ca
     arguments = ["release", "sign", str(release), "--key", str(key), "--passphrase-file"]
     assert main([*arguments, str(wrong)]) == 2
     assert "key.pem cannot be decrypted: check the passphrase" in capsys.readouterr().err
+    assert main([*arguments, str(tmp_path / "none")]) == 2
+    assert capsys.readouterr().err == f"training: cannot read {tmp_path / 'none'}: No such file or directory\n"
     assert main([*arguments, str(right)]) == 0
 
 
@@ -306,7 +317,8 @@ def test_a_list_of_trusted_keys_that_names_none_is_refused(
     # "$ALICE,$BOB" without either variable.
     monkeypatch.setenv("SST_TRUSTED_KEYS", ",")
     assert verify(release) == 2
-    assert "',' names no key: name a PEM file, or leave the setting empty" in capsys.readouterr().err
+    sentence = "invalid setting SST_TRUSTED_KEYS: ',' names no key: name a PEM file, or leave the setting empty"
+    assert sentence in capsys.readouterr().err
     monkeypatch.setenv("SST_TRUSTED_KEYS", " ")
     assert verify(release) == 0
 
