@@ -26,7 +26,8 @@ def test_imported_networks_are_shown_by_their_names_with_their_caveat(visitor: V
     expect(page.locator("main")).not_to_contain_text("was not used for training")
     expect(page.locator(".intro")).to_contain_text(re.compile("steady .*may have seen the test period in training: "))
     card = page.locator("section.card")
-    expect(card.filter(has_text="What would we have forecast?")).to_contain_text("these networks may have seen in training")
+    hindcast = card.filter(has_text="What would we have forecast?")
+    expect(hindcast).to_contain_text("which these networks may have seen in training")
     expect(card.filter(has_text="Do the intervals hold?")).to_contain_text("their intervals too narrow")
 
 
