@@ -230,13 +230,13 @@ def _run_networks(
 
 def _by_network(forecasters: Sequence[Forecaster]) -> Iterator[tuple[Forecaster, Rows]]:
     """Yield each network with its rows; all rows are a slice, which copies nothing."""
+    if forecasters.count(forecasters[0]) == len(forecasters):
+        yield forecasters[0], slice(None)
+        return
     rows: dict[Forecaster, list[int]] = {}
     for place, forecaster in enumerate(forecasters):
         rows.setdefault(forecaster, []).append(place)
-    if len(rows) == 1:
-        yield forecasters[0], slice(None)
-    else:
-        yield from rows.items()
+    yield from rows.items()
 
 
 def _add_warnings(

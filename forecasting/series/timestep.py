@@ -83,11 +83,12 @@ class TimeStep:
     def ranges(self, starts: Times, lengths: npt.NDArray[np.int64]) -> Times:
         """Return the times of several series, one after another, that begin at ``starts`` ``(n,)``."""
         ends = lengths.cumsum()
-        place = np.arange(int(ends[-1])) - (ends - lengths).repeat(lengths)
+        begins, place = ends - lengths, np.arange(int(ends[-1]))
         if self.calendar_month:
-            months = starts.astype(CALENDAR_MONTHS).astype(np.int64).repeat(lengths) + place
-            return _first_instants(months)
-        return starts.astype(SECONDS).repeat(lengths) + place * self.seconds
+            place += (starts.astype(CALENDAR_MONTHS).astype(np.int64) - begins).repeat(lengths)
+            return _first_instants(place)
+        place *= self.seconds
+        return (starts.astype(SECONDS) - begins * self.seconds).repeat(lengths) + place
 
     def range(self, start: np.datetime64, count: int) -> Times:
         """Return ``count`` times that begin at ``start``."""
@@ -110,9 +111,8 @@ _FIRST_KNOWN: Final = int(np.datetime64("1800-01").astype(np.int64))
 
 def _first_instants(months: npt.NDArray[np.int64]) -> Times:
     """Return the first instants of months that are counted from January 1970."""
-    index = months - _FIRST_KNOWN
-    if len(index) and index.min() >= 0 and index.max() < len(_KNOWN_MONTHS):
-        return _KNOWN_MONTHS[index]
+    if len(months) and months.min() >= _FIRST_KNOWN and months.max() < _FIRST_KNOWN + len(_KNOWN_MONTHS):
+        return _KNOWN_MONTHS.take(months - _FIRST_KNOWN)
     return months.astype(CALENDAR_MONTHS).astype(SECONDS)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,9 @@ from forecasting.series.times import FIRST_TIME, LAST_TIME, Floats, Times
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units
 from service.engine.reading.parsing import Errors, Takers, are_regular, celsius_of, join_grids, on_grid
+
+_FIRST_SECOND: Final = int(FIRST_TIME.astype(np.int64))
+_LAST_SECOND: Final = int(LAST_TIME.astype(np.int64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,10 +136,12 @@ class SeriesColumns:
 
     def wrong_times(self) -> Errors:
         """Return an error for each series with a time that is missing or out of range."""
-        wrong = np.isnat(self.times) | (self.times < FIRST_TIME) | (self.times > LAST_TIME)
         errors: Errors = {}
-        if not wrong.any():
+        seconds = self.times.view(np.int64)
+        # NaT is the least of all numbers.
+        if len(seconds) and seconds.min() >= _FIRST_SECOND and seconds.max() <= _LAST_SECOND:
             return errors
+        wrong = (seconds < _FIRST_SECOND) | (seconds > _LAST_SECOND)
         rows = np.flatnonzero(wrong)
         places = np.searchsorted(self.ends, rows, side="right")
         begins = self.begins

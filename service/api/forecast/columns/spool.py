@@ -56,7 +56,7 @@ class Spool:
         """Bytes written."""
         return self._size
 
-    def write(self, piece: bytes) -> None:
+    def write(self, piece: bytes | memoryview) -> None:
         """Append ``piece``.
 
         Raises:

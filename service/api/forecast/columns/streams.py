@@ -52,6 +52,7 @@ class ColumnStreams:
         try:
             with needs_extra("columns", _PURPOSE):
                 from service.api.forecast.columns.answering import ColumnAnswer
+                from service.api.forecast.columns.pipeline import Pipeline
         except MissingExtraError as error:
             raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"{error}; or send JSON or NDJSON") from None
         refuse_compression(headers, "Parquet" if media_type == PARQUET_TYPE else "Arrow")
@@ -63,6 +64,7 @@ class ColumnStreams:
         serving = ready(self._lifecycle)
         query = LinesQuery.read(scope["query_string"])
         job = plan_columns(serving, self._settings, query)
-        answer = ColumnAnswer(serving, self._settings, job, accepted, self._parquet_turn, strict=query.strict)
-        pieces = answer.pieces(media_type, receive, self._space)
+        pipeline = Pipeline(serving, job, accepted, self._settings.max_values, strict=query.strict)
+        answer = ColumnAnswer(serving, pipeline, self._space, self._parquet_turn)
+        pieces = answer.pieces(media_type, receive)
         return StreamedAnswer(((b"content-type", accepted.encode()),), pieces, answer.break_off)

@@ -30,8 +30,8 @@ class SeriesCutter:
         """Series that have ended."""
         self._seen: set[int] = set()
 
-    def add(self, rows: Rows) -> None:
-        """Take the next rows."""
+    def add(self, rows: Rows, *, is_last: bool = False) -> None:
+        """Take the next rows; with ``is_last``, none follow."""
         first = 0
         if self._open and rows.ids[0] == self._open[0].ids[0]:
             self._keep(rows.part(0, 1))
@@ -39,10 +39,11 @@ class SeriesCutter:
         if first == len(rows.ids):
             return
         self._end()
-        last = len(rows.ids) - 1
-        if first < last:
-            self._whole.append(self._series(rows.part(first, last)))
-        self._keep(rows.part(last, last + 1))
+        end = len(rows.ids) if is_last else len(rows.ids) - 1
+        if first < end:
+            self._whole.append(self._series(rows.part(first, end)))
+        if not is_last:
+            self._keep(rows.part(end, end + 1))
 
     def whole(self) -> SeriesColumns | None:
         """Return the series that have ended since the last call; None if there are none."""
@@ -50,7 +51,7 @@ class SeriesCutter:
         return SeriesColumns.joined(parts) if parts else None
 
     def end(self) -> SeriesColumns | None:
-        """Return the last series; None if there are none."""
+        """Return the series that have ended since the last call, with the last of all; None if there are none."""
         self._end()
         return self.whole()
 
@@ -89,27 +90,34 @@ class SeriesCutter:
 
     def _ids(self, ids: list[str | None], errors: dict[int, SeriesError]) -> list[str]:
         """Return the IDs to answer with, and record what is wrong with them."""
-        if None in ids or max(map(len, filter(None, ids)), default=0) > MAX_ID:
-            for i, name in enumerate(ids):
-                if name is None:
-                    errors[i] = SeriesError("the id is missing")
-                elif len(name) > MAX_ID:
-                    errors[i] = SeriesError(f"the id has {len(name)} characters: send at most {MAX_ID}")
-        shown = ["" if name is None else name[:MAX_ID] for name in ids]
-        keys = list(map(hash, shown))
-        if len(set(keys)) < len(keys) or not self._seen.isdisjoint(keys):
-            self._record_repeats(shown, keys, errors)
+        shown = _shown(ids, errors)
+        keys = set(map(hash, shown))
+        if len(keys) < len(shown) or not self._seen.isdisjoint(keys):
+            self._record_repeats(shown, errors)
         if len(self._seen) < _REMEMBERED:
-            self._seen.update(keys)
+            self._seen |= keys
         return shown
 
-    def _record_repeats(self, ids: list[str], keys: list[int], errors: dict[int, SeriesError]) -> None:
+    def _record_repeats(self, ids: list[str], errors: dict[int, SeriesError]) -> None:
         met = set(self._seen)
-        for i, key in enumerate(keys):
+        for i, key in enumerate(map(hash, ids)):
             if key in met:
                 message = f"the id {ids[i][:64]!r} appears again after another: sort the rows by id, then by time"
                 errors.setdefault(i, SeriesError(message))
             met.add(key)
+
+
+def _shown(ids: list[str | None], errors: dict[int, SeriesError]) -> list[str]:
+    """Return IDs of which none is missing or too long, and record those that were."""
+    known = [name for name in ids if name is not None]
+    if len(known) == len(ids) and max(map(len, known), default=0) <= MAX_ID:
+        return known
+    for i, name in enumerate(ids):
+        if name is None:
+            errors[i] = SeriesError("the id is missing")
+        elif len(name) > MAX_ID:
+            errors[i] = SeriesError(f"the id has {len(name)} characters: send at most {MAX_ID}")
+    return ["" if name is None else name[:MAX_ID] for name in ids]
 
 
 def _joined(parts: list[Rows]) -> Rows:

@@ -1,7 +1,7 @@
 """Cuts an Arrow stream into its messages as it arrives, with bounded memory."""
 
 import struct
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
@@ -48,7 +48,23 @@ class StreamMessage(NamedTuple):
     content: tuple[bytes | memoryview, ...]
 
 
-async def receive_bytes(receive: Receive) -> AsyncIterator[bytes]:
+class Arrival(NamedTuple):
+    """Messages that have arrived together, perhaps none.
+
+    Attributes:
+        messages: whole ones, in order.
+        is_last: whether the stream has ended with them.
+    """
+
+    messages: list[StreamMessage]
+    is_last: bool
+
+
+BodyPiece = tuple[bytes, bool]
+"""A piece of a body, and whether it is the last."""
+
+
+async def receive_pieces(receive: Receive) -> AsyncIterator[BodyPiece]:
     """Yield the body piece by piece.
 
     Raises:
@@ -57,11 +73,11 @@ async def receive_bytes(receive: Receive) -> AsyncIterator[bytes]:
     more = True
     while more:
         piece, more = part_of(await receive())
-        yield piece
+        yield piece, not more
 
 
-async def read_messages(body: AsyncIterator[bytes], space: SpoolSpace) -> AsyncIterator[list[StreamMessage]]:
-    """Yield the messages of a stream as soon as they have arrived, those that arrive together in one list.
+async def read_messages(body: AsyncIterator[BodyPiece], space: SpoolSpace) -> AsyncGenerator[Arrival]:
+    """Yield the messages of a stream as soon as they have arrived.
 
     Nothing is received while a message is processed, so a client that sends too fast has to wait.
 
@@ -70,15 +86,16 @@ async def read_messages(body: AsyncIterator[bytes], space: SpoolSpace) -> AsyncI
     """
     cutter = _Cutter(space)
     try:
-        async for piece in body:
+        async for piece, is_last in body:
             messages = []
             for message in cutter.cut(piece):
                 messages.append(message)
                 if cutter.holds_file:
-                    yield messages
+                    yield Arrival(messages, is_last=False)
                     messages = []
-            yield messages
-        cutter.end()
+            if is_last:
+                cutter.end()
+            yield Arrival(messages, is_last)
     finally:
         cutter.close()
 
@@ -90,7 +107,7 @@ class _Cutter:
         self._space = space
         self._begun = bytearray()
         """The prefix and metadata of the message that is arriving."""
-        self._body: list[bytes] = []
+        self._body: list[memoryview] = []
         """Pieces of its body, if that is small."""
         self._body_size = 0
         self._head: MessageHead | None = None
@@ -102,13 +119,12 @@ class _Cutter:
 
     def cut(self, piece: bytes) -> Iterator[StreamMessage]:
         """Yield the messages that end in ``piece``."""
-        at = 0
-        while at < len(piece):
+        rest = memoryview(piece)
+        while rest:
             if self._is_ended:
                 raise invalid_stream("there is data after its end: send one stream")
             missing = self._missing()
-            part = piece[at : at + missing]
-            at += len(part)
+            part, rest = rest[:missing], rest[missing:]
             self._keep(part)
             if len(part) == missing:
                 message = self._advance()
@@ -117,7 +133,7 @@ class _Cutter:
                     del message
                     self.close()
 
-    def _keep(self, part: bytes) -> None:
+    def _keep(self, part: memoryview) -> None:
         if self._head is None:
             self._begun += part
             return

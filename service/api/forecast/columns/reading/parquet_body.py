@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from http import HTTPStatus
 from typing import Final
 
+from service.api.forecast.columns.reading.messages import BodyPiece
 from service.api.forecast.columns.reading.pages import FileRefusedError
 from service.api.forecast.columns.reading.parquet_process import REFUSED, check_ends
 from service.api.forecast.columns.spool import Spool
@@ -25,14 +26,14 @@ _PIECE: Final = 2**18
 _MAX_REASON: Final = 4_096
 
 
-async def receive_file(body: AsyncIterator[bytes], spool: Spool, limit: int) -> None:
+async def receive_file(body: AsyncIterator[BodyPiece], spool: Spool, limit: int) -> None:
     """Write a whole body to ``spool``.
 
     Raises:
         ProblemError: 400 if it cannot be a Parquet file; 413 above ``limit`` bytes; 503 if there is no space.
     """
     begin = end = b""
-    async for piece in body:
+    async for piece, _ in body:
         if spool.size + len(piece) > limit:
             raise too_large(limit)
         spool.write(piece)
@@ -43,7 +44,7 @@ async def receive_file(body: AsyncIterator[bytes], spool: Spool, limit: int) -> 
         raise _refusal(str(error), is_large=error.is_large) from None
 
 
-async def decoded(spool: Spool, rows: int) -> AsyncGenerator[bytes]:
+async def decoded(spool: Spool, rows: int) -> AsyncGenerator[BodyPiece]:
     """Yield the rows of the file as an Arrow stream of ``rows`` at a time, which another process decodes.
 
     Raises:
@@ -58,13 +59,14 @@ async def decoded(spool: Spool, rows: int) -> AsyncGenerator[bytes]:
     limit_process(process.pid, _PROCESSOR_SECONDS)
     try:
         while piece := await process.stdout.read(_PIECE):
-            yield piece
+            yield piece, False
         told = await process.stderr.read(_MAX_REASON)
         status = await process.wait()
         if status == REFUSED:
             raise _refusal(**json.loads(told))
         if status:
             raise _refusal("it is damaged, and cannot be decoded", is_large=False)
+        yield b"", True
     finally:
         await end_process(process)
 

@@ -44,6 +44,8 @@ class Rows(NamedTuple):
 
     def part(self, begin: int, end: int) -> "Rows":
         """Return the runs from ``begin`` to ``end`` (exclusive)."""
+        if begin == 0 and end == len(self.ids):
+            return self
         first = int(self.ends[begin - 1]) if begin else 0
         rows = slice(first, int(self.ends[end - 1]))
         return Rows(
@@ -102,11 +104,13 @@ def _times(column: pa.Array) -> tuple[Times, Times]:
 def _seconds(column: pa.Array) -> Times:
     kind = column.type
     numbers = column.view(pa.int32()).cast(pa.int64()) if pa.types.is_date32(kind) else column.view(pa.int64())
-    present = np.asarray(numbers.fill_null(_NO_TIME).to_numpy(), dtype=np.int64)
+    # Filling copies, even where nothing is missing.
+    present = np.asarray((numbers.fill_null(_NO_TIME) if column.null_count else numbers).to_numpy(), dtype=np.int64)
     if pa.types.is_date32(kind):
         seconds = present * DAY
     else:
-        seconds = present // _PER_SECOND["ms" if pa.types.is_date64(kind) else kind.unit]
+        per_second = _PER_SECOND["ms" if pa.types.is_date64(kind) else kind.unit]
+        seconds = present if per_second == 1 else present // per_second
     if column.null_count:
         seconds = np.where(present == _NO_TIME, _NO_TIME, seconds)
     return seconds.view(SECONDS)

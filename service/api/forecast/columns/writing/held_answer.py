@@ -43,12 +43,11 @@ class HeldAnswer:
         self._pieces.clear()
         self._size = 0
 
-    def end(self, piece: bytes) -> Iterator[bytes]:
-        """Yield everything that is kept, and the last ``piece``."""
-        yield from self._all()
-        yield piece
+    def end(self) -> Iterator[bytes]:
+        """Yield everything that is kept."""
+        if not self._is_full:
+            yield from self._all()
 
     def _all(self) -> Iterator[bytes]:
-        if not self._is_full or self._pieces:
-            yield from self._spool.pieces(_PIECE)
-            yield b"".join(self._pieces)
+        yield from self._spool.pieces(_PIECE)
+        yield b"".join(self._pieces)

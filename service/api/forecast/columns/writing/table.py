@@ -1,6 +1,7 @@
 """Forecasts as record batches: a row for each series, model and lead, with the columns of batch scoring and more."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -27,8 +28,13 @@ Index = npt.NDArray[np.intp]
 
 def schema_of(job: ColumnJob) -> pa.Schema:
     """Return the columns of the answer to ``job``."""
-    bounds = [(f"{side}_{level}", pa.float64()) for level in job.levels for side in ("lower", "upper")]
-    exceedance = [(exceedance_column(threshold), pa.float64()) for threshold in job.options.thresholds]
+    return _schema(job.levels, tuple(job.options.thresholds))
+
+
+@lru_cache(maxsize=64)
+def _schema(levels: tuple[int, ...], thresholds: tuple[float, ...]) -> pa.Schema:
+    bounds = [(f"{side}_{level}", pa.float64()) for level in levels for side in ("lower", "upper")]
+    exceedance = [(exceedance_column(threshold), pa.float64()) for threshold in thresholds]
     references = [(f"baseline_{name}", pa.float64()) for name in BASELINES]
     return pa.schema(
         [
@@ -84,7 +90,7 @@ def _rows(ids: Sequence[str], forecasts: ColumnForecasts, schema: pa.Schema) -> 
         "station": spread.of_series(pa.array(ids, pa.string())),
         "issued": spread.times(np.repeat(forecasts.issued, spread.horizon)),
         "time": spread.times(forecasts.times.ravel()),
-        "sst": spread.numbers(forecasts.sst),
+        **spread.numbers(_numbers(forecasts)),
         "quality": spread.flags(forecasts.quality),
         "lead": spread.leads(),
         "calibrated": spread.of_forecasts(pa.array(forecasts.calibrated)),
@@ -94,14 +100,17 @@ def _rows(ids: Sequence[str], forecasts: ColumnForecasts, schema: pa.Schema) -> 
     }
     for name in ("model", "version", "step", "chosen"):
         columns[name] = spread.texts(getattr(forecasts, name), forecasts.known.get(name))
-    for level, (lower, upper) in forecasts.bounds.items():
-        columns[f"lower_{level}"], columns[f"upper_{level}"] = spread.numbers(lower), spread.numbers(upper)
-    for threshold, probability in forecasts.exceedance.items():
-        columns[exceedance_column(threshold)] = spread.numbers(probability)
-    for name, values in forecasts.baselines.items():
-        columns[f"baseline_{name}"] = spread.numbers(values)
     arrays = [columns[field.name] if field.name in columns else pa.nulls(spread.total, field.type) for field in schema]
     return pa.record_batch(arrays, schema=schema)
+
+
+def _numbers(forecasts: ColumnForecasts) -> dict[str, Floats]:
+    """Return the columns with a number for each lead."""
+    columns = {"sst": forecasts.sst}
+    for level, (lower, upper) in forecasts.bounds.items():
+        columns |= {f"lower_{level}": lower, f"upper_{level}": upper}
+    columns |= {exceedance_column(threshold): values for threshold, values in forecasts.exceedance.items()}
+    return columns | {f"baseline_{name}": values for name, values in forecasts.baselines.items()}
 
 
 class _Spread:
@@ -142,24 +151,29 @@ class _Spread:
         column = self.of_forecasts(pa.array(values, pa.string()))
         return column if known is None else column.fill_null(known)
 
-    def numbers(self, values: Floats) -> pa.Array:
-        """Return numbers, one for each lead."""
-        column: Floats = np.rint(values.ravel() * _SCALE)
-        column /= _SCALE
+    def numbers(self, columns: Mapping[str, Floats]) -> dict[str, pa.Array]:
+        """Return columns with a number for each lead."""
+        table: Floats = np.stack([values.ravel() for values in columns.values()])
+        table *= _SCALE
+        np.rint(table, out=table)
+        table /= _SCALE
         if len(self._row) < self.total:
-            spread = np.full(self.total, np.nan)
-            spread[self._row] = column
-            column = spread
-        absent = np.isnan(column)
-        return pa.array(column, mask=absent) if absent.any() else pa.array(column)
+            rows = np.full((len(table), self.total), np.nan)
+            rows[:, self._row] = table
+            table = rows
+        absent = np.isnan(table)
+        return {
+            name: pa.array(numbers, mask=missing if missing.any() else None)
+            for name, numbers, missing in zip(columns, table, absent, strict=True)
+        }
 
     def times(self, values: Times) -> pa.Array:
         """Return times, one for each lead."""
         if len(self._row) == self.total:
-            return pa.array(values, pa.timestamp("s")).cast(_TIME)
+            return pa.array(values, pa.timestamp("s")).view(_TIME)
         column = np.full(self.total, np.datetime64("NaT", "s"))
         column[self._row] = values
-        return pa.array(column, pa.timestamp("s")).cast(_TIME)
+        return pa.array(column, pa.timestamp("s")).view(_TIME)
 
     def flags(self, quality: npt.NDArray[np.int8]) -> pa.Array:
         """Return flags of quality."""
@@ -170,7 +184,8 @@ class _Spread:
     def leads(self) -> pa.Array:
         """Return leads from 1; null without a forecast."""
         column = np.zeros(self.total, dtype=np.int16)
-        column[self._row] = np.tile(np.arange(1, self.horizon + 1, dtype=np.int16), self._count)
+        leads = np.arange(1, self.horizon + 1, dtype=np.int16)
+        column[self._row] = np.broadcast_to(leads, (self._count, self.horizon)).ravel()
         return pa.array(column, mask=column == 0) if len(self._row) < self.total else pa.array(column)
 
     def errors(self, errors: dict[int, SeriesError]) -> pa.Array:

@@ -1,5 +1,6 @@
 """Write record batches as an Arrow stream or a Parquet file, piece by piece."""
 
+from functools import lru_cache
 from typing import Final, Protocol
 
 import pyarrow as pa
@@ -30,25 +31,31 @@ class ArrowWriter:
 
     def __init__(self, schema: pa.Schema) -> None:
         self._schema = schema
-        self._sink = _Sink()
-        self._stream = pa.ipc.new_stream(self._sink, schema)
+        self._head = schema.serialize().to_pybytes()
+        self._has_begun = False
 
     def write(self, batch: pa.RecordBatch) -> bytes:
         """See :class:`Writer`."""
-        self._stream.write_batch(batch)
-        return self._sink.drain()
+        return self._begun(batch.serialize())
 
     def end(self, series: int, failed: int) -> bytes:
         """See :class:`Writer`."""
         counts = {"series": str(series), "failed": str(failed)}
-        self._stream.write_batch(_no_rows(self._schema), custom_metadata=counts)
-        self._stream.close()
-        return self._sink.drain()
+        sink = pa.BufferOutputStream()
+        # Only a whole stream takes metadata; its own head is left out.
+        with pa.ipc.new_stream(sink, self._schema) as stream:
+            stream.write_batch(_no_rows(self._schema), custom_metadata=counts)
+        return self._begun(sink.getvalue().slice(len(self._head)))
 
     def break_off(self, message: str) -> bytes:
         """See :class:`Writer`. The last row has no station, and the message as its error."""
-        self._stream.write_batch(error_batch(message, self._schema))
-        return self._sink.drain()
+        return self._begun(error_batch(message, self._schema).serialize())
+
+    def _begun(self, message: pa.Buffer) -> bytes:
+        """Return ``message``, after the head if that is still missing."""
+        head = b"" if self._has_begun else self._head
+        self._has_begun = True
+        return b"".join([head, message])
 
 
 class ParquetWriter:
@@ -89,6 +96,7 @@ def writer_of(media_type: str, schema: pa.Schema) -> Writer:
     return ArrowWriter(schema) if media_type == ARROW_TYPE else ParquetWriter(schema)
 
 
+@lru_cache(maxsize=64)
 def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
     return pa.record_batch([pa.nulls(0, field.type) for field in schema], schema=schema)
 
