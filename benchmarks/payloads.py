@@ -18,6 +18,7 @@ WINDOW: Final = 24
 _SERIES: Final = Path(__file__).parent.parent / "data" / "nino12.csv"
 _MODELS: Final = ("rnn", "lstm", "gru", "best")
 _LONGEST: Final = 40
+_BATCH_ROWS: Final = 65_536
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def large_body(series: Sequence[dict[str, Any]]) -> bytes:
 
 
 def arrow_body(n: int, length: int = 36) -> bytes:
-    """Make an Arrow stream of ``n`` series of ``length`` months, with categories as IDs."""
+    """Make an Arrow stream of ``n`` series of ``length`` months, with categories as IDs, in batches of 65 536 rows."""
     drawn = stretches(n, length, length)
     codes = pa.array(np.repeat(np.arange(n, dtype=np.int32), length))
     table = pa.table(
@@ -106,7 +107,7 @@ def arrow_body(n: int, length: int = 36) -> bytes:
     )
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as stream:
-        stream.write_table(table)
+        stream.write_table(table, max_chunksize=_BATCH_ROWS)
     content: bytes = sink.getvalue().to_pybytes()
     return content
 

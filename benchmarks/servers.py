@@ -43,6 +43,7 @@ def uvicorn(name: str, factory: str) -> Program:
 
 
 ECHO: Final = uvicorn("bare ASGI echo", "benchmarks.floors:echo")
+COLUMNS: Final = uvicorn("bare Arrow reader", "benchmarks.floors:columns")
 NO_OP: Final = uvicorn("FastAPI no-op", "benchmarks.floors:no_op")
 THREAD_POOL: Final = uvicorn("FastAPI, thread pool", "benchmarks.thread_pool:create")
 SERVICE: Final = Program("this service", (sys.executable, "-m", "service", "--port", "{port}"))
@@ -85,6 +86,11 @@ class Server:
         fields = dict(line.split(":", 1) for line in lines)
         resident, anonymous = (int(fields[name].split()[0]) / 1024 for name in ("VmRSS", "RssAnon"))
         return resident, anonymous
+
+    def processor_seconds(self) -> float:
+        """Processor time that the threads of the process have taken so far."""
+        counts = [(task / "schedstat").read_text(encoding="ascii") for task in Path(f"/proc/{self.pid}/task").iterdir()]
+        return sum(int(count.split()[0]) for count in counts) / 1e9
 
     def _exchange(self, body: bytes, query: str, media_type: str) -> tuple[http.client.HTTPResponse, bytes]:
         self._connection.request("POST", self._path + query, body, {"Content-Type": media_type})
