@@ -18,13 +18,13 @@ from service.client.payload import (
     Degrees,
     ForecastParameters,
     Positions,
-    SeriesInput,
     TimeInput,
     Units,
     drop_none,
     written_time,
 )
 from service.client.retry import Outcome
+from service.client.series_input import SeriesInput
 from service.client.stations.async_stations import AsyncStations
 from service.client.stations.station_calls import StationCalls
 

@@ -24,13 +24,13 @@ from service.client.payload import (
     ForecastParameters,
     Json,
     OwnFields,
-    SeriesInput,
     batches,
     drop_none,
     read_stations,
     whole,
 )
 from service.client.retry import Outcome, RetryPolicy, is_temporary, retry_after
+from service.client.series_input import PandasInput, SeriesInput, to_pandas
 from service.client.tables import (
     compared_rows,
     compared_table,
@@ -109,6 +109,7 @@ class Calls:
         self, series: SeriesInput, parameters: ForecastParameters, strict: bool | None, further: Sequence[OwnFields]
     ) -> Plan[ForecastTable]:
         """``POST /forecast``, in as many requests as ``series`` needs; with ``further`` fields of each series."""
+        series = to_pandas(series)
         if not (parameters.events or parameters.paths or parameters.baseline):
             table = yield from self._forecast_columns(series, parameters, bool(strict), further)
             if table is not None:
@@ -118,7 +119,7 @@ class Calls:
         return joined_forecasts(parameters, parts)
 
     def _forecast_columns(
-        self, series: SeriesInput, parameters: ForecastParameters, strict: bool, further: Sequence[OwnFields]
+        self, series: PandasInput, parameters: ForecastParameters, strict: bool, further: Sequence[OwnFields]
     ) -> Plan[pd.DataFrame | None]:
         """Forecast many series as columns; None if that is not possible, or the service does not take them."""
         batches = (
@@ -231,6 +232,7 @@ class Calls:
 
         ``read`` also gets the names of the series.
         """
+        series = to_pandas(series)
         query = {"strict": isinstance(series, pd.Series) if strict is None else strict, **params}
         parts: list[T] = []
         for batch in batches(fields, read_stations(series, further), self.max_series, self.max_bytes):

@@ -18,13 +18,13 @@ from service.client.payload import (
     Degrees,
     ForecastParameters,
     Positions,
-    SeriesInput,
     TimeInput,
     Units,
     drop_none,
     written_time,
 )
 from service.client.retry import Outcome
+from service.client.series_input import SeriesInput
 from service.client.stations.station_calls import StationCalls
 from service.client.stations.stations import Stations
 
@@ -96,7 +96,8 @@ class Client:
         Args:
             series: a Series; a DataFrame with a column for each station; or a mapping of names to Series, if the
                 stations have different times. The index holds times or periods. Times without a zone are in UTC. NaN is
-                a missing value.
+                a missing value. With pyarrow, also a DataFrame of polars or another Arrow table, which has a column of
+                times and one for each station, or the columns ``id``, ``time`` and ``sst``.
             model: ``best``, ``all``, ``rnn``, ``lstm``, ``gru``, or the full name of a model, such as ``nino12-gru``.
             dataset: the dataset whose models to use. Without it, and unless ``model`` is a full name, the step of each
                 series chooses the universal release.
@@ -135,7 +136,9 @@ class Client:
         Raises:
             TypeError: if ``series``, ``events`` or ``baseline`` has another type, the horizon, ``paths`` or a level is
                 not an integer, or a threshold is not a number.
-            ValueError: if there is no series, an index does not hold times, or a value is not a finite number.
+            ValueError: if there is no series, an index or a table does not hold times, or a value is not a finite
+                number.
+            ModuleNotFoundError: if ``series`` is an Arrow table, and pyarrow is not installed.
             ProblemError: if the service refuses the request.
             UnavailableError: if the service cannot be reached.
             AnswerError: if the response is not from the service.

@@ -2,7 +2,6 @@
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, Final
 
 import numpy as np
@@ -14,11 +13,10 @@ from service.client.payload import (
     ForecastParameters,
     Json,
     OwnFields,
-    SeriesInput,
-    named_series,
     numbers_of,
     times_of,
 )
+from service.client.series_input import PandasInput, find_pyarrow, named_series
 from service.client.tables import BASELINES, doubts_of, exceedance_column, typed
 
 ARROW_TYPE: Final = "application/vnd.apache.arrow.stream"
@@ -55,15 +53,7 @@ class ColumnSupport:
     """Whether requests may be sent as columns: yes, until a service refuses one."""
 
     def __init__(self, wanted: bool) -> None:
-        self.is_on = wanted and _pyarrow() is not None
-
-
-def _pyarrow() -> Any:
-    """Return pyarrow; None if it is not installed."""
-    try:
-        return import_module("pyarrow")
-    except ImportError:
-        return None
+        self.is_on = wanted and find_pyarrow() is not None
 
 
 def query_of(parameters: ForecastParameters, *, strict: bool) -> Json:
@@ -82,7 +72,7 @@ def query_of(parameters: ForecastParameters, *, strict: bool) -> Json:
 
 
 def column_batches(
-    series: SeriesInput, further: Sequence[OwnFields], max_series: int, max_bytes: int
+    series: PandasInput, further: Sequence[OwnFields], max_series: int, max_bytes: int
 ) -> list[ColumnBatch] | None:
     """Return the requests for ``series``; None if they have to go as JSON.
 
@@ -130,7 +120,7 @@ def _groups(columns: Sequence[_Column], max_series: int, max_rows: int) -> Itera
 
 
 def _batch(columns: Sequence[_Column]) -> ColumnBatch:
-    pa = _pyarrow()
+    pa = find_pyarrow()
     names = {str(column.name)[:MAX_ID]: column.name for column in columns}
     lengths = [len(column.values) for column in columns]
     codes = np.repeat(np.arange(len(columns), dtype=np.int32), lengths)
@@ -157,7 +147,7 @@ def read_columns(parameters: ForecastParameters, names: Mapping[str, Hashable], 
     Raises:
         KeyError, TypeError, ValueError: if the answer does not have the expected form.
     """
-    answer = _pyarrow().ipc.open_stream(content).read_all().to_pandas()
+    answer = find_pyarrow().ipc.open_stream(content).read_all().to_pandas()
     failed = answer["error"].notna()
     if parameters.model != "all":
         # JSON has what all series of an answer share in one place, for those that failed too.

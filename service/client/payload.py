@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from service.client.series_input import PandasInput, named_series
+
 Json = dict[str, Any]
 Units = Literal["celsius", "kelvin", "fahrenheit"]
-SeriesInput: TypeAlias = "pd.Series[Any] | pd.DataFrame | Mapping[Any, pd.Series[Any]]"
 
 Degrees: TypeAlias = "float | Mapping[Any, float] | pd.Series[float] | None"
 """A coordinate of every series, or of each by its name; None if it is not known."""
@@ -242,11 +243,11 @@ class OwnFields(Protocol):
         """Return those of the series with this name."""
 
 
-def read_stations(series: SeriesInput, further: Sequence[OwnFields] = ()) -> list[Station]:
+def read_stations(series: PandasInput, further: Sequence[OwnFields] = ()) -> list[Station]:
     """Return the stations of a Series, of a DataFrame's columns, or of a mapping's values, with ``further`` fields.
 
     Raises:
-        TypeError: if the input or a further field has another type.
+        TypeError: if a further field has another type.
         ValueError: if there is no series, an index does not hold times, a value is not a number, or a name cannot be
             sent.
     """
@@ -259,23 +260,6 @@ def read_stations(series: SeriesInput, further: Sequence[OwnFields] = ()) -> lis
     if not stations:
         raise ValueError("there is no series: the DataFrame has no columns, or the mapping is empty")
     return stations
-
-
-def named_series(series: SeriesInput) -> "Iterator[tuple[Hashable, pd.Series[Any]]]":
-    """Yield each series with the caller's name for it.
-
-    Raises:
-        TypeError: if the input is something else.
-    """
-    if isinstance(series, pd.Series):
-        yield "0" if series.name is None else series.name, series
-        return
-    if not isinstance(series, pd.DataFrame | Mapping):
-        raise TypeError(f"series is a {type(series).__name__}: expected a Series, a DataFrame or a mapping of Series")
-    for name, column in series.items():
-        if not isinstance(column, pd.Series):
-            raise TypeError(f"series {name!r} is a {type(column).__name__}: expected a Series")
-        yield name, column
 
 
 def _station(name: Hashable, series: "pd.Series[Any]", times: str) -> str:

@@ -12,7 +12,8 @@ import pandas as pd
 from service.client.calls import Call, Calls, Plan
 from service.client.event_tables import ForecastTable
 from service.client.files import FileOptions, content_of
-from service.client.payload import Json, SeriesInput, TimeInput, batches, drop_none, named_series, whole
+from service.client.payload import Json, TimeInput, batches, drop_none, whole
+from service.client.series_input import SeriesInput, named_series, to_pandas
 from service.client.stations.push_results import (
     PushAllResult,
     PushResult,
@@ -82,6 +83,7 @@ class StationCalls:
 
     def push_all(self, readings: SeriesInput) -> Plan[PushAllResult]:
         """``POST /observations``, in as many requests as ``readings`` needs."""
+        readings = to_pandas(readings)
         stations = read_readings(readings)
         stored: list[tuple[Hashable, Json]] = []
         for batch in batches({}, stations, self.calls.max_series, self.calls.max_bytes, "readings"):

@@ -11,17 +11,16 @@ import pandas as pd
 from service.client.event_payload import EventInput, read_baseline, read_events
 from service.client.payload import (
     Json,
-    SeriesInput,
     Station,
     TimeInput,
     drop_none,
-    named_series,
     times_of,
     values_of,
     whole,
     written_time,
     written_times,
 )
+from service.client.series_input import PandasInput, named_series
 
 ReadingsInput: TypeAlias = "pd.Series[Any] | pd.DataFrame | str | Path | bytes"
 """Readings of one station: a Series, a DataFrame with one column, or a file: its path or its content."""
@@ -104,11 +103,10 @@ def readings_body(station: str, readings: "pd.Series[Any]") -> str:
     return f"{{{_fields(station, readings, _timestamps(station, readings))}}}"
 
 
-def read_readings(readings: SeriesInput) -> list[Station]:
+def read_readings(readings: PandasInput) -> list[Station]:
     """Return the readings of stations as ``POST /observations`` takes them.
 
     Raises:
-        TypeError: if they are not in a Series, a DataFrame or a mapping of Series.
         ValueError: if there are none, an index does not hold times, a value is not a number, or a name is not an ID.
     """
     stations, index, times = [], None, ""
