@@ -1,7 +1,6 @@
 """Batch scoring of a daily grid of twelve years with events, in one process: seconds by part, CPU time and memory."""
 
 import json
-import resource
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,16 +32,9 @@ def measure() -> Iterator[str]:
 
 
 def _run(grid: Path, output: Path, name: str, options: tuple[str, ...]) -> Iterator[str]:
-    before = _cpu_seconds()
     command = (str(grid), str(output), "--horizon", str(_HORIZON), "--processes", "0", "--quiet", *options)
-    seconds, peak = run_command(command)
-    cpu = _cpu_seconds() - before
+    seconds, cpu, peak = run_command(command)
     summary = json.loads(output.with_name(f"{output.name}.summary.json").read_text())
     parts = ", ".join(f"{part} {took:.1f} s" for part, took in summary["seconds_by_part"].items())
     yield f"{summary['forecast']} cells of sea, {_DAYS} days, {name}: {seconds:.1f} s ({parts})"
     yield f"{cpu:.1f} s of CPU, peak memory {peak / 2**20:.0f} MiB, output {output.stat().st_size / 2**20:.1f} MiB"
-
-
-def _cpu_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime

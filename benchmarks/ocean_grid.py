@@ -48,7 +48,7 @@ def _run(folder: Path, shape: tuple[int, int]) -> tuple[float, int, dict[str, An
     grid, output = folder / "grid.nc", folder / "forecast.nc"
     write_grid(grid, shape)
     options = ("--horizon", str(_HORIZON), "--levels", "80,95", "--processes", "2", "--quiet")
-    seconds, peak = run_command((str(grid), str(output), *options))
+    seconds, _, peak = run_command((str(grid), str(output), *options))
     summary: dict[str, Any] = json.loads(output.with_name("forecast.nc.summary.json").read_text())
     with xr.open_dataset(output, engine="h5netcdf") as forecasts:
         summary["good"] = int((forecasts["quality"].values == 1).sum())

@@ -1,14 +1,17 @@
 """Batch scoring from cold start to finished file, compared with a minimal script on one thread."""
 
+import ctypes
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -53,6 +56,23 @@ pd.DataFrame({"station": names, "sst": forecasts}).to_csv(output, index=False)
 """
 
 
+_PR_SET_CHILD_SUBREAPER: Final = 36
+
+
+class Usage(NamedTuple):
+    """What a command took.
+
+    Attributes:
+        seconds: from its start to its end.
+        cpu: seconds of all its processes together.
+        peak: bytes of all its processes together, with shared pages counted once; 0 if it was not watched.
+    """
+
+    seconds: float
+    cpu: float
+    peak: int
+
+
 def measure() -> Iterator[str]:
     """Yield lines for a grid and a table, with the command and the script; and for the time by number of cells."""
     version = Path("artifacts/nino12/current").read_text().strip()
@@ -67,23 +87,20 @@ def measure() -> Iterator[str]:
         )
         for share in _TREND:
             write_grid(grid, (round(_GRID[0] * share), _GRID[1]))
-            seconds, _ = _run(_command(grid, Path(folder) / "out.nc"))
-            yield f"{share:.0%} of that grid's cells: {seconds:.1f} s"
+            used = _run(_command(grid, Path(folder) / "out.nc"))
+            yield f"{share:.0%} of that grid's cells: {used.seconds:.1f} s ({used.cpu:.1f} s of CPU)"
 
 
 def _compare(title: str, source: Path, output: Path, bare: str, checkpoint: str) -> str:
-    """Compare the better of two runs of each, run in turn."""
-    bare_seconds, seconds, peaks = [], [], []
-    for _ in range(2):
-        bare_seconds.append(
-            _run([sys.executable, "-W", "ignore", "-c", bare, str(source), f"{output}.bare", checkpoint])[0]
-        )
-        elapsed, peak = _run(_command(source, output))
-        seconds.append(elapsed)
-        peaks.append(peak)
+    """Compare the better of three runs of each, run in turn."""
+    minimal = [sys.executable, "-W", "ignore", "-c", bare, str(source), f"{output}.bare", checkpoint]
+    runs = [(_run(minimal), _run(_command(source, output))) for _ in range(3)]
+    seconds, cpu = (tuple(min(getattr(run[i], name) for run in runs) for i in range(2)) for name in ("seconds", "cpu"))
+    peak = _run(_command(source, output), watched=True).peak
     return (
-        f"{title}: {min(seconds):.1f} s, a minimal script {min(bare_seconds):.1f} s; "
-        f"peak memory of all processes {max(peaks) / 2**20:.0f} MiB"
+        f"{title}: {seconds[1]:.1f} s ({cpu[1]:.1f} s of CPU), a minimal script {seconds[0]:.1f} s ({cpu[0]:.1f} s), "
+        f"ratio {seconds[1] / seconds[0]:.2f} ({cpu[1] / cpu[0]:.2f}); peak memory of all processes "
+        f"{peak / 2**20:.0f} MiB"
     )
 
 
@@ -92,21 +109,23 @@ def _command(source: Path, output: Path) -> list[str]:
     return [sys.executable, "-m", "scoring", str(source), str(output), *model, "--overwrite", "--quiet"]
 
 
-def run_command(arguments: Sequence[str]) -> tuple[float, int]:
-    """Run batch scoring with ``arguments``; return seconds, and peak bytes of all its processes together."""
-    return _run([sys.executable, "-m", "scoring", *arguments])
+def run_command(arguments: Sequence[str]) -> Usage:
+    """Run batch scoring with ``arguments``, and watch its memory."""
+    return _run([sys.executable, "-m", "scoring", *arguments], watched=True)
 
 
-def _run(command: Sequence[str]) -> tuple[float, int]:
-    """Run a command; returns seconds and peak bytes of all its processes together, with shared pages counted once."""
+def _run(command: Sequence[str], *, watched: bool = False) -> Usage:
+    """Run a command; memory is measured only if it is ``watched``, because that takes time of the same cores."""
+    # Processes that outlive the command become children of this one, so that their time counts too.
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    begin = time.perf_counter()
+    before, begin = _cpu_seconds(), time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment, start_new_session=True)
     peak, over = 0, threading.Event()
 
     def watch() -> None:
         nonlocal peak
-        while not over.wait(0.1):
+        while watched and not over.wait(0.2):
             peak = max(peak, _resident_bytes(process.pid))
 
     watching = threading.Thread(target=watch)
@@ -115,9 +134,17 @@ def _run(command: Sequence[str]) -> tuple[float, int]:
     seconds = time.perf_counter() - begin
     over.set()
     watching.join()
+    with suppress(ChildProcessError):
+        while True:
+            os.waitpid(-process.pid, 0)
     if status:
         raise RuntimeError(f"status {status}: {' '.join(command)[:200]}")
-    return seconds, peak
+    return Usage(seconds, _cpu_seconds() - before, peak)
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _resident_bytes(session: int) -> int:

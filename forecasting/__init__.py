@@ -6,20 +6,22 @@ forecaster = load_forecaster("nino12-gru")
 forecaster.forecast(series, horizon=3).to_pandas()
 """
 
-from typing import TYPE_CHECKING, Any
+from contextlib import nullcontext
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
 from forecasting.errors import FileError, ForecastError, ReleaseError, RequestError, SeriesError, UnknownNameError
 from forecasting.extras import needs_extra
-from forecasting.networks.forecast import Forecast
-from forecasting.readers import read_csv
-from forecasting.releases.trusted_keys import TrustedKeys
-from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import TimeStep
 
 if TYPE_CHECKING:
+    from forecasting.networks.forecast import Forecast
     from forecasting.networks.forecaster import Forecaster
+    from forecasting.readers import read_csv
     from forecasting.releases.registry import Registry, load_forecaster
+    from forecasting.releases.trusted_keys import TrustedKeys
     from forecasting.releases.universal_catalog import load_universal
+    from forecasting.series.sst_series import SstSeries
+    from forecasting.series.timestep import TimeStep
 
 __all__ = [
     "FileError",
@@ -39,22 +41,35 @@ __all__ = [
     "read_csv",
 ]
 
+_MODULES: Final = {
+    "Forecast": "forecasting.networks.forecast",
+    "Forecaster": "forecasting.networks.forecaster",
+    "Registry": "forecasting.releases.registry",
+    "SstSeries": "forecasting.series.sst_series",
+    "TimeStep": "forecasting.series.timestep",
+    "TrustedKeys": "forecasting.releases.trusted_keys",
+    "load_forecaster": "forecasting.releases.registry",
+    "load_universal": "forecasting.releases.universal_catalog",
+    "read_csv": "forecasting.readers",
+}
+"""Where names are imported from at their first use: pandas and torch take seconds, and many programs need neither."""
+
+_NEEDS_TORCH: Final = {
+    "Forecaster": "A forecaster",
+    "Registry": "Loading a forecaster",
+    "load_forecaster": "Loading a forecaster",
+    "load_universal": "Loading a universal release",
+}
+"""What a name is for, where it needs torch."""
+
 
 def __getattr__(name: str) -> Any:
-    # Importing torch takes seconds; programs that only read files should not wait for it.
-    if name == "Forecaster":
-        with needs_extra("torch", "A forecaster"):
-            from forecasting.networks.forecaster import Forecaster
+    module = _MODULES.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    with needs_extra("torch", _NEEDS_TORCH[name]) if name in _NEEDS_TORCH else nullcontext():
+        return getattr(import_module(module), name)
 
-        return Forecaster
-    if name in ("Registry", "load_forecaster"):
-        with needs_extra("torch", "Loading a forecaster"):
-            from forecasting.releases import registry
 
-        return getattr(registry, name)
-    if name == "load_universal":
-        with needs_extra("torch", "Loading a universal release"):
-            from forecasting.releases.universal_catalog import load_universal
-
-        return load_universal
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -8,7 +8,7 @@ from typing import NoReturn
 from forecasting.console import run_command
 from forecasting.extras import exit_without_extra
 from scoring.cli.arguments import parse
-from scoring.cli.start import load_torch_aside, processes_for
+from scoring.cli.start import leave_out_dask, load_torch_aside, processes_for
 from scoring.cli.verify_arguments import VERIFY, verify_parser
 
 
@@ -32,8 +32,10 @@ def _score(arguments: list[str]) -> int:
     options = parse(arguments)
     # Modules that read and write are imported later, depending on the input.
     with exit_without_extra("scoring", "Batch scoring"):
+        if not options.cluster:
+            leave_out_dask()
         if processes_for(options):
-            load_torch_aside()
+            load_torch_aside(options)
         from scoring.cli.command import main
 
         return main(options)

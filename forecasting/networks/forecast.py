@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from forecasting.events.baseline import Baseline, Period
 from forecasting.events.joint.paths import Coupling, observed_past
@@ -17,6 +16,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, Times
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray
 
 _SST: Final = {
@@ -115,7 +115,7 @@ class Forecast:
             coefficients=coefficients,
         )
 
-    def to_pandas(self) -> pd.DataFrame:
+    def to_pandas(self) -> "pd.DataFrame":
         """Return a row for each valid time (UTC).
 
         Columns, named as in the tables of the Python client: ``sst``, ``lower_80`` and ``upper_80`` for each level, all
@@ -123,6 +123,8 @@ class Forecast:
         are in ``DataFrame.attrs["warnings"]``, a list of dictionaries with ``code`` and ``message``; pandas keeps them
         through selections and in Parquet files, but not in CSV files.
         """
+        import pandas as pd
+
         columns: dict[str, Floats | bool] = {"sst": self.sst}
         for interval in self.intervals:
             columns[f"lower_{interval.level}"] = interval.lower

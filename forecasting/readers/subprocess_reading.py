@@ -17,7 +17,7 @@ from typing import Final
 from forecasting.errors import FileError
 from forecasting.process_limits import limit_memory
 from forecasting.readers.base.options import ReadingOptions
-from forecasting.readers.read import read_content
+from forecasting.readers.files import read_content
 from forecasting.readers.result.reading import Reading
 
 NAME: Final = "the file"

@@ -3,14 +3,13 @@
 import sys
 from typing import TYPE_CHECKING, Union
 
-import pandas as pd
-
 from forecasting.series.sst_series import SstSeries
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray
 
-SeriesLike = Union[SstSeries, "pd.Series[float]", pd.DataFrame, "xarray.DataArray"]
+SeriesLike = Union[SstSeries, "pd.Series[float]", "pd.DataFrame", "xarray.DataArray"]
 """The types that :func:`to_sst_series` accepts."""
 
 
@@ -27,6 +26,8 @@ def to_sst_series(data: SeriesLike) -> SstSeries:
     """
     if isinstance(data, SstSeries):
         return data
+    import pandas as pd
+
     if isinstance(data, pd.Series):
         return SstSeries.from_pandas(data)
     if isinstance(data, pd.DataFrame):

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pandas as pd
 
 from forecasting.errors import SeriesError
 from forecasting.series.gaps import missing_runs
@@ -16,6 +15,9 @@ from forecasting.series.times import YEAR, Floats, Times, month_of, short
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units
 from forecasting.wording import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SEASON_MONTHS: Final = 3
 _SEASON_YEARS: Final = 3
@@ -105,6 +107,8 @@ class SstSeries:
 
     def to_pandas(self) -> "pd.Series[float]":
         """Return the values as a pandas Series with times (UTC) as index."""
+        import pandas as pd
+
         index = pd.DatetimeIndex(self.times, name="time").tz_localize("UTC")
         return pd.Series(self.values, index=index, name="sst")
 
@@ -122,6 +126,8 @@ class SstSeries:
         Raises:
             SeriesError: if the index does not contain times, or the values are not a valid series.
         """
+        import pandas as pd
+
         index = series.index
         if isinstance(index, pd.PeriodIndex):
             index = index.to_timestamp()

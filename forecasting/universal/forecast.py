@@ -1,11 +1,10 @@
 """A forecast of one series by a universal release: values, their distribution, and why this model made it."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from forecasting.events.baseline import Baseline, Period
 from forecasting.events.joint.paths import Coupling, observed_past
@@ -14,6 +13,9 @@ from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, Times
 from forecasting.universal import distribution
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +163,10 @@ class UniversalForecast:
             unobserved=self.unobserved,
         )
 
-    def to_pandas(self, levels: tuple[float, ...] = (80, 95)) -> pd.DataFrame:
+    def to_pandas(self, levels: tuple[float, ...] = (80, 95)) -> "pd.DataFrame":
         """Return a row for each valid time (UTC): ``sst``, and ``lower_80`` and ``upper_80`` for each level, in °C."""
+        import pandas as pd
+
         columns = {"sst": self.sst}
         for level in levels:
             columns[f"lower_{level:g}"], columns[f"upper_{level:g}"] = self.interval(level)

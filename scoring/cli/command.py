@@ -7,7 +7,6 @@ from typing import Final
 
 from forecasting.console import in_command_line
 from forecasting.errors import ForecastError
-from scoring.cli.appending import append
 from scoring.cli.arguments import DONE, GRIDS, INCOMPLETE, OUTPUTS, REFUSED
 from scoring.cli.outcome import say, tell
 from scoring.cli.preparing import chosen_model, engine_of, input_of, plan_of, removed_if_nothing_staged
@@ -26,7 +25,11 @@ def main(options: argparse.Namespace) -> int:
     """Run batch scoring and return the exit status: 0 done, 2 refused, 3 without forecasts or with failed chunks."""
     begun = time.perf_counter()
     try:
-        return append(options, begun) if options.append else _write(options, begun)
+        if options.append:
+            from scoring.cli.appending import append  # imports pyarrow
+
+            return append(options, begun)
+        return _write(options, begun)
     except NothingToForecastError as error:
         say(error.written(in_command_line))
         return INCOMPLETE

@@ -3,8 +3,10 @@
 import argparse
 import multiprocessing
 import os
+import sys
 import tempfile
-from typing import Final
+from types import ModuleType
+from typing import Final, cast
 
 from forecasting.errors import FileError
 from scoring.cli.arguments import GRIDS, OUTPUTS, cores
@@ -25,7 +27,7 @@ def processes_for(options: argparse.Namespace) -> int:
         return 0
     if options.processes is not None:
         return int(options.processes)
-    grid = options.append is None and OUTPUTS.get(options.output.suffix.lower()) in GRIDS
+    grid = _is_grid(options)
     try:
         size = find_source(options.input, grid=grid).size
     except (FileError, OSError):
@@ -33,8 +35,21 @@ def processes_for(options: argparse.Namespace) -> int:
     return cores() if size >= (_LARGE_GRID if grid else _LARGE_TABLE) and cores() > 1 else 0
 
 
-def load_torch_aside() -> None:
-    """Start loading torch in the process that the workers are forked from."""
+def _is_grid(options: argparse.Namespace) -> bool:
+    return options.append is None and OUTPUTS.get(options.output.suffix.lower()) in GRIDS
+
+
+def leave_out_dask() -> None:
+    """Make xarray work as if dask were not installed.
+
+    Otherwise xarray imports it, and the client of clusters with it: a second of a core for arrays that are never made.
+    """
+    if "xarray" not in sys.modules:  # once imported, it remembers what is installed
+        sys.modules.setdefault("dask", cast(ModuleType, None))
+
+
+def load_torch_aside(options: argparse.Namespace) -> None:
+    """Start loading torch, and what else workers need, in the process that they are forked from."""
     # One thread each: otherwise the libraries' thread pools outnumber the cores.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
@@ -43,5 +58,6 @@ def load_torch_aside() -> None:
 
         if len(os.fsencode(tempfile.gettempdir())) > _LONGEST_FOLDER:
             tempfile.tempdir = "/tmp"  # noqa: S108
-        forkserver.set_forkserver_preload(["scoring.engines.preloaded"])
+        tables = [] if _is_grid(options) else ["scoring.tables.run"]
+        forkserver.set_forkserver_preload(["scoring.engines.preloaded", *tables])
         forkserver.ensure_running()

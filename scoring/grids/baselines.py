@@ -1,4 +1,4 @@
-"""Baselines of the cells of a grid, from a file that the user names."""
+"""Baselines of the cells of a grid, from a file that the user names; see ``baseline_file`` for how they are staged."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,49 +7,15 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 
-from forecasting.errors import FileError
 from forecasting.events.baseline import PERCENTILES, Baseline
 from forecasting.events.days import DAYS
-from forecasting.readers.base.options import ReadingOptions
-from forecasting.readers.base.text import sniff_binary
-from forecasting.readers.grid.cf import find_units
-from forecasting.readers.grid.fields import Field
-from forecasting.readers.grid.store import opened, readable
-from forecasting.series.units import to_celsius
-from scoring.errors import ScoringError, in_one_line
 
 BASELINES: Final = "baselines.f4"
-
-_NAMES: Final = ("climatology", "threshold")
-_DAY_NAMES: Final = ("dayofyear", "doy", "day_of_year", "day")
-_NEAR_DEGREES: Final = 1e-3
+NAMES: Final = ("climatology", "threshold")
+"""What the file has for each day, in this order."""
 
 Values = npt.NDArray[np.float32]
-
-
-def stage_baselines(path: Path, field: Field, folder: Path) -> None:
-    """Write climatology and threshold of each cell of ``field`` to ``folder``, °C as float32 ``(2, 366, cells)``.
-
-    Raises:
-        ScoringError: if the file does not have them for each day of a leap year, on the grid of ``field``.
-    """
-    try:
-        _stage(path, field, folder)
-    except FileError as error:
-        raise ScoringError(f"{path}: {in_one_line(error)}") from None
-
-
-def _stage(path: Path, field: Field, folder: Path) -> None:
-    kind = sniff_binary(path)
-    if kind not in ("netcdf", "zarr"):
-        raise FileError("is not NetCDF or Zarr; a baseline of a grid is a grid, or a period such as 1983/2012")
-    with opened(path, kind) as data, readable(kind), (folder / BASELINES).open("wb") as file:
-        for name in _NAMES:
-            if name not in data.data_vars:
-                raise FileError(f"has no variable {name}; it needs climatology and threshold (dayofyear, …)")
-            file.write(_values(data[name], field).astype("<f4").data)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +31,7 @@ class CellBaselines:
     @classmethod
     def read(cls, staged: Path, cells: slice, count: int) -> "CellBaselines":
         """Read those of some of ``count`` cells, beside the ``staged`` input."""
-        shape = (len(_NAMES), DAYS, count)
+        shape = (len(NAMES), DAYS, count)
         return cls(np.array(np.memmap(staged.with_name(BASELINES), dtype="<f4", mode="r", shape=shape)[:, :, cells]))
 
     def of(self, cell: int) -> Baseline:
@@ -79,27 +45,3 @@ class CellBaselines:
         climatology, threshold = self.values
         is_above = np.nansum(threshold - climatology) >= 0
         return PERCENTILES["marine_heatwave" if is_above else "marine_cold_spell"]
-
-
-def _values(given: xr.DataArray, field: Field) -> Values:
-    """Return °C ``(366, cells)`` in the order of the cells of ``field``."""
-    along = next((name for name in _DAY_NAMES if given.sizes.get(name) == DAYS), None)
-    if along is None:
-        sizes = ", ".join(f"{dim} ({size})" for dim, size in given.sizes.items())
-        raise FileError(f"variable {given.name} has dimensions {sizes}, but needs dayofyear with {DAYS} days")
-    for dim in field.dims:
-        if given.sizes.get(dim) != field.value.sizes[dim]:
-            raise FileError(f"variable {given.name} has another number of points along {dim} than the input; regrid it")
-        if dim in given.coords and dim in field.value.coords:
-            _check_axis(given, field, dim)
-    units, _, _ = find_units(given, ReadingOptions())
-    values = np.asarray(given.transpose(along, *field.dims).values, dtype=np.float64).reshape(DAYS, -1)
-    return to_celsius(values, units).astype(np.float32)
-
-
-def _check_axis(given: xr.DataArray, field: Field, dim: str) -> None:
-    theirs, ours = np.asarray(given[dim].values), np.asarray(field.value[dim].values)
-    is_number = theirs.dtype.kind in "fiu" and ours.dtype.kind in "fiu"
-    same = np.allclose(theirs, ours, rtol=0, atol=_NEAR_DEGREES) if is_number else np.array_equal(theirs, ours)
-    if not same:
-        raise FileError(f"its {dim} differs from that of the input; regrid it, or sort it the same way")

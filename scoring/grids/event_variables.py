@@ -8,8 +8,7 @@ import numpy.typing as npt
 from scoring.events.asked import AskedEvents
 from scoring.events.columns import MISSING, Column, Form, Values, columns_of
 from scoring.events.judging import Judged
-from scoring.grids.skeleton import ON_SCALE
-from scoring.grids.variable import Variable
+from scoring.grids.variable import ON_SCALE, Variable
 from scoring.models.model import CellModel
 
 _DTYPES: Final[dict[Form, str]] = {"flag": "int8", "days": "int16", "time": "float64"}

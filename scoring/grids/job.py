@@ -10,7 +10,6 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.climatology.annual_cycle import COEFFICIENTS
 from forecasting.events.outlook import JointForecast
 from forecasting.qartod import FAIL, MISSING
 from forecasting.series.sea_range import outside_sea_range
@@ -19,10 +18,11 @@ from forecasting.series.times import Floats, Times
 from scoring.events.judging import Judged, Place, judge_places
 from scoring.grids.baselines import CellBaselines
 from scoring.grids.event_variables import event_fields
-from scoring.grids.positions import POSITIONS, climatology_of
+from scoring.grids.positions import POSITIONS, Positions
 from scoring.models.cell_forecasts import CellForecasts
 from scoring.models.cell_windows import LAND
-from scoring.models.model import CellModel, Cells
+from scoring.models.cells import Cells
+from scoring.models.model import CellModel
 from scoring.work.job import Counts, Job, Part
 
 _PATHS: Final = 100
@@ -85,10 +85,10 @@ class GridJob(Job):
         span = self.model.span()
         recent = past[-span.longest :]
         sea = np.flatnonzero(np.isfinite(recent).any(axis=0))
-        coefficients, on_land = self._climatology(self.bounds[chunk] + sea)
         first = np.asarray([self.start], dtype="datetime64[s]")
         start: np.datetime64 = span.step.shift(first, len(past) - len(recent))[0]
-        return sea, Cells(recent[:, sea].T.astype(np.float64), start, coefficients, on_land, self.every)
+        values = recent[:, sea].T.astype(np.float64)
+        return sea, Cells(values, start, self._positions(self.bounds[chunk] + sea), self.every)
 
     def _judge(
         self,
@@ -126,12 +126,13 @@ class GridJob(Job):
             return None
         return CellBaselines.read(Path(self.staged), slice(self.bounds[chunk], self.bounds[chunk + 1]), self.bounds[-1])
 
-    def _climatology(self, cells: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-        """Return the climatology of cells, and which of them are on land."""
+    def _positions(self, cells: npt.NDArray[np.intp]) -> Positions:
+        """Return the positions of cells, NaN where they are not known."""
         if not self.placed:
-            return np.full((len(cells), COEFFICIENTS), np.nan, dtype=np.float32), np.zeros(len(cells), dtype=np.bool_)
+            return np.full((len(cells), 2), np.nan, dtype=np.float32)
         file = Path(self.staged).with_name(POSITIONS)
-        return climatology_of(np.array(np.memmap(file, dtype="<f4", mode="r", shape=(self.bounds[-1], 2))[cells]))
+        positions: Positions = np.memmap(file, dtype="<f4", mode="r", shape=(self.bounds[-1], 2))[cells]
+        return np.array(positions)
 
     def _read(self, chunk: int) -> npt.NDArray[np.float32]:
         begin, end = self.bounds[chunk], self.bounds[chunk + 1]

@@ -1,16 +1,16 @@
 """Positions of the cells of a grid."""
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.climatology.annual_cycle import COEFFICIENTS
-from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.errors import FileError
 from forecasting.readers.grid.cells import grid_axes, meshed
-from forecasting.readers.grid.fields import Field
+
+if TYPE_CHECKING:
+    from forecasting.readers.grid.fields import Field
 
 POSITIONS: Final = "positions.f4"
 
@@ -22,7 +22,7 @@ _CELLS_MEASURED: Final = 10_000
 """First cells of a grid that tell how far apart cells are."""
 
 
-def positions_of(field: Field) -> Positions | None:
+def positions_of(field: "Field") -> Positions | None:
     """Return latitude and longitude of each cell, float32 ``(cells, 2)``; None if they are not known.
 
     They are not known where dimensions are not latitude and longitude, or hold other numbers than degrees.
@@ -52,11 +52,3 @@ def cells_between_judged(places: Positions) -> int:
     distances = np.abs(np.diff(places[: _CELLS_MEASURED + 1], axis=0)).sum(axis=1)
     known = distances[np.isfinite(distances) & (distances > 0)]
     return int(np.clip(2 * _NEAR_DEGREES / np.median(known) + 0.01, 1, _FARTHEST_CELLS)) if len(known) else 1
-
-
-def climatology_of(places: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    """Return the climatology of positions ``(n, 2)``, °C ``(n, 7)``, and which of them are on land, ``(n,)``."""
-    coefficients = np.full((len(places), COEFFICIENTS), np.nan, dtype=np.float32)
-    known = np.isfinite(places).all(axis=1)
-    coefficients[known] = GlobalClimatology.load().coefficients(places[known, 0], places[known, 1])
-    return coefficients, known & np.isnan(coefficients[:, 0])

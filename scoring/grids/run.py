@@ -8,7 +8,7 @@ from typing import Self
 
 from forecasting.series.timestep import TimeStep
 from scoring.grids.assemble import Shell, write_grid
-from scoring.grids.baselines import stage_baselines
+from scoring.grids.baseline_file import stage_baselines
 from scoring.grids.event_variables import event_variables
 from scoring.grids.job import GridJob
 from scoring.grids.joined import JoinedField, open_files

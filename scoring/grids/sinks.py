@@ -9,7 +9,6 @@ import h5netcdf
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
-import zarr
 
 from scoring.grids.variable import Variable
 
@@ -65,6 +64,8 @@ class ZarrSink:
     """Zarr, format 3."""
 
     def __init__(self, path: Path, skeleton: xr.Dataset, size: int) -> None:
+        import zarr  # takes half a second
+
         skeleton.to_zarr(path, zarr_format=3, consolidated=False)
         self._group = zarr.open_group(path, mode="a")
 
@@ -83,8 +84,7 @@ class ZarrSink:
 
     def write(self, name: str, index: Index, values: npt.NDArray[np.generic]) -> None:
         """See :class:`Sink`."""
-        array = self._group[name]
-        assert isinstance(array, zarr.Array)
+        array: Any = self._group[name]
         array[index] = values
 
     def close(self) -> None:

@@ -9,12 +9,10 @@ from forecasting.readers.grid.fields import Field
 from forecasting.readers.grid.variables import STANDARD_NAMES
 from forecasting.series.times import iso
 from scoring.grids.stage import Layout
-from scoring.grids.variable import Variable
+from scoring.grids.variable import ON_SCALE, Variable
 from scoring.models.model import CellModel
 from scoring.models.quality import MEANINGS, RULE
 
-ON_SCALE: Final = {"units": "degree_Celsius", "units_metadata": "temperature: on_scale"}
-"""Attributes of a temperature."""
 CONVENTIONS: Final = "CF-1.11"
 REFERENCE: Final = "forecast_reference_time"
 

@@ -1,7 +1,10 @@
 """A variable of the output file of a grid."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+ON_SCALE: Final = {"units": "degree_Celsius", "units_metadata": "temperature: on_scale"}
+"""Attributes of a temperature."""
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
-from forecasting.series.times import Floats, Times
+from forecasting.series.times import Times
 from forecasting.series.timestep import TimeStep
 from scoring.models.cell_forecasts import CellForecasts
-
-Coefficients = npt.NDArray[np.float32]
+from scoring.models.cells import Cells
 
 
 @dataclass(frozen=True)
@@ -29,32 +25,6 @@ class Span:
     step: TimeStep
     fewest: int
     longest: int
-
-
-@dataclass(frozen=True)
-class Cells:
-    """Series of a grid's cells, which share their times.
-
-    Attributes:
-        values: °C, ``(n, steps)``; NaN where missing.
-        start: time of the first step.
-        coefficients: climatology of each position, °C, ``(n, 7)``; NaN where there is none.
-        on_land: whether the position is known and on land, ``(n,)``.
-        every: the past of one in so many cells is forecast, to judge it and its neighbours.
-    """
-
-    values: Floats
-    start: np.datetime64
-    coefficients: Coefficients
-    on_land: npt.NDArray[np.bool_]
-    every: int
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def part(self, rows: slice) -> "Cells":
-        """Return some of the cells."""
-        return Cells(self.values[rows], self.start, self.coefficients[rows], self.on_land[rows], self.every)
 
 
 class CellForecaster(Protocol):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from forecasting.networks.forecaster import Forecaster
 from forecasting.qartod import SUSPECT
@@ -14,7 +15,7 @@ from forecasting.universal.own_past.record import errors_of
 from forecasting.universal.own_past.references import forecast_references
 from scoring.models.cell_forecasts import CellForecasts
 from scoring.models.cell_windows import NO_SEA, cell_windows
-from scoring.models.model import Cells
+from scoring.models.cells import Cells
 from scoring.models.own_past import Origins, independent_forecasts, neighbours, relative_rmse, spread_origins
 from scoring.models.quality import Flags, judge
 from scoring.models.window_forecasts import forecast_windows, joint_forecasts
@@ -35,16 +36,7 @@ class PlaceForecaster:
         n = len(windows.cell)
         valid_times = np.broadcast_to(times, (n, len(times)))
         scored = forecast_windows(self.forecaster, windows.values, valid_times, levels)
-        last_time = np.full(n, metadata.time_step.shift(times[:1], -1)[0])
-        contexts = Contexts(
-            metadata.time_step,
-            np.arange(n),
-            cells.values[windows.cell],
-            last_time,
-            np.zeros(n, dtype=np.int64),
-            cells.coefficients[windows.cell],
-        )
-        quality = self.judged(contexts, len(times), every=cells.every)
+        quality = self._quality(cells, windows.cell, times)
         quality[scored.unlike] = SUSPECT
         warnings = {
             "gap_filled": int(windows.filled.sum()),
@@ -62,23 +54,33 @@ class PlaceForecaster:
             joint_forecasts(self.forecaster, scored, windows.values, valid_times) if joint else (),
         )
 
-    def judged(self, contexts: Contexts, horizon: int, *, every: int = 1) -> Flags:
+    def _quality(self, cells: Cells, forecast: npt.NDArray[np.intp], times: Times) -> Flags:
+        """Return the flag of each cell with a ``forecast``, ``(n,)``, from the past of some of them."""
+        step, n = self.forecaster.metadata.time_step, len(forecast)
+        sample = cells.part(forecast[:: cells.every])
+        contexts = Contexts(
+            step,
+            np.arange(len(sample)),
+            sample.values,
+            np.full(len(sample), step.shift(times[:1], -1)[0]),
+            np.zeros(len(sample), dtype=np.int64),
+            sample.coefficients,
+        )
+        return self.judged(contexts, len(times))[neighbours(n, cells.every)]
+
+    def judged(self, contexts: Contexts, horizon: int) -> Flags:
         """Return the flag that the own past of each series supports, ``(n,)``.
 
         Args:
             contexts: series that end in a value; the window of the network and the steps before it.
             horizon: number of leads.
-            every: the past of one in so many is forecast, to judge its neighbours too.
         """
         unknown = np.full(len(contexts), np.nan)
         origins = spread_origins(self.forecaster.metadata.window - 1, contexts.values.shape[1] - 1 - horizon)
         if not len(origins) or not len(contexts):
             return judge(unknown, np.zeros(len(contexts)), unknown)
-        sample = contexts.take_whole(np.arange(0, len(contexts), every))
-        nearest = neighbours(len(contexts), every)
-        relative = self._relative_rmse(sample, origins, horizon)[nearest]
         independent = np.full(len(contexts), independent_forecasts(origins, horizon))
-        return judge(relative, independent, unknown)
+        return judge(self._relative_rmse(contexts, origins, horizon), independent, unknown)
 
     def _relative_rmse(self, contexts: Contexts, origins: Origins, horizon: int) -> Floats:
         end = contexts.values.shape[1] - 1

@@ -94,6 +94,4 @@ def _load(file: CheckpointFile, device_name: str) -> "PlaceForecaster":
     torch.set_num_threads(1)
     content = file.read("this run began", "every worker needs the checkpoint of the run at this path")
     device = choose_device(device_name)
-    forecaster = Forecaster(*load(content, device), device)
-    forecaster.warm_up()
-    return PlaceForecaster(forecaster)
+    return PlaceForecaster(Forecaster(*load(content, device), device))

@@ -23,7 +23,7 @@ from forecasting.universal.own_past.past import Past
 from forecasting.universal.own_past.record import errors_of
 from forecasting.universal.own_past.references import forecast_references
 from scoring.models.cell_forecasts import CellForecasts, joined
-from scoring.models.model import Cells
+from scoring.models.cells import Cells
 from scoring.models.own_past import independent_forecasts, neighbours, relative_rmse, spread_origins
 from scoring.models.quality import Flags, held_out_ratio, judge
 from scoring.models.reasons import kind_of

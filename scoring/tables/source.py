@@ -18,7 +18,7 @@ from forecasting.errors import FileError
 from forecasting.readers.base.options import DateOrder, ReadingOptions
 from forecasting.readers.base.table import ABSENT, Table
 from forecasting.readers.base.text import read_text
-from forecasting.readers.read import table_of
+from forecasting.readers.files import table_of
 from forecasting.readers.table.delimited import DECIMAL_COMMA, header
 from forecasting.readers.table.split import are_repeated
 from forecasting.readers.table.tabular import Layout, find_layout

@@ -12,7 +12,6 @@ from forecasting.qartod import GOOD, SUSPECT
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.universal.forecast import UniversalForecast
-from forecasting.universal.steps.any_step import forecast_at_any_step
 from forecasting.universal.steps.nearest import nearest_step
 from scoring.errors import in_one_line
 from scoring.events.judging import Coefficients
@@ -34,6 +33,8 @@ class UniversalTableJob(TableJob):
 
     def forecast(self, stations: ReadStations) -> StationForecasts:
         """See :class:`~scoring.tables.job.TableJob`."""
+        from forecasting.universal.steps.any_step import forecast_at_any_step  # imports torch
+
         errors = dict(stations.errors)
         positions = [stations.positions.get(i) for i in range(len(stations.names))]
         coefficients = climatology_of(positions)

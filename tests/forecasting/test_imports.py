@@ -1,10 +1,23 @@
-"""What loading a part of the core brings with it."""
+"""What loading a part of the project brings with it, which its user waits for."""
 
 import subprocess
 import sys
 
+import pytest
 
-def test_reading_files_and_releases_does_not_load_torch() -> None:
-    modules = "forecasting.readers, forecasting.releases.release, forecasting.networks.windows"
-    code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+@pytest.mark.parametrize(
+    ("modules", "slow"),
+    [
+        ("forecasting.readers, forecasting.releases.release, forecasting.networks.windows", ("torch",)),
+        ("forecasting, scoring.__main__", ("torch", "pandas", "pydantic")),
+        ("scoring.cli.command, scoring.grids.run", ("torch", "zarr", "dask")),
+        ("scoring.cli.command, scoring.tables.run", ("torch", "xarray")),
+        ("scoring.engines.preloaded", ("pandas", "xarray")),
+    ],
+    ids=["reading", "options", "scoring a grid", "scoring a table", "the server of worker processes"],
+)
+def test_a_program_does_not_wait_for_packages_that_it_does_not_use(modules: str, slow: tuple[str, ...]) -> None:
+    code = f"import sys, {modules}; print(*(set({slow!r}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
