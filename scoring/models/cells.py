@@ -53,5 +53,5 @@ class Cells:
 
     @property
     def _placed(self) -> Bools:
-        placed: Bools = np.isfinite(self.positions).all(axis=1)
+        placed: Bools = np.asarray(np.isfinite(self.positions).all(axis=1))
         return placed
