@@ -272,7 +272,7 @@ def test_too_few_readings_say_why_there_is_no_forecast(ask: Ask, station: str) -
     assert result.stations.loc[station, "new"] == 3
     assert "11 more" in result.stations.loc[station, "forecast_error"]
     assert result.forecasts.empty
-    with pytest.raises(ProblemError, match="no forecast was issued") as raised:
+    with pytest.raises(ProblemError, match="no forecast has been issued") as raised:
         ask("forecast", station)
     assert raised.value.status == 404
 
