@@ -13,6 +13,7 @@ from anyio import lowlevel, to_thread
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Connection, make_url
 
+from service.stations.grid import SETTLED_READINGS
 from service.stations.outbound.outbound import Outbound
 from service.stations.sources.fetching import Fetcher
 from service.stations.sources.source_reading import SourceReader
@@ -150,7 +151,8 @@ def test_a_source_whose_readings_are_all_refused_is_a_failure_that_says_why(
     async def main() -> None:
         await store.write(put, "pier", source(server, "buoy"))
         number = (await store.read(get_station, "pier")).number
-        await store.write(add_observations, {number: {NOON: 15.0}}, 0)
+        noons = {NOON - day * 86_400: 15.0 for day in range(SETTLED_READINGS)}
+        await store.write(add_observations, {number: noons}, 0)
         await while_fetching(store, lambda: asyncio.sleep(0))
 
     anyio.run(main)
