@@ -1,28 +1,7 @@
 """Requests that are answered while they may still come in, on uvicorn's state of a request and its answer."""
 
-from typing import Self
-
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
-
-
-class _Body:
-    """What has arrived of a body, in place of uvicorn's bytearray, which copies it twice."""
-
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-        self._size = 0
-
-    def __iadd__(self, piece: bytes) -> Self:
-        self._pieces.append(piece)
-        self._size += len(piece)
-        return self
-
-    def __len__(self) -> int:
-        return self._size
-
-    def __bytes__(self) -> bytes:
-        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
 
 
 class PiecewiseCycle(RequestResponseCycle):
@@ -33,16 +12,6 @@ class PiecewiseCycle(RequestResponseCycle):
     """
 
     fault: Exception | None = None
-
-    @property  # type: ignore[override]
-    def body(self) -> _Body:
-        """What has arrived since the last message."""
-        return self._body
-
-    @body.setter
-    def body(self, body: bytearray | _Body) -> None:
-        # uvicorn sets an empty one at the beginning and after each message.
-        self._body = body if isinstance(body, _Body) else _Body()
 
     async def receive(self) -> ASGIReceiveEvent:
         """Receive as from uvicorn's class, and raise what is wrong with the body."""

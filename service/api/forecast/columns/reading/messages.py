@@ -41,11 +41,13 @@ class StreamMessage(NamedTuple):
         kind: schema, dictionary or record batch.
         rows: of a record batch.
         content: the message with its prefix, in one piece or two.
+        plain_size: bytes of its body once it is decompressed.
     """
 
     kind: int
     rows: int
     content: tuple[bytes | memoryview, ...]
+    plain_size: int
 
 
 class Arrival(NamedTuple):
@@ -79,7 +81,8 @@ async def receive_pieces(receive: Receive) -> AsyncIterator[BodyPiece]:
 async def read_messages(body: AsyncIterator[BodyPiece], space: SpoolSpace) -> AsyncGenerator[Arrival]:
     """Yield the messages of a stream as soon as they have arrived.
 
-    Nothing is received while a message is processed, so a client that sends too fast has to wait.
+    Nothing is received while a message is processed, so a client that sends too fast has to wait. Messages that arrive
+    together have little more than :data:`MAX_PLAIN` bytes, since they are decompressed together.
 
     Raises:
         ProblemError: 400 if the body is not a whole Arrow stream; 413 if a message is too large.
@@ -87,12 +90,14 @@ async def read_messages(body: AsyncIterator[BodyPiece], space: SpoolSpace) -> As
     cutter = _Cutter(space)
     try:
         async for piece, is_last in body:
-            messages = []
+            messages: list[StreamMessage] = []
+            size = 0
             for message in cutter.cut(piece):
                 messages.append(message)
-                if cutter.holds_file:
+                size += message.plain_size
+                if cutter.holds_file or size > MAX_PLAIN:
                     yield Arrival(messages, is_last=False)
-                    messages = []
+                    messages, size = [], 0
             if is_last:
                 cutter.end()
             yield Arrival(messages, is_last)
@@ -107,8 +112,9 @@ class _Cutter:
         self._space = space
         self._begun = bytearray()
         """The prefix and metadata of the message that is arriving."""
-        self._body: list[memoryview] = []
-        """Pieces of its body, if that is small."""
+        # Not a list of pieces: of tiny ones, it would take hundreds of times their size.
+        self._body = bytearray()
+        """What has arrived of its body, if that is small."""
         self._body_size = 0
         self._head: MessageHead | None = None
         self._metadata_end = 0
@@ -139,7 +145,7 @@ class _Cutter:
             return
         self._body_size += len(part)
         if self._spool is None:
-            self._body.append(part)
+            self._body += part
         else:
             self._spool.write(part)
 
@@ -206,7 +212,7 @@ class _Cutter:
             )
 
     def _end_message(self, head: MessageHead) -> StreamMessage:
-        body: bytes | memoryview = b"".join(self._body) if self._spool is None else self._spool.map()
+        body: bytes | memoryview = bytes(self._body) if self._spool is None else self._spool.map()
         plain = plain_size(head, body) if head.buffers else head.body_size
         if head.buffers:
             self._refuse_large(plain, MAX_PLAIN, "decompressed message")
@@ -222,7 +228,7 @@ class _Cutter:
         self._body.clear()
         self._body_size = 0
         self._head = None
-        return StreamMessage(head.kind, head.rows, content)
+        return StreamMessage(head.kind, head.rows, content, plain)
 
     def end(self) -> None:
         """Refuse a body that has ended too early."""

@@ -28,13 +28,12 @@ Index = npt.NDArray[np.intp]
 
 def schema_of(job: ColumnJob) -> pa.Schema:
     """Return the columns of the answer to ``job``."""
-    return _schema(job.levels, tuple(job.options.thresholds))
+    return _schema(job.levels, tuple(map(exceedance_column, job.options.thresholds)))
 
 
 @lru_cache(maxsize=64)
-def _schema(levels: tuple[int, ...], thresholds: tuple[float, ...]) -> pa.Schema:
+def _schema(levels: tuple[int, ...], exceedance: tuple[str, ...]) -> pa.Schema:
     bounds = [(f"{side}_{level}", pa.float64()) for level in levels for side in ("lower", "upper")]
-    exceedance = [(exceedance_column(threshold), pa.float64()) for threshold in thresholds]
     references = [(f"baseline_{name}", pa.float64()) for name in BASELINES]
     return pa.schema(
         [
@@ -52,7 +51,7 @@ def _schema(levels: tuple[int, ...], thresholds: tuple[float, ...]) -> pa.Schema
             ("lead", pa.int16()),
             ("step", pa.string()),
             *dict(references).items(),
-            *dict(exceedance).items(),
+            *dict.fromkeys(exceedance, pa.float64()).items(),
             ("calibrated", pa.bool_()),
             ("messages", pa.string()),
         ]

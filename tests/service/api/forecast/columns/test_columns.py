@@ -228,3 +228,9 @@ def test_universal_networks_forecast_columns_as_json_with_positions(seas_client:
     moving = table.assign(latitude=np.linspace(40, 50, 120), longitude=5.0)
     errors = read(post(seas_client, arrow_bytes(pa.Table.from_pandas(moving))))["error"]
     assert errors.str.contains("latitude ranges from").all()
+
+
+def test_minus_zero_as_a_threshold_does_not_rename_the_column_of_zero(client: httpx.Client, months: pa.Table) -> None:
+    for threshold in ("-0", "0"):
+        answer = read(post(client, arrow_bytes(months), **PLACE, threshold=threshold))
+        assert answer[f"exceedance_{threshold}"].tolist() == [1.0] * 3
