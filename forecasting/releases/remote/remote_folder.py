@@ -1,5 +1,6 @@
 """A folder in any place that fsspec reaches, such as ``s3://bucket/prefix``."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,16 +85,14 @@ class RemoteFolder:
 
     @property
     def server(self) -> str | None:
-        """The server that the folder is on, if the URL does not name it: that of S3, which the environment names.
+        """The server of S3 that the environment or the AWS profile names; None for that of AWS, or another protocol.
 
-        Raises:
-            RemoteError: if what the environment says of S3 cannot be used.
+        Nothing is connected, so this needs no credentials.
         """
         if not self._is_of(_S3):
             return None
-        with self._reaching("use", self.url):
-            server: str = self._system.connect().meta.endpoint_url
-        return server
+        server: str | None = self._system.endpoint_url or self._system.client_kwargs.get("endpoint_url")
+        return server or _configured_server()
 
     def shown(self, name: str) -> str:
         """Return the URL of a file or folder inside, for messages."""
@@ -174,6 +173,24 @@ class RemoteFolder:
         except Exception as error:
             # Each library has errors of its own, with no base in common.
             raise RemoteError(f"cannot {verb} {url}: {_reason(error)}") from None
+
+
+def _configured_server() -> str | None:
+    """Return the server of S3 that botocore will use instead of that of AWS; None if it is configured to use none."""
+    from botocore.exceptions import BotoCoreError
+    from botocore.session import Session
+
+    server = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    session = Session()
+    try:
+        if session.get_config_variable("ignore_configured_endpoint_urls"):
+            return None
+        profile = session.get_scoped_config()
+        services = session.full_config.get("services", {}).get(profile.get("services"), {})
+        return server or services.get("s3", {}).get("endpoint_url") or profile.get("endpoint_url")
+    except (BotoCoreError, AttributeError):
+        # Reading from the server says what is wrong with the configuration.
+        return server
 
 
 def _without_credentials(url: str) -> str:

@@ -220,6 +220,44 @@ def test_buckets_of_the_same_name_on_two_servers_do_not_mix(bucket: Bucket) -> N
     assert [current_versions(folder) for folder in folders] == [{"nino12": version(2)}, {"nino12": version(3)}]
 
 
+@pytest.mark.parametrize(
+    "config",
+    [
+        "[default]\nendpoint_url = {}\n",
+        "[default]\nservices = here\n[services here]\ns3 =\n  endpoint_url = {}\n",
+    ],
+)
+def test_a_profile_that_names_another_server_has_a_cache_of_its_own(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: str
+) -> None:
+    folders = set()
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    with s3_server() as server:
+        folders.add(Mirror(server.url, bucket.cache).folder)
+        monkeypatch.delenv("AWS_ENDPOINT_URL")
+        folders.add(Mirror(server.url, bucket.cache).folder)
+        (tmp_path / "config").write_text(config.format("http://127.0.0.1:1"))
+        folders.add(Mirror(server.url, bucket.cache).folder)
+        monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
+        folders.add(Mirror(server.url, bucket.cache).folder)
+    # That of the environment, that of AWS twice, and that of the profile.
+    assert len(folders) == 3
+
+
+def test_a_copy_is_used_in_another_region_and_without_credentials(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with s3_server() as server:
+        push(bucket.made / "nino12" / version(1), RemoteFolder.open(server.url), make_current=True)
+        Mirror(server.url, bucket.cache).refresh(0)
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+        monkeypatch.setenv("AWS_PROFILE", "missing")
+        mirror = Mirror(server.url, bucket.cache)
+        with pytest.raises(RemoteError, match="missing"):
+            mirror.refresh(0)
+    assert current_versions(mirror.folder) == {"nino12": version(1)}
+
+
 def test_a_cache_that_cannot_be_written_is_one_sentence(bucket: Bucket) -> None:
     bucket.cache.write_text("a file")
     with pytest.raises(ReleaseError, match=r"cannot use the cache of releases .*; SST_ARTIFACTS_CACHE names another"):
