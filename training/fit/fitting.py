@@ -143,7 +143,7 @@ class _Training:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(self.seed)
             network = _new_network(self.cell, config, seen).to(device)
-            optimiser = _optimiser(network, config)
+            optimiser = new_optimiser(network, config)
             steps = schedule.epochs * math.ceil(len(examples) / schedule.batch)
             rate = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, steps))
             for _ in range(schedule.epochs):
@@ -222,7 +222,8 @@ def _add_autoregression(network: RecurrentForecaster, rolled: Examples, config: 
         network.mix(share * min(1.0, unexplained / FULL_SHARE_UNEXPLAINED) ** 2)
 
 
-def _optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+def new_optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+    """Return AdamW for a network. Its matrices decay, and its biases do not."""
     matrices = [weights for weights in network.parameters() if weights.ndim > 1]
     biases = [weights for weights in network.parameters() if weights.ndim <= 1]
     groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": biases, "weight_decay": 0.0}]

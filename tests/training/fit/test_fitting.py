@@ -16,7 +16,7 @@ from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.examples.inputs import Scaling
 from training.examples.tensors import Examples
-from training.fit.fitting import Fit, fit, fit_autoregression, leads_learnt, total_epochs
+from training.fit.fitting import Fit, fit, fit_autoregression, leads_learnt, new_optimiser, total_epochs
 from training.fit.networks import RecurrentForecaster
 from training.fit.parallel import fit_all
 
@@ -54,6 +54,20 @@ def test_the_same_seed_gives_the_same_weights(nino12: SstSeries, small: Training
     assert_same(again.selected, fitted.selected)
     assert_same(again.evaluated, fitted.evaluated)
     assert again.loss == fitted.loss
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_matrices_decay_and_biases_do_not(nino12: SstSeries, small: TrainingConfig, cell: str) -> None:
+    network = RecurrentForecaster(cell, small, nino12.step, Scaling.of(nino12, trend=False))
+    decay = {
+        id(weights): group["weight_decay"]
+        for group in new_optimiser(network, small).param_groups
+        for weights in group["params"]
+    }
+    assert small.weight_decay > 0
+    assert {name: decay[id(weights)] for name, weights in network.named_parameters()} == {
+        name: 0.0 if weights.ndim <= 1 else small.weight_decay for name, weights in network.named_parameters()
+    }
 
 
 def test_another_seed_gives_other_weights(nino12: SstSeries, small: TrainingConfig, fitted: Fit) -> None:
