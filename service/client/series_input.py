@@ -105,7 +105,7 @@ def _by_column(pa: Any, what: str, table: Any) -> pd.DataFrame:
             f"{what} has {len(times)} columns of times, {times[0]!r} and {times[1]!r}: leave out all but one"
         )
     columns = {name: table[name].to_pandas().array for name in table.column_names if name != times[0]}
-    return pd.DataFrame(columns).set_axis(_index(table[times[0]]))
+    return pd.DataFrame(columns).set_axis(_index(pa, what, times[0], table[times[0]]))
 
 
 def _by_id(pa: Any, what: str, table: Any) -> "dict[Hashable, pd.Series[Any]]":
@@ -118,13 +118,17 @@ def _by_id(pa: Any, what: str, table: Any) -> "dict[Hashable, pd.Series[Any]]":
             raise ValueError(f"{what} has a column id and a column {name!r}: pass id, time and sst only")
     if not _holds_times(pa, table[_TIME]):
         raise ValueError(
-            f"{what}: the column time holds {table[_TIME].type}: convert it, for example with "
+            f"{what}: the column time holds {_shown(pa, table[_TIME].type)}: convert it, for example with "
             "polars.Expr.str.to_datetime"
+        )
+    if not _names_series(pa, table[_ID].type):
+        raise ValueError(
+            f"{what}: the column id holds {_shown(pa, table[_ID].type)}: pass text, categories or whole numbers"
         )
     ids = _ids(pa, table[_ID])
     if ids.hasnans:
         raise ValueError(f"{what}: row {int(ids.isna().argmax())}, counted from 0, has no id")
-    values = pd.Series(table[_SST].to_pandas().array, _index(table[_TIME]))
+    values = pd.Series(table[_SST].to_pandas().array, _index(pa, what, _TIME, table[_TIME]))
     return dict(iter(values.groupby(ids.array, sort=False)))
 
 
@@ -132,8 +136,26 @@ def _holds_times(pa: Any, column: Any) -> bool:
     return bool(pa.types.is_timestamp(column.type) or pa.types.is_date(column.type))
 
 
-def _index(times: Any) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(times.to_pandas(date_as_object=False))
+def _names_series(pa: Any, kind: Any) -> bool:
+    plain = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(_is_text(pa, plain) or pa.types.is_integer(plain))
+
+
+def _is_text(pa: Any, kind: Any) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _shown(pa: Any, kind: Any) -> str:
+    return "text" if _is_text(pa, kind) else str(kind)
+
+
+def _index(pa: Any, what: str, name: str, times: Any) -> pd.DatetimeIndex:
+    try:
+        return pd.DatetimeIndex(times.to_pandas(date_as_object=False))
+    except (pa.ArrowException, ValueError, KeyError):
+        raise ValueError(
+            f"{what}: the column {name} holds {times.type}, which pandas cannot read: convert it to UTC"
+        ) from None
 
 
 def _ids(pa: Any, column: Any) -> "pd.Series[Any]":

@@ -87,6 +87,7 @@ def test_other_calls_take_tables_too(ask: Ask, url: str, months: Frame) -> None:
 
 
 DAYS = pl.date_range(pl.date(2010, 1, 1), pl.date(2010, 1, 3), eager=True)
+NOWHERE = pa.table({"month": pa.array([0], pa.timestamp("s", "Nowhere/Land")), "a": [1.0]})
 LONG = {"id": ["a"] * 3, "time": DAYS, "sst": [1.0, 2.0, 3.0]}
 
 
@@ -107,7 +108,28 @@ LONG = {"id": ["a"] * 3, "time": DAYS, "sst": [1.0, 2.0, 3.0]}
         ),
         (pl.DataFrame({**LONG, "depth": 1.0}), ValueError, "a column id and a column 'depth': pass id, time and sst"),
         (pl.DataFrame(LONG).drop("sst"), ValueError, "series has a column id and no column sst: pass id, time"),
-        (pl.DataFrame({**LONG, "time": ["2010"] * 3}), ValueError, "series: the column time holds .*string"),
+        (pl.DataFrame({**LONG, "time": ["2010"] * 3}), ValueError, "series: the column time holds text: convert"),
+        (
+            pl.DataFrame({**LONG, "id": [[1], [2], [3]]}),
+            ValueError,
+            "the column id holds .*list<.*: pass text",
+        ),
+        (pl.DataFrame({**LONG, "id": [{"n": 1}] * 3}), ValueError, "the column id holds struct<.*: pass text"),
+        (
+            pl.DataFrame({**LONG, "id": [1.0, 2.0, 3.0]}),
+            ValueError,
+            "the column id holds double: pass text",
+        ),
+        (
+            NOWHERE,
+            ValueError,
+            r"the column month holds timestamp\[s, tz=Nowhere/Land\], which pandas cannot read: convert",
+        ),
+        (
+            NOWHERE.rename_columns(["time", "sst"]).append_column("id", [["a"]]),
+            ValueError,
+            r"the column time holds timestamp\[s, tz=Nowhere/Land\], which pandas cannot read: convert",
+        ),
         (pl.DataFrame({**LONG, "id": ["a", None, "a"]}), ValueError, "series: row 1, counted from 0, has no id"),
         ({"a": pl.DataFrame(LONG)}, ValueError, "series 'a' has not one column of values: pass times and values"),
         (pa.table([[1], [2]], names=["a", "a"]), ValueError, "series has 2 columns with the name 'a': rename all"),
