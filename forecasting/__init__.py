@@ -72,4 +72,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    # help() and completion load what this names, and torch may not be installed.
+    return sorted({*globals(), *__all__} - _NEEDS_TORCH.keys())

@@ -82,6 +82,12 @@ def test_an_import_without_its_extra_raises_one_sentence(
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_help_and_completion_need_no_torch() -> None:
+    code = "import forecasting, inspect; print('SstSeries' in dict(inspect.getmembers(forecasting)))"
+    done = run_without("torch", code)
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
 def test_a_missing_module_of_the_project_is_not_a_missing_extra() -> None:
     code = "from forecasting.extras import needs_extra\nwith needs_extra('torch', 'This'):\n    import service.nowhere"
     done = run_without("nothing", code)
