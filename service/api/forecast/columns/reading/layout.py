@@ -68,7 +68,7 @@ class Layout(NamedTuple):
 
 
 def _check_type(name: str, kind: pa.DataType) -> None:
-    shown = str(kind)[:_MAX_SHOWN]
+    shown = "text" if _is_any(kind, _TEXTS) else str(kind)[:_MAX_SHOWN]
     if name == "id":
         plain = kind.value_type if pat.is_dictionary(kind) else kind
         if not _is_any(plain, (*_TEXTS, pat.is_integer)):

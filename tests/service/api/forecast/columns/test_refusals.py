@@ -43,13 +43,13 @@ def test_columns_that_no_request_has_are_named(client: httpx.Client, months: pa.
             months, "time", months["time"].cast(pa.string())
         ),
         "the column sst holds list<": replaced(months, "sst", nested),
-        "the column sst holds string: send numbers": replaced(months, "sst", pa.array(["20"] * n)),
+        "the column sst holds text: send numbers": replaced(months, "sst", pa.array(["20"] * n)),
         "the column time holds double: send timestamps or dates": replaced(months, "time", months["sst"]),
         "the column id holds double: send text": replaced(months, "id", months["sst"]),
     }
     for sentence, table in cases.items():
         assert sentence in refusal(post(client, arrow_bytes(table), **PLACE), 422)
-    for sentence in ("unknown column 'depth'", "the column sst is missing", "the column sst holds string"):
+    for sentence in ("unknown column 'depth'", "the column sst is missing", "the column sst holds text"):
         table = next(table for start, table in cases.items() if start.startswith(sentence))
         assert sentence in refusal(post(client, parquet_bytes(table), PARQUET, **PLACE), 422)
 
