@@ -16,10 +16,6 @@ PAST_STEPS: Final = 1_500
 
 References see all of them."""
 
-SETTLED_READINGS: Final = 14
-"""Readings that fix the grid of a station. With fewer, no network has forecast it yet, and a wrong first reading must
-not refuse all that follow."""
-
 
 def between_steps(times: Times, start: np.datetime64, step: TimeStep) -> Bools:
     """Return which of ``times`` ``(n,)`` are too far from a whole number of steps after ``start``."""

@@ -10,12 +10,21 @@ from service.store.database.tables import OBSERVATIONS, STATIONS
 _IDS_AT_ONCE: Final = 500
 """IDs in one statement."""
 
+SETTLED_READINGS: Final = 14
+"""Readings that settle the steps of a station. Until then, one at a wrong time must not refuse all that follow."""
+
 # To build the statement takes longer than to run it for one station.
 _ENDS: Final = select(
     STATIONS.c.id,
     STATIONS.c.number,
     STATIONS.c.step,
     select(func.max(OBSERVATIONS.c.time)).where(OBSERVATIONS.c.station == STATIONS.c.number).scalar_subquery(),
+    select(OBSERVATIONS.c.time)
+    .where(OBSERVATIONS.c.station == STATIONS.c.number, OBSERVATIONS.c.revision == 0)
+    .order_by(OBSERVATIONS.c.time.desc())
+    .limit(1)
+    .offset(SETTLED_READINGS - 1)
+    .scalar_subquery(),
 ).where(STATIONS.c.id.in_(bindparam("ids", expanding=True)))
 
 
@@ -26,11 +35,18 @@ class SeriesEnd(NamedTuple):
         number: of the station.
         step: between its readings.
         newest: time of the newest, Unix seconds; None if there is none.
+        settling: time of the last of the newest :data:`SETTLED_READINGS`; None if there are fewer.
     """
 
     number: int
     step: str
     newest: int | None
+    settling: int | None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether there are so many readings that the next must be whole steps from them."""
+        return self.settling is not None
 
 
 def ends_of(connection: Connection, station_ids: Sequence[str]) -> dict[str, SeriesEnd]:

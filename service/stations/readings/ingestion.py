@@ -7,10 +7,10 @@ from sqlalchemy import Connection
 
 from forecasting.series.times import SECONDS, iso_of
 from forecasting.series.timestep import TimeStep, in_words
-from service.stations.grid import PAST_STEPS, SETTLED_READINGS, between_steps, grid_of, nearby_steps
+from service.stations.grid import PAST_STEPS, between_steps, grid_of, nearby_steps
 from service.stations.readings.readings import Readings
 from service.store.ends import SeriesEnd, ends_of
-from service.store.observations import Outcome, add_observations, latest_values
+from service.store.observations import Integers, Outcome, add_observations, latest_values
 from service.store.stations import lock_stations
 from service.telemetry.station_metrics import StationMetrics
 
@@ -45,23 +45,24 @@ def count_readings(metrics: StationMetrics, outcomes: Iterable[Outcome], refused
 
 
 def _ends(connection: Connection, stations: list[str]) -> dict[str, SeriesEnd]:
-    """Return where the readings of stations end. No other transaction may begin the series of one meanwhile."""
+    """Return where the readings of stations end. No other transaction may settle the steps of one meanwhile."""
     ends = ends_of(connection, stations)
-    empty = [station for station, end in ends.items() if end.newest is None]
-    if empty:
+    unsettled = [station for station, end in ends.items() if not end.is_settled]
+    if unsettled:
         # All of them in one order: to lock these first would let two transactions wait for each other.
         lock_stations(connection, [end.number for end in ends.values()])
-        ends |= ends_of(connection, empty)
+        ends |= ends_of(connection, unsettled)
     return ends
 
 
 def _refuse_between_steps(connection: Connection, readings: Readings, end: SeriesEnd) -> None:
     step = TimeStep.parse(end.step)
-    doubtful = [time for time in readings.accepted if not _is_clear(time, end.newest, step)]
-    if not doubtful:
+    if step.calendar_month or not readings.accepted:
         return
-    start = _grid(connection, readings, end, step)
-    times = np.array(doubtful, dtype=np.int64)
+    times = np.array(sorted(readings.accepted), dtype=np.int64)
+    if end.settling is not None and _agree(connection, times, end.number, end.settling, step):
+        return
+    start = _grid(connection, times, end, step)
     for time in times[between_steps(times.view(SECONDS), start, step)].tolist():
         before, after = nearby_steps(time, start, step)
         readings.refuse(
@@ -71,16 +72,27 @@ def _refuse_between_steps(connection: Connection, readings: Readings, end: Serie
         )
 
 
-def _is_clear(time: int, newest: int | None, step: TimeStep) -> bool:
-    """Return whether a time is exactly on the grid of the newest reading, so that no others need to be read."""
-    return step.calendar_month or (newest is not None and (time - newest) % step.seconds == 0)
+def _agree(connection: Connection, times: Integers, station: int, settling: int, step: TimeStep) -> bool:
+    """Return whether times are exactly whole steps from all newest readings that settle a grid.
+
+    No more need to be read then: fewer than these are off the grid of a station.
+    """
+    newest, _ = latest_values(connection, station, settling)
+    return not bool(((np.concatenate([newest, times]) - settling) % step.seconds).any())
 
 
-def _grid(connection: Connection, readings: Readings, end: SeriesEnd, step: TimeStep) -> np.datetime64:
-    """Return the start of the grid of the newest readings of a station; while it has few, of those and the batch."""
-    times = np.array(sorted(readings.accepted), dtype=np.int64)
-    if end.newest is not None:
-        begin = step.shift(np.asarray(np.datetime64(end.newest, "s")), 1 - PAST_STEPS)
-        stored, _ = latest_values(connection, end.number, int(begin.astype(np.int64)))
-        times = stored if len(stored) >= SETTLED_READINGS else np.union1d(stored, times)
-    return grid_of(times.view(SECONDS), step)
+def _grid(connection: Connection, times: Integers, end: SeriesEnd, step: TimeStep) -> np.datetime64:
+    """Return the start of the grid that the sorted times of a batch must be on.
+
+    It is that of the newest readings. While the station has few, these may be the wrong ones: if more of the batch are
+    on a grid of their own, it is that one.
+    """
+    batch = grid_of(times.view(SECONDS), step)
+    if end.newest is None:
+        return batch
+    begin = step.shift(np.asarray(np.datetime64(end.newest, "s")), 1 - PAST_STEPS)
+    stored, _ = latest_values(connection, end.number, int(begin.astype(np.int64)))
+    if end.is_settled:
+        return grid_of(stored.view(SECONDS), step)
+    both = grid_of(np.union1d(stored, times).view(SECONDS), step)
+    return min(both, batch, key=lambda start: int(between_steps(times.view(SECONDS), start, step).sum()))

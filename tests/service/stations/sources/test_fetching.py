@@ -13,11 +13,11 @@ from anyio import lowlevel, to_thread
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Connection, make_url
 
-from service.stations.grid import SETTLED_READINGS
 from service.stations.outbound.outbound import Outbound
 from service.stations.sources.fetching import Fetcher
 from service.stations.sources.source_reading import SourceReader
 from service.stations.station_store import StationStore
+from service.store.ends import SETTLED_READINGS
 from service.store.fetches import Fetch, failing_fetches, get_fetches
 from service.store.observations import add_observations, get_observations
 from service.store.stations import StationSettings, get_station, put_station

@@ -22,6 +22,10 @@ def stored(service: httpx.Client, station: str, **query: str | bool) -> Json:
     return answered(service.get(f"/stations/{station}/observations", params=query))
 
 
+def varied(count: int) -> list[float]:
+    return [12 + i % 3 / 10 for i in range(count)]
+
+
 def counts(new: int = 0, revised: int = 0, unchanged: int = 0) -> Json:
     return {"new": new, "revised": revised, "unchanged": unchanged, "refused": []}
 
@@ -94,7 +98,8 @@ def test_a_reading_between_two_steps_is_refused_with_the_steps_around_it(
     noon = new_station()
     send(service, noon, {"timestamps": ["2025-06-01T12:00Z"], "values": [12.4]})
     assert send(service, noon, {"timestamps": ["2025-06-02T12:05Z"], "values": [12.4]}) == counts(new=1)
-    assert len(send(service, noon, {"timestamps": ["2025-06-03"], "values": [12.4]})["refused"]) == 1
+    assert send(service, noon, {"start": "2025-06-03T12:00Z", "values": [12.4] * 12}) == counts(new=12)
+    assert len(send(service, noon, {"timestamps": ["2025-06-15"], "values": [12.4]})["refused"]) == 1
 
 
 @pytest.mark.parametrize("minutes", [7, 20, 30])
@@ -111,15 +116,45 @@ def test_a_wrong_first_reading_does_not_refuse_those_that_follow(
     assert late["new"] == 0, "the steps are settled"
 
 
-def test_a_few_readings_at_wrong_times_give_way_to_as_many_at_others(
+@pytest.mark.parametrize(
+    "batches",
+    [
+        [("2025-06-01", 3), *((f"2025-06-{day:02}", 1) for day in range(4, 12))],
+        [(f"2025-06-{day:02}", 1) for day in range(4, 15)],
+        [("2025-06-01", 11)],
+    ],
+    ids=["the same days first", "one at a time", "in one request"],
+)
+def test_a_few_readings_at_wrong_times_give_way_to_more_at_others(
+    service: httpx.Client, new_station: NewStation, batches: list[tuple[str, int]]
+) -> None:
+    station = new_station()
+    send(service, station, {"start": "2025-06-01T12:00Z", "values": varied(3)})
+    for start, count in batches:
+        assert send(service, station, {"start": start, "values": varied(count)}) == counts(new=count)
+    assert send(service, station, {"start": "2025-06-15T12:00Z", "values": [12.4]})["new"] == 0
+    assert send(service, station, {"start": "2025-06-15", "values": varied(5)}) == counts(new=5)
+    answered(service.get(f"/stations/{station}/forecast"))
+
+
+def test_a_history_decides_the_steps_of_the_readings_that_follow(
     service: httpx.Client, new_station: NewStation
 ) -> None:
     station = new_station()
-    send(service, station, {"start": "2025-06-01T07:00Z", "values": [12.4] * 3})
-    assert send(service, station, {"start": "2025-06-04", "values": [12.4] * 2})["new"] == 0
-    assert send(service, station, {"start": "2025-06-04", "values": [12.4] * 3})["new"] == 3
-    assert send(service, station, {"start": "2025-06-07", "values": [12.4] * 2})["new"] == 2
-    assert send(service, station, {"start": "2025-06-09T07:00Z", "values": [12.4]})["new"] == 0
+    send(service, station, {"start": "2025-11-20T07:00Z", "values": varied(2)})
+    assert send(service, station, {"start": "2024-10-16", "values": varied(400)}) == counts(new=400)
+    seven = send(service, station, {"start": "2025-11-22T07:00Z", "values": [12.4]})
+    assert seven["new"] == 0
+    assert "2025-11-22T00:00:00Z and 2025-11-23T00:00:00Z" in seven["refused"][0]["message"]
+    assert send(service, station, {"start": "2025-11-22", "values": [12.4]}) == counts(new=1)
+    answered(service.get(f"/stations/{station}/forecast"))
+
+
+def test_an_outage_does_not_unsettle_the_steps(service: httpx.Client, new_station: NewStation) -> None:
+    station = new_station(step="hour")
+    send(service, station, {"start": "2025-01-01", "values": [12.4] * 100})
+    assert send(service, station, {"start": "2025-06-01", "values": [12.4]}) == counts(new=1)
+    assert send(service, station, {"start": "2025-06-01T01:30Z", "values": [12.4] * 3})["new"] == 0
 
 
 @pytest.mark.parametrize("units", ["kelvin", "fahrenheit"])
