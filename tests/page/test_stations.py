@@ -1,5 +1,6 @@
 """The Stations view: cards, the map, the page of one station, and what it says when something is missing."""
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import get_args
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from pydantic import SecretStr
 
 from service.gate.keys import Role, new_key
@@ -137,6 +138,25 @@ def test_the_arrow_keys_go_from_station_to_station_on_the_map_which_is_one_tab_s
     assert [pin.get_attribute("tabindex") for pin in pins.all()] == ["-1", "0"]
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("The <reef>")
+
+
+def test_a_focused_pin_keeps_the_focus_when_the_stations_of_other_pages_arrive(opened: Opened) -> None:
+    visit, page = opened("&after=nobody")
+    held: list[Route] = []
+    path = re.compile(r"/stations\?limit=1000")
+    page.route(path, lambda route: held.append(route))
+    move = "history.pushState(null, '', '?view=stations&after=buoy'); dispatchEvent(new PopStateEvent('popstate'))"
+    with page.expect_request(path):
+        page.evaluate(move)
+    reef = page.get_by_role("link", name="1: The <reef>")
+    expect(page.locator(".station-pin")).to_have_count(1)
+    page.locator(".station-pin").focus()
+    held.pop().continue_()
+    expect(page.locator(".station-pin")).to_have_count(2)
+    expect(reef).to_be_focused()
+    assert [pin.get_attribute("tabindex") for pin in page.locator(".station-pin").all()] == ["-1", "0"]
+    page.unroute(path)
+    visit.settle()
 
 
 def test_stations_are_found_by_name_and_the_address_keeps_the_search(opened: Opened) -> None:

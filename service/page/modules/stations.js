@@ -81,11 +81,22 @@ function mapOfAll(placed, search, signal) {
     const here = new Set(placed.map(({ id }) => id));
     const others = placedOf(stations).filter(({ id }) => !here.has(id));
     const most = next === null ? "" : ` The map shows the first 1,000 of them.`;
-    if (others.length) fill(part, stationMap(placed, others), h("p", { class: "note" }, `The numbers refer to the cards below; dots are stations on other pages.${most}`));
+    if (!others.length) return;
+    const focused = part.contains(document.activeElement) ? document.activeElement?.getAttribute("href") : null;
+    fill(part, stationMap(placed, others), h("p", { class: "note" }, `The numbers refer to the cards below; dots are stations on other pages.${most}`));
+    if (focused) focusPin(part, focused);
   };
   // Without the others, the map of this page remains.
   load().catch(() => {});
   return part;
+}
+
+/** Focus the pin with a link, as the only tab stop of the map. @param {HTMLElement} part @param {string} href */
+function focusPin(part, href) {
+  const pins = /** @type {HTMLElement[]} */ ([...part.querySelectorAll(".station-pin")]);
+  const pin = pins.find((other) => other.getAttribute("href") === href);
+  for (const other of pin ? pins : []) other.tabIndex = other === pin ? 0 : -1;
+  pin?.focus();
 }
 
 /** Links to the first page and the next; null if there is only one. @param {string | undefined} after @param {string | undefined} search @param {string | null} next */
