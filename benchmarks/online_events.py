@@ -8,15 +8,13 @@ its standard error, and for both the reliability: the mean distance, in percent,
 the frequency that was observed.
 """
 
-import argparse
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
 
-from benchmarks.online_intervals import network_for, recalibrate, replay, series_in
+from benchmarks.online_intervals import long_series, recalibrate, replay, series_parser
 from forecasting.events.days import DAYS, day_of_year
 from forecasting.scores.events import score_event
 from forecasting.scores.sampling import long_run_error
@@ -32,24 +30,13 @@ _DAYS_AROUND: Final = 15
 
 def main() -> None:
     """Print a row for each series, kind of event and lead."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.online_events", description=(__doc__ or "").partition(": ")[2]
-    )
-    parser.add_argument("files", nargs="+", metavar="FILE[@STEP]", help="file of one series, or of several stations")
-    parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
-    parser.add_argument(
-        "--least", type=int, default=1_000, metavar="N", help="skip series with fewer forecasts (default: %(default)s)"
-    )
-    options = parser.parse_args()
+    options = series_parser("online_events", __doc__ or "").parse_args()
     torch.set_num_threads(1)
     titles = "Series", "Thresholds", "Lead", "n", "Brier", "recalibrated, %", "reliability", "recalibrated"
     print(f"| {' | '.join(titles)} |")
     print("|---" * len(titles) + "|")
-    for text in options.files:
-        for name, series in series_in(text):
-            network = network_for(series.step, options.artifacts)
-            if np.isfinite(series.values).sum() >= network.metadata.maximum // 2 + options.least:
-                print("\n".join(_rows(name, series, network)), flush=True)
+    for name, series, network in long_series(options):
+        print("\n".join(_rows(name, series, network)), flush=True)
 
 
 def _rows(name: str, series: SstSeries, network: UniversalForecaster) -> Iterator[str]:

@@ -39,28 +39,40 @@ _SPANS: Final = (200, 1_000)
 
 def main() -> None:
     """Print two rows for each series."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.online_intervals", description=(__doc__ or "").partition(": ")[2]
-    )
-    parser.add_argument("files", nargs="+", metavar="FILE[@STEP]", help="file of one series, or of several stations")
-    parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
+    parser = series_parser("online_intervals", __doc__ or "")
     parser.add_argument("--lead", type=int, default=1, metavar="N", help="default: %(default)s")
-    parser.add_argument(
-        "--least", type=int, default=1_000, metavar="N", help="skip series with fewer forecasts (default: %(default)s)"
-    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     spans = [f"{level} %{over}" for level in _LEVELS for over in ("", *(f" over {span}" for span in _SPANS), " score")]
     print(f"| {' | '.join(['Series', 'n', 'Intervals', *spans])} |")
     print("|---" * (3 + len(spans)) + "|")
+    for name, series, network in long_series(options):
+        print("\n".join(_rows(name, series, network, options.lead)), flush=True)
+
+
+def series_parser(module: str, documentation: str) -> argparse.ArgumentParser:
+    """Return a parser with the options that :func:`long_series` takes, for a module of benchmarks."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m benchmarks.{module}", description=documentation.partition(": ")[2]
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE[@STEP]", help="file of one series, or of several stations")
+    parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
+    parser.add_argument(
+        "--least", type=int, default=1_000, metavar="N", help="skip series with fewer forecasts (default: %(default)s)"
+    )
+    return parser
+
+
+def long_series(options: argparse.Namespace) -> Iterator[tuple[str, SstSeries, UniversalForecaster]]:
+    """Yield each series that is long enough, with its name and the best network of its step."""
     for text in options.files:
-        for name, series in series_in(text):
-            network = network_for(series.step, options.artifacts)
+        for name, series in _series_in(text):
+            network = _network_for(series.step, options.artifacts)
             if np.isfinite(series.values).sum() >= network.metadata.maximum // 2 + options.least:
-                print("\n".join(_rows(name, series, network, options.lead)), flush=True)
+                yield name, series, network
 
 
-def series_in(text: str) -> Iterator[tuple[str, SstSeries]]:
+def _series_in(text: str) -> Iterator[tuple[str, SstSeries]]:
     """Yield the series of ``FILE`` or ``FILE@STEP``, each with its name."""
     path, _, step = text.partition("@")
     options = ReadingOptions(resample=TimeStep.parse(step)) if step else ReadingOptions()
@@ -70,7 +82,7 @@ def series_in(text: str) -> Iterator[tuple[str, SstSeries]]:
 
 
 @cache
-def network_for(step: TimeStep, artifacts: Path) -> UniversalForecaster:
+def _network_for(step: TimeStep, artifacts: Path) -> UniversalForecaster:
     """Return the best universal network of a step."""
     if str(step) not in SPECS:
         raise SystemExit(f"no universal network for a step of {step}: add @hour, @day, @week or @month to the file")

@@ -30,9 +30,8 @@ Places = npt.NDArray[np.int64]
 _NORMAL_SCORE: Final = 3.2905
 """Of the central 99.9 % of a normal distribution."""
 
-_SHORTEST: Final = 200
 _LAST: Final = 12_000
-"""Values that a series needs, and values at its end that are used."""
+"""Values at the end of a series that are used."""
 
 _APART: Final = 60
 _FAR_APART: Final = 400
