@@ -49,28 +49,29 @@ def _rows(name: str, series: SstSeries, network: UniversalForecaster) -> Iterato
             known = np.flatnonzero(np.isfinite(observed) & np.isfinite(plain[:-lead, lead - 1, 0]))
             limits = thresholds[:, lead:][:, known]
             happened = (observed[known] > limits).astype(np.float64)
-            said = [
+            probabilities = [
                 np.stack([exceedance(limit, quantiles[:-lead, lead - 1][known], levels) for limit in limits])
                 for quantiles in (plain, issued)
             ]
-            yield _row([name, kind, str(lead), str(len(known))], said[0], said[1], happened, lead)
+            yield _row([name, kind, str(lead), str(len(known))], probabilities[0], probabilities[1], happened, lead)
 
 
 def _row(cells: list[str], plain: Floats, issued: Floats, happened: Floats, lead: int) -> str:
     """Return the scores of probabilities ``(thresholds, n)``."""
     groups = np.arange(happened.shape[1])
-    before, after = (((said - happened) ** 2).mean(axis=0) for said in (plain, issued))
+    before, after = (((probability - happened) ** 2).mean(axis=0) for probability in (plain, issued))
     change, error = (after - before).mean(), long_run_error(after - before, groups, lead)
     percent = 100 / before.mean()
     scores = [f"{before.mean():.4f}", f"{percent * change:+.2f} ± {percent * error:.2f}"]
-    return f"| {' | '.join([*cells, *scores, *(f'{_distance(said, happened):.2f}' for said in (plain, issued))])} |"
+    distances = [f"{_distance(probability, happened):.2f}" for probability in (plain, issued)]
+    return f"| {' | '.join([*cells, *scores, *distances])} |"
 
 
-def _distance(said: Floats, happened: Floats) -> float:
+def _distance(probability: Floats, happened: Floats) -> float:
     """Return the mean distance between probability and frequency, in percent, over the bins of a reliability table."""
-    every = np.arange(said.size)
-    bins = score_event(said.ravel(), happened.ravel(), {}, every).reliability
-    return 100 * sum(part.n * abs(part.probability - part.frequency) for part in bins) / said.size
+    every = np.arange(probability.size)
+    bins = score_event(probability.ravel(), happened.ravel(), {}, every).reliability
+    return 100 * sum(part.n * abs(part.probability - part.frequency) for part in bins) / probability.size
 
 
 def _fixed(series: SstSeries) -> Floats:

@@ -54,7 +54,7 @@ class StateEvent(NamedTuple):
 
 
 def with_states(forecasts: IssuedForecasts, observations: Observations) -> dict[StateEvent, pd.DataFrame]:
-    """Return what was said of each event that has a state, and what came.
+    """Return the forecasts of each event that has a state, with what was observed.
 
     There is a row for each lead of each forecast, with its station, ``asked``, ``step``, ``observed_until``, ``lead``,
     ``probability``, ``active`` (whether the event was on at the last observation) and ``happened`` (1, 0, or NaN where
