@@ -92,12 +92,14 @@ def test_a_single_container_keeps_its_stations_in_a_volume(stations: Stations, v
 
     @contextmanager
     def running() -> Iterator[str]:
-        container = docker("run", "--detach", "--rm", *options, IMAGES["service"])
+        container = docker("run", "--detach", *options, IMAGES["service"])
         try:
             wait_until(lambda: inspect(container)["State"]["Health"]["Status"] == "healthy", "it is not healthy")
             yield container
         finally:
+            # With --rm the container, and so its use of the volume, may outlast the command that stops it.
             docker("stop", container)
+            docker("rm", container)
 
     with running() as container:
         assert docker("exec", container, "python", "-c", CREATE) == "201"
