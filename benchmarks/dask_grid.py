@@ -12,9 +12,9 @@ from distributed import LocalCluster
 from benchmarks.ocean_grid import write_grid
 from benchmarks.scoring import run_command
 
-_SHAPE: Final = (120, 160)
-_CHUNK: Final = 1_600
-"""Cells: a dozen chunks, so that two workers end together."""
+_SHAPE: Final = (240, 320)
+_CHUNK: Final = 4_096
+"""Cells: some twenty chunks, so that two workers end together."""
 
 _ROUNDS: Final = 3
 _OPTIONS: Final = ("--horizon", "7", "--levels", "80", "--chunk", str(_CHUNK), "--overwrite", "--quiet")
