@@ -1,11 +1,11 @@
 from collections.abc import Iterator
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
 from service.settings import Settings
-from tests.conftest import ROOT
 from tests.page.conftest import Visitor
 from tests.serving import serve
 
@@ -13,9 +13,9 @@ KEY = "a-key-that-nobody-guesses"
 
 
 @pytest.fixture
-def guarded() -> Iterator[str]:
+def guarded(artifacts: Path) -> Iterator[str]:
     line = f"pier:forecast:{sha256(KEY.encode()).hexdigest()}"
-    with serve(Settings(artifacts=ROOT / "artifacts", allow_anonymous=False, keys=line)) as client:
+    with serve(Settings(artifacts=artifacts, allow_anonymous=False, keys=line)) as client:
         yield str(client.base_url).rstrip("/")
 
 

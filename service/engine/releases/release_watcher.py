@@ -67,6 +67,8 @@ class ReleaseWatcher:
         self._loader = loader
         self._lock = asyncio.Lock()
         self._registry: Registry | None = None
+        # A program that runs the service beside other work may have frozen its own objects, and they stay frozen.
+        self._freezes = gc.get_freeze_count() == 0
 
     @property
     def registry(self) -> Registry:
@@ -239,9 +241,11 @@ class ReleaseWatcher:
         self.metrics.models(loaded_models(serving.registry))
         # Loaded releases stay, so collections need not traverse them, which would stop the process for 90 ms. The
         # release that was replaced has been frozen in the same way, and can only be collected after unfreezing.
-        gc.unfreeze()
+        if self._freezes:
+            gc.unfreeze()
         gc.collect()
-        gc.freeze()
+        if self._freezes:
+            gc.freeze()
 
     def _withdrawn(self) -> set[str]:
         if self.bus.folder is None:

@@ -8,9 +8,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from service.app import create_app
 from service.gate.keys import Role, new_key
 from service.settings import Settings
+from tests.service.openapi import openapi_document
 from tests.service.requests import Json
 from tests.serving import serve
 
@@ -64,7 +64,7 @@ def examples_of(path: str, method: str, operation: Json) -> Iterator[Example]:
             yield Example(method, path, query, media_type, example)
 
 
-DOCUMENT: Json = create_app(Settings()).app.openapi()
+DOCUMENT = openapi_document()
 EXAMPLES = [
     pytest.param(example, id=f"{operation['operationId']}-{number}")
     for path, operations in DOCUMENT["paths"].items()

@@ -8,8 +8,7 @@ import httpx
 import pytest
 
 from service.api.forecast.query import LinesQuery
-from service.app import create_app
-from service.settings import Settings
+from tests.service.openapi import openapi_document
 from tests.service.requests import Json, answered
 
 PATHS = {
@@ -61,7 +60,7 @@ PATHS = {
 
 @pytest.fixture(scope="module")
 def document() -> Json:
-    return create_app(Settings()).app.openapi()
+    return openapi_document()
 
 
 def examples_of(document: Json, path: str) -> list[Any]:

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.app import create_app
-from service.settings import Settings
+from tests.service.openapi import openapi_document
 from tests.service.requests import Json
 
 IDS = {
@@ -69,7 +68,7 @@ VERBS = {"Forecast", "Compare", "Get", "List", "Read", "Plot", "Check", "Run", "
 
 @pytest.fixture(scope="module")
 def document() -> Json:
-    return create_app(Settings()).app.openapi()
+    return openapi_document()
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from pydantic import SecretStr
 
-from service.app import create_app
 from service.gate.keys import Key, Role, new_key
 from service.gate.policy import is_open
 from service.settings import Settings
+from tests.service.openapi import openapi_document
 from tests.serving import serve
 
 # A malformed NDJSON line gets a 200 with an error in its place; test_streaming.py checks that.
@@ -54,7 +55,7 @@ CONFIG = schemathesis.Config.from_dict(
     }
 )
 Case = schemathesis.Case[Any]
-document = schemathesis.openapi.from_dict(create_app(Settings()).app.openapi(), config=CONFIG)
+document = schemathesis.openapi.from_dict(deepcopy(openapi_document()), config=CONFIG)
 patient = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 )

@@ -1,7 +1,6 @@
 """Parameters of the query that a call does not have are refused, and those that it has are not."""
 
 import json
-from typing import Any
 
 import httpx
 import pytest
@@ -11,9 +10,10 @@ from forecasting.series.sst_series import SstSeries
 from service.app import create_app
 from service.settings import Settings
 from tests.service.inference_requests import request
+from tests.service.openapi import openapi_document
 from tests.service.requests import body
 
-DOCUMENT: dict[str, Any] = create_app(Settings()).app.openapi()
+DOCUMENT = openapi_document()
 WATCHED = ("/health/live", "/health/ready", "/metrics", "/v2/health/live", "/v2/health/ready")
 CALLS = [(method, path) for path, methods in DOCUMENT["paths"].items() for method in methods if path not in WATCHED]
 

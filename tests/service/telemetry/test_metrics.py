@@ -1,13 +1,14 @@
 """Prometheus metrics: counted once, for all processes, and without text from clients."""
 
 import asyncio
-import multiprocessing
+import json
 import os
 import platform
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from importlib.metadata import version
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import httpx
@@ -26,11 +27,12 @@ from service.settings import Settings
 from service.telemetry.batch_metrics import BatchMetrics
 from service.telemetry.instruments import ModelInfo
 from service.telemetry.metrics import Metrics, loaded_models
-from service.telemetry.shared_metrics import begin_worker, shared_by_workers, worker_ended
+from service.telemetry.shared_metrics import shared_by_workers, worker_ended
 from tests.conftest import ROOT
+from tests.service.telemetry.metrics_worker import GRU
 from tests.serving import connect, serve
+from tests.zygote.process import Popen
 
-GRU = ModelInfo("nino12-gru", "20260101T000000Z", "gru", "nino12", "cpu", "0123456789ab")
 NEWER = GRU._replace(version="20260202T000000Z")
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -147,8 +149,8 @@ def test_the_process_is_described_where_it_is_the_only_one() -> None:
 
 
 @pytest.fixture(scope="module")
-def measured() -> Iterator[httpx.Client]:
-    with serve(Settings()) as client:
+def measured(artifacts: Path) -> Iterator[httpx.Client]:
+    with serve(Settings(artifacts=artifacts)) as client:
         yield client
 
 
@@ -156,12 +158,12 @@ def scraped(client: httpx.Client) -> Samples:
     return parsed(client.get("/metrics").raise_for_status().text)
 
 
-def test_metrics_are_served_in_prometheus_text_format(measured: httpx.Client) -> None:
+def test_metrics_are_served_in_prometheus_text_format(measured: httpx.Client, artifacts: Path) -> None:
     response = measured.get("/metrics", headers={"Accept": "application/openmetrics-text; version=x, text/plain"})
     assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert "\n# TYPE sst_request_seconds histogram\n" in response.text
     exposed = parsed(response.text)
-    assert len(versions(exposed)) == len(dataset_names(ROOT / "artifacts"))
+    assert len(versions(exposed)) == len(dataset_names(artifacts))
     assert value(exposed, "sst_requests_in_flight") == 1
 
 
@@ -285,52 +287,30 @@ def test_requests_that_are_refused_before_their_endpoint_count_by_their_route(ar
     ]
 
 
-def work(place: int, requests: int, info: ModelInfo, done: Connection) -> None:
-    """A worker process: answers requests, holds one, and says what it sees when it is asked."""
-    begin_worker(place)
-    metrics = Metrics(["/forecast"])
-    assert metrics.shared
-    metrics.models([GRU])
-    for _ in range(requests):
-        metrics.started(1)
-        metrics.ended(1)
-        metrics.request("/forecast", "POST", 200, 0.25)
-    metrics.batch("nino12-gru", requests, 0.001, 0.002)
-    metrics.models([info])
-    metrics.started(1)
-    done.send("ready")
-    while done.recv():
-        done.send(metrics.exposition()[0].decode())
+def start(place: int, requests: int, info: ModelInfo) -> Popen:
+    """Start a worker process; it has counted its requests when :func:`seen_by` returns."""
+    command = [sys.executable, "-m", "tests.service.telemetry.metrics_worker", str(place), str(requests)]
+    return Popen([*command, json.dumps(info)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
 
 
-Worker = tuple[BaseProcess, Connection]
-
-
-def start(place: int, requests: int, info: ModelInfo) -> Worker:
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    process = context.Process(target=work, args=(place, requests, info, there), daemon=True)
-    process.start()
-    there.close()
-    assert here.recv() == "ready"
-    return process, here
-
-
-def seen_by(worker: Worker) -> Samples:
-    worker[1].send(True)
-    return parsed(worker[1].recv())
+def seen_by(worker: Popen) -> Samples:
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    print(file=worker.stdin, flush=True)
+    return parsed(json.loads(worker.stdout.readline()))
 
 
 def test_workers_are_summed_and_the_counts_of_the_dead_stay() -> None:
     labels = {"route": "/forecast", "method": "POST", "status": "200"}
-    with shared_by_workers(2):
+    with shared_by_workers(2), ExitStack() as workers:
         folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
         files = {path.name: path.stat().st_size for path in folder.iterdir()}
         # All of their room is taken: a write to a page that the disk has no room for would end the worker.
         assert all(path.stat().st_blocks * 512 >= path.stat().st_size for path in folder.iterdir())
-        first, second = start(0, 3, GRU), start(1, 4, NEWER)
-        both = seen_by(first)
-        assert both == seen_by(second)
+        first, second = (workers.enter_context(start(*arguments)) for arguments in ((0, 3, GRU), (1, 4, NEWER)))
+        seen_by(first)
+        both = seen_by(second)
+        assert both == seen_by(first)
         assert value(both, "sst_request_seconds_count", **labels) == 7
         assert value(both, "sst_request_seconds_sum", **labels) == 1.75
         assert value(both, "sst_batch_windows_sum", model="nino12-gru") == 7
@@ -338,15 +318,15 @@ def test_workers_are_summed_and_the_counts_of_the_dead_stay() -> None:
         assert versions(both) == {GRU.version, NEWER.version}
         assert not [name for name, _ in both if name.startswith("process_")]
 
-        first[0].kill()
-        first[0].join()
+        first.kill()
+        first.wait()
         worker_ended(0)
         alone = seen_by(second)
         assert value(alone, "sst_request_seconds_count", **labels) == 7
         assert value(alone, "sst_requests_in_flight") == 1
         assert versions(alone) == {NEWER.version}
 
-        third = start(0, 2, NEWER)
+        third = workers.enter_context(start(0, 2, NEWER))
         after = seen_by(third)
         assert value(after, "sst_request_seconds_count", **labels) == 9
         assert value(after, "sst_requests_in_flight") == 2
@@ -354,8 +334,7 @@ def test_workers_are_summed_and_the_counts_of_the_dead_stay() -> None:
         assert {path.name: path.stat().st_size for path in folder.iterdir()} == files
 
         for worker in (second, third):
-            worker[1].send(False)
-            worker[0].join()
+            worker.communicate()
         assert folder.is_dir()
     assert not folder.exists()
     assert "PROMETHEUS_MULTIPROC_DIR" not in os.environ

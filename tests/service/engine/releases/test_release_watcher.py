@@ -1,5 +1,6 @@
 """The protocol's model repository: index, load and unload, by those who may and with what they may not send."""
 
+import gc
 import json
 import shutil
 from collections.abc import Iterator
@@ -252,3 +253,27 @@ def test_with_all_models_unloaded_the_service_is_ready_and_says_to_load_one(oper
     assert refused(operator.http.post(f"/v2/models/{GRU}/infer", json={}), 404) == message
     operator.triton.load_model("buoy-gru", headers=operator.headers)
     assert operator.http.get("/forecast").json()["detail"].endswith("load one again; available: buoy-gru")
+
+
+@pytest.fixture
+def nothing_frozen() -> Iterator[None]:
+    """What this test process has frozen is not, during the test."""
+    gc.unfreeze()
+    yield
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.mark.usefixtures("nothing_frozen")
+def test_garbage_collections_leave_out_what_is_loaded(artifacts: Path) -> None:
+    with serve(Settings(artifacts=artifacts)):
+        assert gc.get_freeze_count() > 10_000
+
+
+def test_what_a_program_has_frozen_before_it_runs_the_service_stays_frozen(artifacts: Path) -> None:
+    frozen = gc.get_freeze_count()
+    assert frozen
+    with serve(Settings(artifacts=artifacts)):
+        # Some of it may be freed meanwhile.
+        assert 0 < gc.get_freeze_count() <= frozen
