@@ -81,6 +81,7 @@ class ReleaseWatcher:
         self._registry = registry
         for dataset, version in registry.versions.items():
             self.bus.serve(dataset, version)
+        self._freeze()
 
     async def watch(self, seconds: float) -> None:
         """Check for new releases every ``seconds``; never returns."""
@@ -230,6 +231,7 @@ class ReleaseWatcher:
             return
         self._forget(dataset)
         self._put(self.registry.with_release(release))
+        self._freeze()
         self.bus.serve(dataset, release.release.version)
         self.metrics.reloaded("loaded")
         logger.info("now serving %s release %s", dataset, release.release.version)
@@ -239,8 +241,13 @@ class ReleaseWatcher:
         serving = self._serve(registry.without(self._withdrawn()))
         self.lifecycle.serving = serving
         self.metrics.models(loaded_models(serving.registry))
-        # Loaded releases stay, so collections need not traverse them, which would stop the process for 90 ms. The
-        # release that was replaced has been frozen in the same way, and can only be collected after unfreezing.
+
+    def _freeze(self) -> None:
+        """Leave what is loaded out of garbage collections, and collect what it has replaced.
+
+        Loaded releases stay, so collections need not traverse them, which would stop the process for 90 ms. The release
+        that was replaced has been frozen in the same way, and can only be collected after unfreezing.
+        """
         if self._freezes:
             gc.unfreeze()
         gc.collect()
