@@ -5,6 +5,7 @@ for its whole roll-out. The two are then mixed. The optimiser is AdamW with a li
 so the last weights are the ones to keep. docs/background/study.md describes the alternatives that were tried.
 """
 
+import copy
 import math
 import time
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from training.examples.dataset import Dataset
 from training.examples.inputs import Scaling
 from training.examples.places import Places
 from training.examples.tensors import Examples
+from training.fit.autoregression import SeasonalAutoregression
 from training.fit.networks import RecurrentForecaster
 from training.fit.rollout import fit_to_rollout
 
@@ -45,6 +47,60 @@ MAX_ROLLOUT_LEADS: Final = 48
 
 
 @dataclass(frozen=True)
+class Autoregression:
+    """An autoregression fitted in closed form.
+
+    Attributes:
+        linear: the autoregression.
+        unexplained: share of the increments' seasonal variance that it leaves.
+    """
+
+    linear: SeasonalAutoregression
+    unexplained: float
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a network is fitted to, and what is computed from that for any cell and seed.
+
+    Attributes:
+        seen: data that the network is scaled by.
+        examples: windows to train on, with an observation at the first lead.
+        validation: windows to evaluate after each epoch.
+        autoregression: fitted to all leads; None if the configuration has none.
+    """
+
+    seen: SstSeries
+    examples: Examples
+    validation: Examples | None
+    autoregression: Autoregression | None
+
+    @classmethod
+    def of(
+        cls, config: TrainingConfig, seen: SstSeries, examples: Examples, validation: Examples | None = None
+    ) -> "Part":
+        """Prepare data for fits. For several places, they learn differences from what is usual at each."""
+        places = Places.of(seen, config)
+        if places is not None:
+            seen, examples = places.anomalies, places.relative(examples)
+            validation = places.relative(validation) if validation else None
+        autoregression = _solve_autoregression(config, seen, examples) if config.autoregression else None
+        return cls(seen, examples.with_next(), validation.with_next() if validation else None, autoregression)
+
+    @classmethod
+    def each(cls, dataset: Dataset, config: TrainingConfig) -> "tuple[Part, Part, Part]":
+        """The data of the three networks of a fit: ``selected``, ``evaluated`` and ``final``."""
+        leads = leads_learnt(config)
+        train, validation, test = (Examples.of(dataset.origins(part, leads)) for part in SPLITS)
+        both = train.joined(validation)
+        return (
+            cls.of(config, dataset.past("train"), train, validation),
+            cls.of(config, dataset.past("validation"), both),
+            cls.of(config, dataset.past("test"), both.joined(test)),
+        )
+
+
+@dataclass(frozen=True)
 class Fit:
     """A fitted network.
 
@@ -56,7 +112,7 @@ class Fit:
         final: network fitted to the whole series in the same way, to serve.
         epochs: number of epochs of ``final``.
         loss: Huber loss of the cell of ``selected``, by epoch.
-        seconds: wall time.
+        seconds: wall time, without the preparation that all fits share.
     """
 
     cell: str
@@ -76,6 +132,7 @@ def fit(
     seed: int,
     progress: Callable[[int], object],
     device: torch.device = CPU,
+    parts: tuple[Part, Part, Part] | None = None,
 ) -> Fit:
     """Fit one network; the same arguments give the same weights on the same machine.
 
@@ -86,15 +143,12 @@ def fit(
         seed: of the initial weights and the batches.
         progress: called with 1 after every epoch, :func:`total_epochs` times in all.
         device: that the cell is trained on; the rest of the computation and the returned networks are on the CPU.
+        parts: :meth:`Part.each` of ``dataset``, to share between fits; None computes them.
     """
+    parts = parts or Part.each(dataset, config)
     begin = time.perf_counter()
-    leads = leads_learnt(config)
-    train, validation, test = (Examples.of(dataset.origins(part, leads)) for part in SPLITS)
-    both = train.joined(validation)
     training = _Training(config, cell, seed, progress, device)
-    selected, loss = training.run(dataset.past("train"), train, validation)
-    evaluated, _ = training.run(dataset.past("validation"), both)
-    final, final_loss = training.run(dataset.past("test"), both.joined(test))
+    (selected, loss), (evaluated, _), (final, final_loss) = map(training.run, parts)
     seconds = round(time.perf_counter() - begin, 2)
     return Fit(cell, seed, selected, evaluated, final, len(final_loss.train), loss, seconds)
 
@@ -115,43 +169,24 @@ class _Training:
     progress: Callable[[int], object]
     device: torch.device
 
-    def run(
-        self, seen: SstSeries, examples: Examples, validation: Examples | None = None
-    ) -> tuple[RecurrentForecaster, LossCurves]:
-        """Train a new network.
-
-        For several places, the network learns differences from what is usual at each.
-
-        Args:
-            seen: data that the network is scaled by.
-            examples: to train on.
-            validation: to evaluate after each epoch.
-
-        Returns:
-            The network, and its loss by epoch.
-        """
-        config, device = self.config, self.device
-        places = Places.of(seen, config)
-        if places is not None:
-            seen, examples = places.anomalies, places.relative(examples)
-            validation = places.relative(validation) if validation else None
-        rolled, examples = examples, examples.with_next()
-        validation = validation.with_next() if validation else None
+    def run(self, part: Part) -> tuple[RecurrentForecaster, LossCurves]:
+        """Train a new network; returns it and its loss by epoch."""
+        config, device, examples = self.config, self.device, part.examples
         schedule = config.schedule(len(examples))
         curves: tuple[list[float], list[float]] = ([], [])
         # Dropout draws from the global generator.
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(self.seed)
-            network = _new_network(self.cell, config, seen).to(device)
+            network = _new_network(self.cell, config, part.seen).to(device)
             optimiser = new_optimiser(network, config)
             steps = schedule.epochs * math.ceil(len(examples) / schedule.batch)
             rate = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, steps))
             for _ in range(schedule.epochs):
                 curves[0].append(self._epoch(network, examples, schedule.batch, rate))
-                if validation is not None:
-                    curves[1].append(_evaluate(network, validation.to(device), config))
+                if part.validation is not None:
+                    curves[1].append(_evaluate(network, part.validation.to(device), config))
                 self.progress(1)
-        _add_autoregression(network.cpu(), rolled, config, config.share(len(examples)))
+        _add_autoregression(network.cpu(), part, config.share(len(examples)))
         return network.eval(), LossCurves(train=tuple(curves[0]), validation=tuple(curves[1]))
 
     def _epoch(
@@ -185,10 +220,9 @@ def fit_autoregression(config: TrainingConfig, seen: SstSeries, examples: Exampl
         seen: data that the network is scaled by.
         examples: to fit to, with :func:`leads_learnt` leads.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        network = _new_network(config.cells[0], config, seen)
-    _add_autoregression(network, examples, config, 0.0)
+    network = _new_network(config.cells[0], config, seen)
+    network.linear = _solve_autoregression(config, seen, examples).linear
+    network.mix(0.0)
     return network.eval()
 
 
@@ -197,29 +231,39 @@ def leads_learnt(config: TrainingConfig) -> int:
     return min(config.horizon, MAX_ROLLOUT_LEADS)
 
 
-def _add_autoregression(network: RecurrentForecaster, rolled: Examples, config: TrainingConfig, share: float) -> None:
-    """Fit the autoregression and mix it with the cell, whose weight is up to ``share``.
+def _add_autoregression(network: RecurrentForecaster, part: Part, share: float) -> None:
+    """Mix the cell, whose weight is up to ``share``, with a copy of the autoregression.
 
-    The weights of the autoregression are the mean over its alternatives, so one step ahead its forecast is the mean of
-    theirs. A cell that does not know the season is kept from drifting.
+    A cell that does not know the season is kept from drifting.
     """
+    if not network.annual:
+        known, _ = network.known(part.examples.sst, part.examples.valid_time[:, 0])
+        network.centre(known)
+    if part.autoregression is not None:
+        network.linear = copy.deepcopy(part.autoregression.linear)
+        network.mix(share * min(1.0, part.autoregression.unexplained / FULL_SHARE_UNEXPLAINED) ** 2)
+
+
+def _solve_autoregression(config: TrainingConfig, seen: SstSeries, rolled: Examples) -> Autoregression:
+    """Fit the autoregression of a network, which does not depend on its cell.
+
+    The weights are the mean over the alternatives, so one step ahead the forecast is the mean of theirs.
+    """
+    network = _new_network(config.cells[0], config, seen)
     examples = rolled.with_next()
     known, season = network.known(examples.sst, examples.valid_time[:, 0])
-    if not network.annual:
-        network.centre(known)
-    if config.autoregression:
-        increments = examples.increments(network.spread)
-        linear, alternatives = network.linear, []
-        for terms in linear.alternatives:
-            linear.active = terms
-            weights, costs = linear.fit(known, season, increments, examples.valid_time[:, 0])
-            fit_to_rollout(network, rolled, weights, costs, config.later_leads)
-            alternatives.append(terms.share * linear.weights)
-        linear.weights.copy_(torch.stack(alternatives).sum(0))
-        residual = increments - linear(known, season)
-        seasonal_mean = season @ torch.linalg.lstsq(season, increments[:, None], driver="gelsd").solution[:, 0]
-        unexplained = float(residual.square().mean() / (increments - seasonal_mean).square().mean())
-        network.mix(share * min(1.0, unexplained / FULL_SHARE_UNEXPLAINED) ** 2)
+    increments = examples.increments(network.spread)
+    linear, alternatives = network.linear, []
+    for terms in linear.alternatives:
+        linear.active = terms
+        weights, costs = linear.fit(known, season, increments, examples.valid_time[:, 0])
+        fit_to_rollout(network, rolled, weights, costs, config.later_leads)
+        alternatives.append(terms.share * linear.weights)
+    linear.weights.copy_(torch.stack(alternatives).sum(0))
+    residual = increments - linear(known, season)
+    seasonal_mean = season @ torch.linalg.lstsq(season, increments[:, None], driver="gelsd").solution[:, 0]
+    unexplained = float(residual.square().mean() / (increments - seasonal_mean).square().mean())
+    return Autoregression(linear, unexplained)
 
 
 def new_optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:

@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Event
 from typing import Any, Final
@@ -17,7 +18,7 @@ import torch
 from forecasting.errors import ForecastError
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
-from training.fit.fitting import CPU, Fit, fit, total_epochs
+from training.fit.fitting import CPU, Fit, Part, fit, total_epochs
 from training.fit.kept_fits import Job, KeptFits
 
 Progress = Callable[[int], object]
@@ -37,9 +38,13 @@ class _Run:
     kept: KeptFits | None
     device: torch.device
 
+    @cached_property
+    def parts(self) -> tuple[Part, Part, Part]:
+        return Part.each(self.dataset, self.config)
+
     def fit(self, job: Job, progress: Progress) -> Fit:
         """Fit one network, and save it in ``kept``."""
-        result = fit(self.dataset, self.config, *job, progress, self.device)
+        result = fit(self.dataset, self.config, *job, progress, self.device, self.parts)
         if self.kept is not None:
             self.kept.save(job, result)
         return result
