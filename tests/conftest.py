@@ -1,6 +1,8 @@
 """Shared fixtures: small real checkpoints, trained once per session, and a service that serves them."""
 
+import functools
 import gc
+import inspect
 import os
 import shutil
 from collections import Counter
@@ -32,6 +34,10 @@ from training.run import Destination, Published, train
 
 ROOT = Path(__file__).parent.parent
 NINO12 = ROOT / "data" / "nino12.csv"
+
+# Whenever torch compiles a network, it looks up the source of each class in it, for which Python before 3.13 parses a
+# whole file. No file changes during a run.
+vars(inspect)["getsourcelines"] = functools.cache(inspect.getsourcelines)
 
 # The same examples in every run, so that a failure is caused by a change; `make fuzz` uses others.
 _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

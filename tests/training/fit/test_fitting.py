@@ -18,7 +18,7 @@ from training.examples.inputs import Scaling
 from training.examples.tensors import Examples
 from training.fit.fitting import Fit, fit, fit_autoregression, leads_learnt, new_optimiser, total_epochs
 from training.fit.networks import RecurrentForecaster
-from training.fit.parallel import fit_all
+from training.fit.parallel import Fits, fit_all
 
 
 def weights(network: RecurrentForecaster) -> dict[str, torch.Tensor]:
@@ -37,8 +37,20 @@ def run(series: SstSeries, config: TrainingConfig, cell: str = "gru") -> Fit:
 
 
 @pytest.fixture(scope="module")
-def fitted(nino12: SstSeries, small: TrainingConfig) -> Fit:
-    return run(nino12, small)
+def fits(nino12: SstSeries, small: TrainingConfig) -> Fits:
+    """Three cells with two seeds, fitted in this process."""
+    return fit_all(Dataset.divide(nino12, small), small, workers=1)
+
+
+@pytest.fixture(scope="module")
+def fitted(fits: Fits) -> Fit:
+    return fits["gru", 0]
+
+
+@pytest.fixture(scope="module")
+def short(small: TrainingConfig) -> TrainingConfig:
+    """The configuration for forecasts of two steps, whose autoregression is fitted sooner."""
+    return small.model_copy(update={"horizon": 2})
 
 
 def changed(series: SstSeries, begin: int, end: int) -> SstSeries:
@@ -70,9 +82,9 @@ def test_matrices_decay_and_biases_do_not(nino12: SstSeries, small: TrainingConf
     }
 
 
-def test_another_seed_gives_other_weights(nino12: SstSeries, small: TrainingConfig, fitted: Fit) -> None:
-    other = fit(Dataset.divide(nino12, small), small, "gru", 1, lambda epochs: None)
-    assert not torch.equal(weights(other.evaluated)["head.weight"], weights(fitted.evaluated)["head.weight"])
+def test_another_seed_gives_other_weights(fits: Fits) -> None:
+    first, second = (weights(fits["gru", seed].evaluated)["head.weight"] for seed in (0, 1))
+    assert not torch.equal(first, second)
 
 
 def test_the_test_part_changes_neither_weights_nor_scaling_nor_climatology(
@@ -98,8 +110,8 @@ def test_the_validation_part_changes_only_the_published_weights(
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-def test_the_three_cells_have_one_configuration(nino12: SstSeries, small: TrainingConfig, cell: str) -> None:
-    network = run(nino12, small, cell).evaluated
+def test_the_three_cells_have_one_configuration(fits: Fits, cell: str) -> None:
+    network = fits[cell, 0].evaluated
     assert (network.cell.hidden_size, network.cell.num_layers, network.cell.input_size) == (4, 1, 4)
     assert type(network.cell).__name__.lower() == cell
 
@@ -125,9 +137,9 @@ def test_the_autoregression_beats_the_linear_reference(nino12: SstSeries) -> Non
 
 
 def test_gradient_descent_does_not_change_the_weights_of_the_regression(
-    nino12: SstSeries, small: TrainingConfig
+    nino12: SstSeries, short: TrainingConfig
 ) -> None:
-    once, more = (run(nino12, small.model_copy(update={"epochs": epochs})).evaluated for epochs in (1, 3))
+    once, more = (run(nino12, short.model_copy(update={"epochs": epochs})).evaluated for epochs in (1, 3))
     linear = once.linear
     every = {place for terms in linear.alternatives for place in (*terms.free, *terms.shrunk, *terms.bent)}
     assert torch.count_nonzero(linear.weights) == len(every)
@@ -140,15 +152,15 @@ def test_the_autoregression_can_be_left_out(nino12: SstSeries, small: TrainingCo
     assert not network.linear.weights.any()
 
 
-def test_a_forecast_is_a_mix_of_the_cell_and_the_autoregression(nino12: SstSeries, small: TrainingConfig) -> None:
+def test_a_forecast_is_a_mix_of_the_cell_and_the_autoregression(nino12: SstSeries, short: TrainingConfig) -> None:
     shares = (0.0, 0.5, 1.0)
-    fits = [run(nino12, small.model_copy(update={"cell_share": share}), "rnn") for share in shares]
-    linear, mixed, more = (rolled(fit.evaluated, nino12, small) for fit in fits)
-    alone = rolled(run(nino12, small.model_copy(update={"autoregression": False}), "rnn").evaluated, nino12, small)
-    windows = len(Dataset.divide(nino12, small).origins("train", 1)) + len(
-        Dataset.divide(nino12, small).origins("validation", 1)
+    fits = [run(nino12, short.model_copy(update={"cell_share": share}), "rnn") for share in shares]
+    linear, mixed, more = (rolled(fit.evaluated, nino12, short) for fit in fits)
+    alone = rolled(run(nino12, short.model_copy(update={"autoregression": False}), "rnn").evaluated, nino12, short)
+    windows = len(Dataset.divide(nino12, short).origins("train", 1)) + len(
+        Dataset.divide(nino12, short).origins("validation", 1)
     )
-    share = small.share(windows)
+    share = short.share(windows)
     assert share == pytest.approx(0.5 * windows / (windows + 1000))
     torch.testing.assert_close(mixed, share * alone + (1 - share) * linear)
     torch.testing.assert_close(more, 2 * share * alone + (1 - 2 * share) * linear)
@@ -183,8 +195,8 @@ def test_a_cell_has_less_weight_if_the_autoregression_explains_more(
     assert float(((mixed - linear) * apart).sum() / (apart**2).sum()) < most * small.share(windows)
 
 
-def test_the_three_cells_are_three_forecasts(nino12: SstSeries, small: TrainingConfig) -> None:
-    rnn, lstm, gru = (rolled(run(nino12, small, cell).evaluated, nino12, small) for cell in ("rnn", "lstm", "gru"))
+def test_the_three_cells_are_three_forecasts(nino12: SstSeries, small: TrainingConfig, fits: Fits) -> None:
+    rnn, lstm, gru = (rolled(fits[cell, 0].evaluated, nino12, small) for cell in ("rnn", "lstm", "gru"))
     for first, second in ((rnn, lstm), (rnn, gru), (lstm, gru)):
         assert float((first - second).std()) > 1e-3
 
@@ -224,9 +236,9 @@ def test_a_few_values_a_day_do_not_make_forecasts_swing_between_them(hours: int,
     assert (forecast - 15).abs().max() < 5
 
 
-def test_forecasts_are_linear_far_out_of_range(nino12: SstSeries, small: TrainingConfig) -> None:
+def test_forecasts_are_linear_far_out_of_range(nino12: SstSeries, short: TrainingConfig) -> None:
     """Products grow no further: what is left is a line."""
-    config = small.model_copy(update={"cell_share": 0.0})
+    config = short.model_copy(update={"cell_share": 0.0})
     network = run(nino12, config).evaluated
     shape = torch.linspace(-1, 1, 24)
     when = torch.zeros(3, dtype=torch.float64)
@@ -282,12 +294,11 @@ def test_a_network_begins_as_persistence(small: TrainingConfig, nino12: SstSerie
     assert float(network(sst, torch.zeros(1, dtype=torch.float64)).detach()) == sst[0, -1]
 
 
-def test_several_processes_give_the_same_fits_as_one(nino12: SstSeries, small: TrainingConfig) -> None:
+def test_several_processes_give_the_same_fits_as_one(nino12: SstSeries, small: TrainingConfig, fits: Fits) -> None:
     dataset = Dataset.divide(nino12, small)
     heard: list[int] = []
-    alone = fit_all(dataset, small, workers=1)
     together = fit_all(dataset, small, workers=2, progress=heard.append)
-    assert list(together) == list(alone) == [(cell, seed) for seed in (0, 1) for cell in ("rnn", "lstm", "gru")]
-    for job, lone_fit in alone.items():
+    assert list(together) == list(fits) == [(cell, seed) for seed in (0, 1) for cell in ("rnn", "lstm", "gru")]
+    for job, lone_fit in fits.items():
         assert_same(lone_fit.evaluated, together[job].evaluated)
     assert sum(heard) == 6 * total_epochs(dataset, small)
