@@ -116,8 +116,11 @@ def test_a_folder_that_cannot_be_written_is_refused_in_a_sentence(
 def test_a_full_disk_is_reported_in_a_sentence(tmp_path: Path) -> None:
     command = ["--data", NINO12, "--name", "nino12", "--out", tmp_path, "--epochs", "1", "--cells", "gru", "--quiet",
                "--from-scratch"]  # fmt: skip
-    limited = ["sh", "-c", 'ulimit -f 80; exec "$@"', "sh", sys.executable, "-m", "training", *map(str, command)]
-    done = subprocess.run(limited, capture_output=True, text=True, env=ENVIRONMENT, check=False)
+    limited = (
+        "import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (40_960, 40_960));"
+        "runpy.run_module('training', run_name='__main__', alter_sys=True)"
+    )
+    done = run([sys.executable, "-c", limited, *command], env=ENVIRONMENT)
     assert done.returncode == 2
     assert done.stderr == f"training: cannot write the release to {tmp_path / 'nino12'}: File too large\n"
     assert not versions(tmp_path / "nino12")
