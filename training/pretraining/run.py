@@ -3,13 +3,14 @@
 import multiprocessing
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -101,17 +102,17 @@ def pretrain(
 def fit_all(spec: Spec, settings: PretrainingSettings, progress: Callable[[str], None]) -> list[FittedNetwork]:
     """Simulate seas, then fit and score every cell, with its companion and without."""
     features, seas = Features(spec), settings.seas or spec.seas
-    context = multiprocessing.get_context("spawn")
     with (
-        ProcessPoolExecutor(settings.workers, context, torch.set_num_threads, (1,)) as pool,
+        _parallel_map(settings.workers) as parallel_map,
         tempfile.TemporaryDirectory(prefix="sst-pretraining-") as folder,
     ):
         begin = time.perf_counter()
-        companion = _fit_companion(spec, pool.map(partial(_moments, spec), _chunks(_PRIOR_SEEDS, settings.prior_seas)))
+        prior_seas = _chunks(_PRIOR_SEEDS, settings.prior_seas)
+        companion = _fit_companion(spec, parallel_map(partial(_moments, spec), prior_seas))
         progress(f"fitted the companion's prior: {time.perf_counter() - begin:.0f} s")
         store = _Store(spec, Path(folder))
         store.save_companion(companion)
-        examples = list(pool.map(partial(_cut_examples, store), _chunks(0, seas)))
+        examples = list(parallel_map(partial(_cut_examples, store), _chunks(0, seas)))
         if settings.real_series:
             random = np.random.default_rng(settings.fit.seed)
             examples.append(make_examples(spec, features, companion, real_panel(spec, settings.real_series), random))
@@ -120,12 +121,12 @@ def fit_all(spec: Spec, settings: PretrainingSettings, progress: Callable[[str],
             (store.held_out, held_out_chunks(settings.held_out_seas)),
             (store.event_seas, event_chunks(settings.held_out_seas)),
         ):
-            panel = Panel.join(list(pool.map(partial(_simulate, spec), chunks)))
+            panel = Panel.join(list(parallel_map(partial(_simulate, spec), chunks)))
             torch.save([getattr(panel, part.name) for part in fields(Panel)], path)
         progress(f"cut examples from {seas} seas: {time.perf_counter() - begin:.0f} s")
         jobs = [(cell, with_companion) for with_companion in (True, False) for cell in CELLS]
         fitted: dict[tuple[str, bool], _Fit] = {}
-        for job, fit in zip(jobs, pool.map(partial(_fit, store, settings.fit, settings.device), jobs), strict=True):
+        for job, fit in zip(jobs, parallel_map(partial(_fit, store, settings.fit, settings.device), jobs), strict=True):
             fitted[job] = fit
             progress(f"fitted {job[0]}{'' if job[1] else ' without its companion'}: {fit.seconds:.0f} s")
     return [
@@ -140,6 +141,17 @@ def fit_all(spec: Spec, settings: PretrainingSettings, progress: Callable[[str],
         )
         for cell in CELLS
     ]
+
+
+@contextmanager
+def _parallel_map(workers: int) -> Iterator[Callable[..., Iterator[Any]]]:
+    """``map`` on so many processes, which start at the first call; on this one if there is one worker."""
+    if workers == 1:
+        yield map
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, torch.set_num_threads, (1,)) as pool:
+        yield pool.map
 
 
 @dataclass(frozen=True)
@@ -224,7 +236,8 @@ def _fit(store: _Store, settings: FitSettings, device: torch.device, job: tuple[
     spec = store.spec
     examples = Examples.load(store.examples)
     begin = time.perf_counter()
-    network = fit_network(cell, spec, examples, replace(settings, companion=with_companion), device)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        network = fit_network(cell, spec, examples, replace(settings, companion=with_companion), device)
     seconds = time.perf_counter() - begin
     module = UniversalModule(spec, Features(spec), store.load_companion(), network).eval()
     panel = Panel(*torch.load(store.held_out, weights_only=True))
