@@ -114,22 +114,34 @@ def test_kelvin_in_the_header_and_gaps_are_understood(artifacts: Path, tmp_path:
 
 
 def test_ten_times_the_rows_need_no_more_memory(artifacts: Path, tmp_path: Path) -> None:
+    # How far reading runs ahead of forecasting depends on what else the machine does, which only ever adds to the peak:
+    # rows that had to fit into memory would exceed the limit in every run.
+    limit = 1.25 * peak_memory(artifacts, tmp_path, 5_000)
     peaks = []
-    for stations in (5_000, 50_000):
-        long_table(tmp_path / f"{stations}.parquet", stations)
-        code = (
-            "import resource, sys; from scoring.cli.arguments import parse; from scoring.cli.command import main;"
-            "status = main(parse(sys.argv[1:]));"
-            "print(status, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-        )
-        command = [sys.executable, "-c", code, str(tmp_path / f"{stations}.parquet"), str(tmp_path / f"{stations}.csv")]
-        command += ["--dataset", "nino12", "--artifacts", str(artifacts), "--chunk", "50000"]
-        out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        status, peak = out.splitlines()[-1].split()
-        assert status == "0"
-        peaks.append(int(peak))
-    assert peaks[1] < peaks[0] * 1.25, peaks
+    while not peaks or (peaks[-1] >= limit and len(peaks) < 3):
+        peaks.append(peak_memory(artifacts, tmp_path, 50_000))
+    assert min(peaks) < limit, (limit, peaks)
     assert len(times()) == MONTHS
+
+
+def peak_memory(artifacts: Path, folder: Path, stations: int) -> int:
+    """Score a table of so many stations in a process of its own; return the most memory that it had, KiB."""
+    table = folder / f"{stations}.parquet"
+    if not table.exists():
+        long_table(table, stations)
+    # Not the peak of getrusage, which counts what the parent had when the process started.
+    code = (
+        "import re, sys; from scoring.cli.arguments import parse; from scoring.cli.command import main;"
+        "status = main(parse(sys.argv[1:]));"
+        "print(status, *re.findall(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read()))"
+    )
+    command = [sys.executable, "-c", code, str(table), str(table.with_suffix(".csv")), "--dataset", "nino12"]
+    command += ["--artifacts", str(artifacts), "--chunk", "50000"]
+    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    status, peak = out.splitlines()[-1].split()
+    assert status == "0"
+    table.with_suffix(".csv").unlink()
+    return int(peak)
 
 
 def test_a_refusal_leaves_nothing_behind_and_the_corrected_input_is_scored(artifacts: Path, tmp_path: Path) -> None:
