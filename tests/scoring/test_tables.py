@@ -114,10 +114,10 @@ def test_kelvin_in_the_header_and_gaps_are_understood(artifacts: Path, tmp_path:
 
 
 def test_ten_times_the_rows_need_no_more_memory(artifacts: Path, tmp_path: Path) -> None:
-    # How far reading runs ahead of forecasting depends on what else the machine does, which only ever adds to the peak:
-    # rows that had to fit into memory would exceed the limit in every run.
+    # Beside other processes the peak is sometimes higher. Rows that had to fit into memory would exceed the limit in
+    # every run.
     limit = 1.25 * peak_memory(artifacts, tmp_path, 5_000)
-    peaks = []
+    peaks: list[int] = []
     while not peaks or (peaks[-1] >= limit and len(peaks) < 3):
         peaks.append(peak_memory(artifacts, tmp_path, 50_000))
     assert min(peaks) < limit, (limit, peaks)
