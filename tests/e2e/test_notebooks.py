@@ -26,9 +26,6 @@ def test_a_notebook_runs_and_shows_the_figures_that_it_was_published_with(
     notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
     published = shown(notebook)
     monkeypatch.setenv("PYTHONWARNINGS", "error::UserWarning")
-    # Threads that wait for one another take more processor time than what they compute.
-    for library in ("OMP", "OPENBLAS"):
-        monkeypatch.setenv(f"{library}_NUM_THREADS", "1")
     resources = {"metadata": {"path": str(NOTEBOOKS)}}
     NotebookClient(notebook, kernel_name="python3", resources=resources, timeout=300).execute()
     for before, now in zip(published, shown(notebook), strict=True):
