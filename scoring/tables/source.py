@@ -2,9 +2,9 @@
 
 import gzip
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
-import pyarrow.dataset as pads
+import pyarrow.parquet as papq
 
 from forecasting.errors import FileError
 from forecasting.readers.base.options import DateOrder, ReadingOptions
@@ -34,6 +34,8 @@ _SEEN: Final = 1_000_000
 """Rows from which it is decided whether places are stations."""
 _BATCH: Final = 131_072
 """Rows per batch of a Parquet file."""
+_BUFFER: Final = 1 << 20
+"""Bytes of a column of a Parquet file that are read at once; otherwise Arrow reads those of a whole row group."""
 _NULLS: Final = sorted({variant for text in ABSENT for variant in (text, text.upper(), text.title(), "NaN")})
 
 
@@ -76,23 +78,34 @@ def _sentence(error: Exception) -> str:
 
 
 def _read_parquet(file: Path, options: ReadingOptions, notes: Notes) -> Iterator[Batch]:
-    data = pads.dataset(file, format="parquet")
-    head = data.head(_HEAD, use_threads=False)
-    if not head.num_rows:
-        return
-    cells = pd.DataFrame({name: _texts(head[name]) for name in head.column_names}, dtype=str)
-    read = partial(data.to_batches, batch_size=_BATCH, batch_readahead=2, fragment_readahead=1)
-    layout = _layout(Table("Parquet", cells), options, lambda names: read(columns=names))
-    notes.add_all(file, layout.notes)
-    first = 1
-    names = _used(layout)
-    for batch in read(columns=names):
-        if batch.num_rows:
-            yield Batch(dict(zip(names, batch.columns, strict=True)), first, file, layout)
-        first += batch.num_rows
+    # As a dataset, or read ahead, Arrow keeps the bytes of all row groups that it has read.
+    with papq.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False) as data:
+
+        def read(names: Sequence[str], rows: int = _BATCH) -> Iterator[pa.RecordBatch]:
+            for batch in data.iter_batches(rows, columns=names):
+                yield batch.select(names)
+
+        repeated = [name for name, count in Counter(data.schema_arrow.names).items() if count > 1]
+        if repeated:
+            raise FileError(f"has several columns called {repeated[0]}; keep one of them")
+        head = next(read(data.schema_arrow.names, _HEAD), None)
+        if head is None or not head.num_rows:
+            return
+        cells = pd.DataFrame({name: _texts(head[name]) for name in head.schema.names}, dtype=str)
+        layout = _layout(Table("Parquet", cells), options, read)
+        notes.add_all(file, layout.notes)
+        first = 1
+        names = _used(layout)
+        for name in names:
+            if pa.types.is_nested(data.schema_arrow.field(name).type):
+                raise FileError(f"column {name} has several values in a row; write one value a row")
+        for batch in read(names):
+            if batch.num_rows:
+                yield Batch(dict(zip(names, batch.columns, strict=True)), first, file, layout)
+            first += batch.num_rows
 
 
-def _texts(column: pa.ChunkedArray) -> list[str]:
+def _texts(column: pa.Array) -> list[str]:
     """Return cells as they would be written in a CSV file."""
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         column = column.cast(pa.timestamp("s", getattr(column.type, "tz", None)), safe=False)

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as papq
 import pytest
 
 from forecasting.errors import FileError
 from forecasting.readers.base.options import ReadingOptions
 from forecasting.series.timestep import TimeStep
 from scoring.tables.notes import Notes
+from scoring.tables.source import read_batches
 from scoring.tables.stage import Staged
 from scoring.tables.text import BLOCK
 from tests.scoring.reading import series_of, values_by_station
@@ -186,3 +189,31 @@ def test_flags_of_another_scheme_are_reported_and_not_used(tmp_path: Path) -> No
     assert values["other"] == [10, 11]
     (message,) = notes.sentences()
     assert "sst_qc was not used, as 5 are not QARTOD flags" in message
+
+
+def test_what_a_parquet_file_keeps_in_memory_does_not_grow_with_its_row_groups(tmp_path: Path) -> None:
+    path, rows = tmp_path / "in.parquet", 100_000
+    random = np.random.default_rng(1)
+    times = np.datetime64("2001-01-01", "s") + 3_600 * np.arange(rows)
+    with papq.ParquetWriter(path, pa.schema({"time": pa.timestamp("s"), "sst": pa.float64()})) as file:
+        for _ in range(30):
+            file.write_table(pa.table({"time": times, "sst": random.normal(15, 1, rows)}, schema=file.schema))
+    before = pa.total_allocated_bytes()
+    kept = [pa.total_allocated_bytes() - before for _ in read_batches([path], ReadingOptions(), Notes())]
+    assert max(kept) < path.stat().st_size / 4
+
+
+@pytest.mark.parametrize(
+    ("names", "last", "message"),
+    [
+        (["time", "sst", "sst"], pa.array([11.0]), "has several columns called sst; keep one of them"),
+        (["time", "depth", "sst"], pa.array([[11.0, 12.0]]), "column sst has several values in a row; write one"),
+    ],
+)
+def test_columns_of_parquet_that_no_table_can_have_are_refused(
+    tmp_path: Path, names: list[str], last: pa.Array, message: str
+) -> None:
+    path = tmp_path / "in.parquet"
+    papq.write_table(pa.table([pa.array(["2001-01-01"]), pa.array([1.0]), last], names=names), path)
+    with pytest.raises(FileError, match=message):
+        values_by_station(path)
