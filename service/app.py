@@ -62,7 +62,7 @@ from service.gate.keys import read_keys
 from service.gate.policy import Access
 from service.gate.rate_limit import RateLimiter
 from service.http.media import ARROW_TYPE, NDJSON_TYPE, PARQUET_TYPE
-from service.http.problems import install_error_handlers
+from service.http.problems import has_route, install_error_handlers
 from service.http.query import refuse_unusable
 from service.http.security_headers import PAGE_POLICY, security_headers
 from service.settings import Settings
@@ -263,7 +263,7 @@ def _release_watcher(gate: Gate, bus: WorkerBus, stack: AsyncExitStack) -> Relea
 def _guard(settings: Settings, app: FastAPI) -> Guard:
     """Return the guard, which decides who may call; adds ``/docs`` to ``app``, whose policy depends on its content."""
     return Guard(
-        access=Access(settings, read_keys(settings)),
+        access=Access(settings, read_keys(settings), partial(has_route, app.routes)),
         limiter=RateLimiter(settings.rate_limit),
         headers=security_headers(),
         page_headers={

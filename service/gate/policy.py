@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
@@ -43,11 +44,15 @@ class Access:
       deleting a station.
     - Writing stations and their readings needs a station or admin key, except on loopback if there are no keys.
     - All other paths, known or not, need a key of any role, unless forecasts are open (``forecasts_are_open``).
-      An unknown key is refused even then.
+      An unknown key is refused even then. So do methods that no route of stations has.
     """
 
-    def __init__(self, settings: Settings, keys: Keys) -> None:
+    def __init__(
+        self, settings: Settings, keys: Keys, has_route: Callable[[str, str], bool] = lambda path, method: True
+    ) -> None:
+        """Read the policy from ``settings``; ``has_route`` says whether a path has a method."""
         self._keys = keys
+        self._has_route = has_route
         self._open = forecasts_are_open(settings)
         self._anyone_writes = not keys and is_loopback(settings.host)
         self._looks_at_keys = bool(keys) or not self._open
@@ -67,7 +72,12 @@ class Access:
         if _loads_models(path):
             return self._check_admin(authorization, _LOADING)
         if method not in _READING and path.startswith(_STATIONS):
-            return self._check_station(authorization, method)
+            try:
+                return self._check_station(authorization, method)
+            except ProblemError:
+                # A call that no key allows is a 404 or 405, which only the routes can answer.
+                if self._has_route(path, method):
+                    raise
         if not self._looks_at_keys or is_open(path):
             return None
         presented = _presented(authorization)

@@ -3,7 +3,7 @@
 import errno
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Final
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Match
+from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
 from forecasting.errors import ForecastError, ReleaseError, RequestError, SeriesError, UnknownNameError
@@ -224,12 +224,15 @@ def _http_exception(error: HTTPException, scope: Scope) -> Response:
 
 def _methods(scope: Scope) -> list[str]:
     """Return every method that a route answers at this path; HEAD wherever GET is."""
-
-    def is_allowed(method: str) -> bool:
-        return any(route.matches({**scope, "method": method})[0] is Match.FULL for route in scope["app"].routes)
-
-    methods = [method for method in ("DELETE", "GET", "PATCH", "POST", "PUT") if is_allowed(method)]
+    routes, path = scope["app"].routes, scope["path"]
+    methods = [method for method in ("DELETE", "GET", "PATCH", "POST", "PUT") if has_route(routes, path, method)]
     return sorted([*methods, "HEAD"] if "GET" in methods else methods)
+
+
+def has_route(routes: Iterable[BaseRoute], path: str, method: str) -> bool:
+    """Return whether one of ``routes`` answers ``method`` at ``path``."""
+    scope = {"type": "http", "path": path, "method": method}
+    return any(route.matches(scope)[0] is Match.FULL for route in routes)
 
 
 def _invalid_request(error: RequestValidationError, scope: Scope) -> Response:

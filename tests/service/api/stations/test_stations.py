@@ -156,6 +156,18 @@ def test_writing_needs_a_station_key_and_deleting_an_admin_key(seas: Path, tmp_p
         assert [status("DELETE", "/stations/a", sent) for sent in ({}, forecast, station, admin, admin)] == [
             401, 403, 403, 204, 404,
         ]  # fmt: skip
+        assert [status("DELETE", path, sent) for sent in ({}, forecast, station, admin)] == [405] * 4
+
+
+def test_methods_that_a_path_lacks_are_a_405_that_lists_those_it_has(service: httpx.Client) -> None:
+    for template, operations in answered(service.get("/openapi.json"))["paths"].items():
+        if template.startswith(("/stations", "/observations")):
+            methods = {method.upper() for method in operations}
+            path, allowed = template.replace("{id}", "pier"), methods | ({"HEAD"} if "GET" in methods else set())
+            for method in {"DELETE", "PATCH", "POST", "PUT"} - methods:
+                refused = service.request(method, path, json={})
+                assert refused.status_code == 405, (method, path)
+                assert set(refused.headers["Allow"].split(", ")) == allowed
 
 
 def test_without_keys_nobody_may_delete(service: httpx.Client, new_station: NewStation) -> None:
