@@ -1,6 +1,6 @@
 """Releases loaded from the artifacts folder, found by name."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -191,10 +191,13 @@ class Registry:
         if not release.forecasters:
             others = available(self.model_names) if self.model_names else "no other dataset has one loaded"
             return UnknownNameError(f"all models of {release.release.dataset} are unloaded: load one again; {others}")
-        hint = f": {model} is included in each forecast, under baselines" if model in BASELINES else ""
-        return UnknownNameError(
-            f"no model {model[:64]!r}{hint}; {available([BEST, ALL, *release.release.cells, *self.model_names])}"
-        )
+        return unknown_model(model, [BEST, ALL, *release.release.cells, *self.model_names])
+
+
+def unknown_model(model: str, choices: Iterable[str]) -> UnknownNameError:
+    """Return the error for a name that no model has, with the ``choices``."""
+    hint = f": {model} is included in each forecast, under baselines" if model in BASELINES else ""
+    return UnknownNameError(f"no model {model[:64]!r}{hint}; {available(choices)}")
 
 
 def load_release(release: Release, device: torch.device) -> LoadedRelease | LoadedUniversal:

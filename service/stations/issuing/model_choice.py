@@ -1,8 +1,9 @@
 """Which models and horizons a station may have."""
 
-from forecasting.errors import RequestError
+from forecasting.errors import RequestError, UnknownNameError
+from forecasting.networks.metadata import CELLS
 from forecasting.releases.loaded_universal import LoadedUniversal
-from forecasting.releases.registry import ALL, BEST
+from forecasting.releases.registry import ALL, BEST, unknown_model
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.universal.steps.resampling import Resampling
 from service.engine.options import ForecastOptions
@@ -30,7 +31,11 @@ def check_model(serving: Serving, model: str, step: TimeStep, horizon: int) -> N
     if models is not None:
         _check_universal(models, step, horizon)
         return
-    (network,) = serving.resolve(model, None)
+    try:
+        (network,) = serving.resolve(model, None)
+    except UnknownNameError:
+        # A station has one model, so `all` is no choice.
+        raise unknown_model(model, [BEST, *CELLS, *serving.registry.model_names]) from None
     expected = TimeStep.parse(network.metadata.step)
     if step != expected:
         raise RequestError(

@@ -116,6 +116,20 @@ def test_a_station_that_makes_no_sense_is_refused_with_the_place(
     assert service.get("/stations/odd").status_code == 404
 
 
+@pytest.mark.parametrize("model", ["transformer", "persistence", "ocean-daily-transformer"])
+def test_the_choices_for_an_unknown_model_are_accepted_for_a_station(
+    service: httpx.Client, new_station: NewStation, model: str
+) -> None:
+    refused = service.put("/stations/odd", json={"step": "day", "model": model})
+    assert refused.status_code == 404
+    sentence, _, choices = refused.json()["detail"].partition("available: ")
+    assert sentence.startswith(f"no model '{model}'")
+    daily = [name for name in choices.split(", ") if "-" not in name or name.startswith("ocean-daily")]
+    assert len(daily) >= 4
+    for name in daily:
+        new_station(model=name)
+
+
 @pytest.mark.parametrize("station", ["-pier", "a b", "p" * 65, "é"])
 def test_an_id_is_short_and_safe_in_addresses_and_files(service: httpx.Client, station: str) -> None:
     refused = service.put(f"/stations/{station}", json={"step": "day"})
