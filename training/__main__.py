@@ -15,15 +15,26 @@ def _run() -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         from forecasting.console import run_command
-        from forecasting.extras import exit_without_extra
 
-        with exit_without_extra("training", "Training"):
-            from training.cli.main import main
-
-        return run_command(main)
+        return run_command(_command)
     except KeyboardInterrupt:
         print("training: interrupted; nothing was published or replaced", file=sys.stderr)
         return 130
+
+
+def _command() -> int:
+    from forecasting.extras import exit_without_extra
+
+    if sys.argv[1:2] == ["release"]:
+        # Most of its subcommands work without the extra.
+        from training.cli.release.command import main as release
+        from training.cli.status import status_of
+
+        return status_of(lambda: release(sys.argv[2:]))
+    with exit_without_extra("training", "Training"):
+        from training.cli.main import main
+
+    return main()
 
 
 if __name__ == "__main__":

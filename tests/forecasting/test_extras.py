@@ -1,5 +1,6 @@
 """A package that an extra installs is missing: one sentence names the extra."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -56,6 +57,26 @@ def test_a_program_without_its_extra_says_so_and_exits_with_2(
     done = run_without(package, PROGRAM.format(program=program, arguments=ARGUMENTS[program](tmp_path)))
     assert done.stderr == f"{sentence} (no package {package!r}): pip install 'sst-forecasting[{program}]'\n"
     assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_releases_are_signed_verified_and_moved_without_the_extra_training(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "artifacts" / "nino12", tmp_path / "here" / "nino12")
+    here, there, key = f"{tmp_path}/here", f"file://{tmp_path}/there", f"{tmp_path}/alice.pem"
+    commands = [
+        ["key", f"{tmp_path}/alice"],
+        ["sign", here, "--key", key],
+        ["push", here, there],
+        ["pull", f"{there}/nino12", f"{tmp_path}/again"],
+        ["verify", f"{tmp_path}/again", "--trusted-key", f"{tmp_path}/alice.pub.pem"],
+    ]
+    lines = [PROGRAM.format(program="training", arguments=["release", *command]) for command in commands]
+    for line in lines:
+        done = run_without("torch", line)
+        assert done.returncode == 0, done.stderr
+    assert "files and signature" in done.stdout
+    done = run_without("torch", PROGRAM.format(program="training", arguments=["release", "import"]))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("training: Importing a network needs the extra `training` (no package 'torch')")
 
 
 @pytest.mark.parametrize(

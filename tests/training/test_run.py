@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from forecasting.errors import ReleaseError, RequestError
-from forecasting.evaluation.model_report import Coverage
+from forecasting.evaluation.model_report import Coverage, ModelReport
 from forecasting.evaluation.table import TITLES, accuracy_table
 from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.metadata import digest
@@ -154,14 +154,17 @@ def test_leads_at_which_a_reference_is_better_are_named(published: Published) ->
     report = published.report
     linear = next(model for model in report.baselines if model.name == "linear")
 
-    def with_best(rmse: tuple[float, ...]) -> str:
+    others = tuple(model for model in report.networks if model != report.best)
+
+    def with_best(rmse: tuple[float, ...], others: tuple[ModelReport, ...] = others) -> str:
         accuracy = report.best.accuracy["test"].model_copy(update={"rmse": rmse})
         best = report.best.model_copy(update={"accuracy": report.best.accuracy | {"test": accuracy}})
-        return describe_rank(report.model_copy(update={"models": (best, linear)}))
+        return describe_rank(report.model_copy(update={"models": (best, *others, linear)}))
 
     reference = linear.accuracy["test"].rmse
     name = TITLES[report.best.name]
     assert with_best(reference) == f"{name}, chosen on the validation part, is not behind any reference at any lead."
+    assert with_best(reference, ()) == f"{name} is not behind any reference at any lead."
     ratios = (1.0, 1.02, 0.9, 1.1, 1.05, *[0.99] * 7)
     assert with_best(tuple(a * b for a, b in zip(ratios, reference, strict=True))) == (
         f"{name}, chosen on the validation part, is behind a reference at 3 of 12 leads (2, 4 to 5); "

@@ -1,7 +1,6 @@
 """The command line of training."""
 
 import argparse
-import io
 import os
 import sys
 from collections.abc import Callable
@@ -14,8 +13,8 @@ from pydantic import ValidationError
 from tqdm import tqdm
 
 from forecasting.climatology.global_climatology import GlobalClimatology
-from forecasting.console import command_name, in_command_line
-from forecasting.errors import FileError, ForecastError, RequestError, SeriesError
+from forecasting.console import command_name
+from forecasting.errors import FileError, RequestError, SeriesError
 from forecasting.networks.device import choose_device
 from forecasting.networks.metadata import CELLS
 from forecasting.releases.trusted_keys import TrustedKeys
@@ -28,6 +27,7 @@ from training.cli import inspect as inspect_cli
 from training.cli import pretrain as pretrain_cli
 from training.cli.reading_options import add_reading_options, not_negative, positive, read_with
 from training.cli.release import command as release_cli
+from training.cli.status import status_of
 from training.cli.summary import dataset_summary, print_unsigned, release_summary
 from training.config import DEFAULT_SEED, TrainingConfig
 from training.examples.dataset import Dataset
@@ -41,17 +41,15 @@ from training.run import Destination, Execution, train
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit status: 0 on success, 2 after an error; some commands also return 1."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # do not fail on a terminal that cannot show ±
-    arguments = sys.argv[1:] if arguments is None else arguments
-    try:
-        command = _COMMANDS.get(arguments[0]) if arguments else None
-        if command is not None:
-            return command(arguments[1:])
-        return _train(_train_parser().parse_args(arguments))
-    except ForecastError as error:
-        print(f"training: {error.written(in_command_line)}", file=sys.stderr)
-        return 2
+    given = sys.argv[1:] if arguments is None else arguments
+    return status_of(lambda: _run(given))
+
+
+def _run(arguments: list[str]) -> int:
+    command = _COMMANDS.get(arguments[0]) if arguments else None
+    if command is not None:
+        return command(arguments[1:])
+    return _train(_train_parser().parse_args(arguments))
 
 
 def _train_parser() -> argparse.ArgumentParser:

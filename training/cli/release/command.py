@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from forecasting.console import command_name
-from training.cli.release import importing, key, pull, push, sign, verify
+from forecasting.extras import needs_extra
+from training.cli.release import key, pull, push, sign, verify
 
 
 class _Subcommand(NamedTuple):
@@ -15,8 +16,15 @@ class _Subcommand(NamedTuple):
     summary: str
 
 
+def _import(arguments: list[str]) -> int:
+    with needs_extra("training", "Importing a network"):
+        from training.cli.release import importing
+
+    return importing.main(arguments)
+
+
 _SUBCOMMANDS: Final = {
-    "import": _Subcommand(importing.main, "check, evaluate and publish a network that was trained elsewhere"),
+    "import": _Subcommand(_import, "check, evaluate and publish a network that was trained elsewhere"),
     "key": _Subcommand(key.main, "make a pair of keys"),
     "pull": _Subcommand(pull.main, "copy releases from another place, such as a bucket"),
     "push": _Subcommand(push.main, "copy releases to another place"),

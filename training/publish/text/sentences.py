@@ -45,7 +45,8 @@ def describe_coverage(coverage: Coverage, level: int) -> str:
 def describe_rank(report: Report) -> str:
     """Describe in a sentence at which leads the best network is behind a reference on the test part."""
     best, references = report.best, report.baselines
-    subject = f"{model_title(best.name)}, chosen on the validation part, is"
+    choice = ", chosen on the validation part," if len(report.networks) > 1 else ""
+    subject = f"{model_title(best.name)}{choice} is"
     behind = {}
     for lead, rmse in enumerate(best.accuracy["test"].rmse, start=1):
         reference = min(references, key=lambda model: model.accuracy["test"].rmse[lead - 1])
