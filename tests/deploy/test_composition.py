@@ -1,6 +1,7 @@
 """docker-compose.yml and the configuration of HAProxy, where they must agree."""
 
 import re
+import tomllib
 from typing import Any
 
 import pytest
@@ -40,6 +41,16 @@ def test_every_setting_is_a_setting_of_the_service(file: str) -> None:
     services = yaml.safe_load(text)["services"]
     names = {name for role in ("service", "worker") for name in services.get(role, {}).get("environment", {})}
     assert {name.removeprefix("SST_").lower() for name in names} <= set(Settings.model_fields)
+
+
+def test_extras_as_in_the_deployment_guide_reach_every_image_that_is_built(services: dict[str, Any]) -> None:
+    builds = [service["build"] for service in services.values() if "build" in service]
+    assert {build["target"] for build in builds} == {"service", "training", "scoring"}
+    assert all("EXTRAS" in build["args"] for build in builds)
+    optional = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    guide = (ROOT / "docs" / "guides" / "deploy.md").read_text(encoding="utf-8")
+    named = {extra for extras in re.findall(r"EXTRAS=([\w,]+)", guide) for extra in extras.split(",")}
+    assert {"columns", "signing", "s3"} <= named <= set(optional)
 
 
 def test_the_worker_alone_does_background_work_in_the_store_of_the_replicas(services: dict[str, Any]) -> None:
