@@ -106,20 +106,20 @@ def put_station(connection: Connection, station_id: str, settings: StationSettin
             if settings.source is not None:
                 schedule_fetch(connection, number, now)
             return True
-        found = connection.execute(select(STATIONS).where(STATIONS.c.id == station_id).with_for_update()).one_or_none()
+        row = connection.execute(select(STATIONS).where(STATIONS.c.id == station_id).with_for_update()).one_or_none()
         # None if another process has deleted it since.
-        if found is not None:
+        if row is not None:
             break
-    if all(getattr(found, name) == value for name, value in values.items()):
+    if all(getattr(row, name) == value for name, value in values.items()):
         return False
-    if found.step != settings.step and _has_readings(connection, found.number):
+    if row.step != settings.step and _has_readings(connection, row.number):
         raise StepChangeError(
-            f"station {station_id!r} has readings at the step {found.step!r}, which cannot change: send "
-            f'"step": "{found.step}", create another station, or delete this one first'
+            f"station {station_id!r} has readings at the step {row.step!r}, which cannot change: send "
+            f'"step": "{row.step}", create another station, or delete this one first'
         )
-    connection.execute(STATIONS.update().where(STATIONS.c.number == found.number).values(changed=now, **values))
-    if found.source != settings.source:
-        schedule_fetch(connection, found.number, None if settings.source is None else now)
+    connection.execute(STATIONS.update().where(STATIONS.c.number == row.number).values(changed=now, **values))
+    if row.source != settings.source:
+        schedule_fetch(connection, row.number, None if settings.source is None else now)
     return False
 
 
@@ -129,10 +129,10 @@ def get_station(connection: Connection, station_id: str) -> Station:
     Raises:
         UnknownStationError: if there is none with this ID.
     """
-    found = connection.execute(_with_newest().where(STATIONS.c.id == station_id)).one_or_none()
-    if found is None:
+    row = connection.execute(_with_newest().where(STATIONS.c.id == station_id)).one_or_none()
+    if row is None:
         raise UnknownStationError(station_id)
-    return _station_of(found)
+    return _station_of(row)
 
 
 def list_stations(connection: Connection, limit: int, after: str = "", search: str = "") -> list[Station]:

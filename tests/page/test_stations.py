@@ -182,11 +182,11 @@ def test_the_chart_shows_what_was_forecast_at_the_chosen_lead_against_what_came(
     page.get_by_label("Show what was forecast").select_option("2 days before")
     assert "lead=2" in page.url
     archive = httpx.get(f"{stations}/stations/reef/forecasts").raise_for_status().json()["forecasts"]
-    said = archive[-3]["sst"][1]
+    forecast_sst = archive[-3]["sst"][1]
     page.get_by_text("View as table").click()
     row = page.get_by_role("row").filter(has_text=f"{TODAY.day} {TODAY:%b %Y}")
     expect(row).to_contain_text(f"{24.5 + (47 * 7 % 11) / 20:.2f}")
-    expect(row).to_contain_text(f"{said:.2f}")
+    expect(row).to_contain_text(f"{forecast_sst:.2f}")
 
 
 def test_a_printed_station_shows_its_whole_chart_without_what_is_for_the_screen(opened: Opened) -> None:
@@ -218,11 +218,11 @@ def test_the_record_says_how_often_events_happened_by_the_probability_that_was_s
     _, page = opened("&station=reef")
     answer = httpx.get(f"{stations}/stations/reef/verification").raise_for_status().json()
     first = next(event for event in answer["events"] if event["name"] == "Warm water")
-    (said,) = first["reliability"]
+    (group,) = first["reliability"]
     record = page.locator("section.card").filter(has=page.get_by_role("heading", name="Record"))
     expect(record.get_by_role("columnheader", name="90–100%")).to_be_visible()
     row = record.get_by_role("row").filter(has_text="Warm water").first
-    expect(row).to_contain_text(f"{said['n']} of {said['n']}")
+    expect(row).to_contain_text(f"{group['n']} of {group['n']}")
     expect(row).to_contain_text("1 day")
 
 

@@ -39,7 +39,7 @@ class Popen(subprocess.Popen[str]):
         command = [str(argument) for argument in args]
         if command[0] != sys.executable:
             command = [sys.executable, *command]
-        files = [own if pipe == -1 else pipe for own, pipe in enumerate((stdin, stdout, stderr))]
+        files = [number if pipe == -1 else pipe for number, pipe in enumerate((stdin, stdout, stderr))]
         start = Start.here(
             command, environment, [0, 1, 2], folder=cwd or "", group=None if group == -1 else group, session=session
         )

@@ -21,7 +21,7 @@ MIN_SEASON_YEARS: Final = 2.0
 OLDEST_WEIGHT: Final = 0.5
 """Weight of the oldest residual; the newest has 1."""
 
-PROBABILITIES: Final = (0.01, 0.025, *(round(0.05 * k, 2) for k in range(1, 20)), 0.975, 0.99)
+PROBABILITIES: Final = (0.01, 0.025, *(round(0.05 * i, 2) for i in range(1, 20)), 0.975, 0.99)
 
 
 class ErrorTable(BaseModel, frozen=True):

@@ -131,10 +131,10 @@ def _first_used(station: Station) -> int:
 def _alike(pending: Sequence[_Pending]) -> Iterable[list[_Pending]]:
     """Return stations in groups that are forecast together: with the same model, horizon and events."""
     groups: dict[tuple[str, int | None, bytes], list[_Pending]] = {}
-    for one in pending:
-        settings = one.station.settings
+    for member in pending:
+        settings = member.station.settings
         events = dumps([settings.units, settings.events]) if settings.events else b""
-        groups.setdefault((settings.model, settings.horizon, events), []).append(one)
+        groups.setdefault((settings.model, settings.horizon, events), []).append(member)
     return groups.values()
 
 
@@ -144,11 +144,11 @@ async def _forecast(serving: Serving, group: Sequence[_Pending]) -> dict[str, Dr
     settings = group[0].station.settings
     models = serving.universal(settings.model, None)
     sent: list[tuple[_Pending, InputSeries]] = []
-    for one in group:
+    for member in group:
         try:
-            sent.append((one, _series_of(one)))
+            sent.append((member, _series_of(member)))
         except SeriesError as error:
-            results[one.station.id] = sentence(error)
+            results[member.station.id] = sentence(error)
     if not sent:
         return results
     try:
@@ -160,10 +160,12 @@ async def _forecast(serving: Serving, group: Sequence[_Pending]) -> dict[str, Dr
         else:
             entries = await _universal_entries(serving, models, options, series)
     except ForecastError as error:
-        return results | {one.station.id: str(error) for one, _ in sent}
-    for (one, _), entry in zip(sent, entries, strict=True):
-        results[one.station.id] = (
-            sentence(entry) if isinstance(entry, SeriesError) else _draft(one, entry, is_universal=models is not None)
+        return results | {member.station.id: str(error) for member, _ in sent}
+    for (member, _), entry in zip(sent, entries, strict=True):
+        results[member.station.id] = (
+            sentence(entry)
+            if isinstance(entry, SeriesError)
+            else _draft(member, entry, is_universal=models is not None)
         )
     return results
 
@@ -194,14 +196,17 @@ async def _universal_entries(
     return results
 
 
-def _series_of(one: _Pending) -> InputSeries:
+def _series_of(member: _Pending) -> InputSeries:
     """Return the series of a station on a regular grid, up to its last observation."""
-    settings = one.station.settings
+    settings = member.station.settings
     step = TimeStep.parse(settings.step)
-    regular = used_times(one.times.view(SECONDS), step)
-    times = one.times[regular]
+    regular = used_times(member.times.view(SECONDS), step)
+    times = member.times[regular]
     series = SstSeries.from_observations(
-        times.view(SECONDS), one.values[regular], step=step, place=lambda i: f"the reading of {iso_of(int(times[i]))}"
+        times.view(SECONDS),
+        member.values[regular],
+        step=step,
+        place=lambda i: f"the reading of {iso_of(int(times[i]))}",
     )
     listed = series.values.astype(object)
     listed[np.isnan(series.values)] = None
@@ -215,10 +220,10 @@ def _series_of(one: _Pending) -> InputSeries:
     )
 
 
-def _draft(one: _Pending, entry: UniversalEntry, *, is_universal: bool) -> Draft:
-    station, step = one.station, TimeStep.parse(one.station.settings.step)
+def _draft(member: _Pending, entry: UniversalEntry, *, is_universal: bool) -> Draft:
+    station, step = member.station, TimeStep.parse(member.station.settings.step)
     assert station.received is not None
-    observed_until = int(one.times[-1])
+    observed_until = int(member.times[-1])
     end = np.asarray(np.datetime64(observed_until, "s"))
     late = step.shift(end, _STEPS_UNTIL_LATE)
     forecast = IssuedForecast(

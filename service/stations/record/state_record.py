@@ -67,8 +67,8 @@ class StateRecord:
         """Add the events of a forecast. Those of other kinds and those with an error are left out."""
         first_time = seconds_of(forecast.content["timestamps"][0])
         for event in forecast.content.get("events", ()):
-            for kind, said in _said(event):
-                self._cases.setdefault(kind, []).append(_Case(first_time, forecast.observed_until, *said))
+            for kind, values in _said(event):
+                self._cases.setdefault(kind, []).append(_Case(first_time, forecast.observed_until, *values))
 
     @property
     def period(self) -> tuple[int, int] | None:

@@ -85,8 +85,8 @@ def test_cases_of_several_series_are_scored_together_with_the_references_of_all(
 
 
 def test_the_sampling_error_counts_times_and_not_series() -> None:
-    one = cases_of(series(weather(8 * 52)), np.arange(4 * 52, 8 * 52))
-    score, doubled = (cases.score(np.full(len(cases), 0.3)) for cases in (one, EventCases.joined([one, one])))
+    single = cases_of(series(weather(8 * 52)), np.arange(4 * 52, 8 * 52))
+    score, doubled = (cases.score(np.full(len(cases), 0.3)) for cases in (single, EventCases.joined([single, single])))
     assert doubled.n == 2 * score.n
     assert doubled.brier_error == pytest.approx(score.brier_error, rel=0.01)
 

@@ -64,11 +64,13 @@ def heatwaves(sst: dict[date, float], first: date, last: date) -> list[Found]:
             joined[-1][1] = end
         else:
             joined.append([start, end])
-    found = []
+    events = []
     for start, end in joined:
         days = [start + timedelta(i) for i in range((end - start).days + 1)]
         intensity = [sst[day] - mean[key[day]] for day in days]
         peak = days[intensity.index(max(intensity))]
         multiples = (sst[peak] - mean[key[peak]]) / (high[key[peak]] - mean[key[peak]])
-        found.append(Found(start, end, peak, sum(intensity) / len(days), max(intensity), min(math.floor(multiples), 4)))
-    return found
+        events.append(
+            Found(start, end, peak, sum(intensity) / len(days), max(intensity), min(math.floor(multiples), 4))
+        )
+    return events

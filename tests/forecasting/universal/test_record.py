@@ -73,8 +73,8 @@ def test_the_number_of_origins_is_that_of_the_lead_with_fewest() -> None:
 
 def answers(values: Floats, spread: float) -> Floats:
     """Past forecasts of 0 °C with quantiles of this spread, ``(origins, leads, 1 + levels)``."""
-    one = np.concatenate([[0.0], SCORES * spread])
-    return np.broadcast_to(one, (*values.shape[1:], len(one)))
+    quantiles = np.concatenate([[0.0], SCORES * spread])
+    return np.broadcast_to(quantiles, (*values.shape[1:], len(quantiles)))
 
 
 def factors(values: Floats, spread: float, stride: int = 3) -> Floats:

@@ -106,8 +106,8 @@ def test_processes_add_the_rows_that_one_process_adds(seas: Path, tmp_path: Path
     given = until(growing(4), 40, tmp_path / "in.csv")
     assert append(given, tmp_path / "one.parquet", seas, "--chunk", 40) == 0
     assert append(given, tmp_path / "two.parquet", seas, "--chunk", 40, "--processes", 2) == 0
-    one, two = (read(tmp_path / f"{name}.parquet").drop(columns="issued") for name in ("one", "two"))
-    pd.testing.assert_frame_equal(one, two)
+    first, second = (read(tmp_path / f"{name}.parquet").drop(columns="issued") for name in ("one", "two"))
+    pd.testing.assert_frame_equal(first, second)
 
 
 @pytest.mark.parametrize("moment", ["parts/000001.part", "placed"])

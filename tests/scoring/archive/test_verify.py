@@ -92,8 +92,8 @@ def test_scores_are_chosen_by_lead_and_period_and_divided_by_month(
     assert best[["lead", "month", "n"]].to_numpy().tolist() == [[1, "2023-01", 2], [1, "2023-02", 10]]
     part = scores_of(folder, capsys, "--from", "2023-02-09", "--to", "2023-02-10", "--lead", "1,3")
     assert part.loc[part["kind"] == "issued", ["lead", "n"]].to_numpy().tolist() == [[1, 4], [3, 4]]
-    one = scores_of(folder, capsys, "--from", "2023-01-31T00:00:01Z", "--lead", 1)
-    assert one.loc[one["model"] == "best", "n"].tolist() == [10]
+    scores = scores_of(folder, capsys, "--from", "2023-01-31T00:00:01Z", "--lead", 1)
+    assert scores.loc[scores["model"] == "best", "n"].tolist() == [10]
 
 
 def test_a_table_names_models_beside_each_other_and_json_has_the_same_scores(

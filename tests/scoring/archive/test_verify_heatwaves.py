@@ -32,10 +32,10 @@ def test_heatwaves_are_scored_once_the_days_that_decide_on_them_have_come(
     rows = read(archive)
     assert [(event["event"], event["lead"]) for event in group["events"]] == [("heatwave", lead) for lead in (1, 2, 3)]
     for event in group["events"]:
-        said = rows.loc[rows["lead"] == event["lead"], "event_heatwave_probability"].to_numpy()
+        probability = rows.loc[rows["lead"] == event["lead"], "event_heatwave_probability"].to_numpy()
         score = event["score"]
         assert (score["n"], score["frequency"]) == (3, 1.0)
-        assert score["brier"] == pytest.approx(np.mean((said - 1) ** 2), abs=1e-6)
+        assert score["brier"] == pytest.approx(np.mean((probability - 1) ** 2), abs=1e-6)
         # None of the three mornings had seen five warm days yet.
         assert score["skill"]["persistence"]["brier"] == 1.0
 
@@ -73,10 +73,10 @@ def test_heat_stress_is_scored_at_the_levels_of_the_service(
         place, at = [*levels].index(event["level"]), rows["lead"] == event["lead"]
         happened = np.array([heat_stress(values, day + event["lead"] - 1)[place] for day in seen])
         before = np.array([heat_stress(values, day - 1)[place] for day in seen])
-        said = rows.loc[at, f"event_bleaching_{levels[event['level']]}"].to_numpy()
+        probability = rows.loc[at, f"event_bleaching_{levels[event['level']]}"].to_numpy()
         score = event["score"]
         assert (score["n"], score["frequency"]) == (3, pytest.approx(happened.mean(), abs=1e-6))
-        assert score["brier"] == pytest.approx(((said - happened) ** 2).mean(), abs=1e-6)
+        assert score["brier"] == pytest.approx(((probability - happened) ** 2).mean(), abs=1e-6)
         assert score["skill"]["persistence"]["brier"] == pytest.approx((before != happened).mean(), abs=1e-6)
     assert main(verify_parser().parse_args(arguments)) == 0
     assert "bleaching, Alert Level 1" in capsys.readouterr().out

@@ -57,8 +57,8 @@ def test_a_release_of_a_place_is_published_again_with_the_same_weights(
         (old, known), (new, metadata) = (load(release.read(name), CPU) for release in (before, after))
         assert metadata.version == after.version
         assert metadata.errors == known.errors
-        for one, other in zip(old.state_dict().values(), new.state_dict().values(), strict=True):
-            torch.testing.assert_close(one, other, rtol=0, atol=0)
+        for tensor, other in zip(old.state_dict().values(), new.state_dict().values(), strict=True):
+            torch.testing.assert_close(tensor, other, rtol=0, atol=0)
     sidecar = json.loads((after.path / "gru.json").read_bytes())
     assert sidecar["dependence"]["correlation"][0][0] == 1
     assert (after.path / "predictions.csv").read_bytes() == (before.path / "predictions.csv").read_bytes()

@@ -72,9 +72,9 @@ class ColumnAnswer:
                 async for arrival in arrivals:
                     yield arrival
 
-    def break_off(self, problem: bytes) -> bytes:
+    def abort(self, problem: bytes) -> bytes:
         """Return the last piece of an answer that cannot be finished."""
-        return self._pipeline.break_off(json.loads(problem)["detail"])
+        return self._pipeline.abort(json.loads(problem)["detail"])
 
 
 def _next(steps: Iterator[bytes]) -> bytes | None:

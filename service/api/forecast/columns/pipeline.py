@@ -78,9 +78,9 @@ class Pipeline:
             content = self._forecast(parts[-1]) if parts else b""
             yield content + self._writer.end(self._count, self._failed)
 
-    def break_off(self, message: str) -> bytes:
+    def abort(self, message: str) -> bytes:
         """Return the last piece of an answer that cannot be finished."""
-        return self._writer.break_off(message)
+        return self._writer.abort(message)
 
     def _cut(self, batches: Sequence[pa.RecordBatch], *, is_last: bool) -> None:
         """Let the series wait that end in ``batches``."""

@@ -67,4 +67,4 @@ class ColumnStreams:
         pipeline = Pipeline(serving, job, accepted, self._settings.max_values, strict=query.strict)
         answer = ColumnAnswer(serving, pipeline, self._space, self._parquet_turn)
         pieces = answer.pieces(media_type, receive)
-        return StreamedAnswer(((b"content-type", accepted.encode()),), pieces, answer.break_off)
+        return StreamedAnswer(((b"content-type", accepted.encode()),), pieces, answer.abort)

@@ -63,8 +63,8 @@ async def station_alerts(store: StationStore, station: str, period: Period, afte
 def _find(
     connection: Connection, station: str, period: Period, after: Cursor | None, limit: int
 ) -> tuple[list[Alert], dict[int, list[Delivery]]]:
-    found = get_station(connection, station)
-    alerts = get_alerts(connection, found.number, period.begin, period.end, after=after, limit=limit)
+    stored_station = get_station(connection, station)
+    alerts = get_alerts(connection, stored_station.number, period.begin, period.end, after=after, limit=limit)
     return alerts, deliveries_of(connection, [alert.number for alert in alerts])
 
 

@@ -50,13 +50,13 @@ async def newest_forecast(store: StationStore, station: str) -> NewestForecast:
         ProblemError: 404 if there is no such station or it has no forecast, 503 if the store cannot be used.
     """
     with store_problems():
-        found, forecasts = await store.read(_find_newest, station)
+        stored_station, forecasts = await store.read(_find_newest, station)
         if not forecasts:
             raise NoForecastError(station)
     (issued,) = forecasts
-    fields = _fields(issued, found.settings.units)
-    fields["warnings"] = [*_late(found, issued), *fields["warnings"]]
-    return NewestForecast(station=found.id, units=found.settings.units, **fields)
+    fields = _fields(issued, stored_station.settings.units)
+    fields["warnings"] = [*_late(stored_station, issued), *fields["warnings"]]
+    return NewestForecast(station=stored_station.id, units=stored_station.settings.units, **fields)
 
 
 async def archive(store: StationStore, station: str, period: Period, after: str, limit: int) -> ForecastArchive:
@@ -73,11 +73,11 @@ async def archive(store: StationStore, station: str, period: Period, after: str,
         ProblemError: 404 if there is no such station, 503 if the store cannot be used.
     """
     with store_problems():
-        found, forecasts = await store.read(_find_page, station, period, Cursor.read(after), limit + 1)
+        stored_station, forecasts = await store.read(_find_page, station, period, Cursor.read(after), limit + 1)
     page, following = cut_page(forecasts, limit, lambda issued: Cursor(issued.observed_until, issued.batch))
-    units = found.settings.units
+    units = stored_station.settings.units
     return ForecastArchive(
-        station=found.id,
+        station=stored_station.id,
         units=units,
         forecasts=[IssuedAnswer(**_fields(issued, units)) for issued in page],
         next=following,
@@ -85,15 +85,17 @@ async def archive(store: StationStore, station: str, period: Period, after: str,
 
 
 def _find_newest(connection: Connection, station: str) -> tuple[Station, list[IssuedForecast]]:
-    found = get_station(connection, station)
-    return found, get_forecasts(connection, found.number, limit=1)
+    stored_station = get_station(connection, station)
+    return stored_station, get_forecasts(connection, stored_station.number, limit=1)
 
 
 def _find_page(
     connection: Connection, station: str, period: Period, after: Cursor | None, limit: int
 ) -> tuple[Station, list[IssuedForecast]]:
-    found = get_station(connection, station)
-    return found, forecasts_after(connection, found.number, period.begin, period.end, after=after, limit=limit)
+    stored_station = get_station(connection, station)
+    return stored_station, forecasts_after(
+        connection, stored_station.number, period.begin, period.end, after=after, limit=limit
+    )
 
 
 def _fields(issued: IssuedForecast, units: Units) -> dict[str, Any]:

@@ -70,8 +70,8 @@ async def store_readings(receiver: Receiver, station: str, body: ReadingsRequest
         ProblemError: 404 if there is no such station, 503 if the store cannot be used.
     """
     _check_length(body, "values", receiver.settings)
-    found = await _settings(receiver.store, station)
-    return await _store_one(receiver, station, found, _read_json(body, found, _now()), "body.")
+    settings = await _settings(receiver.store, station)
+    return await _store_one(receiver, station, settings, _read_json(body, settings, _now()), "body.")
 
 
 async def store_file(receiver: Receiver, station: str, read: Callable[[TimeStep], Awaitable[Reading]]) -> Stored:
@@ -85,15 +85,15 @@ async def store_file(receiver: Receiver, station: str, read: Callable[[TimeStep]
     Raises:
         ProblemError: 422 if it holds no such series; otherwise as :func:`store_readings`.
     """
-    found = await _settings(receiver.store, station)
-    step = TimeStep.parse(found.step)
+    settings = await _settings(receiver.store, station)
+    step = TimeStep.parse(settings.step)
     series = _only_series(await read(step), receiver.settings)
     if series.step != step:
         raise SeriesError(
             f"{not_of_station('the step of the file', series.step, step)}: send a file with this step, or make it "
             f"coarser with resample={step}"
         )
-    return await _store_one(receiver, station, found, readings_of(series, _now()), "series.")
+    return await _store_one(receiver, station, settings, readings_of(series, _now()), "series.")
 
 
 async def store_many(receiver: Receiver, bodies: Sequence[StationReadings]) -> ManyStored:
@@ -137,15 +137,15 @@ async def read_observations(
         ProblemError: 404 if there is no such station, 503 if the store cannot be used.
     """
     with store_problems():
-        found, rows = await store.read(_find, station, period, settings.max_values + 1)
+        stored_station, rows = await store.read(_find, station, period, settings.max_values + 1)
     if len(rows) > settings.max_values:
         raise RequestError(
             f"there are more than {settings.max_values} observations: ask for a shorter period with from and to",
             field="from",
         )
-    units = found.settings.units
+    units = stored_station.settings.units
     return ObservationsAnswer(
-        station=found.id,
+        station=stored_station.id,
         units=units,
         timestamps=[iso_of(row.time) for row in rows],
         values=rounded(from_celsius([row.value for row in rows], units)).tolist(),
@@ -155,9 +155,11 @@ async def read_observations(
 
 
 def _find(connection: Connection, station: str, period: Period, limit: int) -> tuple[Station, list[Observation]]:
-    found = get_station(connection, station)
+    stored_station = get_station(connection, station)
     begin, end, revisions = period
-    return found, get_observations(connection, found.number, begin, end, limit=limit, revisions=revisions)
+    return stored_station, get_observations(
+        connection, stored_station.number, begin, end, limit=limit, revisions=revisions
+    )
 
 
 async def _settings(store: StationStore, station: str) -> StationSettings:
@@ -169,7 +171,7 @@ async def _settings(store: StationStore, station: str) -> StationSettings:
 
 
 async def _store_one(
-    receiver: Receiver, station: str, found: StationSettings, readings: Readings, place: str
+    receiver: Receiver, station: str, settings: StationSettings, readings: Readings, place: str
 ) -> Stored:
     with store_problems():
         outcomes = await receiver.store.write(ingest, {station: readings}, int(time.time()))
@@ -177,7 +179,7 @@ async def _store_one(
             raise UnknownStationError(station)
     count_readings(receiver.store.metrics, outcomes.values(), len(readings.refused))
     issued = await receiver.issue([station])
-    return Stored(**_stored(outcomes[station], readings, place, issued.get(station), found))
+    return Stored(**_stored(outcomes[station], readings, place, issued.get(station), settings))
 
 
 def _stored(

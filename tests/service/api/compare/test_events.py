@@ -76,7 +76,7 @@ def test_each_network_and_series_has_every_event_in_order(client: httpx.Client, 
         assert [row["name"] for row in rows] == ["warm", "never", "hot"]
         assert (never["frequency"], never["skill"]["persistence"]["value"]) == (0, None)
         assert "need daily values" in hot["error"]
-        assert warm["n"] == sum(events_of(one)[NETWORKS[0]][0]["n"] for one in answer["series"])
+        assert warm["n"] == sum(events_of(entry)[NETWORKS[0]][0]["n"] for entry in answer["series"])
     assert not any("events" in model for model in answer["models"] if model["kind"] == "baseline")
 
 

@@ -79,7 +79,7 @@ def test_each_event_is_verified_or_has_an_error_in_its_place(
     dataset: str | None,
     step: str,
 ) -> None:
-    series = [{"step": "month" if dataset == "nino12" else step, **one} for one in body["series"]]
+    series = [{"step": "month" if dataset == "nino12" else step, **member} for member in body["series"]]
     model = "best" if body.get("model") == "nino12-gru" else body.get("model", "all")
     fields = {"dataset": dataset, "model": model, "series": series, "events": events, "baseline": given_baseline}
     answer = post(seas_client, body | fields)

@@ -236,7 +236,7 @@ def test_series_of_any_sea_get_a_forecast_or_an_error_in_their_place(
     dataset: str | None,
 ) -> None:
     if position is not None:
-        series = [{**one, "latitude": position[0], "longitude": position[1]} for one in series]
+        series = [{**member, "latitude": position[0], "longitude": position[1]} for member in series]
     fields = asked | {"series": series, "dataset": dataset}
     if fields.get("model") == "nino12-gru":
         fields["model"] = "best"
@@ -262,14 +262,16 @@ def test_each_event_is_forecast_or_has_an_error_in_its_place(
     dataset: str | None,
     step: str,
 ) -> None:
-    series = [{"step": "month" if dataset == "nino12" else step, **one, "baseline": given_baseline} for one in series]
+    series = [
+        {"step": "month" if dataset == "nino12" else step, **member, "baseline": given_baseline} for member in series
+    ]
     fields = asked | {"series": series, "dataset": dataset, "events": events, "paths": paths}
     if fields.get("model") == "nino12-gru":
         fields["model"] = "best"
     for model in post(seas_client, fields):
         for forecast in model.forecasts:
             if isinstance(forecast, SeriesForecast):
-                assert [outcome.name for outcome in forecast.events or []] == [one["name"] for one in events]
+                assert [outcome.name for outcome in forecast.events or []] == [event["name"] for event in events]
                 assert len(forecast.paths or []) == paths
 
 

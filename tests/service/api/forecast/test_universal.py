@@ -90,7 +90,7 @@ def test_each_series_is_forecast_at_its_own_step_and_only_what_they_share_is_at_
     assert answer["version"] == VERSION
     assert [entry["model"] for entry in answer["forecasts"]] == ["ocean-daily-gru", "ocean-monthly-gru"]
     assert [entry["step"] for entry in answer["forecasts"]] == ["day", "month"]
-    assert answer["forecasts"] == [forecast(seas_client, one, model="gru") for one in (daily, monthly)]
+    assert answer["forecasts"] == [forecast(seas_client, member, model="gru") for member in (daily, monthly)]
 
 
 def test_all_answers_with_each_network(seas_client: httpx.Client) -> None:
@@ -122,7 +122,7 @@ def test_units_apply_to_the_request_and_the_answer(seas_client: httpx.Client) ->
     warm = days(values=[value * 1.8 + 32 for value in VALUES])
     fahrenheit = forecast(seas_client, warm, thresholds=[68.0], model="gru", units="fahrenheit")
     assert fahrenheit["sst"] == pytest.approx([value * 1.8 + 32 for value in celsius["sst"]], abs=1e-3)
-    probabilities = [one["exceedance"][0]["probability"][0] for one in (celsius, fahrenheit)]
+    probabilities = [entry["exceedance"][0]["probability"][0] for entry in (celsius, fahrenheit)]
     assert probabilities[0] == pytest.approx(probabilities[1], abs=1e-3)
 
 

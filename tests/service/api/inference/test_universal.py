@@ -50,13 +50,13 @@ def test_every_universal_network_in_the_index_is_served(seas_client: httpx.Clien
 
 def test_metadata_and_configuration_describe_the_tensors(seas_client: httpx.Client) -> None:
     metadata = answered(seas_client.get(MODEL))
-    assert [(one["name"], one["datatype"], one["shape"]) for one in metadata["inputs"]] == [
+    assert [(tensor["name"], tensor["datatype"], tensor["shape"]) for tensor in metadata["inputs"]] == [
         ("sst", "FP32", [-1, 30]),
         ("valid_time", "FP64", [-1]),
         ("latitude", "FP64", [-1]),
         ("longitude", "FP64", [-1]),
     ]
-    assert [(one["name"], one["shape"]) for one in metadata["outputs"]] == [
+    assert [(tensor["name"], tensor["shape"]) for tensor in metadata["outputs"]] == [
         ("forecast", [-1]),
         ("quantiles", [-1, 14, len(LEVELS)]),
     ]

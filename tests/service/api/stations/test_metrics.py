@@ -51,8 +51,8 @@ def test_readings_and_forecasts_are_counted_over_all_stations(service: httpx.Cli
     (persistence,) = (after.pop(name) for name in [*after] if "persistence_error" in name)
     assert round(persistence, 6) == round(25.0 - values[-1], 6)
     kind = "reference" if forecast["model"] in forecast["baselines"] else "universal"
-    said = forecast["events"][0]["by_lead"][0]
-    bound = next(high for high in (0.1, 0.3, 0.5, 0.7, 0.9, 1) if said < high or high == 1)
+    probability = forecast["events"][0]["by_lead"][0]
+    bound = next(high for high in (0.1, 0.3, 0.5, 0.7, 0.9, 1) if probability < high or high == 1)
     low = {0.1: 0, 0.3: 0.1, 0.5: 0.3, 0.7: 0.5, 0.9: 0.7, 1: 0.9}[bound]
     assert after == {
         "sst_stations": 2,
@@ -83,6 +83,6 @@ def test_the_age_is_that_of_the_station_that_has_been_silent_for_longest(service
 def test_metrics_are_served_when_the_store_cannot_be_used(artifacts: Path, tmp_path: Path) -> None:
     (tmp_path / "sst.db").write_bytes(b"no database" * 1_000)
     with serve(Settings(artifacts=artifacts, store=SecretStr(f"sqlite:///{tmp_path}/sst.db"))) as service:
-        found = figures(service)
-    assert found["sst_store_up"] == 0
-    assert "sst_stations" not in found
+        metrics = figures(service)
+    assert metrics["sst_store_up"] == 0
+    assert "sst_stations" not in metrics

@@ -66,8 +66,8 @@ def test_a_service_that_is_killed_among_batches_loses_none_and_stores_none_twice
         # The client repeats the batch that was not answered, which may have been stored.
         list(send(service, BATCHES[answers:]))
         stored = observations(service)
-    found = zip(stored["timestamps"], stored["revision"], stored["values"], strict=True)
-    assert list(found) == expected(BATCHES)
+    rows = zip(stored["timestamps"], stored["revision"], stored["values"], strict=True)
+    assert list(rows) == expected(BATCHES)
 
 
 @pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)

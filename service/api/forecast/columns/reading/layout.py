@@ -63,8 +63,10 @@ class Layout(NamedTuple):
         for name in names:
             if name in NAMES:
                 _check_type(name, schema.field(name).type)
-        found = {name: names.index(name) if name in names else None for name in NAMES}
-        return cls(found["id"], names.index("time"), names.index("sst"), found["latitude"], found["longitude"])
+        positions = {name: names.index(name) if name in names else None for name in NAMES}
+        return cls(
+            positions["id"], names.index("time"), names.index("sst"), positions["latitude"], positions["longitude"]
+        )
 
 
 def _check_type(name: str, kind: pa.DataType) -> None:

@@ -22,7 +22,7 @@ class Writer(Protocol):
     def end(self, series: int, failed: int) -> bytes:
         """End the answer, which says how many series it has, and how many of them failed."""
 
-    def break_off(self, message: str) -> bytes:
+    def abort(self, message: str) -> bytes:
         """Leave the answer without its end, and say why as far as the form allows."""
 
 
@@ -47,7 +47,7 @@ class ArrowWriter:
             stream.write_batch(_no_rows(self._schema), custom_metadata=counts)
         return self._begun(sink.getvalue().slice(len(self._head)))
 
-    def break_off(self, message: str) -> bytes:
+    def abort(self, message: str) -> bytes:
         """See :class:`Writer`. The last row has no station, and the message as its error."""
         return self._begun(error_batch(message, self._schema).serialize())
 
@@ -82,7 +82,7 @@ class ParquetWriter:
         self._file.close()
         return self._sink.drain()
 
-    def break_off(self, message: str) -> bytes:
+    def abort(self, message: str) -> bytes:
         """See :class:`Writer`. A Parquet file without its end cannot be read."""
         return b""
 

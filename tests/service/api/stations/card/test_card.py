@@ -43,8 +43,8 @@ def words(svg: ElementTree.Element) -> str:
 
 
 def past(service: httpx.Client, station: str) -> Json:
-    found: Json = answered(service.get(f"/stations/{station}", params={"recent": True}))
-    return found
+    detail: Json = answered(service.get(f"/stations/{station}", params={"recent": True}))
+    return detail
 
 
 def test_the_last_sixty_days_come_as_daily_means_of_the_latest_revisions(
@@ -66,9 +66,9 @@ def test_the_last_sixty_days_come_as_daily_means_of_the_latest_revisions(
 def test_usual_is_the_mean_of_ten_earlier_years(service: httpx.Client, new_station: NewStation) -> None:
     station = new_station()
     send(service, station, [season(day) + 2 * (day == 0) for day in range(-4_018, 1)])
-    found = past(service, station)
-    assert found["usual"]["years"] == 11
-    assert found["newest"]["sst"] - found["usual"]["sst"] == pytest.approx(2, abs=0.05)
+    detail = past(service, station)
+    assert detail["usual"]["years"] == 11
+    assert detail["newest"]["sst"] - detail["usual"]["sst"] == pytest.approx(2, abs=0.05)
     assert "2.0\N{NO-BREAK SPACE}°C warmer than usual" in words(card(service, station))
 
 

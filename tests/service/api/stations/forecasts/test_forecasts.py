@@ -87,10 +87,10 @@ def test_history_is_marked_as_replayed_and_readings_of_today_are_not(
 def test_temperatures_are_in_the_units_of_the_station(service: httpx.Client, new_station: NewStation) -> None:
     celsius, kelvin = new_station(), new_station(units="kelvin")
     expected = send(service, celsius, "2025-06-01", DAYS)
-    found = send(service, kelvin, "2025-06-01", [round(value + 273.15, 2) for value in DAYS])
+    issued = send(service, kelvin, "2025-06-01", [round(value + 273.15, 2) for value in DAYS])
     assert expected is not None
-    assert found is not None
-    assert found["sst"] == pytest.approx([value + 273.15 for value in expected["sst"]], abs=1e-4)
+    assert issued is not None
+    assert issued["sst"] == pytest.approx([value + 273.15 for value in expected["sst"]], abs=1e-4)
 
 
 def test_too_few_readings_are_stored_and_the_answer_says_how_many_more_a_forecast_needs(
