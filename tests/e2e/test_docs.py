@@ -85,7 +85,7 @@ def test_python_runs(
 @pytest.mark.parametrize("block", [text for _, text in CURL])
 def test_curl_is_answered(block: str, shipped: httpx.Client, tmp_path: Path) -> None:
     stations = tmp_path / "stations.ndjson"
-    stations.write_text(json.dumps({"id": "pier", "start": "2009-01-01", "values": [24.0 + k % 3 for k in range(24)]}))
+    stations.write_text(json.dumps({"id": "pier", "start": "2009-01-01", "values": [24.0 + i % 3 for i in range(24)]}))
     command = here(block, shipped).replace("curl ", "curl -sSf ").replace(stations.name, str(stations))
     ran = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command],
@@ -102,7 +102,7 @@ def test_a_table_of_stations_is_answered_by_a_table(
     shipped: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     times = pd.date_range("2009-01-01", periods=24, freq="MS")
-    sst = [24.0 + k % 3 for k in range(24)]
+    sst = [24.0 + i % 3 for i in range(24)]
     pd.DataFrame({"id": "pier", "time": times, "sst": sst}).to_parquet(tmp_path / "stations.parquet")
     monkeypatch.chdir(tmp_path)
     (_, program), (_, command) = TABLE

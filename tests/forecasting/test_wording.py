@@ -14,4 +14,4 @@ def test_an_empty_choice_says_none() -> None:
 def test_long_lists_of_names_are_shortened_with_a_count() -> None:
     assert listed(["a", "b"], limit=2) == "a, b"
     assert listed(["a", "b", "c", "d"], limit=2) == "a, b and 2 more"
-    assert listed(str(k) for k in range(20)).endswith("10, 11 and 8 more")
+    assert listed(str(i) for i in range(20)).endswith("10, 11 and 8 more")

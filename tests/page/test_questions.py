@@ -94,7 +94,7 @@ def test_many_answers_are_a_list(visitor: Visitor) -> None:
     page = visit.open("?view=data")
     names = [f"buoy_temp_{letter}" for letter in "abcdefghij"]
     rows = [
-        f"{row.split(',')[0]}," + ",".join(f"{15 + (i + k) % 4}" for k in range(10))
+        f"{row.split(',')[0]}," + ",".join(f"{15 + (i + hour) % 4}" for hour in range(10))
         for i, row in enumerate(daily(60).splitlines()[1:])
     ]
     drop_file(visit, "rig.csv", "\n".join([",".join(["time", *names]), *rows]))

@@ -42,13 +42,13 @@ def test_only_the_station_whose_clock_goes_back_is_refused(tmp_path: Path, name:
 @pytest.mark.parametrize("form", FORMATS)
 def test_interleaved_stations_are_each_corrected(tmp_path: Path, form: str) -> None:
     path = tmp_path / "in.csv"
-    rows = [f"{name},{time:{form}},{10 + k % 7}" for k, time in enumerate(LOCAL) for name in "AB"]
+    rows = [f"{name},{time:{form}},{10 + i % 7}" for i, time in enumerate(LOCAL) for name in "AB"]
     path.write_text("\n".join(["station,time,sst", *rows, ""]))
     series, errors = series_of([path], tmp_path / "staged", HALF_HOUR, ReadingOptions(timezone="Europe/Paris"))
     assert errors == {}
     for name in "AB":
         assert series[name].start == np.datetime64("2021-10-20", "s")
-        np.testing.assert_array_equal(series[name].values, [10 + k % 7 for k in range(len(UTC))])
+        np.testing.assert_array_equal(series[name].values, [10 + i % 7 for i in range(len(UTC))])
 
 
 def test_an_hour_that_the_clock_skips_is_refused_with_its_row(tmp_path: Path) -> None:

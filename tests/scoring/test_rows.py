@@ -40,7 +40,7 @@ def test_units_are_those_that_the_header_names(tmp_path: Path) -> None:
 
 def test_a_column_of_units_applies_to_every_row(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
-    rows = [f"2001-01-{1 + k // 24:02}T{k % 24:02}:00,pier,41,degF" for k in range(300)]
+    rows = [f"2001-01-{1 + i // 24:02}T{i % 24:02}:00,pier,41,degF" for i in range(300)]
     path.write_text("\n".join(["time,station,sst,unit", *rows, "2001-02-01T00:00,buoy,5,degC"]) + "\n")
     values, stations = values_by_station(path)
     np.testing.assert_allclose(values["pier"], 5)
@@ -78,7 +78,7 @@ def test_files_with_the_same_name_are_one_station_and_are_named_if_times_repeat(
     files = [tmp_path / folder / f"{name}.csv" for name in ("a", "b") for folder in ("x", "y")]
     for file, day in zip(files, (1, 3, 1, 1), strict=True):
         file.parent.mkdir(exist_ok=True)
-        file.write_text("time,sst\n" + "".join(f"2001-01-{day + k:02},10\n" for k in range(2)))
+        file.write_text("time,sst\n" + "".join(f"2001-01-{day + i:02},10\n" for i in range(2)))
     series, errors = series_of(files, tmp_path / "staged", TimeStep.parse("day"))
     assert len(series["a"].values) == 4
     assert errors["b"].startswith("2 of 4 times are repeated")
@@ -92,7 +92,7 @@ def test_files_with_the_same_name_are_one_station_and_are_named_if_times_repeat(
 @pytest.mark.parametrize(("form", "first"), [("%d/%m/%Y", "2001-02-01"), ("%m/%d/%Y", "2001-02-01")])
 def test_the_whole_file_decides_the_order_of_dates(tmp_path: Path, ending: str, form: str, first: str) -> None:
     days = pd.date_range(first, periods=40)
-    frame = pd.DataFrame({"station": [f"S{k:04}" for k in range(300)] * 40, "sst": 10.0})
+    frame = pd.DataFrame({"station": [f"S{i:04}" for i in range(300)] * 40, "sst": 10.0})
     frame["date"] = np.repeat(days.strftime(form), 300)
     path = tmp_path / f"in.{ending}"
     frame.to_csv(path, index=False) if ending == "csv" else frame.to_parquet(path, index=False)
@@ -104,9 +104,9 @@ def test_the_whole_file_decides_the_order_of_dates(tmp_path: Path, ending: str, 
 
 def test_ambiguous_dates_in_a_block_have_the_order_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
-    days = [f"{1 + k // 24 % 28:02}/02/2001 {k % 24:02}:00" for k in range(28 * 24)] + ["01/03/2001 00:00"]
+    days = [f"{1 + i // 24 % 28:02}/02/2001 {i % 24:02}:00" for i in range(28 * 24)] + ["01/03/2001 00:00"]
     buoy = "a buoy with a name that fills the blocks of a file sooner than a short one would do"
-    late = [f"{buoy} {k % 900},0{1 + k // 900}/03/2001 00:00,10" for k in range(8_100)] * 3
+    late = [f"{buoy} {i % 900},0{1 + i // 900}/03/2001 00:00,10" for i in range(8_100)] * 3
     path.write_text("\n".join(["station,time,sst", *(f"pier,{day},10" for day in days), *late, ""]))
     assert path.stat().st_size > BLOCK
     series, _ = series_of([path], tmp_path / "staged", TimeStep.parse("hour"))
@@ -115,7 +115,7 @@ def test_ambiguous_dates_in_a_block_have_the_order_of_the_file(tmp_path: Path) -
 
 def test_ambiguous_dates_throughout_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
-    path.write_text("time,sst\n" + "".join(f"0{1 + k % 9}/0{1 + k // 9}/2001,10\n" for k in range(80)) * 5)
+    path.write_text("time,sst\n" + "".join(f"0{1 + i % 9}/0{1 + i // 9}/2001,10\n" for i in range(80)) * 5)
     with pytest.raises(
         FileError, match=r"no other line settles which; .*, or set the order with dates='dmy' or dates='mdy'"
     ):

@@ -27,7 +27,7 @@ def test_latin_1_is_read_in_header_and_cells(tmp_path: Path, content: bytes) -> 
 
 def test_the_encoding_is_that_of_the_whole_file(tmp_path: Path) -> None:
     path, notes = tmp_path / "in.csv", Notes()
-    rows = [f"2001-01-01T00:{k // 60:02}:{k % 60:02},Málaga,10" for k in range(300)]
+    rows = [f"2001-01-01T00:{i // 60:02}:{i % 60:02},Málaga,10" for i in range(300)]
     path.write_bytes("\n".join(["time,station,sst", *rows, ""]).encode("utf-8-sig"))
     assert values_by_station(path, notes=notes)[0] == {"Málaga": [10] * 300}
     assert notes.sentences() == ()
@@ -46,7 +46,7 @@ def test_truncated_gzip_is_refused(tmp_path: Path) -> None:
 LOGGER = [
     '"Plot Title: Reef; 5"',
     '#,"Date Time, GMT-07:00","Temp, °F (LGR S/N: 123)",Coupler Detached',
-    *(f"{k},03/{k:02}/18 12:00:00 AM,50," for k in range(1, 30)),
+    *(f"{i},03/{i:02}/18 12:00:00 AM,50," for i in range(1, 30)),
 ]
 
 
@@ -63,7 +63,7 @@ def test_an_onset_loggers_export_is_read(tmp_path: Path, title: int) -> None:
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_every_line_ending_is_read(tmp_path: Path, end: str) -> None:
     path = tmp_path / "in.csv"
-    rows = [f"2001-01-01T00:{k // 60:02}:{k % 60:02},41" for k in range(300)]
+    rows = [f"2001-01-01T00:{i // 60:02}:{i % 60:02},41" for i in range(300)]
     path.write_bytes(end.join(["# units: degF", "time,sst", *rows, ""]).encode())
     np.testing.assert_allclose(values_by_station(path)[0]["in"], [5] * 300)
 
@@ -77,7 +77,7 @@ def test_what_is_not_csv_is_refused_in_a_sentence(tmp_path: Path) -> None:
 
 def test_comments_and_blank_lines_are_skipped_everywhere(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
-    text = [f'"buoy",2001-01-01T00:{k // 60:02}:{k % 60:02},{k}' for k in range(900)]
+    text = [f'"buoy",2001-01-01T00:{i // 60:02}:{i % 60:02},{i}' for i in range(900)]
     for at, line in enumerate(
         ["# a comment", "", ",,", '"# so, too"', " , , ", '"","",""', "  # this, and that", "\t"]
     ):
@@ -88,7 +88,7 @@ def test_comments_and_blank_lines_are_skipped_everywhere(tmp_path: Path) -> None
 
 def test_other_rows_are_kept_or_refused(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
-    rows = [f",2001-01-01T00:{k // 60:02}:{k % 60:02},5" for k in range(300)]
+    rows = [f",2001-01-01T00:{i // 60:02}:{i % 60:02},5" for i in range(300)]
     path.write_text("\n".join(["station,time,sst", *rows, '" #7",2001-01-02,6', '"A""B",2001-01-02,7']))
     assert values_by_station(path)[0] == {"": [5] * 300, 'A"B': [7]}
     path.write_text("\n".join(["station,time,sst", *rows, "the end"]))
@@ -96,7 +96,7 @@ def test_other_rows_are_kept_or_refused(tmp_path: Path) -> None:
         values_by_station(path)
 
 
-ROW = ",".join(str(10 + k) for k in range(12))
+ROW = ",".join(str(10 + i) for i in range(12))
 
 
 @pytest.mark.parametrize(
@@ -106,12 +106,12 @@ ROW = ",".join(str(10 + k) for k in range(12))
          [*range(10, 22), *range(10, 22)]),
         (["2001 2002", *(f"{year} {ROW.replace(',', ' ')}" for year in (2001, 2002)), "-9.99"], "month", "in",
          [*range(10, 22), *range(10, 22)]),
-        (["#STN YY MM DD hh mm WTMP", "#  yr mo dy hr mn degC", *(f"41 2001 1 {k} 0 0 {9 + k}" for k in range(1, 5))],
+        (["#STN YY MM DD hh mm WTMP", "#  yr mo dy hr mn degC", *(f"41 2001 1 {i} 0 0 {9 + i}" for i in range(1, 5))],
          "day", "41", [10, 11, 12, 13]),
         (["#YY MM DD hh mm DEPTH OTMP SAL", "#yr mo dy hr mn m degC psu",
-          *(f"2001 1 {k} 0 0 1 {9 + k} 35" for k in range(1, 5))], "day", "in", [10, 11, 12, 13]),
-        (["date   sst", *(f"2001-01-0{k}   {9 + k}" for k in range(1, 5))], "day", "in", [10, 11, 12, 13]),
-        (["A pier", "", "date,temp", *(f"2001-01-0{k},{9 + k}" for k in range(1, 5))], "day", "in", [10, 11, 12, 13]),
+          *(f"2001 1 {i} 0 0 1 {9 + i} 35" for i in range(1, 5))], "day", "in", [10, 11, 12, 13]),
+        (["date   sst", *(f"2001-01-0{i}   {9 + i}" for i in range(1, 5))], "day", "in", [10, 11, 12, 13]),
+        (["A pier", "", "date,temp", *(f"2001-01-0{i},{9 + i}" for i in range(1, 5))], "day", "in", [10, 11, 12, 13]),
     ],
 )  # fmt: skip
 def test_other_tables_than_plain_csv_are_read_as_in_training(
@@ -127,6 +127,6 @@ def test_other_tables_than_plain_csv_are_read_as_in_training(
 
 def test_decimal_commas_are_read_if_commas_do_not_separate_columns(tmp_path: Path) -> None:
     path, notes = tmp_path / "in.csv", Notes()
-    path.write_text("\n".join(["Zeit;sst;sst_qc", *(f"2001-01-0{k};{9 + k},5;1" for k in range(1, 5)), ""]))
+    path.write_text("\n".join(["Zeit;sst;sst_qc", *(f"2001-01-0{i};{9 + i},5;1" for i in range(1, 5)), ""]))
     assert values_by_station(path, notes=notes)[0] == {"in": [10.5, 11.5, 12.5, 13.5]}
     assert notes.sentences() == (f"{path}: numbers have decimal commas",)

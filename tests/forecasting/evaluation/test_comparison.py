@@ -63,12 +63,12 @@ def test_each_step_is_forecast_from_the_window_before_it(networks: Sequence[Fore
     """As if the series had been sent when it ended there."""
     series = monthly(80)
     rolled = roll_through(series, networks, horizon)
-    for k in (0, 20, len(rolled.times) - 1):
-        then = series.part(0, WINDOW + k)
+    for i in (0, 20, len(rolled.times) - 1):
+        then = series.part(0, WINDOW + i)
         for network in networks:
             due = network.forecast(then, horizon)
-            assert due.times[-1] == rolled.times[k]
-            assert due.sst[-1] == pytest.approx(rolled.predicted[network.metadata.cell][k], abs=1e-5)
+            assert due.times[-1] == rolled.times[i]
+            assert due.sst[-1] == pytest.approx(rolled.predicted[network.metadata.cell][i], abs=1e-5)
 
 
 @pytest.mark.parametrize("horizon", [1, 3])

@@ -74,9 +74,9 @@ def test_a_roll_out_of_many_windows_equals_that_of_each_alone() -> None:
     windows = 20 + np.random.default_rng(0).normal(0, 1, (2 * CHUNK_WINDOWS + 3, WINDOW))
     times = np.datetime64("2001-01-01", "s") + np.arange(len(windows)).astype("timedelta64[D]")
     together = network.roll(windows, times, 3)
-    for k in (0, CHUNK_WINDOWS, len(windows) - 1):
-        alone = network.roll(windows[k : k + 1], times[k : k + 1], 3)
-        np.testing.assert_allclose(together[k], alone[0], rtol=0, atol=1e-5)
+    for i in (0, CHUNK_WINDOWS, len(windows) - 1):
+        alone = network.roll(windows[i : i + 1], times[i : i + 1], 3)
+        np.testing.assert_allclose(together[i], alone[0], rtol=0, atol=1e-5)
 
 
 def test_a_checkpoint_whose_matrices_disagree_with_the_module_is_refused() -> None:

@@ -165,8 +165,8 @@ def test_each_series_is_forecast_to_its_own_horizon(gru: Forecaster, nino12: Sst
     crowd[2].values[20] = np.nan
     horizons = np.asarray([3, 1, 12, 5])
     together = gru.forecast_each(crowd, horizons)
-    for k, (series, horizon) in enumerate(zip(crowd, horizons, strict=True)):
-        joint = together.forecast_at(k, gru.metadata.errors, (80,), ())
+    for i, (series, horizon) in enumerate(zip(crowd, horizons, strict=True)):
+        joint = together.forecast_at(i, gru.metadata.errors, (80,), ())
         alone = gru.forecast(series, int(horizon), levels=(80,))
         assert joint.sst == pytest.approx(alone.sst, abs=1e-5)
         assert (joint.times == alone.times).all()

@@ -16,7 +16,7 @@ def autoregressive(coefficients: list[float], n: int = 40_000) -> SstSeries:
     noise = np.random.default_rng(1).normal(0, 0.3, n)
     anomaly = np.zeros(n)
     for i in range(len(coefficients), n):
-        anomaly[i] = sum(a * anomaly[i - 1 - k] for k, a in enumerate(coefficients)) + noise[i]
+        anomaly[i] = sum(a * anomaly[i - 1 - lag] for lag, a in enumerate(coefficients)) + noise[i]
     series = daily(anomaly)
     season = 15 + 4 * np.cos(2 * np.pi * unix_seconds(series.times) / YEAR)
     return SstSeries(season + anomaly, series.start, series.step)

@@ -45,7 +45,7 @@ def test_the_skill_interval_has_its_nominal_coverage() -> None:
     """Errors with half the reference's spread, both with memory: the skill is ½."""
     error, reference = 0.5 * autoregressive(300, 0.6, 6, 200), autoregressive(300, 0.6, 7, 200)
     bootstrap = BlockBootstrap(300)
-    bounds = [skill_interval(error[:, k], reference[:, k], bootstrap) for k in range(200)]
+    bounds = [skill_interval(error[:, i], reference[:, i], bootstrap) for i in range(200)]
     inside = [low <= 0.5 <= high for low, high in filter(None, bounds)]
     assert len(inside) == 200
     assert np.mean(inside) == pytest.approx(0.95, abs=0.06)

@@ -350,7 +350,7 @@ def test_a_file_is_read_and_its_series_forecast(ask: Ask, url: str, nino12: SstS
 
 
 def test_options_of_a_file_are_used_and_its_errors_raised(ask: Ask, url: str) -> None:
-    days = "\n".join(["when,sst", *(f"2001-{1 + k // 28:02}-{1 + k % 28:02},{10 + k % 3}" for k in range(84))])
+    days = "\n".join(["when,sst", *(f"2001-{1 + i // 28:02}-{1 + i % 28:02},{10 + i % 3}" for i in range(84))])
     reading = ask(url, "read_series", days.encode(), time_column="when", resample="month", missing=[12, 13])
     assert list(reading.series["0"].index.month) == [1, 2, 3]
     with pytest.raises(ProblemError, match="name the column of times with time_column="):
@@ -358,11 +358,11 @@ def test_options_of_a_file_are_used_and_its_errors_raised(ask: Ask, url: str) ->
 
 
 def test_implausible_values_of_a_file_are_flagged_and_left_out_of_forecasts(ask: Ask, seas_url: str) -> None:
-    sst = [round(18 + float(np.sin(k / 20)), 2) for k in range(59)] + [35.0]
+    sst = [round(18 + float(np.sin(i / 20)), 2) for i in range(59)] + [35.0]
     days = "\n".join(
         [
             "time,sst",
-            *(f"{np.datetime64('2024-01-01') + np.timedelta64(k, 'D')},{value}" for k, value in enumerate(sst)),
+            *(f"{np.datetime64('2024-01-01') + np.timedelta64(i, 'D')},{value}" for i, value in enumerate(sst)),
         ]
     )
     reading = ask(seas_url, "read_series", days.encode(), check=True)

@@ -119,7 +119,7 @@ def test_several_stations_are_listed_and_can_be_trained_on_together_or_one_by_on
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     months = [f"{year}-{month:02}-01" for year in range(1990, 2002) for month in range(1, 13)]
-    lines = [f"{time},{name},{20 + k % 12}" for k, time in enumerate(months) for name in ("pier", "buoy")]
+    lines = [f"{time},{name},{20 + i % 12}" for i, time in enumerate(months) for name in ("pier", "buoy")]
     path = str(write(tmp_path, "time,station,sst", *lines))
     assert main(["inspect", path]) == 0
     printed = capsys.readouterr().out
@@ -160,9 +160,9 @@ def test_stations_that_training_would_not_combine_are_no_panel(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     months = [f"{year}-{month:02}-01" for year in range(1990, 2002) for month in range(1, 13)]
-    weeks = [str(np.datetime64("1990-01-01") + 7 * k) for k in range(400)]
-    lines = [f"{t},pier,{20 + k % 12}" for k, t in enumerate(weeks)] + [
-        f"{t},buoy,{9 + k % 12}" for k, t in enumerate(months)
+    weeks = [str(np.datetime64("1990-01-01") + 7 * i) for i in range(400)]
+    lines = [f"{t},pier,{20 + i % 12}" for i, t in enumerate(weeks)] + [
+        f"{t},buoy,{9 + i % 12}" for i, t in enumerate(months)
     ]
     path = str(write(tmp_path, "time,station,sst", *lines))
     assert main(["inspect", path, "--json"]) == 1
@@ -179,8 +179,8 @@ def test_a_station_too_short_for_itself_may_be_part_of_a_panel(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     months = [f"{year}-{month:02}-01" for year in range(1990, 2002) for month in range(1, 13)]
-    lines = [f"{t},{name},{20 + k % 12}" for name in ("pier", "buoy") for k, t in enumerate(months)]
-    short = [f"{t},new,{20 + k % 12}" for k, t in enumerate(months) if k > 60]
+    lines = [f"{t},{name},{20 + i % 12}" for name in ("pier", "buoy") for i, t in enumerate(months)]
+    short = [f"{t},new,{20 + i % 12}" for i, t in enumerate(months) if i > 60]
     path = str(write(tmp_path, "time,station,sst", *lines, *short))
     assert main(["inspect", path]) == 0
     printed = capsys.readouterr().out

@@ -31,7 +31,7 @@ def stations(count: int, n: int = 400, seed: int = 0) -> dict[str, SstSeries]:
     """Days with a common wave and noise of their own, each a degree warmer than the one before."""
     rng = np.random.default_rng(seed)
     wave = 3 * np.cos(np.arange(n) / 58)
-    return {f"s{k}": daily(15 + k + wave + np.cumsum(rng.normal(0, 0.1, n))) for k in range(count)}
+    return {f"s{i}": daily(15 + i + wave + np.cumsum(rng.normal(0, 0.1, n))) for i in range(count)}
 
 
 def long_csv(folder: Path, series: dict[str, SstSeries]) -> Path:

@@ -28,8 +28,8 @@ def weeks(mean: float, amplitude: float, peak: float, seed: int, years: int = 12
     random = np.random.default_rng(seed)
     week = np.arange(round(365.25 / 7 * years))
     anomaly = np.zeros(len(week))
-    for k in range(1, len(week)):
-        anomaly[k] = 0.85 * anomaly[k - 1] + 0.3 * random.normal()
+    for i in range(1, len(week)):
+        anomaly[i] = 0.85 * anomaly[i - 1] + 0.3 * random.normal()
     season = amplitude * np.cos(2 * np.pi * (week * 7 / 365.25 - peak))
     return SstSeries(mean + season + anomaly, np.datetime64("1990-01-03", "s"), WEEK)
 

@@ -24,8 +24,8 @@ def months(years: int, slope: float, noise: float = 0.3, seed: int = 0) -> SstSe
     random = np.random.default_rng(seed)
     month = np.arange(12 * years)
     anomaly = np.zeros(len(month))
-    for k in range(1, len(month)):
-        anomaly[k] = 0.7 * anomaly[k - 1] + noise * random.normal()
+    for i in range(1, len(month)):
+        anomaly[i] = 0.7 * anomaly[i - 1] + noise * random.normal()
     return SstSeries(15 + 5 * np.cos(month * np.pi / 6) + slope * month / 12 + anomaly, START, MONTH)
 
 
@@ -97,8 +97,8 @@ def weeks(years: int, slope: float) -> SstSeries:
     random = np.random.default_rng(0)
     week = np.arange(round(365.25 / 7 * years))
     anomaly = np.zeros(len(week))
-    for k in range(1, len(week)):
-        anomaly[k] = 0.85 * anomaly[k - 1] + 0.3 * random.normal()
+    for i in range(1, len(week)):
+        anomaly[i] = 0.85 * anomaly[i - 1] + 0.3 * random.normal()
     turns = week * 7 / 365.25
     values = 15 + 5 * np.cos(2 * np.pi * turns) + slope * turns + anomaly
     return SstSeries(values, START, TimeStep.parse("week"))

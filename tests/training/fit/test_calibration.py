@@ -63,14 +63,14 @@ def test_the_intervals_that_are_served_also_use_the_errors_of_the_test_part(publ
 def test_stations_of_a_panel_are_forecast_from_the_same_dates() -> None:
     days = np.arange(400)
     noise = np.random.default_rng(0).normal(0, 0.3, (3, 400))
-    series = {f"s{k}": daily(15 + k + np.sin(days / 30) + noise[k]) for k in range(3)}
+    series = {f"s{i}": daily(15 + i + np.sin(days / 30) + noise[i]) for i in range(3)}
     series["s1"] = series["s1"].part(200, 400)  # begins after the first twentieth that is forecast
     config = TrainingConfig.for_step(series["s0"].step, horizon=2)
     panel = Panel.of(series, config, ())
     pieces = earlier_residuals(panel, config)
     train = len(panel.stations["s0"].past("train"))
     edges = [train * twentieth // TRAIN_TWENTIETHS for twentieth in range(FIRST_TWENTIETH, TRAIN_TWENTIETHS + 1)]
-    assert [first_day(residuals) for residuals in pieces] == [str(series["s0"].times[k])[:10] for k in edges[:-1]]
+    assert [first_day(residuals) for residuals in pieces] == [str(series["s0"].times[i])[:10] for i in edges[:-1]]
     # The late station's first window takes 30 days, so it is forecast from day 230 on.
     late = np.clip(np.asarray(edges[1:]) - 230, 0, np.diff(edges))
     assert [int(np.isfinite(residuals.values[:, 0]).sum()) for residuals in pieces] == (

@@ -108,7 +108,7 @@ def compared(series: SstSeries) -> dict[str, Floats]:
 
 def test_a_year_of_days_teaches_the_season() -> None:
     """Begun in four seasons: the test part is one that was not seen."""
-    years = [compared(year(k / 4, seed=10 + k)) for k in range(4)]
+    years = [compared(year(i / 4, seed=10 + i)) for i in range(4)]
     rmse = {name: np.sqrt(np.mean([year[name] ** 2 for year in years], axis=0)) for name in years[0]}
     assert (rmse["network"] < 1.25 * rmse["damped"]).all()
     assert (rmse["network"] < rmse["persistence"]).all()
@@ -131,7 +131,7 @@ def test_two_years_show_part_of_what_is_usual(monkeypatch: pytest.MonkeyPatch) -
     """It errs less than what takes all of it, and hardly more than what takes nothing, where little is."""
 
     def rmse() -> Floats:
-        years = [compared(some_years(k / 4, 1_000, seed=100 + k))["network"] for k in range(4)]
+        years = [compared(some_years(i / 4, 1_000, seed=100 + i))["network"] for i in range(4)]
         return np.asarray(np.sqrt(np.mean(np.square(years), axis=0)))
 
     mixed = rmse()

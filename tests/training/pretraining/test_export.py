@@ -88,7 +88,7 @@ def test_the_position_enters_by_its_usual_change() -> None:
     usual = module.usual(60, LAST, SOMEWHERE)
     angle = (LAST + days * 86400) * module.year_rate
     expected = 15 + sum(
-        SOMEWHERE[0, 2 * k - 1] * torch.cos(k * angle) + SOMEWHERE[0, 2 * k] * torch.sin(k * angle) for k in (1, 2, 3)
+        SOMEWHERE[0, 2 * i - 1] * torch.cos(i * angle) + SOMEWHERE[0, 2 * i] * torch.sin(i * angle) for i in (1, 2, 3)
     )
     torch.testing.assert_close(usual[0], expected, rtol=1e-6, atol=1e-5)
     assert bool((module.usual(60, LAST, NOWHERE) == 0).all())

@@ -52,7 +52,7 @@ def test_flags_of_wider_schemes_in_which_most_values_are_good_are_used(tmp_path:
 
 def test_the_flag_column_can_be_chosen_or_ignored(tmp_path: Path) -> None:
     path = write(
-        tmp_path, "time,sst,sst_qc,judged", *(f"{day},10,{1 + 3 * (k == 1)},1" for k, day in enumerate(days(3)))
+        tmp_path, "time,sst,sst_qc,judged", *(f"{day},10,{1 + 3 * (i == 1)},1" for i, day in enumerate(days(3)))
     )
     assert np.isnan(read(path).series.values).sum() == 1
     assert np.isnan(read(path, ReadingOptions(flags="judged")).series.values).sum() == 0

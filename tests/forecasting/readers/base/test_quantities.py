@@ -115,7 +115,7 @@ def test_an_air_temperature_is_not_used_even_if_it_is_the_only_one(tmp_path: Pat
 
 
 def test_station_and_row_numbers_are_not_temperatures(tmp_path: Path) -> None:
-    path = write(tmp_path, "row,station,time,TEMPR01", *(f"{k},46042,{day},10" for k, day in enumerate(days(3), 7)))
+    path = write(tmp_path, "row,station,time,TEMPR01", *(f"{i},46042,{day},10" for i, day in enumerate(days(3), 7)))
     assert read(path).stations[0].columns.value == "TEMPR01"
     assert set(find_layout(read_delimited(path.read_text()), ReadingOptions()).values) == {"TEMPR01"}
 

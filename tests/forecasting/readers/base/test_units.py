@@ -75,7 +75,7 @@ def test_a_column_of_units_can_be_named_after_the_values(tmp_path: Path) -> None
 
 
 def test_a_year_of_values_above_any_sea_gets_a_warning_about_fahrenheit(tmp_path: Path) -> None:
-    lines = [f"{day},{33 + k % 3}" for k, day in enumerate(np.arange("2001-01-01", "2002-01-03", dtype="<M8[D]"))]
+    lines = [f"{day},{33 + i % 3}" for i, day in enumerate(np.arange("2001-01-01", "2002-01-03", dtype="<M8[D]"))]
     message = "every value is above 32 °C, as in no sea all year round; if they are °F, set units to fahrenheit"
     path = write(tmp_path, "time,sst", *lines)
     assert message in read(path).stations[0].warnings
@@ -135,14 +135,14 @@ def test_the_column_without_a_unit_is_preferred_to_the_one_in_fahrenheit(tmp_pat
     ("value", "flag"), [("temp_C", "temp_C_qc"), ("temp_c", "temp_c_flag"), ("sst_degC", "sst_qc")]
 )
 def test_flags_of_a_column_with_units_in_its_name_are_used(tmp_path: Path, value: str, flag: str) -> None:
-    rows = [f"{day},5,{4 if k == 1 else 1}" for k, day in enumerate(days(3))]
+    rows = [f"{day},5,{4 if i == 1 else 1}" for i, day in enumerate(days(3))]
     path = write(tmp_path, f"time,{value},{flag}", *rows)
     assert np.isnan(read(path).series.values).tolist() == [False, True, False]
 
 
 @pytest.mark.parametrize("header", ["site_c", "buoy_F", "Station C"])
 def test_columns_named_after_one_station_and_a_letter_are_not_stations(tmp_path: Path, header: str) -> None:
-    path = write(tmp_path, f"time,{header}", *(f"{day},{20 + k}" for k, day in enumerate(days(3))))
+    path = write(tmp_path, f"time,{header}", *(f"{day},{20 + i}" for i, day in enumerate(days(3))))
     assert read(path).series.values.tolist() == [20, 21, 22]
 
 
@@ -152,7 +152,7 @@ def test_units_of_another_column_do_not_apply_to_sst(tmp_path: Path) -> None:
 
 
 def test_values_too_warm_for_celsius_that_fit_fahrenheit_are_refused_with_both_remedies(tmp_path: Path) -> None:
-    path = write(tmp_path, "time,sst", *(f"{day},{33 + 2 * k}" for k, day in enumerate(days(6))))
+    path = write(tmp_path, "time,sst", *(f"{day},{33 + 2 * i}" for i, day in enumerate(days(6))))
     with pytest.raises(FileError, match=r"line 5 is 39 °C, .*\(units='fahrenheit' or missing=\(39.0,\)\)"):
         read(path)
 

@@ -33,7 +33,7 @@ def test_months_go_by_the_calendar(tmp_path: Path) -> None:
 
 
 def composites(years: tuple[int, ...]) -> list[str]:
-    return [str(np.datetime64(f"{year}-01-01") + np.timedelta64(8 * k, "D")) for year in years for k in range(46)]
+    return [str(np.datetime64(f"{year}-01-01") + np.timedelta64(8 * i, "D")) for year in years for i in range(46)]
 
 
 def test_eight_day_steps_that_restart_each_january_need_resampling(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_a_daily_series_with_half_of_its_days_missing_stays_daily(tmp_path: Path
 
 
 def test_a_shift_in_a_two_day_series_is_refused_with_possible_resampling_steps(tmp_path: Path) -> None:
-    times = [str(np.datetime64("2001-01-01") + np.timedelta64(2 * k + (k > 20), "D")) for k in range(40)]
+    times = [str(np.datetime64("2001-01-01") + np.timedelta64(2 * i + (i > 20), "D")) for i in range(40)]
     with pytest.raises(
         FileError, match=r"line 23 \(2001-02-13\) is not .* \(2 days\) after 2001-02-10; .*\(resample=.*'week'.* or"
     ):

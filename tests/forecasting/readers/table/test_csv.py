@@ -96,7 +96,7 @@ def test_columns_units_and_sentinels_can_be_named(tmp_path: Path) -> None:
         (lines("time", "2001-01-01,10"), "line 2 has 2 columns, but the header has 1"),
         (lines("time sst", "1982-01-01 00:00 24.3", "1982-01-02 00:00 24.9"), "line 1 separates columns by sp"),
         (
-            lines("SST anomaly", "", "date,value", *(f"2001-01-0{k},1" for k in (1, 2, 3))),
+            lines("SST anomaly", "", "date,value", *(f"2001-01-0{i},1" for i in (1, 2, 3))),
             "line 1 .'SST anomaly'. is a",
         ),
         (lines("x,sst,x", "2001-01-01,10,1"), "has two columns with the same name"),
@@ -150,7 +150,7 @@ def test_a_missing_column_lists_the_existing_ones(tmp_path: Path) -> None:
 
 
 def test_a_file_with_too_many_columns_is_refused(tmp_path: Path) -> None:
-    names, values = ",".join(f"s{k}" for k in range(20_001)), ",".join(["10"] * 20_001)
+    names, values = ",".join(f"s{i}" for i in range(20_001)), ",".join(["10"] * 20_001)
     with pytest.raises(FileError, match="has 20002 columns, more than the limit of 20000; write one value per line"):
         read_csv(write(tmp_path, lines("time," + names, "2001-01-01," + values)))
 

@@ -11,7 +11,7 @@ from tests.forecasting.readers.files import write
 
 SHORT = "Jan,Feb,Mar,Apr,May,Jun,Jul,Aug,Sep,Oct,Nov,Dec"
 LONG = "JANUARY,FEBRUARY,MARCH,APRIL,MAY,JUNE,JULY,AUGUST,SEPTEMBER,OCTOBER,NOVEMBER,DECEMBER"
-ROWS = ["1980," + ",".join(str(10 + k) for k in range(12)), "1981," + ",".join(str(11 + k) for k in range(12))]
+ROWS = ["1980," + ",".join(str(10 + i) for i in range(12)), "1981," + ",".join(str(11 + i) for i in range(12))]
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ ROWS = ["1980," + ",".join(str(10 + k) for k in range(12)), "1981," + ",".join(s
         f"Year,{SHORT.lower().replace('sep', 'sept.')}",
         f"YR,{LONG}",
         "yyyy," + ",".join(map(str, range(1, 13))),
-        "year," + ",".join(f"{k:02}" for k in range(1, 13)),
+        "year," + ",".join(f"{i:02}" for i in range(1, 13)),
     ],
 )
 def test_a_row_a_year_with_a_column_a_month_is_one_monthly_series(tmp_path: Path, header: str) -> None:
@@ -33,7 +33,7 @@ def test_a_row_a_year_with_a_column_a_month_is_one_monthly_series(tmp_path: Path
 
 
 def test_months_can_be_missing_next_to_other_columns_below_a_row_of_units(tmp_path: Path) -> None:
-    months = ",".join(str(50 + k) for k in range(11))
+    months = ",".join(str(50 + i) for i in range(11))
     path = write(tmp_path, "# units: degF", f"{SHORT},annual,year", f"{months},-99.99,55,1980", f"{months},,55,1981")
     with pytest.raises(FileError, match=r"line 3 is -99.99 °F.*missing=\(-99.99"):
         read(path)
@@ -72,7 +72,7 @@ def test_an_invalid_month_is_refused_with_its_line(tmp_path: Path) -> None:
         read(write(tmp_path, "year,month,sst", "1980,Jan,15", "1980,Fub,16"))
 
 
-YEARS = [f" {1980 + k} " + " ".join(f"{10 + month + k:6.2f}" for month in range(12)) for k in range(3)]
+YEARS = [f" {1980 + i} " + " ".join(f"{10 + month + i:6.2f}" for month in range(12)) for i in range(3)]
 LAST = " 1983  13.00  -99.99  15.00" + 9 * "  -99.99"
 
 

@@ -56,14 +56,14 @@ def test_a_line_of_units_above_the_header_needs_no_mark(tmp_path: Path, unit: st
 
 @pytest.mark.parametrize("form", ["{:02}-Jan-2001", "2001/01/{:02}", "{:02}JAN2001"])
 def test_dates_without_a_value_are_not_a_header(tmp_path: Path, form: str) -> None:
-    path = write(tmp_path, "when,water (degF)", *(f"{form.format(k)},{'NA' if k < 4 else 50}" for k in range(1, 9)))
+    path = write(tmp_path, "when,water (degF)", *(f"{form.format(i)},{'NA' if i < 4 else 50}" for i in range(1, 9)))
     reading = read(path)
     assert (iso(reading.series.start), len(reading.series)) == ("2001-01-01T00:00:00Z", 8)
     assert (reading.series.values[3], reading.stations[0].units) == (pytest.approx(10), "fahrenheit")
 
 
 def test_a_row_with_a_date_and_no_value_is_not_a_header(tmp_path: Path) -> None:
-    path = write(tmp_path, "week,water", *(f"2001-W{k:02},{'NA' if k < 4 else 10}" for k in range(1, 9)))
+    path = write(tmp_path, "week,water", *(f"2001-W{i:02},{'NA' if i < 4 else 10}" for i in range(1, 9)))
     with pytest.raises(FileError, match="only week, water"):
         read(path)
 
@@ -100,7 +100,7 @@ def test_rows_above_a_wider_header_are_data(tmp_path: Path) -> None:
     [(["date  sst"], "2001-01-{:02}   10.5", "day"), ([" YR   MON  SST"], "2001 {:3d}  10.5", "month")],
 )
 def test_columns_can_be_separated_by_spaces(tmp_path: Path, head: list[str], form: str, step: str) -> None:
-    path = write(tmp_path, "# made up", *head, *(form.format(k) for k in (1, 2, 3)))
+    path = write(tmp_path, "# made up", *head, *(form.format(i) for i in (1, 2, 3)))
     series = read(path).series
     assert (iso(series.start), str(series.step), set(series.values)) == ("2001-01-01T00:00:00Z", step, {10.5})
 

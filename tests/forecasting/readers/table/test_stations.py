@@ -12,7 +12,7 @@ from forecasting.series.timestep import TimeStep
 from tests.forecasting.readers.files import days, write
 
 LONG = [
-    f"{day},{station},{base + k}" for k, day in enumerate(days(3)) for station, base in (("pier", 10), ("buoy", 20))
+    f"{day},{station},{base + i}" for i, day in enumerate(days(3)) for station, base in (("pier", 10), ("buoy", 20))
 ]
 GRID = [f"{day},{lat},{lon},{lat}" for day in days(3) for lat in (10.5, 11.5) for lon in (-30.5, -29.5)]
 
@@ -63,7 +63,7 @@ def test_a_table_with_repeated_times_is_split_by_place_and_the_nearest_is_used(t
 
 
 def test_a_drifting_buoy_stays_one_series(tmp_path: Path) -> None:
-    path = write(tmp_path, "time,latitude,longitude,sst", *(f"{day},{k},{k},10" for k, day in enumerate(days(3))))
+    path = write(tmp_path, "time,latitude,longitude,sst", *(f"{day},{i},{i},10" for i, day in enumerate(days(3))))
     assert len(read(path).series) == 3
 
 
@@ -72,7 +72,7 @@ YEAR = [f"2001-{month:02}-{day:02}" for month in range(1, 13) for day in range(1
 
 @pytest.mark.parametrize("name", ["location", "Site Name", "place", "buoy_name", "name", "id"])
 def test_any_usual_column_separates_consecutive_stations(tmp_path: Path, name: str) -> None:
-    lines = [f"{'41001' if k < 4 else '41002'},{day},{10 + k}" for k, day in enumerate(days(9))]
+    lines = [f"{'41001' if i < 4 else '41002'},{day},{10 + i}" for i, day in enumerate(days(9))]
     path = write(tmp_path, f"{name},time,sst", *lines)
     assert read(path).names == ("41001", "41002")
     assert find_layout(read_delimited(path.read_text()), ReadingOptions()).station == name
@@ -85,7 +85,7 @@ def test_any_usual_column_separates_consecutive_stations(tmp_path: Path, name: s
         ("name", [*"ababbabab"]),
         ("location", ["Cap Ferret"] * 9),
         ("location", [""] * 9),
-        ("place", [f"{k}N" for k in range(9)]),
+        ("place", [f"{i}N" for i in range(9)]),
     ],
 )
 def test_a_column_that_does_not_identify_stations_leaves_one_series(
@@ -99,7 +99,7 @@ def test_a_column_that_does_not_identify_stations_leaves_one_series(
 
 
 def test_a_few_distant_places_are_several_series_at_any_times(tmp_path: Path) -> None:
-    lines = [f"{day},{44 if k < 60 else 10},{-9 if k % 3 else -9.01},{10 + k / 100}" for k, day in enumerate(YEAR)]
+    lines = [f"{day},{44 if i < 60 else 10},{-9 if i % 3 else -9.01},{10 + i / 100}" for i, day in enumerate(YEAR)]
     path = write(tmp_path, "time,lat,lon,sst", *lines)
     assert read(path, ReadingOptions(resample=TimeStep.parse("P7D"))).names == ("10N 9W", "44N 9W")
     named = write(tmp_path, "station,time,lat,lon,sst", *(f"pier,{line}" for line in lines), name="named.csv")
@@ -110,7 +110,7 @@ def test_a_few_distant_places_are_several_series_at_any_times(tmp_path: Path) ->
 @pytest.mark.parametrize("place", ["{0},9", "44.0{1},9", "{2},9", "44N,9E"])
 def test_a_drifting_or_redeployed_buoy_is_one_series(tmp_path: Path, place: str) -> None:
     lines = [
-        f"{day},{place.format(40 + k / 50, k % 3, 44 if k else 12)},10" for k, day in enumerate(days(31) + days(28, 2))
+        f"{day},{place.format(40 + i / 50, i % 3, 44 if i else 12)},10" for i, day in enumerate(days(31) + days(28, 2))
     ]
     path = write(tmp_path, "time,lat,lon,sst", *lines)
     assert len(read(path).series) == 59

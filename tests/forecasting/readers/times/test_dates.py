@@ -184,7 +184,7 @@ def test_the_hour_of_a_daily_observation_is_not_part_of_its_date(
     tmp_path: Path, header: str, row: str, other: str | None
 ) -> None:
     formats = [row] if other is None else [row, other]
-    lines = [form.format(day=day, hour=7 + k % 3) for k, day in enumerate(days(9)) for form in formats]
+    lines = [form.format(day=day, hour=7 + i % 3) for i, day in enumerate(days(9)) for form in formats]
     stations = read(write(tmp_path, header, *lines)).stations
     assert [str(station.series.step) for station in stations if station.series is not None] == ["day"] * len(formats)
 

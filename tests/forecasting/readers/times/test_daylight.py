@@ -68,7 +68,7 @@ def by_the_clock(start: str, hours: int, zone: str) -> list[str]:
     """Hours of a place without an offset, and values that differ from one to the next."""
     utc = pd.date_range(start, periods=hours, freq="h", tz="UTC")
     local = utc.tz_convert(zone).tz_localize(None)
-    return [f"{time:%Y-%m-%d %H:%M},{10 + k % 7}" for k, time in enumerate(local)]
+    return [f"{time:%Y-%m-%d %H:%M},{10 + i % 7}" for i, time in enumerate(local)]
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,8 @@ def test_times_that_repeat_an_hour_on_any_night_need_a_timezone(
 def test_repeated_lines_are_not_mistaken_for_daylight_saving(tmp_path: Path, repeated: list[int], value: str) -> None:
     times = pd.date_range("2021-01-01", periods=1_500, freq="h")
     lines = [f"{time:%Y-%m-%d %H:%M},10" for time in times]
-    for k in reversed(repeated):
-        lines.insert(k, f"{times[k]:%Y-%m-%d %H:%M},{value}")
+    for i in reversed(repeated):
+        lines.insert(i, f"{times[i]:%Y-%m-%d %H:%M},{value}")
     assert "repeated time" in " ".join(read(write(tmp_path, "time,sst", *lines)).series.notes)
 
 
@@ -144,7 +144,7 @@ def test_a_column_with_the_zone_of_each_row_is_used(tmp_path: Path, column: str,
     ("tz", "Australia/Sydney", "'Australia/Sydney'"),
 ])  # fmt: skip
 def test_a_column_of_unknown_zone_names_needs_a_timezone(tmp_path: Path, column: str, zone: str, example: str) -> None:
-    path = write(tmp_path, f"time,{column},sst", *(f"2019-06-0{k} 12:00,{zone},10" for k in (1, 2, 3)))
+    path = write(tmp_path, f"time,{column},sst", *(f"2019-06-0{i} 12:00,{zone},10" for i in (1, 2, 3)))
     message = f"in the time zone '{zone}', according to column {column}, not in UTC; set timezone={example}"
     with pytest.raises(FileError, match=message):
         read(path)
@@ -156,21 +156,21 @@ PERIODS = ("3.1", "NaN", "", "-99.9")
 
 @pytest.mark.parametrize(("zone", "start"), [("0", "12"), ("NA", "12"), ("00:00", "12"), ("+8", "04")])
 def test_a_missing_or_zero_offset_is_utc(tmp_path: Path, zone: str, start: str) -> None:
-    path = write(tmp_path, "time,utc_offset,sst", *(f"2019-06-0{k} 12:00,{zone},10" for k in (1, 2, 3)))
+    path = write(tmp_path, "time,utc_offset,sst", *(f"2019-06-0{i} 12:00,{zone},10" for i in (1, 2, 3)))
     assert iso(read(path).series.start) == f"2019-06-01T{start}:00:00Z"
 
 
 def test_a_row_without_a_zone_is_refused_if_others_have_one(tmp_path: Path) -> None:
-    path = write(tmp_path, "time,tz,sst", *(f"2019-06-0{k} 12:00,{zone},10" for k, zone in ((1, "-05:00"), (2, ""))))
+    path = write(tmp_path, "time,tz,sst", *(f"2019-06-0{i} 12:00,{zone},10" for i, zone in ((1, "-05:00"), (2, ""))))
     with pytest.raises(FileError, match="line 3: column tz names no zone"):
         read(path)
 
 
 def test_a_wave_period_is_not_a_time_zone(tmp_path: Path) -> None:
-    path = write(tmp_path, "time,Tz (s),sst", *(f"2019-06-01 1{k}:00,{tz},10" for k, tz in enumerate(PERIODS, 2)))
+    path = write(tmp_path, "time,Tz (s),sst", *(f"2019-06-01 1{i}:00,{tz},10" for i, tz in enumerate(PERIODS, 2)))
     assert iso(read(path).series.start) == "2019-06-01T12:00:00Z"
 
 
 def test_a_column_of_place_zones_does_not_shift_times_named_utc(tmp_path: Path) -> None:
-    path = write(tmp_path, "time_utc,timezone,sst", *(f"2019-06-0{k} 12:00,America/Chicago,10" for k in (1, 2, 3)))
+    path = write(tmp_path, "time_utc,timezone,sst", *(f"2019-06-0{i} 12:00,America/Chicago,10" for i in (1, 2, 3)))
     assert iso(read(path).series.start) == "2019-06-01T12:00:00Z"

@@ -83,15 +83,15 @@ def test_each_forecast_is_what_forecast_answers_to_the_series_up_to_there(
     )
     predictions = answer["series"][0]["predictions"]
     assert answer["test"]["n"] == 60 - 24 - 2
-    for k in (0, 17):
-        cut = whole | {"values": whole["values"][: 24 + k]}
+    for i in (0, 17):
+        cut = whole | {"values": whole["values"][: 24 + i]}
         forecasts = answered(
             client.post("/forecast", json={"dataset": "nino12", "model": "all", "horizon": 3, "series": [cut]})
         )["models"]
         for forecast in forecasts:
             (due,) = forecast["forecasts"]
-            assert due["timestamps"][-1] == predictions["timestamps"][k]
-            assert due["sst"][-1] == pytest.approx(predictions["predicted"][forecast["model"]][k], abs=1e-5)
+            assert due["timestamps"][-1] == predictions["timestamps"][i]
+            assert due["sst"][-1] == pytest.approx(predictions["predicted"][forecast["model"]][i], abs=1e-5)
 
 
 def test_one_model_can_be_requested(client: httpx.Client, nino12: SstSeries) -> None:
@@ -165,7 +165,7 @@ def test_errors_come_in_the_units_of_the_request(client: httpx.Client, nino12: S
 
 def test_a_gap_and_another_sea_are_reported(client: httpx.Client, nino12: SstSeries) -> None:
     series = one_series(nino12, 80)
-    series["values"] = [None if 50 <= k < 52 else round(value - 20, 2) for k, value in enumerate(series["values"])]
+    series["values"] = [None if 50 <= i < 52 else round(value - 20, 2) for i, value in enumerate(series["values"])]
     (comparison,) = answered(client.post("/compare", json={"dataset": "nino12", "series": [series]}))["series"]
     warnings = {warning["code"]: warning["message"] for warning in comparison["warnings"]}
     assert warnings["gap_filled"].startswith("2 of 80 values are missing, in 1 gap")
@@ -214,7 +214,7 @@ def test_limits_on_series_and_values_apply(strict_limits: httpx.Client, nino12: 
 def test_a_comparison_that_would_take_too_long_is_refused_with_what_is_possible(
     client: httpx.Client, nino12: SstSeries
 ) -> None:
-    many = [one_series(nino12, 240, f"s{k}") for k in range(2_000)]
+    many = [one_series(nino12, 240, f"s{i}") for i in range(2_000)]
     response = client.post("/compare", json={"dataset": "nino12", "series": many, "horizon": 12})
     assert response.status_code == 422
     detail = response.json()["detail"]

@@ -105,7 +105,7 @@ def test_timestamps_out_of_order_are_sorted_with_a_warning(client: httpx.Client,
 @pytest.mark.parametrize(
     ("units", "there", "back"),
     [
-        ("kelvin", lambda c: c + 273.15, lambda k: k - 273.15),
+        ("kelvin", lambda c: c + 273.15, lambda kelvin: kelvin - 273.15),
         ("fahrenheit", lambda c: c * 1.8 + 32, lambda f: (f - 32) / 1.8),
     ],
 )
@@ -293,7 +293,7 @@ def test_a_parameter_without_a_value_is_empty(client: httpx.Client, nino12: SstS
             "its times lie one day apart, but this model needs one a month: send means, ask for a dataset",
         ),
         (
-            {"start": None, "timestamps": [f"{2000 + k // 12}-{k % 12 + 1:02}-01" for k in range(29)] + ["2002-05-02"]},
+            {"start": None, "timestamps": [f"{2000 + i // 12}-{i % 12 + 1:02}-01" for i in range(29)] + ["2002-05-02"]},
             "values[29] (2002-05-02) falls in the same month as the value before it",
         ),
     ],

@@ -151,7 +151,7 @@ def test_a_good_series_is_answered_the_same_among_any_neighbours(
 @given(series=valid_series(), horizon=st.integers(1, 12), model=st.sampled_from(["rnn", "lstm", "gru"]))
 def test_units_change_only_what_is_written(client: httpx.Client, series: Json, horizon: int, model: str) -> None:
     conversions: dict[str, tuple[Convert, Convert]] = {
-        "kelvin": (lambda c: c + 273.15, lambda k: k - 273.15),
+        "kelvin": (lambda c: c + 273.15, lambda kelvin: kelvin - 273.15),
         "fahrenheit": (lambda c: c * 1.8 + 32, lambda f: (f - 32) / 1.8),
     }
     asked = {"dataset": "nino12", "model": model, "horizon": horizon, "thresholds": [20.0], "series": [series]}

@@ -184,7 +184,7 @@ def test_several_requests_can_run_at_once(client: httpx.Client, nino12: SstSerie
     sst, valid_time = windows(nino12, 8)
     with triton.InferenceServerClient(address(client), concurrency=4) as triton_client:
         pending = [
-            triton_client.async_infer("nino12-gru", inputs(sst[k : k + 1], valid_time[k : k + 1])) for k in range(8)
+            triton_client.async_infer("nino12-gru", inputs(sst[i : i + 1], valid_time[i : i + 1])) for i in range(8)
         ]
         apart = [waiting.get_result().as_numpy("forecast")[0] for waiting in pending]
         together = triton_client.infer("nino12-gru", inputs(sst, valid_time)).as_numpy("forecast")
@@ -354,7 +354,7 @@ def test_the_documentations_example_runs(client: httpx.Client, capsys: pytest.Ca
 
 def test_flat_and_nested_data_are_equivalent(client: httpx.Client) -> None:
     nested = request(2)
-    nested["inputs"][0]["data"] = [[24.5 - k / 8 for k in range(WINDOW)], [23 + k / 8 for k in range(WINDOW)]]
+    nested["inputs"][0]["data"] = [[24.5 - i / 8 for i in range(WINDOW)], [23 + i / 8 for i in range(WINDOW)]]
     flat = json.loads(json.dumps(nested))
     flat["inputs"][0]["data"] = [value for row in nested["inputs"][0]["data"] for value in row]
     first, second = answered(client.post(INFER, json=nested)), answered(client.post(INFER, json=flat))

@@ -19,10 +19,10 @@ def rows(header: str, *columns: list[str]) -> str:
 
 
 def sst(factor: float = 1.0, offset: float = 0.0) -> list[str]:
-    return [f"{(15 + k % 7 / 10) * factor + offset:.1f}" for k in range(len(DAYS))]
+    return [f"{(15 + i % 7 / 10) * factor + offset:.1f}" for i in range(len(DAYS))]
 
 
-IRREGULAR = [f"{day}T{k * 7 % 24:02}:{k * 11 % 60:02}:00Z" for k, day in enumerate(DAYS)]
+IRREGULAR = [f"{day}T{i * 7 % 24:02}:{i * 11 % 60:02}:00Z" for i, day in enumerate(DAYS)]
 
 QUESTIONS = [
     (
@@ -121,7 +121,7 @@ def test_a_refusal_without_a_question_has_no_possible_answers(client: httpx.Clie
 
 
 def test_no_more_than_a_hundred_answers_are_listed(client: httpx.Client) -> None:
-    names = [f"s{k}" for k in range(MAX_CHOICES + 20)]
+    names = [f"s{i}" for i in range(MAX_CHOICES + 20)]
     text = rows("station,time,sst", names * 2, [day for day in DAYS[:2] for _ in names], ["15"] * 2 * len(names))
     assert len(answered(send(client, text))["choices"]) == MAX_CHOICES
 

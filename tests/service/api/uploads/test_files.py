@@ -26,7 +26,7 @@ from tests.serving import serve
 
 def monthly(n: int, header: str = "time,sst", start: str = "2001-01") -> str:
     times = np.datetime64(start, "M") + np.arange(n).astype("timedelta64[M]")
-    return "\n".join([header, *(f"{time}-01,{20 + 3 * np.sin(k * np.pi / 6):.2f}" for k, time in enumerate(times))])
+    return "\n".join([header, *(f"{time}-01,{20 + 3 * np.sin(i * np.pi / 6):.2f}" for i, time in enumerate(times))])
 
 
 def post(client: httpx.Client, text: str | bytes, **parameters: str) -> Json:
@@ -71,7 +71,7 @@ def test_units_in_the_header_are_used(client: httpx.Client) -> None:
 
 
 def test_units_flags_and_gaps_are_reported(client: httpx.Client) -> None:
-    rows = [f"200{k // 12}-{k % 12 + 1:02}-01,{290 + k % 5},{4 if k == 7 else 3 if k == 9 else 1}" for k in range(36)]
+    rows = [f"200{i // 12}-{i % 12 + 1:02}-01,{290 + i % 5},{4 if i == 7 else 3 if i == 9 else 1}" for i in range(36)]
     answer = post(client, "\n".join(["time,sst,sst_qc", "UTC,K,1", *rows]))
     (station,) = answer["stations"]
     assert station["columns"]["flags"] == "sst_qc"
@@ -89,12 +89,12 @@ def test_units_flags_and_gaps_are_reported(client: httpx.Client) -> None:
 
 def test_flagged_values_keep_their_times(client: httpx.Client) -> None:
     months = [
-        f"{2001 + k // 12}-{k % 12 + 1:02}-15,{'99' if k == 3 else 20},{4 if k == 3 else 9 if k == 5 else 1}"
-        for k in range(24)
+        f"{2001 + i // 12}-{i % 12 + 1:02}-15,{'99' if i == 3 else 20},{4 if i == 3 else 9 if i == 5 else 1}"
+        for i in range(24)
     ]
     (flagged,) = post(client, "\n".join(["time,sst,sst_qc", *months]))["flagged"]
     assert (flagged["timestamps"], flagged["sst"], flagged["flags"]) == (["2001-04-01T00:00:00Z"], [99], [4])
-    days = [f"2001-01-{k + 1:02}T12:0{int(k == 5)}:00Z,{20 + k % 5},{3 if k == 5 else 1}" for k in range(20)]
+    days = [f"2001-01-{i + 1:02}T12:0{int(i == 5)}:00Z,{20 + i % 5},{3 if i == 5 else 1}" for i in range(20)]
     (flagged,) = post(client, "\n".join(["time,sst,sst_qc", *days]))["flagged"]
     assert flagged["timestamps"] == ["2001-01-06T12:00:00Z"]
 
@@ -152,7 +152,7 @@ def test_the_position_of_a_station_that_hardly_moves_is_part_of_its_series(
 
 def test_several_stations_are_read_and_one_can_be_chosen(client: httpx.Client) -> None:
     times = [f"{year}-{month:02}-01" for year in range(2001, 2004) for month in range(1, 13)]
-    text = "\n".join(["time,station,sst", *(f"{t},{name},{20 + k % 7}" for k, t in enumerate(times) for name in "ab")])
+    text = "\n".join(["time,station,sst", *(f"{t},{name},{20 + i % 7}" for i, t in enumerate(times) for name in "ab")])
     answer = post(client, text)
     assert answer["problem"] == "holds 2 stations: a, b; choose one with station="
     assert [entry["id"] for entry in answer["series"]] == [entry["name"] for entry in answer["stations"]] == ["a", "b"]
@@ -165,7 +165,7 @@ def test_several_stations_are_read_and_one_can_be_chosen(client: httpx.Client) -
 
 def test_too_many_stations_need_a_choice(client: httpx.Client) -> None:
     months = monthly(30).splitlines()[1:]
-    text = "\n".join(["time,sst,station", *(f"{month},{k}" for k in range(501) for month in months)])
+    text = "\n".join(["time,sst,station", *(f"{month},{i}" for i in range(501) for month in months)])
     detail = refusal(client, text)
     assert detail == "the file: holds 501 stations, more than the limit of 500; choose one with station="
     assert [entry["id"] for entry in post(client, text, station="77")["series"]] == ["77"]
@@ -207,7 +207,7 @@ def test_detected_columns_can_be_overridden(client: httpx.Client) -> None:
 
 def test_irregular_days_become_months_when_asked(client: httpx.Client) -> None:
     days = np.datetime64("2001-01-01") + np.cumsum(np.resize([1, 2, 1, 3, 1], 600))
-    text = "\n".join(["time,sst", *(f"{day},{15 + k % 3}" for k, day in enumerate(days))])
+    text = "\n".join(["time,sst", *(f"{day},{15 + i % 3}" for i, day in enumerate(days))])
     assert post(client, text, resample="month")["series"][0]["step"] == "month"
 
 
@@ -305,7 +305,7 @@ def test_binary_content_is_an_unsupported_media_type(client: httpx.Client, conte
     ],
 )
 def test_a_table_with_too_many_columns_is_refused(client: httpx.Client, columns: int, sentence: str) -> None:
-    header = ",".join(["time", *(f"s{k}_sst" for k in range(columns))])
+    header = ",".join(["time", *(f"s{i}_sst" for i in range(columns))])
     rows = [",".join([f"2001-01-0{day}", *["15"] * columns]) for day in (1, 2, 3)]
     assert sentence in refusal(client, "\n".join([header, *rows]))
     if columns < MAX_COLUMNS:

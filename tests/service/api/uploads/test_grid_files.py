@@ -116,7 +116,7 @@ def stations(path: Path, count: int, values: int) -> Path:
     times = np.datetime64("2000-01-01", "ns") + np.arange(values) * np.timedelta64(1, "D")
     data = xr.Dataset(
         {"sst": (("station", "time"), np.full((count, values), 15, dtype="i1"), {"units": "celsius"})},
-        {"time": times, "station": [f"s{k}" for k in range(count)]},
+        {"time": times, "station": [f"s{i}" for i in range(count)]},
     )
     data.to_netcdf(path, engine="h5netcdf", encoding={"sst": {"zlib": True}})
     return path

@@ -113,13 +113,13 @@ def test_best_is_the_best_of_what_is_loaded(operator: Operator) -> None:
         for cell in ("rnn", "lstm", "gru")
     }
     order = [f"nino12-{cell}" for cell in sorted(validation, key=lambda cell: validation[cell])]
-    for k, model in enumerate(order):
+    for i, model in enumerate(order):
         assert operator.http.get("/forecast").json()["model"] == model
         assert operator.http.get("/compare").json()["best"] == model
         assert [entry["model"] for entry in operator.http.get("/models").json()["models"] if entry["best"]][-1:] == [
             model
         ]
-        operator.triton.unload_model(order[k], headers=operator.headers)
+        operator.triton.unload_model(order[i], headers=operator.headers)
     for name in ("best", "all", "gru"):
         response = operator.http.get("/forecast", params={"model": name})
         assert response.status_code == 404
