@@ -20,8 +20,9 @@ BATCH_WINDOWS: Final = 512
 LEADS_WINDOWS: Final = 64
 """Windows in each call of a network that forecasts all leads at once, whose intermediate results are larger."""
 
-CHUNK_WINDOWS: Final = 128
-"""Windows in each call of the network in numpy, so that its arrays stay in the processor's cache."""
+CHUNK_WINDOWS: Final = 512
+"""Windows in each call of the network in numpy: its arrays stay in the processor's cache, and its products, which more
+windows would make large enough for several threads, on one thread."""
 
 
 class NetworkRoller:
