@@ -17,6 +17,9 @@ ANOMALY_RATIO: Final = 1.4
 ANOMALY_YEARS: Final = 5.0
 """Years of observed values, of every calendar month, that show how large anomalies are."""
 
+_MANY: Final = 64
+"""Windows for which looking up their whole climatology costs less than that of each value."""
+
 _PARTS: Final = 360
 _PART_SECONDS: Final = YEAR / _PARTS
 """Parts of the year within which the climatology counts as constant."""
@@ -59,13 +62,31 @@ class AnomalyRange(BaseModel, frozen=True):
             valid_time: of the step after each window, ``(n,)``.
         """
         steps = windows.shape[1]
-        # Half a step later than its time: a value represents the time until the next one.
-        before = np.arange(0.5 - steps, 0.5) * (self.step_seconds / _PART_SECONDS)
         part = valid_time.astype(np.int64) % YEAR / _PART_SECONDS
-        # Truncation rounds negative parts up instead of down, which is close enough.
-        anomalies = windows - _by_part(self.usual).take((part[:, None] + before).astype(np.intp), mode="wrap")
+        if len(windows) >= _MANY and self.step_seconds % (2 * _PART_SECONDS) == 0:
+            usual = _windows_by_half_part(self.usual, steps, self.step_seconds)
+            anomalies = windows - usual.take(np.ceil(part).astype(np.intp) + part.astype(np.intp), axis=0)
+        else:
+            anomalies = windows - _usual(self.usual, part, steps, self.step_seconds)
         rms: Floats = np.sqrt(np.vecdot(anomalies, anomalies) / steps)
         return rms
+
+
+def _usual(usual: tuple[float, ...], part: Floats, steps: int, step_seconds: int) -> Floats:
+    """Return the climatology of windows of so many ``steps`` before these parts of the year, °C ``(n, steps)``."""
+    # Half a step later than its time: a value represents the time until the next one.
+    before = np.arange(0.5 - steps, 0.5) * (step_seconds / _PART_SECONDS)
+    # Truncation rounds negative parts up instead of down, which is close enough.
+    return _by_part(usual).take((part[:, None] + before).astype(np.intp), mode="wrap")
+
+
+@lru_cache(maxsize=64)
+def _windows_by_half_part(usual: tuple[float, ...], steps: int, step_seconds: int) -> Floats:
+    """Return :func:`_usual` for the beginning and the middle of each part, which stands for all between.
+
+    That is exact if half a step is a whole number of parts, as half a month is.
+    """
+    return _usual(usual, np.arange(0, _PARTS + 1, 0.5), steps, step_seconds)
 
 
 @lru_cache(maxsize=64)

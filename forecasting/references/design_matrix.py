@@ -42,11 +42,11 @@ class DesignMatrix:
             lengths: of the series, ``(k,)``; nothing is observed before the start of a shorter series.
         """
         if observed is None:
-            coefficients = np.matvec(self.pseudo_inverse, values)
+            coefficients = values @ self.pseudo_inverse.T
         else:
             moments = np.vecmat(np.where(observed, values, 0.0), self.terms[: values.shape[1]])
             coefficients = np.matvec(self._inverses(observed, lengths), moments)
-        fitted: Floats = np.matvec(self.terms, coefficients)
+        fitted: Floats = coefficients @ self.terms.T
         return fitted
 
     def _inverses(self, observed: Bools, lengths: npt.NDArray[np.int64]) -> Floats:

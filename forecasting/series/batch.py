@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import accumulate
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +12,9 @@ import numpy.typing as npt
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import SECONDS, Floats, Times
 from forecasting.series.timestep import TimeStep
+
+_FEW: Final = 64
+"""Series for which the general way costs less than looking for a shorter one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,9 +46,13 @@ class SeriesBatch:
     longest: int = field(init=False)
 
     def __post_init__(self) -> None:
-        lengths = self.lengths.tolist()
-        object.__setattr__(self, "shortest", min(lengths, default=0))
-        object.__setattr__(self, "longest", max(lengths, default=0))
+        if len(self.lengths) < _FEW:
+            lengths = self.lengths.tolist()
+            shortest, longest = min(lengths, default=0), max(lengths, default=0)
+        else:
+            shortest, longest = int(self.lengths.min()), int(self.lengths.max())
+        object.__setattr__(self, "shortest", shortest)
+        object.__setattr__(self, "longest", longest)
 
     @classmethod
     def of(cls, series: Sequence[SstSeries], step: TimeStep) -> "SeriesBatch":
@@ -79,9 +88,19 @@ class SeriesBatch:
     def tails(self, count: int) -> Floats:
         """Return the last ``count`` values of each series, °C ``(n, count)``, with NaN before shorter series.
 
-        Each series must have at least one value.
+        Each series must have at least one value. The result may be a view of :attr:`values`.
         """
+        if count <= self.shortest == self.longest and self._is_table:
+            return self.values.reshape(len(self), self.longest)[:, -count:]
         table = self.values.take(self.ends[:, None] + np.arange(-count, 0), mode="clip")
         if self.shortest < count:
             table[np.arange(count) < (count - self.lengths)[:, None]] = np.nan
         return table
+
+    @cached_property
+    def _is_table(self) -> bool:
+        """Whether :attr:`values` are those of many series of the same length, in their order, and no others."""
+        n, length = len(self), self.longest
+        if n < _FEW or len(self.values) != n * length:
+            return False
+        return bool((self.ends == np.arange(length, n * length + 1, length)).all())

@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 from forecasting.errors import SeriesError
 from forecasting.series.times import CALENDAR_MONTHS, DAY, SECONDS, YEAR, Floats, Times
@@ -75,10 +76,9 @@ class TimeStep:
         """
         steps = np.asarray(steps, dtype=np.int64)
         if self.calendar_month:
-            moved: Times = times.astype(CALENDAR_MONTHS) + steps
-        else:
-            moved = times.astype(SECONDS) + steps * self.seconds
-        return moved.astype(SECONDS)
+            return _first_instants(times.astype(CALENDAR_MONTHS) + steps)
+        moved: Times = times.astype(SECONDS) + steps * self.seconds
+        return moved
 
     def ranges(self, starts: Times, lengths: npt.NDArray[np.int64]) -> Times:
         """Return the times of several series, one after another, that begin at ``starts`` ``(n,)``."""
@@ -86,9 +86,22 @@ class TimeStep:
         begins, place = ends - lengths, np.arange(int(ends[-1]))
         if self.calendar_month:
             place += (starts.astype(CALENDAR_MONTHS).astype(np.int64) - begins).repeat(lengths)
-            return _first_instants(place)
+            return _first_instants(place.view(CALENDAR_MONTHS))
         place *= self.seconds
         return (starts.astype(SECONDS) - begins * self.seconds).repeat(lengths) + place
+
+    def table(self, starts: Times, length: int) -> Times:
+        """Return the times of several series of the same ``length`` that begin at ``starts`` ``(n,)``: ``(n, length)``.
+
+        It takes a third of the time of :meth:`ranges`.
+        """
+        if self.calendar_month and length <= len(_KNOWN_MONTHS):
+            first = starts.astype(CALENDAR_MONTHS).astype(np.int64) - _FIRST_KNOWN
+            rows = sliding_window_view(_KNOWN_MONTHS, length)
+            if first.min() >= 0 and first.max() < len(rows):
+                known: Times = rows[first]
+                return known
+        return self.shift(starts[:, None], np.arange(length))
 
     def range(self, start: np.datetime64, count: int) -> Times:
         """Return ``count`` times that begin at ``start``."""
@@ -108,12 +121,17 @@ _KNOWN_MONTHS: Final = np.arange(np.datetime64("1800-01"), np.datetime64("2201-0
 
 _FIRST_KNOWN: Final = int(np.datetime64("1800-01").astype(np.int64))
 
+_FEW: Final = 64
+"""Months that are not worth checking whether they can be looked up."""
 
-def _first_instants(months: npt.NDArray[np.int64]) -> Times:
-    """Return the first instants of months that are counted from January 1970."""
-    if len(months) and months.min() >= _FIRST_KNOWN and months.max() < _FIRST_KNOWN + len(_KNOWN_MONTHS):
-        return _KNOWN_MONTHS.take(months - _FIRST_KNOWN)
-    return months.astype(CALENDAR_MONTHS).astype(SECONDS)
+
+def _first_instants(months: Times) -> Times:
+    """Return the first instants of ``months``, whose resolution is that of calendar months, in the same shape."""
+    if months.size >= _FEW:
+        places = months.view(np.int64) - _FIRST_KNOWN
+        if places.min() >= 0 and places.max() < len(_KNOWN_MONTHS):
+            return _KNOWN_MONTHS.take(places)
+    return months.astype(SECONDS)
 
 
 def in_words(step: str) -> str:

@@ -113,7 +113,8 @@ class BatchMetrics:
                 parts = batch.windows[rows], batch.rms_increment[rows], batch.calibrated[rows]
                 drifted.setdefault(network, []).append(parts)
         for network, arrays in drifted.items():
-            windows, rms_increment, calibrated = (np.concatenate(some) for some in zip(*arrays, strict=True))
+            joined = arrays[0] if len(arrays) == 1 else [np.concatenate(some) for some in zip(*arrays, strict=True)]
+            windows, rms_increment, calibrated = joined
             level, spread = network.metadata.training_range.distances(windows, rms_increment).sum(axis=1).tolist()
             self._count_drift(network.metadata.model, len(windows), level, spread, int((~calibrated).sum()))
 
