@@ -30,6 +30,11 @@ FIRST_TIME: Final = np.datetime64("0001-01-01", "s")
 LAST_TIME: Final = np.datetime64("9999-12-31T23:59:59", "s")
 """ISO 8601 has four digits for the year, and Python's dates begin with the year 1."""
 
+_FIRST_KNOWN_DAY: Final = int(np.datetime64("1800-01-01").astype(np.int64))
+
+_FEW: Final = 64
+"""Times that are not worth checking whether their months can be looked up."""
+
 _MONTH: Final = re.compile(r"\d{4}-\d\d")
 _TIME: Final = re.compile(r"[\dWw-]{8,10}(?:[Tt ].+)?", re.ASCII)
 _MAX_CACHED_CHARS: Final = 64
@@ -37,8 +42,24 @@ _MAX_CACHED_CHARS: Final = 64
 
 def month_of(times: Times) -> npt.NDArray[np.int64]:
     """Return the calendar month of each time, in the same shape: 0 is January, 11 is December."""
-    months: npt.NDArray[np.int64] = times.astype(CALENDAR_MONTHS).astype(np.int64) % 12
+    months: npt.NDArray[np.int64] = calendar_months(times).astype(np.int64) % 12
     return months
+
+
+def calendar_months(times: Times) -> Times:
+    """Return the calendar month that each time is in, with the resolution of months, in the same shape."""
+    if times.size >= _FEW and times.dtype == SECONDS:
+        days = times.view(np.int64) // DAY - _FIRST_KNOWN_DAY
+        months = _known_months()
+        if days.min() >= 0 and days.max() < len(months):
+            return months.take(days)
+    return times.astype(CALENDAR_MONTHS)
+
+
+@lru_cache(maxsize=1)
+def _known_months() -> Times:
+    """Return the months of the days of four centuries; looking them up takes half the time of computing them."""
+    return np.arange(np.datetime64("1800-01-01"), np.datetime64("2200-01-01")).astype(CALENDAR_MONTHS)
 
 
 def unix_seconds(times: Times) -> Floats:

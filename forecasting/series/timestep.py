@@ -5,6 +5,7 @@ The time of a monthly value is the first instant of its month.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
 from forecasting.errors import SeriesError
-from forecasting.series.times import CALENDAR_MONTHS, DAY, SECONDS, YEAR, Floats, Times
+from forecasting.series.times import CALENDAR_MONTHS, DAY, SECONDS, YEAR, Floats, Times, calendar_months
 
 _NAMES: Final = {"hour": 3_600, "day": DAY, "week": 7 * DAY}
 _ISO: Final = re.compile(r"P(?:(\d{1,6})W|(?:(\d{1,6})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,6})S)?)?)")
@@ -76,7 +77,7 @@ class TimeStep:
         """
         steps = np.asarray(steps, dtype=np.int64)
         if self.calendar_month:
-            return _first_instants(times.astype(CALENDAR_MONTHS) + steps)
+            return _first_instants(calendar_months(times) + steps)
         moved: Times = times.astype(SECONDS) + steps * self.seconds
         return moved
 
@@ -85,7 +86,7 @@ class TimeStep:
         ends = lengths.cumsum()
         begins, place = ends - lengths, np.arange(int(ends[-1]))
         if self.calendar_month:
-            place += (starts.astype(CALENDAR_MONTHS).astype(np.int64) - begins).repeat(lengths)
+            place += (calendar_months(starts).astype(np.int64) - begins).repeat(lengths)
             return _first_instants(place.view(CALENDAR_MONTHS))
         place *= self.seconds
         return (starts.astype(SECONDS) - begins * self.seconds).repeat(lengths) + place
@@ -96,8 +97,8 @@ class TimeStep:
         It takes a third of the time of :meth:`ranges`.
         """
         if self.calendar_month and length <= len(_KNOWN_MONTHS):
-            first = starts.astype(CALENDAR_MONTHS).astype(np.int64) - _FIRST_KNOWN
-            rows = sliding_window_view(_KNOWN_MONTHS, length)
+            first = calendar_months(starts).astype(np.int64) - _FIRST_KNOWN
+            rows = _known_stretches(length)
             if first.min() >= 0 and first.max() < len(rows):
                 known: Times = rows[first]
                 return known
@@ -123,6 +124,12 @@ _FIRST_KNOWN: Final = int(np.datetime64("1800-01").astype(np.int64))
 
 _FEW: Final = 64
 """Months that are not worth checking whether they can be looked up."""
+
+
+@lru_cache(maxsize=64)
+def _known_stretches(length: int) -> Times:
+    """Return views of every ``length`` successive :data:`_KNOWN_MONTHS`."""
+    return sliding_window_view(_KNOWN_MONTHS, length)
 
 
 def _first_instants(months: Times) -> Times:

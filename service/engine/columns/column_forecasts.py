@@ -93,6 +93,8 @@ class ColumnForecasts:
 def quality_of(calibrated: Bools, warnings: Sequence[Sequence[ForecastWarning]]) -> npt.NDArray[np.int8]:
     """Return the flag of each forecast: suspect if it is not calibrated or a warning casts doubt, or not evaluated."""
     quality = np.where(calibrated, NOT_EVALUATED, SUSPECT).astype(np.int8)
+    if not any(warnings):
+        return quality
     for i, entries in enumerate(warnings):
         if entries and any(warning.code in DOUBTS for warning in entries):
             quality[i] = SUSPECT

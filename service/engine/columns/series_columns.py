@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -10,11 +10,15 @@ import numpy.typing as npt
 from forecasting.errors import SeriesError
 from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.batch import SeriesBatch
+from forecasting.series.sea_range import outside_sea_range
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import FIRST_TIME, LAST_TIME, Floats, Times
 from forecasting.series.timestep import TimeStep
-from forecasting.series.units import Units
+from forecasting.series.units import Units, to_celsius
 from service.engine.reading.parsing import Errors, Takers, are_regular, celsius_of, join_grids, on_grid
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _FIRST_SECOND: Final = int(FIRST_TIME.astype(np.int64))
 _LAST_SECOND: Final = int(LAST_TIME.astype(np.int64))
@@ -35,7 +39,7 @@ class SeriesColumns:
         errors: of series that could not be read, by place.
     """
 
-    ids: list[str]
+    ids: "pa.StringArray"
     ends: npt.NDArray[np.int64]
     times: Times
     local: Times
@@ -52,12 +56,14 @@ class SeriesColumns:
         """Return the series of all ``parts``, at least one, in order."""
         if len(parts) == 1:
             return parts[0]
+        import pyarrow as pa
+
         rows = np.cumsum([0, *(len(part.times) for part in parts)])
         places = np.cumsum([0, *map(len, parts)]).tolist()
         times = np.concatenate([part.times for part in parts])
         is_local = any(part.local is not part.times for part in parts)
         return cls(
-            ids=[name for part in parts for name in part.ids],
+            ids=pa.concat_arrays([part.ids for part in parts]),
             ends=np.concatenate([part.ends + row for part, row in zip(parts, rows, strict=False)]),
             times=times,
             local=np.concatenate([part.local for part in parts]) if is_local else times,
@@ -99,7 +105,7 @@ class SeriesColumns:
         ends = lengths.cumsum()
         rows = np.arange(int(ends[-1])) + (begins - (ends - lengths)).repeat(lengths)
         return SeriesColumns(
-            [self.ids[i] for i in places],
+            self.ids.take(np.asarray(places)),
             ends,
             self.times[rows],
             self.local[rows],
@@ -119,7 +125,9 @@ class SeriesColumns:
         ends, begins = self.ends.copy(), self.begins
         lengths = ends - begins
         errors = {**self.wrong_times(), **self.errors}
-        values = celsius_of(self.values, [0, *ends.tolist()], [units] * len(self), errors)
+        values = to_celsius(self.values, units)
+        if outside_sea_range(values).any():
+            values = celsius_of(self.values, [0, *ends.tolist()], [units] * len(self), errors)
         times = self.local if step.calendar_month else self.times
         grids: dict[int, SstSeries] = {}
         takers = Takers(universal)

@@ -72,7 +72,7 @@ class UniversalColumns:
 def _parse(columns: SeriesColumns, models: UniversalModels, options: ForecastOptions) -> list[SstSeries | SeriesError]:
     """Parse each series at its own step; see :func:`~service.engine.reading.step_reading.read_each`."""
     default = None if models.named is None else models.named.step
-    results: list[SstSeries | SeriesError] = [SeriesError("") for _ in columns.ids]
+    results: list[SstSeries | SeriesError] = [SeriesError("") for _ in range(len(columns))]
     by_step: dict[TimeStep, list[int]] = {}
     errors = columns.wrong_times() | {**columns.errors}
     for i, (begin, end) in enumerate(zip(columns.begins.tolist(), columns.ends.tolist(), strict=True)):

@@ -241,8 +241,8 @@ def are_regular(times: Times, lengths: npt.NDArray[np.int64], step: TimeStep) ->
     seconds, length = times.view(np.int64), int(lengths[0])
     regular: npt.NDArray[np.bool_]
     if len(times) == length * len(lengths) and (lengths == length).all():
-        table = seconds.reshape(-1, length)
-        regular = (table == step.table(times[::length], length).view(np.int64)).all(axis=1)
+        equal = seconds.reshape(-1, length) == step.table(times[::length], length).view(np.int64)
+        regular = np.ones(len(lengths), dtype=np.bool_) if equal.all() else equal.all(axis=1)
         return regular
     begins = lengths.cumsum() - lengths
     regular = np.logical_and.reduceat(seconds == step.ranges(times[begins], lengths).view(np.int64), begins)

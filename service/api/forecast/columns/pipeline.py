@@ -5,7 +5,6 @@ from http import HTTPStatus
 from itertools import pairwise
 from typing import Final, TypeVar
 
-import numpy as np
 import pyarrow as pa
 
 from service.api.forecast.columns.reading.arrow_stream import ArrowReader, refusing_invalid
@@ -102,7 +101,7 @@ class Pipeline:
         series = SeriesColumns.joined(waiting)
         # Parts of the same size: one that is nearly empty would cost nearly as much as a full one.
         count = -(-len(series) // self._most)
-        edges = np.linspace(0, len(series), count + 1).astype(int).tolist()
+        edges = [i * len(series) // count for i in range(count + 1)]
         return [series.part(begin, end) for begin, end in pairwise(edges)]
 
     def _forecast(self, series: SeriesColumns) -> bytes:
@@ -111,7 +110,7 @@ class Pipeline:
         if failed and self._strict:
             i = failed[0]
             error = next(forecasts.errors[i] for forecasts in results if i in forecasts.errors)
-            message = f"series {series.ids[i]!r}: {sentence(error)}"
+            message = f"series {series.ids[i].as_py()!r}: {sentence(error)}"
             place = Place(location=f"body.series[{self._count + i}]", message=message)
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, message, [place])
         self._count += len(series)

@@ -3,6 +3,8 @@
 from typing import Final
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from forecasting.errors import SeriesError
 from forecasting.series.times import Floats
@@ -29,6 +31,8 @@ class SeriesCutter:
         self._whole: list[SeriesColumns] = []
         """Series that have ended."""
         self._seen: set[int] = set()
+        self._first: pa.StringArray | None = None
+        """The IDs of the first series, until others follow."""
 
     def add(self, rows: Rows, *, is_last: bool = False) -> None:
         """Take the next rows; with ``is_last``, none follow."""
@@ -88,12 +92,20 @@ class SeriesCutter:
         ids = self._ids(rows.ids, errors)
         return SeriesColumns(ids, rows.ends, rows.times, rows.local, rows.values, latitudes, longitudes, errors)
 
-    def _ids(self, ids: list[str | None], errors: dict[int, SeriesError]) -> list[str]:
+    def _ids(self, ids: pa.StringArray, errors: dict[int, SeriesError]) -> pa.StringArray:
         """Return the IDs to answer with, and record what is wrong with them."""
         shown = _shown(ids, errors)
-        keys = set(map(hash, shown))
-        if len(keys) < len(shown) or not self._seen.isdisjoint(keys):
-            self._record_repeats(shown, errors)
+        first, self._first = self._first, None
+        if first is None and not self._seen and len(shown.unique()) == len(shown):
+            # Most requests have no others: their IDs never become text of Python.
+            self._first = shown
+            return shown
+        if first is not None:
+            self._seen |= set(map(hash, first.to_pylist()))
+        names = shown.to_pylist()
+        keys = set(map(hash, names))
+        if len(keys) < len(names) or not self._seen.isdisjoint(keys):
+            self._record_repeats(names, errors)
         if len(self._seen) < _REMEMBERED:
             self._seen |= keys
         return shown
@@ -107,17 +119,18 @@ class SeriesCutter:
             met.add(key)
 
 
-def _shown(ids: list[str | None], errors: dict[int, SeriesError]) -> list[str]:
+def _shown(ids: pa.StringArray, errors: dict[int, SeriesError]) -> pa.StringArray:
     """Return IDs of which none is missing or too long, and record those that were."""
-    known = [name for name in ids if name is not None]
-    if len(known) == len(ids) and max(map(len, known), default=0) <= MAX_ID:
-        return known
-    for i, name in enumerate(ids):
+    # A character has one byte or more.
+    if not ids.null_count and pc.max(pc.binary_length(ids)).as_py() <= MAX_ID:
+        return ids
+    names = ids.to_pylist()
+    for i, name in enumerate(names):
         if name is None:
             errors[i] = SeriesError("the id is missing")
         elif len(name) > MAX_ID:
             errors[i] = SeriesError(f"the id has {len(name)} characters: send at most {MAX_ID}")
-    return ["" if name is None else name[:MAX_ID] for name in ids]
+    return pa.array(["" if name is None else name[:MAX_ID] for name in names], pa.string())
 
 
 def _joined(parts: list[Rows]) -> Rows:

@@ -13,7 +13,7 @@ from service.api.forecast.columns.reading.layout import Layout
 from service.http.problems import ProblemError
 from service.http.validation import Place
 
-_ONLY_ID: Final = "0"
+_ONLY_ID: Final = pa.array(["0"])
 """The ID of the one series in a body without IDs, as in JSON."""
 
 _PER_SECOND: Final = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -25,7 +25,7 @@ class Rows(NamedTuple):
     """Some rows; at least one.
 
     Attributes:
-        ids: of each run of rows with the same ID; None where it is missing.
+        ids: of each run of rows with the same ID; null where it is missing.
         ends: end (exclusive) of each run.
         times: UTC, NaT where missing.
         local: the same times on the clock of their time zone.
@@ -34,7 +34,7 @@ class Rows(NamedTuple):
         longitudes: degrees east; likewise.
     """
 
-    ids: list[str | None]
+    ids: pa.StringArray
     ends: npt.NDArray[np.int64]
     times: Times
     local: Times
@@ -68,18 +68,21 @@ def read_rows(batch: pa.RecordBatch, layout: Layout) -> Rows:
     return Rows(ids, ends, times, local, _floats(batch.column(layout.sst)), latitudes, longitudes)
 
 
-def _runs(column: pa.Array | None, rows: int) -> tuple[list[str | None], npt.NDArray[np.int64]]:
+def _runs(column: pa.Array | None, rows: int) -> tuple[pa.StringArray, npt.NDArray[np.int64]]:
     """Return the ID of each run of rows, and where it ends."""
     if column is None:
-        return [_ONLY_ID], np.array([rows])
-    codes = column.indices if isinstance(column, pa.DictionaryArray) else column
-    codes = _plain_text(codes)
-    runs = pc.run_end_encode(codes, run_end_type=pa.int64())
-    ends: npt.NDArray[np.int64] = runs.run_ends.to_numpy()
-    names = runs.values
+        return _ONLY_ID, np.array([rows])
+    codes = _plain_text(column.indices if isinstance(column, pa.DictionaryArray) else column)
+    if pa.types.is_integer(codes.type) and not codes.null_count:
+        numbers = codes.to_numpy()
+        ends = np.append(np.flatnonzero(numbers[1:] != numbers[:-1]) + 1, rows)
+        names = pa.array(numbers[ends - 1])
+    else:
+        runs = pc.run_end_encode(codes, run_end_type=pa.int64())
+        ends, names = runs.run_ends.to_numpy(), runs.values
     if isinstance(column, pa.DictionaryArray):
         names = _plain_text(column.dictionary).take(names)
-    return names.cast(pa.string()).to_pylist(), ends
+    return names.cast(pa.string()), ends
 
 
 def _plain_text(column: pa.Array) -> pa.Array:

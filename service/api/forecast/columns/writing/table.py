@@ -1,8 +1,8 @@
 """Forecasts as record batches: a row for each series, model and lead, with the columns of batch scoring and more."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
-from typing import Final
+from functools import cached_property, lru_cache
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,11 @@ BASELINES: Final = ("persistence", "usual_change", "climatology", "damped", "lin
 _TIME: Final = pa.timestamp("s", "UTC")
 _SCALE: Final = 1e6
 """Values are rounded to six decimals."""
+
+_MAX_SHARED_ROWS: Final = 4_096
+"""Rows up to which columns that answers of the same size share are cached: 192 of them take less than 20 MB."""
+
+Value = TypeVar("Value")
 
 Index = npt.NDArray[np.intp]
 
@@ -63,7 +68,7 @@ def exceedance_column(threshold: float) -> str:
     return f"exceedance_{threshold:.12g}"
 
 
-def to_batch(ids: Sequence[str], results: Sequence[ColumnForecasts], schema: pa.Schema) -> pa.RecordBatch:
+def to_batch(ids: pa.StringArray, results: Sequence[ColumnForecasts], schema: pa.Schema) -> pa.RecordBatch:
     """Return the rows of some series, from the forecasts of each network: by series, then network, then lead.
 
     A series without a forecast has one row for each network, with its ``error``.
@@ -83,23 +88,25 @@ def _place_of_rows(n: int, forecasts: ColumnForecasts) -> Index:
     return np.repeat(np.arange(n), counts)
 
 
-def _rows(ids: Sequence[str], forecasts: ColumnForecasts, schema: pa.Schema) -> pa.RecordBatch:
+def _rows(ids: pa.StringArray, forecasts: ColumnForecasts, schema: pa.Schema) -> pa.RecordBatch:
     spread = _Spread(len(ids), forecasts)
     columns: dict[str, pa.Array] = {
-        "station": spread.of_series(pa.array(ids, pa.string())),
-        "issued": spread.times(np.repeat(forecasts.issued, spread.horizon)),
+        "station": spread.of_series(ids),
+        "issued": spread.times(forecasts.issued.repeat(spread.horizon)),
         "time": spread.times(forecasts.times.ravel()),
         **spread.numbers(_numbers(forecasts)),
         "quality": spread.flags(forecasts.quality),
         "lead": spread.leads(),
         "calibrated": spread.of_forecasts(pa.array(forecasts.calibrated)),
-        "warnings": spread.of_forecasts(_joined_texts(forecasts.warnings, _codes)),
-        "messages": spread.of_forecasts(_joined_texts(forecasts.warnings, _messages)),
-        "error": spread.errors(forecasts.errors),
     }
+    if any(forecasts.warnings):
+        columns["warnings"] = spread.of_forecasts(_joined_texts(forecasts.warnings, _codes))
+        columns["messages"] = spread.of_forecasts(_joined_texts(forecasts.warnings, _messages))
+    if forecasts.errors:
+        columns["error"] = spread.errors(forecasts.errors)
     for name in ("model", "version", "step", "chosen"):
         columns[name] = spread.texts(getattr(forecasts, name), forecasts.known.get(name))
-    arrays = [columns[field.name] if field.name in columns else pa.nulls(spread.total, field.type) for field in schema]
+    arrays = [columns[field.name] if field.name in columns else _nulls(spread.total, field.type) for field in schema]
     return pa.record_batch(arrays, schema=schema)
 
 
@@ -117,19 +124,30 @@ class _Spread:
 
     def __init__(self, n: int, forecasts: ColumnForecasts) -> None:
         self.horizon = forecasts.sst.shape[1]
+        self.total = n + len(forecasts) * (self.horizon - 1)
+        self._n = n
         self._is_whole = len(forecasts) == n
         self._count = len(forecasts)
-        counts = np.ones(n, dtype=np.intp)
-        counts[forecasts.series] = self.horizon
-        self.total = int(counts.sum())
-        self._series = np.repeat(np.arange(n), counts)
+        self._places = forecasts.series
+
+    @cached_property
+    def _series(self) -> Index:
         """Place of the series of each row."""
-        forecast = np.full(n, -1)
-        forecast[forecasts.series] = np.arange(len(forecasts))
-        self._forecast = forecast[self._series]
+        counts = np.ones(self._n, dtype=np.intp)
+        counts[self._places] = self.horizon
+        return np.repeat(np.arange(self._n), counts)
+
+    @cached_property
+    def _forecast(self) -> Index:
         """Place of the forecast of each row; -1 without one."""
-        self._row = np.flatnonzero(self._forecast >= 0)
+        forecast = np.full(self._n, -1)
+        forecast[self._places] = np.arange(self._count)
+        return forecast[self._series]
+
+    @cached_property
+    def _row(self) -> Index:
         """Row of each lead of each forecast."""
+        return np.flatnonzero(self._forecast >= 0)
 
     def of_series(self, values: pa.Array) -> pa.Array:
         """Return what there is one of for each series."""
@@ -143,10 +161,8 @@ class _Spread:
 
     def texts(self, values: Texts, known: str | None) -> pa.Array:
         """Return texts, one for each forecast or one for all; ``known`` for a series without a forecast."""
-        if values is None:
-            return pa.nulls(self.total, pa.string())
-        if isinstance(values, str):
-            return pa.repeat(pa.scalar(values, pa.string()), self.total)
+        if values is None or isinstance(values, str):
+            return _repeated(self.total, values)
         column = self.of_forecasts(pa.array(values, pa.string()))
         return column if known is None else column.fill_null(known)
 
@@ -156,43 +172,71 @@ class _Spread:
         table *= _SCALE
         np.rint(table, out=table)
         table /= _SCALE
-        if len(self._row) < self.total:
+        if not self._is_whole:
             rows = np.full((len(table), self.total), np.nan)
             rows[:, self._row] = table
             table = rows
-        absent = np.isnan(table)
+        # A sum with a NaN is NaN.
+        gaps = np.isnan(table.sum(axis=1)).tolist()
         return {
-            name: pa.array(numbers, mask=missing if missing.any() else None)
-            for name, numbers, missing in zip(columns, table, absent, strict=True)
+            name: pa.array(numbers, mask=np.isnan(numbers) if has_gaps else None)
+            for name, numbers, has_gaps in zip(columns, table, gaps, strict=True)
         }
 
     def times(self, values: Times) -> pa.Array:
         """Return times, one for each lead."""
-        if len(self._row) == self.total:
-            return pa.array(values, pa.timestamp("s")).view(_TIME)
+        if self._is_whole:
+            return pa.array(values.view(np.int64)).view(_TIME)
         column = np.full(self.total, np.datetime64("NaT", "s"))
         column[self._row] = values
         return pa.array(column, pa.timestamp("s")).view(_TIME)
 
     def flags(self, quality: npt.NDArray[np.int8]) -> pa.Array:
         """Return flags of quality."""
+        if self._is_whole:
+            return pa.array(quality.repeat(self.horizon))
         column = np.full(self.total, MISSING, dtype=np.int8)
         column[self._row] = quality.repeat(self.horizon)
         return pa.array(column)
 
     def leads(self) -> pa.Array:
         """Return leads from 1; null without a forecast."""
+        leads = _leads(self._count * self.horizon, self.horizon)
+        if self._is_whole:
+            return leads
         column = np.zeros(self.total, dtype=np.int16)
-        leads = np.arange(1, self.horizon + 1, dtype=np.int16)
-        column[self._row] = np.broadcast_to(leads, (self._count, self.horizon)).ravel()
-        return pa.array(column, mask=column == 0) if len(self._row) < self.total else pa.array(column)
+        column[self._row] = leads
+        return pa.array(column, mask=column == 0)
 
     def errors(self, errors: dict[int, SeriesError]) -> pa.Array:
         """Return the error of each series that has one."""
-        if not errors:
-            return pa.nulls(self.total, pa.string())
         texts = {i: sentence(error) for i, error in errors.items()}
         return pa.array([texts.get(i) for i in self._series.tolist()], pa.string())
+
+
+def _shared(build: Callable[[int, Value], pa.Array]) -> Callable[[int, Value], pa.Array]:
+    """Cache the columns that ``build`` makes of a number of rows, and of what they hold, if they are not long."""
+    cached = lru_cache(maxsize=64)(build)
+
+    def column(rows: int, value: Value) -> pa.Array:
+        return (cached if rows <= _MAX_SHARED_ROWS else build)(rows, value)
+
+    return column
+
+
+@_shared
+def _nulls(rows: int, kind: pa.DataType) -> pa.Array:
+    return pa.nulls(rows, kind)
+
+
+@_shared
+def _repeated(rows: int, text: str | None) -> pa.Array:
+    return pa.repeat(pa.scalar(text, pa.string()), rows)
+
+
+@_shared
+def _leads(rows: int, horizon: int) -> pa.Array:
+    return pa.array(np.tile(np.arange(1, horizon + 1, dtype=np.int16), rows // horizon))
 
 
 def _codes(warnings: Sequence[ForecastWarning]) -> str:
@@ -206,8 +250,6 @@ def _messages(warnings: Sequence[ForecastWarning]) -> str:
 def _joined_texts(
     warnings: Sequence[Sequence[ForecastWarning]], join: Callable[[Sequence[ForecastWarning]], str]
 ) -> pa.Array:
-    if not any(warnings):
-        return pa.nulls(len(warnings), pa.string())
     return pa.array([join(some) if some else None for some in warnings], pa.string())
 
 

@@ -31,7 +31,7 @@ class ArrowWriter:
 
     def __init__(self, schema: pa.Schema) -> None:
         self._schema = schema
-        self._head = schema.serialize().to_pybytes()
+        self._head = _arrow_head(schema)
         self._has_begun = False
 
     def write(self, batch: pa.RecordBatch) -> bytes:
@@ -40,18 +40,13 @@ class ArrowWriter:
 
     def end(self, series: int, failed: int) -> bytes:
         """See :class:`Writer`."""
-        counts = {"series": str(series), "failed": str(failed)}
-        sink = pa.BufferOutputStream()
-        # Only a whole stream takes metadata; its own head is left out.
-        with pa.ipc.new_stream(sink, self._schema) as stream:
-            stream.write_batch(_no_rows(self._schema), custom_metadata=counts)
-        return self._begun(sink.getvalue().slice(len(self._head)))
+        return self._begun(_arrow_end(self._schema, len(self._head), series, failed))
 
     def abort(self, message: str) -> bytes:
         """See :class:`Writer`. The last row has no station, and the message as its error."""
         return self._begun(error_batch(message, self._schema).serialize())
 
-    def _begun(self, message: pa.Buffer) -> bytes:
+    def _begun(self, message: pa.Buffer | bytes) -> bytes:
         """Return ``message``, after the head if that is still missing."""
         head = b"" if self._has_begun else self._head
         self._has_begun = True
@@ -97,8 +92,21 @@ def writer_of(media_type: str, schema: pa.Schema) -> Writer:
 
 
 @lru_cache(maxsize=64)
-def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
-    return pa.record_batch([pa.nulls(0, field.type) for field in schema], schema=schema)
+def _arrow_head(schema: pa.Schema) -> bytes:
+    head: bytes = schema.serialize().to_pybytes()
+    return head
+
+
+@lru_cache(maxsize=64)
+def _arrow_end(schema: pa.Schema, head: int, series: int, failed: int) -> bytes:
+    """Return the end of a stream, whose head has so many bytes."""
+    no_rows = pa.record_batch([pa.nulls(0, field.type) for field in schema], schema=schema)
+    sink = pa.BufferOutputStream()
+    # Only a whole stream takes metadata; its own head is left out.
+    with pa.ipc.new_stream(sink, schema) as stream:
+        stream.write_batch(no_rows, custom_metadata={"series": str(series), "failed": str(failed)})
+    end: bytes = sink.getvalue().slice(head).to_pybytes()
+    return end
 
 
 class _Sink:
