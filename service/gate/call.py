@@ -21,17 +21,27 @@ _MAX_LENGTH_DIGITS: Final = 19
 """Digits of a Content-Length, without leading zeros. A number with this many is over any limit, whatever follows."""
 
 
+class WholeAnswer(NamedTuple):
+    """All of an answer that may leave piece by piece: it leaves at once, with its length.
+
+    Attributes:
+        content: of the answer.
+    """
+
+    content: bytes
+
+
 class StreamedAnswer(NamedTuple):
     """An answer that leaves piece by piece, while the request comes in.
 
     Attributes:
         headers: that describe it.
-        pieces: of it; an empty one says that there is progress.
+        pieces: of it; an empty one says that there is progress, and a whole answer follows no piece that is not empty.
         end_with: returns the last piece of an answer that has begun and cannot be finished, from the problem document.
     """
 
     headers: RawHeaders
-    pieces: AsyncGenerator[bytes]
+    pieces: AsyncGenerator[bytes | WholeAnswer]
     end_with: Callable[[bytes], bytes]
 
 

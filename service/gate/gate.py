@@ -24,7 +24,7 @@ from starlette.types import Receive, Scope, Send
 from service.engine.lifecycle import Lifecycle
 from service.gate.accounting import Accounting
 from service.gate.admission import Admission, Guard
-from service.gate.call import RENEW_DEADLINE, Call, Headers, StreamedAnswer
+from service.gate.call import RENEW_DEADLINE, Call, Headers, StreamedAnswer, WholeAnswer
 from service.gate.calls_in_progress import CallsInProgress
 from service.http.bodies import read_body
 from service.http.media import streamed_type
@@ -224,6 +224,9 @@ class Gate:
         answer = call.streamed = stream(call.scope, call.headers, call.receive)
         async with aclosing(answer.pieces) as pieces:
             async for piece in pieces:
+                if isinstance(piece, WholeAnswer):
+                    await call.answer(piece.content, answer.headers)
+                    return
                 if piece:
                     await call.pass_piece(piece, answer.headers)
                 self.calls.renew_deadline(call)

@@ -236,6 +236,13 @@ class HttpConnection(BufferedHeadProtocol):
     def on_body(self, body: bytes) -> None:
         """Pass a piece of the body to the request."""
         self._had_body = True
+        cycle = self.cycle
+        if not cycle.body and not cycle.response_complete:
+            # uvicorn would copy it twice: to what has arrived, which is nothing, and from there.
+            cycle.body = body  # type: ignore[assignment]
+            body = b""
+        elif isinstance(cycle.body, bytes):
+            cycle.body = bytearray(cycle.body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:

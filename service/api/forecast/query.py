@@ -1,5 +1,6 @@
 """The query parameters of ``/forecast``."""
 
+from functools import lru_cache
 from typing import Annotated, Final
 
 from fastapi.exceptions import RequestValidationError
@@ -12,6 +13,7 @@ from service.engine.options import ForecastOptions, event_options
 from service.http.query import read_query
 
 _REPEATABLE = ("level", "threshold")
+_MAX_CACHED_BYTES: Final = 256
 _EVENTS_DESCRIPTION: Final = (
     "The events to forecast, as a JSON array in the form of `events` of `ForecastRequest`, URL-encoded."
 )
@@ -77,7 +79,7 @@ class ForecastQuery(BaseModel):
         return () if self.events is None else read_events(self.events)
 
 
-class LinesQuery(ForecastQuery):
+class LinesQuery(ForecastQuery, frozen=True):
     """The options of an NDJSON request, which has no place for them in its body: each line is a series."""
 
     level: Annotated[list[Annotated[int, Field(ge=1, le=99)]] | None, WithoutBlanks] = Field(
@@ -102,11 +104,17 @@ class LinesQuery(ForecastQuery):
         Raises:
             RequestValidationError: if a parameter is unknown or repeated, or its value is invalid.
         """
-        parameters = read_query(query_string, cls.model_fields, _REPEATABLE)
-        try:
-            return cls.model_validate(
-                {name: values if name in _REPEATABLE else values[-1] for name, values in parameters.items()}
-            )
-        except ValidationError as error:
-            errors = error.errors(include_url=False, include_input=False)
-            raise RequestValidationError([{**entry, "loc": ("query", *entry["loc"])} for entry in errors]) from None
+        # Requests of one client have the same query. Long ones must not fill the cache.
+        return (_read_lines if len(query_string) <= _MAX_CACHED_BYTES else _read_lines.__wrapped__)(query_string)
+
+
+@lru_cache(maxsize=256)
+def _read_lines(query_string: bytes) -> LinesQuery:
+    parameters = read_query(query_string, LinesQuery.model_fields, _REPEATABLE)
+    try:
+        return LinesQuery.model_validate(
+            {name: values if name in _REPEATABLE else values[-1] for name, values in parameters.items()}
+        )
+    except ValidationError as error:
+        errors = error.errors(include_url=False, include_input=False)
+        raise RequestValidationError([{**entry, "loc": ("query", *entry["loc"])} for entry in errors]) from None

@@ -10,11 +10,11 @@ import numpy.typing as npt
 from forecasting.errors import SeriesError
 from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.batch import SeriesBatch
-from forecasting.series.sea_range import outside_sea_range
+from forecasting.series.sea_range import sea_temperatures
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import FIRST_TIME, LAST_TIME, Floats, Times
 from forecasting.series.timestep import TimeStep
-from forecasting.series.units import Units, to_celsius
+from forecasting.series.units import Units
 from service.engine.reading.parsing import Errors, Takers, are_regular, celsius_of, join_grids, on_grid
 
 if TYPE_CHECKING:
@@ -125,8 +125,10 @@ class SeriesColumns:
         ends, begins = self.ends.copy(), self.begins
         lengths = ends - begins
         errors = {**self.wrong_times(), **self.errors}
-        values = to_celsius(self.values, units)
-        if outside_sea_range(values).any():
+        try:
+            # Checking all at once is cheaper. If one is wrong, check each of them.
+            values = sea_temperatures(self.values, units, str)
+        except SeriesError:
             values = celsius_of(self.values, [0, *ends.tolist()], [units] * len(self), errors)
         times = self.local if step.calendar_month else self.times
         grids: dict[int, SstSeries] = {}

@@ -2,18 +2,24 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
+from typing import Final
 
 from starlette.types import Receive
 
 from service.api.forecast.columns.pipeline import SLICE_ROWS, Pipeline
-from service.api.forecast.columns.reading.messages import Arrival, read_messages, receive_pieces
+from service.api.forecast.columns.reading.flatbuffer import RECORD_BATCH
+from service.api.forecast.columns.reading.messages import Arrival, StreamMessage, read_messages, receive_pieces
 from service.api.forecast.columns.reading.parquet_body import decoded, receive_file
 from service.api.forecast.columns.spool import Spool, SpoolSpace
 from service.api.forecast.columns.writing.held_answer import HeldAnswer
 from service.engine.serving import Serving
+from service.gate.call import WholeAnswer
 from service.http.media import PARQUET_TYPE
+
+_MAX_WAITING: Final = 2**16
+"""Bytes of a schema and dictionaries that wait for the first series, and are read with them."""
 
 
 class ColumnAnswer:
@@ -35,7 +41,7 @@ class ColumnAnswer:
         self._space = space
         self._parquet_turn = parquet_turn
 
-    async def pieces(self, media_type: str, receive: Receive) -> AsyncGenerator[bytes]:
+    async def pieces(self, media_type: str, receive: Receive) -> AsyncGenerator[bytes | WholeAnswer]:
         """Yield the answer; an empty piece says that there is progress.
 
         The answer waits for the end of the body: most clients read only then, and an invalid request is refused as a
@@ -48,17 +54,25 @@ class ColumnAnswer:
         source = self._parquet(receive) if is_parquet else read_messages(receive_pieces(receive), self._space)
         with HeldAnswer(self._space) as held:
             async with aclosing(source) as arrivals:
+                waiting: list[StreamMessage] = []
                 async for messages, is_last in arrivals:
                     yield b""
-                    if not messages and not is_last:
+                    waiting += messages
+                    if not is_last and _can_wait(waiting):
                         continue
-                    steps = self._pipeline.steps(messages, is_last=is_last)
-                    while (content := await self._serving.run_in_worker(_next, steps)) is not None:
+                    steps, waiting = self._pipeline.steps(waiting, is_last=is_last), []
+                    while not self._pipeline.has_ended:
+                        content = await self._serving.run_in_worker(_next, steps)
+                        if content is None:
+                            break
                         for piece in held.add(content):
                             yield piece
                         yield b""
-            for piece in held.end():
-                yield piece
+            if held.is_in_memory:
+                yield WholeAnswer(held.whole())
+            else:
+                for piece in held.end():
+                    yield piece
 
     async def _parquet(self, receive: Receive) -> AsyncGenerator[Arrival]:
         """Yield the rows of a Parquet file as messages of an Arrow stream."""
@@ -75,6 +89,12 @@ class ColumnAnswer:
     def abort(self, problem: bytes) -> bytes:
         """Return the last piece of an answer that cannot be finished."""
         return self._pipeline.abort(json.loads(problem)["detail"])
+
+
+def _can_wait(messages: Sequence[StreamMessage]) -> bool:
+    """Whether messages need no turn of their own: there is nothing to forecast yet, and they are small."""
+    is_small = sum(len(piece) for message in messages for piece in message.content) <= _MAX_WAITING
+    return is_small and all(message.kind != RECORD_BATCH for message in messages)
 
 
 def _next(steps: Iterator[bytes]) -> bytes | None:

@@ -31,7 +31,11 @@ SLICE_ROWS: Final = 36 * _MOST_WINDOWS
 
 
 class Pipeline:
-    """Reads, forecasts and writes the series of one request."""
+    """Reads, forecasts and writes the series of one request.
+
+    Attributes:
+        has_ended: whether the last step has been taken.
+    """
 
     def __init__(self, serving: Serving, job: ColumnJob, media_type: str, max_values: int, *, strict: bool) -> None:
         """Answer ``job`` in the form of ``media_type``; series have at most ``max_values`` values."""
@@ -45,6 +49,7 @@ class Pipeline:
         # The last series ends only with the body: what comes before it waits, so that it is not forecast alone.
         self._waiting: list[SeriesColumns] = []
         self._count = self._failed = 0
+        self.has_ended = False
         most = _MOST_WINDOWS if job.universal is None else PIECE_SERIES
         self._most = max(most // job.networks, 1)
         """The most series that are forecast at once."""
@@ -75,7 +80,9 @@ class Pipeline:
             for part in parts[:-1]:
                 yield self._forecast(part)
             content = self._forecast(parts[-1]) if parts else b""
-            yield content + self._writer.end(self._count, self._failed)
+            content += self._writer.end(self._count, self._failed)
+            self.has_ended = True
+            yield content
 
     def abort(self, message: str) -> bytes:
         """Return the last piece of an answer that cannot be finished."""

@@ -212,7 +212,8 @@ class _Cutter:
             )
 
     def _end_message(self, head: MessageHead) -> StreamMessage:
-        body: bytes | memoryview = bytes(self._body) if self._spool is None else self._spool.map()
+        # The message keeps the bytes: the next body goes into others.
+        body = memoryview(self._body) if self._spool is None else self._spool.map()
         plain = plain_size(head, body) if head.buffers else head.body_size
         if head.buffers:
             self._refuse_large(plain, MAX_PLAIN, "decompressed message")
@@ -220,12 +221,12 @@ class _Cutter:
             before = self._dictionaries.get(head.dictionary, 0) if head.is_delta else 0
             self._dictionaries[head.dictionary] = before + plain
             self._refuse_large(sum(self._dictionaries.values()), MAX_PLAIN, "set of dictionaries")
-        if head.kind != RECORD_BATCH:
+        if head.kind != RECORD_BATCH and self._spool is not None:
             # A dictionary is used until the end of the stream, when its temporary file is gone.
-            body = bytes(body)
+            body = memoryview(bytes(body))
         content = (bytes(self._begun), body) if len(body) else (bytes(self._begun),)
         self._begun.clear()
-        self._body.clear()
+        self._body = bytearray()
         self._body_size = 0
         self._head = None
         return StreamMessage(head.kind, head.rows, content, plain)

@@ -81,8 +81,18 @@ def _runs(column: pa.Array | None, rows: int) -> tuple[pa.StringArray, npt.NDArr
         runs = pc.run_end_encode(codes, run_end_type=pa.int64())
         ends, names = runs.run_ends.to_numpy(), runs.values
     if isinstance(column, pa.DictionaryArray):
-        names = _plain_text(column.dictionary).take(names)
+        names = _entries(_plain_text(column.dictionary), names)
     return names.cast(pa.string()), ends
+
+
+def _entries(dictionary: pa.Array, places: pa.Array) -> pa.Array:
+    """Return the entries of a dictionary at some places, at least one; successive ones without copying them."""
+    if not places.null_count:
+        # Differences of small unsigned integers would wrap around.
+        numbers = places.to_numpy().astype(np.int64)
+        if (numbers[1:] - numbers[:-1] == 1).all():
+            return dictionary.slice(int(numbers[0]), len(numbers))
+    return dictionary.take(places)
 
 
 def _plain_text(column: pa.Array) -> pa.Array:

@@ -48,6 +48,15 @@ class HeldAnswer:
         if not self._is_full:
             yield from self._all()
 
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether the answer so far is in memory, and nothing of it has been yielded."""
+        return not self._is_full and not self._spool.size
+
+    def whole(self) -> bytes:
+        """Return everything that is kept in memory."""
+        return b"".join(self._pieces)
+
     def _all(self) -> Iterator[bytes]:
         yield from self._spool.pieces(_PIECE)
         yield b"".join(self._pieces)
