@@ -11,7 +11,8 @@ from service.api.forecast.columns.reading.arrow_stream import ArrowReader, refus
 from service.api.forecast.columns.reading.cutting import SeriesCutter
 from service.api.forecast.columns.reading.messages import StreamMessage
 from service.api.forecast.columns.reading.rows import read_rows
-from service.api.forecast.columns.writing.table import schema_of, to_batch
+from service.api.forecast.columns.writing.form import form_of
+from service.api.forecast.columns.writing.table import to_batch
 from service.api.forecast.columns.writing.writers import writer_of
 from service.engine.columns.column_job import ColumnJob
 from service.engine.columns.series_columns import SeriesColumns
@@ -42,10 +43,10 @@ class Pipeline:
         self._serving = serving
         self._job = job
         self._strict = strict
-        self._schema = schema_of(job)
+        self._form = form_of(job)
         self._reader = ArrowReader()
         self._cutter = SeriesCutter(max_values)
-        self._writer = writer_of(media_type, self._schema)
+        self._writer = writer_of(media_type, self._form)
         # The last series ends only with the body: what comes before it waits, so that it is not forecast alone.
         self._waiting: list[SeriesColumns] = []
         self._count = self._failed = 0
@@ -122,7 +123,7 @@ class Pipeline:
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, message, [place])
         self._count += len(series)
         self._failed += len(failed)
-        return self._writer.write(to_batch(series.ids, results, self._schema))
+        return self._writer.write(to_batch(series.ids, results, self._form))
 
 
 def batched(batches: Iterable[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:

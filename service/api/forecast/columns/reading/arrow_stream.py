@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 import pyarrow as pa
 
@@ -15,6 +16,7 @@ MAX_ROWS = 2**27
 """Rows of one record batch: more than any body can hold with values."""
 
 _MAX_SHOWN = 200
+_MAX_CACHED = 4_096
 
 
 class ArrowReader:
@@ -42,7 +44,8 @@ class ArrowReader:
         self._fed.pieces.extend(message.content)
         if self._stream is None:
             self._stream = pa.ipc.open_stream(pa.PythonFile(self._fed, mode="r"))
-            self.layout = Layout.of(self._stream.schema)
+            content = b"".join(message.content)
+            self.layout = _layout(content) if len(content) <= _MAX_CACHED else Layout.of(self._stream.schema)
             return None
         if message.kind != RECORD_BATCH:
             return None
@@ -53,6 +56,12 @@ class ArrowReader:
             raise invalid_stream("a record batch does not have the number of rows that it states")
         batch.validate(full=True)
         return batch
+
+
+@lru_cache(maxsize=64)
+def _layout(schema_message: bytes) -> Layout:
+    """Cached, because the bodies of one client have the same schema."""
+    return Layout.of(pa.ipc.read_schema(pa.py_buffer(schema_message)))
 
 
 @contextmanager

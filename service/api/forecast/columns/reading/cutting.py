@@ -4,7 +4,6 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from forecasting.errors import SeriesError
 from forecasting.series.times import Floats
@@ -122,7 +121,7 @@ class SeriesCutter:
 def _shown(ids: pa.StringArray, errors: dict[int, SeriesError]) -> pa.StringArray:
     """Return IDs of which none is missing or too long, and record those that were."""
     # A character has one byte or more.
-    if not ids.null_count and pc.max(pc.binary_length(ids)).as_py() <= MAX_ID:
+    if not ids.null_count and _most_bytes(ids) <= MAX_ID:
         return ids
     names = ids.to_pylist()
     for i, name in enumerate(names):
@@ -131,6 +130,12 @@ def _shown(ids: pa.StringArray, errors: dict[int, SeriesError]) -> pa.StringArra
         elif len(name) > MAX_ID:
             errors[i] = SeriesError(f"the id has {len(name)} characters: send at most {MAX_ID}")
     return pa.array(["" if name is None else name[:MAX_ID] for name in names], pa.string())
+
+
+def _most_bytes(texts: pa.StringArray) -> int:
+    """Return the bytes of the longest of some texts, at least one."""
+    ends = np.frombuffer(texts.buffers()[1], dtype=np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    return int((ends[1:] - ends[:-1]).max())
 
 
 def _joined(parts: list[Rows]) -> Rows:

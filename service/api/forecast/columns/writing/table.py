@@ -12,68 +12,27 @@ from forecasting.errors import SeriesError
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.qartod import MISSING
 from forecasting.series.times import Floats, Times
-from service.engine.columns.column_forecasts import ColumnForecasts, Texts
-from service.engine.columns.column_job import ColumnJob
+from service.api.forecast.columns.writing.form import TIME, AnswerForm, exceedance_column
+from service.engine.columns.column_forecasts import ColumnForecasts
 from service.engine.reading.parsing import sentence
 
-BASELINES: Final = ("persistence", "usual_change", "climatology", "damped", "linear")
-"""References that have a column, even if no series has them."""
-
-_TIME: Final = pa.timestamp("s", "UTC")
 _SCALE: Final = 1e6
 """Values are rounded to six decimals."""
 
 _MAX_SHARED_ROWS: Final = 4_096
-"""Rows up to which columns that answers of the same size share are cached: 192 of them take less than 20 MB."""
+"""Rows up to which columns that answers of the same size share are cached; each takes some 100 kB at most."""
 
 Value = TypeVar("Value")
 
 Index = npt.NDArray[np.intp]
 
 
-def schema_of(job: ColumnJob) -> pa.Schema:
-    """Return the columns of the answer to ``job``."""
-    return _schema(job.levels, tuple(map(exceedance_column, job.options.thresholds)))
-
-
-@lru_cache(maxsize=64)
-def _schema(levels: tuple[int, ...], exceedance: tuple[str, ...]) -> pa.Schema:
-    bounds = [(f"{side}_{level}", pa.float64()) for level in levels for side in ("lower", "upper")]
-    references = [(f"baseline_{name}", pa.float64()) for name in BASELINES]
-    return pa.schema(
-        [
-            ("station", pa.string()),
-            ("issued", _TIME),
-            ("time", _TIME),
-            ("sst", pa.float64()),
-            *bounds,
-            ("model", pa.string()),
-            ("version", pa.string()),
-            ("chosen", pa.string()),
-            ("quality", pa.int8()),
-            ("error", pa.string()),
-            ("warnings", pa.string()),
-            ("lead", pa.int16()),
-            ("step", pa.string()),
-            *dict(references).items(),
-            *dict.fromkeys(exceedance, pa.float64()).items(),
-            ("calibrated", pa.bool_()),
-            ("messages", pa.string()),
-        ]
-    )
-
-
-def exceedance_column(threshold: float) -> str:
-    """Return the name of the column with the probability that SST exceeds ``threshold``."""
-    return f"exceedance_{threshold:.12g}"
-
-
-def to_batch(ids: pa.StringArray, results: Sequence[ColumnForecasts], schema: pa.Schema) -> pa.RecordBatch:
+def to_batch(ids: pa.StringArray, results: Sequence[ColumnForecasts], form: AnswerForm) -> pa.RecordBatch:
     """Return the rows of some series, from the forecasts of each network: by series, then network, then lead.
 
     A series without a forecast has one row for each network, with its ``error``.
     """
-    batches = [_rows(ids, forecasts, schema) for forecasts in results]
+    batches = [_rows(ids, forecasts, form) for forecasts in results]
     if len(batches) == 1:
         return batches[0]
     table = pa.Table.from_batches(batches)
@@ -88,9 +47,9 @@ def _place_of_rows(n: int, forecasts: ColumnForecasts) -> Index:
     return np.repeat(np.arange(n), counts)
 
 
-def _rows(ids: pa.StringArray, forecasts: ColumnForecasts, schema: pa.Schema) -> pa.RecordBatch:
+def _rows(ids: pa.StringArray, forecasts: ColumnForecasts, form: AnswerForm) -> pa.RecordBatch:
     spread = _Spread(len(ids), forecasts)
-    columns: dict[str, pa.Array] = {
+    columns = form.nulls(spread.total) | {
         "station": spread.of_series(ids),
         "issued": spread.times(forecasts.issued.repeat(spread.horizon)),
         "time": spread.times(forecasts.times.ravel()),
@@ -105,18 +64,19 @@ def _rows(ids: pa.StringArray, forecasts: ColumnForecasts, schema: pa.Schema) ->
     if forecasts.errors:
         columns["error"] = spread.errors(forecasts.errors)
     for name in ("model", "version", "step", "chosen"):
-        columns[name] = spread.texts(getattr(forecasts, name), forecasts.known.get(name))
-    arrays = [columns[field.name] if field.name in columns else _nulls(spread.total, field.type) for field in schema]
-    return pa.record_batch(arrays, schema=schema)
+        if (texts := getattr(forecasts, name)) is not None:
+            columns[name] = spread.texts(texts, forecasts.known.get(name))
+    return pa.record_batch([columns[name] for name in form.names], schema=form.schema)
 
 
 def _numbers(forecasts: ColumnForecasts) -> dict[str, Floats]:
-    """Return the columns with a number for each lead."""
+    """Return the columns with a number for each lead, without those that have none."""
     columns = {"sst": forecasts.sst}
     for level, (lower, upper) in forecasts.bounds.items():
         columns |= {f"lower_{level}": lower, f"upper_{level}": upper}
     columns |= {exceedance_column(threshold): values for threshold, values in forecasts.exceedance.items()}
-    return columns | {f"baseline_{name}": values for name, values in forecasts.baselines.items()}
+    references = forecasts.baselines.items()
+    return columns | {f"baseline_{name}": values for name, values in references if not np.isnan(values).all()}
 
 
 class _Spread:
@@ -159,9 +119,9 @@ class _Spread:
             return values
         return values.take(pa.array(self._forecast, mask=self._forecast < 0))
 
-    def texts(self, values: Texts, known: str | None) -> pa.Array:
+    def texts(self, values: str | Sequence[str | None], known: str | None) -> pa.Array:
         """Return texts, one for each forecast or one for all; ``known`` for a series without a forecast."""
-        if values is None or isinstance(values, str):
+        if isinstance(values, str):
             return _repeated(self.total, values)
         column = self.of_forecasts(pa.array(values, pa.string()))
         return column if known is None else column.fill_null(known)
@@ -179,22 +139,22 @@ class _Spread:
         # A sum with a NaN is NaN.
         gaps = np.isnan(table.sum(axis=1)).tolist()
         return {
-            name: pa.array(numbers, mask=np.isnan(numbers) if has_gaps else None)
+            name: pa.array(numbers, mask=np.isnan(numbers)) if has_gaps else _plain(pa.float64(), numbers)
             for name, numbers, has_gaps in zip(columns, table, gaps, strict=True)
         }
 
     def times(self, values: Times) -> pa.Array:
         """Return times, one for each lead."""
         if self._is_whole:
-            return pa.array(values.view(np.int64)).view(_TIME)
+            return _plain(TIME, values)
         column = np.full(self.total, np.datetime64("NaT", "s"))
         column[self._row] = values
-        return pa.array(column, pa.timestamp("s")).view(_TIME)
+        return pa.array(column, pa.timestamp("s")).view(TIME)
 
     def flags(self, quality: npt.NDArray[np.int8]) -> pa.Array:
         """Return flags of quality."""
         if self._is_whole:
-            return pa.array(quality.repeat(self.horizon))
+            return _plain(pa.int8(), quality.repeat(self.horizon))
         column = np.full(self.total, MISSING, dtype=np.int8)
         column[self._row] = quality.repeat(self.horizon)
         return pa.array(column)
@@ -214,6 +174,12 @@ class _Spread:
         return pa.array([texts.get(i) for i in self._series.tolist()], pa.string())
 
 
+def _plain(kind: pa.DataType, values: npt.NDArray[np.generic]) -> pa.Array:
+    """Return values ``(n,)``, none of them missing, as a column of this type, which they have in memory."""
+    # pa.array() takes several times as long, because it first looks for types of pandas.
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values).view(np.uint8))])
+
+
 def _shared(build: Callable[[int, Value], pa.Array]) -> Callable[[int, Value], pa.Array]:
     """Cache the columns that ``build`` makes of a number of rows, and of what they hold, if they are not long."""
     cached = lru_cache(maxsize=64)(build)
@@ -225,12 +191,7 @@ def _shared(build: Callable[[int, Value], pa.Array]) -> Callable[[int, Value], p
 
 
 @_shared
-def _nulls(rows: int, kind: pa.DataType) -> pa.Array:
-    return pa.nulls(rows, kind)
-
-
-@_shared
-def _repeated(rows: int, text: str | None) -> pa.Array:
+def _repeated(rows: int, text: str) -> pa.Array:
     return pa.repeat(pa.scalar(text, pa.string()), rows)
 
 
@@ -253,7 +214,7 @@ def _joined_texts(
     return pa.array([join(some) if some else None for some in warnings], pa.string())
 
 
-def error_batch(message: str, schema: pa.Schema) -> pa.RecordBatch:
+def error_batch(message: str, form: AnswerForm) -> pa.RecordBatch:
     """Return the one row that ends an answer that could not be finished: no station, and the reason."""
-    values = {"error": pa.array([message], pa.string()), "quality": pa.array([MISSING], pa.int8())}
-    return pa.record_batch([values.get(field.name, pa.nulls(1, field.type)) for field in schema], schema=schema)
+    columns = form.nulls(1) | {"error": pa.array([message], pa.string()), "quality": pa.array([MISSING], pa.int8())}
+    return pa.record_batch([columns[name] for name in form.names], schema=form.schema)

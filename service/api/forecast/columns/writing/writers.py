@@ -1,11 +1,11 @@
 """Write record batches as an Arrow stream or a Parquet file, piece by piece."""
 
-from functools import lru_cache
 from typing import Final, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as papq
 
+from service.api.forecast.columns.writing.form import AnswerForm
 from service.api.forecast.columns.writing.table import error_batch
 from service.http.media import ARROW_TYPE
 
@@ -29,9 +29,8 @@ class Writer(Protocol):
 class ArrowWriter:
     """Writes an Arrow stream, whose last record batch has no rows and the counts as metadata."""
 
-    def __init__(self, schema: pa.Schema) -> None:
-        self._schema = schema
-        self._head = _arrow_head(schema)
+    def __init__(self, form: AnswerForm) -> None:
+        self._form = form
         self._has_begun = False
 
     def write(self, batch: pa.RecordBatch) -> bytes:
@@ -40,15 +39,15 @@ class ArrowWriter:
 
     def end(self, series: int, failed: int) -> bytes:
         """See :class:`Writer`."""
-        return self._begun(_arrow_end(self._schema, len(self._head), series, failed))
+        return self._begun(self._form.stream_end(series, failed))
 
     def abort(self, message: str) -> bytes:
         """See :class:`Writer`. The last row has no station, and the message as its error."""
-        return self._begun(error_batch(message, self._schema).serialize())
+        return self._begun(error_batch(message, self._form).serialize())
 
     def _begun(self, message: pa.Buffer | bytes) -> bytes:
         """Return ``message``, after the head if that is still missing."""
-        head = b"" if self._has_begun else self._head
+        head = b"" if self._has_begun else self._form.head
         self._has_begun = True
         return b"".join([head, message])
 
@@ -86,27 +85,9 @@ class ParquetWriter:
         self._batches = []
 
 
-def writer_of(media_type: str, schema: pa.Schema) -> Writer:
-    """Return the writer of an answer in this form."""
-    return ArrowWriter(schema) if media_type == ARROW_TYPE else ParquetWriter(schema)
-
-
-@lru_cache(maxsize=64)
-def _arrow_head(schema: pa.Schema) -> bytes:
-    head: bytes = schema.serialize().to_pybytes()
-    return head
-
-
-@lru_cache(maxsize=64)
-def _arrow_end(schema: pa.Schema, head: int, series: int, failed: int) -> bytes:
-    """Return the end of a stream, whose head has so many bytes."""
-    no_rows = pa.record_batch([pa.nulls(0, field.type) for field in schema], schema=schema)
-    sink = pa.BufferOutputStream()
-    # Only a whole stream takes metadata; its own head is left out.
-    with pa.ipc.new_stream(sink, schema) as stream:
-        stream.write_batch(no_rows, custom_metadata={"series": str(series), "failed": str(failed)})
-    end: bytes = sink.getvalue().slice(head).to_pybytes()
-    return end
+def writer_of(media_type: str, form: AnswerForm) -> Writer:
+    """Return the writer of an answer with these columns."""
+    return ArrowWriter(form) if media_type == ARROW_TYPE else ParquetWriter(form.schema)
 
 
 class _Sink:
