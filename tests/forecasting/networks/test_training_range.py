@@ -63,6 +63,15 @@ def test_a_window_out_of_season_is_unlike_training(nino12: SstSeries) -> None:
     assert known.unlike(np.stack([window, window]), np.concatenate([time, turned])).tolist() == [False, True]
 
 
+def test_anomalies_of_many_windows_are_those_of_each(nino12: SstSeries) -> None:
+    known = origins(nino12, SHAPE, 0, len(nino12))
+    measured = TrainingRange.of(nino12, known).anomalies
+    assert measured is not None
+    many = measured.rms_anomaly(known.windows[:200], known.valid_time[:200])
+    each = [measured.rms_anomaly(known.windows[i : i + 1], known.valid_time[i : i + 1])[0] for i in range(200)]
+    np.testing.assert_array_equal(many, each)
+
+
 def test_few_years_or_several_places_give_no_anomaly_range(nino12: SstSeries) -> None:
     few = nino12.part(0, 59)
     assert TrainingRange.of(few, origins(few, SHAPE, 0, len(few))).anomalies is None

@@ -41,5 +41,13 @@ def test_tails_are_aligned_at_the_end_for_all_lengths(batch: SeriesBatch) -> Non
     assert dict(some.notes) == {0: ("sorted",), 2: ("sorted",)}
 
 
+def test_tails_of_many_series_of_the_same_length_are_those_of_each() -> None:
+    many = SeriesBatch.of([series([float(i), NAN, i + 2.0]) for i in range(100)], MONTH)
+    expected = [[NAN, i + 2.0] for i in range(100)]
+    np.testing.assert_array_equal(many.tails(2), expected)
+    np.testing.assert_array_equal(many.take(np.arange(100)[::-1]).tails(2), expected[::-1])
+    np.testing.assert_array_equal(many.tails(4)[:, :2], [[NAN, i] for i in range(100)])
+
+
 def test_a_batch_may_be_empty() -> None:
     assert not len(SeriesBatch.of([], MONTH))

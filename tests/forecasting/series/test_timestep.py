@@ -3,7 +3,7 @@ import pytest
 
 from forecasting.errors import SeriesError
 from forecasting.series.step_inference import infer_step
-from forecasting.series.times import iso, parse_time, unix_seconds
+from forecasting.series.times import calendar_months, iso, parse_time, unix_seconds
 from forecasting.series.timestep import MONTH, TimeStep, in_words, one_each
 
 
@@ -51,6 +51,21 @@ def test_an_invalid_step_is_refused_with_the_valid_forms(text: str) -> None:
 def test_months_follow_the_calendar() -> None:
     shifted = MONTH.shift(times("2011-11-15T12:00:00"), [0, 1, 2, -11])
     assert shifted.tolist() == times("2011-11-01", "2011-12-01", "2012-01-01", "2010-12-01").tolist()
+
+
+@pytest.mark.parametrize("first", ["1795-01-01", "1969-06-15T12:00:00", "1990-03-01", "2180-01-31"])
+@pytest.mark.parametrize("step", [MONTH, TimeStep.parse("day")])
+def test_times_of_many_series_are_those_of_each(step: TimeStep, first: str) -> None:
+    starts = np.datetime64(first, "s") + np.arange(100) * np.timedelta64(40, "D")
+    expected = [step.range(start, 30) for start in starts]
+    np.testing.assert_array_equal(step.table(starts, 30), expected)
+    np.testing.assert_array_equal(step.ranges(starts, np.full(100, 30)), np.concatenate(expected))
+
+
+@pytest.mark.parametrize("first", ["1795-01-01", "1969-06-15T12:00:00", "2180-01-31"])
+def test_the_months_of_many_times_are_those_of_each(first: str) -> None:
+    many = np.datetime64(first, "s") + np.arange(1_000) * np.timedelta64(700_001, "s")
+    np.testing.assert_array_equal(calendar_months(many), many.astype("datetime64[M]"))
 
 
 def test_a_month_counts_as_a_twelfth_of_a_julian_year() -> None:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from service.api.forecast.columns.reading.flatbuffer import RECORD_BATCH, invalid_stream
 from service.api.forecast.columns.reading.layout import Layout
@@ -30,6 +31,8 @@ class ArrowReader:
         self.layout: Layout | None = None
         self._fed = _Fed()
         self._stream: pa.RecordBatchReader | None = None
+        self._has_new_dictionary = True
+        """Whether a dictionary may have come since the last record batch."""
 
     def take(self, messages: Iterable[StreamMessage]) -> list[pa.RecordBatch]:
         """Take the next messages, and return the record batches among them, validated.
@@ -48,14 +51,32 @@ class ArrowReader:
             self.layout = _layout(content) if len(content) <= _MAX_CACHED else Layout.of(self._stream.schema)
             return None
         if message.kind != RECORD_BATCH:
+            self._has_new_dictionary = True
             return None
         if not 0 <= message.rows <= MAX_ROWS:
             raise invalid_stream(f"a record batch has {message.rows} rows; the limit is {MAX_ROWS}")
         batch = self._stream.read_next_batch()
         if batch.num_rows > MAX_ROWS:
             raise invalid_stream("a record batch does not have the number of rows that it states")
-        batch.validate(full=True)
+        if self._has_new_dictionary:
+            batch.validate(full=True)
+            self._has_new_dictionary = False
+        else:
+            _validate_rows(batch)
         return batch
+
+
+def _validate_rows(batch: pa.RecordBatch) -> None:
+    """Validate a record batch whose dictionaries were validated with another: all of their entries take long."""
+    batch.validate()
+    for column in batch.columns:
+        if not isinstance(column, pa.DictionaryArray):
+            column.validate(full=True)
+            continue
+        column.indices.validate(full=True)
+        least, greatest = pc.min_max(column.indices).as_py().values()
+        if least is not None and not 0 <= least <= greatest < len(column.dictionary):
+            raise invalid_stream("a record batch refers to an entry that its dictionary does not have")
 
 
 @lru_cache(maxsize=64)
