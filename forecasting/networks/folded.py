@@ -38,6 +38,12 @@ _BENT_VIEWS: Final = [0, 1]
 _RADIANS: Final = 2 * np.pi
 """In a turn."""
 
+_SINGLE_THREAD: Final = 2**20
+"""Multiplications up to which OpenBLAS computes a product on one thread. Several are no faster on busy processors."""
+
+_FEWEST_WINDOWS: Final = 128
+"""Windows below which each of them costs much more."""
+
 
 def fold(module: nn.Module, window: int) -> "FoldedNetwork | None":
     """Return the network of a module on the CPU; None if the module provides no matrices.
@@ -79,6 +85,9 @@ class FoldedNetwork:
     - ``inputs`` ``(steps, known, gates)``, ``hidden`` ``(size, gates)``, ``hidden_bias`` ``(gates,)``: the cell; all
       biases except that of the new state of a GRU are in the inputs' row for the constant of the calendar;
     - ``head`` ``(size,)``, ``head_bias``.
+
+    Attributes:
+        most_windows: that are best computed at once.
     """
 
     def __init__(self, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
@@ -112,6 +121,8 @@ class FoldedNetwork:
             from_input[:, : size + 1] = hidden[sigmoids:, size + 1 :] = 0.0
             hidden = np.concatenate([hidden, from_input])
         self._gates = np.ascontiguousarray(hidden, dtype=np.float32)
+        largest = max(self._gates.size, self._linear.size, self._columns.size)
+        self.most_windows = max(_SINGLE_THREAD // largest, _FEWEST_WINDOWS)
 
     def __call__(self, sst: Float32s, valid_time: Floats) -> Float32s:
         """Forecast like the checkpoint's ``forward``: °C ``(n, window)`` and Unix seconds ``(n,)`` to °C ``(n,)``."""

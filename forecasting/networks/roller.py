@@ -21,8 +21,7 @@ LEADS_WINDOWS: Final = 64
 """Windows in each call of a network that forecasts all leads at once, whose intermediate results are larger."""
 
 CHUNK_WINDOWS: Final = 512
-"""Windows in each call of the network in numpy: its arrays stay in the processor's cache, and its products, which more
-windows would make large enough for several threads, on one thread."""
+"""The most windows in each call of the network in numpy, so that its arrays stay in the processor's cache."""
 
 
 class NetworkRoller:
@@ -76,9 +75,10 @@ class NetworkRoller:
 
     def _run(self, windows: npt.NDArray[np.float32], seconds: Floats) -> npt.NDArray[np.float32]:
         if self.folded is not None:
-            if len(windows) <= CHUNK_WINDOWS:
+            size = min(CHUNK_WINDOWS, self.folded.most_windows)
+            if len(windows) <= size:
                 return self._roll_folded(self.folded, windows, seconds)
-            chunks = [slice(begin, begin + CHUNK_WINDOWS) for begin in range(0, len(windows), CHUNK_WINDOWS)]
+            chunks = [slice(begin, begin + size) for begin in range(0, len(windows), size)]
             rolled_chunks = [self._roll_folded(self.folded, windows[chunk], seconds[chunk]) for chunk in chunks]
             return np.concatenate(rolled_chunks)
         values, times = torch.from_numpy(windows), torch.from_numpy(seconds)

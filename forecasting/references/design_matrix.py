@@ -17,6 +17,9 @@ _MAX_CACHED_VALUES: Final = 2_000
 _MAX_MULTIPLIED_VALUES: Final = 500
 """Values up to which a :class:`DesignMatrix` caches products of terms and their inverses; at most half a MB."""
 
+_SINGLE_THREAD: Final = 2**20
+"""Multiplications up to which OpenBLAS computes a product on one thread. Several are no faster on busy processors."""
+
 
 @dataclass(frozen=True)
 class DesignMatrix:
@@ -42,12 +45,11 @@ class DesignMatrix:
             lengths: of the series, ``(k,)``; nothing is observed before the start of a shorter series.
         """
         if observed is None:
-            coefficients = values @ self.pseudo_inverse.T
+            coefficients = _product(values, self.pseudo_inverse.T)
         else:
             moments = np.vecmat(np.where(observed, values, 0.0), self.terms[: values.shape[1]])
             coefficients = np.matvec(self._inverses(observed, lengths), moments)
-        fitted: Floats = coefficients @ self.terms.T
-        return fitted
+        return _product(coefficients, self.terms.T)
 
     def _inverses(self, observed: Bools, lengths: npt.NDArray[np.int64]) -> Floats:
         """Return the inverse of the normal equations of each series, ``(k, count, count)``."""
@@ -90,6 +92,15 @@ def design_matrix(step: TimeStep, n: int, leads: int) -> DesignMatrix:
 def _design_matrix(step: TimeStep, n: int, leads: int) -> DesignMatrix:
     terms = Harmonics.whole(step).after(step, np.arange(-n, leads))
     return DesignMatrix(terms, np.asarray(np.linalg.pinv(terms[:n], rcond=SINGULAR_RATIO), dtype=np.float64))
+
+
+def _product(rows: Floats, matrix: Floats) -> Floats:
+    """Return ``rows @ matrix``, computed on one thread."""
+    size = max(_SINGLE_THREAD // matrix.size, 1)
+    if len(rows) <= size:
+        whole: Floats = rows @ matrix
+        return whole
+    return np.concatenate([rows[begin : begin + size] @ matrix for begin in range(0, len(rows), size)])
 
 
 def _inverse(products: Floats) -> Floats:

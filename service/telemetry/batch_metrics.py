@@ -5,7 +5,7 @@ The statistics are updated at once. Prometheus follows a moment later, when the 
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple
 
@@ -18,6 +18,12 @@ from service.telemetry.statistics import ModelStatistics, Network, NetworkRun, S
 
 DELAY_SECONDS: Final = 0.05
 """How long a batch waits to be counted, at most. Its requests need not wait for that, and counting many costs less."""
+
+_LARGE: Final = 256
+"""Windows of a batch that is counted by itself."""
+
+_Drift = tuple[Floats, Floats, Bools]
+"""The windows of a network, their RMS increments, and whether they are like the training data."""
 
 CountBatch = Callable[[str, int, float, float], None]
 """Has the signature of :meth:`~service.telemetry.metrics.Metrics.batch`."""
@@ -106,19 +112,27 @@ class BatchMetrics:
         """Count the batches that wait; from any thread."""
         # Set first: a batch that arrives meanwhile is counted now, or schedules the next count.
         self._is_due = False
-        drifted: dict[Forecaster, list[tuple[Floats, Floats, Bools]]] = {}
+        drifted: dict[Forecaster, list[_Drift]] = {}
         for batch in self._pop_waiting():
             for network, run, rows in batch.runs:
                 self._count_run(run)
                 parts = batch.windows[rows], batch.rms_increment[rows], batch.calibrated[rows]
                 drifted.setdefault(network, []).append(parts)
-        for network, arrays in drifted.items():
-            joined = arrays[0] if len(arrays) == 1 else [np.concatenate(some) for some in zip(*arrays, strict=True)]
-            windows, rms_increment, calibrated = joined
-            level, spread = network.metadata.training_range.distances(windows, rms_increment).sum(axis=1).tolist()
-            self._count_drift(network.metadata.model, len(windows), level, spread, int((~calibrated).sum()))
+        for network, waiting in drifted.items():
+            for windows, rms_increment, calibrated in _joined(waiting):
+                level, spread = network.metadata.training_range.distances(windows, rms_increment).sum(axis=1).tolist()
+                self._count_drift(network.metadata.model, len(windows), level, spread, int((~calibrated).sum()))
 
     def _pop_waiting(self) -> Iterator[_Batch]:
         with suppress(IndexError):
             while True:
                 yield self._waiting.popleft()
+
+
+def _joined(parts: Sequence[_Drift]) -> Iterator[_Drift]:
+    """Yield large parts as they are, and small ones as one: copying those costs less than counting each of them."""
+    yield from (part for part in parts if len(part[0]) >= _LARGE)
+    small = [part for part in parts if len(part[0]) < _LARGE]
+    if small:
+        windows, rms_increment, calibrated = zip(*small, strict=True)
+        yield np.concatenate(windows), np.concatenate(rms_increment), np.concatenate(calibrated)
