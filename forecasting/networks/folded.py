@@ -134,9 +134,7 @@ class FoldedNetwork:
         np.subtract(last, self._mean, out=known[window])
         known[window + 1 :] = season
         increment = self._autoregression(known, season)
-        states = self._states(known)
-        self._run(states)
-        increment += self._head.dot(states[-1, : self._size])
+        increment += self._head.dot(self._last_hidden(known))
         increment += self._head_bias
         increment *= self._spread
         increment += last
@@ -167,33 +165,35 @@ class FoldedNetwork:
         increment: Float32s = varying.sum(axis=0)
         return increment
 
-    def _states(self, known: Float32s) -> Float32s:
-        """Return the states of the cell before each step and after the last, ``(steps + 1, size + 1 + seen, n)``.
-
-        The hidden states are still to be computed; the first is zero.
-        """
+    def _last_hidden(self, known: Float32s) -> Float32s:
+        """Return the hidden state of the cell after the last step, ``(size, n)``."""
         n, size, (steps, seen) = known.shape[1], self._size, self._steps
-        states = np.empty((steps + 1, size + 1 + seen, n), dtype=np.float32)
-        states[0, :size] = 0.0
-        states[:, size] = 1.0
-        states[:-1, size + 1 :] = self._columns.dot(known).reshape(steps, seen, n)
-        return states
+        inputs = self._columns.dot(known).reshape(steps, seen, n)
+        state = np.empty((size + 1 + seen, n), dtype=np.float32)
+        state[:size] = 0.0
+        state[size] = 1.0
+        self._run(state, inputs)
+        return state[:size]
 
-    # Each cell fills in the hidden states. Buffers are allocated once and reused by every step.
+    # Each cell takes the inputs of one step after another into the state, and changes the hidden state in place: one
+    # state for all steps stays in the processor's nearest cache. Buffers are allocated once and reused by every step.
 
-    def _rnn(self, states: Float32s) -> None:
-        gates, hidden = self._gates, states[:, : self._size]
-        for state, following in zip(states[:-1], hidden[1:], strict=True):
-            np.tanh(gates.dot(state), out=following)
+    def _rnn(self, state: Float32s, inputs: Float32s) -> None:
+        hidden, now = state[: self._size], state[self._size + 1 :]
+        for step in inputs:
+            now[...] = step
+            np.tanh(self._gates.dot(state), out=hidden)
 
-    def _lstm(self, states: Float32s) -> None:
+    def _lstm(self, state: Float32s, inputs: Float32s) -> None:
         """The order of the gates is input, forget, output, cell, so that the sigmoids are contiguous."""
-        size, hidden = self._size, states[:, : self._size]
-        gates = np.empty((len(self._gates), states.shape[2]), dtype=np.float32)
+        size = self._size
+        hidden, now = state[:size], state[size + 1 :]
+        gates = np.empty((len(self._gates), state.shape[1]), dtype=np.float32)
         sigmoids, new = gates[: 3 * size], gates[3 * size :]
         write, keep, show = sigmoids[:size], sigmoids[size : 2 * size], sigmoids[2 * size :]
         memory = np.zeros_like(new)
-        for state, following in zip(states[:-1], hidden[1:], strict=True):
+        for step in inputs:
+            now[...] = step
             self._gates.dot(state, gates)
             np.tanh(gates, out=gates)
             sigmoids *= _HALF
@@ -201,16 +201,18 @@ class FoldedNetwork:
             new *= write
             memory *= keep
             memory += new
-            np.tanh(memory, out=following)
-            following *= show
+            np.tanh(memory, out=hidden)
+            hidden *= show
 
-    def _gru(self, states: Float32s) -> None:
+    def _gru(self, state: Float32s, inputs: Float32s) -> None:
         """The order of the gates is reset, update, new from the state, new from the input."""
-        size, hidden = self._size, states[:, : self._size]
-        gates = np.empty((len(self._gates), states.shape[2]), dtype=np.float32)
+        size = self._size
+        hidden, now = state[:size], state[size + 1 :]
+        gates = np.empty((len(self._gates), state.shape[1]), dtype=np.float32)
         sigmoids, new, from_input = gates[: 2 * size], gates[2 * size : 3 * size], gates[3 * size :]
         reset, update = sigmoids[:size], sigmoids[size:]
-        for state, before, following in zip(states[:-1], hidden[:-1], hidden[1:], strict=True):
+        for step in inputs:
+            now[...] = step
             self._gates.dot(state, gates)
             np.tanh(sigmoids, out=sigmoids)
             sigmoids *= _HALF
@@ -218,9 +220,9 @@ class FoldedNetwork:
             new *= reset
             new += from_input
             np.tanh(new, out=new)
-            before -= new
-            before *= update
-            np.add(before, new, out=following)
+            hidden -= new
+            hidden *= update
+            hidden += new
 
 
 def _factors(inputs: Floats) -> tuple[Floats, Floats]:

@@ -76,7 +76,12 @@ def _numbers(forecasts: ColumnForecasts) -> dict[str, Floats]:
         columns |= {f"lower_{level}": lower, f"upper_{level}": upper}
     columns |= {exceedance_column(threshold): values for threshold, values in forecasts.exceedance.items()}
     references = forecasts.baselines.items()
-    return columns | {f"baseline_{name}": values for name, values in references if not np.isnan(values).all()}
+    return columns | {f"baseline_{name}": values for name, values in references if _has_any(values)}
+
+
+def _has_any(values: Floats) -> bool:
+    """Whether a value is not missing; mostly, that is the first."""
+    return bool(values.size) and not (np.isnan(values.flat[0]) and np.isnan(values).all())
 
 
 class _Spread:
