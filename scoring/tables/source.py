@@ -85,24 +85,37 @@ def _read_parquet(file: Path, options: ReadingOptions, notes: Notes) -> Iterator
             for batch in data.iter_batches(rows, columns=names):
                 yield batch.select(names)
 
-        repeated = [name for name, count in Counter(data.schema_arrow.names).items() if count > 1]
+        schema = data.schema_arrow
+        repeated = [name for name, count in Counter(schema.names).items() if count > 1]
         if repeated:
             raise FileError(f"has several columns called {repeated[0]}; keep one of them")
-        head = next(read(data.schema_arrow.names, _HEAD), None)
-        if head is None or not head.num_rows:
+        cells = _head(schema.names, read(schema.names, _HEAD))
+        if cells.empty:
             return
-        cells = pd.DataFrame({name: _texts(head[name]) for name in head.schema.names}, dtype=str)
         layout = _layout(Table("Parquet", cells), options, read)
         notes.add_all(file, layout.notes)
         first = 1
         names = _used(layout)
         for name in names:
-            if pa.types.is_nested(data.schema_arrow.field(name).type):
-                raise FileError(f"column {name} has several values in a row; write one value a row")
+            if pa.types.is_nested(schema.field(name).type):
+                raise FileError(f"column {name} holds lists or structs; write one value per row")
         for batch in read(names):
             if batch.num_rows:
                 yield Batch(dict(zip(names, batch.columns, strict=True)), first, file, layout)
             first += batch.num_rows
+
+
+def _head(names: Sequence[str], batches: Iterator[pa.RecordBatch]) -> pd.DataFrame:
+    """Return the first rows of a file as text; a batch may have few of them, since it ends with its row group."""
+    texts: dict[str, list[str]] = {name: [] for name in names}
+    count = 0
+    for batch in batches:
+        for name, column in zip(names, batch.columns, strict=True):
+            texts[name] += _texts(column)
+        count += batch.num_rows
+        if count >= _HEAD:
+            break
+    return pd.DataFrame(texts, dtype=str)
 
 
 def _texts(column: pa.Array) -> list[str]:

@@ -203,11 +203,24 @@ def test_what_a_parquet_file_keeps_in_memory_does_not_grow_with_its_row_groups(t
     assert max(kept) < path.stat().st_size / 4
 
 
+def test_row_groups_of_a_station_each_are_read_together_to_find_the_values(tmp_path: Path) -> None:
+    path, times = tmp_path / "in.parquet", np.datetime64("2001-01-01", "s") + 3_600 * np.arange(24)
+    frames = [
+        pd.DataFrame({"station": pd.Categorical([name] * 24, ["buoy", "pier"]), "time": times, "value": value})
+        for name, value in (("buoy", np.nan), ("pier", 15.0))
+    ]
+    schema = pa.Schema.from_pandas(frames[0])
+    with papq.ParquetWriter(path, schema) as file:
+        for frame in frames:
+            file.write_table(pa.Table.from_pandas(frame, schema))
+    np.testing.assert_array_equal(values_by_station(path)[0]["pier"], [15.0] * 24)
+
+
 @pytest.mark.parametrize(
     ("names", "last", "message"),
     [
         (["time", "sst", "sst"], pa.array([11.0]), "has several columns called sst; keep one of them"),
-        (["time", "depth", "sst"], pa.array([[11.0, 12.0]]), "column sst has several values in a row; write one"),
+        (["time", "depth", "sst"], pa.array([[11.0, 12.0]]), "column sst holds lists or structs; write one value"),
     ],
 )
 def test_columns_of_parquet_that_no_table_can_have_are_refused(
