@@ -224,14 +224,19 @@ def _http_exception(error: HTTPException, scope: Scope) -> Response:
 
 def _methods(scope: Scope) -> list[str]:
     """Return every method that a route answers at this path; HEAD wherever GET is."""
-    routes, path = scope["app"].routes, scope["path"]
-    methods = [method for method in ("DELETE", "GET", "PATCH", "POST", "PUT") if has_route(routes, path, method)]
+    routes = scope["app"].routes
+    methods = [
+        name for name in ("DELETE", "GET", "PATCH", "POST", "PUT") if _matches(routes, {**scope, "method": name})
+    ]
     return sorted([*methods, "HEAD"] if "GET" in methods else methods)
 
 
 def has_route(routes: Iterable[BaseRoute], path: str, method: str) -> bool:
     """Return whether one of ``routes`` answers ``method`` at ``path``."""
-    scope = {"type": "http", "path": path, "method": method}
+    return _matches(routes, {"type": "http", "path": path, "method": method})
+
+
+def _matches(routes: Iterable[BaseRoute], scope: Scope) -> bool:
     return any(route.matches(scope)[0] is Match.FULL for route in routes)
 
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from forecasting.series.sst_series import SstSeries
+from service.app import create_app
 from service.http.media import NDJSON_TYPE
 from service.settings import Settings
 from tests.service.requests import Json, body
@@ -120,6 +121,14 @@ def test_an_error_shortens_a_long_path(client: httpx.Client) -> None:
 def test_another_method_is_a_405(client: httpx.Client) -> None:
     response = client.delete("/forecast")
     assert "DELETE is not allowed at /forecast; allowed: GET, HEAD, POST" in refused(response, 405)["detail"]
+    assert response.headers["allow"] == "GET, HEAD, POST"
+
+
+@pytest.mark.anyio
+async def test_another_method_is_a_405_below_a_prefix(artifacts: Path) -> None:
+    transport = httpx.ASGITransport(create_app(Settings(artifacts=artifacts)), root_path="/sst")
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        response = await client.delete("/sst/forecast")
     assert response.headers["allow"] == "GET, HEAD, POST"
 
 
