@@ -135,9 +135,11 @@ def _evaluate(ranks: Callable[[int], Ranks], scores: Floats) -> Floats:
     for sea, score in enumerate(scores):
         paths = middles[ranks(sea)]
         thresholds = [NormalDist().inv_cdf(quantile) for quantile in _QUANTILES]
-        said = np.asarray([_happens(paths > threshold).mean() for threshold in thresholds])
+        probability = np.asarray([_happens(paths > threshold).mean() for threshold in thresholds])
         happened = np.asarray([float(_happens(score[None] > threshold)[0]) for threshold in thresholds])
-        results.append([_energy(paths, score), _variogram(paths, score), *((said - happened) ** 2), *said, *happened])
+        results.append(
+            [_energy(paths, score), _variogram(paths, score), *((probability - happened) ** 2), *probability, *happened]
+        )
     mean: Floats = np.asarray(results).mean(axis=0)
     return mean
 

@@ -85,9 +85,11 @@ def _fitted(series: SstSeries, start: UniversalStart) -> tuple[TrainingConfig, N
         autoregression(config, dataset.past("train"), train), CELL, dataset.origins("validation"), dataset
     )
     past = [*earlier_residuals(dataset, config), Residuals(selected.origins, selected.residuals(CELL))]
-    own = Residuals.joined(past)
-    universal = start.at_place(CELL, config.window, dataset.before(own.origins.valid_time.min()))
-    share = choose_share(start, own.values, evaluate(universal, CELL, own.origins, dataset).residuals(CELL)).share
+    residuals = Residuals.joined(past)
+    universal = start.at_place(CELL, config.window, dataset.before(residuals.origins.valid_time.min()))
+    share = choose_share(
+        start, residuals.values, evaluate(universal, CELL, residuals.origins, dataset).residuals(CELL)
+    ).share
     return config, autoregression(config, series, train.joined(validation).joined(test)), share
 
 

@@ -67,10 +67,10 @@ def main() -> None:
 
 def _sources(files: list[Path], steps: list[str]) -> Iterator[tuple[str, list[SstSeries]]]:
     for path in files:
-        found = [station.series for station in read(path).stations if station.series is not None]
+        readable = [station.series for station in read(path).stations if station.series is not None]
         yield (
             path.name,
-            [member.part(max(len(member) - _LAST, 0), len(member)) for member in found if len(member) > 200],
+            [member.part(max(len(member) - _LAST, 0), len(member)) for member in readable if len(member) > 200],
         )
     for step in steps:
         seas = simulate_seas(np.random.default_rng(77), step, *_SEAS[step])

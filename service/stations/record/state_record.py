@@ -67,7 +67,7 @@ class StateRecord:
         """Add the events of a forecast. Those of other kinds and those with an error are left out."""
         first_time = seconds_of(forecast.content["timestamps"][0])
         for event in forecast.content.get("events", ()):
-            for kind, values in _said(event):
+            for kind, values in _states(event):
                 self._cases.setdefault(kind, []).append(_Case(first_time, forecast.observed_until, *values))
 
     @property
@@ -126,11 +126,11 @@ class _Rows(NamedTuple):
         )
 
 
-_Said = tuple[bool, list[float], list[float]]
+_State = tuple[bool, list[float], list[float]]
 """Whether an event is on, its probability at each lead, and its limit there, °C."""
 
 
-def _said(event: dict[str, Any]) -> Iterator[tuple[_Kind, _Said]]:
+def _states(event: dict[str, Any]) -> Iterator[tuple[_Kind, _State]]:
     """Yield what a forecast says of an event, for all that is scored together."""
     kind = event.get("kind")
     if kind in PERCENTILES:
@@ -140,7 +140,7 @@ def _said(event: dict[str, Any]) -> Iterator[tuple[_Kind, _Said]]:
             yield _Kind(event["name"], _HEAT_STRESS, level), _heat_stress(event, LEVELS.index(level))
 
 
-def _heat_stress(event: dict[str, Any], level: int) -> _Said:
+def _heat_stress(event: dict[str, Any], level: int) -> _State:
     by_level, leads = event["alert_probability"], len(event["median"])
     lists = [by_level[name] for name in LEVELS[level:] if name in by_level]
     probability = np.minimum(np.sum([np.zeros(leads), *lists], axis=0), 1.0).tolist()

@@ -114,11 +114,11 @@ def _events_csv(answer: StationVerification) -> str:
         shared = [event.name, event.kind, event.level, event.lead, event.n, event.frequency, event.brier, skill]
         for part in event.reliability:
             happened = round(part.frequency * part.n)
-            writer.writerow([*shared, part.minimum, part.maximum, part.n, happened, *_said(part)])
+            writer.writerow([*shared, part.minimum, part.maximum, part.n, happened, *_frequencies(part)])
     return text.getvalue()
 
 
-def _said(part: ReliabilityBin) -> tuple[float, ...]:
+def _frequencies(part: ReliabilityBin) -> tuple[float, ...]:
     return part.probability, part.frequency, part.lower, part.upper
 
 
