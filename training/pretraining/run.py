@@ -145,7 +145,7 @@ def fit_all(spec: Spec, settings: PretrainingSettings, progress: Callable[[str],
 
 @contextmanager
 def _parallel_map(workers: int) -> Iterator[Callable[..., Iterator[Any]]]:
-    """``map`` on so many processes, which start at the first call; on this one if there is one worker."""
+    """Yield a ``map`` that runs on ``workers`` processes, or in this one if there is one."""
     if workers == 1:
         yield map
         return
