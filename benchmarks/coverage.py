@@ -30,7 +30,7 @@ from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.fit.calibration import FIRST_TWENTIETH, TRAIN_TWENTIETHS, Residuals, earlier_residuals
 from training.fit.cell_networks import validate
-from training.fit.fitting import fit
+from training.fit.fitting import FitData, fit
 
 CUTS: Final = (0.6, 0.8)
 """Shares of each series to use; the largest covers its training and validation parts."""
@@ -52,7 +52,7 @@ def judge(job: tuple[str, float]) -> Results:
     series = whole.part(0, int(len(whole) * cut)).until_last_observation()
     config = TrainingConfig.for_step(series.step, cells=(CELL,))
     dataset = Dataset.divide(series, config)
-    fitted = fit(dataset, config, CELL, 0, lambda epochs: None)
+    fitted = fit(FitData.of_dataset(dataset, config), CELL, 0, lambda epochs: None)
     validation = validate(fitted, dataset)
     last = Residuals(validation.origins, validation.residuals(CELL))
     roller = NetworkRoller(fitted.evaluated, series.step, torch.device("cpu"))

@@ -33,7 +33,7 @@ from forecasting.series.times import DAY, Floats
 from forecasting.series.timestep import MONTH, TimeStep
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
-from training.fit.fitting import fit
+from training.fit.fitting import FitData, fit
 
 CUTS: Final = (0.6, 0.7, 0.8)
 """Shares of each series to use; the largest covers its training and validation parts."""
@@ -141,7 +141,8 @@ def score(job: tuple[str, str, tuple[int, int], tuple[str, ...], int]) -> Floats
     baselines = [references(series, setting) for setting in (config, TrainingConfig.for_step(series.step))]
     linear = min((by_name["linear"][0] for by_name in baselines if "linear" in by_name), default=math.nan)
     best = np.min([rmse for by_name in baselines for rmse in by_name.values()], axis=0)
-    fits = [fit(dataset, config, cell, seed, lambda epochs: None) for cell in cells for seed in range(seeds)]
+    data = FitData.of_dataset(dataset, config)
+    fits = [fit(data, cell, seed, lambda epochs: None) for cell in cells for seed in range(seeds)]
     rmse = np.asarray([[_rmse(dataset, network) for network in (fitted.selected, fitted.evaluated)] for fitted in fits])
     ratios = np.stack([rmse[:, :, 0] / linear, (rmse / best).mean(axis=2)], axis=2)
     return np.asarray(ratios.mean(axis=0))

@@ -24,7 +24,7 @@ from tests.conftest import NINO12, daily
 from tests.serving import serve
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
-from training.fit.fitting import fit
+from training.fit.fitting import FitData, fit
 from training.publish.release import seal
 from training.publish.text.sentences import coverage_text, describe_coverage, describe_rank
 from training.run import Destination, Published, train
@@ -231,7 +231,7 @@ def test_the_served_weights_and_references_have_seen_the_newest_data(
     ahead = np.asarray(["2011-01-01"], dtype="datetime64[s]")
     changed = SstSeries(nino12.values.copy(), nino12.start, nino12.step)
     changed.values[-100:] += 1.0
-    other = fit(Dataset.divide(changed, small), small, "gru", 0, lambda epochs: None)
+    other = fit(FitData.of_dataset(Dataset.divide(changed, small), small), "gru", 0, lambda epochs: None)
     for name, network, expected_same in (("evaluated", other.evaluated, True), ("served", other.final, False)):
         forecaster = served.forecasters["gru"] if name == "served" else evaluated(published)["gru"]
         again = NetworkRoller(network, nino12.step, torch.device("cpu")).roll(windows, ahead, 1)

@@ -24,7 +24,6 @@ from training.examples.dataset import Dataset
 from training.examples.inputs import Scaling
 from training.examples.places import Places
 from training.examples.tensors import Examples
-from training.fit.autoregression import SeasonalAutoregression
 from training.fit.networks import RecurrentForecaster
 from training.fit.rollout import fit_to_rollout
 
@@ -51,45 +50,51 @@ class Autoregression:
     """An autoregression fitted in closed form.
 
     Attributes:
-        linear: the autoregression.
-        unexplained: share of the increments' seasonal variance that it leaves.
+        network: that holds the autoregression, beside a cell that is not trained.
+        unexplained: share of the increments' seasonal variance that the autoregression leaves.
     """
 
-    linear: SeasonalAutoregression
+    network: RecurrentForecaster
     unexplained: float
 
 
 @dataclass(frozen=True)
-class Part:
+class FitData:
     """What a network is fitted to, and what is computed from that for any cell and seed.
 
     Attributes:
+        config: settings of the run.
         seen: data that the network is scaled by.
         examples: windows to train on, with an observation at the first lead.
         validation: windows to evaluate after each epoch.
         autoregression: fitted to all leads; None if the configuration has none.
+        seconds: wall time of computing all this.
     """
 
+    config: TrainingConfig
     seen: SstSeries
     examples: Examples
     validation: Examples | None
     autoregression: Autoregression | None
+    seconds: float
 
     @classmethod
     def of(
         cls, config: TrainingConfig, seen: SstSeries, examples: Examples, validation: Examples | None = None
-    ) -> "Part":
-        """Prepare data for fits. For several places, they learn differences from what is usual at each."""
+    ) -> "FitData":
+        """Prepare the data of one network: for several places, differences from what is usual at each."""
+        begin = time.perf_counter()
         places = Places.of(seen, config)
         if places is not None:
             seen, examples = places.anomalies, places.relative(examples)
             validation = places.relative(validation) if validation else None
         autoregression = _solve_autoregression(config, seen, examples) if config.autoregression else None
-        return cls(seen, examples.with_next(), validation.with_next() if validation else None, autoregression)
+        examples, validation = examples.with_next(), validation.with_next() if validation else None
+        return cls(config, seen, examples, validation, autoregression, time.perf_counter() - begin)
 
     @classmethod
-    def each(cls, dataset: Dataset, config: TrainingConfig) -> "tuple[Part, Part, Part]":
-        """The data of the three networks of a fit: ``selected``, ``evaluated`` and ``final``."""
+    def of_dataset(cls, dataset: Dataset, config: TrainingConfig) -> "tuple[FitData, FitData, FitData]":
+        """Prepare the data of the three networks of a :class:`Fit`: ``selected``, ``evaluated`` and ``final``."""
         leads = leads_learnt(config)
         train, validation, test = (Examples.of(dataset.origins(part, leads)) for part in SPLITS)
         both = train.joined(validation)
@@ -112,7 +117,7 @@ class Fit:
         final: network fitted to the whole series in the same way, to serve.
         epochs: number of epochs of ``final``.
         loss: Huber loss of the cell of ``selected``, by epoch.
-        seconds: wall time, without the preparation that all fits share.
+        seconds: wall time of fitting, including that of computing the data, which fits share.
     """
 
     cell: str
@@ -126,30 +131,25 @@ class Fit:
 
 
 def fit(
-    dataset: Dataset,
-    config: TrainingConfig,
+    data: tuple[FitData, FitData, FitData],
     cell: str,
     seed: int,
     progress: Callable[[int], object],
     device: torch.device = CPU,
-    parts: tuple[Part, Part, Part] | None = None,
 ) -> Fit:
     """Fit one network; the same arguments give the same weights on the same machine.
 
     Args:
-        dataset: to fit to.
-        config: settings of the run.
+        data: from :meth:`FitData.of_dataset`; fits of several cells and seeds can share it.
         cell: ``rnn``, ``lstm`` or ``gru``.
         seed: of the initial weights and the batches.
         progress: called with 1 after every epoch, :func:`total_epochs` times in all.
         device: that the cell is trained on; the rest of the computation and the returned networks are on the CPU.
-        parts: :meth:`Part.each` of ``dataset``, to share between fits; None computes them.
     """
-    parts = parts or Part.each(dataset, config)
     begin = time.perf_counter()
-    training = _Training(config, cell, seed, progress, device)
-    (selected, loss), (evaluated, _), (final, final_loss) = map(training.run, parts)
-    seconds = round(time.perf_counter() - begin, 2)
+    training = _Training(cell, seed, progress, device)
+    (selected, loss), (evaluated, _), (final, final_loss) = map(training.run, data)
+    seconds = round(sum(prepared.seconds for prepared in data) + time.perf_counter() - begin, 2)
     return Fit(cell, seed, selected, evaluated, final, len(final_loss.train), loss, seconds)
 
 
@@ -163,41 +163,40 @@ def total_epochs(dataset: Dataset, config: TrainingConfig) -> int:
 class _Training:
     """Training of the networks of one fit; the attributes are arguments of :func:`fit`."""
 
-    config: TrainingConfig
     cell: str
     seed: int
     progress: Callable[[int], object]
     device: torch.device
 
-    def run(self, part: Part) -> tuple[RecurrentForecaster, LossCurves]:
+    def run(self, data: FitData) -> tuple[RecurrentForecaster, LossCurves]:
         """Train a new network; returns it and its loss by epoch."""
-        config, device, examples = self.config, self.device, part.examples
+        config, device, examples = data.config, self.device, data.examples
         schedule = config.schedule(len(examples))
         curves: tuple[list[float], list[float]] = ([], [])
         # Dropout draws from the global generator.
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(self.seed)
-            network = _new_network(self.cell, config, part.seen).to(device)
+            network = _new_network(self.cell, config, data.seen).to(device)
             optimiser = new_optimiser(network, config)
             steps = schedule.epochs * math.ceil(len(examples) / schedule.batch)
             rate = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, steps))
             for _ in range(schedule.epochs):
-                curves[0].append(self._epoch(network, examples, schedule.batch, rate))
-                if part.validation is not None:
-                    curves[1].append(_evaluate(network, part.validation.to(device), config))
+                curves[0].append(self._epoch(network, data, schedule.batch, rate))
+                if data.validation is not None:
+                    curves[1].append(_evaluate(network, data.validation.to(device), config))
                 self.progress(1)
-        _add_autoregression(network.cpu(), part, config.share(len(examples)))
+        _add_autoregression(network.cpu(), data)
         return network.eval(), LossCurves(train=tuple(curves[0]), validation=tuple(curves[1]))
 
     def _epoch(
-        self, network: RecurrentForecaster, examples: Examples, size: int, rate: torch.optim.lr_scheduler.LambdaLR
+        self, network: RecurrentForecaster, data: FitData, size: int, rate: torch.optim.lr_scheduler.LambdaLR
     ) -> float:
-        """Train on all ``examples`` once, in batches of ``size``; returns the mean loss."""
+        """Train on all examples once, in batches of ``size``; returns the mean loss."""
         network.train()
-        total = 0.0
+        examples, total = data.examples, 0.0
         for batch in torch.randperm(len(examples)).split(size):
             rate.optimizer.zero_grad()
-            loss = _loss(network, examples.take(batch).to(self.device), self.config)
+            loss = _loss(network, examples.take(batch).to(self.device), data.config)
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), MAX_GRADIENT_NORM)
             rate.optimizer.step()
@@ -220,8 +219,7 @@ def fit_autoregression(config: TrainingConfig, seen: SstSeries, examples: Exampl
         seen: data that the network is scaled by.
         examples: to fit to, with :func:`leads_learnt` leads.
     """
-    network = _new_network(config.cells[0], config, seen)
-    network.linear = _solve_autoregression(config, seen, examples).linear
+    network = _solve_autoregression(config, seen, examples).network
     network.mix(0.0)
     return network.eval()
 
@@ -231,17 +229,15 @@ def leads_learnt(config: TrainingConfig) -> int:
     return min(config.horizon, MAX_ROLLOUT_LEADS)
 
 
-def _add_autoregression(network: RecurrentForecaster, part: Part, share: float) -> None:
-    """Mix the cell, whose weight is up to ``share``, with a copy of the autoregression.
-
-    A cell that does not know the season is kept from drifting.
-    """
+def _add_autoregression(network: RecurrentForecaster, data: FitData) -> None:
+    """Mix the cell, which is kept from drifting if it does not know the season, with a copy of the autoregression."""
     if not network.annual:
-        known, _ = network.known(part.examples.sst, part.examples.valid_time[:, 0])
+        known, _ = network.known(data.examples.sst, data.examples.valid_time[:, 0])
         network.centre(known)
-    if part.autoregression is not None:
-        network.linear = copy.deepcopy(part.autoregression.linear)
-        network.mix(share * min(1.0, part.autoregression.unexplained / FULL_SHARE_UNEXPLAINED) ** 2)
+    if data.autoregression is not None:
+        network.linear = copy.deepcopy(data.autoregression.network.linear)
+        share = data.config.share(len(data.examples))
+        network.mix(share * min(1.0, data.autoregression.unexplained / FULL_SHARE_UNEXPLAINED) ** 2)
 
 
 def _solve_autoregression(config: TrainingConfig, seen: SstSeries, rolled: Examples) -> Autoregression:
@@ -249,7 +245,10 @@ def _solve_autoregression(config: TrainingConfig, seen: SstSeries, rolled: Examp
 
     The weights are the mean over the alternatives, so one step ahead the forecast is the mean of theirs.
     """
-    network = _new_network(config.cells[0], config, seen)
+    # The cell is not trained, but a release may hold its weights: they must not depend on the caller's generator.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        network = _new_network(config.cells[0], config, seen)
     examples = rolled.with_next()
     known, season = network.known(examples.sst, examples.valid_time[:, 0])
     increments = examples.increments(network.spread)
@@ -263,7 +262,7 @@ def _solve_autoregression(config: TrainingConfig, seen: SstSeries, rolled: Examp
     residual = increments - linear(known, season)
     seasonal_mean = season @ torch.linalg.lstsq(season, increments[:, None], driver="gelsd").solution[:, 0]
     unexplained = float(residual.square().mean() / (increments - seasonal_mean).square().mean())
-    return Autoregression(linear, unexplained)
+    return Autoregression(network, unexplained)
 
 
 def new_optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:

@@ -18,7 +18,7 @@ import torch
 from forecasting.errors import ForecastError
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
-from training.fit.fitting import CPU, Fit, Part, fit, total_epochs
+from training.fit.fitting import CPU, Fit, FitData, fit, total_epochs
 from training.fit.kept_fits import Job, KeptFits
 
 Progress = Callable[[int], object]
@@ -39,12 +39,12 @@ class _Run:
     device: torch.device
 
     @cached_property
-    def parts(self) -> tuple[Part, Part, Part]:
-        return Part.each(self.dataset, self.config)
+    def data(self) -> tuple[FitData, FitData, FitData]:
+        return FitData.of_dataset(self.dataset, self.config)
 
     def fit(self, job: Job, progress: Progress) -> Fit:
         """Fit one network, and save it in ``kept``."""
-        result = fit(self.dataset, self.config, *job, progress, self.device, self.parts)
+        result = fit(self.data, *job, progress, self.device)
         if self.kept is not None:
             self.kept.save(job, result)
         return result

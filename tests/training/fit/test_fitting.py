@@ -1,5 +1,7 @@
 """What training may see, and that it does the same again."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -16,7 +18,7 @@ from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.examples.inputs import Scaling
 from training.examples.tensors import Examples
-from training.fit.fitting import Fit, fit, fit_autoregression, leads_learnt, new_optimiser, total_epochs
+from training.fit.fitting import Fit, FitData, fit, fit_autoregression, leads_learnt, new_optimiser, total_epochs
 from training.fit.networks import RecurrentForecaster
 from training.fit.parallel import Fits, fit_all
 
@@ -33,7 +35,7 @@ def assert_same(one: RecurrentForecaster, other: RecurrentForecaster) -> None:
 
 
 def run(series: SstSeries, config: TrainingConfig, cell: str = "gru") -> Fit:
-    return fit(Dataset.divide(series, config), config, cell, 0, lambda epochs: None)
+    return fit(FitData.of_dataset(Dataset.divide(series, config), config), cell, 0, lambda epochs: None)
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +68,28 @@ def test_the_same_seed_gives_the_same_weights(nino12: SstSeries, small: Training
     assert_same(again.selected, fitted.selected)
     assert_same(again.evaluated, fitted.evaluated)
     assert again.loss == fitted.loss
+
+
+def test_fits_neither_use_nor_advance_the_generator_of_their_caller(nino12: SstSeries, short: TrainingConfig) -> None:
+    """A release of a panel holds the whole network of :func:`fit_autoregression`, with its cell."""
+    dataset = Dataset.divide(nino12, short)
+    examples = Examples.of(dataset.origins("train", leads_learnt(short)))
+    networks = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        before = torch.get_rng_state()
+        networks.append(fit_autoregression(short, dataset.past("train"), examples))
+        assert torch.equal(torch.get_rng_state(), before)
+    assert_same(*networks)
+    data = FitData.of_dataset(dataset, short)
+    fit(data, "gru", 0, lambda epochs: None)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_time_of_a_fit_includes_that_of_its_data(nino12: SstSeries, short: TrainingConfig) -> None:
+    selected, evaluated, final = FitData.of_dataset(Dataset.divide(nino12, short), short)
+    data = (replace(selected, seconds=1e3), replace(evaluated, seconds=1e4), replace(final, seconds=1e5))
+    assert fit(data, "gru", 0, lambda epochs: None).seconds > 111_000
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])

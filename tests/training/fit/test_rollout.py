@@ -18,7 +18,7 @@ from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.examples.inputs import Scaling
 from training.examples.tensors import Examples
-from training.fit.fitting import fit, fit_autoregression, leads_learnt
+from training.fit.fitting import FitData, fit, fit_autoregression, leads_learnt
 from training.fit.networks import RecurrentForecaster
 from training.fit.rollout import derivatives
 
@@ -174,7 +174,7 @@ def test_without_every_season_the_cell_adds_nothing_in_the_mean() -> None:
     series = half_hourly(2_000)
     config = TrainingConfig.for_step(series.step, epochs=3, hidden=4, autoregression=False)
     dataset = Dataset.divide(series, config)
-    network = fit(dataset, config, "gru", 0, lambda epochs: None).selected
+    network = fit(FitData.of_dataset(dataset, config), "gru", 0, lambda epochs: None).selected
     seen = Examples.of(dataset.origins("train", horizon=1))
     with torch.no_grad():
         increments = network(seen.sst, seen.valid_time[:, 0]) - seen.sst[:, -1]
