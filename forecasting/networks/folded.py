@@ -38,11 +38,11 @@ _BENT_VIEWS: Final = [0, 1]
 _RADIANS: Final = 2 * np.pi
 """In a turn."""
 
-_SINGLE_THREAD: Final = 2**20
-"""Multiplications up to which OpenBLAS computes a product on one thread. Several are no faster on busy processors."""
+_SINGLE_THREAD: Final = 10**6
+"""Multiplications up to which OpenBLAS computes a product of contiguous matrices on one thread."""
 
 _FEWEST_WINDOWS: Final = 128
-"""Windows below which each of them costs much more."""
+"""Smaller batches cost much more per window."""
 
 
 def fold(module: nn.Module, window: int) -> "FoldedNetwork | None":
@@ -87,7 +87,7 @@ class FoldedNetwork:
     - ``head`` ``(size,)``, ``head_bias``.
 
     Attributes:
-        most_windows: that are best computed at once.
+        most_windows: the largest batch that is computed at once.
     """
 
     def __init__(self, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:

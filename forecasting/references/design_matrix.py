@@ -17,8 +17,9 @@ _MAX_CACHED_VALUES: Final = 2_000
 _MAX_MULTIPLIED_VALUES: Final = 500
 """Values up to which a :class:`DesignMatrix` caches products of terms and their inverses; at most half a MB."""
 
-_SINGLE_THREAD: Final = 2**20
-"""Multiplications up to which OpenBLAS computes a product on one thread. Several are no faster on busy processors."""
+_SINGLE_THREAD: Final = 2**19
+"""Multiplications up to which OpenBLAS computes a product with a transposed matrix on one thread. Several threads are
+no faster on busy processors."""
 
 
 @dataclass(frozen=True)

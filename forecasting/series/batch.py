@@ -14,7 +14,7 @@ from forecasting.series.times import SECONDS, Floats, Times
 from forecasting.series.timestep import TimeStep
 
 _FEW: Final = 64
-"""Series for which the general way costs less than looking for a shorter one."""
+"""Series below which the general computation costs less than finding out whether a simpler one is enough."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +91,7 @@ class SeriesBatch:
         Each series must have at least one value. The result may be a view of :attr:`values`.
         """
         if count <= self.shortest == self.longest and self._is_table:
-            return self.values.reshape(len(self), self.longest)[:, -count:]
+            return self.values.reshape(len(self), self.longest)[:, self.longest - count :]
         table = self.values.take(self.ends[:, None] + np.arange(-count, 0), mode="clip")
         if self.shortest < count:
             table[np.arange(count) < (count - self.lengths)[:, None]] = np.nan

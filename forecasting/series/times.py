@@ -33,7 +33,7 @@ LAST_TIME: Final = np.datetime64("9999-12-31T23:59:59", "s")
 _FIRST_KNOWN_DAY: Final = int(np.datetime64("1800-01-01").astype(np.int64))
 
 _FEW: Final = 64
-"""Times that are not worth checking whether their months can be looked up."""
+"""Times below which computing their months costs less than a check and a lookup."""
 
 _MONTH: Final = re.compile(r"\d{4}-\d\d")
 _TIME: Final = re.compile(r"[\dWw-]{8,10}(?:[Tt ].+)?", re.ASCII)

@@ -123,7 +123,7 @@ _KNOWN_MONTHS: Final = np.arange(np.datetime64("1800-01"), np.datetime64("2201-0
 _FIRST_KNOWN: Final = int(np.datetime64("1800-01").astype(np.int64))
 
 _FEW: Final = 64
-"""Months that are not worth checking whether they can be looked up."""
+"""Months below which computing them costs less than a check and a lookup."""
 
 
 @lru_cache(maxsize=64)

@@ -141,7 +141,8 @@ class SeriesColumns:
             try:
                 grids[i] = on_grid(times[rows], values[rows], step, takers)
             except SeriesError as error:
-                errors[i] = error
+                # The frames of its traceback would keep what has been read in memory.
+                errors[i] = error.with_traceback(None)
         return join_grids(step, values, ends, lengths, times[begins].copy(), grids, errors), errors
 
     def wrong_times(self) -> Errors:

@@ -84,7 +84,7 @@ def _parse(columns: SeriesColumns, models: UniversalModels, options: ForecastOpt
                 raise error
             by_step.setdefault(step, []).append(i)
         except SeriesError as error:
-            results[i] = error
+            results[i] = error.with_traceback(None)
     for step, places in by_step.items():
         batch, failed = columns.take(places).parse(options.units, step)
         for row, i in enumerate(places):

@@ -130,7 +130,7 @@ def celsius_of(raw: Floats, begins: Sequence[int], units: Sequence[Units], error
             try:
                 sea_temperatures(values, unit, _place, _ABSENT)
             except SeriesError as error:
-                errors.setdefault(i, error)
+                errors.setdefault(i, error.with_traceback(None))
         return celsius
 
 

@@ -1,6 +1,6 @@
 """From the messages of a request by columns to the bytes of its answer, without waiting."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from http import HTTPStatus
 from itertools import pairwise
 from typing import Final, TypeVar
@@ -55,7 +55,7 @@ class Pipeline:
         self._most = max(most // job.networks, 1)
         """The most series that are forecast at once."""
 
-    def steps(self, messages: Sequence[StreamMessage], *, is_last: bool) -> Iterator[bytes]:
+    def steps(self, messages: Sequence[StreamMessage], *, is_last: bool) -> Generator[bytes, None, None]:
         """Take the next messages in steps, between which other requests get their turn.
 
         Args:
@@ -76,7 +76,8 @@ class Pipeline:
             if not self._waiting:
                 yield b""
         if is_last:
-            self._wait(self._cutter.end())
+            with refusing_invalid():
+                self._wait(self._cutter.end())
             parts = self._parts()
             for part in parts[:-1]:
                 yield self._forecast(part)
@@ -84,6 +85,14 @@ class Pipeline:
             content += self._writer.end(self._count, self._failed)
             self.has_ended = True
             yield content
+
+    def check_schema(self, message: StreamMessage) -> None:
+        """Check the first message before its turn, so that a wrong schema is refused before any rows arrive.
+
+        Raises:
+            ProblemError: 400 or 422 if no series can be read with it.
+        """
+        self._reader.check_schema(message)
 
     def abort(self, message: str) -> bytes:
         """Return the last piece of an answer that cannot be finished."""

@@ -34,6 +34,16 @@ class ArrowReader:
         self._has_new_dictionary = True
         """Whether a dictionary may have come since the last record batch."""
 
+    @staticmethod
+    def check_schema(message: StreamMessage) -> None:
+        """Check the first message, without taking it.
+
+        Raises:
+            ProblemError: 400 if it is no schema; 422 if its columns cannot be used.
+        """
+        with refusing_invalid():
+            _layout_of(message)
+
     def take(self, messages: Iterable[StreamMessage]) -> list[pa.RecordBatch]:
         """Take the next messages, and return the record batches among them, validated.
 
@@ -47,8 +57,7 @@ class ArrowReader:
         self._fed.pieces.extend(message.content)
         if self._stream is None:
             self._stream = pa.ipc.open_stream(pa.PythonFile(self._fed, mode="r"))
-            content = b"".join(message.content)
-            self.layout = _layout(content) if len(content) <= _MAX_CACHED else Layout.of(self._stream.schema)
+            self.layout = _layout_of(message)
             return None
         if message.kind != RECORD_BATCH:
             self._has_new_dictionary = True
@@ -64,6 +73,11 @@ class ArrowReader:
         else:
             _validate_rows(batch)
         return batch
+
+
+def _layout_of(message: StreamMessage) -> Layout:
+    content = b"".join(message.content)
+    return (_layout if len(content) <= _MAX_CACHED else _layout.__wrapped__)(content)
 
 
 def _validate_rows(batch: pa.RecordBatch) -> None:

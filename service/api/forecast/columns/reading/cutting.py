@@ -4,6 +4,7 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from forecasting.errors import SeriesError
 from forecasting.series.times import Floats
@@ -134,8 +135,7 @@ def _shown(ids: pa.StringArray, errors: dict[int, SeriesError]) -> pa.StringArra
 
 def _most_bytes(texts: pa.StringArray) -> int:
     """Return the bytes of the longest of some texts, at least one."""
-    ends = np.frombuffer(texts.buffers()[1], dtype=np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    return int((ends[1:] - ends[:-1]).max())
+    return int(pc.max(pc.binary_length(texts)).as_py())
 
 
 def _joined(parts: list[Rows]) -> Rows:

@@ -16,6 +16,8 @@ from service.http.validation import Place
 _ONLY_ID: Final = pa.array(["0"])
 """The ID of the one series in a body without IDs, as in JSON."""
 
+_SLACK_BYTES: Final = 1_024
+
 _PER_SECOND: Final = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _NO_TIME: Final = np.iinfo(np.int64).min
 _UTC: Final = frozenset({"UTC", "Etc/UTC", "Z", "GMT", "+00:00"})
@@ -49,7 +51,7 @@ class Rows(NamedTuple):
         first = int(self.ends[begin - 1]) if begin else 0
         rows = slice(first, int(self.ends[end - 1]))
         return Rows(
-            self.ids[begin:end],
+            _compact(self.ids[begin:end]),
             self.ends[begin:end] - first,
             self.times[rows],
             self.local[rows],
@@ -81,18 +83,16 @@ def _runs(column: pa.Array | None, rows: int) -> tuple[pa.StringArray, npt.NDArr
         runs = pc.run_end_encode(codes, run_end_type=pa.int64())
         ends, names = runs.run_ends.to_numpy(), runs.values
     if isinstance(column, pa.DictionaryArray):
-        names = _entries(_plain_text(column.dictionary), names)
+        # A copy, even of successive entries: a slice would keep the whole dictionary in memory.
+        names = _plain_text(column.dictionary).take(names)
     return names.cast(pa.string()), ends
 
 
-def _entries(dictionary: pa.Array, places: pa.Array) -> pa.Array:
-    """Return the entries of a dictionary at some places, at least one; successive ones without copying them."""
-    if not places.null_count:
-        # Differences of small unsigned integers would wrap around.
-        numbers = places.to_numpy().astype(np.int64)
-        if (numbers[1:] - numbers[:-1] == 1).all():
-            return dictionary.slice(int(numbers[0]), len(numbers))
-    return dictionary.take(places)
+def _compact(ids: pa.StringArray) -> pa.StringArray:
+    """Return ``ids``, a slice, as a copy if it would keep much more in memory than what it shows."""
+    if ids.get_total_buffer_size() <= 2 * ids.nbytes + _SLACK_BYTES:
+        return ids
+    return pa.concat_arrays([ids, pa.array([], ids.type)])
 
 
 def _plain_text(column: pa.Array) -> pa.Array:

@@ -74,7 +74,7 @@ def _form(levels: tuple[int, ...], exceedance: tuple[str, ...]) -> AnswerForm:
     return AnswerForm(pa.schema(columns))
 
 
-# The columns of an answer are compared by identity: comparing schemas would take longer than what is kept here.
+# Forms are compared by identity, since comparing schemas takes longer than what these functions save.
 
 
 @lru_cache(maxsize=64)
