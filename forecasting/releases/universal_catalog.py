@@ -117,7 +117,7 @@ class UniversalCatalog:
         """
         for name, loaded in self.by_dataset.items():
             cell = model.removeprefix(f"{name}-")
-            if model in loaded.models:
+            if cell != model and cell in loaded.cells:
                 if dataset not in (None, name):
                     raise RequestError(f"model {model} belongs to dataset {name}, not {dataset}", field="model")
                 return loaded, cell
