@@ -44,7 +44,7 @@ class Access:
       deleting a station.
     - Writing stations and their readings needs a station or admin key, except on loopback if there are no keys.
     - All other paths, known or not, need a key of any role, unless forecasts are open (``forecasts_are_open``).
-      An unknown key is refused even then. So do methods that no route of stations has.
+      An unknown key is refused even then. Methods that a path of stations does not have follow this rule too.
     """
 
     def __init__(

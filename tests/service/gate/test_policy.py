@@ -18,12 +18,14 @@ from service.settings import Settings
 from tests.refused_start import refused_start
 
 PRESENTED, PIER = new_key("pier", Role.FORECAST)
+STATION_PRESENTED, BOAT = new_key("boat", Role.STATION)
 ADMIN_PRESENTED, OPS = new_key("ops", Role.ADMIN)
-BOTH = Keys([PIER, OPS])
+KEYS = Keys([PIER, BOAT, OPS])
 
 SENT = {
     "nothing": None,
     "forecast": f"Bearer {PRESENTED}".encode(),
+    "station": f"Bearer {STATION_PRESENTED}".encode(),
     "admin": f"bearer {ADMIN_PRESENTED}".encode(),
     "wrong": b"Bearer " + b"x" * 43,
     "login": b"Basic cGllcjpzZWNyZXQ=",
@@ -41,15 +43,15 @@ DISGUISED = ["//", "/health", "/health/", "//health/live", "/health//live", "/he
              "/docs/x", "/v2/health", "/v2/healthy/live", "/forecast/health/live", ""]  # fmt: skip
 
 
-def verdict(access: Access, path: str, sent: str) -> "int | Key | None":
+def verdict(access: Access, path: str, sent: str, method: str = "POST") -> "int | Key | None":
     """The status that refuses, or whose request it is."""
     try:
-        return access.check(path, SENT[sent])
+        return access.check(path, SENT[sent], method)
     except ProblemError as error:
         return int(error.status)
 
 
-def access(host: str = "127.0.0.1", keys: Keys = BOTH, allow_anonymous: bool | None = None) -> Access:
+def access(host: str = "127.0.0.1", keys: Keys = KEYS, allow_anonymous: bool | None = None) -> Access:
     return Access(Settings(host=host, allow_anonymous=allow_anonymous), keys)
 
 
@@ -76,7 +78,7 @@ def test_forecasts_need_a_key_except_on_loopback_or_if_anonymous_calls_are_allow
     host: str, allow_anonymous: bool | None, nothing: "int | Key | None", path: str
 ) -> None:
     guarded = access(host, allow_anonymous=allow_anonymous)
-    expected = {"nothing": nothing, "login": nothing, "wrong": 401, "forecast": PIER, "admin": OPS}
+    expected = {"nothing": nothing, "login": nothing, "wrong": 401, "forecast": PIER, "station": BOAT, "admin": OPS}
     assert {sent: verdict(guarded, path, sent) for sent in SENT} == expected
 
 
@@ -85,7 +87,7 @@ def test_forecasts_need_a_key_except_on_loopback_or_if_anonymous_calls_are_allow
 @pytest.mark.parametrize("path", ADMIN)
 def test_admin_calls_ask_for_an_admin_key_everywhere(host: str, allow_anonymous: bool | None, path: str) -> None:
     guarded = access(host, allow_anonymous=allow_anonymous)
-    expected = {"nothing": 401, "login": 401, "wrong": 401, "forecast": 403, "admin": OPS}
+    expected = {"nothing": 401, "login": 401, "wrong": 401, "forecast": 403, "station": 403, "admin": OPS}
     assert {sent: verdict(guarded, path, sent) for sent in SENT} == expected
 
 
@@ -106,6 +108,25 @@ def test_without_a_station_key_only_loopback_without_keys_may_write_stations(key
         assert public.check(path, None, "GET") in (None, ANONYMOUS)
         if not keys:
             assert local.check(path, None, "PUT") is None
+
+
+@pytest.mark.parametrize(
+    ("host", "method", "has_method", "expected"),
+    [
+        # What is not refused here goes on to the routes, which answer 405.
+        ("0.0.0.0", "PATCH", False, {"nothing": 401, "wrong": 401, "forecast": PIER, "station": BOAT, "admin": OPS}),
+        ("0.0.0.0", "DELETE", False, {"nothing": 401, "wrong": 401, "forecast": PIER, "station": BOAT, "admin": OPS}),
+        ("127.0.0.1", "PATCH", False, {"nothing": None, "wrong": 401, "forecast": PIER, "station": BOAT, "admin": OPS}),
+        ("0.0.0.0", "PUT", True, {"nothing": 401, "wrong": 401, "forecast": 403, "station": BOAT, "admin": OPS}),
+        ("0.0.0.0", "DELETE", True, {"nothing": 401, "wrong": 401, "forecast": 403, "station": 403, "admin": OPS}),
+        ("127.0.0.1", "PUT", True, {"nothing": 401, "wrong": 401, "forecast": 403, "station": BOAT, "admin": OPS}),
+    ],
+)
+def test_methods_that_a_station_path_has_need_the_role_and_others_only_what_forecasts_need(
+    host: str, method: str, has_method: bool, expected: "dict[str, int | Key | None]"
+) -> None:
+    guarded = Access(Settings(host=host), KEYS, lambda path, method: has_method)
+    assert {sent: verdict(guarded, "/stations/pier", sent, method) for sent in expected} == expected
 
 
 @pytest.mark.parametrize("sent", SENT)
@@ -145,7 +166,7 @@ def test_any_other_host_needs_keys(host: str) -> None:
     assert not is_loopback(host)
     with pytest.raises(RequestError, match="SST_KEYS_FILE or SST_KEYS, or let everyone forecast with SST_ALLOW_ANON"):
         refuse_open_bind(Settings(host=host), Keys())
-    refuse_open_bind(Settings(host=host), BOTH)
+    refuse_open_bind(Settings(host=host), KEYS)
     refuse_open_bind(Settings(host=host, allow_anonymous=True), Keys())
 
 
