@@ -1,6 +1,8 @@
 """Which models and horizons a station may have."""
 
-from forecasting.errors import RequestError, UnknownNameError
+from contextlib import suppress
+
+from forecasting.errors import ForecastError, RequestError, UnknownNameError
 from forecasting.networks.metadata import CELLS
 from forecasting.releases.loaded_universal import LoadedUniversal
 from forecasting.releases.registry import ALL, BEST, unknown_model
@@ -34,8 +36,13 @@ def check_model(serving: Serving, model: str, step: TimeStep, horizon: int) -> N
     try:
         (network,) = serving.resolve(model, None)
     except UnknownNameError:
-        # A station has one model, so `all` is no choice.
-        raise unknown_model(model, [BEST, *CELLS, *serving.registry.model_names]) from None
+        if not serving.registry.model_names:
+            raise
+        choices = _choices(serving, step, horizon)
+        if not choices:
+            # The step or the horizon is what is wrong, and the error of any other model says so.
+            check_model(serving, BEST, step, horizon)
+        raise unknown_model(model, choices) from None
     expected = TimeStep.parse(network.metadata.step)
     if step != expected:
         raise RequestError(
@@ -44,6 +51,16 @@ def check_model(serving: Serving, model: str, step: TimeStep, horizon: int) -> N
             field="model",
         )
     network.check(horizon, ())
+
+
+def _choices(serving: Serving, step: TimeStep, horizon: int) -> list[str]:
+    """Return the models that :func:`check_model` accepts."""
+    choices = []
+    for name in [BEST, *CELLS, *serving.registry.model_names]:
+        with suppress(ForecastError):
+            check_model(serving, name, step, horizon)
+            choices.append(name)
+    return choices
 
 
 def _check_universal(models: UniversalModels, step: TimeStep, horizon: int) -> None:

@@ -98,6 +98,7 @@ def test_the_step_cannot_change_once_there_are_readings(service: httpx.Client, n
             "the step is one week, but ocean-daily forecasts steps of one day",
         ),
         ({"step": "day", "horizon": 10_000}, "horizon 10000 is out of range: ocean-daily forecasts 1 to "),
+        ({"step": "day", "model": "transformer", "horizon": 10_000}, "horizon 10000 is out of range: ocean-daily "),
         ({"step": "P2D", "horizon": 10_000}, "steps of 2 days"),
         ({"step": "P30D"}, "which do not reach one step of 30 days: use a shorter step"),
         (
@@ -116,18 +117,48 @@ def test_a_station_that_makes_no_sense_is_refused_with_the_place(
     assert service.get("/stations/odd").status_code == 404
 
 
-@pytest.mark.parametrize("model", ["transformer", "persistence", "ocean-daily-transformer"])
-def test_the_choices_for_an_unknown_model_are_accepted_for_a_station(
-    service: httpx.Client, new_station: NewStation, model: str
+@pytest.mark.parametrize(
+    ("model", "step", "choices"),
+    [
+        ("transformer", "day", "best, rnn, lstm, gru, ocean-daily-rnn, ocean-daily-lstm, ocean-daily-gru"),
+        ("persistence", "week", "best, rnn, lstm, gru"),
+        (
+            "ocean-daily-transformer",
+            "month",
+            "best, rnn, lstm, gru, nino12-rnn, nino12-lstm, nino12-gru, ocean-monthly-rnn, ocean-monthly-lstm, "
+            "ocean-monthly-gru",
+        ),
+    ],
+)
+def test_the_choices_for_an_unknown_model_are_those_that_a_station_of_its_step_can_have(
+    service: httpx.Client, new_station: NewStation, model: str, step: str, choices: str
 ) -> None:
-    refused = service.put("/stations/odd", json={"step": "day", "model": model})
+    refused = service.put("/stations/odd", json={"step": step, "model": model, "horizon": 1})
     assert refused.status_code == 404
-    sentence, _, choices = refused.json()["detail"].partition("available: ")
-    assert sentence.startswith(f"no model '{model}'")
-    daily = [name for name in choices.split(", ") if "-" not in name or name.startswith("ocean-daily")]
-    assert len(daily) >= 4
-    for name in daily:
-        new_station(model=name)
+    assert refused.json()["detail"].startswith(f"no model '{model}'")
+    assert refused.json()["detail"].endswith(f"available: {choices}")
+    for name in choices.split(", "):
+        new_station(step=step, model=name, horizon=1)
+
+
+def test_without_universal_releases_a_station_can_have_models_of_places(artifacts: Path, tmp_path: Path) -> None:
+    presented, key = new_key("ops", Role.ADMIN)
+    settings = Settings(artifacts=artifacts, keys=SecretStr(key.line), store=SecretStr(f"sqlite:///{tmp_path}/sst.db"))
+    with serve(settings) as client:
+        client.headers["Authorization"] = f"Bearer {presented}"
+
+        def refusal(model: str) -> str:
+            refused = client.put("/stations/pier", json={"step": "month", "model": model})
+            assert refused.status_code == 404
+            return str(refused.json()["detail"])
+
+        sentence, _, choices = refusal("transformer").partition("; available: ")
+        assert (sentence, choices) == ("no model 'transformer'", "best, nino12-rnn, nino12-lstm, nino12-gru")
+        for name in choices.split(", "):
+            client.put("/stations/pier", json={"step": "month", "model": name}).raise_for_status()
+        for model in answered(client.get("/models"))["models"]:
+            client.post(f"/v2/repository/models/{model['model']}/unload").raise_for_status()
+        assert refusal("nino12-gru").startswith("all models of nino12 are unloaded: load one again")
 
 
 @pytest.mark.parametrize("station", ["-pier", "a b", "p" * 65, "é"])
