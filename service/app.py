@@ -210,6 +210,7 @@ async def _serving(gate: Gate, registry: Registry | None, bus: WorkerBus) -> Asy
         stack.callback(lambda: send_the_rest(gate.lifecycle.until))
         stack.enter_context(gate.metrics.batches.on_loop())
         watcher = _release_watcher(gate, bus, stack)
+        stack.callback(watcher.stop)
         watcher.start(registry or open_registry(gate.settings))
         await stack.enter_async_context(bus.listening(watcher.hear))
         # Only now, when this worker hears of models that others unload.

@@ -30,6 +30,9 @@ logger = logging.getLogger("service")
 
 _WITHDRAWN = "withdrawn"
 
+_freezing: set["ReleaseWatcher"] = set()
+"""Watchers of this process that freeze what they have loaded."""
+
 
 class ReleaseWatcher:
     """Loads the published releases of a worker, and puts them to serve."""
@@ -67,8 +70,6 @@ class ReleaseWatcher:
         self._loader = loader
         self._lock = asyncio.Lock()
         self._registry: Registry | None = None
-        # A program that runs the service beside other work may have frozen its own objects, and they stay frozen.
-        self._freezes = gc.get_freeze_count() == 0
 
     @property
     def registry(self) -> Registry:
@@ -77,11 +78,21 @@ class ReleaseWatcher:
         return self._registry
 
     def start(self, registry: Registry) -> None:
-        """Start with a loaded registry. It serves after :meth:`refresh`."""
+        """Start with a loaded registry. It serves after :meth:`refresh`. :meth:`stop` it in the end."""
         self._registry = registry
+        # A program that runs the service beside other work may have frozen its own objects, and they stay frozen.
+        if _freezing or gc.get_freeze_count() == 0:
+            _freezing.add(self)
         for dataset, version in registry.versions.items():
             self.bus.serve(dataset, version)
         self._freeze()
+
+    def stop(self) -> None:
+        """Let garbage collections free what is loaded, once no other watcher of this process freezes it."""
+        if self in _freezing:
+            _freezing.remove(self)
+            if not _freezing:
+                gc.unfreeze()
 
     async def watch(self, seconds: float) -> None:
         """Check for new releases every ``seconds``; never returns."""
@@ -248,10 +259,11 @@ class ReleaseWatcher:
         Loaded releases stay, so collections need not traverse them, which would stop the process for 90 ms. The release
         that was replaced has been frozen in the same way, and can only be collected after unfreezing.
         """
-        if self._freezes:
+        freezes = self in _freezing
+        if freezes:
             gc.unfreeze()
         gc.collect()
-        if self._freezes:
+        if freezes:
             gc.freeze()
 
     def _withdrawn(self) -> set[str]:

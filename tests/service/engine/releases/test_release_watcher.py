@@ -3,6 +3,7 @@
 import gc
 import json
 import shutil
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,11 +19,13 @@ from tritonclient.utils import InferenceServerException
 
 from forecasting.releases.release import open_current
 from forecasting.series.sst_series import SstSeries
+from service.app import create_app
+from service.gate.gate import Gate
 from service.gate.keys import Role, new_key
 from service.settings import Settings
 from tests.service.inference_requests import address, inputs, refused, windows
 from tests.service.requests import body
-from tests.serving import serve
+from tests.serving import serve, serve_app
 from training.publish.release import point_current
 
 GRU = "nino12-gru"
@@ -257,7 +260,7 @@ def test_with_all_models_unloaded_the_service_is_ready_and_says_to_load_one(oper
 
 @pytest.fixture
 def nothing_frozen() -> Iterator[None]:
-    """What this test process has frozen is not, during the test."""
+    """Thaw what this process has frozen for the duration of the test."""
     gc.unfreeze()
     yield
     gc.unfreeze()
@@ -265,10 +268,37 @@ def nothing_frozen() -> Iterator[None]:
     gc.freeze()
 
 
+def loaded_networks(app: Gate) -> list[Any]:
+    """Return the matrices of the networks of nino12 that an application serves. Only a collection can free them."""
+    assert app.lifecycle.serving is not None
+    return [forecaster.network.folded for forecaster in app.lifecycle.serving.resolve("all", "nino12")]
+
+
+def is_collected(network: Any) -> bool:
+    """Whether garbage collections look at a network."""
+    return any(tracked is network for tracked in gc.get_objects())
+
+
 @pytest.mark.usefixtures("nothing_frozen")
-def test_garbage_collections_leave_out_what_is_loaded(artifacts: Path) -> None:
-    with serve(Settings(artifacts=artifacts)):
-        assert gc.get_freeze_count() > 10_000
+def test_garbage_collections_leave_out_what_is_loaded_until_the_service_ends(artifacts: Path) -> None:
+    for _ in range(2):
+        app = create_app(Settings(artifacts=artifacts))
+        with serve_app(app):
+            assert not any(is_collected(network) for network in loaded_networks(app))
+            loaded = [weakref.ref(network) for network in loaded_networks(app)]
+        del app
+        gc.collect()
+        assert [network() for network in loaded] == [None] * 3
+
+
+@pytest.mark.usefixtures("nothing_frozen")
+def test_of_two_services_in_a_process_the_last_one_to_end_thaws(artifacts: Path) -> None:
+    first, second = create_app(Settings(artifacts=artifacts)), create_app(Settings(artifacts=artifacts))
+    with serve_app(second):
+        with serve_app(first):
+            assert not any(is_collected(network) for network in loaded_networks(first))
+        assert not any(is_collected(network) for network in loaded_networks(second))
+    assert gc.get_freeze_count() == 0
 
 
 def test_what_a_program_has_frozen_before_it_runs_the_service_stays_frozen(artifacts: Path) -> None:
@@ -277,3 +307,4 @@ def test_what_a_program_has_frozen_before_it_runs_the_service_stays_frozen(artif
     with serve(Settings(artifacts=artifacts)):
         # Some of it may be freed meanwhile.
         assert 0 < gc.get_freeze_count() <= frozen
+    assert gc.get_freeze_count()
