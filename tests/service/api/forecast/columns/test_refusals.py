@@ -1,5 +1,8 @@
 """Columnar bodies that are not valid, or would take too much: each is refused with a sentence."""
 
+import json
+import socket
+from http.client import HTTPResponse
 from pathlib import Path
 
 import httpx
@@ -52,6 +55,17 @@ def test_columns_that_no_request_has_are_named(client: httpx.Client, months: pa.
     for sentence in ("unknown column 'depth'", "the column sst is missing", "the column sst holds text"):
         table = next(table for start, table in cases.items() if start.startswith(sentence))
         assert sentence in refusal(post(client, parquet_bytes(table), PARQUET, **PLACE), 422)
+
+
+def test_a_wrong_schema_is_refused_before_any_rows_arrive(wire: socket.socket, months: pa.Table) -> None:
+    table = months.rename_columns(["id", "time", "temperature"])
+    stream = arrow_bytes(table)
+    lines = ["POST /forecast?model=gru HTTP/1.1", "Host: x", f"Content-Type: {ARROW}", f"Content-Length: {len(stream)}"]
+    wire.sendall("\r\n".join([*lines, "", ""]).encode() + stream[: len(table.schema.serialize())])
+    with HTTPResponse(wire) as response:
+        response.begin()
+        assert response.status == 422
+        assert "unknown column 'temperature'" in json.load(response)["detail"]
 
 
 def test_bodies_that_are_something_else_are_recognized(client: httpx.Client, months: pa.Table) -> None:
