@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing, closing
+from contextlib import aclosing
 from typing import Final
 
 from starlette.types import Receive
@@ -63,15 +63,15 @@ class ColumnAnswer:
                             self._pipeline.check_schema(waiting[0])
                         continue
                     steps, waiting = self._pipeline.steps(waiting, is_last=is_last), []
-                    # After the last step, what it worked on must not wait for the client to read the answer.
-                    with closing(steps):
-                        while not self._pipeline.has_ended:
-                            content = await self._serving.run_in_worker(_next, steps)
-                            if content is None:
-                                break
-                            for piece in held.add(content):
-                                yield piece
-                            yield b""
+                    while not self._pipeline.has_ended:
+                        content = await self._serving.run_in_worker(_next, steps)
+                        if content is None:
+                            break
+                        for piece in held.add(content):
+                            yield piece
+                        yield b""
+                    # What the last step worked on must not stay until the client has read the answer.
+                    steps.close()
             if held.is_in_memory:
                 yield WholeAnswer(held.whole())
             else:
