@@ -1,15 +1,15 @@
 # Three images from one file: docker build --target service|training|scoring .
-# Layers that change least come first: Python, torch, other packages, the program.
+# The layers that change least often come first: Python, torch, other packages, the program.
 
 FROM python:3.11-slim AS torch
 RUN groupadd --gid 10001 sst \
     && useradd --uid 10001 --gid sst --no-create-home --home-dir /tmp --shell /usr/sbin/nologin sst \
     && python -m venv --without-pip /opt/venv
-# The package index with CPU builds of torch. For GPUs, name another index (ending in cu128, for example), or none: on
-# Linux, pip then installs the GPU build, several gigabytes.
+# The package index with CPU builds of torch. For GPUs, use another index (one that ends in cu128, for example) or none:
+# on Linux, pip then installs the GPU build, which is several gigabytes.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 ARG TORCH="torch>=2.6,<3"
-# --no-deps: the next layer installs torch's dependencies, from the default index. Headers and protoc are not needed.
+# --no-deps: the next layer installs torch's dependencies from the default index. Headers and protoc are not needed.
 # hadolint ignore=DL3013
 RUN --mount=type=cache,target=/root/.cache/pip \
     packages=/opt/venv/lib/python3.11/site-packages \
@@ -21,13 +21,14 @@ RUN --mount=type=cache,target=/root/.cache/pip \
        fi \
     && rm -r $packages/torch/include $packages/torch/bin/protoc*
 
-# The distribution without its code: only dependencies and version. Package layers are rebuilt only when these change.
+# The distribution without its code: only the dependencies and the version. Package layers are rebuilt only when these
+# change.
 FROM python:3.11-slim AS distribution
 WORKDIR /distribution
 COPY pyproject.toml LICENSE ./
 RUN sed -zi 's/\nreadme = [^\n]*//; s/\ndev = \[\n.*\n\]\n\n\[tool.setuptools.*/\n\n[tool.setuptools]\npackages = []\n/' pyproject.toml
 
-# More extras, separated by commas: columns,signing,s3.
+# EXTRAS adds extras, separated by commas: columns,signing,s3.
 FROM torch AS service-packages
 ARG EXTRAS=
 RUN --mount=type=cache,target=/root/.cache/pip \
@@ -49,8 +50,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     pip --python /opt/venv/bin/python install "/distribution[scoring${EXTRAS:+,$EXTRAS}]" \
     && find /opt/venv -type d -name tests -prune -exec rm -r {} +
 
-# Compile at build time, because containers run on a read-only file system. Make everything readable for the container's
-# user, even if the folder on the host is private.
+# Compile at build time, because containers run on a read-only file system. Make all files readable for the user of the
+# container, even if the folder on the host is private.
 FROM training-packages AS training
 WORKDIR /app
 COPY data data
@@ -76,13 +77,13 @@ USER 10001:10001
 ENTRYPOINT ["python", "-m", "scoring"]
 CMD ["--help"]
 
-# The last stage is what a build without --target makes.
+# The last stage is the default target.
 FROM service-packages AS service
 WORKDIR /app
 COPY forecasting forecasting
 COPY service service
 COPY sst.py ./
-# An empty volume inherits the owner of this folder, where the stations are unless SST_STORE names a server.
+# An empty volume inherits the owner of this folder. It stores the stations, unless SST_STORE names a server.
 RUN chmod -R a+rX . && python -m compileall -q forecasting service sst.py && install -d -o sst -g sst state
 ENV PATH=/opt/venv/bin:$PATH HOME=/tmp PYTHONPATH=/app PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 SST_HOST=0.0.0.0
 USER 10001:10001

@@ -2,14 +2,14 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-# Not taken from the environment, where HOST is often the name of the machine.
+# HOST is not read from the environment, where it is often the name of the machine.
 HOST = 127.0.0.1
 PORT = $(or $(SST_PORT),8000)
 DATASET = $(or $(SST_DEFAULT_DATASET),nino12)
 VENV := .venv
 BIN := $(VENV)/bin
 
-# The first supported interpreter found; PYTHON= chooses another.
+# The first supported interpreter that is found. Set PYTHON to use another.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 
@@ -29,10 +29,12 @@ install: $(VENV)/.dev $(VENV)/.kserve ## install everything that development nee
 
 test: code containers ## run all tests
 
-# Some images tell Python to keep no bytecode; then each of the many processes that tests start compiles all code again.
+# In some images, Python does not write bytecode. Then each of the many processes that tests start compiles all code
+# again.
 code containers test-lowest test-newest: export PYTHONDONTWRITEBYTECODE :=
 
-# Each test file runs in one process, because its tests share checkpoints and servers. How many processes: tests/conftest.py.
+# Each test file runs in one process, because its tests share checkpoints and servers. tests/conftest.py sets the number
+# of processes.
 code: $(VENV)/.dev $(VENV)/.kserve chromium ## run the tests that need no Docker engine, in parallel
 	$(BIN)/python -m pytest --ignore=tests/containers \
 		--numprocesses=auto --dist=loadfile --no-loadscope-reorder
@@ -40,8 +42,8 @@ code: $(VENV)/.dev $(VENV)/.kserve chromium ## run the tests that need no Docker
 containers: $(VENV)/.dev ## run the tests of the images and the composition (needs a Docker engine)
 	$(BIN)/python -m pytest tests/containers
 
-# The lowest and the newest versions that pyproject.toml allows, each in an environment that uv keeps up to date. If uv
-# finds no CPU build of torch, it installs the default one: on Linux the GPU build, several gigabytes.
+# Each of these has its own environment, which uv keeps up to date. If uv finds no CPU build of torch, it installs the
+# default build: on Linux, the GPU build, which is several gigabytes.
 test-lowest: python := 3.11
 test-lowest: resolution := lowest-direct
 test-lowest: ## run the core and service tests on Python 3.11 with the lowest versions that pyproject.toml allows
@@ -60,7 +62,8 @@ test-lowest test-newest: test-%: $(VENV)/.uv
 uv_install = $(BIN)/uv pip install --quiet --python $(VENV)-$(1)/bin/python --exact --upgrade --resolution $(resolution) \
 	$(2) --editable '.[test]'
 
-# The page's tests need a browser and are skipped without one. The headless shell takes half as long as all of Chromium.
+# The tests of the web page need a browser, and are skipped without one. The headless shell takes half as long as
+# Chromium.
 chromium:
 	@command -v chromium-headless-shell >/dev/null || $(call apt_install,chromium-headless-shell) || \
 	command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null || $(call apt_install,chromium) || \
@@ -77,7 +80,7 @@ check: $(VENV)/.dev docs ## check style, types, imports between packages, contai
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/compose-lint check --quiet --strict-config --skip-suppressed --fail-on medium docker-compose.yml
 
-# ProperDocs continues MkDocs 1.x, whose last release was in 2024, and reads the same mkdocs.yml.
+# ProperDocs continues MkDocs 1.x after its last release in 2024, and reads the same mkdocs.yml.
 docs: $(VENV)/.dev ## build the documentation into site/; fails on a broken link
 	$(BIN)/properdocs build --strict --quiet --config-file mkdocs.yml
 
@@ -110,12 +113,12 @@ $(VENV)/.uv: | $(BIN)/python
 	$(BIN)/python -m pip install --quiet 'uv>=0.9'
 	@touch $@
 
-# Each stamp file stands for one extra, which is installed again when pyproject.toml changes.
+# Each of these files stands for an extra, which is installed again when pyproject.toml changes.
 $(VENV)/.page $(VENV)/.training $(VENV)/.scoring $(VENV)/.dev: $(VENV)/.%: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[$*]'
 	@touch $@
 
-# The tests use the types of its time-series protocol, and all of it would need another pandas.
+# The tests use the types of KServe's time-series protocol. The whole package would need another version of pandas.
 $(VENV)/.kserve: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --upgrade --no-deps --target $(VENV)/kserve 'kserve>=0.16'
 	@touch $@

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Fills artifacts/: copies the universal releases of the image that are not there yet, then trains each dataset in DATASETS
-# that has no release.
+# Fills artifacts/: copies the universal releases in the image that are not there yet, then trains each dataset in
+# DATASETS that has no release.
 set -eu
 for release in universal/*/*/; do
-    [ -d "$release" ] || continue  # without universal releases, the pattern itself
+    [ -d "$release" ] || continue  # without universal releases, this is the pattern itself
     version=$(basename "$release")
     dataset=artifacts/$(basename "$(dirname "$release")")
     if [ -e "$dataset/$version" ]; then
@@ -15,7 +15,7 @@ for release in universal/*/*/; do
     cp -r "$release" "$dataset/.copying"
     mv "$dataset/.copying" "$dataset/$version"
     current=$(cat "$dataset/current" 2>/dev/null || true)
-    # A newer release of the user's own keeps serving.
+    # Do not replace a newer release that the user has made.
     if [ "$(printf '%s\n%s\n' "$current" "$version" | sort | tail -n 1)" = "$version" ]; then
         printf '%s\n' "$version" >"$dataset/.current"
         mv "$dataset/.current" "$dataset/current"

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Replaces the replicas one at a time, after a change of image or settings: starts a new one, waits until it is healthy,
-# then stops an old one. At last it replaces the worker, which nobody calls. Arguments are passed to docker compose: deploy/rolling-update.sh -f FILE -f FILE
+# Replaces the replicas one at a time after a change of the image or the settings: starts a new replica, waits until it
+# is healthy, then stops an old one. Finally, it replaces the worker, which nobody calls.
+# Arguments are passed to docker compose: deploy/rolling-update.sh -f FILE -f FILE
 set -eu
 old=$(docker compose "$@" ps --quiet service)
 count=$(echo "$old" | wc -l)
