@@ -111,11 +111,12 @@ class FoldedNetwork:
         self._columns = np.ascontiguousarray(np.concatenate(columns, axis=1, dtype=np.float32).T)
         # The state of the cell: the hidden state, a row of ones for the bias, and the inputs of the step.
         hidden = np.concatenate([arrays["hidden"].T, arrays["hidden_bias"][:, None], inputs.T], axis=1)
-        cells = {1: (self._rnn, 0), 3: (self._gru, 2 * size), 4: (self._lstm, 3 * size)}
+        # Functions, since a bound method would refer back to the network, and only a garbage collection could free it.
+        cells = {1: (_rnn, 0), 3: (_gru, 2 * size), 4: (_lstm, 3 * size)}
         self._run, sigmoids = cells[len(hidden) // size]
         # sigmoid(x) = (1 + tanh(x / 2)) / 2.
         hidden[:sigmoids] *= 0.5
-        if self._run == self._gru:
+        if self._run is _gru:
             # The reset gate of a GRU does not apply to the input of the new state, which therefore has separate rows.
             from_input = hidden[sigmoids:].copy()
             from_input[:, : size + 1] = hidden[sigmoids:, size + 1 :] = 0.0
@@ -172,57 +173,62 @@ class FoldedNetwork:
         state = np.empty((size + 1 + seen, n), dtype=np.float32)
         state[:size] = 0.0
         state[size] = 1.0
-        self._run(state, inputs)
+        self._run(self._gates, state, inputs)
         return state[:size]
 
-    # Each cell takes the inputs of one step after another into the state, and changes the hidden state in place: one
-    # state for all steps stays in the processor's nearest cache. Buffers are allocated once and reused by every step.
 
-    def _rnn(self, state: Float32s, inputs: Float32s) -> None:
-        hidden, now = state[: self._size], state[self._size + 1 :]
-        for step in inputs:
-            now[...] = step
-            np.tanh(self._gates.dot(state), out=hidden)
+# Each cell takes the inputs of one step after another into the state, and changes the hidden state in place: one state
+# for all steps stays in the processor's nearest cache. Buffers are allocated once and reused by every step.
 
-    def _lstm(self, state: Float32s, inputs: Float32s) -> None:
-        """The order of the gates is input, forget, output, cell, so that the sigmoids are contiguous."""
-        size = self._size
-        hidden, now = state[:size], state[size + 1 :]
-        gates = np.empty((len(self._gates), state.shape[1]), dtype=np.float32)
-        sigmoids, new = gates[: 3 * size], gates[3 * size :]
-        write, keep, show = sigmoids[:size], sigmoids[size : 2 * size], sigmoids[2 * size :]
-        memory = np.zeros_like(new)
-        for step in inputs:
-            now[...] = step
-            self._gates.dot(state, gates)
-            np.tanh(gates, out=gates)
-            sigmoids *= _HALF
-            sigmoids += _HALF
-            new *= write
-            memory *= keep
-            memory += new
-            np.tanh(memory, out=hidden)
-            hidden *= show
 
-    def _gru(self, state: Float32s, inputs: Float32s) -> None:
-        """The order of the gates is reset, update, new from the state, new from the input."""
-        size = self._size
-        hidden, now = state[:size], state[size + 1 :]
-        gates = np.empty((len(self._gates), state.shape[1]), dtype=np.float32)
-        sigmoids, new, from_input = gates[: 2 * size], gates[2 * size : 3 * size], gates[3 * size :]
-        reset, update = sigmoids[:size], sigmoids[size:]
-        for step in inputs:
-            now[...] = step
-            self._gates.dot(state, gates)
-            np.tanh(sigmoids, out=sigmoids)
-            sigmoids *= _HALF
-            sigmoids += _HALF
-            new *= reset
-            new += from_input
-            np.tanh(new, out=new)
-            hidden -= new
-            hidden *= update
-            hidden += new
+def _rnn(matrix: Float32s, state: Float32s, inputs: Float32s) -> None:
+    size = len(matrix)
+    hidden, now = state[:size], state[size + 1 :]
+    for step in inputs:
+        now[...] = step
+        np.tanh(matrix.dot(state), out=hidden)
+
+
+def _lstm(matrix: Float32s, state: Float32s, inputs: Float32s) -> None:
+    """The order of the gates is input, forget, output, cell, so that the sigmoids are contiguous."""
+    size = len(matrix) // 4
+    hidden, now = state[:size], state[size + 1 :]
+    gates = np.empty((len(matrix), state.shape[1]), dtype=np.float32)
+    sigmoids, new = gates[: 3 * size], gates[3 * size :]
+    write, keep, show = sigmoids[:size], sigmoids[size : 2 * size], sigmoids[2 * size :]
+    memory = np.zeros_like(new)
+    for step in inputs:
+        now[...] = step
+        matrix.dot(state, gates)
+        np.tanh(gates, out=gates)
+        sigmoids *= _HALF
+        sigmoids += _HALF
+        new *= write
+        memory *= keep
+        memory += new
+        np.tanh(memory, out=hidden)
+        hidden *= show
+
+
+def _gru(matrix: Float32s, state: Float32s, inputs: Float32s) -> None:
+    """The order of the gates is reset, update, new from the state, new from the input."""
+    size = len(matrix) // 4
+    hidden, now = state[:size], state[size + 1 :]
+    gates = np.empty((len(matrix), state.shape[1]), dtype=np.float32)
+    sigmoids, new, from_input = gates[: 2 * size], gates[2 * size : 3 * size], gates[3 * size :]
+    reset, update = sigmoids[:size], sigmoids[size:]
+    for step in inputs:
+        now[...] = step
+        matrix.dot(state, gates)
+        np.tanh(sigmoids, out=sigmoids)
+        sigmoids *= _HALF
+        sigmoids += _HALF
+        new *= reset
+        new += from_input
+        np.tanh(new, out=new)
+        hidden -= new
+        hidden *= update
+        hidden += new
 
 
 def _factors(inputs: Floats) -> tuple[Floats, Floats]:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -73,10 +74,10 @@ class ModelRunner:
             seconds: how long a request may wait.
             metrics: records each run.
         """
-        self.forecaster = forecaster
         self.statistics = metrics.batches.statistics_of(forecaster)
         self._workers = workers
-        self._metrics = metrics
+        # Not a method, which would refer back to the runner: only a garbage collection could free the network then.
+        self._infer_together = partial(_infer_together, forecaster, metrics)
         self._batcher = Batcher(self._infer_together, seconds, _executor_of(forecaster, workers))
 
     async def infer(self, windows: Float32s, seconds: npt.NDArray[np.float64]) -> Float32s:
@@ -104,15 +105,20 @@ class ModelRunner:
             pieces += await run_in(self._workers, self._infer_together, piece, [0.0], span=INFERENCE)
         return np.concatenate(pieces)
 
-    def _infer_together(
-        self, jobs: Sequence[tuple[Float32s, npt.NDArray[np.float64]]], waits: Sequence[float]
-    ) -> list[Float32s]:
-        begin = time.perf_counter()
-        windows = np.concatenate([values for values, _ in jobs])
-        forecast = self.forecaster.network.infer(windows, np.concatenate([seconds for _, seconds in jobs]))
-        seconds = time.perf_counter() - begin
-        self._metrics.batches.add_run(NetworkRun(self.forecaster, len(windows), [*waits], seconds, seconds))
-        return np.split(forecast, np.cumsum([len(values) for values, _ in jobs])[:-1])
+
+def _infer_together(
+    forecaster: Forecaster,
+    metrics: Metrics,
+    jobs: Sequence[tuple[Float32s, npt.NDArray[np.float64]]],
+    waits: Sequence[float],
+) -> list[Float32s]:
+    """Run the network once on the windows and valid times of all ``jobs``."""
+    begin = time.perf_counter()
+    windows = np.concatenate([values for values, _ in jobs])
+    forecast = forecaster.network.infer(windows, np.concatenate([seconds for _, seconds in jobs]))
+    seconds = time.perf_counter() - begin
+    metrics.batches.add_run(NetworkRun(forecaster, len(windows), [*waits], seconds, seconds))
+    return np.split(forecast, np.cumsum([len(values) for values, _ in jobs])[:-1])
 
 
 class Serving:
