@@ -11,7 +11,7 @@ from forecasting.series.batch import SeriesBatch
 from service.engine.batch_forecaster import Entries, ForecastJob
 from service.engine.events.event_judging import Coefficients, with_events
 from service.engine.reading.parsing import Errors, parse
-from service.engine.universal_forecaster import climatology_at
+from service.engine.universal.positions import climatology_at
 from service.engine.writing import write
 from service.telemetry.metrics import Metrics
 

@@ -23,14 +23,10 @@ from service.engine.columns.series_columns import SeriesColumns
 from service.engine.columns.universal_columns import UniversalColumns
 from service.engine.event_forecaster import EventForecaster
 from service.engine.running import Returned, counted, run_in
-from service.engine.universal_forecaster import (
-    PIECE_SERIES,
-    UniversalEntries,
-    UniversalForecaster,
-    UniversalJob,
-    UniversalModels,
-)
-from service.engine.universal_runner import UniversalRunner
+from service.engine.universal.entries import UniversalEntries
+from service.engine.universal.forecaster import PIECE_SERIES, UniversalForecaster
+from service.engine.universal.job import UniversalJob, UniversalModels
+from service.engine.universal.runner import UniversalRunner
 from service.telemetry.metrics import Metrics
 from service.telemetry.spans import INFERENCE
 from service.telemetry.statistics import NetworkRun

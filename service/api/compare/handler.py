@@ -24,11 +24,11 @@ from service.api.series_request import (
     refuse_missing_steps,
     series_ids,
 )
-from service.engine.options import ForecastOptions
 from service.engine.reading.parsing import parse_all
 from service.engine.reading.step_reading import read_each
 from service.engine.serving import Serving
-from service.engine.universal_forecaster import UniversalModels, climatology_at, refused_step, release_at
+from service.engine.universal.job import UniversalModels
+from service.engine.universal.positions import climatology_at
 from service.settings import Settings
 
 _Result = TypeVar("_Result")
@@ -128,16 +128,15 @@ async def compare_universal(
     if models.named is not None:
         check_reach(events, models.named.networks.horizon, models.named.dataset)
     refuse_long_work(request, len(CELLS), reach, settings.request_seconds)
-    options = ForecastOptions(reach, units=request.units)
     step = None if models.named is None else models.named.step
     parsed = await serving.run_in_worker(
-        read_each, request.series, request.units, step, 0, lambda step: refused_step(models, step, options)
+        read_each, request.series, request.units, step, 0, lambda step: models.refusal(step, reach)
     )
     coefficients, warnings = climatology_at(request.series, parsed)
     records: list[UniversalRecord | SeriesError] = []
     for i, series in enumerate(parsed):
         if isinstance(series, SstSeries):
-            loaded = release_at(models, series.step, reach)
+            loaded = models.release_at(series.step, reach)
             asked = requested_events(events, request.series[i].baseline or request.baseline, request.units)
             rolling = rolling_universal(loaded, models.model, series, coefficients[i], horizon, request.units, asked)
             record = await _in_turns(serving, rolling)

@@ -16,7 +16,7 @@ from forecasting.series.times import Floats
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
 from service.api.compare.schemas import ComparedBaseline, ComparedModel, ComparedNetwork
-from service.engine.universal_forecaster import UniversalModels
+from service.engine.universal.job import UniversalModels
 
 Bounds = dict[str, dict[int, tuple[Floats, Floats]]]
 """Lower and upper bounds, °C ``(n,)``, by cell and level."""

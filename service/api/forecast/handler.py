@@ -27,7 +27,8 @@ from service.engine.events.event_judging import NO_POSITION, with_events
 from service.engine.lifecycle import Lifecycle
 from service.engine.options import ForecastOptions, event_options
 from service.engine.serving import Serving, is_small
-from service.engine.universal_forecaster import PIECE_SERIES, UniversalJob
+from service.engine.universal.forecaster import PIECE_SERIES
+from service.engine.universal.job import UniversalJob
 from service.engine.writing import model_forecast, whole_answer, with_ids, write
 from service.gate.call import Headers
 from service.gate.gate import JSON, Hold, RawAnswer

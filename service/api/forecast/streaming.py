@@ -24,7 +24,8 @@ from service.engine.lifecycle import Lifecycle
 from service.engine.reading.parsing import sentence
 from service.engine.reading.series_schema import InputSeries
 from service.engine.serving import Serving
-from service.engine.universal_forecaster import UniversalEntries, UniversalJob
+from service.engine.universal.entries import UniversalEntries
+from service.engine.universal.job import UniversalJob
 from service.engine.writing import with_ids
 from service.gate.call import Headers, StreamedAnswer
 from service.http.bodies import refuse_compression, refuse_costly

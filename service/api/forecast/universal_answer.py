@@ -10,7 +10,8 @@ from service.api.forecast.answer import bytes_of_entry, limited_bytes
 from service.api.forecast.schemas import ForecastRequest
 from service.api.series_request import refuse_failures, series_ids
 from service.engine.options import DEFAULT_LEVELS
-from service.engine.universal_forecaster import UniversalEntries, UniversalEntry, UniversalJob
+from service.engine.universal.entries import UniversalEntries, UniversalEntry
+from service.engine.universal.job import UniversalJob
 from service.engine.writing import Json, whole_answer, with_ids
 from service.settings import Settings
 

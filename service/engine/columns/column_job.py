@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from forecasting.networks.forecaster import Forecaster
 from service.engine.options import DEFAULT_LEVELS, ForecastOptions
-from service.engine.universal_forecaster import UniversalJob
+from service.engine.universal.job import UniversalJob
 
 
 @dataclass(frozen=True)

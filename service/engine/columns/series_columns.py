@@ -15,7 +15,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import FIRST_TIME, LAST_TIME, Floats, Times
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units
-from service.engine.reading.parsing import Errors, Takers, are_regular, celsius_of, join_grids, on_grid
+from service.engine.reading.parsing import Errors, are_regular, celsius_of, join_grids, on_grid
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -132,14 +132,13 @@ class SeriesColumns:
             values = celsius_of(self.values, [0, *ends.tolist()], [units] * len(self), errors)
         times = self.local if step.calendar_month else self.times
         grids: dict[int, SstSeries] = {}
-        takers = Takers(universal)
         simple = are_regular(times, lengths, step) & ~np.isnan(values[ends - 1])
         for i in np.flatnonzero(~simple).tolist():
             rows = slice(begins[i], ends[i])
             if i in errors:
                 continue
             try:
-                grids[i] = on_grid(times[rows], values[rows], step, takers)
+                grids[i] = on_grid(times[rows], values[rows], step, universal)
             except SeriesError as error:
                 # The frames of its traceback would keep what has been read in memory.
                 errors[i] = error.with_traceback(None)

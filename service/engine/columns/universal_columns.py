@@ -16,13 +16,9 @@ from service.engine.columns.column_forecasts import ColumnForecasts, quality_of
 from service.engine.columns.series_columns import SeriesColumns
 from service.engine.options import DEFAULT_LEVELS, ForecastOptions
 from service.engine.reading.step_reading import checked, step_of
-from service.engine.universal_forecaster import (
-    UniversalForecaster,
-    UniversalJob,
-    UniversalModels,
-    climatology_of,
-    refused_step,
-)
+from service.engine.universal.forecaster import UniversalForecaster
+from service.engine.universal.job import UniversalJob, UniversalModels
+from service.engine.universal.positions import climatology_of
 
 
 class _Entry:
@@ -36,12 +32,12 @@ class _Entry:
         loaded: LoadedUniversal,
         past: SstSeries,
         forecast: UniversalForecast,
-        told: Sequence[ForecastWarning],
+        earlier: Sequence[ForecastWarning],
     ) -> None:
         self.forecast = forecast
         self.version = loaded.version
         self.step = str(past.step)
-        self.warnings = (*told, *forecast.warnings)
+        self.warnings = (*earlier, *forecast.warnings)
         last = int(np.flatnonzero(np.isfinite(past.values))[-1])
         self.issued = past.step.shift(np.asarray(past.start, dtype=SECONDS), last)
 
@@ -80,7 +76,7 @@ def _parse(columns: SeriesColumns, models: UniversalModels, options: ForecastOpt
             if i in errors:
                 raise errors[i]
             step = _step_of(columns, begin, end, default)
-            if error := refused_step(models, step, options):
+            if error := models.refusal(step, options.horizon):
                 raise error
             by_step.setdefault(step, []).append(i)
         except SeriesError as error:

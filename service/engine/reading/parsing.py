@@ -49,28 +49,18 @@ def parse(
     ends = [*accumulate(lengths)]
     begins = [0, *ends]
     errors: Errors = {}
-    takers = Takers(universal)
-    starts, stamps = _starts(series, step, errors, takers)
+    starts, stamps = _starts(series, step, errors, universal)
     raw = np.array([*chain.from_iterable([given.values for given in series])], dtype=np.float64)
     values = celsius_of(raw, begins, units, errors)
-    grids = _grids(stamps, values, begins, step, errors, takers)
+    grids = _grids(stamps, values, begins, step, errors, universal)
     when = np.array(starts, dtype=np.int64).view(SECONDS)
     return join_grids(step, values, np.array(ends), np.array(lengths), when, grids, errors), errors
 
 
-class Takers:
-    """Names the release that forecasts series at another step."""
-
-    def __init__(self, universal: UniversalCatalog | None) -> None:
-        self._universal = universal
-
-    def hint(self, step: TimeStep) -> str:
-        """Return the end of a sentence about a series at ``step``; empty if no release forecasts it."""
-        return taker_of(self._universal, step) if self._universal else ""
-
-
-def taker_of(universal: UniversalCatalog, step: TimeStep) -> str:
-    """Return the end of a sentence about a series at ``step``: the release that takes it; empty if none does."""
+def release_hint(universal: UniversalCatalog | None, step: TimeStep) -> str:
+    """Return the end of a sentence about a series at ``step``: the release that forecasts it; empty if none does."""
+    if universal is None:
+        return ""
     loaded, words = universal.nearest(step), in_words(str(step))
     if loaded is None:
         return ""
@@ -80,14 +70,14 @@ def taker_of(universal: UniversalCatalog, step: TimeStep) -> str:
 
 
 def _starts(
-    series: Sequence[InputSeries], step: TimeStep, errors: Errors, takers: Takers
+    series: Sequence[InputSeries], step: TimeStep, errors: Errors, universal: UniversalCatalog | None
 ) -> tuple[list[int], dict[int, list[int]]]:
     """Return the Unix seconds of each series' first value, and of all values of series with timestamps."""
     starts, stamps = [0] * len(series), dict[int, list[int]]()
     for i, given in enumerate(series):
         try:
             if given.step is not None and (other := TimeStep.parse(given.step)) != step:
-                sent, expected, hint = in_words(given.step), in_words(str(step)), takers.hint(other)
+                sent, expected, hint = in_words(given.step), in_words(str(step)), release_hint(universal, other)
                 raise SeriesError(f"the step is {sent}, but this model forecasts steps of {expected}{hint}")
             if given.start is not None and given.timestamps is None:
                 starts[i] = seconds_of(given.start, local=step.calendar_month)
@@ -144,7 +134,7 @@ def _grids(
     begins: Sequence[int],
     step: TimeStep,
     errors: Errors,
-    takers: Takers,
+    universal: UniversalCatalog | None,
 ) -> dict[int, SstSeries]:
     """Return the series whose timestamps are irregular, on a regular grid."""
     grids: dict[int, SstSeries] = {}
@@ -158,23 +148,23 @@ def _grids(
         if i in errors or (is_regular and own_values[-1] == own_values[-1]):
             continue
         try:
-            grids[i] = on_grid(np.array(times, dtype=np.int64).view(SECONDS), own_values, step, takers)
+            grids[i] = on_grid(np.array(times, dtype=np.int64).view(SECONDS), own_values, step, universal)
         except SeriesError as error:
             errors[i] = error
     return grids
 
 
-def on_grid(when: Times, celsius: Floats, step: TimeStep, takers: Takers) -> SstSeries:
+def on_grid(when: Times, celsius: Floats, step: TimeStep, universal: UniversalCatalog | None) -> SstSeries:
     """Put values at irregular times, both ``(n,)``, on a regular grid.
 
     Raises:
-        SeriesError: if that cannot be done; for values at a shorter step it names the release among ``takers``.
+        SeriesError: if that cannot be done; for values at a shorter step it names the release among ``universal``.
     """
     try:
         grid = SstSeries.from_observations(when, celsius, step=step, place=_place)
         _refuse_longer_steps(when, step)
     except SeriesError as error:
-        raise _shorter_steps(when, step, takers) or error from None
+        raise _shorter_steps(when, step, universal) or error from None
     return grid
 
 
@@ -220,7 +210,7 @@ def _refuse_longer_steps(when: Times, step: TimeStep) -> None:
         )
 
 
-def _shorter_steps(when: Times, step: TimeStep, takers: Takers) -> SeriesError | None:
+def _shorter_steps(when: Times, step: TimeStep, universal: UniversalCatalog | None) -> SeriesError | None:
     """Return the error of times that are mostly closer together than ``step``; None if they are not."""
     apart = np.diff(np.sort(when)).astype(np.int64)
     pace = int(np.median(apart)) if len(apart) else 0
@@ -228,7 +218,7 @@ def _shorter_steps(when: Times, step: TimeStep, takers: Takers) -> SeriesError |
         return None
     return SeriesError(
         f"its times lie {in_words(str(TimeStep(pace)))} apart, but this model needs {one_each(str(step))}: send means, "
-        f"ask for a dataset that has this step, or train one{takers.hint(TimeStep(pace))}"
+        f"ask for a dataset that has this step, or train one{release_hint(universal, TimeStep(pace))}"
     )
 
 

@@ -17,7 +17,8 @@ from service.engine.options import ForecastOptions
 from service.engine.reading.parsing import sentence
 from service.engine.reading.series_schema import InputSeries
 from service.engine.serving import Serving
-from service.engine.universal_forecaster import UniversalEntries, UniversalEntry, UniversalJob, UniversalModels
+from service.engine.universal.entries import UniversalEntries, UniversalEntry
+from service.engine.universal.job import UniversalJob, UniversalModels
 from service.stations.grid import PAST_STEPS, used_times
 from service.stations.issuing.recalibration import Draft
 from service.stations.issuing.storing import store_forecasts

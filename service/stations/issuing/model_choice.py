@@ -8,9 +8,8 @@ from forecasting.releases.loaded_universal import LoadedUniversal
 from forecasting.releases.registry import ALL, BEST, unknown_model
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.universal.steps.resampling import Resampling
-from service.engine.options import ForecastOptions
 from service.engine.serving import Serving
-from service.engine.universal_forecaster import UniversalModels, refused_step, release_at
+from service.engine.universal.job import UniversalModels
 
 
 def check_model(serving: Serving, model: str, step: TimeStep, horizon: int) -> None:
@@ -66,11 +65,11 @@ def _choices(serving: Serving, step: TimeStep, horizon: int) -> list[str]:
 def _check_universal(models: UniversalModels, step: TimeStep, horizon: int) -> None:
     if models.model == BEST and models.named is None and models.releases.nearest(step, horizon) is None:
         return
-    error = refused_step(models, step, ForecastOptions(horizon))
+    error = models.refusal(step, horizon)
     if error is not None:
-        is_about_model = refused_step(models, step, ForecastOptions(1)) is not None
+        is_about_model = models.refusal(step, 1) is not None
         raise RequestError(str(error), field="model" if is_about_model else "horizon")
-    loaded = release_at(models, step, horizon)
+    loaded = models.release_at(step, horizon)
     if loaded.step != step:
         _check_reach(loaded, step, horizon)
 

@@ -18,7 +18,7 @@ from service.engine.columns.column_job import ColumnJob
 from service.engine.columns.series_columns import SeriesColumns
 from service.engine.reading.parsing import sentence
 from service.engine.serving import PIECE, Serving
-from service.engine.universal_forecaster import PIECE_SERIES
+from service.engine.universal.forecaster import PIECE_SERIES
 from service.http.problems import ProblemError
 from service.http.validation import Place
 

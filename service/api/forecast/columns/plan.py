@@ -7,7 +7,7 @@ from service.api.forecast.query import LinesQuery
 from service.api.series_request import check_horizon
 from service.engine.columns.column_job import ColumnJob
 from service.engine.serving import Serving
-from service.engine.universal_forecaster import UniversalJob
+from service.engine.universal.job import UniversalJob
 from service.settings import Settings
 
 

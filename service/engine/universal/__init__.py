@@ -1,0 +1,1 @@
+"""Forecasts by universal networks: each series at its own step."""
