@@ -1,0 +1,26 @@
+"""``python -m training rollback``: make another release serve."""
+
+import argparse
+from pathlib import Path
+
+from forecasting.console import command_name
+from forecasting.releases.trusted_keys import TrustedKeys
+from training.publish.release import rollback
+
+
+def main(arguments: list[str]) -> int:
+    """Make another release of a dataset serve; returns 0."""
+    options = _parser().parse_args(arguments)
+    version = rollback(options.out, options.name, options.version, TrustedKeys.chosen(()))
+    print(f"{options.out / options.name}: {version} is now serving")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=command_name("rollback", "training rollback"), description="Make another release serve."
+    )
+    parser.add_argument("name", help="name of the dataset")
+    parser.add_argument("version", nargs="?", help="default: the one before the current release")
+    parser.add_argument("--out", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
+    return parser
