@@ -6,8 +6,6 @@ from typing import Annotated
 from fastapi import Depends, Path, Query, Request
 
 from forecasting.releases.registry import Registry
-from service.api.compare.hindcast import HindcastStore
-from service.api.uploads.grid_files import GridFiles
 from service.engine.lifecycle import Lifecycle
 from service.engine.releases.release_watcher import ReleaseWatcher
 from service.engine.serving import Serving
@@ -49,16 +47,6 @@ def refuse_draining(lifecycle: Lifecycle) -> None:
         raise shutting_down()
 
 
-def _grid_files(request: Request) -> GridFiles:
-    grid_files: GridFiles = request.app.state.grid_files
-    return grid_files
-
-
-def _hindcasts(request: Request) -> HindcastStore:
-    hindcasts: HindcastStore = request.app.state.hindcasts
-    return hindcasts
-
-
 async def _release_watcher(request: Request, serving: "ServingDep") -> ReleaseWatcher:
     # Depends on the loaded models because the watcher exists only once they are there.
     watcher: ReleaseWatcher = request.app.state.release_watcher
@@ -81,8 +69,6 @@ def _registry(serving: "ServingDep") -> Registry:
 
 BackgroundDep = Annotated[Background, Depends(_background)]
 StationStoreDep = Annotated[StationStore, Depends(_station_store)]
-HindcastsDep = Annotated[HindcastStore, Depends(_hindcasts)]
-GridFilesDep = Annotated[GridFiles, Depends(_grid_files)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 LifecycleDep = Annotated[Lifecycle, Depends(_lifecycle)]
 ServingDep = Annotated[Serving, Depends(ready)]
@@ -109,4 +95,3 @@ ModelPath = Annotated[
         examples=["nino12-gru"],
     ),
 ]
-HorizonQuery = Annotated[int, Query(ge=1, le=10_000, description="The number of steps ahead.")]

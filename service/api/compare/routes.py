@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from orjson import dumps
 from pydantic import Field
 from starlette.responses import Response
@@ -15,19 +15,12 @@ from forecasting.releases.registry import ALL, BEST
 from service.api.compare.answer import compared_model, comparison_json, universal_comparison_json
 from service.api.compare.handler import compare_series, compare_universal
 from service.api.compare.held_out import HeldOutComparison, held_out_comparison, held_out_csv, held_out_markdown
-from service.api.compare.hindcast import MAX_ORIGINS, HindcastAnswer, hindcast_json
+from service.api.compare.hindcast import MAX_ORIGINS, HindcastAnswer, HindcastStore, hindcast_json
 from service.api.compare.leads import LeadComparison, compare_leads
 from service.api.compare.schemas import EXAMPLES, CompareRequest, Comparison, OwnComparison, Predictions, TestPeriod
 from service.api.compare.tables import comparison_csv, own_csv, own_markdown, universal_csv, universal_markdown
 from service.api.compare.universal import UniversalCompared
-from service.api.dependencies import (
-    DatasetQuery,
-    HindcastsDep,
-    RegistryDep,
-    SeriesDatasetQuery,
-    ServingDep,
-    SettingsDep,
-)
+from service.api.dependencies import DatasetQuery, RegistryDep, SeriesDatasetQuery, ServingDep, SettingsDep
 from service.api.openapi import BYTES, problems, request_body
 from service.api.series_request import check_horizon
 from service.engine.serving import Serving
@@ -36,6 +29,13 @@ from service.http.media import require_json
 from service.http.query import merge_query_and_body
 from service.http.time_fields import InputTime
 
+
+def _hindcasts(request: Request) -> HindcastStore:
+    hindcasts: HindcastStore = request.app.state.hindcasts
+    return hindcasts
+
+
+HindcastsDep = Annotated[HindcastStore, Depends(_hindcasts)]
 LeadQuery = Annotated[
     int | None,
     Query(

@@ -6,12 +6,12 @@ from fastapi import APIRouter, Query, Request
 from orjson import dumps
 from starlette.responses import Response
 
-from service.api.dependencies import GridFilesDep, ServingDep, SettingsDep
+from service.api.dependencies import ServingDep, SettingsDep
 from service.api.openapi import BYTES, ndjson_lines, problems
 from service.api.uploads.answer import described, series_lines
 from service.api.uploads.check import checks_of
 from service.api.uploads.schemas import FileQuery, FileReading, FoundSeries
-from service.api.uploads.upload import read_upload
+from service.api.uploads.upload import GridFilesDep, read_upload
 from service.http.media import NDJSON_TYPE, wants_ndjson
 
 router = APIRouter(prefix="/series", tags=["series"])

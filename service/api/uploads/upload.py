@@ -1,6 +1,9 @@
 """Read a file in the body of a request."""
 
 from collections.abc import Mapping
+from typing import Annotated
+
+from fastapi import Depends, Request
 
 from forecasting.errors import FileError
 from forecasting.readers import Reading, ReadingOptions
@@ -8,6 +11,14 @@ from service.api.uploads.answer import read_text_file, require_file, unreadable_
 from service.api.uploads.grid_files import GridFiles
 from service.engine.serving import Serving
 from service.settings import Settings
+
+
+def _grid_files(request: Request) -> GridFiles:
+    grid_files: GridFiles = request.app.state.grid_files
+    return grid_files
+
+
+GridFilesDep = Annotated[GridFiles, Depends(_grid_files)]
 
 
 async def read_upload(

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from forecasting.errors import RequestError
 from forecasting.readers import Reading
 from forecasting.series.timestep import TimeStep
-from service.api.dependencies import BackgroundDep, GridFilesDep, ServingDep, SettingsDep, StationStoreDep
+from service.api.dependencies import BackgroundDep, ServingDep, SettingsDep, StationStoreDep
 from service.api.openapi import BYTES, problems, request_body
 from service.api.stations.observations.observation_schemas import (
     MANY_EXAMPLES,
@@ -28,7 +28,7 @@ from service.api.stations.observations.observing import (
 )
 from service.api.stations.period import Period, TimeQuery
 from service.api.stations.station_id import StationId
-from service.api.uploads.upload import read_upload
+from service.api.uploads.upload import GridFilesDep, read_upload
 from service.gate.call import RENEW_DEADLINE
 from service.http.bodies import read_json
 from service.http.media import is_json, require_json
