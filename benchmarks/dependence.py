@@ -90,7 +90,7 @@ def _candidates(learn: _Seas, score: _Seas) -> dict[str, Callable[[int], Ranks]]
     def always(ranks: Ranks) -> Callable[[int], Ranks]:
         return lambda sea: ranks
 
-    def own(sea: int) -> Ranks:
+    def half_own(sea: int) -> Ranks:
         past = Dependence.of(score.past[sea], independent=1e9)
         return _gaussian((whole + np.asarray(past.correlation)) / 2)
 
@@ -101,7 +101,7 @@ def _candidates(learn: _Seas, score: _Seas) -> dict[str, Callable[[int], Ranks]]
         "parametric": always(_gaussian(_parametric(whole))),
         "Student": always(_gaussian(whole, _FREEDOM)),
         "empirical": always(_ranks(learn.last[np.arange(_PATHS) % len(learn.last)])),
-        "half from the own past": own,
+        "half from the own past": half_own,
         "variants": lambda sea: variants[learned.suited_to(score.errors[sea]).correlation],
     }
 

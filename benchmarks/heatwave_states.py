@@ -37,7 +37,7 @@ _HEATWAVE: Final = MarineEvent("heatwave")
 class Scored:
     """Probability of being in a heatwave, that of references, and whether it was one; all ``(n, leads)``."""
 
-    said: Floats
+    probability: Floats
     climatology: Floats
     persistence: Floats
     happened: Bools
@@ -93,44 +93,45 @@ def score(place: Place, release: UniversalRelease, part: tuple[float, float], ho
         contexts.append(type(context)(values, context.start, context.step))
     coefficients = np.broadcast_to(place.coefficients, (len(contexts), 7))
     forecasts = release.forecast_many(contexts, horizon, coefficients=coefficients)
-    said, made = [], []
+    probabilities, forecast_rows = [], []
     for i, (context, forecast) in enumerate(zip(contexts, forecasts, strict=True)):
         if isinstance(forecast, UniversalForecast):
-            said.append(judge(_HEATWAVE, forecast.outlook(context, baseline=baseline)).probability)
-            made.append(i)
-    ahead = origins[made, None] + late + np.arange(1, horizon + 1)
+            probabilities.append(judge(_HEATWAVE, forecast.outlook(context, baseline=baseline)).probability)
+            forecast_rows.append(i)
+    ahead = origins[forecast_rows, None] + late + np.arange(1, horizon + 1)
     month, earlier = month_of(series.times), np.arange(begin)
     usual = np.asarray([inside[earlier][month[earlier] == m].mean() for m in range(12)])
     return Scored(
-        np.asarray(said),
+        np.asarray(probabilities),
         usual[month[ahead]],
-        np.repeat(inside[origins[made], None].astype(np.float64), horizon, axis=1),
+        np.repeat(inside[origins[forecast_rows], None].astype(np.float64), horizon, axis=1),
         inside[ahead],
     )
 
 
 def _rows(name: str, scored: Scored) -> list[str]:
     brier, usual, persistent = (
-        ((p - scored.happened) ** 2).mean(axis=0) for p in (scored.said, scored.climatology, scored.persistence)
+        ((p - scored.happened) ** 2).mean(axis=0) for p in (scored.probability, scored.climatology, scored.persistence)
     )
     return [
-        f"| {name} | {lead + 1} | {len(scored.said)} | {scored.happened[:, lead].mean():.3f} | "
-        f"{scored.said[:, lead].mean():.3f} | {brier[lead]:.4f} | {100 * (1 - brier[lead] / usual[lead]):.0f} % | "
+        f"| {name} | {lead + 1} | {len(scored.probability)} | {scored.happened[:, lead].mean():.3f} | "
+        f"{scored.probability[:, lead].mean():.3f} | {brier[lead]:.4f} | "
+        f"{100 * (1 - brier[lead] / usual[lead]):.0f} % | "
         f"{100 * (1 - brier[lead] / max(persistent[lead], 1e-12)):.0f} % |"
-        for lead in range(scored.said.shape[1])
+        for lead in range(scored.probability.shape[1])
     ]
 
 
 def _reliability(scored: Scored) -> list[str]:
     """Return a table of the last lead: how often it was in a heatwave, by what was said."""
-    said, happened = scored.said[:, -1], scored.happened[:, -1]
-    bins = np.clip(np.digitize(said, _BINS[1:-1]), 0, len(_BINS) - 2)
+    probability, happened = scored.probability[:, -1], scored.happened[:, -1]
+    bins = np.clip(np.digitize(probability, _BINS[1:-1]), 0, len(_BINS) - 2)
     return [
         "| said | n | mean said | happened |",
         "|---" * 4 + "|",
         *(
             f"| {_BINS[place]:.2f}–{_BINS[place + 1]:.2f} | {(bins == place).sum()} | "
-            f"{said[bins == place].mean():.3f} | {happened[bins == place].mean():.3f} |"
+            f"{probability[bins == place].mean():.3f} | {happened[bins == place].mean():.3f} |"
             for place in np.unique(bins).tolist()
         ),
     ]

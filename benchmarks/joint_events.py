@@ -120,8 +120,8 @@ def score(place: Place, release: UniversalRelease, part: tuple[float, float]) ->
         return None
     earlier = np.flatnonzero(known[: begin - _HORIZON])
     forecasts = _forecasts(place, release, origins)
-    made = [i for i, forecast in enumerate(forecasts) if isinstance(forecast, UniversalForecast)]
-    origins, answers = origins[made], [f for f in forecasts if isinstance(f, UniversalForecast)]
+    forecast_rows = [i for i, forecast in enumerate(forecasts) if isinstance(forecast, UniversalForecast)]
+    origins, answers = origins[forecast_rows], [f for f in forecasts if isinstance(f, UniversalForecast)]
     ahead = [threshold[origin + 1 : origin + 1 + _HORIZON] for origin in origins.tolist()]
     return Scored(
         {
@@ -203,14 +203,14 @@ def _reliability(scored: Scored) -> list[str]:
     """Return a table: how often the event happened, by what was said."""
     rows = ["| days | said | n | mean said | happened | said if independent |", "|---|---|---|---|---|---|"]
     for column, days in enumerate(_WITHIN):
-        said, happened = scored.probabilities["joint"][:, column], scored.happened[:, column]
-        bins = np.clip(np.digitize(said, _BINS[1:-1]), 0, len(_BINS) - 2)
+        probability, happened = scored.probabilities["joint"][:, column], scored.happened[:, column]
+        bins = np.clip(np.digitize(probability, _BINS[1:-1]), 0, len(_BINS) - 2)
         for place, (low, high) in enumerate(itertools.pairwise(_BINS)):
             inside = bins == place
             if inside.any():
                 independent = scored.probabilities["independent"][inside, column].mean()
                 rows.append(
-                    f"| {days} | {low:.2f}–{high:.2f} | {inside.sum()} | {said[inside].mean():.3f} | "
+                    f"| {days} | {low:.2f}–{high:.2f} | {inside.sum()} | {probability[inside].mean():.3f} | "
                     f"{happened[inside].mean():.3f} | {independent:.3f} |"
                 )
     return rows

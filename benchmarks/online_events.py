@@ -85,8 +85,8 @@ def _of_season(series: SstSeries) -> Floats:
     day = day_of_year(series.times)
     by_day = np.full((len(_PERCENTILES), DAYS), np.nan)
     for each in np.unique(day).tolist():
-        apart = np.abs(day - each)
-        around = series.values[np.minimum(apart, DAYS - apart) <= _DAYS_AROUND]
+        distance = np.abs(day - each)
+        around = series.values[np.minimum(distance, DAYS - distance) <= _DAYS_AROUND]
         if np.isfinite(around).any():
             by_day[:, each] = np.nanpercentile(around, _PERCENTILES)
     limits: Floats = by_day[:, day]

@@ -69,7 +69,7 @@ def _finish(rolling: Generator[None, None, UniversalRecord | SeriesError]) -> Un
             return result
 
 
-def _row(name: str, cell: str, score: EventScore, said: float) -> str:
+def _row(name: str, cell: str, score: EventScore, probability: float) -> str:
     skills = []
     for reference in _REFERENCES:
         skill = score.skill.get(reference)
@@ -77,7 +77,7 @@ def _row(name: str, cell: str, score: EventScore, said: float) -> str:
         percent = [f"{100 * number:.0f}" if number is not None else "–" for number in (value, lower, upper)]
         skills.append(f"{percent[0]} % [{percent[1]}, {percent[2]}]" if skill else "–")
     return (
-        f"| {name} | {cell} | {score.n} | {score.frequency:.3f} | {said:.3f} | {score.brier:.4f} | "
+        f"| {name} | {cell} | {score.n} | {score.frequency:.3f} | {probability:.3f} | {score.brier:.4f} | "
         f"{' | '.join(skills)} |"
     )
 

@@ -56,11 +56,11 @@ def judge(whole: SstSeries, begin: int, length: int, artifacts: Path, position: 
     start = UniversalStart.find([artifacts], series, position)
     if start is None:
         raise SystemExit(f"{artifacts} has no universal release for a step of {series.step}")
-    config, own, share = _fitted(series, start)
+    config, place_network, share = _fitted(series, start)
     universal = start.at_place(CELL, config.window, series)
     networks: dict[str, AnyNetwork] = {"universal": universal}
-    if own is not None:
-        networks |= {"place": own, "half": MixedForecaster(own, universal, 0.5)}
+    if place_network is not None:
+        networks |= {"place": place_network, "half": MixedForecaster(place_network, universal, 0.5)}
     after = origins(whole.part(begin, begin + length + FOLLOWING), config.shape, length, length + FOLLOWING)
     if len(after) < FOLLOWING // 2:
         return None

@@ -39,16 +39,16 @@ def measure() -> Iterator[str]:
             workers: [stack.enter_context(serving(_service(workers), first)).port for _ in range(replicas)]
             for workers, replicas in ((1, 2), (2, 1))
         }
-        one, two = ports[1]
-        (double,) = ports[2]
+        first_port, second_port = ports[1]
+        (port_of_two_workers,) = ports[2]
         urls = {
-            "1 worker": f"http://127.0.0.1:{one}/forecast",
-            "2 workers": f"http://127.0.0.1:{double}/forecast",
+            "1 worker": f"http://127.0.0.1:{first_port}/forecast",
+            "2 workers": f"http://127.0.0.1:{port_of_two_workers}/forecast",
         }
         behind = {
-            "1 replica of 1 worker": [one],
-            "2 replicas of 1 worker": [one, two],
-            "1 replica of 2 workers": [double],
+            "1 replica of 1 worker": [first_port],
+            "2 replicas of 1 worker": [first_port, second_port],
+            "1 replica of 2 workers": [port_of_two_workers],
         }
         urls |= {
             f"HAProxy, {name}": stack.enter_context(serving(_haproxy(folder / name, replicas), first)).url

@@ -90,12 +90,12 @@ def _row(network: UniversalForecaster, series: list[SstSeries]) -> list[str]:
     row = [f"{evaluated:,}", *(_percent(_suspects(some), evaluated, 2) for some in (checks, normal))]
     for size in _SPIKES:
         spoilt = [_spoilt(network, check, partial(_spike, size), _APART) for check in checks]
-        row.append(_percent(sum(found[0].sum() for found in spoilt), sum(len(found[0]) for found in spoilt)))
+        row.append(_percent(sum(caught.sum() for caught, _ in spoilt), sum(len(caught) for caught, _ in spoilt)))
     stepped = [_spoilt(network, check, _step, _FAR_APART) for check in checks]
-    row.append(_percent(sum(found[0].sum() for found in stepped), sum(len(found[0]) for found in stepped)))
-    row.append(f"{np.concatenate([found[1] for found in stepped]).mean():.2f}")
+    row.append(_percent(sum(caught.sum() for caught, _ in stepped), sum(len(caught) for caught, _ in stepped)))
+    row.append(f"{np.concatenate([after for _, after in stepped]).mean():.2f}")
     stuck = [_spoilt(network, check, _stick, _FAR_APART) for check in checks]
-    row.append(_percent(sum((found[1] > 0).sum() for found in stuck), sum(len(found[1]) for found in stuck)))
+    row.append(_percent(sum((after > 0).sum() for _, after in stuck), sum(len(after) for _, after in stuck)))
     return row
 
 
@@ -121,17 +121,17 @@ def _stick(values: Floats, place: int, sign: float) -> None:
 
 
 def _spoilt(
-    network: UniversalForecaster, check: Check, spoil: Callable[[Floats, int, float], None], apart: int
+    network: UniversalForecaster, check: Check, spoil: Callable[[Floats, int, float], None], distance: int
 ) -> tuple[npt.NDArray[np.bool_], Places]:
-    """Spoil a series at places where it was good, ``apart`` steps from each other.
+    """Spoil a series at places where it was good, ``distance`` steps from each other.
 
     Returns:
         Whether the value at each place is suspect, and how many of the twenty after it are.
     """
     random = np.random.default_rng(0)
     length = len(check.flags)
-    places = np.arange(_APART, length - _APART, apart)
-    places += random.integers(0, apart // 4, len(places))
+    places = np.arange(_APART, length - _APART, distance)
+    places += random.integers(0, distance // 4, len(places))
     places = np.asarray([place for place in places if (check.flags[place : place + 3] == GOOD).all()], dtype=np.int64)
     values = check.series.values.copy()
     for place, sign in zip(places.tolist(), random.choice([-1.0, 1.0], len(places)).tolist(), strict=True):

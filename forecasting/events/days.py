@@ -45,7 +45,7 @@ def is_leap(years: Indices) -> Bools:
     return leap
 
 
-def require_days(step: TimeStep, what: str) -> None:
+def require_days(step: TimeStep, subject: str) -> None:
     """Refuse other steps than days.
 
     Raises:
@@ -53,7 +53,7 @@ def require_days(step: TimeStep, what: str) -> None:
     """
     if step != TimeStep(DAY):
         remedy = ": send daily means" if step.seconds < DAY else ""
-        raise SeriesError(f"the step is {in_words(str(step))}, but {what} need daily values{remedy}")
+        raise SeriesError(f"the step is {in_words(str(step))}, but {subject} need daily values{remedy}")
 
 
 def smooth(by_day: Floats, width: int) -> Floats:

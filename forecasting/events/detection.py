@@ -135,8 +135,8 @@ def event_days(extreme: Bools) -> list[tuple[int, int]]:
     starts, ends = starts[long], ends[long]
     if not len(starts):
         return []
-    apart = starts[1:] - ends[:-1] - 1 > LONGEST_GAP_DAYS
-    return list(zip(starts[np.r_[True, apart]].tolist(), ends[np.r_[apart, True]].tolist(), strict=True))
+    are_separate = starts[1:] - ends[:-1] - 1 > LONGEST_GAP_DAYS
+    return list(zip(starts[np.r_[True, are_separate]].tolist(), ends[np.r_[are_separate, True]].tolist(), strict=True))
 
 
 def days_in_events(extreme: Bools) -> Bools:

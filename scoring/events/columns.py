@@ -116,19 +116,19 @@ def _peak(outcome: ThresholdOutcome) -> float:
 
 
 def _marine(event: MarineEvent) -> Sequence[Column]:
-    what = event.kind.replace("_", " ")
+    name = event.kind.replace("_", " ")
     last = "on the day of the last observation"
     return (
-        Column("state", False, "flag", f"state of the {what} {last}", lambda o: _state(o.state), STATES),
-        Column("days", False, "days", f"days of the {what} until {last[3:]}", lambda o: o.state.days),
-        Column("category", False, "flag", f"category of the {what} so far", _category, CATEGORY_FLAGS),
+        Column("state", False, "flag", f"state of the {name} {last}", lambda o: _state(o.state), STATES),
+        Column("days", False, "days", f"days of the {name} until {last[3:]}", lambda o: o.state.days),
+        Column("category", False, "flag", f"category of the {name} so far", _category, CATEGORY_FLAGS),
         Column("intensity", False, "difference", f"temperature minus climatology {last}", lambda o: o.state.intensity),
-        Column("probability", True, "probability", f"probability of a {what}", lambda o: o.probability),
-        Column("likely_category", True, "flag", f"most likely category of a {what}", _likely_category, CATEGORY_FLAGS),
-        Column("onset_within", True, "probability", f"probability that a new {what} has begun", _onset_within),
-        Column("ends_within", True, "probability", f"probability that the ongoing {what} has ended", _ends_within),
+        Column("probability", True, "probability", f"probability of a {name}", lambda o: o.probability),
+        Column("likely_category", True, "flag", f"most likely category of a {name}", _likely_category, CATEGORY_FLAGS),
+        Column("onset_within", True, "probability", f"probability that a new {name} has begun", _onset_within),
+        Column("ends_within", True, "probability", f"probability that the ongoing {name} has ended", _ends_within),
         Column("climatology", True, "celsius", "usual temperature", lambda o: o.climatology),
-        Column("threshold", True, "celsius", f"threshold of a {what}", lambda o: o.threshold),
+        Column("threshold", True, "celsius", f"threshold of a {name}", lambda o: o.threshold),
     )
 
 

@@ -51,12 +51,12 @@ class Plan:
 
     def differences(self, begun: str) -> list[str]:
         """Describe each difference between this plan and the one in ``begun`` (JSON)."""
-        now = json.loads(self.to_json())
+        current = json.loads(self.to_json())
         try:
-            then = json.loads(begun)
+            earlier = json.loads(begun)
         except ValueError:
             return ["its plan is unreadable"]
-        return list(_differences(then, now))
+        return list(_differences(earlier, current))
 
 
 _WORDS: Final = {
@@ -66,14 +66,14 @@ _WORDS: Final = {
 }  # fmt: skip
 
 
-def _differences(then: dict[str, object], now: dict[str, object]) -> Iterator[str]:
-    for name in sorted(then.keys() | now.keys()):
-        if then.get(name) == now.get(name):
+def _differences(earlier: dict[str, object], current: dict[str, object]) -> Iterator[str]:
+    for name in sorted(earlier.keys() | current.keys()):
+        if earlier.get(name) == current.get(name):
             continue
         if name.endswith("sha256"):
             yield f"{_WORDS[name]} has changed"
         else:
-            yield f"{_WORDS.get(name, name)} was {then.get(name)} and is now {now.get(name)}"
+            yield f"{_WORDS.get(name, name)} was {earlier.get(name)} and is now {current.get(name)}"
 
 
 def installed() -> dict[str, str]:

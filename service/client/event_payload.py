@@ -59,28 +59,28 @@ def split_baseline(baseline: BaselineInput) -> tuple[Json | None, Baselines]:
     return None, Baselines(baseline)
 
 
-def read_baseline(what: str, given: Any) -> Json:
-    """Return one baseline as JSON takes it; ``what`` names it in errors.
+def read_baseline(label: str, given: Any) -> Json:
+    """Return one baseline as JSON takes it; ``label`` names it in errors.
 
     Raises:
         TypeError: if it is neither a mapping with the fields of a baseline nor such a DataFrame.
         ValueError: if it holds a number that is missing.
     """
     if not isinstance(given, pd.DataFrame | Mapping) or not _FIELDS.issuperset(given.keys()):
-        raise _not_a_baseline(what, given)
-    return {str(field): _edge_or_curve(f"{field} of {what}", values) for field, values in given.items()}
+        raise _not_a_baseline(label, given)
+    return {str(field): _edge_or_curve(f"{field} of {label}", values) for field, values in given.items()}
 
 
-def _not_a_baseline(what: str, given: Any) -> TypeError:
+def _not_a_baseline(label: str, given: Any) -> TypeError:
     return TypeError(
-        f"{what} is a {type(given).__name__}: expected a mapping with start and end, or with climatology and threshold"
+        f"{label} is a {type(given).__name__}: expected a mapping with start and end, or with climatology and threshold"
     )
 
 
-def _edge_or_curve(what: str, values: Any) -> Any:
+def _edge_or_curve(label: str, values: Any) -> Any:
     if isinstance(values, str) or not isinstance(values, Iterable):
         return values.isoformat() if hasattr(values, "isoformat") else str(values)
-    return [_plain(what, value) for value in values]
+    return [_plain(label, value) for value in values]
 
 
 def read_events(events: Sequence[EventInput]) -> tuple[Json, ...]:
@@ -104,14 +104,14 @@ def _event(event: Any) -> Json:
     return {str(field): _nested(f"{field} of event {name!r}", value) for field, value in event.items()}
 
 
-def _nested(what: str, value: Any) -> Any:
+def _nested(label: str, value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(field): _plain(f"{field} of {what}", inner) for field, inner in value.items()}
-    return _plain(what, value)
+        return {str(field): _plain(f"{field} of {label}", inner) for field, inner in value.items()}
+    return _plain(label, value)
 
 
-def _plain(what: str, value: Any) -> Any:
+def _plain(label: str, value: Any) -> Any:
     plain = value.item() if isinstance(value, np.generic) else value
     if isinstance(plain, float) and not math.isfinite(plain):
-        raise ValueError(f"{what} is {plain}: expected a finite number")
+        raise ValueError(f"{label} is {plain}: expected a finite number")
     return plain

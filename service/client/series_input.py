@@ -70,65 +70,67 @@ def _member(name: Hashable, member: "pd.Series[Any] | ArrowTable") -> "pd.Series
     """Return one series of a mapping."""
     if isinstance(member, pd.Series):
         return member
-    what = f"series {name!r}"
+    label = f"series {name!r}"
     if isinstance(member, pd.DataFrame) or not hasattr(member, "__arrow_c_stream__"):
-        raise TypeError(f"{what} is a {_kind(member)}: expected a Series, or a polars DataFrame of times and values")
-    table = _read(what, member)
+        raise TypeError(f"{label} is a {_kind(member)}: expected a Series, or a polars DataFrame of times and values")
+    table = _read(label, member)
     if not isinstance(table, pd.DataFrame) or len(table.columns) != 1:
-        raise ValueError(f"{what} has not one column of values: pass times and values only, or the table by itself")
+        raise ValueError(f"{label} has not one column of values: pass times and values only, or the table by itself")
     return table.iloc[:, 0]
 
 
-def _read(what: str, series: ArrowTable) -> "pd.DataFrame | dict[Hashable, pd.Series[Any]]":
+def _read(label: str, series: ArrowTable) -> "pd.DataFrame | dict[Hashable, pd.Series[Any]]":
     """Return a table as a DataFrame with a column for each station, or as a mapping if it has a row for each value."""
     pa = find_pyarrow()
     if pa is None:
-        message = f"{what} is a {_kind(series)}, which needs pyarrow: pip install 'sst-forecasting[client,columns]'"
+        message = f"{label} is a {_kind(series)}, which needs pyarrow: pip install 'sst-forecasting[client,columns]'"
         raise ModuleNotFoundError(message, name="pyarrow")
     try:
         table = pa.table(series)
     except (pa.ArrowException, TypeError, ValueError):
-        raise TypeError(f"{what} is a {_kind(series)} without times: expected a table with a column of times") from None
+        raise TypeError(
+            f"{label} is a {_kind(series)} without times: expected a table with a column of times"
+        ) from None
     names = table.column_names
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f"{what} has {names.count(name)} columns with the name {name!r}: rename all but one")
-    return _by_id(pa, what, table) if _ID in names else _by_column(pa, what, table)
+            raise ValueError(f"{label} has {names.count(name)} columns with the name {name!r}: rename all but one")
+    return _by_id(pa, label, table) if _ID in names else _by_column(pa, label, table)
 
 
-def _by_column(pa: Any, what: str, table: Any) -> pd.DataFrame:
+def _by_column(pa: Any, label: str, table: Any) -> pd.DataFrame:
     times = [name for name in table.column_names if _holds_times(pa, table[name])]
     if not times:
-        raise ValueError(f"{what} has no column of times: convert one, for example with polars.Expr.str.to_datetime")
+        raise ValueError(f"{label} has no column of times: convert one, for example with polars.Expr.str.to_datetime")
     if len(times) > 1:
         raise ValueError(
-            f"{what} has {len(times)} columns of times, {times[0]!r} and {times[1]!r}: leave out all but one"
+            f"{label} has {len(times)} columns of times, {times[0]!r} and {times[1]!r}: leave out all but one"
         )
     columns = {name: table[name].to_pandas().array for name in table.column_names if name != times[0]}
-    return pd.DataFrame(columns).set_axis(_index(pa, what, times[0], table[times[0]]))
+    return pd.DataFrame(columns).set_axis(_index(pa, label, times[0], table[times[0]]))
 
 
-def _by_id(pa: Any, what: str, table: Any) -> "dict[Hashable, pd.Series[Any]]":
+def _by_id(pa: Any, label: str, table: Any) -> "dict[Hashable, pd.Series[Any]]":
     names = table.column_names
     for name in _LONG:
         if name not in names:
-            raise ValueError(f"{what} has a column id and no column {name}: pass id, time and sst")
+            raise ValueError(f"{label} has a column id and no column {name}: pass id, time and sst")
     for name in names:
         if name not in _LONG:
-            raise ValueError(f"{what} has a column id and a column {name!r}: pass id, time and sst only")
+            raise ValueError(f"{label} has a column id and a column {name!r}: pass id, time and sst only")
     if not _holds_times(pa, table[_TIME]):
         raise ValueError(
-            f"{what}: the column time holds {_shown(pa, table[_TIME].type)}: convert it, for example with "
+            f"{label}: the column time holds {_shown(pa, table[_TIME].type)}: convert it, for example with "
             "polars.Expr.str.to_datetime"
         )
     if not _names_series(pa, table[_ID].type):
         raise ValueError(
-            f"{what}: the column id holds {_shown(pa, table[_ID].type)}: pass text, categories or whole numbers"
+            f"{label}: the column id holds {_shown(pa, table[_ID].type)}: pass text, categories or whole numbers"
         )
     ids = _ids(pa, table[_ID])
     if ids.hasnans:
-        raise ValueError(f"{what}: row {int(ids.isna().argmax())}, counted from 0, has no id")
-    values = pd.Series(table[_SST].to_pandas().array, _index(pa, what, _TIME, table[_TIME]))
+        raise ValueError(f"{label}: row {int(ids.isna().argmax())}, counted from 0, has no id")
+    values = pd.Series(table[_SST].to_pandas().array, _index(pa, label, _TIME, table[_TIME]))
     return dict(iter(values.groupby(ids.array, sort=False)))
 
 
@@ -149,12 +151,12 @@ def _shown(pa: Any, kind: Any) -> str:
     return "text" if _is_text(pa, kind) else str(kind)
 
 
-def _index(pa: Any, what: str, name: str, times: Any) -> pd.DatetimeIndex:
+def _index(pa: Any, label: str, name: str, times: Any) -> pd.DatetimeIndex:
     try:
         return pd.DatetimeIndex(times.to_pandas(date_as_object=False))
     except (pa.ArrowException, ValueError, KeyError):
         raise ValueError(
-            f"{what}: the column {name} holds {times.type}, which pandas cannot read: convert it to UTC"
+            f"{label}: the column {name} holds {times.type}, which pandas cannot read: convert it to UTC"
         ) from None
 
 

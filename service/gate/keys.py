@@ -184,8 +184,8 @@ def _refuse_bad_name(name: str, place: str) -> None:
         )
 
 
-def _refuse_second(key: Key, first: Key, what: str) -> None:
+def _refuse_second(key: Key, first: Key, item: str) -> None:
     if first is not key:
         raise RequestError(
-            f"{key.place}: duplicate {what}, also at {first.place}; each key must have its own", field="keys"
+            f"{key.place}: duplicate {item}, also at {first.place}; each key must have its own", field="keys"
         )

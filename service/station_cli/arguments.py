@@ -125,8 +125,8 @@ def _add_verification(command: argparse.ArgumentParser) -> None:
     shown.add_argument("--events", action="store_true", help="how often events happened, by their probability")
 
 
-def _add_period(command: argparse.ArgumentParser, what: str) -> None:
-    command.add_argument("--from", dest="start", metavar="TIME", help=f"the earliest {what}")
+def _add_period(command: argparse.ArgumentParser, limit: str) -> None:
+    command.add_argument("--from", dest="start", metavar="TIME", help=f"the earliest {limit}")
     command.add_argument("--to", dest="end", metavar="TIME", help="the latest")
 
 

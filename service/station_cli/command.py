@@ -145,10 +145,10 @@ def _nothing_verified(client: Client, options: argparse.Namespace, usual_reason:
     if options.lead is not None and options.lead > len(newest):
         _say(f"--lead {options.lead}: the forecasts of {options.station!r} have leads 1 to {len(newest)}")
         return REFUSED
-    what = f"no forecast for {options.station!r}"
+    problem = f"no forecast for {options.station!r}"
     if options.start is not None or options.end is not None:
-        what += " whose last observation is in this period"
-    _say(f"{what} can be verified yet: {usual_reason}")
+        problem += " whose last observation is in this period"
+    _say(f"{problem} can be verified yet: {usual_reason}")
     return NOTHING
 
 

@@ -30,7 +30,7 @@ def print_station(station: "pd.Series[Any]", form: str) -> None:
     """Print the settings and the newest observation of one station."""
     table = _plain(station.to_frame().T.infer_objects().rename_axis("id").reset_index())
     if form != "table":
-        _print_rows(table, form, one=True)
+        _print_rows(table, form, is_single=True)
         return
     shown = [(name, _cell(value)) for name, value in table.iloc[0].items()]
     width = max(len(str(name)) for name, _ in shown)
@@ -129,12 +129,12 @@ def _shorter(column: str) -> str:
     return column.removesuffix("_recalibrated")
 
 
-def _print_rows(table: pd.DataFrame, form: str, *, one: bool = False) -> None:
+def _print_rows(table: pd.DataFrame, form: str, *, is_single: bool = False) -> None:
     if form == "csv":
         print(_written(table).to_csv(index=False), end="")
         return
     rows = _rows(table)
-    print(_json(rows[0] if one else rows))
+    print(_json(rows[0] if is_single else rows))
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -139,8 +139,8 @@ def iterate_forecasts(
 def forecasts_of_batches(connection: Connection, batches: Mapping[int, int]) -> dict[int, IssuedForecast]:
     """Return the forecast of one batch of each station, by the number of the station; none where it is not stored."""
     table = ISSUED_FORECASTS.c
-    which = [and_(table.station == station, table.batch == batch) for station, batch in batches.items()]
-    return {forecast.station: forecast for forecast in _selected(connection, which)}
+    conditions = [and_(table.station == station, table.batch == batch) for station, batch in batches.items()]
+    return {forecast.station: forecast for forecast in _selected(connection, conditions)}
 
 
 def forecasts_between(

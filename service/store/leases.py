@@ -23,10 +23,10 @@ def take_lease(connection: Connection, name: str, holder: str, seconds: int) -> 
     now = _now(connection)
     statement = insert_into(connection, LEASES).values(name=name, holder=holder, until=now + seconds)
     free = or_(LEASES.c.holder == holder, LEASES.c.until <= now)
-    taken = statement.on_conflict_do_update(
+    take_free = statement.on_conflict_do_update(
         index_elements=["name"], set_={"holder": holder, "until": now + seconds}, where=free
     )
-    return connection.execute(taken.returning(LEASES.c.name)).first() is not None
+    return connection.execute(take_free.returning(LEASES.c.name)).first() is not None
 
 
 def give_up_lease(connection: Connection, name: str, holder: str) -> None:

@@ -102,9 +102,9 @@ class Places(nn.Module):
         shares = torch.softmax(-self.sharpness * misfit, dim=1)
         past = (shares @ self.past).view(batch, columns, self.window)
         usual = (past * season.unsqueeze(2)).sum(1) + self.middle
-        apart = (sst - usual).mean(1)
-        beyond = torch.clamp(1 - (self.far / apart.abs().clamp_min(1e-6)).square(), min=0.0)
-        offset = apart * beyond
+        anomaly = (sst - usual).mean(1)
+        beyond = torch.clamp(1 - (self.far / anomaly.abs().clamp_min(1e-6)).square(), min=0.0)
+        offset = anomaly * beyond
         strange = (misfit * shares).sum(1) / self.strange
         ahead = season @ self.ahead
         apart_ahead = (shares * (ahead - (shares * ahead).sum(1, keepdim=True)).square()).sum(1)

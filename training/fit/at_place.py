@@ -90,14 +90,14 @@ class UniversalAtPlace(nn.Module):
 class MixedForecaster(nn.Module):
     """The weighted mean of a network that was fitted to a place and a universal network."""
 
-    def __init__(self, own: Network, universal: UniversalAtPlace, share: float) -> None:
+    def __init__(self, place_network: Network, universal: UniversalAtPlace, share: float) -> None:
         """Combine two networks; ``share`` is the weight of the universal one."""
         super().__init__()
-        self.own = own
+        self.place_network = place_network
         self.universal = universal
         self.share = share
-        self.window = own.window
-        self.step_seconds = own.step_seconds
+        self.window = place_network.window
+        self.step_seconds = place_network.step_seconds
 
     def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
         """Forecast one step; see :meth:`~training.fit.networks.RecurrentForecaster.forward`."""
@@ -109,13 +109,13 @@ class MixedForecaster(nn.Module):
 
         The network of the place forecasts each lead from its own forecasts of the earlier ones.
         """
-        window, own = sst, torch.empty([sst.shape[0], 0], dtype=sst.dtype, device=sst.device)
+        window, forecasts = sst, torch.empty([sst.shape[0], 0], dtype=sst.dtype, device=sst.device)
         for lead in range(valid_time.shape[1]):
-            forecast = self.own(window, valid_time[:, lead]).unsqueeze(1)
+            forecast = self.place_network(window, valid_time[:, lead]).unsqueeze(1)
             window = torch.cat([window[:, 1:], forecast], 1)
-            own = torch.cat([own, forecast], 1)
-        return torch.lerp(own, self.universal.leads(sst, valid_time), self.share)
+            forecasts = torch.cat([forecasts, forecast], 1)
+        return torch.lerp(forecasts, self.universal.leads(sst, valid_time), self.share)
 
     def size(self) -> int:
         """Number of fitted weights of both networks."""
-        return self.own.size() + self.universal.size()
+        return self.place_network.size() + self.universal.size()

@@ -37,12 +37,12 @@ def fit_companion(companion: Companion, spec: Spec, moments: Moments, positioned
     """Fit the two priors of the companion, in place, to the moments of many series ``(n, knots, …)``."""
     for place, lead in enumerate(spec.knots):
         usable = moments.rows[:, place] > _FEWEST_ROWS
-        for which in (0, 1):
-            chosen = usable & ((positioned > 0.5) == bool(which))
+        for prior in (0, 1):
+            chosen = usable & ((positioned > 0.5) == bool(prior))
             mean, precision, noise = fit_prior(Moments(*(part[chosen, place] / lead for part in moments)), float(lead))
-            companion.mean[which, place] = mean
-            companion.precision[which, place] = precision
-            companion.noise[which, place] = noise
+            companion.mean[prior, place] = mean
+            companion.precision[prior, place] = precision
+            companion.noise[prior, place] = noise
 
 
 def fit_network(

@@ -15,14 +15,14 @@ _SHARES: Final = (0.45, 0.43, 0.12)
 
 
 def observe(
-    random: Generator, water: Array, activity: Array, steps_per_day: float
+    random: Generator, water: Array, rms_increment: Array, steps_per_day: float
 ) -> tuple[Array, npt.NDArray[np.str_]]:
     """Observe the water.
 
     Args:
         random: generator.
         water: °C, ``(steps, places)``.
-        activity: root mean square of the water's daily increments, °C, ``(places,)``.
+        rms_increment: root mean square of the water's daily increments, °C, ``(places,)``.
         steps_per_day: 24, 1, or the inverse of 7 or 30.
 
     Returns:
@@ -31,24 +31,24 @@ def observe(
     kinds = random.choice(KINDS, water.shape[1], p=_SHARES)
     observed = water.copy()
     for kind, view in zip(KINDS, (_analyse, _measure, _average), strict=True):
-        which = np.flatnonzero(kinds == kind)
-        if len(which):
-            observed[:, which] = view(random, water[:, which], activity[which], steps_per_day)
+        places = np.flatnonzero(kinds == kind)
+        if len(places):
+            observed[:, places] = view(random, water[:, places], rms_increment[places], steps_per_day)
     _round(random, observed, kinds)
     _lose(random, observed, kinds, steps_per_day)
     return observed, kinds
 
 
-def _analyse(random: Generator, water: Array, activity: Array, per_day: float) -> Array:
+def _analyse(random: Generator, water: Array, rms_increment: Array, per_day: float) -> Array:
     """Draw the analysis towards what satellites see, quickly on clear days and slowly under clouds."""
     n = water.shape[1]
     if per_day < 1:
-        return np.asarray(water + activity * log_uniform(random, 0.02, 0.3, n) * _white(random, water.shape))
+        return np.asarray(water + rms_increment * log_uniform(random, 0.02, 0.3, n) * _white(random, water.shape))
     cloudy = red_noise(random, len(water), log_uniform(random, 1, 6, n) * max(1, per_day))
     clear_gain = random.uniform(0.4, 1, n) ** 0.3
     gain = np.where(cloudy > random.normal(0.5, 1, n), clear_gain * random.uniform(0.3, 1, n) ** 0.5, clear_gain)
     gain = gain.astype(np.float32)
-    seen = water + activity * log_uniform(random, 0.02, 0.35, n) * _white(random, water.shape)
+    seen = water + rms_increment * log_uniform(random, 0.02, 0.35, n) * _white(random, water.shape)
     first = (seen[0] * (1 - gain[0])).astype(np.float32)
     forcing = gain * seen
     forcing[0] += first
@@ -59,16 +59,16 @@ def _analyse(random: Generator, water: Array, activity: Array, per_day: float) -
     return np.where(centred, centred_mean, analysis)
 
 
-def _measure(random: Generator, water: Array, activity: Array, per_day: float) -> Array:
+def _measure(random: Generator, water: Array, rms_increment: Array, per_day: float) -> Array:
     """Measure at a point, where fronts and internal waves pass within hours."""
     n = water.shape[1]
     fronts = red_noise(random, len(water), log_uniform(random, 0.15, 1.5, n) * max(1, per_day))
     strength = np.exp(random.uniform(0, 0.5, n) * red_noise(random, len(water), log_uniform(random, 5, 60, n)))
-    measured = water + activity * log_uniform(random, 0.05, 1.3, n) * strength * fronts * min(1.0, per_day**0.5)
-    return np.asarray(measured + activity * log_uniform(random, 0.01, 0.7, n) * _white(random, water.shape))
+    measured = water + rms_increment * log_uniform(random, 0.05, 1.3, n) * strength * fronts * min(1.0, per_day**0.5)
+    return np.asarray(measured + rms_increment * log_uniform(random, 0.01, 0.7, n) * _white(random, water.shape))
 
 
-def _average(random: Generator, water: Array, activity: Array, per_day: float) -> Array:
+def _average(random: Generator, water: Array, rms_increment: Array, per_day: float) -> Array:
     """Average over a wide area: most of the weather cancels out."""
     n = water.shape[1]
     memory = log_uniform(random, 0.3, 3, n) * max(per_day, 0.2)

@@ -56,27 +56,27 @@ def simulate_seas(random: Generator, step: str, places: int, steps: int) -> Seas
     start = float(random.integers(0, _LATEST_START))
     if step == "hour":
         days = -(-steps // 24)
-        water, activity = simulate_water(random, drawn, start, days, 24)
+        water, rms_increment = simulate_water(random, drawn, start, days, 24)
         water = water[:steps]
         hours = np.asarray(start + np.arange(steps) / 24, dtype=np.float64)
-        water += _tides(random, activity, hours) + _sunshine(random, drawn, activity, hours)
-        observed, kinds = observe(random, water, activity, 24)
+        water += _tides(random, rms_increment, hours) + _sunshine(random, drawn, rms_increment, hours)
+        observed, kinds = observe(random, water, rms_increment, 24)
         return Seas(drawn, observed.T.astype(np.float64), hours * _DAY, kinds)
     length = {"day": 1.0, "week": 7.0, "month": _YEAR_DAYS / 12}[step]
     bounds = np.round(np.arange(steps + 1) * length).astype(int)
-    water, activity = simulate_water(random, drawn, start, int(bounds[-1]))
+    water, rms_increment = simulate_water(random, drawn, start, int(bounds[-1]))
     if step != "day":
         sums = np.add.reduceat(water, bounds[:-1], axis=0)
         water = np.asarray(sums / np.diff(bounds)[:, np.newaxis], dtype=np.float32)
-    observed, kinds = observe(random, water, activity, 1 / length)
+    observed, kinds = observe(random, water, rms_increment, 1 / length)
     times = np.asarray(start + np.arange(steps) * length, dtype=np.float64)
     return Seas(drawn, observed.T.astype(np.float64), times * _DAY, kinds)
 
 
-def _tides(random: Generator, activity: Array, times: npt.NDArray[np.float64]) -> Array:
+def _tides(random: Generator, rms_increment: Array, times: npt.NDArray[np.float64]) -> Array:
     """Tides that move a gradient of temperature to and fro; the gradient changes over weeks, and may turn."""
-    n, hours = len(activity), times * 24
-    size = activity * log_uniform(random, 0.05, 2.5, n) * (random.random(n) < 0.7)
+    n, hours = len(rms_increment), times * 24
+    size = rms_increment * log_uniform(random, 0.05, 2.5, n) * (random.random(n) < 0.7)
     constant = random.uniform(0.2, 1, n)
     gradient = constant + (1 - constant) * red_noise(random, len(times), log_uniform(random, 10, 60, n) * 24)
     total = np.zeros((len(times), n), dtype=np.float32)
@@ -88,9 +88,9 @@ def _tides(random: Generator, activity: Array, times: npt.NDArray[np.float64]) -
     return np.asarray(size * gradient * total, dtype=np.float32)
 
 
-def _sunshine(random: Generator, places: Places, activity: Array, times: npt.NDArray[np.float64]) -> Array:
+def _sunshine(random: Generator, places: Places, rms_increment: Array, times: npt.NDArray[np.float64]) -> Array:
     """Warming by day, strong when the wind is weak; by solar time of a random longitude."""
-    n = len(activity)
+    n = len(rms_increment)
     hour = (times[:, np.newaxis] * 24 + random.uniform(0, 24, n)) % 24
     peak = random.uniform(13, 17, n)
     shape = np.exp(1.6 * (np.cos(2 * np.pi * (hour - peak) / 24) - 1))

@@ -62,9 +62,9 @@ class Coupling:
     def _of_detail(self) -> Floats:
         """Return the correlation of an autoregression of order one whose last value is known."""
         steps = np.arange(1, len(self.leads) + 1)
-        apart = np.abs(steps[:, None] - steps)
+        lags = np.abs(steps[:, None] - steps)
         until = 1 - self.decay ** (2.0 * np.minimum(steps[:, None], steps))
-        return as_correlation(self.decay**apart * until)
+        return as_correlation(self.decay**lags * until)
 
     def ranks(self, n: int) -> Ranks:
         """Return the rank of each of ``n`` paths at each lead, from 0, ``(n, horizon)``; the same ones at each call."""

@@ -81,10 +81,10 @@ def is_of_water(name: str) -> bool:
 
 
 def _words(name: str) -> set[str]:
-    return {word.lower() for word in _WORD.findall(apart(name))}
+    return {word.lower() for word in _WORD.findall(separate_words(name))}
 
 
-def apart(name: str) -> str:
+def separate_words(name: str) -> str:
     """Separate the words of a name such as ``SeaTemperature`` with ``_``."""
     return _HUMP.sub("_", name)
 

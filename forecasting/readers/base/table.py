@@ -10,7 +10,7 @@ import pandas as pd
 
 from forecasting.errors import FileError
 from forecasting.readers.base.flags import may_be_flags
-from forecasting.readers.base.quantities import apart
+from forecasting.readers.base.quantities import separate_words
 from forecasting.readers.base.units import EVERY_UNIT, in_brackets, parse_units, split_names
 from forecasting.remedies import Remedy
 from forecasting.series.times import Floats
@@ -98,8 +98,8 @@ class Table:
         """The column ``among`` some that has the first of the ``usual`` names, preferably without units in its name."""
         stems: dict[str, str] = {}
         for name in among:
-            stems.setdefault(_plain(apart(self.stem(name))), name)
-        as_is = {_plain(apart(self.short(name))): name for name in among}
+            stems.setdefault(_plain(separate_words(self.stem(name))), name)
+        as_is = {_plain(separate_words(self.short(name))): name for name in among}
         return next((names[plain] for names in (as_is, stems) for plain in usual if plain in names), None)
 
     def unit(self, name: str) -> tuple[str, str] | None:

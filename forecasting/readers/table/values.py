@@ -66,8 +66,10 @@ def stations_of_columns(table: Table, clock: Clock) -> dict[str, str | None]:
         if _may_hold_values(table, name) or (_is_free(table, name) and is_empty(table.cells[name]))
     ]
     named = {name: _wide(table, name) or table.short(name) for name in _without_keys(table, kept)}
-    apart = places(named.values())
-    return {name: station for name, station in named.items() if station in apart} if len(apart) >= _MIN_WIDE else {}
+    stations = places(named.values())
+    if len(stations) < _MIN_WIDE:
+        return {}
+    return {name: station for name, station in named.items() if station in stations}
 
 
 def find_values(table: Table, clock: Clock, options: ReadingOptions) -> list[Choice]:
@@ -91,9 +93,9 @@ def find_values(table: Table, clock: Clock, options: ReadingOptions) -> list[Cho
     chosen += [Choice(name, name) for name in candidates if name == options.station]
     if options.station is not None and chosen:
         return chosen[:1]
-    apart = places(choice.station or "" for choice in wide)
-    if len(apart) >= _MIN_WIDE:
-        return [choice for choice in wide if choice.station in apart]
+    stations = places(choice.station or "" for choice in wide)
+    if len(stations) >= _MIN_WIDE:
+        return [choice for choice in wide if choice.station in stations]
     if not others:
         raise FileError(f"has no columns other than {', '.join(clock.names)}; add a column of temperatures")
     if not candidates:

@@ -156,8 +156,8 @@ class _Checking:
         self._lower[first + targets], self._upper[first + targets] = low, high
         outside = (values[targets] < low) | (values[targets] > high)
         new = np.flatnonzero(outside & ~self._suspect[first + targets])
-        which, at = first + targets[new], places[new]
-        for run in self._runs.among(which, first + origins[targets[new]], lower[at], median[at], upper[at]):
+        outliers, at = first + targets[new], places[new]
+        for run in self._runs.among(outliers, first + origins[targets[new]], lower[at], median[at], upper[at]):
             self._suspect[run.suspects] = True
             self._evaluated[run.suspects] = True
             self._kept[run.left_out] = np.nan

@@ -38,13 +38,13 @@ def threshold_events(request: CompareRequest, horizon: int) -> tuple[ThresholdEv
     return events
 
 
-def check_reach(events: tuple[ThresholdEvent, ...], leads: int, who: str) -> None:
-    """Raise RequestError if an event considers more than the ``leads`` that ``who`` forecasts."""
+def check_reach(events: tuple[ThresholdEvent, ...], leads: int, forecaster: str) -> None:
+    """Raise RequestError if an event considers more than the ``leads`` that ``forecaster`` forecasts."""
     for i, event in enumerate(events):
         if (event.within or 1) > leads:
             raise RequestError(
-                f"events[{i}] looks {counted(event.within or 1, 'step')} ahead, but {who} reaches only {leads}: set "
-                f"within to at most {leads}",
+                f"events[{i}] looks {counted(event.within or 1, 'step')} ahead, but {forecaster} reaches only {leads}: "
+                f"set within to at most {leads}",
                 field=f"events[{i}].within",
             )
 

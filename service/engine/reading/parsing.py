@@ -202,18 +202,18 @@ def join_grids(
 def _refuse_longer_steps(when: Times, step: TimeStep) -> None:
     """Refuse times that are hardly ever one step apart: most of the window would be interpolated."""
     ordered = np.sort(when)
-    apart = np.round(np.diff(step.place(ordered, ordered[0])))
-    if len(apart) and (apart <= 1).mean() < _MIN_SHARE_OF_STEPS:
+    gaps = np.round(np.diff(step.place(ordered, ordered[0])))
+    if len(gaps) and (gaps <= 1).mean() < _MIN_SHARE_OF_STEPS:
         raise SeriesError(
-            f"its times lie {np.median(apart):.0f} steps apart, but this model needs {one_each(str(step))}; "
+            f"its times lie {np.median(gaps):.0f} steps apart, but this model needs {one_each(str(step))}; "
             "send null where one is missing"
         )
 
 
 def _shorter_steps(when: Times, step: TimeStep, universal: UniversalCatalog | None) -> SeriesError | None:
     """Return the error of times that are mostly closer together than ``step``; None if they are not."""
-    apart = np.diff(np.sort(when)).astype(np.int64)
-    pace = int(np.median(apart)) if len(apart) else 0
+    gaps = np.diff(np.sort(when)).astype(np.int64)
+    pace = int(np.median(gaps)) if len(gaps) else 0
     if not 0 < pace < _SHORTER_STEP * step.seconds:
         return None
     return SeriesError(

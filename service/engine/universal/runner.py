@@ -58,6 +58,6 @@ class UniversalRunner:
             rows = slice(begin, begin + _PIECE)
             start = time.perf_counter()
             pieces.append(self.network.predict(windows[rows], last[rows], coefficients[rows]))
-            taken = time.perf_counter() - start
-            self._metrics.batches.add_run(NetworkRun(self.network, len(pieces[-1]), [0.0], taken, taken))
+            duration = time.perf_counter() - start
+            self._metrics.batches.add_run(NetworkRun(self.network, len(pieces[-1]), [0.0], duration, duration))
         return np.concatenate(pieces)

@@ -42,20 +42,20 @@ class LeadRecord(NamedTuple):
     observed_until: Times
     replayed: Bools
 
-    def part(self, which: Bools) -> "LeadRecord":
-        """Return the forecasts that ``which`` ``(n,)`` marks."""
+    def part(self, selected: Bools) -> "LeadRecord":
+        """Return the forecasts that ``selected`` ``(n,)`` marks."""
 
         def bounds(intervals: Intervals) -> Intervals:
-            return {level: (lower[which], upper[which]) for level, (lower, upper) in intervals.items()}
+            return {level: (lower[selected], upper[selected]) for level, (lower, upper) in intervals.items()}
 
         return LeadRecord(
-            self.observed[which],
-            self.predicted[which],
-            {name: values[which] for name, values in self.baselines.items()},
+            self.observed[selected],
+            self.predicted[selected],
+            {name: values[selected] for name, values in self.baselines.items()},
             bounds(self.intervals),
             bounds(self.plain),
-            self.observed_until[which],
-            self.replayed[which],
+            self.observed_until[selected],
+            self.replayed[selected],
         )
 
 

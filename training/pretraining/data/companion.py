@@ -92,8 +92,8 @@ class Companion(nn.Module):
         base = torch.bmm(weighted[:, :start].transpose(1, 2), features[:, :start]).unsqueeze(1)
         later = weighted[:, start:stop].unsqueeze(3) * features[:, start:stop].unsqueeze(2)
         sums = nn.functional.pad(torch.cumsum(later, 1), (0, 0, 0, 0, 1, 0)) + base
-        which = torch.arange(len(ends), device=ends.device) % knots
-        return sums[:, ends - start, which]
+        knot = torch.arange(len(ends), device=ends.device) % knots
+        return sums[:, ends - start, knot]
 
     def forward(
         self, features: Tensor, x: Tensor, scale: Tensor, observed: Tensor, positioned: Tensor, origins: Tensor
@@ -115,13 +115,13 @@ class Companion(nn.Module):
             Mean, spread and logarithm of the residual variance in the context relative to the prior's, in units of
             ``scale``, each ``(batch, origins, knots)``.
         """
-        which = (positioned > 0.5).to(torch.int64)
+        prior = (positioned > 0.5).to(torch.int64)
         moments = self.moments(features, x, scale, observed, origins)
         leads = torch.tensor(self.knots, device=features.device)
-        noise = self.noise[which].unsqueeze(1)
+        noise = self.noise[prior].unsqueeze(1)
         row_noise = noise * leads
-        precision = self.precision[which].unsqueeze(1)
-        shift = (self.precision @ self.mean.unsqueeze(3)).squeeze(3)[which].unsqueeze(1)
+        precision = self.precision[prior].unsqueeze(1)
+        shift = (self.precision @ self.mean.unsqueeze(3)).squeeze(3)[prior].unsqueeze(1)
         scaled = moments.product / row_noise.unsqueeze(3)
         predictors = features[:, origins].unsqueeze(2).expand_as(scaled)
         factor, _ = torch.linalg.cholesky_ex(precision + moments.gram / row_noise.unsqueeze(3).unsqueeze(4))

@@ -149,11 +149,11 @@ class Features(nn.Module):
         there = (weights > 0.5).to(x.dtype)
         mean = values / torch.clamp(weights, min=1.0)
         offset = self.smooth
-        then, known = mean[:, offset : offset + reach], there[:, offset : offset + reach]
-        parts = [(x[:, -reach:] - then) * known]
+        cycle_ago, known = mean[:, offset : offset + reach], there[:, offset : offset + reach]
+        parts = [(x[:, -reach:] - cycle_ago) * known]
         for ahead in self.ahead:
             later = slice(offset + ahead, offset + ahead + reach)
-            parts.append((mean[:, later] - then) * known * there[:, later])
+            parts.append((mean[:, later] - cycle_ago) * known * there[:, later])
         return nn.functional.pad(torch.stack(parts, 2), (0, 0, steps - reach, 0))
 
 

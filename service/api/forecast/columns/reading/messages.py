@@ -201,11 +201,11 @@ class _Cutter:
             self._refuse_large(head.body_size, MAX_PLAIN, "dictionary")
         self._refuse_large(head.body_size, self._space.limit, "record batch")
 
-    def _refuse_large(self, size: int, limit: int, what: str) -> None:
+    def _refuse_large(self, size: int, limit: int, kind: str) -> None:
         if size > limit:
             raise ProblemError(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"a {what} of the Arrow stream has {size} bytes; the limit is {limit}: write smaller record "
+                f"a {kind} of the Arrow stream has {size} bytes; the limit is {limit}: write smaller record "
                 "batches, such as write_table(table, max_chunksize=65536)",
                 headers={"Connection": "close"},
                 reason="body_too_large",

@@ -60,10 +60,10 @@ async def decoded(spool: Spool, rows: int) -> AsyncGenerator[BodyPiece]:
     try:
         while piece := await process.stdout.read(_PIECE):
             yield piece, False
-        told = await process.stderr.read(_MAX_REASON)
+        reason = await process.stderr.read(_MAX_REASON)
         status = await process.wait()
         if status == REFUSED:
-            raise _refusal(**json.loads(told))
+            raise _refusal(**json.loads(reason))
         if status:
             raise _refusal("it is damaged, and cannot be decoded", is_large=False)
         yield b"", True
