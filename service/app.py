@@ -212,7 +212,7 @@ async def _serving(gate: Gate, registry: Registry | None, bus: WorkerBus) -> Asy
         watcher = _release_watcher(gate, bus, stack)
         stack.callback(watcher.stop)
         watcher.start(registry or open_registry(gate.settings))
-        await stack.enter_async_context(bus.listening(watcher.hear))
+        await stack.enter_async_context(bus.listening(watcher.handle))
         # Only now, when this worker hears of models that others unload.
         watcher.refresh()
         watching = asyncio.create_task(watcher.watch(gate.settings.reload_seconds))

@@ -44,9 +44,9 @@ class Observed(NamedTuple):
         """Return what was observed at the valid times ``(n,)`` of forecasts, °C; NaN where nothing was."""
         if not len(self.values):
             return np.full(len(times), np.nan)
-        wanted = np.round(self.step.place(times, self.start)).astype(np.int64)
-        place = np.minimum(np.searchsorted(self.positions, wanted), len(self.positions) - 1)
-        return np.where(self.positions[place] == wanted, self.values[place], np.nan)
+        positions = np.round(self.step.place(times, self.start)).astype(np.int64)
+        place = np.minimum(np.searchsorted(self.positions, positions), len(self.positions) - 1)
+        return np.where(self.positions[place] == positions, self.values[place], np.nan)
 
 
 def positions_of(times: Times, step: TimeStep, start: np.datetime64) -> tuple[npt.NDArray[np.int64], Bools]:

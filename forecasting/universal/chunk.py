@@ -32,7 +32,7 @@ from forecasting.universal.own_past.references import forecast_references
 _NO_ORIGINS: Final = np.empty(0, dtype=np.int64)
 
 
-class Wanted(NamedTuple):
+class ChunkOptions(NamedTuple):
     """What is asked of forecasts.
 
     Attributes:
@@ -51,7 +51,7 @@ class Wanted(NamedTuple):
 
 
 def forecast_chunk(
-    contexts: Contexts, networks: Mapping[str, UniversalForecaster], shared: SharedParts | None, wanted: Wanted
+    contexts: Contexts, networks: Mapping[str, UniversalForecaster], shared: SharedParts | None, options: ChunkOptions
 ) -> dict[int, UniversalForecast]:
     """Forecast each of ``contexts``, by index in the request.
 
@@ -59,12 +59,12 @@ def forecast_chunk(
         contexts: of similar length.
         networks: by cell.
         shared: what all ``networks`` compute alike, if they do.
-        wanted: what is asked of each forecast.
+        options: what is asked of each forecast.
     """
-    cell, best = wanted.cell, wanted.best_on_held_out
-    cells = [cell or best] if cell or not wanted.record else sorted(networks, key=best.__ne__)
+    cell, best = options.cell, options.best_on_held_out
+    cells = [cell or best] if cell or not options.record else sorted(networks, key=best.__ne__)
     used = {networks[name].metadata.model: networks[name] for name in cells}
-    chunk = _Chunk.run(contexts, used, shared if len(used) > 1 else None, wanted)
+    chunk = _Chunk.run(contexts, used, shared if len(used) > 1 else None, options)
     return {row: chunk.forecast(place) for place, row in enumerate(contexts.row.tolist())}
 
 
@@ -108,18 +108,20 @@ class _Chunk:
         contexts: Contexts,
         networks: Mapping[str, UniversalForecaster],
         shared: SharedParts | None,
-        wanted: Wanted,
+        options: ChunkOptions,
     ) -> "_Chunk":
         """Run the networks and the references on ``contexts``."""
         metadata = next(iter(networks.values())).metadata
-        horizon, origins, stride = wanted.horizon, _NO_ORIGINS, 1
-        if wanted.record:
-            limit = MAX_ORIGINS if wanted.cell is None else MAX_ORIGINS_OF_ONE
+        horizon, origins, stride = options.horizon, _NO_ORIGINS, 1
+        if options.record:
+            limit = MAX_ORIGINS if options.cell is None else MAX_ORIGINS_OF_ONE
             origins, stride = past_origins(contexts, metadata.minimum, metadata.maximum, limit)
         leads = int(contexts.missing_after.max()) + horizon
         with_end = np.append(origins, contexts.values.shape[1] - 1)
         answers = _answers(networks, shared, contexts, with_end, leads + steps_after(contexts.step))
-        references = forecast_references(Past.of(contexts, with_end, leads), fitted=wanted.record or wanted.references)
+        references = forecast_references(
+            Past.of(contexts, with_end, leads), fitted=options.record or options.references
+        )
         means = np.stack([answer[:, :-1, :, 0] for answer in answers.values()])
         network_errors = errors_of(contexts, means, origins, metadata.minimum)
         others = np.stack([forecast[:, :-1] for forecast in references.values()])
@@ -129,7 +131,7 @@ class _Chunk:
         return cls(
             contexts,
             horizon,
-            wanted.cell is not None,
+            options.cell is not None,
             metadata.levels,
             origins,
             stride,

@@ -37,18 +37,18 @@ def quantiles_at(probabilities: tuple[float, ...], quantiles: Floats, levels: tu
     return values
 
 
-def quantiles_at_scores(wanted: Floats, quantiles: Floats, levels: tuple[float, ...]) -> Floats:
+def quantiles_at_scores(scores: Floats, quantiles: Floats, levels: tuple[float, ...]) -> Floats:
     """Return the quantiles at normal scores, which may differ from row to row.
 
     Args:
-        wanted: normal scores of probabilities, ``(n, m)``.
+        scores: normal scores of probabilities, ``(n, m)``.
         quantiles: °C, ``(n, levels)``, ascending.
         levels: probabilities of ``quantiles``.
 
     Returns:
         °C, ``(n, m)``.
     """
-    above, share = _places_of_scores(wanted, levels)
+    above, share = _places_of_scores(scores, levels)
     low, high = (np.take_along_axis(quantiles, place, axis=-1) for place in (above - 1, above))
     values: Floats = low * (1 - share) + high * share
     return values
@@ -108,10 +108,10 @@ def _places(probabilities: tuple[float, ...], levels: tuple[float, ...]) -> tupl
     return _places_of_scores(normal_scores(probabilities), levels)
 
 
-def _places_of_scores(wanted: Floats, levels: tuple[float, ...]) -> tuple[npt.NDArray[np.intp], Floats]:
+def _places_of_scores(scores: Floats, levels: tuple[float, ...]) -> tuple[npt.NDArray[np.intp], Floats]:
     known = normal_scores(levels)
-    above = np.clip(np.searchsorted(known, wanted), 1, len(known) - 1)
-    return above, (wanted - known[above - 1]) / (known[above] - known[above - 1])
+    above = np.clip(np.searchsorted(known, scores), 1, len(known) - 1)
+    return above, (scores - known[above - 1]) / (known[above] - known[above - 1])
 
 
 @lru_cache(maxsize=256)

@@ -78,10 +78,10 @@ class OnlineCalibration(BaseModel, frozen=True):
             quantiles: of the plain forecast, °C ``(leads, levels)``, ascending.
             levels: probabilities of ``quantiles``.
         """
-        wanted = normal_scores(levels)
-        distance = np.abs(wanted)
+        scores = normal_scores(levels)
+        distance = np.abs(scores)
         moved = np.stack([_moved(distance, ends) for ends in self._ends()])
-        return quantiles_at_scores(np.copysign(moved, wanted), quantiles, levels)
+        return quantiles_at_scores(np.copysign(moved, scores), quantiles, levels)
 
     def after(self, plain: Floats, issued: Floats, levels: tuple[float, ...], observed: Floats) -> Self:
         """Return the calibration once forecasts have been verified, at most one at each lead.

@@ -19,7 +19,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.universal.checks.check import Check, check_series
 from forecasting.universal.checks.warnings import after_check, warn_of_suspect_ends, without_suspects
-from forecasting.universal.chunk import Wanted, forecast_chunk
+from forecasting.universal.chunk import ChunkOptions, forecast_chunk
 from forecasting.universal.contexts.contexts import read_contexts
 from forecasting.universal.contexts.refusals import other_step_error
 from forecasting.universal.forecast import UniversalForecast
@@ -218,8 +218,8 @@ class UniversalRelease:
                 {i: (left_out[i], *group.warnings.get(i, ())) for i in group.row.tolist() if i in left_out}
             )
             for chunk in group.chunks(self._chunk_size(group.values.shape[1], record or references)):
-                wanted = Wanted(horizon, cell, self.best_on_held_out, record, references)
-                results |= forecast_chunk(chunk, self.networks, self.shared_parts, wanted)
+                options = ChunkOptions(horizon, cell, self.best_on_held_out, record, references)
+                results |= forecast_chunk(chunk, self.networks, self.shared_parts, options)
         return [results[i] for i in range(len(series))]
 
     def without_suspects(

@@ -5,18 +5,18 @@ from typing import Final
 import pyarrow as pa
 
 from forecasting.events.definitions import Percentile, ThresholdEvent
-from scoring.events.asked import AskedEvents
+from scoring.events.event_request import EventRequest
 
 THRESHOLD: Final = "threshold"
 SIDE: Final = "side"
 
 
-def limit_fields(events: AskedEvents) -> list[pa.Field]:
+def limit_fields(events: EventRequest) -> list[pa.Field]:
     """Return the columns of the limits that the forecasts of ``events`` do not have already."""
     return [pa.field(name, column.type) for name, column in limit_columns(events, 0).items()]
 
 
-def limit_columns(events: AskedEvents, count: int) -> dict[str, pa.Array]:
+def limit_columns(events: EventRequest, count: int) -> dict[str, pa.Array]:
     """Return the side and, unless it differs from day to day, the threshold in °C of each event, ``count`` times."""
     columns: dict[str, pa.Array] = {}
     for definition, name in zip(events.definitions, events.names, strict=True):

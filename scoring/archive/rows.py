@@ -11,7 +11,7 @@ import pyarrow.parquet as papq
 
 from forecasting.series.timestep import TimeStep
 from scoring.archive.event_limits import limit_columns, limit_fields
-from scoring.events.asked import AskedEvents
+from scoring.events.event_request import EventRequest
 from scoring.tables.archive_columns import BASELINES, PREFIX
 from scoring.tables.forecasts import read_part, schema
 
@@ -23,7 +23,7 @@ _STEPS_UNTIL_LATE: Final = 2
 """As in the service: a forecast issued later than this after its last observation is a replayed one."""
 
 
-def archive_schema(levels: tuple[int, ...], events: AskedEvents) -> pa.Schema:
+def archive_schema(levels: tuple[int, ...], events: EventRequest) -> pa.Schema:
     """Return the schema of a file, with two columns per interval level in percent, and columns of ``events``."""
     scored = schema(levels, events, archived=True)
     first = [
@@ -42,7 +42,7 @@ def archive_schema(levels: tuple[int, ...], events: AskedEvents) -> pa.Schema:
 
 
 def write_rows(
-    path: Path, columns: pa.Schema, parts: Iterable[bytes], asked: str, issued: np.datetime64, events: AskedEvents
+    path: Path, columns: pa.Schema, parts: Iterable[bytes], asked: str, issued: np.datetime64, events: EventRequest
 ) -> None:
     """Write the rows with a forecast.
 

@@ -138,7 +138,7 @@ def _comparable(rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     return rows[common.counts], common.baselines
 
 
-def _scores(lead: int, asked: str, rows: pd.DataFrame, names: Sequence[str]) -> LeadVerification:
+def _scores(lead: int, model: str, rows: pd.DataFrame, names: Sequence[str]) -> LeadVerification:
     predicted, intervals = _values(rows, "sst"), _intervals(rows)
     baselines = {name: _values(rows, PREFIX + name) for name in names}
     return verify_lead(
@@ -146,7 +146,7 @@ def _scores(lead: int, asked: str, rows: pd.DataFrame, names: Sequence[str]) -> 
         _values(rows, "observed"),
         predicted,
         baselines,
-        model=asked,
+        model=model,
         intervals={AS_ISSUED: intervals},
         quantiles=quantiles_of(predicted, intervals),
     )

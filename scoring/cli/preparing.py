@@ -18,7 +18,7 @@ from scoring.engines.engine import Engine
 from scoring.engines.in_process import InProcess
 from scoring.engines.processes import Processes
 from scoring.errors import ScoringError
-from scoring.events.asked import AskedEvents
+from scoring.events.event_request import EventRequest
 from scoring.models.choice import Choice
 from scoring.models.model import Model
 from scoring.sources.source import Source, is_parquet, named
@@ -31,7 +31,7 @@ ARCHIVE: Final = "archive"
 """In place of an output format: the forecasts are added to an archive."""
 
 
-def _events(options: argparse.Namespace) -> AskedEvents:
+def _events(options: argparse.Namespace) -> EventRequest:
     """Return the events to judge.
 
     Raises:
@@ -41,7 +41,7 @@ def _events(options: argparse.Namespace) -> AskedEvents:
         for name in ("baseline", "paths"):
             if getattr(options, name) is not None:
                 raise ScoringError(f"--{name} is about events: name them with --events FILE.json")
-        return AskedEvents()
+        return EventRequest()
     from scoring.events.events_file import read_events
 
     units: Units = options.units or "celsius"

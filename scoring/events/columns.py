@@ -11,7 +11,7 @@ import numpy.typing as npt
 from forecasting.events.definitions import EventDefinition, HeatStress, MarineEvent, Percentile, ThresholdEvent
 from forecasting.events.detection import CATEGORIES
 from forecasting.events.outcomes import AlertLevel, EventState, HeatStressOutcome, MarineOutcome, ThresholdOutcome
-from scoring.events.asked import AskedEvents
+from scoring.events.event_request import EventRequest
 
 Form = Literal["probability", "celsius", "difference", "celsius_weeks", "days", "time", "flag"]
 
@@ -76,7 +76,7 @@ def columns_of(definition: EventDefinition, name: str) -> tuple[Column, ...]:
     )
 
 
-def all_columns(events: AskedEvents) -> list[Column]:
+def all_columns(events: EventRequest) -> list[Column]:
     """Return the columns of all events."""
     pairs = zip(events.definitions, events.names, strict=True)
     return [column for definition, name in pairs for column in columns_of(definition, name)]

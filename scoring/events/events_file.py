@@ -18,14 +18,14 @@ from forecasting.requests.model import MAX_UNKNOWN_FIELDS, UnknownFieldsError
 from forecasting.requests.sentences import first_error
 from forecasting.series.units import Units
 from scoring.errors import ScoringError
-from scoring.events.asked import AskedEvents
 from scoring.events.columns import columns_of
+from scoring.events.event_request import EventRequest
 
 _PERIOD: Final = re.compile(r"(\d{4})(-\d\d-\d\d)?/(\d{4})(-\d\d-\d\d)?")
 _UNSAFE: Final = re.compile(r"[^a-z0-9]+")
 
 
-def read_events(file: Path, horizon: int, units: Units, *, baseline: str | None, paths: int | None) -> AskedEvents:
+def read_events(file: Path, horizon: int, units: Units, *, baseline: str | None, paths: int | None) -> EventRequest:
     """Read the events of a run.
 
     Args:
@@ -45,10 +45,10 @@ def read_events(file: Path, horizon: int, units: Units, *, baseline: str | None,
     _refuse_clashes(definitions, names, file)
     period = None if baseline is None else _period(baseline)
     if baseline is None or period is not None:
-        return AskedEvents(definitions, names, paths, period)
+        return EventRequest(definitions, names, paths, period)
     if not Path(baseline).exists():
         raise ScoringError(f"--baseline {baseline} is neither a period, such as 1983/2012, nor a file; correct it")
-    return AskedEvents(definitions, names, paths, None, baseline, content_digest(Path(baseline)))
+    return EventRequest(definitions, names, paths, None, baseline, content_digest(Path(baseline)))
 
 
 def _definitions(file: Path, horizon: int, units: Units) -> tuple[EventDefinition, ...]:

@@ -15,8 +15,8 @@ from forecasting.events.outcomes import EventOutcome
 from forecasting.events.outlook import JointForecast, Outlook
 from forecasting.series.sst_series import SstSeries
 from scoring.errors import in_one_line
-from scoring.events.asked import AskedEvents
 from scoring.events.columns import Values, all_columns, columns_of
+from scoring.events.event_request import EventRequest
 from scoring.models.reasons import kind_of
 
 Coefficients = npt.NDArray[np.float32]
@@ -56,7 +56,7 @@ class Judged:
     warnings: list[set[str]] = field(default_factory=list)
 
     @classmethod
-    def none(cls, events: AskedEvents, n: int, horizon: int) -> "Judged":
+    def none(cls, events: EventRequest, n: int, horizon: int) -> "Judged":
         """Return missing values for ``n`` places."""
         return cls(
             {column.name: column.empty(n, horizon) for column in all_columns(events)},
@@ -65,7 +65,7 @@ class Judged:
             [set() for _ in range(n)],
         )
 
-    def unjudged(self, events: AskedEvents) -> dict[str, int]:
+    def unjudged(self, events: EventRequest) -> dict[str, int]:
         """Return the number of places at which an event cannot be judged, by its name and the kind of reason."""
         return dict(
             Counter(
@@ -77,7 +77,7 @@ class Judged:
         )
 
 
-def judge_places(events: AskedEvents, places: Iterable[Place], n: int, horizon: int, paths: int) -> Judged:
+def judge_places(events: EventRequest, places: Iterable[Place], n: int, horizon: int, paths: int) -> Judged:
     """Judge all events at each of ``n`` places, by so many sample ``paths``."""
     judged = Judged.none(events, n, horizon)
     for i, place in enumerate(places):

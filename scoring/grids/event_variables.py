@@ -5,8 +5,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from scoring.events.asked import AskedEvents
 from scoring.events.columns import MISSING, Column, Form, Values, columns_of
+from scoring.events.event_request import EventRequest
 from scoring.events.judging import Judged
 from scoring.grids.variable import ON_SCALE, Variable
 from scoring.models.model import CellModel
@@ -27,7 +27,7 @@ _NOT_CALIBRATED: Final = (
 )
 
 
-def event_variables(events: AskedEvents, model: CellModel, sst: dict[str, Any]) -> dict[str, Variable]:
+def event_variables(events: EventRequest, model: CellModel, sst: dict[str, Any]) -> dict[str, Variable]:
     """Return the variables of ``events``, by name; ``sst`` are the attributes of the forecasts."""
     shared: dict[str, Any] = {name: sst[name] for name in _SHARED if name in sst}
     if not model.knows_dependence:
@@ -48,7 +48,7 @@ def _variable(column: Column, event: str, shared: dict[str, Any]) -> Variable:
     return Variable(dtype, column.by_lead, attributes, MISSING if column.form in ("flag", "days") else np.nan)
 
 
-def event_fields(events: AskedEvents, judged: Judged, cell: npt.NDArray[np.intp], n: int) -> dict[str, Values]:
+def event_fields(events: EventRequest, judged: Judged, cell: npt.NDArray[np.intp], n: int) -> dict[str, Values]:
     """Return the values of each variable: ``(n,)``, or ``(horizon, n)``, missing where no event was judged.
 
     Args:

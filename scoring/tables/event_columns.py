@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from scoring.events.asked import AskedEvents
 from scoring.events.columns import MISSING, Column, Form, Values, all_columns, columns_of
+from scoring.events.event_request import EventRequest
 from scoring.events.judging import Judged
 
 _DECIMALS: Final = 6
@@ -17,7 +17,7 @@ _TYPES: Final[dict[Form, pa.DataType]] = {"time": _TIME, "flag": pa.string(), "d
 Indices = npt.NDArray[np.int64]
 
 
-def event_fields(events: AskedEvents) -> list[tuple[str, pa.DataType]]:
+def event_fields(events: EventRequest) -> list[tuple[str, pa.DataType]]:
     """Return names and types of the columns of ``events``."""
     fields: list[tuple[str, pa.DataType]] = []
     for definition, name in zip(events.definitions, events.names, strict=True):
@@ -26,7 +26,7 @@ def event_fields(events: AskedEvents) -> list[tuple[str, pa.DataType]]:
     return fields
 
 
-def event_arrays(events: AskedEvents, judged: Judged, at: Indices, total: int) -> dict[str, pa.Array]:
+def event_arrays(events: EventRequest, judged: Judged, at: Indices, total: int) -> dict[str, pa.Array]:
     """Return the columns of ``events``.
 
     Args:

@@ -15,7 +15,7 @@ import pyarrow.parquet as papq
 
 from forecasting.qartod import MISSING
 from forecasting.series.times import Floats, Times
-from scoring.events.asked import AskedEvents
+from scoring.events.event_request import EventRequest
 from scoring.events.judging import Judged
 from scoring.models.cell_forecasts import Bounds
 from scoring.tables.archive_columns import archive_arrays, archive_fields
@@ -75,7 +75,7 @@ class StationForecasts:
     baselines: dict[str, Floats] = field(default_factory=dict)
 
 
-def schema(levels: tuple[int, ...], events: AskedEvents, *, archived: bool = False) -> pa.Schema:
+def schema(levels: tuple[int, ...], events: EventRequest, *, archived: bool = False) -> pa.Schema:
     """Return the schema of the output.
 
     It has two columns per interval level in percent, columns of ``events``, and those of an archive if ``archived``.
@@ -87,7 +87,7 @@ def schema(levels: tuple[int, ...], events: AskedEvents, *, archived: bool = Fal
     return pa.schema([*keys, *bounds, *texts, *ends, *event_fields(events), *(archive_fields() if archived else ())])
 
 
-def to_bytes(forecasts: StationForecasts, events: AskedEvents, *, archived: bool = False) -> bytes:
+def to_bytes(forecasts: StationForecasts, events: EventRequest, *, archived: bool = False) -> bytes:
     """Return the rows as an Arrow stream, in the order of the stations; one row for a station without a forecast."""
     horizon = forecasts.sst.shape[1]
     rows = np.ones(len(forecasts.names), dtype=np.int64)
@@ -135,7 +135,7 @@ def _stations(forecasts: StationForecasts) -> dict[str, pa.Array]:
     }
 
 
-def without_forecasts(names: list[str], reason: str, levels: tuple[int, ...], events: AskedEvents) -> bytes:
+def without_forecasts(names: list[str], reason: str, levels: tuple[int, ...], events: EventRequest) -> bytes:
     """Return the rows of a chunk that failed for ``reason``."""
     no_values, no_times = np.empty((0, 1)), np.empty((0, 1), dtype="datetime64[s]")
     no_stations = np.empty(0, dtype=np.intp)

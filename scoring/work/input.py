@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar, Generic, Self, TypeVar
 
 from forecasting.readers.base.options import ReadingOptions
-from scoring.events.asked import AskedEvents
+from scoring.events.event_request import EventRequest
 from scoring.models.choice import Choice
 from scoring.models.model import Model
 from scoring.work.folder import WorkFolder
@@ -38,7 +38,7 @@ class Input(ABC, Generic[M]):
     options: ReadingOptions
     horizon: int
     levels: tuple[int, ...]
-    events: AskedEvents
+    events: EventRequest
 
     @abstractmethod
     def chunk_size(self, model: M) -> int:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
-from scoring.events.asked import AskedEvents
+from scoring.events.event_request import EventRequest
 from scoring.models.model import Model
 
 
@@ -65,7 +65,7 @@ class Job(ABC):
 
     model: Model
     levels: tuple[int, ...]
-    events: AskedEvents
+    events: EventRequest
     staged: str
     bounds: tuple[int, ...]
 

@@ -128,7 +128,7 @@ class Batcher(Generic[Job, Result]):
         self._last = now, len(batch)
         jobs, waits = [waiting.job for waiting in batch], [now - waiting.since for waiting in batch]
         if self._workers is None:
-            _answer(batch, self._run_all(jobs, waits))
+            _deliver_all(batch, self._run_all(jobs, waits))
         else:
             self._busy = True
             running = loop.run_in_executor(self._workers, self._run_all, jobs, waits)
@@ -150,7 +150,7 @@ class Batcher(Generic[Job, Result]):
             return False
         if now - waiting.since > self._seconds:
             detail = f"the forecast did not start within {self._seconds:g} seconds; try again later"
-            _tell(waiting.answer, ProblemError(HTTPStatus.GATEWAY_TIMEOUT, detail))
+            _deliver(waiting.answer, ProblemError(HTTPStatus.GATEWAY_TIMEOUT, detail))
             return False
         return True
 
@@ -173,7 +173,7 @@ class Batcher(Generic[Job, Result]):
         self, batch: list[QueuedJob[Job, Result]], done: "asyncio.Future[Sequence[Result | Exception]]"
     ) -> None:
         self._busy = False
-        _answer(batch, done.result())
+        _deliver_all(batch, done.result())
         if self._queue:
             self._turn()
 
@@ -211,13 +211,13 @@ class _TimedAnswer(Generic[Result]):
             record(tracer, INFERENCE, unix(begin), unix(end), **{"sst.batch.requests": jobs})
 
 
-def _answer(batch: list[QueuedJob[Job, Result]], results: "Sequence[Result | Exception]") -> None:
+def _deliver_all(batch: list[QueuedJob[Job, Result]], results: "Sequence[Result | Exception]") -> None:
     for waiting, result in zip(batch, results, strict=True):
         if not waiting.answer.done():
-            _tell(waiting.answer, result)
+            _deliver(waiting.answer, result)
 
 
-def _tell(answer: ResultSink[Result], result: "Result | Exception") -> None:
+def _deliver(answer: ResultSink[Result], result: "Result | Exception") -> None:
     try:
         if isinstance(result, Exception):
             answer.set_exception(result)

@@ -197,15 +197,15 @@ class Serving:
         await self.forecast_pieces(job, keep)
         return results
 
-    async def forecast_pieces(self, job: ForecastJob, take: Callable[[list[Entries]], None]) -> None:
-        """Forecast a large request: call ``take`` with some of the entries at a time, in order, in a worker thread."""
-        await self._counted(self._forecast_pieces(job, take), job)
+    async def forecast_pieces(self, job: ForecastJob, on_entries: Callable[[list[Entries]], None]) -> None:
+        """Forecast a large request: call ``on_entries`` with some entries at a time, in order, in a worker thread."""
+        await self._counted(self._forecast_pieces(job, on_entries), job)
 
-    async def forecast_universal(self, job: UniversalJob, take: Callable[[list[UniversalEntries]], None]) -> None:
-        """Call ``take`` with the entries of some series at a time, in order, in a worker thread."""
+    async def forecast_universal(self, job: UniversalJob, on_entries: Callable[[list[UniversalEntries]], None]) -> None:
+        """Call ``on_entries`` with the entries of some series at a time, in order, in a worker thread."""
 
         def run(piece: UniversalJob) -> None:
-            take(self._universal_forecaster.run(piece))
+            on_entries(self._universal_forecaster.run(piece))
 
         size = (
             PIECE_SERIES if job.options.events is None else job.options.events.piece(PIECE_SERIES, job.options.horizon)
@@ -227,14 +227,14 @@ class Serving:
         """Call ``function`` in a worker thread, and return its result; ``span`` is its name in traces."""
         return await run_in(self._workers, function, *arguments, span=span)
 
-    async def _forecast_pieces(self, job: ForecastJob, take: Callable[[list[Entries]], None]) -> None:
+    async def _forecast_pieces(self, job: ForecastJob, on_entries: Callable[[list[Entries]], None]) -> None:
         events = job.options.events
 
         def run(piece: ForecastJob) -> None:
             if events is None:
-                take(self._batch_forecaster.run([piece], [0.0])[0])
+                on_entries(self._batch_forecaster.run([piece], [0.0])[0])
             else:
-                take(self._event_forecaster.run(piece))
+                on_entries(self._event_forecaster.run(piece))
 
         size = PIECE if events is None else events.piece(PIECE, job.options.horizon)
         for piece in job.pieces(size, SMALL_VALUES):

@@ -44,26 +44,26 @@ def scores_of(errors: Floats, quantiles: Floats, probabilities: tuple[float, ...
     return np.where(known, np.reshape(scores, errors.shape), np.nan)
 
 
-def quantiles_at(wanted: tuple[float, ...], quantiles: Floats, probabilities: tuple[float, ...]) -> Floats:
+def quantiles_at(targets: tuple[float, ...], quantiles: Floats, probabilities: tuple[float, ...]) -> Floats:
     """Return the quantiles at other probabilities, the inverse of :func:`exceedance`.
 
     Args:
-        wanted: probabilities above 0 and below 1, ``(m,)``.
+        targets: probabilities above 0 and below 1, ``(m,)``.
         quantiles: °C, ``(…, probabilities)``, ascending.
         probabilities: of ``quantiles``.
 
     Returns:
         °C, ``(…, m)``.
     """
-    above, share = _places(wanted, probabilities)
+    above, share = _places(targets, probabilities)
     values: Floats = quantiles[..., above - 1] * (1 - share) + quantiles[..., above] * share
     return values
 
 
 @lru_cache(maxsize=64)
-def _places(wanted: tuple[float, ...], probabilities: tuple[float, ...]) -> tuple[npt.NDArray[np.intp], Floats]:
-    """Return the quantile above each of ``wanted``, and its weight: below 0 or above 1 in the tails."""
-    levels, at = np.asarray(probabilities), np.asarray(wanted)
+def _places(targets: tuple[float, ...], probabilities: tuple[float, ...]) -> tuple[npt.NDArray[np.intp], Floats]:
+    """Return the quantile above each of ``targets``, and its weight: below 0 or above 1 in the tails."""
+    levels, at = np.asarray(probabilities), np.asarray(targets)
     above = np.clip(np.searchsorted(levels, at), 1, len(levels) - 1)
     share = (at - levels[above - 1]) / (levels[above] - levels[above - 1])
     lower = -np.log(at / levels[0]) / np.log(levels[0] / levels[1])

@@ -20,9 +20,9 @@ def describe_depths(depths: Floats, name: str) -> tuple[str, ...]:
     return (f"{name} runs from {known.min():g} to {known.max():g}: the file mixes several depths; keep only one",)
 
 
-def nearest_depth(depths: Floats, wanted: float) -> float:
-    """The depth nearest to the wanted one, whether depths count up or down."""
-    return float(depths[int(np.abs(np.abs(depths) - abs(wanted)).argmin())])
+def nearest_depth(depths: Floats, target: float) -> float:
+    """The depth nearest to ``target``, whether depths count up or down."""
+    return float(depths[int(np.abs(np.abs(depths) - abs(target)).argmin())])
 
 
 def choose_depth(depths: Iterable[float]) -> Remedy:

@@ -80,14 +80,14 @@ class Field:
             FileError: if the values cannot be read.
         """
         with readable(self.kind):
-            values, _ = self.validity.masked(self._take(self.value, steps, rows))
+            values, _ = self.validity.masked(self._read_values(self.value, steps, rows))
             if self.flags is not None:
-                flags = flags_of(self.flags, self._take(self.flags, steps, rows))
+                flags = flags_of(self.flags, self._read_values(self.flags, steps, rows))
                 values = apply_flags(values.astype(np.float64), flags, str(self.flags.name)).values
         celsius = values if self.units == "celsius" else to_celsius(values, self.units)
         return np.asarray(celsius, dtype=np.float32).reshape(len(values), -1)
 
-    def _take(self, variable: "xr.DataArray", steps: slice, rows: slice) -> npt.NDArray[Any]:
+    def _read_values(self, variable: "xr.DataArray", steps: slice, rows: slice) -> npt.NDArray[Any]:
         index = {self.along: steps} | ({self.dims[0]: rows} if self.dims else {})
         values = np.asarray(variable.isel(index).transpose(self.along, *self.dims).values)
         return np.asarray(values, dtype=None if values.dtype.kind == "f" else np.float64)

@@ -132,7 +132,7 @@ def _stations_of_column(
     for part, part_times in parts:
         name = part.station if choice.station is None else choice.station
         columns = Columns(time, choice.value, part.column, flag_name)
-        station = _take(table, part, part_times, values, flags, name, columns, options)
+        station = _observations(table, part, part_times, values, flags, name, columns, options)
         doubts = () if quality is None else (describe_unused(station.values, quality[1][part.rows], quality[0]),)
         yield replace(station, notes=(*station.notes, *unused), warnings=(*station.warnings, *doubts))
 
@@ -177,7 +177,7 @@ def _check_choice(stations: list[Observations], options: ReadingOptions) -> None
         raise FileError(f"has no station {options.station!r}; it has {listed(names)}")
 
 
-def _take(
+def _observations(
     table: Table,
     part: Part,
     times: Times,

@@ -80,7 +80,7 @@ async def put_station(
     check_model(serving, body.model, TimeStep.parse(body.step), body.horizon or DEFAULT_HORIZON)
     stored = stored_settings(body, settings)
     with store_problems():
-        created, row = await store.write(_put, id, stored, body.webhooks)
+        created, row = await store.write(_store_station, id, stored, body.webhooks)
     background.wake()
     response.status_code = HTTPStatus.CREATED if created else HTTPStatus.OK
     return station_detail(row)
@@ -118,7 +118,7 @@ async def get_stations(
     summary="Get a station",
     responses=problems(404, 422, 503, 504),
 )
-async def get_one(store: StationStoreDep, id: StationId, recent: Recent = False) -> StationDetail:
+async def get_station(store: StationStoreDep, id: StationId, recent: Recent = False) -> StationDetail:
     """Get the settings of a station, its newest observation and forecast, and the state of its events."""
     with store_problems():
         return station_detail(await store.read(find_station, id, recent=recent))
@@ -132,14 +132,14 @@ async def get_one(store: StationStoreDep, id: StationId, recent: Recent = False)
     response_class=Response,
     responses=problems(403, 404, 422, 503, 504),
 )
-async def delete_one(store: StationStoreDep, id: StationId) -> Response:
+async def remove_station(store: StationStoreDep, id: StationId) -> Response:
     """Delete a station with all its readings. This cannot be undone, and needs an admin key."""
     with store_problems():
         await store.write(delete_station, id)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
-def _put(
+def _store_station(
     connection: Connection, station: str, settings: StationSettings, webhooks: Sequence[InputWebhook]
 ) -> tuple[bool, StationRow]:
     is_new, _ = put_watching_station(connection, station, settings, webhooks, int(time.time()))

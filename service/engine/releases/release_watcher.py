@@ -100,7 +100,7 @@ class ReleaseWatcher:
         while True:
             await asyncio.sleep(seconds)
             try:
-                await self._follow()
+                await self._load_current()
             except Exception as error:
                 # Whatever is wrong with the folder, the loaded releases stay. Report it once, not at each check.
                 # An outage of a bucket has several messages, by what was read when it began.
@@ -123,7 +123,7 @@ class ReleaseWatcher:
             UnknownNameError: if there is no such model.
             ReleaseError: if no release is current, or any worker refuses it.
         """
-        await self._tell({"do": "load", "model": model})
+        await self._broadcast({"do": "load", "model": model})
 
     async def unload(self, model: str) -> None:
         """Stop serving a model in every worker, until it is loaded again.
@@ -131,18 +131,18 @@ class ReleaseWatcher:
         Raises:
             UnknownNameError: if there is no such model.
         """
-        await self._tell({"do": "unload", "model": model})
+        await self._broadcast({"do": "unload", "model": model})
 
-    async def _tell(self, message: Message) -> None:
-        await self._do(message, asked=True)
+    async def _broadcast(self, message: Message) -> None:
+        await self._execute(message, is_origin=True)
         failed = [answer["error"] for answer in await self.bus.ask_others(message) if answer.get("error")]
         if failed:
             raise ReleaseError(f"{len(failed)} other workers refused the release: {failed[0]}")
 
-    async def hear(self, message: Message) -> Message:
+    async def handle(self, message: Message) -> Message:
         """Do what another worker was asked for; return its ``error`` if there is one."""
         try:
-            await self._do(message, asked=False)
+            await self._execute(message, is_origin=False)
         except ForecastError as error:
             return {"error": str(error)}
         except Exception as error:
@@ -150,34 +150,34 @@ class ReleaseWatcher:
             return {"error": f"{type(error).__name__}: {error}"}
         return {}
 
-    async def _do(self, message: Message, *, asked: bool) -> None:
-        """Load or unload a model. Only the worker that was ``asked`` records unloaded models, for all workers."""
+    async def _execute(self, message: Message, *, is_origin: bool) -> None:
+        """Load or unload a model. Only the worker that the call came to records unloaded models, for all workers."""
         model = message["model"]
         dataset = model.rpartition("-")[0]
-        published = await self._follow(again=True) if message["do"] == "load" else None
+        published = await self._load_current(again=True) if message["do"] == "load" else None
         if published is not None and dataset in self.refused:
             raise ReleaseError(self.refused[dataset])
-        self._check(model)
+        self._check_name(model)
         if published is not None and dataset not in published:
             version = self.registry.versions[dataset]
             raise ReleaseError(
                 f"{self.releases.place}/{dataset}/{CURRENT} is missing, so no release of {dataset} is published, and "
                 f"{version} is still served: write the version to serve into that file"
             )
-        if asked:
+        if is_origin:
             self._withdraw(model, withdrawn=message["do"] == "unload")
         self.refresh()
 
     def refresh(self) -> None:
         """Serve all loaded releases without the models that are unloaded by now."""
-        self._put(self.registry)
+        self._switch_to(self.registry)
 
-    def _check(self, model: str) -> None:
+    def _check_name(self, model: str) -> None:
         known = self.registry.model_names
         if model not in known:
             raise UnknownNameError(f"no model {model[:64]!r}; {available(known)}")
 
-    async def _follow(self, *, again: bool = False) -> Collection[str]:
+    async def _load_current(self, *, again: bool = False) -> Collection[str]:
         """Load the current releases that are not loaded; refused ones only if ``again`` is set or they have changed.
 
         Returns the datasets that have a current release.
@@ -185,16 +185,16 @@ class ReleaseWatcher:
         async with self._lock:
             try:
                 await self._refresh(again)
-                states = await asyncio.to_thread(self._look)
+                states = await asyncio.to_thread(self._states_to_load)
             except Exception:
                 self.metrics.reloaded("failed")
                 raise
             for dataset in self.refused.keys() - states.keys():
-                self._forget(dataset)
+                self._forget_refusal(dataset)
             unchanged = True
             for dataset, state in states.items():
                 if state is None:
-                    self._forget(dataset)
+                    self._forget_refusal(dataset)
                 elif again or self._tried.get(dataset) != state:
                     unchanged = False
                     await self._replace(dataset, state)
@@ -215,7 +215,7 @@ class ReleaseWatcher:
             # An operator loads a model: what was copied before serves as well.
             logger.warning("loading from the releases that were copied before: %s", error)
 
-    def _look(self) -> dict[str, ReleaseState | None]:
+    def _states_to_load(self) -> dict[str, ReleaseState | None]:
         """Return the current version and its files, by dataset; None if it is loaded."""
         loaded = self.registry.versions
         return {
@@ -223,7 +223,7 @@ class ReleaseWatcher:
             for dataset, state in self.releases.states().items()
         }
 
-    def _forget(self, dataset: str) -> None:
+    def _forget_refusal(self, dataset: str) -> None:
         """Forget that releases of ``dataset`` were refused."""
         self.refused.pop(dataset, None)
         self._tried.pop(dataset, None)
@@ -240,14 +240,14 @@ class ReleaseWatcher:
             self.metrics.reloaded("failed")
             logger.error("refused a new release of %s; still serving the loaded one: %s", dataset, error)
             return
-        self._forget(dataset)
-        self._put(self.registry.with_release(release))
+        self._forget_refusal(dataset)
+        self._switch_to(self.registry.with_release(release))
         self._freeze()
         self.bus.serve(dataset, release.release.version)
         self.metrics.reloaded("loaded")
         logger.info("now serving %s release %s", dataset, release.release.version)
 
-    def _put(self, registry: Registry) -> None:
+    def _switch_to(self, registry: Registry) -> None:
         self._registry = registry
         serving = self._serve(registry.without(self._withdrawn()))
         self.lifecycle.serving = serving

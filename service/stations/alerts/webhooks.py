@@ -57,10 +57,10 @@ class WebhookSender:
             free = asyncio.Semaphore(_AT_ONCE)
             async with asyncio.TaskGroup() as group:
                 for delivery in due:
-                    group.create_task(self._attempt(delivery, silent, free))
+                    group.create_task(self._deliver(delivery, silent, free))
 
     @traced_job("deliver")
-    async def _attempt(self, delivery: DueDelivery, silent: set[str], free: asyncio.Semaphore) -> None:
+    async def _deliver(self, delivery: DueDelivery, silent: set[str], free: asyncio.Semaphore) -> None:
         """Send an alert and store what became of it; ``silent`` are the hosts that did not answer meanwhile."""
         async with free:
             attempted = await self._send(delivery, silent)

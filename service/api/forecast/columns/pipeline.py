@@ -69,7 +69,7 @@ class Pipeline:
             ProblemError: 400 or 422 if the body is invalid; with ``strict`` at the first series that could not be
                 forecast.
         """
-        for rows, is_end in _with_last(batched(self._reader.take(messages))):
+        for rows, is_end in _with_last(batched(self._reader.read(messages))):
             for part in self._parts():
                 yield self._forecast(part)
             self._cut(rows, is_last=is_last and is_end)

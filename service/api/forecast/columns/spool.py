@@ -16,7 +16,7 @@ class SpoolSpace:
         self.limit = limit
         self._used = 0
 
-    def take(self, size: int) -> None:
+    def reserve(self, size: int) -> None:
         """Reserve ``size`` bytes.
 
         Raises:
@@ -28,7 +28,7 @@ class SpoolSpace:
             raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=headers, reason="overloaded")
         self._used += size
 
-    def give_back(self, size: int) -> None:
+    def free(self, size: int) -> None:
         """Free ``size`` bytes."""
         self._used -= size
 
@@ -62,7 +62,7 @@ class Spool:
         Raises:
             ProblemError: 503 if there is no space.
         """
-        self._space.take(len(piece))
+        self._space.reserve(len(piece))
         self._size += len(piece)
         if self._file is None:
             self._file = _new_file()
@@ -91,7 +91,7 @@ class Spool:
 
     def close(self) -> None:
         """Delete the file, and free its space. Mapped memory stays valid while it is used."""
-        self._space.give_back(self._size)
+        self._space.free(self._size)
         self._size = 0
         if self._file is not None:
             self._file.close()

@@ -36,7 +36,7 @@ class ArrowReader:
 
     @staticmethod
     def check_schema(message: StreamMessage) -> None:
-        """Check the first message, without taking it.
+        """Check the first message, without reading it.
 
         Raises:
             ProblemError: 400 if it is no schema; 422 if its columns cannot be used.
@@ -44,8 +44,8 @@ class ArrowReader:
         with refusing_invalid():
             _layout_of(message)
 
-    def take(self, messages: Iterable[StreamMessage]) -> list[pa.RecordBatch]:
-        """Take the next messages, and return the record batches among them, validated.
+    def read(self, messages: Iterable[StreamMessage]) -> list[pa.RecordBatch]:
+        """Read the next messages, and return the record batches among them, validated.
 
         Raises:
             ProblemError: 400 if they are invalid; 422 if the columns are not those of a request.

@@ -18,7 +18,7 @@ _DAYS_WITH_BASELINE: Final = 1_096
 
 
 @dataclass(frozen=True)
-class AskedEvents:
+class EventRequest:
     """The events of a run; none by default.
 
     Attributes:
@@ -43,8 +43,8 @@ class AskedEvents:
     @property
     def sha256(self) -> str | None:
         """Digest of the definitions; None if there are none."""
-        asked = (self.definitions, self.names, self.paths)
-        return hashlib.sha256(repr(asked).encode()).hexdigest() if self else None
+        identity = (self.definitions, self.names, self.paths)
+        return hashlib.sha256(repr(identity).encode()).hexdigest() if self else None
 
     def steps_needed(self) -> int | None:
         """Return how many past steps the events depend on; None for all."""
