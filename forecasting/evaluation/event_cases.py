@@ -124,11 +124,6 @@ class EventCases:
     def __len__(self) -> int:
         return len(self.origins)
 
-    @property
-    def lead_times(self) -> Times:
-        """Valid times of the leads considered, ``(origins, leads)``."""
-        return self.step.shift(self.times[:, None], np.arange(self.event.first, self.event.last + 1))
-
     def score(self, probability: Floats, independent: Floats | None = None) -> EventScore:
         """Score the probabilities of a forecast.
 

@@ -11,7 +11,7 @@ from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.errors import ReleaseError, RequestError, SeriesError, UnknownNameError
 from forecasting.networks.device import choose_device
 from forecasting.releases.loaded_universal import LoadedUniversal
-from forecasting.releases.release import Release, open_current, universal_names
+from forecasting.releases.release import open_current, universal_names
 from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep, in_words
@@ -43,26 +43,19 @@ class UniversalCatalog:
             self._by_step[loaded.step] = loaded
 
     @classmethod
-    def open(
-        cls,
-        artifacts: Path,
-        device: torch.device,
-        serving: Mapping[str, str] | None = None,
-        trusted: TrustedKeys | None = None,
-    ) -> "UniversalCatalog":
+    def open(cls, artifacts: Path, device: torch.device, trusted: TrustedKeys | None = None) -> "UniversalCatalog":
         """Load the current version of every universal release in ``artifacts``; there may be none.
 
         Args:
             artifacts: folder with the releases.
             device: that the networks run on.
-            serving: versions that other processes serve, by name; loaded where the current version cannot be used.
             trusted: keys that must have signed each release; None to load any release.
 
         Raises:
             ReleaseError: if a release cannot be used, or no trusted key signed it.
         """
-        serving, names = serving or {}, universal_names(artifacts)
-        return cls({name: _load(artifacts, name, device, serving.get(name), trusted) for name in names})
+        releases = [open_current(artifacts, name, trusted) for name in universal_names(artifacts)]
+        return cls({release.dataset: LoadedUniversal.load(release, device) for release in releases})
 
     def __len__(self) -> int:
         return len(self.by_dataset)
@@ -231,15 +224,3 @@ def load_universal(
         others = available(universal_names(Path(artifacts)))
         raise UnknownNameError(f"{name} is the release of a place: open it with load_forecaster; universal: {others}")
     return LoadedUniversal.load(release, choose_device(device)).networks
-
-
-def _load(
-    artifacts: Path, name: str, device: torch.device, fallback: str | None, trusted: TrustedKeys | None
-) -> LoadedUniversal:
-    """Load the current version; if that fails, the version ``fallback``, if given."""
-    try:
-        return LoadedUniversal.load(open_current(artifacts, name, trusted), device)
-    except ReleaseError:
-        if fallback is None:
-            raise
-        return LoadedUniversal.load(Release.open(artifacts / name / fallback, trusted), device)

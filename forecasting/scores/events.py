@@ -62,11 +62,6 @@ class ReliabilityBin(BaseModel, frozen=True):
     lower: float
     upper: float
 
-    @property
-    def is_as_stated(self) -> bool:
-        """Whether the mean probability is inside the interval of the observed frequency."""
-        return self.lower <= self.probability <= self.upper
-
 
 class EventScore(BaseModel, frozen=True):
     """How good the probabilities of one event were.

@@ -104,7 +104,7 @@ def test_a_baseline_period_ends_before_the_percentile_is_used() -> None:
     day = 365 + 365 + 366
     late = cases.times >= np.datetime64("2004-01-01T00:00:00")
     assert late.sum() > day / 2
-    first = cases.lead_times[late][0, 0]
+    first = cases.step.shift(cases.times[late][:1], cases.event.first)[0]
     place = int((first - first.astype("datetime64[Y]")).astype("timedelta64[D]").astype(int))
     assert cases.threshold[late][0, 0] == pytest.approx(expected[place], abs=1e-9)
 

@@ -7,7 +7,7 @@ import torch
 from forecasting import load_universal
 from forecasting.errors import ReleaseError, SeriesError, UnknownNameError
 from forecasting.releases.registry import Registry, load_forecaster
-from forecasting.releases.release import universal_names
+from forecasting.releases.release import open_current, universal_names
 from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.timestep import MONTH, TimeStep
 from tests.forecasting.universal.tiny import publish, series, walk
@@ -60,18 +60,18 @@ def test_two_releases_of_one_step_are_refused(tmp_path: Path) -> None:
         UniversalCatalog.open(tmp_path, CPU)
 
 
-def test_an_altered_release_falls_back_to_the_version_that_serves(tmp_path: Path) -> None:
-    served = publish(tmp_path, "ocean-daily", "day", {"gru": 0.0})
+def test_an_altered_release_falls_back_to_the_version_that_serves(mixed: Path) -> None:
+    served = open_current(mixed, "ocean-daily").path
     broken = served.with_name("20260102T000000Z")
     shutil.copytree(served, broken)
     manifest = broken / "manifest.json"
     manifest.write_text(manifest.read_text().replace(served.name, broken.name))
     (broken / "gru.pt").write_bytes(b"")
-    (tmp_path / "ocean-daily" / "current").write_text(broken.name)
+    (mixed / "ocean-daily" / "current").write_text(broken.name)
     with pytest.raises(ReleaseError, match=r"gru\.pt has changed since it was published"):
-        UniversalCatalog.open(tmp_path, CPU)
-    releases = UniversalCatalog.open(tmp_path, CPU, {"ocean-daily": served.name})
-    assert releases.dataset("ocean-daily").version == served.name
+        UniversalCatalog.open(mixed, CPU)
+    registry = Registry.open(mixed, CPU, "nino12", {"ocean-daily": served.name})
+    assert registry.universal.dataset("ocean-daily").version == served.name
 
 
 def test_each_kind_of_release_names_the_function_that_opens_it(mixed: Path) -> None:

@@ -18,7 +18,6 @@ from training.sources.download import Downloader, FetchError
 from training.sources.fetch import Fetched, fetch
 
 GRID_QUERY = SeriesQuery(("sst",), lat=(43.6, 43.6), lon=(-9.1, -9.1))
-TABLE_QUERY = SeriesQuery(("sea_water_temperature",), station="46042")
 
 
 @pytest.fixture
