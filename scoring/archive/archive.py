@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 
 from scoring.errors import ScoringError
-from scoring.sources.source import inside
+from scoring.source import inside
 from scoring.work.folder import WorkFolder, flush
 from scoring.work.plan import Plan
 

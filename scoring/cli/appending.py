@@ -17,7 +17,7 @@ from scoring.cli.progress_bar import ProgressBar
 from scoring.errors import ScoringError
 from scoring.run.execution import execute
 from scoring.run.run import Run
-from scoring.sources.source import Source, find_source, named
+from scoring.source import Source, find_source, named
 from scoring.tables.run import TableInput
 from scoring.work.fingerprint import Fingerprint
 from scoring.work.folder import WorkFolder, locked

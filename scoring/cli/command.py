@@ -14,7 +14,7 @@ from scoring.cli.progress_bar import ProgressBar
 from scoring.errors import NothingToForecastError, ScoringError
 from scoring.run.execution import execute, finish
 from scoring.run.run import Run
-from scoring.sources.source import find_source, named
+from scoring.source import find_source, named
 from scoring.work.fingerprint import Fingerprint
 from scoring.work.folder import WorkFolder, locked
 

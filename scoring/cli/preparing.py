@@ -21,7 +21,7 @@ from scoring.errors import ScoringError
 from scoring.events.event_request import EventRequest
 from scoring.models.choice import Choice
 from scoring.models.model import Model
-from scoring.sources.source import Source, is_parquet, named
+from scoring.source import Source, is_parquet, named
 from scoring.work.fingerprint import Fingerprint
 from scoring.work.folder import WorkFolder
 from scoring.work.input import Input

@@ -10,7 +10,7 @@ from typing import Final, cast
 
 from forecasting.errors import FileError
 from scoring.cli.arguments import GRIDS, OUTPUTS, cores
-from scoring.sources.source import find_source
+from scoring.source import find_source
 
 _LARGE_GRID: Final = 4_000_000
 _LARGE_TABLE: Final = 256_000_000

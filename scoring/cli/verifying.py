@@ -21,7 +21,7 @@ from scoring.cli.outcome import say
 from scoring.cli.scores import written
 from scoring.cli.verify_arguments import READING_TABLES
 from scoring.errors import NothingToForecastError, ScoringError
-from scoring.sources.source import find_source, is_parquet, named
+from scoring.source import find_source, is_parquet, named
 
 _DAY: Final = "YYYY-MM-DD"
 

@@ -16,7 +16,7 @@ from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.base.text import sniff_binary
 from forecasting.readers.grid.fields import Field, open_field
 from forecasting.series.times import Times, short
-from scoring.sources.source import named
+from scoring.source import named
 
 _DECODING: Final = ("units", "calendar", "scale_factor", "add_offset", "_FillValue", "missing_value")
 """Attributes needed to decode stored times."""

@@ -23,7 +23,7 @@ from forecasting.readers.times.zones import find_zone
 from forecasting.series.step_inference import choose_clock
 from forecasting.series.times import Floats, Times
 from forecasting.series.units import to_celsius
-from scoring.sources.source import bare_name
+from scoring.source import bare_name
 from scoring.tables.positions import StationPositions
 from scoring.tables.source import Batch
 

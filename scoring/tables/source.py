@@ -24,7 +24,7 @@ from forecasting.readers.table.split import are_repeated
 from forecasting.readers.table.tabular import Layout, find_layout
 from forecasting.readers.times.dates import TELLING, UntoldOrderError
 from forecasting.wording import counted
-from scoring.sources.source import is_parquet
+from scoring.source import is_parquet
 from scoring.tables.notes import Notes
 from scoring.tables.text import BLOCK, Text
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from forecasting.errors import FileError
 from forecasting.readers.base.options import ReadingOptions
 from forecasting.wording import counted
-from scoring.sources.source import as_text
+from scoring.source import as_text
 from scoring.tables.notes import Notes
 from scoring.tables.positions import Position
 from scoring.tables.rows import ROW, Rows, Stations, take_rows

@@ -8,7 +8,7 @@ from pathlib import Path
 from forecasting.errors import FileError
 from forecasting.readers import content_digest
 from scoring.errors import ScoringError
-from scoring.sources.source import inside
+from scoring.source import inside
 
 
 @dataclass(frozen=True)

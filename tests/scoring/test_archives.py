@@ -15,7 +15,7 @@ import xarray as xr
 
 from forecasting.errors import FileError
 from scoring.errors import ScoringError
-from scoring.sources.source import find_source
+from scoring.source import find_source
 from tests.scoring.commands import score
 from tests.scoring.grids import Array, oisst, opened, save, temperatures
 from tests.scoring.independent import checkpoint, forecast

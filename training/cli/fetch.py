@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 from forecasting.console import command_name
+from forecasting.erddap import SeriesQuery, Span
 from forecasting.errors import ForecastError
 from forecasting.series.times import iso, parse_time
-from forecasting.sources.erddap import SeriesQuery, Span
 from training.sources.download import Downloader
 from training.sources.fetch import fetch
 

@@ -10,8 +10,7 @@ from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from forecasting.readers import content_digest
-from forecasting.sources.erddap import (
+from forecasting.erddap import (
     DatasetInfo,
     SeriesQuery,
     axis_url,
@@ -22,6 +21,7 @@ from forecasting.sources.erddap import (
     parse_info,
     server_address,
 )
+from forecasting.readers import content_digest
 from training.sources.download import EMPTY_REMEDY, Downloader, FetchError, write_json, write_whole
 
 

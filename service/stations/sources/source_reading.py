@@ -8,6 +8,7 @@ from urllib.parse import urljoin
 
 import numpy as np
 
+from forecasting.erddap import SeriesQuery, Span, data_url, info_url, parse_info, server_address
 from forecasting.errors import FileError, SeriesError
 from forecasting.readers import Reading, ReadingOptions, read_content
 from forecasting.readers import Station as ReadStation
@@ -16,7 +17,6 @@ from forecasting.remedies import Setting
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso, parse_time
 from forecasting.series.timestep import TimeStep, in_words, not_of_station
-from forecasting.sources.erddap import SeriesQuery, Span, data_url, info_url, parse_info, server_address
 from service.http.reading_query import MAX_COLUMNS, MAX_LINES, MAX_STATIONS
 from service.stations.outbound.outbound import Outbound, OutboundAnswer, OutboundError
 from service.stations.sources.source import STEPS_BY_DEFAULT, ErddapSource, Source

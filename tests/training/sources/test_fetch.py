@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from forecasting.console import in_command_line
+from forecasting.erddap import SeriesQuery, server_address
 from forecasting.errors import ForecastError
 from forecasting.readers import content_digest, read
 from forecasting.releases.registry import load_forecaster
-from forecasting.sources.erddap import SeriesQuery, server_address
 from tests.erddap_server import GRID, TABLE, Answer, Erddap, error, serving
 from training.cli.main import main
 from training.sources.download import Downloader, FetchError

@@ -1,1 +1,0 @@
-"""Servers that have series of SST."""

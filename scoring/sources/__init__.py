@@ -1,1 +1,0 @@
-"""The files that a user names as input."""
