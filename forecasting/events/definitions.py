@@ -93,3 +93,10 @@ class HeatStress:
 
 
 EventDefinition = ThresholdEvent | MarineEvent | HeatStress
+
+
+def needs_baseline(definition: EventDefinition) -> bool:
+    """Return whether an event depends on what is usual on a day of the year."""
+    if isinstance(definition, ThresholdEvent):
+        return isinstance(definition.threshold, Percentile)
+    return isinstance(definition, MarineEvent)

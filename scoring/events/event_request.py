@@ -5,7 +5,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from forecasting.events.baseline import Period
-from forecasting.events.definitions import EventDefinition, HeatStress, MarineEvent, Percentile, ThresholdEvent
+from forecasting.events.definitions import (
+    EventDefinition,
+    HeatStress,
+    ThresholdEvent,
+    needs_baseline,
+)
 from forecasting.series.times import DAY
 from forecasting.series.timestep import TimeStep, in_words
 from scoring.errors import ScoringError
@@ -71,10 +76,3 @@ class EventRequest:
                 raise ScoringError(
                     f"event {definition.name!r} needs daily values, but the step is {in_words(str(step))}; leave it out"
                 )
-
-
-def needs_baseline(definition: EventDefinition) -> bool:
-    """Return whether an event depends on what is usual on a day of the year."""
-    if isinstance(definition, ThresholdEvent):
-        return isinstance(definition.threshold, Percentile)
-    return isinstance(definition, MarineEvent)

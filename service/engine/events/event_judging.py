@@ -10,7 +10,7 @@ from orjson import OPT_SERIALIZE_NUMPY, dumps
 from forecasting.climatology.annual_cycle import COEFFICIENTS
 from forecasting.errors import RequestError, SeriesError
 from forecasting.events.baseline import Baseline, Period
-from forecasting.events.definitions import EventDefinition, MarineEvent, Percentile, ThresholdEvent
+from forecasting.events.definitions import EventDefinition, needs_baseline
 from forecasting.events.judge import judge
 from forecasting.events.outlook import JointForecast, Outlook
 from forecasting.series.sst_series import SstSeries
@@ -87,7 +87,7 @@ def _judged_one(
 ) -> dict[str, Any]:
     """Return the forecast of an event, or its error: the baseline may be ``refused``, or the outlook not possible."""
     try:
-        if refused is not None and _needs_baseline(definition):
+        if refused is not None and needs_baseline(definition):
             raise refused
         if isinstance(outlook, SeriesError):
             raise outlook
@@ -117,9 +117,3 @@ def read_baseline(given: InputBaseline | None, units: Units) -> Baseline | Perio
             )
         refuse_inverted(baseline, "marine_heatwave" if baseline.percentile > _MEDIAN else "marine_cold_spell")
     return baseline
-
-
-def _needs_baseline(definition: EventDefinition) -> bool:
-    if isinstance(definition, ThresholdEvent):
-        return isinstance(definition.threshold, Percentile)
-    return isinstance(definition, MarineEvent)
