@@ -19,16 +19,8 @@ from service.client.columns import ARROW_TYPE, ColumnSupport, column_batches, qu
 from service.client.errors import ProblemError, no_answer, refusal, unexpected_answer
 from service.client.event_tables import ForecastTable, past_event_rows, past_event_table
 from service.client.files import FileReading, file_reading
-from service.client.payload import (
-    ComparisonParameters,
-    ForecastParameters,
-    Json,
-    OwnFields,
-    batches,
-    drop_none,
-    read_stations,
-    whole,
-)
+from service.client.parameters import ComparisonParameters, ForecastParameters, Json, drop_none, whole
+from service.client.payload import OwnFields, batches, read_stations
 from service.client.retry import Outcome, RetryPolicy, is_temporary, retry_after
 from service.client.series_input import PandasInput, SeriesInput, to_pandas
 from service.client.tables import (

@@ -13,7 +13,7 @@ from service.client.endpoint import MAX_BYTES, MAX_SERIES, Endpoint, request_arg
 from service.client.event_payload import BaselineInput, EventInput, EventKind, read_events, split_baseline
 from service.client.event_tables import ForecastTable
 from service.client.files import File, FileOptions, FileReading, content_of
-from service.client.payload import (
+from service.client.parameters import (
     ComparisonParameters,
     Degrees,
     ForecastParameters,

@@ -8,14 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from service.client.payload import (
-    MAX_ID,
-    ForecastParameters,
-    Json,
-    OwnFields,
-    numbers_of,
-    times_of,
-)
+from service.client.parameters import ForecastParameters, Json
+from service.client.payload import MAX_ID, OwnFields, numbers_of, times_of
 from service.client.series_input import PandasInput, find_pyarrow, named_series
 from service.client.tables import BASELINES, doubts_of, exceedance_column, typed
 

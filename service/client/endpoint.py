@@ -7,7 +7,7 @@ import httpx
 
 from service.client.calls import Call, Calls
 from service.client.columns import ColumnSupport
-from service.client.payload import whole
+from service.client.parameters import whole
 from service.client.retry import RetryPolicy
 
 MAX_SERIES: Final = 1_000

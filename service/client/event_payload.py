@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, TypeAlias
 import numpy as np
 import pandas as pd
 
-from service.client.payload import Json
+from service.client.parameters import Json
 
 EventKind = Literal["marine_heatwave", "marine_cold_spell"]
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from service.client.payload import Json
+from service.client.parameters import Json
 
 _KEY: Final = ("station", "model", "event", "kind")
 _TIMES: Final = ("onset_median", "onset_lower", "onset_upper", "since", "baseline_start", "baseline_end")

@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias, TypedDict
 import numpy as np
 import pandas as pd
 
-from service.client.payload import Json, Units
+from service.client.parameters import Json, Units
 
 File: TypeAlias = "str | Path | bytes"
 

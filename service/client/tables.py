@@ -15,7 +15,7 @@ from service.client.event_tables import (
     path_table,
     utc,
 )
-from service.client.payload import ForecastParameters, Json
+from service.client.parameters import ForecastParameters, Json
 
 _SKILL_SIDES: Final = {"": "value", "_lower": "lower", "_upper": "upper"}
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import pandas as pd
 
 from service.client.event_tables import ForecastTable, utc
-from service.client.payload import Json
+from service.client.parameters import Json
 from service.client.stations.station_tables import issued_table
 
 _COUNTS: Final = ("new", "revised", "unchanged")

@@ -12,7 +12,8 @@ import pandas as pd
 from service.client.calls import Call, Calls, Plan
 from service.client.event_tables import ForecastTable
 from service.client.files import FileOptions, content_of
-from service.client.payload import Json, TimeInput, batches, drop_none, whole
+from service.client.parameters import Json, TimeInput, drop_none, whole
+from service.client.payload import batches
 from service.client.series_input import SeriesInput, named_series, to_pandas
 from service.client.stations.push_results import (
     PushAllResult,

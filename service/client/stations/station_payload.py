@@ -9,17 +9,8 @@ from typing import Any, Final, TypeAlias
 import pandas as pd
 
 from service.client.event_payload import EventInput, read_baseline, read_events
-from service.client.payload import (
-    Json,
-    Station,
-    TimeInput,
-    drop_none,
-    times_of,
-    values_of,
-    whole,
-    written_time,
-    written_times,
-)
+from service.client.parameters import Json, TimeInput, drop_none, whole, written_time
+from service.client.payload import Station, times_of, values_of, written_times
 from service.client.series_input import PandasInput, named_series
 
 ReadingsInput: TypeAlias = "pd.Series[Any] | pd.DataFrame | str | Path | bytes"

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from service.client.event_tables import ForecastTable, event_rows, event_table, lead_rows, lead_table, path_table, utc
-from service.client.payload import ForecastParameters, Json
+from service.client.parameters import ForecastParameters, Json
 from service.client.tables import forecast_rows, forecast_table
 
 _STATION_COLUMNS: Final = (

@@ -9,7 +9,7 @@ from service.client.calls import Plan
 from service.client.event_payload import EventInput
 from service.client.event_tables import ForecastTable
 from service.client.files import FileOptions
-from service.client.payload import TimeInput, Units
+from service.client.parameters import TimeInput, Units
 from service.client.series_input import SeriesInput
 from service.client.stations.push_results import PushAllResult, PushResult
 from service.client.stations.station_calls import StationCalls
