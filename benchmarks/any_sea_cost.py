@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from forecasting.networks.device import CPU
 from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.sst_series import SstSeries
 
@@ -24,7 +25,7 @@ def measure() -> Iterator[str]:
     yield f"ms of processor time per series of {VALUES} values, alone / in batches of {BATCH}, {HORIZON} steps ahead:"
     yield "| release | one network, no record | one network | best |"
     yield "|---|---:|---:|---:|"
-    for loaded in UniversalCatalog.open(Path("artifacts"), torch.device("cpu")).by_dataset.values():
+    for loaded in UniversalCatalog.open(Path("artifacts"), CPU).by_dataset.values():
         walks = 18 + 0.1 * np.cumsum(np.random.default_rng(0).normal(size=(BATCH, VALUES)), axis=1)
         series = [SstSeries(values, np.datetime64("2020-01-01", "s"), loaded.step) for values in walks]
         columns = [

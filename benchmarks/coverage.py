@@ -24,13 +24,15 @@ from benchmarks.selection import read
 from forecasting.evaluation.model_report import IntervalReport
 from forecasting.evaluation.rolling_origin import Evaluation
 from forecasting.evaluation.verification import intervals
+from forecasting.networks.device import CPU
 from forecasting.networks.roller import NetworkRoller
 from forecasting.networks.uncertainty.intervals import ErrorDistribution
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.fit.calibration import FIRST_TWENTIETH, TRAIN_TWENTIETHS, Residuals, earlier_residuals
 from training.fit.cell_networks import validate
-from training.fit.fitting import FitData, fit
+from training.fit.fit_data import FitData
+from training.fit.fitting import fit
 
 CUTS: Final = (0.6, 0.8)
 """Shares of each series to use; the largest covers its training and validation parts."""
@@ -55,7 +57,7 @@ def judge(job: tuple[str, float]) -> Results:
     fitted = fit(FitData.of_dataset(dataset, config), CELL, 0, lambda epochs: None)
     validation = validate(fitted, dataset)
     last = Residuals(validation.origins, validation.residuals(CELL))
-    roller = NetworkRoller(fitted.evaluated, series.step, torch.device("cpu"))
+    roller = NetworkRoller(fitted.evaluated, series.step, CPU)
     test = Evaluation.run(dataset.origins("test"), {CELL: roller})
     rolled = earlier_residuals(dataset, config, min(TRIED))
     ways = {"validation": list[Residuals]()}

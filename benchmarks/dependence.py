@@ -18,6 +18,7 @@ import numpy.typing as npt
 import torch
 
 from forecasting.events.joint.dependence import Dependence, random_walk
+from forecasting.networks.device import CPU
 from forecasting.releases.release import open_current
 from forecasting.series.times import Floats
 from forecasting.universal.distribution import normal_scores
@@ -58,7 +59,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     spec = SPECS[options.step]
-    module, _ = load(open_current(options.artifacts, spec.release).read("gru.pt"), torch.device("cpu"))
+    module, _ = load(open_current(options.artifacts, spec.release).read("gru.pt"), CPU)
     learn, score = (_forecast(module, spec, seed, options.seas) for seed in _SEEDS.values())
     print(f"{len(score.last)} seas; scores relative to those of the Gaussian copula")
     print("| dependence | energy | variogram | Brier 75 % | Brier 90 % | said / happened 75 % | 90 % |")

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from benchmarks.payloads import stretches
+from forecasting.networks.device import CPU
 from forecasting.networks.forecaster import Forecaster
 from forecasting.releases.registry import Registry
 from forecasting.series.sst_series import SstSeries
@@ -19,7 +20,7 @@ BATCHES = (1, 8, 32, 512)
 def measure() -> Iterator[str]:
     """Yield a table with a row for each model: microseconds of processor time per series."""
     torch.set_num_threads(1)
-    registry = Registry.open(Path("artifacts"), torch.device("cpu"), "nino12")
+    registry = Registry.open(Path("artifacts"), CPU, "nino12")
     yield f"µs of processor time per series, in batches of {' / '.join(map(str, BATCHES))}:"
     yield "| model | TorchScript | NumPy | whole forecast |"
     yield "|---|---:|---:|---:|"

@@ -18,6 +18,7 @@ from forecasting.events.baseline import Baseline, Period
 from forecasting.events.definitions import MarineEvent
 from forecasting.events.detection import find_events
 from forecasting.events.judge import judge
+from forecasting.networks.device import CPU
 from forecasting.releases.release import open_current
 from forecasting.series.times import Bools, Floats, month_of
 from forecasting.universal.forecast import UniversalForecast
@@ -55,7 +56,7 @@ def main() -> None:
     parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    release = UniversalRelease.open(open_current(options.artifacts, "ocean-daily"), torch.device("cpu"))
+    release = UniversalRelease.open(open_current(options.artifacts, "ocean-daily"), CPU)
     print("| place | lead | n | happened | said | Brier | under climatology | under persistence |\n" + "|---" * 8 + "|")
     scored = []
     for place in (place for text in options.places for place in places_of(text)):

@@ -20,6 +20,7 @@ from forecasting.errors import SeriesError
 from forecasting.events.baseline import Baseline, Period
 from forecasting.events.days import day_of_year
 from forecasting.events.joint.dependence import Dependence
+from forecasting.networks.device import CPU
 from forecasting.readers import read
 from forecasting.releases.release import open_current
 from forecasting.series.sst_series import SstSeries
@@ -70,7 +71,7 @@ def main() -> None:
     parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    release = UniversalRelease.open(open_current(options.artifacts, "ocean-daily"), torch.device("cpu"))
+    release = UniversalRelease.open(open_current(options.artifacts, "ocean-daily"), CPU)
     print(f"| place | days | n | happened | Brier | {' | '.join(f'under {name}' for name in _FORECASTS[1:])} |")
     print("|---" * (5 + len(_FORECASTS) - 1) + "|")
     scored = []

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from forecasting.networks.device import CPU
 from forecasting.readers import read
 from forecasting.readers.base.options import ReadingOptions
 from forecasting.releases.release import open_current
@@ -86,7 +87,7 @@ def _network_for(step: TimeStep, artifacts: Path) -> UniversalForecaster:
     """Return the best universal network of a step."""
     if str(step) not in SPECS:
         raise SystemExit(f"no universal network for a step of {step}: add @hour, @day, @week or @month to the file")
-    release = UniversalRelease.open(open_current(artifacts, SPECS[str(step)].release), torch.device("cpu"))
+    release = UniversalRelease.open(open_current(artifacts, SPECS[str(step)].release), CPU)
     return release.networks[release.best_on_held_out]
 
 

@@ -15,6 +15,7 @@ from benchmarks.joint_events import Place, places_of
 from forecasting.errors import SeriesError
 from forecasting.evaluation.own_events import RequestedEvents, VerifiedEvent
 from forecasting.events.definitions import Percentile, ThresholdEvent
+from forecasting.networks.device import CPU
 from forecasting.releases.loaded_universal import ALL, LoadedUniversal
 from forecasting.releases.release import open_current
 from forecasting.scores.events import EventScore
@@ -36,7 +37,7 @@ def main() -> None:
     parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    loaded = LoadedUniversal.load(open_current(options.artifacts, "ocean-daily"), torch.device("cpu"))
+    loaded = LoadedUniversal.load(open_current(options.artifacts, "ocean-daily"), CPU)
     print(f"| place | network | n | happened | said | Brier | {' | '.join(f'under {r}' for r in _REFERENCES)} |")
     print("|---" * (6 + len(_REFERENCES)) + "|")
     tables: list[str] = []

@@ -15,6 +15,7 @@ import torch
 from forecasting.errors import SeriesError
 from forecasting.evaluation.division import SPLITS
 from forecasting.evaluation.rolling_origin import Evaluation
+from forecasting.networks.device import CPU
 from forecasting.networks.roller import NetworkRoller
 from forecasting.readers import read
 from forecasting.series.origins import origins
@@ -27,7 +28,7 @@ from training.fit.at_place import MixedForecaster
 from training.fit.calibration import Residuals, earlier_residuals
 from training.fit.cell_networks import SHARES, AnyNetwork, choose_share, evaluate
 from training.fit.companion import Network, autoregression
-from training.fit.fitting import CPU, leads_learnt
+from training.fit.fit_data import leads_learnt
 from training.fit.universal_start import Position, UniversalStart
 
 CELL: Final = "gru"

@@ -24,6 +24,7 @@ import torch
 
 from forecasting.errors import SeriesError
 from forecasting.evaluation.rolling_origin import Evaluation
+from forecasting.networks.device import CPU
 from forecasting.networks.metadata import CELLS
 from forecasting.networks.roller import NetworkRoller
 from forecasting.readers import read_csv
@@ -33,7 +34,8 @@ from forecasting.series.times import DAY, Floats
 from forecasting.series.timestep import MONTH, TimeStep
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
-from training.fit.fitting import FitData, fit
+from training.fit.fit_data import FitData
+from training.fit.fitting import fit
 
 CUTS: Final = (0.6, 0.7, 0.8)
 """Shares of each series to use; the largest covers its training and validation parts."""
@@ -150,7 +152,7 @@ def score(job: tuple[str, str, tuple[int, int], tuple[str, ...], int]) -> Floats
 
 def _rmse(dataset: Dataset, network: torch.nn.Module) -> Floats:
     """RMSE on the last part, °C, by lead."""
-    roller = NetworkRoller(network, dataset.series.step, torch.device("cpu"))
+    roller = NetworkRoller(network, dataset.series.step, CPU)
     return np.asarray(Evaluation.run(dataset.origins("test"), {"network": roller}).accuracy("network").rmse)
 
 

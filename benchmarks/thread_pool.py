@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from fastapi import FastAPI
 
+from forecasting.networks.device import CPU
 from forecasting.networks.forecaster import Forecaster
 from forecasting.releases.registry import Registry
 from forecasting.series.sst_series import SstSeries
@@ -18,7 +19,7 @@ from service.engine.reading.series_schema import InputSeries
 def create() -> FastAPI:
     """The application, with the models loaded. Its responses have the same content as those of the service."""
     torch.set_num_threads(1)
-    registry = Registry.open(Path("artifacts"), torch.device("cpu"), "nino12")
+    registry = Registry.open(Path("artifacts"), CPU, "nino12")
     app = FastAPI()
 
     # No response model, since validation would slow it down.

@@ -16,6 +16,7 @@ import torch
 
 from forecasting.climatology.annual_cycle import annual_terms
 from forecasting.climatology.global_climatology import GlobalClimatology
+from forecasting.networks.device import CPU
 from forecasting.readers import read
 from forecasting.releases.release import open_current
 from forecasting.scores.probabilistic import crps
@@ -74,7 +75,7 @@ def main() -> None:
     print("|---" * len(columns) + "|")
     for text in options.places:
         place = _read(text)
-        release = UniversalRelease.open(open_current(options.artifacts, SPECS[place.step].release), torch.device("cpu"))
+        release = UniversalRelease.open(open_current(options.artifacts, SPECS[place.step].release), CPU)
         for context in _CONTEXTS[place.step]:
             for line in _rows(place, release, context):
                 print(line, flush=True)

@@ -16,6 +16,7 @@ import torch
 from hypothesis import HealthCheck, settings
 
 from forecasting.evaluation.report import parse_report
+from forecasting.networks.device import CPU
 from forecasting.networks.forecaster import Forecaster
 from forecasting.readers import read_csv
 from forecasting.releases.registry import Registry, load_forecaster
@@ -170,7 +171,7 @@ def imported_artifacts(artifacts: Path, abroad: Path, tmp_path_factory: pytest.T
 
 @pytest.fixture(scope="session")
 def registry(artifacts: Path) -> Registry:
-    return Registry.open(artifacts, torch.device("cpu"), "nino12")
+    return Registry.open(artifacts, CPU, "nino12")
 
 
 @pytest.fixture(scope="session")

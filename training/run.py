@@ -9,11 +9,11 @@ import torch
 
 from forecasting.errors import ReleaseError, RequestError
 from forecasting.evaluation.report import Report
+from forecasting.networks.device import CPU
 from forecasting.readers import content_digest
 from forecasting.releases.release import LONGEST_TITLE, Release, is_dataset_name, is_title
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
-from training.fit.fitting import CPU
 from training.fit.kept_fits import KeptFits
 from training.fit.parallel import Fits, Progress, fit_all
 from training.fit.universal_start import UniversalStart

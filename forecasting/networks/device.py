@@ -1,9 +1,13 @@
 """The device that networks run on."""
 
+from typing import Final
+
 import torch
 
 from forecasting.errors import RequestError
 from forecasting.wording import counted
+
+CPU: Final = torch.device("cpu")
 
 
 def choose_device(name: str) -> torch.device:

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from forecasting.evaluation.rolling_origin import Evaluation
+from forecasting.networks.device import CPU
 from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.metadata import CELLS, digest
 from forecasting.readers import read_csv
@@ -29,13 +29,13 @@ NAMES = ("nino12", "neracoos-b01")
 
 @pytest.fixture(scope="module", params=NAMES)
 def release(request: pytest.FixtureRequest) -> LoadedRelease:
-    return LoadedRelease.load(open_current(ROOT / "artifacts", request.param), torch.device("cpu"))
+    return LoadedRelease.load(open_current(ROOT / "artifacts", request.param), CPU)
 
 
 @pytest.fixture(scope="module")
 def evaluated(release: LoadedRelease) -> tuple[dict[str, Forecaster], Baselines]:
     """The networks and references that have not seen the test part."""
-    return load_evaluated(release.release, torch.device("cpu"))
+    return load_evaluated(release.release, CPU)
 
 
 @pytest.fixture(scope="module")

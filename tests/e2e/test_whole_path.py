@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from forecasting.networks.checkpoint import load
+from forecasting.networks.device import CPU
 from forecasting.releases.release import current_version
 from forecasting.series.times import unix_seconds
 from tests.refused_start import refused_start
@@ -77,7 +78,7 @@ def test_a_file_becomes_a_service_that_forecasts(artifacts: Path) -> None:
             assert client.get("/compare").json()["dataset"] == "pier"
             assert client.get("/forecast?model=gru").json()["model"] == "pier-gru"
         path = artifacts / "pier" / (current_version(artifacts / "pier") or "") / "lstm.pt"
-        module, _ = load(path.read_bytes(), torch.device("cpu"))
+        module, _ = load(path.read_bytes(), CPU)
         window = torch.tensor(values[None], dtype=torch.float32)
         ahead = np.asarray(["2017-07-01", "2017-07-02"], dtype="datetime64[s]")
         with torch.inference_mode():

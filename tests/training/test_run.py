@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from forecasting.errors import ReleaseError, RequestError
 from forecasting.evaluation.model_report import Coverage, ModelReport
 from forecasting.evaluation.table import TITLES, accuracy_table
+from forecasting.networks.device import CPU
 from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.metadata import digest
 from forecasting.networks.roller import NetworkRoller
@@ -24,7 +24,8 @@ from tests.conftest import NINO12, daily
 from tests.serving import serve
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
-from training.fit.fitting import FitData, fit
+from training.fit.fit_data import FitData
+from training.fit.fitting import fit
 from training.publish.release import seal
 from training.publish.text.sentences import coverage_text, describe_coverage, describe_rank
 from training.run import Destination, Published, train
@@ -40,7 +41,7 @@ FILES = {
 
 def evaluated(published: Published) -> dict[str, Forecaster]:
     """Return the networks that the accuracy of a release was measured on."""
-    return load_evaluated(Release.open(published.path), torch.device("cpu"))[0]
+    return load_evaluated(Release.open(published.path), CPU)[0]
 
 
 def test_a_release_contains_every_file(published: Published) -> None:
@@ -234,11 +235,11 @@ def test_the_served_weights_and_references_have_seen_the_newest_data(
     other = fit(FitData.of_dataset(Dataset.divide(changed, small), small), "gru", 0, lambda epochs: None)
     for name, network, expected_same in (("evaluated", other.evaluated, True), ("served", other.final, False)):
         forecaster = served.forecasters["gru"] if name == "served" else evaluated(published)["gru"]
-        again = NetworkRoller(network, nino12.step, torch.device("cpu")).roll(windows, ahead, 1)
+        again = NetworkRoller(network, nino12.step, CPU).roll(windows, ahead, 1)
         assert bool(np.allclose(again, forecaster.roll(windows, ahead, 1), atol=1e-5)) == expected_same, name
     config = Dataset.divide(nino12, small).shape
     assert served.baselines == Baselines.fit(nino12, config)
-    _, references = load_evaluated(Release.open(published.path), torch.device("cpu"))
+    _, references = load_evaluated(Release.open(published.path), CPU)
     assert references == Baselines.fit(Dataset.divide(nino12, small).past("validation"), config)
     card = (published.path / "MODEL_CARD.md").read_text()
     assert "The weights that are served (`CELL.pt`) have seen all data up to 2010-12-01T00:00:00Z." in card
@@ -251,7 +252,7 @@ def test_a_changed_byte_in_the_evaluated_weights_prevents_loading(published: Pub
     path = copy / "evaluated" / "gru.pt"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(ReleaseError, match=r"evaluated/gru\.pt has changed since it was published"):
-        LoadedRelease.load(Release.open(copy), torch.device("cpu"))
+        LoadedRelease.load(Release.open(copy), CPU)
 
 
 def test_a_release_without_evaluated_weights_serves_those_that_were_evaluated(
@@ -263,8 +264,8 @@ def test_a_release_without_evaluated_weights_serves_those_that_were_evaluated(
         shutil.copy(copy / "evaluated" / name, copy / name)
     shutil.rmtree(copy / "evaluated")
     seal(copy, "nino12", copy.name)
-    old = LoadedRelease.load(Release.open(copy), torch.device("cpu"))
-    networks, references = load_evaluated(old.release, torch.device("cpu"))
+    old = LoadedRelease.load(Release.open(copy), CPU)
+    networks, references = load_evaluated(old.release, CPU)
     assert list(networks) == ["rnn", "lstm", "gru"]
     assert networks["gru"].metadata == old.forecasters["gru"].metadata == evaluated(published)["gru"].metadata
     assert references == old.baselines

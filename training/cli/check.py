@@ -64,12 +64,11 @@ def check_text(check: dict[str, Any]) -> list[str]:
 def _catalog(artifacts: Path) -> "UniversalCatalog | str":
     """Return the universal releases in a folder, or why there are none."""
     # PyTorch takes seconds to import, and only a check needs it.
-    import torch
-
+    from forecasting.networks.device import CPU
     from forecasting.releases.universal_catalog import UniversalCatalog
 
     try:
-        catalog = UniversalCatalog.open(artifacts, torch.device("cpu"), trusted=TrustedKeys.chosen(()))
+        catalog = UniversalCatalog.open(artifacts, CPU, trusted=TrustedKeys.chosen(()))
     except ForecastError as error:
         return f"the values are not checked: {error}"
     if not len(catalog):

@@ -11,10 +11,10 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
-import torch
 
 from forecasting.evaluation.division import TRAIN_TENTHS, is_still
 from forecasting.evaluation.rolling_origin import Evaluation
+from forecasting.networks.device import CPU
 from forecasting.networks.roller import NetworkRoller
 from forecasting.series.origins import Origins, joined
 from forecasting.series.times import Floats
@@ -22,7 +22,7 @@ from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.examples.tensors import Examples
 from training.fit.companion import autoregression
-from training.fit.fitting import leads_learnt
+from training.fit.fit_data import leads_learnt
 
 TWENTIETHS: Final = 20
 
@@ -76,5 +76,5 @@ def _forecast(
     if len(past_origins) < 2 * config.window or not len(origins) or is_still(past):
         return None
     network = autoregression(config, past, Examples.of(past_origins))
-    roller = NetworkRoller(network.eval(), dataset.series.step, torch.device("cpu"))
+    roller = NetworkRoller(network.eval(), dataset.series.step, CPU)
     return Residuals(origins, Evaluation.run(origins, {_MODEL: roller}).residuals(_MODEL))

@@ -11,6 +11,7 @@ from forecasting.evaluation.division import Split
 from forecasting.evaluation.model_report import LossCurves
 from forecasting.evaluation.report import StartReport
 from forecasting.evaluation.rolling_origin import Evaluation
+from forecasting.networks.device import CPU
 from forecasting.networks.roller import NetworkRoller
 from forecasting.scores.accuracy import Accuracy, rounded
 from forecasting.series.origins import Origins, joined
@@ -20,7 +21,7 @@ from training.examples.dataset import Dataset
 from training.fit.at_place import MixedForecaster, UniversalAtPlace
 from training.fit.calibration import Residuals, earlier_residuals
 from training.fit.companion import NO_COMPANIONS, Companion, Companions, Network, beside
-from training.fit.fitting import CPU, Fit
+from training.fit.fitting import Fit
 from training.fit.universal_start import UniversalStart
 
 SHARES: Final = {"place": 0.0, "half": 0.5, "universal": 1.0}

@@ -13,7 +13,7 @@ from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.examples.places import Places
 from training.examples.tensors import Examples
-from training.fit.fitting import fit_autoregression, leads_learnt
+from training.fit.fit_data import fit_autoregression, leads_learnt
 from training.fit.networks import RecurrentForecaster
 
 MAX_PLACED_SHARE: Final = 0.75

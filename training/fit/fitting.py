@@ -18,19 +18,15 @@ from torch import Tensor, nn
 
 from forecasting.evaluation.division import SPLITS
 from forecasting.evaluation.model_report import LossCurves
-from forecasting.series.sst_series import SstSeries
+from forecasting.networks.device import CPU
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
-from training.examples.inputs import Scaling
-from training.examples.places import Places
 from training.examples.tensors import Examples
+from training.fit.fit_data import FitData, new_network
 from training.fit.networks import RecurrentForecaster
-from training.fit.rollout import fit_to_rollout
 
 WARM_UP_SHARE: Final = 0.1
 """Share of the steps during which the learning rate rises."""
-
-CPU: Final = torch.device("cpu")
 
 MAX_GRADIENT_NORM: Final = 1.0
 """Norm to which gradients are clipped."""
@@ -40,69 +36,6 @@ FULL_SHARE_UNEXPLAINED: Final = 0.5
 
 If it leaves almost nothing, as for smoothed analyses, the errors of the cell outweigh what it adds.
 """
-
-MAX_ROLLOUT_LEADS: Final = 48
-"""Largest number of leads that weights are fitted to."""
-
-
-@dataclass(frozen=True)
-class Autoregression:
-    """An autoregression fitted in closed form.
-
-    Attributes:
-        network: that holds the autoregression, beside a cell that is not trained.
-        unexplained: share of the increments' seasonal variance that the autoregression leaves.
-    """
-
-    network: RecurrentForecaster
-    unexplained: float
-
-
-@dataclass(frozen=True)
-class FitData:
-    """What a network is fitted to, and what is computed from that for any cell and seed.
-
-    Attributes:
-        config: settings of the run.
-        seen: data that the network is scaled by.
-        examples: windows to train on, with an observation at the first lead.
-        validation: windows to evaluate after each epoch.
-        autoregression: fitted to all leads; None if the configuration has none.
-        seconds: wall time of computing all this.
-    """
-
-    config: TrainingConfig
-    seen: SstSeries
-    examples: Examples
-    validation: Examples | None
-    autoregression: Autoregression | None
-    seconds: float
-
-    @classmethod
-    def of(
-        cls, config: TrainingConfig, seen: SstSeries, examples: Examples, validation: Examples | None = None
-    ) -> "FitData":
-        """Prepare the data of one network: for several places, differences from what is usual at each."""
-        begin = time.perf_counter()
-        places = Places.of(seen, config)
-        if places is not None:
-            seen, examples = places.anomalies, places.relative(examples)
-            validation = places.relative(validation) if validation else None
-        autoregression = _solve_autoregression(config, seen, examples) if config.autoregression else None
-        examples, validation = examples.with_next(), validation.with_next() if validation else None
-        return cls(config, seen, examples, validation, autoregression, time.perf_counter() - begin)
-
-    @classmethod
-    def of_dataset(cls, dataset: Dataset, config: TrainingConfig) -> "tuple[FitData, FitData, FitData]":
-        """Prepare the data of the three networks of a :class:`Fit`: ``selected``, ``evaluated`` and ``final``."""
-        leads = leads_learnt(config)
-        train, validation, test = (Examples.of(dataset.origins(part, leads)) for part in SPLITS)
-        both = train.joined(validation)
-        return (
-            cls.of(config, dataset.past("train"), train, validation),
-            cls.of(config, dataset.past("validation"), both),
-            cls.of(config, dataset.past("test"), both.joined(test)),
-        )
 
 
 @dataclass(frozen=True)
@@ -176,7 +109,7 @@ class _Training:
         # Dropout draws from the global generator.
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(self.seed)
-            network = _new_network(self.cell, config, data.seen).to(device)
+            network = new_network(self.cell, config, data.seen).to(device)
             optimiser = new_optimiser(network, config)
             steps = schedule.epochs * math.ceil(len(examples) / schedule.batch)
             rate = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, steps))
@@ -205,30 +138,6 @@ class _Training:
         return round(total / len(examples), 6)
 
 
-def _new_network(cell: str, config: TrainingConfig, seen: SstSeries) -> RecurrentForecaster:
-    """A network with initial weights, scaled by the data that it is to be trained on."""
-    scaling = Scaling.of(seen, trend=config.counts_trend(seen.step))
-    return RecurrentForecaster(cell, config, seen.step, scaling)
-
-
-def fit_autoregression(config: TrainingConfig, seen: SstSeries, examples: Examples) -> RecurrentForecaster:
-    """Fit a network that forecasts by its autoregression only, which needs no gradient descent.
-
-    Args:
-        config: settings of the run.
-        seen: data that the network is scaled by.
-        examples: to fit to, with :func:`leads_learnt` leads.
-    """
-    network = _solve_autoregression(config, seen, examples).network
-    network.mix(0.0)
-    return network.eval()
-
-
-def leads_learnt(config: TrainingConfig) -> int:
-    """Number of leads that a network is fitted to."""
-    return min(config.horizon, MAX_ROLLOUT_LEADS)
-
-
 def _add_autoregression(network: RecurrentForecaster, data: FitData) -> None:
     """Mix the cell, which is kept from drifting if it does not know the season, with a copy of the autoregression."""
     if not network.annual:
@@ -238,31 +147,6 @@ def _add_autoregression(network: RecurrentForecaster, data: FitData) -> None:
         network.linear = copy.deepcopy(data.autoregression.network.linear)
         share = data.config.share(len(data.examples))
         network.mix(share * min(1.0, data.autoregression.unexplained / FULL_SHARE_UNEXPLAINED) ** 2)
-
-
-def _solve_autoregression(config: TrainingConfig, seen: SstSeries, rolled: Examples) -> Autoregression:
-    """Fit the autoregression of a network, which does not depend on its cell.
-
-    The weights are the mean over the alternatives, so one step ahead the forecast is the mean of theirs.
-    """
-    # The cell is not trained, but a release may hold its weights: they must not depend on the caller's generator.
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        network = _new_network(config.cells[0], config, seen)
-    examples = rolled.with_next()
-    known, season = network.known(examples.sst, examples.valid_time[:, 0])
-    increments = examples.increments(network.spread)
-    linear, alternatives = network.linear, []
-    for terms in linear.alternatives:
-        linear.active = terms
-        weights, costs = linear.fit(known, season, increments, examples.valid_time[:, 0])
-        fit_to_rollout(network, rolled, weights, costs, config.later_leads)
-        alternatives.append(terms.share * linear.weights)
-    linear.weights.copy_(torch.stack(alternatives).sum(0))
-    residual = increments - linear(known, season)
-    seasonal_mean = season @ torch.linalg.lstsq(season, increments[:, None], driver="gelsd").solution[:, 0]
-    unexplained = float(residual.square().mean() / (increments - seasonal_mean).square().mean())
-    return Autoregression(network, unexplained)
 
 
 def new_optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:

@@ -13,9 +13,10 @@ from typing import Final
 import torch
 
 import forecasting
+from forecasting.networks.device import CPU
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
-from training.fit.fitting import CPU, Fit
+from training.fit.fitting import Fit
 from training.provenance import library_versions
 
 Job = tuple[str, int]

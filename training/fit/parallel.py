@@ -16,9 +16,11 @@ from typing import Any, Final
 import torch
 
 from forecasting.errors import ForecastError
+from forecasting.networks.device import CPU
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
-from training.fit.fitting import CPU, Fit, FitData, fit, total_epochs
+from training.fit.fit_data import FitData
+from training.fit.fitting import Fit, fit, total_epochs
 from training.fit.kept_fits import Job, KeptFits
 
 Progress = Callable[[int], object]

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from forecasting.climatology.global_climatology import Coefficients, GlobalClimatology
 from forecasting.errors import RequestError, SeriesError
+from forecasting.networks.device import CPU
 from forecasting.networks.metadata import CELLS
 from forecasting.releases.release import Release, open_current, universal_names
 from forecasting.releases.trusted_keys import TrustedKeys
@@ -24,7 +25,6 @@ from forecasting.universal.release import UniversalRelease
 from forecasting.wording import too_few
 from training.config import TrainingConfig
 from training.fit.at_place import UniversalAtPlace
-from training.fit.fitting import CPU
 
 MONTHS_WITHOUT_POSITION: Final = 24
 """Monthly values that tell the season where no climatology does."""

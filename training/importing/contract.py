@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from forecasting.errors import ReleaseError
+from forecasting.networks.device import CPU
 from forecasting.networks.roller import NetworkRoller
 from forecasting.series.origins import Origins, origins
 from forecasting.series.shape import ForecastShape
@@ -165,7 +166,7 @@ def _check_roll(module: torch.jit.ScriptModule, tried: Origins, horizon: int) ->
     """Refuse a module that cannot be rolled to the last lead, or is too slow for it."""
     begin = time.perf_counter()
     try:
-        roller = NetworkRoller(module, tried.step, torch.device("cpu"))
+        roller = NetworkRoller(module, tried.step, CPU)
         first = roller.roll(tried.windows[:1], tried.valid_time[:1], horizon)
         seconds = time.perf_counter() - begin
         rolled = roller.roll(tried.windows, tried.valid_time, horizon)

@@ -11,6 +11,7 @@ from forecasting.errors import ReleaseError
 from forecasting.evaluation.division import MIN_VALIDATION_RESIDUALS
 from forecasting.evaluation.rolling_origin import Evaluation
 from forecasting.networks.checkpoint import load_module
+from forecasting.networks.device import CPU
 from forecasting.networks.metadata import CheckpointMetadata, Imported
 from forecasting.networks.roller import NetworkRoller
 from forecasting.networks.training_range import TrainingRange
@@ -21,7 +22,6 @@ from forecasting.series.origins import Origins, origins
 from forecasting.series.times import iso, short
 from training.examples.dataset import Dataset
 from training.fit.calibration import FIRST_TWENTIETH, TWENTIETHS, Residuals
-from training.fit.fitting import CPU
 from training.importing.model_file import ModelFile
 from training.provenance import library_versions
 from training.publish.export import Checkpoint, Exported, Identity

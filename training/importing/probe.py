@@ -14,6 +14,7 @@ import torch
 
 from forecasting.errors import ReleaseError
 from forecasting.networks.checkpoint import load_module
+from forecasting.networks.device import CPU
 from forecasting.process_limits import limit_memory
 from forecasting.series.sst_series import SstSeries
 from training.importing.contract import check_contract
@@ -40,7 +41,7 @@ class Request:
 def answer(request: Request) -> dict[str, Any]:
     """Return the fields of :class:`~training.importing.contract.Facts`, or ``problem``."""
     try:
-        module, _ = load_module(request.content, torch.device("cpu"))
+        module, _ = load_module(request.content, CPU)
         return asdict(check_contract(module, request.series, request.horizon))
     except ReleaseError as error:
         return {"problem": str(error)}

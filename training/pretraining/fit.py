@@ -6,6 +6,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from forecasting.networks.device import CPU
 from training.pretraining.data.companion import Companion, Moments, fit_prior
 from training.pretraining.data.examples import Examples
 from training.pretraining.network import LEVELS, UniversalNetwork
@@ -14,7 +15,6 @@ from training.pretraining.spec import Spec
 HIDDEN_LEVELS: Final = 0.25
 """Share of the examples that do not show the level, so that an unusual climate does not mislead."""
 
-CPU: Final = torch.device("cpu")
 
 _OUTLIER: Final = 2.5
 _FEWEST_ROWS: Final = 40

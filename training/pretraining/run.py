@@ -18,6 +18,7 @@ from torch import Tensor
 
 from forecasting.errors import ReleaseError
 from forecasting.events.joint.dependence import Dependence
+from forecasting.networks.device import CPU
 from forecasting.networks.metadata import CELLS
 from forecasting.universal.report import HeldOutEvent, HeldOutScore
 from training.pretraining.data.companion import Companion, Moments
@@ -28,7 +29,7 @@ from training.pretraining.evaluation.dependence import held_out_dependence
 from training.pretraining.evaluation.evaluate import score_held_out
 from training.pretraining.evaluation.event_scores import score_events
 from training.pretraining.export import UniversalModule
-from training.pretraining.fit import CPU, FitSettings, fit_companion, fit_network
+from training.pretraining.fit import FitSettings, fit_companion, fit_network
 from training.pretraining.network import UniversalNetwork
 from training.pretraining.publish import FittedNetwork, TrainedOn, write_universal_release
 from training.pretraining.spec import Spec

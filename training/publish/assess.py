@@ -11,6 +11,7 @@ from forecasting.evaluation.model_report import ModelReport
 from forecasting.evaluation.report import Drift, SeedSpread, StationReport
 from forecasting.evaluation.rolling_origin import Evaluation
 from forecasting.evaluation.verification import exceedance, intervals, probability_score, skills
+from forecasting.networks.device import CPU
 from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.networks.roller import NetworkRoller
 from forecasting.networks.training_range import TrainingRange
@@ -20,7 +21,7 @@ from forecasting.series.origins import Roller
 from forecasting.series.shape import ForecastShape
 from training.examples.dataset import Dataset
 from training.fit.cell_networks import CellNetworks, Ingredients
-from training.fit.fitting import CPU, Fit
+from training.fit.fitting import Fit
 from training.publish.export import Exported
 
 

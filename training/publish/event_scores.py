@@ -12,13 +12,13 @@ from forecasting.errors import ReleaseError
 from forecasting.evaluation.event_report import VerifiedSeries, event_reports
 from forecasting.evaluation.report import Report, parse_report
 from forecasting.evaluation.rolling_origin import Evaluation
+from forecasting.networks.device import CPU
 from forecasting.readers import content_digest, read
 from forecasting.releases.loaded_release import load_evaluated
 from forecasting.releases.release import Release
 from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.series.shape import ForecastShape
 from training.examples.dataset import Dataset
-from training.fit.fitting import CPU
 from training.publish.release import reseal
 from training.publish.text.texts import REPORT, write_report
 

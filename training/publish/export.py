@@ -13,6 +13,7 @@ from torch import nn
 from forecasting.evaluation.division import Split
 from forecasting.evaluation.rolling_origin import Evaluation
 from forecasting.networks.checkpoint import load, save, script
+from forecasting.networks.device import CPU
 from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.networks.training_range import TrainingRange
@@ -23,7 +24,6 @@ from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.fit.calibration import Residuals
 from training.fit.cell_networks import AnyNetwork, CellNetworks
-from training.fit.fitting import CPU
 from training.provenance import library_versions
 
 _TIMED_CALLS: Final = 100

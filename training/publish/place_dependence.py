@@ -4,11 +4,11 @@ from forecasting.errors import ReleaseError
 from forecasting.evaluation.rolling_origin import Evaluation
 from forecasting.events.joint.dependence import Dependence
 from forecasting.networks.checkpoint import load
+from forecasting.networks.device import CPU
 from forecasting.releases.loaded_release import load_evaluated, read_series
 from forecasting.releases.release import EVALUATED_SERIES, Release
 from forecasting.series.origins import origins
 from forecasting.series.shape import ForecastShape
-from training.fit.fitting import CPU
 
 
 def place_dependences(release: Release) -> dict[str, Dependence]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from forecasting.errors import RequestError
 from forecasting.evaluation.report import Report, parse_report
+from forecasting.networks.device import CPU
 from forecasting.networks.forecaster import Forecaster
 from forecasting.releases.loaded_release import load_evaluated
 from forecasting.releases.release import Release, current_version, open_current
@@ -18,7 +19,6 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, Times, parse_time, short
 from forecasting.series.timestep import in_words
 from training.examples.dataset import Dataset
-from training.fit.fitting import CPU
 
 MIN_COMMON_DATES: Final = 10
 """Fewer dates do not tell which of two releases is better."""

@@ -9,8 +9,8 @@ from typing import Final
 from forecasting.errors import ReleaseError
 from forecasting.events.joint.dependence import Dependence
 from forecasting.networks.checkpoint import load_module, save_module
+from forecasting.networks.device import CPU
 from forecasting.releases.release import Release
-from training.fit.fitting import CPU
 from training.publish.release import next_version, point_current, publish, staging
 
 _TEXTS: Final = (".json", ".md")

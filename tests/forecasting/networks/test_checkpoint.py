@@ -7,6 +7,7 @@ import torch
 from forecasting.errors import ReleaseError
 from forecasting.networks import checkpoint
 from forecasting.networks.checkpoint import load, script
+from forecasting.networks.device import CPU
 from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.metadata import CELLS, CheckpointMetadata
 from forecasting.series.timestep import MONTH, TimeStep
@@ -15,7 +16,6 @@ from training.examples.inputs import Scaling
 from training.fit.networks import RecurrentForecaster
 from training.run import Published
 
-CPU = torch.device("cpu")
 SCALING = Scaling(mean=20.0, std=2.0, spread=0.5, years=9.0)
 
 

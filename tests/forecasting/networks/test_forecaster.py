@@ -5,6 +5,7 @@ import torch
 
 from forecasting.errors import RequestError, SeriesError
 from forecasting.networks.checkpoint import load
+from forecasting.networks.device import CPU
 from forecasting.networks.forecast import Forecast
 from forecasting.networks.forecaster import Forecaster
 from forecasting.releases.registry import Registry
@@ -35,7 +36,7 @@ def test_a_batch_gives_the_same_forecasts_as_single_windows(gru: Forecaster, nin
 def test_a_horizon_is_the_networks_own_output_rolled_forward(
     published: Published, gru: Forecaster, nino12: SstSeries
 ) -> None:
-    module, _ = load((published.path / "gru.pt").read_bytes(), torch.device("cpu"))
+    module, _ = load((published.path / "gru.pt").read_bytes(), CPU)
     series = end(nino12, 24)
     values = list(series.values)
     ahead = series.step.range(series.step.shift(series.times[-1:], 1)[0], 12)

@@ -6,11 +6,9 @@ import pytest
 import torch
 
 from forecasting.errors import ReleaseError, RequestError, UnknownNameError
-from forecasting.networks.device import choose_device
+from forecasting.networks.device import CPU, choose_device
 from forecasting.releases.registry import Registry, load_forecaster
 from forecasting.releases.release import Release, current_version, dataset_names, open_current
-
-CPU = torch.device("cpu")
 
 
 @pytest.fixture

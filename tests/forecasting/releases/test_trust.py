@@ -4,17 +4,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 
 from forecasting import TrustedKeys, load_forecaster, load_universal
 from forecasting.errors import ReleaseError
+from forecasting.networks.device import CPU
 from forecasting.releases.registry import Registry
 from forecasting.releases.release_folders import release_folders
 from tests.scoring.commands import score
 from tests.scoring.tables import long_table
 from tests.signing import make_key, sign
-
-CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")

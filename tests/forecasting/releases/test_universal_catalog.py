@@ -2,17 +2,15 @@ import shutil
 from pathlib import Path
 
 import pytest
-import torch
 
 from forecasting import load_universal
 from forecasting.errors import ReleaseError, SeriesError, UnknownNameError
+from forecasting.networks.device import CPU
 from forecasting.releases.registry import Registry, load_forecaster
 from forecasting.releases.release import open_current, universal_names
 from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.timestep import MONTH, TimeStep
 from tests.forecasting.universal.tiny import publish, series, walk
-
-CPU = torch.device("cpu")
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 from pathlib import Path
 
 import pytest
-import torch
 
+from forecasting.networks.device import CPU
 from forecasting.releases.release import Release
 from forecasting.universal.release import UniversalRelease
 from tests.forecasting.universal.tiny import publish
@@ -20,10 +20,10 @@ def universal_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def daily(universal_artifacts: Path) -> UniversalRelease:
     folder = next((universal_artifacts / "ocean-daily").glob("2*"))
-    return UniversalRelease.open(Release.open(folder), torch.device("cpu"))
+    return UniversalRelease.open(Release.open(folder), CPU)
 
 
 @pytest.fixture(scope="session")
 def monthly(universal_artifacts: Path) -> UniversalRelease:
     folder = next((universal_artifacts / "ocean-monthly").glob("2*"))
-    return UniversalRelease.open(Release.open(folder), torch.device("cpu"))
+    return UniversalRelease.open(Release.open(folder), CPU)

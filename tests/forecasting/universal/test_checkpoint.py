@@ -6,11 +6,10 @@ from torch import Tensor
 
 from forecasting.errors import ReleaseError
 from forecasting.networks.checkpoint import script
+from forecasting.networks.device import CPU
 from forecasting.networks.forecaster import Forecaster
 from forecasting.universal.network.checkpoint import load, save
 from tests.forecasting.universal.tiny import LastValue, metadata
-
-CPU = torch.device("cpu")
 
 
 class Unordered(LastValue):

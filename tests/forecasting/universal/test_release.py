@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-import torch
 
 from forecasting.errors import ReleaseError, RequestError, SeriesError, UnknownNameError
+from forecasting.networks.device import CPU
 from forecasting.releases.release import Release
 from forecasting.series.times import Floats
 from forecasting.universal.forecast import UniversalForecast
@@ -199,7 +199,7 @@ def test_a_reference_that_is_clearly_better_answers(daily: UniversalRelease) -> 
 
 def test_quantiles_are_recalibrated_on_the_own_past(tmp_path: Path) -> None:
     folder = publish(tmp_path, "ocean-daily", "day", {"gru": 0.0}, spread=0.1)
-    release = UniversalRelease.open(Release.open(folder), torch.device("cpu"))
+    release = UniversalRelease.open(Release.open(folder), CPU)
     values = walk(400, scale=0.4)
     plain = release.forecast(values, 2, model="gru", record=False)
     recalibrated = release.forecast(values, 2, model="gru")
@@ -223,4 +223,4 @@ def test_a_checkpoint_of_another_release_is_refused(universal_artifacts: Path, t
     other = next((universal_artifacts / "ocean-monthly").glob("2*")) / "gru.pt"
     (folder / "gru.pt").write_bytes(other.read_bytes())
     with pytest.raises(ReleaseError, match="has changed since it was published"):
-        UniversalRelease.open(Release.open(folder), torch.device("cpu"))
+        UniversalRelease.open(Release.open(folder), CPU)

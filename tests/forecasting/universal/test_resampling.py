@@ -1,9 +1,9 @@
 import numpy as np
 import numpy.typing as npt
 import pytest
-import torch
 
 from forecasting.errors import SeriesError
+from forecasting.networks.device import CPU
 from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.timestep import MONTH, TimeStep
 from forecasting.universal.forecast import UniversalForecast
@@ -21,7 +21,7 @@ def releases(tmp_path_factory: pytest.TempPathFactory) -> UniversalCatalog:
     artifacts = tmp_path_factory.mktemp("steps")
     for name, step in (("ocean-hourly", "hour"), ("ocean-daily", "day"), ("ocean-weekly", "week")):
         publish(artifacts, name, step, {"gru": 0.0})
-    return UniversalCatalog.open(artifacts, torch.device("cpu"))
+    return UniversalCatalog.open(artifacts, CPU)
 
 
 def forecast(releases: UniversalCatalog, values: list[float], step: str, horizon: int) -> UniversalForecast:

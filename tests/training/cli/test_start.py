@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
+from forecasting.networks.device import CPU
 from forecasting.networks.uncertainty.error_table import LEVELS
 from forecasting.releases.loaded_release import LoadedRelease, load_evaluated
 from forecasting.releases.release import open_current
@@ -14,7 +14,6 @@ from tests.forecasting.universal import tiny
 from training.cli.main import main
 from training.examples.dataset import Dataset
 
-CPU = torch.device("cpu")
 TINY = ("--epochs", "1", "--hidden", "2", "--workers", "1", "--quiet")
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from forecasting.evaluation.rolling_origin import Evaluation
+from forecasting.networks.device import CPU
 from forecasting.networks.roller import NetworkRoller
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import unix_seconds
@@ -17,7 +18,7 @@ from training.examples.panel import JoinedSeries, Panel
 from training.examples.places import Places
 from training.examples.tensors import Examples
 from training.fit.companion import autoregression
-from training.fit.fitting import fit_autoregression, leads_learnt
+from training.fit.fit_data import fit_autoregression, leads_learnt
 
 WEEK = TimeStep.parse("week")
 WINDOW = 26
@@ -92,9 +93,7 @@ def test_a_network_of_unlike_places_returns_to_what_is_usual_at_each(unlike: dic
     panel = Panel.of(unlike, config, [])
     past, examples = panel.past("train"), Examples.of(panel.origins("train", leads_learnt(config)))
     fits = {"general": fit_autoregression, "placed": autoregression}
-    rollers = {
-        name: NetworkRoller(fit(config, past, examples).eval(), WEEK, torch.device("cpu")) for name, fit in fits.items()
-    }
+    rollers = {name: NetworkRoller(fit(config, past, examples).eval(), WEEK, CPU) for name, fit in fits.items()}
     evaluation = Evaluation.run(panel.origins("validation"), rollers)
     ratios = np.divide(evaluation.accuracy("placed").rmse, evaluation.accuracy("general").rmse)
     assert ratios[0] < 1

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-import torch
 
 from forecasting.evaluation.rolling_origin import Evaluation
+from forecasting.networks.device import CPU
 from forecasting.networks.roller import NetworkRoller
 from forecasting.series.origins import joined
 from forecasting.series.sst_series import SstSeries
@@ -15,7 +15,7 @@ from training.examples.dataset import Dataset
 from training.examples.panel import JoinedSeries
 from training.examples.tensors import Examples
 from training.examples.trend import NO_TREND, TREND_PRIOR_MEAN, Trend
-from training.fit.fitting import fit_autoregression, leads_learnt
+from training.fit.fit_data import fit_autoregression, leads_learnt
 
 START = np.datetime64("1980-01-01", "s")
 
@@ -110,5 +110,5 @@ def errors(series: SstSeries, *, trend: bool) -> Floats:
     dataset = Dataset.divide(series, config)
     parts = [dataset.origins(part, leads_learnt(config)) for part in ("train", "validation")]
     network = fit_autoregression(config, dataset.past("validation"), Examples.of(joined(parts)))
-    roller = NetworkRoller(network, series.step, torch.device("cpu"))
+    roller = NetworkRoller(network, series.step, CPU)
     return np.asarray(Evaluation.run(dataset.origins("test"), {"it": roller}).accuracy("it").rmse)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from forecasting.errors import SeriesError
 from forecasting.evaluation.division import SHORTEST_MONTHLY, SHORTEST_SERIES, untrainable
 from forecasting.networks.checkpoint import script
+from forecasting.networks.device import CPU
 from forecasting.networks.roller import LEADS_WINDOWS, NetworkRoller
 from forecasting.series.origins import origins
 from forecasting.series.shape import ForecastShape
@@ -80,11 +81,10 @@ def test_a_mixed_network_is_the_weighted_mean_at_every_lead() -> None:
     own = RecurrentForecaster("gru", config, series.step, Scaling.of(series)).eval()
     nn.init.normal_(own.head.weight)
     universal = UniversalAtPlace(script(LastValue("day", bias=2.0)), 8, series, NOWHERE)
-    cpu = torch.device("cpu")
     there = origins(series, ForecastShape(8, 3, 1), 8, 110)
     assert len(there) > LEADS_WINDOWS
     rolled = {
-        name: NetworkRoller(script(network), series.step, cpu).roll(there.windows, there.valid_time, 3)
+        name: NetworkRoller(script(network), series.step, CPU).roll(there.windows, there.valid_time, 3)
         for name, network in (("own", own), ("universal", universal), ("mixed", MixedForecaster(own, universal, 0.25)))
     }
     assert rolled["universal"] == pytest.approx(np.repeat(there.windows[:, -1:] + 2.0, 3, axis=1), abs=1e-5)
@@ -95,7 +95,7 @@ def test_a_mixed_network_is_the_weighted_mean_at_every_lead() -> None:
 def test_windows_with_fewer_leads_have_the_same_forecasts() -> None:
     series = daily(15 + np.random.default_rng(0).normal(0, 1, 40))
     universal = UniversalAtPlace(script(LastValue("day", bias=1.0)), 8, series, NOWHERE)
-    roller = NetworkRoller(script(universal), series.step, torch.device("cpu"))
+    roller = NetworkRoller(script(universal), series.step, CPU)
     there = origins(series, ForecastShape(8, 3, 1), 8, 11)
     whole = roller.roll(there.windows, there.valid_time, 3)
     leads = np.asarray([1, 3, 2, 3, 1])[: len(there)]

@@ -1,8 +1,8 @@
 """What intervals are calibrated on from before the validation part."""
 
 import numpy as np
-import torch
 
+from forecasting.networks.device import CPU
 from forecasting.releases.loaded_release import load_evaluated
 from forecasting.releases.registry import load_forecaster
 from forecasting.releases.release import Release
@@ -47,7 +47,7 @@ def test_each_twentieth_is_forecast_from_earlier_data_only(nino12: SstSeries, sm
 
 
 def test_the_intervals_of_a_release_also_use_the_rolled_residuals(published: Published) -> None:
-    networks, _ = load_evaluated(Release.open(published.path), torch.device("cpu"))
+    networks, _ = load_evaluated(Release.open(published.path), CPU)
     errors = networks["gru"].metadata.errors
     assert errors.n == (293,) * 12
     assert {season: table.n[0] for season, table in errors.seasons.items()} == {

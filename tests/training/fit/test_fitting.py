@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from forecasting.evaluation.rolling_origin import Evaluation
+from forecasting.networks.device import CPU
 from forecasting.networks.roller import NetworkRoller
 from forecasting.references.baselines import Baselines
 from forecasting.series.origins import Roller
@@ -18,7 +19,8 @@ from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.examples.inputs import Scaling
 from training.examples.tensors import Examples
-from training.fit.fitting import Fit, FitData, fit, fit_autoregression, leads_learnt, new_optimiser, total_epochs
+from training.fit.fit_data import FitData, fit_autoregression, leads_learnt
+from training.fit.fitting import Fit, fit, new_optimiser, total_epochs
 from training.fit.networks import RecurrentForecaster
 from training.fit.parallel import Fits, fit_all
 
@@ -154,7 +156,7 @@ def test_the_autoregression_beats_the_linear_reference(nino12: SstSeries) -> Non
     dataset = Dataset.divide(nino12, config)
     network = run(nino12, config).selected
     known = dataset.origins("train", horizon=1)
-    rollers: dict[str, Roller] = {"network": NetworkRoller(network, nino12.step, torch.device("cpu"))}
+    rollers: dict[str, Roller] = {"network": NetworkRoller(network, nino12.step, CPU)}
     rollers |= Baselines.fit(dataset.past("train"), config.shape.leading(1)).rollers()
     evaluation = Evaluation.run(known, rollers)
     assert evaluation.accuracy("network").rmse[0] < 0.99 * evaluation.accuracy("linear").rmse[0]

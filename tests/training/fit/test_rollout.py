@@ -8,6 +8,7 @@ import torch
 
 from forecasting.evaluation.division import Split
 from forecasting.evaluation.rolling_origin import Evaluation
+from forecasting.networks.device import CPU
 from forecasting.networks.roller import NetworkRoller
 from forecasting.references.baselines import Baselines
 from forecasting.series.sst_series import SstSeries
@@ -18,7 +19,8 @@ from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.examples.inputs import Scaling
 from training.examples.tensors import Examples
-from training.fit.fitting import FitData, fit, fit_autoregression, leads_learnt
+from training.fit.fit_data import FitData, fit_autoregression, leads_learnt
+from training.fit.fitting import fit
 from training.fit.networks import RecurrentForecaster
 from training.fit.rollout import derivatives
 
@@ -38,7 +40,7 @@ def alone(series: SstSeries, **settings: float) -> tuple[RecurrentForecaster, Da
 
 def rmse(network: RecurrentForecaster, dataset: Dataset) -> Floats:
     """On the training part, °C, by lead."""
-    roller = NetworkRoller(network, dataset.series.step, torch.device("cpu"))
+    roller = NetworkRoller(network, dataset.series.step, CPU)
     return np.asarray(Evaluation.run(dataset.origins("train"), {"network": roller}).accuracy("network").rmse)
 
 
@@ -101,7 +103,7 @@ def compared(series: SstSeries) -> dict[str, Floats]:
     network = fitted(dataset, config, "train", "validation")
     past = dataset.past("validation")
     rollers = Baselines.fit(past, config.shape).rollers()
-    rollers["network"] = NetworkRoller(network, series.step, torch.device("cpu"))
+    rollers["network"] = NetworkRoller(network, series.step, CPU)
     evaluation = Evaluation.run(dataset.origins("test"), rollers)
     return {name: np.asarray(evaluation.accuracy(name).rmse) for name in rollers}
 

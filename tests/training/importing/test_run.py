@@ -3,10 +3,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from forecasting.errors import FileError, ReleaseError, RequestError
 from forecasting.evaluation.rolling_origin import Evaluation
+from forecasting.networks.device import CPU
 from forecasting.releases.loaded_release import LoadedRelease, load_evaluated
 from forecasting.releases.release import Release, current_version
 from forecasting.series.shape import ForecastShape
@@ -21,8 +21,6 @@ from training.importing.networks import MAY_HAVE_SEEN, ImportedNetwork
 from training.importing.run import Import, import_models
 from training.publish.export import Identity
 from training.run import Destination
-
-CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="session")

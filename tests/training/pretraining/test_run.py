@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from forecasting.errors import ReleaseError
+from forecasting.networks.device import CPU
 from forecasting.releases.release import open_current
 from forecasting.universal.network.checkpoint import load
 from forecasting.universal.report import parse_universal_report
@@ -30,7 +31,7 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_publishes_three_networks_that_load_and_forecast(artifacts: Path) -> None:
     release = open_current(artifacts, "ocean-monthly")
     for cell in ("rnn", "lstm", "gru"):
-        module, metadata = load(release.read(f"{cell}.pt"), torch.device("cpu"))
+        module, metadata = load(release.read(f"{cell}.pt"), CPU)
         assert metadata.model == f"ocean-monthly-{cell}"
         assert metadata.held_out.keys() == {"24", "60"}
         assert metadata.dependence is not None
@@ -64,7 +65,7 @@ def test_the_report_scores_each_cell_with_its_companion_and_without(artifacts: P
 def test_the_same_settings_give_the_same_weights(artifacts: Path, tmp_path: Path) -> None:
     pretrain(MONTH, replace(TINY, workers=2), tmp_path)
     states = [
-        load(open_current(folder, "ocean-monthly").read("gru.pt"), torch.device("cpu"))[0].state_dict()
+        load(open_current(folder, "ocean-monthly").read("gru.pt"), CPU)[0].state_dict()
         for folder in (artifacts, tmp_path)
     ]
     for name, weights in states[0].items():
@@ -88,7 +89,7 @@ def test_real_series_are_trained_on_and_named(artifacts: Path, tmp_path: Path) -
     assert report.real_series == ("pier.csv",)
     assert "trained on 24 simulated seas and on pier.csv." in release.read("MODEL_CARD.md").decode()
     weights, without = (
-        load(open_current(folder, "ocean-monthly").read("gru.pt"), torch.device("cpu"))[0].network.head.weight
+        load(open_current(folder, "ocean-monthly").read("gru.pt"), CPU)[0].network.head.weight
         for folder in (tmp_path, artifacts)
     )
     assert not torch.equal(weights, without)

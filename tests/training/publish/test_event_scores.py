@@ -3,12 +3,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from forecasting.errors import ReleaseError
 from forecasting.evaluation.event_report import EventReport
 from forecasting.evaluation.report import parse_report
 from forecasting.evaluation.seasonal_percentile import seasonal_percentile
+from forecasting.networks.device import CPU
 from forecasting.networks.forecast import Forecast
 from forecasting.networks.forecaster import Forecaster
 from forecasting.references.baselines import Baselines
@@ -62,7 +62,7 @@ def one_after_another(
 def test_the_report_scores_what_the_forecasts_say_from_each_origin(
     published: Published, nino12: SstSeries, small: TrainingConfig, place: int
 ) -> None:
-    networks, references = load_evaluated(Release.open(published.path), torch.device("cpu"))
+    networks, references = load_evaluated(Release.open(published.path), CPU)
     (model,) = (model for model in published.report.networks if model.name == "gru")
     event = model.events[place]
     dataset = Dataset.divide(nino12, small)

@@ -8,6 +8,7 @@ import torch
 
 from forecasting.errors import ReleaseError
 from forecasting.networks.checkpoint import load
+from forecasting.networks.device import CPU
 from forecasting.releases.loaded_release import LoadedRelease
 from forecasting.releases.release import MANIFEST, open_current, versions
 from forecasting.series.sst_series import SstSeries
@@ -18,8 +19,6 @@ from training.cli.main import main
 from training.publish.event_scores import rescore_events
 from training.publish.release import seal
 from training.run import Published
-
-CPU = torch.device("cpu")
 
 
 @pytest.fixture

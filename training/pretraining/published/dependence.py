@@ -1,12 +1,12 @@
 """The dependence between the leads of a published universal release."""
 
 from forecasting.events.joint.dependence import Dependence
+from forecasting.networks.device import CPU
 from forecasting.networks.metadata import CELLS
 from forecasting.releases.release import Release
 from forecasting.universal.network.checkpoint import load
 from training.pretraining.data.examples import Panel, simulated_panel
 from training.pretraining.evaluation.dependence import held_out_dependence
-from training.pretraining.fit import CPU
 from training.pretraining.run import held_out_chunks
 from training.pretraining.spec import SPECS
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from forecasting.networks.device import CPU
 from forecasting.networks.metadata import CELLS
 from forecasting.releases.release import Release
 from forecasting.releases.trusted_keys import TrustedKeys
@@ -16,7 +17,6 @@ from forecasting.universal.report import parse_universal_report
 from training.pretraining.card import CARD, REPORT, write_card
 from training.pretraining.data.examples import Panel, simulated_panel
 from training.pretraining.evaluation.event_scores import score_events
-from training.pretraining.fit import CPU
 from training.pretraining.run import event_chunks
 from training.pretraining.spec import SPECS
 from training.publish.release import reseal

@@ -7,10 +7,10 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-import torch
 
 from forecasting.errors import RequestError
 from forecasting.evaluation.rolling_origin import Evaluation
+from forecasting.networks.device import CPU
 from forecasting.releases.hindcasts import Hindcasts
 from forecasting.releases.loaded_release import load_evaluated
 from forecasting.releases.registry import Registry
@@ -34,7 +34,7 @@ def test_past_forecasts_are_those_that_the_accuracy_was_measured_on(
     client: httpx.Client, nino12: SstSeries, small: TrainingConfig, published: Published
 ) -> None:
     dataset = Dataset.divide(nino12, small)
-    networks, _ = load_evaluated(Release.open(published.path), torch.device("cpu"))
+    networks, _ = load_evaluated(Release.open(published.path), CPU)
     origins = dataset.origins("test")
     expected = Evaluation.run(origins, {"gru": networks["gru"]}).predicted["gru"]
     begin = int(np.searchsorted(origins.valid_time, np.datetime64("1998-10-01")))
@@ -201,7 +201,7 @@ def test_the_networks_stay_in_memory_once_they_are_loaded(
 
 
 def test_a_gap_splits_the_origins_and_names_its_neighbours(registry: Registry) -> None:
-    hindcasts = Hindcasts.load(registry.dataset("nino12"), torch.device("cpu"))
+    hindcasts = Hindcasts.load(registry.dataset("nino12"), CPU)
     values = hindcasts.series.values.copy()
     values[60] = np.nan
     gappy = replace(hindcasts, series=replace(hindcasts.series, values=values))

@@ -4,9 +4,9 @@ from collections.abc import Generator
 
 import numpy as np
 import pytest
-import torch
 
 from forecasting.errors import SeriesError
+from forecasting.networks.device import CPU
 from forecasting.releases.loaded_universal import ALL, LoadedUniversal
 from forecasting.releases.release import open_current
 from forecasting.series.sst_series import SstSeries
@@ -21,7 +21,7 @@ Rolling = Generator[None, None, UniversalRecord | SeriesError]
 
 @pytest.fixture(scope="module")
 def weekly() -> LoadedUniversal:
-    return LoadedUniversal.load(open_current(ROOT / "artifacts", "ocean-weekly"), torch.device("cpu"))
+    return LoadedUniversal.load(open_current(ROOT / "artifacts", "ocean-weekly"), CPU)
 
 
 def series(loaded: LoadedUniversal, n: int) -> SstSeries:

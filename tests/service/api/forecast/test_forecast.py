@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from forecasting.networks.checkpoint import load
+from forecasting.networks.device import CPU
 from forecasting.releases.registry import Registry
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso
@@ -49,7 +50,7 @@ def test_a_callers_series_is_answered_with_what_the_checkpoint_says(
     client: httpx.Client, nino12: SstSeries, published: Published
 ) -> None:
     answer = answered(client.post("/forecast", json=body(nino12)))
-    module, _ = load((published.path / "gru.pt").read_bytes(), torch.device("cpu"))
+    module, _ = load((published.path / "gru.pt").read_bytes(), CPU)
     window = torch.tensor(nino12.values[None, -24:], dtype=torch.float32)
     valid_time = torch.tensor([1_293_840_000.0], dtype=torch.float64)  # 2011-01-01
     with torch.inference_mode():

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from sqlalchemy import Connection, make_url
 
+from forecasting.networks.device import CPU
 from forecasting.releases.registry import Registry
 from service.engine.serving import Serving
 from service.stations.issuing import issuing
@@ -29,7 +29,7 @@ NAMES = [f"buoy{i}" for i in range(5)]
 @pytest.fixture
 def serving(seas: Path) -> Iterator[Serving]:
     with ThreadPoolExecutor(2) as workers:
-        yield Serving(Registry.open(seas, torch.device("cpu"), "nino12"), workers, 60, Metrics())
+        yield Serving(Registry.open(seas, CPU, "nino12"), workers, 60, Metrics())
 
 
 def fill(connection: Connection) -> None:
