@@ -13,7 +13,7 @@ from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.metadata import CELLS
 from forecasting.releases.registry import ALL, BEST, Registry
 from forecasting.series.timestep import TimeStep
-from forecasting.universal.network.forecaster import UniversalForecaster as UniversalNetwork
+from forecasting.universal.network.forecaster import UniversalForecaster
 from service.engine.batch_forecaster import BatchForecaster, Entries, ForecastJob
 from service.engine.batching import Batcher, ResultSink
 from service.engine.columns.column_forecasts import ColumnForecasts
@@ -24,7 +24,7 @@ from service.engine.columns.universal_columns import UniversalColumns
 from service.engine.event_forecaster import EventForecaster
 from service.engine.running import Returned, counted, run_in
 from service.engine.universal.entries import UniversalEntries
-from service.engine.universal.forecaster import PIECE_SERIES, UniversalForecaster
+from service.engine.universal.forecaster import PIECE_SERIES, UniversalBatchForecaster
 from service.engine.universal.job import UniversalJob, UniversalModels
 from service.engine.universal.runner import UniversalRunner
 from service.telemetry.metrics import Metrics
@@ -134,7 +134,7 @@ class Serving:
         }
         self._batch_forecaster = BatchForecaster(registry.models, metrics, registry.universal)
         self._event_forecaster = EventForecaster(metrics, registry.universal)
-        self._universal_forecaster = UniversalForecaster(metrics)
+        self._universal_forecaster = UniversalBatchForecaster(metrics)
         self._place_columns = PlaceColumns(metrics, registry.universal)
         self._universal_columns = UniversalColumns(self._universal_forecaster)
         self._places = {name: TimeStep.parse(loaded.report.step) for name, loaded in registry.releases.items()}
@@ -176,7 +176,7 @@ class Serving:
         """Return the runner of one of the registry's networks."""
         return self._runners[forecaster]
 
-    def universal_runner(self, network: UniversalNetwork) -> UniversalRunner:
+    def universal_runner(self, network: UniversalForecaster) -> UniversalRunner:
         """Return the runner of one of the registry's universal networks."""
         return self._universal_runners[network]
 

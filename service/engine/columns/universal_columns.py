@@ -16,7 +16,7 @@ from service.engine.columns.column_forecasts import ColumnForecasts, quality_of
 from service.engine.columns.series_columns import SeriesColumns
 from service.engine.options import DEFAULT_LEVELS, ForecastOptions
 from service.engine.reading.step_reading import checked, step_of
-from service.engine.universal.forecaster import UniversalForecaster
+from service.engine.universal.forecaster import UniversalBatchForecaster
 from service.engine.universal.job import UniversalJob, UniversalModels
 from service.engine.universal.positions import climatology_of
 
@@ -45,7 +45,7 @@ class _Entry:
 class UniversalColumns:
     """Forecasts columns with the networks that a request asks for."""
 
-    def __init__(self, forecaster: UniversalForecaster) -> None:
+    def __init__(self, forecaster: UniversalBatchForecaster) -> None:
         """Run networks with ``forecaster``."""
         self._forecaster = forecaster
 

@@ -43,7 +43,7 @@ class WriteEntry(Protocol[Entry_co]):
         """Return the entry of the ``i``-th series, with the ``earlier`` warnings before those of its forecast."""
 
 
-class UniversalForecaster:
+class UniversalBatchForecaster:
     """Forecasts the series of a request, those at one step together."""
 
     def __init__(self, metrics: Metrics) -> None:
