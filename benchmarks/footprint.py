@@ -7,10 +7,10 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from benchmarks import load
-from benchmarks.comparison import CONNECTIONS
-from benchmarks.payloads import general, large_body, mixed_bodies, write
-from benchmarks.servers import SERVICE, Server, serving
+from benchmarks.support import load
+from benchmarks.support.comparison import CONNECTIONS
+from benchmarks.support.payloads import general, large_body, mixed_bodies, write
+from benchmarks.support.servers import SERVICE, Server, serving
 
 _STARTS: Final = 3
 _BODIES: Final = 500

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.payloads import stretches
+from benchmarks.support.payloads import stretches
 from forecasting.networks.device import CPU
 from forecasting.networks.forecaster import Forecaster
 from forecasting.releases.registry import Registry

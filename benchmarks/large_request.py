@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 import torch
 
-from benchmarks.payloads import arrow_body, general, large_body, simple, simple_bodies, stretches
-from benchmarks.servers import COLUMNS, SERVICE, Server, serving
+from benchmarks.support.payloads import arrow_body, general, large_body, simple, simple_bodies, stretches
+from benchmarks.support.servers import COLUMNS, SERVICE, Server, serving
 from forecasting.networks.roller import BATCH_WINDOWS
 from forecasting.releases.registry import load_forecaster
 

@@ -13,8 +13,8 @@ from typing import Final
 import httpx
 import numpy as np
 
-from benchmarks.payloads import simple_bodies
-from benchmarks.servers import SERVICE, Server, serving
+from benchmarks.support.payloads import simple_bodies
+from benchmarks.support.servers import SERVICE, Server, serving
 
 _ROUNDS: Final = 5
 _DAYS: Final = 3_653

@@ -10,10 +10,10 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from benchmarks import load
-from benchmarks.comparison import CONNECTIONS
-from benchmarks.payloads import mixed_bodies, simple_bodies, write
-from benchmarks.servers import Program, serving
+from benchmarks.support import load
+from benchmarks.support.comparison import CONNECTIONS
+from benchmarks.support.payloads import mixed_bodies, simple_bodies, write
+from benchmarks.support.servers import Program, serving
 
 _BODIES: Final = 500
 _ROUNDS: Final = 3

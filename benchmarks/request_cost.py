@@ -13,7 +13,7 @@ import uvloop
 from opentelemetry.trace import TracerProvider
 from uvicorn.server import ServerState
 
-from benchmarks.payloads import mixed_bodies, simple_bodies
+from benchmarks.support.payloads import mixed_bodies, simple_bodies
 from service.app import create_app
 from service.gate.gate import Gate
 from service.server.hot_path import HotPath

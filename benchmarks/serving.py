@@ -6,10 +6,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from benchmarks import load
-from benchmarks.comparison import Row, compare
-from benchmarks.payloads import mixed_bodies, simple_bodies, write
-from benchmarks.servers import ECHO, NO_OP, SERVICE, THREAD_POOL, serving
+from benchmarks.support import load
+from benchmarks.support.comparison import Row, compare
+from benchmarks.support.payloads import mixed_bodies, simple_bodies, write
+from benchmarks.support.servers import ECHO, NO_OP, SERVICE, THREAD_POOL, serving
 
 BODIES: Final = 500
 _ROUNDS: Final = 5

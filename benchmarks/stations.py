@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from sqlalchemy import make_url
 
-from benchmarks import machine
-from benchmarks.servers import Program, Server, serving
-from benchmarks.station_history import fill, series_of, size_of, station_id, times_of
+from benchmarks.support import machine
+from benchmarks.support.servers import Program, Server, serving
+from benchmarks.support.station_history import fill, series_of, size_of, station_id, times_of
 from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.networks.device import CPU
 from forecasting.releases.universal_catalog import UniversalCatalog

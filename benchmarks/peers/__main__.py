@@ -14,10 +14,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from benchmarks import load, machine
-from benchmarks.comparison import Row, compare
-from benchmarks.payloads import Stretch, simple_bodies, stretches, write
-from benchmarks.servers import ECHO, NO_OP, SERVICE, Program, serving
+from benchmarks.support import load, machine
+from benchmarks.support.comparison import Row, compare
+from benchmarks.support.payloads import Stretch, simple_bodies, stretches, write
+from benchmarks.support.servers import ECHO, NO_OP, SERVICE, Program, serving
 from forecasting.releases.registry import load_forecaster
 from forecasting.releases.release import open_current
 

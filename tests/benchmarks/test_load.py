@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from benchmarks import load, serving
+from benchmarks import serving
+from benchmarks.support import load
 from tests.serving import serve_app
 from tests.zygote.process import run
 

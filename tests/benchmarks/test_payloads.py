@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from benchmarks.payloads import general, large_body, mixed_bodies, simple_bodies, write
+from benchmarks.support.payloads import general, large_body, mixed_bodies, simple_bodies, write
 
 MANY = 120
 

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from benchmarks.servers import ECHO, NO_OP, Program, serving
+from benchmarks.support.servers import ECHO, NO_OP, Program, serving
 
 
 @pytest.mark.parametrize(("program", "answer"), [(ECHO, b'{"a":1}'), (NO_OP, b'{"ok":true}')])

@@ -1,6 +1,6 @@
 """Coverage of intervals, by what they are calibrated on; measured without any test part.
 
-    python -m benchmarks.coverage FILE[:COLUMN][@monthly|@weekly] …
+    python -m benchmarks.studies.coverage FILE[:COLUMN][@monthly|@weekly] …
 
 Each series is cut to its first 60 and 80 %, which leaves out its test part, and each cut is divided again into
 70 / 10 / 20 %. A network is fitted as in training. Its intervals are calibrated on the inner validation part, or also
@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 import torch
 
-from benchmarks.selection import read
+from benchmarks.studies.selection import read
 from forecasting.evaluation.model_report import IntervalReport
 from forecasting.evaluation.rolling_origin import Evaluation
 from forecasting.evaluation.verification import intervals
@@ -93,7 +93,7 @@ def _row(name: str, way: str, quality: dict[int, IntervalReport], base: dict[int
 
 def main() -> None:
     """Print a table with a row for each cut and calibration, and the means by calibration."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.coverage", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.studies.coverage", description=__doc__.splitlines()[0])
     parser.add_argument("series", nargs="+", help="FILE or FILE:COLUMN, with @monthly or @weekly for means")
     parser.add_argument("--cuts", type=float, nargs="+", default=CUTS)
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes (default: %(default)s)")

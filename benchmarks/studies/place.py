@@ -1,4 +1,4 @@
-"""``python -m benchmarks.place FILE[@LAT,LON] …``: where it helps a place to start from a universal network.
+"""``python -m benchmarks.studies.place FILE[@LAT,LON] …``: where it helps a place to start from a universal network.
 
 Each file holds one series. Series of several lengths are cut from it. For each, the networks that would serve forecast
 the values that follow. An autoregression takes the place of the fitted network, which is hardly better.
@@ -96,7 +96,9 @@ def _fitted(series: SstSeries, start: UniversalStart) -> tuple[TrainingConfig, N
 
 def main() -> None:
     """Print a row for each place and length."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.place", description=(__doc__ or "").partition(": ")[2])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.studies.place", description=(__doc__ or "").partition(": ")[2]
+    )
     parser.add_argument("places", nargs="+", metavar="FILE[@LAT,LON]", help="file with one series, and its position")
     parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
     parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS, metavar="N", help="default: %(default)s")

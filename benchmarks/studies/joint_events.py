@@ -1,4 +1,4 @@
-"""``python -m benchmarks.joint_events FILE[@LAT,LON] …``: are joint events forecast as well as, and as often as, said?
+"""``python -m benchmarks.studies.joint_events FILE[@LAT,LON] …``: skill and calibration for joint events.
 
 The event is three consecutive days above the 90th percentile of the day of the year, within some days. Each file holds
 daily series. Percentiles and frequencies come from the part of a series before the one that is scored.
@@ -64,7 +64,7 @@ class Scored:
 def main() -> None:
     """Print Brier scores by place and number of days, and a reliability table of all places."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.joint_events", description=(__doc__ or "").partition(": ")[2]
+        prog="python -m benchmarks.studies.joint_events", description=(__doc__ or "").partition(": ")[2]
     )
     parser.add_argument("places", nargs="+", metavar="FILE[@LAT,LON]", help="daily series, and their position")
     parser.add_argument("--part", choices=_PARTS, default="test", help="of each series (default: %(default)s)")

@@ -15,7 +15,7 @@ from forecasting.series.times import Floats, Times, iso, unix_seconds
 WINDOW: Final = 24
 """Window of the networks on nino12."""
 
-_SERIES: Final = Path(__file__).parent.parent / "data" / "nino12.csv"
+_SERIES: Final = Path(__file__).parents[2] / "data" / "nino12.csv"
 _MODELS: Final = ("rnn", "lstm", "gru", "best")
 _LONGEST: Final = 40
 _BATCH_ROWS: Final = 65_536

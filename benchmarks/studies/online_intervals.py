@@ -1,4 +1,4 @@
-"""``python -m benchmarks.online_intervals FILE[@STEP] …``: intervals recalibrated online, beside plain ones.
+"""``python -m benchmarks.studies.online_intervals FILE[@STEP] …``: intervals recalibrated online, beside plain ones.
 
 Each series is forecast from every observation by the best universal network at its step, without a position, and its
 forecasts are recalibrated as a station's would be: each forecast is issued with what those verified by then have

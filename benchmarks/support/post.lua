@@ -1,5 +1,5 @@
 -- POST the lines of a file in turn: wrk ... -s post.lua URL -- FILE
--- Ends with a line for benchmarks/load.py: requests, microseconds, p50 and p99 in microseconds, errors.
+-- Ends with a line for benchmarks/support/load.py: requests, microseconds, p50 and p99 in microseconds, errors.
 
 local requests, turn = {}, 0
 

@@ -1,6 +1,6 @@
 """Comparison of training recipes, to choose the default without any test part.
 
-    python -m benchmarks.selection FILE[:COLUMN][@monthly|@weekly][#DAYS] …
+    python -m benchmarks.studies.selection FILE[:COLUMN][@monthly|@weekly][#DAYS] …
 
 Each series is cut to its first 60, 70 and 80 %, which leaves out its test part, and each cut is divided again into
 70 / 10 / 20 %. A recipe is scored on the last part by two figures, averaged over cuts, cells and seeds: RMSE one step
@@ -175,7 +175,7 @@ def _row(label: str, scores: Floats, steps: list[str]) -> str:
 
 def main() -> None:
     """Print a table with a row for each recipe: lead 1 relative to linear, all leads relative to the best reference."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.selection", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.studies.selection", description=__doc__.splitlines()[0])
     parser.add_argument("series", nargs="+", help="FILE or FILE:COLUMN, with @monthly or @weekly for means, or #DAYS")
     parser.add_argument("--recipes", default=",".join(map(str, range(len(RECIPES)))), help="numbers, from 0")
     parser.add_argument("--cells", nargs="+", choices=CELLS, default=CELLS)

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.own_events FILE[@LAT,LON] …``: how good does ``POST /compare`` find events on real series?
+"""``python -m benchmarks.studies.own_events FILE[@LAT,LON] …``: skill for events that ``POST /compare`` finds.
 
 The event is three consecutive days above the 90th percentile of the day of the year, within ten. Each file holds daily
 series. Percentiles and references are what was known at each origin.
@@ -11,7 +11,7 @@ from typing import Final
 
 import torch
 
-from benchmarks.joint_events import Place, places_of
+from benchmarks.studies.joint_events import Place, places_of
 from forecasting.errors import SeriesError
 from forecasting.evaluation.own_events import RequestedEvents, VerifiedEvent
 from forecasting.events.definitions import Percentile, ThresholdEvent
@@ -29,7 +29,7 @@ _REFERENCES: Final = ("climatology", "persistence", "independent")
 def main() -> None:
     """Print Brier scores by place and network, and reliability tables."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.own_events", description=(__doc__ or "").partition(": ")[2]
+        prog="python -m benchmarks.studies.own_events", description=(__doc__ or "").partition(": ")[2]
     )
     parser.add_argument("places", nargs="+", metavar="FILE[@LAT,LON]", help="daily series, and their position")
     parser.add_argument("--last", type=int, metavar="DAYS", help="of each series; all if not given")

@@ -1,7 +1,7 @@
-"""``python -m benchmarks.online_events FILE[@STEP] …``: events of a station, by plain and by recalibrated forecasts.
+"""``python -m benchmarks.studies.online_events FILE[@STEP] …``: events of a station, with and without recalibration.
 
-Each series is replayed as in :mod:`benchmarks.online_intervals`. The events are SST beyond percentiles of all its
-values (fixed), and of those around the same day of the year (season).
+Each series is replayed as in :mod:`benchmarks.studies.online_intervals`. The events are SST beyond percentiles of all
+its values (fixed), and of those around the same day of the year (season).
 
 A row has the Brier score of the plain probabilities, by how many percent that of the recalibrated ones is higher, with
 its standard error, and for both the reliability: the mean distance, in percent, between the probabilities in a bin and
@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import torch
 
-from benchmarks.online_intervals import long_series, recalibrate, replay, series_parser
+from benchmarks.studies.online_intervals import long_series, recalibrate, replay, series_parser
 from forecasting.events.days import DAYS, day_of_year
 from forecasting.scores.events import score_event
 from forecasting.scores.sampling import long_run_error

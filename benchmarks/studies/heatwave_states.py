@@ -1,4 +1,4 @@
-"""``python -m benchmarks.heatwave_states FILE[@LAT,LON] …``: is a day in a marine heatwave as often as was said?
+"""``python -m benchmarks.studies.heatwave_states FILE[@LAT,LON] …``: are probabilities of heatwave days calibrated?
 
 Each file holds daily series. The baseline of heatwaves and the frequencies come from the part of a series before the
 one that is scored. Persistence is the state on the day of the last observation, as it is known afterwards.
@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import torch
 
-from benchmarks.joint_events import Place, places_of
+from benchmarks.studies.joint_events import Place, places_of
 from forecasting.errors import SeriesError
 from forecasting.events.baseline import Baseline, Period
 from forecasting.events.definitions import MarineEvent
@@ -47,7 +47,7 @@ class Scored:
 def main() -> None:
     """Print Brier scores by place and lead, and a reliability table of the last lead of all places."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.heatwave_states", description=(__doc__ or "").partition(": ")[2]
+        prog="python -m benchmarks.studies.heatwave_states", description=(__doc__ or "").partition(": ")[2]
     )
     parser.add_argument("places", nargs="+", metavar="FILE[@LAT,LON]", help="daily series, and their position")
     parser.add_argument("--part", choices=_PARTS, default="test", help="of each series (default: %(default)s)")

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.suspects FILE …``: which values the check calls suspect, of real series and of spoilt ones.
+"""``python -m benchmarks.studies.suspects FILE …``: values that the check calls suspect, real and spoilt.
 
 False alarms are counted on the series as they are, so that real errors in them count too. Then values are spoilt at
 random places that are far from each other, and the share that is found is counted.
@@ -49,7 +49,7 @@ _SEAS: Final = {"hour": (12, 2_500), "day": (40, 2_000), "week": (60, 800), "mon
 def main() -> None:
     """Print a row for each file, or for simulated seas."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.suspects", description=(__doc__ or "").partition(": ")[2]
+        prog="python -m benchmarks.studies.suspects", description=(__doc__ or "").partition(": ")[2]
     )
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="file with one or several series")
     parser.add_argument("--simulated", choices=_SEAS, nargs="*", default=[], help="steps of simulated seas")

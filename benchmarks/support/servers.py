@@ -42,10 +42,10 @@ def uvicorn(name: str, factory: str) -> Program:
     return Program(name, (sys.executable, "-m", "uvicorn", "--factory", factory, "--port", "{port}", *options))
 
 
-ECHO: Final = uvicorn("bare ASGI echo", "benchmarks.floors:echo")
-COLUMNS: Final = uvicorn("bare Arrow reader", "benchmarks.floors:columns")
-NO_OP: Final = uvicorn("FastAPI no-op", "benchmarks.floors:no_op")
-THREAD_POOL: Final = uvicorn("FastAPI, thread pool", "benchmarks.thread_pool:create")
+ECHO: Final = uvicorn("bare ASGI echo", "benchmarks.support.floors:echo")
+COLUMNS: Final = uvicorn("bare Arrow reader", "benchmarks.support.floors:columns")
+NO_OP: Final = uvicorn("FastAPI no-op", "benchmarks.support.floors:no_op")
+THREAD_POOL: Final = uvicorn("FastAPI, thread pool", "benchmarks.support.thread_pool:create")
 SERVICE: Final = Program("this service", (sys.executable, "-m", "service", "--port", "{port}"))
 
 

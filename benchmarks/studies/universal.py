@@ -1,4 +1,4 @@
-"""``python -m benchmarks.universal FILE[@LAT,LON] …``: universal networks against an autoregression fitted to decades.
+"""``python -m benchmarks.studies.universal FILE[@LAT,LON] …``: universal networks against a fitted autoregression.
 
 Each file holds one series. All errors are relative to those of a linear autoregression on anomalies from three
 harmonics, fitted to the first 80 % of the series. The networks, and the references beside them, see only the context of
@@ -63,7 +63,7 @@ class _Place:
 def main() -> None:
     """Print a row for each place, context and lead."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.universal", description=(__doc__ or "").partition(": ")[2]
+        prog="python -m benchmarks.studies.universal", description=(__doc__ or "").partition(": ")[2]
     )
     parser.add_argument("places", nargs="+", metavar="FILE[@LAT,LON]", help="file with one series, and its position")
     parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.dependence --step day``: which dependence between leads suits forecasts of held-out seas?
+"""``python -m benchmarks.studies.dependence --step day``: which dependence between leads suits forecasts best?
 
 Dependences are learned on some simulated seas and scored on others, on the normal scores of what followed in the
 distributions that were forecast. They are compared by the energy score (Gneiting and Raftery 2007, J. Am. Stat. Assoc.
@@ -51,7 +51,7 @@ class _Seas:
 def main() -> None:
     """Print a row for each dependence."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.dependence", description=(__doc__ or "").partition(": ")[2].splitlines()[0]
+        prog="python -m benchmarks.studies.dependence", description=(__doc__ or "").partition(": ")[2].splitlines()[0]
     )
     parser.add_argument("--step", choices=SPECS, default="day", help="default: %(default)s")
     parser.add_argument("--seas", type=int, default=600, metavar="N", help="of each half (default: %(default)s)")

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from benchmarks.load import Load, drive
+from benchmarks.support.load import Load, drive
 
 CONNECTIONS: Final = 32
 _SECONDS: Final = 3

@@ -1,0 +1,1 @@
+"""Studies on real series: how good a choice is, beside its alternatives; one command each."""

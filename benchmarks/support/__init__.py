@@ -1,0 +1,1 @@
+"""What the measurements share: servers, load, request bodies, and the machine."""
