@@ -40,15 +40,15 @@ def labels(query: str) -> set[str]:
 def unknown(written: dict[str, Any]) -> list[str]:
     """Return the places of a dashboard that Grafana's own types drop or change."""
     register_default_plugins()
-    return list(_lost(written, json.loads(JSONEncoder().encode(Dashboard.from_json(written)))))
+    return list(_differences(written, json.loads(JSONEncoder().encode(Dashboard.from_json(written)))))
 
 
-def _lost(written: Any, kept: Any, place: str = "") -> Iterator[str]:
+def _differences(written: Any, kept: Any, place: str = "") -> Iterator[str]:
     if isinstance(written, dict) and isinstance(kept, dict):
         for name, value in written.items():
-            yield from _lost(value, kept.get(name), f"{place}/{name}")
+            yield from _differences(value, kept.get(name), f"{place}/{name}")
     elif isinstance(written, list) and isinstance(kept, list) and len(written) == len(kept):
         for i, (value, kept_value) in enumerate(zip(written, kept, strict=True)):
-            yield from _lost(value, kept_value, f"{place}/{i}")
+            yield from _differences(value, kept_value, f"{place}/{i}")
     elif written != kept:
         yield place

@@ -24,7 +24,7 @@ def card_of(page: Page) -> Locator:
     return page.locator("section.card", has=page.get_by_role("heading", name="What would we have forecast?"))
 
 
-def said(url: str, day: str) -> dict[str, Any]:
+def past_forecast(url: str, day: str) -> dict[str, Any]:
     """Return the forecast that the service says would have been given on a day."""
     query = {"dataset": "nino12", "model": "gru", "origin": day}
     forecast: dict[str, Any] = httpx.get(f"{url}/compare/hindcast", params=query).json()["forecasts"][0]
@@ -41,7 +41,7 @@ def sentence(forecast: dict[str, Any], month: str) -> str:
 
 def test_a_day_shows_its_forecast_and_what_came(visitor: Visitor, url: str) -> None:
     card = card_of(visitor().open(f"{QUERY}&day=2005-01-01"))
-    forecast = said(url, "2005-01-01")
+    forecast = past_forecast(url, "2005-01-01")
     expect(card).to_contain_text("Data up to Jan 2005")
     expect(card).to_contain_text(sentence(forecast, "Feb 2005"))
     drawn = card.locator(".plot").evaluate("plot => Object.fromEntries(plot.data.map(trace => [trace.name, trace.y]))")
@@ -56,7 +56,7 @@ def test_the_keyboard_moves_the_slider_and_the_url_keeps_the_day(visitor: Visito
     slider = card_of(page).get_by_role("slider")
     slider.focus()
     page.keyboard.press("ArrowRight")
-    february = sentence(said(url, "2005-02-01"), "Mar 2005")
+    february = sentence(past_forecast(url, "2005-02-01"), "Mar 2005")
     expect(slider).to_have_attribute("aria-valuetext", f"Feb 2005. {february}")
     page.wait_for_function("() => location.search.includes('day=2005-02-01')")
     again = visitor().open(page.url.rpartition("/")[2])
@@ -67,7 +67,7 @@ def test_the_keyboard_moves_the_slider_and_the_url_keeps_the_day(visitor: Visito
     expect(card_of(page)).to_contain_text("It was 22.1 °C.")
     card_of(page).get_by_role("button", name="1 month earlier").click()
     expect(card_of(page)).to_contain_text("Data up to Oct 2010")
-    expect(card_of(page)).to_contain_text(sentence(said(url, "2010-10-01"), "Nov 2010"))
+    expect(card_of(page)).to_contain_text(sentence(past_forecast(url, "2010-10-01"), "Nov 2010"))
 
 
 def test_only_the_user_writes_a_day_into_the_url(visitor: Visitor) -> None:
@@ -104,7 +104,7 @@ def test_a_finger_moves_the_slider(visitor: Visitor) -> None:
 
 def test_the_running_score_compares_with_persistence(visitor: Visitor, url: str) -> None:
     card = card_of(visitor().open(f"{QUERY}&day=2005-01-01"))
-    forecast = said(url, "2005-01-01")
+    forecast = past_forecast(url, "2005-01-01")
     came = forecast["observed"]
     results = httpx.get(f"{url}/compare/predictions", params={"dataset": "nino12"}).json()
     n = results["timestamps"].index("2005-02-01T00:00:00Z") + 1

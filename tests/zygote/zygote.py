@@ -99,18 +99,18 @@ def _serve(requests: socket.socket) -> Start:
 
 def _fork_orphan() -> int:
     """Fork a process whose parent ends at once; return its id, or 0 in it once another process has adopted it."""
-    told, tell = os.pipe()
+    reading_end, writing_end = os.pipe()
     adopted, adopt = os.pipe()
     if not (parent := _fork()):
         if pid := _fork():
-            os.write(tell, str(pid).encode())
+            os.write(writing_end, str(pid).encode())
             os._exit(0)
         os.close(adopt)
         os.read(adopted, 1)  # returns when the zygote closes its end
         return 0
     os.waitpid(parent, 0)
-    pid = int(os.read(told, 32))
-    for file in (told, tell, adopted, adopt):
+    pid = int(os.read(reading_end, 32))
+    for file in (reading_end, writing_end, adopted, adopt):
         os.close(file)
     return pid
 

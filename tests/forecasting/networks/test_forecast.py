@@ -68,9 +68,9 @@ def test_a_dataset_has_cf_attributes(forecast: Forecast) -> None:
     assert data.attrs["Conventions"] == "CF-1.11"
 
 
-@pytest.mark.parametrize("which", ["forecast", "warned"])
-def test_a_dataset_survives_netcdf(which: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    data: xr.Dataset = request.getfixturevalue(which).to_xarray()
+@pytest.mark.parametrize("fixture", ["forecast", "warned"])
+def test_a_dataset_survives_netcdf(fixture: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    data: xr.Dataset = request.getfixturevalue(fixture).to_xarray()
     data.to_netcdf(tmp_path / "forecast.nc", engine="h5netcdf")
     with xr.open_dataset(tmp_path / "forecast.nc", engine="h5netcdf") as read:
         xr.testing.assert_allclose(read, data)

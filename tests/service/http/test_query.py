@@ -104,14 +104,14 @@ def test_every_documented_parameter_is_accepted(client: httpx.Client) -> None:
         assert client.get(path, params={"dataset": "buoy"}).status_code == 200
 
 
-@pytest.mark.parametrize("what", ["", "/config", "/ready", "/stats"])
-def test_under_v2_a_short_name_belongs_to_the_requested_dataset(client: httpx.Client, what: str) -> None:
-    asked = client.get(f"/v2/models/gru{what}?dataset=buoy").json()
+@pytest.mark.parametrize("suffix", ["", "/config", "/ready", "/stats"])
+def test_under_v2_a_short_name_belongs_to_the_requested_dataset(client: httpx.Client, suffix: str) -> None:
+    asked = client.get(f"/v2/models/gru{suffix}?dataset=buoy").json()
     assert "buoy-gru" in str(asked)
-    contradicted = client.get(f"/v2/models/nino12-gru{what}?dataset=buoy")
+    contradicted = client.get(f"/v2/models/nino12-gru{suffix}?dataset=buoy")
     assert contradicted.status_code == 400
     assert contradicted.json() == {"error": "model nino12-gru belongs to dataset nino12, not buoy"}
-    assert client.get(f"/v2/models/gru{what}?dataset=nowhere").status_code == 404
+    assert client.get(f"/v2/models/gru{suffix}?dataset=nowhere").status_code == 404
 
 
 def test_inference_takes_the_dataset_from_the_query_or_from_its_parameters(client: httpx.Client) -> None:

@@ -216,11 +216,11 @@ def test_a_worker_stays_awake_for_a_client_that_it_answers_twice_in_a_row(
             wires = [Wire() for _ in connections]
             for connection, wire in zip(connections, wires, strict=True):
                 connection.connection_made(wire)
-            for which in (0, 0, 1, 0, 0):
-                wires[which].answered.clear()
-                connections[which].data_received(written(content))
-                await wires[which].answered.wait()
-                seen.append(connections[which].is_awake)
+            for connection_number in (0, 0, 1, 0, 0):
+                wires[connection_number].answered.clear()
+                connections[connection_number].data_received(written(content))
+                await wires[connection_number].answered.wait()
+                seen.append(connections[connection_number].is_awake)
             for connection in connections:
                 connection.connection_lost(None)
         return seen

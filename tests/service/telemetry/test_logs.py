@@ -58,7 +58,7 @@ class Lines:
     def read(self) -> list[str]:
         return self.stream.getvalue().splitlines()
 
-    def one(self) -> Json:
+    def only_event(self) -> Json:
         (line,) = self.read()
         event: Json = json.loads(line)
         return event
@@ -78,7 +78,7 @@ def test_an_event_is_one_json_object(lines: Lines) -> None:
     lines.logger.info(
         "loaded %d models", 3, extra={"version": "v1", "ms": 1.5, "path": Path("/a"), "rate": float("nan")}
     )
-    event = lines.one()
+    event = lines.only_event()
     assert before <= datetime.fromisoformat(event["time"]) <= datetime.now(UTC)
     assert event.pop("time").endswith("Z")
     assert event == {
@@ -92,14 +92,14 @@ def test_an_exception_is_text_within_its_line(lines: Lines) -> None:
         fail("no such buoy")
     except ValueError:
         lines.logger.exception("request failed")
-    event = lines.one()
+    event = lines.only_event()
     assert event["exception"].startswith("Traceback")
     assert event["exception"].endswith("ValueError: no such buoy")
 
 
 def test_extra_fields_cannot_replace_the_standard_fields_of_a_line(lines: Lines) -> None:
     lines.logger.info("real", extra={"level": "critical", "logger": "root", "time": "never"})
-    event = lines.one()
+    event = lines.only_event()
     assert (event["level"], event["logger"], event["message"]) == ("info", "service", "real")
     assert event["time"] != "never"
 
@@ -139,7 +139,7 @@ def requested() -> Iterator[None]:
 @pytest.mark.usefixtures("requested")
 def test_a_line_carries_the_ids_of_its_request(lines: Lines) -> None:
     lines.logger.info("slow")
-    event = lines.one()
+    event = lines.only_event()
     assert (event["request_id"], event["trace_id"], event["span_id"]) == ("r-1", TRACE, SPAN)
 
 
@@ -147,7 +147,7 @@ def test_a_line_carries_the_ids_of_its_request(lines: Lines) -> None:
 def test_a_line_within_a_span_of_the_service_has_its_id(lines: Lines) -> None:
     with TracerProvider().get_tracer("test").start_as_current_span("work") as span:
         lines.logger.info("slow")
-    event, context = lines.one(), span.get_span_context()
+    event, context = lines.only_event(), span.get_span_context()
     assert (event["trace_id"], event["span_id"]) == (f"{context.trace_id:032x}", f"{context.span_id:016x}")
     assert event["request_id"] == "r-1"
 
@@ -157,7 +157,7 @@ def test_a_line_within_a_span_of_the_service_has_its_id(lines: Lines) -> None:
 async def test_a_line_from_a_thread_has_the_ids_of_its_request(lines: Lines) -> None:
     with ThreadPoolExecutor(1) as workers:
         await run_in(workers, lines.logger.warning, "slow")
-    assert lines.one()["request_id"] == "r-1"
+    assert lines.only_event()["request_id"] == "r-1"
 
 
 @pytest.mark.usefixtures("requested")
@@ -169,7 +169,7 @@ def test_text_lines_have_the_ids_too() -> None:
 
 def test_lines_outside_of_requests_have_no_ids(lines: Lines) -> None:
     lines.logger.info("loaded")
-    assert set(lines.one()) == {"time", "level", "logger", "message"}
+    assert set(lines.only_event()) == {"time", "level", "logger", "message"}
 
 
 class AccessLoggingGate:

@@ -143,7 +143,7 @@ def test_the_access_line_of_a_traced_request_has_the_ids_of_its_span(
 ) -> None:
     context = traced.send(method, path, given).context
     wait_until(lambda: bool(access_lines.read()), "no access line was written")
-    event = access_lines.one()
+    event = access_lines.only_event()
     assert context is not None
     assert (event["trace_id"], event["span_id"]) == (f"{context.trace_id:032x}", f"{context.span_id:016x}")
 

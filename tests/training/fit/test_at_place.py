@@ -78,18 +78,19 @@ def test_a_mixed_network_is_the_weighted_mean_at_every_lead() -> None:
     series = daily(15 + np.random.default_rng(0).normal(0, 1, 120))
     config = TrainingConfig.for_step(series.step, hidden=2, window=8, horizon=3)
     torch.manual_seed(0)
-    own = RecurrentForecaster("gru", config, series.step, Scaling.of(series)).eval()
-    nn.init.normal_(own.head.weight)
+    place_network = RecurrentForecaster("gru", config, series.step, Scaling.of(series)).eval()
+    nn.init.normal_(place_network.head.weight)
     universal = UniversalAtPlace(script(LastValue("day", bias=2.0)), 8, series, NOWHERE)
     there = origins(series, ForecastShape(8, 3, 1), 8, 110)
     assert len(there) > LEADS_WINDOWS
+    mixed = MixedForecaster(place_network, universal, 0.25)
     rolled = {
         name: NetworkRoller(script(network), series.step, CPU).roll(there.windows, there.valid_time, 3)
-        for name, network in (("own", own), ("universal", universal), ("mixed", MixedForecaster(own, universal, 0.25)))
+        for name, network in (("place", place_network), ("universal", universal), ("mixed", mixed))
     }
     assert rolled["universal"] == pytest.approx(np.repeat(there.windows[:, -1:] + 2.0, 3, axis=1), abs=1e-5)
-    assert rolled["mixed"] == pytest.approx(0.75 * rolled["own"] + 0.25 * rolled["universal"], abs=1e-5)
-    assert np.ptp(rolled["own"] - there.windows[:, -1:], axis=1).min() > 0
+    assert rolled["mixed"] == pytest.approx(0.75 * rolled["place"] + 0.25 * rolled["universal"], abs=1e-5)
+    assert np.ptp(rolled["place"] - there.windows[:, -1:], axis=1).min() > 0
 
 
 def test_windows_with_fewer_leads_have_the_same_forecasts() -> None:
@@ -111,7 +112,7 @@ def start() -> UniversalStart:
 
 
 @pytest.mark.parametrize(
-    ("own", "universal", "share"),
+    ("place", "universal", "share"),
     [
         ((1.0, 1.0), (2.0, 2.0), 0.0),
         ((2.0, 2.0), (1.0, 1.0), 1.0),
@@ -121,9 +122,9 @@ def start() -> UniversalStart:
     ],
 )
 def test_the_lowest_error_over_all_leads_chooses(
-    start: UniversalStart, own: tuple[float, float], universal: tuple[float, float], share: float
+    start: UniversalStart, place: tuple[float, float], universal: tuple[float, float], share: float
 ) -> None:
-    errors = [np.tile(np.asarray(error), (6, 1)) + 1e-3 for error in (own, universal)]
+    errors = [np.tile(np.asarray(error), (6, 1)) + 1e-3 for error in (place, universal)]
     errors[0][0] = np.nan
     chosen = choose_share(start, *errors)
     assert chosen.share == share

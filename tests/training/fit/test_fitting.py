@@ -29,11 +29,11 @@ def weights(network: RecurrentForecaster) -> dict[str, torch.Tensor]:
     return network.state_dict()
 
 
-def assert_same(one: RecurrentForecaster, other: RecurrentForecaster) -> None:
-    torch.testing.assert_close(weights(one), weights(other), rtol=0, atol=0)
-    assert (one.mean, one.spread) == (other.mean, other.spread)
-    torch.testing.assert_close(one.columns, other.columns, rtol=0, atol=0)
-    torch.testing.assert_close(one.linear.weights, other.linear.weights, rtol=0, atol=0)
+def assert_same(network: RecurrentForecaster, other: RecurrentForecaster) -> None:
+    torch.testing.assert_close(weights(network), weights(other), rtol=0, atol=0)
+    assert (network.mean, network.spread) == (other.mean, other.spread)
+    torch.testing.assert_close(network.columns, other.columns, rtol=0, atol=0)
+    torch.testing.assert_close(network.linear.weights, other.linear.weights, rtol=0, atol=0)
 
 
 def run(series: SstSeries, config: TrainingConfig, cell: str = "gru") -> Fit:

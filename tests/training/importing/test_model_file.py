@@ -13,9 +13,9 @@ from training.importing import model_file
 from training.importing.model_file import ModelFile
 
 
-def saved(thing: object) -> bytes:
+def saved(value: object) -> bytes:
     content = io.BytesIO()
-    torch.save(thing, content)
+    torch.save(value, content)
     return content.getvalue()
 
 

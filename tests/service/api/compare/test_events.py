@@ -111,8 +111,8 @@ def test_the_baseline_of_a_series_replaces_that_of_the_request(seas_client: http
     events = [{"name": "hot", "above": {"percentile": 90}}]
     series = [days(1, id="own", baseline={**flat, "threshold": [17.0] * 366}), days(1, id="shared")]
     answer = compare(seas_client, series, model="gru", events=events, baseline=flat)
-    own, shared = (events_of(entry)["ocean-daily-gru"][0] for entry in answer["series"])
-    assert "percentile 10" in own["error"]
+    replaced, shared = (events_of(entry)["ocean-daily-gru"][0] for entry in answer["series"])
+    assert "percentile 10" in replaced["error"]
     assert 0 < shared["frequency"] < 1
 
 

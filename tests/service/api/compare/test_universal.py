@@ -33,16 +33,16 @@ def test_three_networks_and_references_are_compared_from_every_past_step(
     names = [model["model"] for model in answer["models"]]
     assert names[:4] == ["ocean-daily-rnn", "ocean-daily-lstm", "ocean-daily-gru", "persistence"]
     (series,) = answer["series"]
-    told = series["predictions"]
-    assert len(told["timestamps"]) == series["test"]["n"] == answer["test"]["n"]
-    first = VALUES.index(told["observed"][0], 15)
-    assert told["observed"] == VALUES[-len(told["observed"]) :]
-    assert told["predicted"]["persistence"] == VALUES[-len(told["observed"]) - 2 : -2]
-    assert told["predicted"]["ocean-daily-gru"][0] == pytest.approx(VALUES[first - 2] + 0.01, abs=1e-3)
-    error = np.subtract(told["predicted"]["persistence"], told["observed"])
+    predictions = series["predictions"]
+    assert len(predictions["timestamps"]) == series["test"]["n"] == answer["test"]["n"]
+    first = VALUES.index(predictions["observed"][0], 15)
+    assert predictions["observed"] == VALUES[-len(predictions["observed"]) :]
+    assert predictions["predicted"]["persistence"] == VALUES[-len(predictions["observed"]) - 2 : -2]
+    assert predictions["predicted"]["ocean-daily-gru"][0] == pytest.approx(VALUES[first - 2] + 0.01, abs=1e-3)
+    error = np.subtract(predictions["predicted"]["persistence"], predictions["observed"])
     persistence = answer["models"][3]
     assert persistence["rmse"] == pytest.approx(np.sqrt(np.mean(error**2)), abs=1e-5)
-    assert told["timestamps"][-1] == "2023-07-19T00:00:00Z"
+    assert predictions["timestamps"][-1] == "2023-07-19T00:00:00Z"
     gru = answer["models"][2]
     assert set(gru["coverage"]) == {"80", "95"}
     assert gru["skill"]["persistence"] == pytest.approx(1 - gru["rmse"] / persistence["rmse"], abs=1e-4)
@@ -53,11 +53,11 @@ def test_a_long_gappy_series_is_rolled_in_parts(seas_client: httpx.Client) -> No
     values[50:60] = [None] * 10
     values[1_290:] = [None] * 10
     (series,) = compare(seas_client, days(values=values), model="gru", predictions=True)["series"]
-    told = series["predictions"]
-    assert told["timestamps"][-1] == "2026-07-13T00:00:00Z"
-    assert told["observed"][-3:] == values[1_287:1_290]
-    shifted = np.asarray(told["predicted"]["persistence"]) + 0.01
-    assert told["predicted"]["ocean-daily-gru"] == pytest.approx(shifted, abs=1e-3)
+    predictions = series["predictions"]
+    assert predictions["timestamps"][-1] == "2026-07-13T00:00:00Z"
+    assert predictions["observed"][-3:] == values[1_287:1_290]
+    shifted = np.asarray(predictions["predicted"]["persistence"]) + 0.01
+    assert predictions["predicted"]["ocean-daily-gru"] == pytest.approx(shifted, abs=1e-3)
 
 
 def test_series_at_several_steps_are_not_pooled(seas_client: httpx.Client) -> None:

@@ -32,9 +32,8 @@ def post(client: httpx.Client, *series: Json, **fields: object) -> Json:
 
 def forecast(client: httpx.Client, series: Json, **fields: object) -> Json:
     (entry,) = post(client, series, **fields)["forecasts"]
-    found: Json = entry
-    assert "error" not in found, found
-    return found
+    assert "error" not in entry, entry
+    return dict(entry)
 
 
 def error(client: httpx.Client, series: Json, **fields: object) -> str:
