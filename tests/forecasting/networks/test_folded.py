@@ -1,7 +1,9 @@
 """The network in numpy is the checkpoint's network."""
 
 import dataclasses
+import gc
 import io
+import weakref
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import torch
 from forecasting.errors import ReleaseError
 from forecasting.networks import checkpoint
 from forecasting.networks.checkpoint import script
+from forecasting.networks.device import CPU
 from forecasting.networks.folded import FoldedNetwork, fold
 from forecasting.networks.metadata import CELLS
 from forecasting.networks.roller import CHUNK_WINDOWS, NetworkRoller
@@ -53,6 +56,19 @@ def test_it_forecasts_like_torchscript(cell: str, scaling: Scaling, step: TimeSt
         np.testing.assert_allclose(folded(sst.numpy(), valid_time.numpy()), expected, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("cell", CELLS)
+def test_it_is_freed_without_a_garbage_collection(cell: str) -> None:
+    folded = fold(loaded(made(cell)), WINDOW)
+    assert folded is not None
+    network = weakref.ref(folded)
+    gc.disable()
+    try:
+        del folded
+        assert network() is None
+    finally:
+        gc.enable()
+
+
 def test_matrices_from_before_the_increment_was_bounded_are_read() -> None:
     network = made("gru")
     known = len(network.linear.views)
@@ -69,7 +85,7 @@ def test_matrices_from_before_the_increment_was_bounded_are_read() -> None:
 
 
 def test_a_roll_out_of_many_windows_equals_that_of_each_alone() -> None:
-    network = NetworkRoller(loaded(made("gru")), MONTH, torch.device("cpu"))
+    network = NetworkRoller(loaded(made("gru")), MONTH, CPU)
     assert network.folded is not None
     windows = 20 + np.random.default_rng(0).normal(0, 1, (2 * CHUNK_WINDOWS + 3, WINDOW))
     times = np.datetime64("2001-01-01", "s") + np.arange(len(windows)).astype("timedelta64[D]")

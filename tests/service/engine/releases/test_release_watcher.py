@@ -3,6 +3,7 @@
 import gc
 import json
 import shutil
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,12 +23,14 @@ from service.app import create_app
 from service.gate.gate import Gate
 from service.gate.keys import Role, new_key
 from service.settings import Settings
+from tests.processes import wait_until
 from tests.service.inference_requests import address, inputs, refused, windows
 from tests.service.requests import body
 from tests.serving import serve, serve_app
 from training.publish.release import point_current
 
 GRU = "nino12-gru"
+NDJSON = {"Content-Type": "application/x-ndjson"}
 
 
 @dataclass
@@ -297,6 +300,43 @@ def test_of_two_services_in_a_process_the_last_one_to_end_thaws(artifacts: Path)
             assert not any(is_collected(network) for network in loaded_networks(first))
         assert not any(is_collected(network) for network in loaded_networks(second))
     assert gc.get_freeze_count() == 0
+
+
+@pytest.mark.usefixtures("nothing_frozen")
+@pytest.mark.parametrize("in_flight", [False, True])
+def test_a_replaced_release_is_freed_without_another_garbage_collection(
+    artifacts: Path,
+    trained_twice: Path,
+    published: Any,
+    nino12: SstSeries,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    in_flight: bool,
+) -> None:
+    caplog.set_level("INFO")
+    folder = Path(shutil.copytree(artifacts, tmp_path / "artifacts"))
+    newer = open_current(trained_twice, "nino12").path
+    shutil.copytree(newer, folder / "nino12" / newer.name)
+    line = json.dumps(body(nino12)["series"][0]).encode() + b"\n"
+    app = create_app(Settings(artifacts=folder, reload_seconds=0.05))
+
+    def replace_meanwhile() -> Iterator[bytes]:
+        yield line
+        point_current(folder / "nino12", newer.name)
+        wait_until(lambda: f"now serving nino12 release {newer.name}" in caplog.text, "the release was not replaced")
+        yield line
+
+    with serve_app(app) as client:
+        client.post("/forecast", json=body(nino12)).raise_for_status()
+        replaced = [weakref.ref(network) for network in loaded_networks(app)]
+        if in_flight:
+            response = client.post("/forecast?dataset=nino12", content=replace_meanwhile(), headers=NDJSON)
+            versions = [json.loads(answer)["version"] for answer in response.iter_lines()]
+            assert versions == [published.path.name] * 2
+        else:
+            assert len(list(replace_meanwhile())) == 2
+        # Everything that was loaded is frozen, so a garbage collection cannot free it before the next release.
+        wait_until(lambda: not any(network() for network in replaced), "the replaced release is still in memory")
 
 
 def test_what_a_program_has_frozen_before_it_runs_the_service_stays_frozen(artifacts: Path) -> None:
