@@ -11,11 +11,19 @@ import pytest
     [
         ("forecasting.readers, forecasting.releases.release, forecasting.networks.windows", ("torch",)),
         ("forecasting, scoring.__main__", ("torch", "pandas", "pydantic")),
+        ("training.cli.main, training.cli.fetch, training.cli.inspect, training.cli.rollback", ("torch", "tqdm")),
         ("scoring.cli.command, scoring.grids.run", ("torch", "zarr", "dask")),
         ("scoring.cli.command, scoring.tables.run", ("torch", "xarray")),
         ("scoring.engines.preloaded", ("pandas", "xarray")),
     ],
-    ids=["reading", "options", "scoring a grid", "scoring a table", "the server of worker processes"],
+    ids=[
+        "reading",
+        "options",
+        "commands without networks",
+        "scoring a grid",
+        "scoring a table",
+        "the server of worker processes",
+    ],
 )
 def test_a_program_does_not_wait_for_packages_that_it_does_not_use(modules: str, slow: tuple[str, ...]) -> None:
     code = f"import sys, {modules}; print(*(set({slow!r}) & set(sys.modules)))"
