@@ -52,7 +52,7 @@ _MODULES: Final = {
     "load_universal": "forecasting.releases.universal_catalog",
     "read_csv": "forecasting.readers",
 }
-"""Where names are imported from at their first use: pandas and torch take seconds, and many programs need neither."""
+"""Where each name is imported from on first use: pandas and torch take seconds, and many programs need neither."""
 
 _NEEDS_TORCH: Final = {
     "Forecaster": "A forecaster",
@@ -60,7 +60,7 @@ _NEEDS_TORCH: Final = {
     "load_forecaster": "Loading a forecaster",
     "load_universal": "Loading a universal release",
 }
-"""What a name is for, where it needs torch."""
+"""The names that need torch, as the subject of the error without it."""
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""What the command lines share: how they name themselves, write options, and end when their output is closed."""
+"""Shared by the command lines: how they name themselves, write options, and end when their output is closed."""
 
 import os
 import select
@@ -13,7 +13,7 @@ OUTPUT_CLOSED: Final = 141
 
 
 def in_command_line(setting: Setting) -> str:
-    """Write an option of reading as an option of a command line: ``--units kelvin``."""
+    """Write a reading option as a command-line option: ``--units kelvin``."""
     return f"--{setting.option.replace('_', '-')} {setting.text}".rstrip()
 
 

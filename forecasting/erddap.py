@@ -218,7 +218,7 @@ def _indices(info: DatasetInfo, query: SeriesQuery) -> dict[str, str]:
         if span is None and count != 1:
             message = f"{info.name} has {count} values of {name}"
             if not option:
-                raise SourceError(f"{message}, which nothing here can choose from")
+                raise SourceError(f"{message}, and no option here selects one of them")
             raise SourceError(message, remedy=Remedy.of(": choose with {}", option))
         indices[name] = "[0]" if span is None else f"[({span[0]:.10g}):1:({span[1]:.10g})]"
     return indices

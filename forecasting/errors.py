@@ -9,7 +9,7 @@ ForecastError
 ├── RequestError     a horizon, level, device or setting that is not offered
 ├── UnknownNameError a dataset or model that does not exist; lists those that do
 ├── ReleaseError     a release on disk that is missing, incomplete or altered
-│   └── RemoteError     a place of releases, such as a bucket, that cannot be read or written
+│   └── RemoteError     a remote folder of releases, such as a bucket, that cannot be read or written
 └── MissingExtraError  an optional package that is not installed
 """
 
@@ -22,7 +22,7 @@ class ForecastError(Exception):
     """Base of all errors that this project raises deliberately; ``str()`` is a sentence for the user."""
 
     def written(self, syntax: Syntax) -> str:
-        """The sentence, with any options of reading in a program's syntax."""
+        """Return the sentence, with any reading options in a program's syntax."""
         return str(self)
 
 
@@ -30,7 +30,7 @@ class SeriesError(ForecastError):
     """A series that cannot be used.
 
     ``index`` is the position of the offending value in the caller's input, where one value is to blame. ``remedy``
-    names options of reading a file; ``str()`` writes them as in Python.
+    names reading options; ``str()`` writes them as in Python.
     """
 
     def __init__(self, message: str, *, index: int | None = None, remedy: Remedy | None = None) -> None:
@@ -44,11 +44,11 @@ class SeriesError(ForecastError):
 
     @property
     def choices(self) -> tuple[Setting, ...]:
-        """Options of reading a file that are possible answers to what the error asks."""
+        """Reading options that are possible answers to the question in the error."""
         return () if self.remedy is None else self.remedy.choices
 
     def written(self, syntax: Syntax) -> str:
-        """The message and the remedy, with options of reading in a program's syntax."""
+        """Return the message and the remedy, with reading options in a program's syntax."""
         return self.message if self.remedy is None else f"{self.message}{self.remedy.written(syntax)}"
 
 
@@ -59,7 +59,7 @@ class IrregularError(SeriesError):
 class RangeError(SeriesError):
     """A value outside the range of sea temperatures.
 
-    ``settings`` are options of reading a file that are likely remedies, where the value comes from a file.
+    ``settings`` are reading options that are likely remedies, where the value comes from a file.
     """
 
     def __init__(self, message: str, *, index: int, settings: tuple[Setting, ...] = ()) -> None:
@@ -72,7 +72,7 @@ class FileError(SeriesError):
 
     @classmethod
     def of(cls, error: SeriesError, place: str = "") -> Self:
-        """An error of a file from one of its series, with ``place`` in front of the message."""
+        """Return the error of a file for an error in one of its series, with ``place`` in front of the message."""
         return cls(f"{place}{error.message}", index=error.index, remedy=error.remedy)
 
 
@@ -100,7 +100,7 @@ class ReleaseError(ForecastError):
 
 
 class RemoteError(ReleaseError):
-    """A place of releases, such as a bucket, that cannot be read or written."""
+    """A remote folder of releases, such as a bucket, that cannot be read or written."""
 
 
 class MissingExtraError(ForecastError, ImportError):

@@ -24,7 +24,7 @@ WarningCode = Literal[
 DOUBTS: Final[frozenset[WarningCode]] = frozenset(
     {"outside_training", "no_climatology", "doubtful_position", "late", "reference_is_better", "suspect_value"}
 )
-"""Warnings with which a forecast is not good."""
+"""Warnings that cast doubt on a forecast."""
 
 
 @dataclass(frozen=True, slots=True)

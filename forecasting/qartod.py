@@ -1,4 +1,4 @@
-"""The quality flags of QARTOD, as values and forecasts get them."""
+"""The QARTOD quality flags of values and forecasts."""
 
 from typing import Final
 

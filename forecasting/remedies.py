@@ -7,7 +7,7 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Setting:
-    """An option of reading to set or to remove.
+    """A reading option to set or to remove.
 
     Attributes:
         option: its name, as in :class:`~forecasting.readers.ReadingOptions`.

@@ -16,7 +16,7 @@ HARMONICS: Final = 3
 COEFFICIENTS: Final = 1 + 2 * HARMONICS
 
 FREEZING_POINT: Final = -1.8
-"""°C, of sea water; where ice forms, three harmonics would otherwise go below it."""
+"""Freezing point of sea water, °C. Where ice forms, three harmonics would otherwise fall below it."""
 
 _LAST_DAYS: Final = (0, 31, 59.25, 90.25, 120.25, 151.25, 181.25, 212.25, 243.25, 273.25, 304.25, 334.25, 365.25)
 

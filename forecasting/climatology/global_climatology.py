@@ -21,10 +21,10 @@ GRID_SHAPE: Final = (180 // CELL_DEGREES, 360 // CELL_DEGREES)
 
 MASK_NODES_PER_DEGREE: Final = 12
 MASK_SHAPE: Final = (180 * MASK_NODES_PER_DEGREE + 1, 360 * MASK_NODES_PER_DEGREE)
-"""Nodes from 90° S to 90° N and from 0° to the east, of one bit each."""
+"""Nodes from 90° S to 90° N and from 0° eastwards, one bit each."""
 
 COAST_KM: Final = 25.0
-"""How far from the sea a position may be to count as at sea: piers, lagoons, rounded coordinates."""
+"""How far from the sea a position may be and still count as at sea: piers, lagoons, rounded coordinates."""
 
 Coefficients = npt.NDArray[np.float32]
 
@@ -34,7 +34,7 @@ _UNIT: Final = 0.002
 _NO_DATA: Final = np.iinfo(np.int16).min
 
 _LEAST_WEIGHT: Final = 1e-6
-"""So that a position on the line between two centres on land still gets the cells beside the line."""
+"""Lets a position on the line between two centres on land still use the cells beside the line."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ class GlobalClimatology:
 
     @classmethod
     def load(cls) -> "GlobalClimatology":
-        """Return the climatology that ships; it is read from its file only once."""
+        """Return the climatology included in the package; its file is read only once."""
         return _shipped()
 
     @classmethod

@@ -1,1 +1,1 @@
-"""How good forecasts are: parts of a series, rolling origins, reports, and comparisons on a user's series."""
+"""How good forecasts are: the parts of a series, rolling origins, reports, and comparisons on a user's series."""

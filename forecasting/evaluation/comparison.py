@@ -1,4 +1,4 @@
-"""How good networks and references are on a series of the user, rolled through it one step at a time."""
+"""How good networks and references are on a user's series, rolled through it one step at a time."""
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ from forecasting.series.units import Units, from_celsius
 from forecasting.wording import counted, too_few
 
 CHUNK_FORECASTS: Final = 2_048
-"""Windows × leads that are forecast before other work gets a turn."""
+"""Windows × leads to forecast before other work gets a turn."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Rolled:
         predicted: °C, ``(n,)``, by name: the networks, then the references that the series is long enough for.
         scale: factor for the errors of the networks, ``(n,)``, by cell.
         warnings: what a reader should know.
-        events: verification of the events asked for.
+        events: verification of the requested events.
     """
 
     times: Times
@@ -195,13 +195,13 @@ def _usable_origins(series: SstSeries, model: str, shape: ForecastShape) -> Orig
     if not len(usable):
         raise SeriesError(
             f"there is nothing to compare with: no window of {window} values, with gaps of at most {limit}, is "
-            f"followed by an observation {counted(horizon, 'step')} later"
+            f"followed by an observation {counted(horizon, 'step')} later; use a more complete series"
         )
     return usable
 
 
 def _first_with_climatology(usable: Origins, references: ExpandingReferences) -> int | None:
-    """Return the first origin with a climatology; None if fewer than half of the origins, and than a year, follow."""
+    """Return the first origin with a climatology; None if less than half of the origins and less than a year follow."""
     if references.begin is None:
         return None
     first = int(np.searchsorted(usable.position, references.begin))
@@ -253,8 +253,8 @@ def _reference_warnings(usable: Origins, first: int | None, references: Expandin
         return [
             ForecastWarning(
                 "no_climatology",
-                f"a climatology needs {CLIMATOLOGY_YEARS} years of values that cover every calendar month before the "
-                "first scored step, and a year, or half of all steps, after it; this series has "
+                f"a climatology needs {CLIMATOLOGY_YEARS} years of values in every calendar month before the first "
+                "scored step, and at least a year or half of all steps after it; this series has "
                 f"{series.observed_years:.1f} years of values in {len(series.observed_months)} calendar months",
             )
         ]

@@ -22,10 +22,10 @@ MIN_VALIDATION_RESIDUALS: Final = 10
 """Residuals at every lead; an interval at 90 % needs 9."""
 
 SHORTEST_SERIES: Final = {"hour": 144, "day": 42, "week": 36, "month": 72}
-"""Values, by step, from which a place can start from the universal networks that ship, without a position."""
+"""Values, by step, that a place needs to start from the included universal networks without a position."""
 
 SHORTEST_MONTHLY: Final = 24
-"""Monthly values from which a place can start from universal networks, with a position."""
+"""Monthly values that a place needs to start from universal networks with a position."""
 
 _STILL_CELSIUS: Final = 1e-6
 """°C. A series whose one-step changes vary by less counts as constant."""
@@ -66,14 +66,14 @@ def check_parts(
         least: how many values with a forecast at every lead each part needs.
     """
     if is_still(train):
-        raise SeriesError("the values of the training part hardly change: there is nothing to learn")
+        raise SeriesError("the values of the training part hardly change, so there is nothing to learn; check the data")
     for part, needed in least.items():
         usable = int(np.isfinite(of_part(part).targets).sum(axis=0).min())
         if usable < needed:
             raise SeriesError(
-                f"too many values are missing: the {part} part has {counted(usable, 'value')} after a window without "
-                f"long gaps at every lead up to {horizon}, but needs {needed}; use a more complete series, or train "
-                "with a smaller window or horizon"
+                f"too many values are missing: at some lead up to {horizon}, only {counted(usable, 'value')} in the "
+                f"{part} part can be forecast from a window without long gaps, but training needs {needed}; use a more "
+                "complete series, or train with a smaller window or horizon"
             )
 
 
@@ -87,7 +87,7 @@ def is_still(series: SstSeries) -> bool:
 def untrainable(series: SstSeries) -> str | None:
     """Return why a series cannot be trained on with the defaults for its step; None if it can.
 
-    A series that is too short to fit networks to can start from the universal networks that ship.
+    A series that is too short to fit networks to can start from the included universal networks.
     """
     series = series.until_last_observation()
     try:

@@ -18,8 +18,8 @@ from forecasting.series.timestep import TimeStep
 CLIMATOLOGY: Final = "climatology"
 PERSISTENCE: Final = "persistence"
 INDEPENDENT: Final = "independent"
-"""References: the frequency around the time of year, that after the present state, and the same forecast with leads
-that are independent of each other, which a run needs dependence to beat."""
+"""References: the frequency around the time of year, the frequency after the present state, and the same forecast with
+independent leads. For a run of steps, only a forecast of the dependence between leads can beat the last."""
 
 Threshold = Callable[[Times], Floats]
 """Returns the threshold at some times, °C."""

@@ -22,19 +22,19 @@ SCORED_LEVELS: Final[tuple[AlertLevel, ...]] = ("Warning", "Alert Level 1")
 """Alert levels at and above which heat stress is scored: heat adds up, and corals may bleach."""
 
 MARGIN_DAYS: Final = (WINDOW_DAYS, DAYS_AFTER + 1)
-"""Days before the first and after the last valid time whose readings may decide on a state."""
+"""Days before the first and after the last valid time whose readings may decide the state."""
 
 
 def marine_states(valid: Times, leads: Indices, threshold: Floats, sign: float, observed: Observed) -> Floats:
     """Return whether each valid day was in a marine heatwave or cold spell: 1, 0, or NaN where that is not known.
 
     Days are in events as :func:`~forecasting.events.detection.find_events` finds them: a missing day is not beyond the
-    threshold. Of several thresholds of one day, the one from the smallest lead counts, which was said last before it.
+    threshold. Of several thresholds for one day, the one with the smallest lead counts, as it was issued last.
 
     Args:
         valid: days of the forecasts, UTC ``(n,)``: a row for each lead of each forecast.
         leads: of the rows, in days ``(n,)``.
-        threshold: as it was said, °C ``(n,)``.
+        threshold: as it was issued, °C ``(n,)``.
         sign: 1 for heatwaves, −1 for cold spells.
         observed: readings of :data:`MARGIN_DAYS` around the valid days too.
     """
@@ -58,7 +58,7 @@ def heat_stress_levels(valid: Times, maximum_monthly_mean: Floats, observed: Obs
 
     Args:
         valid: days of the forecasts, UTC ``(n,)``.
-        maximum_monthly_mean: as it was said, °C ``(n,)``.
+        maximum_monthly_mean: as it was issued, °C ``(n,)``.
         observed: readings of :data:`MARGIN_DAYS` around the valid days too.
     """
     if not len(valid):
@@ -84,7 +84,7 @@ def verify_states(
     Args:
         lead: of the forecasts, in days.
         happened: whether it was, ``(n,)``, NaN where that is not known.
-        probability: as it was said, ``(n,)``.
+        probability: as it was issued, ``(n,)``.
         before: whether it was on at the last observation, ``(n,)``.
         observed_until: the time of the last observation ``(n,)``. Forecasts from the same time depend on each other.
     """

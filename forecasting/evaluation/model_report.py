@@ -36,7 +36,7 @@ class Skill(BaseModel, frozen=True):
 
 
 COVERAGE_TOLERANCE: Final = 0.03
-"""Difference from the level that coverage may always have."""
+"""Difference between coverage and level that is always accepted."""
 
 
 class Coverage(BaseModel, frozen=True):
@@ -106,7 +106,7 @@ class ModelReport(BaseModel, frozen=True):
         latency_ms: median time of a single forecast.
         epochs: number of epochs that the final weights were trained for.
         loss: by epoch.
-        caveat: what limits the figures of the test part, such as ``may have seen the test part``; None if nothing does.
+        caveat: a limit of the test figures, such as ``may have seen the test part``; None if there is none.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""How good the forecasts of events are on a series of the user, from its past steps."""
+"""How good event forecasts are on a user's series, judged from its past steps."""
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ from forecasting.series.times import Floats, Times
 from forecasting.wording import counted
 
 _REFIT_GROWTH: Final = 1.1
-"""Growth of the past after which its baseline is computed again."""
+"""The baseline is computed again whenever the past has grown by this factor."""
 
 _TRIES: Final = 100
-"""Origins, evenly spread, at which a first baseline is looked for."""
+"""Number of evenly spread origins at which to look for a first baseline."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +143,7 @@ def _cases(
     if not len(cases):
         raise SeriesError(
             f"there is nothing to compare event {event.name!r} with: no forecast is followed by "
-            f"{counted(run.last, 'observed step')}"
+            f"{counted(run.last, 'observed step')}; send a longer series"
         )
     return cases
 

@@ -131,7 +131,7 @@ class Report(BaseModel, frozen=True):
 
     @property
     def networks(self) -> tuple[ModelReport, ...]:
-        """The models that are no references."""
+        """The models other than the references."""
         return tuple(model for model in self.models if model.kind != "baseline")
 
     @property

@@ -14,7 +14,7 @@ from forecasting.series.times import DAY, Floats, Times, month_of
 from forecasting.series.timestep import TimeStep
 
 _LEAST_YEARS: Final = 5
-"""Years of values from which on the spread of anomalies is that of each season."""
+"""Years of values that the spread of anomalies needs to be that of each season."""
 
 _MONTHS: Final = 12
 

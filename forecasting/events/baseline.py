@@ -100,7 +100,7 @@ class Baseline:
 
     @property
     def warnings(self) -> tuple[ForecastWarning, ...]:
-        """What a reader of its events should know."""
+        """Warnings for readers of its events."""
         if self.period is None or not self.is_short:
             return ()
         years = f"{self.period.years:.0f} years"
@@ -195,7 +195,8 @@ def observed_period(series: SstSeries, period: Period | None = None) -> Period:
         years = f"{covered.years:.1f} years" if covered else "no values"
         where, remedy = "", "send a longer series"
         if period is not None:
-            where, remedy = f" between {period.start} and {period.end}", "choose another period, send a longer series"
+            where = f" between {period.start} and {period.end}"
+            remedy = "choose another period, or send a longer series"
         raise SeriesError(
             f"the series has {years}{where}, but a baseline needs {counted(_LEAST_YEARS, 'year')}: {remedy}, or a "
             "baseline with a climatology and a threshold for each of 366 days"

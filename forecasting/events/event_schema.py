@@ -18,7 +18,7 @@ MAX_EVENTS: Final = 20
 """Events in one request."""
 
 MAX_VERIFIED_EVENTS: Final = 5
-"""Events in one comparison, each of which is forecast from every past step."""
+"""Events in one comparison; each is forecast from every past step."""
 
 MAX_NAME: Final = 100
 """Characters of an event's name."""
@@ -39,7 +39,7 @@ class InputPercentile(RequestModel):
     """A threshold that follows the day of the year. It needs daily values, and ten years of them or a baseline."""
 
     percentile: Annotated[Finite, Field(ge=1, le=99)] = Field(
-        description="Of the values around each day of the year.", examples=[90]
+        description="The percentile of the values around each day of the year.", examples=[90]
     )
 
 
@@ -62,8 +62,10 @@ class InputThresholdEvent(RequestModel):
     above: InputThreshold | None = Field(
         default=None, description="A temperature in the request's units, or a percentile.", examples=[24.0]
     )
-    below: InputThreshold | None = Field(default=None, description="The same; give one of the two.")
-    duration: Steps = Field(default=1, alias="for", description="Consecutive steps beyond the threshold.")
+    below: InputThreshold | None = Field(
+        default=None, description="The same for SST below it. Give only one of the two."
+    )
+    duration: Steps = Field(default=1, alias="for", description="The number of consecutive steps beyond the threshold.")
     within: Steps | None = Field(
         default=None, description="The number of leads that count. Defaults to the horizon, which it must not exceed."
     )
@@ -91,8 +93,8 @@ class InputHeatStress(RequestModel):
     name: Name
     mmm: Finite | None = Field(
         default=None,
-        description="The maximum monthly mean, in the request's units. Defaults to that of the series, if it has ten "
-        "years, or else that of its position.",
+        description="The maximum monthly mean, in the request's units. Defaults to that of the series if it has ten "
+        "years of values, and otherwise to that of the climatology at its position.",
         examples=[28.4],
     )
 
@@ -116,7 +118,7 @@ def _check_names(events: tuple[InputEvent, ...]) -> tuple[InputEvent, ...]:
     for event in events:
         if event.name in names:
             raise PydanticCustomError(
-                "event", "two events are named {name}: give each another name", {"name": repr(event.name)}
+                "event", "two events are named {name}: give each its own name", {"name": repr(event.name)}
             )
         names.add(event.name)
     return events
@@ -125,7 +127,7 @@ def _check_names(events: tuple[InputEvent, ...]) -> tuple[InputEvent, ...]:
 BY_KIND: Final = Discriminator(
     _tag_of_event, custom_error_type="event", custom_error_message=f"kind must be one of {_KINDS}"
 )
-"""Which model of a union an event is read by, from the tags of the three in :data:`AnyEvent`."""
+"""Chooses the model that parses an event, by the tags of the three in :data:`AnyEvent`."""
 
 DIFFERENT_NAMES: Final = AfterValidator(_check_names)
 

@@ -1,4 +1,4 @@
-"""What an event is judged by: the past of a series, and joint sample paths of its future."""
+"""The past of a series and joint sample paths of its future, by which events are judged."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -86,8 +86,8 @@ def _checked(baseline: Baseline, percentile: float) -> Baseline:
     side = "above" if baseline.percentile > 50 else "below"
     raise SeriesError(
         f"the threshold of the baseline is {side} its climatology, so it counts as percentile "
-        f"{baseline.percentile:g}, but this event needs percentile {percentile:g}: send a threshold for that, or a "
-        "baseline with a period"
+        f"{baseline.percentile:g}, but this event needs percentile {percentile:g}: send a threshold for that "
+        "percentile, or a baseline with a period"
     )
 
 
@@ -104,4 +104,4 @@ class JointForecast(Protocol):
         baseline: Baseline | Period | None = None,
         coefficients: npt.NDArray[np.float32] | None = None,
     ) -> Outlook:
-        """Return what events are judged by."""
+        """Return the past and the sample paths by which events are judged."""

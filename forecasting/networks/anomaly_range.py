@@ -15,7 +15,7 @@ ANOMALY_RATIO: Final = 1.4
 """How far the RMS anomaly of a window may exceed the largest of the training windows, as a ratio."""
 
 ANOMALY_YEARS: Final = 5.0
-"""Years of observed values, of every calendar month, that show how large anomalies are."""
+"""Years of observed values, in every calendar month, that are needed to know how large anomalies are."""
 
 _MANY: Final = 64
 """Windows for which looking up their whole climatology costs less than that of each value."""

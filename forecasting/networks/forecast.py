@@ -42,11 +42,11 @@ class Forecast:
     Attributes:
         times: valid times, UTC ``(horizon,)``.
         sst: °C, ``(horizon,)``.
-        intervals: prediction intervals, one for each level asked for.
-        thresholds: those asked for, °C.
+        intervals: prediction intervals, one for each requested level.
+        thresholds: the requested ones, °C.
         exceedance: probability that SST exceeds each of ``thresholds``, ``(horizon,)``, in their order.
         baselines: forecasts of the references, °C ``(horizon,)``, by name.
-        warnings: what a reader should know about this forecast.
+        warnings: about this forecast, for the reader.
         calibrated: whether the window is like the training data, so that intervals and probabilities can be relied on.
         errors: quantiles of observation minus forecast, °C ``(horizon, probabilities)``, ascending.
         probabilities: of these quantiles.
@@ -93,7 +93,7 @@ class Forecast:
         baseline: Baseline | Period | None = None,
         coefficients: npt.NDArray[np.float32] | None = None,
     ) -> Outlook:
-        """Return what events are judged by.
+        """Return the past and the sample paths by which events are judged.
 
         Args:
             past: the series that was forecast, °C.

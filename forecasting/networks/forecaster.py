@@ -30,7 +30,7 @@ from forecasting.series.times import Bools, Floats
 from forecasting.series.timestep import TimeStep, in_words
 
 Alike = tuple[TimeStep, int, int, TrainingRange]
-"""What networks must share to forecast together: step, window, longest filled gap, and training range."""
+"""Networks that forecast together share these: step, window, longest filled gap, and training range."""
 
 
 class Forecaster:

@@ -149,7 +149,7 @@ def parse_metadata_as(schema: type[Metadata], content: bytes) -> Metadata:
         raise ReleaseError(f"the metadata is invalid: {where}: {first['msg']}") from None
     if metadata.schema_version != SCHEMA_VERSION:
         raise ReleaseError(
-            f"schema {metadata.schema_version} is not supported, only {SCHEMA_VERSION}: train the model again"
+            f"metadata schema {metadata.schema_version} is not supported, only {SCHEMA_VERSION}: train the model again"
         )
     return metadata
 

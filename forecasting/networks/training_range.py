@@ -1,4 +1,4 @@
-"""What a network was trained on, and the test for a window that is unlike it."""
+"""The range of a network's training data, and the test for a window that is unlike it."""
 
 from functools import cached_property
 from typing import Final

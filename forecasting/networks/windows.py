@@ -164,5 +164,5 @@ def _gap(window: Floats, times: Times, offset: int, fill_limit: int) -> SeriesEr
     if begin == 0 and offset == 0 and end - begin <= fill_limit:
         remedy = "include the value before the gap, so that it can be interpolated"
     else:
-        remedy = f"only gaps of up to {counted(fill_limit, 'value')} are interpolated"
+        remedy = f"only gaps of up to {counted(fill_limit, 'value')} are interpolated; fill the gap first"
     return SeriesError(f"missing values {where}: {remedy}", index=offset + int(begin))

@@ -121,7 +121,7 @@ def _read(source: Path | bytes, path: Path, options: ReadingOptions, limit: int 
         raise FileError(f"unknown format {options.format[:40]!r}; use one of {', '.join(FORMATS)}")
     if options.sample is not None and options.at is not None:
         raise FileError(
-            "a cell of a grid cannot be both chosen and drawn",
+            "a grid cell cannot be both chosen and drawn at random",
             remedy=Remedy.of("; remove either {} or {}", "at", "sample"),
         )
     folder = isinstance(source, Path) and source.is_dir()
@@ -184,7 +184,7 @@ def _reading(path: Path, kind: str, stations_found: list[Observations], options:
     names = [station.name or "" for station in stations]
     shown = listed(names)
     if options.sample is not None:
-        error = FileError(f"is a grid, from which {shown} were drawn", remedy=Remedy.of("; choose one with {}", AT))
+        error = FileError(f"is a grid; {shown} were drawn from it", remedy=Remedy.of("; choose one with {}", AT))
         return Reading(path, kind, stations, error)
     choice, noun = (AT, "places") if places else (Setting("station"), "stations")
     remedy = Remedy.of("; choose one with {}", choice)

@@ -14,7 +14,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import YEAR, month_of
 
 REFIT_GROWTH: Final = 1.05
-"""Growth of the past, since the last fit, after which the references are fitted again.
+"""The references are fitted again whenever the past has grown by this factor since the last fit.
 
 All fits together then cost twenty times the last one, however long the series is.
 """

@@ -8,7 +8,7 @@ from typing import Final
 from forecasting.releases.release import CURRENT
 
 UNFINISHED: Final = ".publishing-"
-"""What the name of a file or folder begins with that is not published yet."""
+"""Prefix of the names of files and folders that are not published yet."""
 
 
 def point_current(dataset: Path, version: str) -> None:

@@ -1,4 +1,4 @@
-"""What a release would have forecast during its test part, by its networks that have not seen that part."""
+"""Forecasts that a release would have made during its test part, by networks that have not seen that part."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What every verified release in memory has, whether its networks are of one place or universal."""
+"""The interface of every verified release in memory, whether its networks are of one place or universal."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping

@@ -212,7 +212,7 @@ def load_release(release: Release, device: torch.device) -> LoadedRelease | Load
 def _belongs_to_no_place(name: str, field: str) -> RequestError:
     return RequestError(
         f"{name} forecasts any sea, so it has no series, test part or plot of its own: send your series to POST "
-        "/forecast or POST /compare; GET /compare tells how its networks did on held-out seas",
+        "/forecast or POST /compare; GET /compare shows how its networks did on held-out seas",
         field=field,
     )
 

@@ -190,7 +190,10 @@ def current_version(dataset: Path) -> str | None:
     except (OSError, UnicodeDecodeError) as error:
         raise ReleaseError(f"cannot read {pointer}: {error}") from None
     if not is_version(version):
-        raise ReleaseError(f"{pointer} does not name a version: {version[:40]!r}; expected one of {versions(dataset)}")
+        raise ReleaseError(
+            f"{pointer} does not name a version: {version[:40]!r}; write one of these into it: "
+            f"{', '.join(versions(dataset)) or 'none'}"
+        )
     return version
 
 

@@ -23,7 +23,7 @@ ONE_LINE: Final = r"^[^\x00-\x1f\x7f]*$"
 """Pattern of text without control characters. PostgreSQL stores no zero characters, and a name is one line."""
 
 _TAG: Final = "choice:"
-"""How the part of a location begins that says which type of a union was tried. It is not in the request."""
+"""Prefix of a location part that says which type of a union was tried. The request does not contain it."""
 
 
 class UnknownFieldsError(Exception):

@@ -7,7 +7,7 @@ from typing import Any, Final
 from forecasting.requests.model import ONE_LINE, is_tag
 
 _SUBJECT: Final = re.compile("^(?:Input|Tuple|List|Dictionary|String|Value) should")
-"""How pydantic's messages begin. They name Python's types, which mean nothing to someone who sends JSON."""
+"""Beginnings of pydantic's messages that name Python's types, which mean nothing to someone who sends JSON."""
 
 _NOT_A_NUMBER: Final = ("finite_number", "float_type")
 """pydantic's names for the error of a value that is not a number."""

@@ -17,7 +17,7 @@ The median and the intervals at 50, 80 and 95 % just do. For a normal distributi
 """
 
 LEAST_SHARE: Final = 0.9
-"""Of the verified forecasts, which a baseline must have been issued with to be compared with them."""
+"""Share of the verified forecasts that a baseline must have been issued with to be compared with them."""
 
 Intervals = Mapping[int, tuple[Floats, Floats]]
 """Lower and upper bounds, °C ``(n,)`` each, by level in percent; NaN where a forecast has none."""

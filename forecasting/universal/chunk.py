@@ -33,7 +33,7 @@ _NO_ORIGINS: Final = np.empty(0, dtype=np.int64)
 
 
 class ChunkOptions(NamedTuple):
-    """What is asked of forecasts.
+    """The options of the requested forecasts.
 
     Attributes:
         horizon: number of steps after the end of each series.

@@ -25,7 +25,7 @@ class Chosen:
     Attributes:
         by: ``own_past`` if the record on the series decided; ``held_out_seas`` if that is too short.
         origins: number of past forecasts in the record.
-        rmse: of each candidate over the leads asked for, °C, by name; empty without a record.
+        rmse: of each candidate over the requested leads, °C, by name; empty without a record.
         since: first time that a past forecast started from; None without a record.
     """
 
@@ -41,7 +41,7 @@ class PastSkill:
 
     Attributes:
         independent: number of past forecasts that do not overlap.
-        relative_rmse: RMSE of each candidate relative to persistence, averaged over the leads asked for, by name.
+        relative_rmse: RMSE of each candidate relative to persistence, averaged over the requested leads, by name.
     """
 
     independent: float
@@ -60,7 +60,7 @@ class UniversalForecast:
         levels: probabilities of ``quantiles``.
         baselines: forecasts of the references, °C ``(horizon,)``, by name; only those that the series is long enough
             for.
-        warnings: what a reader should know about this forecast.
+        warnings: about this forecast, for the reader.
         chosen: why this model was chosen; None if the caller named it.
         past: how well the candidates forecast the past of the series; None without past forecasts.
         coupling: how the steps of :attr:`joint_quantiles` are related.
@@ -140,7 +140,7 @@ class UniversalForecast:
         baseline: Baseline | Period | None = None,
         coefficients: npt.NDArray[np.float32] | None = None,
     ) -> Outlook:
-        """Return what events are judged by.
+        """Return the past and the sample paths by which events are judged.
 
         Args:
             past: the series that was forecast, °C.

@@ -45,7 +45,7 @@ ByLevel = tuple[float, float, float, float]
 
 
 class OnlineCalibration(BaseModel, frozen=True):
-    """What verified forecasts of one series say about the spread of the next, by lead; the first entry is lead 1.
+    """Spread of the next forecast, learned from verified forecasts of one series, by lead; the first entry is lead 1.
 
     It starts with :meth:`start`, changes forecasts with :meth:`recalibrate` and learns with :meth:`after`. It is stored
     with ``model_dump_json`` and read with ``model_validate_json``.
@@ -53,7 +53,7 @@ class OnlineCalibration(BaseModel, frozen=True):
     Attributes:
         log_factor: b, for each of :data:`LEVELS`.
         excess: e, for each of :data:`LEVELS`.
-        verified: number of forecasts that it has learnt from.
+        verified: number of forecasts that it has learned from.
     """
 
     log_factor: tuple[ByLevel, ...] = Field(min_length=1)
@@ -102,9 +102,9 @@ class OnlineCalibration(BaseModel, frozen=True):
         beyond = distance > np.exp(log_factor) * _SCORES
         missed = (observed[:, None] < low) | (observed[:, None] > high)
         bound = _KEPT_EXCESS * self._excess_range()
-        learnt = known[:, None]
-        log_factor = np.where(learnt, log_factor + _RATE * (beyond - _EXPECTED_MISSES), log_factor)
-        excess = np.where(learnt, np.clip(excess + missed - _EXPECTED_MISSES, -bound, bound), excess)
+        learned = known[:, None]
+        log_factor = np.where(learned, log_factor + _RATE * (beyond - _EXPECTED_MISSES), log_factor)
+        excess = np.where(learned, np.clip(excess + missed - _EXPECTED_MISSES, -bound, bound), excess)
         verified = np.asarray(self.verified) + known
         return type(self)(log_factor=log_factor.tolist(), excess=excess.tolist(), verified=verified.tolist())
 

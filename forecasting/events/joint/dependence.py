@@ -10,10 +10,10 @@ from pydantic import BaseModel, field_validator
 from forecasting.series.times import Floats
 
 _GREATEST_SCORE: Final = 4.0
-"""Normal scores beyond it say more about the tail of a distribution than about dependence."""
+"""Normal scores beyond this say more about the tail of a distribution than about dependence."""
 
 _PRIOR_FORECASTS: Final = 5.0
-"""Forecasts that do not overlap at which what was estimated counts half."""
+"""Number of non-overlapping forecasts at which the estimate counts half."""
 
 _FEWEST_PAIRS: Final = 20
 _DECIMALS: Final = 3

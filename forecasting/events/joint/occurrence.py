@@ -1,4 +1,4 @@
-"""When an event happened in a series, and how often before: what forecasts of the event are verified against."""
+"""When an event happened in a series, and how often before, to verify forecasts of the event."""
 
 from dataclasses import dataclass
 from typing import Final

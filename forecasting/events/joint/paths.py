@@ -95,8 +95,8 @@ def observed_past(times: Times, past: SstSeries, missing: int) -> SstSeries:
     after: np.datetime64 = past.step.shift(past.times[-1:], 1)[0]
     if after != times[0]:
         raise SeriesError(
-            f"the series ends one step before {short(after)}, but the forecast begins at {short(times[0])}: pass the "
-            "series that the forecast was made from"
+            f"the forecast begins at {short(times[0])}, but the step after the end of the series is {short(after)}: "
+            "pass the series that the forecast was made from"
         )
     return replace(past, values=past.values[: len(past) - missing]) if missing else past
 

@@ -1,4 +1,4 @@
-"""What follows the last lead of a forecast: paths that return towards the usual temperature."""
+"""Paths after the last lead of a forecast, which return towards the usual temperature."""
 
 from functools import lru_cache
 from statistics import NormalDist
@@ -13,11 +13,11 @@ from forecasting.series.times import Floats
 
 _SEED: Final = 20_180_601
 _LONGEST_PAST: Final = 3_653
-"""Last days of a series that its memory is estimated from."""
+"""Number of days, at the end of a series, that its memory is estimated from."""
 
 _PRIOR_PERSISTENCE: Final = 0.95
 _PRIOR_DAYS: Final = 60.0
-"""Share of an anomaly that remains after a day, of seas in general, and how many pairs of days it counts as."""
+"""Share of an anomaly that remains after a day in seas in general, and the number of pairs of days it counts as."""
 
 
 def continued(paths: Floats, past: SstSeries, baseline: Baseline, climatology: Floats, threshold: Floats) -> Floats:

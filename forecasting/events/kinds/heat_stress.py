@@ -21,7 +21,7 @@ from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.times import Floats
 
 WINDOW_DAYS: Final = 84
-"""Days whose hotspots are summed, with the day itself."""
+"""Days whose hotspots are summed, including the day itself."""
 
 _DAYS_PER_WEEK: Final = 7
 _LEAST_HOTSPOT: Final = 1.0
@@ -33,7 +33,7 @@ _ROUNDING: Final = 1e-9
 LEVELS: Final[tuple[AlertLevel, ...]] = get_args(AlertLevel)
 
 FIRST_ACTIVE_LEVEL: Final = LEVELS.index("Warning")
-"""From this level on, heat adds to degree heating weeks."""
+"""The lowest level at which heat adds to degree heating weeks."""
 
 _ALERT_WEEKS: Final = (4.0, 8.0, 12.0, 16.0, 20.0)
 """°C weeks at which each alert level begins, the first being a warning."""

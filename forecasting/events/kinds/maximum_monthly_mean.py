@@ -25,10 +25,10 @@ _LAST_YEAR: Final = 2012
 _CENTRE: Final = 1988.2857
 
 _LEAST_DAYS: Final = 15
-"""Days with a value that give a month a mean."""
+"""Days with a value that a month needs for a mean."""
 
 _LEAST_MEANS: Final = 5
-"""Means of a calendar month that tell what is usual in it: half as many as the years that a baseline needs."""
+"""Means that show what is usual in a calendar month: half as many as the years that a baseline needs."""
 
 
 class MaximumMonthlyMean(NamedTuple):
@@ -38,7 +38,7 @@ class MaximumMonthlyMean(NamedTuple):
         sst: °C.
         source: the request, the past of the series, or the climatology of its position.
         period: of the past that it was computed from; None for other sources.
-        warnings: what a reader should know.
+        warnings: for the reader.
     """
 
     sst: float
@@ -59,7 +59,7 @@ def maximum_monthly_mean(outlook: Outlook) -> MaximumMonthlyMean:
     computed = _of_past(outlook.past) or _of_position(outlook.coefficients)
     if computed is None:
         raise SeriesError(
-            "degree heating weeks need the maximum monthly mean (mmm): send it, or ten years of daily values in all "
+            "degree heating weeks need the maximum monthly mean (mmm): send it, ten years of daily values in all "
             "months, or a position at sea"
         )
     return computed
@@ -80,7 +80,7 @@ def _of_past(past: SstSeries) -> MaximumMonthlyMean | None:
     if not _enough(means):
         return None
     message = (
-        f"The maximum monthly mean comes from {period.start} to {period.end}. Coral Reef Watch's is the level of 1988: "
+        f"The maximum monthly mean is that of {period.start} to {period.end}. Coral Reef Watch uses the level of 1988: "
         "if the sea has warmed since then, degree heating weeks are too low."
     )
     usual = np.nanmean(means, axis=0)
@@ -118,8 +118,8 @@ def _of_position(coefficients: npt.NDArray[np.float32] | None) -> MaximumMonthly
     if coefficients is None or not np.isfinite(coefficients).all():
         return None
     message = (
-        "The maximum monthly mean comes from a coarse climatology of the position, which was up to 1.9 °C too low at "
-        "the places compared, so degree heating weeks may be far too high. Send it, or ten years of daily values."
+        "The maximum monthly mean comes from a coarse climatology, which was up to 1.9 °C too low where it was "
+        "compared, so degree heating weeks may be far too high. Send mmm, or ten years of daily values."
     )
     warmest = float(annual_cycle.maximum_monthly_mean(coefficients))
     return MaximumMonthlyMean(warmest, "position", None, (ForecastWarning("approximate_mmm", message),))

@@ -145,7 +145,7 @@ def apply_flags(values: Floats, flags: Floats, name: str) -> Flagged:
     warnings: tuple[str, ...] = ()
     if _seems_wider(distinct, counts):
         if changed := int(counts[np.isin(distinct, _CHANGED)].sum()):
-            warnings = (f"kept {counted(changed, 'value')} flagged 5 to 8 by {name}, read as flags of Argo",)
+            warnings = (f"kept {counted(changed, 'value')} flagged 5 to 8 by {name}, read as Argo flags",)
         flags = to_qartod(flags)
         distinct, counts = np.unique(flags, return_counts=True)
     unknown = [f"{flag:g}" for flag in distinct if flag not in MEANINGS]

@@ -1,4 +1,4 @@
-"""What a caller can say about a file. Every program takes its options, help and checks from this declaration."""
+"""The reading options. Every program takes their names, help and checks from this declaration."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -74,7 +74,7 @@ def _count(text: str) -> int:
 
 @dataclass(frozen=True)
 class ReadingOptions:
-    """What to override when reading a file; the reader finds out everything left at its default.
+    """Options that override how a file is read; the reader detects everything left at its default.
 
     Attributes:
         format: one of :data:`FORMATS`.
@@ -119,10 +119,11 @@ class ReadingOptions:
     ] = None
     flags: Annotated[
         str | None,
-        Option("column or variable of QARTOD flags, or none to ignore them (default: found by name)", metavar="NAME"),
+        Option("column or variable of QARTOD flags, or none to ignore flags (default: found by name)", metavar="NAME"),
     ] = None
     units: Annotated[
-        Units | None, Option("units of the temperatures (default: as the file says, or celsius)", choices=UNITS)
+        Units | None,
+        Option("units of the temperatures (default: those that the file states, else celsius)", choices=UNITS),
     ] = None
     missing: Annotated[
         tuple[float, ...],
@@ -130,7 +131,7 @@ class ReadingOptions:
     ] = ()
     dates: Annotated[
         DateOrder | None,
-        Option("order of dates such as 03/04/2010 (default: inferred from the others)", choices=get_args(DateOrder)),
+        Option("order of dates such as 03/04/2010 (default: inferred from other dates)", choices=get_args(DateOrder)),
     ] = None
     timezone: Annotated[
         str | None,

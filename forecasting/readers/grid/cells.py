@@ -1,4 +1,4 @@
-"""Find the cell of sea that is nearest to a place."""
+"""Find the sea cell nearest to a place."""
 
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, Final
@@ -38,7 +38,7 @@ class NoPlaceError(FileError):
 def take_cell(
     data: "xr.Dataset", value: "xr.DataArray", along: Hashable, at: Place | None, missing: tuple[float, ...] = ()
 ) -> tuple[Index, tuple[str, ...]]:
-    """Find the nearest cell of sea; returns its index and a note that describes it.
+    """Find the nearest sea cell; return its index and a note that describes it.
 
     Raises:
         FileError: if the axes are not latitude and longitude, or the place is off the grid or far from any sea.
@@ -67,8 +67,8 @@ def grid_axes(data: "xr.Dataset", value: "xr.DataArray", along: Hashable) -> "tu
         other = next((dim for dim in dims if dim not in known), dims[0])
         raise FileError(
             f"variable {value.name} has dimensions {', '.join(f'{dim} ({value.sizes[dim]})' for dim in dims)} in "
-            "addition to time, and their attributes do not identify them as latitude and longitude; select or average "
-            f"the others, such as with xarray's isel({other}=0) or mean({other!r})"
+            "addition to time, and their attributes do not identify them as latitude and longitude; select from or "
+            f"average over the others, for example with xarray's isel({other}=0) or mean({other!r})"
         )
     return lat, lon
 
@@ -107,13 +107,13 @@ def _nearest_sea(
     _refuse_off_grid(at, near_lat, near_lon, float(np.nanmin(km)), axes)
     sea = sea_of(value, along, box, dims, missing)
     if not sea.any():
-        message = f"has no sea within {_SEARCHED_CELLS} cells of {name_place(at)}"
+        message = f"has no sea cell within {_SEARCHED_CELLS} cells of {name_place(at)}"
         raise FileError(message, remedy=Remedy.of("; choose another place with {}", AT))
     chosen = np.unravel_index(int(np.where(sea, km, np.inf).argmin()), km.shape)
     there = name_place((near_lat[chosen], near_lon[chosen]))
     note = f"cell {there}, {km[chosen]:.1f} km from {name_place(at)}"
     if not sea[np.unravel_index(int(np.nanargmin(km)), km.shape)]:
-        note += ", the nearest cell of sea"
+        note += ", the nearest sea cell"
     return {dim: box[dim].start + int(offset) for dim, offset in zip(dims, chosen, strict=True)}, (note,)
 
 

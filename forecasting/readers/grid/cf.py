@@ -61,8 +61,8 @@ def find_time(data: "xr.Dataset", variable: "xr.DataArray", options: ReadingOpti
     if len(along) == 1:
         return along[0]
     raise FileError(
-        f"variable {variable.name} has no dimension of time with CF units such as 'days since 1970-01-01'",
-        remedy=Remedy.of("; name the variable of times with {} or first join the files of all times", "time_column"),
+        f"variable {variable.name} has no time dimension with CF units such as 'days since 1970-01-01'",
+        remedy=Remedy.of("; name the time variable with {}, or first join the files of all times", "time_column"),
     )
 
 
@@ -105,6 +105,6 @@ def _of_another_calendar(variable: "xr.DataArray") -> Times:
     if not times or calendar == "julian":
         raise FileError(
             f"variable {variable.name} uses the calendar {calendar}, whose dates differ from the standard calendar; "
-            "convert it, such as with xarray's convert_calendar"
+            "convert it, for example with xarray's convert_calendar"
         )
     return np.asarray(times, dtype="datetime64[s]")

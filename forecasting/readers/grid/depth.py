@@ -23,7 +23,7 @@ _CENTIMETRES: Final = ("cm", "centimeter", "centimeters", "centimetre", "centime
 def one_depth(
     data: "xr.Dataset", variables: "dict[str, xr.DataArray]", along: Hashable, options: ReadingOptions, notes: list[str]
 ) -> "dict[str, xr.DataArray]":
-    """Select one depth from variables that have a dimension of depth.
+    """Select one depth from variables that have a depth dimension.
 
     Raises:
         FileError: if there are several depths and none is chosen, or one is chosen and there are none.
@@ -43,7 +43,7 @@ def one_depth(
         at = int(np.flatnonzero(depths == chosen)[0])
         variables = select(variables, {dim: at})
     if options.depth is not None and chosen is None:
-        raise FileError("has no dimension of depth", remedy=Remedy.of("; remove {}", "depth"))
+        raise FileError("has no depth dimension", remedy=Remedy.of("; remove {}", "depth"))
     return variables
 
 

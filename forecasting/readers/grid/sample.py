@@ -25,12 +25,12 @@ def draw_cells(
     seed: int,
     missing: tuple[float, ...] = (),
 ) -> Iterator[tuple[str, dict[str, Any], tuple[str, ...]]]:
-    """Draw up to ``count`` cells of sea: the name of each, its variables along time, and a note.
+    """Draw up to ``count`` sea cells: the name of each, its variables along time, and a note.
 
     The grid is read only once, in blocks of times, whatever its chunks.
 
     Raises:
-        FileError: if the axes are not latitude and longitude, or there is no cell of sea.
+        FileError: if the axes are not latitude and longitude, or there is no sea cell.
     """
     import xarray
 
@@ -40,11 +40,11 @@ def draw_cells(
     whole = {dim: slice(0, value.sizes[dim]) for dim in dims}
     sea = np.flatnonzero(sea_of(value, along, whole, dims, missing))
     if not len(sea):
-        raise FileError("has no cell of sea")
+        raise FileError("has no sea cell: every value is missing")
     chosen = np.sort(np.random.default_rng(seed).choice(sea, min(count, len(sea)), replace=False))
     lats, lons = (axis.ravel()[chosen] for axis in meshed(lat, lon, whole))
     columns = {name: _columns(variable, along, dims, chosen) for name, variable in variables.items()}
-    note = f"one of {len(chosen)} cells drawn from {len(sea)} cells of sea with seed {seed}"
+    note = f"one of {len(chosen)} cells drawn from {len(sea)} sea cells with seed {seed}"
     for column, place in enumerate(zip(lats, lons, strict=True)):
         cell = {
             name: xarray.DataArray(table[:, column], dims=(along,), name=variables[name].name)

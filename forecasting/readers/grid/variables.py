@@ -1,4 +1,4 @@
-"""Find the variable of sea temperature in a grid."""
+"""Find the sea-temperature variable of a grid."""
 
 import re
 from typing import TYPE_CHECKING, Final
@@ -41,7 +41,7 @@ _ONE_OF_THEM: Final = Remedy.of("; if one of them is SST, name it with {}", "val
 
 
 def find_variable(data: "xr.Dataset", options: ReadingOptions) -> str:
-    """Find the variable of sea temperature: chosen, by its standard name, or by a usual name.
+    """Find the sea-temperature variable: chosen, by its standard name, or by a usual name.
 
     A usual name does not count if the attributes describe something else, such as an anomaly or the air.
 
@@ -66,11 +66,11 @@ def find_variable(data: "xr.Dataset", options: ReadingOptions) -> str:
     usual = _named(list(others), (*_NAMES, *_BARE))
     if usual is not None:
         raise FileError(
-            f"has no variable of sea temperature, only {listed(names)}; {usual} is something else, according to its "
+            f"has no sea-temperature variable, only {listed(names)}; {usual} is something else, according to its "
             f"{others[usual]}",
             remedy=_ONE_OF_THEM.offering_values("value_column", names),
         )
-    message = f"has no variable of sea temperature, only {listed(names)}"
+    message = f"has no sea-temperature variable, only {listed(names)}"
     raise FileError(message, remedy=_ONE_OF_THEM.offering_values("value_column", names))
 
 

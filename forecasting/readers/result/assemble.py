@@ -113,7 +113,7 @@ def _doubt_units(observations: Observations, series: SstSeries) -> str | None:
     least = float(np.fmin.reduce(series.values))
     if observations.units_from != UNSAID or not year or least <= _WARMEST_YEAR:
         return None
-    warm = f"every value is above {_WARMEST_YEAR:g} °C, as in no sea all year round"
+    warm = f"every value is above {_WARMEST_YEAR:g} °C, but no sea is that warm all year round"
     return f"{warm}; if they are °F, set units to fahrenheit"
 
 
@@ -123,7 +123,7 @@ def _doubt_anomalies(series: SstSeries) -> str | None:
     middle, least = float(np.median(values)), float(values.min())
     if least >= _COLDEST or abs(middle) >= _NEAR_ZERO:
         return None
-    cold = f"values fall to {least:.3g} °C, below the freezing point of the sea, around a median of {middle:.2g} °C"
+    cold = f"values fall to {least:.3g} °C, below the freezing point of the sea, and their median is {middle:.2g} °C"
     return f"{cold}; check whether they are anomalies instead of SST"
 
 

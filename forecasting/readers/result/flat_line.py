@@ -30,6 +30,4 @@ def describe_flat_line(series: SstSeries) -> str | None:
         return None
     first, last = (short(series.times[observed[begins[which] + offset]]) for offset in (0, longest - 1))
     value = round(float(values[begins[which]]), 3)
-    return (
-        f"the value stays {value:g} °C from {first} to {last}, {longest} in a row; check whether the sensor was stuck"
-    )
+    return f"{longest} values in a row, from {first} to {last}, are {value:g} °C; check whether the sensor was stuck"

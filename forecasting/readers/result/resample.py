@@ -47,12 +47,13 @@ def average(times: Times, values: Floats, step: TimeStep, place: Callable[[int],
     pace = typical_interval(times)
     if pace > step.seconds * 1.1:  # months of 31 days also count as monthly
         observed, wanted = one_each(str(TimeStep(pace))), one_each(str(step))
-        raise SeriesError(f"values that come {observed} cannot make {wanted}; resample to a longer step")
+        raise SeriesError(f"cannot resample {observed} to {wanted}; resample to a longer step")
     start = first_step(times, step)
     positions = np.floor(step.place(times, start) + 1e-9).astype(np.int64)
     if positions[-1] >= MAX_STEPS:
         raise SeriesError(
-            f"from {short(times[0])} to {short(times[-1])} there are over {MAX_STEPS:,} steps of {in_words(str(step))}"
+            f"from {short(times[0])} to {short(times[-1])} there are over {MAX_STEPS:,} steps of "
+            f"{in_words(str(step))}; check for a wrong time at either end"
         )
     means, short_of = _means(values, positions, expected_counts(start, step, int(positions[-1]) + 1, pace))
     return _series(means, short_of, start, step, notes)
@@ -101,10 +102,12 @@ def _means(values: Floats, positions: npt.NDArray[np.int64], expected: Floats) -
 def _series(means: Floats, short_of: int, start: np.datetime64, step: TimeStep, notes: tuple[str, ...]) -> SstSeries:
     kept = np.flatnonzero(np.isfinite(means))
     if not len(kept):
-        raise SeriesError(f"no step of {in_words(str(step))} has half of its observations; resample to a longer step")
+        raise SeriesError(
+            f"no step of {in_words(str(step))} has at least half of its observations; resample to a longer step"
+        )
     length = length_of(str(step))
-    note = f"resampled to the mean of each {length} (UTC): {len(kept)} from at least half of their observations"
+    note = f"resampled to the mean of each {length} (UTC): {len(kept)} with at least half of their observations"
     if short_of:
-        note += f", {short_of} from fewer, which count as missing"
+        note += f", {short_of} with fewer, which count as missing"
     begin = step.range(start, int(kept[0]) + 1)[-1]
     return SstSeries(means[kept[0] : kept[-1] + 1], begin, step, (*notes, note))

@@ -50,8 +50,8 @@ def read_delimited(text: str, notes: tuple[str, ...] = (), max_columns: int = MA
     refuse_title(rows)
     if width == 1 and len(rows) > 1 and all(len(row[0].split()) > 1 for _, row in rows[:2]):
         raise FileError(
-            f"line {rows[0][0]} separates columns by spaces, without a header of as many names; add a header, or "
-            "separate columns by commas"
+            f"line {rows[0][0]} separates columns with spaces, and no header names that many columns; add a header, or "
+            "separate columns with commas"
         )
     kind = dialect(rows[0][1], rows[1][1] if len(rows) > 1 else [])
     if kind == "csv0":
@@ -65,7 +65,7 @@ def read_delimited(text: str, notes: tuple[str, ...] = (), max_columns: int = MA
         raise _without_data(text)
     names, repeated = _without_repeated(names)
     if part.is_below:
-        notes = (*notes, f"ignored the lines above the header in line {line}")
+        notes = (*notes, f"ignored the lines above the header, which is line {line}")
     if repeated:
         notes = (*notes, f"ignored columns with the same name: {listed(repeated)}")
     cells = _frame(names, body)

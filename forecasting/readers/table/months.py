@@ -65,7 +65,7 @@ def one_row_per_month(table: Table, options: ReadingOptions) -> Table:
         to_numbers(cells[value]), (*table.sentinels, *options.missing)
     )
     cells = cells[~absent | (cells[year] != cells[year].max())]
-    notes: tuple[str, ...] = (f"one row per year: {value} are columns of months",)
+    notes: tuple[str, ...] = (f"one row per year, with the months {value} as columns",)
     if ignored:
         notes += (f"ignored columns that are not months: {listed(ignored)}",)
     units = {table.units[name] for name in columns if name in table.units}

@@ -102,9 +102,9 @@ def find_values(table: Table, clock: Clock, options: ReadingOptions) -> list[Cho
         _refuse_decimal_commas(table, others)
     shown = ", ".join(candidates or others)[:400]
     if not candidates:
-        raise FileError(f"has no column of numbers, only {shown}", remedy=NAME_VALUES)
+        raise FileError(f"has no numeric column, only {shown}", remedy=NAME_VALUES)
     if all(map(is_no_sst, candidates)) and any(map(is_elsewhere, candidates)):
-        message = f"has no column of SST: {shown} are something else, according to their names"
+        message = f"has no SST column: according to their names, {shown} are something else"
         one_of_them = Remedy.of("; if one of them is SST, name it with {}", "value_column")
         raise FileError(message, remedy=one_of_them.offering_values("value_column", candidates))
     remedy = _AS_STATIONS if _may_be_stations(table, candidates) else CHOOSE_VALUES
@@ -145,7 +145,7 @@ def _require_sst(name: str) -> str:
         FileError: if the name rules out SST.
     """
     if is_no_sst(name) or is_at_screen(name):
-        message = f"has no column of SST: {name} is something else, according to its name"
+        message = f"has no SST column: according to its name, {name} is something else"
         remedy = Remedy.of("; if it is SST, name it with {}", "value_column")
         raise FileError(message, remedy=remedy.offering_values("value_column", [name]))
     return name

@@ -170,13 +170,13 @@ def _dated(table: Table, options: ReadingOptions) -> Clock:
     dated = [name for name in table.names if is_dated(table.cells[name])]
     if len(dated) > 1 and not table.nameless:
         raise FileError(
-            f"has {len(dated)} columns of dates: {listed(dated)}",
+            f"has {len(dated)} date columns: {listed(dated)}",
             remedy=Remedy.of("; choose one with {}", "time_column").offering_values("time_column", dated),
         )
     if not dated:
         raise FileError(
             f"has no column named time or date, only {table.describe()}",
-            remedy=Remedy.of("; name the column of times with {}", "time_column"),
+            remedy=Remedy.of("; name the time column with {}", "time_column"),
         )
     clocks = _clocks(table)
     hours = times_of_day(table, clocks[0], dated[0]) if len(clocks) == 1 else None

@@ -22,7 +22,7 @@ def default_cache() -> Path:
     try:
         return Path.home() / ".cache" / "sst-forecasting"
     except RuntimeError:
-        raise ReleaseError(f"no folder for the cache of releases: name one with {VARIABLE}") from None
+        raise ReleaseError(f"there is no folder for the release cache: set {VARIABLE} to one") from None
 
 
 def chosen_cache() -> Path:

@@ -167,4 +167,4 @@ class Mirror:
 
 def _unwritable(folder: Path, error: OSError) -> ReleaseError:
     reason = error.strerror or str(error)
-    return ReleaseError(f"cannot use the cache of releases {folder}: {reason}; {VARIABLE} names another folder")
+    return ReleaseError(f"cannot use the release cache {folder}: {reason}; set {VARIABLE} to another folder")

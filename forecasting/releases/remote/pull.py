@@ -19,7 +19,7 @@ from forecasting.releases.signatures import SIGNATURES, read_signatures
 from forecasting.releases.trusted_keys import TrustedKeys
 
 UNFINISHED: Final = ".pulling-"
-"""What the name of a release that is not complete begins with."""
+"""Prefix of the names of releases that are not complete."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def pull(
     """
     content = release.artifacts.find(f"{release.place}/{MANIFEST}")
     if content is None:
-        raise ReleaseError(f"{release.url} is not a release, or not complete: it has no {MANIFEST}")
+        raise ReleaseError(f"{release.url} is not a complete release: it has no {MANIFEST}; push the release again")
     signatures = release.artifacts.find(f"{release.place}/{SIGNATURES}")
     if trusted is not None:
         trusted.check(content, signatures, release.url)

@@ -47,7 +47,8 @@ def push(folder: Path, artifacts: RemoteFolder, *, make_current: bool) -> Copied
     published = artifacts.find(f"{place}/{MANIFEST}")
     if published not in (None, manifest):
         raise ReleaseError(
-            f"{artifacts.shown(place)} is another release: a version never changes, so publish a new one and push it"
+            f"{artifacts.shown(place)} already holds a different release: a version never changes, so publish a new "
+            "one and push it"
         )
     missing = [
         name for name, entry in release.manifest.files.items() if not _holds(artifacts, f"{place}/{name}", entry)

@@ -148,7 +148,9 @@ class RemoteFolder:
             with self._reaching("write", self.shown(name)):
                 self._write(f"{self._root}/{name}", content)
         except FileNotFoundError:
-            raise RemoteError(f"cannot write {self.shown(name)}: the bucket or folder does not exist") from None
+            raise RemoteError(
+                f"cannot write {self.shown(name)}: the bucket or folder does not exist; create it, or correct the URL"
+            ) from None
 
     def _write(self, path: str, content: bytes) -> None:
         if not self._is_of(_LOCAL):

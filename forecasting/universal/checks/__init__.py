@@ -1,1 +1,1 @@
-"""Checks of incoming data: which values the forecast made before them calls implausible."""
+"""Checks of incoming data: which values are implausible given the forecast made before them."""

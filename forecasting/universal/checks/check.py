@@ -36,7 +36,7 @@ Steps = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Check:
-    """What the forecasts before each value of a series say of it.
+    """The result of checking each value of a series against the forecast made before it.
 
     Attributes:
         series: that was checked.
@@ -52,7 +52,7 @@ class Check:
 
     @classmethod
     def nothing(cls, series: SstSeries) -> "Check":
-        """Return what is known of a series that is not checked."""
+        """Return the result for a series that is not checked."""
         unknown = np.full(len(series), np.nan)
         return cls(series, np.where(np.isfinite(series.values), NOT_EVALUATED, MISSING), unknown, unknown)
 

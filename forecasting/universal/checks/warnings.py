@@ -80,7 +80,7 @@ def after_check(error: SeriesError, warnings: Sequence[ForecastWarning]) -> Seri
 
 def _started_from(check: Check, count: int) -> ForecastWarning:
     others = count - 1
-    also = f", as {'is' if others == 1 else 'are'} {counted(others, 'value')} before it" if others else ""
+    also = f", and so {'is' if others == 1 else 'are'} {counted(others, 'value')} before it" if others else ""
     return ForecastWarning(
         "suspect_value",
         f"the value {_described(check)}{also}: the forecast is not calibrated; correct the value, or ask for a check, "
@@ -91,7 +91,7 @@ def _started_from(check: Check, count: int) -> ForecastWarning:
 
 def _left_out(check: Check) -> ForecastWarning:
     count = len(check.suspects)
-    last = "the value" if count == 1 else "of them the last,"
+    last = "the value" if count == 1 else "the last,"
     return ForecastWarning("suspect_value", f"{counted(count, 'suspect value')} left out: {last} {_described(check)}")
 
 

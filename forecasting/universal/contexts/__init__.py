@@ -1,1 +1,1 @@
-"""What forecasts start from: the values of callers, checked and aligned."""
+"""The values that forecasts start from, checked and aligned."""

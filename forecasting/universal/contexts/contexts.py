@@ -1,4 +1,4 @@
-"""Contexts: what forecasts of many series start from, right-aligned in one array."""
+"""Contexts: the values that forecasts of many series start from, right-aligned in one array."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -286,5 +286,5 @@ def _doubtful_position(ignored: bool) -> ForecastWarning:
     if ignored:
         return ForecastWarning("no_climatology", f"{sentence}; the forecast ignores the position")
     return ForecastWarning(
-        "doubtful_position", f"{sentence}; the series is too short to tell, and the position is used"
+        "doubtful_position", f"{sentence}; the series is too short to be sure, so the forecast uses the position"
     )

@@ -21,6 +21,6 @@ def late_warning(last_time: np.datetime64, missing_after: int, step: TimeStep) -
         age = in_words(str(TimeStep(seconds))) if seconds < _SHORT_SECONDS else f"{seconds / DAY:.1f} days"
     return ForecastWarning(
         "late",
-        f"the last observation, of {short(last_time)}, is {age} older than the end of the series: the forecast begins "
-        f"after the end, and is less certain",
+        f"the last observation, from {short(last_time)}, is {age} before the end of the series: the forecast begins "
+        f"after the end, so it is less certain",
     )

@@ -1,4 +1,4 @@
-"""What a universal checkpoint says about itself. Reading it does not load torch."""
+"""The metadata of a universal checkpoint. Reading it does not load torch."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""What the networks of a release have in common is computed once for all of them.
+"""Computes the common parts of a release's networks once for all of them.
 
 Networks that were trained together differ in their cell and in what follows it. Before the cell come the features of a
 series and the companion, which take most of the time.

@@ -1,1 +1,1 @@
-"""Forecasts of the past of a series, by networks and references, and what they say about the next one."""
+"""Forecasts of the past of a series, by networks and references, and what can be learned from them."""

@@ -14,7 +14,7 @@ from forecasting.universal.contexts.contexts import Contexts
 from forecasting.universal.contexts.position_check import climatology_of_steps
 
 REFIT_GROWTH: Final = 1.1
-"""Growth of the past after which references are fitted again."""
+"""References are fitted again whenever the past has grown by this factor."""
 
 Steps = npt.NDArray[np.int64]
 

@@ -1,4 +1,4 @@
-"""The record of models on a series: forecasts of its past, and what they say about the next one."""
+"""The record of models on a series: forecasts of its past, and what can be learned from them."""
 
 import math
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ MAX_ORIGINS_OF_ONE: Final = 40
 """Past forecasts to choose a model by, and to recalibrate one. More take longer, and are no better."""
 
 MIN_ORIGINS: Final = 30
-"""Past forecasts from which on the record decides."""
+"""Number of past forecasts that the record needs to decide."""
 
 MIN_ORIGINS_TO_RECALIBRATE: Final = 30
 

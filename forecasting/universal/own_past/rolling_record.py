@@ -1,4 +1,4 @@
-"""What the past of a series said about one network at each of many origins, from forecasts that were verified there."""
+"""The record of one network on a series, as known at each of many origins from the forecasts verified by then."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

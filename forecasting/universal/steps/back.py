@@ -150,14 +150,16 @@ class Resampled:
         resampling = self.resampling
         theirs, ours = in_words(str(resampling.step)), in_words(str(resampling.other))
         if self.detail:
-            how = f"means of {ours} were forecast, and interpolated; the last value"
+            how = f"means over {ours} were forecast and interpolated; the last value"
             how += " and the usual daily cycle were added" if len(self.detail.cycle) > 1 else " was taken into account"
         elif resampling.leaves_gaps:
             count = resampling.step.seconds // resampling.other.seconds
             how = f"it was forecast at steps of {ours}, and every {_ordinal(count)} was kept"
         else:
-            how = f"it was interpolated to steps of {ours}, and the forecast back"
-        return ForecastWarning("resampled", f"the series has a step of {theirs}, and {release} of {ours}: {how}")
+            how = f"it was interpolated to steps of {ours}, and the forecast was interpolated back"
+        return ForecastWarning(
+            "resampled", f"the series has a step of {theirs}, but {release} forecasts steps of {ours}: {how}"
+        )
 
 
 def _ordinal(number: int) -> str:

@@ -60,7 +60,7 @@ def test_days_before_the_first_reading_or_threshold_may_have_been_warm() -> None
     assert np.isnan(states(np.array([LIMIT + 1] * 4 + [LIMIT - 1] * 8), 12)[:4]).all()
 
 
-def test_the_threshold_that_was_said_last_before_a_day_decides() -> None:
+def test_the_threshold_issued_last_before_a_day_decides() -> None:
     days = 12
     valid = np.concatenate([DAY.range(START, days)] * 2)
     leads, limits = np.repeat([3, 1], days), np.repeat([LIMIT + 2, LIMIT], days)
@@ -68,7 +68,7 @@ def test_the_threshold_that_was_said_last_before_a_day_decides() -> None:
     assert came.tolist() == [1.0] * 2 * days
 
 
-def test_heat_stress_is_that_of_the_readings_with_the_maximum_monthly_mean_that_was_said() -> None:
+def test_heat_stress_is_that_of_the_readings_with_the_maximum_monthly_mean_that_was_issued() -> None:
     mmm, days = 28.0, 200
     sst = mmm + np.random.default_rng(2).normal(0.8, 0.7, days)
     sst[[30, 150]] = np.nan

@@ -102,7 +102,7 @@ def test_a_truncated_file_is_refused(published: Published) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"schema_version": 2}, "schema 2 is not supported, only 1: train the model again"),
+        ({"schema_version": 2}, "metadata schema 2 is not supported, only 1: train the model again"),
         ({"window": 25}, "the module has window 24, but the metadata says 25"),
         ({"step_seconds": 86_400}, "the module has step_seconds 2629800, but the metadata says 86400"),
         ({"horizon": 0}, "the metadata is invalid: horizon"),

@@ -89,7 +89,12 @@ def test_a_short_gap_is_interpolated_with_a_warning(gru: Forecaster, nino12: Sst
     ("missing", "sentence", "index"),
     [
         (slice(23, 24), "the last value is missing: end the series at its last observation", 23),
-        (slice(5, 9), "missing values from 2009-06-01 to 2009-09-01: only gaps of up to 3 values are interpolated", 5),
+        (
+            slice(5, 9),
+            "missing values from 2009-06-01 to 2009-09-01: only gaps of up to 3 values are interpolated; fill the gap "
+            "first",
+            5,
+        ),
         (slice(0, 2), "missing values from 2009-01-01 to 2009-02-01: include the value before the gap", 0),
     ],
 )

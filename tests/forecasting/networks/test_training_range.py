@@ -80,7 +80,7 @@ def test_few_years_or_several_places_give_no_anomaly_range(nino12: SstSeries) ->
 
 
 def test_equal_ranges_are_still_equal_after_use(nino12: SstSeries) -> None:
-    """So networks of one release are told to be alike."""
+    """Networks of one release are recognized as alike by this."""
     seen = origins(nino12, SHAPE, 0, len(nino12))
     first, second = (TrainingRange.of(nino12, seen) for _ in range(2))
     for each in (first, second):

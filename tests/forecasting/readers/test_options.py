@@ -62,7 +62,7 @@ def test_options_that_choose_something_still_work(tmp_path: Path) -> None:
         ((), {"at": (40, 1)}, "holds only one place; remove at="),
         ((), {"sample": 2}, "holds only one place; remove sample="),
         ((), {"station": "a"}, "holds one series without a name; remove station="),
-        ((), {"depth": 2}, "has no dimension of depth; remove depth="),
+        ((), {"depth": 2}, "has no depth dimension; remove depth="),
         ((), {"timezone": "Europe/Rome"}, "has unambiguous times in UTC, as CF prescribes; remove timezone="),
         (("station",), {"at": (40, 1)}, "holds stations; choose one with station= instead of at="),
         (

@@ -22,7 +22,7 @@ def test_a_window_ends_before_its_target_and_may_begin_before_the_part() -> None
 
 
 def test_nothing_is_filled_by_looking_ahead() -> None:
-    """A window that ends in a gap is no origin; one that ends after it is, filled from its own values."""
+    """A window that ends in a gap is not an origin; one that ends after it is, filled from its own values."""
     values = np.arange(12.0)
     values[[5, 6]] = np.nan
     usable = origins(daily(values), ForecastShape(4, 1, 2), begin=4, end=12)

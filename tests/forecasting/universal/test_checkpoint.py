@@ -67,5 +67,5 @@ def test_the_network_of_a_place_is_refused(gru: Forecaster) -> None:
 
 
 def test_another_schema_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ReleaseError, match="schema 9 is not supported, only 1: train the model again"):
+    with pytest.raises(ReleaseError, match="metadata schema 9 is not supported, only 1: train the model again"):
         load(saved(LastValue("day"), tmp_path, schema_version=9), CPU)

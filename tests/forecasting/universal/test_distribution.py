@@ -32,7 +32,7 @@ def test_tails_are_normal_with_the_spread_of_the_outermost_pair() -> None:
 
 
 @pytest.mark.parametrize("level", [2, 60, 80, 94, 99])
-def test_half_of_what_is_outside_an_interval_exceeds_its_upper_bound(level: float) -> None:
+def test_half_of_the_probability_outside_an_interval_exceeds_its_upper_bound(level: float) -> None:
     lower, upper = interval(level, SKEWED, LEVELS)
     tail = (1 - level / 100) / 2
     assert exceedance(float(upper[0]), SKEWED, LEVELS) == pytest.approx([tail], abs=1e-4)

@@ -118,7 +118,7 @@ def test_misses_widen_the_next_forecast_and_hits_narrow_it() -> None:
     assert width(25.0) > float(np.diff(quantiles_at((0.1, 0.9), PLAIN, LEVELS))[0, 0]) > width(20.0)
 
 
-def test_what_was_issued_is_judged_even_if_the_calibration_has_changed_since() -> None:
+def test_issued_forecasts_are_judged_even_if_the_calibration_has_changed_since() -> None:
     wide = 20 + 10 * (PLAIN - 20)
     judged = OnlineCalibration.start(1).after(PLAIN, wide, LEVELS, np.array([24.0]))
     assert max(judged.excess[0]) < 0 < min(judged.log_factor[0])

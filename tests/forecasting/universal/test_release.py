@@ -100,7 +100,7 @@ def test_missing_values_at_the_end_are_forecast_too_and_make_it_late(daily: Univ
     forecast = daily.forecast(series(values), 10, model="gru", record=False)
     assert forecast.times[0] == np.datetime64("2020-02-14")
     assert codes(forecast) == ["late"]
-    assert "of 2020-02-09, is 4 days older than the end of the series" in forecast.warnings[0].message
+    assert "from 2020-02-09, is 4 days before the end of the series" in forecast.warnings[0].message
     # The spread is that of lead 5.
     assert forecast.interval(80)[1][0] - forecast.sst[0] == pytest.approx(1.2816 * 0.5 * 5**0.5, abs=1e-3)
     with pytest.raises(SeriesError, match=r"reaches 15 steps of one day .* up to 14: ask for at most 10"):

@@ -96,8 +96,8 @@ def test_a_half_hourly_series_is_forecast_at_its_own_step(releases: UniversalCat
     assert result.sst == pytest.approx([values[-1]] * 4, abs=1e-5)
     assert [warning.code for warning in result.warnings] == ["late", "resampled"]
     assert result.warnings[1].message == (
-        "the series has a step of 30 minutes, and ocean-hourly of one hour: means of one hour were forecast, and "
-        "interpolated; the last value was taken into account"
+        "the series has a step of 30 minutes, but ocean-hourly forecasts steps of one hour: means over one hour were "
+        "forecast and interpolated; the last value was taken into account"
     )
     width = np.subtract(*result.interval(80)[::-1])
     assert (np.diff(width) > 0).all()
@@ -169,7 +169,7 @@ def test_a_finer_step_than_a_day_keeps_its_daily_cycle_where_days_are_forecast(
     assert isinstance(result, UniversalForecast)
     assert np.abs(result.sst - future[:12]).max() < 0.25
     assert result.warnings[-1].message.endswith(
-        "means of one day were forecast, and interpolated; the last value and the usual daily cycle were added"
+        "means over one day were forecast and interpolated; the last value and the usual daily cycle were added"
     )
     assert result.baselines["persistence"].tolist() == [past[-1]] * 12
     width = np.subtract(*result.interval(80)[::-1])
@@ -226,7 +226,7 @@ def test_a_check_leaves_out_the_values_of_a_suspect_mean_and_not_only_their_mean
     np.testing.assert_array_equal(checked.sst, without.sst)
     assert checked.baselines["persistence"][0] == values[-3]
     assert [warning.code for warning in checked.warnings] == ["suspect_value", "late", "resampled"]
-    assert "is one day older than the end of the series" in checked.warnings[1].message
+    assert "is one day before the end of the series" in checked.warnings[1].message
     outlook = checked.outlook(sent)
     assert (outlook.unobserved, outlook.past.values[-1]) == (2, values[-3])
     assert np.abs(np.median(outlook.paths[:, :2], axis=0) - values[-3]).max() < 3

@@ -55,7 +55,7 @@ def test_a_dependence_that_is_not_a_square_is_refused() -> None:
         Dependence(correlation=((1.0, 0.5),))
 
 
-def test_what_means_leave_out_is_independent_of_the_release_and_fades() -> None:
+def test_detail_that_means_leave_out_is_independent_of_the_release_and_fades() -> None:
     whole = Coupling(CLOSE, (1, 2, 3)).correlation()
     noisy = Coupling(CLOSE, (1, 2, 3), detail=(0.5, 0.5, 0.5), decay=0.0).correlation()
     lasting = Coupling(CLOSE, (1, 2, 3), detail=(0.5, 0.5, 0.5), decay=0.99).correlation()

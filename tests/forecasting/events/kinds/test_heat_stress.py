@@ -127,9 +127,7 @@ def test_other_years_give_the_mean_of_their_warmest_month_with_a_warning() -> No
     assert forecast.maximum_monthly_mean == pytest.approx(month_means(series, 2003, 2016).mean(axis=0).max())
     (warning,) = forecast.warnings
     assert warning.code == "approximate_mmm"
-    assert warning.message.startswith(
-        "The maximum monthly mean comes from 2003-01-01 to 2016-12-31. Coral Reef Watch's"
-    )
+    assert warning.message.startswith("The maximum monthly mean is that of 2003-01-01 to 2016-12-31. Coral Reef Watch")
 
 
 def test_months_with_few_days_do_not_count() -> None:
@@ -156,7 +154,7 @@ def test_without_a_maximum_monthly_mean_there_is_no_answer(
     position: np.ndarray[tuple[int], np.dtype[np.float32]],
 ) -> None:
     with pytest.raises(
-        SeriesError, match=r"degree heating weeks need the maximum monthly mean \(mmm\): send it, or ten years"
+        SeriesError, match=r"degree heating weeks need the maximum monthly mean \(mmm\): send it, ten years"
     ):
         judge(HeatStress("bleaching"), outlook([28.0] * 84, [[28.0]], coefficients=position))
 

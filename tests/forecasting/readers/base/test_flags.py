@@ -46,7 +46,7 @@ def test_flags_of_wider_schemes_in_which_most_values_are_good_are_used(tmp_path:
     reading = read(write(tmp_path, "TIME,TEMP,TEMP_quality_control", *lines))
     np.testing.assert_array_equal(reading.series.values, [10, 11, np.nan, 13, 14, 15, 16])
     assert reading.stations[0].flags == {1: 3, 2: 2, 3: 1, 4: 1}
-    message = "kept 1 value flagged 5 to 8 by TEMP_quality_control, read as flags of Argo"
+    message = "kept 1 value flagged 5 to 8 by TEMP_quality_control, read as Argo flags"
     assert message in reading.stations[0].warnings
 
 

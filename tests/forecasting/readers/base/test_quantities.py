@@ -88,10 +88,10 @@ def test_the_only_column_is_refused_if_its_name_says_it_is_not_sst(tmp_path: Pat
     path = table(tmp_path, name)
     with pytest.raises(
         FileError,
-        match=f"no column of SST: {name} is something else, according to its name; if it is SST, .* value_column=",
+        match=f"no SST column: according to its name, {name} is something else; if it is SST, .* value_column=",
     ):
         read(path)
-    with pytest.raises(FileError, match="something else, according to its name"):
+    with pytest.raises(FileError, match=r"according to its name, .* is something else"):
         find_layout(read_delimited(path.read_text()), ReadingOptions())
     assert len(read(path, ReadingOptions(value_column=name, units="celsius")).series) == 3
 
@@ -110,7 +110,7 @@ def test_columns_named_after_places_are_refused_with_what_makes_them_stations(tm
 
 def test_an_air_temperature_is_not_used_even_if_it_is_the_only_one(tmp_path: Path) -> None:
     path = write(tmp_path, "time,AirTemperature", "UTC,degree_C", *(f"{day}T00:00:00Z,10" for day in days(3)))
-    with pytest.raises(FileError, match="no column of SST: AirTemperature is something else, according to its name"):
+    with pytest.raises(FileError, match="no SST column: according to its name, AirTemperature is something else"):
         read(path)
 
 
@@ -122,5 +122,8 @@ def test_station_and_row_numbers_are_not_temperatures(tmp_path: Path) -> None:
 
 def test_columns_that_are_all_something_else_are_named(tmp_path: Path) -> None:
     path = table(tmp_path, "t2m", "wind_speed")
-    with pytest.raises(FileError, match=r"no column of SST: t2m, wind_speed are something else, .* value_column="):
+    with pytest.raises(
+        FileError,
+        match=r"no SST column: according to their names, t2m, wind_speed are something else; .* value_column=",
+    ):
         read(path)

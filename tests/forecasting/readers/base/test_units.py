@@ -76,7 +76,9 @@ def test_a_column_of_units_can_be_named_after_the_values(tmp_path: Path) -> None
 
 def test_a_year_of_values_above_any_sea_gets_a_warning_about_fahrenheit(tmp_path: Path) -> None:
     lines = [f"{day},{33 + i % 3}" for i, day in enumerate(np.arange("2001-01-01", "2002-01-03", dtype="<M8[D]"))]
-    message = "every value is above 32 °C, as in no sea all year round; if they are °F, set units to fahrenheit"
+    message = (
+        "every value is above 32 °C, but no sea is that warm all year round; if they are °F, set units to fahrenheit"
+    )
     path = write(tmp_path, "time,sst", *lines)
     assert message in read(path).stations[0].warnings
     assert message not in read(path, ReadingOptions(units="celsius")).stations[0].warnings

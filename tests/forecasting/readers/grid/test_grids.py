@@ -108,7 +108,7 @@ def netcdf(tmp_path: Path) -> Save:
 def test_a_place_on_land_uses_the_nearest_sea_cell(netcdf: Save) -> None:
     series = read(netcdf(oisst()), ReadingOptions(at=(0, 21.2))).series
     np.testing.assert_allclose(series.values[0], 15.195, atol=0.006)
-    assert "cell 0N 19.5E, 189.0 km from 0N 21.2E, the nearest cell of sea" in series.notes
+    assert "cell 0N 19.5E, 189.0 km from 0N 21.2E, the nearest sea cell" in series.notes
 
 
 def test_a_grid_without_a_place_says_what_it_covers(netcdf: Save) -> None:
@@ -279,14 +279,14 @@ def two_of_them() -> xr.Dataset:
     ("data", "message"),
     [
         (buoy(units="counts"), "variable wt is in 'counts', not in a known unit of temperature"),
-        (no_time(), "variable wt has no dimension of time"),
+        (no_time(), "variable wt has no time dimension"),
         (
             two_of_them(),
             "has 2 variables with the standard name sea_water_temperature: wt, other; choose one with value",
         ),
         (
             buoy().rename(wt="x").drop_attrs(),
-            "no variable of sea temperature, only x, wt_tests; if one of them is SST, name it with value_column=",
+            "no sea-temperature variable, only x, wt_tests; if one of them is SST, name it with value_column=",
         ),
         (buoy().assign_coords(time=[TIMES[0]] * 10), "9 of 10 times are repeated"),
         (xr.concat([buoy()] * 2, "ensemble"), r"dimensions ensemble \(2\) in addition to time"),
@@ -390,7 +390,7 @@ def test_a_profile_is_distinguished_from_a_single_depth(netcdf: Save) -> None:
 def test_a_dimension_of_something_else_is_named(netcdf: Save) -> None:
     data = oisst().rename(zlev="expver").isel(expver=[0, 0])
     with pytest.raises(
-        FileError, match=r"select or average the others, such as with xarray's isel\(expver=0\) or mean"
+        FileError, match=r"select from or average over the others, for example with xarray's isel\(expver=0\) or mean"
     ):
         read(netcdf(data), ReadingOptions(at=(0, 1.5)))
 
@@ -428,7 +428,7 @@ def test_ostia_is_read_in_kelvin_with_its_land(tmp_path: Path) -> None:
     series = read(path, ReadingOptions(at=(0, -30))).series
     assert (len(series), str(series.step), iso(series.start)) == (54, "month", "2006-04-01T00:00:00Z")
     assert 23 < series.values.min() < series.values.max() < 31
-    with pytest.raises(FileError, match="no sea within 10 cells of 0N 20E"):
+    with pytest.raises(FileError, match="no sea cell within 10 cells of 0N 20E"):
         read(path, ReadingOptions(at=(0, 20)))
 
 

@@ -33,7 +33,7 @@ def save(folder: Path, **variables: dict[str, str]) -> Path:
 def test_attributes_override_a_usual_name(tmp_path: Path, name: str, attributes: dict[str, str]) -> None:
     path = save(tmp_path, other={}, **{name: attributes})
     with pytest.raises(
-        FileError, match=rf"no variable of sea temperature, only .*; {name} is something else, according to its \w+ \("
+        FileError, match=rf"no sea-temperature variable, only .*; {name} is something else, according to its \w+ \("
     ):
         read(path)
     assert len(read(path, ReadingOptions(value_column=name)).series) == 10
@@ -66,7 +66,7 @@ def test_a_bare_name_and_a_sea_name_together_are_ambiguous(tmp_path: Path) -> No
 def test_a_title_that_says_sea_temperature_identifies_a_variable(tmp_path: Path) -> None:
     sea = {"long_name": "SEA SURFACE TEMPERATURE (C)"}
     assert read(save(tmp_path, T_25=sea, T_21={"long_name": "AIR TEMPERATURE (C)"})).stations[0].columns.value == "T_25"
-    with pytest.raises(FileError, match="no variable of sea temperature"):
+    with pytest.raises(FileError, match="no sea-temperature variable"):
         read(save(tmp_path, T_25=sea, T_20={"long_name": "Sea temperature at 20 m"}))
 
 
@@ -74,5 +74,5 @@ def test_a_title_that_says_sea_temperature_identifies_a_variable(tmp_path: Path)
     "title", ["Air temperature over sea", "Sea ice surface temperature", "Wet bulb temperature over water"]
 )
 def test_a_title_that_only_mentions_the_sea_does_not_identify_one(tmp_path: Path, title: str) -> None:
-    with pytest.raises(FileError, match="no variable of sea temperature"):
+    with pytest.raises(FileError, match="no sea-temperature variable"):
         read(save(tmp_path, x={"long_name": title}))

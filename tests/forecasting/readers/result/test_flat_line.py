@@ -22,7 +22,7 @@ def test_a_stuck_sensor_is_reported_with_its_dates(tmp_path: Path) -> None:
     values[600:620] = np.nan
     values[:500] = values[:500] * 1.8 + 32
     (station,) = read(table(tmp_path, values, "degF")).stations
-    message = "the value stays 15 °C from 2002-05-16 to 2003-06-19, 380 in a row; check whether the sensor was stuck"
+    message = "380 values in a row, from 2002-05-16 to 2003-06-19, are 15 °C; check whether the sensor was stuck"
     assert station.warnings == (message,)
     assert station.series is not None
     assert message in station.series.notes
@@ -32,7 +32,7 @@ def test_a_month_of_equal_values_in_ten_years_is_reported(tmp_path: Path) -> Non
     values = season(3650)
     values[1000:1031] = 12
     assert (
-        "stays 12 °C from 2003-09-28 to 2003-10-28, 31 in a row"
+        "31 values in a row, from 2003-09-28 to 2003-10-28, are 12 °C"
         in read(table(tmp_path, values)).stations[0].warnings[0]
     )
 

@@ -1,4 +1,4 @@
-"""Quality in other schemes than QARTOD's is not used, which is said."""
+"""Quality in other schemes than QARTOD's is not used, and a warning says so."""
 
 from pathlib import Path
 

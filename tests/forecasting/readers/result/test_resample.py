@@ -21,7 +21,7 @@ def test_a_day_is_the_mean_of_its_hours_and_missing_where_under_half_was_observe
     series = read(write(tmp_path, "time,sst", *lines), ReadingOptions(resample=DAY)).series
     np.testing.assert_array_equal(series.values, [11.5, np.nan, 9.5])
     assert (str(series.step), iso(series.start)) == ("day", "2001-01-01T00:00:00Z")
-    message = "resampled to the mean of each day (UTC): 2 from at least half of their observations, 1 from fewer"
+    message = "resampled to the mean of each day (UTC): 2 with at least half of their observations, 1 with fewer"
     assert message in series.notes[-1]
 
 
@@ -87,7 +87,7 @@ def test_pentads_that_restart_each_january_are_recognised(tmp_path: Path) -> Non
 
 def test_a_longer_step_cannot_be_cut(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", *rows(["2001-01-01", "2001-02-01", "2001-03-01"]))
-    with pytest.raises(FileError, match=r"one every \d+ days cannot make one a day; resample to a longer step"):
+    with pytest.raises(FileError, match=r"cannot resample one every \d+ days to one a day; resample to a longer step"):
         read(path, ReadingOptions(resample=DAY))
 
 

@@ -42,7 +42,7 @@ def test_values_around_zero_below_freezing_get_a_warning_about_anomalies(tmp_pat
         return [message for message in station.warnings if "anomalies" in message]
 
     assert doubts(sea(0, 2.5)) == [
-        "values fall to -2.5 °C, below the freezing point of the sea, around a median of 0.38 °C; check whether they "
+        "values fall to -2.5 °C, below the freezing point of the sea, and their median is 0.38 °C; check whether they "
         "are anomalies instead of SST"
     ]
     assert doubts(np.maximum(sea(0, 2.5), -1.9)) == []

@@ -79,7 +79,7 @@ def test_columns_units_and_sentinels_can_be_named(tmp_path: Path) -> None:
         (lines("time,time", "2001-01-01,10"), "same name"),
         (lines("when,sst", "Monday,10"), "no column named time or date.*when, sst"),
         (lines("time,a,b", "2001-01-01,1,2"), "2 columns that could be SST: a, b; choose one with value_column="),
-        (lines("time,name", "2001-01-01,x"), "no column of numbers"),
+        (lines("time,name", "2001-01-01,x"), "no numeric column"),
         (lines("time", "2001-01-01", "2001-01-02"), "has no columns other than time; add a column of temperatures"),
         (
             lines("Station Pier 7", "Exported 2021-06-30", "", "date;sst", "2001-01-01;10"),
@@ -94,7 +94,7 @@ def test_columns_units_and_sentinels_can_be_named(tmp_path: Path) -> None:
             r"line 1 \('Station, 46042'\) is a title, and the header seems to be line 4; remove the lines",
         ),
         (lines("time", "2001-01-01,10"), "line 2 has 2 columns, but the header has 1"),
-        (lines("time sst", "1982-01-01 00:00 24.3", "1982-01-02 00:00 24.9"), "line 1 separates columns by sp"),
+        (lines("time sst", "1982-01-01 00:00 24.3", "1982-01-02 00:00 24.9"), "line 1 separates columns with spaces"),
         (
             lines("SST anomaly", "", "date,value", *(f"2001-01-0{i},1" for i in (1, 2, 3))),
             "line 1 .'SST anomaly'. is a",
@@ -107,7 +107,7 @@ def test_columns_units_and_sentinels_can_be_named(tmp_path: Path) -> None:
             lines("time;sst;x", "2001-01-01;10,5;1.5"),
             "'10,5' in column sst is not a number; write it with a decimal point",
         ),
-        (lines("time;wasser", "2001-01-01;10,5,0"), "has no column of numbers"),
+        (lines("time;wasser", "2001-01-01;10,5,0"), "has no numeric column"),
         (lines("time,sst", "2001-01-01,10", "", "2001-01-02,warm"), "line 4: 'warm'"),
         (lines("time,sst", "2001-01-01,10", "soon,11"), "line 3: time 'soon' is not an ISO 8601 time"),
         (lines("time,sst", "2001-01-01,10", ",11"), "line 3: the time is empty"),

@@ -29,7 +29,7 @@ def test_a_row_a_year_with_a_column_a_month_is_one_monthly_series(tmp_path: Path
     assert (str(series.step), str(series.start)) == ("month", "1980-01-01T00:00:00")
     assert series.values.tolist() == [*range(10, 22), *range(11, 23)]
     first, *_, last = header.split(",")[1:]
-    assert f"one row per year: {first} to {last} are columns of months" in series.notes
+    assert f"one row per year, with the months {first} to {last} as columns" in series.notes
 
 
 def test_months_can_be_missing_next_to_other_columns_below_a_row_of_units(tmp_path: Path) -> None:

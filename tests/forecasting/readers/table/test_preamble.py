@@ -37,7 +37,7 @@ def test_lines_above_a_clear_header_are_skipped(tmp_path: Path, above: list[str]
     path = write(tmp_path, *above, *data)
     series = read(path).series
     assert (iso(series.start), str(series.step), set(series.values)) == ("2001-01-01T00:00:00Z", "day", {10.0})
-    assert f"ignored the lines above the header in line {len(above)}" in series.notes
+    assert f"ignored the lines above the header, which is line {len(above)}" in series.notes
     assert read(path).format == "CSV"
     layout = find_layout(read_delimited(path.read_text()), ReadingOptions())
     assert {*layout.time, *layout.values} <= set(header(path.read_text())[0])

@@ -87,7 +87,7 @@ def test_times_of_day_can_have_a_column_of_any_name_next_to_repeated_dates(tmp_p
 
 def test_several_columns_of_dates_need_a_choice(tmp_path: Path) -> None:
     path = write(tmp_path, "sampled,analysed,sst", *(f"{day},{day},10" for day in days(3)))
-    with pytest.raises(FileError, match="2 columns of dates: sampled, analysed; choose one with time_column="):
+    with pytest.raises(FileError, match="2 date columns: sampled, analysed; choose one with time_column="):
         read(path)
 
 

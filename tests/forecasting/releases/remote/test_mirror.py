@@ -1,4 +1,4 @@
-"""The local copy of releases in another place is complete, shared, and stays when the place is away."""
+"""The local copy of releases in another place is complete, shared, and stays when the place cannot be reached."""
 
 import fcntl
 import os
@@ -86,7 +86,7 @@ def test_a_process_does_not_wait_for_one_that_is_copying(bucket: Bucket) -> None
     assert not mirror.is_empty
 
 
-def test_a_place_that_is_away_leaves_the_copy_and_every_process_gets_the_same_sentence(bucket: Bucket) -> None:
+def test_an_unreachable_folder_leaves_the_copy_and_every_process_gets_the_same_sentence(bucket: Bucket) -> None:
     mirror, other = bucket.mirror(), bucket.mirror()
     mirror.refresh(0)
     bucket.place.rename(bucket.place.with_name("away"))
@@ -176,7 +176,9 @@ def test_a_copy_that_was_interrupted_is_finished(bucket: Bucket) -> None:
 
 
 @pytest.mark.parametrize("dataset", ["nino12", "gone"])
-def test_what_an_interrupted_copy_left_is_removed_once_another_release_is_current(bucket: Bucket, dataset: str) -> None:
+def test_the_files_of_an_interrupted_copy_are_removed_once_another_release_is_current(
+    bucket: Bucket, dataset: str
+) -> None:
     mirror = bucket.mirror()
     mirror.refresh(0)
     unfinished = mirror.folder / dataset / f".pulling-{version(2)}"
@@ -260,5 +262,5 @@ def test_a_copy_is_used_in_another_region_and_without_credentials(
 
 def test_a_cache_that_cannot_be_written_is_one_sentence(bucket: Bucket) -> None:
     bucket.cache.write_text("a file")
-    with pytest.raises(ReleaseError, match=r"cannot use the cache of releases .*; SST_ARTIFACTS_CACHE names another"):
+    with pytest.raises(ReleaseError, match=r"cannot use the release cache .*; set SST_ARTIFACTS_CACHE to another"):
         bucket.mirror()

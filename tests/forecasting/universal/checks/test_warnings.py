@@ -38,7 +38,7 @@ def test_several_implausible_values_at_the_end_share_one_warning(daily: Universa
     values[-3:] = [35, 5, 36]
     (message,) = messages(daily.forecast(series(values)))
     assert "36 °C of 2020-02-29 is implausible" in message
-    assert "as are 2 values before it" in message
+    assert "and so are 2 values before it" in message
 
 
 def test_a_plausible_end_or_an_older_spike_causes_no_warning(daily: UniversalRelease) -> None:
@@ -55,7 +55,7 @@ def test_a_check_leaves_implausible_values_out(daily: UniversalRelease) -> None:
     values[[20, 59]] = 35.0
     forecast = daily.forecast(series(values), 3, model="gru", check=True)
     (message,) = messages(forecast)
-    assert message.startswith("2 suspect values left out: of them the last, 35 °C of 2020-02-29 is implausible")
+    assert message.startswith("2 suspect values left out: the last, 35 °C of 2020-02-29 is implausible")
     assert forecast.sst == pytest.approx([values[58]] * 3, abs=1e-5)
     assert forecast.calibrated
     assert {warning.code for warning in forecast.warnings} == {"suspect_value", "late", "gap_filled"}
