@@ -341,9 +341,9 @@ def test_releases_without_common_dates_are_not_compared(nino12: SstSeries, tmp_p
     second = publish_cell(nino12.part(0, 590), tmp_path, 5)
     assert not second.serves
     assert second.comparison == (
-        "the data has 5 values to forecast after 1998-09-01, up to when one of the two releases was fitted, but a "
-        f"comparison with {first.path.name} needs 10: it keeps serving; use a longer series, or train again without "
-        "--publish-if-not-worse to replace it anyway"
+        "the data has 5 values to forecast after 1998-09-01, the end of the data that the two releases were fitted to, "
+        f"but a comparison with {first.path.name} needs 10: it keeps serving; use a longer series, or train again "
+        "without --publish-if-not-worse to replace it anyway"
     )
     assert current_version(tmp_path / "nino12") == first.path.name
 

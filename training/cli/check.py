@@ -1,4 +1,4 @@
-"""``inspect --check``: which values of a file the forecasts made before them call implausible."""
+"""``inspect --check``: which values of a file are implausible given the forecasts made before them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -73,7 +73,7 @@ def _catalog(artifacts: Path) -> "UniversalCatalog | str":
         return f"the values are not checked: {error}"
     if not len(catalog):
         return (
-            f"the values are not checked, as {artifacts} has no universal release: name the folder that has them with "
+            f"the values are not checked, as {artifacts} has no universal release: name a folder that has one with "
             "--artifacts"
         )
     return catalog

@@ -30,8 +30,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=command_name("fetch", "training fetch"),
         description="Download one series from an ERDDAP server, from a table or a grid, into a CSV file.",
-        epilog="A SPAN is one number, or two with a colon between them, such as 43.5:44. Write --lon=-122.4 with "
-        "an equals sign if it starts with a minus.",
+        epilog="A SPAN is one number, or two separated by a colon, such as 43.5:44. If it starts with a minus sign, "
+        "write it after an equals sign: --lon=-122.4.",
     )
     parser.add_argument("--erddap", required=True, metavar="URL", help="address of the server, as in https://…/erddap")
     parser.add_argument("--dataset", required=True, metavar="ID", help="dataset ID on the server")
@@ -64,5 +64,5 @@ def _span(text: str) -> Span:
     except ValueError:
         raise argparse.ArgumentTypeError(f"expected a number, or two as in 43.5:44, got {text!r}") from None
     if not span[0] <= span[1]:
-        raise argparse.ArgumentTypeError(f"{text!r} runs backwards: write the lower number first")
+        raise argparse.ArgumentTypeError(f"{text!r} is in the wrong order: write the lower number first")
     return span

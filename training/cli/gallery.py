@@ -48,8 +48,8 @@ def _row(name: str, statistics: "np.ndarray[tuple[int], np.dtype[np.float64]]") 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=command_name("gallery", "training gallery"),
-        description="Simulate seas as the universal networks are trained on, and compare their statistics with those "
-        "of real series.",
+        description="Simulate seas like those that train the universal networks, and compare their statistics with "
+        "those of real series.",
     )
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="real series with the same time step")
     parser.add_argument("--step", required=True, choices=SPECS, help="time step")

@@ -1,4 +1,4 @@
-"""``python -m training inspect``: describe files, and tell whether networks can be trained on them."""
+"""``python -m training inspect``: describe files, and say whether networks can be trained on them."""
 
 import argparse
 import json
@@ -70,7 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--check",
         action="store_true",
-        help="say which values the forecasts made before them, by the universal release of the step, call implausible",
+        help="list values that are implausible given the forecast made before them by the universal release of the "
+        "step",
     )
     parser.add_argument(
         "--artifacts",

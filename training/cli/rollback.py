@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=command_name("rollback", "training rollback"), description="Make another release serve."
+        prog=command_name("rollback", "training rollback"), description="Serve another release."
     )
     parser.add_argument("name", help="name of the dataset")
     parser.add_argument("version", nargs="?", help="default: the one before the current release")

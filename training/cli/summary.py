@@ -44,7 +44,7 @@ def _start_notes(start: UniversalStart | None, alone: bool) -> list[str]:
     if start is None:
         return []
     if alone:
-        return [f"too short to fit networks to: {start.dataset} is used as it is, with this series", start.note]
+        return [f"too short to fit networks to: {start.dataset} is used as is, with this series", start.note]
     return [f"may start from {start.dataset}", start.note]
 
 
@@ -68,7 +68,7 @@ def release_summary(published: Published) -> str:
     lines += [f"removed {version}" for version in published.removed]
     if published.comparison:
         lines.append(f"Comparison: {published.comparison}.")
-    state = "is now serving" if published.serves else "was published but does not serve"
+    state = "is now serving" if published.serves else "was published but is not serving"
     return "\n".join([*lines, f"{published.path} {state}"])
 
 

@@ -188,7 +188,7 @@ def _position(options: argparse.Namespace) -> Position | None:
     if None not in stated:
         return stated
     if stated != (None, None):
-        raise RequestError("--latitude and --longitude belong together: state both", field="latitude")
+        raise RequestError("--latitude and --longitude belong together: give both", field="latitude")
     at: Position | None = options.at
     return at
 

@@ -13,7 +13,7 @@ from forecasting.series.times import DAY, YEAR
 from training.examples.trend import NO_TREND, Trend
 
 MIN_CELL_YEARS: Final = 1.9
-"""Julian years of data from which on a cell sees the level and the calendar."""
+"""Julian years of data that a cell needs to see the level and the calendar."""
 
 HALF_USUAL_YEARS: Final = 3.0
 """Julian years of data at which half of the autoregression assumes that the past shows what is usual."""

@@ -210,14 +210,14 @@ def _divide(series: Mapping[str, SstSeries], config: TrainingConfig) -> tuple[di
     for name, member in series.items():
         if name not in alike:
             unusable.append(
-                f"{name}: its step is {in_words(str(member.step))}, that of most stations {in_words(str(step))}; use "
-                "--resample to give all the same step"
+                f"{name}: its step is {in_words(str(member.step))}, but that of most stations is "
+                f"{in_words(str(step))}; use --resample to give all the same step"
             )
             continue
         dataset = Dataset(member.until_last_observation(), config.shape, cuts)
         if member.start >= cuts[0]:
             unusable.append(
-                f"{name}: it begins at {short(member.start)}, and the training part of all stations ends before "
+                f"{name}: it begins at {short(member.start)}, but the training part of all stations ends before "
                 f"{short(cuts[0])}"
             )
             continue

@@ -74,7 +74,7 @@ class CellNetworks:
 
 @dataclass(frozen=True)
 class Ingredients:
-    """What the networks of all cells of a run are made from.
+    """The common basis of the networks of all cells of a run.
 
     Attributes:
         dataset: of the run.

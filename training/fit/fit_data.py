@@ -35,7 +35,7 @@ class Autoregression:
 
 @dataclass(frozen=True)
 class FitData:
-    """What a network is fitted to, and what is computed from that for any cell and seed.
+    """The data of a network, and everything computed from it that does not depend on the cell or the seed.
 
     Attributes:
         config: settings of the run.

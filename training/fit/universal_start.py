@@ -27,10 +27,10 @@ from training.config import TrainingConfig
 from training.fit.at_place import UniversalAtPlace
 
 MONTHS_WITHOUT_POSITION: Final = 24
-"""Monthly values that tell the season where no climatology does."""
+"""Monthly values that are needed to know the season without a climatology."""
 
 MIN_VALUES: Final = 24
-"""Values from which on a tenth and a fifth of a series say anything."""
+"""Values that a series needs for a tenth and a fifth of it to say anything."""
 
 PARTS: Final = 3
 """A short series is this many windows long, so that most of it can be forecast."""
@@ -102,9 +102,9 @@ class UniversalStart:
             needed = max(needed, MONTHS_WITHOUT_POSITION)
         shortest = max(MIN_VALUES, PARTS * needed)
         if len(series) < shortest:
-            remedy = "use a longer series, or post it to POST /forecast without training"
+            remedy = "use a longer series, or send it to POST /forecast without training"
             if needed > self.minimum:
-                remedy = f"state its position with --latitude and --longitude, or {remedy}"
+                remedy = f"give its position with --latitude and --longitude, or {remedy}"
             raise SeriesError(
                 f"{too_few(len(series), 'value')} to train on: starting from {self.dataset}, a place needs {shortest}; "
                 f"{remedy}"

@@ -39,7 +39,7 @@ _TO_CPU: Final = "call module.cpu() and remove device names before torch.jit.scr
 
 @dataclass(frozen=True)
 class Facts:
-    """What a trial of a module found.
+    """The result of trying a module.
 
     Attributes:
         window: number of values that it forecasts from.
@@ -97,18 +97,18 @@ def _check_forward(module: torch.jit.ScriptModule, tried: Origins) -> None:
         raise ReleaseError("it changes its input: let forward work on a copy, as in sst = sst.clone()")
     if (difference := _difference(together, _forward(module, sst, valid_time))) > _SAME_CELSIUS:
         raise ReleaseError(
-            f"two forecasts from the same windows differ by {difference:.2g} °C: remove what is random or kept from "
-            "call to call, and call eval() before torch.jit.script"
+            f"two forecasts from the same windows differ by {difference:.2g} °C: remove randomness and state that is "
+            "kept between calls, and call eval() before torch.jit.script"
         )
     if (difference := _difference(together[: len(alone)], torch.cat(alone))) > _SAME_CELSIUS:
         raise ReleaseError(
-            f"the forecast of a window changes by {difference:.2g} °C with the other windows in the batch: let each "
+            f"the forecast of a window changes by {difference:.2g} °C with the other windows in the batch: make each "
             "row depend on its own window only"
         )
     distance = float((together - sst[:, -1]).abs().mean())
     if distance > _FARTHEST_CELSIUS:
         raise ReleaseError(
-            f"its forecasts are {distance:.1f} °C from the last value of the window on average: let forward take and "
+            f"its forecasts are {distance:.1f} °C from the last value of the window on average: make forward take and "
             "return °C, with any scaling inside the module"
         )
 
@@ -154,7 +154,7 @@ def _failure(n: int, error: Exception) -> str:
     elif "allocate memory" in str(error):
         return f"forward needs more memory than there is for {counted(n, 'window')}: use a smaller network"
     elif "argument" in reason:
-        remedy = "let forward take both arguments, even if it ignores valid_time"
+        remedy = "make forward take both arguments, even if it ignores valid_time"
     elif n > 1:
         remedy = "it takes one window, so save it with torch.jit.script: torch.jit.trace may fix the size of the batch"
     else:
@@ -178,7 +178,7 @@ def _check_roll(module: torch.jit.ScriptModule, tried: Origins, horizon: int) ->
         if not names:
             raise ReleaseError(_failure(len(tried), error)) from None
         raise ReleaseError(
-            f"its attribute {names[0]} is not the method that the contract has by this name: rename it"
+            f"its attribute {names[0]} is not the method of this name in the contract: rename it"
         ) from None
     if first.shape != (1, horizon) or rolled.shape != (len(tried), horizon):
         raise ReleaseError(f"leads returns the shape {list(rolled.shape)}: it must be [{len(tried)}, {horizon}]")

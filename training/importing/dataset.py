@@ -41,13 +41,15 @@ def evaluation_dataset(series: SstSeries, shape: ForecastShape) -> Dataset:
         )
     dataset = Dataset(series, shape)
     if is_still(dataset.past("train")):
-        raise SeriesError("the values of the training part hardly change, so nothing can be evaluated on them")
+        raise SeriesError(
+            "the values of the training part hardly change, so nothing can be evaluated on them; check the data"
+        )
     for part, least in _LEAST.items():
         usable = int(np.isfinite(dataset.origins(part).targets).sum(axis=0).min(initial=len(series)))
         if usable < least:
             raise SeriesError(
-                f"too many values are missing: the {part} part has {counted(usable, 'value')} after a window without "
-                f"long gaps at every lead up to {horizon}, but needs {least}; use a more complete series or a smaller "
-                "--horizon"
+                f"too many values are missing: at some lead up to {horizon}, only {counted(usable, 'value')} in the "
+                f"{part} part can be forecast from a window without long gaps, but an evaluation needs {least}; use a "
+                "more complete series or a smaller --horizon"
             )
     return dataset

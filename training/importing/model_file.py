@@ -66,7 +66,7 @@ def _problem(content: bytes, suffix: str) -> str | None:
     except (zipfile.BadZipFile, ValueError, NotImplementedError):
         return "is damaged: its list of contents cannot be read; copy or save it again"
     if sum(member.file_size for member in members) > MAX_BYTES:
-        return f"unpacks to more than {_mebibytes(MAX_BYTES)}, which is the most"
+        return f"unpacks to more than {_mebibytes(MAX_BYTES)}, which is the limit"
     return _problem_of_archive([member.filename for member in members])
 
 
@@ -75,7 +75,7 @@ def _problem_of_archive(names: list[str]) -> str | None:
     if "constants.pkl" in inner and any(name.startswith("code/") for name in inner):
         return None
     if "archive_format" in inner or any(name.startswith("models/") for name in inner):
-        return f"is a program of torch.export, not TorchScript: {_SCRIPT_IT}"
+        return f"is a torch.export program, not TorchScript: {_SCRIPT_IT}"
     if "data.pkl" in inner:
         return f"was written by torch.save: it holds weights or a pickled module, {_PICKLED}"
     return f"is an archive, but not TorchScript: {_SCRIPT_IT}"

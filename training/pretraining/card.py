@@ -51,18 +51,18 @@ def write_card(report: UniversalReport, spec: Spec) -> str:
         f"{spec.horizon} steps ahead, "
         f"from {spec.minimum} to {spec.maximum} values, with or without a position. Version {report.version}.",
         "",
-        f"They were trained on {report.seas} simulated seas and {_real(report)}. Their forecasts of other places are "
-        "only as good as the simulation resembles them; the service compares them with simple references on the past "
-        "of each series that it gets, and says which did better.",
+        f"They were trained on {report.seas} simulated seas and {_real(report)}. How good their forecasts of other "
+        "places are depends on how closely the simulation resembles those places. The service compares them with "
+        "simple references on the past of each series that it gets, and says which did better.",
         "",
         "## On real seas",
         "",
-        f"What follows was measured on the release that ships with the project. {_EVIDENCE[spec.step]} {_NOT_BLIND}",
+        f"This section is about the release that ships with the project. {_EVIDENCE[spec.step]} {_NOT_BLIND}",
         "",
         "## On simulated seas that were held out",
         "",
-        "RMSE relative to persistence, each error in units of what is usual in its series. *Alone* is the same cell, "
-        "fitted without the Bayesian regression that accompanies it.",
+        "RMSE relative to persistence, with each error scaled by what is usual in its series. *Alone* is the same "
+        "cell, fitted without the Bayesian regression that accompanies it.",
         "",
     ]
     for context in (min(spec.contexts), max(spec.contexts)):
@@ -97,7 +97,7 @@ def _events(report: UniversalReport) -> Iterator[str]:
     yield ""
     yield (
         f"The event is {event.duration} steps in a row {event.side} the {event.percentile:g}th percentile of the "
-        f"context, within {event.within} steps. The Brier score is lower where better, ± its standard error. Skill is "
+        f"context, within {event.within} steps. For the Brier score (± its standard error), lower is better. Skill is "
         "1 − Brier score / that of the reference, in percent, with its 95 % bootstrap interval. The climatological "
         "frequency is the share of the other seas in which the event happened; persistence of state is that share "
         "among seas with as many steps beyond the threshold just before the forecast."

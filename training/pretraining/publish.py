@@ -48,7 +48,7 @@ class FittedNetwork:
 
 
 class TrainedOn(NamedTuple):
-    """What the networks were trained on.
+    """The training data of the networks.
 
     Attributes:
         seas: number of simulated seas.

@@ -1,4 +1,4 @@
-"""What differs between the universal networks of different time steps."""
+"""The differences between the universal networks of different time steps."""
 
 from dataclasses import dataclass
 from typing import Final

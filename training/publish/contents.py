@@ -76,7 +76,7 @@ def base_report(
     assessment: Assessment,
     metadata: Mapping[str, CheckpointMetadata],
 ) -> Report:
-    """Return what the report of any release says of its data and references, still without its models.
+    """Return the report of any release on its data and references, still without its models.
 
     Args:
         dataset: that the networks were evaluated on.

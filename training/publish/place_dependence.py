@@ -22,7 +22,7 @@ def place_dependences(release: Release) -> dict[str, Dependence]:
     """
     if not release.holds(EVALUATED_SERIES):
         raise ReleaseError(
-            f"{release.path} has no networks that have not seen its test part, whose errors could be used: train again"
+            f"{release.path} has no networks that have not seen its test part, and this needs their errors: train again"
         )
     networks, _ = load_evaluated(release, CPU)
     dependences = {}

@@ -21,7 +21,7 @@ from forecasting.series.timestep import in_words
 from training.examples.dataset import Dataset
 
 MIN_COMMON_DATES: Final = 10
-"""Fewer dates do not tell which of two releases is better."""
+"""Fewer dates do not show which of two releases is better."""
 
 _REMEDY: Final = (
     "it keeps serving; use a longer series, or train again without --publish-if-not-worse to replace it anyway"
@@ -80,15 +80,15 @@ class Predecessor:
         network, fitted_until = _best(release, report)
         if network.step != self.network.step:
             new_step, old_step = (in_words(str(forecaster.step)) for forecaster in (network, self.network))
-            return Verdict(False, f"the new step is {new_step}, that of {self.version} {old_step}: {_REMEDY}")
+            return Verdict(False, f"the new step is {new_step}, but that of {self.version} is {old_step}: {_REMEDY}")
         begin, both = max(fitted_until, self.fitted_until), (network, self.network)
         common = [_squared_errors(station.series, begin, both) for station in dataset.stations.values()]
         times = np.concatenate([times for times, _ in common])
         if len(times) < MIN_COMMON_DATES:
             return Verdict(
                 False,
-                f"the data has {len(times)} values to forecast after {short(begin)}, up to when one of the two "
-                f"releases was fitted, but a comparison with {self.version} needs {MIN_COMMON_DATES}: {_REMEDY}",
+                f"the data has {len(times)} values to forecast after {short(begin)}, the end of the data that the two "
+                f"releases were fitted to, but a comparison with {self.version} needs {MIN_COMMON_DATES}: {_REMEDY}",
             )
         new, old = np.sqrt(np.concatenate([squares for _, squares in common], axis=1).mean(axis=1))
         return Verdict(
@@ -107,8 +107,8 @@ def _best(release: Release, report: Report) -> tuple[Forecaster, np.datetime64]:
         return network, seen
     if imported.trained_until is None:
         raise RequestError(
-            f"{release.dataset} serves an imported network, and up to when it was trained is unknown, so no dates are "
-            "known to be new to it: train without --publish-if-not-worse to replace it",
+            f"{release.dataset} serves an imported network, and it is unknown where its training data end, so no dates "
+            "are known to be new to it: train without --publish-if-not-worse to replace it",
             field="publish_if_not_worse",
         )
     return network, max(seen, parse_time(imported.trained_until))

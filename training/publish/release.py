@@ -111,7 +111,7 @@ def reseal(release: Release) -> None:
     if signatures.exists():
         signatures.unlink()
         logger.warning(
-            "%s was signed as it was before: sign it again with sst release sign %s --key FILE",
+            "%s has changed since it was signed: sign it again with sst release sign %s --key FILE",
             release.path,
             release.path,
         )

@@ -1,4 +1,4 @@
-"""Places of simulated seas: where they are, their seasonal cycle, and what a coarse climatology says of it."""
+"""Places of simulated seas: where they are, their seasonal cycle, and a coarse climatology of it."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -44,7 +44,7 @@ class Seas:
     kinds: npt.NDArray[np.str_]
 
     def usual(self) -> npt.NDArray[np.float64]:
-        """What the climatology by position says of each step, °C, ``(places, steps)``."""
+        """The climatology by position at each step, °C, ``(places, steps)``."""
         return np.maximum(
             evaluate_seasons(self.places.climatology, self.times / _DAY).T.astype(np.float64), FREEZING_POINT
         )

@@ -115,7 +115,7 @@ class Downloader:
         except httpx.TimeoutException:
             raise _TryAgainError("the server did not respond in time") from None
         except httpx.TooManyRedirects:
-            raise FetchError(f"{_host(url)} redirects without end; check --erddap") from None
+            raise FetchError(f"{_host(url)} redirects endlessly; check --erddap") from None
         except (httpx.UnsupportedProtocol, httpx.InvalidURL):
             raise FetchError(f"{url[:60]!r} is not a server address; expected https://…/erddap") from None
         except httpx.HTTPError as error:

@@ -1,4 +1,4 @@
-"""``inspect --check``: which values the forecasts made before them call implausible."""
+"""``inspect --check``: which values are implausible given the forecasts made before them."""
 
 import json
 import subprocess
@@ -77,7 +77,9 @@ def test_json_has_every_suspect_and_the_range_that_was_expected(
     assert all(suspect["upper"] - suspect["lower"] == pytest.approx(5.0, abs=0.1) for suspect in check["suspects"])
 
 
-def test_a_plausible_file_is_said_to_be_one(releases: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_plausible_file_is_reported_as_plausible(
+    releases: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     main(["inspect", str(write(tmp_path, {})), "--check", "--artifacts", str(releases)])
     assert lines(capsys) == ["no value is implausible: 86 good (1), 14 not evaluated (2)"]
 
@@ -86,7 +88,7 @@ def test_a_plausible_file_is_said_to_be_one(releases: Path, tmp_path: Path, caps
     ("folder", "hours", "expected"),
     [
         ("releases", 3, "release has their step of 3 hours: resample them to one of one day (ocean-daily)"),
-        ("empty", 24, "empty has no universal release: name the folder that has them with --artifacts"),
+        ("empty", 24, "empty has no universal release: name a folder that has one with --artifacts"),
         ("missing", 24, "missing: No such file or directory"),
     ],
 )

@@ -99,7 +99,7 @@ def test_a_grid_with_wrong_units_is_questioned_before_a_place_is_chosen(
 def test_a_cell_and_a_sample_exclude_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     both = [str(grid(tmp_path / "g.nc")), "--sample", "3", "--at=-1,11"]
     assert main(["inspect", *both]) == 2
-    message = "a cell of a grid cannot be both chosen and drawn; remove either --at or --sample"
+    message = "a grid cell cannot be both chosen and drawn at random; remove either --at or --sample"
     assert message in capsys.readouterr().err
     assert main(["--data", *both, "--name", "x", "--out", str(tmp_path / "out")]) == 2
     assert message in capsys.readouterr().err
@@ -168,7 +168,9 @@ def test_stations_that_training_would_not_combine_are_no_panel(
     assert main(["inspect", path, "--json"]) == 1
     description = json.loads(capsys.readouterr().out)
     assert (description["trainable"], description["panel"]) == (False, [])
-    why = "only one of its stations can be trained on: buoy: its step is one month, that of most stations one week"
+    why = (
+        "only one of its stations can be trained on: buoy: its step is one month, but that of most stations is one week"
+    )
     assert description["problem"].startswith(why)
     assert description["problem"].endswith("the file holds 2 stations: pier, buoy; choose one with --station")
     assert main(["--data", path, "--name", "x", "--out", str(tmp_path / "out"), *QUICK]) == 2

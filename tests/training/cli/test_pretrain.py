@@ -17,7 +17,7 @@ from training.cli.main import main
         (["--step", "month", "--with", "nowhere.csv"], "nowhere.csv"),
     ],
 )
-def test_what_cannot_be_trained_with_is_refused_before_training(
+def test_options_that_cannot_be_used_are_refused_before_training(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
     assert main(["pretrain", *arguments, "--out", str(tmp_path)]) == 2

@@ -39,7 +39,7 @@ def train(out: Path, n: int, *options: str) -> int:
 def test_sixty_days_make_a_release(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train(out, 60) == 0
     printed = capsys.readouterr().out
-    assert "  too short to fit networks to: ocean-daily is used as it is, with this series" in printed
+    assert "  too short to fit networks to: ocean-daily is used as is, with this series" in printed
     assert "  no position: the universal networks do not know the usual temperatures of the place" in printed
     sentence = (
         "The series is too short to fit networks to: RNN, LSTM, GRU are those of ocean-daily 20260101T000000Z, and "
@@ -66,7 +66,7 @@ def test_fewer_values_than_a_place_needs_are_refused_with_the_number(
 ) -> None:
     assert train(out, 41) == 2
     assert (
-        "41 values are too few to train on: starting from ocean-daily, a place needs 42; use a longer series, or post "
+        "41 values are too few to train on: starting from ocean-daily, a place needs 42; use a longer series, or send "
         "it to POST /forecast without training"
     ) in capsys.readouterr().err
     assert train(out, 42) == 0
@@ -100,7 +100,7 @@ def test_the_networks_of_a_longer_series_start_where_that_helps(out: Path, capsy
     ("options", "status", "sentence"),
     [
         (["--latitude", "48", "--longitude", "10"], 2, "the position 48, 10 is on land: check --latitude and"),
-        (["--latitude", "43"], 2, "--latitude and --longitude belong together: state both"),
+        (["--latitude", "43"], 2, "--latitude and --longitude belong together: give both"),
         (["--latitude", "43.6", "--longitude", "9.1"], 0, "position 43.6, 9.1"),
         (["--latitude", "-1", "--longitude", "-140"], 0, "the values disagree with the usual temperatures at -1, -140"),
     ],

@@ -165,8 +165,8 @@ def test_cells_of_a_grid_are_drawn_by_a_seed_and_are_those_that_their_place_name
 def test_drawn_cells_can_be_taken_alone_by_their_place(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", str(OSTIA), "--sample", "2"]) in (0, 1)
     printed = capsys.readouterr().out
-    assert "is a grid, from which " in printed
-    assert "were drawn; choose one with --at LAT,LON" in printed
+    assert "is a grid; " in printed
+    assert "were drawn from it; choose one with --at LAT,LON" in printed
     assert "--station" not in printed
 
 
@@ -209,12 +209,16 @@ def test_stations_that_cannot_be_used_are_skipped_and_named(odd: tuple[Report, s
 
 def test_a_station_that_begins_after_the_training_part_is_named_with_the_reason(odd: tuple[Report, str]) -> None:
     start = short(stations(1)["s0"].times[330])
-    begins = f"not used: s4: it begins at {start}, and the training part of all stations ends before"
+    begins = f"not used: s4: it begins at {start}, but the training part of all stations ends before"
     assert any(note.startswith(begins) for note in odd[0].notes)
 
 
 def test_a_stuck_sensor_is_named_at_any_station(odd: tuple[Report, str]) -> None:
-    assert [note for note in odd[0].notes if note.startswith("s5: the value stays 15 °C from 2001-04-11 to 2001-07-19")]
+    assert [
+        note
+        for note in odd[0].notes
+        if note.startswith("s5: 100 values in a row, from 2001-04-11 to 2001-07-19, are 15 °C")
+    ]
 
 
 def test_the_window_depends_on_the_step_of_most_stations_not_of_the_first(tmp_path: Path) -> None:
@@ -228,9 +232,9 @@ def test_the_window_depends_on_the_step_of_most_stations_not_of_the_first(tmp_pa
     [
         (["--leave-out", "pier"], "--leave-out: unknown station 'pier'; available: s0, s1, s2"),
         (["--leave-out", "s0,s1,s2"], "every station would be left out of training"),
-        (["--window", "200"], "too many values are missing: the train part has"),
+        (["--window", "200"], "values in the train part can be forecast from a window without long gaps"),
         (["--window", "300"], "none of its stations can be trained on: s0: too many values are missing"),
-        (["--sample", "3", "--at", "1,2"], "a cell of a grid cannot be both chosen and drawn"),
+        (["--sample", "3", "--at", "1,2"], "a grid cell cannot be both chosen and drawn at random"),
         (["--station", "s1", "--leave-out", "s0"], "holds one series; --sample and --leave-out need several"),
     ],
 )

@@ -71,7 +71,7 @@ def test_a_place_warmer_than_all_has_an_offset_and_is_uncertain(unlike: dict[str
     sst, times = windows(unlike["reef"])
     _, shares, offset, sure = places(sst + 5, times)
     assert (shares.argmax(1) == 1).all()
-    # The networks that learnt what differs from the usual of known places have little say.
+    # The networks that learned what differs from the usual of known places have little say.
     assert sure.mean() < 0.1
     assert offset.mean() == pytest.approx(5, abs=0.3)
     _, _, none, _ = places(sst, times)

@@ -172,7 +172,7 @@ def test_the_cell_sees_the_season_from_two_years_on(days: int, known: bool) -> N
 
 
 def test_without_every_season_the_cell_adds_nothing_in_the_mean() -> None:
-    """A season's warming is no reason to forecast warming."""
+    """A season's warming is not a reason to forecast warming."""
     series = half_hourly(2_000)
     config = TrainingConfig.for_step(series.step, epochs=3, hidden=4, autoregression=False)
     dataset = Dataset.divide(series, config)

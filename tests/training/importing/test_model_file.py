@@ -45,7 +45,7 @@ class Trap:
         ("a.pkl", pickle.dumps({"weights": [1.0]}), "is a pickle, which is never opened"),
         ("a.onnx", b"\x08\x07\x12\x07pytorch", "is an ONNX model, not TorchScript"),
         ("a.safetensors", b"\x10\0\0\0\0\0\0\0{}", "holds only weights"),
-        ("a.pt2", archive("a/models/model.json", "a/archive_format"), "is a program of torch.export"),
+        ("a.pt2", archive("a/models/model.json", "a/archive_format"), "is a torch.export program"),
         ("a.keras", archive("config.json", "model.weights.h5"), "is an archive, but not TorchScript"),
         ("a.pt", b"PK\x03\x04 cut off", "is damaged"),
         ("a.pt", torchscript(Steady())[:-100], "is damaged"),

@@ -55,7 +55,7 @@ def test_a_release_says_what_was_imported_and_that_it_may_have_seen_the_test_par
     assert imported.report.imported["steady"] == source
     assert [model.caveat for model in imported.report.networks] == [MAY_HAVE_SEEN] * 2
     card, report = ((imported.release.path / name).read_text() for name in ("MODEL_CARD.md", "report.md"))
-    assert "up to when it was trained is not known" in card
+    assert "the end of its training data is not known" in card
     assert source.sha256 in card
     for text in (card, report):
         assert "| steady (may have seen the test part)" in text
@@ -113,7 +113,7 @@ def test_a_series_has_to_be_long_enough_for_the_figures(nino12: SstSeries, tmp_p
         )  # fmt: skip
 
 
-def test_what_serves_is_the_module_that_was_imported(imported: LoadedRelease, nino12: SstSeries) -> None:
+def test_the_served_module_is_the_imported_one(imported: LoadedRelease, nino12: SstSeries) -> None:
     windows, times = np.full((1, modules.WINDOW), 20.0), nino12.times[:1]
     assert imported.forecasters["steady"].roll(windows, times, 2).round(4).tolist() == [[20.3, 20.57]]
     assert current_version(imported.release.path.parent) == imported.release.version

@@ -201,7 +201,7 @@ HTML = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head></html>"
         ([Answer(HTML, 403)], "responded 403: Sign in", 1),
         (
             [Answer("", 302, {"Location": "/erddap/griddap/oisst.csv"})] * 30,
-            "redirects without end; check --erddap",
+            "redirects endlessly; check --erddap",
             21,
         ),
     ],

@@ -102,17 +102,17 @@ def _cells(given: Sequence[str] | None, models: Sequence[Path]) -> list[str]:
     names = [path.stem.lower().replace("-", "_") for path in models] if given is None else [*map(str.strip, given)]
     if len(names) != len(models):
         raise RequestError(
-            f"--cells has {counted(len(names), 'name')} for {counted(len(models), 'file')}: state one for each",
+            f"--cells has {counted(len(names), 'name')} for {counted(len(models), 'file')}: give one for each",
             field="cells",
         )
     for name in names:
         if not is_cell_name(name):
             raise RequestError(
-                f"{name[:40]!r} is not a valid name of a network: state one with --cell, of up to 32 lower-case "
+                f"{name[:40]!r} is not a valid name for a network: give one with --cells, of up to 32 lower-case "
                 "letters, digits and underscores, beginning with a letter",
                 field="cells",
             )
         if name in _RESERVED or names.count(name) > 1:
-            reason = "means something else" if name in _RESERVED else "is used twice"
-            raise RequestError(f"the name {name} {reason}: state another one with --cells", field="cells")
+            reason = "is reserved" if name in _RESERVED else "is used twice"
+            raise RequestError(f"the name {name} {reason}: give another one with --cells", field="cells")
     return names

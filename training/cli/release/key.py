@@ -12,7 +12,7 @@ def main(arguments: list[str]) -> int:
     """Make a pair of keys; returns 0."""
     name: Path = _parser().parse_args(arguments).name
     if name.name in ("", ".."):
-        raise RequestError(f"{name} does not name a key: state a name, such as {name / 'alice'}", field="key")
+        raise RequestError(f"{name} does not name a key: give a name, such as {name / 'alice'}", field="key")
     private, public = name.with_name(f"{name.name}.pem"), name.with_name(f"{name.name}.pub.pem")
     key = make_key_pair(private, public)
     print(f"{private}: private key, to sign with; keep it secret")

@@ -9,7 +9,7 @@ from forecasting.releases.trusted_keys import VARIABLE
 from forecasting.wording import counted
 
 RELEASES: Final = "a release, a dataset (its current release) or an artifacts folder (all current releases)"
-"""What a path or URL may be."""
+"""The meanings of a path or URL."""
 
 
 def add_paths(parser: argparse.ArgumentParser) -> None:

@@ -24,7 +24,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=command_name("release push", "training release push"),
         description="Copy releases to another place, such as a bucket of S3: files first, then the manifest and its "
-        "signatures, and at last the file that says which release is current. Files that are there already are not "
+        "signatures, and finally the file that says which release is current. Files that are there already are not "
         "copied again.",
     )
     parser.add_argument(

@@ -62,7 +62,7 @@ def _verify(folder: Path, trusted: TrustedKeys | None) -> int:
 def _verdict(problems: Sequence[str], trusted: TrustedKeys | None) -> str:
     if problems:
         return "no: restore the release"
-    return "files and signature" if trusted is not None else "files only, as no trusted key is named"
+    return "files and signature" if trusted is not None else "files only, as no trusted key is given"
 
 
 def _signatures_text(manifest: bytes, file: SignatureFile | None, trusted: TrustedKeys | None) -> str:

@@ -41,7 +41,7 @@ _USES_UNFITTED: Final[dict[Split, str]] = {
 
 
 def model_card(report: Report) -> str:
-    """What the networks are, what they were trained on, what they are for, and how far to trust them, as Markdown."""
+    """Return the card as Markdown: the networks, their training data, their intended use, and how far to trust them."""
     sections = (_head, _training_data, _intended_use, _accuracy, _coverage, event_lines, _drift)
     return "\n\n".join(paragraph for section in sections for paragraph in section(report)) + "\n"
 

@@ -19,9 +19,10 @@ REFERENCES: Final = {
 _ASSUMED: Final = "The dependence between leads was assumed to be that of a random walk."
 
 _DEFINITIONS: Final = (
-    "Percentiles are those of the time of the year before the test part. The references are known when the forecast is "
-    "made: the climatological frequency is how often the event happened within 15 days of the same time of earlier "
-    "years, and persistence of state is how often it happened after the same number of steps beyond the threshold."
+    "Percentiles are those of the time of year, from the data before the test part. The references use only what is "
+    "known when the forecast is made: the climatological frequency is how often the event happened within 15 days of "
+    "the same date in earlier years, and persistence of state is how often it happened after the same number of steps "
+    "beyond the threshold."
 )
 
 
@@ -32,7 +33,7 @@ def event_sections(report: Report) -> list[str]:
     sections = [
         "## Events",
         f"{_DEFINITIONS} A run of steps may have begun before the forecast; independent leads show what the dependence "
-        "between leads adds. The Brier score is lower where better, ± its standard error. Skill is 1 − Brier score / "
+        "between leads adds. For the Brier score (± its standard error), lower is better. Skill is 1 − Brier score / "
         "that of the reference, in percent, with the 95 % interval of a block bootstrap; it has a dash where the event "
         "always or never happened, or too few years precede the test part.",
     ]
@@ -71,7 +72,7 @@ def event_lines(report: Report) -> list[str]:
         "of the reference, in percent, with the 95 % interval of a block bootstrap:",
         "\n".join(_line(event) for event in shown),
         *([_ASSUMED] if shown[-1].assumed else []),
-        "`report.md` has more events, and how often they happened by the probability that they were given.",
+        "`report.md` has more events, and how often they happened, by forecast probability.",
     ]
 
 

@@ -52,5 +52,5 @@ def imported_training_data(report: Report) -> list[str]:
 def _source(imported: Imported) -> str:
     file = f"from `{imported.file}`, sha256 `{imported.sha256}`"
     if imported.trained_until is None:
-        return f"{file}; up to when it was trained is not known"
+        return f"{file}; the end of its training data is not known"
     return f"{file}; trained on data until {short(parse_time(imported.trained_until))}, as its user states"

@@ -78,8 +78,9 @@ def describe_starts(report: Report) -> list[str]:
         ]
     forecasts = counted(next(iter(starts.values())).n, "forecast")
     chosen_by = (
-        f"Networks may be those of {source}, fitted to the place, or the mean of both. The geometric mean of the RMSE "
-        f"over the leads of {forecasts} before the test part chose; a universal network has to gain 1 %."
+        f"Networks may be those of {source}, fitted to the place, or the mean of both. They were chosen by the "
+        f"geometric mean of the RMSE over the leads of {forecasts} before the test part; a universal network has to "
+        "gain 1 %."
     )
     return [chosen_by, *(_describe_start(cell, start) for cell, start in starts.items())]
 

@@ -16,17 +16,17 @@ def run(*arguments: object) -> int:
 @pytest.mark.parametrize(
     ("files", "options", "sentence"),
     [
-        (["a.pt"], ["--cell", "Trans-former"], "'Trans-former' is not a valid name of a network"),
-        (["1.pt"], [], "'1' is not a valid name of a network: state one with --cell"),
-        (["a.pt"], ["--cell", "persistence"], "the name persistence means something else"),
-        (["a.pt"], ["--cell", "report"], "the name report means something else"),
+        (["a.pt"], ["--cell", "Trans-former"], "'Trans-former' is not a valid name for a network"),
+        (["1.pt"], [], "'1' is not a valid name for a network: give one with --cells"),
+        (["a.pt"], ["--cell", "persistence"], "the name persistence is reserved"),
+        (["a.pt"], ["--cell", "report"], "the name report is reserved"),
         (["a.pt", "b.pt"], ["--cells", "x,x"], "the name x is used twice"),
-        (["a.pt", "b.pt"], ["--cells", "x"], "--cells has 1 name for 2 files: state one for each"),
+        (["a.pt", "b.pt"], ["--cells", "x"], "--cells has 1 name for 2 files: give one for each"),
         (["a.pt"], ["--title", ""], "the title '' is not valid"),
         (["missing.pt"], [], "cannot read"),
     ],
 )
-def test_what_cannot_be_imported_is_one_sentence_and_nothing_is_published(
+def test_a_network_that_cannot_be_imported_is_one_sentence_and_nothing_is_published(
     files: list[str], options: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     paths = [tmp_path / name for name in files]

@@ -57,7 +57,7 @@ def pull(url: str, destination: Path, *options: str) -> int:
     return main(["release", "pull", url, str(destination), *options])
 
 
-def test_what_was_pushed_is_pulled(
+def test_a_pushed_release_can_be_pulled(
     artifacts: Path, url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert push(artifacts, url) == 0
@@ -101,7 +101,7 @@ def test_a_version_is_never_pushed_over_another_release(
     assert push(artifacts / "nino12", url) == 0
     other = make_release(tmp_path / "other", "nino12", NEW, {"gru.pt": b"another"})
     assert push(other, url) == 2
-    assert f"{url}/nino12/{NEW} is another release: a version never changes" in capsys.readouterr().err
+    assert f"{url}/nino12/{NEW} already holds a different release: a version never changes" in capsys.readouterr().err
 
 
 def test_a_damaged_release_is_not_pushed(artifacts: Path, url: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -200,7 +200,7 @@ def test_the_keys_to_trust_may_be_a_folder_or_a_variable(
 
 def test_without_trusted_keys_only_the_files_are_checked(release: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert verify(release) == 0
-    assert "verified    files only, as no trusted key is named" in capsys.readouterr().out
+    assert "verified    files only, as no trusted key is given" in capsys.readouterr().out
     alter(release)
     assert verify(release) == 1
 
@@ -326,4 +326,4 @@ def test_a_list_of_trusted_keys_that_names_none_is_refused(
 @pytest.mark.parametrize("name", [".", ".."])
 def test_a_key_needs_a_name(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["release", "key", name]) == 2
-    assert f"{name} does not name a key: state a name, such as " in capsys.readouterr().err
+    assert f"{name} does not name a key: give a name, such as " in capsys.readouterr().err

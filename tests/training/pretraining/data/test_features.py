@@ -51,7 +51,7 @@ def test_missing_values_leave_every_feature_finite(features: Features, missing: 
     assert all(bool(torch.isfinite(part).all()) for part in run(features, sst))
 
 
-def test_what_was_missing_before_the_first_value_does_not_count(features: Features) -> None:
+def test_values_missing_before_the_first_one_do_not_count(features: Features) -> None:
     sst = walk(2, 120)
     padded = torch.cat([torch.full((2, 64), torch.nan, dtype=torch.float64), sst], 1)
     for part, longer in zip(run(features, sst), run(features, padded), strict=True):
