@@ -29,13 +29,13 @@ _COMMANDS: Final = {
     "serve": _Command("service", None, "serve forecasts over HTTP"),
     "key": _Command("service", "key", "make an API key"),
     "train": _Command("training", None, "train the networks and publish a release"),
-    "inspect": _Command("training", "inspect", "show how data files are read"),
+    "inspect": _Command("training", "inspect", "describe data files and how they are read"),
     "fetch": _Command("training", "fetch", "download a series from an ERDDAP server"),
     "rollback": _Command("training", "rollback", "serve an older release again"),
     "release": _Command("training", "release", "sign, verify, move and import releases"),
     "score": _Command("scoring", None, "forecast every station of a table or every cell of a grid"),
-    "verify": _Command("scoring", "verify", "compare archived forecasts with what was observed"),
-    "station": _Command("service.station_cli", None, "send readings of stations to a service, and see its forecasts"),
+    "verify": _Command("scoring", "verify", "compare archived forecasts with observations"),
+    "station": _Command("service.station_cli", None, "send station readings to a service, and see its forecasts"),
 }
 
 

@@ -1,1 +1,1 @@
-"""Archives of issued forecasts: files that runs add, and their verification with what came."""
+"""Archives of issued forecasts: the files that runs add, and their verification with later observations."""

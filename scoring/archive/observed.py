@@ -66,7 +66,7 @@ class Observations:
             else:
                 theirs, ours = length_of(observed), length_of(step)
                 remedy = f"; average them with --resample {step}" if series.step.seconds < _seconds(step) else ""
-                self.errors[stations.names[i]] = f"observations every {theirs}, forecasts every {ours}{remedy}"
+                self.errors[stations.names[i]] = f"observations every {theirs}, but forecasts every {ours}{remedy}"
 
     def stations(self) -> set[str]:
         """Return the names of all stations in the files."""
@@ -108,8 +108,8 @@ def _chunks(staged: Staged, folder: Path, step: TimeStep, resample: TimeStep | N
 
 def _between(series: SstSeries, valid: np.datetime64) -> str:
     return (
-        f"observations at times such as {iso(series.start)}, forecasts for times such as {iso(valid)}, which is not a "
-        f"whole number of steps ({in_words(str(series.step))}) away: give both the same time within the step"
+        f"observations at times such as {iso(series.start)}, but forecasts for times such as {iso(valid)}, which is "
+        f"not a whole number of steps ({in_words(str(series.step))}) away: give both the same time within the step"
     )
 
 

@@ -19,7 +19,7 @@ _ACTIVE: Final = STATES[2]
 
 
 class StateEvent(NamedTuple):
-    """What is scored together: a marine heatwave or cold spell, or heat stress at a level and above.
+    """One event to score: a marine heatwave or cold spell, or heat stress at a level and above.
 
     Attributes:
         name: of its columns.
@@ -31,7 +31,7 @@ class StateEvent(NamedTuple):
 
     @property
     def columns(self) -> dict[str, str]:
-        """The columns of an archive that it is verified with, and what they are called here."""
+        """The columns of an archive that verify an event, and their names here."""
         columns = {"probability": "probability", "threshold": "limit", "climatology": "climatology", "state": "state"}
         if self.level is not None:
             columns = {LEVEL_PROBABILITIES[self.level]: "probability", "mmm": "limit", "alert": "state"}

@@ -1,4 +1,4 @@
-"""Verification of an archive: what was issued, joined with what was observed later."""
+"""Verification of an archive: issued forecasts, joined with later observations."""
 
 import re
 from collections import Counter

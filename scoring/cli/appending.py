@@ -48,7 +48,7 @@ def append(options: argparse.Namespace, begun: float) -> int:
         added = archive.file_of(key_of(plan))
         if added is not None:
             work.remove()
-            print(f"{archive.path}: these forecasts are in the archive already, in {added.name}; nothing added")
+            print(f"{archive.path}: already holds these forecasts, in {added.name}; nothing added")
             return DONE
         _forget_other_work(work, plan)
         run = Run(input_, archive.path, model, plan, fingerprint, begun)
@@ -70,10 +70,10 @@ def _job(options: argparse.Namespace) -> str:
 
 
 def _forget_other_work(work: WorkFolder, plan: Plan) -> None:
-    """Clear what a killed run left if the input or the model has changed since: its forecasts were not issued."""
+    """Clear the work of a killed run if the input or the model has changed since: its forecasts were not issued."""
     differences = work.differences(plan)
     if differences:
-        say(f"an unfinished run is discarded: {'; '.join(differences)}")
+        say(f"discarding an unfinished run: {'; '.join(differences)}")
         work.clear()
 
 

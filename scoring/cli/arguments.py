@@ -100,7 +100,8 @@ def _add_forecast(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument(
         "--events", type=Path, metavar="FILE.json",
-        help="JSON list of events, as POST /forecast takes it; temperatures are in the unit of --units (default: °C)",
+        help="JSON list of events, in the form of POST /forecast; temperatures are in the unit of --units (default: "
+        "°C)",
     )  # fmt: skip
     group.add_argument(
         "--baseline", metavar="PERIOD|FILE",
@@ -109,7 +110,7 @@ def _add_forecast(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument(
         "--paths", type=_paths, metavar="N",
-        help="joint sample paths that events are judged by (default: 1000 for each station, 100 for each cell)",
+        help="number of joint sample paths for events (default: 1000 for each station, 100 for each cell)",
     )  # fmt: skip
     group.add_argument(
         "--device", type=_device, default="cpu", metavar="NAME", help="cpu, cuda, cuda:N or auto (default: cpu)"
@@ -118,7 +119,7 @@ def _add_forecast(parser: argparse.ArgumentParser) -> None:
 
 def add_reading(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
     """Add the reading options with these names."""
-    group = parser.add_argument_group("input", "override what is found in the files")
+    group = parser.add_argument_group("input", "override what is detected in the files")
     for name in names:
         option = OPTIONS[name]
         flags = ("--variable", option.flag) if name == "value_column" else (option.flag,)
@@ -130,14 +131,14 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
     where = group.add_mutually_exclusive_group()
     where.add_argument(
         "--processes", type=count, metavar="N",
-        help="worker processes; 0: none (default: one per core for large inputs)",
+        help="number of worker processes, or 0 for none (default: one per core for large inputs)",
     )  # fmt: skip
     where.add_argument("--cluster", metavar="ADDRESS", help="address of a Dask scheduler, such as tcp://HOST:8786")
     group.add_argument(
         "--chunk",
         type=positive,
         metavar="N",
-        help="cells or rows per chunk (default: 65536 cells, of universal networks 16384; 250000 rows)",
+        help="cells or rows per chunk (default: 65536 cells, or 16384 with universal networks; 250000 rows)",
     )
     group.add_argument(
         _APPEND, type=Path, metavar="ARCHIVE",

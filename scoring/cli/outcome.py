@@ -1,4 +1,4 @@
-"""What a command says about its run."""
+"""The messages of a command about its run."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ def say(text: str) -> None:
 
 
 def tell(run: Run, result: Result, path: Path) -> None:
-    """Write what came of a run, whose forecasts are in ``path``."""
+    """Write the outcome of a run, whose forecasts are in ``path``."""
     for note in result.notes:
         say(note)
     counts = result.counts

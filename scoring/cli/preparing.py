@@ -1,4 +1,4 @@
-"""What every run is made from: its input, its engine and its plan."""
+"""The preparation of every run: its input, its engine and its plan."""
 
 import argparse
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def _events(options: argparse.Namespace) -> EventRequest:
     if options.events is None:
         for name in ("baseline", "paths"):
             if getattr(options, name) is not None:
-                raise ScoringError(f"--{name} is about events: name them with --events FILE.json")
+                raise ScoringError(f"--{name} applies to events: name them with --events FILE.json")
         return EventRequest()
     from scoring.events.events_file import read_events
 
@@ -65,7 +65,7 @@ def input_of(source: Source, kind: str, options: argparse.Namespace) -> Input[An
         is_grid = not (first.is_file() and is_parquet(first)) and sniff_binary(first) is not None
         if is_grid and kind == ARCHIVE:
             raise FileError(
-                "is a grid, and --append takes tables; write the forecasts of each run to a file of its own, such as "
+                "is a grid, but --append takes tables; write the forecasts of each run to a file of its own, such as "
                 "forecast-2026-11-27.nc, or extract the cells that you want to verify into a table"
             )
         if is_grid and kind not in GRIDS:
@@ -79,7 +79,7 @@ def input_of(source: Source, kind: str, options: argparse.Namespace) -> Input[An
     from scoring.tables.run import TableInput
 
     if events.baseline_file is not None:
-        raise ScoringError(f"--baseline {events.baseline_file}: a table takes a period, such as 1983/2012")
+        raise ScoringError(f"--baseline {events.baseline_file}: a table needs a period, such as 1983/2012")
     return TableInput(
         source.path, source.files, reading, options.horizon, options.levels, events, archived=kind == ARCHIVE
     )

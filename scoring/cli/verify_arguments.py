@@ -19,7 +19,7 @@ def verify_parser() -> argparse.ArgumentParser:
     """Return the parser for the command line of ``python -m scoring verify``."""
     parser = argparse.ArgumentParser(
         prog=command_name(VERIFY, f"scoring {VERIFY}"),
-        description="Compare the forecasts in an archive with what was observed later.",
+        description="Compare the forecasts in an archive with later observations.",
         epilog=_EXITS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

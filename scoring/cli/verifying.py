@@ -55,7 +55,7 @@ def _verify(options: argparse.Namespace) -> Verification:
     for name in forecasts.heat_stress_without_levels():
         say(
             f"{name}: degree heating weeks are verified by the probabilities of their alert levels, which an earlier "
-            "version did not keep; new runs do"
+            "version did not store; new runs store them"
         )
     verification = verify(forecasts, observations, leads, by_month=options.by == "month")
     _tell(verification)
@@ -96,7 +96,7 @@ def _leads(forecasts: IssuedForecasts, options: argparse.Namespace) -> list[int]
 def _refuse_grid(file: Path) -> None:
     with named(file):
         if not (file.is_file() and is_parquet(file)) and sniff_binary(file) is not None:
-            raise FileError("is a grid; observations of stations are tables")
+            raise FileError("is a grid; name tables with the observations of stations")
 
 
 def _tell(verification: Verification) -> None:

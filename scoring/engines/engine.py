@@ -1,4 +1,4 @@
-"""What scores chunks. An engine only computes.
+"""Engines score chunks. An engine only computes.
 
 Only the command writes, so a process that outlives a killed command cannot spoil anything.
 """

@@ -1,4 +1,4 @@
-"""What is written of the forecast of an event: columns of a table, or variables of a grid."""
+"""The output of an event's forecast: columns of a table, or variables of a grid."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -95,7 +95,7 @@ def judge_places(events: EventRequest, places: Iterable[Place], n: int, horizon:
 
 
 def _outlook(place: Place, paths: int) -> Outlook | str:
-    """Return what events are judged by, or why there is nothing."""
+    """Return the outlook by which events are judged, or why there is none."""
     coefficients = None if np.isnan(place.coefficients[0]) else place.coefficients
     try:
         return place.forecast.outlook(place.past, paths, place.baseline, coefficients)

@@ -13,7 +13,7 @@ from forecasting.events.days import DAYS
 
 BASELINES: Final = "baselines.f4"
 NAMES: Final = ("climatology", "threshold")
-"""What the file has for each day, in this order."""
+"""The variables of the file for each day, in this order."""
 
 Values = npt.NDArray[np.float32]
 

@@ -112,7 +112,7 @@ def _averaged_steps(field: Field, span: Span, step: TimeStep) -> Steps:
     pace = typical_interval(times) if len(times) > 1 else step.seconds
     if pace > step.seconds * 1.1:
         observed, wanted = one_each(str(TimeStep(pace))), one_each(str(step))
-        raise NothingToForecastError(f"values that come {observed} cannot make {wanted}; resample to a longer step")
+        raise NothingToForecastError(f"cannot resample {observed} to {wanted}; resample to a longer step")
     start = first_step(times, step)
     positions = np.floor(step.place(times, start) + 1e-9).astype(np.int64)
     expected = expected_counts(start, step, int(positions[-1]) + 1, pace)
@@ -134,7 +134,7 @@ def _last_with_value(field: Field, order: Indices) -> int:
         if _any_value(field, int(order[last])):
             return last
     raise NothingToForecastError(
-        f"every value of {field.value.name} is missing: the grid has no cell of sea; check --variable, --missing and "
+        f"every value of {field.value.name} is missing: the grid has no sea cell; check --variable, --missing and "
         "--flags"
     )
 

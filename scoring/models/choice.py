@@ -24,7 +24,7 @@ BEST: Final = "best"
 
 @dataclass(frozen=True)
 class Choice:
-    """What the user asks for.
+    """The user's choice of a model.
 
     Attributes:
         artifacts: folder of releases.
@@ -149,5 +149,5 @@ def _at_step(releases: tuple[UniversalFiles, ...], step: TimeStep) -> UniversalF
     remedy = "make its steps equal to one of these" if longer is None else f"average it with --resample {longer}"
     known = ", ".join(f"{in_words(str(release.step))} ({release.name})" for release in releases)
     raise NothingToForecastError(
-        f"the step of the grid is {in_words(str(step))}, and universal releases forecast steps of {known}; {remedy}"
+        f"the step of the grid is {in_words(str(step))}, but universal releases forecast steps of {known}; {remedy}"
     )

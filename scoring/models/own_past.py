@@ -1,4 +1,4 @@
-"""Forecasts from a few past steps of series, to judge a model by what came after."""
+"""Forecasts from a few past steps of series, to judge a model by the values that followed."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What a run needs, and what comes of it."""
+"""The parts of a run, and its outcome."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

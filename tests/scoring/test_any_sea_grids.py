@@ -112,7 +112,7 @@ def test_a_grid_at_another_step_is_told_to_resample(
     grid = save(daily(walks(), step="6h"), tmp_path / "in.nc")
     assert score(grid, tmp_path / "out.nc", "--artifacts", seas) == 3
     assert capsys.readouterr().err == (
-        f"scoring: {grid}: the step of the grid is 6 hours, and universal releases forecast steps of one day "
+        f"scoring: {grid}: the step of the grid is 6 hours, but universal releases forecast steps of one day "
         "(ocean-daily), one month (ocean-monthly); average it with --resample day\n"
     )
 
@@ -140,7 +140,7 @@ def test_a_grid_is_averaged_as_a_series_is(seas: Path, tmp_path: Path) -> None:
 def test_a_grid_without_sea_ends_with_status_3(seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     grid = save(daily(np.full((30, 2, 2), np.nan)), tmp_path / "in.nc")
     assert score(grid, tmp_path / "out.nc", "--artifacts", seas) == 3
-    assert "every value of sst is missing: the grid has no cell of sea; check --variable" in capsys.readouterr().err
+    assert "every value of sst is missing: the grid has no sea cell; check --variable" in capsys.readouterr().err
 
 
 def test_cells_that_cannot_be_forecast_are_counted_by_reason(

@@ -158,13 +158,13 @@ def test_a_file_of_events_that_is_wrong_is_refused_before_anything_is_read(
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (("--baseline", "1983/2012"), "--baseline is about events: name them with --events FILE.json"),
+        (("--baseline", "1983/2012"), "--baseline applies to events: name them with --events FILE.json"),
         (("--events", "none.json"), "none.json: cannot read it: No such file or directory"),
         (("--events", "e.json", "--baseline", "2012/1983"), "the period ends before it begins"),
         (("--events", "e.json", "--baseline", "1983-02-30/2012"), "there is no such day"),
         (("--events", "e.json", "--baseline", "usual.nc"), "neither a period, such as 1983/2012, nor a file"),
         (("--events", "e.json", "--baseline", "out.csv", "--overwrite"), "out.csv is also the baseline"),
-        (("--events", "e.json", "--baseline", "in.csv"), "a table takes a period, such as 1983/2012"),
+        (("--events", "e.json", "--baseline", "in.csv"), "a table needs a period, such as 1983/2012"),
     ],
 )
 def test_a_baseline_that_cannot_be_used_is_refused(

@@ -135,7 +135,7 @@ def test_the_output_follows_cf_conventions(
         (lambda data: data.assign_coords(time=np.arange("2001-01-01", "2001-01-25", dtype="datetime64[D]")),
          r"in.nc: its step is one day, but nino12-gru forecasts steps of one month; average it with --resample month"),
         (lambda data: data.isel(time=slice(0)), r"in.nc: contains 0 times, but a forecast needs a series of them"),
-        (lambda data: data * np.nan, r"in.nc: every value of sst is missing: the grid has no cell of sea"),
+        (lambda data: data * np.nan, r"in.nc: every value of sst is missing: the grid has no sea cell"),
     ],
 )  # fmt: skip
 def test_a_grid_without_a_forecast_gets_one_sentence_and_status_3(
@@ -159,7 +159,7 @@ def test_a_grid_without_sea_temperatures_is_refused_with_one_sentence(
     save(oisst(temperatures()).rename(sst="x", err="y").drop_attrs(), tmp_path / "in.nc")
     assert score(tmp_path / "in.nc", tmp_path / "out.nc", "--model", "nino12-gru", "--artifacts", artifacts) == 2
     error = capsys.readouterr().err
-    assert "in.nc: has no variable of sea temperature" in error
+    assert "in.nc: has no sea-temperature variable" in error
     assert error.count("\n") == 1
     assert not (tmp_path / "out.nc").exists()
 

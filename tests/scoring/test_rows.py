@@ -191,7 +191,7 @@ def test_flags_of_another_scheme_are_reported_and_not_used(tmp_path: Path) -> No
     assert "sst_qc was not used, as 5 are not QARTOD flags" in message
 
 
-def test_what_a_parquet_file_keeps_in_memory_does_not_grow_with_its_row_groups(tmp_path: Path) -> None:
+def test_the_memory_of_a_parquet_file_does_not_grow_with_its_row_groups(tmp_path: Path) -> None:
     path, rows = tmp_path / "in.parquet", 100_000
     random = np.random.default_rng(1)
     times = np.datetime64("2001-01-01", "s") + 3_600 * np.arange(rows)

@@ -1,4 +1,4 @@
-"""CSV as it comes: encodings, ends of lines and what is no row, as training reads them."""
+"""CSV in the wild: encodings, line endings and lines that are not rows, as training reads them."""
 
 import gzip
 from pathlib import Path
@@ -68,7 +68,7 @@ def test_every_line_ending_is_read(tmp_path: Path, end: str) -> None:
     np.testing.assert_allclose(values_by_station(path)[0]["in"], [5] * 300)
 
 
-def test_what_is_not_csv_is_refused_in_a_sentence(tmp_path: Path) -> None:
+def test_a_file_that_is_not_csv_is_refused_in_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_text("time,sst\n2001-01-01," + "1" * 200_000 + "\n")
     with pytest.raises(FileError, match="is not CSV: line 2: field larger than field limit"):

@@ -95,7 +95,7 @@ def test_the_same_job_twice_adds_nothing_and_says_so(
         assert append(arguments[0], archive, seas, *arguments[1:]) == 0
         output = capsys.readouterr().out
         assert output.count("\n") == 1
-        assert "these forecasts are in the archive already, in " in output
+        assert "already holds these forecasts, in " in output
     assert snapshot(archive) == before
     assert not work_folders(archive)
     assert append(given, archive, seas, "--model", "gru") == 0
@@ -124,7 +124,7 @@ def test_a_killed_run_leaves_no_half_file_and_the_next_completes_it(seas: Path, 
     assert not work_folders(archive)
 
 
-def test_what_a_killed_run_left_does_not_stop_the_next_morning(
+def test_the_work_of_a_killed_run_does_not_stop_the_run_of_the_next_morning(
     seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     archive, table, given = tmp_path / "archive.parquet", growing(6), tmp_path / "in.csv"
@@ -133,7 +133,7 @@ def test_what_a_killed_run_left_does_not_stop_the_next_morning(
     os.killpg(process.pid, signal.SIGKILL)
     finish(process)
     assert append(until(table, 41, given), archive, seas, "--chunk", 40) == 0
-    assert "an unfinished run is discarded: the input has changed" in capsys.readouterr().err
+    assert "discarding an unfinished run: the input has changed" in capsys.readouterr().err
     assert set(read(archive)["observed_until"].dt.strftime("%m-%d")) == {"02-10"}
 
 
@@ -187,7 +187,9 @@ def test_nothing_is_added_and_the_status_is_3_if_no_station_can_be_forecast(
     assert list(tmp_path.iterdir()) == [given]
 
 
-def test_what_cannot_be_an_archive_is_refused(seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_path_that_cannot_be_an_archive_is_refused(
+    seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     given = until(growing(), 40, tmp_path / "in.csv")
     archive, file, other = tmp_path / "archive.parquet", tmp_path / "file.parquet", tmp_path / "other"
     file.touch()
@@ -200,7 +202,7 @@ def test_what_cannot_be_an_archive_is_refused(seas: Path, tmp_path: Path, capsys
         ([given, "--append", tmp_path / "no" / "a.parquet"], "does not exist; create it first"),
         ([given, "--append", archive, "--overwrite"], "an archive only grows; leave it out"),
         ([given, tmp_path / "out.csv", "--append", archive], "--append replaces OUTPUT"),
-        ([save(oisst(temperatures()), tmp_path / "in.nc"), "--append", archive], "is a grid, and --append takes"),
+        ([save(oisst(temperatures()), tmp_path / "in.nc"), "--append", archive], "is a grid, but --append takes"),
     ]  # fmt: skip
     for arguments, reason in cases:
         assert score(*arguments, "--artifacts", seas) == 2, arguments

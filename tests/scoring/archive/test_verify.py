@@ -1,4 +1,4 @@
-"""``sst verify``: what an archive issued, against what came; recomputed here by plain pandas."""
+"""``sst verify``: the forecasts in an archive, against later observations; recomputed here by plain pandas."""
 
 import json
 from pathlib import Path
@@ -181,7 +181,7 @@ def test_observations_that_do_not_fit_are_explained_with_status_3(
     others = until(table.assign(station="other"), 1, tmp_path / "others.csv")
     cases: list[tuple[Path, list[object], str]] = [
         (until(table, 30, tmp_path / "early.csv"), [], "the observations have no value at the valid time of"),
-        (tmp_path / "hourly.csv", [], "observations every hour, forecasts every day; average them with --resample day"),
+        (tmp_path / "hourly.csv", [], "every hour, but forecasts every day; average them with --resample day"),
         (others, [], "the forecasts are for S0, S1, but the observations are for other; the names must be the same"),
         (folder / "observations.csv", ["--from", "2024-01-01"], "has no forecasts from this period; their last"),
     ]  # fmt: skip
@@ -193,7 +193,7 @@ def test_observations_that_do_not_fit_are_explained_with_status_3(
     assert verify(archive, tmp_path / "hourly.csv", "--resample", "day") == 0
 
 
-def test_what_cannot_be_read_is_refused_with_status_2(
+def test_input_that_cannot_be_read_is_refused_with_status_2(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     archive, observations = folder / "archive.parquet", folder / "observations.csv"
@@ -204,7 +204,10 @@ def test_what_cannot_be_read_is_refused_with_status_2(
         ([tmp_path / "absent.parquet", observations], "no archive; create it with 'sst score INPUT --append ARCHIVE'"),
         ([damaged.parent, observations], "x.parquet: cannot read it"),
         ([archive, tmp_path / "absent.csv"], "absent.csv: no such file"),
-        ([archive, save(oisst(temperatures()), tmp_path / "in.nc")], "is a grid; observations of stations are tables"),
+        (
+            [archive, save(oisst(temperatures()), tmp_path / "in.nc")],
+            "is a grid; name tables with the observations of stations",
+        ),
         ([archive, observations, "--lead", 9], "--lead: "),
         ([archive, observations, "--from", "spring"], "--from spring: "),
     ]

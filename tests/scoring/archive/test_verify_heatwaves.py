@@ -1,4 +1,4 @@
-"""``sst verify`` of marine heatwaves and heat stress: what was said of each day, against the days that came."""
+"""``sst verify`` of marine heatwaves and heat stress: the forecasts of each day, against the later readings."""
 
 import json
 from itertools import product
@@ -16,7 +16,7 @@ from tests.scoring.heatwaves import HEATWAVE, events_file, with_departure
 from tests.scoring.tables import station
 
 
-def test_heatwaves_are_scored_once_the_days_that_decide_on_them_have_come(
+def test_heatwaves_are_scored_once_the_days_that_decide_them_have_passed(
     seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Its last nine days are 3 °C too warm; the three mornings are those after the second to the fourth of them.
@@ -82,7 +82,7 @@ def test_heat_stress_is_scored_at_the_levels_of_the_service(
     assert "bleaching, Alert Level 1" in capsys.readouterr().out
 
 
-def test_heat_stress_of_an_older_archive_is_said_not_to_be_verified(
+def test_heat_stress_of_an_older_archive_is_reported_as_not_verified(
     seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     values = with_departure(60, 3.0)
