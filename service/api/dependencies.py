@@ -84,8 +84,8 @@ DatasetQuery = Annotated[
 SeriesDatasetQuery = Annotated[
     str | None,
     Query(
-        description="The dataset whose models to use, unless the body names it. Without it and a full model name, the "
-        "step of each series chooses the universal release that forecasts it."
+        description="The dataset whose models to use, unless the body names it. With neither it nor a full model name, "
+        "the step of each series chooses the universal release that forecasts it."
     ),
 ]
 ModelPath = Annotated[

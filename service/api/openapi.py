@@ -50,7 +50,7 @@ _HEADERS: Final = {
     },
     "WWW-Authenticate": {"description": "How to send a key.", "required": True, "schema": {"type": "string"}},
 }
-_KEY: Final = {"type": "http", "scheme": "bearer", "description": "An API key, if the service asks for one."}
+_KEY: Final = {"type": "http", "scheme": "bearer", "description": "An API key, if the service requires one."}
 _HEADER_OF_STATUS: Final = {"401": "WWW-Authenticate", "429": "Retry-After", "503": "Retry-After"}
 _REFUSALS: Final = (
     HTTPStatus.UNAUTHORIZED,

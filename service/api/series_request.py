@@ -1,4 +1,4 @@
-"""What every request that carries series has in common: its model, its limits, and how a failed series is reported."""
+"""Shared by all requests that carry series: the model, the limits, and how a failed series is reported."""
 
 from collections.abc import Sequence
 from http import HTTPStatus

@@ -116,7 +116,7 @@ class Client:
             baseline: of events, for all series or by name: a mapping with ``start`` and ``end``, or with
                 ``climatology`` and ``threshold``, 366 numbers each; or a DataFrame with these two columns. None means
                 the whole series.
-            check: whether to leave out values that the forecast made before them calls implausible; only universal
+            check: whether to leave out values that are implausible given the forecast made before them; only universal
                 networks check.
 
         Returns:

@@ -1,4 +1,4 @@
-"""What the two clients share: where the service is, what goes with every request, and how calls are planned."""
+"""Shared by both clients: where the service is, what goes with every request, and how calls are planned."""
 
 import re
 from typing import Any, Final

@@ -29,7 +29,7 @@ _BY_NAME: Final = {"category_probability": _CATEGORIES, "alert_probability": _LE
 
 
 class ForecastTable(pd.DataFrame):
-    """A table of forecasts, with tables of the events and sample paths asked for.
+    """A table of forecasts, with tables of the requested events and sample paths.
 
     Selections and copies of it are plain DataFrames, without these tables.
 

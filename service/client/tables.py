@@ -24,7 +24,7 @@ BASELINES: Final = ("persistence", "climatology", "damped", "linear")
 
 
 class ReadForecasts(NamedTuple):
-    """What one response says.
+    """The content of one response.
 
     Attributes:
         rows: of the table of forecasts.

@@ -10,7 +10,7 @@ class Lifecycle:
     """The state of a process.
 
     Attributes:
-        serving: what requests are answered from; None until the models are loaded.
+        serving: the loaded models that answer requests; None until they are loaded.
         withdrawn: full names of the models that an operator has unloaded.
         draining: whether the process is stopping: it finishes what it has begun, and refuses new requests.
         until: when it has to be finished, in the time of :func:`time.monotonic`.

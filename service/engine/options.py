@@ -1,4 +1,4 @@
-"""What a request asks for: levels, thresholds, units, events and sample paths."""
+"""The options of a request: levels, thresholds, units, events and sample paths."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ class ForecastOptions(NamedTuple):
         thresholds: temperatures, in ``units``, whose probabilities of exceedance are forecast.
         units: units of all temperatures.
         events: events and sample paths; None without any.
-        check: whether to leave out values that the forecasts made before them call implausible.
+        check: whether to leave out values that are implausible given the forecasts made before them.
     """
 
     horizon: int

@@ -290,5 +290,5 @@ class Gate:
         seconds = self.settings.request_seconds
         detail = f"the request was not answered within {seconds:g} seconds; send less at once, or try again later"
         if call.streams:
-            detail = f"nothing could be sent for {seconds:g} seconds; send and read without longer pauses"
+            detail = f"the connection made no progress for {seconds:g} seconds; send and read without longer pauses"
         return ProblemError(HTTPStatus.GATEWAY_TIMEOUT, detail, headers={"Connection": "close"}, reason="deadline")

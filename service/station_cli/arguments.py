@@ -12,10 +12,10 @@ from forecasting.series.units import UNITS
 DEFAULT_URL: Final = "http://127.0.0.1:8000"
 FORMATS: Final = ("table", "csv", "json")
 _IN_FILES: Final = {
-    "source": "where the service fetches readings itself",
+    "source": "the source from which the service fetches readings",
     "events": "the events to watch",
     "baseline": "the baseline of the events",
-    "webhooks": "where alerts are sent, with secrets",
+    "webhooks": "the webhooks that receive alerts, and their secrets",
 }
 READING: Final = tuple(name for name in OPTIONS if name != "sample")
 """Reading options for files of readings, which are of one place."""
@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser for the command line of ``sst station``."""
     parser = argparse.ArgumentParser(
         prog=command_name("station", "service.station_cli"),
-        description="Send readings of stations to a running service, and see its forecasts of them.",
+        description="Send station readings to a running service, and see the forecasts that it issues.",
         epilog=ABOUT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -40,9 +40,9 @@ def parser() -> argparse.ArgumentParser:
     _add_settings(_command(commands, "add", "create a station, or replace its settings"))
     _command(commands, "list", "list the stations", of_station=False)
     _command(commands, "show", "show the settings and the newest observation of a station")
-    _add_readings(_command(commands, "push", "send readings, and show the forecast from their end"))
+    _add_readings(_command(commands, "push", "send readings, and show the new forecast"))
     _add_levels(_command(commands, "forecast", "show the newest forecast"))
-    _add_verification(_command(commands, "verify", "compare the forecasts that were issued with what was observed"))
+    _add_verification(_command(commands, "verify", "compare the issued forecasts with later observations"))
     _add_period(_command(commands, "alerts", "list the alerts about events"), "time at which an alert was raised")
     _command(commands, "remove", "delete a station with all its readings and forecasts; needs an admin key")
     return parser
@@ -67,31 +67,33 @@ def _command(
         if "SST_URL" not in os.environ
         else "the URL of the service (default: SST_URL)",
     )
-    command.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="of the output (default: %(default)s)")
+    command.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="output format (default: %(default)s)")
     return command
 
 
 def _add_settings(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--step", required=True, help="between readings: month, week, day, hour, or ISO 8601 such as PT30M"
+        "--step", required=True, help="time between readings: month, week, day, hour, or ISO 8601 such as PT30M"
     )
-    command.add_argument("--name", help="for people")
+    command.add_argument("--name", help="display name")
     command.add_argument("--latitude", type=float, metavar="LAT", help="degrees north")
     command.add_argument("--longitude", type=float, metavar="LON", help="degrees east")
     command.add_argument(
-        "--units", choices=UNITS, default="celsius", help="of the temperatures that are shown (default: %(default)s)"
+        "--units", choices=UNITS, default="celsius", help="unit of the temperatures (default: %(default)s)"
     )
-    command.add_argument("--model", default="best", metavar="NAME", help="default: %(default)s")
+    command.add_argument(
+        "--model", default="best", metavar="NAME", help="model to forecast with (default: %(default)s)"
+    )
     command.add_argument("--horizon", type=int, metavar="H", help="number of steps to forecast (default: 7)")
     for name, summary in _IN_FILES.items():
         command.add_argument(
-            f"--{name}", metavar="FILE.json", help=f"JSON file of {summary}, as PUT /stations/ID takes it"
+            f"--{name}", metavar="FILE.json", help=f"JSON file with {summary}, in the form of PUT /stations/ID"
         )
 
 
 def _add_readings(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "files", nargs="*", metavar="FILE", help="CSV, ERDDAP, NDBC, NetCDF or Zarr; - is standard input"
+        "files", nargs="*", metavar="FILE", help="CSV, ERDDAP, NDBC, NetCDF or Zarr; - reads standard input"
     )
     command.add_argument(
         "--reading",
@@ -101,7 +103,7 @@ def _add_readings(command: argparse.ArgumentParser) -> None:
         metavar=("TIME", "VALUE"),
         help="a reading, in the units of the station; can be repeated",
     )
-    group = command.add_argument_group("reading", "override what is found in the files")
+    group = command.add_argument_group("reading", "override what is detected in the files")
     for name in READING:
         # The ID of the station already has the destination "station", and --format is that of the output.
         flag = "--file-format" if name == "format" else OPTIONS[name].flag
@@ -113,7 +115,7 @@ def _add_levels(command: argparse.ArgumentParser) -> None:
         "--levels",
         type=_levels,
         metavar="LIST",
-        help="levels of the intervals, in percent (default: 80,95, or all if there is neither)",
+        help="levels of the intervals, in percent (default: 80,95, or all if the forecast has neither)",
     )
 
 
@@ -122,7 +124,7 @@ def _add_verification(command: argparse.ArgumentParser) -> None:
     _add_period(command, "last observation of a forecast")
     shown = command.add_mutually_exclusive_group()
     shown.add_argument("--by", choices=("month",), help="score each month too")
-    shown.add_argument("--events", action="store_true", help="how often events happened, by their probability")
+    shown.add_argument("--events", action="store_true", help="show how often events happened, by probability")
 
 
 def _add_period(command: argparse.ArgumentParser, limit: str) -> None:
@@ -133,5 +135,5 @@ def _add_period(command: argparse.ArgumentParser, limit: str) -> None:
 def _levels(text: str) -> tuple[int, ...]:
     parts = text.split(",")
     if not all(part.strip().isdecimal() for part in parts):
-        raise argparse.ArgumentTypeError(f"expected percents such as 80,95, not {text!r}")
+        raise argparse.ArgumentTypeError(f"expected percentages such as 80,95, not {text!r}")
     return tuple(map(int, parts))

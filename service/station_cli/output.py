@@ -1,4 +1,4 @@
-"""What ``sst station`` prints."""
+"""The output of ``sst station``."""
 
 import json
 import re
@@ -53,7 +53,7 @@ def print_forecast(table: pd.DataFrame, form: str) -> None:
 
 
 def print_pushed(station: str, result: PushResult, form: str) -> None:
-    """Print what became of readings, and the forecast."""
+    """Print the outcome of sending readings, and the forecast."""
     if form == "json":
         counts = {name: getattr(result, name) for name in ("new", "revised", "unchanged")}
         tables = {name: _rows(getattr(result, name)) for name in ("refused", "forecast")}

@@ -63,8 +63,8 @@ def check_together(times: Iterable[int], step: TimeStep) -> None:
     if 2 * between.sum() > len(ordered):
         example = iso_of(int(ordered[between][0].astype(np.int64)))
         raise SeriesError(
-            f"most of the readings are between two steps ({in_words(str(step))}), such as that of {example}: send "
-            f"{one_each(str(step))}, such as their mean, or create a station with the step of the readings"
+            f"most of the readings are between two steps ({in_words(str(step))}), such as the one at {example}: send "
+            f"{one_each(str(step))}, such as the mean, or create a station with the step of the readings"
         )
 
 

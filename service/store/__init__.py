@@ -1,1 +1,1 @@
-"""What the service remembers of stations, in SQLite or PostgreSQL."""
+"""The stored stations, observations and forecasts, in SQLite or PostgreSQL."""

@@ -1,4 +1,4 @@
-"""What the verified forecasts of stations have taught about the spread of the next ones, in the database.
+"""Calibrations in the database: the spread of stations' next forecasts, learned from those already verified.
 
 Each function works in the transaction of the connection that it is given.
 """
@@ -22,7 +22,7 @@ _OF_STATIONS: Final = select(CALIBRATIONS).where(CALIBRATIONS.c.station.in_(bind
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What the forecasts of one model have taught at one station.
+    """The calibration learned from the forecasts of one model at one station.
 
     Attributes:
         station: the number of the station.

@@ -34,7 +34,7 @@ class NewDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Attempted:
-    """What became of a delivery.
+    """The outcome of a delivery so far.
 
     Attributes:
         attempts: how often it was tried.
@@ -60,7 +60,7 @@ class Delivery:
         alert: the number of the alert.
         url: of the webhook.
         key: tells the receiver that a repeated delivery is the same one.
-        attempted: what became of it so far.
+        attempted: the outcome so far.
     """
 
     number: int
@@ -137,5 +137,5 @@ def due_deliveries(connection: Connection, now: int, limit: int) -> list[DueDeli
 
 
 def put_attempt(connection: Connection, delivery: int, attempted: Attempted) -> None:
-    """Store what became of a delivery, if its station still exists."""
+    """Store the outcome of a delivery, if its station still exists."""
     connection.execute(DELIVERIES.update().where(DELIVERIES.c.number == delivery).values(**asdict(attempted)))

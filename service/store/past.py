@@ -1,4 +1,4 @@
-"""What the observations of a station were lately, and at this time of earlier years.
+"""The recent observations of a station, and those at this time of earlier years.
 
 Each function works in the transaction of the connection that it is given, and takes the latest revisions.
 """

@@ -18,7 +18,7 @@ _IDS_AT_ONCE: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class StationSettings:
-    """What clients say of a station.
+    """The settings of a station, as clients send them.
 
     Attributes:
         step: between its values, as :meth:`forecasting.series.timestep.TimeStep.parse` reads it.
@@ -75,7 +75,7 @@ class Station:
     Attributes:
         id: chosen by clients.
         number: in other tables.
-        settings: what clients say of it.
+        settings: as clients sent them.
         created: when it was created, Unix seconds.
         changed: when its settings last changed.
         batches: number of batches that brought new or revised readings.

@@ -1,1 +1,1 @@
-"""What operators read: logs, traces, metrics."""
+"""Telemetry for operators: logs, traces, metrics."""

@@ -107,7 +107,9 @@ class Instruments:
         )
         self.spread_distance = self._counter(
             "sst_input_spread_distance_total",
-            "The same for the window's root mean square change per step, relative to the range in training.",
+            "Sum over input windows of the distance between the window's root mean square change per step and the "
+            "middle of the training range, in half ranges: 0 is the middle, 1 the edge. Divide its rate by that of "
+            "sst_input_windows_total to get the mean distance.",
             "model",
         )
         self.outside = self._counter(

@@ -1,4 +1,4 @@
-"""What OpenTelemetry's exporters say of the process that sends spans, metrics and logs."""
+"""How OpenTelemetry's exporters identify the process that sends spans, metrics and logs."""
 
 from collections.abc import MutableMapping
 from importlib.metadata import version

@@ -16,11 +16,11 @@ StoreCall = Literal["read", "read_long", "write"]
 _STORE_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 Delivered = Literal["delivered", "failed", "given_up"]
-"""What becomes of an attempt to deliver an alert. One that has failed is tried again."""
+"""The outcome of an attempt to deliver an alert. A failed one is tried again."""
 
 
 class StationFigures(NamedTuple):
-    """What the database says of all stations.
+    """The figures of all stations in the database.
 
     Attributes:
         stations: how many there are.
@@ -114,17 +114,17 @@ def station_gauges(figures: StationFigures | None, now: int) -> Iterator[Metric]
     yield GaugeMetricFamily("sst_stations", "Stations that the service stores.", figures.stations)
     yield GaugeMetricFamily(
         "sst_station_oldest_newest_reading_age_seconds",
-        "Age of the newest reading of the station that has been silent for longest; 0 without readings.",
+        "Age of the newest reading of the station that has been silent the longest; 0 without readings.",
         0 if figures.oldest_newest is None else now - figures.oldest_newest,
     )
     yield GaugeMetricFamily(
         "sst_station_deliveries_pending",
-        "Deliveries of alerts not made yet, or to be retried.",
+        "Deliveries of alerts that are waiting for a first attempt or a retry.",
         figures.pending,
     )
     yield GaugeMetricFamily(
         "sst_station_oldest_pending_delivery_age_seconds",
-        "Age of the alert of the oldest of them; 0 without any.",
+        "Age of the oldest alert with a pending delivery; 0 without any.",
         0 if figures.oldest_pending is None else now - figures.oldest_pending,
     )
     yield GaugeMetricFamily(

@@ -1,4 +1,4 @@
-"""What each network has done in this process: counts and durations, in the form of Triton's statistics."""
+"""The inference statistics of each network in this process, in the form of Triton's."""
 
 import threading
 import time

@@ -48,20 +48,21 @@ class VerificationMetrics:
         self._verified = counter("verified_total", "Forecasts 1, 3 and 7 steps ahead whose reading has arrived.")
         self._error = counter(
             "absolute_error_celsius_total",
-            "Sum of their absolute errors. Divide its rate by that of sst_station_verified_total to get the mean.",
+            "Sum of the absolute errors of verified forecasts. Divide its rate by that of sst_station_verified_total "
+            "to get the mean.",
         )
         self._persistence = counter(
             "persistence_error_celsius_total", "Sum of the absolute errors of persistence for the same readings."
         )
         self._intervals = counter(
             "intervals_total",
-            "Their intervals of a level, in percent, as they were issued, by whether the reading is inside.",
+            "Issued intervals of verified forecasts, by level in percent and by whether the reading is inside.",
             "level",
             "outcome",
         )
         self._events = counter(
             "events_total",
-            "Their probabilities that SST is beyond the threshold of an event, by whether the reading is.",
+            "Issued probabilities that SST is beyond the threshold of an event, by whether the reading is.",
             "probability",
             "outcome",
         )

@@ -1,4 +1,4 @@
-"""How universal networks did on held-out seas, as ``GET /compare`` reports it."""
+"""How universal networks did on held-out seas, as ``GET /compare`` reports them."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ class HeldOutRow(BaseModel):
     positioned: bool = Field(description="Whether the networks knew the position.")
     n: int = Field(description="The number of forecasts.")
     relative_rmse: float = Field(
-        description="The RMSE relative to persistence, each error in units of what is usual in its series."
+        description="The RMSE relative to persistence, with each error scaled by what is usual in its series."
     )
     coverage_80: float = Field(description="The share of observations inside 80 % intervals.")
     coverage_95: float = Field(description="The share of observations inside 95 % intervals.")
@@ -37,7 +37,7 @@ class HeldOutNetwork(BaseModel):
     held_out: list[HeldOutRow]
     held_out_without_companion: list[HeldOutRow] = Field(
         description="The same for a network that was trained without its companion, the regression that adapts to each "
-        "series: what the cell remembers alone. Empty if not recorded."
+        "series. It shows what the cell alone remembers. Empty if not recorded."
     )
 
 

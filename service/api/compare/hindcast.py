@@ -1,4 +1,4 @@
-"""What a model would have forecast during the test part, as ``GET /compare/hindcast`` answers it."""
+"""The forecasts that a model would have made during the test part, for ``GET /compare/hindcast``."""
 
 from threading import Lock
 from typing import Any, Final, Literal

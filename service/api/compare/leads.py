@@ -1,4 +1,4 @@
-"""The accuracy of each model at every lead, as ``GET /compare/leads`` answers it."""
+"""The accuracy of each model at every lead, for ``GET /compare/leads``."""
 
 from typing import Literal
 

@@ -197,7 +197,7 @@ async def hindcast(
     origin: Annotated[
         InputTime | None,
         Query(
-            description="The time of the last observation that the forecast may see, in ISO 8601. Defaults to the "
+            description="The time of the last observation that the forecast may use, in ISO 8601. Defaults to the "
             "latest for which every lead was observed.",
             examples=["2005-06-01"],
         ),

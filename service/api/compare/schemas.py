@@ -28,7 +28,7 @@ EXAMPLES: Final = {
     "onePlace": {"summary": "A monthly series, with the networks of a place", "value": _ONE_PLACE},
     "events": {"summary": "Probabilities of an event from each past step, and what happened", "value": _WITH_EVENTS},
 }
-"""Examples of a JSON body, as OpenAPI has them."""
+"""Examples of a JSON body, for OpenAPI."""
 
 
 SkillInterval = Annotated[list[float], Field(min_length=2, max_length=2)]
@@ -110,8 +110,8 @@ class Verification(BaseModel):
 Caveat = Annotated[
     str | None,
     Field(
-        description="What limits the figures: `may have seen the test part` for an imported model whose training data "
-        "are not known to end before the test part. Null if nothing does."
+        description="A caveat on the figures: `may have seen the test part` for an imported model whose training data "
+        "are not known to end before the test part. Null if there is none."
     ),
 ]
 
@@ -184,11 +184,11 @@ class ComparedNetwork(ComparedModel):
     latency_ms: float = Field(description="The median time of a single forecast on the machine that trained the model.")
     train_seconds: float | None = Field(description="Null if unknown, as for an imported model.")
     verification: Verification | None = Field(
-        default=None, description="Null for a caller's series, and for a release that does not record it."
+        default=None, description="Null for your own series, and for a release that does not record it."
     )
     events: list[EventVerification | EventVerificationFailure] | None = Field(
         default=None,
-        description="The events asked for, or those that the release records: extremes for the time of year at "
+        description="The requested events, or those that the release records: extremes for the time of year at "
         "several leads, and a run of three steps. Null if there are none.",
     )
     caveat: Caveat = None
@@ -229,7 +229,7 @@ class Predictions(BaseModel):
 
 
 class CompareRequest(SeriesRequest):
-    """A request to roll every model and baseline through the caller's series, one step at a time."""
+    """A request to roll every model and baseline through your own series, one step at a time."""
 
     model: str = Field(
         default="all",
@@ -246,8 +246,8 @@ class CompareRequest(SeriesRequest):
     )
     baseline: InputBaseline | None = Field(
         default=None,
-        description="For percentile thresholds in series without their own baseline. Without either, the percentile "
-        "is that of the past of each forecast, from ten years on.",
+        description="The baseline for percentile thresholds in series without their own. Without either, the "
+        "percentile is that of the past before each forecast, which must span ten years.",
     )
 
 
@@ -274,7 +274,7 @@ class SeriesComparison(BaseModel):
 
 
 class OwnComparison(BaseModel):
-    """Accuracy on the caller's series: RNN, LSTM and GRU first, then the baselines.
+    """Accuracy on your own series: RNN, LSTM and GRU first, then the baselines.
 
     `test`, `lowest_rmse` and `models` cover all series together, with the baselines that every series allows. If no
     series could be used, `test` and `lowest_rmse` are absent and `models` is empty.

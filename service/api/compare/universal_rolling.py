@@ -36,7 +36,7 @@ _RESAMPLED_AT_ONCE: Final = 25
 _OF_THE_END: Final = ("late", "reference_is_better")
 """Warnings about the forecast from the end of a series, which is not compared."""
 
-_NOTHING: Final = "there is nothing to compare with: send at least {needed} values, the last of them observed"
+_NOTHING: Final = "there is nothing to compare with: send at least {needed} values, and end with an observed one"
 
 
 def rolling_universal(

@@ -29,7 +29,7 @@ _COLUMNS: Final = ("id", *PastEvent.model_fields, "error")
 
 
 class EventsJob(NamedTuple):
-    """What a request asks for.
+    """The work of one request.
 
     Attributes:
         request: the series and baselines.

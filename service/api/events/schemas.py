@@ -20,7 +20,7 @@ class EventsRequest(RequestModel):
 
     units: Units = Field(default="celsius", description="The unit of all temperatures in the request and response.")
     baseline: InputBaseline | None = Field(
-        default=None, description="For every series without its own. Defaults to the whole series."
+        default=None, description="The baseline of every series without its own. Defaults to the whole series."
     )
     series: list[InputSeries] = Field(min_length=1, fail_fast=True, description="The daily series, at least one.")
 
@@ -37,7 +37,9 @@ class PastEvent(BaseModel):
     intensity_cumulative: float = Field(description="The sum over the days.")
     rate_onset: float = Field(description="The increase in magnitude from the start to the peak, per day.")
     rate_decline: float = Field(description="The decrease in magnitude from the peak to the end, per day.")
-    category: Category = Field(description="At the peak, by multiples of the threshold minus the climatology.")
+    category: Category = Field(
+        description="The category at the peak, by multiples of the threshold minus the climatology."
+    )
 
 
 class BaselinePeriod(BaseModel):
@@ -91,4 +93,4 @@ EXAMPLES: Final[dict[str, Any]] = {
         },
     }
 }
-"""Examples of a JSON body, as OpenAPI has them."""
+"""Examples of a JSON body, for OpenAPI."""

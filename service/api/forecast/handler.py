@@ -133,8 +133,8 @@ def refuse_check(options: ForecastOptions) -> None:
     """Raise RequestError if a place's networks are to leave out implausible values."""
     if options.check:
         raise RequestError(
-            "the networks of a place cannot check values: leave out the dataset, and the universal release of the step "
-            "forecasts and checks",
+            "the networks of a place cannot check values: leave out the dataset, so that the universal release for the "
+            "step checks them and makes the forecast",
             field="check",
         )
 

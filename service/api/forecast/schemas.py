@@ -59,12 +59,16 @@ EXAMPLES: Final = {
     "events": {"summary": "Events and sample paths, with a baseline from elsewhere", "value": _EVENTS},
     "onePlace": {"summary": "A monthly series, with the network of a place", "value": _ONE_PLACE},
 }
-"""Examples of a JSON body, as OpenAPI has them."""
+"""Examples of a JSON body, for OpenAPI."""
 
 ModelName = Annotated[str, Field(description="The full name of the model.", examples=["nino12-gru"])]
 Version = Annotated[str, Field(description="The version of the release.")]
 Calibrated = Annotated[
-    bool, Field(description="False if the series is unlike the model's training data, so that this cannot be trusted.")
+    bool,
+    Field(
+        description="False if the series is unlike the model's training data, so that intervals and probabilities "
+        "cannot be relied on."
+    ),
 ]
 
 
@@ -95,8 +99,8 @@ class ForecastRequest(SeriesRequest):
         ge=0,
         le=MAX_PATHS,
         strict=True,
-        description="The number of sample paths to return. The probabilities of events come from at least 1,000 in any "
-        "case.",
+        description="The number of sample paths to return. The probabilities of events always come from at least "
+        "1,000.",
     )
     check: bool = Field(
         default=False,
@@ -106,7 +110,7 @@ class ForecastRequest(SeriesRequest):
     )
     baseline: InputBaseline | None = Field(
         default=None,
-        description="For the events of every series without its own. Defaults to that of the whole series as sent.",
+        description="The baseline for events in every series without its own. Defaults to the whole series as sent.",
     )
 
 
@@ -141,7 +145,7 @@ class _Forecast(BaseModel):
     )
     warnings: list[SeriesWarning]
     events: list[EventForecast] | None = Field(
-        default=None, description="The forecasts of the events asked for, in their order; absent without events."
+        default=None, description="The forecasts of the requested events, in their order; absent without events."
     )
     paths: list[list[float]] | None = Field(
         default=None,
@@ -157,7 +161,7 @@ class ModelChoice(BaseModel):
         description="`own_past`: the best record on this series. `held_out_seas`: the series is too short for a record."
     )
     origins: int = Field(description="The number of past forecasts that were compared.")
-    rmse: dict[str, float] = Field(description="The RMSE of each candidate at the leads asked for.")
+    rmse: dict[str, float] = Field(description="The RMSE of each candidate over the requested leads.")
     since: Time | None = Field(
         default=None, description="The first time that a past forecast started from; absent if there are none."
     )

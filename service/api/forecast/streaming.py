@@ -67,7 +67,7 @@ class _AnswerLine(NamedTuple):
 
 
 class _LineEntry(NamedTuple):
-    """What one network says to a line.
+    """One network's answer to a line.
 
     Attributes:
         model: fields that say which network it is; empty if ``content`` has them.

@@ -168,7 +168,8 @@ def _check_rows(sst: Array, metadata: UniversalMetadata) -> None:
     late = np.flatnonzero(~observed[:, -1])
     if len(late):
         raise malformed(
-            f"sst[{late[0]}] ends in a missing value: move the window back to its last value, with NaN before the first"
+            f"sst[{late[0]}] ends in a missing value: end the window at its last observed value, and pad its beginning "
+            "with NaN"
         )
     count = observed.sum(axis=1)
     few = np.flatnonzero(count < metadata.minimum)

@@ -20,7 +20,7 @@ _ONE_WINDOW: Final[dict[str, Any]] = {
 }
 
 EXAMPLES: Final = {"oneWindow": {"summary": "One window, as JSON", "value": _ONE_WINDOW}}
-"""Examples of a request, as OpenAPI has them."""
+"""Examples of a request, for OpenAPI."""
 
 _MAX_TENSORS: Final = 16
 _MAX_DIMENSIONS: Final = 8

@@ -18,14 +18,14 @@ _CURSOR: Final = r"^-?[0-9]{1,18}\.[0-9]{1,18}$"
 
 def _checked(text: str) -> str:
     if text and not re.fullmatch(_CURSOR, text):
-        raise PydanticCustomError("cursor", "send the next of the page before, or leave it out")
+        raise PydanticCustomError("cursor", "send the `next` of the previous page, or leave it out")
     return text
 
 
 PageSize = Annotated[int, Query(ge=1, le=MAX_PAGE, description="The most entries to return.")]
 After = Annotated[
     str,
-    Query(description="The `next` of the page before."),
+    Query(description="The `next` of the previous page."),
     AfterValidator(_checked),
     WithJsonSchema({"type": "string", "pattern": f"^$|{_CURSOR}"}),
 ]

@@ -86,7 +86,7 @@ class NewestObservation(BaseModel):
 
 
 class FetchedReadings(BaseModel):
-    """What the last successful fetch brought."""
+    """The readings of the last successful fetch, by outcome."""
 
     new: int
     revised: int
@@ -108,7 +108,7 @@ class FetchState(BaseModel):
 
 
 class UsualSst(BaseModel):
-    """What is usual at the time of the newest observation."""
+    """The usual SST at the time of the newest observation."""
 
     sst: float = Field(description="In the units of the station.")
     years: int | None = Field(
@@ -142,15 +142,15 @@ class StationAnswer(BaseModel):
     events: list[StationEventAnswer] = Field(description="The events that it watches, each with its state.")
     webhooks: list[WebhookAnswer]
     forecast: ShortForecast | None = Field(
-        description="Its newest forecast, with the interval of 80 %; null if none was issued. `GET "
+        description="Its newest forecast, with the 80 % interval; null if none was issued. `GET "
         "/stations/{id}/forecast` returns all of it."
     )
     recent: RecentDays | None = Field(
         description="Its last sixty days; sixty steps if a step is longer than a day. Null unless `recent` is true."
     )
     usual: UsualSst | None = Field(
-        description="Usual is the mean of ten earlier years or more, else the climatology of the position; null if "
-        "there is neither, and unless `recent` is true."
+        description="The mean of ten or more earlier years, or else the climatology of the position. Null if there is "
+        "neither, or if `recent` is not true."
     )
 
     fetch: FetchState | None = Field(description="The state of fetching; null for a station without a source.")
@@ -190,4 +190,4 @@ STATION_EXAMPLES: Final[dict[str, Any]] = {
         },
     },
 }
-"""Examples of a JSON body, as OpenAPI has them."""
+"""Examples of a JSON body, for OpenAPI."""

@@ -10,7 +10,7 @@ from service.store.stations import StationSettings
 
 
 def stored_settings(body: StationRequest, settings: Settings) -> StationSettings:
-    """Return what a request says of a station, without its webhooks: their secrets may be stored already.
+    """Return the settings in a request, without the webhooks: their secrets may be stored already.
 
     Raises:
         ForecastError: if an event, a webhook or a source is not possible, or on a private network that is not allowed.

@@ -117,7 +117,7 @@ class TimeSeriesForecast(BaseModel):
 
 
 class TimeSeriesOutput(BaseModel):
-    """What became of an input: one forecast, or an error. Outputs are in the order of the inputs."""
+    """The outcome of one input: a forecast or an error. Outputs are in the order of the inputs."""
 
     type: Literal["time_series_forecast"] = "time_series_forecast"
     id: str
@@ -159,4 +159,4 @@ EXAMPLES: Final[dict[str, Any]] = {
         },
     }
 }
-"""Examples of a JSON body, as OpenAPI has them."""
+"""Examples of a JSON body, for OpenAPI."""

@@ -27,27 +27,27 @@ class FileQuery(ReadingQuery):
 
 
 class FileColumns(BaseModel):
-    """Columns that were read; absent if there is none."""
+    """The columns that were read; absent if there is none."""
 
-    time: str = Field(description="Name of the column of times, or of several columns that together make a time.")
-    value: str = Field(description="Column of temperatures.")
-    station: str | None = Field(default=None, description="Column that distinguishes stations.")
-    flags: str | None = Field(default=None, description="Column of QARTOD flags.")
+    time: str = Field(description="The name of the time column, or of several columns that together make a time.")
+    value: str = Field(description="The name of the temperature column.")
+    station: str | None = Field(default=None, description="The name of the column that distinguishes stations.")
+    flags: str | None = Field(default=None, description="The name of the QARTOD flag column.")
 
 
 class SeriesSummary(BaseModel):
     """A series in figures; temperatures in °C."""
 
     step: str = Field(examples=["day"])
-    values: int = Field(description="Number of steps from the first to the last, including missing values.")
+    values: int = Field(description="The number of steps from the first to the last, including missing values.")
     start: Time
     end: Time
     least: float
     most: float
-    missing: int = Field(description="Number of missing values.")
-    gaps: int = Field(description="Number of runs of missing values.")
-    longest_gap: int = Field(description="Length of the longest run of missing values.")
-    notes: list[str] = Field(description="Choices and changes, one sentence each.")
+    missing: int = Field(description="The number of missing values.")
+    gaps: int = Field(description="The number of runs of missing values.")
+    longest_gap: int = Field(description="The length of the longest run of missing values.")
+    notes: list[str] = Field(description="Choices and changes made while reading, one sentence each.")
 
 
 class DatasetFit(BaseModel):
@@ -66,18 +66,20 @@ class TrainingFit(BaseModel):
 class Station(BaseModel):
     """A station of the file; a file with a single series has one station whose name is null."""
 
-    id: str = Field(description="ID of its series.")
+    id: str = Field(description="The ID of its series.")
     name: str | None
     columns: FileColumns
-    units: Units = Field(description="Units in the file.")
-    units_from: str = Field(description="Source of the units.")
-    flags: dict[str, int] = Field(description="Number of values by QARTOD flag.")
-    warnings: list[str] = Field(description="Doubts to check, one sentence each.")
+    units: Units = Field(description="The units in the file.")
+    units_from: str = Field(description="Where the units come from.")
+    flags: dict[str, int] = Field(description="The number of values by QARTOD flag.")
+    warnings: list[str] = Field(description="Warnings to check, one sentence each.")
     summary: SeriesSummary | None = Field(default=None, description="Absent if there is a problem.")
     problem: str | None = Field(description="Why there is no series, and what to do; null if there is one.")
     choices: list[Choice] = Field(description="The possible answers to the question in the problem.")
     training: TrainingFit
-    forecast: list[DatasetFit] = Field(description="Datasets with the same step whose models may be able to forecast.")
+    forecast: list[DatasetFit] = Field(
+        description="The datasets with the same step, and whether their models can forecast."
+    )
 
 
 class FoundSeries(BaseModel):
@@ -101,7 +103,7 @@ class FlaggedSeries(BaseModel):
 
 
 class Suspects(BaseModel):
-    """Values that the forecast made before them calls implausible; all lists have the same length."""
+    """Values that are implausible given the forecast made before them; all lists have the same length."""
 
     timestamps: list[Time]
     sst: list[float]
@@ -130,7 +132,7 @@ class FileReading(BaseModel):
         description="The possible answers to the question in the problem: the stations, or places of the grid."
     )
     stations: list[Station]
-    units: Literal["celsius"] = Field(description="Units of the values in series.")
+    units: Literal["celsius"] = Field(description="The units of the values in `series`.")
     series: list[FoundSeries] = Field(description="The series of each station that has one.")
     flagged: list[FlaggedSeries] = Field(
         description=f"The first {MAX_FLAGGED} flagged values of each station that has any."
@@ -138,5 +140,5 @@ class FileReading(BaseModel):
     checks: list[SeriesCheck] | None = Field(
         default=None,
         description=f"With `check`: the check of each series. The last {MAX_CHECKED} values of a file are checked, an "
-        "equal number of each series; those before are not evaluated.",
+        "equal number of each series; earlier ones are not evaluated.",
     )

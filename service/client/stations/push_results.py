@@ -59,7 +59,7 @@ class PushAllResult:
 
 
 def push_result(station: str, readings: "pd.Series[Any] | None", answer: Json) -> PushResult:
-    """Return what the service says of one station; ``readings`` is None if they came from a file.
+    """Return the outcome for one station; ``readings`` is None if they came from a file.
 
     Raises:
         KeyError, TypeError, ValueError: if the response does not have the expected form.
@@ -72,12 +72,12 @@ def push_result(station: str, readings: "pd.Series[Any] | None", answer: Json) -
 
 
 def stored_stations(names: Sequence[Hashable], answer: Json) -> list[tuple[Hashable, Json]]:
-    """Return what one response to ``POST /observations`` says of each station with these ``names``."""
+    """Return the outcome for each station with these ``names`` from one response to ``POST /observations``."""
     return [*zip(names, answer["stations"], strict=True)]
 
 
 def push_all_result(readings: Readings, stored: Sequence[tuple[Hashable, Json]]) -> PushAllResult:
-    """Return what the service says of all stations.
+    """Return the outcome for all stations.
 
     Raises:
         KeyError, TypeError, ValueError: if a response does not have the expected form.

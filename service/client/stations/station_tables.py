@@ -1,4 +1,4 @@
-"""What the service says of stations, as DataFrames."""
+"""The service's responses about stations, as DataFrames."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final

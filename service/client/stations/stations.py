@@ -143,7 +143,7 @@ class Stations:
                 into several requests; the readings of one station are not.
 
         Returns:
-            What became of the readings of each station. A station that does not exist has its ``error`` there.
+            The outcome for the readings of each station. A station that does not exist has an ``error``.
 
         Raises:
             TypeError, ValueError, ProblemError: as for :meth:`push`. Requests before a refused one are stored.
@@ -217,7 +217,7 @@ class Stations:
         by: Literal["month"] | None = None,
         replayed: bool | None = None,
     ) -> pd.DataFrame:
-        """Return how good the issued forecasts were, against what was observed since.
+        """Return how good the issued forecasts were, compared with later observations.
 
         Args:
             station: the ID of the station.
@@ -246,7 +246,7 @@ class Stations:
         end: TimeInput = None,
         replayed: bool | None = None,
     ) -> pd.DataFrame:
-        """Return how reliable the probabilities of a station's events were, against what was observed since.
+        """Return how reliable the probabilities of a station's events were, compared with later observations.
 
         Args:
             station: the ID of the station.

@@ -1,4 +1,4 @@
-"""What a columnar request asks for each of its series."""
+"""The networks and options that a columnar request applies to each of its series."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

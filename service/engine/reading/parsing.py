@@ -66,7 +66,7 @@ def release_hint(universal: UniversalCatalog | None, step: TimeStep) -> str:
         return ""
     if loaded.step == step:
         return f"; {loaded.dataset} forecasts steps of {words}"
-    return f"; without a dataset or model, {loaded.dataset} forecasts steps of {words}, resampled"
+    return f"; without a dataset or model, {loaded.dataset} forecasts steps of {words} by resampling them"
 
 
 def _starts(

@@ -52,8 +52,8 @@ class ReleaseWatcher:
         Args:
             releases: that are published.
             device: where networks run.
-            lifecycle: gets what serves.
-            serve: makes what serves from loaded releases.
+            lifecycle: gets the serving models.
+            serve: makes the serving models from loaded releases.
             bus: reaches the other workers.
             metrics: counts checks, and shows what is loaded.
             loader: should be one thread, which reuses the memory of the release before the last.

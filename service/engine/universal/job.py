@@ -87,7 +87,7 @@ class UniversalJob:
         return tuple(dict.fromkeys(cell for loaded in releases for cell in loaded.cells)) or CELLS
 
     def known_fields(self, column: str) -> dict[str, str]:
-        """Return what the request says of the model of a column, whatever the series: its name, version and step."""
+        """Return what the request fixes about the model of a column for all series: its name, version and step."""
         named = self.models.named
         if named is None:
             return {}

@@ -21,14 +21,14 @@ _REARMED_BELOW: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class EventState:
-    """What is known of an event at the end of a station's readings.
+    """The state of an event at the end of a station's readings.
 
     Attributes:
         active: whether it is on: for degree heating weeks, from the level ``Warning`` on. None if it is not known.
         since: first day or time of the event; None if it is not active, or for degree heating weeks.
         category: of a marine heatwave or cold spell, None if it is not active; the level of degree heating weeks.
-        probability: of the event at one of the steps ahead; if it is active, of its going on. For degree heating weeks,
-            of a higher level at some step ahead.
+        probability: that the event occurs at one of the steps ahead; if it is active, that it continues. For degree
+            heating weeks, that some step ahead reaches a higher level.
         error: why it is not known.
     """
 
@@ -60,12 +60,12 @@ class EventState:
 
 
 class Announced(NamedTuple):
-    """What was last announced of an event.
+    """The last announcement of an event.
 
     Attributes:
         active: whether it is on.
         category: of it, if it is on.
-        expected: whether it was said to be likely since it was last on or unlikely.
+        expected: whether it was announced as likely since it was last on or unlikely.
     """
 
     active: bool = False
@@ -74,7 +74,7 @@ class Announced(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What to announce of an event now.
+    """The announcement to make of an event now.
 
     Attributes:
         kind: what happened; None for nothing.

@@ -61,7 +61,7 @@ class WebhookSender:
 
     @traced_job("deliver")
     async def _deliver(self, delivery: DueDelivery, silent: set[str], free: asyncio.Semaphore) -> None:
-        """Send an alert and store what became of it; ``silent`` are the hosts that did not answer meanwhile."""
+        """Send an alert and store the outcome; ``silent`` are the hosts that did not answer meanwhile."""
         async with free:
             attempted = await self._send(delivery, silent)
             await self._store.write(put_attempt, delivery.number, attempted)

@@ -1,4 +1,4 @@
-"""Recalibrates the intervals of a station's forecasts by what its earlier forecasts have taught."""
+"""Recalibrates the intervals of a station's forecasts with what was learned from its earlier forecasts."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -46,11 +46,11 @@ class Draft(NamedTuple):
 
 
 class Learner(NamedTuple):
-    """What the intervals of a draft are recalibrated by.
+    """The state that recalibrates the intervals of a draft.
 
     Attributes:
         draft: the forecast.
-        state: what earlier forecasts have taught.
+        state: what was learned from earlier forecasts.
         until: the time of the last reading that it has learned from, Unix seconds.
     """
 

@@ -1,1 +1,1 @@
-"""What was forecast beside what came, and how good it was."""
+"""Issued forecasts beside later observations, and how good they were."""

@@ -1,4 +1,4 @@
-"""The record of a station: what was forecast, beside the latest revision of what was observed."""
+"""The record of a station: its forecasts, beside the latest revision of the observations."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The record of a station's heatwaves, cold spells and heat stress: what was said of each day, and what came."""
+"""The record of a station's heatwaves, cold spells and heat stress: the forecasts for each day, and the outcomes."""
 
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
@@ -37,7 +37,7 @@ class _Kind(NamedTuple):
 
 
 class _Case(NamedTuple):
-    """What one forecast said of an event; lists have one value for each lead.
+    """One forecast of an event; lists have one value for each lead.
 
     Attributes:
         first_time: valid time of the first lead, Unix seconds.
@@ -99,7 +99,7 @@ class StateRecord:
 
 
 class _Rows(NamedTuple):
-    """What was said, with a row for each lead of each forecast; arrays are ``(n,)``."""
+    """Forecasts, with a row for each lead of each one; arrays are ``(n,)``."""
 
     valid: Times
     leads: Integers
@@ -131,7 +131,7 @@ _State = tuple[bool, list[float], list[float]]
 
 
 def _states(event: dict[str, Any]) -> Iterator[tuple[_Kind, _State]]:
-    """Yield what a forecast says of an event, for all that is scored together."""
+    """Yield the states of an event, each with the kind that it is scored under."""
     kind = event.get("kind")
     if kind in PERCENTILES:
         yield _Kind(event["name"], kind), (event["state"]["active"], event["probability"], event["threshold"])

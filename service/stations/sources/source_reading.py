@@ -31,7 +31,7 @@ _OVERLAP_STEPS: Final = 10
 """Steps that are asked for again, since their readings may have been revised."""
 
 _NOTHING_NEW: Final = "no matching results"
-"""What ERDDAP says if its dataset has no rows in the period."""
+"""ERDDAP's message if its dataset has no rows in the period."""
 
 
 _GZIP: Final = b"\x1f\x8b"

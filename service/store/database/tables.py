@@ -94,7 +94,7 @@ CALIBRATIONS: Final = Table(
     Column("station", _KEY, ForeignKey("stations.number", ondelete="CASCADE"), primary_key=True),
     Column("model", Text, primary_key=True),
     Column("version", Text, nullable=False),
-    # The last valid time that it has learnt from.
+    # The last valid time that it has learned from.
     Column("until", BigInteger, nullable=False),
     Column("content", JSON, nullable=False),
 )

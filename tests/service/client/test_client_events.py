@@ -102,7 +102,7 @@ def test_a_baseline_is_for_all_series_or_for_one_by_name(ask: Ask, seas_url: str
         ({"baseline": {"climatology": [np.nan]}}, ValueError, "climatology of baseline is nan"),
     ],
 )
-def test_what_cannot_be_sent_is_refused_before_it_is(
+def test_arguments_that_cannot_be_sent_are_refused_before_a_request(
     ask: Ask, seas_url: str, days: "pd.Series[float]", arguments: Any, error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):

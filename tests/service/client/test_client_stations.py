@@ -290,7 +290,7 @@ def test_too_few_readings_say_why_there_is_no_forecast(ask: Ask, station: str) -
         (("push_all", {"the pier": days()}), ValueError, "invalid station ID 'the pier'"),
     ],
 )
-def test_what_cannot_be_sent_is_refused_before_it_is(
+def test_arguments_that_cannot_be_sent_are_refused_before_a_request(
     ask: Ask, call: tuple[Any, ...], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):

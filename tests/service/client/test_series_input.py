@@ -131,7 +131,7 @@ LONG = {"id": ["a"] * 3, "time": DAYS, "sst": [1.0, 2.0, 3.0]}
             r"the column time holds timestamp\[s, tz=Nowhere/Land\], which pandas cannot read: convert",
         ),
         (pl.DataFrame({**LONG, "id": ["a", None, "a"]}), ValueError, "series: row 1, counted from 0, has no id"),
-        ({"a": pl.DataFrame(LONG)}, ValueError, "series 'a' has not one column of values: pass times and values"),
+        ({"a": pl.DataFrame(LONG)}, ValueError, "series 'a' needs exactly one column of values: pass times and values"),
         (pa.table([[1], [2]], names=["a", "a"]), ValueError, "series has 2 columns with the name 'a': rename all"),
     ],
 )

@@ -245,7 +245,9 @@ def test_an_error_is_a_sentence_and_a_status(
         (("absent.csv",), "absent.csv"),
     ],
 )
-def test_what_cannot_be_read_is_not_sent(run: Run, station: str, readings: tuple[str, ...], message: str) -> None:
+def test_readings_that_cannot_be_read_are_not_sent(
+    run: Run, station: str, readings: tuple[str, ...], message: str
+) -> None:
     failed = run("push", station, *readings)
     assert (failed.status, failed.output) == (2, "")
     assert message in failed.errors
@@ -277,7 +279,7 @@ def test_output_that_its_reader_closes_ends_the_command_quietly(
     assert capsys.readouterr().err == ""
 
 
-def test_verify_shows_how_often_events_happened_by_their_probability(run: Run, station: str, tmp_path: Path) -> None:
+def test_verify_shows_how_often_events_happened_by_forecast_probability(run: Run, station: str, tmp_path: Path) -> None:
     unwatched = run("verify", station, "--events")
     assert unwatched.status == 3
     assert f"{station!r} watches no events: set them with " in unwatched.errors

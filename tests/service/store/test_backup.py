@@ -29,7 +29,7 @@ def stored(database: Database) -> dict[int, float]:
 
 
 def check(database: Database, copy: Database) -> None:
-    """Check that a copy has what the database had, and can be written."""
+    """Check that a copy has the content of the database, and can be written."""
     assert stored(copy) == READINGS
     send(copy, {0: 15.0})
     assert stored(copy)[0] == 15.0

@@ -86,7 +86,7 @@ def test_a_forecast_past_fastapi_has_a_span_of_the_same_kind(
     assert set(ours.attributes) <= set(fastapis.attributes or ())
 
 
-def test_a_refused_forecast_is_no_fault_in_its_span(
+def test_a_refused_forecast_is_not_a_fault_in_its_span(
     provider: TracerProvider, exporter: InMemorySpanExporter, artifacts: Path
 ) -> None:
     with serve_app(create_app(Settings(artifacts=artifacts), telemetry={"tracer_provider": provider})) as client:

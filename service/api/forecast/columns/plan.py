@@ -1,4 +1,4 @@
-"""What a columnar request asks for: read from its query, before its body."""
+"""The plan of a columnar request, read from its query before its body."""
 
 from forecasting.errors import RequestError
 from forecasting.networks.forecaster import Forecaster

@@ -1,4 +1,4 @@
-"""What the card of a station says."""
+"""The words on the card of a station."""
 
 import re
 from datetime import UTC, datetime

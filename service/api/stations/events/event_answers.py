@@ -44,7 +44,7 @@ async def station_alerts(store: StationStore, station: str, period: Period, afte
         store: of the stations.
         station: its ID.
         period: of ``raised``.
-        after: the ``next`` of the page before; empty for the first page.
+        after: the ``next`` of the previous page; empty for the first page.
         limit: the most alerts.
 
     Raises:

@@ -16,7 +16,7 @@ class StationEventAnswer(BaseModel):
     name: str
     kind: EventKind
     state: Literal["active", "inactive", "unknown"] = Field(
-        description="Degree heating weeks are `active` from the level `Warning` on. `unknown`: no forecast judged "
+        description="Degree heating weeks are `active` from the level `Warning` on. `unknown`: no forecast has judged "
         "the event yet, or the last one could not."
     )
     since: Day | Time | None = Field(
@@ -26,15 +26,16 @@ class StationEventAnswer(BaseModel):
         description="The category of a marine heatwave or cold spell, or the level of degree heating weeks."
     )
     probability: float | None = Field(
-        description="Of the event at one of the steps ahead; of a marine heatwave or cold spell that is active, of its "
-        "going on at the next step. For degree heating weeks, of a higher level at some step ahead."
+        description="The probability that the event occurs at one of the steps ahead. For an active marine heatwave or "
+        "cold spell, that it continues at the next step. For degree heating weeks, that some step ahead reaches a "
+        "higher level."
     )
     error: str | None = Field(description="Why the last forecast could not judge the event.")
     settings: dict[str, Any] = Field(description="The event as it was sent.")
 
 
 class WebhookAnswer(BaseModel):
-    """Where alerts are sent. The secret is not shown, and of the URL only the host."""
+    """Where alerts are sent. Only the host of the URL is shown, and the secret never is."""
 
     url: str = Field(description="The host, and six digits that distinguish the webhook from others on this host.")
     events: list[str] | None = Field(description="The names of the events whose alerts are sent; null for all.")

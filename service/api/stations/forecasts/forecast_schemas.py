@@ -28,7 +28,7 @@ class ShortForecast(BaseModel):
     timestamps: list[Time]
     sst: list[float] = Field(description="In the units of the station.")
     intervals: list[IssuedInterval] = Field(
-        description="As they were issued: recalibrated by what the station's earlier forecasts have taught."
+        description="The intervals as they were issued: recalibrated on the station's earlier forecasts."
     )
 
 

@@ -66,7 +66,7 @@ async def archive(store: StationStore, station: str, period: Period, after: str,
         store: of the stations.
         station: its ID.
         period: of ``observed_until``.
-        after: the ``next`` of the page before; empty for the first page.
+        after: the ``next`` of the previous page; empty for the first page.
         limit: the most forecasts.
 
     Raises:

@@ -66,7 +66,7 @@ class StationStored(Stored):
 
 
 class StationFailure(BaseModel):
-    """A station whose readings could not be stored. Those of the others are."""
+    """A station whose readings could not be stored. The other stations are unaffected."""
 
     station: str
     error: str
@@ -105,4 +105,4 @@ MANY_EXAMPLES: Final[dict[str, Any]] = {
         "value": {"readings": [{"station": "pier", "start": "2025-07-13", "values": [20.33]}]},
     }
 }
-"""Examples of JSON bodies, as OpenAPI has them."""
+"""Examples of JSON bodies, for OpenAPI."""

@@ -37,14 +37,14 @@ async def get_verification(
     to: Annotated[TimeQuery, Query(description="The latest `observed_until`.")] = None,
     by: Annotated[Literal["month"] | None, Query(description="Score each month too.")] = None,
     replayed: Annotated[
-        bool | None, Query(description="Whether to score only forecasts that are replayed, or only others.")
+        bool | None, Query(description="Score only replayed forecasts, or only the others. Defaults to both.")
     ] = None,
     format: Annotated[Literal["json", "csv"], Query(description="The format of the response.")] = "json",
     table: Annotated[
-        Literal["forecasts", "events"], Query(description="What the rows of CSV are about; JSON has both.")
+        Literal["forecasts", "events"], Query(description="Whether CSV has the forecasts or the events; JSON has both.")
     ] = "forecasts",
 ) -> Response:
-    """Compare the issued forecasts, and the baselines issued with them, with the latest revision of what came."""
+    """Compare the issued forecasts and their baselines with the latest revision of the observations."""
     period = Period.read(begin, to, revisions=False)
     selection = Selection(period.begin, period.end, lead, replayed)
     with store_problems():

@@ -22,8 +22,8 @@ class VerifiedErrors(BaseModel):
 class IntervalShares(BaseModel):
     """The share of observations inside the intervals of one level."""
 
-    plain: float = Field(description="Of the intervals as the model made them.")
-    recalibrated: float = Field(description="Of the intervals as they were issued.")
+    plain: float = Field(description="The share for the intervals as the model made them.")
+    recalibrated: float = Field(description="The share for the intervals as they were issued.")
 
 
 class VerifiedForecasts(VerifiedErrors):
@@ -62,7 +62,7 @@ class VerifiedLead(BaseModel):
 
     lead: int
     n: int = Field(description="The number of pairs of forecast and observation. All models are scored on these.")
-    replayed: int = Field(description="How many of them are replayed.")
+    replayed: int = Field(description="How many of these pairs are replayed.")
     models: list[VerifiedModel] = Field(description="The issued forecasts, then the baselines; empty if `n` is 0.")
     months: list[VerifiedMonth] = Field(description="With `by=month`, the same by month of `observed_until`.")
 
@@ -77,14 +77,14 @@ class VerifiedEvent(BaseModel):
 
     name: str
     kind: EventKind
-    level: AlertLevel | None = Field(description="Of heat stress, which is on at this level and above.")
+    level: AlertLevel | None = Field(description="The alert level of heat stress, which is on at this level and above.")
     lead: int
     n: int = Field(description="The number of forecasts whose outcome is known: whether the event was on.")
-    frequency: float = Field(description="The share of them in which it was.")
+    frequency: float = Field(description="The share of these forecasts in which the event was on.")
     brier: float = Field(description="The Brier score; lower is better.")
     brier_error: float = Field(description="The standard error of the Brier score.")
     skill: dict[str, EventSkill] = Field(
-        description="By reference. `persistence`: the state of the last observation stays."
+        description="By reference. `persistence` keeps the state of the last observation."
     )
     reliability: list[ReliabilityBin]
 

@@ -1,4 +1,4 @@
-"""Events in comparisons: what their probabilities were from each past step, and what happened."""
+"""Events in comparisons: their probabilities from each past step, and the outcomes."""
 
 from pathlib import Path
 

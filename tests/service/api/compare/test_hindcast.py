@@ -118,7 +118,7 @@ def test_the_observations_reach_from_the_window_to_the_last_lead(client: httpx.C
         ({"dataset": "atlantis"}, 404, "no dataset 'atlantis'"),
     ],
 )
-def test_what_cannot_be_answered_is_explained(
+def test_a_hindcast_that_cannot_be_answered_is_explained(
     client: httpx.Client, parameters: dict[str, str], status: int, detail: str
 ) -> None:
     response = client.get("/compare/hindcast", params={"dataset": "nino12", **parameters})

@@ -95,7 +95,7 @@ def test_tables_have_the_same_figures(seas_client: httpx.Client) -> None:
         ({"values": [None] * 50}, {}, "every value of the series is missing"),
     ],
 )
-def test_what_cannot_be_compared_is_refused_with_a_sentence(
+def test_a_comparison_that_is_not_possible_is_refused_with_a_sentence(
     seas_client: httpx.Client, series: Json, fields: Json, message: str
 ) -> None:
     response = seas_client.post("/compare?strict=true", json={"series": [days(**series)], **fields})

@@ -74,7 +74,7 @@ def test_paths_have_the_distribution_of_the_forecast(seas_client: httpx.Client) 
     assert "events" not in forecast
 
 
-def test_a_place_s_network_forecasts_events_too(client: httpx.Client, nino12: SstSeries) -> None:
+def test_the_network_of_a_place_forecasts_events_too(client: httpx.Client, nino12: SstSeries) -> None:
     request = body(nino12, horizon=3, thresholds=[24.0], paths=2)
     forecast = entry(client, request | {"events": [{"name": "warm", "above": 24.0}]})
     (event,) = forecast["events"]
@@ -154,7 +154,7 @@ def test_a_baseline_of_the_series_replaces_that_of_the_request(seas_client: http
         (
             {"start": "2050-01-01", "end": "2090-01-01"},
             "the series has no values between 2050-01-01 and 2090-01-01, but a baseline needs 10 years: choose another "
-            "period, send a longer series, or a baseline with",
+            "period, or send a longer series, or a baseline with",
         ),
     ],
 )
@@ -175,7 +175,7 @@ def test_a_baseline_that_cannot_be_used_is_an_error_of_each_event_that_needs_it(
         ([{"name": "a", "above": 20, "below": 10}], "body.events[0]: give above or below, not both"),
         ([{"name": "a"}], 'body.events[0]: give above or below: a temperature, or {"percentile": 90}'),
         ([{"name": "a", "above": 20, "within": 4}], "events[0].within is 4, but the horizon is 3: ask for a horizon"),
-        ([WARM, WARM], "body.events: two events are named 'warm': give each another name"),
+        ([WARM, WARM], "body.events: two events are named 'warm': give each its own name"),
         ([{"name": "a", "above": 20, "for": 0}], "body.events[0].for: must be greater than or equal to 1"),
         ([{"name": "a", "above": 68}], "events[0].above is 68 °C, outside the range of sea temperatures"),
         ([{"name": "a", "kind": "degree_heating_weeks", "mmm": 84}], "events[0].mmm is 84 °C, outside the range"),

@@ -261,7 +261,7 @@ def test_a_series_of_another_step_is_not_filled_up(client: httpx.Client) -> None
     request = {"dataset": "buoy", "model": "gru", "series": [{"timestamps": times, "values": [8.0] * 60}]}
     (forecast,) = answered(client.post("/forecast", json=request))["forecasts"]
     assert forecast["error"] == (
-        "its times lie 2 steps apart, but this model needs one every 30 minutes; send null where one is missing"
+        "its times are 2 steps apart, but this model needs one every 30 minutes; send null where one is missing"
     )
 
 
@@ -291,7 +291,7 @@ def test_a_parameter_without_a_value_is_empty(client: httpx.Client, nino12: SstS
         ({"step": "fortnight"}, "unknown step 'fortnight'"),
         (
             {"start": None, "timestamps": [f"2010-01-{day:02}" for day in range(1, 31)]},
-            "its times lie one day apart, but this model needs one a month: send means, ask for a dataset",
+            "its times are one day apart, but this model needs one a month: send means, or name or train a dataset",
         ),
         (
             {"start": None, "timestamps": [f"{2000 + i // 12}-{i % 12 + 1:02}-01" for i in range(29)] + ["2002-05-02"]},

@@ -191,7 +191,7 @@ def test_months_follow_the_local_calendar_whatever_the_offsets(
     day=st.sampled_from([(1, 1), (2, 28), (3, 31), (10, 31), (12, 31)]),
     offset=Offsets,
 )
-def test_timestamps_say_the_same_as_a_start(
+def test_timestamps_are_equivalent_to_a_start(
     client: httpx.Client, values: list[float], year: int, day: tuple[int, int], offset: timezone
 ) -> None:
     times = half_hours(datetime(year, *day), len(values))

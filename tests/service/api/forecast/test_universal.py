@@ -216,8 +216,8 @@ def test_a_step_between_those_of_the_releases_is_served_by_the_nearest(seas_clie
     assert entry["timestamps"] == ["2025-02-24T00:00:00Z", "2025-03-03T00:00:00Z"]
     assert entry["warnings"][-1] == {
         "code": "resampled",
-        "message": "the series has a step of one week, and ocean-daily of one day: it was forecast at steps of one "
-        "day, and every 7th was kept",
+        "message": "the series has a step of one week, but ocean-daily forecasts steps of one day: it was forecast at "
+        "steps of one day, and every 7th was kept",
     }
     hours = [20 + np.sin(2 * np.pi * i / 4) for i in range(120)]
     six_hourly = forecast(seas_client, days(step="PT6H", values=hours), horizon=8, model="gru")
@@ -226,7 +226,7 @@ def test_a_step_between_those_of_the_releases_is_served_by_the_nearest(seas_clie
     assert "the usual daily cycle" in six_hourly["warnings"][-1]["message"]
     assert "reaches further than ocean-daily forecasts" in error(seas_client, days(step="week"), horizon=3)
     assert "was resampled to one day" in error(seas_client, days(step="PT6H", values=hours[:20]))
-    expected = "; without a dataset or model, ocean-daily forecasts steps of 6 hours, resampled"
+    expected = "; without a dataset or model, ocean-daily forecasts steps of 6 hours by resampling them"
     assert error(seas_client, days(step="PT6H"), dataset="ocean-daily").endswith(expected)
 
 

@@ -1,4 +1,4 @@
-"""What ``GET /metrics`` says of stations."""
+"""The metrics of stations in ``GET /metrics``."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -73,7 +73,7 @@ def test_readings_and_forecasts_are_counted_over_all_stations(service: httpx.Cli
     ] == [1, 1]
 
 
-def test_the_age_is_that_of_the_station_that_has_been_silent_for_longest(service: httpx.Client) -> None:
+def test_the_age_is_that_of_the_station_that_has_been_silent_the_longest(service: httpx.Client) -> None:
     silent = create(service, step="month")
     send(service, silent, "1950-01", [15.0])
     age = timedelta(seconds=figures(service)["sst_station_oldest_newest_reading_age_seconds"])

@@ -25,7 +25,7 @@ def test_a_station_is_created_and_comes_back_as_it_was_sent(service: httpx.Clien
     assert again["newest"] is None
 
 
-def test_what_a_later_put_leaves_out_gets_its_default(service: httpx.Client, new_station: NewStation) -> None:
+def test_a_field_that_a_later_put_leaves_out_gets_its_default(service: httpx.Client, new_station: NewStation) -> None:
     station = new_station(name="Buoy", units="fahrenheit")
     changed = answered(service.put(f"/stations/{station}", json={"step": "P7D", "horizon": 1}))
     assert (changed["name"], changed["units"], changed["step"]) == (None, "celsius", "week")

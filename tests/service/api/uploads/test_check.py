@@ -1,4 +1,4 @@
-"""POST /series?check=true: which values of a file the forecasts made before them call implausible."""
+"""POST /series?check=true: which values of a file are implausible given the forecasts made before them."""
 
 import httpx
 import numpy as np

@@ -199,7 +199,7 @@ def test_the_answer_says_whether_the_series_can_be_trained_on(client: httpx.Clie
 def test_detected_columns_can_be_overridden(client: httpx.Client) -> None:
     names, *rows = monthly(36, header="when,warmth").splitlines()
     text = "\n".join([f"entered,{names}", *(f"2004-01-01,{row}" for row in rows)])
-    assert "has 2 columns of dates: entered, when; choose one with time_column=" in refusal(client, text)
+    assert "has 2 date columns: entered, when; choose one with time_column=" in refusal(client, text)
     answer = post(client, text, time_column="when", value_column="warmth", missing="20")
     assert answer["stations"][0]["columns"] == {"time": "when", "value": "warmth"}
     assert answer["stations"][0]["summary"]["missing"] > 0

@@ -52,7 +52,7 @@ def test_a_place_on_a_grid_is_read_as_training_reads_it(client: httpx.Client, gr
     (station,) = answer["stations"]
     assert (answer["format"], answer["problem"]) == ("NetCDF", None)
     assert (station["units"], station["units_from"]) == ("kelvin", "by the attribute units")
-    assert any("the nearest cell of sea" in note for note in station["summary"]["notes"])
+    assert any("the nearest sea cell" in note for note in station["summary"]["notes"])
     there = read(grid, ReadingOptions(at=(40.1, 1.1))).series
     (series,) = answer["series"]
     assert (series["step"], series["start"]) == ("day", "2019-01-01T00:00:00Z")

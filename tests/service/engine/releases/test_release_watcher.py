@@ -282,7 +282,7 @@ def is_collected(network: Any) -> bool:
 
 
 @pytest.mark.usefixtures("nothing_frozen")
-def test_garbage_collections_leave_out_what_is_loaded_until_the_service_ends(artifacts: Path) -> None:
+def test_garbage_collections_leave_out_loaded_releases_until_the_service_ends(artifacts: Path) -> None:
     for _ in range(2):
         app = create_app(Settings(artifacts=artifacts))
         with serve_app(app):
@@ -339,7 +339,7 @@ def test_a_replaced_release_is_freed_without_another_garbage_collection(
         wait_until(lambda: not any(network() for network in replaced), "the replaced release is still in memory")
 
 
-def test_what_a_program_has_frozen_before_it_runs_the_service_stays_frozen(artifacts: Path) -> None:
+def test_objects_that_a_program_froze_before_it_runs_the_service_stay_frozen(artifacts: Path) -> None:
     frozen = gc.get_freeze_count()
     assert frozen
     with serve(Settings(artifacts=artifacts)):

@@ -1,4 +1,4 @@
-"""Forecasts of a station, stored one after another, and what their intervals learn from the readings."""
+"""Forecasts of a station, stored one after another, whose intervals learn from the readings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -78,7 +78,7 @@ def test_a_period_is_asked_for_that_readings_may_be_new_in(
     assert asked == f"/erddap/griddap/year.csv?sst[({begin}):1:last][0][(43.625):1:(43.625)][(350.875):1:(350.875)]"
 
 
-def test_nothing_new_is_no_failure_once_there_are_observations(erddap: Erddap, tmp_path: Path) -> None:
+def test_no_new_readings_are_not_a_failure_once_there_are_observations(erddap: Erddap, tmp_path: Path) -> None:
     erddap.faults = [Answer(NO_MATCH, 404)] * 2
     assert fetched(year(erddap), station(newest="2024-12-30"), tmp_path) is None
     with pytest.raises(OutboundError, match=r"no readings in the period: check it, and set since to an earlier time$"):
@@ -98,7 +98,7 @@ def test_nothing_new_is_no_failure_once_there_are_observations(erddap: Erddap, t
         (Answer("", 302, {"Location": "/erddap/griddap/year.csv"}), None),
     ],
 )
-def test_an_answer_that_is_no_data_is_one_sentence(
+def test_an_answer_that_is_not_data_is_one_sentence(
     erddap: Erddap, tmp_path: Path, fault: Answer, sentence: str | None
 ) -> None:
     erddap.faults = [fault]
@@ -110,7 +110,7 @@ def test_an_answer_that_is_no_data_is_one_sentence(
     assert "\n" not in str(caught.value)
 
 
-def test_a_server_that_redirects_without_end_is_left(erddap: Erddap, tmp_path: Path) -> None:
+def test_a_server_that_redirects_endlessly_is_left(erddap: Erddap, tmp_path: Path) -> None:
     erddap.faults = [Answer("", 302, {"Location": "/erddap/griddap/year.csv"})] * 6
     with pytest.raises(OutboundError, match="redirects more than 5 times: use the final address"):
         fetched(year(erddap), station(), tmp_path)

@@ -77,7 +77,7 @@ def test_a_database_of_a_newer_version_is_left_alone(database: Database, store_u
     later.close()
 
 
-def test_a_file_that_is_no_database_is_refused_with_a_sentence(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_refused_with_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "sst.db"
     path.write_text("something else entirely\n" * 100)
     database = at(path)

@@ -53,7 +53,7 @@ class Layout(NamedTuple):
                 )
         for name in NAMES:
             if names.count(name) > 1:
-                raise _refusal(f"the column {name} is there {names.count(name)} times: send it once", name)
+                raise _refusal(f"the column {name} appears {names.count(name)} times: send it once", name)
         for name in ("time", "sst"):
             if name not in names:
                 raise _refusal(f"the column {name} is missing: send id, time and sst", name)

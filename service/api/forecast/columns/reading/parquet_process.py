@@ -50,7 +50,7 @@ def check_ends(begin: bytes, end: bytes, size: int) -> None:
     (footer,) = struct.unpack("<I", end[-8:-4])
     if footer > _MAX_FOOTER:
         raise FileRefusedError(
-            f"its footer has {footer} bytes; at most {_MAX_FOOTER} are taken: write larger row groups", is_large=True
+            f"its footer has {footer} bytes; the limit is {_MAX_FOOTER}: write larger row groups", is_large=True
         )
     if footer > size - 12:
         raise FileRefusedError("its footer is larger than the file")

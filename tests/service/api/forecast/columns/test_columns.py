@@ -1,4 +1,4 @@
-"""Series as columns over HTTP: what is forecast, and what the answer says of each series."""
+"""Series as columns over HTTP: the forecasts, and the answer for each series."""
 
 from pathlib import Path
 from typing import Any

@@ -40,7 +40,7 @@ def test_columns_that_no_request_has_are_named(client: httpx.Client, months: pa.
         "unknown column 'depth': the columns are id, time and sst": months.append_column("depth", nested),
         "the column sst is missing: send id, time and sst": months.drop_columns(["sst"]),
         "the column time is missing": months.select([]),
-        "the column sst is there 2 times: send it once": months.append_column("sst", months["sst"]),
+        "the column sst appears 2 times: send it once": months.append_column("sst", months["sst"]),
         "the column longitude is missing: send both": months.append_column("latitude", months["sst"]),
         "the column time holds text: convert it to timestamps": replaced(
             months, "time", months["time"].cast(pa.string())

@@ -145,7 +145,9 @@ def test_a_card_of_an_unknown_station_is_a_problem_document(service: httpx.Clien
     assert missing.headers.get_list("Cross-Origin-Resource-Policy") == ["same-origin"]
 
 
-def test_a_card_needs_a_key_where_reading_does_and_says_that_the_store_is_away(seas: Path, tmp_path: Path) -> None:
+def test_a_card_needs_a_key_where_reading_does_and_says_that_the_store_is_unreachable(
+    seas: Path, tmp_path: Path
+) -> None:
     file = tmp_path / "sst.db"
     file.write_text("not a database" * 100)
     text, key = new_key("reader", Role.FORECAST)

@@ -1,4 +1,4 @@
-"""Events of stations: what forecasts say of them, their state, and the alerts that changes raise."""
+"""Events of stations: their forecasts, their state, and the alerts that changes raise."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

@@ -87,7 +87,7 @@ def test_a_url_that_is_repeated_without_its_secret_keeps_it(
         ({"webhooks": [{**HOOK, "url": "ftp://hooks.example"}]}, "webhooks[0].url: the URL must begin with https://"),
     ],
 )
-def test_what_a_station_cannot_watch_or_call_is_refused_with_the_place(
+def test_events_and_urls_that_a_station_cannot_use_are_refused_with_the_place(
     service: httpx.Client, settings: Json, says: str
 ) -> None:
     refused = put(service, "refused", **settings)

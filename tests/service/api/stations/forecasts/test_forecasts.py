@@ -30,7 +30,7 @@ def test_a_page_begins_only_where_another_ended(
 ) -> None:
     refused = service.get(f"/stations/{new_station()}/{listed}", params={"after": after})
     assert refused.status_code == 422
-    assert refused.json()["detail"] == "query.after: send the next of the page before, or leave it out"
+    assert refused.json()["detail"] == "query.after: send the `next` of the previous page, or leave it out"
 
 
 def test_a_batch_issues_one_forecast_from_its_end_as_post_forecast_would(

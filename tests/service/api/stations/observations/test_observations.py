@@ -185,7 +185,7 @@ def test_months_follow_the_calendar(service: httpx.Client, new_station: NewStati
         ),
         (
             {"values": [1] * 24, "timestamps": [f"2025-06-01T{hour:02}:00Z" for hour in range(24)]},
-            "most of the readings are between two steps (one day), such as that of 2025-06-01T",
+            "most of the readings are between two steps (one day), such as the one at 2025-06-01T",
         ),
         ({"values": ["1"], "start": "2025-06-01"}, "body.values[0]: "),
         ({"values": [], "start": "2025-06-01"}, "body.values: "),
@@ -270,14 +270,14 @@ def test_a_station_that_appears_twice_in_one_request_is_refused(service: httpx.C
     assert refused.json()["errors"][0]["location"] == "body.readings[1].station"
 
 
-def test_a_period_that_is_no_time_is_refused(service: httpx.Client, new_station: NewStation) -> None:
+def test_a_period_that_is_not_a_time_is_refused(service: httpx.Client, new_station: NewStation) -> None:
     refused = service.get(f"/stations/{new_station()}/observations", params={"from": "spring"})
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["location"] == "query.from"
 
 
 @pytest.mark.parametrize("service", ["postgresql"], indirect=True)
-def test_calls_about_stations_fail_while_postgresql_is_away_and_work_again_without_a_restart(
+def test_calls_about_stations_fail_while_postgresql_is_down_and_work_again_without_a_restart(
     service: httpx.Client, new_station: NewStation, postgres: Cluster
 ) -> None:
     station = new_station()

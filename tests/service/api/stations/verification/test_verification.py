@@ -1,4 +1,4 @@
-"""How good the issued forecasts were: scores against what came, recomputed pair by pair."""
+"""How good the issued forecasts were: scores against later observations, recomputed pair by pair."""
 
 import csv
 import io
@@ -125,7 +125,7 @@ def in_heatwaves(days: list[float], others: bool) -> list[bool]:
     return inside[11 : 11 + len(days)]
 
 
-def test_heatwaves_are_verified_once_the_days_that_decide_on_them_have_come(service: httpx.Client, buoy: str) -> None:
+def test_heatwaves_are_verified_once_the_days_that_decide_them_have_passed(service: httpx.Client, buoy: str) -> None:
     observations = answered(service.get(f"/stations/{buoy}/observations"))
     # Nothing was said of the threshold on the days before.
     days = observations["values"][HISTORY:]
@@ -187,7 +187,7 @@ def test_csv_has_a_row_for_each_lead_month_and_model(service: httpx.Client, buoy
     assert float(rows[0]["coverage_80_recalibrated"]) == issued["coverage"]["80"]["recalibrated"]
 
 
-def test_csv_of_events_says_how_often_each_happened_by_its_probability(service: httpx.Client, buoy: str) -> None:
+def test_csv_of_events_says_how_often_each_happened_by_forecast_probability(service: httpx.Client, buoy: str) -> None:
     response = service.get(f"/stations/{buoy}/verification", params={"format": "csv", "table": "events", "lead": 1})
     rows = [*csv.DictReader(io.StringIO(response.text))]
     events = verify(service, buoy, lead=1)["events"]
