@@ -36,10 +36,16 @@ def verify_parser() -> argparse.ArgumentParser:
         help="only forecasts whose last observation is at or after this day or time (UTC)",
     )  # fmt: skip
     parser.add_argument(
-        "--to", type=str, dest="end", metavar="TIME", help="only forecasts whose last observation is at or before it"
+        "--to",
+        type=str,
+        dest="end",
+        metavar="TIME",
+        help="only forecasts whose last observation is at or before this day or time",
     )
     parser.add_argument(
-        "--by", choices=("month",), help="scores for each month of the last observation (default: one period)"
+        "--by",
+        choices=("month",),
+        help="score each month of the last observation by itself (default: all months together)",
     )
     parser.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="output format (default: table)")
     add_reading(parser, READING_TABLES)

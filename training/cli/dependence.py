@@ -46,5 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="simulated seas, for a universal release (default: %(default)s)",
     )
-    parser.add_argument("--out", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
+    parser.add_argument(
+        "--out", type=Path, default=Path("artifacts"), metavar="DIR", help="artifacts folder (default: %(default)s)"
+    )
     return parser

@@ -74,10 +74,16 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="size of the hidden state (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
-    parser.add_argument("--out", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="random seed (default: 0)")
     parser.add_argument(
-        "--workers", type=positive, default=os.cpu_count() or 1, metavar="N", help="processes (default: one per core)"
+        "--out", type=Path, default=Path("artifacts"), metavar="DIR", help="artifacts folder (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--workers",
+        type=positive,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="number of processes (default: one per core)",
     )
     parser.add_argument(
         "--device",

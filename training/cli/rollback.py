@@ -21,6 +21,8 @@ def _parser() -> argparse.ArgumentParser:
         prog=command_name("rollback", "training rollback"), description="Serve another release."
     )
     parser.add_argument("name", help="name of the dataset")
-    parser.add_argument("version", nargs="?", help="default: the one before the current release")
-    parser.add_argument("--out", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
+    parser.add_argument("version", nargs="?", help="version to serve (default: the one before the current release)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("artifacts"), metavar="DIR", help="artifacts folder (default: %(default)s)"
+    )
     return parser

@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Train an RNN, an LSTM and a GRU on an SST series, and publish them as a release.",
         epilog="Other commands, each with --help: inspect FILE reports how a file is read and whether it can be "
         "trained on; pretrain trains the universal networks, gallery shows what they learn from; fetch downloads a "
-        "series from an ERDDAP server; rollback NAME [VERSION] makes another release serve; release signs, verifies, "
+        "series from an ERDDAP server; rollback NAME [VERSION] serves another release; release signs, verifies, "
         "moves and imports releases; add-dependence NAME publishes an older release again, with joint paths.",
     )
     parser.add_argument("--version", action="version", version=version("sst-forecasting"))
@@ -64,7 +64,11 @@ def _parser() -> argparse.ArgumentParser:
         "--resume", action="store_true", help="continue an interrupted run with the same data and settings"
     )
     parser.add_argument(
-        "--workers", type=positive, default=os.cpu_count() or 1, metavar="N", help="processes (default: one per core)"
+        "--workers",
+        type=positive,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="number of processes (default: one per core)",
     )
     parser.add_argument(
         "--device", default="auto", metavar="NAME", help="auto (a GPU if there is one), cpu, cuda or cuda:N"
@@ -82,12 +86,12 @@ def _add_data_options(group: argparse._ArgumentGroup) -> None:
         metavar="NAMES",
         help="stations to use for testing only, or none (default: a fifth of them)",
     )
-    group.add_argument("--latitude", type=float, metavar="LAT", help="degrees north, of a single series")
-    group.add_argument("--longitude", type=float, metavar="LON", help="degrees east, of a single series")
+    group.add_argument("--latitude", type=float, metavar="LAT", help="latitude of a single series, degrees north")
+    group.add_argument("--longitude", type=float, metavar="LON", help="longitude of a single series, degrees east")
 
 
 def _add_network_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--cells", type=_cells, metavar="LIST", help="default: rnn,lstm,gru")
+    group.add_argument("--cells", type=_cells, metavar="LIST", help="networks to train (default: rnn,lstm,gru)")
     group.add_argument("--window", type=int, metavar="N", help="number of values that a forecast starts from")
     group.add_argument("--horizon", type=int, metavar="N", help="number of leads to fit, evaluate and calibrate")
     group.add_argument("--hidden", type=int, metavar="N", help="size of the hidden state")
@@ -96,14 +100,16 @@ def _add_network_options(group: argparse._ArgumentGroup) -> None:
         "--from-scratch", action="store_true", help="do not start from the universal network of the time step"
     )
     group.add_argument("--epochs", type=int, metavar="N", help="passes over the training windows")
-    group.add_argument("--seed", type=int, metavar="N", help=f"default: {DEFAULT_SEED}")
+    group.add_argument("--seed", type=int, metavar="N", help=f"random seed (default: {DEFAULT_SEED})")
     group.add_argument("--seeds", type=int, metavar="N", help="train N seeds to measure the spread; publish the first")
 
 
 def _add_release_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--name", required=True, help="name of the dataset; releases go to artifacts/NAME/VERSION/")
     group.add_argument("--title", metavar="TEXT", help="display name of the place, as in 'Venice, Lido pier'")
-    group.add_argument("--out", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
+    group.add_argument(
+        "--out", type=Path, default=Path("artifacts"), metavar="DIR", help="artifacts folder (default: %(default)s)"
+    )
     group.add_argument("--keep", type=not_negative, metavar="N", help="number of old releases to keep (default: all)")
     group.add_argument(
         "--publish-if-not-worse",

@@ -82,9 +82,9 @@ class ReadingOptions:
         at: place to read from a grid, or from a table of several places.
         sample: number of sea cells to draw from a grid.
         depth: metres, if the file holds several depths; the nearest is read.
-        time_column: column or variable of times.
-        value_column: column or variable of temperatures.
-        flags: column or variable of QARTOD flags; ``none`` ignores all flags.
+        time_column: time column or variable.
+        value_column: temperature column or variable.
+        flags: QARTOD flag column or variable; ``none`` ignores all flags.
         units: of the temperatures.
         missing: numbers that mark a missing value.
         dates: order of day and month in dates such as 03/04/2010.
@@ -112,14 +112,14 @@ class ReadingOptions:
         float | None, Option("depth to read, if the file holds several; the nearest is read", float, metavar="METRES")
     ] = None
     time_column: Annotated[
-        str | None, Option("column or variable of times (default: found by its name)", metavar="NAME")
+        str | None, Option("time column or variable (default: found by its name)", metavar="NAME")
     ] = None
     value_column: Annotated[
-        str | None, Option("column or variable of temperatures (default: found by its name)", metavar="NAME")
+        str | None, Option("temperature column or variable (default: found by its name)", metavar="NAME")
     ] = None
     flags: Annotated[
         str | None,
-        Option("column or variable of QARTOD flags, or none to ignore flags (default: found by name)", metavar="NAME"),
+        Option("QARTOD flag column or variable, or none to ignore flags (default: found by name)", metavar="NAME"),
     ] = None
     units: Annotated[
         Units | None,

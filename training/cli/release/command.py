@@ -25,7 +25,7 @@ def _import(arguments: list[str]) -> int:
 
 _SUBCOMMANDS: Final = {
     "import": _Subcommand(_import, "check, evaluate and publish a network that was trained elsewhere"),
-    "key": _Subcommand(key.main, "make a pair of keys"),
+    "key": _Subcommand(key.main, "make a key pair"),
     "pull": _Subcommand(pull.main, "copy releases from another place, such as a bucket"),
     "push": _Subcommand(push.main, "copy releases to another place"),
     "sign": _Subcommand(sign.main, "sign releases with a private key"),

@@ -82,7 +82,9 @@ def _add_release_options(group: argparse._ArgumentGroup) -> None:
         help="a name for each network, separated by commas (default: the names of the files)",
     )
     group.add_argument("--title", metavar="TEXT", help="display name of the place, as in 'Venice, Lido pier'")
-    group.add_argument("--out", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
+    group.add_argument(
+        "--out", type=Path, default=Path("artifacts"), metavar="DIR", help="artifacts folder (default: %(default)s)"
+    )
     group.add_argument("--keep", type=not_negative, metavar="N", help="number of old releases to keep (default: all)")
 
 

@@ -1,4 +1,4 @@
-"""``python -m training release key``: make a pair of keys."""
+"""``python -m training release key``: make a key pair."""
 
 import argparse
 from pathlib import Path
@@ -9,7 +9,7 @@ from training.publish.signing import make_key_pair
 
 
 def main(arguments: list[str]) -> int:
-    """Make a pair of keys; returns 0."""
+    """Make a key pair; returns 0."""
     name: Path = _parser().parse_args(arguments).name
     if name.name in ("", ".."):
         raise RequestError(f"{name} does not name a key: give a name, such as {name / 'alice'}", field="key")
