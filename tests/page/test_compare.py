@@ -221,7 +221,7 @@ def test_the_coverage_of_the_intervals_is_shown_by_lead(shown: Shown, url: str, 
     assert row == [f"{share * 100:.1f}" for share in shares]
 
 
-def test_what_each_cell_remembers_is_shown_with_and_without_its_companion(shown: Shown, url: str) -> None:
+def test_the_memory_of_each_cell_is_shown_with_and_without_its_companion(shown: Shown, url: str) -> None:
     page = shown("?view=compare&dataset=nino12").page
     models = httpx.get(f"{url}/compare", params={"dataset": "ocean-monthly"}).json()["models"]
     card = page.locator("section.card", has=page.get_by_role("heading", name="Error by length of context"))

@@ -164,7 +164,7 @@ def test_probabilities_that_cannot_be_relied_on_are_marked_and_the_mark_is_expla
     expect(page.locator(".event-line").get_by_role("img", name="not calibrated")).to_be_visible()
     notice = page.locator(".notice.warning", has_text="Before you rely on the heatwave outlook")
     expect(notice).to_contain_text("The probabilities marked † are not calibrated")
-    expect(page.locator(".limit-answer")).to_contain_text("† Not calibrated: the event may come more or less often")
+    expect(page.locator(".limit-answer")).to_contain_text("† Not calibrated: the event may happen more or less often")
 
 
 def test_a_series_under_ten_years_says_what_it_lacks_and_has_no_bands(opened: Opened) -> None:

@@ -39,7 +39,7 @@ def sentence(forecast: dict[str, Any], month: str) -> str:
     )
 
 
-def test_a_day_shows_its_forecast_and_what_came(visitor: Visitor, url: str) -> None:
+def test_a_day_shows_its_forecast_and_the_observations(visitor: Visitor, url: str) -> None:
     card = card_of(visitor().open(f"{QUERY}&day=2005-01-01"))
     forecast = past_forecast(url, "2005-01-01")
     expect(card).to_contain_text("Data up to Jan 2005")
@@ -132,7 +132,7 @@ def test_the_running_score_compares_with_persistence(visitor: Visitor, url: str)
     expect(card).to_contain_text(f"Of 12 observations, {inside} within the 80% interval")
 
 
-def test_what_came_can_be_hidden_until_the_user_has_guessed(visitor: Visitor) -> None:
+def test_the_observations_can_be_hidden_until_the_user_has_guessed(visitor: Visitor) -> None:
     page = visitor().open(f"{QUERY}&day=2005-01-01")
     card = card_of(page)
     card.get_by_label("Show what happened").uncheck()

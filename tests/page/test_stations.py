@@ -172,14 +172,16 @@ def test_stations_are_found_by_name_and_the_address_keeps_the_search(opened: Ope
     expect(page.locator("ul.stations > li")).to_have_count(3)
 
 
-def test_the_chart_shows_what_was_forecast_at_the_chosen_lead_against_what_came(opened: Opened, stations: str) -> None:
+def test_the_chart_shows_the_forecasts_of_the_chosen_lead_against_the_observations(
+    opened: Opened, stations: str
+) -> None:
     _, page = opened("&station=reef")
     chart = page.get_by_role("group", name="Observed SST of The <reef>")
     chart.focus()
     page.keyboard.press("End")
     last = newest_forecast(stations)["sst"][-1]
     expect(page.locator("#announcement")).to_contain_text(f"forecast {last:.2f}")
-    page.get_by_label("Show what was forecast").select_option("2 days before")
+    page.get_by_label("Show forecasts made").select_option("2 days before")
     assert "lead=2" in page.url
     archive = httpx.get(f"{stations}/stations/reef/forecasts").raise_for_status().json()["forecasts"]
     forecast_sst = archive[-3]["sst"][1]
@@ -212,9 +214,7 @@ def test_the_record_says_how_many_observations_the_intervals_held(opened: Opened
     expect(row).to_contain_text(f"{issued['rmse']:.2f}")
 
 
-def test_the_record_says_how_often_events_happened_by_the_probability_that_was_said(
-    opened: Opened, stations: str
-) -> None:
+def test_the_record_says_how_often_events_happened_by_forecast_probability(opened: Opened, stations: str) -> None:
     _, page = opened("&station=reef")
     answer = httpx.get(f"{stations}/stations/reef/verification").raise_for_status().json()
     first = next(event for event in answer["events"] if event["name"] == "Warm water")
@@ -305,7 +305,7 @@ def test_the_first_station_is_added_with_a_form_that_refuses_a_taken_id(
     expect(page.get_by_role("alert")).to_contain_text("There is a station with the ID kai already. Choose another ID.")
 
 
-def test_a_store_that_is_away_says_what_still_works(visitor: Visitor, guarded: tuple[str, str, Path]) -> None:
+def test_an_unreachable_store_says_what_still_works(visitor: Visitor, guarded: tuple[str, str, Path]) -> None:
     url, key, file = guarded
     for left in file.parent.glob("sst.db*"):
         left.unlink()

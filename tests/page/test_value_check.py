@@ -61,7 +61,7 @@ def test_implausible_values_are_marked_on_request_and_left_out(shown: Shown) -> 
     expect(page.locator(".result")).to_contain_text("35 °C of 28 Feb 2022 is implausible")
 
 
-def test_a_plausible_series_is_said_to_be_one(shown: Shown) -> None:
+def test_a_plausible_series_is_reported_as_plausible(shown: Shown) -> None:
     page = drop(shown("?view=data"), "plausible.csv", spoilt({}))
     expect(checked(page)).to_contain_text("No value looks implausible.")
     expect(summary(page).locator(".legend")).not_to_contain_text("Looks implausible")

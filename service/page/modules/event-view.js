@@ -131,6 +131,6 @@ function eventWarnings(kind, days, outcome) {
     "div",
     { class: "notice warning" },
     h("h2", {}, `Before you rely on the ${kind.name} outlook`),
-    h("ul", {}, messages.map((message) => h("li", {}, sentence(message))), uncalibrated && h("li", {}, "The probabilities marked ", uncalibratedMark(), " are not calibrated: such events may come more or less often than they say.")),
+    h("ul", {}, messages.map((message) => h("li", {}, sentence(message))), uncalibrated && h("li", {}, "The probabilities marked ", uncalibratedMark(), " are not calibrated: such events may happen more or less often than stated.")),
   );
 }

@@ -14,7 +14,7 @@ const TERMS = [
   ["Anomaly", "The difference between a temperature and climatology."],
   ["Damped persistence", "Climatology plus the last observed anomaly, which fades as the lead grows."],
   ["Linear autoregression", "Climatology plus a weighted sum of the anomalies in the window."],
-  ["Usual change", "The last value plus the change that is usual at the position until then, with a slow return to the usual level; known only with a position."],
+  ["Usual change", "The last value plus the usual change at the position up to that time, with a slow return to the usual level; it needs a position."],
   ["Universal network", "A network trained on simulated seas, which forecasts series from places that it has never seen."],
   ["Context", "The values before a forecast that a universal network is given; with more of them, it knows the series better."],
   ["Companion", "A regression that adapts to each series and helps the universal network; without it, the network has to remember by itself."],

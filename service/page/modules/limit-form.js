@@ -92,7 +92,7 @@ function limitAnswer(limit, step, { timestamps, events: [outcome] }, signal) {
   return [
     h("p", { class: "answer" }, limitSentence(outcome, limit, step, timestamps, new Date()), !outcome.calibrated && uncalibratedMark()),
     limitChart({ timestamps, probability: outcome.by_lead, step, limit }, signal),
-    h("p", { class: "note" }, `Each bar is the probability for that ${formatSteps(1, step).replace(/^1 /, "")} alone.`, !outcome.calibrated && [" ", uncalibratedMark(), " Not calibrated: the event may come more or less often than this says."]),
+    h("p", { class: "note" }, `Each bar is the probability for that ${formatSteps(1, step).replace(/^1 /, "")} alone.`, !outcome.calibrated && [" ", uncalibratedMark(), " Not calibrated: the event may happen more or less often than this says."]),
     outcome.warnings.map((/** @type {any} */ warning) => h("p", { class: "note" }, sentence(warning.message))),
   ];
 }

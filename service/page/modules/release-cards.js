@@ -142,7 +142,7 @@ async function universalFacts(model, signal) {
 /** @param {any} metadata */
 function networkInWords({ cell, parameters, seed, train_seconds: seconds, imported }) {
   if (imported) {
-    const until = imported.trained_until ? `trained on data until ${formatTime(imported.trained_until, "day")}, as its user states` : "up to when it was trained is not known";
+    const until = imported.trained_until ? `trained on data until ${formatTime(imported.trained_until, "day")}, as its user states` : "the end of its training data is not known";
     return `Imported from ${imported.file}, with ${formatCount(parameters)} weights; ${until}`;
   }
   return `${cell === "gru" ? "A" : "An"} ${modelTitle(cell)} with ${formatCount(parameters)} weights, seed ${seed}, trained in ${fixed(seconds, 1)} s`;

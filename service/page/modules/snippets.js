@@ -55,7 +55,7 @@ export function fileSnippets({ name, blob }, params, options, position) {
     `        content=Path(${JSON.stringify(name)}).read_bytes(),`,
     "    )",
     '    series = reading.raise_for_status().json()["series"]',
-    ...(position ? [`    series = [one | {${pythonItems(position).join(", ")}} for one in series]`] : []),
+    ...(position ? [`    series = [item | {${pythonItems(position).join(", ")}} for item in series]`] : []),
     "    body = {",
     ...pythonItems(body).map((item) => `        ${item},`),
     '        "series": series,',

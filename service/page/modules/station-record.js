@@ -53,7 +53,7 @@ function recordParts(leads, station, path) {
   return [
     h("p", { class: "answer" }, sentenceOf(leads[0], station)),
     dataTable("Errors of issued forecasts by steps ahead", head, rows, { class: "record" }),
-    h("p", { class: "note" }, "Each forecast is compared as it was issued, with the latest readings. Skill is how much lower its RMSE is than that of repeating the last value. “80% held” is how many observations were inside the 80% range."),
+    h("p", { class: "note" }, "Each forecast is compared as it was issued, with the latest readings. Skill is how much lower its RMSE is than that of repeating the last value. “80% held” is how many observations were inside the 80% interval."),
     leads[0].n < FEW && h("p", { class: "note" }, `Only ${formatCount(leads[0].n)} ${leads[0].n === 1 ? "forecast" : "forecasts"} can be checked so far: too few to judge by.`),
     h("div", { class: "row" }, downloadButton("Download as CSV", `${station.id}-verification.csv`, () => withQuery(path, { format: "csv" }))),
   ].filter((part) => part !== false);
@@ -84,7 +84,7 @@ function sentenceOf({ lead, n, models }, station) {
   const when = `${formatSteps(lead, station.step)} ahead`;
   const error = issued && `off by ${fixed(issued.rmse, 2)}\u00a0${unitOf(station)}`;
   const rival = reference ? `, ${modelTitle(REFERENCE).toLowerCase()} by ${fixed(reference.rmse, 2)}\u00a0${unitOf(station)}` : "";
-  return [held !== null && `80% intervals held ${formatCount(held)} of ${formatCount(n)} observations ${when}.`, error && `Forecasts were typically ${error}${rival}.`].filter(Boolean).join(" ");
+  return [held !== null && `80% intervals contained ${formatCount(held)} of ${formatCount(n)} observations ${when}.`, error && `Forecasts were typically ${error}${rival}.`].filter(Boolean).join(" ");
 }
 
 /** @param {any[]} models */

@@ -81,9 +81,9 @@ function describeStation({ id, latitude, longitude, step, model, forecast }) {
 /** How fetching goes; null if readings are sent. @param {Station} station @param {Date} now */
 function fetchNote({ fetch }, now) {
   if (!fetch) return null;
-  const last = fetch.succeeded ? `last ${ageInWords(fetch.succeeded, now)} ago` : "never yet";
-  if (!fetch.error) return h("p", { class: "note" }, `The service fetches the readings, ${last}.`);
-  return h("div", { class: "notice warning" }, h("strong", {}, "Fetching fails"), h("p", {}, `${sentence(fetch.error)} The service fetched readings ${last}, and tries again at ${formatTime(fetch.next, "hour")}.`));
+  const last = fetch.succeeded ? `The last successful fetch was ${ageInWords(fetch.succeeded, now)} ago` : "No fetch has succeeded yet";
+  if (!fetch.error) return h("p", { class: "note" }, `The service fetches the readings. ${last}.`);
+  return h("div", { class: "notice warning" }, h("strong", {}, "Fetching is failing"), h("p", {}, `${sentence(fetch.error)} ${last}; the next attempt is at ${formatTime(fetch.next, "hour")}.`));
 }
 
 /** @param {HTMLElement} card @param {Station} station @param {AbortSignal} signal */
@@ -115,7 +115,7 @@ function chartParts(station, observations, forecasts, signal) {
   const most = Math.max(...forecasts.map(({ sst }) => sst.length), 1);
   let lead = Math.min(Math.max(Number(readState().lead) || 1, 1), most);
   let rows = rowsOf(observations, forecasts, lead);
-  const chart = new Chart(`Observed SST of ${titleOf(station)}, and what was forecast`, signal, { height: "22rem" });
+  const chart = new Chart(`Observed and forecast SST of ${titleOf(station)}`, signal, { height: "22rem" });
   const draw = () => chart.draw(() => stationFigure(rows, lead, station));
   const options = Array.from({ length: most }, (_, i) => ({ value: String(i + 1), text: `${formatSteps(i + 1, station.step)} before` }));
   const choose = (/** @type {string} */ value) => {
@@ -127,7 +127,7 @@ function chartParts(station, observations, forecasts, signal) {
   draw();
   return [
     h("header", {}, h("div", {}, h("h2", {}, "Forecasts and observations"), h("p", {}, `Until ${formatTime(observations.timestamps.at(-1), station.step)}`)), chart.zoomButtons()),
-    h("div", { class: "controls" }, selectField("Show what was forecast", options, String(lead), choose), legend()),
+    h("div", { class: "controls" }, selectField("Show forecasts made", options, String(lead), choose), legend()),
     chart.element,
     forecasts.length < 2 && h("p", { class: "note" }, "A forecast is issued for each new reading, and appears here next to the observations."),
     tableDisclosure("Observed and forecast SST", () => rowsTable(rows, lead, station)),

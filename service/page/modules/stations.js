@@ -118,7 +118,7 @@ function firstStation(root) {
     "section",
     { class: "card" },
     h("header", {}, h("h2", {}, "Add your first station")),
-    h("p", {}, "Name a place, then send its readings, such as one each day. From 14 readings on, a forecast is issued for each new one, and this page keeps track of how good the forecasts were."),
+    h("p", {}, "Name a place, then send its readings, for example one a day. From 14 readings on, a forecast is issued for each new one, and this page keeps track of how good the forecasts were."),
     stationForm(root),
   );
 }
