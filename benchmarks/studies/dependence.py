@@ -130,7 +130,7 @@ def _ranks(values: Floats) -> Ranks:
 
 
 def _evaluate(ranks: Callable[[int], Ranks], scores: Floats) -> Floats:
-    """Return energy and variogram score, then for each quantile Brier score, then what was said, then what happened."""
+    """Return energy and variogram score, then for each quantile the Brier score, the forecast and the outcome."""
     middles = normal_scores(tuple(((np.arange(_PATHS) + 0.5) / _PATHS).tolist()))
     results = []
     for sea, score in enumerate(scores):

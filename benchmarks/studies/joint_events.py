@@ -201,7 +201,7 @@ def _rows(name: str, scored: Scored) -> list[str]:
 
 
 def _reliability(scored: Scored) -> list[str]:
-    """Return a table: how often the event happened, by what was said."""
+    """Return a table: how often the event happened, by forecast probability."""
     rows = ["| days | said | n | mean said | happened | said if independent |", "|---|---|---|---|---|---|"]
     for column, days in enumerate(_WITHIN):
         probability, happened = scored.probabilities["joint"][:, column], scored.happened[:, column]

@@ -14,7 +14,7 @@ _NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?")
 
 
 def shown(notebook: nbformat.NotebookNode) -> list[str]:
-    """What the cells print and return."""
+    """The output and results of the cells."""
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     return [str(output.text if output.output_type == "stream" else output.data["text/plain"]) for output in outputs]
 
