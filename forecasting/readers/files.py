@@ -81,8 +81,8 @@ def read_csv(
 
     Args:
         path: of the file: UTF-8 text separated by commas, semicolons or tabs.
-        time_column: name of the column of times; if None, found by the usual names.
-        value_column: name of the column of temperatures; if None, found by the usual names, or the only column of
+        time_column: name of the time column; if None, found by the usual names.
+        value_column: name of the temperature column; if None, found by the usual names, or the only column of
             numbers.
         units: of the temperatures; if None, as the header or a row of units says, otherwise °C.
         missing: numbers that mark a missing value, such as −999, besides empty cells and ``NaN``.

@@ -176,7 +176,7 @@ def test_the_chart_shows_the_forecasts_of_the_chosen_lead_against_the_observatio
     opened: Opened, stations: str
 ) -> None:
     _, page = opened("&station=reef")
-    chart = page.get_by_role("group", name="Observed SST of The <reef>")
+    chart = page.get_by_role("group", name="Observed and forecast SST of The <reef>")
     chart.focus()
     page.keyboard.press("End")
     last = newest_forecast(stations)["sst"][-1]

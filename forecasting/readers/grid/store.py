@@ -108,7 +108,7 @@ def _refuse_groups(path: Path, kind: str) -> None:
         return
     advice = f"name one, such as {path.name}/{groups[0]}"
     if kind == "netcdf":
-        advice = f"save one as a file, such as with xarray.open_dataset(path, group={groups[0]!r}).to_netcdf(other)"
+        advice = f"save one as a file, for example with xarray.open_dataset(path, group={groups[0]!r}).to_netcdf(other)"
     raise FileError(f"has its variables in groups ({listed(groups)}); {advice}")
 
 
@@ -168,7 +168,7 @@ def _engine(path: Path) -> str:
     with path.open("rb") as file:
         head = file.read(4)
     if head == b"CDF\x05":
-        raise FileError("is NetCDF in the 64-bit data format; convert it, such as with nccopy -k netCDF-4")
+        raise FileError("is NetCDF in the 64-bit data format; convert it, for example with nccopy -k netCDF-4")
     if head[:3] == b"CDF":
         return "scipy"
     import h5py

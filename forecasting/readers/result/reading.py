@@ -23,8 +23,8 @@ class Columns:
     """Columns of a table, or variables of a grid, that were read.
 
     Attributes:
-        time: name of the column of times, or of several columns that together make a time.
-        value: column of temperatures.
+        time: name of the time column, or of several columns that together make a time.
+        value: temperature column.
         station: column that distinguishes stations; None if there is none.
         flags: column of QARTOD flags; None if there is none.
     """

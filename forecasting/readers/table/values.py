@@ -29,7 +29,7 @@ _OTHER_UNITS: Final = frozenset(
 _MIN_WIDE: Final = 2
 
 CHOOSE_VALUES: Final = Remedy.of("; choose one with {}", "value_column")
-NAME_VALUES: Final = Remedy.of("; name the column of temperatures with {}", "value_column")
+NAME_VALUES: Final = Remedy.of("; name the temperature column with {}", "value_column")
 _AS_STATIONS: Final = Remedy.of(
     "; choose one with {} or, if each is a station, with {} or by ending all names with _sst",
     "value_column",
@@ -97,7 +97,7 @@ def find_values(table: Table, clock: Clock, options: ReadingOptions) -> list[Cho
     if len(stations) >= _MIN_WIDE:
         return [choice for choice in wide if choice.station in stations]
     if not others:
-        raise FileError(f"has no columns other than {', '.join(clock.names)}; add a column of temperatures")
+        raise FileError(f"has no columns other than {', '.join(clock.names)}; add a temperature column")
     if not candidates:
         _refuse_decimal_commas(table, others)
     shown = ", ".join(candidates or others)[:400]

@@ -73,6 +73,6 @@ def _parse(texts: "pd.Series[str]", shown: "pd.Series[str]") -> Times:
         raise FileError(
             f"line {texts.index[i]}: {subject} an ISO 8601 time such as 2010-12-01 or 2010-12-01T06:00:00Z",
             index=i,
-            remedy=Remedy.of("; rewrite the column, or name another column of times with {}", "time_column"),
+            remedy=Remedy.of("; rewrite the column, or name another time column with {}", "time_column"),
         )
     return within_years(parsed.dt.tz_localize(None).to_numpy().astype("datetime64[s]"), shown)

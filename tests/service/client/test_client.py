@@ -353,7 +353,7 @@ def test_options_of_a_file_are_used_and_its_errors_raised(ask: Ask, url: str) ->
     days = "\n".join(["when,sst", *(f"2001-{1 + i // 28:02}-{1 + i % 28:02},{10 + i % 3}" for i in range(84))])
     reading = ask(url, "read_series", days.encode(), time_column="when", resample="month", missing=[12, 13])
     assert list(reading.series["0"].index.month) == [1, 2, 3]
-    with pytest.raises(ProblemError, match="name the column of times with time_column="):
+    with pytest.raises(ProblemError, match="name the time column with time_column="):
         ask(url, "read_series", b"when,sst\nMonday,10\n")
 
 

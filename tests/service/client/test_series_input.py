@@ -96,8 +96,8 @@ LONG = {"id": ["a"] * 3, "time": DAYS, "sst": [1.0, 2.0, 3.0]}
     [
         (pl.Series([1.0, 2.0]), TypeError, "series is a polars Series without times: expected a table"),
         (pl.LazyFrame({"time": DAYS}), TypeError, "series is a polars LazyFrame: expected"),
-        (pl.DataFrame({"a": [1.0]}), ValueError, "series has no column of times: convert one"),
-        (pl.DataFrame({"time": ["2010-01-01"], "a": [1.0]}), ValueError, "series has no column of times: convert one"),
+        (pl.DataFrame({"a": [1.0]}), ValueError, "series has no time column: convert one"),
+        (pl.DataFrame({"time": ["2010-01-01"], "a": [1.0]}), ValueError, "series has no time column: convert one"),
         (pl.DataFrame({"time": DAYS, "until": DAYS, "a": [1.0] * 3}), ValueError, "'time' and 'until': leave out all"),
         (pl.DataFrame({"time": DAYS}), ValueError, "there is no series"),
         (pl.DataFrame({"time": DAYS, "a": ["x"] * 3}), ValueError, "series 'a': its values must be numbers"),

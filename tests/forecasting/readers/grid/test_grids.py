@@ -404,7 +404,7 @@ def test_variables_in_groups_are_refused_with_the_group_names(tmp_path: Path) ->
             else:
                 buoy_data.to_netcdf(tmp_path / "a.nc", group=group, mode="a", engine="h5netcdf")
     with pytest.raises(
-        FileError, match=r"variables in groups \(pier/obs, quay\); save one as a file, such as with xarray.open_d"
+        FileError, match=r"variables in groups \(pier/obs, quay\); save one as a file, for example with xarray.open_d"
     ):
         read(tmp_path / "a.nc")
     with pytest.raises(FileError, match=r"variables in groups \(pier/obs, quay\); name one, such as a.zarr/pier/obs"):

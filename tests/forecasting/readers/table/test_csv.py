@@ -80,7 +80,7 @@ def test_columns_units_and_sentinels_can_be_named(tmp_path: Path) -> None:
         (lines("when,sst", "Monday,10"), "no column named time or date.*when, sst"),
         (lines("time,a,b", "2001-01-01,1,2"), "2 columns that could be SST: a, b; choose one with value_column="),
         (lines("time,name", "2001-01-01,x"), "no numeric column"),
-        (lines("time", "2001-01-01", "2001-01-02"), "has no columns other than time; add a column of temperatures"),
+        (lines("time", "2001-01-01", "2001-01-02"), "has no columns other than time; add a temperature column"),
         (
             lines("Station Pier 7", "Exported 2021-06-30", "", "date;sst", "2001-01-01;10"),
             r"line 1 \('Station Pier 7'\) is a title, and the header seems to be line 4; remove the lines above it",
