@@ -124,7 +124,7 @@ def _rows(name: str, scored: Scored) -> list[str]:
 
 
 def _reliability(scored: Scored) -> list[str]:
-    """Return a table of the last lead: how often it was in a heatwave, by what was said."""
+    """Return a table of the last lead: how often it was in a heatwave, by forecast probability."""
     probability, happened = scored.probability[:, -1], scored.happened[:, -1]
     bins = np.clip(np.digitize(probability, _BINS[1:-1]), 0, len(_BINS) - 2)
     return [

@@ -40,7 +40,7 @@ def to_pandas(series: SeriesInput) -> PandasInput:
     Raises:
         ModuleNotFoundError: if a table needs pyarrow, which is not installed.
         TypeError: if the input is something else, or a polars Series, which has no times.
-        ValueError: if a table does not have one column of times, or ``id`` without ``time`` and ``sst`` alone.
+        ValueError: if a table does not have exactly one time column, or ``id`` without ``time`` and ``sst`` alone.
     """
     if isinstance(series, pd.Series | pd.DataFrame):
         return series
@@ -75,7 +75,9 @@ def _member(name: Hashable, member: "pd.Series[Any] | ArrowTable") -> "pd.Series
         raise TypeError(f"{label} is a {_kind(member)}: expected a Series, or a polars DataFrame of times and values")
     table = _read(label, member)
     if not isinstance(table, pd.DataFrame) or len(table.columns) != 1:
-        raise ValueError(f"{label} has not one column of values: pass times and values only, or the table by itself")
+        raise ValueError(
+            f"{label} needs exactly one column of values: pass times and values only, or the table by itself"
+        )
     return table.iloc[:, 0]
 
 
@@ -88,9 +90,7 @@ def _read(label: str, series: ArrowTable) -> "pd.DataFrame | dict[Hashable, pd.S
     try:
         table = pa.table(series)
     except (pa.ArrowException, TypeError, ValueError):
-        raise TypeError(
-            f"{label} is a {_kind(series)} without times: expected a table with a column of times"
-        ) from None
+        raise TypeError(f"{label} is a {_kind(series)} without times: expected a table with a time column") from None
     names = table.column_names
     for name in names:
         if names.count(name) > 1:
@@ -101,11 +101,9 @@ def _read(label: str, series: ArrowTable) -> "pd.DataFrame | dict[Hashable, pd.S
 def _by_column(pa: Any, label: str, table: Any) -> pd.DataFrame:
     times = [name for name in table.column_names if _holds_times(pa, table[name])]
     if not times:
-        raise ValueError(f"{label} has no column of times: convert one, for example with polars.Expr.str.to_datetime")
+        raise ValueError(f"{label} has no time column: convert one, for example with polars.Expr.str.to_datetime")
     if len(times) > 1:
-        raise ValueError(
-            f"{label} has {len(times)} columns of times, {times[0]!r} and {times[1]!r}: leave out all but one"
-        )
+        raise ValueError(f"{label} has {len(times)} time columns, {times[0]!r} and {times[1]!r}: leave out all but one")
     columns = {name: table[name].to_pandas().array for name in table.column_names if name != times[0]}
     return pd.DataFrame(columns).set_axis(_index(pa, label, times[0], table[times[0]]))
 

@@ -205,7 +205,7 @@ def _refuse_longer_steps(when: Times, step: TimeStep) -> None:
     gaps = np.round(np.diff(step.place(ordered, ordered[0])))
     if len(gaps) and (gaps <= 1).mean() < _MIN_SHARE_OF_STEPS:
         raise SeriesError(
-            f"its times lie {np.median(gaps):.0f} steps apart, but this model needs {one_each(str(step))}; "
+            f"its times are {np.median(gaps):.0f} steps apart, but this model needs {one_each(str(step))}; "
             "send null where one is missing"
         )
 
@@ -217,8 +217,8 @@ def _shorter_steps(when: Times, step: TimeStep, universal: UniversalCatalog | No
     if not 0 < pace < _SHORTER_STEP * step.seconds:
         return None
     return SeriesError(
-        f"its times lie {in_words(str(TimeStep(pace)))} apart, but this model needs {one_each(str(step))}: send means, "
-        f"ask for a dataset that has this step, or train one{release_hint(universal, TimeStep(pace))}"
+        f"its times are {in_words(str(TimeStep(pace)))} apart, but this model needs {one_each(str(step))}: send means, "
+        f"or name or train a dataset that has this step{release_hint(universal, TimeStep(pace))}"
     )
 
 

@@ -46,7 +46,7 @@ class UniversalModels(NamedTuple):
         loaded = self.named or self.releases.nearest(step, horizon)
         if loaded is None:
             served = self.releases.steps_in_words
-            also = f", or send a series at a step that is served: {served}" if served else ""
+            also = f", or send a series at an available step: {served}" if served else ""
             return SeriesError(
                 f"the step is {words}, but no universal release for this step is loaded: {self._name_a_dataset()}{also}"
             )
