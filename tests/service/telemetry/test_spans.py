@@ -1,5 +1,6 @@
 """The parts of a request in its trace, and the ids of the trace in its log lines."""
 
+import itertools
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,21 +38,24 @@ class Traced:
     def __init__(self, client: httpx.Client, exporter: InMemorySpanExporter) -> None:
         self.client = client
         self._exporter = exporter
+        self._traces = itertools.count(1)
 
     def named(self, *names: str) -> list[ReadableSpan]:
         return [span for span in self._exporter.get_finished_spans() if span.name in names]
 
     def send(self, method: str, path: str, given: Json | None = None) -> ReadableSpan:
-        """Send a request, and return its span. All earlier ones are forgotten."""
-        self._exporter.clear()
-        self.client.request(method, path, json=given)
-        # The answer may arrive before its span ends.
-        wait_until(lambda: bool(self._of_requests()), "the span of the request did not end")
-        (span,) = self._of_requests()
-        return span
+        """Send a request in a trace of its own, and return its span."""
+        trace = next(self._traces)
+        self.client.request(method, path, json=given, headers={"traceparent": f"00-{trace:032x}-{1:016x}-01"})
 
-    def _of_requests(self) -> list[ReadableSpan]:
-        return [span for span in self._exporter.get_finished_spans() if span.kind is SpanKind.SERVER]
+        def spans() -> list[ReadableSpan]:
+            finished = self._exporter.get_finished_spans()
+            return [span for span in finished if span.kind is SpanKind.SERVER and trace_of(span) == trace]
+
+        # The answer may arrive before its span ends.
+        wait_until(lambda: bool(spans()), "the span of the request did not end")
+        (span,) = spans()
+        return span
 
     def parts(self, whole: ReadableSpan) -> list[str]:
         """Return the names of the parts of a request or job, by their begin."""
