@@ -21,6 +21,7 @@ from forecasting.networks.metadata import CheckpointMetadata, parse_metadata
 
 _EXTRA: Final = "metadata.json"
 _load_lock = threading.Lock()
+_compile_lock = threading.RLock()
 
 
 def script(module: torch.nn.Module) -> torch.jit.ScriptModule:
@@ -78,12 +79,37 @@ def _check_contract(module: torch.jit.ScriptModule, metadata: CheckpointMetadata
     sst = torch.full((2, metadata.window), level, dtype=torch.float32, device=device)
     valid_time = torch.zeros(2, dtype=torch.float64, device=device)
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), compiling(device):
             forecast = module(sst, valid_time)
     except RuntimeError as error:
         raise ReleaseError(f"the module fails on a window: {str(error).splitlines()[-1]}") from None
     if forecast.shape != (2,) or forecast.dtype != torch.float32 or not bool(torch.isfinite(forecast).all()):
         raise ReleaseError("the module does not return one finite float32 value for each window")
+
+
+@contextmanager
+def compiling(device: torch.device) -> Iterator[None]:
+    """Compile methods that are first called in this block at once, instead of profiling their first calls.
+
+    On a CPU, the code is as fast and compiled in a fifth of the time. On a GPU, torch fuses kernels by the profile.
+    """
+    if device.type != "cpu":
+        yield
+        return
+    # torch has one strategy for the process, and each method keeps that of its first call.
+    with _compile_lock:
+        strategy = _set_fusion_strategy([])
+        try:
+            yield
+        finally:
+            _set_fusion_strategy(strategy)
+
+
+def _set_fusion_strategy(strategy: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Set torch's fusion strategy and return the one before."""
+    with _quiet():
+        before: list[tuple[str, int]] = torch.jit.set_fusion_strategy(strategy)
+    return before
 
 
 def check_attributes(module: torch.jit.ScriptModule, stated: Mapping[str, int]) -> None:

@@ -10,7 +10,7 @@ import torch
 
 from forecasting.errors import RequestError, SeriesError
 from forecasting.forecast_warning import ForecastWarning
-from forecasting.networks.checkpoint import load
+from forecasting.networks.checkpoint import compiling, load
 from forecasting.networks.checkpoint_file import CheckpointFile
 from forecasting.networks.device import choose_device
 from forecasting.networks.forecast import Forecast
@@ -67,8 +67,9 @@ class Forecaster:
     def warm_up(self) -> None:
         """Run the network at a few batch sizes, so that the first caller does not wait for its compilation."""
         level = self.metadata.training_range.minimum
-        for n in (1, 2, BATCH_WINDOWS):
-            self.roll(np.full((n, self.metadata.window), level), np.zeros(n, dtype="datetime64[s]"), 2)
+        with compiling(self.device):
+            for n in (1, 2, BATCH_WINDOWS):
+                self.roll(np.full((n, self.metadata.window), level), np.zeros(n, dtype="datetime64[s]"), 2)
 
     def check(self, horizon: int, levels: Sequence[int]) -> None:
         """Raise RequestError if the horizon or a level is not offered."""

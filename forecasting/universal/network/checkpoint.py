@@ -23,7 +23,7 @@ from pathlib import Path
 import torch
 
 from forecasting.errors import ReleaseError
-from forecasting.networks.checkpoint import check_attributes, load_module, save_module
+from forecasting.networks.checkpoint import check_attributes, compiling, load_module, save_module
 from forecasting.universal.network.metadata import UniversalMetadata, parse_universal_metadata
 
 CLIMATOLOGY_TERMS = 7
@@ -60,7 +60,7 @@ def _check_contract(module: torch.jit.ScriptModule, metadata: UniversalMetadata,
     times = torch.zeros(2, dtype=torch.float64, device=device)
     nowhere = torch.full((2, CLIMATOLOGY_TERMS), float("nan"), device=device)
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), compiling(device):
             answer = module.quantiles(_TYPICAL_CELSIUS + waves, times, nowhere)
     except (AttributeError, RuntimeError) as error:
         raise ReleaseError(f"the module fails on {steps} values: {str(error).splitlines()[-1]}") from None

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from forecasting.networks.checkpoint import compiling
 from forecasting.networks.checkpoint_file import CheckpointFile
 from forecasting.networks.device import choose_device
 from forecasting.series.times import Floats
@@ -22,8 +23,8 @@ _LARGEST_PASS = 128
 
 _PASS_ON_GPU = 4_096
 
-_WARM_UP_CALLS = 3
-"""TorchScript specialises and optimises a method during its first calls."""
+_PROFILED_CALLS = 3
+"""On a GPU, TorchScript specialises and optimises a method during its first calls."""
 
 
 class UniversalForecaster:
@@ -93,14 +94,19 @@ class UniversalForecaster:
         return self.to_array(answer)
 
     def warm_up(self) -> None:
-        """Run the network on a few series, so that the first caller does not wait for its compilation."""
+        """Run the network on a series, so that the first caller does not wait for its compilation."""
+        series, origins = self.typical_series()
+        with compiling(self.device):
+            for _ in range(1 if self.device.type == "cpu" else _PROFILED_CALLS):
+                self.predict(*series)
+                self.backtest(*series, origins)
+
+    def typical_series(self) -> tuple[tuple[Floats, Floats, Coefficients], Steps]:
+        """Return one series as the arguments of :meth:`predict`, and steps of it to forecast from."""
         steps = min(self.metadata.maximum, 2 * self.metadata.minimum)
         values = 15.0 + np.sin(np.arange(steps, dtype=np.float64))[None]
-        time, nowhere = np.zeros(1), np.full((1, CLIMATOLOGY_TERMS), np.nan, dtype=np.float32)
-        origins = np.arange(self.metadata.minimum - 1, steps, dtype=np.int64)
-        for _ in range(_WARM_UP_CALLS):
-            self.predict(values, time, nowhere)
-            self.backtest(values, time, nowhere, origins)
+        nowhere = np.full((1, CLIMATOLOGY_TERMS), np.nan, dtype=np.float32)
+        return (values, np.zeros(1), nowhere), np.arange(self.metadata.minimum - 1, steps, dtype=np.int64)
 
     def inputs(
         self, values: Floats, last_time: Floats, coefficients: Coefficients

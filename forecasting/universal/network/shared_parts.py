@@ -9,6 +9,7 @@ from typing import Final
 
 import torch
 
+from forecasting.networks.checkpoint import compiling
 from forecasting.series.times import Floats
 from forecasting.universal.network.forecaster import Coefficients, Steps, UniversalForecaster
 
@@ -29,7 +30,13 @@ class SharedParts:
         modules = [network.module for network in networks]
         if len(modules) < 2 or not all(hasattr(module, method) for module in modules for method in _METHODS):
             return None
-        return cls(networks) if all(_equal(modules[0], module) for module in modules[1:]) else None
+        if not all(_equal(modules[0], module) for module in modules[1:]):
+            return None
+        shared = cls(networks)
+        with compiling(networks[0].device):
+            series, origins = networks[0].typical_series()
+            shared.backtest(*series, origins)
+        return shared
 
     def backtest(
         self, values: Floats, last_time: Floats, coefficients: Coefficients, origins: Steps

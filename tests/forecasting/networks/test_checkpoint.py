@@ -1,4 +1,5 @@
 import io
+import warnings
 
 import numpy as np
 import pytest
@@ -140,3 +141,12 @@ def test_float_degrees_go_in_and_come_out(gru: Forecaster) -> None:
     """A flat window at the mean of training is answered near it, not in units of some scaling."""
     window = np.full((1, 24), 23.0)
     assert 18 < gru.roll(window, np.zeros(1, dtype="datetime64[s]"), 1)[0, 0] < 28
+
+
+def test_loading_leaves_other_networks_in_the_process_their_way_of_compiling(published: Published) -> None:
+    strategy = [("STATIC", 1)]
+    with warnings.catch_warnings(action="ignore"):
+        before = torch.jit.set_fusion_strategy(strategy)
+        module, metadata = load((published.path / "gru.pt").read_bytes(), CPU)
+        Forecaster(module, metadata, CPU).warm_up()
+        assert torch.jit.set_fusion_strategy(before) == strategy
