@@ -28,7 +28,7 @@ from tests import imported
 from tests.forecasting.universal import tiny
 from tests.serving import serve
 from tests.trained import trained_once
-from tests.zygote.process import end_zygotes
+from tests.zygote.process import end_zygotes, fork_spawned_processes
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.run import Destination, Published, train
@@ -88,7 +88,8 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session", autouse=True)
 def zygotes() -> Iterator[None]:
-    """End the processes that commands were forked from."""
+    """Fork processes instead of starting them anew, and end those that they were forked from."""
+    fork_spawned_processes()
     yield
     end_zygotes()
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.zygote.start import Start, read_at_start
+from tests.zygote.start import Start, fork_what_is_spawned, read_at_start
 
 _ROOT = Path(__file__).parents[2]
 _PADDING = "-" * 4_096
@@ -44,8 +44,7 @@ class Popen(subprocess.Popen[str]):
             command, environment, [0, 1, 2], folder=cwd or "", group=None if group == -1 else group, session=session
         )
         try:
-            with _lock:
-                self.pid = start.send(_zygote(read_at_start(environment)), files)
+            self.pid = start.send(_zygote(read_at_start(environment)), files)
             self._child_created = True
         finally:
             self._close_pipe_fds(*pipes)
@@ -61,18 +60,26 @@ def run(command: Sequence[object], **options: Any) -> "subprocess.CompletedProce
 def _zygote(environment: Mapping[str, str]) -> socket.socket:
     """Return the connection to the zygote that was started with these variables, after starting it if need be."""
     key = frozenset(environment.items())
-    if key not in _zygotes:
-        requests, zygote = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        unset = dict.fromkeys(read_at_start(os.environ), "")
-        # A group of its own, since signals to the group are for the commands.
-        process = subprocess.Popen(
-            [sys.executable, "-c", "from tests.zygote.zygote import main; main()", _PADDING],
-            stdin=zygote.fileno(), stdout=zygote.fileno(), cwd=_ROOT, env={**os.environ, **unset, **environment},
-            process_group=0,
-        )  # fmt: skip
-        zygote.close()
-        _zygotes[key] = process, requests
-    return _zygotes[key][1]
+    with _lock:
+        return (_zygotes.get(key) or _zygotes.setdefault(key, _start_zygote(environment)))[1]
+
+
+def _start_zygote(environment: Mapping[str, str]) -> tuple["subprocess.Popen[bytes]", socket.socket]:
+    requests, zygote = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    unset = dict.fromkeys(read_at_start(os.environ), "")
+    # A group of its own, since signals to the group are for the commands.
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from tests.zygote.zygote import main; main()", _PADDING],
+        stdin=zygote.fileno(), stdout=zygote.fileno(), cwd=_ROOT, env={**os.environ, **unset, **environment},
+        process_group=0,
+    )  # fmt: skip
+    zygote.close()
+    return process, requests
+
+
+def fork_spawned_processes() -> None:
+    """Fork what this process starts with :mod:`multiprocessing` from a zygote too."""
+    fork_what_is_spawned(lambda: _zygote(read_at_start(os.environ)))
 
 
 def end_zygotes() -> None:

@@ -3,13 +3,16 @@
 import contextlib
 import ctypes
 import json
+import multiprocessing.util
 import os
 import resource
 import signal
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 MESSAGE_BYTES = 1 << 20
 MAX_FILES = 64
@@ -17,6 +20,7 @@ MAX_FILES = 64
 _PR_SET_CHILD_SUBREAPER = 36
 _LIMITS = sorted({getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")})
 _READ_AT_START = ("PYTHON", "LANG", "LC_", "LD_", "MALLOC_", "TZ", "OMP_", "OPENBLAS_", "MKL_", "KMP_", "MPL")
+_sending = threading.Lock()
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
@@ -83,9 +87,26 @@ class Start:
 
     def send(self, zygote: socket.socket, files: Sequence[int]) -> int:
         """Have the zygote start this command with these files; return the id of the new child of this process."""
-        with _adopting():
+        with _sending, _adopting():
             socket.send_fds(zygote, [json.dumps(asdict(self)).encode()], files)
             return int(zygote.recv(MESSAGE_BYTES))
+
+
+def fork_what_is_spawned(find_zygote: Callable[[], socket.socket | None]) -> None:
+    """Fork the processes that this one starts with :mod:`multiprocessing` from a zygote, if there is one for them."""
+    spawn_new = multiprocessing.util.spawnv_passfds
+
+    def spawn(path: bytes, args: Sequence[Any], passfds: Sequence[int]) -> int:
+        command = [os.fsdecode(argument) for argument in args]
+        # The tracker of resources needs no library.
+        tracker = any("resource_tracker" in argument for argument in command)
+        zygote = None if tracker else find_zygote()
+        if zygote is None:
+            return spawn_new(path, args, passfds)
+        files = [0, 1, 2, *map(int, passfds)]
+        return Start.here(command, os.environ, files).send(zygote, files)
+
+    multiprocessing.util.spawnv_passfds = spawn
 
 
 def _umask() -> int:

@@ -11,7 +11,6 @@ import contextlib
 import gc
 import io
 import json
-import multiprocessing.util
 import os
 import random
 import resource
@@ -26,7 +25,6 @@ import types
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import alembic.context
 import fastapi
@@ -40,13 +38,12 @@ import torch
 import uvicorn
 import xarray
 
-from tests.zygote.start import MAX_FILES, MESSAGE_BYTES, Start, read_at_start
+from tests.zygote.start import MAX_FILES, MESSAGE_BYTES, Start, fork_what_is_spawned, read_at_start
 
 LIBRARIES = (alembic, fastapi, httpx, matplotlib.figure, np, pd, pydantic_settings, sqlalchemy, torch, uvicorn, xarray)
 
 _started_with = read_at_start(os.environ)
 _FLAGS = vars(subprocess)["_args_from_interpreter_flags"]()
-_spawn_new = multiprocessing.util.spawnv_passfds
 
 
 def main() -> None:
@@ -191,19 +188,11 @@ def _let_processes_spawn() -> Start | None:
         return _serve(zygote)
     zygote.close()
 
-    def spawn(path: bytes, args: Sequence[Any], passfds: Sequence[int]) -> int:
-        command = [os.fsdecode(argument) for argument in args]
-        files = [0, 1, 2, *map(int, passfds)]
-        # The tracker of resources needs no library.
-        if any("resource_tracker" in argument for argument in command) or read_at_start(os.environ) != _started_with:
-            return _spawn_new(path, args, passfds)
-        return Start.here(command, os.environ, files).send(requests, files)
-
     def end() -> None:
         requests.close()
         os.waitpid(child, 0)
 
-    multiprocessing.util.spawnv_passfds = spawn
+    fork_what_is_spawned(lambda: requests if read_at_start(os.environ) == _started_with else None)
     atexit.register(end)
     return None
 

@@ -52,7 +52,7 @@ async def test_a_flood_is_refused_quickly_and_leaves_no_trace(strict: Service, n
     request = content(large)
 
     async def flood() -> list[httpx.Response]:
-        remaining = iter(range(400))
+        remaining = iter(range(200))
         limits = httpx.Limits(max_connections=64)
         async with httpx.AsyncClient(base_url=strict.url, timeout=60, limits=limits) as client:
             # One caller a connection: the time that httpx takes for each request grows with those that wait for one.

@@ -82,9 +82,8 @@ def test_two_commands_lead_from_a_server_to_a_daily_release_of_a_place(
     sst, out = str(tmp_path / "pier.csv"), tmp_path / "artifacts"
     assert main(["fetch", "--erddap", erddap.url, "--dataset", "year", "--variable", "sst",
                  "--lat", "43.6", "--lon=-9.1", "-o", sst]) == 0  # fmt: skip
-    assert (
-        main(["--data", sst, "--name", "pier", "--out", str(out), "--workers", "1", "--quiet", "--from-scratch"]) == 0
-    )
+    assert main(["--data", sst, "--name", "pier", "--out", str(out), "--workers", "1", "--quiet", "--from-scratch",
+                 "--epochs", "2", "--hidden", "4"]) == 0  # fmt: skip
     printed = capsys.readouterr().out
     assert "366 values, one a day, from 2024-01-01T12:00Z to 2024-12-31T12:00Z" in printed
     assert "is now serving" in printed
