@@ -1,14 +1,15 @@
 """A process that has imported the libraries, which takes seconds, and is forked for each command that a test runs.
 
-It reads :class:`Start` messages from a socket, its standard input. It imports no module of the project: each command
-does so itself, in a process with the arguments, environment, files, limits and signals that a new interpreter would
-have.
+It reads :class:`Start` messages from a socket, its standard input. Each command runs in a process with the arguments,
+environment, files, limits and signals that a new interpreter would have. Only the modules are imported already, those
+of the project included: what a program imports is tested with new interpreters.
 """
 
 import atexit
 import builtins
 import contextlib
 import gc
+import importlib
 import io
 import json
 import os
@@ -42,6 +43,8 @@ from tests.zygote.start import MAX_FILES, MESSAGE_BYTES, Start, fork_what_is_spa
 
 LIBRARIES = (alembic, fastapi, httpx, matplotlib.figure, np, pd, pydantic_settings, sqlalchemy, torch, uvicorn, xarray)
 
+PROGRAMS = ("service.app", "training.cli.train")
+
 _started_with = read_at_start(os.environ)
 _FLAGS = vars(subprocess)["_args_from_interpreter_flags"]()
 
@@ -50,6 +53,8 @@ def main() -> None:
     """Be a zygote, and in each process forked from it, the command that it is for."""
     for name in [name for name in sys.modules if name.partition(".")[0] == "tests"]:
         del sys.modules[name]
+    for program in PROGRAMS:
+        importlib.import_module(program)
     gc.collect()
     gc.freeze()
     start = _serve(socket.socket(fileno=0))
