@@ -8,7 +8,7 @@ RUN groupadd --gid 10001 sst \
 # The package index with CPU builds of torch. For GPUs, use another index (one that ends in cu128, for example) or none:
 # on Linux, pip then installs the GPU build, which is several gigabytes.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-ARG TORCH="torch>=2.6,<3"
+ARG TORCH="torch>=2.7,<3"
 # --no-deps: the next layer installs torch's dependencies from the default index. Headers and protoc are not needed.
 # hadolint ignore=DL3013
 RUN --mount=type=cache,target=/root/.cache/pip \
