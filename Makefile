@@ -94,7 +94,7 @@ climatology: $(VENV)/.dev ## rebuild the global climatology from its Debian pack
 bench: $(VENV)/.dev ## measure the speeds that the documentation reports
 	$(BIN)/python -m benchmarks
 
-fuzz: $(VENV)/.dev ## run the tests with generated requests, twenty times as many and different each time
+fuzz: $(VENV)/.dev ## run the tests with generated requests, thirty times as many and different each time
 	$(BIN)/python -m pytest --hypothesis-profile=fuzz tests/service/api/test_schemathesis.py tests/service/api/forecast/test_fuzz.py \
 		tests/service/api/forecast/test_together.py tests/service/api/inference/test_fuzz.py \
 		tests/service/engine/test_batching.py

@@ -42,7 +42,7 @@ vars(inspect)["getsourcelines"] = functools.cache(inspect.getsourcelines)
 
 # The same examples in every run, so that a failure is caused by a change; `make fuzz` uses others.
 _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("repeatable", _PATIENT, derandomize=True, max_examples=100)
+settings.register_profile("repeatable", _PATIENT, derandomize=True, max_examples=60)
 settings.register_profile("fuzz", _PATIENT, print_blob=True, max_examples=2_000)
 settings.load_profile("repeatable")
 
