@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import accumulate
 from typing import Final
 
@@ -97,7 +96,7 @@ class SeriesBatch:
             table[np.arange(count) < (count - self.lengths)[:, None]] = np.nan
         return table
 
-    @cached_property
+    @property
     def _is_table(self) -> bool:
         """Whether :attr:`values` are those of many series of the same length, in their order, and no others."""
         n, length = len(self), self.longest

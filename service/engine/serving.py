@@ -124,7 +124,7 @@ class Serving:
         """Serve the networks of ``registry``; the other arguments are those of :class:`ModelRunner`."""
         self.registry = registry
         self.statistics = {network: metrics.batches.statistics_of(network) for network in registry.models}
-        self._resolved: dict[tuple[str, str | None], list[Forecaster]] = {}
+        self._selected: dict[tuple[str, str | None], list[Forecaster] | UniversalModels] = {}
         self._workers = workers
         self._runners = {network: ModelRunner(network, workers, seconds, metrics) for network in registry.models}
         self._universal_runners = {
@@ -141,18 +141,28 @@ class Serving:
         executor = _executor_of(registry.models[0], workers) if registry.models else None
         self._batcher = Batcher(self._batch_forecaster.run, seconds, executor, lambda job: job.steps, SMALL_VALUES)
 
-    def resolve(self, model: str, dataset: str | None) -> list[Forecaster]:
-        """Return the networks that ``model`` refers to within ``dataset``.
+    def select(self, model: str, dataset: str | None) -> list[Forecaster] | UniversalModels:
+        """Return the networks that ``model`` refers to within ``dataset``: those of a place, or universal ones.
 
         Raises:
             UnknownNameError: if there is no such model or dataset.
             RequestError: if a full name contradicts ``dataset``.
         """
-        networks = self._resolved.get((model, dataset))
-        if networks is None:
+        selected = self._selected.get((model, dataset))
+        if selected is None:
+            selected = self.universal(model, dataset) or self.resolve(model, dataset)
             # Only valid names are kept, and there are few of them.
-            _, networks = self.registry.resolve(model, dataset)
-            self._resolved[model, dataset] = networks
+            self._selected[model, dataset] = selected
+        return selected
+
+    def resolve(self, model: str, dataset: str | None) -> list[Forecaster]:
+        """Return the networks of a place that ``model`` refers to within ``dataset``.
+
+        Raises:
+            UnknownNameError: if there is no such model or dataset.
+            RequestError: if a full name contradicts ``dataset``.
+        """
+        _, networks = self.registry.resolve(model, dataset)
         return networks
 
     def universal(self, model: str, dataset: str | None) -> UniversalModels | None:

@@ -28,7 +28,7 @@ from service.engine.lifecycle import Lifecycle
 from service.engine.options import ForecastOptions, event_options
 from service.engine.serving import Serving, is_small
 from service.engine.universal.forecaster import PIECE_SERIES
-from service.engine.universal.job import UniversalJob
+from service.engine.universal.job import UniversalJob, UniversalModels
 from service.engine.writing import model_forecast, whole_answer, with_ids, write
 from service.gate.call import Headers
 from service.gate.gate import JSON, Hold, RawAnswer
@@ -115,18 +115,17 @@ def plan_forecast(
     horizon, levels = request.horizon, None if request.levels is None else tuple(request.levels)
     events = event_options(request.events, request.paths, request.baseline, horizon, request.units)
     options = ForecastOptions(horizon, levels, request.thresholds, request.units, events, request.check)
-    models = serving.universal(request.model, dataset)
-    if models is not None:
+    models = serving.select(request.model, dataset)
+    if isinstance(models, UniversalModels):
         if models.named is None:
             refuse_missing_steps(request.series)
         job = UniversalJob(models, request.series, options)
         job.check()
         return job
     refuse_check(options)
-    forecasters = serving.resolve(request.model, dataset)
-    for forecaster in forecasters:
+    for forecaster in models:
         forecaster.check(horizon, levels or ())
-    return ForecastJob.of(forecasters, request.series, options)
+    return ForecastJob.of(models, request.series, options)
 
 
 def refuse_check(options: ForecastOptions) -> None:

@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Any, Final
 
 from orjson import dumps, loads
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
+from sqlalchemy import URL, Connection, Engine, SingletonThreadPool, create_engine, event
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -40,6 +40,7 @@ class Database:
         """Use the database at ``url``. A transaction waits ``wait_seconds`` for another writer, or a connection."""
         self._path = Path(url.database) if url.drivername == SQLITE and url.database else None
         self._engine = _engine(url, wait_seconds)
+        self._empty = _in_memory()
         # All that one transaction reads belongs together. In SQLite it does anyway.
         self._snapshot: dict[str, str] = {} if self._path is not None else {"isolation_level": "REPEATABLE READ"}
         self._opening = Lock()
@@ -55,8 +56,11 @@ class Database:
         """
         with _unavailable(self._path):
             if self._path is not None and not self._path.exists():
-                with _empty().begin() as connection:
-                    METADATA.create_all(connection)
+                with self._empty.connect() as connection:
+                    if "has_tables" not in connection.info:
+                        METADATA.create_all(connection)
+                        connection.commit()
+                        connection.info["has_tables"] = True
                     yield connection
                 return
             self._open()
@@ -78,6 +82,7 @@ class Database:
     def close(self) -> None:
         """Close all connections that are not in use."""
         self._engine.dispose()
+        self._empty.dispose()
 
     def _open(self) -> None:
         """Create the database if there is none, and bring it to the newest revision."""
@@ -149,9 +154,11 @@ def _json(content: object) -> str:
     return dumps(content).decode()
 
 
-def _empty() -> Engine:
-    """Return a new database in memory, for one connection."""
-    return create_engine("sqlite://", poolclass=NullPool)
+def _in_memory() -> Engine:
+    """Return an empty database in memory: one per thread, which stays for the next transaction of the thread."""
+    # The connections of other threads are closed too.
+    options = {"check_same_thread": False}
+    return create_engine("sqlite://", poolclass=SingletonThreadPool, pool_size=_CONNECTIONS, connect_args=options)
 
 
 def _set_up_sqlite(engine: Engine, wait_seconds: float) -> None:

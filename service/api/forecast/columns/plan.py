@@ -1,13 +1,12 @@
 """The plan of a columnar request, read from its query before its body."""
 
 from forecasting.errors import RequestError
-from forecasting.networks.forecaster import Forecaster
 from service.api.forecast.handler import check_query, refuse_check
 from service.api.forecast.query import LinesQuery
 from service.api.series_request import check_horizon
 from service.engine.columns.column_job import ColumnJob
 from service.engine.serving import Serving
-from service.engine.universal.job import UniversalJob
+from service.engine.universal.job import UniversalJob, UniversalModels
 from service.settings import Settings
 
 
@@ -25,13 +24,12 @@ def plan_columns(serving: Serving, settings: Settings, query: LinesQuery) -> Col
         raise RequestError(
             f"{field} are not available in Arrow or Parquet: request them with JSON or NDJSON", field=field
         )
-    models = serving.universal(query.model, query.dataset)
-    if models is not None:
+    models = serving.select(query.model, query.dataset or None)
+    if isinstance(models, UniversalModels):
         job = UniversalJob(models, (), options)
         job.check()
         return ColumnJob((), job, options)
     refuse_check(options)
-    forecasters: list[Forecaster] = serving.resolve(query.model, query.dataset or None)
-    for forecaster in forecasters:
+    for forecaster in models:
         check_query(forecaster, options)
-    return ColumnJob(forecasters, None, options)
+    return ColumnJob(models, None, options)

@@ -44,6 +44,15 @@ def test_the_file_is_created_at_the_first_write(tmp_path: Path) -> None:
     database.close()
 
 
+def test_several_read_at_once_before_the_first_write(tmp_path: Path) -> None:
+    database = at(tmp_path / "sst.db")
+    with ThreadPoolExecutor(4) as readers:
+        assert list(readers.map(lambda _: ids(database), range(100))) == [[]] * 100
+        put(database)
+        assert list(readers.map(lambda _: ids(database), range(100))) == [["pier"]] * 100
+    database.close()
+
+
 def test_the_database_is_created_once_if_several_begin_together(store_url: str) -> None:
     databases = {name: Database(make_url(store_url)) for name in "abcd"}
     with ThreadPoolExecutor(len(databases)) as writers:
