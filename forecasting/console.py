@@ -4,7 +4,7 @@ import os
 import select
 import sys
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from forecasting.remedies import Setting
 
@@ -49,12 +49,32 @@ def discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def command_name(sst_command: str, module: str) -> str:
-    """Return what the user typed to start this program, for help and messages.
+class Program(NamedTuple):
+    """A program on the command line, and the two ways to run it.
 
-    Args:
-        sst_command: the command of ``sst``, as in ``sst serve``.
+    Attributes:
+        sst_command: what follows ``sst``, as in ``sst serve``.
         module: what follows ``python -m``, as in ``python -m service``.
     """
+
+    sst_command: str
+    module: str
+
+    @property
+    def name(self) -> str:
+        """What the user typed to run it, for help: ``sst inspect`` or ``python -m training inspect``."""
+        return f"sst {self.sst_command}" if _is_sst() else f"python -m {self.module}"
+
+    def subcommand(self, *words: str) -> "Program":
+        """Return the program that ``words`` after this one run."""
+        return Program(" ".join((self.sst_command, *words)), " ".join((self.module, *words)))
+
+    def say(self, message: str) -> None:
+        """Write a message to standard error, after the name: ``sst inspect: …`` or ``training inspect: …``."""
+        name = self.name if _is_sst() else self.module
+        sys.stderr.write(f"{name}: {message}\n")
+
+
+def _is_sst() -> bool:
     # No module imports sst, so it is loaded only if it is the running command.
-    return f"sst {sst_command}" if "sst" in sys.modules else f"python -m {module}"
+    return "sst" in sys.modules

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from forecasting.console import run_command
 from forecasting.extras import exit_without_extra
-from scoring.cli.arguments import parse
+from scoring.cli.arguments import SCORE, parse
 from scoring.cli.start import leave_out_dask, load_torch_aside, processes_for
 from scoring.cli.verify_arguments import VERIFY, verify_parser
 
@@ -17,7 +17,11 @@ def _interrupt(signum: int, frame: object) -> NoReturn:
 
 
 def _command() -> int:
-    return _verify(sys.argv[2:]) if sys.argv[1:2] == [VERIFY] else _score(sys.argv[1:])
+    return _verify(sys.argv[2:]) if _is_verify() else _score(sys.argv[1:])
+
+
+def _is_verify() -> bool:
+    return sys.argv[1:2] == [VERIFY.sst_command]
 
 
 def _verify(arguments: list[str]) -> int:
@@ -46,13 +50,14 @@ def _run() -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal without UTF-8 must not end the run; standard error escapes such characters anyway.
         sys.stdout.reconfigure(errors="backslashreplace")
+    program = VERIFY if _is_verify() else SCORE
     try:
         return run_command(_command)
     except KeyboardInterrupt:
-        print("scoring: interrupted; run the same command again to resume", file=sys.stderr)
+        program.say("interrupted; run the same command again to resume")
         return 130
     except OSError as error:
-        print(f"scoring: stopped: {error}; run the same command again to resume", file=sys.stderr)
+        program.say(f"stopped: {error}; run the same command again to resume")
         return 1
 
 

@@ -30,7 +30,7 @@ from forecasting.extras import exit_without_extra
 with exit_without_extra("service", "The service"):
     from pydantic import SecretStr, ValidationError
 
-    from forecasting.console import command_name, discard_output
+    from forecasting.console import Program, discard_output
     from forecasting.errors import ForecastError, RequestError
     from forecasting.releases.registry import Registry
     from service.app import create_app
@@ -46,6 +46,8 @@ with exit_without_extra("service", "The service"):
     from service.telemetry.resource import describe_process
 
 logger = logging.getLogger("service")
+
+SERVE: Final = Program("serve", "service")
 
 _MAX_OPEN_FILES: Final = 65_536
 
@@ -102,7 +104,7 @@ def _refuse(messages: Iterable[str], log_format: str) -> int:
         if is_json(log_format):
             logger.critical("%s", message)
         else:
-            print(f"service: {message}", file=sys.stderr)
+            SERVE.say(message)
     return 2
 
 
@@ -149,11 +151,11 @@ def _greeting(settings: Settings, port: int) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=command_name("serve", "service"),
+        prog=SERVE.name,
         description="Serve SST forecasts over HTTP.",
         epilog="Each option is also an environment variable: SST_HOST, SST_PORT and so on. "
         "docs/reference/settings.md lists all settings. "
-        f"{command_name('key', 'service key')} makes an API key.",
+        f"{keys_cli.KEY.name} makes an API key.",
     )
     parser.add_argument("--version", action="version", version=version("sst-forecasting"))
     parser.add_argument("--host", help="the address to listen on (default: 127.0.0.1)")

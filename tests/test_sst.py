@@ -32,6 +32,22 @@ MODULES = [
     "training rollback", "training release", "scoring", "scoring verify",
 ]  # fmt: skip
 
+REFUSED = {
+    "serve --workers 0": "invalid setting SST_WORKERS=0: ",
+    "key --name a:b": "--name: the name of a key must be ",
+    "train --data none.csv --name sea": "none.csv: cannot read it: ",
+    "train add-dependence nowhere": "no dataset 'nowhere' is published",
+    "inspect none.csv": "none.csv: cannot read it: ",
+    "fetch --erddap ftp://sea --dataset sst --variable t -o sst.csv": "'ftp://sea/info/sst/index.csv' is not ",
+    "rollback nowhere": "no dataset 'nowhere' in artifacts",
+    "release sign nowhere --key none.pem": "cannot read none.pem: ",
+    "score none.csv forecast.csv": "none.csv: no such file",
+    "verify none.parquet none.csv": "none.parquet: no archive",
+    "station add pier --step day --source none.json": "none.json: cannot read it: ",
+}
+"""What each command is asked, and how it begins to say why it refuses."""
+SUBCOMMANDS = {"train add-dependence", "release sign", "station add"}
+
 
 @pytest.fixture(scope="module")
 def helps() -> dict[str, Completed]:
@@ -48,6 +64,30 @@ def test_each_command_shows_its_own_name_and_imports_one_program(
     assert done.output.startswith(f"usage: sst {command} [-h]")
     assert "python -m" not in done.output
     assert done.imported == [package]
+
+
+@pytest.fixture(scope="module")
+def refusals() -> dict[str, Completed]:
+    """What each command prints when it refuses."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SST_LOG_FORMAT", "text")
+        return run_forked([f"sst {arguments}" for arguments in REFUSED])
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), REFUSED.items())
+def test_an_error_starts_with_the_name_of_the_command(
+    arguments: str, sentence: str, refusals: dict[str, Completed]
+) -> None:
+    command, subcommand, *_ = arguments.split()
+    name = f"{command} {subcommand}" if f"{command} {subcommand}" in SUBCOMMANDS else command
+    refused = refusals[f"sst {arguments}"]
+    assert (refused.status, refused.output) == (2, "")
+    assert refused.errors.startswith(f"sst {name}: {sentence}")
+    assert refused.errors.count("\n") == 1
+
+
+def test_every_command_is_asked_for_something_that_it_refuses() -> None:
+    assert {arguments.split()[0] for arguments in REFUSED} == set(COMMANDS)
 
 
 @pytest.mark.parametrize("module", MODULES)

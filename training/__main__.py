@@ -4,6 +4,9 @@ import signal
 import sys
 from typing import NoReturn
 
+from forecasting.console import run_command
+from training.cli.programs import program_of
+
 
 def _interrupt(signum: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
@@ -13,12 +16,11 @@ def _run() -> int:
     # SIGTERM cleans up like Ctrl-C, also while the modules load.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        from forecasting.console import run_command
         from training.cli.main import main
 
         return run_command(main)
     except KeyboardInterrupt:
-        print("training: interrupted; nothing was published or replaced", file=sys.stderr)
+        program_of(sys.argv[1:]).say("interrupted; nothing was published or replaced")
         return 130
 
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from scoring.archive.archive import Archive, key_of
 from scoring.archive.rows import archive_schema, write_rows
-from scoring.cli.arguments import DONE, INCOMPLETE
-from scoring.cli.outcome import say, tell
+from scoring.cli.arguments import DONE, INCOMPLETE, SCORE
+from scoring.cli.outcome import tell
 from scoring.cli.preparing import ARCHIVE, chosen_model, engine_of, input_of, plan_of, removed_if_nothing_staged
 from scoring.cli.progress_bar import ProgressBar
 from scoring.errors import ScoringError
@@ -73,13 +73,13 @@ def _forget_other_work(work: WorkFolder, plan: Plan) -> None:
     """Clear the work of a killed run if the input or the model has changed since: its forecasts were not issued."""
     differences = work.differences(plan)
     if differences:
-        say(f"discarding an unfinished run: {'; '.join(differences)}")
+        SCORE.say(f"discarding an unfinished run: {'; '.join(differences)}")
         work.clear()
 
 
 def _score(run: Run, input_: TableInput, work: WorkFolder, archive: Archive, options: argparse.Namespace) -> int:
     with removed_if_nothing_staged(work), engine_of(options, run.model) as engine, named(input_.path):
-        result = execute(run, work, engine, ProgressBar(input_.unit, options.quiet), say)
+        result = execute(run, work, engine, ProgressBar(input_.unit, options.quiet), SCORE.say)
     place = archive.path
     if result.counts.forecast and not result.failed:
         issued = np.datetime64(time.time_ns() // 1_000_000, "ms")
@@ -90,7 +90,7 @@ def _score(run: Run, input_: TableInput, work: WorkFolder, archive: Archive, opt
     result.seconds = time.perf_counter() - run.begun
     tell(run, result, place)
     if result.failed:
-        say(f"nothing was added to {archive.path}")
+        SCORE.say(f"nothing was added to {archive.path}")
         return INCOMPLETE
     work.remove()
     return DONE if result.counts.forecast else INCOMPLETE

@@ -8,9 +8,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from forecasting.console import command_name
+from forecasting.console import Program
 from forecasting.readers.base.options import OPTIONS
 
+SCORE: Final = Program("score", "scoring")
 OUTPUTS: Final = {".nc": "netcdf", ".nc4": "netcdf", ".zarr": "zarr", ".csv": "csv", ".parquet": "parquet",
                   ".pq": "parquet"}  # fmt: skip
 """Output formats by file extension."""
@@ -47,8 +48,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def parser(*, appending: bool = False) -> argparse.ArgumentParser:
     """Return the parser; of a command line that names no OUTPUT if it is ``appending``."""
     parser = argparse.ArgumentParser(
-        prog=(name := command_name("score", "scoring")),
-        usage=_USAGE.format(name),
+        prog=SCORE.name,
+        usage=_USAGE.format(SCORE.name),
         description="Forecast every station of a table, or every cell of a grid.",
         epilog=EXITS,
         formatter_class=argparse.RawDescriptionHelpFormatter,

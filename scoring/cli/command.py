@@ -7,8 +7,8 @@ from typing import Final
 
 from forecasting.console import in_command_line
 from forecasting.errors import ForecastError
-from scoring.cli.arguments import DONE, GRIDS, INCOMPLETE, OUTPUTS, REFUSED
-from scoring.cli.outcome import say, tell
+from scoring.cli.arguments import DONE, GRIDS, INCOMPLETE, OUTPUTS, REFUSED, SCORE
+from scoring.cli.outcome import tell
 from scoring.cli.preparing import chosen_model, engine_of, input_of, plan_of, removed_if_nothing_staged
 from scoring.cli.progress_bar import ProgressBar
 from scoring.errors import NothingToForecastError, ScoringError
@@ -31,10 +31,10 @@ def main(options: argparse.Namespace) -> int:
             return append(options, begun)
         return _write(options, begun)
     except NothingToForecastError as error:
-        say(error.written(in_command_line))
+        SCORE.say(error.written(in_command_line))
         return INCOMPLETE
     except ForecastError as error:
-        say(error.written(in_command_line))
+        SCORE.say(error.written(in_command_line))
         return REFUSED
 
 
@@ -47,7 +47,7 @@ def _write(options: argparse.Namespace, begun: float) -> int:
     model = chosen_model(source, input_, options)
     with locked(options.output, restart=options.restart) as work:
         if _is_complete(work, options.output):
-            say(f"{options.output} is already complete; nothing to do")
+            SCORE.say(f"{options.output} is already complete; nothing to do")
             return DONE
         _refuse_existing(options, work, kind)
         with removed_if_nothing_staged(work), engine_of(options, model) as engine:
@@ -56,7 +56,7 @@ def _write(options: argparse.Namespace, begun: float) -> int:
                 fingerprint = Fingerprint.of(narrowed.files)
                 plan = plan_of(options, kind, fingerprint, model, narrowed)
                 run = Run(narrowed, options.output, model, plan, fingerprint, begun)
-                result = execute(run, work, engine, ProgressBar(input_.unit, options.quiet), say)
+                result = execute(run, work, engine, ProgressBar(input_.unit, options.quiet), SCORE.say)
             finish(run, work, result)
     tell(run, result, run.output)
     return INCOMPLETE if result.failed or not result.counts.forecast else DONE

@@ -1,20 +1,15 @@
 """The messages of a command about its run."""
 
-import sys
 from pathlib import Path
 
+from scoring.cli.arguments import SCORE
 from scoring.run.run import Result, Run
-
-
-def say(text: str) -> None:
-    """Write a sentence to standard error."""
-    print(f"scoring: {text}", file=sys.stderr)
 
 
 def tell(run: Run, result: Result, path: Path) -> None:
     """Write the outcome of a run, whose forecasts are in ``path``."""
     for note in result.notes:
-        say(note)
+        SCORE.say(note)
     counts = result.counts
     parts = [
         f"{counts.forecast:,} of {counts.places:,} {run.input.unit} forecast by {run.plan.model} {run.plan.version}, "
@@ -27,10 +22,10 @@ def tell(run: Run, result: Result, path: Path) -> None:
     print(f"{path}: {'; '.join(parts)}")
     if not counts.forecast and not result.failed:
         why = max(counts.missing, key=counts.missing.__getitem__, default="the input has no values")
-        say(f"nothing could be forecast: {why}")
+        SCORE.say(f"nothing could be forecast: {why}")
     if result.failed:
         first = min(result.failed)
-        say(
+        SCORE.say(
             f"{len(result.failed)} of {result.chunks} chunks failed; chunk {first}: "
             f"{result.failed[first]}. Run the same command again to retry them"
         )

@@ -11,8 +11,7 @@ from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.base.text import sniff_binary
 from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.series.units import Units
-from scoring.cli.arguments import GRIDS, READING
-from scoring.cli.outcome import say
+from scoring.cli.arguments import GRIDS, READING, SCORE
 from scoring.cli.start import processes_for
 from scoring.engines.engine import Engine
 from scoring.engines.in_process import InProcess
@@ -120,7 +119,7 @@ def _folder_of(artifacts: Path | str) -> Path:
     except ReleaseError as error:
         if mirror.is_empty:
             raise
-        say(f"using the releases that were copied before: {error}")
+        SCORE.say(f"using the releases that were copied before: {error}")
     return mirror.folder
 
 
@@ -156,7 +155,7 @@ def engine_of(options: argparse.Namespace, model: Model) -> Iterator[Engine]:
     if options.cluster:
         from scoring.engines.cluster import Cluster
 
-        engine = Cluster(options.cluster, say)
+        engine = Cluster(options.cluster, SCORE.say)
     else:
         engine = Processes(count, model) if count else InProcess()
     try:

@@ -4,10 +4,10 @@ import argparse
 from pathlib import Path
 from typing import Final
 
-from forecasting.console import command_name
+from forecasting.console import Program
 from scoring.cli.arguments import READING, add_reading, positive
 
-VERIFY: Final = "verify"
+VERIFY: Final = Program("verify", "scoring verify")
 FORMATS: Final = ("table", "csv", "json")
 READING_TABLES: Final = tuple(name for name in READING if name != "depth")
 
@@ -18,7 +18,7 @@ exit status: 0 success; 1 stopped by a system error; 2 invalid options or input;
 def verify_parser() -> argparse.ArgumentParser:
     """Return the parser for the command line of ``python -m scoring verify``."""
     parser = argparse.ArgumentParser(
-        prog=command_name(VERIFY, f"scoring {VERIFY}"),
+        prog=VERIFY.name,
         description="Compare the forecasts in an archive with later observations.",
         epilog=_EXITS,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -17,9 +17,8 @@ from scoring.archive.issued import IssuedForecasts
 from scoring.archive.observed import Observations
 from scoring.archive.verification import Verification, verify
 from scoring.cli.arguments import DONE, INCOMPLETE, REFUSED
-from scoring.cli.outcome import say
 from scoring.cli.scores import written
-from scoring.cli.verify_arguments import READING_TABLES
+from scoring.cli.verify_arguments import READING_TABLES, VERIFY
 from scoring.errors import NothingToForecastError, ScoringError
 from scoring.source import find_source, is_parquet, named
 
@@ -31,10 +30,10 @@ def main(options: argparse.Namespace) -> int:
     try:
         verification = _verify(options)
     except NothingToForecastError as error:
-        say(error.written(in_command_line))
+        VERIFY.say(error.written(in_command_line))
         return INCOMPLETE
     except ForecastError as error:
-        say(error.written(in_command_line))
+        VERIFY.say(error.written(in_command_line))
         return REFUSED
     print(written(verification, options.format), end="")
     return DONE
@@ -51,9 +50,9 @@ def _verify(options: argparse.Namespace) -> Verification:
     with named(source.path):
         observations = Observations.read(source.files, reading, forecasts.steps())
     for note in observations.notes:
-        say(note)
+        VERIFY.say(note)
     for name in forecasts.heat_stress_without_levels():
-        say(
+        VERIFY.say(
             f"{name}: degree heating weeks are verified by the probabilities of their alert levels, which an earlier "
             "version did not store; new runs store them"
         )
@@ -115,7 +114,7 @@ def _tell(verification: Verification) -> None:
     if verification.absent:
         parts.append(f"{counted(len(verification.absent), 'station')} not among the observations")
     parts += [f"{counted(count, 'station')}: {why}" for why, count in verification.missing.items()]
-    say("; ".join(parts))
+    VERIFY.say("; ".join(parts))
 
 
 def _why(verification: Verification, observations: Observations) -> str:

@@ -1,13 +1,15 @@
 """``python -m service key``."""
 
 import argparse
-import sys
+from typing import Final
 
-from forecasting.console import command_name
+from forecasting.console import Program
 from forecasting.errors import RequestError
 from service.gate.keys import Role, new_key
 
-_ANSWER = """The key of {key.name} ({key.role}), shown only once. Send it as Authorization: Bearer KEY
+KEY: Final = Program("key", "service key")
+
+_ANSWER: Final = """The key of {key.name} ({key.role}), shown only once. Send it as Authorization: Bearer KEY
 
   {presented}
 
@@ -23,7 +25,7 @@ def main(arguments: list[str]) -> int:
     try:
         presented, key = new_key(options.name, options.role)
     except RequestError as error:
-        print(f"service key: {error}", file=sys.stderr)
+        KEY.say(str(error))
         return 2
     print(_ANSWER.format(key=key, presented=presented))
     return 0
@@ -31,7 +33,7 @@ def main(arguments: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=command_name("key", "service key"),
+        prog=KEY.name,
         description="Create an API key. Nothing is stored: give the key to its caller, and the line to the service.",
     )
     parser.add_argument("--name", required=True, help="name of the caller, for the rate limit and logs")

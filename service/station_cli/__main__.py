@@ -5,7 +5,7 @@ import sys
 
 from forecasting.console import run_command
 from forecasting.extras import exit_without_extra
-from service.station_cli.arguments import parser
+from service.station_cli.arguments import STATION, parser
 
 
 def _station() -> int:
@@ -23,7 +23,7 @@ def _run() -> int:
     try:
         return run_command(_station)
     except KeyboardInterrupt:
-        sys.stderr.write("station: interrupted\n")
+        STATION.say("interrupted")
         return 130
 
 

@@ -5,7 +5,7 @@ import os
 from importlib.metadata import version
 from typing import Final
 
-from forecasting.console import command_name
+from forecasting.console import Program
 from forecasting.readers.base.options import OPTIONS
 from forecasting.series.units import UNITS
 
@@ -17,6 +17,7 @@ _IN_FILES: Final = {
     "baseline": "the baseline of the events",
     "webhooks": "the webhooks that receive alerts, and their secrets",
 }
+STATION: Final = Program("station", "service.station_cli")
 READING: Final = tuple(name for name in OPTIONS if name != "sample")
 """Reading options for files of readings, which are of one place."""
 ABOUT: Final = """\
@@ -30,7 +31,7 @@ a request that the service refuses; 3 nothing could be forecast or verified; 130
 def parser() -> argparse.ArgumentParser:
     """Return the parser for the command line of ``sst station``."""
     parser = argparse.ArgumentParser(
-        prog=command_name("station", "service.station_cli"),
+        prog=STATION.name,
         description="Send station readings to a running service, and see the forecasts that it issues.",
         epilog=ABOUT,
         formatter_class=argparse.RawDescriptionHelpFormatter,

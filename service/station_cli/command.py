@@ -2,17 +2,17 @@
 
 import argparse
 import os
-import sys
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
 import pandas as pd
 
-from forecasting.console import command_name, in_command_line
+from forecasting.console import in_command_line
 from forecasting.errors import ForecastError
 from forecasting.series.timestep import TimeStep
 from service.client import Client, ProblemError, ServiceError
+from service.station_cli.arguments import STATION
 from service.station_cli.files import read_json, read_readings
 from service.station_cli.output import (
     print_alerts,
@@ -35,18 +35,18 @@ def main(options: argparse.Namespace) -> int:
         with Client(options.url, api_key=os.environ.get("SST_KEY") or None) as client:
             return _COMMANDS[options.command](client, options)
     except ForecastError as error:
-        _say(error.written(in_command_line))
+        _say(options, error.written(in_command_line))
     except ProblemError as error:
-        _say(_explained(error, options))
+        _say(options, _explained(error, options))
         return UNAVAILABLE if _is_temporary(error) else REFUSED
     except ServiceError as error:
-        _say(str(error))
+        _say(options, str(error))
         return UNAVAILABLE
     except BrokenPipeError:
         # The reader of the output has closed it, as `| head` does, and no request failed.
         raise
     except (OSError, TypeError, ValueError) as error:
-        _say(str(error))
+        _say(options, str(error))
     return REFUSED
 
 
@@ -85,32 +85,35 @@ def _push(client: Client, options: argparse.Namespace) -> int:
     result = client.stations.push(options.station, readings)
     print_pushed(options.station, result, options.format)
     for line in refused_lines(result):
-        _say(f"refused: {line}")
+        _say(options, f"refused: {line}")
     if result.forecast_error is not None:
-        _say(f"no forecast was issued: {result.forecast_error}")
+        _say(options, f"no forecast was issued: {result.forecast_error}")
         return NOTHING
     stored = result.new + result.revised + result.unchanged
     return REFUSED if len(result.refused) and not stored else DONE
 
 
 def _forecast(client: Client, options: argparse.Namespace) -> int:
-    table = _newest_forecast(client, options.station)
+    table = _newest_forecast(client, options)
     if table is None:
         return NOTHING
     print_forecast(with_levels(table, options.levels), options.format)
     return DONE
 
 
-def _newest_forecast(client: Client, station: str) -> pd.DataFrame | None:
+def _newest_forecast(client: Client, options: argparse.Namespace) -> pd.DataFrame | None:
     """Return the newest forecast, or say that there is none."""
     try:
-        return client.stations.forecast(station, levels=None)
+        return client.stations.forecast(options.station, levels=None)
     except ProblemError as error:
         if error.status != HTTPStatus.NOT_FOUND:
             raise
     # It says so if there is no such station.
-    client.stations.get(station)
-    _say(f"no forecast has been issued for {station!r} yet: push readings, and the output says what is missing")
+    client.stations.get(options.station)
+    _say(
+        options,
+        f"no forecast has been issued for {options.station!r} yet: push readings, and the output says what is missing",
+    )
     return None
 
 
@@ -132,23 +135,23 @@ def _verify_events(client: Client, options: argparse.Namespace) -> int:
         print_event_verification(table, options.format)
         return DONE
     if not client.stations.get(options.station)["events"]:
-        _say(f"{options.station!r} watches no events: set them with '{_program()} add … --events FILE.json'")
+        _say(options, f"{options.station!r} watches no events: set them with '{STATION.name} add … --events FILE.json'")
         return NOTHING
     return _nothing_verified(client, options, "the readings that decide the outcomes have not arrived")
 
 
 def _nothing_verified(client: Client, options: argparse.Namespace, usual_reason: str) -> int:
     """Say why nothing could be verified, and return the exit status."""
-    newest = _newest_forecast(client, options.station)
+    newest = _newest_forecast(client, options)
     if newest is None:
         return NOTHING
     if options.lead is not None and options.lead > len(newest):
-        _say(f"--lead {options.lead}: the forecasts of {options.station!r} have leads 1 to {len(newest)}")
+        _say(options, f"--lead {options.lead}: the forecasts of {options.station!r} have leads 1 to {len(newest)}")
         return REFUSED
     problem = f"no forecast for {options.station!r}"
     if options.start is not None or options.end is not None:
         problem += " whose last observation is in this period"
-    _say(f"{problem} can be verified yet: {usual_reason}")
+    _say(options, f"{problem} can be verified yet: {usual_reason}")
     return NOTHING
 
 
@@ -182,8 +185,8 @@ def _explained(error: ProblemError, options: argparse.Namespace) -> str:
     # A path that does not exist, as with a wrong --url, is not found either.
     if error.status == HTTPStatus.NOT_FOUND and error.detail.startswith("no station "):
         return (
-            f"no station {options.station!r}: create it with '{_program()} add {options.station} --step day', or see "
-            f"'{_program()} list'"
+            f"no station {options.station!r}: create it with '{STATION.name} add {options.station} --step day', or see "
+            f"'{STATION.name} list'"
         )
     if error.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return f"{error.detail} (the key is read from the environment variable SST_KEY)"
@@ -191,9 +194,5 @@ def _explained(error: ProblemError, options: argparse.Namespace) -> str:
     return error.detail.removeprefix("body.").removeprefix("query.")
 
 
-def _program() -> str:
-    return command_name("station", "service.station_cli")
-
-
-def _say(message: str) -> None:
-    print(f"station: {message}", file=sys.stderr)
+def _say(options: argparse.Namespace, message: str) -> None:
+    STATION.subcommand(options.command).say(message)

@@ -76,7 +76,8 @@ def test_releases_are_signed_verified_and_moved_without_the_extra_training(tmp_p
     assert "files and signature" in done.stdout
     done = run_without("torch", PROGRAM.format(program="training", arguments=["release", "import"]))
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("training: Importing a network needs the extra `training` (no package 'torch')")
+    sentence = "Importing a network needs the extra `training` (no package 'torch')"
+    assert done.stderr.startswith(f"training release import: {sentence}")
 
 
 @pytest.mark.parametrize(

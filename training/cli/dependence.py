@@ -6,9 +6,9 @@ from typing import Final
 
 import torch
 
-from forecasting.console import command_name
 from forecasting.releases.release import open_current
 from forecasting.releases.trusted_keys import TrustedKeys
+from training.cli.programs import ADD_DEPENDENCE
 from training.cli.reading_options import positive
 from training.cli.summary import print_unsigned
 from training.pretraining.published.dependence import universal_dependences
@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=command_name("add-dependence", "training add-dependence"),
+        prog=ADD_DEPENDENCE.name,
         description="Learn how the errors of a release at different leads depend on each other, and publish it again "
         "with the same weights, so that the probabilities of its events are calibrated. It has to be signed again.",
     )

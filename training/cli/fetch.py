@@ -4,10 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from forecasting.console import command_name
 from forecasting.erddap import SeriesQuery, Span
 from forecasting.errors import ForecastError
 from forecasting.series.times import iso, parse_time
+from training.cli.programs import FETCH, INSPECT
 from training.sources.download import Downloader
 from training.sources.fetch import fetch
 
@@ -22,13 +22,13 @@ def main(arguments: list[str]) -> int:
         fetched = fetch(options.erddap, options.dataset, query, options.output, downloader)
     print(f"{fetched.path}: {fetched.rows} rows from {fetched.url}")
     print(f"{fetched.source}: source and licence of the data")
-    print(f"next: {command_name('inspect', 'training inspect')} {fetched.path}")
+    print(f"next: {INSPECT.name} {fetched.path}")
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=command_name("fetch", "training fetch"),
+        prog=FETCH.name,
         description="Download one series from an ERDDAP server, from a table or a grid, into a CSV file.",
         epilog="A SPAN is one number, or two separated by a colon, such as 43.5:44. If it starts with a minus sign, "
         "write it after an equals sign: --lon=-122.4.",

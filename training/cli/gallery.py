@@ -6,8 +6,8 @@ from typing import Final
 
 import numpy as np
 
-from forecasting.console import command_name
 from forecasting.readers import read
+from training.cli.programs import GALLERY
 from training.cli.reading_options import positive
 from training.pretraining.spec import SPECS
 from training.publish.gallery import draw_gallery
@@ -47,7 +47,7 @@ def _row(name: str, statistics: "np.ndarray[tuple[int], np.dtype[np.float64]]") 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=command_name("gallery", "training gallery"),
+        prog=GALLERY.name,
         description="Simulate seas like those that train the universal networks, and compare their statistics with "
         "those of real series.",
     )

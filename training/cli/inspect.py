@@ -2,14 +2,13 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from forecasting.console import command_name, in_command_line
+from forecasting.console import in_command_line
 from forecasting.errors import FileError, SeriesError
 from forecasting.evaluation.division import untrainable
 from forecasting.readers import Reading, Station, describe
@@ -18,6 +17,7 @@ from forecasting.readers.result.describe import describe_grid
 from forecasting.series.times import short
 from forecasting.wording import counted
 from training.cli.check import add_checks, check_text
+from training.cli.programs import INSPECT
 from training.cli.reading_options import add_reading_options, read_with
 from training.config import TrainingConfig
 from training.examples.panel import Panel, commonest_step, usable_series
@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
             reading = read_with(path, options)
             description = describe_file(reading)
         except FileError as error:
-            print(f"training: {error.written(in_command_line)}", file=sys.stderr)
+            INSPECT.say(error.written(in_command_line))
             worst = UNREADABLE
             continue
         if options.check:
@@ -61,7 +61,7 @@ def describe_file(reading: Reading) -> dict[str, Any]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=command_name("inspect", "training inspect"),
+        prog=INSPECT.name,
         description="Describe files: columns, units, step, gaps, flags, and whether networks can be trained on them.",
         epilog="Exit status: 0 if every file is trainable; 1 if one is not; 2 if one cannot be read.",
     )

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Final
 
 from forecasting.extras import exit_without_extra
+from training.cli.programs import program_of
 from training.cli.release import command as release
 from training.cli.status import status_of
 
@@ -22,7 +23,7 @@ _MODULES: Final = {
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit status: 0 on success, 2 after an error; some commands also return 1."""
     given = sys.argv[1:] if arguments is None else arguments
-    return status_of(lambda: _run(given))
+    return status_of(program_of(given), lambda: _run(given))
 
 
 def _run(arguments: list[str]) -> int:

@@ -6,8 +6,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from forecasting.console import command_name
 from forecasting.networks.device import choose_device
+from training.cli.programs import PRETRAIN
 from training.cli.reading_options import positive
 from training.pretraining.data.real_series import read_real_series
 from training.pretraining.fit import FitSettings
@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=command_name("pretrain", "training pretrain"),
+        prog=PRETRAIN.name,
         description="Train an RNN, an LSTM and a GRU on simulated seas, and publish them as a universal release, which "
         "forecasts any series with that time step.",
     )

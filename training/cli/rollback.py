@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from forecasting.console import command_name
 from forecasting.releases.trusted_keys import TrustedKeys
+from training.cli.programs import ROLLBACK
 from training.publish.release import rollback
 
 
@@ -17,9 +17,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=command_name("rollback", "training rollback"), description="Serve another release."
-    )
+    parser = argparse.ArgumentParser(prog=ROLLBACK.name, description="Serve another release.")
     parser.add_argument("name", help="name of the dataset")
     parser.add_argument("version", nargs="?", help="version to serve (default: the one before the current release)")
     parser.add_argument(

@@ -3,7 +3,6 @@
 import os
 from pathlib import Path
 
-from forecasting.console import command_name
 from forecasting.evaluation.model_report import ModelReport
 from forecasting.evaluation.table import accuracy_table
 from forecasting.releases.release import versions
@@ -12,6 +11,7 @@ from forecasting.releases.trusted_keys import VARIABLE
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import short
 from forecasting.series.timestep import in_words, one_each
+from training.cli.programs import RELEASE
 from training.examples.dataset import Dataset
 from training.examples.panel import Panel
 from training.fit.universal_start import UniversalStart
@@ -77,7 +77,7 @@ def print_unsigned(path: Path) -> None:
     dataset = path.parent
     signed = any((dataset / version / SIGNATURES).exists() for version in versions(dataset) if version != path.name)
     if (signed or os.environ.get(VARIABLE)) and not (path / SIGNATURES).exists():
-        command = command_name("release sign", "training release sign")
+        command = RELEASE.subcommand("sign").name
         print(
             f"{path} is not signed: services that trust only some keys do not load it. Sign it with {command} {path} "
             "--key FILE"

@@ -11,12 +11,12 @@ from pydantic import ValidationError
 from tqdm import tqdm
 
 from forecasting.climatology.global_climatology import GlobalClimatology
-from forecasting.console import command_name
 from forecasting.errors import FileError, RequestError, SeriesError
 from forecasting.networks.device import choose_device
 from forecasting.networks.metadata import CELLS
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
+from training.cli.programs import TRAIN
 from training.cli.reading_options import add_reading_options, not_negative, positive, read_with
 from training.cli.summary import dataset_summary, print_unsigned, release_summary
 from training.config import DEFAULT_SEED, TrainingConfig
@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=command_name("train", "training"),
+        prog=TRAIN.name,
         description="Train an RNN, an LSTM and a GRU on an SST series, and publish them as a release.",
         epilog="Other commands, each with --help: inspect FILE reports how a file is read and whether it can be "
         "trained on; pretrain trains the universal networks, gallery shows what they learn from; fetch downloads a "

@@ -189,7 +189,7 @@ def test_observations_that_do_not_fit_are_explained_with_status_3(
         assert verify(archive, observations, *options) == 3
         errors = capsys.readouterr().err
         assert reason in errors
-        assert errors.splitlines()[-1].startswith("scoring: nothing could be verified: ")
+        assert errors.splitlines()[-1].startswith("scoring verify: nothing could be verified: ")
     assert verify(archive, tmp_path / "hourly.csv", "--resample", "day") == 0
 
 

@@ -112,7 +112,7 @@ def test_the_exit_status_is_that_of_the_worst_file(tmp_path: Path, capsys: pytes
     description = json.loads(line)
     assert description["trainable"]
     assert description["stations"][0]["series"]["step"] == "month"
-    assert f"training: {tmp_path / 'none.csv'}: cannot read it: No such file or directory" in printed.err
+    assert f"training inspect: {tmp_path / 'none.csv'}: cannot read it: No such file or directory" in printed.err
 
 
 def test_several_stations_are_listed_and_can_be_trained_on_together_or_one_by_one(

@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from forecasting.console import command_name
 from forecasting.extras import needs_extra
+from training.cli.programs import RELEASE
 from training.cli.release import key, pull, push, sign, verify
 
 
@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    name = command_name("release", "training release")
+    name = RELEASE.name
     subcommands = "\n".join(f"  {name:8}{subcommand.summary}" for name, subcommand in _SUBCOMMANDS.items())
     parser = argparse.ArgumentParser(
         prog=name,

@@ -8,12 +8,12 @@ from typing import Final
 import numpy as np
 import torch
 
-from forecasting.console import command_name
 from forecasting.errors import RequestError, SeriesError
 from forecasting.references.baselines import BASELINES
 from forecasting.releases.release import is_cell_name
 from forecasting.series.times import parse_time
 from forecasting.wording import counted
+from training.cli.programs import RELEASE
 from training.cli.reading_options import add_reading_options, not_negative, positive, read_with
 from training.cli.summary import print_unsigned, release_summary, series_summary
 from training.importing.checking import CHECK_SECONDS
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=command_name("release import", "training release import"),
+        prog=RELEASE.subcommand("import").name,
         description="Check networks that were trained elsewhere, evaluate them on a series beside the references, "
         "calibrate their intervals, and publish them as a release.",
         epilog="Importing a network runs code from its file: import only files from people you trust.",

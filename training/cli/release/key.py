@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from forecasting.console import command_name
 from forecasting.errors import RequestError
+from training.cli.programs import RELEASE
 from training.publish.signing import make_key_pair
 
 
@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=command_name("release key", "training release key"),
+        prog=RELEASE.subcommand("key").name,
         description="Make an Ed25519 key pair: NAME.pem, which only you may read, and NAME.pub.pem. The private key "
         "has no passphrase.",
     )

@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from forecasting.console import command_name
 from forecasting.releases.remote.pull import pull, remote_releases
 from forecasting.releases.trusted_keys import TrustedKeys
+from training.cli.programs import RELEASE
 from training.cli.release.options import RELEASES, add_keep_current, add_trusted_keys, print_copied
 
 
@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=command_name("release pull", "training release pull"),
+        prog=RELEASE.subcommand("pull").name,
         description="Copy releases from another place, such as a bucket of S3, and check every file. A release appears "
         "only when it is complete. A copy that was interrupted continues where it stopped.",
     )

@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from forecasting.console import command_name
 from forecasting.releases.release_folders import release_folders
 from forecasting.releases.remote.push import push
 from forecasting.releases.remote.remote_folder import RemoteFolder
+from training.cli.programs import RELEASE
 from training.cli.release.options import RELEASES, add_keep_current, print_copied
 
 
@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=command_name("release push", "training release push"),
+        prog=RELEASE.subcommand("push").name,
         description="Copy releases to another place, such as a bucket of S3: files first, then the manifest and its "
         "signatures, and finally the file that says which release is current. Files that are there already are not "
         "copied again.",

@@ -4,10 +4,10 @@ import argparse
 import getpass
 from pathlib import Path
 
-from forecasting.console import command_name
 from forecasting.errors import RequestError
 from forecasting.releases.release_folders import release_folders
 from forecasting.releases.signatures import fingerprint
+from training.cli.programs import RELEASE
 from training.cli.release.options import add_paths
 from training.publish.signing import read_private_key, sign
 
@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=command_name("release sign", "training release sign"),
+        prog=RELEASE.subcommand("sign").name,
         description="Check the files of releases, and sign their manifests. Signatures of other keys are kept.",
     )
     add_paths(parser)

@@ -4,13 +4,13 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from forecasting.console import command_name
 from forecasting.errors import ReleaseError
 from forecasting.releases.release import MANIFEST, Release
 from forecasting.releases.release_folders import release_folders
 from forecasting.releases.signatures import SIGNATURES, SignatureFile, read_signatures
 from forecasting.releases.trusted_keys import Signer, TrustedKeys
 from forecasting.wording import counted, listed
+from training.cli.programs import RELEASE
 from training.cli.release.options import add_paths, add_trusted_keys
 
 VERIFIED, REFUSED = 0, 1
@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=command_name("release verify", "training release verify"),
+        prog=RELEASE.subcommand("verify").name,
         description="Check that the files of releases match their manifests, and that trusted keys signed them.",
         epilog="Exit status: 0 if every release can be trusted, 1 if one cannot, 2 after any other error. Without a "
         "trusted key, only the files are checked.",

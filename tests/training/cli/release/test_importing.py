@@ -35,7 +35,7 @@ def test_a_network_that_cannot_be_imported_is_one_sentence_and_nothing_is_publis
             modules.save(Steady(), path)
     assert run(*paths, *options, "--out", tmp_path / "artifacts") == 2
     error = capsys.readouterr().err
-    assert error.startswith("training: ")
+    assert error.startswith("training release import: ")
     assert sentence in error
     assert error.count("\n") == 1
     assert not (tmp_path / "artifacts").exists()

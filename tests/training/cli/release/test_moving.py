@@ -196,7 +196,7 @@ def test_a_place_that_cannot_be_reached_is_one_sentence(
 ) -> None:
     assert push(artifacts, url) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("training: cannot ")
+    assert line.startswith("training release push: cannot ")
     assert sentence in line
 
 
@@ -214,6 +214,6 @@ def test_a_push_to_a_path_makes_its_folders(artifacts: Path, tmp_path: Path) -> 
 def test_credentials_for_s3_come_from_the_environment_only(artifacts: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert push(artifacts, "s3://alice:secret@bucket/artifacts") == 2
     assert capsys.readouterr().err == (
-        "training: cannot use s3://bucket/artifacts with a user and password in it: set AWS_ACCESS_KEY_ID and "
-        "AWS_SECRET_ACCESS_KEY instead\n"
+        "training release push: cannot use s3://bucket/artifacts with a user and password in it: "
+        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead\n"
     )

@@ -254,7 +254,10 @@ def test_an_encrypted_key_needs_its_passphrase(tmp_path: Path, capsys: pytest.Ca
     assert main([*arguments, str(wrong)]) == 2
     assert "key.pem cannot be decrypted: check the passphrase" in capsys.readouterr().err
     assert main([*arguments, str(tmp_path / "none")]) == 2
-    assert capsys.readouterr().err == f"training: cannot read {tmp_path / 'none'}: No such file or directory\n"
+    assert (
+        capsys.readouterr().err
+        == f"training release sign: cannot read {tmp_path / 'none'}: No such file or directory\n"
+    )
     assert main([*arguments, str(right)]) == 0
 
 
