@@ -6,10 +6,8 @@ distributions that were forecast. They are compared by the energy score (Gneitin
 score and the frequency of three consecutive leads above a quantile of the forecast, within ten.
 """
 
-import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import NormalDist
 from typing import Final
 
@@ -17,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from benchmarks.studies.options import study_parser
 from forecasting.events.joint.dependence import Dependence, random_walk
 from forecasting.networks.device import CPU
 from forecasting.releases.release import open_current
@@ -50,12 +49,9 @@ class _Seas:
 
 def main() -> None:
     """Print a row for each dependence."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.studies.dependence", description=(__doc__ or "").partition(": ")[2].splitlines()[0]
-    )
+    parser = study_parser(__doc__)
     parser.add_argument("--step", choices=SPECS, default="day", help="default: %(default)s")
     parser.add_argument("--seas", type=int, default=600, metavar="N", help="of each half (default: %(default)s)")
-    parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
     options = parser.parse_args()
     torch.set_num_threads(1)
     spec = SPECS[options.step]

@@ -4,33 +4,21 @@ Each file holds daily series. The baseline of heatwaves and the frequencies come
 one that is scored. Persistence is the state on the day of the last observation, as it is known afterwards.
 """
 
-import argparse
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
 
-from benchmarks.studies.joint_events import Place, places_of
-from forecasting.errors import SeriesError
-from forecasting.events.baseline import Baseline, Period
+from benchmarks.studies.daily_places import BINS, CONTEXT, Place, open_daily, parser_of_parts, places_in, spread
 from forecasting.events.definitions import MarineEvent
 from forecasting.events.detection import find_events
 from forecasting.events.judge import judge
-from forecasting.networks.device import CPU
-from forecasting.releases.release import open_current
 from forecasting.series.times import Bools, Floats, month_of
 from forecasting.universal.forecast import UniversalForecast
 from forecasting.universal.release import UniversalRelease
 
-_PARTS: Final = {"validation": (0.6, 0.8), "test": (0.8, 1.0)}
-"""Shares of a series."""
-
 _ORIGINS: Final = 500
-_CONTEXT: Final = 1_500
-_FEWEST_ORIGINS: Final = 100
-_BINS: Final = np.asarray([0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 1.0])
 _HEATWAVE: Final = MarineEvent("heatwave")
 
 
@@ -46,21 +34,16 @@ class Scored:
 
 def main() -> None:
     """Print Brier scores by place and lead, and a reliability table of the last lead of all places."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.studies.heatwave_states", description=(__doc__ or "").partition(": ")[2]
-    )
-    parser.add_argument("places", nargs="+", metavar="FILE[@LAT,LON]", help="daily series, and their position")
-    parser.add_argument("--part", choices=_PARTS, default="test", help="of each series (default: %(default)s)")
+    parser = parser_of_parts(__doc__)
     parser.add_argument("--horizon", type=int, default=7, metavar="DAYS", help="default: %(default)s")
     parser.add_argument("--late", type=int, default=0, metavar="DAYS", help="without a value before (default: 0)")
-    parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    release = UniversalRelease.open(open_current(options.artifacts, "ocean-daily"), CPU)
+    release = open_daily(options)
     print("| place | lead | n | happened | said | Brier | under climatology | under persistence |\n" + "|---" * 8 + "|")
     scored = []
-    for place in (place for text in options.places for place in places_of(text)):
-        result = score(place, release, _PARTS[options.part], options.horizon, options.late)
+    for place in places_in(options):
+        result = score(place, release, options.part, options.horizon, options.late)
         if result is not None:
             scored.append(result)
             print("\n".join(_rows(place.name, result)), flush=True)
@@ -70,25 +53,23 @@ def main() -> None:
         print("\n".join([*_rows("all", pooled), "", *_reliability(pooled)]))
 
 
-def score(place: Place, release: UniversalRelease, part: tuple[float, float], horizon: int, late: int) -> Scored | None:
+def score(place: Place, release: UniversalRelease, part: str, horizon: int, late: int) -> Scored | None:
     """Return the forecasts of a part of a series; None if it or what comes before is too short."""
     series, times = place.series, place.series.times.astype("datetime64[D]")
-    begin, end = (int(share * len(series)) for share in part)
-    try:
-        baseline = Baseline.fit(series, _HEATWAVE.kind, Period(times[0], times[begin - 1]))
-    except SeriesError:
+    begin, end = place.bounds(part)
+    baseline = place.baseline_before(begin)
+    if baseline is None:
         return None
     inside = np.zeros(len(series), dtype=np.bool_)
     for event in find_events(series, baseline, _HEATWAVE.kind):
         inside[np.searchsorted(times, event.start) : np.searchsorted(times, event.end) + 1] = True
     known = np.flatnonzero(np.isfinite(series.values[: end - horizon - late - 7]))
-    origins = known[known >= begin]
-    origins = origins[:: max(1, len(origins) // _ORIGINS)]
-    if len(origins) < _FEWEST_ORIGINS:
+    origins = spread(known[known >= begin], _ORIGINS)
+    if origins is None:
         return None
     contexts = []
     for origin in origins.tolist():
-        context = series.part(max(0, origin + 1 - _CONTEXT), origin + 1 + late)
+        context = series.part(max(0, origin + 1 - CONTEXT), origin + 1 + late)
         values = context.values.copy()
         values[len(values) - late :] = np.nan
         contexts.append(type(context)(values, context.start, context.step))
@@ -126,12 +107,12 @@ def _rows(name: str, scored: Scored) -> list[str]:
 def _reliability(scored: Scored) -> list[str]:
     """Return a table of the last lead: how often it was in a heatwave, by forecast probability."""
     probability, happened = scored.probability[:, -1], scored.happened[:, -1]
-    bins = np.clip(np.digitize(probability, _BINS[1:-1]), 0, len(_BINS) - 2)
+    bins = np.clip(np.digitize(probability, BINS[1:-1]), 0, len(BINS) - 2)
     return [
         "| said | n | mean said | happened |",
         "|---" * 4 + "|",
         *(
-            f"| {_BINS[place]:.2f}–{_BINS[place + 1]:.2f} | {(bins == place).sum()} | "
+            f"| {BINS[place]:.2f}–{BINS[place + 1]:.2f} | {(bins == place).sum()} | "
             f"{probability[bins == place].mean():.3f} | {happened[bins == place].mean():.3f} |"
             for place in np.unique(bins).tolist()
         ),

@@ -4,53 +4,29 @@ The event is three consecutive days above the 90th percentile of the day of the 
 daily series. Percentiles and frequencies come from the part of a series before the one that is scored.
 """
 
-import argparse
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from forecasting.climatology.global_climatology import GlobalClimatology
+from benchmarks.studies.daily_places import BINS, CONTEXT, Place, open_daily, parser_of_parts, places_in, spread
 from forecasting.errors import SeriesError
-from forecasting.events.baseline import Baseline, Period
 from forecasting.events.days import day_of_year
 from forecasting.events.joint.dependence import Dependence
-from forecasting.networks.device import CPU
-from forecasting.readers import read
-from forecasting.releases.release import open_current
-from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Bools, Floats, month_of
-from forecasting.series.timestep import TimeStep
 from forecasting.universal.forecast import UniversalForecast
 from forecasting.universal.release import UniversalRelease
-
-_PARTS: Final = {"validation": (0.6, 0.8), "test": (0.8, 1.0)}
-"""Shares of a series."""
 
 _DURATION: Final = 3
 _WITHIN: Final = (3, 7, 10, 14)
 _HORIZON: Final = max(_WITHIN)
 _ORIGINS: Final = 1_000
-_CONTEXT: Final = 1_500
-_FEWEST_ORIGINS: Final = 100
 _PATHS: Final = 1_000
-_BINS: Final = np.asarray([0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 1.0])
-_DAY: Final = TimeStep.parse("day")
 
 _FORECASTS: Final = ("joint", "generic", "independent", "climatology", "given state", "persistence")
-
-
-class Place(NamedTuple):
-    """A series, and the coefficients of its climatology; NaN without a position."""
-
-    name: str
-    series: SstSeries
-    coefficients: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -63,20 +39,14 @@ class Scored:
 
 def main() -> None:
     """Print Brier scores by place and number of days, and a reliability table of all places."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.studies.joint_events", description=(__doc__ or "").partition(": ")[2]
-    )
-    parser.add_argument("places", nargs="+", metavar="FILE[@LAT,LON]", help="daily series, and their position")
-    parser.add_argument("--part", choices=_PARTS, default="test", help="of each series (default: %(default)s)")
-    parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
-    options = parser.parse_args()
+    options = parser_of_parts(__doc__).parse_args()
     torch.set_num_threads(1)
-    release = UniversalRelease.open(open_current(options.artifacts, "ocean-daily"), CPU)
+    release = open_daily(options)
     print(f"| place | days | n | happened | Brier | {' | '.join(f'under {name}' for name in _FORECASTS[1:])} |")
     print("|---" * (5 + len(_FORECASTS) - 1) + "|")
     scored = []
-    for place in (place for text in options.places for place in places_of(text)):
-        result = score(place, release, _PARTS[options.part])
+    for place in places_in(options):
+        result = score(place, release, options.part)
         if result is not None:
             scored.append(result)
             print("\n".join(_rows(place.name, result)), flush=True)
@@ -88,36 +58,20 @@ def main() -> None:
         print("\n".join([*_rows("all", pooled), "", *_reliability(pooled)]))
 
 
-def places_of(text: str) -> Iterator[Place]:
-    """Yield the daily series of ``FILE`` or ``FILE@LAT,LON``."""
-    path, _, position = text.partition("@")
-    climatology = GlobalClimatology.load()
-    for station in read(Path(path)).stations:
-        where = tuple(map(float, position.split(","))) if position else station.position
-        if station.series is None or station.series.step != _DAY:
-            continue
-        coefficients = np.full(7, np.nan, dtype=np.float32)
-        if where is not None:
-            coefficients = climatology.coefficients(where[0], where[1])
-        yield Place(f"{Path(path).stem} {station.name or ''}".strip(), station.series, coefficients)
-
-
-def score(place: Place, release: UniversalRelease, part: tuple[float, float]) -> Scored | None:
+def score(place: Place, release: UniversalRelease, part: str) -> Scored | None:
     """Return the forecasts of a part of a series; None if it or what comes before is too short."""
     series, times = place.series, place.series.times.astype("datetime64[D]")
-    begin, end = (int(share * len(series)) for share in part)
-    try:
-        baseline = Baseline.fit(series, "marine_heatwave", Period(times[0], times[begin - 1]))
-    except SeriesError:
+    begin, end = place.bounds(part)
+    baseline = place.baseline_before(begin)
+    if baseline is None:
         return None
     threshold = baseline.threshold[day_of_year(times)]
     above = np.where(np.isfinite(series.values), series.values > threshold, np.nan)
     happened = _within(above)
     known = np.isfinite(series.values) & np.isfinite(happened).all(axis=1)
-    origins = np.flatnonzero(known[:end])
-    origins = origins[origins >= begin]
-    origins = origins[:: max(1, len(origins) // _ORIGINS)]
-    if len(origins) < _FEWEST_ORIGINS:
+    observed = np.flatnonzero(known[:end])
+    origins = spread(observed[observed >= begin], _ORIGINS)
+    if origins is None:
         return None
     earlier = np.flatnonzero(known[: begin - _HORIZON])
     forecasts = _forecasts(place, release, origins)
@@ -143,7 +97,7 @@ _INDEPENDENT: Final = Dependence(correlation=tuple(map(tuple, np.eye(_HORIZON).t
 def _forecasts(
     place: Place, release: UniversalRelease, origins: npt.NDArray[np.intp]
 ) -> list[UniversalForecast | SeriesError]:
-    contexts = [place.series.part(max(0, origin + 1 - _CONTEXT), origin + 1) for origin in origins.tolist()]
+    contexts = [place.series.part(max(0, origin + 1 - CONTEXT), origin + 1) for origin in origins.tolist()]
     coefficients = np.broadcast_to(place.coefficients, (len(contexts), 7))
     return release.forecast_many(contexts, _HORIZON, coefficients=coefficients)
 
@@ -205,8 +159,8 @@ def _reliability(scored: Scored) -> list[str]:
     rows = ["| days | said | n | mean said | happened | said if independent |", "|---|---|---|---|---|---|"]
     for column, days in enumerate(_WITHIN):
         probability, happened = scored.probabilities["joint"][:, column], scored.happened[:, column]
-        bins = np.clip(np.digitize(probability, _BINS[1:-1]), 0, len(_BINS) - 2)
-        for place, (low, high) in enumerate(itertools.pairwise(_BINS)):
+        bins = np.clip(np.digitize(probability, BINS[1:-1]), 0, len(BINS) - 2)
+        for place, (low, high) in enumerate(itertools.pairwise(BINS)):
             inside = bins == place
             if inside.any():
                 independent = scored.probabilities["independent"][inside, column].mean()

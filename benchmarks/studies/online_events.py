@@ -30,7 +30,7 @@ _DAYS_AROUND: Final = 15
 
 def main() -> None:
     """Print a row for each series, kind of event and lead."""
-    options = series_parser("online_events", __doc__ or "").parse_args()
+    options = series_parser(__doc__).parse_args()
     torch.set_num_threads(1)
     titles = "Series", "Thresholds", "Lead", "n", "Brier", "recalibrated, %", "reliability", "recalibrated"
     print(f"| {' | '.join(titles)} |")

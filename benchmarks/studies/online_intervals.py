@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from benchmarks.studies.options import study_parser
 from forecasting.networks.device import CPU
 from forecasting.readers import read
 from forecasting.readers.base.options import ReadingOptions
@@ -40,7 +41,7 @@ _SPANS: Final = (200, 1_000)
 
 def main() -> None:
     """Print two rows for each series."""
-    parser = series_parser("online_intervals", __doc__ or "")
+    parser = series_parser(__doc__)
     parser.add_argument("--lead", type=int, default=1, metavar="N", help="default: %(default)s")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -51,13 +52,10 @@ def main() -> None:
         print("\n".join(_rows(name, series, network, options.lead)), flush=True)
 
 
-def series_parser(module: str, documentation: str) -> argparse.ArgumentParser:
-    """Return a parser with the options that :func:`long_series` takes, for a module of benchmarks."""
-    parser = argparse.ArgumentParser(
-        prog=f"python -m benchmarks.{module}", description=documentation.partition(": ")[2]
-    )
+def series_parser(documentation: str | None) -> argparse.ArgumentParser:
+    """Return the parser of a study, with the options that :func:`long_series` takes."""
+    parser = study_parser(documentation)
     parser.add_argument("files", nargs="+", metavar="FILE[@STEP]", help="file of one series, or of several stations")
-    parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
     parser.add_argument(
         "--least", type=int, default=1_000, metavar="N", help="skip series with fewer forecasts (default: %(default)s)"
     )

@@ -4,14 +4,13 @@ The event is three consecutive days above the 90th percentile of the day of the 
 series. Percentiles and references are what was known at each origin.
 """
 
-import argparse
 from collections.abc import Generator
-from pathlib import Path
 from typing import Final
 
 import torch
 
-from benchmarks.studies.joint_events import Place, places_of
+from benchmarks.studies.daily_places import Place, add_daily_places, places_in
+from benchmarks.studies.options import study_parser
 from forecasting.errors import SeriesError
 from forecasting.evaluation.own_events import RequestedEvents, VerifiedEvent
 from forecasting.events.definitions import Percentile, ThresholdEvent
@@ -28,20 +27,17 @@ _REFERENCES: Final = ("climatology", "persistence", "independent")
 
 def main() -> None:
     """Print Brier scores by place and network, and reliability tables."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.studies.own_events", description=(__doc__ or "").partition(": ")[2]
-    )
-    parser.add_argument("places", nargs="+", metavar="FILE[@LAT,LON]", help="daily series, and their position")
+    parser = study_parser(__doc__)
+    add_daily_places(parser)
     parser.add_argument("--last", type=int, metavar="DAYS", help="of each series; all if not given")
     parser.add_argument("--model", default=ALL, help="default: %(default)s")
-    parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
     options = parser.parse_args()
     torch.set_num_threads(1)
     loaded = LoadedUniversal.load(open_current(options.artifacts, "ocean-daily"), CPU)
     print(f"| place | network | n | happened | said | Brier | {' | '.join(f'under {r}' for r in _REFERENCES)} |")
     print("|---" * (6 + len(_REFERENCES)) + "|")
     tables: list[str] = []
-    for place in (place for text in options.places for place in places_of(text)):
+    for place in places_in(options):
         verified = _verified(loaded, options.model, place, options.last)
         if verified is None:
             continue

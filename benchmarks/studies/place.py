@@ -4,7 +4,6 @@ Each file holds one series. Series of several lengths are cut from it. For each,
 the values that follow. An autoregression takes the place of the fitted network, which is hardly better.
 """
 
-import argparse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,6 +11,7 @@ from typing import Final
 import numpy as np
 import torch
 
+from benchmarks.studies.options import add_places, study_parser
 from forecasting.errors import SeriesError
 from forecasting.evaluation.division import SPLITS
 from forecasting.evaluation.rolling_origin import Evaluation
@@ -96,11 +96,8 @@ def _fitted(series: SstSeries, start: UniversalStart) -> tuple[TrainingConfig, N
 
 def main() -> None:
     """Print a row for each place and length."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.studies.place", description=(__doc__ or "").partition(": ")[2]
-    )
-    parser.add_argument("places", nargs="+", metavar="FILE[@LAT,LON]", help="file with one series, and its position")
-    parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
+    parser = study_parser(__doc__)
+    add_places(parser, "file with one series")
     parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS, metavar="N", help="default: %(default)s")
     options = parser.parse_args()
     torch.set_num_threads(1)

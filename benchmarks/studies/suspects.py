@@ -4,7 +4,6 @@ False alarms are counted on the series as they are, so that real errors in them 
 random places that are far from each other, and the share that is found is counted.
 """
 
-import argparse
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from benchmarks.studies.options import study_parser
 from forecasting.qartod import GOOD, SUSPECT
 from forecasting.readers import read
 from forecasting.releases.universal_catalog import load_universal
@@ -48,12 +48,9 @@ _SEAS: Final = {"hour": (12, 2_500), "day": (40, 2_000), "week": (60, 800), "mon
 
 def main() -> None:
     """Print a row for each file, or for simulated seas."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.studies.suspects", description=(__doc__ or "").partition(": ")[2]
-    )
+    parser = study_parser(__doc__)
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="file with one or several series")
     parser.add_argument("--simulated", choices=_SEAS, nargs="*", default=[], help="steps of simulated seas")
-    parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
     options = parser.parse_args()
     torch.set_num_threads(1)
     columns = ["Series", "Values", "Suspect", "With normal tails", *(f"Spike {size:g} °C" for size in _SPIKES)]

@@ -5,7 +5,6 @@ harmonics, fitted to the first 80 % of the series. The networks, and the referen
 each forecast; the references are fitted to it. All are scored on the last 20 %.
 """
 
-import argparse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from benchmarks.studies.options import add_places, study_parser
 from forecasting.climatology.annual_cycle import annual_terms
 from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.networks.device import CPU
@@ -62,11 +62,8 @@ class _Place:
 
 def main() -> None:
     """Print a row for each place, context and lead."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.studies.universal", description=(__doc__ or "").partition(": ")[2]
-    )
-    parser.add_argument("places", nargs="+", metavar="FILE[@LAT,LON]", help="file with one series, and its position")
-    parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
+    parser = study_parser(__doc__)
+    add_places(parser, "file with one series")
     options = parser.parse_args()
     torch.set_num_threads(1)
     columns = ["Place", "Context", "Lead", "RMSE °C", "Model", "With position", "Without", "80 %", "95 %", "CRPS"]
