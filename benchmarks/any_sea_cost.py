@@ -1,6 +1,5 @@
 """Cost of a forecast by universal networks on one thread: a lone series of a year, and a batch, without HTTP."""
 
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.support.processor_time import seconds_of
 from forecasting.networks.device import CPU
 from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.sst_series import SstSeries
@@ -42,10 +42,4 @@ def _options(cell: str) -> list[dict[str, Any]]:
 
 
 def _cost(call: Callable[[], object], batch: int) -> str:
-    for _ in range(3):
-        call()
-    calls, begin, used = 0, time.perf_counter(), time.thread_time()
-    while time.perf_counter() - begin < SECONDS:
-        call()
-        calls += 1
-    return f"{(time.thread_time() - used) / calls / batch * 1e3:.2f}"
+    return f"{seconds_of(call, during=SECONDS, warm_up=3) / batch * 1e3:.2f}"

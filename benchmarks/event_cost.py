@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from time import perf_counter, thread_time
 from typing import Final
 
 import numpy as np
 
+from benchmarks.support.processor_time import seconds_of
 from forecasting.events.baseline import Baseline
 from forecasting.events.definitions import EventDefinition, HeatStress, MarineEvent, Percentile, ThresholdEvent
 from forecasting.events.judge import judge
@@ -55,10 +55,4 @@ def _outlook(past: SstSeries, paths: Floats) -> Outlook:
 
 
 def _cost(call: Callable[[], object]) -> float:
-    for _ in range(3):
-        call()
-    calls, begin, used = 0, perf_counter(), thread_time()
-    while perf_counter() - begin < SECONDS:
-        call()
-        calls += 1
-    return (thread_time() - used) / calls * 1e3
+    return seconds_of(call, during=SECONDS, warm_up=3) * 1e3

@@ -1,6 +1,5 @@
 """Cost of a forecast on one thread, alone and in a batch: the network in TorchScript, in NumPy, and everything."""
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 import torch
 
 from benchmarks.support.payloads import stretches
+from benchmarks.support.processor_time import seconds_of
 from forecasting.networks.device import CPU
 from forecasting.networks.forecaster import Forecaster
 from forecasting.releases.registry import Registry
@@ -50,10 +50,4 @@ def _costs(forecaster: Forecaster, batch: int) -> list[str]:
 
 
 def _cost(call: Callable[[], object], batch: int) -> str:
-    for _ in range(10):
-        call()
-    calls, begin, used = 0, time.perf_counter(), time.thread_time()
-    while time.perf_counter() - begin < SECONDS:
-        call()
-        calls += 1
-    return f"{(time.thread_time() - used) / calls / batch * 1e6:.1f}"
+    return f"{seconds_of(call, during=SECONDS, warm_up=10) / batch * 1e6:.1f}"
