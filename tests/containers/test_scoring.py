@@ -9,7 +9,7 @@ import pytest
 
 from forecasting.series.sst_series import SstSeries
 from tests.containers.composition import Composition
-from tests.scoring.grids import oisst, opened, save, temperatures
+from tests.scoring.grids.sample import oisst, opened, save, temperatures
 
 SOMEBODY = pytest.param(12_345, marks=pytest.mark.skipif(os.getuid() != 0, reason="only root gives files to others"))
 

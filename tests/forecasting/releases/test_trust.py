@@ -11,7 +11,7 @@ from forecasting.networks.device import CPU
 from forecasting.releases.registry import Registry
 from forecasting.releases.release_folders import release_folders
 from tests.scoring.commands import score
-from tests.scoring.tables import long_table
+from tests.scoring.tables.sample import long_table
 from tests.signing import make_key, sign
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from tests.scoring.commands import score
-from tests.scoring.tables import station, walk
+from tests.scoring.tables.sample import station, walk
 
 DAYS = 50
 

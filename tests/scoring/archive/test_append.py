@@ -16,8 +16,8 @@ from scoring.tables.stage import rows_file
 from tests.conftest import NINO12
 from tests.scoring.archive.tables import append, files, growing, read, until
 from tests.scoring.commands import finish, score, snapshot, start, wait_for
-from tests.scoring.grids import oisst, save, temperatures
-from tests.scoring.tables import long_table, station, walk
+from tests.scoring.grids.sample import oisst, save, temperatures
+from tests.scoring.tables.sample import long_table, station, walk
 
 
 def work_folders(archive: Path) -> list[Path]:

@@ -12,8 +12,8 @@ import pytest
 from scoring.cli.verify_arguments import verify_parser
 from scoring.cli.verifying import main
 from tests.scoring.archive.tables import append, files, growing, read, until
-from tests.scoring.grids import oisst, save, temperatures
-from tests.scoring.tables import station, walk
+from tests.scoring.grids.sample import oisst, save, temperatures
+from tests.scoring.tables.sample import station, walk
 
 
 def verify(*arguments: object) -> int:

@@ -13,7 +13,7 @@ from scoring.cli.verify_arguments import verify_parser
 from scoring.cli.verifying import main
 from tests.scoring.archive.tables import append, files, read, until
 from tests.scoring.heatwaves import HEATWAVE, events_file, with_departure
-from tests.scoring.tables import station
+from tests.scoring.tables.sample import station
 
 
 def test_heatwaves_are_scored_once_the_days_that_decide_them_have_passed(

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from service.gate.keys import Role, new_key
 from service.settings import Settings
-from tests.service.openapi import openapi_document
+from tests.service.api.openapi import openapi_document
 from tests.service.requests import Json
 from tests.serving import serve
 

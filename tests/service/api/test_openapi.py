@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from service.api.forecast.query import LinesQuery
-from tests.service.openapi import openapi_document
+from tests.service.api.openapi import openapi_document
 from tests.service.requests import Json, answered
 
 PATHS = {

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.service.openapi import openapi_document
+from tests.service.api.openapi import openapi_document
 from tests.service.requests import Json
 
 IDS = {

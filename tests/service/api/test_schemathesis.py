@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from service.gate.keys import Key, Role, new_key
 from service.gate.policy import is_open
 from service.settings import Settings
-from tests.service.openapi import openapi_document
+from tests.service.api.openapi import openapi_document
 from tests.serving import serve
 
 # A malformed NDJSON line gets a 200 with an error in its place; test_streaming.py checks that.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from service.api.compare.schemas import ComparedNetwork, EventVerification, OwnComparison, SeriesComparison
 from service.http.problems import Problem
-from tests.service.generated_requests import (
+from tests.service.api.generated_requests import (
     WINDOW,
     Json,
     baseline,

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from service.api.forecast.schemas import AllForecasts, ModelForecast, SeriesForecast
 from service.http.problems import Problem
-from tests.service.generated_requests import (
+from tests.service.api.generated_requests import (
     WINDOW,
     Anything,
     Json,

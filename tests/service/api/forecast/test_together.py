@@ -6,7 +6,7 @@ import httpx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.service.generated_requests import Json, broken_request, doubtful_series, request, to_json, valid_series
+from tests.service.api.generated_requests import Json, broken_request, doubtful_series, request, to_json, valid_series
 from tests.service.requests import JSON, assert_same, loaded
 
 REQUESTS = st.one_of(

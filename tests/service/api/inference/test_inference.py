@@ -24,7 +24,7 @@ from service.engine.serving import Serving
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from tests.conftest import ROOT
-from tests.service.inference_requests import (
+from tests.service.api.inference.requests import (
     INFER,
     JANUARY_2011,
     WINDOW,

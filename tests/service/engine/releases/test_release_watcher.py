@@ -24,7 +24,7 @@ from service.gate.gate import Gate
 from service.gate.keys import Role, new_key
 from service.settings import Settings
 from tests.processes import wait_until
-from tests.service.inference_requests import address, inputs, refused, windows
+from tests.service.api.inference.requests import address, inputs, refused, windows
 from tests.service.requests import body
 from tests.serving import serve, serve_app
 from training.publish.release import point_current

@@ -12,7 +12,7 @@ import pytest
 
 from forecasting.series.sst_series import SstSeries
 from service.api.forecast.columns.reading.messages import MAX_PLAIN
-from tests.service.columns import ARROW, PARQUET, long_table, post, read, refusal
+from tests.service.api.forecast.columns.bodies import ARROW, PARQUET, long_table, post, read, refusal
 from tests.service.conftest import Http
 
 PLACE = {"dataset": "nino12", "model": "gru"}

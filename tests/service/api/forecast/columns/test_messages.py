@@ -10,7 +10,7 @@ import pyarrow as pa
 from service.api.forecast.columns.reading.flatbuffer import RECORD_BATCH
 from service.api.forecast.columns.reading.messages import MAX_PLAIN, Arrival, read_messages
 from service.api.forecast.columns.spool import SpoolSpace
-from tests.service.columns import arrow_bytes
+from tests.service.api.forecast.columns.bodies import arrow_bytes
 
 
 def arrivals(body: bytes, piece: int) -> list[Arrival]:

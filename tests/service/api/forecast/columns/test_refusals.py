@@ -12,7 +12,16 @@ import pytest
 
 from forecasting.series.sst_series import SstSeries
 from service.settings import Settings
-from tests.service.columns import ARROW, PARQUET, arrow_bytes, long_table, parquet_bytes, post, read, refusal
+from tests.service.api.forecast.columns.bodies import (
+    ARROW,
+    PARQUET,
+    arrow_bytes,
+    long_table,
+    parquet_bytes,
+    post,
+    read,
+    refusal,
+)
 from tests.service.conftest import Http
 from tests.serving import serve
 

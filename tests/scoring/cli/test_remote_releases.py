@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.scoring.commands import score
-from tests.scoring.tables import long_table
+from tests.scoring.tables.sample import long_table
 from training.cli.main import main
 
 

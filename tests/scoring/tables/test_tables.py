@@ -14,7 +14,7 @@ import pytest
 
 from tests.scoring.commands import score
 from tests.scoring.independent import checkpoint, forecast
-from tests.scoring.tables import MONTHS, long_frame, long_table, times, values, wide_table
+from tests.scoring.tables.sample import MONTHS, long_frame, long_table, times, values, wide_table
 
 COLUMNS = ["station", "issued", "time", "sst", "lower_80", "upper_80", "model", "version", "chosen", "quality",
            "error", "warnings"]  # fmt: skip

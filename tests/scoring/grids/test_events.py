@@ -21,7 +21,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.universal.forecast import UniversalForecast
 from tests.forecasting.universal import tiny
 from tests.scoring.commands import score, snapshot
-from tests.scoring.grids import daily, oisst, opened, save, temperatures, walks
+from tests.scoring.grids.sample import daily, oisst, opened, save, temperatures, walks
 from tests.scoring.heatwaves import DAYS, HEATWAVE, START, cells, events_file
 
 EVENTS = (

@@ -15,7 +15,7 @@ from forecasting.universal.forecast import UniversalForecast
 from tests.conftest import ROOT
 from tests.forecasting.universal import tiny
 from tests.scoring.commands import score
-from tests.scoring.tables import OPEN_SEA, station, walk
+from tests.scoring.tables.sample import OPEN_SEA, station, walk
 
 
 def scored(tmp_path: Path, artifacts: Path, frames: list[pd.DataFrame], *options: object, status: int = 0) -> Any:

@@ -17,7 +17,7 @@ from forecasting.errors import FileError
 from scoring.errors import ScoringError
 from scoring.source import find_source
 from tests.scoring.commands import score
-from tests.scoring.grids import Array, oisst, opened, save, temperatures
+from tests.scoring.grids.sample import Array, oisst, opened, save, temperatures
 from tests.scoring.independent import checkpoint, forecast
 
 WITHOUT = 20

@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 from tests.scoring.commands import score
-from tests.scoring.grids import Array, ghrsst, oisst, opened, save, temperatures
+from tests.scoring.grids.sample import Array, ghrsst, oisst, opened, save, temperatures
 from tests.scoring.independent import checkpoint, forecast
 
 OSTIA = Path(iris_sample_data.path) / "ostia_monthly.nc"

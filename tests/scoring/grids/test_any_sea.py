@@ -16,7 +16,7 @@ from forecasting.universal.forecast import UniversalForecast
 from tests.conftest import ROOT
 from tests.forecasting.universal import tiny
 from tests.scoring.commands import score
-from tests.scoring.grids import daily, opened, save, walks
+from tests.scoring.grids.sample import daily, opened, save, walks
 
 
 def summary(output: Path) -> dict[str, Any]:

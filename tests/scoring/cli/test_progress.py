@@ -12,9 +12,9 @@ import pytest
 
 from forecasting.networks.metadata import digest
 from tests.scoring.commands import finish, score, start
-from tests.scoring.grids import oisst, save, temperatures
+from tests.scoring.grids.sample import oisst, save, temperatures
 from tests.scoring.independent import checkpoint
-from tests.scoring.tables import long_table
+from tests.scoring.tables.sample import long_table
 
 
 def shown(terminal: int) -> str:

@@ -14,9 +14,9 @@ from distributed import Client
 
 from tests.scoring.archive.tables import read
 from tests.scoring.commands import finish, score, snapshot, start, wait_for, work_folder
-from tests.scoring.grids import daily, oisst, save, temperatures, walks
+from tests.scoring.grids.sample import daily, oisst, save, temperatures, walks
 from tests.scoring.heatwaves import HEATWAVE, START, cells, events_file
-from tests.scoring.tables import station, walk
+from tests.scoring.tables.sample import station, walk
 from tests.zygote.process import Popen
 
 Cluster = tuple[str, Popen, Callable[[], Popen]]

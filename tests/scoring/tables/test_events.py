@@ -14,7 +14,7 @@ from forecasting.universal.forecast import UniversalForecast
 from tests.forecasting.universal import tiny
 from tests.scoring.commands import finish, score, start, wait_for, work_folder
 from tests.scoring.heatwaves import HEATWAVE, events_file, with_departure
-from tests.scoring.tables import long_table, station, walk
+from tests.scoring.tables.sample import long_table, station, walk
 
 WARM = {"name": "Net washing", "above": 17.5, "for": 3, "within": 4}
 COLD = {"name": "cold stress", "below": 16.5}

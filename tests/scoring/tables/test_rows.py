@@ -16,7 +16,7 @@ from scoring.tables.notes import Notes
 from scoring.tables.source import read_batches
 from scoring.tables.stage import Staged
 from scoring.tables.text import BLOCK
-from tests.scoring.reading import series_of, values_by_station
+from tests.scoring.tables.reading import series_of, values_by_station
 
 
 def test_a_sentinel_of_single_precision_is_missing(tmp_path: Path) -> None:

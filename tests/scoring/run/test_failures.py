@@ -17,8 +17,8 @@ import xarray as xr
 from scoring.models.choice import Choice
 from scoring.tables.stage import rows_file
 from tests.scoring.commands import finish, members, parent, score, snapshot, start, wait_for, work_folder
-from tests.scoring.grids import oisst, opened, save, temperatures
-from tests.scoring.tables import long_table
+from tests.scoring.grids.sample import oisst, opened, save, temperatures
+from tests.scoring.tables.sample import long_table
 
 
 def test_a_chunk_that_cannot_be_read_is_tried_three_times_and_reported_with_status_3(
