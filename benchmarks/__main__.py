@@ -3,25 +3,17 @@
 import argparse
 from types import ModuleType
 
-from benchmarks import (
+from benchmarks import footprint, large_request, own_series, replicas, serving, training_time
+from benchmarks.batch import dask_grid, event_grid, ocean_grid, scoring
+from benchmarks.costs import (
     any_sea_cost,
-    dask_grid,
     event_cost,
-    event_grid,
-    footprint,
     forecast_cost,
     key_check,
-    large_request,
-    ocean_grid,
-    own_series,
     path_cost,
-    replicas,
     request_cost,
-    scoring,
-    serving,
     telemetry_cost,
     tracing_cost,
-    training_time,
 )
 from benchmarks.support import machine
 

@@ -9,8 +9,8 @@ from typing import Final
 import xarray as xr
 from distributed import LocalCluster
 
-from benchmarks.ocean_grid import write_grid
-from benchmarks.scoring import run_command
+from benchmarks.batch.ocean_grid import write_grid
+from benchmarks.batch.scoring import run_command
 
 _SHAPE: Final = (240, 320)
 _CHUNK: Final = 4_096

@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler, TraceIdRatioBased
 
-from benchmarks.request_cost import BODIES, CONNECTIONS, traced_costs
+from benchmarks.costs.request_cost import BODIES, CONNECTIONS, traced_costs
 from benchmarks.support.payloads import simple_bodies
 
 _SAMPLERS: tuple[tuple[str, Sampler | None], ...] = (

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
-from benchmarks.scoring import run_command
+from benchmarks.batch.scoring import run_command
 from forecasting.climatology.annual_cycle import evaluate
 from forecasting.climatology.global_climatology import GlobalClimatology
 

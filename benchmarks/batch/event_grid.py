@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from benchmarks.ocean_grid import write_grid
-from benchmarks.scoring import run_command
+from benchmarks.batch.ocean_grid import write_grid
+from benchmarks.batch.scoring import run_command
 
 _SHAPE: Final = (104, 96)
 """Rows and columns: ten thousand cells."""

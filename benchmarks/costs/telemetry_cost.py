@@ -21,7 +21,11 @@ def measure() -> Iterator[str]:
     """Yield a line for the metrics of one worker, of several workers, and for an access log line."""
     yield f"metrics, one worker: {_metrics_cost()}"
     with shared_by_workers(1):
-        command = [sys.executable, "-c", "from benchmarks.telemetry_cost import _metrics_cost; print(_metrics_cost())"]
+        command = [
+            sys.executable,
+            "-c",
+            "from benchmarks.costs.telemetry_cost import _metrics_cost; print(_metrics_cost())",
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     yield f"metrics, several workers: {done.stdout.strip()}"
     yield f"access log: {_access_cost():.1f} µs per line"

@@ -1,0 +1,1 @@
+"""Batch scoring of tables and grids, from cold start to finished file."""

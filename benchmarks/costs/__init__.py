@@ -1,0 +1,1 @@
+"""Processor time of the parts of a request, without a socket."""
