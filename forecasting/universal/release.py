@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +12,6 @@ import torch
 
 from forecasting.errors import ReleaseError, RequestError, SeriesError, UnknownNameError
 from forecasting.forecast_warning import ForecastWarning
-from forecasting.networks.checkpoint_file import CheckpointFile
-from forecasting.networks.metadata import CELLS, digest
 from forecasting.series.conversion import SeriesLike, to_sst_series
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep, in_words
@@ -23,9 +21,10 @@ from forecasting.universal.chunk import ChunkOptions, forecast_chunk
 from forecasting.universal.contexts.contexts import read_contexts
 from forecasting.universal.contexts.refusals import other_step_error
 from forecasting.universal.forecast import UniversalForecast
-from forecasting.universal.network.checkpoint import CLIMATOLOGY_TERMS, load
+from forecasting.universal.network.checkpoint import CLIMATOLOGY_TERMS
 from forecasting.universal.network.forecaster import Coefficients, UniversalForecaster
 from forecasting.universal.network.shared_parts import SharedParts
+from forecasting.universal.release_files import ReleaseFiles, load_networks
 from forecasting.wording import available
 
 BEST: Final = "best"
@@ -35,33 +34,6 @@ _CHUNK_WITH_RECORD: Final = 8
 
 _MAX_HISTORY: Final = 4_000
 """Last values of a series that references are fitted to; the networks use fewer."""
-
-
-class ReleaseFiles(Protocol):
-    """The files of a release on disk."""
-
-    @property
-    def path(self) -> Path:
-        """The folder."""
-        ...
-
-    @property
-    def dataset(self) -> str:
-        """Name of the dataset."""
-        ...
-
-    @property
-    def version(self) -> str:
-        """Version."""
-        ...
-
-    def holds(self, name: str) -> bool:
-        """Return whether the manifest has a file of this name."""
-        ...
-
-    def read(self, name: str) -> bytes:
-        """Return the content of a file after checking it against the manifest."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,10 +60,7 @@ class UniversalRelease:
         Raises:
             ReleaseError: if a file is missing, altered or invalid.
         """
-        networks = {cell: _load(release, cell, device) for cell in CELLS if release.holds(f"{cell}.pt")}
-        if not networks:
-            raise ReleaseError(f"{release.path} has no checkpoint")
-        return cls(release.dataset, release.version, release.path, networks)
+        return cls(release.dataset, release.version, release.path, load_networks(release, device))
 
     def __post_init__(self) -> None:
         shared = {
@@ -302,17 +271,3 @@ def _checked_coefficients(coefficients: npt.ArrayLike | None, n: int) -> Coeffic
             field="coefficients",
         )
     return checked
-
-
-def _load(release: ReleaseFiles, cell: str, device: torch.device) -> UniversalForecaster:
-    path = release.path / f"{cell}.pt"
-    content = release.read(path.name)
-    try:
-        module, metadata = load(content, device)
-    except ReleaseError as error:
-        raise ReleaseError(f"{path}: {error}") from None
-    if (metadata.dataset, metadata.version, metadata.cell) != (release.dataset, release.version, cell):
-        raise ReleaseError(f"{path} contains {metadata.model} of release {metadata.version}: restore the right file")
-    forecaster = UniversalForecaster(module, metadata, device, CheckpointFile(path.resolve(), digest(content)))
-    forecaster.warm_up()
-    return forecaster
