@@ -17,15 +17,15 @@ from service.gate.gate import FAULT, Gate
 from service.server.buffered_head import BufferedHeadProtocol
 from service.server.cycles import Http10Cycle, PiecewiseCycle
 from service.server.discarding import Discarding
+from service.server.idle_timer import IdleTimer
 from service.server.refusals import MAX_HEAD_BYTES, bad_request, head_too_large, malformed
+from service.server.upgrade import head_without_upgrade
 
 DISCARD_PAUSE_SECONDS: Final = 2
 """Seconds without data after the last answer after which a connection is closed."""
 
 IDLE_PAUSE_SECONDS: Final = 0.25
 """The same for a connection that was idle when the service stopped: a request may have been on its way."""
-
-_UPGRADE_HEADERS: Final = frozenset({b"http2-settings", b"upgrade"})
 
 
 class HttpConnection(BufferedHeadProtocol):
@@ -37,6 +37,7 @@ class HttpConnection(BufferedHeadProtocol):
     Attributes:
         cycle: uvicorn's state of the newest request and its answer.
         running: the state of the request that is being answered; None if there is none.
+        idle_timer: closes the connection if nothing has come for too long.
     """
 
     def __init__(self, gate: Gate, **arguments: Any) -> None:
@@ -46,9 +47,7 @@ class HttpConnection(BufferedHeadProtocol):
         self.running: RequestResponseCycle | None = None
         # It has a method once the head has been read, and before the first request.
         self.scope: Any = {"method": ""}
-        self._idle: asyncio.TimerHandle | None = None
-        """Closes the connection if nothing has come for too long."""
-        self._idle_since = 0.0
+        self.idle_timer = IdleTimer(self.loop, self.timeout_keep_alive, self._is_idle, self.timeout_keep_alive_handler)
         self._head = 0
         """Bytes so far of an incomplete head."""
         self._max_head = 0
@@ -63,7 +62,7 @@ class HttpConnection(BufferedHeadProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin on a new connection, which ``transport`` writes to."""
         super().connection_made(transport)
-        self.wait_for_request()
+        self.idle_timer.restart()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the connection, its current request and those that wait behind it."""
@@ -77,7 +76,7 @@ class HttpConnection(BufferedHeadProtocol):
                 self.gate.calls.cancel_for(running.scope)
         if self._discarding is not None:
             self._discarding.stop()
-        self._cancel_idle()
+        self.idle_timer.stop()
 
     def data_received(self, data: bytes) -> None:
         """Read the bytes that have arrived."""
@@ -103,7 +102,9 @@ class HttpConnection(BufferedHeadProtocol):
     def _recover(self, data: bytes, error: Exception) -> None:
         """Go on where the parser stopped: ignore an upgrade to another protocol, or refuse the request."""
         while isinstance(error, httptools.HttpParserUpgrade) and self.parser.get_method() != b"CONNECT":
-            data = self._without_upgrade() + data[error.args[0] :]
+            data = head_without_upgrade(self.parser, self.url, self.headers) + data[error.args[0] :]
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
             try:
                 self.parser.feed_data(data)
             except (httptools.HttpParserError, httptools.HttpParserUpgrade) as another:
@@ -124,7 +125,7 @@ class HttpConnection(BufferedHeadProtocol):
         if self._head:
             self._head += size
         else:
-            self._idle_since = self.loop.time()
+            self.idle_timer.restart()
             # Behind another request, the start of the head is unknown: measure what has been read of it.
             self._head = size if self.cycle is None else sum(self._lengths())
         if self._head > MAX_HEAD_BYTES:
@@ -141,24 +142,6 @@ class HttpConnection(BufferedHeadProtocol):
         yield len(self.url)
         for name, value in self.headers:
             yield len(name) + len(value) + len(": \r\n")
-
-    def _without_upgrade(self) -> bytes:
-        """Return the head of a request without its upgrade to another protocol, and start a new parser.
-
-        Java's client asks for HTTP/2 in this way. The parser would take the body that follows for the other protocol.
-        """
-        version = self.parser.get_http_version().encode()
-        lines = [self.parser.get_method(), b" ", self.url, b" HTTP/", version, b"\r\n"]
-        for name, value in self.headers:
-            kept = value
-            if name == b"connection":
-                tokens = [token.strip() for token in value.split(b",")]
-                kept = b", ".join(token for token in tokens if token.lower() not in _UPGRADE_HEADERS)
-            if kept and name not in _UPGRADE_HEADERS:
-                lines += (name, b": ", kept, b"\r\n")
-        self.parser = httptools.HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        return b"".join([*lines, b"\r\n"])
 
     def _refuse(self, error: Exception) -> None:
         """Answer the request that cannot be read with ``error`` when its turn comes, and ignore what follows."""
@@ -264,24 +247,10 @@ class HttpConnection(BufferedHeadProtocol):
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
         else:
-            self.wait_for_request()
+            self.idle_timer.restart()
 
-    def wait_for_request(self) -> None:
-        """Close the connection if no request comes. One timer keeps running; uvicorn has one for each answer."""
-        self._idle_since = self.loop.time()
-        if self._idle is None:
-            self._idle = self.loop.call_later(self.timeout_keep_alive, self._close_if_idle)
-
-    def _close_if_idle(self) -> None:
-        self._idle = None
-        if self.transport.is_closing() or not (self.cycle is None or self.cycle.response_complete):
-            # The end of the next answer starts it again.
-            return
-        seconds = self._idle_since + self.timeout_keep_alive - self.loop.time()
-        if seconds > 0:
-            self._idle = self.loop.call_later(seconds, self._close_if_idle)
-        else:
-            self.timeout_keep_alive_handler()
+    def _is_idle(self) -> bool:
+        return not self.transport.is_closing() and (self.cycle is None or self.cycle.response_complete)
 
     def shutdown(self) -> None:
         """Close an idle connection, or close it after the current answer. Called when the server stops."""
@@ -306,13 +275,8 @@ class HttpConnection(BufferedHeadProtocol):
         if self.direct.is_closing():
             self.direct.close()
             return
-        self._cancel_idle()
+        self.idle_timer.stop()
         self._ignores_input = True
         self._discarding = Discarding(self.direct, self.loop, pause_seconds)
         self._discarding.start()
         self.flow.resume_reading()
-
-    def _cancel_idle(self) -> None:
-        if self._idle is not None:
-            self._idle.cancel()
-            self._idle = None

@@ -99,7 +99,7 @@ class Protocol(HttpConnection):
             self.on_response_complete()
             return
         self.server_state.total_requests += 1
-        self.wait_for_request()
+        self.idle_timer.restart()
         before, self.hot_path.latest = self.hot_path.latest, self
         if self._busy_poll and before is self:
             # A core that has slept takes longer to wake, and its caches are cold. With several clients there is work
