@@ -16,8 +16,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 
 from service.gate.call import Headers
 from service.http.security_headers import as_lines
+from service.server.connection.http_connection import HttpConnection
 from service.server.hot_path import HotPath
-from service.server.http_connection import HttpConnection
 
 _UNUSUAL: Final = frozenset({b"content-encoding", b"expect", b"origin", b"transfer-encoding", b"upgrade"})
 """Headers that make the connection read a request in pieces."""

@@ -14,12 +14,12 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from service.gate.gate import FAULT, Gate
-from service.server.buffered_head import BufferedHeadProtocol
-from service.server.cycles import Http10Cycle, PiecewiseCycle
-from service.server.discarding import Discarding
-from service.server.idle_timer import IdleTimer
-from service.server.refusals import MAX_HEAD_BYTES, bad_request, head_too_large, malformed
-from service.server.upgrade import head_without_upgrade
+from service.server.connection.buffered_head import BufferedHeadProtocol
+from service.server.connection.cycles import Http10Cycle, PiecewiseCycle
+from service.server.connection.discarding import Discarding
+from service.server.connection.idle_timer import IdleTimer
+from service.server.connection.refusals import MAX_HEAD_BYTES, bad_request, head_too_large, malformed
+from service.server.connection.upgrade import head_without_upgrade
 
 DISCARD_PAUSE_SECONDS: Final = 2
 """Seconds without data after the last answer after which a connection is closed."""

@@ -17,8 +17,8 @@ import pytest
 
 from forecasting.series.sst_series import SstSeries
 from service.http.security_headers import security_headers
-from service.server.discarding import DISCARD_BYTES
-from service.server.refusals import MAX_HEAD_BYTES
+from service.server.connection.discarding import DISCARD_BYTES
+from service.server.connection.refusals import MAX_HEAD_BYTES
 from service.settings import Settings
 from tests.processes import Service, running, wait_until
 from tests.service.conftest import Http
