@@ -1,7 +1,9 @@
 """Shared by the command lines: how they name themselves, write options, and end when their output is closed."""
 
+import io
 import os
 import select
+import signal
 import sys
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -17,12 +19,20 @@ def in_command_line(setting: Setting) -> str:
     return f"--{setting.option.replace('_', '-')} {setting.text}".rstrip()
 
 
+def end_like_ctrl_c() -> None:
+    """Raise KeyboardInterrupt on SIGTERM too, so that a command that is ended cleans up, also while it imports."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 def run_command(command: Callable[[], int]) -> int:
     """Run a command and flush its output; end quietly if the reader closes it early, as ``| head -1`` does.
 
     Returns:
         The exit status of the command, or :data:`OUTPUT_CLOSED`.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal without UTF-8 must not end the run; standard error escapes such characters anyway.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         try:
             return command()

@@ -1,19 +1,12 @@
 """``python -m scoring``."""
 
-import io
-import signal
 import sys
-from typing import NoReturn
 
-from forecasting.console import run_command
+from forecasting.console import end_like_ctrl_c, run_command
 from forecasting.extras import exit_without_extra
 from scoring.cli.arguments import SCORE, parse
 from scoring.cli.start import leave_out_dask, load_torch_aside, processes_for
 from scoring.cli.verify_arguments import VERIFY, verify_parser
-
-
-def _interrupt(signum: int, frame: object) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _command() -> int:
@@ -46,10 +39,7 @@ def _score(arguments: list[str]) -> int:
 
 
 def _run() -> int:
-    signal.signal(signal.SIGTERM, _interrupt)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A terminal without UTF-8 must not end the run; standard error escapes such characters anyway.
-        sys.stdout.reconfigure(errors="backslashreplace")
+    end_like_ctrl_c()
     program = VERIFY if _is_verify() else SCORE
     try:
         return run_command(_command)

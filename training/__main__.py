@@ -1,20 +1,13 @@
 """``python -m training``."""
 
-import signal
 import sys
-from typing import NoReturn
 
-from forecasting.console import run_command
+from forecasting.console import end_like_ctrl_c, run_command
 from training.cli.programs import program_of
 
 
-def _interrupt(signum: int, frame: object) -> NoReturn:
-    raise KeyboardInterrupt
-
-
 def _run() -> int:
-    # SIGTERM cleans up like Ctrl-C, also while the modules load.
-    signal.signal(signal.SIGTERM, _interrupt)
+    end_like_ctrl_c()
     try:
         from training.cli.main import main
 

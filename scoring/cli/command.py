@@ -5,13 +5,11 @@ import time
 from pathlib import Path
 from typing import Final
 
-from forecasting.console import in_command_line
-from forecasting.errors import ForecastError
-from scoring.cli.arguments import DONE, GRIDS, INCOMPLETE, OUTPUTS, REFUSED, SCORE
-from scoring.cli.outcome import tell
+from scoring.cli.arguments import DONE, GRIDS, INCOMPLETE, OUTPUTS, SCORE
+from scoring.cli.outcome import status_of, tell
 from scoring.cli.preparing import chosen_model, engine_of, input_of, plan_of, removed_if_nothing_staged
 from scoring.cli.progress_bar import ProgressBar
-from scoring.errors import NothingToForecastError, ScoringError
+from scoring.errors import ScoringError
 from scoring.run.execution import execute, finish
 from scoring.run.run import Run
 from scoring.source import find_source, named
@@ -24,18 +22,13 @@ _KEEP: Final = ", or keep the forecasts of every run with --append ARCHIVE.parqu
 def main(options: argparse.Namespace) -> int:
     """Run batch scoring and return the exit status: 0 done, 2 refused, 3 without forecasts or with failed chunks."""
     begun = time.perf_counter()
-    try:
-        if options.append:
-            from scoring.cli.appending import append  # imports pyarrow
+    return status_of(SCORE, lambda: _append(options, begun) if options.append else _write(options, begun))
 
-            return append(options, begun)
-        return _write(options, begun)
-    except NothingToForecastError as error:
-        SCORE.say(error.written(in_command_line))
-        return INCOMPLETE
-    except ForecastError as error:
-        SCORE.say(error.written(in_command_line))
-        return REFUSED
+
+def _append(options: argparse.Namespace, begun: float) -> int:
+    from scoring.cli.appending import append  # imports pyarrow
+
+    return append(options, begun)
 
 
 def _write(options: argparse.Namespace, begun: float) -> int:

@@ -1,9 +1,25 @@
-"""The messages of a command about its run."""
+"""How a command ends: its exit status, and its messages about the run."""
 
+from collections.abc import Callable
 from pathlib import Path
 
-from scoring.cli.arguments import SCORE
+from forecasting.console import Program, in_command_line
+from forecasting.errors import ForecastError
+from scoring.cli.arguments import INCOMPLETE, REFUSED, SCORE
+from scoring.errors import NothingToForecastError
 from scoring.run.run import Result, Run
+
+
+def status_of(program: Program, command: Callable[[], int]) -> int:
+    """Run a command of ``program``; return its exit status, or that of an error, which is written to standard error."""
+    try:
+        return command()
+    except NothingToForecastError as error:
+        program.say(error.written(in_command_line))
+        return INCOMPLETE
+    except ForecastError as error:
+        program.say(error.written(in_command_line))
+        return REFUSED
 
 
 def tell(run: Run, result: Result, path: Path) -> None:

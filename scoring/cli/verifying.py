@@ -6,8 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from forecasting.console import in_command_line
-from forecasting.errors import FileError, ForecastError, SeriesError
+from forecasting.errors import FileError, SeriesError
 from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.base.text import sniff_binary
 from forecasting.series.times import parse_time
@@ -16,7 +15,8 @@ from scoring.archive.archive import Archive
 from scoring.archive.issued import IssuedForecasts
 from scoring.archive.observed import Observations
 from scoring.archive.verification import Verification, verify
-from scoring.cli.arguments import DONE, INCOMPLETE, REFUSED
+from scoring.cli.arguments import DONE
+from scoring.cli.outcome import status_of
 from scoring.cli.scores import written
 from scoring.cli.verify_arguments import READING_TABLES, VERIFY
 from scoring.errors import NothingToForecastError, ScoringError
@@ -27,15 +27,11 @@ _DAY: Final = "YYYY-MM-DD"
 
 def main(options: argparse.Namespace) -> int:
     """Verify an archive and return the exit status: 0 done, 2 refused, 3 if nothing could be verified."""
-    try:
-        verification = _verify(options)
-    except NothingToForecastError as error:
-        VERIFY.say(error.written(in_command_line))
-        return INCOMPLETE
-    except ForecastError as error:
-        VERIFY.say(error.written(in_command_line))
-        return REFUSED
-    print(written(verification, options.format), end="")
+    return status_of(VERIFY, lambda: _print(options))
+
+
+def _print(options: argparse.Namespace) -> int:
+    print(written(_verify(options), options.format), end="")
     return DONE
 
 

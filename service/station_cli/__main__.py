@@ -1,6 +1,5 @@
 """``python -m service.station_cli``."""
 
-import io
 import sys
 
 from forecasting.console import run_command
@@ -17,9 +16,6 @@ def _station() -> int:
 
 
 def _run() -> int:
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A terminal without UTF-8 must not end the run; standard error escapes such characters anyway.
-        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return run_command(_station)
     except KeyboardInterrupt:

@@ -1,15 +1,14 @@
 """``python -m training add-dependence``: give joint paths to a release that was trained without them."""
 
 import argparse
-from pathlib import Path
 from typing import Final
 
 import torch
 
 from forecasting.releases.release import open_current
 from forecasting.releases.trusted_keys import TrustedKeys
+from training.cli.options import add_artifacts_folder, positive
 from training.cli.programs import ADD_DEPENDENCE
-from training.cli.reading_options import positive
 from training.cli.summary import print_unsigned
 from training.pretraining.published.dependence import universal_dependences
 from training.publish.place_dependence import place_dependences
@@ -46,7 +45,5 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="simulated seas, for a universal release (default: %(default)s)",
     )
-    parser.add_argument(
-        "--out", type=Path, default=Path("artifacts"), metavar="DIR", help="artifacts folder (default: %(default)s)"
-    )
+    add_artifacts_folder(parser)
     return parser

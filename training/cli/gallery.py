@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 
 from forecasting.readers import read
+from training.cli.options import positive
 from training.cli.programs import GALLERY
-from training.cli.reading_options import positive
 from training.pretraining.spec import SPECS
 from training.publish.gallery import draw_gallery
 from training.simulation.seas import simulate_seas

@@ -1,14 +1,13 @@
 """``python -m training pretrain``: train the universal networks of a time step."""
 
 import argparse
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 from forecasting.networks.device import choose_device
+from training.cli.options import add_artifacts_folder, add_workers, positive
 from training.cli.programs import PRETRAIN
-from training.cli.reading_options import positive
 from training.pretraining.data.real_series import read_real_series
 from training.pretraining.fit import FitSettings
 from training.pretraining.run import PretrainingSettings, pretrain
@@ -75,16 +74,8 @@ def _parser() -> argparse.ArgumentParser:
         help="size of the hidden state (default: %(default)s)",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="random seed (default: 0)")
-    parser.add_argument(
-        "--out", type=Path, default=Path("artifacts"), metavar="DIR", help="artifacts folder (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--workers",
-        type=positive,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="number of processes (default: one per core)",
-    )
+    add_artifacts_folder(parser)
+    add_workers(parser)
     parser.add_argument(
         "--device",
         default="cpu",

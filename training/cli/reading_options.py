@@ -31,25 +31,3 @@ def read_with(path: Path, arguments: argparse.Namespace) -> Reading:
         return reading
     remedy = Remedy.of("; choose a place with {}, or draw cells for a panel with {}", AT, Setting("sample", "N"))
     return replace(reading, error=FileError(reading.error.message, remedy=remedy))
-
-
-def positive(text: str) -> int:
-    """Parse a positive integer.
-
-    Raises:
-        argparse.ArgumentTypeError: if the text is not one.
-    """
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
-    return int(text)
-
-
-def not_negative(text: str) -> int:
-    """Parse an integer that is not negative.
-
-    Raises:
-        argparse.ArgumentTypeError: if the text is not one.
-    """
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a non-negative integer, got {text!r}")
-    return int(text)

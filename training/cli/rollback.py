@@ -1,9 +1,9 @@
 """``python -m training rollback``: make another release serve."""
 
 import argparse
-from pathlib import Path
 
 from forecasting.releases.trusted_keys import TrustedKeys
+from training.cli.options import add_artifacts_folder
 from training.cli.programs import ROLLBACK
 from training.publish.release import rollback
 
@@ -20,7 +20,5 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=ROLLBACK.name, description="Serve another release.")
     parser.add_argument("name", help="name of the dataset")
     parser.add_argument("version", nargs="?", help="version to serve (default: the one before the current release)")
-    parser.add_argument(
-        "--out", type=Path, default=Path("artifacts"), metavar="DIR", help="artifacts folder (default: %(default)s)"
-    )
+    add_artifacts_folder(parser)
     return parser

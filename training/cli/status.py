@@ -1,7 +1,5 @@
 """The exit status of a command."""
 
-import io
-import sys
 from collections.abc import Callable
 
 from forecasting.console import Program, in_command_line
@@ -10,8 +8,6 @@ from forecasting.errors import ForecastError
 
 def status_of(program: Program, command: Callable[[], int]) -> int:
     """Run a command of ``program``; returns its exit status, or 2 after an error, which it prints."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # do not fail on a terminal that cannot show ±
     try:
         return command()
     except ForecastError as error:

@@ -1,7 +1,6 @@
 """``python -m training``: train networks on a series, and publish them."""
 
 import argparse
-import os
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,9 @@ from forecasting.networks.device import choose_device
 from forecasting.networks.metadata import CELLS
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
+from training.cli.options import add_artifacts_folder, add_keep, add_workers
 from training.cli.programs import TRAIN
-from training.cli.reading_options import add_reading_options, not_negative, positive, read_with
+from training.cli.reading_options import add_reading_options, read_with
 from training.cli.summary import dataset_summary, print_unsigned, release_summary
 from training.config import DEFAULT_SEED, TrainingConfig
 from training.examples.dataset import Dataset
@@ -63,13 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--resume", action="store_true", help="continue an interrupted run with the same data and settings"
     )
-    parser.add_argument(
-        "--workers",
-        type=positive,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="number of processes (default: one per core)",
-    )
+    add_workers(parser)
     parser.add_argument(
         "--device", default="auto", metavar="NAME", help="auto (a GPU if there is one), cpu, cuda or cuda:N"
     )
@@ -107,10 +101,8 @@ def _add_network_options(group: argparse._ArgumentGroup) -> None:
 def _add_release_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--name", required=True, help="name of the dataset; releases go to artifacts/NAME/VERSION/")
     group.add_argument("--title", metavar="TEXT", help="display name of the place, as in 'Venice, Lido pier'")
-    group.add_argument(
-        "--out", type=Path, default=Path("artifacts"), metavar="DIR", help="artifacts folder (default: %(default)s)"
-    )
-    group.add_argument("--keep", type=not_negative, metavar="N", help="number of old releases to keep (default: all)")
+    add_artifacts_folder(group)
+    add_keep(group)
     group.add_argument(
         "--publish-if-not-worse",
         action="store_true",

@@ -13,8 +13,9 @@ from forecasting.references.baselines import BASELINES
 from forecasting.releases.release import is_cell_name
 from forecasting.series.times import parse_time
 from forecasting.wording import counted
+from training.cli.options import add_artifacts_folder, add_keep, positive
 from training.cli.programs import RELEASE
-from training.cli.reading_options import add_reading_options, not_negative, positive, read_with
+from training.cli.reading_options import add_reading_options, read_with
 from training.cli.summary import print_unsigned, release_summary, series_summary
 from training.importing.checking import CHECK_SECONDS
 from training.importing.run import Import, import_models
@@ -82,10 +83,8 @@ def _add_release_options(group: argparse._ArgumentGroup) -> None:
         help="a name for each network, separated by commas (default: the names of the files)",
     )
     group.add_argument("--title", metavar="TEXT", help="display name of the place, as in 'Venice, Lido pier'")
-    group.add_argument(
-        "--out", type=Path, default=Path("artifacts"), metavar="DIR", help="artifacts folder (default: %(default)s)"
-    )
-    group.add_argument("--keep", type=not_negative, metavar="N", help="number of old releases to keep (default: all)")
+    add_artifacts_folder(group)
+    add_keep(group)
 
 
 def _time(text: str) -> np.datetime64:
