@@ -14,8 +14,8 @@ from forecasting.scores.observed import Observed
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, iso
 from forecasting.series.timestep import TimeStep, in_words, length_of
-from scoring.tables.stage import Staged, stage_rows
-from scoring.tables.stations import ReadStations, read_stations
+from scoring.tables.reading.stage import Staged, stage_rows
+from scoring.tables.reading.stations import ReadStations, read_stations
 
 _ROWS: Final = 250_000
 """Rows that are read together."""

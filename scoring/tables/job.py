@@ -12,7 +12,7 @@ from forecasting.series.timestep import TimeStep
 from scoring.events.judging import Coefficients, Judged, Place, judge_places
 from scoring.models.reasons import kind_of
 from scoring.tables.forecasts import StationForecasts, to_bytes
-from scoring.tables.stations import ReadStations, read_stations
+from scoring.tables.reading.stations import ReadStations, read_stations
 from scoring.work.job import Counts, Job, Part
 
 _PATHS: Final = 1_000

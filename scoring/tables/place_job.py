@@ -18,8 +18,8 @@ from scoring.models.place_model import PlaceModel
 from scoring.models.window_forecasts import forecast_windows, joint_forecasts
 from scoring.tables.forecasts import Provenance, StationForecasts
 from scoring.tables.job import TableJob
-from scoring.tables.positions import climatology_of
-from scoring.tables.stations import ReadStations
+from scoring.tables.reading.positions import climatology_of
+from scoring.tables.reading.stations import ReadStations
 
 if TYPE_CHECKING:
     from forecasting.universal.contexts.contexts import Contexts

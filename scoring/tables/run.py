@@ -12,7 +12,7 @@ from scoring.models.universal_model import UniversalModels
 from scoring.tables.forecasts import schema, without_forecasts, write_table
 from scoring.tables.job import TableJob
 from scoring.tables.place_job import PlaceTableJob
-from scoring.tables.stage import ChunkStations, Staged, stage_rows
+from scoring.tables.reading.stage import ChunkStations, Staged, stage_rows
 from scoring.tables.universal_job import UniversalTableJob
 from scoring.work.folder import WorkFolder
 from scoring.work.input import Input

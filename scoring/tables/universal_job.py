@@ -19,8 +19,8 @@ from scoring.models.quality import held_out_ratio, judge
 from scoring.models.universal_model import UniversalFiles, UniversalModels
 from scoring.tables.forecasts import Provenance, StationForecasts
 from scoring.tables.job import TableJob
-from scoring.tables.positions import climatology_of
-from scoring.tables.stations import ReadStations
+from scoring.tables.reading.positions import climatology_of
+from scoring.tables.reading.stations import ReadStations
 
 _Results = dict[int, tuple[UniversalForecast, UniversalFiles]]
 

@@ -12,7 +12,7 @@ from forecasting.readers import read_csv
 from forecasting.releases.registry import load_forecaster
 from forecasting.universal.own_past.references import REFERENCES
 from scoring.tables.archive_columns import BASELINES
-from scoring.tables.stage import rows_file
+from scoring.tables.reading.stage import rows_file
 from tests.conftest import NINO12
 from tests.scoring.archive.tables import append, files, growing, read, until
 from tests.scoring.commands import finish, score, snapshot, start, wait_for

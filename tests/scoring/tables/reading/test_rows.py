@@ -12,11 +12,11 @@ import pytest
 from forecasting.errors import FileError
 from forecasting.readers.base.options import ReadingOptions
 from forecasting.series.timestep import TimeStep
-from scoring.tables.notes import Notes
-from scoring.tables.source import read_batches
-from scoring.tables.stage import Staged
-from scoring.tables.text import BLOCK
-from tests.scoring.tables.reading import series_of, values_by_station
+from scoring.tables.reading.notes import Notes
+from scoring.tables.reading.source import read_batches
+from scoring.tables.reading.stage import Staged
+from scoring.tables.reading.text import BLOCK
+from tests.scoring.tables.reading.series import series_of, values_by_station
 
 
 def test_a_sentinel_of_single_precision_is_missing(tmp_path: Path) -> None:

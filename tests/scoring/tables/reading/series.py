@@ -7,11 +7,11 @@ import numpy as np
 from forecasting.readers.base.options import ReadingOptions
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
-from scoring.tables.notes import Notes
-from scoring.tables.rows import Stations, take_rows
-from scoring.tables.source import read_batches
-from scoring.tables.stage import stage_rows
-from scoring.tables.stations import read_stations
+from scoring.tables.reading.notes import Notes
+from scoring.tables.reading.rows import Stations, take_rows
+from scoring.tables.reading.source import read_batches
+from scoring.tables.reading.stage import stage_rows
+from scoring.tables.reading.stations import read_stations
 
 
 def values_by_station(

@@ -17,9 +17,9 @@ from forecasting.series.step_inference import choose_clock
 from forecasting.series.times import Floats, Times, short
 from forecasting.series.timestep import TimeStep
 from scoring.errors import in_one_line
-from scoring.tables.positions import Position
-from scoring.tables.rows import ROW, UNSAID
-from scoring.tables.stage import ChunkStations, rows_file
+from scoring.tables.reading.positions import Position
+from scoring.tables.reading.rows import ROW, UNSAID
+from scoring.tables.reading.stage import ChunkStations, rows_file
 
 
 @dataclass(frozen=True)

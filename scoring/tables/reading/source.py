@@ -25,8 +25,8 @@ from forecasting.readers.table.tabular import Layout, find_layout
 from forecasting.readers.times.dates import TELLING, UntoldOrderError
 from forecasting.wording import counted
 from scoring.source import is_parquet
-from scoring.tables.notes import Notes
-from scoring.tables.text import BLOCK, Text
+from scoring.tables.reading.notes import Notes
+from scoring.tables.reading.text import BLOCK, Text
 
 _HEAD: Final = 200
 """Rows of a Parquet file from which the columns are identified."""

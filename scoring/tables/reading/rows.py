@@ -24,8 +24,8 @@ from forecasting.series.step_inference import choose_clock
 from forecasting.series.times import Floats, Times
 from forecasting.series.units import to_celsius
 from scoring.source import bare_name
-from scoring.tables.positions import StationPositions
-from scoring.tables.source import Batch
+from scoring.tables.reading.positions import StationPositions
+from scoring.tables.reading.source import Batch
 
 ROW: Final = np.dtype([("station", "<i4"), ("time", "<i8"), ("clock", "<i2"), ("sst", "<f8")])
 """A staged row: number of the station, Unix seconds, number of the clock, °C or NaN."""

@@ -1,0 +1,1 @@
+"""The readings of stations in tables: from files to series."""
