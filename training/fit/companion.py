@@ -58,7 +58,7 @@ class Companion:
 
     @classmethod
     def fit(cls, config: TrainingConfig, seen: SstSeries, examples: Examples) -> "Companion | None":
-        """Fit as :func:`~training.fit.fitting.fit_autoregression` does; None if :meth:`Places.of` finds no places."""
+        """Fit as :func:`~training.fit.fit_data.fit_autoregression` does; None if :meth:`Places.of` finds no places."""
         places = Places.of(seen, config)
         return None if places is None else cls(fit_autoregression(config, seen, examples), places)
 
