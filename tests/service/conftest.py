@@ -14,7 +14,7 @@ from sqlalchemy import make_url
 
 from service.settings import Settings
 from service.store.database.database import Database
-from tests.postgres import Cluster, running_cluster
+from tests.servers.postgres import Cluster, running_cluster
 from tests.serving import connect, serve
 
 Http = Literal["fast", "standard"]

@@ -9,7 +9,7 @@ from service.settings import Settings
 from service.store.database.url import store_url
 from tests.processes import wait_until
 from tests.refused_start import refused_start
-from tests.s3_server import S3Server, s3_server
+from tests.servers.s3 import S3Server, s3_server
 from tests.serving import serve
 from training.cli.main import main
 from training.publish.release import point_current

@@ -11,7 +11,7 @@ from sqlalchemy import make_url
 from service.store.database.database import Database
 from service.store.observations import add_observations, get_observations
 from service.store.stations import StationSettings, get_station, put_station
-from tests.postgres import PROGRAMS, Cluster
+from tests.servers.postgres import PROGRAMS, Cluster
 
 READINGS = {86_400 * day: 14 + day / 100 for day in range(50)}
 

@@ -18,8 +18,8 @@ from forecasting.series.sst_series import SstSeries
 from service.app import create_app
 from service.settings import Settings
 from service.telemetry.logs import JsonFormatter, access_logger
-from tests.erddap_server import serving
 from tests.processes import wait_until
+from tests.servers.erddap import serving
 from tests.service.requests import Json, body
 from tests.service.telemetry.test_logs import Lines
 from tests.serving import serve_app

@@ -14,7 +14,7 @@ from forecasting.releases.release import Release, current_versions, versions
 from forecasting.releases.remote.mirror import Mirror
 from forecasting.releases.remote.push import push
 from forecasting.releases.remote.remote_folder import RemoteFolder
-from tests.s3_server import s3_server
+from tests.servers.s3 import s3_server
 from tests.signing import make_key, make_release, sign
 
 

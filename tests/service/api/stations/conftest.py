@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from service.settings import Settings
-from tests.postgres import Cluster
+from tests.servers.postgres import Cluster
 from tests.service.requests import Json, answered
 from tests.serving import serve
 

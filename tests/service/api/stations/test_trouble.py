@@ -9,8 +9,8 @@ from threading import Event
 
 import httpx
 
-from tests.postgres import Cluster
 from tests.processes import Service, running, wait_until
+from tests.servers.postgres import Cluster
 from tests.service.requests import Json, answered
 
 MANY_DAYS: Json = {"start": "1990-01-01", "values": [10 + i % 977 / 100 for i in range(12_000)]}

@@ -17,7 +17,7 @@ from service.store.alerts import NewAlert, add_alert
 from service.store.deliveries import Attempted, NewDelivery, add_deliveries, deliveries_of, pending_deliveries
 from service.store.stations import StationSettings, get_station, put_station
 from service.telemetry.station_metrics import StationMetrics
-from tests.receiver import Answer, die, endless, receiving, status
+from tests.servers.webhook_receiver import Answer, die, endless, receiving, status
 
 SECRET = "a secret of the test"
 RAISED = 1_782_000_000

@@ -7,7 +7,7 @@ import pytest
 import trustme
 
 from service.stations.outbound.outbound import Outbound, OutboundAnswer, OutboundError, Resolve, check_url
-from tests.receiver import Answer, die, drip, endless, hang, receiving, status
+from tests.servers.webhook_receiver import Answer, die, drip, endless, hang, receiving, status
 
 
 def names(*addresses: str) -> Resolve:

@@ -22,7 +22,7 @@ from service.store.fetches import Fetch, failing_fetches, get_fetches
 from service.store.observations import add_observations, get_observations
 from service.store.stations import StationSettings, get_station, put_station
 from service.telemetry.station_metrics import StationMetrics
-from tests.erddap_server import Answer, Erddap, serving
+from tests.servers.erddap import Answer, Erddap, serving
 
 READINGS = Answer("time,sst\n" + "".join(f"2026-06-{day:02},{15 + day / 10}\n" for day in range(1, 21)))
 

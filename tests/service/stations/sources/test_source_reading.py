@@ -19,7 +19,7 @@ from service.stations.sources.source import Source
 from service.stations.sources.source_reading import SourceReader, in_source, read_series
 from service.stations.station_store import StationStore
 from service.store.stations import Observed, Station, StationSettings
-from tests.erddap_server import GRID, Answer, Erddap, error, serving
+from tests.servers.erddap import GRID, Answer, Erddap, error, serving
 
 NOW = np.datetime64("2025-01-02T06:00", "s")
 YEAR = {"dataset": "year", "variable": "sst", "latitude": 43.625, "longitude": -9.125}

@@ -11,7 +11,7 @@ from service.store.database.database import Database
 from service.store.database.errors import StoreUnavailableError
 from service.store.database.tables import METADATA
 from service.store.stations import StationSettings, list_stations, put_station
-from tests.postgres import Cluster
+from tests.servers.postgres import Cluster
 
 
 def put(database: Database, name: str = "pier") -> None:

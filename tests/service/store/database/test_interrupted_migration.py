@@ -11,7 +11,7 @@ from sqlalchemy import make_url
 from service.store.database.database import Database
 from service.store.database.tables import METADATA
 from service.store.stations import StationSettings, list_stations, put_station
-from tests.postgres import Cluster
+from tests.servers.postgres import Cluster
 
 # Opens each database in a process that kills itself before a statement of the migration; prints which were killed.
 KILL = """

@@ -8,7 +8,7 @@ import fsspec
 import pytest
 
 from forecasting.releases.release import current_version
-from tests.s3_server import s3_server
+from tests.servers.s3 import s3_server
 from tests.signing import make_key, make_release, sign
 from training.cli.main import main
 

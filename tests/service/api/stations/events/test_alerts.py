@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from service.settings import Settings
 from service.stations.alerts.webhook_settings import shown_url
-from tests.receiver import Receiver, receiving
+from tests.servers.webhook_receiver import Receiver, receiving
 from tests.service.api.stations.conftest import NewStation, pages
 from tests.service.requests import Json, answered
 from tests.serving import serve

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from tests.processes import Service, running
-from tests.receiver import Receiver, hang, receiving
+from tests.servers.webhook_receiver import Receiver, hang, receiving
 
 SECRET = "a secret that no log shows"
 STATIONS = [f"pier{i}" for i in range(10)]

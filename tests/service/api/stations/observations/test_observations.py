@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from tests.postgres import Cluster
+from tests.servers.postgres import Cluster
 from tests.service.api.stations.conftest import NewStation
 from tests.service.requests import CSV, Json, answered
 

@@ -9,8 +9,8 @@ import pytest
 from pydantic import SecretStr
 
 from service.settings import Settings
-from tests.erddap_server import Answer, Erddap, error, serving, year
 from tests.processes import wait_until
+from tests.servers.erddap import Answer, Erddap, error, serving, year
 from tests.service.requests import Json, answered
 from tests.serving import serve
 
