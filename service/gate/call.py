@@ -117,7 +117,7 @@ class Call:
         await self.send_on(message)
 
     async def send_in_span(self, message: Message) -> None:
-        """Do the same within FastAPI's span, whose ids the log lines about the request then have."""
+        """Pass on a message as :meth:`send` does, and note FastAPI's span, whose IDs the request's log lines show."""
         note_span(self.scope)
         await self.send(message)
 

@@ -161,7 +161,8 @@ def decompress(body: bytes, encoding: bytes, limit: int) -> bytes:
     try:
         plain = decompressor.decompress(body, limit + 1)
     except zlib.error as error:
-        detail = f"the body cannot be decompressed as {name.decode()}: {error}"
+        reason = str(error).rpartition("data: ")[2]
+        detail = f"the body cannot be decompressed as {name.decode()} ({reason}): check Content-Encoding"
         raise ProblemError(HTTPStatus.BAD_REQUEST, detail) from None
     if len(plain) > limit:
         raise too_large(limit)

@@ -56,7 +56,7 @@ class StationStore:
         *args: Parameters.args,
         **kwargs: Parameters.kwargs,
     ) -> Returned:
-        """Do the same for work that takes long, one at a time, so that other calls do not wait for it."""
+        """Call ``work`` as :meth:`read` does, but one long work at a time, so that short ones do not wait for it."""
         return await self._timed(
             "read_long", self._long, self._reading, lambda connection: work(connection, *args, **kwargs)
         )

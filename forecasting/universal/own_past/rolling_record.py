@@ -61,7 +61,7 @@ class RollingRecord:
     def of(
         cls, values: Floats, origins: Steps, answers: Floats, first_lead: int, metadata: UniversalMetadata
     ) -> "RollingRecord":
-        """Compare forecasts of a series, °C ``(steps,)``, with what followed; the others are as the attributes."""
+        """Compare forecasts with the ``values`` that followed, °C ``(steps,)``; other arguments become attributes."""
         ahead = origins[:, None] + first_lead + np.arange(answers.shape[1])
         observed = np.where(ahead < len(values), values[np.minimum(ahead, len(values) - 1)], np.nan)
         return cls(origins, answers, answers[..., 0] - observed, first_lead, metadata)

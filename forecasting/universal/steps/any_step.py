@@ -111,7 +111,12 @@ def _after_resampling(error: SeriesError, resampling: Resampling) -> SeriesError
 
 def _too_far(release: UniversalRelease, resampling: Resampling, horizon: int, longest: int) -> SeriesError:
     words = in_words(str(resampling.step))
-    remedy = f"ask for at most {longest}" if longest else "send newer values"
+    if longest:
+        remedy = f"ask for at most {longest}"
+    elif resampling.step.seconds > release.horizon * release.step.seconds:
+        remedy = "send a series with a shorter step"
+    else:
+        remedy = "send newer values"
     return SeriesError(
         f"horizon {horizon}, in steps of {words} after the end of the series, reaches further than {release.name} "
         f"forecasts ({release.horizon} steps of {in_words(str(release.step))} after the last observation): {remedy}"

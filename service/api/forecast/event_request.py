@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from forecasting.events.event_schema import InputEvent, parse_events
 from forecasting.requests.model import UnknownFieldsError
+from forecasting.requests.sentences import invalid_json
 from service.http.validation import errors_of
 
 MAX_PATHS: Final = 1_000
@@ -31,5 +32,5 @@ def read_events(text: str) -> tuple[InputEvent, ...]:
 def _in_query(place: dict[str, Any]) -> dict[str, Any]:
     """Return an error of the events as one of the query; the body may well be JSON."""
     if place["type"] == "json_invalid":
-        place = {"type": "events", "loc": (), "msg": f"send a JSON array: {place['ctx']['error']}"}
+        place = {"type": "events", "loc": (), "msg": f"send a JSON array: {invalid_json(place['ctx']['error'])}"}
     return {**place, "loc": ("query", "events", *place["loc"])}

@@ -94,7 +94,12 @@ class LinesQuery(ForecastQuery, frozen=True):
 
     @property
     def options(self) -> ForecastOptions:
-        """What each forecast contains; raises as that of :class:`ForecastQuery`."""
+        """What each forecast contains.
+
+        Raises:
+            RequestValidationError: if ``events`` is invalid.
+            RequestError: if the forecast does not have what an event asks for.
+        """
         return super().options._replace(check=self.check)
 
     @classmethod

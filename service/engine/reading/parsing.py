@@ -15,6 +15,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import SECONDS, Floats, Times, all_seconds_of, seconds_of
 from forecasting.series.timestep import TimeStep, in_words, one_each
 from forecasting.series.units import Units, to_celsius
+from forecasting.wording import counted
 from service.engine.reading.series_schema import InputSeries
 
 _ABSENT: Final = "send null in its place"
@@ -93,7 +94,7 @@ def _starts(
 
 def _times(timestamps: list[str], n: int, step: TimeStep) -> list[int]:
     if len(timestamps) != n:
-        raise SeriesError(f"there are {len(timestamps)} timestamps for {n} values; send one for each")
+        raise SeriesError(f"{counted(len(timestamps), 'timestamp')} for {counted(n, 'value')}: send one for each value")
     try:
         return all_seconds_of(timestamps, local=step.calendar_month)
     except SeriesError:

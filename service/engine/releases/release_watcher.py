@@ -78,7 +78,7 @@ class ReleaseWatcher:
         return self._registry
 
     def start(self, registry: Registry) -> None:
-        """Start with a loaded registry. It serves after :meth:`refresh`. :meth:`stop` it in the end."""
+        """Watch the releases of a loaded registry, which serve after :meth:`refresh`. :meth:`stop` ends this."""
         self._registry = registry
         # A program that runs the service beside other work may have frozen its own objects, and they stay frozen.
         if _freezing or gc.get_freeze_count() == 0:

@@ -12,6 +12,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import LAST_TIME, SECONDS, iso_of, seconds_of
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.series.units import Units, to_celsius
+from forecasting.wording import counted
 from service.engine.forecast_json import rounded
 from service.stations.grid import check_together
 
@@ -64,7 +65,9 @@ def readings_at(
         SeriesError: if the lists have different lengths, or most readings are not whole steps apart.
     """
     if len(timestamps) != len(values):
-        raise SeriesError(f"there are {len(timestamps)} timestamps for {len(values)} values; send one for each")
+        raise SeriesError(
+            f"{counted(len(timestamps), 'timestamp')} for {counted(len(values), 'value')}: send one for each value"
+        )
     times: list[int | None] = []
     readings = Readings()
     for i, text in enumerate(timestamps):

@@ -5,10 +5,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 
 def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    """Return an ``INSERT`` with ``ON CONFLICT``, which SQLAlchemy has for each database by itself."""
+    """Return an ``INSERT`` with ``ON CONFLICT``, which SQLAlchemy has only for each database separately."""
     return insert_with(connection.dialect.name, table)
 
 
 def insert_with(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
-    """Return it for the dialect of this name."""
+    """Return an ``INSERT`` with ``ON CONFLICT`` for the dialect of this name."""
     return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)

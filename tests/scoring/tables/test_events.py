@@ -127,7 +127,7 @@ def test_temperatures_of_events_are_in_the_units_of_the_run(seas: Path, tmp_path
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("[{", "the file is not JSON: EOF while parsing"),
+        ("[{", "the file is not JSON: it ends too early"),
         ("[]", "the list has no events; add one, or leave out --events"),
         ('{"name": "a"}', "expected a JSON list of events, such as [{…}, {…}]"),
         ('[{"above": 20}]', "events[0].name: this field is required"),

@@ -257,7 +257,7 @@ def test_a_dataset_is_forecast_with_events(client: httpx.Client) -> None:
     ("events", "detail"),
     [
         ('[{"name": "warm"}]', "query.events[0]: give above or below"),
-        ("warm", "query.events: send a JSON array: expected value at line 1 column 1"),
+        ("warm", "query.events: send a JSON array: unexpected text at line 1 column 1"),
         ('{"name": "warm"}', "query.events: must be a valid array"),
     ],
 )

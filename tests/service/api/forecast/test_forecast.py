@@ -284,7 +284,7 @@ def test_a_parameter_without_a_value_is_empty(client: httpx.Client, nino12: SstS
         ({"start": "soon"}, "'soon' is not an ISO 8601 time"),
         ({"start": None}, "give either start, or timestamps"),
         ({"timestamps": ["2010-01-01"]}, "give either start, or timestamps"),
-        ({"start": None, "timestamps": ["2010-01-01"]}, "there are 1 timestamps for 30 values"),
+        ({"start": None, "timestamps": ["2010-01-01"]}, "1 timestamp for 30 values: send one for each value"),
         ({"start": None, "timestamps": ["2010-01-01"] * 29 + ["x"]}, "timestamps[29]: time 'x'"),
         ({"start": None, "timestamps": ["2010-01-01"] * 30}, "times are repeated"),
         ({"step": "day"}, "the step is one day, but this model forecasts steps of one month"),

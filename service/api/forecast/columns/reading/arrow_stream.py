@@ -118,7 +118,7 @@ class _Fed:
         self.pieces = deque[bytes | memoryview]()
 
     def read(self, size: int = -1) -> bytes | memoryview:
-        """Return the next ``size`` bytes, or what there is of one piece."""
+        """Return the next ``size`` bytes, or fewer at the end of a piece; empty without pieces."""
         if size <= 0 or not self.pieces:
             return b""
         piece = memoryview(self.pieces[0])

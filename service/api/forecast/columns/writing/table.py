@@ -115,11 +115,11 @@ class _Spread:
         return np.flatnonzero(self._forecast >= 0)
 
     def of_series(self, values: pa.Array) -> pa.Array:
-        """Return what there is one of for each series."""
+        """Return the rows of a column, given its value for each series."""
         return values if self.total == len(values) else values.take(pa.array(self._series))
 
     def of_forecasts(self, values: pa.Array) -> pa.Array:
-        """Return what there is one of for each forecast."""
+        """Return the rows of a column, given its value for each forecast; null where a series has none."""
         if self._is_whole and self.horizon == 1:
             return values
         return values.take(pa.array(self._forecast, mask=self._forecast < 0))

@@ -176,7 +176,7 @@ def test_months_follow_the_calendar(service: httpx.Client, new_station: NewStati
     [
         ({"values": [1]}, "give either start, or timestamps with one time for each value"),
         ({"values": [1], "start": "2025-06-01", "timestamps": ["2025-06-01"]}, "give either start, or timestamps"),
-        ({"values": [1, 2], "timestamps": ["2025-06-01"]}, "there are 1 timestamps for 2 values; send one for each"),
+        ({"values": [1, 2], "timestamps": ["2025-06-01"]}, "1 timestamp for 2 values: send one for each value"),
         ({"values": [1], "start": "soon"}, "time 'soon' is not an ISO 8601 time"),
         ({"values": [1], "start": "9999-12-31"}, "the values extend past the year 9999"),
         (
