@@ -89,6 +89,7 @@ def read_csv(
 
     Raises:
         FileError: naming the file, the line or column, and the remedy.
+        RequestError: if the units are unknown.
     """
     options = ReadingOptions(
         format="csv", time_column=time_column, value_column=value_column, units=units, missing=missing

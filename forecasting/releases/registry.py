@@ -36,6 +36,8 @@ def load_forecaster(
         ReleaseError: if its release cannot be used, or no trusted key signed it.
     """
     dataset, _, cell = model.rpartition("-")
+    if not dataset:
+        raise UnknownNameError(f"{model!r} names no network: write its dataset and its cell, as in nino12-gru")
     release = open_current(Path(artifacts), dataset, trusted)
     if release.is_universal:
         raise UnknownNameError(f"{model} is a network of the universal release {dataset}: open it with load_universal")

@@ -221,6 +221,8 @@ def load_universal(
     """
     release = open_current(Path(artifacts), name, trusted)
     if not release.is_universal:
-        others = available(universal_names(Path(artifacts)))
-        raise UnknownNameError(f"{name} is the release of a place: open it with load_forecaster; universal: {others}")
+        others = ", ".join(universal_names(Path(artifacts))) or "none"
+        raise UnknownNameError(
+            f"{name} is the release of a place: open it with load_forecaster. Universal releases: {others}"
+        )
     return LoadedUniversal.load(release, choose_device(device)).networks

@@ -40,7 +40,8 @@ def to_sst_series(data: SeriesLike) -> SstSeries:
         if data.ndim != 1:
             raise _unsupported(f"a DataArray with the dimensions {data.dims}")
         return SstSeries.from_pandas(data.to_series())
-    raise _unsupported(f"{type(data).__module__}.{type(data).__qualname__}")
+    name = f"{type(data).__module__}.{type(data).__qualname__}"
+    raise _unsupported(name.removeprefix("builtins."))
 
 
 def _unsupported(given: str) -> TypeError:

@@ -47,7 +47,7 @@ def infer_step(times: Times, place: Callable[[int], str]) -> TimeStep:
         IrregularError: if no step fits at least half of the intervals.
     """
     if len(times) < 2:
-        raise SeriesError("a series needs at least two times to infer its step")
+        raise SeriesError("a series needs at least two times to infer its step, and this one has only one: add values")
     if is_monthly(times):
         return MONTH
     intervals = np.diff(times).astype(np.int64)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, Literal, Self, get_args, get_type_hints
 
-from forecasting.errors import FileError, ForecastError
+from forecasting.errors import FileError, ForecastError, RequestError
 from forecasting.readers.base.place import Place, parse_place
 from forecasting.remedies import Remedy, Setting
 from forecasting.series.timestep import TimeStep
@@ -68,8 +68,15 @@ class Option:
 
 def _count(text: str) -> int:
     if not text.isdecimal() or not int(text):
-        raise ValueError(f"{text!r} is not a positive integer")
+        raise ValueError(f"expected a whole number, 1 or more, not {text!r}")
     return int(text)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"expected a number, not {text!r}") from None
 
 
 @dataclass(frozen=True)
@@ -109,7 +116,7 @@ class ReadingOptions:
     ] = None
     sample: Annotated[int | None, Option("draw N sea cells from a grid at random", _count, metavar="N")] = None
     depth: Annotated[
-        float | None, Option("depth to read, if the file holds several; the nearest is read", float, metavar="METRES")
+        float | None, Option("depth to read, if the file holds several; the nearest is read", _number, metavar="METRES")
     ] = None
     time_column: Annotated[
         str | None, Option("time column or variable (default: found by its name)", metavar="NAME")
@@ -127,7 +134,7 @@ class ReadingOptions:
     ] = None
     missing: Annotated[
         tuple[float, ...],
-        Option("number that marks a missing value; can be repeated", float, metavar="NUMBER", repeatable=True),
+        Option("number that marks a missing value; can be repeated", _number, metavar="NUMBER", repeatable=True),
     ] = ()
     dates: Annotated[
         DateOrder | None,
@@ -148,6 +155,17 @@ class ReadingOptions:
     max_stations: int | None = None
     max_columns: int = MAX_COLUMNS
     max_lines: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse units and orders of dates that do not exist, which would otherwise read as the default.
+
+        Raises:
+            RequestError: if one is unknown.
+        """
+        for name in ("units", "dates"):
+            value, choices = getattr(self, name), OPTIONS[name].choices
+            if value is not None and value not in choices:
+                raise RequestError(f"unknown {name} {value!r}: use one of {', '.join(choices)}", field=name)
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any], **limits: Any) -> Self:

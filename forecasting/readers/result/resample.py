@@ -43,7 +43,7 @@ def average(times: Times, values: Floats, step: TimeStep, place: Callable[[int],
     order, notes = sort_order(times, place)
     times, values = times[order], values[order]
     if len(times) < 2:
-        raise SeriesError("a series needs at least two times to determine its step")
+        raise SeriesError("a series needs at least two times to infer its step, and this one has only one: add values")
     pace = typical_interval(times)
     if pace > step.seconds * 1.1:  # months of 31 days also count as monthly
         observed, wanted = one_each(str(TimeStep(pace))), one_each(str(step))

@@ -135,6 +135,8 @@ def test_a_model_loads_by_its_full_name(artifacts: Path) -> None:
         load_forecaster("buoy-transformer", artifacts)
     with pytest.raises(UnknownNameError, match="no dataset"):
         load_forecaster("../etc-gru", artifacts)
+    with pytest.raises(UnknownNameError, match="'buoy' names no network: write its dataset and its cell, as in nino12"):
+        load_forecaster("buoy", artifacts)
 
 
 def test_devices_are_found_by_name_and_unknown_ones_refused() -> None:

@@ -41,8 +41,8 @@ def test_pandas_and_xarray_objects_are_the_same_series(data: SeriesLike) -> None
     ("data", "given"),
     [
         (SERIES.values, "numpy.ndarray"),
-        ([20.0, 21.0], "builtins.list"),
-        (None, "builtins.NoneType"),
+        ([20.0, 21.0], "list"),
+        (None, "NoneType"),
         (pd.concat([SERIES.to_pandas(), SERIES.to_pandas()], axis=1), "a DataFrame with 2 columns"),
         (data_array().expand_dims(lat=[43.0]), r"a DataArray with the dimensions \('lat', 'time'\)"),
         (data_array().to_dataset(name="sst"), "xarray.core.dataset.Dataset"),
