@@ -31,14 +31,20 @@ def tell(run: Run, result: Result, path: Path) -> None:
         f"{counts.forecast:,} of {counts.places:,} {run.input.unit} forecast by {run.plan.model} {run.plan.version}, "
         f"{run.model.choice}"
     ]
-    parts += [f"{count:,} not forecast: {why}" for why, count in counts.missing.items()]
+    parts += [
+        f"{count:,} not forecast: {counts.examples.get(why, why) if count == 1 else why}"
+        for why, count in counts.missing.items()
+    ]
     parts += [f"{count:,} {kind}" for kind, count in counts.warnings.items()]
     parts += [f"{count:,} without event {why}" for why, count in counts.unjudged.items()]
     parts.append(f"{result.seconds:.1f} s, {result.scored / result.seconds:,.0f} {run.input.unit}/s")
     print(f"{path}: {'; '.join(parts)}")
     if not counts.forecast and not result.failed:
         why = max(counts.missing, key=counts.missing.__getitem__, default="the input has no values")
-        SCORE.say(f"nothing could be forecast: {why}")
+        count, example = counts.missing.get(why, 0), counts.examples.get(why, why)
+        if count > 1 and example != why:
+            example = f"{example} (the first of {count:,} {run.input.unit} like this)"
+        SCORE.say(f"nothing could be forecast: {example}")
     if result.failed:
         first = min(result.failed)
         SCORE.say(

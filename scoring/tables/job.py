@@ -42,7 +42,8 @@ class TableJob(Job):
         for provenance in forecasts.provenance:
             counts.add(Counts(warnings=dict.fromkeys(provenance.warnings, 1)))
         for sentence in forecasts.errors.values():
-            counts.add(Counts(missing={kind_of(sentence): 1}))
+            kind = kind_of(sentence)
+            counts.add(Counts(missing={kind: 1}, examples={kind: sentence}))
         counts.unjudged = forecasts.judged.unjudged(self.events)
         return Part(to_bytes(forecasts, self.events, archived=self.archived), counts)
 

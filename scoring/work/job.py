@@ -17,6 +17,7 @@ class Counts:
         missing: number of places without a forecast, by reason.
         warnings: number of places with a warning, by kind.
         unjudged: number of places at which an event cannot be judged, by event and reason.
+        examples: of reasons, with the numbers and names of one place, by reason.
     """
 
     places: int = 0
@@ -24,6 +25,7 @@ class Counts:
     missing: dict[str, int] = field(default_factory=dict)
     warnings: dict[str, int] = field(default_factory=dict)
     unjudged: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, str] = field(default_factory=dict)
 
     def add(self, other: "Counts") -> None:
         """Add the counts of another chunk."""
@@ -34,6 +36,7 @@ class Counts:
         ):  # fmt: skip
             for kind, count in added.items():
                 total[kind] = total.get(kind, 0) + count
+        self.examples = other.examples | self.examples
 
 
 @dataclass(frozen=True)

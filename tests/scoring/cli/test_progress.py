@@ -76,10 +76,10 @@ def test_characters_that_a_terminal_cannot_show_are_escaped(artifacts: Path, tmp
     table = long_table(tmp_path / "in.csv", 2)
     # Stations that are too short are counted together, with an ellipsis for what differs between them.
     with table.open("a") as file:
-        file.write("S2,2010-12-01,20.0\n")
+        file.write("S2,2010-12-01,20.0\nS3,2010-12-01,20.0\n")
     status, printed, _ = finish(
         start(table, tmp_path / "out.csv", "--dataset", "nino12", "--artifacts", artifacts, PYTHONIOENCODING="latin-1")
     )
     assert status == 0
-    assert "2 of 3 stations forecast" in printed
-    assert "1 not forecast: \\u2026 value" in printed
+    assert "2 of 4 stations forecast" in printed
+    assert "2 not forecast: \\u2026 value" in printed
