@@ -23,5 +23,7 @@ def choose_device(name: str) -> torch.device:
         raise RequestError(f"unknown device {name!r}: choose auto, cpu, cuda or cuda:N", field="device")
     if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
         count = torch.cuda.device_count()
-        raise RequestError(f"device {name!r} is not available: torch finds {counted(count, 'GPU')}", field="device")
+        raise RequestError(
+            f"device {name!r} is not available: torch finds {counted(count, 'GPU')}; choose auto or cpu", field="device"
+        )
     return torch.device(name)

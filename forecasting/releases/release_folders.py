@@ -1,9 +1,12 @@
 """The release folders that a path means."""
 
 from pathlib import Path
+from typing import Final
 
 from forecasting.errors import ReleaseError
 from forecasting.releases.release import CURRENT, MANIFEST, current_version, dataset_names
+
+_REMEDY: Final = "name the folder of a release, of a dataset, or of all datasets, such as artifacts"
 
 
 def release_folders(path: Path) -> list[Path]:
@@ -24,10 +27,10 @@ def release_folders(path: Path) -> list[Path]:
     if (path / CURRENT).exists():
         return [_current(path)]
     if not path.is_dir():
-        raise ReleaseError(f"{path} is not a folder: name a release, a dataset or an artifacts folder")
+        raise ReleaseError(f"{path} is not a folder: {_REMEDY}")
     folders = [_current(path / name) for name in dataset_names(path)]
     if not folders:
-        raise ReleaseError(f"{path} holds no release: name a release, a dataset or an artifacts folder")
+        raise ReleaseError(f"{path} holds no release: {_REMEDY}")
     return folders
 
 

@@ -45,7 +45,9 @@ class IssuedForecasts:
     def _data(self) -> pads.Dataset:
         files = self.archive.files()
         if not files:
-            raise ScoringError(f"{self.archive.path}: no archive; create it with 'sst score INPUT --append ARCHIVE'")
+            raise ScoringError(
+                f"{self.archive.path}: is not an archive; create one with 'sst score INPUT --append ARCHIVE'"
+            )
         schemas = []
         for file in files:
             try:
@@ -87,7 +89,7 @@ class IssuedForecasts:
         return [name for name in self._degree_heating_weeks() if self._has_levels(name)]
 
     def heat_stress_without_levels(self) -> list[str]:
-        """Return the names of the others, whose probabilities earlier versions did not keep."""
+        """Return the names of the degree heating weeks that an earlier version archived without these probabilities."""
         return [name for name in self._degree_heating_weeks() if not self._has_levels(name)]
 
     def _degree_heating_weeks(self) -> list[str]:

@@ -11,7 +11,7 @@ from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.base.text import sniff_binary
 from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.series.units import Units
-from scoring.cli.arguments import GRIDS, READING, SCORE
+from scoring.cli.arguments import GRIDS, OUTPUTS, READING, SCORE
 from scoring.cli.start import processes_for
 from scoring.engines.engine import Engine
 from scoring.engines.in_process import InProcess
@@ -69,6 +69,8 @@ def input_of(source: Source, kind: str, options: argparse.Namespace) -> Input[An
             )
         if is_grid and kind not in GRIDS:
             raise FileError("is a grid; write its forecasts to .nc or .zarr")
+        if not is_grid and OUTPUTS.get(first.suffix.lower()) in GRIDS:
+            raise FileError("is neither NetCDF nor Zarr, although its name says so; download it again")
         if not is_grid and kind in GRIDS:
             raise FileError("is a table; write its forecasts to .csv or .parquet")
     if is_grid:

@@ -72,9 +72,11 @@ def read_baseline(label: str, given: Any) -> Json:
 
 
 def _not_a_baseline(label: str, given: Any) -> TypeError:
-    return TypeError(
-        f"{label} is a {type(given).__name__}: expected a mapping with start and end, or with climatology and threshold"
-    )
+    if isinstance(given, pd.DataFrame | Mapping):
+        problem = f"has {', '.join(map(repr, given.keys())) or 'no fields'}"
+    else:
+        problem = f"has the type {type(given).__name__}"
+    return TypeError(f"{label} {problem}: expected a mapping with start and end, or with climatology and threshold")
 
 
 def _edge_or_curve(label: str, values: Any) -> Any:

@@ -201,7 +201,10 @@ def test_input_that_cannot_be_read_is_refused_with_status_2(
     damaged.mkdir(parents=True)
     (damaged / "x.parquet").write_bytes(b"PAR1 no more")
     cases: list[tuple[list[object], str]] = [
-        ([tmp_path / "absent.parquet", observations], "no archive; create it with 'sst score INPUT --append ARCHIVE'"),
+        (
+            [tmp_path / "absent.parquet", observations],
+            "is not an archive; create one with 'sst score INPUT --append ARCHIVE'",
+        ),
         ([damaged.parent, observations], "x.parquet: cannot read it"),
         ([archive, tmp_path / "absent.csv"], "absent.csv: no such file"),
         (

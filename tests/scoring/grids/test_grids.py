@@ -179,3 +179,12 @@ def test_a_grid_does_not_become_a_table(artifacts: Path, tmp_path: Path, capsys:
     assert score(path, tmp_path / "out.csv", "--dataset", "nino12", "--artifacts", artifacts) == 2
     assert "is a grid; write its forecasts to .nc or .zarr" in capsys.readouterr().err
     assert [entry.name for entry in tmp_path.iterdir()] == ["in.nc"]
+
+
+@pytest.mark.parametrize("output", ["out.nc", "out.csv"])
+def test_a_broken_grid_is_not_taken_for_a_table(
+    artifacts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], output: str
+) -> None:
+    (tmp_path / "in.nc").write_bytes(b"<html>Not Found</html>")
+    assert score(tmp_path / "in.nc", tmp_path / output, "--dataset", "nino12", "--artifacts", artifacts) == 2
+    assert "in.nc: is neither NetCDF nor Zarr, although its name says so" in capsys.readouterr().err

@@ -97,8 +97,17 @@ def test_a_baseline_is_for_all_series_or_for_one_by_name(ask: Ask, seas_url: str
         ({"events": ["warm"]}, TypeError, "an event is 'warm': expected a mapping"),
         ({"events": [WARM | {"above": np.nan}]}, ValueError, "above of event 'warm' is nan: expected a finite number"),
         ({"paths": 2.5}, TypeError, r"paths is 2\.5: expected an integer"),
-        ({"baseline": 3}, TypeError, "baseline is a int: expected a mapping with start and end"),
-        ({"baseline": {"pier": [18.0]}}, TypeError, "the baseline of series 'pier' is a list: expected a mapping"),
+        ({"baseline": 3}, TypeError, "baseline has the type int: expected a mapping with start and end"),
+        (
+            {"baseline": {"pier": [18.0]}},
+            TypeError,
+            "the baseline of series 'pier' has the type list: expected a mapping",
+        ),
+        (
+            {"baseline": {"pier": {"from": 1}}},
+            TypeError,
+            "the baseline of series 'pier' has 'from': expected a mapping",
+        ),
         ({"baseline": {"climatology": [np.nan]}}, ValueError, "climatology of baseline is nan"),
     ],
 )

@@ -304,7 +304,7 @@ def test_a_path_without_a_release_is_refused(
 ) -> None:
     (tmp_path / "empty").mkdir()
     assert verify(tmp_path / path) == 2
-    assert "name a release, a dataset or an artifacts folder" in capsys.readouterr().err
+    assert "name the folder of a release, of a dataset, or of all datasets" in capsys.readouterr().err
 
 
 def test_a_path_may_be_relative(release: Path, alice: Path, monkeypatch: pytest.MonkeyPatch) -> None:
