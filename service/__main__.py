@@ -158,11 +158,15 @@ def _parser() -> argparse.ArgumentParser:
         f"{keys_cli.KEY.name} makes an API key.",
     )
     parser.add_argument("--version", action="version", version=version("sst-forecasting"))
-    parser.add_argument("--host", help="the address to listen on (default: 127.0.0.1)")
-    parser.add_argument("--port", type=int, help="the port to listen on (default: 8000)")
-    parser.add_argument("--artifacts", help="the folder of published releases, or its URL (default: artifacts)")
-    parser.add_argument("--workers", type=int, help="the number of processes (default: 1)")
-    parser.add_argument("--device", help="auto, cpu, cuda or cuda:N (default: auto)")
+    parser.add_argument("--host", metavar="ADDRESS", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", help="port to listen on (default: 8000)")
+    parser.add_argument(
+        "--artifacts",
+        metavar="DIR|URL",
+        help="folder of releases, or a URL such as s3://bucket/artifacts (default: artifacts)",
+    )
+    parser.add_argument("--workers", metavar="N", help="number of processes (default: 1)")
+    parser.add_argument("--device", metavar="NAME", help="auto, cpu, cuda or cuda:N (default: auto)")
     return parser
 
 

@@ -42,7 +42,7 @@ REFUSED = {
     "rollback nowhere": "no dataset 'nowhere' in artifacts",
     "release sign nowhere --key none.pem": "cannot read none.pem: ",
     "score none.csv forecast.csv": "none.csv: no such file",
-    "verify none.parquet none.csv": "none.parquet: no archive",
+    "verify none.parquet none.csv": "none.parquet: is not an archive",
     "station add pier --step day --source none.json": "none.json: cannot read it: ",
 }
 """What each command is asked, and how it begins to say why it refuses."""

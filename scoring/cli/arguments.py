@@ -156,14 +156,14 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
 def count(text: str) -> int:
     """Parse a number from 0."""
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a non-negative integer, not {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a whole number, 0 or more, not {text!r}")
     return int(text)
 
 
 def positive(text: str) -> int:
     """Parse a number from 1."""
-    if count(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a positive integer, not {text!r}")
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"expected a whole number, 1 or more, not {text!r}")
     return int(text)
 
 

@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> int:
     """Print a new key and its line; return the exit status: 0 on success, 2 after an error message."""
     options = _parser().parse_args(arguments)
     try:
-        presented, key = new_key(options.name, options.role)
+        presented, key = new_key(options.name, Role(options.role))
     except RequestError as error:
         KEY.say(str(error))
         return 2
@@ -38,6 +38,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--name", required=True, help="name of the caller, for the rate limit and logs")
     parser.add_argument(
-        "--role", type=Role, choices=list(Role), default=Role.FORECAST, help="what the key may do (default: forecast)"
+        "--role", choices=[*map(str, Role)], default=str(Role.FORECAST), help="what the key may do (default: forecast)"
     )
     return parser

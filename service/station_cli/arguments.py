@@ -77,15 +77,15 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
         "--step", required=True, help="time between readings: month, week, day, hour, or ISO 8601 such as PT30M"
     )
     command.add_argument("--name", help="display name")
-    command.add_argument("--latitude", type=float, metavar="LAT", help="degrees north")
-    command.add_argument("--longitude", type=float, metavar="LON", help="degrees east")
+    command.add_argument("--latitude", type=_number, metavar="LAT", help="degrees north")
+    command.add_argument("--longitude", type=_number, metavar="LON", help="degrees east")
     command.add_argument(
         "--units", choices=UNITS, default="celsius", help="unit of the temperatures (default: %(default)s)"
     )
     command.add_argument(
         "--model", default="best", metavar="NAME", help="model to forecast with (default: %(default)s)"
     )
-    command.add_argument("--horizon", type=int, metavar="H", help="number of steps to forecast (default: 7)")
+    command.add_argument("--horizon", type=_whole, metavar="H", help="number of steps to forecast (default: 7)")
     for name, summary in _IN_FILES.items():
         command.add_argument(
             f"--{name}", metavar="FILE.json", help=f"JSON file with {summary}, in the form of PUT /stations/ID"
@@ -121,7 +121,7 @@ def _add_levels(command: argparse.ArgumentParser) -> None:
 
 
 def _add_verification(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--lead", type=int, metavar="N", help="number of steps ahead (default: all)")
+    command.add_argument("--lead", type=_whole, metavar="N", help="number of steps ahead (default: all)")
     _add_period(command, "last observation of a forecast")
     shown = command.add_mutually_exclusive_group()
     shown.add_argument("--by", choices=("month",), help="score each month too")
@@ -138,3 +138,17 @@ def _levels(text: str) -> tuple[int, ...]:
     if not all(part.strip().isdecimal() for part in parts):
         raise argparse.ArgumentTypeError(f"expected percentages such as 80,95, not {text!r}")
     return tuple(map(int, parts))
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a whole number, not {text!r}") from None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number, not {text!r}") from None

@@ -46,7 +46,7 @@ def main(options: argparse.Namespace) -> int:
         # The reader of the output has closed it, as `| head` does, and no request failed.
         raise
     except (OSError, TypeError, ValueError) as error:
-        _say(options, str(error))
+        _say(options, str(error).replace("invalid base_url", "invalid --url", 1))
     return REFUSED
 
 

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from forecasting.readers import read
-from training.cli.options import positive
+from training.cli.options import positive, whole
 from training.cli.programs import GALLERY
 from training.pretraining.spec import SPECS
 from training.publish.gallery import draw_gallery
@@ -54,6 +54,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="real series with the same time step")
     parser.add_argument("--step", required=True, choices=SPECS, help="time step")
     parser.add_argument("--places", type=positive, default=200, metavar="N", help="simulated places (default: 200)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="random seed (default: 0)")
+    parser.add_argument("--seed", type=whole, default=0, metavar="N", help="random seed (default: 0)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="draw twelve of the series to this PNG or SVG file")
     return parser

@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Describe files: columns, units, step, gaps, flags, and whether networks can be trained on them.",
         epilog="Exit status: 0 if every file is trainable; 1 if one is not; 2 if one cannot be read.",
     )
-    parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="CSV, ERDDAP, NDBC, NetCDF or Zarr")
     parser.add_argument("--json", action="store_true", help="print one JSON object per file and line")
     parser.add_argument(
         "--check",

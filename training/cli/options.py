@@ -35,7 +35,7 @@ def positive(text: str) -> int:
         argparse.ArgumentTypeError: if the text is not one.
     """
     if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
+        raise argparse.ArgumentTypeError(f"expected a whole number, 1 or more, not {text!r}")
     return int(text)
 
 
@@ -46,5 +46,29 @@ def not_negative(text: str) -> int:
         argparse.ArgumentTypeError: if the text is not one.
     """
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a non-negative integer, got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a whole number, 0 or more, not {text!r}")
     return int(text)
+
+
+def whole(text: str) -> int:
+    """Parse an integer.
+
+    Raises:
+        argparse.ArgumentTypeError: if the text is not one.
+    """
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a whole number, not {text!r}") from None
+
+
+def number(text: str) -> float:
+    """Parse a number.
+
+    Raises:
+        argparse.ArgumentTypeError: if the text is not one.
+    """
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number, not {text!r}") from None

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from forecasting.networks.device import choose_device
-from training.cli.options import add_artifacts_folder, add_workers, positive
+from training.cli.options import add_artifacts_folder, add_workers, positive, whole
 from training.cli.programs import PRETRAIN
 from training.pretraining.data.real_series import read_real_series
 from training.pretraining.fit import FitSettings
@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="size of the hidden state (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="random seed (default: 0)")
+    parser.add_argument("--seed", type=whole, default=0, metavar="N", help="random seed (default: 0)")
     add_artifacts_folder(parser)
     add_workers(parser)
     parser.add_argument(

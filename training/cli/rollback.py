@@ -18,7 +18,9 @@ def main(arguments: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=ROLLBACK.name, description="Serve another release.")
-    parser.add_argument("name", help="name of the dataset")
-    parser.add_argument("version", nargs="?", help="version to serve (default: the one before the current release)")
+    parser.add_argument("name", metavar="NAME", help="name of the dataset")
+    parser.add_argument(
+        "version", nargs="?", metavar="VERSION", help="version to serve (default: the one before the current release)"
+    )
     add_artifacts_folder(parser)
     return parser

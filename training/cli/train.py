@@ -15,8 +15,8 @@ from forecasting.networks.device import choose_device
 from forecasting.networks.metadata import CELLS
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
-from training.cli.options import add_artifacts_folder, add_keep, add_workers
-from training.cli.programs import TRAIN
+from training.cli.options import add_artifacts_folder, add_keep, add_workers, number, whole
+from training.cli.programs import ADD_DEPENDENCE, FETCH, GALLERY, INSPECT, PRETRAIN, RELEASE, ROLLBACK, TRAIN
 from training.cli.reading_options import add_reading_options, read_with
 from training.cli.summary import dataset_summary, print_unsigned, release_summary
 from training.config import DEFAULT_SEED, TrainingConfig
@@ -49,10 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=TRAIN.name,
         description="Train an RNN, an LSTM and a GRU on an SST series, and publish them as a release.",
-        epilog="Other commands, each with --help: inspect FILE reports how a file is read and whether it can be "
-        "trained on; pretrain trains the universal networks, gallery shows what they learn from; fetch downloads a "
-        "series from an ERDDAP server; rollback NAME [VERSION] serves another release; release signs, verifies, "
-        "moves and imports releases; add-dependence NAME publishes an older release again, with joint paths.",
+        epilog=_other_commands(),
     )
     parser.add_argument("--version", action="version", version=version("sst-forecasting"))
     _add_data_options(parser.add_argument_group("data"))
@@ -71,6 +68,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _other_commands() -> str:
+    return (
+        f"Other commands, each with --help: '{INSPECT.name}' describes how a file is read, '{FETCH.name}' downloads a "
+        f"series from an ERDDAP server, '{ROLLBACK.name}' serves an older release again, and '{RELEASE.name}' signs, "
+        f"verifies, moves and imports releases. '{PRETRAIN.name}' trains the universal networks, '{GALLERY.name}' "
+        f"compares the seas that they learn from with real ones, and '{ADD_DEPENDENCE.name}' publishes an older "
+        "release again with joint paths."
+    )
+
+
 def _add_data_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--data", type=Path, required=True, metavar="FILE", help="CSV, ERDDAP, NDBC, NetCDF or Zarr")
     add_reading_options(group)
@@ -80,22 +87,24 @@ def _add_data_options(group: argparse._ArgumentGroup) -> None:
         metavar="NAMES",
         help="stations to use for testing only, or none (default: a fifth of them)",
     )
-    group.add_argument("--latitude", type=float, metavar="LAT", help="latitude of a single series, degrees north")
-    group.add_argument("--longitude", type=float, metavar="LON", help="longitude of a single series, degrees east")
+    group.add_argument("--latitude", type=number, metavar="LAT", help="latitude of a single series, degrees north")
+    group.add_argument("--longitude", type=number, metavar="LON", help="longitude of a single series, degrees east")
 
 
 def _add_network_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--cells", type=_cells, metavar="LIST", help="networks to train (default: rnn,lstm,gru)")
-    group.add_argument("--window", type=int, metavar="N", help="number of values that a forecast starts from")
-    group.add_argument("--horizon", type=int, metavar="N", help="number of leads to fit, evaluate and calibrate")
-    group.add_argument("--hidden", type=int, metavar="N", help="size of the hidden state")
-    group.add_argument("--layers", type=int, metavar="N", help="number of recurrent layers")
+    group.add_argument("--window", type=whole, metavar="N", help="number of values that a forecast starts from")
+    group.add_argument("--horizon", type=whole, metavar="N", help="number of leads to fit, evaluate and calibrate")
+    group.add_argument("--hidden", type=whole, metavar="N", help="size of the hidden state")
+    group.add_argument("--layers", type=whole, metavar="N", help="number of recurrent layers")
     group.add_argument(
         "--from-scratch", action="store_true", help="do not start from the universal network of the time step"
     )
-    group.add_argument("--epochs", type=int, metavar="N", help="passes over the training windows")
-    group.add_argument("--seed", type=int, metavar="N", help=f"random seed (default: {DEFAULT_SEED})")
-    group.add_argument("--seeds", type=int, metavar="N", help="train N seeds to measure the spread; publish the first")
+    group.add_argument("--epochs", type=whole, metavar="N", help="passes over the training windows")
+    group.add_argument("--seed", type=whole, metavar="N", help=f"random seed (default: {DEFAULT_SEED})")
+    group.add_argument(
+        "--seeds", type=whole, metavar="N", help="train N seeds to measure the spread; publish the first"
+    )
 
 
 def _add_release_options(group: argparse._ArgumentGroup) -> None:

@@ -117,7 +117,7 @@ class Downloader:
         except httpx.TooManyRedirects:
             raise FetchError(f"{_host(url)} redirects endlessly; check --erddap") from None
         except (httpx.UnsupportedProtocol, httpx.InvalidURL):
-            raise FetchError(f"{url[:60]!r} is not a server address; expected https://…/erddap") from None
+            raise FetchError(f"{url[:60]!r} is not a server address: write --erddap https://HOST/erddap") from None
         except httpx.HTTPError as error:
             raise _TryAgainError(f"the connection failed ({error or type(error).__name__})") from None
         _refuse_non_csv(url, file)

@@ -229,7 +229,7 @@ def test_refused_readings_are_named_and_are_an_error_if_nothing_else_was_sent(
         ),
         (("remove", "nowhere"), 2, "(the key is read from the environment variable SST_KEY)"),
         (("list", "--url", "http://127.0.0.1:9"), 1, "no response from http://127.0.0.1:9/stations"),
-        (("list", "--url", "example"), 2, "invalid base_url 'example'"),
+        (("list", "--url", "example"), 2, "invalid --url 'example'"),
         (("show", "pier", "--url", "{url}/stations"), 2, "no such path: /stations/stations/pier"),
     ],
 )
