@@ -54,7 +54,8 @@ test-newest: ## run the core and service tests on Python 3.13 with the newest ve
 
 test-lowest test-newest: test-%: $(VENV)/.uv
 	@test -x $(VENV)-$*/bin/python || $(BIN)/uv venv --quiet --python $(python) $(VENV)-$*
-	@$(call uv_install,$*,--torch-backend cpu) 2>/dev/null || $(call uv_install,$*)
+	@$(call uv_install,$*,--torch-backend cpu) || \
+	{ echo "Cannot install torch from its index of CPU builds: trying the default index"; $(call uv_install,$*); }
 	$(VENV)-$*/bin/python -m pytest tests/forecasting tests/service \
 		--ignore=tests/service/api/test_schemathesis.py --ignore=tests/service/server/test_under_fire.py \
 		--numprocesses=auto --dist=loadfile --no-loadscope-reorder

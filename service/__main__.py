@@ -42,6 +42,7 @@ with exit_without_extra("service", "The service"):
     from service.server.process import serve
     from service.server.supervisor import Supervisor
     from service.settings import Settings, invalid_settings, stated_log_format, unknown_settings
+    from service.store.database.url import store_url
     from service.telemetry.logs import configure_logs, is_json, starting_logs
     from service.telemetry.resource import describe_process
 
@@ -90,6 +91,7 @@ def _start() -> tuple[Settings, Registry | None, socket.socket]:
     settings = Settings()
     keys = read_keys(settings)
     refuse_open_bind(settings, keys)
+    store_url(settings)
     # A worker that replaces another gets the same keys, even if the file has changed.
     settings = settings.model_copy(update={"keys": SecretStr(keys.lines), "keys_file": None})
     PublishedReleases.of(settings)

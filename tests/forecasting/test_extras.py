@@ -80,6 +80,23 @@ def test_releases_are_signed_verified_and_moved_without_the_extra_training(tmp_p
     assert done.stderr.startswith(f"training release import: {sentence}")
 
 
+def test_a_key_pair_without_the_extra_signing_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    line = PROGRAM.format(program="training", arguments=["release", "key", f"{tmp_path}/alice"])
+    done = run_without("cryptography", line)
+    sentence = "Signing and verifying releases needs the extra `signing` (no package 'cryptography')"
+    assert done.stderr == f"training release key: {sentence}: pip install 'sst-forecasting[signing]'\n"
+    assert (done.returncode, done.stdout, [*tmp_path.iterdir()]) == (2, "", [])
+
+
+def test_a_store_in_postgresql_without_the_extra_postgres_stops_the_start_with_one_sentence() -> None:
+    program = PROGRAM.format(program="service", arguments=["--port", "0"])
+    store = "import os; os.environ |= {'SST_STORE': 'postgresql://sst@127.0.0.1/sst', 'SST_LOG_FORMAT': 'text'}"
+    done = run_without("psycopg", f"{store}\n{program}")
+    sentence = "The PostgreSQL database in SST_STORE needs the extra `postgres` (no package 'psycopg')"
+    assert done.stderr == f"service: {sentence}: pip install 'sst-forecasting[postgres]'\n"
+    assert (done.returncode, done.stdout) == (2, "")
+
+
 @pytest.mark.parametrize(
     ("code", "package", "sentence"),
     [
@@ -90,6 +107,16 @@ def test_releases_are_signed_verified_and_moved_without_the_extra_training(tmp_p
             "from forecasting.readers import read; read({store!r})",
             "zarr",
             "{store}: reading NetCDF and Zarr needs the extra `grids`",
+        ),
+        (
+            "from forecasting.releases.remote.remote_folder import RemoteFolder; RemoteFolder.open('file:///releases')",
+            "fsspec",
+            "Reading and writing releases at a URL needs the extra `remote`",
+        ),
+        (
+            "from forecasting.releases.remote.remote_folder import RemoteFolder; RemoteFolder.open('s3://releases')",
+            "s3fs",
+            "Reading and writing releases in S3 needs the extra `s3`",
         ),
     ],
 )

@@ -60,6 +60,15 @@ def test_a_port_is_a_whole_number(artifacts: Path, value: str, capsys: pytest.Ca
     assert messages == [f"service: invalid setting SST_PORT={value}: expected a whole number from 0 to 65535"]
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_unusable_store_stops_the_start(artifacts: Path, workers: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (message,) = refused_start(
+        capsys, "--port", "0", "--artifacts", str(artifacts), store="mysql://u:secret@host/db", workers=workers
+    )
+    assert message.startswith("service: invalid setting SST_STORE: it names another kind of database; write sqlite:")
+    assert "secret" not in message
+
+
 @pytest.mark.parametrize("seconds", ["inf", "nan", "1e300", "86401"])
 @pytest.mark.parametrize(
     "name", ["request_seconds", "write_seconds", "linger_seconds", "drain_seconds", "reload_seconds"]

@@ -1,6 +1,6 @@
 """Where the database is."""
 
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
@@ -8,6 +8,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from forecasting.errors import RequestError
+from forecasting.extras import needs_extra
 from service.settings import Settings
 
 SQLITE: Final = "sqlite"
@@ -20,8 +21,9 @@ def store_url(settings: Settings) -> URL:
     """Return the URL of the database: that of ``SST_STORE``, or ``state/sst.db`` beside the artifacts.
 
     Raises:
-        RequestError: if the setting names no file or server, PostgreSQL's driver is not installed, or the file with the
-            password cannot be read. The message does not repeat the URL, which may hold a password.
+        RequestError: if the setting names no file or server, or the file with the password cannot be read. The message
+            does not repeat the URL, which may hold a password.
+        MissingExtraError: if PostgreSQL's driver is not installed.
     """
     given = settings.store.get_secret_value()
     if given:
@@ -44,12 +46,9 @@ def _parse(given: str) -> URL:
         url = url.set(drivername=POSTGRESQL)
     if url.drivername not in (SQLITE, POSTGRESQL):
         raise _invalid("it names another kind of database")
-    if url.drivername == POSTGRESQL and find_spec("psycopg") is None:
-        raise RequestError(
-            "SST_STORE names a PostgreSQL database, which needs the extra `postgres`: "
-            "pip install 'sst-forecasting[postgres]'",
-            field="store",
-        )
+    if url.drivername == POSTGRESQL:
+        with needs_extra("postgres", "The PostgreSQL database in SST_STORE"):
+            import_module("psycopg")
     return url
 
 

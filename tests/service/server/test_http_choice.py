@@ -1,8 +1,11 @@
 """The fast path serves where it was tested, and stock uvicorn everywhere else."""
 
 import logging
+import sys
 from functools import partial
+from pathlib import Path
 
+import httpx
 import pytest
 import uvicorn
 
@@ -11,6 +14,15 @@ from service.gate.gate import Gate
 from service.server.http_choice import STANDARD, TESTED_UVICORN, choose_http
 from service.server.protocol import Protocol
 from service.settings import Settings
+from tests.processes import running
+
+SERVICE_ON_UNTESTED_UVICORN = """
+import runpy, sys
+from service.server import http_choice
+http_choice.TESTED_UVICORN = ("0.1",)
+sys.argv[0] = "service"
+runpy.run_module("service", run_name="__main__", alter_sys=True)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -43,3 +55,11 @@ def test_an_untested_uvicorn_serves_without_the_fast_path_and_logs_one_warning(
     assert record.levelno == logging.WARNING
     assert f"the fast path is not tested with uvicorn {version}" in record.getMessage()
     assert "SST_HTTP=standard" in record.getMessage()
+
+
+def test_a_service_on_an_untested_uvicorn_says_so_once_and_forecasts(artifacts: Path) -> None:
+    with running(artifacts, (sys.executable, "-c", SERVICE_ON_UNTESTED_UVICORN)) as service:
+        body = {"model": "nino12-gru", "series": [{"start": "2010-01-01", "values": [24.0] * 24}]}
+        answer = httpx.post(f"{service.url}/forecast", json=body).raise_for_status().json()
+        assert answer["forecasts"][0]["sst"]
+    assert len([line for line in service.log if "serving through stock uvicorn" in line]) == 1
