@@ -18,6 +18,10 @@ HEIGHT: Final = 900
 
 Scheme = Literal["light", "dark"]
 
+# No colour depends on the width, so a check sees each width and each scheme once, and another check the other pairs.
+LOOKS: Final[tuple[tuple[int, Scheme], ...]] = ((DESKTOP, "light"), (PHONE, "dark"))
+OTHER_LOOKS: Final[tuple[tuple[int, Scheme], ...]] = ((DESKTOP, "dark"), (PHONE, "light"))
+
 _NAMES: Final = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _FLAGS: Final = (
     "--no-first-run",

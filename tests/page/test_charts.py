@@ -72,8 +72,8 @@ def test_the_button_that_ends_a_zoom_is_called_what_it_shows(shown: Shown) -> No
     "query",
     ["?view=compare&dataset=nino12", "?view=compare&dataset=neracoos-b01", "?view=forecast&dataset=neracoos-b01"],
 )
-def test_a_chart_and_its_page_write_times_in_one_way(visitor: Visitor, query: str) -> None:
-    page = visitor().open(query)
+def test_a_chart_and_its_page_write_times_in_one_way(shown: Shown, query: str) -> None:
+    page = shown(query).page
     page.locator(".chart").first.focus()
     page.keyboard.press("Home")
     head = page.locator(".readout .when").first.inner_text()
@@ -143,8 +143,8 @@ def test_the_arrow_keys_speak_the_value_that_a_thinned_chart_shows(visitor: Visi
         assert page.locator("#announcement").inner_text().startswith(f"{head}, ")
 
 
-def test_escape_closes_the_values(visitor: Visitor) -> None:
-    page = visitor().open("?view=compare&dataset=nino12")
+def test_escape_closes_the_values(shown: Shown) -> None:
+    page = shown("?view=compare&dataset=nino12").page
     page.locator(".chart").first.focus()
     page.keyboard.press("End")
     readout = page.locator(".readout").first

@@ -4,14 +4,14 @@ import re
 from collections.abc import Callable
 from math import floor
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import httpx
 import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, Request, expect
 
-from tests.page.browser import DESKTOP, PHONE, Scheme, Visit
+from tests.page.browser import LOOKS, Visit
 from tests.page.conftest import Shown, Visitor
 from tests.page.files import DROP, daily
 from tests.page.snippets import run_curl, run_python
@@ -281,8 +281,7 @@ def test_events_are_accessible_and_fit_the_width(opened: Opened) -> None:
     visit, page = opened(HEATWAVE, "&stress=on&limit=above:17:3:10")
     visit.settle()
     page.get_by_text("Heatwaves as tables").click()
-    for width in (DESKTOP, PHONE):
-        for scheme in get_args(Scheme):
-            visit.resize(width, scheme)
-            assert visit.accessibility_violations() == []
-            assert visit.content_width() <= width
+    for width, scheme in LOOKS:
+        visit.resize(width, scheme)
+        assert visit.accessibility_violations() == []
+        assert visit.content_width() <= width

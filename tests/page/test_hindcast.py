@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from service.settings import Settings
 from tests.conftest import ROOT
 from tests.page.browser import PHONE
-from tests.page.conftest import Visitor
+from tests.page.conftest import Shown, Visitor
 from tests.serving import serve
 from training.publish.release import seal
 
@@ -39,8 +39,8 @@ def sentence(forecast: dict[str, Any], month: str) -> str:
     )
 
 
-def test_a_day_shows_its_forecast_and_the_observations(visitor: Visitor, url: str) -> None:
-    card = card_of(visitor().open(f"{QUERY}&day=2005-01-01"))
+def test_a_day_shows_its_forecast_and_the_observations(shown: Shown, url: str) -> None:
+    card = card_of(shown(f"{QUERY}&day=2005-01-01").page)
     forecast = past_forecast(url, "2005-01-01")
     expect(card).to_contain_text("Data up to Jan 2005")
     expect(card).to_contain_text(sentence(forecast, "Feb 2005"))
@@ -102,8 +102,8 @@ def test_a_finger_moves_the_slider(visitor: Visitor) -> None:
     expect(slider).to_have_attribute("aria-valuetext", re.compile("GRU would have forecast"))
 
 
-def test_the_running_score_compares_with_persistence(visitor: Visitor, url: str) -> None:
-    card = card_of(visitor().open(f"{QUERY}&day=2005-01-01"))
+def test_the_running_score_compares_with_persistence(shown: Shown, url: str) -> None:
+    card = card_of(shown(f"{QUERY}&day=2005-01-01").page)
     forecast = past_forecast(url, "2005-01-01")
     came = forecast["observed"]
     results = httpx.get(f"{url}/compare/predictions", params={"dataset": "nino12"}).json()
@@ -132,8 +132,8 @@ def test_the_running_score_compares_with_persistence(visitor: Visitor, url: str)
     expect(card).to_contain_text(f"Of 12 observations, {inside} within the 80% interval")
 
 
-def test_the_observations_can_be_hidden_until_the_user_has_guessed(visitor: Visitor) -> None:
-    page = visitor().open(f"{QUERY}&day=2005-01-01")
+def test_the_observations_can_be_hidden_until_the_user_has_guessed(shown: Shown) -> None:
+    page = shown(f"{QUERY}&day=2005-01-01").page
     card = card_of(page)
     card.get_by_label("Show what happened").uncheck()
     expect(card).not_to_contain_text("It was")

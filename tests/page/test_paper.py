@@ -71,15 +71,16 @@ def test_paper_has_light_colours_and_keeps_bars_and_keys_of_bands(visitor: Visit
     assert page.locator(".bars .fill").first.evaluate(adjust) == "exact"
 
 
-@pytest.mark.parametrize("theme", ["", "light", "dark"])
-def test_forced_colours_keep_the_lines_and_bars_of_models_apart(visitor: Visitor, theme: str) -> None:
+def test_forced_colours_keep_the_lines_and_bars_of_models_apart(visitor: Visitor) -> None:
     page = visitor(new=True).open("?view=compare&dataset=nino12")
-    page.get_by_label("Theme").select_option(theme)
     page.emulate_media(forced_colors="active")
     stroke = "elements => elements.map(element => getComputedStyle(element).stroke)"
-    lines = page.locator(".plot").first.locator("path.line").evaluate_all(stroke)
-    assert len(set(lines)) == 4
-    assert set(lines) & set(page.locator(".toggle .swatch line").evaluate_all(stroke))
-    fills = page.locator(".bars .fill").evaluate_all("bars => bars.map(bar => getComputedStyle(bar).backgroundColor)")
-    assert len(set(fills)) == len(fills)
-    expect(page.locator(".toggle input:checked + span").first).to_have_css("outline-style", "solid")
+    colour = "bars => bars.map(bar => getComputedStyle(bar).backgroundColor)"
+    for theme in ("", "light", "dark"):
+        page.get_by_label("Theme").select_option(theme)
+        lines = page.locator(".plot").first.locator("path.line").evaluate_all(stroke)
+        assert len(set(lines)) == 4
+        assert set(lines) & set(page.locator(".toggle .swatch line").evaluate_all(stroke))
+        fills = page.locator(".bars .fill").evaluate_all(colour)
+        assert len(set(fills)) == len(fills)
+        expect(page.locator(".toggle input:checked + span").first).to_have_css("outline-style", "solid")
