@@ -15,6 +15,7 @@ from sqlalchemy import make_url
 from service.settings import Settings
 from service.store.database.database import Database
 from tests.servers.postgres import Cluster, running_cluster
+from tests.service.either_way import either_of
 from tests.serving import connect, serve
 
 Http = Literal["fast", "standard"]
@@ -51,6 +52,19 @@ def client(shared: Shared, artifacts: Path, http: Http) -> httpx.Client:
 def seas_client(shared: Shared, seas: Path, http: Http) -> httpx.Client:
     """A service with universal releases."""
     return shared(seas, http)
+
+
+@pytest.fixture(scope="session")
+def either_way(shared: Shared, artifacts: Path) -> Iterator[httpx.Client]:
+    """For generated requests: one way or the other, as their body has it, since both take twice as long."""
+    with either_of(shared(artifacts, "fast"), shared(artifacts, "standard")) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def seas_either_way(shared: Shared, seas: Path) -> Iterator[httpx.Client]:
+    with either_of(shared(seas, "fast"), shared(seas, "standard")) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")

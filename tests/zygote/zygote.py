@@ -89,6 +89,9 @@ def _serve(requests: socket.socket) -> Start:
         if not message:
             os._exit(0)
         start = Start(**json.loads(message))
+        if "training" in start.command:
+            # Optimisers import the compiler of torch when they are made, which takes as long as all else.
+            importlib.import_module("torch._dynamo")
         if not (pid := _fork_orphan()):
             requests.detach()
             _take_files(start.descriptors, files)

@@ -16,17 +16,24 @@ from tests.serving import serve
 NewStation = Callable[..., str]
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def service(
-    request: pytest.FixtureRequest, seas: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[httpx.Client]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path_factory.mktemp('state')}/sst.db"
-    else:
-        cluster: Cluster = request.getfixturevalue("postgres")
-        url = cluster.new_database()
-    with serve(Settings(artifacts=seas, store=SecretStr(url))) as client:
+@pytest.fixture(scope="session")
+def sqlite_service(seas: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    store = f"sqlite:///{tmp_path_factory.mktemp('state')}/sst.db"
+    with serve(Settings(artifacts=seas, store=SecretStr(store))) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def postgresql_service(seas: Path, postgres: Cluster) -> Iterator[httpx.Client]:
+    with serve(Settings(artifacts=seas, store=SecretStr(postgres.new_database()))) as client:
+        yield client
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def service(request: pytest.FixtureRequest) -> httpx.Client:
+    """A service for the tests of all files, which takes a second to start."""
+    client: httpx.Client = request.getfixturevalue(f"{request.param}_service")
+    return client
 
 
 @pytest.fixture

@@ -1,16 +1,33 @@
 """The metrics of stations in ``GET /metrics``."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from service.settings import Settings
+from tests.servers.postgres import Cluster
 from tests.service.api.stations.conftest import create
 from tests.service.requests import Json, answered
 from tests.serving import serve
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def service(
+    request: pytest.FixtureRequest, seas: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[httpx.Client]:
+    """A service of its own, since some figures are about all stations."""
+    if request.param == "sqlite":
+        store = f"sqlite:///{tmp_path_factory.mktemp('state')}/sst.db"
+    else:
+        cluster: Cluster = request.getfixturevalue("postgres")
+        store = cluster.new_database()
+    with serve(Settings(artifacts=seas, store=SecretStr(store))) as client:
+        yield client
 
 
 def figures(service: httpx.Client) -> dict[str, float]:
