@@ -1,4 +1,4 @@
-"""``python -m benchmarks.costs.key_check``: the cost of checking an API key, and of a rate limit."""
+"""``python -m benchmarks key_check``: the cost of checking an API key, and of a rate limit."""
 
 import timeit
 from collections.abc import Callable, Iterator
