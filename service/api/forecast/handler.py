@@ -17,7 +17,7 @@ from forecasting.releases.registry import ALL, Registry
 from service.api.dependencies import ready
 from service.api.forecast.age import warn_if_late
 from service.api.forecast.answer import PiecewiseAnswer, estimate_bytes, write_answer
-from service.api.forecast.query import ForecastQuery
+from service.api.forecast.query import ForecastQuery, LinesQuery
 from service.api.forecast.request import read_request
 from service.api.forecast.schemas import ForecastRequest
 from service.api.forecast.universal_answer import UniversalAnswer, estimate_universal_bytes
@@ -122,13 +122,13 @@ def plan_forecast(
         job = UniversalJob(models, request.series, options)
         job.check()
         return job
-    refuse_check(options)
+    _refuse_check(options)
     for forecaster in models:
         forecaster.check(horizon, levels or ())
     return ForecastJob.of(models, request.series, options)
 
 
-def refuse_check(options: ForecastOptions) -> None:
+def _refuse_check(options: ForecastOptions) -> None:
     """Raise RequestError if a place's networks are to leave out implausible values."""
     if options.check:
         raise RequestError(
@@ -160,6 +160,23 @@ def forecast_dataset(registry: Registry, settings: Settings, query: ForecastQuer
         models.append(model_forecast(forecaster, options.units, [with_ids([release.release.dataset], entries)]))
     with part(WRITING):
         return whole_answer(models, is_list=query.model == ALL)
+
+
+def select_networks(serving: Serving, query: LinesQuery) -> list[Forecaster] | UniversalModels:
+    """Return the networks that a query means, for series that come in after it.
+
+    Raises:
+        ForecastError: if there are none, or they cannot forecast what the query asks for.
+    """
+    options = query.options
+    networks = serving.select(query.model, query.dataset or None)
+    if isinstance(networks, UniversalModels):
+        UniversalJob(networks, (), options).check()
+        return networks
+    _refuse_check(options)
+    for forecaster in networks:
+        check_query(forecaster, options)
+    return networks
 
 
 def check_query(forecaster: Forecaster, options: ForecastOptions) -> None:

@@ -16,7 +16,7 @@ from forecasting.releases.registry import ALL
 from forecasting.requests.model import UnknownFieldsError
 from service.api.dependencies import ready
 from service.api.forecast.answer import bytes_of_entry
-from service.api.forecast.handler import check_query, refuse_check
+from service.api.forecast.handler import select_networks
 from service.api.forecast.query import LinesQuery
 from service.api.series_request import check_horizon
 from service.engine.batch_forecaster import ForecastJob
@@ -25,7 +25,7 @@ from service.engine.reading.parsing import sentence
 from service.engine.reading.series_schema import InputSeries
 from service.engine.serving import Serving
 from service.engine.universal.entries import UniversalEntries
-from service.engine.universal.job import UniversalJob
+from service.engine.universal.job import UniversalJob, UniversalModels
 from service.engine.writing import with_ids
 from service.gate.call import Headers, StreamedAnswer
 from service.http.bodies import refuse_compression, refuse_costly
@@ -134,15 +134,9 @@ class _LineForecaster:
         check_horizon(query.horizon, settings)
         self.strict = query.strict
         self._options = query.options
-        self._forecasters: list[Forecaster] = []
-        self._universal = serving.universal(query.model, query.dataset)
-        if self._universal is None:
-            refuse_check(self._options)
-            _, self._forecasters = serving.registry.resolve(query.model, query.dataset or None)
-        else:
-            UniversalJob(self._universal, (), self._options).check()
-        for forecaster in self._forecasters:
-            check_query(forecaster, self._options)
+        networks = select_networks(serving, query)
+        self._universal = networks if isinstance(networks, UniversalModels) else None
+        self._forecasters = [] if isinstance(networks, UniversalModels) else networks
         self._count = 0
 
     @property

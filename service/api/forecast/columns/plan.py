@@ -1,7 +1,7 @@
 """The plan of a columnar request, read from its query before its body."""
 
 from forecasting.errors import RequestError
-from service.api.forecast.handler import check_query, refuse_check
+from service.api.forecast.handler import select_networks
 from service.api.forecast.query import LinesQuery
 from service.api.series_request import check_horizon
 from service.engine.columns.column_job import ColumnJob
@@ -24,12 +24,7 @@ def plan_columns(serving: Serving, settings: Settings, query: LinesQuery) -> Col
         raise RequestError(
             f"{field} are not available in Arrow or Parquet: request them with JSON or NDJSON", field=field
         )
-    models = serving.select(query.model, query.dataset or None)
-    if isinstance(models, UniversalModels):
-        job = UniversalJob(models, (), options)
-        job.check()
-        return ColumnJob((), job, options)
-    refuse_check(options)
-    for forecaster in models:
-        check_query(forecaster, options)
-    return ColumnJob(models, None, options)
+    networks = select_networks(serving, query)
+    if isinstance(networks, UniversalModels):
+        return ColumnJob((), UniversalJob(networks, (), options), options)
+    return ColumnJob(networks, None, options)
