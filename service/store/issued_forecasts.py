@@ -190,10 +190,7 @@ def newest_forecasts(connection: Connection, stations: Sequence[int]) -> dict[in
 def newest_short_forecasts(connection: Connection, stations: Sequence[int]) -> dict[int, str]:
     """Return the newest forecast of each of the stations that has one, as :func:`short_json` writes it."""
     columns = [ISSUED_FORECASTS.c.station, ISSUED_FORECASTS.c.short]
-    forecasts = {row.station: row.short for row in _newest(connection, stations, columns)}
-    unwritten = [station for station, short in forecasts.items() if short is None]
-    older = newest_forecasts(connection, unwritten)
-    return forecasts | {station: short_json(forecast) for station, forecast in older.items()}
+    return {row.station: row.short for row in _newest(connection, stations, columns)}
 
 
 def short_json(forecast: IssuedForecast) -> str:

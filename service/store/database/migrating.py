@@ -25,7 +25,7 @@ def migrate(connection: Connection) -> None:
     interrupted, the database is as it was before.
 
     Raises:
-        StoreUnavailableError: if a newer version of the service has written the database.
+        StoreUnavailableError: if another version of the service has written the database.
     """
     from alembic import command
     from alembic.runtime.migration import MigrationContext
@@ -38,7 +38,7 @@ def migrate(connection: Connection) -> None:
         return
     if revision is not None and revision not in {script.revision for script in scripts.walk_revisions()}:
         raise StoreUnavailableError(
-            f"a newer version of this service has written the database (revision {revision}): start that version, or "
+            f"another version of this service has written the database (revision {revision}): start that version, or "
             "restore a backup from before the upgrade"
         )
     config = _config()

@@ -1,6 +1,6 @@
 """The tables of the database. Times are Unix seconds in UTC, temperatures °C.
 
-A change here needs a new revision in :mod:`service.store.database.migrations`.
+After the first release, a change here needs a new revision in :mod:`service.store.database.migrations`.
 """
 
 from typing import Final
@@ -82,8 +82,8 @@ ISSUED_FORECASTS: Final = Table(
     Column("content", JSON, nullable=False),
     # The intervals before they were recalibrated; null if they were not.
     Column("plain", JSON),
-    # JSON of what lists of stations show of it, so that they need not read the rest; null in rows of older versions.
-    Column("short", Text),
+    # JSON of what lists of stations show of it, so that they need not read the rest.
+    Column("short", Text, nullable=False),
     UniqueConstraint("station", "batch"),
     Index("issued_forecasts_by_time", "station", "observed_until", "batch"),
 )
