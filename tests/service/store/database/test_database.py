@@ -81,7 +81,7 @@ def test_a_database_of_a_newer_version_is_left_alone(database: Database, store_u
     with database.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     later = Database(make_url(store_url))
-    with pytest.raises(StoreUnavailableError, match=r"another version of this service .* \(revision 9999\): start that"):
+    with pytest.raises(StoreUnavailableError, match=r"another version .* \(revision 9999\): start that"):
         put(later)
     later.close()
 
