@@ -36,7 +36,6 @@ REFUSED = {
     "serve --workers 0": "invalid setting SST_WORKERS=0: ",
     "key --name a:b": "--name: the name of a key must be ",
     "train --data none.csv --name sea": "none.csv: cannot read it: ",
-    "train add-dependence nowhere": "no dataset 'nowhere' is published",
     "inspect none.csv": "none.csv: cannot read it: ",
     "fetch --erddap ftp://sea --dataset sst --variable t -o sst.csv": "'ftp://sea/info/sst/index.csv' is not ",
     "rollback nowhere": "no dataset 'nowhere' in artifacts",
@@ -46,7 +45,7 @@ REFUSED = {
     "station add pier --step day --source none.json": "none.json: cannot read it: ",
 }
 """What each command is asked, and how it begins to say why it refuses."""
-SUBCOMMANDS = {"train add-dependence", "release sign", "station add"}
+SUBCOMMANDS = {"release sign", "station add"}
 
 
 @pytest.fixture(scope="module")

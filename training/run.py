@@ -14,7 +14,6 @@ from forecasting.readers import content_digest
 from forecasting.releases.release import LONGEST_TITLE, Release, is_dataset_name, is_title
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
-from training.fit.kept_fits import KeptFits
 from training.fit.parallel import Fits, Progress, fit_all
 from training.fit.universal_start import UniversalStart
 from training.publish.contents import write_contents
@@ -74,7 +73,6 @@ class Execution:
     """How the networks of a run are fitted.
 
     Attributes:
-        resume: continue an interrupted run with the same data and settings; otherwise, fit every network anew.
         workers: number of processes.
         device: that cells are trained on.
         progress: called with the number of epochs completed since the last call.
@@ -82,7 +80,6 @@ class Execution:
         alone: whether the series is too short to fit networks to it, so that the universal ones serve as they are.
     """
 
-    resume: bool = False
     workers: int = 1
     device: torch.device = CPU
     progress: Progress | None = None
@@ -140,20 +137,14 @@ def train(
         # Fail before the long part if the folder cannot be written, or the serving release cannot be read.
         with staging(folder):
             predecessor = destination.predecessor()
-        kept = KeptFits.of(dataset, config, folder, execution.device)
-        if not execution.resume:
-            kept.remove()
         fits = (
-            {}
-            if execution.alone
-            else fit_all(dataset, config, execution.workers, execution.progress, kept, execution.device)
+            {} if execution.alone else fit_all(dataset, config, execution.workers, execution.progress, execution.device)
         )
         identity = identify(destination, data_file)
         path, report = _publish(folder, dataset, config, fits, identity, execution.start)
         verdict = predecessor.compare(Release.open(path), report, dataset) if predecessor else _UNOPPOSED
         if verdict.replaces:
             point_current(folder, path.name)
-        kept.remove()
         removed = [] if destination.keep is None else prune(folder, destination.keep, path.name)
     except OSError as error:
         raise ReleaseError(f"cannot write the release to {folder}: {error.strerror or error}") from None

@@ -11,7 +11,6 @@ from training.cli.release import command as release
 from training.cli.status import status_of
 
 _MODULES: Final = {
-    "add-dependence": "dependence",
     "fetch": "fetch",
     "gallery": "gallery",
     "inspect": "inspect",

@@ -6,7 +6,6 @@ from typing import Final
 from forecasting.console import Program
 
 TRAIN: Final = Program("train", "training")
-ADD_DEPENDENCE: Final = TRAIN.subcommand("add-dependence")
 FETCH: Final = Program("fetch", "training fetch")
 GALLERY: Final = TRAIN.subcommand("gallery")
 INSPECT: Final = Program("inspect", "training inspect")
@@ -15,7 +14,6 @@ RELEASE: Final = Program("release", "training release")
 ROLLBACK: Final = Program("rollback", "training rollback")
 
 _PROGRAMS: Final = {
-    "add-dependence": ADD_DEPENDENCE,
     "fetch": FETCH,
     "gallery": GALLERY,
     "inspect": INSPECT,

@@ -16,7 +16,7 @@ from forecasting.networks.metadata import CELLS
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
 from training.cli.options import add_artifacts_folder, add_keep, add_workers, number, whole
-from training.cli.programs import ADD_DEPENDENCE, FETCH, GALLERY, INSPECT, PRETRAIN, RELEASE, ROLLBACK, TRAIN
+from training.cli.programs import FETCH, GALLERY, INSPECT, PRETRAIN, RELEASE, ROLLBACK, TRAIN
 from training.cli.reading_options import add_reading_options, read_with
 from training.cli.summary import dataset_summary, print_unsigned, release_summary
 from training.config import DEFAULT_SEED, TrainingConfig
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
     print(dataset_summary(options.data, dataset, start, alone=alone))
     epochs = 0 if alone else total_epochs(dataset, config) * len(jobs(config))
     with tqdm(total=epochs, unit=" epochs", disable=options.quiet or alone or None) as bar:
-        execution = Execution(options.resume, options.workers, device, bar.update, start, alone)
+        execution = Execution(options.workers, device, bar.update, start, alone)
         published = train(dataset, options.data, destination, config, execution)
     print(release_summary(published))
     print_unsigned(published.path)
@@ -57,9 +57,6 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument_group("networks", "the same for every cell; the default window depends on the time step")
     )
     _add_release_options(parser.add_argument_group("release"))
-    parser.add_argument(
-        "--resume", action="store_true", help="continue an interrupted run with the same data and settings"
-    )
     add_workers(parser)
     parser.add_argument(
         "--device", default="auto", metavar="NAME", help="auto (a GPU if there is one), cpu, cuda or cuda:N"
@@ -72,9 +69,8 @@ def _other_commands() -> str:
     return (
         f"Other commands, each with --help: '{INSPECT.name}' describes how a file is read, '{FETCH.name}' downloads a "
         f"series from an ERDDAP server, '{ROLLBACK.name}' serves an older release again, and '{RELEASE.name}' signs, "
-        f"verifies, moves and imports releases. '{PRETRAIN.name}' trains the universal networks, '{GALLERY.name}' "
-        f"compares the seas that they learn from with real ones, and '{ADD_DEPENDENCE.name}' publishes an older "
-        "release again with joint paths."
+        f"verifies, moves and imports releases. '{PRETRAIN.name}' trains the universal networks, and '{GALLERY.name}' "
+        "compares the seas that they learn from with real ones."
     )
 
 

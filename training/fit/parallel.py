@@ -20,11 +20,13 @@ from forecasting.networks.device import CPU
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.fit.fit_data import FitData
-from training.fit.fitting import Fit, fit, total_epochs
-from training.fit.kept_fits import Job, KeptFits
+from training.fit.fitting import Fit, fit
 
 Progress = Callable[[int], object]
 """Called with the number of epochs completed since the last call."""
+
+Job = tuple[str, int]
+"""Cell and seed of a fit."""
 
 Fits = dict[Job, Fit]
 
@@ -37,7 +39,6 @@ class _Run:
 
     dataset: Dataset
     config: TrainingConfig
-    kept: KeptFits | None
     device: torch.device
 
     @cached_property
@@ -45,11 +46,8 @@ class _Run:
         return FitData.of_dataset(self.dataset, self.config)
 
     def fit(self, job: Job, progress: Progress) -> Fit:
-        """Fit one network, and save it in ``kept``."""
-        result = fit(self.data, *job, progress, self.device)
-        if self.kept is not None:
-            self.kept.save(job, result)
-        return result
+        """Fit one network."""
+        return fit(self.data, *job, progress, self.device)
 
 
 def jobs(config: TrainingConfig) -> list[Job]:
@@ -62,7 +60,6 @@ def fit_all(
     config: TrainingConfig,
     workers: int = 1,
     progress: Progress | None = None,
-    kept: KeptFits | None = None,
     device: torch.device = CPU,
 ) -> Fits:
     """Fit every job; the result does not depend on ``workers``.
@@ -72,33 +69,27 @@ def fit_all(
         config: settings of the run.
         workers: number of processes.
         progress: called as epochs are completed.
-        kept: store of finished fits: those that it holds are not repeated, new ones are added.
         device: that cells are trained on.
 
     Raises:
         ForecastError: if a worker process dies.
     """
     torch.set_num_threads(1)  # as each worker does: with more threads, sums come out differently, and more slowly
-    run, all_jobs = _Run(dataset, config, kept, device), jobs(config)
+    run, all_jobs = _Run(dataset, config, device), jobs(config)
     report_epochs = progress or (lambda epochs: None)
-    loaded = {job: saved for job in all_jobs if kept and (saved := kept.load(job))}
-    remaining = [job for job in all_jobs if job not in loaded]
-    report_epochs(len(loaded) * total_epochs(dataset, config))
-    if workers == 1 or len(remaining) < 2:
-        fitted = {job: run.fit(job, report_epochs) for job in remaining}
-    else:
-        fitted = _fit_in_processes(run, remaining, workers, report_epochs)
-    return {job: loaded.get(job) or fitted[job] for job in all_jobs}
+    if workers == 1 or len(all_jobs) < 2:
+        return {job: run.fit(job, report_epochs) for job in all_jobs}
+    return _fit_in_processes(run, all_jobs, workers, report_epochs)
 
 
-def _fit_in_processes(run: _Run, remaining: list[Job], workers: int, progress: Progress) -> Fits:
+def _fit_in_processes(run: _Run, all_jobs: list[Job], workers: int, progress: Progress) -> Fits:
     context = multiprocessing.get_context("spawn")
     epochs, stop = context.SimpleQueue(), context.Event()
     try:
-        with ProcessPoolExecutor(min(workers, len(remaining)), context, _start_worker, (run, epochs, stop)) as pool:
+        with ProcessPoolExecutor(min(workers, len(all_jobs)), context, _start_worker, (run, epochs, stop)) as pool:
             try:
                 with _deferred_interruptions():
-                    futures = {job: pool.submit(_fit_job, job) for job in remaining}
+                    futures = {job: pool.submit(_fit_job, job) for job in all_jobs}
                 busy = True
                 while busy:
                     busy = bool(wait(futures.values(), _POLL_SECONDS).not_done)

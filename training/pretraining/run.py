@@ -119,8 +119,8 @@ def fit_all(spec: Spec, settings: PretrainingSettings, progress: Callable[[str],
             examples.append(make_examples(spec, features, companion, real_panel(spec, settings.real_series), random))
         Examples.join(examples).save(store.examples)
         for path, chunks in (
-            (store.held_out, held_out_chunks(settings.held_out_seas)),
-            (store.event_seas, event_chunks(settings.held_out_seas)),
+            (store.held_out, _chunks(_HELD_OUT_SEEDS, settings.held_out_seas)),
+            (store.event_seas, _chunks(_EVENT_SEEDS, settings.held_out_seas)),
         ):
             panel = Panel.join(list(parallel_map(partial(_simulate, spec), chunks)))
             torch.save([getattr(panel, part.name) for part in fields(Panel)], path)
@@ -196,16 +196,6 @@ def _chunks(first_seed: int, seas: int) -> list[tuple[int, int]]:
     """Seed and number of seas of each chunk."""
     sizes = [_CHUNK] * (seas // _CHUNK) + [seas % _CHUNK] * (seas % _CHUNK > 0)
     return [(first_seed + i, size) for i, size in enumerate(sizes)]
-
-
-def held_out_chunks(seas: int) -> list[tuple[int, int]]:
-    """Return seed and number of seas of each chunk of seas that no network is trained on."""
-    return _chunks(_HELD_OUT_SEEDS, seas)
-
-
-def event_chunks(seas: int) -> list[tuple[int, int]]:
-    """Return seed and number of seas of each chunk of seas that score events; no other purpose knows them."""
-    return _chunks(_EVENT_SEEDS, seas)
 
 
 def _simulate(spec: Spec, chunk: tuple[int, int]) -> Panel:

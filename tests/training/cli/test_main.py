@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from forecasting.evaluation.report import parse_report
-from forecasting.releases.release import current_version, open_current, versions
+from forecasting.releases.release import current_version, versions
 from tests.conftest import NINO12
 from tests.processes import spawned, wait_until
 from tests.zygote.process import Popen, run
@@ -124,36 +123,6 @@ def test_a_full_disk_is_reported_in_a_sentence(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr == f"training: cannot write the release to {tmp_path / 'nino12'}: File too large\n"
     assert not versions(tmp_path / "nino12")
-
-
-def test_a_killed_run_resumes_to_the_same_release(tmp_path: Path) -> None:
-    arguments = ["--data", str(NINO12), "--name", "nino12", "--hidden", "2", "--epochs", "2", "--horizon", "1",
-                 "--seeds", "2", "--cells", "rnn,gru", "--workers", "1", "--from-scratch"]  # fmt: skip
-    process = Popen(
-        [sys.executable, "-m", "training", *arguments, "--out", str(tmp_path / "killed")],
-        stdout=subprocess.DEVNULL,
-        env=ENVIRONMENT,
-    )
-    kept = tmp_path / "killed" / "nino12"
-
-    def has_two_fits() -> bool:
-        assert process.poll() is None, "the run ended before it was killed"
-        return len(list(kept.glob(".unfinished-*/*.fit"))) >= 2
-
-    wait_until(has_two_fits, "no two fits were kept")
-    process.kill()
-    process.wait()
-    assert versions(kept) == []
-    assert main([*arguments, "--resume", "--out", str(tmp_path / "killed")]) == 0
-    assert not list(kept.glob(".unfinished-*"))
-    assert main([*arguments, "--out", str(tmp_path / "whole")]) == 0
-    resumed_release, whole_release = (open_current(tmp_path / out, "nino12") for out in ("killed", "whole"))
-    assert resumed_release.read("predictions.csv") == whole_release.read("predictions.csv")
-    first, second = (parse_report(release.read("report.json")) for release in (resumed_release, whole_release))
-    for resumed_model, whole_model in zip(first.networks, second.networks, strict=True):
-        assert resumed_model.accuracy == whole_model.accuracy
-        assert resumed_model.loss == whole_model.loss
-    assert first.seeds == second.seeds
 
 
 @pytest.fixture

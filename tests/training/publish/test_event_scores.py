@@ -1,24 +1,21 @@
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from forecasting.errors import ReleaseError
 from forecasting.evaluation.event_report import EventReport
 from forecasting.evaluation.report import parse_report
 from forecasting.evaluation.seasonal_percentile import seasonal_percentile
+from forecasting.networks.checkpoint import load
 from forecasting.networks.device import CPU
 from forecasting.networks.forecast import Forecast
 from forecasting.networks.forecaster import Forecaster
 from forecasting.references.baselines import Baselines
-from forecasting.releases.loaded_release import load_evaluated
+from forecasting.releases.loaded_release import LoadedRelease, load_evaluated
 from forecasting.releases.release import Release
 from forecasting.series.sst_series import SstSeries
-from tests.conftest import NINO12, ROOT
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
-from training.publish.event_scores import rescore_events
 from training.publish.text.texts import write_report
 from training.run import Published
 
@@ -105,14 +102,17 @@ def test_the_texts_of_a_release_have_the_scores_of_events(published: Published) 
     assert sum(counts) == last.score.n
 
 
-def test_a_published_release_is_scored_again_without_training(published: Published, tmp_path: Path) -> None:
-    folder = tmp_path / "nino12" / published.path.name
-    shutil.copytree(published.path, folder)
-    rescored = rescore_events(NINO12, folder)
-    assert rescored == published.report
-    assert parse_report(Release.open(folder).read("report.json")) == published.report
-    with pytest.raises(ReleaseError, match="was not trained on"):
-        rescore_events(ROOT / "data" / "neracoos-b01.csv", folder)
+def test_training_writes_how_the_leads_go_together(published: Published, nino12: SstSeries) -> None:
+    release = Release.open(published.path)
+    for name in ("gru.pt", "evaluated/gru.pt"):
+        dependence = load(release.read(name), CPU)[1].dependence
+        assert dependence is not None
+        correlation = np.asarray(dependence.correlation)
+        assert correlation.shape == (12, 12)
+        assert 0.3 < correlation[0, 1] < 0.95
+        assert correlation[0, 11] < correlation[0, 1] < correlation[10, 11] + 0.1
+    network = LoadedRelease.load(release, CPU).forecasters["gru"]
+    assert network.forecast(nino12, 12).outlook(nino12, paths=20).calibrated
 
 
 def test_a_report_without_events_still_loads_and_has_no_section_on_them(published: Published, tmp_path: Path) -> None:

@@ -1,1 +1,0 @@
-"""Adds figures to universal releases that are already published."""
