@@ -106,7 +106,7 @@ class Load:
         """Repeatedly connect, send part or all of a request, and disconnect without reading."""
         address = httpx.URL(self.url)
         body = json.dumps(EXAMPLE | {"dataset": "nino12", "series": _series(40)}).encode()
-        head = b"POST /forecast HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        head = b"POST /forecast HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         head += b"Content-Length: %d\r\n\r\n" % len(body)
         for cut in itertools.cycle((0, 10, len(body) // 2, len(body))):
             _, writer = await asyncio.open_connection(address.host, address.port)

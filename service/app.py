@@ -59,7 +59,7 @@ from service.engine.serving import Serving
 from service.gate.admission import Guard
 from service.gate.gate import Gate, Stream
 from service.gate.keys import read_keys
-from service.gate.policy import Access
+from service.gate.policy import Access, Origins
 from service.gate.rate_limit import RateLimiter
 from service.http.media import ARROW_TYPE, NDJSON_TYPE, PARQUET_TYPE
 from service.http.problems import has_route, install_error_handlers
@@ -265,6 +265,7 @@ def _guard(settings: Settings, app: FastAPI) -> Guard:
     """Return the guard, which decides who may call; adds ``/docs`` to ``app``, whose policy depends on its content."""
     return Guard(
         access=Access(settings, read_keys(settings), partial(has_route, app.routes)),
+        origins=Origins(settings),
         limiter=RateLimiter(settings.rate_limit),
         headers=security_headers(),
         page_headers={

@@ -17,12 +17,13 @@ _MAX_SHOWN: Final = 64
 _MAX_SECONDS: Final = 86_400
 """The largest value of any setting in seconds: a day."""
 _ORIGIN: Final = re.compile(r"https?://[a-z0-9._\[\]:-]+")
+_HOST: Final = re.compile(r"[a-z0-9._-]+|\[?[0-9a-f:.]+\]?|\*")
 _EMPTY_IS_UNSET: Final = BeforeValidator(lambda value: None if value == "" else value)
 
 
-def _split(origins: str) -> tuple[str, ...]:
-    """Return the origins in lower case, as browsers send them."""
-    return tuple(origin.strip().lower() for origin in origins.split(",") if origin.strip())
+def _split(names: str) -> tuple[str, ...]:
+    """Return the origins or hosts in lower case, as browsers send them."""
+    return tuple(name.strip().lower() for name in names.split(",") if name.strip())
 
 
 def _folder_or_url(value: object) -> object:
@@ -35,6 +36,13 @@ def _check_origins(origins: str) -> str:
         if origin != "*" and not _ORIGIN.fullmatch(origin):
             raise ValueError(f"invalid origin {origin!r}: write https://host or https://host:port, without a path")
     return origins
+
+
+def _check_hosts(hosts: str) -> str:
+    for host in _split(hosts):
+        if not _HOST.fullmatch(host):
+            raise ValueError(f"invalid host {host!r}: write a name or an address, without a scheme or a port")
+    return hosts
 
 
 class Settings(BaseSettings):
@@ -78,6 +86,8 @@ class Settings(BaseSettings):
         allow_anonymous: whether forecasts need no key; None means only on loopback.
         rate_limit: the requests per minute that a key may send to each worker; 0 means no limit.
         cors_origins: comma-separated origins of other pages that may call the service; empty for none.
+        allowed_hosts: comma-separated hosts, other than this machine, that requests may name; ``*`` for any. Empty means
+            none on loopback, and any elsewhere.
         log_format: ``text``, ``json``, or ``auto`` for text on a terminal and JSON otherwise.
         access_log: whether to log each request.
     """
@@ -121,6 +131,7 @@ class Settings(BaseSettings):
     allow_anonymous: Annotated[bool | None, _EMPTY_IS_UNSET] = None
     rate_limit: int = Field(default=6_000, ge=0)
     cors_origins: Annotated[str, AfterValidator(_check_origins)] = ""
+    allowed_hosts: Annotated[str, AfterValidator(_check_hosts)] = ""
     log_format: Literal["auto", "text", "json"] = "auto"
     access_log: bool = False
 
@@ -133,6 +144,11 @@ class Settings(BaseSettings):
     def origins(self) -> tuple[str, ...]:
         """The origins in ``cors_origins``."""
         return _split(self.cors_origins)
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The hosts in ``allowed_hosts``, without brackets."""
+        return frozenset(host.strip("[]") for host in _split(self.allowed_hosts))
 
 
 def stated_log_format(environment: Mapping[str, str]) -> str:

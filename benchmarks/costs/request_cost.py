@@ -87,7 +87,7 @@ async def _send(wires: "Sequence[_Wire]", requests: Iterator[bytes], n: int) -> 
 
 
 def _request(body: bytes) -> bytes:
-    head = b"POST /forecast HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    head = b"POST /forecast HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
     return head % len(body) + body
 
 

@@ -149,9 +149,9 @@ def _describe(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> dict[str, Any]
         servers=_SERVERS,
     )
     for path, operations in schema["paths"].items():
-        for operation in operations.values():
+        for method, operation in operations.items():
             _simplify_parameters(operation)
-            _describe_responses(path, operation)
+            _describe_responses(path, method, operation)
     schema["components"]["headers"] = _HEADERS
     schema["components"]["securitySchemes"] = {"key": _KEY}
     components = schema["components"]["schemas"]
@@ -218,10 +218,13 @@ def _drop_titles(node: Any) -> None:
             _drop_titles(value)
 
 
-def _describe_responses(path: str, operation: dict[str, Any]) -> None:
+def _describe_responses(path: str, method: str, operation: dict[str, Any]) -> None:
     """Add the gate's responses and the headers of every response. Outside protocols, errors are problem documents."""
     responses = operation["responses"]
-    statuses = [HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE]
+    statuses = [HTTPStatus.MISDIRECTED_REQUEST, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE]
+    if method != "get":
+        # From a page of another origin.
+        statuses.append(HTTPStatus.FORBIDDEN)
     if not is_open(path):
         operation["security"] = [{}, {"key": []}]
         statuses += _REFUSALS

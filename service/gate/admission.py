@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from service.engine.lifecycle import Lifecycle
 from service.gate.accounting import Accounting, RequestAccount
 from service.gate.keys import Key
-from service.gate.policy import Access
+from service.gate.policy import Access, Origins
 from service.gate.rate_limit import RateLimiter
 from service.http.bodies import too_large
 from service.http.problems import ProblemError
@@ -21,12 +21,14 @@ class Guard:
 
     Attributes:
         access: checks keys.
+        origins: refuses what other web pages send.
         limiter: counts the calls of each key.
         headers: sent with every answer.
         page_headers: sent instead of ``headers``, by path.
     """
 
     access: Access
+    origins: Origins
     limiter: RateLimiter
     headers: RawHeaders
     page_headers: Mapping[str, RawHeaders]

@@ -105,6 +105,7 @@ class Gate:
         self.accounting = Accounting(settings, lifecycle, metrics)
         self.admission = Admission(settings, lifecycle, guard, self.accounting)
         self.tracer: Tracer | None = None
+        self._answers_to = guard.origins.answers_to
         self._direct = [(compile_path(template)[0], template, answer) for template, answer in direct.items()]
         self._plain = frozenset(template.encode() for template in direct if "{" not in template)
         self._streams = streams
@@ -140,9 +141,9 @@ class Gate:
     def is_direct(self, url: bytes, headers: Headers) -> bool:
         """Whether the gate itself answers a POST to ``url``, as a whole, and without a span.
 
-        ``url`` is the target as the client wrote it.
+        ``url`` is the target as the client wrote it. A request for another host is refused like any other.
         """
-        if self.tracer is not None or streamed_type(headers):
+        if self.tracer is not None or streamed_type(headers) or not self._answers_to(headers.get(b"host")):
             return False
         if url in self._plain:
             return True
@@ -173,6 +174,7 @@ class Gate:
         scope = call.scope
         if FAULT in scope:
             raise scope[FAULT]
+        self.guard.origins.check(scope["method"], call.headers)
         media_type = streamed_type(call.headers) if scope["method"] == "POST" else None
         stream = self._streams.get((scope["path"], media_type)) if media_type else None
         call.streams = stream is not None

@@ -2,7 +2,8 @@
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 
@@ -27,6 +28,12 @@ _STATIONS: Final = ("/stations", "/observations")
 """Prefixes of the paths that, except for reading, change what is stored of stations."""
 
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+_OWN_SITES: Final = frozenset({b"same-origin", b"none"})
+"""Values of ``Sec-Fetch-Site`` of requests that no other page made."""
+
+_MAX_SHOWN: Final = 200
+"""Characters of a header that a message repeats."""
 
 _ARTICLES: Final = {Role.STATION: "a", Role.ADMIN: "an"}
 _LOADING: Final = "loading and unloading models need"
@@ -122,6 +129,69 @@ class Access:
                 reason="unauthorized",
             )
         return key
+
+
+class Origins:
+    """Refuses what other web pages have a browser send. Programs send none of the headers that betray a page.
+
+    - Where only this machine can reach the service, or the setting ``allowed_hosts`` is set, ``Host`` must name this
+      machine or a host of the setting. Otherwise, a page could rebind its own name to this machine, and read
+      everything.
+    - Requests that may change something (all but GET, HEAD and OPTIONS) must come from a page of the service itself or
+      of a listed origin.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Read the policy from ``settings``."""
+        self._listed = frozenset(origin.encode() for origin in settings.origins)
+        self._hosts = settings.hosts
+        self._any_host = "*" in self._hosts or not (self._hosts or is_loopback(settings.host))
+        self.answers_to = lru_cache(maxsize=64)(self._answers_to)
+        """Whether the service answers requests with this ``Host``; None if it was not sent, as browsers never do."""
+
+    def _answers_to(self, host: bytes | None) -> bool:
+        if self._any_host or host is None:
+            return True
+        text = host.decode("latin-1").lower()
+        name = (text[1:].partition("]") if text.startswith("[") else text.partition(":"))[0].rstrip(".")
+        return name in self._hosts or is_loopback(name) or name.endswith(".localhost")
+
+    def check(self, method: str, headers: Mapping[bytes, bytes]) -> None:
+        """Check a request before anything of it is read.
+
+        Args:
+            method: of the request.
+            headers: by name in lower case.
+
+        Raises:
+            ProblemError: 421 if it is for another host, 403 if another page may have sent it.
+        """
+        host, origin = headers.get(b"host"), headers.get(b"origin")
+        if not self.answers_to(host):
+            raise ProblemError(
+                HTTPStatus.MISDIRECTED_REQUEST,
+                f"the service does not answer for the host {_shown(host)}: use localhost, or add the host to "
+                "SST_ALLOWED_HOSTS",
+                reason="forbidden",
+            )
+        if method in _READING or origin in self._listed or b"*" in self._listed:
+            return
+        site = headers.get(b"sec-fetch-site")
+        own = (b"http://%b" % (host or b""), b"https://%b" % (host or b""))
+        is_own = origin is None or origin.lower() in own
+        # A proxy may have changed Host, but the browser knows. It says so to https and localhost only.
+        if site not in _OWN_SITES and not (is_own and site is None):
+            raise ProblemError(
+                HTTPStatus.FORBIDDEN,
+                f"a page of {_shown(origin) or 'another site'} may not send {method} requests; SST_CORS_ORIGINS lists "
+                "the allowed origins",
+                reason="forbidden",
+            )
+
+
+def _shown(header: bytes | None) -> str:
+    """Return what a message repeats of a header."""
+    return (header or b"").decode("latin-1")[:_MAX_SHOWN]
 
 
 def _no_key(purpose: str, role: Role) -> ProblemError:

@@ -19,7 +19,9 @@ from service.http.security_headers import as_lines
 from service.server.connection.http_connection import HttpConnection
 from service.server.hot_path import HotPath
 
-_UNUSUAL: Final = frozenset({b"content-encoding", b"expect", b"origin", b"transfer-encoding", b"upgrade"})
+_UNUSUAL: Final = frozenset(
+    {b"content-encoding", b"expect", b"origin", b"sec-fetch-site", b"transfer-encoding", b"upgrade"}
+)
 """Headers that make the connection read a request in pieces."""
 
 

@@ -18,7 +18,7 @@ def test_a_started_service_is_live_and_ready(client: httpx.Client) -> None:
 @pytest.mark.anyio
 async def test_before_the_models_are_loaded_it_is_live_and_not_ready(artifacts: Path) -> None:
     transport = httpx.ASGITransport(create_app(Settings(artifacts=artifacts)))
-    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         assert (await client.get("/health/live")).status_code == 200
         response = await client.get("/health/ready")
         assert response.status_code == 503

@@ -36,7 +36,7 @@ async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def through(app: ASGIApp) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service")
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")
 
 
 @pytest.mark.anyio

@@ -20,7 +20,7 @@ from tests.serving import connect, serve
 
 pytestmark = pytest.mark.anyio
 
-HEAD = "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+HEAD = "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ fast_only = pytest.mark.parametrize("http", ["fast"], indirect=True, scope="modu
 
 
 def written(content: bytes, *headers: str, path: str = "/forecast") -> bytes:
-    lines = [f"POST {path} HTTP/1.1", "Host: x", "Content-Type: application/json", *headers]
+    lines = [f"POST {path} HTTP/1.1", "Host: localhost", "Content-Type: application/json", *headers]
     return "\r\n".join([*lines, f"Content-Length: {len(content)}", "", ""]).encode() + content
 
 
@@ -65,7 +65,7 @@ def test_pipelined_requests_are_answered_in_order(wire: socket.socket, content: 
     ids = [f"r-{i}" for i in range(5)]
     bodies = [content, b"{", content, b"[]", content]
     requests = [written(content, f"X-Request-ID: {name}") for content, name in zip(bodies, ids, strict=True)]
-    wire.sendall(b"".join(requests) + b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Request-ID: last\r\n\r\n")
+    wire.sendall(b"".join(requests) + b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nX-Request-ID: last\r\n\r\n")
     stream = wire.makefile("rb")
     answers = [read(stream) for _ in (*ids, "last")]
     assert [headers["x-request-id"] for _, headers, _ in answers] == [*ids, "last"]
@@ -119,7 +119,7 @@ def test_a_client_that_asks_for_http_2_is_answered_in_http_1_1(wire: socket.sock
 
 @fast_only
 def test_many_pipelined_upgrade_requests_are_all_answered(wire: socket.socket) -> None:
-    request = b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    request = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
     wire.sendall(request * 300)
     stream = wire.makefile("rb")
     assert [read(stream)[0] for _ in range(300)] == [200] * 300
@@ -135,7 +135,7 @@ def test_an_upgrade_does_not_keep_a_connection_open_that_asks_for_close(wire: so
 
 
 def test_connect_is_refused(wire: socket.socket) -> None:
-    wire.sendall(b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n" + b"X: %s\r\n" % bytes(30_000).replace(b"\0", b"x") + b"\r\n")
+    wire.sendall(b"CONNECT x:80 HTTP/1.1\r\nHost: localhost\r\n" + b"X: %s\r\n" % bytes(30_000).replace(b"\0", b"x") + b"\r\n")
     assert wire.makefile("rb").readline() == b"HTTP/1.1 400 Bad Request\r\n"
 
 
@@ -144,7 +144,7 @@ def test_a_broken_connection_does_not_affect_the_answers_of_others(
 ) -> None:
     address = ("127.0.0.1", client.base_url.port or 0)
     others = [socket.create_connection(address, timeout=60) for _ in range(12)]
-    look = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+    look = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
     wire.sendall(written(content) + look + b"\0garbage\r\n\r\n")
     for other in others:
         other.sendall(written(content))

@@ -190,7 +190,7 @@ async def test_a_large_request_in_progress_is_answered_before_the_stop(
 def test_a_request_that_is_cut_off_by_the_stop_gets_503(artifacts: Path, http: str) -> None:
     with running(artifacts, drain_seconds=1, linger_seconds=0, http=http) as service:
         with socket.create_connection(("127.0.0.1", service.port)) as slow:
-            slow.sendall(b"POST /forecast HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
+            slow.sendall(b"POST /forecast HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n")
             slow.sendall(b"Content-Length: 100\r\n\r\n{")
             # Admitted before the stop, so that the scrape counts it in addition to itself.
             while "sst_requests_in_flight 2.0" not in httpx.get(f"{service.url}/metrics").text:

@@ -49,7 +49,7 @@ def post(client: httpx.Client, content: bytes | Iterable[bytes], **query: object
 def conversation(port: int, query: str = "dataset=nino12&model=gru") -> Iterator[tuple[socket.socket, BufferedReader]]:
     """Begin a request whose body the test sends in chunks."""
     with socket.create_connection(("127.0.0.1", port), timeout=60) as wire, wire.makefile("rb") as stream:
-        lines = [f"POST /forecast?{query} HTTP/1.1", "Host: x", "Content-Type: application/x-ndjson"]
+        lines = [f"POST /forecast?{query} HTTP/1.1", "Host: localhost", "Content-Type: application/x-ndjson"]
         wire.sendall("\r\n".join([*lines, "Transfer-Encoding: chunked", "", ""]).encode())
         yield wire, stream
 

@@ -314,7 +314,7 @@ def test_while_it_drains_the_process_is_live_and_not_ready(artifacts: Path) -> N
 @pytest.mark.anyio
 async def test_before_the_models_are_loaded_it_is_live_and_not_ready(artifacts: Path) -> None:
     transport = httpx.ASGITransport(create_app(Settings(artifacts=artifacts)))
-    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         assert (await client.get("/v2/health/live")).status_code == 200
         for answer in (
             await client.get("/v2/health/ready"),

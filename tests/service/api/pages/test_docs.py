@@ -10,7 +10,7 @@ from service.api.pages.docs import PATH, install_docs
 
 
 async def shown(app: FastAPI) -> str:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
         html = (await client.get(PATH)).raise_for_status().text
         (document,) = re.findall(r'data-openapi="(.*?)"', html)
         assert (await client.get(document)).json()["info"]["title"] == "SST"

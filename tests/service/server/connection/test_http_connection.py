@@ -25,8 +25,8 @@ from tests.service.conftest import Http
 from tests.service.requests import Json, body
 from tests.serving import connect, serve
 
-LIVE = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
-CHUNKED = b"POST /forecast HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+LIVE = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+CHUNKED = b"POST /forecast HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def refused(answer: bytes, status: int) -> Json:
 
 
 def posted(content: bytes) -> bytes:
-    head = b"POST /forecast HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    head = b"POST /forecast HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
     return head % len(content) + content
 
 
@@ -99,7 +99,7 @@ def test_clients_that_send_several_requests_at_once_and_leave_are_not_logged(
     process: Service, nino12: SstSeries
 ) -> None:
     forecast = posted(json.dumps(body(nino12)).encode())
-    for requests in (b"GET /models HTTP/1.1\r\nHost: x\r\n\r\n" * 20, forecast * 3):
+    for requests in (b"GET /models HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20, forecast * 3):
         for _ in range(30):
             with socket.create_connection(("127.0.0.1", process.port)) as leaving:
                 leaving.sendall(requests)
@@ -206,7 +206,7 @@ def test_a_head_that_arrives_byte_by_byte_times_out(impatient: httpx.Client) -> 
         (CHUNKED + b"zz\r\n", "Invalid character in chunk size"),
         (CHUNKED + b"1\r\n{}\r\n", "Expected LF after chunk data"),
         (CHUNKED.replace(b"/json", b"/x-ndjson") + b"zz\r\n", "Invalid character in chunk size"),
-        (b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", "CONNECT is not supported"),
+        (b"CONNECT x:80 HTTP/1.1\r\nHost: localhost\r\n\r\n", "CONNECT is not supported"),
     ],
 )
 def test_malformed_http_gets_a_problem_document(
@@ -253,7 +253,7 @@ def test_ndjson_lines_before_a_malformed_chunk_are_answered(wire: socket.socket)
 @pytest.mark.parametrize("version", [b"1.0", b"1.1"])
 def test_http_1_0_gets_no_chunks(client: httpx.Client, version: bytes) -> None:
     line = b'{"start": "2009-01-01", "values": [1]}\n'
-    head = b"POST /forecast?dataset=nino12 HTTP/%s\r\nHost: x\r\nConnection: close\r\n" % version
+    head = b"POST /forecast?dataset=nino12 HTTP/%s\r\nHost: localhost\r\nConnection: close\r\n" % version
     head += b"Content-Type: application/x-ndjson\r\n"
     with connect(client) as wire:
         wire.sendall(head + b"Content-Length: %d\r\n\r\n" % (2 * len(line)) + line + line)
@@ -277,12 +277,12 @@ def test_http_1_0_gets_answers_with_a_content_length(client: httpx.Client) -> No
 def test_a_length_of_any_number_of_digits_is_too_large_at_once(client: httpx.Client, length: int) -> None:
     for path in (b"/forecast", b"/compare"):
         with connect(client) as wire:
-            wire.sendall(b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (path, length))
+            wire.sendall(b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (path, length))
             assert wire.recv(4_096).startswith(b"HTTP/1.1 413 ")
             wire.shutdown(socket.SHUT_WR)
     # Zeros in front make no length larger.
     with connect(client) as wire:
-        wire.sendall(b"POST /forecast HTTP/1.1\r\nHost: x\r\nContent-Length: %020d\r\n\r\n{}" % 2)
+        wire.sendall(b"POST /forecast HTTP/1.1\r\nHost: localhost\r\nContent-Length: %020d\r\n\r\n{}" % 2)
         assert wire.recv(4_096).startswith(b"HTTP/1.1 415 ")
 
 
@@ -304,7 +304,7 @@ def test_a_client_that_reads_only_after_sending_a_body_over_the_limit_gets_413(c
 
 def test_data_after_the_last_answer_is_read_up_to_a_limit(client: httpx.Client) -> None:
     with connect(client) as wire:
-        wire.sendall(b"POST /series HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000000\r\n\r\n")
+        wire.sendall(b"POST /series HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000000\r\n\r\n")
         stream = wire.makefile("rb")
         assert stream.readline().startswith(b"HTTP/1.1 413 ")
         # All that will come has been written, and the connection is open yet.
@@ -324,7 +324,7 @@ def test_a_silent_client_after_the_last_answer_does_not_delay_the_stop(artifacts
         running(artifacts, linger_seconds=0, drain_seconds=60) as service,
         socket.create_connection(("127.0.0.1", service.port)) as wire,
     ):
-        wire.sendall(b"POST /forecast HTTP/1.1\r\nHost: x\r\nContent-Length: 30000000\r\n\r\n")
+        wire.sendall(b"POST /forecast HTTP/1.1\r\nHost: localhost\r\nContent-Length: 30000000\r\n\r\n")
         assert read_all(wire).startswith(b"HTTP/1.1 413 ")
         service.process.terminate()
         assert service.process.wait() == 0
