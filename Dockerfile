@@ -84,7 +84,7 @@ COPY forecasting forecasting
 COPY service service
 COPY sst.py ./
 # An empty volume inherits the owner of this folder. It stores the stations, unless SST_STORE names a server.
-RUN chmod -R a+rX . && python -m compileall -q forecasting service sst.py && install -d -o sst -g sst state
+RUN chmod -R a+rX . && python -m compileall -q forecasting service sst.py && install -d -m 700 -o sst -g sst state
 ENV PATH=/opt/venv/bin:$PATH HOME=/tmp PYTHONPATH=/app PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 SST_HOST=0.0.0.0
 USER 10001:10001
 EXPOSE 8000

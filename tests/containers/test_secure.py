@@ -83,6 +83,12 @@ def test_a_caller_without_a_valid_key_gets_no_forecast(stranger: httpx.Client) -
     assert stranger.get("/health/ready").status_code == 200
 
 
+def test_the_worker_needs_a_key_too(secured: Secured) -> None:
+    (worker,) = secured.composition.compose("ps", "--quiet", "worker").split()
+    code = "import httpx; print(httpx.get('http://127.0.0.1:8000/forecast').status_code)"
+    assert docker("exec", worker, "python", "-c", code) == "401"
+
+
 def test_metrics_are_not_public(stranger: httpx.Client) -> None:
     assert stranger.get("/metrics").status_code == 404
 

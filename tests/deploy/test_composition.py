@@ -43,6 +43,16 @@ def test_every_setting_is_a_setting_of_the_service(file: str) -> None:
     assert {name.removeprefix("SST_").lower() for name in names} <= set(Settings.model_fields)
 
 
+def test_with_keys_no_process_of_the_service_is_open(services: dict[str, Any]) -> None:
+    secured = yaml.safe_load((ROOT / "compose.secure.yml").read_text(encoding="utf-8").replace("!override", ""))
+    processes = [name for name, service in services.items() if "SST_ALLOW_ANONYMOUS" in service.get("environment", {})]
+    assert processes == ["service", "worker"]
+    for name in processes:
+        environment = secured["services"][name]["environment"]
+        assert (environment["SST_ALLOW_ANONYMOUS"], environment["SST_KEYS_FILE"]) == ("false", "/run/secrets/keys")
+        assert "keys" in secured["services"][name]["secrets"]
+
+
 def test_extras_as_in_the_deployment_guide_reach_every_image_that_is_built(services: dict[str, Any]) -> None:
     builds = [service["build"] for service in services.values() if "build" in service]
     assert {build["target"] for build in builds} == {"service", "training", "scoring"}

@@ -1,10 +1,11 @@
 """The database: how it is opened, and its transactions."""
 
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -90,7 +91,8 @@ class Database:
             if self._opened is not None and self._opened == self._identity():
                 return
             if self._path is not None:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                _keep_private(self._path)
                 # Connections to a file that was deleted or replaced still write to it.
                 self._engine.dispose()
             with self._engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
@@ -106,6 +108,18 @@ class Database:
         except FileNotFoundError:
             return None
         return status.st_dev, status.st_ino
+
+
+def _keep_private(path: Path) -> None:
+    """Let only the user of the service read a SQLite file, which holds the secrets of webhooks; create it if need be.
+
+    SQLite gives the files that it creates beside it the same mode.
+    """
+    with suppress(OSError):  # SQLite reports what is wrong with the file.
+        os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))
+    for suffix in ("", "-wal", "-shm"):
+        with suppress(OSError):
+            path.with_name(path.name + suffix).chmod(0o600)
 
 
 def _engine(url: URL, wait_seconds: float) -> Engine:

@@ -1,5 +1,6 @@
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,27 @@ def test_the_file_is_created_at_the_first_write(tmp_path: Path) -> None:
     put(database)
     assert ids(database) == ["pier"]
     assert path.exists()
+    database.close()
+
+
+@pytest.mark.parametrize("before", [None, 0o644])
+def test_only_the_user_of_the_service_can_read_the_file(tmp_path: Path, before: int | None) -> None:
+    path = tmp_path / "state" / "sst.db"
+    if before is None:
+        folder_mode = 0o700
+    else:
+        # As earlier versions left it.
+        folder_mode = 0o755
+        path.parent.mkdir(mode=folder_mode)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+        path.chmod(before)
+    database = at(path)
+    put(database)
+    files = sorted(path.parent.iterdir())
+    assert [file.name for file in files] == ["sst.db", "sst.db-shm", "sst.db-wal"]
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+    assert path.parent.stat().st_mode & 0o777 == folder_mode
     database.close()
 
 
