@@ -221,10 +221,13 @@ def _matches(file: Path, entry: ManifestEntry) -> bool:
 
 
 def _fetch(release: RemoteRelease, name: str, entry: ManifestEntry) -> bytes:
-    content = release.artifacts.find(f"{release.place}/{name}")
-    if content is None:
+    path = f"{release.place}/{name}"
+    size = release.artifacts.size(path)
+    if size is None:
         raise ReleaseError(f"{release.url} has no {name}: push the release again")
-    if digest(content) != entry.sha256:
+    # Nothing of another size is read: it may be larger than the memory.
+    content = release.artifacts.find(path, entry.bytes) if size == entry.bytes else None
+    if content is None or digest(content) != entry.sha256:
         raise ReleaseError(f"{release.url}/{name} differs from the manifest: push the release again")
     return content
 

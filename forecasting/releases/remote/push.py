@@ -68,5 +68,5 @@ def push(folder: Path, artifacts: RemoteFolder, *, make_current: bool) -> Copied
 def _holds(artifacts: RemoteFolder, name: str, entry: ManifestEntry) -> bool:
     if artifacts.size(name) != entry.bytes:
         return False
-    content = artifacts.find(name)
+    content = artifacts.find(name, entry.bytes)
     return content is not None and digest(content) == entry.sha256

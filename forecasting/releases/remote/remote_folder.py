@@ -14,6 +14,8 @@ _PURPOSE: Final = "Reading and writing releases at a URL"
 _S3: Final = ("s3", "s3a")
 _S3_ATTEMPTS: Final = 3
 _LOCAL: Final = ("file", "local")
+LARGEST_MANIFEST: Final = 2**20
+"""Bytes of a manifest, of its signatures, and of ``current``. All that is read is held in memory."""
 _LONGEST_REASON: Final = 300
 """Characters of another program's error that a message repeats."""
 
@@ -112,12 +114,17 @@ class RemoteFolder:
         paths = (entry["name"].rstrip("/") for entry in entries if entry["type"] == "directory")
         return sorted({path.rpartition("/")[2] for path in paths})
 
-    def find(self, name: str) -> bytes | None:
-        """Return the content of a file; None if it does not exist.
+    def find(self, name: str, largest: int = LARGEST_MANIFEST) -> bytes | None:
+        """Return the content of a file of at most ``largest`` bytes; None if it does not exist.
 
         Raises:
-            RemoteError: if it cannot be read.
+            RemoteError: if it cannot be read, or is larger.
         """
+        size = self.size(name)
+        if size is None:
+            return None
+        if size > largest:
+            raise RemoteError(f"cannot read {self.shown(name)}: it has {size} bytes, and at most {largest} are expected")
         try:
             with self._reaching("read", self.shown(name)):
                 content: bytes = self._system.cat_file(f"{self._root}/{name}")

@@ -128,6 +128,26 @@ def test_a_pull_that_ends_early_publishes_nothing_and_goes_on_later(
     assert content(copy / "nino12" / NEW) == content(artifacts / "nino12" / NEW)
 
 
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("gru.pt", "gru.pt differs from the manifest: push the release again"),
+        ("manifest.json", "manifest.json: it has 8796093022208 bytes, and at most 1048576 are expected"),
+        ("manifest.sig", "manifest.sig: it has 8796093022208 bytes, and at most 1048576 are expected"),
+    ],
+)
+def test_a_file_larger_than_the_memory_is_refused_unread(
+    artifacts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, sentence: str
+) -> None:
+    url = f"file://{tmp_path}/bucket/artifacts"
+    assert push(artifacts / "nino12", url) == 0
+    with (tmp_path / "bucket" / "artifacts" / "nino12" / NEW / name).open("ab") as file:
+        file.truncate(2**43)
+    assert pull(url, tmp_path / "copy") == 2
+    assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "copy" / "nino12" / NEW).exists()
+
+
 def test_a_pull_never_replaces_a_local_release(
     artifacts: Path, url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
