@@ -61,6 +61,6 @@ if (SwaggerUIBundle) {
     syntaxHighlight: false,
     validatorUrl: null,
   });
-} else {
+} else if (!document.getElementById("not-installed")) {
   root.textContent = "Swagger UI could not be loaded. Reload the page, or use the OpenAPI document.";
 }
