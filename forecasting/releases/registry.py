@@ -110,10 +110,15 @@ class Registry:
         return [*self._by_name, *self.universal.models]
 
     @property
+    def loaded(self) -> dict[str, Release]:
+        """The loaded release of each dataset."""
+        loaded: list[LoadedRelease | LoadedUniversal] = [*self.releases.values(), *self.universal.by_dataset.values()]
+        return {entry.release.dataset: entry.release for entry in loaded}
+
+    @property
     def versions(self) -> dict[str, str]:
         """The loaded version of each dataset."""
-        loaded: list[LoadedRelease | LoadedUniversal] = [*self.releases.values(), *self.universal.by_dataset.values()]
-        return {release.release.dataset: release.release.version for release in loaded}
+        return {dataset: release.version for dataset, release in self.loaded.items()}
 
     def with_release(self, release: LoadedRelease | LoadedUniversal) -> "Registry":
         """Return a registry in which ``release`` replaces the release of its dataset, if any."""

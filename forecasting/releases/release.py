@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -91,10 +93,17 @@ def is_title(text: str) -> bool:
 
 @dataclass(frozen=True)
 class Release:
-    """A release folder with its manifest, which matches the folder."""
+    """A release folder with its manifest, which matches the folder.
+
+    Attributes:
+        path: of the folder.
+        manifest: of the release.
+        rollback: the number that a signed rollback gave the release; None if there was none, or no key is trusted.
+    """
 
     path: Path
     manifest: Manifest
+    rollback: str | None = None
 
     @classmethod
     def open(cls, path: Path, trusted: TrustedKeys | None = None) -> "Release":
@@ -111,14 +120,13 @@ class Release:
             content = (path / MANIFEST).read_bytes()
         except OSError as error:
             raise ReleaseError(f"cannot read {path / MANIFEST}: {error.strerror}") from None
-        if trusted is not None:
-            trusted.check(content, read_signatures(path), str(path))
+        rollback = None if trusted is None else trusted.check(content, read_signatures(path), str(path))
         manifest = Manifest.parse(content, str(path))
         if manifest.version != path.name or manifest.dataset != path.parent.name:
             raise ReleaseError(
                 f"{path}: the manifest belongs to {manifest.dataset} {manifest.version}; restore the name of the folder"
             )
-        return cls(path, manifest)
+        return cls(path, manifest, rollback)
 
     @property
     def dataset(self) -> str:
@@ -129,6 +137,24 @@ class Release:
     def version(self) -> str:
         """Version, the time when it was made: ``20261124T150312Z``."""
         return self.manifest.version
+
+    @property
+    def number(self) -> str:
+        """What the releases of a dataset are ordered by: the version, or a later one since a signed rollback."""
+        return self.rollback or self.version
+
+    def refuse_if_older(self, others: Iterable["Release"]) -> None:
+        """Refuse a release that is older than one of ``others``, which are signed releases of the same dataset.
+
+        Raises:
+            ReleaseError: if that is so; otherwise, an old signed release could be passed off as the current one.
+        """
+        for other in others:
+            if other.number > self.number:
+                raise ReleaseError(
+                    f"{self.path} is older than {other.version}, which is signed too: to go back, sign the rollback "
+                    f"with sst rollback {self.dataset} {self.version} --key FILE"
+                )
 
     @property
     def is_universal(self) -> bool:
@@ -174,6 +200,15 @@ def versions(dataset: Path) -> list[str]:
     if not dataset.is_dir():
         return []
     return sorted(entry.name for entry in dataset.iterdir() if entry.is_dir() and is_version(entry.name))
+
+
+def signed_releases(dataset: Path, trusted: TrustedKeys) -> list[Release]:
+    """Return the releases in the folder of a dataset that a trusted key signed, oldest version first."""
+    releases = []
+    for version in versions(dataset):
+        with suppress(ReleaseError):
+            releases.append(Release.open(dataset / version, trusted))
+    return releases
 
 
 def current_version(dataset: Path) -> str | None:
@@ -237,12 +272,15 @@ def open_current(artifacts: Path, dataset: str, trusted: TrustedKeys | None = No
 
     Raises:
         UnknownNameError: if no release is published.
-        ReleaseError: if the release cannot be used, or no trusted key signed it.
+        ReleaseError: if the release cannot be used, no trusted key signed it, or one did sign a newer one.
     """
     version = current_version(artifacts / dataset) if is_dataset_name(dataset) else None
     if version is None:
         raise UnknownNameError(f"no dataset {dataset[:64]!r} is published; {available(dataset_names(artifacts))}")
-    return Release.open(artifacts / dataset / version, trusted)
+    release = Release.open(artifacts / dataset / version, trusted)
+    if trusted is not None:
+        release.refuse_if_older(signed_releases(artifacts / dataset, trusted))
+    return release
 
 
 def current_versions(artifacts: Path) -> dict[str, str]:

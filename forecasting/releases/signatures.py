@@ -27,24 +27,26 @@ _Word = Annotated[str, Field(pattern=r"^[!-~]{1,100}$")]
 
 
 class Signature(BaseModel, frozen=True):
-    """A signature over the bytes of a manifest.
+    """A signature over the bytes of a manifest and, after a rollback, the number of the release.
 
     Attributes:
         key: fingerprint of the public key, as :func:`fingerprint` returns it.
         algorithm: ``ed25519`` (RFC 8032).
         signature: 64 bytes in base64.
+        number: that a rollback gave the release, in the form of a version; None if its version is its number.
     """
 
     key: _Word
     algorithm: _Word
     signature: _Word
+    number: Annotated[str, Field(pattern=r"^\d{8}T\d{6}Z$")] | None = None
 
     def is_by(self, key: "Ed25519PublicKey", content: bytes) -> bool:
-        """Return whether ``key`` signed ``content``."""
+        """Return whether ``key`` signed the manifest ``content``."""
         with needs_extra("signing", PURPOSE):
             from cryptography.exceptions import InvalidSignature
         try:
-            key.verify(base64.b64decode(self.signature, validate=True), content)
+            key.verify(base64.b64decode(self.signature, validate=True), signed_bytes(content, self.number))
         except (InvalidSignature, ValueError):
             return False
         return self.algorithm == ALGORITHM
@@ -81,6 +83,11 @@ class SignatureFile(BaseModel, frozen=True):
             raise ReleaseError(
                 f"{release}: {SIGNATURES} cannot be used: {error.errors()[0]['msg']}; sign the release again"
             ) from None
+
+
+def signed_bytes(manifest: bytes, number: str | None) -> bytes:
+    """Return what a signature is over: the manifest and, after a rollback, a line with the number of the release."""
+    return manifest if number is None else manifest + f"number {number}\n".encode()
 
 
 def read_signatures(folder: Path) -> bytes | None:

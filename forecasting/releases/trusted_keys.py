@@ -31,11 +31,13 @@ class Signer:
         name: of the file with the trusted key, without its endings; None if the key is not trusted.
         key: fingerprint of the key.
         valid: whether the signature is that of the key; None if the key is not trusted, so this is not known.
+        number: that a rollback gave the release; None if its version is its number.
     """
 
     name: str | None
     key: str
     valid: bool | None
+    number: str | None
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,10 @@ class TrustedKeys:
         """The names of the keys: their files, without endings."""
         return sorted({key.name for key in self._keys.values()})
 
-    def check(self, manifest: bytes, signatures: bytes | None, release: str) -> None:
+    def check(self, manifest: bytes, signatures: bytes | None, release: str) -> str | None:
         """Refuse a release unless a trusted key signed its manifest.
+
+        Returns the number that a rollback gave the release; None if its version is its number.
 
         Args:
             manifest: content of the manifest.
@@ -123,6 +127,7 @@ class TrustedKeys:
         signers = self.signers(manifest, file)
         if not any(signer.valid for signer in signers):
             raise ReleaseError(self._refusal(manifest, file, signers, release))
+        return max((signer.number for signer in signers if signer.valid and signer.number), default=None)
 
     def signers(self, manifest: bytes, file: SignatureFile) -> list[Signer]:
         """Return who signed ``manifest``, in the order of the file."""
@@ -131,8 +136,8 @@ class TrustedKeys:
     def _signer(self, manifest: bytes, signature: Signature) -> Signer:
         trusted = self._keys.get(signature.key)
         if trusted is None:
-            return Signer(None, signature.key, None)
-        return Signer(trusted.name, signature.key, signature.is_by(trusted.key, manifest))
+            return Signer(None, signature.key, None, signature.number)
+        return Signer(trusted.name, signature.key, signature.is_by(trusted.key, manifest), signature.number)
 
     def _refusal(self, manifest: bytes, file: SignatureFile, signers: Iterable[Signer], release: str) -> str:
         known = [f"{signer.name} ({shortened(signer.key)})" for signer in signers if signer.name is not None]

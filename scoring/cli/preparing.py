@@ -94,14 +94,14 @@ def chosen_model(source: Source, input_: Input[Any], options: argparse.Namespace
     """
     with named(source.path):
         trusted = TrustedKeys.chosen(options.trusted_key)
-        artifacts = _folder_of(options.artifacts)
+        artifacts = _folder_of(options.artifacts, trusted)
         choice = Choice.of(artifacts, options.dataset, options.model, _device_of(options), trusted)
         model: Model = input_.choose(choice)
     model.check(options.horizon, options.levels)
     return model
 
 
-def _folder_of(artifacts: Path | str) -> Path:
+def _folder_of(artifacts: Path | str, trusted: TrustedKeys | None) -> Path:
     """Return the folder of releases; those at a URL are copied to the cache first.
 
     If that is not possible, what was copied before is used, with a warning.
@@ -115,7 +115,7 @@ def _folder_of(artifacts: Path | str) -> Path:
     from forecasting.releases.remote.cache import chosen_cache
     from forecasting.releases.remote.mirror import Mirror
 
-    mirror = Mirror(artifacts, chosen_cache())
+    mirror = Mirror(artifacts, chosen_cache(), trusted)
     try:
         mirror.refresh(0.0, wait=True)
     except ReleaseError as error:

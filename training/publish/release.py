@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from forecasting.errors import ReleaseError, UnknownNameError
 from forecasting.networks.metadata import digest
@@ -20,11 +21,16 @@ from forecasting.releases.release import (
     Release,
     current_version,
     dataset_names,
+    signed_releases,
     versions,
 )
 from forecasting.releases.signatures import SIGNATURES
 from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.wording import available
+from training.publish.signing import numbers, sign
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 __all__ = ["next_version", "point_current", "prune", "publish", "reseal", "rollback", "seal", "staging"]
 
@@ -32,9 +38,9 @@ logger = logging.getLogger("training")
 
 
 def next_version(dataset: Path, now: datetime | None = None) -> str:
-    """The version for a release made ``now``, which sorts after every existing one of ``dataset``."""
+    """The version for a release made ``now``, which sorts after every version and number of ``dataset``."""
     moment = now or datetime.now(UTC)
-    existing = versions(dataset)
+    existing = sorted([*versions(dataset), *numbers(dataset)])
     while existing and f"{moment:%Y%m%dT%H%M%SZ}" <= existing[-1]:
         moment = datetime.strptime(existing[-1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) + timedelta(seconds=1)
     return f"{moment:%Y%m%dT%H%M%SZ}"
@@ -127,18 +133,25 @@ def prune(dataset: Path, keep: int, new: str | None = None) -> list[str]:
     return removed
 
 
-def rollback(artifacts: Path, name: str, version: str | None = None, trusted: TrustedKeys | None = None) -> str:
+def rollback(
+    artifacts: Path,
+    name: str,
+    version: str | None = None,
+    trusted: TrustedKeys | None = None,
+    key: "Ed25519PrivateKey | None" = None,
+) -> str:
     """Make another release serve; returns its version.
 
     Args:
         artifacts: folder of all releases.
         name: of the dataset.
         version: of the release; the one before the current if None.
-        trusted: keys that must have signed the release; None to accept any release.
+        trusted: keys that must have signed the release and the rollback; None to accept any release.
+        key: signs the rollback: the release gets a number after those of all others. None to sign nothing.
 
     Raises:
         UnknownNameError: if the dataset or version does not exist.
-        ReleaseError: if no release is older than the current one, or no trusted key signed the release.
+        ReleaseError: if no release is older than the current one, or no trusted key signed the release or the rollback.
     """
     if name not in dataset_names(artifacts):
         raise UnknownNameError(f"no dataset {name!r} in {artifacts}; {available(dataset_names(artifacts))}")
@@ -151,7 +164,9 @@ def rollback(artifacts: Path, name: str, version: str | None = None, trusted: Tr
         version = older[-1]
     elif version not in existing:
         raise UnknownNameError(f"no release {version!r} of {name}; {available(existing)}")
+    if key is not None:
+        sign(dataset / version, key, next_version(dataset))
     if trusted is not None:
-        Release.open(dataset / version, trusted)
+        Release.open(dataset / version, trusted).refuse_if_older(signed_releases(dataset, trusted))
     point_current(dataset, version)
     return version

@@ -3,6 +3,7 @@
 import base64
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from forecasting.errors import ReleaseError, RequestError
 from forecasting.extras import needs_extra
 from forecasting.networks.metadata import digest
 from forecasting.releases.current import replace_text
-from forecasting.releases.release import MANIFEST, Release
+from forecasting.releases.release import MANIFEST, Release, versions
 from forecasting.releases.signatures import (
     ALGORITHM,
     PURPOSE,
@@ -19,6 +20,7 @@ from forecasting.releases.signatures import (
     SignatureFile,
     fingerprint,
     read_signatures,
+    signed_bytes,
 )
 
 if TYPE_CHECKING:
@@ -81,10 +83,15 @@ def read_private_key(path: Path, passphrase: Callable[[], str]) -> "Ed25519Priva
     return key
 
 
-def sign(folder: Path, key: "Ed25519PrivateKey") -> SignatureFile:
+def sign(folder: Path, key: "Ed25519PrivateKey", number: str | None = None) -> SignatureFile:
     """Sign the manifest of the release in ``folder``, after checking its files; returns all its signatures.
 
     Signatures of other keys over the same manifest are kept. A signature file that cannot be used is replaced.
+
+    Args:
+        folder: of the release.
+        key: that signs.
+        number: that a rollback gives the release; None for a signature of the release as it was made.
 
     Raises:
         ReleaseError: if the release does not match its manifest, or the signature cannot be written.
@@ -96,18 +103,33 @@ def sign(folder: Path, key: "Ed25519PrivateKey") -> SignatureFile:
     new = Signature(
         key=fingerprint(key.public_key()),
         algorithm=ALGORITHM,
-        signature=base64.b64encode(key.sign(manifest)).decode(),
+        signature=base64.b64encode(key.sign(signed_bytes(manifest, number))).decode(),
+        number=number,
     )
-    others = [signature for signature in _signatures_over(manifest, folder) if signature.key != new.key]
+    others = [
+        signature
+        for signature in _signatures_over(manifest, folder)
+        if (signature.key, signature.number is None) != (new.key, number is None)
+    ]
     file = SignatureFile(
         dataset=release.dataset, version=release.version, manifest=digest(manifest), signatures=(*others, new)
     )
     path = folder / SIGNATURES
     try:
-        replace_text(path, file.model_dump_json(indent=1) + "\n")
+        replace_text(path, file.model_dump_json(indent=1, exclude_none=True) + "\n")
     except OSError as error:
         raise ReleaseError(f"cannot write {path}: {error.strerror}") from None
     return file
+
+
+def numbers(dataset: Path) -> list[str]:
+    """Return the numbers that rollbacks gave releases in the folder of a dataset. Nothing of it is verified."""
+    found = []
+    for version in versions(dataset):
+        with suppress(OSError, ReleaseError):
+            manifest = (dataset / version / MANIFEST).read_bytes()
+            found += [signature.number for signature in _signatures_over(manifest, dataset / version)]
+    return [number for number in found if number is not None]
 
 
 def _signatures_over(manifest: bytes, folder: Path) -> tuple[Signature, ...]:

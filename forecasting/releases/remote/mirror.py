@@ -17,6 +17,7 @@ from forecasting.releases.remote.cache import VARIABLE
 from forecasting.releases.remote.pull import UNFINISHED, RemoteRelease, current_release, pull, remove_unfinished
 from forecasting.releases.remote.remote_folder import RemoteFolder
 from forecasting.releases.signatures import SIGNATURES, read_signatures
+from forecasting.releases.trusted_keys import TrustedKeys
 
 _LOCK: Final = ".lock"
 _LAST_COPY: Final = ".last-copy"
@@ -34,8 +35,10 @@ class Mirror:
         folder: the local artifacts folder.
     """
 
-    def __init__(self, url: str, cache: Path) -> None:
+    def __init__(self, url: str, cache: Path, trusted: TrustedKeys | None = None) -> None:
         """Mirror the artifacts folder at ``url`` in a folder of ``cache``, which may hold mirrors of other places.
+
+        With ``trusted`` keys, only releases that one of them signed are copied, and none that is older than the copy.
 
         Raises:
             RemoteError: if the URL cannot be used.
@@ -47,6 +50,7 @@ class Mirror:
         server = self._remote.server
         place = url.rstrip("/") if server is None else f"{url.rstrip('/')} {server}"
         self.folder = cache.absolute() / digest(place.encode())[:16]
+        self._trusted = trusted
         self._checked: set[str] = set()
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -127,10 +131,11 @@ class Mirror:
     def _follow(self, release: RemoteRelease) -> None:
         """Make ``release`` the current one of the copy."""
         dataset = self.folder / release.dataset
-        if release.place not in self._checked or not self._is_unchanged(release):
-            pull(release, self.folder, make_current=False, replace=True)
+        changes = current_version(dataset) != release.version
+        if changes or release.place not in self._checked or not self._is_unchanged(release):
+            pull(release, self.folder, self._trusted, make_current=False, replace=True)
             self._checked.add(release.place)
-        if current_version(dataset) != release.version:
+        if changes:
             os.utime(dataset / release.version)
             point_current(dataset, release.version)
             self._prune(dataset)

@@ -12,7 +12,16 @@ from typing import Final
 from forecasting.errors import ReleaseError
 from forecasting.networks.metadata import digest
 from forecasting.releases.current import point_current
-from forecasting.releases.release import CURRENT, MANIFEST, Manifest, ManifestEntry, is_dataset_name, is_version
+from forecasting.releases.release import (
+    CURRENT,
+    MANIFEST,
+    Manifest,
+    ManifestEntry,
+    Release,
+    is_dataset_name,
+    is_version,
+    signed_releases,
+)
 from forecasting.releases.remote.push import Copied
 from forecasting.releases.remote.remote_folder import RemoteFolder
 from forecasting.releases.signatures import SIGNATURES, read_signatures
@@ -105,7 +114,7 @@ def pull(
     Args:
         release: to copy.
         artifacts: the local artifacts folder.
-        trusted: keys that must have signed the release; None to accept any release.
+        trusted: keys that must have signed the release, and no newer one; None to accept any release.
         make_current: whether the release serves from then on.
         replace: whether to replace a local release of this version that differs; otherwise it is an error.
 
@@ -117,10 +126,11 @@ def pull(
     if content is None:
         raise ReleaseError(f"{release.url} is not a complete release: it has no {MANIFEST}; push the release again")
     signatures = release.artifacts.find(f"{release.place}/{SIGNATURES}")
-    if trusted is not None:
-        trusted.check(content, signatures, release.url)
+    rollback = None if trusted is None else trusted.check(content, signatures, release.url)
     manifest = _parse(content, release)
     dataset = artifacts / release.dataset
+    if trusted is not None and (make_current or replace):
+        Release(dataset / release.version, manifest, rollback).refuse_if_older(signed_releases(dataset, trusted))
     try:
         with _locked(dataset):
             copied = _copy(release, manifest, content, signatures, dataset, replace=replace)

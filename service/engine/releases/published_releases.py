@@ -9,7 +9,7 @@ import torch
 from forecasting.errors import ReleaseError, RequestError
 from forecasting.networks.device import choose_device
 from forecasting.releases.registry import LoadedRelease, LoadedUniversal, Registry, load_release
-from forecasting.releases.release import current_versions, open_current, traces
+from forecasting.releases.release import Release, current_versions, open_current, traces
 from forecasting.releases.remote.cache import default_cache
 from forecasting.releases.remote.mirror import Mirror
 from forecasting.releases.trusted_keys import FIELD, TrustedKeys
@@ -53,7 +53,7 @@ class PublishedReleases:
             raise RequestError(f"invalid setting SST_TRUSTED_KEYS: {error}", field=FIELD) from None
         if isinstance(settings.artifacts, Path):
             return cls(settings.artifacts, trusted, None, settings.reload_seconds)
-        mirror = Mirror(settings.artifacts, settings.artifacts_cache or default_cache())
+        mirror = Mirror(settings.artifacts, settings.artifacts_cache or default_cache(), trusted)
         return cls(mirror.folder, trusted, mirror, settings.reload_seconds)
 
     @property
@@ -92,14 +92,20 @@ class PublishedReleases:
                 raise
             logger.warning("serving the releases that were copied before: %s", error)
 
-    def load(self, dataset: str, device: torch.device) -> LoadedRelease | LoadedUniversal:
-        """Verify and load the current release of a dataset.
+    def load(
+        self, dataset: str, device: torch.device, loaded: Release | None = None
+    ) -> LoadedRelease | LoadedUniversal:
+        """Verify and load the current release of a dataset, in place of the one that is ``loaded``.
 
         Raises:
             UnknownNameError: if none is published.
-            ReleaseError: if it cannot be used, or no trusted key signed it.
+            ReleaseError: if it cannot be used, no trusted key signed it, or one did sign a newer one.
         """
-        return load_release(open_current(self.folder, dataset, self.trusted), device)
+        release = open_current(self.folder, dataset, self.trusted)
+        if self.trusted is not None and loaded is not None:
+            # Its folder may have been removed since.
+            release.refuse_if_older([loaded])
+        return load_release(release, device)
 
     def states(self) -> dict[str, ReleaseState]:
         """Return the current version and the state of its files, by dataset.

@@ -11,6 +11,7 @@ from tests.processes import wait_until
 from tests.refused_start import refused_start
 from tests.serving import serve
 from tests.signing import make_key, sign
+from training.cli.main import main
 from training.publish.release import point_current
 
 
@@ -48,6 +49,30 @@ def test_an_unsigned_release_is_refused_until_a_trusted_key_has_signed_it(
         assert client.get("/forecast").json()["version"] == newer
         shutil.rmtree(dataset / older)
         assert client.get("/compare/hindcast", params={"model": "gru"}).status_code == 200
+
+
+def test_an_old_signed_release_is_refused_until_the_rollback_is_signed(
+    signed: tuple[Path, Path, Path], caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level("INFO")
+    artifacts, private, public = signed
+    dataset = artifacts / "nino12"
+    older, newer = sorted(path.name for path in dataset.iterdir() if path.is_dir())
+    sign(dataset / newer, private)
+    refusal = f"{dataset / older} is older than {newer}, which is signed too: to go back, sign the rollback"
+    capsys.readouterr()
+    (message,) = refused_start(capsys, "--port", "0", "--artifacts", str(artifacts), trusted_keys=str(public))
+    assert refusal in message
+    point_current(dataset, newer)
+    with serve(Settings(artifacts=artifacts, trusted_keys=str(public), reload_seconds=0.05)) as client:
+        # Even if nothing is left of the newer one.
+        (dataset / newer).rename(artifacts / "removed")
+        point_current(dataset, older)
+        wait_until(lambda: f"still serving the loaded one: {refusal}" in caplog.text, "the replay is not refused")
+        assert client.get("/forecast").json()["version"] == newer
+        (artifacts / "removed").rename(dataset / newer)
+        assert main(["rollback", "nino12", older, "--out", str(artifacts), "--key", str(private)]) == 0
+        wait_until(lambda: f"now serving nino12 release {older}" in caplog.text, "the rollback is not followed")
 
 
 def test_the_service_does_not_start_with_a_release_that_nobody_trusted_signed(

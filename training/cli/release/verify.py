@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from forecasting.errors import ReleaseError
-from forecasting.releases.release import MANIFEST, Release
+from forecasting.releases.release import MANIFEST, Release, current_version, signed_releases
 from forecasting.releases.release_folders import release_folders
 from forecasting.releases.signatures import SIGNATURES, SignatureFile, read_signatures
 from forecasting.releases.trusted_keys import Signer, TrustedKeys
@@ -51,7 +51,9 @@ def _verify(folder: Path, trusted: TrustedKeys | None) -> int:
         if others := _unlisted(release):
             print(f"  unlisted    {listed(others)}: not in the manifest, so no program uses them")
         if trusted is not None:
-            trusted.check(manifest, content, str(folder))
+            signed = Release.open(folder, trusted)
+            if current_version(folder.parent) == folder.name:
+                signed.refuse_if_older(signed_releases(folder.parent, trusted))
     except ReleaseError as error:
         print(f"  refused     {error}")
         return REFUSED
@@ -76,7 +78,8 @@ def _signatures_text(manifest: bytes, file: SignatureFile | None, trusted: Trust
 def _signer_text(signer: Signer) -> str:
     if signer.name is None:
         return f"{signer.key}, not trusted"
-    return f"{signer.name} ({signer.key}), {'valid' if signer.valid else 'not valid'}"
+    rollback = "" if signer.number is None else f" for the rollback {signer.number}"
+    return f"{signer.name} ({signer.key}), {'valid' if signer.valid else 'not valid'}{rollback}"
 
 
 def _file_problems(release: Release) -> list[str]:
