@@ -1,7 +1,10 @@
 # Three images from one file: docker build --target service|training|scoring .
 # The layers that change least often come first: Python, torch, other packages, the program.
 
-FROM python:3.11-slim AS torch
+# To build on another image: --build-arg PYTHON_IMAGE=python:3.11-slim
+ARG PYTHON_IMAGE=python:3.11-slim@sha256:be1575ed968de893bd54f4c56315ff7c4736ce522c1bca08fd521731aafc0d76
+
+FROM $PYTHON_IMAGE AS torch
 RUN groupadd --gid 10001 sst \
     && useradd --uid 10001 --gid sst --no-create-home --home-dir /tmp --shell /usr/sbin/nologin sst \
     && python -m venv --without-pip /opt/venv
@@ -23,7 +26,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 
 # The distribution without its code: only the dependencies and the version. Package layers are rebuilt only when these
 # change.
-FROM python:3.11-slim AS distribution
+FROM $PYTHON_IMAGE AS distribution
 WORKDIR /distribution
 COPY pyproject.toml LICENSE ./
 RUN sed -zi 's/\nreadme = [^\n]*//; s/\ndev = \[\n.*\n\]\n\n\[tool.setuptools.*/\n\n[tool.setuptools]\npackages = []\n/' pyproject.toml

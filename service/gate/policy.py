@@ -136,7 +136,7 @@ class Origins:
 
     - Where only this machine can reach the service, or the setting ``allowed_hosts`` is set, ``Host`` must name this
       machine or a host of the setting. Otherwise, a page could rebind its own name to this machine, and read
-      everything.
+      everything. An address cannot be rebound, so others than loopback are answered where they can be reached.
     - Requests that may change something (all but GET, HEAD and OPTIONS) must come from a page of the service itself or
       of a listed origin.
     """
@@ -145,7 +145,8 @@ class Origins:
         """Read the policy from ``settings``."""
         self._listed = frozenset(origin.encode() for origin in settings.origins)
         self._hosts = settings.hosts
-        self._any_host = "*" in self._hosts or not (self._hosts or is_loopback(settings.host))
+        self._is_local = is_loopback(settings.host)
+        self._any_host = "*" in self._hosts or not (self._hosts or self._is_local)
         self.answers_to = lru_cache(maxsize=64)(self._answers_to)
         """Whether the service answers requests with this ``Host``; None if it was not sent, as browsers never do."""
 
@@ -154,6 +155,8 @@ class Origins:
             return True
         text = host.decode("latin-1").lower()
         name = (text[1:].partition("]") if text.startswith("[") else text.partition(":"))[0].rstrip(".")
+        if not self._is_local and _is_address(name):
+            return True
         return name in self._hosts or is_loopback(name) or name.endswith(".localhost")
 
     def check(self, method: str, headers: Mapping[bytes, bytes]) -> None:
@@ -223,6 +226,14 @@ def _loads_models(path: str) -> bool:
 def is_open(path: str) -> bool:
     """Whether a decoded path never needs a key: it must match the list exactly."""
     return path in _OPEN or (path.startswith(_OPEN_FOLDERS) and _OPEN_FILE.fullmatch(path) is not None)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def is_loopback(host: str) -> bool:

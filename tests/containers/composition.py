@@ -3,9 +3,18 @@
 import os
 import subprocess
 from dataclasses import dataclass, field
+from functools import cache
 
 from tests.conftest import ROOT
-from tests.containers.engine import docker, inspect
+from tests.containers.engine import docker, inspect, is_stand_in
+
+BASES = {
+    "PYTHON_IMAGE": "python:3.11-slim",
+    "HAPROXY_IMAGE": "haproxy:3.0",
+    "POSTGRES_IMAGE": "postgres:17",
+    "PROMETHEUS_IMAGE": "prom/prometheus:v3.5.0",
+}
+"""The tags of images that are named by digest, by the variables that replace them."""
 
 PROJECT = "sst-containers-test"
 IMAGES = {name: f"sst-forecasting-{name}:test" for name in ("service", "training", "scoring")}
@@ -33,9 +42,9 @@ class Composition:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Environment variables: one dataset, which trains in seconds, and free ports."""
+        """Environment variables: one dataset, which trains in seconds, free ports, and stand-ins for public images."""
         defaults = {"SST_VERSION": "test", "SST_PORT": "0", "SST_HTTPS_PORT": "0", "DATASETS": "nino12"}
-        return {**os.environ, **defaults, **self.settings}
+        return {**os.environ, **defaults, **_stand_ins(), **self.settings}
 
     @property
     def url(self) -> str:
@@ -78,6 +87,12 @@ class Composition:
         volume = f"{PROJECT}_artifacts:/app/artifacts"
         return docker("run", "--rm", "--network=none", "-v", volume, "-w", "/app/artifacts", IMAGES["training"],
                       "sh", "-c", command)  # fmt: skip
+
+
+@cache
+def _stand_ins() -> dict[str, str]:
+    """Return the local images that were made where no registry can be reached. They have no digest of a registry."""
+    return {variable: tag for variable, tag in BASES.items() if is_stand_in(tag)}
 
 
 def kill(container: str) -> None:

@@ -38,6 +38,13 @@ def engine_problem() -> str:
     return ""
 
 
+def is_stand_in(name: str) -> bool:
+    """Return whether the engine has an image of this name that came from no registry."""
+    command = ["docker", "image", "inspect", "--format", "{{json .RepoDigests}}", name]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode == 0 and not json.loads(done.stdout)
+
+
 def has_image(name: str) -> bool:
     """Return whether the engine has an image or can pull it."""
     for command in (["image", "inspect", name], ["pull", "--quiet", name]):

@@ -53,6 +53,22 @@ def test_with_keys_no_process_of_the_service_is_open(services: dict[str, Any]) -
         assert "keys" in secured["services"][name]["secrets"]
 
 
+def test_public_images_are_named_by_digest_and_actions_by_commit() -> None:
+    """A tag can be moved to something else."""
+    texts = {name: (ROOT / name).read_text() for name in ("Dockerfile", "docker-compose.yml", ".github/workflows/ci.yml")}
+    bases = re.findall(r"^ARG PYTHON_IMAGE=(.*)$|^FROM (?!\$PYTHON_IMAGE )(\S+)", texts["Dockerfile"], re.MULTILINE)
+    stages = set(re.findall(r"^FROM .* AS (\S+)$", texts["Dockerfile"], re.MULTILINE))
+    images = [name for base in bases for name in base if name and name not in stages]
+    images += [name for name in re.findall(r"^ *image: (.*)$", texts["docker-compose.yml"], re.MULTILINE)
+               if not name.startswith("sst-forecasting-")]  # fmt: skip
+    assert len(images) == 5
+    for image in images:
+        assert re.fullmatch(r"(\$\{[A-Z]+_IMAGE:-)?[a-z/]+:[\w.-]+@sha256:[0-9a-f]{64}\}?", image), image
+    actions = re.findall(r"^ *- uses: (.*)$", texts[".github/workflows/ci.yml"], re.MULTILINE)
+    for action in actions:
+        assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v[\d.]+", action), action
+
+
 def test_extras_as_in_the_deployment_guide_reach_every_image_that_is_built(services: dict[str, Any]) -> None:
     builds = [service["build"] for service in services.values() if "build" in service]
     assert {build["target"] for build in builds} == {"service", "training", "scoring"}

@@ -74,6 +74,7 @@ def test_elsewhere_any_host_is_answered_unless_some_are_listed(settings: Setting
     assert origins.answers_to(b"evil.example") == answered
     assert origins.answers_to(b"127.0.0.1:8000")
     assert origins.answers_to(None)
+    assert origins.answers_to(b"10.0.0.7:8000") == (answered or settings.host == "0.0.0.0")
     if "sst" in settings.hosts:
         assert origins.answers_to(b"sst:8000")
         assert origins.answers_to(b"[fd00::7]:8000")
