@@ -86,7 +86,7 @@ class Settings(BaseSettings):
         allow_anonymous: whether forecasts need no key; None means only on loopback.
         rate_limit: the requests per minute that a key may send to each worker; 0 means no limit.
         cors_origins: comma-separated origins of other pages that may call the service; empty for none.
-        allowed_hosts: comma-separated hosts, other than this machine, that requests may name; ``*`` for any. Empty means
+        allowed_hosts: comma-separated hosts, other than this machine, that requests may name; ``*`` for any. Empty:
             none on loopback, and any elsewhere.
         log_format: ``text``, ``json``, or ``auto`` for text on a terminal and JSON otherwise.
         access_log: whether to log each request.

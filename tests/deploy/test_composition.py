@@ -55,7 +55,9 @@ def test_with_keys_no_process_of_the_service_is_open(services: dict[str, Any]) -
 
 def test_public_images_are_named_by_digest_and_actions_by_commit() -> None:
     """A tag can be moved to something else."""
-    texts = {name: (ROOT / name).read_text() for name in ("Dockerfile", "docker-compose.yml", ".github/workflows/ci.yml")}
+    texts = {
+        name: (ROOT / name).read_text() for name in ("Dockerfile", "docker-compose.yml", ".github/workflows/ci.yml")
+    }
     bases = re.findall(r"^ARG PYTHON_IMAGE=(.*)$|^FROM (?!\$PYTHON_IMAGE )(\S+)", texts["Dockerfile"], re.MULTILINE)
     stages = set(re.findall(r"^FROM .* AS (\S+)$", texts["Dockerfile"], re.MULTILINE))
     images = [name for base in bases for name in base if name and name not in stages]

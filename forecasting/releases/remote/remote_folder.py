@@ -124,7 +124,9 @@ class RemoteFolder:
         if size is None:
             return None
         if size > largest:
-            raise RemoteError(f"cannot read {self.shown(name)}: it has {size} bytes, and at most {largest} are expected")
+            raise RemoteError(
+                f"cannot read {self.shown(name)}: it has {size} bytes, and at most {largest} are expected"
+            )
         try:
             with self._reaching("read", self.shown(name)):
                 content: bytes = self._system.cat_file(f"{self._root}/{name}")

@@ -16,9 +16,7 @@ from service.http.security_headers import ALWAYS
 
 PATH: Final = "/docs"
 
-_ABOUT: Final = (
-    "<p>Open a call to see its fields and responses. <b>Try it out</b> sends a request to this service.</p>"
-)
+_ABOUT: Final = "<p>Open a call to see its fields and responses. <b>Try it out</b> sends a request to this service.</p>"
 _NOT_INSTALLED: Final = (
     '<p class="notice" id="not-installed">The calls are not shown, because Swagger UI is not installed. To install it, '
     "run <code>pip install 'sst-forecasting[page]'</code>, and restart the service.</p>"
@@ -48,7 +46,11 @@ def _html(app: FastAPI, assets: Assets) -> str:
     if assets.swagger is None:
         template = "\n".join(line for line in template.splitlines() if "$swagger" not in line)
     header = _element("header", page).replace(_LINK, _LINK.replace(">", ' aria-current="page">'))
-    parts = {"header": header, "footer": _element("footer", page), "about": _ABOUT if assets.swagger else _NOT_INSTALLED}
+    parts = {
+        "header": header,
+        "footer": _element("footer", page),
+        "about": _ABOUT if assets.swagger else _NOT_INSTALLED,
+    }
     return Template(Template(template).safe_substitute(parts)).substitute(
         assets=assets.page.folder,
         swagger=assets.swagger.folder if assets.swagger else "",

@@ -22,8 +22,15 @@ PAGE = "https://pier.example.org"
 def listing(artifacts: Path, tmp_path_factory: pytest.TempPathFactory, http: Http) -> Iterator[httpx.Client]:
     """A service without keys on loopback that allows one other page and one other host."""
     store = SecretStr(f"sqlite:///{tmp_path_factory.mktemp('store')}/sst.db")
-    others = {"cors_origins": PAGE, "allowed_hosts": "Pier.example.org"}
-    with serve(Settings(artifacts=artifacts, http=http, store=store, background=False, **others)) as client:
+    settings = Settings(
+        artifacts=artifacts,
+        http=http,
+        store=store,
+        cors_origins=PAGE,
+        allowed_hosts="Pier.example.org",
+        background=False,
+    )
+    with serve(settings) as client:
         client.put("/stations/pier", json={"step": "day"}).raise_for_status()
         yield client
 
@@ -106,10 +113,10 @@ ALLOWED = [
 def test_a_request_that_another_page_sends_changes_nothing(
     listing: httpx.Client, nino12: SstSeries, headers: dict[str, str]
 ) -> None:
-    readings = {"content": "time,sst\n2020-01-01,20\n", "headers": headers | {"Content-Type": "text/plain"}}
+    readings, plain = "time,sst\n2020-01-01,20\n", headers | {"Content-Type": "text/plain"}
     for response in (
-        listing.post("/stations/pier/observations", **readings),
-        listing.post("/observations", **readings),
+        listing.post("/stations/pier/observations", content=readings, headers=plain),
+        listing.post("/observations", content=readings, headers=plain),
         listing.put("/stations/other", json={"step": "day"}, headers=headers),
         listing.delete("/stations/pier", headers=headers),
         listing.post("/forecast?dataset=nino12", json=body(nino12), headers=headers),

@@ -227,7 +227,7 @@ def guarded() -> Iterator[socket.socket]:
 def status_of(server: socket.socket, target: str, authorization: str = "") -> int:
     """Return the status of a POST to this target, sent byte for byte."""
     with socket.create_connection(server.getsockname()) as connection:
-        head = f"POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n{authorization}\r\n"
+        head = f"POST {target} HTTP/1.1\r\nHost: pier\r\nContent-Length: 0\r\nConnection: close\r\n{authorization}\r\n"
         connection.sendall(head.encode("latin-1"))
         return int(connection.makefile("rb").readline().split()[1])
 

@@ -135,7 +135,9 @@ def test_an_upgrade_does_not_keep_a_connection_open_that_asks_for_close(wire: so
 
 
 def test_connect_is_refused(wire: socket.socket) -> None:
-    wire.sendall(b"CONNECT x:80 HTTP/1.1\r\nHost: localhost\r\n" + b"X: %s\r\n" % bytes(30_000).replace(b"\0", b"x") + b"\r\n")
+    wire.sendall(
+        b"CONNECT x:80 HTTP/1.1\r\nHost: localhost\r\n" + b"X: %s\r\n" % bytes(30_000).replace(b"\0", b"x") + b"\r\n"
+    )
     assert wire.makefile("rb").readline() == b"HTTP/1.1 400 Bad Request\r\n"
 
 

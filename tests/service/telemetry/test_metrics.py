@@ -235,7 +235,9 @@ def test_values_made_up_by_a_client_do_not_become_labels(measured: httpx.Client)
         measured.get(f"/made-up-{number}")
         measured.request(method, "/forecast")
         measured.request(method, f"/made-up-{number}")
-    measured.get("/forecast?model=made-up&dataset=made-up", headers={"X-Request-ID": "made-up", "Host": "made-up.localhost"})
+    measured.get(
+        "/forecast?model=made-up&dataset=made-up", headers={"X-Request-ID": "made-up", "Host": "made-up.localhost"}
+    )
     text = measured.get("/metrics").text
     assert "made-up" not in text.lower()
     assert not [method for method in methods if method in text]

@@ -24,7 +24,9 @@ def exchange(wire: socket.socket, request: bytes) -> bytes:
 
 def test_the_head_of_an_answer_arrives_with_its_body(wire: socket.socket, nino12: SstSeries) -> None:
     content = json.dumps(body(nino12)).encode()
-    request = b"POST /forecast HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+    request = (
+        b"POST /forecast HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+    )
     for _ in range(200):
         head, _, answer = exchange(wire, request % (len(content), content)).partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200 OK")

@@ -70,11 +70,12 @@ def signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]
 
 
 def serving(dataset: Path) -> str | None:
-    """Return the version that a program with trusted keys uses; None if it refuses the current one."""
+    """Return the version that a program with trusted keys uses; None if it refuses the current one as too old."""
     try:
         return open_current(dataset.parent, dataset.name, TrustedKeys.chosen(())).version
     except ReleaseError as error:
-        assert "which is signed too: to go back, sign the rollback with sst rollback buoy" in str(error)
+        if "which is signed too: to go back, sign the rollback with sst rollback buoy" not in str(error):
+            raise
         return None
 
 

@@ -69,7 +69,12 @@ def test_columns_that_no_request_has_are_named(client: httpx.Client, months: pa.
 def test_a_wrong_schema_is_refused_before_any_rows_arrive(wire: socket.socket, months: pa.Table) -> None:
     table = months.rename_columns(["id", "time", "temperature"])
     stream = arrow_bytes(table)
-    lines = ["POST /forecast?model=gru HTTP/1.1", "Host: localhost", f"Content-Type: {ARROW}", f"Content-Length: {len(stream)}"]
+    lines = [
+        "POST /forecast?model=gru HTTP/1.1",
+        "Host: localhost",
+        f"Content-Type: {ARROW}",
+        f"Content-Length: {len(stream)}",
+    ]
     wire.sendall("\r\n".join([*lines, "", ""]).encode() + stream[: len(table.schema.serialize())])
     with HTTPResponse(wire) as response:
         response.begin()
