@@ -21,11 +21,10 @@ PAGE = "https://pier.example.org"
 @pytest.fixture(scope="module")
 def listing(artifacts: Path, tmp_path_factory: pytest.TempPathFactory, http: Http) -> Iterator[httpx.Client]:
     """A service without keys on loopback that allows one other page and one other host."""
-    store = SecretStr(f"sqlite:///{tmp_path_factory.mktemp('store')}/sst.db")
     settings = Settings(
         artifacts=artifacts,
         http=http,
-        store=store,
+        store=SecretStr(f"sqlite:///{tmp_path_factory.mktemp('store')}/sst.db"),
         cors_origins=PAGE,
         allowed_hosts="Pier.example.org",
         background=False,
