@@ -180,16 +180,19 @@ class Origins:
         if method in _READING or origin in self._listed or b"*" in self._listed:
             return
         site = headers.get(b"sec-fetch-site")
-        own = (b"http://%b" % (host or b""), b"https://%b" % (host or b""))
-        is_own = origin is None or origin.lower() in own
         # A proxy may have changed Host, but the browser knows. It says so to https and localhost only.
-        if site not in _OWN_SITES and not (is_own and site is None):
+        if site not in _OWN_SITES and (site is not None or not _is_of(origin, host)):
             raise ProblemError(
                 HTTPStatus.FORBIDDEN,
                 f"a page of {_shown(origin) or 'another site'} may not send {method} requests; SST_CORS_ORIGINS lists "
                 "the allowed origins",
                 reason="forbidden",
             )
+
+
+def _is_of(origin: bytes | None, host: bytes | None) -> bool:
+    """Whether a request without ``Sec-Fetch-Site`` is of a program, or of a page on ``host``."""
+    return origin is None or (host is not None and origin.lower().partition(b"://")[2] == host.lower())
 
 
 def _shown(header: bytes | None) -> str:
