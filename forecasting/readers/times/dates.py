@@ -62,7 +62,7 @@ def rewrite(column: "pd.Series[str]", order: DateOrder | None) -> "pd.Series[str
         column = column.str.replace(r"\s*(UTC|GMT)$", "Z", regex=True)
     first = column[filled.index[0]]
     if _NUMERIC.fullmatch(first):
-        day_first = _day_first(column, order)
+        day_first = _day_first(column, order) is not False
         return column.map(lambda cell: _numeric(cell, day_first))
     if _NAMED.fullmatch(first) or _MONTH_FIRST.fullmatch(first):
         return column.map(_named)
@@ -111,20 +111,32 @@ def _of_digits(column: "pd.Series[str]") -> "pd.Series[str] | None":
 
 
 def order_of(column: "pd.Series[str]") -> DateOrder | None:
-    """The order that :func:`rewrite` infers for a column; None if it has no such dates."""
+    """The order that :func:`rewrite` infers for a column; None if it has no such dates.
+
+    Raises:
+        UntoldOrderError: if all dates are the same in both orders, as later ones of a longer column may not be.
+    """
     filled = column[column != ""]
     if not len(filled) or _NUMERIC.fullmatch(re.sub(r"\s*(UTC|GMT)$", "", filled.iloc[0])) is None:
         return None
-    return "dmy" if _day_first(column, None) else "mdy"
+    day_first = _day_first(column, None)
+    if day_first is None:
+        raise _untold(column, 0)
+    return "dmy" if day_first else "mdy"
 
 
-def _day_first(column: "pd.Series[str]", order: DateOrder | None) -> bool:
+def _day_first(column: "pd.Series[str]", order: DateOrder | None) -> bool | None:
+    """Whether dates begin with the day; None if all of them are the same in both orders, such as 01/01/2010."""
     if order is not None:
         return order == "dmy"
     parts = column.str.extract(r"^(\d{1,2})([/.-])(\d{1,2})\2(\d+)")
-    short = parts[3].str.len() == 2
+    first = pd.to_numeric(parts[0], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    second = pd.to_numeric(parts[2], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    differ = np.abs(first - second) > 0
+    short = (parts[3].str.len() == 2).to_numpy()
     if short.any():
-        i = int(short.argmax())
+        telling = short & differ
+        i = int((telling if telling.any() else short).argmax())
         if _year_is_first(parts):
             raise FileError(
                 f"line {column.index[i]}: {column.iloc[i][:20]!r} seems to begin with a two-digit year; write four "
@@ -134,8 +146,6 @@ def _day_first(column: "pd.Series[str]", order: DateOrder | None) -> bool:
             f"line {column.index[i]}: {column.iloc[i][:20]!r} has a two-digit year, which could be any of its numbers",
             remedy=_set_order(column.iloc[i]),
         )
-    first = pd.to_numeric(parts[0], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    second = pd.to_numeric(parts[2], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     day, month = first > 12, second > 12
     if day.any() and month.any():
         i, j = int(day.argmax()), int(month.argmax())
@@ -145,10 +155,16 @@ def _day_first(column: "pd.Series[str]", order: DateOrder | None) -> bool:
         )
     if day.any() or month.any() or parts[1].iloc[0] == ".":
         return not month.any()
-    raise UntoldOrderError(
-        f"line {column.index[0]}: {column.iloc[0][:20]!r} could begin with its day or its month, and no other line "
+    if differ.any():
+        raise _untold(column, int(differ.argmax()))
+    return None
+
+
+def _untold(column: "pd.Series[str]", i: int) -> UntoldOrderError:
+    return UntoldOrderError(
+        f"line {column.index[i]}: {column.iloc[i][:20]!r} could begin with its day or its month, and no other line "
         "settles which",
-        remedy=_set_order(column.iloc[0]),
+        remedy=_set_order(column.iloc[i]),
     )
 
 

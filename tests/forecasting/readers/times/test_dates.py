@@ -107,9 +107,22 @@ FIRSTS = [f"01/{month:02}/2010" for month in range(1, 13)]
 @pytest.mark.parametrize(("order", "step"), [("dmy", "month"), ("mdy", "day")])
 def test_ambiguous_days_and_months_need_an_order(tmp_path: Path, order: DateOrder, step: str) -> None:
     path = write(tmp_path, "date,sst", *rows(FIRSTS))
-    with pytest.raises(FileError, match=r"line 2: '01/01/2010' could begin with its day or its month.*dates='dmy' or"):
+    with pytest.raises(FileError, match=r"line 3: '01/02/2010' could begin with its day or its month.*dates='dmy' or"):
         read(path)
     assert str(read(path, ReadingOptions(dates=order)).series.step) == step
+
+
+@pytest.mark.parametrize("dates", [FIRSTS, ["01/01/10", "02/01/10", "03/01/10"]])
+def test_the_question_about_an_order_shows_a_date_that_differs(tmp_path: Path, dates: list[str]) -> None:
+    with pytest.raises(FileError) as caught:
+        read(write(tmp_path, "date,sst", *rows(dates)))
+    labels = {choice.label for choice in caught.value.choices}
+    assert labels == {"1 February 2010", "2 January 2010"}
+
+
+def test_dates_that_are_the_same_in_both_orders_need_none(tmp_path: Path) -> None:
+    path = write(tmp_path, "date,sst", *rows([f"03/03/2010 {hour}:00" for hour in range(6)]))
+    assert iso(read(path).series.start) == "2010-03-03T00:00:00Z"
 
 
 @pytest.mark.parametrize(
