@@ -146,7 +146,7 @@ def table_of(text: str, options: ReadingOptions, notes: tuple[str, ...] = ()) ->
         FileError: if the text is not a table, naming the line.
     """
     if options.format == "ndbc" or (options.format is None and is_ndbc(text)):
-        return read_ndbc(text, notes)
+        return read_ndbc(text, notes, options.max_columns)
     bare = bare_years(text, notes) if options.format is None else None
     return one_row_per_month(bare or read_delimited(text, notes, options.max_columns), options)
 

@@ -175,6 +175,16 @@ def one_line(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text).strip()
 
 
+def refuse_columns(count: int, limit: int, line: int) -> None:
+    """Refuse a line of more than ``limit`` columns.
+
+    Raises:
+        FileError: naming the line.
+    """
+    if count > limit:
+        raise FileError(f"line {line} has {count} columns, more than the limit of {limit}; write one value per line")
+
+
 def numbers(column: "pd.Series[str]") -> Floats:
     """Convert a column to numbers, NaN where it is empty or says so.
 

@@ -4,6 +4,7 @@ import gzip
 import io
 import re
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -84,6 +85,15 @@ def read_text(path: Path | bytes, limit: int = MAX_TEXT) -> tuple[str, tuple[str
         text, notes = data.decode("latin-1"), (f"line {line} is not UTF-8, so the file was read as Latin-1",)
     _refuse_answers(text)
     return text, notes
+
+
+def is_longer(content: bytes, limit: int) -> bool:
+    """Whether the content of a text file, gzipped or not, has more than ``limit`` bytes of text."""
+    if len(content) > limit or not content.startswith(_GZIP):
+        return len(content) > limit
+    with suppress(EOFError, zlib.error, OSError), gzip.open(io.BytesIO(content)) as packed:
+        return len(packed.read(limit + 1)) > limit
+    return False
 
 
 def _unpacked(path: Path | bytes, limit: int) -> bytes:

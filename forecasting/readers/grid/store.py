@@ -21,6 +21,7 @@ from forecasting.readers.times.dates import FARTHEST_SECONDS, seconds_of_unit
 from forecasting.wording import listed
 
 if TYPE_CHECKING:
+    import h5py
     import xarray as xr
 
 _SAME: Final = 1e-3
@@ -45,6 +46,49 @@ def opened(path: Path, kind: str) -> "Iterator[xr.Dataset]":
                 _refuse_groups(path, kind)
         with data:
             yield data
+
+
+def refuse_other_files(path: Path) -> None:
+    """Refuse a NetCDF file that takes values from other files; no value is read.
+
+    HDF5 reads other files for datasets with external storage, for virtual datasets, and behind external links. Soft
+    links only leave a file through an external link.
+
+    Raises:
+        FileError: naming the variable; also if it cannot be opened.
+    """
+    with readable("netcdf"):
+        if _engine(path) != "h5netcdf":
+            return
+        import h5py
+
+        with h5py.File(path, "r") as file:
+            groups, seen = [file["/"]], {file["/"]}
+            while groups:
+                group = groups.pop()
+                for name in group:
+                    item = _own_item(group, name)
+                    if isinstance(item, h5py.Group) and item not in seen:
+                        groups.append(item)
+                        seen.add(item)
+
+
+def _own_item(group: "h5py.Group", name: str) -> Any:
+    """What a hard link leads to, None for a soft link; refuses what is in other files."""
+    import h5py
+
+    link = group.get(name, getlink=True)
+    item = group[name] if isinstance(link, h5py.HardLink) else None
+    where = ""
+    if isinstance(link, h5py.ExternalLink):
+        where = "is a link to another file"
+    elif isinstance(item, h5py.Dataset) and item.external:
+        where = "keeps its values in other files (external storage)"
+    elif isinstance(item, h5py.Dataset) and item.is_virtual:
+        where = "is a virtual dataset, which combines other files"
+    if where:
+        raise FileError(f"variable {name} {where}: only the file itself is read; copy the values into it")
+    return item
 
 
 def _open(xarray: ModuleType, path: Path, engine: str) -> "xr.Dataset":

@@ -41,14 +41,12 @@ def read_delimited(text: str, notes: tuple[str, ...] = (), max_columns: int = MA
     Raises:
         FileError: if the text is not a table, naming the line.
     """
-    part = find_body(text)
-    rows = split_rows(part.text)
+    part = find_body(text, max_columns)
+    rows = split_rows(part.text, max_columns)
     if not rows:
         raise _without_data(text)
-    if (width := len(rows[0][1])) > max_columns:
-        raise FileError(f"has {width} columns, more than the limit of {max_columns}; write one value per line")
     refuse_title(rows)
-    if width == 1 and len(rows) > 1 and all(len(row[0].split()) > 1 for _, row in rows[:2]):
+    if len(rows[0][1]) == 1 and len(rows) > 1 and all(len(row[0].split()) > 1 for _, row in rows[:2]):
         raise FileError(
             f"line {rows[0][0]} separates columns with spaces, and no header names that many columns; add a header, or "
             "separate columns with commas"

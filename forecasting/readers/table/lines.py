@@ -3,9 +3,12 @@
 import csv
 import io
 import re
+import sys
+from collections.abc import Iterator
 from typing import Final
 
 from forecasting.errors import FileError
+from forecasting.readers.base.table import refuse_columns
 from forecasting.readers.table.erddap import holds_data
 from forecasting.readers.table.preamble import SEPARATOR_LINE, SEPARATORS, names_time
 
@@ -18,18 +21,25 @@ _MAX_TITLE_LINES: Final = 20
 """Lines below a title that are searched for a header."""
 
 
-def split_rows(text: str) -> list[Row]:
+def split_rows(text: str, max_columns: int = sys.maxsize) -> list[Row]:
     """Split a text into rows of cells, without comments and blank lines.
 
     Raises:
-        FileError: if the text is not CSV, naming the line.
+        FileError: if the text is not CSV, or a row has more than ``max_columns``, naming the line.
     """
     separator = find_separator(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+
+    def stripped() -> Iterator[Row]:
+        for row in reader:
+            # A comment may be as long as it likes.
+            if len(row) > max_columns and not row[0].startswith("#"):
+                refuse_columns(len(row), max_columns, reader.line_num)
+            yield reader.line_num, [cell.strip() for cell in row]
+
     try:
-        stripped = ((reader.line_num, [cell.strip() for cell in row]) for row in reader)
         # Blank lines are dropped one by one, as millions of them would fill the memory.
-        rows = [(number, row) for number, row in stripped if is_row(row)]
+        rows = [(number, row) for number, row in stripped() if is_row(row)]
     except csv.Error as error:
         raise FileError(f"is not CSV: line {reader.line_num}: {error}") from None
     return rows[1:] if rows and SEPARATOR_LINE.fullmatch(separator.join(rows[0][1])) else rows

@@ -13,7 +13,8 @@ from typing import Final
 import pandas as pd
 
 from forecasting.errors import FileError
-from forecasting.readers.base.table import Table, one_line
+from forecasting.readers.base.options import MAX_COLUMNS
+from forecasting.readers.base.table import Table, one_line, refuse_columns
 
 _HEADER: Final = re.compile(r"#?\s*(#?STN\s+)?#?(YY|YYYY)\s+MM\s+DD\s+hh(\s+mm)?\b")
 _NINES: Final = (99.0, 999.0, 9999.0, 99.99, 999.99)
@@ -25,7 +26,7 @@ def is_ndbc(text: str) -> bool:
     return _HEADER.match(text.lstrip()[:200]) is not None
 
 
-def read_ndbc(text: str, notes: tuple[str, ...] = ()) -> Table:
+def read_ndbc(text: str, notes: tuple[str, ...] = (), max_columns: int = MAX_COLUMNS) -> Table:
     """Parse a standard meteorological file; its columns of time are renamed year to minute.
 
     Raises:
@@ -33,6 +34,8 @@ def read_ndbc(text: str, notes: tuple[str, ...] = ()) -> Table:
     """
     if not is_ndbc(text):
         raise FileError("does not begin with #YY MM DD hh, as NDBC files do")
+    before = len(text) - len(text.lstrip())
+    refuse_columns(len(text[before:].partition("\n")[0].split()), max_columns, text.count("\n", 0, before) + 1)
     lines = [(number, line.split()) for number, line in enumerate(io.StringIO(text, newline=None), 1) if line.strip()]
     (_, header), *rest = lines
     names = _names(header)

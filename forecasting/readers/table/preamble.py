@@ -3,13 +3,14 @@
 import csv
 import io
 import re
+import sys
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
 from forecasting.errors import FileError
 from forecasting.readers.base.quantities import is_anomaly
-from forecasting.readers.base.table import NO_NAMES, TIME_NAMES
+from forecasting.readers.base.table import NO_NAMES, TIME_NAMES, refuse_columns
 from forecasting.readers.table.erddap import is_units_row, kinds, starts_as_date
 from forecasting.readers.times.zones import names_zone
 from forecasting.remedies import Remedy
@@ -46,18 +47,20 @@ class Body:
     is_spaced: bool = False
 
 
-def find_body(text: str) -> Body:
+def find_body(text: str, max_columns: int = sys.maxsize) -> Body:
     """Find the table in a text; the whole text if the header is not clear.
 
     Raises:
-        FileError: if a line above the header names a time zone other than UTC.
+        FileError: if a line above the header names a time zone other than UTC, or a line has more than ``max_columns``.
     """
     lines = list(islice(io.StringIO(text[:_MAX_CHARS], newline=""), 4 * _HEAD))
     head = [index for index, line in enumerate(lines) if line.strip() and not line.startswith("#")][:_HEAD]
+    for index in head:
+        refuse_columns(max(map(lines[index].count, SEPARATORS)) + 1, max_columns, index + 1)
     if not head or _is_header(lines[head[0]]) or SEPARATOR_LINE.fullmatch(lines[head[0]].rstrip("\r\n")):
         return Body(text)
     separator = _separator([lines[index] for index in head[-_MIN_DATA:]])
-    header = _header([(index, split_cells(lines[index], separator)) for index in head])
+    header = _header([(index, split_cells(lines[index], separator, max_columns)) for index in head])
     # A long text is not copied if nothing is above the header.
     if header is None or (header == head[0] and separator != " "):
         return Body(text)
@@ -73,10 +76,10 @@ def is_format_row(row: list[str]) -> bool:
     return all(_FORMAT.fullmatch(cell) for cell in row)
 
 
-def split_cells(line: str, separator: str) -> list[str]:
-    """Split a line into cells."""
+def split_cells(line: str, separator: str, most: int = sys.maxsize) -> list[str]:
+    """Split a line into cells; of one separated by spaces, at ``most`` spaces."""
     if separator == " ":
-        return line.split()
+        return line.split(None, most)
     try:
         return [cell.strip() for cell in next(csv.reader([line.rstrip("\r\n")], delimiter=separator), [])]
     except csv.Error:

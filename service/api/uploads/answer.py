@@ -16,7 +16,7 @@ from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.networks.windows import last_windows
 from forecasting.readers import Reading, ReadingOptions, Station, describe, read_content
 from forecasting.readers.base.flags import Marked
-from forecasting.readers.base.text import sniff_binary
+from forecasting.readers.base.text import is_longer, sniff_binary
 from forecasting.releases.registry import Registry
 from forecasting.remedies import Setting
 from forecasting.series.batch import SeriesBatch
@@ -30,6 +30,12 @@ from service.http.choices import Choice, choices_of
 from service.http.problems import ProblemError
 from service.http.validation import Place
 from service.settings import Settings
+
+SHORT_TEXT: Final = 5 * 2**20
+"""Bytes of text up to which a file is read in a thread. It takes a second or so, and a process as long to start.
+
+A thread cannot be stopped, so that longer files are read in a process.
+"""
 
 _NOT_THE_FILE: Final = re.compile(rb"multipart/.*|application/(.*\+)?json", re.IGNORECASE | re.DOTALL)
 
@@ -62,12 +68,14 @@ def unreadable_file(error: FileError) -> ProblemError:
     return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, message, places, choices=choices_of(error))
 
 
-def read_text_file(content: bytes, options: ReadingOptions, settings: Settings) -> Reading:
-    """Read a text file.
+def read_short_text(content: bytes, options: ReadingOptions, settings: Settings) -> Reading | None:
+    """Read a text file; None if it is longer than :data:`SHORT_TEXT`.
 
     Raises:
         FileError: if it cannot be read: where, and what to do.
     """
+    if is_longer(content, SHORT_TEXT):
+        return None
     return read_content(content, options, limit=settings.max_body_bytes)
 
 

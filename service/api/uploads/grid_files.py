@@ -1,9 +1,9 @@
-"""Read uploaded NetCDF files, each in a separate process with a limit on computing time."""
+"""Read uploaded files, NetCDF and long texts, each in a separate process with a limit on computing time."""
 
 import asyncio
 import os
-import pickle
 import signal
+import sys
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from typing import Final
 
 from forecasting.errors import FileError
 from forecasting.readers import Reading, ReadingOptions
-from forecasting.readers.subprocess_reading import NAME, Request, command
+from forecasting.readers.subprocess_reading import NAME, command, dump, load
 from service.http.problems import ProblemError
 
 PROCESSOR_SECONDS: Final = 20
@@ -23,12 +23,28 @@ PROCESSOR_SECONDS: Final = 20
 SECONDS: Final = 60.0
 """Total time for reading one file, even on a busy machine."""
 
-_ENVIRONMENT: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "HDF5_USE_FILE_LOCKING": "FALSE"}
-"""No threads, which a single column does not need, and no locks on a file that nobody else uses."""
+MAX_ANSWER: Final = 2**27
+"""Bytes of the answer of a process: sixteen million values, and gaps count."""
+
+_PASSED: Final = ("DYLD_LIBRARY_PATH", "HDF5_PLUGIN_PATH", "LD_LIBRARY_PATH", "PYTHONHOME", "SYSTEMROOT")
+"""Variables without which some installations of Python or HDF5 do not work."""
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a process that reads what a client has sent: no settings and no secrets.
+
+    It has no threads, which a single column does not need, and no locks on a file that nobody else uses.
+    """
+    return {name: os.environ[name] for name in _PASSED if name in os.environ} | {
+        "PYTHONPATH": os.pathsep.join(str(Path(folder).absolute()) for folder in sys.path),
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "HDF5_USE_FILE_LOCKING": "FALSE",
+    }
 
 
 class GridFiles:
-    """Reads NetCDF files one at a time, since each takes a process and its memory."""
+    """Reads NetCDF and long texts one at a time, since each takes a process and its memory."""
 
     def __init__(
         self,
@@ -48,8 +64,8 @@ class GridFiles:
         self._reader = reader
         self._turn = asyncio.Lock()
 
-    async def read(self, content: bytes, options: ReadingOptions) -> Reading:
-        """Read a NetCDF file.
+    async def read(self, content: bytes, options: ReadingOptions, limit: int) -> Reading:
+        """Read a file of at most ``limit`` bytes of text.
 
         Raises:
             FileError: if the file cannot be read; says why, and what to do.
@@ -58,43 +74,59 @@ class GridFiles:
         try:
             async with self._turn:
                 with tempfile.TemporaryDirectory(prefix="sst-") as folder:
-                    path = Path(folder) / "upload.nc"
+                    path = Path(folder) / "upload"
                     await asyncio.to_thread(path.write_bytes, content)
-                    result = await self._run(Request(path, options))
+                    result = await self._run(folder, dump([path, options, limit]))
         except OSError as error:
-            raise _unavailable(f"the server cannot store a NetCDF file: {error.strerror}") from None
+            raise _unavailable(f"the server cannot store the file: {error.strerror}") from None
         if isinstance(result, FileError):
             raise result
         return result
 
-    async def _run(self, request: Request) -> Reading | FileError:
+    async def _run(self, folder: str, request: bytes) -> Reading | FileError:
         process = await asyncio.create_subprocess_exec(
-            *self._reader, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=os.environ | _ENVIRONMENT
+            *self._reader, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=environment(), cwd=folder
         )
         limit_process(process.pid, self._processor_seconds)
         try:
             async with asyncio.timeout(self._seconds):
-                answer, _ = await process.communicate(pickle.dumps(request))
+                answer = await _answer(process, request)
         except TimeoutError:
             if is_asleep(process.pid):
                 return FileError(
                     f"{NAME}: could not be read within {self._seconds:g} s, so the file is probably damaged; write "
                     "it again, or send one place as CSV"
                 )
-            raise _unavailable(
-                f"the server is too busy: the NetCDF file was not read within {self._seconds:g} s"
-            ) from None
+            raise _unavailable(f"the server is too busy: the file was not read within {self._seconds:g} s") from None
         finally:
             await end_process(process)
         if process.returncode == -signal.SIGXCPU:
             return FileError(
                 f"{NAME}: reading took more than {self._processor_seconds} s of computing time, so the file is damaged "
-                "or too large; send one place as CSV"
+                "or too large; send one place or a shorter period as CSV"
             )
-        if process.returncode != 0:
-            return FileError(f"{NAME}: is damaged and crashed the reader; write it again, or send one place as CSV")
-        result: Reading | FileError = pickle.loads(answer)  # noqa: S301  from a process that this one started
-        return result
+        if len(answer) > MAX_ANSWER:
+            return FileError(f"{NAME}: holds too many values, or too long gaps; keep one place or a shorter period")
+        with suppress(ValueError):
+            if process.returncode == 0:
+                result = await asyncio.to_thread(load, answer)
+                if isinstance(result, Reading | FileError):
+                    return result
+        return FileError(f"{NAME}: is damaged and crashed the reader; write it again, or send one place as CSV")
+
+
+async def _answer(process: Process, request: bytes) -> bytearray:
+    """Return what a process writes until it ends, or until that is more than :data:`MAX_ANSWER`."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(request)
+    process.stdin.close()
+    answer = bytearray()
+    while len(answer) <= MAX_ANSWER and (piece := await process.stdout.read(2**20)):
+        answer += piece
+    if len(answer) <= MAX_ANSWER:
+        await process.wait()
+    return answer
 
 
 def is_asleep(pid: int) -> bool:
@@ -110,7 +142,7 @@ def is_asleep(pid: int) -> bool:
 def _unavailable(reason: str) -> ProblemError:
     return ProblemError(
         HTTPStatus.SERVICE_UNAVAILABLE,
-        f"{reason}; try again later, or send one place as CSV",
+        f"{reason}; try again later, or send a shorter period as CSV",
         headers={"Retry-After": "10"},
     )
 

@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 
 from forecasting.errors import FileError
 from forecasting.readers import Reading, ReadingOptions
-from service.api.uploads.answer import read_text_file, require_file, unreadable_file
+from service.api.uploads.answer import read_short_text, require_file, unreadable_file
 from service.api.uploads.grid_files import GridFiles
 from service.engine.serving import Serving
 from service.settings import Settings
@@ -29,15 +29,14 @@ async def read_upload(
     serving: Serving,
     settings: Settings,
 ) -> Reading:
-    """Read a file of text in a worker thread, or one of NetCDF in a separate process.
+    """Read a short text in a worker thread; NetCDF and long texts in a separate process, which ends with the request.
 
     Raises:
         ProblemError: 415 if the body is not a file, 422 if it cannot be read, 503 if the server is too busy.
     """
     netcdf = require_file(headers, content) or options.format == "netcdf"
     try:
-        if netcdf:
-            return await grid_files.read(content, options)
-        return await serving.run_in_worker(read_text_file, content, options, settings)
+        reading = None if netcdf else await serving.run_in_worker(read_short_text, content, options, settings)
+        return reading or await grid_files.read(content, options, settings.max_body_bytes)
     except FileError as error:
         raise unreadable_file(error) from None

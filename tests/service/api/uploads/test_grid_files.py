@@ -1,10 +1,14 @@
 """POST /series with NetCDF, which is read in a process of its own."""
 
 import asyncio
+import os
+import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import httpx
 import numpy as np
 import pytest
@@ -12,7 +16,8 @@ import xarray as xr
 
 from forecasting.errors import FileError
 from forecasting.readers import Reading, ReadingOptions, read
-from forecasting.readers.subprocess_reading import Request, answer
+from forecasting.readers.base.text import MAX_TEXT
+from forecasting.readers.subprocess_reading import answer
 from service.api.uploads.answer import in_query
 from service.api.uploads.grid_files import GridFiles, is_asleep
 from service.http.problems import ProblemError
@@ -79,6 +84,103 @@ def test_a_damaged_file_gets_a_sentence_without_a_server_path(client: httpx.Clie
     assert refusal(client, "time,sst\n", format="netcdf").startswith("the file: cannot read it as NetCDF")
 
 
+SECRET = b"The key of the service is 0123456789abcdef."
+
+
+def make_external(file: h5py.File, secret: Path) -> None:
+    file.create_dataset("sst", (len(SECRET),), "u1", external=[(str(secret), 0, h5py.h5f.UNLIMITED)])
+
+
+def make_virtual(file: h5py.File, secret: Path) -> None:
+    with h5py.File(secret, "w") as other:
+        other["sst"] = np.frombuffer(SECRET, "u1")
+    layout = h5py.VirtualLayout((len(SECRET),), "u1")
+    layout[:] = h5py.VirtualSource(secret, "sst", (len(SECRET),))
+    file.create_virtual_dataset("sst", layout)
+
+
+def make_external_link(file: h5py.File, secret: Path) -> None:
+    make_virtual(file, secret)
+    del file["sst"]
+    file["sst"] = h5py.ExternalLink(str(secret), "sst")
+
+
+def make_soft_link(file: h5py.File, secret: Path) -> None:
+    make_external_link(file, secret)
+    file.move("sst", "far/elsewhere")
+    file["sst"] = h5py.SoftLink("far/elsewhere")
+
+
+@pytest.mark.parametrize("userblock", [0, 512])
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (make_external, "sst keeps its values in other files (external storage)"),
+        (make_virtual, "sst is a virtual dataset, which combines other files"),
+        (make_external_link, "sst is a link to another file"),
+        (make_soft_link, "elsewhere is a link to another file"),
+    ],
+)
+def test_an_upload_cannot_show_another_file_of_the_server(
+    client: httpx.Client, tmp_path: Path, make: Callable[[h5py.File, Path], None], sentence: str, userblock: int
+) -> None:
+    (tmp_path / "secret").write_bytes(SECRET)
+    path = tmp_path / "upload.nc"
+    with h5py.File(path, "w", userblock_size=userblock) as file:
+        make(file, tmp_path / "secret")
+        file["time"] = np.arange(len(SECRET))
+        file["time"].attrs["units"] = "days since 2020-01-01"
+        file["time"].make_scale("time")
+        if isinstance(file.get("sst", getlink=True), h5py.HardLink):
+            file["sst"].dims[0].attach_scale(file["time"])
+    message = f"the file: variable {sentence}: only the file itself is read; copy the values into it"
+    client.put("/stations/mole", json={"step": "day"})
+    for place in ("/series", "/stations/mole/observations"):
+        answer = client.post(place, content=path.read_bytes(), params={"format": "netcdf"}, timeout=60)
+        assert (answer.status_code, answer.json()["detail"]) == (422, message)
+
+
+def test_a_virtual_dataset_of_your_own_can_be_read_from_disk(grid: Path, tmp_path: Path) -> None:
+    with h5py.File(grid) as source, h5py.File(tmp_path / "joined.nc", "w") as file:
+        for name in ("time", "lat", "lon"):
+            source.copy(name, file)
+        layout = h5py.VirtualLayout(source["analysed_sst"].shape, "f4")
+        layout[:] = h5py.VirtualSource(source["analysed_sst"])
+        joined = file.create_virtual_dataset("analysed_sst", layout)
+        joined.attrs["units"] = "kelvin"
+        for place, name in enumerate(("time", "lat", "lon")):
+            joined.dims[place].attach_scale(file[name])
+    there = ReadingOptions(at=(40.1, 1.1))
+    assert read(tmp_path / "joined.nc", there).series.values.tolist() == read(grid, there).series.values.tolist()
+
+
+SEES = """
+import os, sys
+from forecasting.errors import FileError
+from forecasting.readers.subprocess_reading import dump
+opened = [os.readlink(f"/proc/self/fd/{fd}") for fd in range(100) if os.path.exists(f"/dev/fd/{fd}")]
+others = [name for name in opened if not name.startswith(("pipe:", "socket:", "/dev/null"))]
+sys.stdout.buffer.write(dump(FileError(" ".join([*os.environ, *os.listdir(), *others]))))
+"""
+
+
+def test_the_process_that_reads_an_upload_gets_nothing_else(grid: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SST_STORE_PASSWORD", "secret")
+    with grid.open("rb") as file:
+        os.set_inheritable(file.fileno(), True)
+        with pytest.raises(FileError) as caught:
+            asyncio.run(GridFiles(reader=(sys.executable, "-c", SEES)).read(b"", ReadingOptions(), MAX_TEXT))
+    allowed = {"HDF5_USE_FILE_LOCKING", "LC_CTYPE", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PYTHONPATH", "upload"}
+    assert set(str(caught.value).split()) - {"LD_LIBRARY_PATH"} <= allowed
+
+
+@pytest.mark.parametrize("written", [pickle.dumps(os.getcwd), b"[]\n", b"12\n", b'["Popen", "id"]\n', b""])
+def test_a_process_that_answers_otherwise_counts_as_crashed(written: bytes) -> None:
+    reader = (sys.executable, "-c", f"import sys; sys.stdout.buffer.write({written!r})")
+    with pytest.raises(FileError, match="is damaged and crashed the reader"):
+        asyncio.run(GridFiles(reader=reader).read(b"", ReadingOptions(), MAX_TEXT))
+
+
 SPIN = (sys.executable, "-c", "print('ready', flush=True)\nwhile True: pass")
 """In place of what reads a file, one that computes for ever."""
 
@@ -86,14 +188,14 @@ SPIN = (sys.executable, "-c", "print('ready', flush=True)\nwhile True: pass")
 def test_a_file_is_refused_by_the_cpu_time_that_reading_it_takes(grid: Path) -> None:
     reads = GridFiles(processor_seconds=1, seconds=3_600, reader=SPIN)
     message = "the file: reading took more than 1 s of computing time, so the file is damaged or too large; "
-    message += "send one place as CSV"
+    message += "send one place or a shorter period as CSV"
     with pytest.raises(FileError, match=message):
-        asyncio.run(reads.read(grid.read_bytes(), ReadingOptions()))
+        asyncio.run(reads.read(grid.read_bytes(), ReadingOptions(), MAX_TEXT))
 
 
 def test_a_file_that_waits_too_long_for_the_cpu_is_reported_as_a_busy_server(grid: Path) -> None:
     with pytest.raises(ProblemError, match=r"the server is too busy: .*; try again later") as caught:
-        asyncio.run(GridFiles(seconds=0, reader=SPIN).read(grid.read_bytes(), ReadingOptions()))
+        asyncio.run(GridFiles(seconds=0, reader=SPIN).read(grid.read_bytes(), ReadingOptions(), MAX_TEXT))
     assert caught.value.status == 503
     assert caught.value.headers == {"Retry-After": "10"}
 
@@ -131,15 +233,15 @@ def stations(path: Path, count: int, values: int) -> Path:
 )
 def test_a_file_that_expands_too_much_is_refused_unread(tmp_path: Path, count: int, values: int, sentence: str) -> None:
     path = stations(tmp_path / "many.nc", count, values)
-    error = answer(Request(path, ReadingOptions(max_stations=MAX_STATIONS, max_lines=MAX_LINES)))
+    error = answer(path, ReadingOptions(max_stations=MAX_STATIONS, max_lines=MAX_LINES), MAX_TEXT)
     assert isinstance(error, FileError)
     assert error.written(in_query) == f"the file: {sentence}"
-    assert isinstance(answer(Request(path, ReadingOptions(station="s1", max_lines=MAX_LINES))), Reading)
+    assert isinstance(answer(path, ReadingOptions(station="s1", max_lines=MAX_LINES), MAX_TEXT), Reading)
 
 
 def test_a_server_without_the_extra_says_so(grid: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "xarray", None)  # what an import finds where it is not installed
-    assert str(answer(Request(grid, ReadingOptions()))) == (
+    assert str(answer(grid, ReadingOptions(), MAX_TEXT)) == (
         "the file: reading NetCDF and Zarr needs the extra `grids` (no package 'xarray'): "
         "pip install 'sst-forecasting[grids]'"
     )

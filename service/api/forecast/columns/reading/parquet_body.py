@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-import os
 import sys
+import tempfile
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncGenerator, AsyncIterator
 from http import HTTPStatus
@@ -13,12 +13,11 @@ from service.api.forecast.columns.reading.messages import BodyPiece
 from service.api.forecast.columns.reading.pages import FileRefusedError
 from service.api.forecast.columns.reading.parquet_process import REFUSED, check_ends
 from service.api.forecast.columns.spool import Spool
-from service.api.uploads.grid_files import end_process, limit_process
+from service.api.uploads.grid_files import end_process, environment, limit_process
 from service.http.bodies import too_large
 from service.http.problems import ProblemError
 
 _MODULE: Final = "service.api.forecast.columns.reading.parquet_process"
-_ENVIRONMENT: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _PROCESSOR_SECONDS: Final = 120
 """Computing time for decoding one file."""
 
@@ -50,10 +49,11 @@ async def decoded(spool: Spool, rows: int) -> AsyncGenerator[BodyPiece]:
     Raises:
         ProblemError: 400 if the file is not valid; 413 if a part of it is too large.
     """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", _MODULE, str(rows), stdin=spool.fileno(), stdout=PIPE, stderr=PIPE,
-        env=os.environ | _ENVIRONMENT,
-    )  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="sst-") as folder:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-P", "-m", _MODULE, str(rows), stdin=spool.fileno(), stdout=PIPE, stderr=PIPE,
+            env=environment(), cwd=folder,
+        )  # fmt: skip
     assert process.stdout is not None
     assert process.stderr is not None
     limit_process(process.pid, _PROCESSOR_SECONDS)
