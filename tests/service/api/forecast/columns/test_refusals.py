@@ -1,7 +1,10 @@
 """Columnar bodies that are not valid, or would take too much: each is refused with a sentence."""
 
+import asyncio
 import json
+import os
 import socket
+from contextlib import aclosing, suppress
 from http.client import HTTPResponse
 from pathlib import Path
 
@@ -11,6 +14,8 @@ import pyarrow as pa
 import pytest
 
 from forecasting.series.sst_series import SstSeries
+from service.api.forecast.columns.reading.parquet_body import decoded
+from service.api.forecast.columns.spool import Spool, SpoolSpace
 from service.settings import Settings
 from tests.service.api.forecast.columns.bodies import (
     ARROW,
@@ -36,6 +41,32 @@ def http() -> Http:
 @pytest.fixture(scope="module")
 def months(nino12: SstSeries) -> pa.Table:
     return long_table({f"n{i}": nino12.part(len(nino12) - 30, len(nino12)) for i in range(3)})
+
+
+def test_the_process_that_decodes_parquet_gets_no_settings_and_an_empty_folder(
+    months: pa.Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SST_STORE_PASSWORD", "secret")
+
+    async def seen() -> tuple[str, list[Path]]:
+        with Spool(SpoolSpace(2**24)) as spool:
+            spool.write(parquet_bytes(pa.concat_tables([months] * 5_000)))
+            async with aclosing(decoded(spool, 1_000)) as pieces:
+                await anext(pieces)
+                (process,) = [place for place in Path("/proc").glob("[0-9]*") if decodes_for_us(place)]
+                return (process / "environ").read_text(), [*(process / "cwd").iterdir()]
+
+    environment, folder = asyncio.run(seen())
+    assert "PYTHONPATH=" in environment
+    assert "SST_" not in environment
+    assert folder == []
+
+
+def decodes_for_us(process: Path) -> bool:
+    with suppress(OSError):  # others end meanwhile
+        parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
+        return parent == str(os.getpid()) and "parquet_process" in (process / "cmdline").read_text()
+    return False
 
 
 def replaced(table: pa.Table, name: str, column: pa.Array) -> pa.Table:
