@@ -16,10 +16,11 @@ from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.universal.checks.check import Check
+from forecasting.universal.contexts.refusals import other_step_error
 from forecasting.universal.forecast import UniversalForecast
 from forecasting.universal.network.forecaster import Coefficients
 from forecasting.universal.release import BEST, UniversalRelease
-from forecasting.universal.steps.any_step import forecast_at_any_step
+from forecasting.universal.steps.any_step import forecast_at_any_step, refusal_at_any_step
 from forecasting.universal.steps.nearest import nearest_step
 from forecasting.wording import available
 
@@ -191,10 +192,23 @@ class UniversalCatalog:
                 f"the values are not checked, as no universal release has their step of {in_words(str(series.step))}: "
                 f"resample them to one of {known}"
             )
-        coefficients = None
-        if position is not None:
-            coefficients = GlobalClimatology.load().coefficients([position[0]], [position[1]])[0]
-        return loaded.networks.check_values(series, coefficients=coefficients, last=last)
+        return loaded.networks.check_values(series, coefficients=_climatology_at(position), last=last)
+
+    def refusals(self, series: SstSeries, position: tuple[float, float] | None = None) -> dict[str, SeriesError | None]:
+        """Return why each release that serves cannot forecast ``series``; None for the one that can.
+
+        Args:
+            series: in °C, at any step.
+            position: degrees north and east; None if unknown.
+        """
+        nearest = self.nearest(series.step)
+        refusals: dict[str, SeriesError | None] = {}
+        for name, loaded in self.by_dataset.items():
+            if loaded is nearest:
+                refusals[name] = refusal_at_any_step(loaded.networks, series, _climatology_at(position))
+            elif loaded.cells:
+                refusals[name] = other_step_error(series.step, loaded.networks.any_network.metadata)
+        return refusals
 
     def _refusal(self, step: TimeStep) -> SeriesError:
         steps = ", ".join(in_words(str(known)) for known in self.steps) or "none"
@@ -202,6 +216,10 @@ class UniversalCatalog:
             f"no universal release forecasts steps of {in_words(str(step))}; available steps: {steps}; resample the "
             "series"
         )
+
+
+def _climatology_at(position: tuple[float, float] | None) -> Coefficients | None:
+    return None if position is None else GlobalClimatology.load().coefficients([position[0]], [position[1]])[0]
 
 
 def load_universal(

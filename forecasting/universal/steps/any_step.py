@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
+from forecasting.climatology.annual_cycle import COEFFICIENTS
 from forecasting.errors import SeriesError
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import in_words
 from forecasting.universal.checks.warnings import after_check
+from forecasting.universal.contexts.contexts import read_contexts
 from forecasting.universal.forecast import UniversalForecast
 from forecasting.universal.network.forecaster import Coefficients
 from forecasting.universal.release import BEST, UniversalRelease
@@ -72,6 +76,29 @@ def forecast_at_any_step(
             else:
                 results[i] = after_check(_after_resampling(forecast, resampling), left_out[i])
     return [results[i] for i in range(len(series))]
+
+
+def refusal_at_any_step(
+    release: UniversalRelease, series: SstSeries, coefficients: Coefficients | None = None
+) -> SeriesError | None:
+    """Return why ``release`` cannot forecast one step of ``series``, at any step; None if it can.
+
+    Args:
+        release: whose networks are not run.
+        series: in °C.
+        coefficients: climatology of its position, °C, float32 ``(7,)``; None without one.
+    """
+    resampling, horizon = Resampling(series.step, release.step), 1
+    if resampling.step != resampling.other:
+        entry, _ = _resampled(release, resampling, series, horizon, None)
+        if isinstance(entry, SeriesError):
+            return entry
+        series, horizon = entry.series, entry.needed(horizon)
+    metadata = release.any_network.metadata
+    known = np.full((1, COEFFICIENTS), np.nan, dtype=np.float32) if coefficients is None else coefficients[None]
+    _, failures = read_contexts([series], known, horizon, metadata, metadata.maximum)
+    error = failures.get(0)
+    return error if error is None or resampling.step == resampling.other else _after_resampling(error, resampling)
 
 
 def _resampled(

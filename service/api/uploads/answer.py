@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from orjson import dumps
 
-from forecasting.errors import FileError
+from forecasting.errors import FileError, SeriesError
 from forecasting.evaluation.division import untrainable
 from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.networks.windows import last_windows
@@ -18,6 +18,7 @@ from forecasting.readers import Reading, ReadingOptions, Station, describe, read
 from forecasting.readers.base.flags import Marked
 from forecasting.readers.base.text import is_longer, sniff_binary
 from forecasting.releases.registry import Registry
+from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.remedies import Setting
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
@@ -116,7 +117,7 @@ def described(reading: Reading, registry: Registry, settings: Settings) -> Json:
         "format": reading.format,
         "problem": _problem(reading.error),
         "choices": _choices(reading.error),
-        "stations": [_station(station, metadata) for station in stations],
+        "stations": [_station(station, metadata, registry.universal) for station in stations],
         "units": "celsius",
         "series": [
             _series_json(station.name, station.series, station.station.position)
@@ -172,8 +173,8 @@ def _choices(error: FileError | None) -> list[Json]:
     return [choice.model_dump() for choice in choices_of(error)]
 
 
-def _station(station: StationSeries, metadata: Sequence[CheckpointMetadata]) -> Json:
-    description = describe(station.station)
+def _station(station: StationSeries, metadata: Sequence[CheckpointMetadata], universal: UniversalCatalog) -> Json:
+    description, series = describe(station.station), station.series
     answer: Json = {
         "id": station.name,
         "name": description["name"],
@@ -184,15 +185,22 @@ def _station(station: StationSeries, metadata: Sequence[CheckpointMetadata]) -> 
         "warnings": description["warnings"],
         "problem": station.problem,
         "choices": _choices(station.station.error),
-        "training": {"problem": station.problem if station.series is None else untrainable(station.series)},
-        "forecast": [] if station.series is None else [_use(station.series, checkpoint) for checkpoint in metadata],
+        "training": {"problem": station.problem if series is None else untrainable(series)},
+        "forecast": [],
     }
+    if series is not None:
+        refusals = {checkpoint.dataset: _refusal(series, checkpoint) for checkpoint in metadata}
+        refusals |= universal.refusals(series, station.station.position)
+        answer["forecast"] = [
+            {"dataset": dataset, "problem": None if error is None else str(error)}
+            for dataset, error in refusals.items()
+        ]
     return answer if description["series"] is None else answer | {"summary": description["series"]}
 
 
-def _use(series: SstSeries, metadata: CheckpointMetadata) -> Json:
+def _refusal(series: SstSeries, metadata: CheckpointMetadata) -> SeriesError | None:
     _, errors = last_windows(SeriesBatch.of([series], metadata.time_step), metadata, np.asarray([1]))
-    return {"dataset": metadata.dataset, "problem": str(errors[0]) if errors else None}
+    return errors.get(0)
 
 
 def _series_json(name: str, series: SstSeries, position: tuple[float, float] | None) -> Json:

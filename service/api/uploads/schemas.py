@@ -51,7 +51,7 @@ class SeriesSummary(BaseModel):
 
 
 class DatasetFit(BaseModel):
-    """Whether a dataset's models can forecast from a series."""
+    """Whether the models of a dataset, of one place or universal, can forecast from a series."""
 
     dataset: str
     problem: str | None = Field(description="Why they cannot; null if they can.")
@@ -78,7 +78,8 @@ class Station(BaseModel):
     choices: list[Choice] = Field(description="The possible answers to the question in the problem.")
     training: TrainingFit
     forecast: list[DatasetFit] = Field(
-        description="The datasets with the same step, and whether their models can forecast."
+        description="For each dataset, whether its models can forecast. Of the universal releases, it is the one that "
+        "`POST /forecast` uses without a `dataset`: that of the same step, or the nearest."
     )
 
 

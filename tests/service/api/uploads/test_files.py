@@ -1,8 +1,11 @@
 """POST /series: a file in, what was understood of it out."""
 
+import asyncio
 import gzip
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +15,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasting.readers import read_csv
+from forecasting.networks.device import CPU
+from forecasting.readers import ReadingOptions, read_csv
+from forecasting.releases.registry import Registry
+from service.api.uploads.answer import SHORT_TEXT
+from service.api.uploads.grid_files import GridFiles
 from service.api.uploads.schemas import FileReading
-from service.http.problems import Problem
+from service.api.uploads.upload import read_upload
+from service.engine.serving import Serving
+from service.http.problems import Problem, ProblemError
 from service.http.reading_query import MAX_COLUMNS, MAX_STATIONS
 from service.settings import Settings
+from service.telemetry.metrics import Metrics
 from tests.conftest import NINO12
 from tests.forecasting.readers.table import test_ndbc
 from tests.forecasting.readers.test_any_bytes import contents
+from tests.service.api.uploads.test_grid_files import SPIN
 from tests.service.requests import CSV, Json, answered, loaded, refusal
 from tests.serving import serve
 
@@ -187,6 +198,30 @@ def test_the_answer_says_which_models_can_forecast_from_the_series(client: httpx
     assert problems["buoy"] == "the step is one month, but buoy-rnn forecasts steps of 30 minutes"
 
 
+@pytest.mark.parametrize(
+    ("n", "hours", "problem"),
+    [
+        (40, 24, None),
+        (40, 48, None),
+        (5, 24, "a forecast needs at least 14 daily values, but the series has 5: send 9 more"),
+        (5, 48, "a forecast needs at least"),
+    ],
+)
+def test_the_answer_says_which_universal_models_can_forecast_from_the_series(
+    seas_client: httpx.Client, n: int, hours: int, problem: str | None
+) -> None:
+    times = np.datetime64("2024-01-01T00") + np.arange(n) * np.timedelta64(hours, "h")
+    rows = [f"{time},{18 + i % 3 / 10},40,-30" for i, time in enumerate(times)]
+    answer = post(seas_client, "\n".join(["time,sst,latitude,longitude", *rows]))
+    problems = {use["dataset"]: use["problem"] for use in answer["stations"][0]["forecast"]}
+    assert "nino12" in problems
+    assert problems["ocean-monthly"].startswith("the series has a step of ")
+    (entry,) = answered(seas_client.post("/forecast", json={"series": answer["series"]}))["forecasts"]
+    assert entry.get("error") == problems["ocean-daily"]
+    assert (problem is None) == (problems["ocean-daily"] is None)
+    assert (problems["ocean-daily"] or "").startswith(problem or "")
+
+
 def test_the_answer_says_whether_the_series_can_be_trained_on(client: httpx.Client) -> None:
     assert post(client, NINO12.read_bytes())["stations"][0]["training"] == {"problem": None}
     problem = post(client, monthly(36))["stations"][0]["training"]["problem"]
@@ -311,6 +346,42 @@ def test_a_table_with_too_many_columns_is_refused(client: httpx.Client, columns:
     if columns < MAX_COLUMNS:
         answer = post(client, "\n".join([header, *rows]), station="s7")
         assert answer["stations"][0]["columns"]["value"] == "s7_sst"
+
+
+@pytest.mark.parametrize(
+    ("before", "cell", "line"),
+    [("", ",", 1), ("time,sst\n2001-01-01,15\n", ";,", 3), ("#YY MM DD hh mm WTMP", " a", 1)],
+)
+def test_a_line_of_a_million_cells_is_refused_for_their_number(
+    client: httpx.Client, before: str, cell: str, line: int
+) -> None:
+    message = refusal(client, before + cell * 1_000_000)
+    assert re.fullmatch(
+        rf"the file: line {line} has 100000\d columns, more than the limit of 1000; write one value per line", message
+    )
+
+
+def test_a_long_text_is_read_as_a_short_one(client: httpx.Client) -> None:
+    rows = [f"{name},{day + 1},2020-01-{day + 1:02},{15 + day % 5}" for name in "ab" for day in range(30)]
+    text = "\n".join(["station,sst_qc,time,sst", *rows])
+    long = text + f"\n#{100 * '-'}" * (SHORT_TEXT // 100)
+    answer = post(client, text, station="a", resample="P2D")
+    assert answer["series"]
+    assert post(client, long, station="a", resample="P2D") == answer
+    assert post(client, gzip.compress(long.encode())) == post(client, text)
+    assert refusal(client, long, dates="dmy") == refusal(client, text, dates="dmy")
+
+
+@pytest.mark.parametrize("packed", [bytes, gzip.compress])
+def test_a_long_text_is_read_in_a_process_that_can_be_stopped(
+    artifacts: Path, packed: Callable[[bytes], bytes]
+) -> None:
+    reads = GridFiles(processor_seconds=1, seconds=3_600, reader=SPIN)
+    content = packed(b"time,sst\n2020-01-01,15\n2020-01-02,15.5\n" + SHORT_TEXT * b"\n")
+    with ThreadPoolExecutor(1) as workers:
+        serving = Serving(Registry.open(artifacts, CPU, "nino12"), workers, 60, Metrics())
+        with pytest.raises(ProblemError, match="more than 1 s of computing time"):
+            asyncio.run(read_upload({}, content, ReadingOptions(), reads, serving, Settings()))
 
 
 @pytest.mark.parametrize("media_type", ["multipart/form-data; boundary=x", "application/json"])
