@@ -205,7 +205,10 @@ class UniversalCatalog:
         refusals: dict[str, SeriesError | None] = {}
         for name, loaded in self.by_dataset.items():
             if loaded is nearest:
-                refusals[name] = refusal_at_any_step(loaded.networks, series, _climatology_at(position))
+                refusals[name] = refusal_at_any_step(loaded.networks, series)
+                # Few series need their position, and looking it up takes longer than the rest.
+                if refusals[name] is not None and position is not None:
+                    refusals[name] = refusal_at_any_step(loaded.networks, series, _climatology_at(position))
             elif loaded.cells:
                 refusals[name] = other_step_error(series.step, loaded.networks.any_network.metadata)
         return refusals

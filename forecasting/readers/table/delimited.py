@@ -134,7 +134,7 @@ def _names(header: list[str], body: list[Row]) -> list[str]:
 def _frame(header: list[str], body: list[Row]) -> pd.DataFrame:
     width = len(header)
     for number, row in body:
-        if len(row) < width or any(row[width:]):
+        if len(row) != width and (len(row) < width or any(row[width:])):
             raise FileError(
                 f"line {number} has {counted(len(row), 'column')}, but the header has {width}; correct the line"
             )
@@ -143,5 +143,5 @@ def _frame(header: list[str], body: list[Row]) -> pd.DataFrame:
         raise FileError("has a header without names; add the names of the columns")
     if len({header[i] for i in named}) < len(named):
         raise FileError("has two columns with the same name; rename one")
-    cells = [[row[i] for i in named] for _, row in body]
-    return pd.DataFrame(cells, columns=[header[i] for i in named], index=[number for number, _ in body], dtype=str)
+    cells = {header[i]: [row[i] for _, row in body] for i in named}
+    return pd.DataFrame(cells, index=[number for number, _ in body], dtype=str)

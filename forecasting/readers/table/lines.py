@@ -17,6 +17,8 @@ Row = tuple[int, list[str]]
 
 _LOGGERS_TITLE: Final = "Plot Title: "
 """Start of the first line of an export from an Onset logger."""
+_NO_CELLS: Final = ("#", _LOGGERS_TITLE)
+"""Begin the lines that may be comments or titles."""
 _MAX_TITLE_LINES: Final = 20
 """Lines below a title that are searched for a header."""
 
@@ -35,7 +37,7 @@ def split_rows(text: str, max_columns: int = sys.maxsize) -> list[Row]:
             # A comment may be as long as it likes.
             if len(row) > max_columns and not row[0].startswith("#"):
                 refuse_columns(len(row), max_columns, reader.line_num)
-            yield reader.line_num, [cell.strip() for cell in row]
+            yield reader.line_num, list(map(str.strip, row))
 
     try:
         # Blank lines are dropped one by one, as millions of them would fill the memory.
@@ -52,6 +54,8 @@ def is_row(cells: list[str]) -> bool:
     """
     if not any(cells):
         return False
+    if not cells[0].startswith(_NO_CELLS):
+        return True
     comment = cells[0].startswith("#") and (cells[0] != "#" or len(cells) == 1 or not all(cells))
     return not comment and not cells[0].startswith(_LOGGERS_TITLE)
 
