@@ -35,7 +35,7 @@ def split_rows(text: str, max_columns: int = sys.maxsize) -> list[Row]:
     def stripped() -> Iterator[Row]:
         for row in reader:
             # A comment may be as long as it likes.
-            if len(row) > max_columns and not row[0].startswith("#"):
+            if len(row) > max_columns and not row[0].lstrip().startswith("#"):
                 refuse_columns(len(row), max_columns, reader.line_num)
             yield reader.line_num, list(map(str.strip, row))
 
@@ -56,8 +56,7 @@ def is_row(cells: list[str]) -> bool:
         return False
     if not cells[0].startswith(_NO_CELLS):
         return True
-    comment = cells[0].startswith("#") and (cells[0] != "#" or len(cells) == 1 or not all(cells))
-    return not comment and not cells[0].startswith(_LOGGERS_TITLE)
+    return cells[0] == "#" and len(cells) > 1 and all(cells)
 
 
 def find_separator(text: str) -> str:
