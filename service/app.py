@@ -55,6 +55,7 @@ from service.engine.lifecycle import Lifecycle
 from service.engine.releases.published_releases import PublishedReleases, open_registry
 from service.engine.releases.release_watcher import ReleaseWatcher
 from service.engine.releases.worker_bus import WorkerBus
+from service.engine.running import Threads
 from service.engine.serving import Serving
 from service.gate.admission import Guard
 from service.gate.gate import Gate, Stream
@@ -243,7 +244,7 @@ async def _working(app: FastAPI) -> AsyncIterator[None]:
 def _release_watcher(gate: Gate, bus: WorkerBus, stack: AsyncExitStack) -> ReleaseWatcher:
     """Return the object that loads releases and serves them; its threads end with ``stack``."""
     settings, metrics = gate.settings, gate.metrics
-    workers = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="large"))
+    workers = stack.enter_context(Threads(2, "large"))
     # Each thread keeps the memory that it allocates, so all loading happens in one.
     loader = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="load"))
 

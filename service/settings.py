@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
@@ -22,7 +23,7 @@ _EMPTY_IS_UNSET: Final = BeforeValidator(lambda value: None if value == "" else 
 
 
 def _split(names: str) -> tuple[str, ...]:
-    """Return the origins or hosts in lower case, as browsers send them."""
+    """Return the parts of a list in lower case, as browsers send origins and hosts."""
     return tuple(name.strip().lower() for name in names.split(",") if name.strip())
 
 
@@ -45,6 +46,15 @@ def _check_hosts(hosts: str) -> str:
     return hosts
 
 
+def _check_networks(proxies: str) -> str:
+    for proxy in _split(proxies):
+        try:
+            ip_network(proxy)
+        except ValueError:
+            raise ValueError(f"invalid address {proxy!r}: write an IP address, or a network such as 10.0.0.0/8") from None
+    return proxies
+
+
 class Settings(BaseSettings):
     """The settings of the service. Each has an environment variable, ``SST_<NAME>``.
 
@@ -64,6 +74,8 @@ class Settings(BaseSettings):
         max_answer_bytes: the largest answer to one request with series, by an estimate made in advance.
         max_waiting: the most requests that a process works on at once.
         max_waiting_bytes: the most memory for the bodies of these requests and the answers to large ones.
+        max_working_bytes: the most memory, by an estimate, for the work on large requests at once; others wait.
+        caller_share: the part of the places and of the memory that one caller may take.
         request_seconds: the longest time that a request may take; of one that is worked on in parts, that each part may
             take.
         write_seconds: how long a client may read nothing of a response before its connection is closed.
@@ -88,6 +100,7 @@ class Settings(BaseSettings):
         cors_origins: comma-separated origins of other pages that may call the service; empty for none.
         allowed_hosts: comma-separated hosts, other than this machine, that requests may name; ``*`` for any. Empty:
             none on loopback, and any elsewhere.
+        trusted_proxies: comma-separated addresses and networks of proxies whose ``X-Forwarded-For`` is believed.
         log_format: ``text``, ``json``, or ``auto`` for text on a terminal and JSON otherwise.
         access_log: whether to log each request.
     """
@@ -108,8 +121,10 @@ class Settings(BaseSettings):
     ] = "info"
     max_body_bytes: int = Field(default=16 * 2**20, ge=1_024)
     max_answer_bytes: int = Field(default=48 * 2**20, ge=1_024)
-    max_waiting: int = Field(default=256, ge=1)
-    max_waiting_bytes: int = Field(default=64 * 2**20, ge=1_024)
+    max_waiting: int = Field(default=512, ge=1)
+    max_waiting_bytes: int = Field(default=128 * 2**20, ge=1_024)
+    max_working_bytes: int = Field(default=384 * 2**20, ge=1_024)
+    caller_share: float = Field(default=0.5, gt=0, le=1)
     request_seconds: float = Field(default=30.0, gt=0, le=_MAX_SECONDS)
     write_seconds: float = Field(default=30.0, gt=0, le=_MAX_SECONDS)
     busy_poll_microseconds: float = Field(default=50.0, ge=0, le=1_000_000)
@@ -117,7 +132,7 @@ class Settings(BaseSettings):
     linger_seconds: float = Field(default=1.0, ge=0, le=_MAX_SECONDS)
     reload_seconds: float = Field(default=10.0, gt=0, le=_MAX_SECONDS)
     max_line_bytes: int = Field(default=4 * 2**20, ge=1_024)
-    max_spool_bytes: int = Field(default=128 * 2**20, ge=1_024)
+    max_spool_bytes: int = Field(default=256 * 2**20, ge=1_024)
     max_series: int = Field(default=10_000, ge=1)
     max_values: int = Field(default=100_000, ge=2)
     max_horizon: int = Field(default=10_000, ge=1, le=10_000)
@@ -132,6 +147,7 @@ class Settings(BaseSettings):
     rate_limit: int = Field(default=6_000, ge=0)
     cors_origins: Annotated[str, AfterValidator(_check_origins)] = ""
     allowed_hosts: Annotated[str, AfterValidator(_check_hosts)] = ""
+    trusted_proxies: Annotated[str, AfterValidator(_check_networks)] = ""
     log_format: Literal["auto", "text", "json"] = "auto"
     access_log: bool = False
 
@@ -139,6 +155,17 @@ class Settings(BaseSettings):
     def max_stream_bytes(self) -> int:
         """The most memory that an NDJSON request takes for its body."""
         return min(self.max_line_bytes + 2**20, self.max_waiting_bytes)
+
+    @property
+    def proxies(self) -> list[str]:
+        """The addresses and networks in ``trusted_proxies``; IPv4 also as a socket of IPv6 shows it."""
+        networks = [ip_network(proxy) for proxy in _split(self.trusted_proxies)]
+        mapped = [
+            f"::ffff:{network.network_address}/{96 + network.prefixlen}"
+            for network in networks
+            if isinstance(network, IPv4Network)
+        ]
+        return [*map(str, networks), *mapped]
 
     @property
     def origins(self) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Executor
 from functools import partial
 from typing import Final
 
@@ -22,11 +21,13 @@ from service.engine.columns.place_columns import PlaceColumns
 from service.engine.columns.series_columns import SeriesColumns
 from service.engine.columns.universal_columns import UniversalColumns
 from service.engine.event_forecaster import EventForecaster
-from service.engine.running import Returned, counted, run_in
+from service.engine.running import Returned, Threads, counted, run_in
 from service.engine.universal.entries import UniversalEntries
-from service.engine.universal.forecaster import PIECE_SERIES, UniversalBatchForecaster
+from service.engine.universal.forecaster import PIECE_SERIES, PIECE_VALUES, UniversalBatchForecaster
 from service.engine.universal.job import UniversalJob, UniversalModels
 from service.engine.universal.runner import UniversalRunner
+from service.http.bodies import read_json
+from service.http.large_json import SMALL_BYTES, Body
 from service.telemetry.metrics import Metrics
 from service.telemetry.spans import INFERENCE
 from service.telemetry.statistics import NetworkRun
@@ -58,7 +59,7 @@ class ModelRunner:
     def __init__(
         self,
         forecaster: Forecaster,
-        workers: Executor,
+        workers: Threads,
         seconds: float,
         metrics: Metrics,
     ) -> None:
@@ -120,7 +121,7 @@ def _infer_together(
 class Serving:
     """What one request is answered from, from its beginning to its end, whatever is loaded meanwhile."""
 
-    def __init__(self, registry: Registry, workers: Executor, seconds: float, metrics: Metrics) -> None:
+    def __init__(self, registry: Registry, workers: Threads, seconds: float, metrics: Metrics) -> None:
         """Serve the networks of ``registry``; the other arguments are those of :class:`ModelRunner`."""
         self.registry = registry
         self.statistics = {network: metrics.batches.statistics_of(network) for network in registry.models}
@@ -220,8 +221,8 @@ class Serving:
         size = (
             PIECE_SERIES if job.options.events is None else job.options.events.piece(PIECE_SERIES, job.options.horizon)
         )
-        for begin in range(0, len(job.series), size):
-            await self.run_in_worker(run, job.part(begin, begin + size), span=INFERENCE)
+        for piece in job.pieces(size, PIECE_VALUES):
+            await self.run_in_worker(run, piece, span=INFERENCE)
 
     def forecast_columns(self, job: ColumnJob, columns: SeriesColumns) -> list[ColumnForecasts]:
         """Return the forecasts of each network of ``job``. Call it in a worker thread."""
@@ -236,6 +237,12 @@ class Serving:
     async def run_in_worker(self, function: Callable[..., Returned], *arguments: object, span: str = "") -> Returned:
         """Call ``function`` in a worker thread, and return its result; ``span`` is its name in traces."""
         return await run_in(self._workers, function, *arguments, span=span)
+
+    async def read_json(self, model: type[Body], content: bytes, max_series: int, max_bytes: int) -> Body:
+        """Read a JSON body as :func:`~service.http.bodies.read_json` does, a large one in a worker thread."""
+        if len(content) <= SMALL_BYTES:
+            return read_json(model, content, max_series, max_bytes)
+        return await self.run_in_worker(read_json, model, content, max_series, max_bytes)
 
     async def _forecast_pieces(self, job: ForecastJob, on_entries: Callable[[list[Entries]], None]) -> None:
         events = job.options.events
@@ -255,6 +262,6 @@ class Serving:
         return await counted(work, [self.statistics[network] for network in job.forecasters])
 
 
-def _executor_of(forecaster: Forecaster, workers: Executor) -> Executor | None:
+def _executor_of(forecaster: Forecaster, workers: Threads) -> Threads | None:
     """Return where batches run: None is the event loop. For a GPU it is ``workers``, since the loop would only wait."""
     return None if forecaster.device.type == "cpu" else workers

@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from starlette.types import Scope
+
 from service.engine.lifecycle import Lifecycle
 from service.gate.accounting import Accounting, RequestAccount
+from service.gate.callers import caller_of
 from service.gate.keys import Key
 from service.gate.policy import Access, Origins
 from service.gate.rate_limit import RateLimiter
@@ -58,15 +61,17 @@ class Admission:
             raise self._accounting.unavailable()
         return self._guard.access.check(path, authorization, method)
 
-    def admit(self, account: RequestAccount, key: Key | None, size: int) -> None:
+    def admit(self, account: RequestAccount, scope: Scope, key: Key | None, size: int = 0) -> None:
         """Reserve ``size`` bytes for a request that passed :meth:`check`, and count it against the rate of ``key``.
 
         Raises:
             ProblemError: if there is no room for it, or the key calls too often. The request holds nothing then.
         """
+        if not scope["path"].startswith(OPERATOR_PATHS):
+            self._accounting.identify(account, caller_of(scope, key))
         self._accounting.hold(account, size)
         try:
             self._guard.limiter.admit(key)
         except ProblemError:
-            self._accounting.release(account)
+            self._accounting.free(account)
             raise

@@ -53,6 +53,7 @@ class Call:
         deadline: when the request is overdue, in the event loop's time.
         overdue: whether it was cancelled because of that.
         left: whether the client has gone, so that nobody receives the answer.
+        parsed: bytes that a small body takes once it is parsed.
         own_headers: sent with the answer, except those that it sets itself.
         route: template of the route that answers, for metrics.
         streamed: the answer that leaves while the request comes in, once it begins.
@@ -67,6 +68,7 @@ class Call:
         "left",
         "overdue",
         "own_headers",
+        "parsed",
         "receive",
         "route",
         "scope",
@@ -89,6 +91,7 @@ class Call:
         self.overdue = False
         self.left = False
         self.own_headers: RawHeaders = ()
+        self.parsed = 0
         self.route = OTHER
         self.status = 0
         self.streamed: StreamedAnswer | None = None

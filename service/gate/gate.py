@@ -19,14 +19,17 @@ from typing import Final
 from fastapi import FastAPI
 from opentelemetry.trace import Tracer
 from starlette.routing import compile_path
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from service.engine.lifecycle import Lifecycle
+from service.engine.running import reservation
 from service.gate.accounting import Accounting
 from service.gate.admission import Admission, Guard
 from service.gate.call import RENEW_DEADLINE, Call, Headers, StreamedAnswer, WholeAnswer
+from service.gate.callers import caller_of
 from service.gate.calls_in_progress import CallsInProgress
-from service.http.bodies import read_body
+from service.http.bodies import read_body, working_bytes
+from service.http.large_json import SMALL_BYTES
 from service.http.media import streamed_type
 from service.http.problems import ProblemError, error_response
 from service.http.security_headers import RawHeaders
@@ -120,10 +123,11 @@ class Gate:
             await self.app(scope, receive, send)
             return
         accounting = self.accounting
-        call = Call(scope, receive, send, accounting.open(), self.calls.next_deadline())
+        call = Call(scope, receive, send, accounting.open(caller_of(scope)), self.calls.next_deadline())
         call.own_headers = self.guard.page_headers.get(scope["path"], self.guard.headers)
         scope["request_id"] = self.request_id(call.headers)
         request_scope.set(scope)
+        reservation.set(call.account)
         if self.tracer is not None:
             trace_parts(self.tracer)
         accounting.start()
@@ -132,7 +136,7 @@ class Gate:
             await self._serve_or_refuse(call)
         finally:
             self.calls.remove(call)
-            accounting.close(call.account)
+            call.account.release()
             if call.route == OTHER and FAULT not in scope:
                 call.route = self._template(scope["path"])
             accounting.end()
@@ -223,7 +227,7 @@ class Gate:
     async def _stream(self, call: Call, stream: Stream) -> None:
         """Answer while the request comes in. Each piece of the answer sets a new deadline."""
         self._admit(call)
-        answer = call.streamed = stream(call.scope, call.headers, call.receive)
+        answer = call.streamed = stream(call.scope, call.headers, self._counted(call))
         async with aclosing(answer.pieces) as pieces:
             async for piece in pieces:
                 if isinstance(piece, WholeAnswer):
@@ -251,16 +255,36 @@ class Gate:
             call.route = getattr(scope.get("route"), "path", OTHER)
 
     async def _read(self, call: Call) -> bytes:
+        """Read the body, and wait until there is memory for work on it."""
         limit = self.settings.max_body_bytes
-        return await read_body(call.receive, call.headers, limit, partial(self._hold, call))
+        body = await read_body(call.receive, call.headers, limit, partial(self._hold, call))
+        if len(body) <= SMALL_BYTES:
+            call.parsed = working_bytes(body)
+            self._hold(call, len(body))
+        else:
+            await self.accounting.begin_work(call.account, working_bytes(body))
+        return body
+
+    def _counted(self, call: Call) -> Receive:
+        """Return the ``receive`` of a streamed request, which reserves what arrives, up to what is kept of it."""
+        size = 0
+
+        async def receive() -> Message:
+            nonlocal size
+            message = await call.receive()
+            size = min(size + len(message.get("body", b"")), self.settings.max_stream_bytes)
+            self._hold(call, size)
+            return message
+
+        return receive
 
     def _hold(self, call: Call, size: int) -> None:
-        """Reserve ``size`` bytes in all for a request.
+        """Reserve ``size`` bytes in all for a request, beside what parsing takes.
 
         Raises:
             ProblemError: 503 if there is no room.
         """
-        self.accounting.hold(call.account, size)
+        self.accounting.hold(call.account, size + call.parsed)
 
     async def _refuse(self, call: Call, error: Exception) -> None:
         self.accounting.record_refusal(error)
@@ -274,13 +298,14 @@ class Gate:
 
     def _admit(self, call: Call) -> None:
         """Raise ProblemError if a request may not pass."""
-        size = self.settings.max_stream_bytes if call.streams else call.stated_length
+        size = call.stated_length
         path, authorization = call.scope["path"], call.headers.get(b"authorization")
         method = call.scope["method"]
         key = self.admission.check(path, authorization, size, method=method, streams=call.streams)
         if key is not None:
             call.scope[CALLER] = key.name
-        self.admission.admit(call.account, key, size)
+        # Nothing is reserved for what is only announced.
+        self.admission.admit(call.account, call.scope, key)
 
     def _cut_off(self, call: Call) -> ProblemError:
         """Return the error of a request whose task was cancelled. It is counted even if nobody receives it."""

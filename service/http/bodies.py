@@ -1,24 +1,21 @@
 """Read request bodies, and decompress them, up to a limit."""
 
+import asyncio
 import re
 import zlib
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Final, TypeVar
+from typing import Final
 
-from pydantic import BaseModel, ValidationError
 from starlette.types import Message, Receive
 
-from forecasting.requests.model import UnknownFieldsError
+from service.http.large_json import SMALL_BYTES, Body, read_model
 from service.http.problems import ProblemError
-from service.http.validation import invalid_body
-
-Body = TypeVar("Body", bound=BaseModel)
 
 _WINDOW_BITS = {b"gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}
 
-_HARMLESS_BYTES: Final = 2**16
-"""JSON up to this size cannot take too much memory, whatever it holds."""
+_STEP_BYTES: Final = 2**20
+"""Bytes that are decompressed at once, in a few milliseconds."""
 
 _BASE_PARTS: Final = 1_000
 _PARTS_PER_SERIES: Final = 12
@@ -27,6 +24,11 @@ _PARTS_PER_SERIES: Final = 12
 _BYTES_PER_VALUE: Final = 3
 _BYTES_PER_STRING: Final = 8
 """The fewest bytes of a useful value or string in JSON: ``24,`` takes three, and a month with its quotes nine."""
+
+_MEMORY_OF_VALUE: Final = 64
+_MEMORY_OF_STRING: Final = 64
+_MEMORY_OF_PART: Final = 512
+"""Memory that a value, a string and an object or array take at most, with what is computed from them."""
 
 _BEFORE_NEXT_PART: Final = re.compile(rb'(?:[^"{[]++|"(?:[^"\\]++|\\.)*+(?:"|\Z|\\\Z))*+', re.DOTALL)
 
@@ -46,12 +48,9 @@ async def read_body(receive: Receive, headers: dict[bytes, bytes], limit: int, h
         body = await _read_rest(receive, message, limit, hold)
     if len(body) > limit:
         raise too_large(limit)
+    hold(len(body))
     encoding = headers.get(b"content-encoding")
-    if encoding is not None:
-        body = decompress(body, encoding, limit)
-    if encoding is not None or b"content-length" not in headers:
-        hold(len(body))
-    return body
+    return body if encoding is None else await _decompress(body, encoding, limit, hold)
 
 
 async def _read_rest(receive: Receive, message: Message, limit: int, hold: Callable[[int], object]) -> bytes:
@@ -87,11 +86,7 @@ def read_json(model: type[Body], content: bytes, max_series: int, max_bytes: int
         RequestValidationError: if it is not JSON, or not valid for the model.
     """
     refuse_costly(content, max_series, max_bytes)
-    try:
-        body: Body = model.__pydantic_validator__.validate_json(content, context=[])
-    except (ValidationError, UnknownFieldsError) as error:
-        raise invalid_body(content, error) from None
-    return body
+    return read_model(model, content)
 
 
 def refuse_costly(content: bytes, max_series: int, max_bytes: int) -> None:
@@ -103,7 +98,7 @@ def refuse_costly(content: bytes, max_series: int, max_bytes: int) -> None:
     Raises:
         ProblemError: 422 if there are too many.
     """
-    if len(content) <= _HARMLESS_BYTES:
+    if len(content) <= SMALL_BYTES:
         return
     most = _BASE_PARTS + _PARTS_PER_SERIES * max_series
     # This also counts brackets in strings, and rules out most bodies before the slower check.
@@ -120,6 +115,15 @@ def refuse_costly(content: bytes, max_series: int, max_bytes: int) -> None:
         if len(content) > signs * most and content.count(sign) > signs * most:
             detail = f"the JSON contains more than {most} {noun}: split it into several requests"
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+
+
+def working_bytes(content: bytes) -> int:
+    """Return about how much memory it takes to parse a body and to work on its content: more than most bodies take."""
+    return (
+        _MEMORY_OF_VALUE * (content.count(b",") + content.count(b"\n"))
+        + _MEMORY_OF_STRING * (content.count(b'"') // 2)
+        + _MEMORY_OF_PART * (content.count(b"{") + content.count(b"["))
+    )
 
 
 def _has_parts(content: bytes, n: int) -> bool:
@@ -148,8 +152,8 @@ def refuse_compression(headers: dict[bytes, bytes], kind: str) -> None:
         raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, headers={"Accept-Encoding": "identity"})
 
 
-def decompress(body: bytes, encoding: bytes, limit: int) -> bytes:
-    """Decompress ``body``, whose ``Content-Encoding`` is ``encoding``. Raises as :func:`read_body` does."""
+async def _decompress(body: bytes, encoding: bytes, limit: int, hold: Callable[[int], object]) -> bytes:
+    """Decompress ``body``, whose ``Content-Encoding`` is ``encoding``, in steps between which others get their turn."""
     name = encoding.strip().lower()
     if name in (b"", b"identity"):
         return body
@@ -158,17 +162,24 @@ def decompress(body: bytes, encoding: bytes, limit: int) -> bytes:
         detail = f"unsupported Content-Encoding {shown!r}: use gzip or deflate, or send the body uncompressed"
         raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, headers={"Accept-Encoding": "gzip, deflate"})
     decompressor = zlib.decompressobj(_WINDOW_BITS[name])
-    try:
-        plain = decompressor.decompress(body, limit + 1)
-    except zlib.error as error:
-        reason = str(error).rpartition("data: ")[2]
-        detail = f"the body cannot be decompressed as {name.decode()} ({reason}): check Content-Encoding"
-        raise ProblemError(HTTPStatus.BAD_REQUEST, detail) from None
-    if len(plain) > limit:
-        raise too_large(limit)
+    pieces, size, rest = list[bytes](), 0, body
+    while True:
+        try:
+            pieces.append(decompressor.decompress(rest, _STEP_BYTES))
+        except zlib.error as error:
+            reason = str(error).rpartition("data: ")[2]
+            detail = f"the body cannot be decompressed as {name.decode()} ({reason}): check Content-Encoding"
+            raise ProblemError(HTTPStatus.BAD_REQUEST, detail) from None
+        size, rest = size + len(pieces[-1]), decompressor.unconsumed_tail
+        if size > limit:
+            raise too_large(limit)
+        hold(len(body) + size)
+        if len(pieces[-1]) < _STEP_BYTES:
+            break
+        await asyncio.sleep(0)
     if decompressor.unused_data:
         detail = f"there is data after the end of the {name.decode()} body: send a single {name.decode()} stream"
         raise ProblemError(HTTPStatus.BAD_REQUEST, detail)
     if not decompressor.eof:
         raise ProblemError(HTTPStatus.BAD_REQUEST, f"the {name.decode()} body is truncated")
-    return plain
+    return b"".join(pieces)

@@ -10,6 +10,8 @@ import logging
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
 from service.api.forecast.answer import write_answer
 from service.api.forecast.handler import plan_forecast
 from service.api.forecast.request import read_request
@@ -18,6 +20,7 @@ from service.engine.batch_forecaster import Entries, ForecastJob
 from service.engine.serving import Serving, is_small
 from service.gate.accounting import RequestAccount
 from service.gate.call import Headers
+from service.gate.callers import caller_of
 from service.gate.gate import JSON, Gate
 from service.http.problems import error_response
 from service.http.security_headers import as_lines
@@ -29,6 +32,9 @@ PATH: Final = "/forecast"
 
 _MAX_BODY_BYTES: Final = 2**16
 """Bytes of a body. A larger one is seldom for a batch, and would be read twice."""
+
+_BYTES_PER_VALUE: Final = 32
+"""Memory of a value that has been parsed."""
 
 _OK: Final = HTTPStatus.OK.value
 _NO_ANSWER: Final = HTTPStatus.INTERNAL_SERVER_ERROR.value, b"content-length: 0\r\n", b""
@@ -49,6 +55,7 @@ class HotPath:
     Attributes:
         gate: answers all other requests.
         latest: the connection that was answered last, while it is open.
+        proxies: those that are trusted to say whose requests they pass on.
     """
 
     def __init__(self, gate: Gate) -> None:
@@ -56,6 +63,9 @@ class HotPath:
         self.latest: object = None
         self._admission = gate.admission
         self._accounting = gate.accounting
+        # uvicorn's type of an application does not fit the gate.
+        app: Any = gate
+        self.proxies = ProxyHeadersMiddleware(app, gate.settings.proxies).trusted_hosts
         own_headers = gate.guard.page_headers.get(PATH, gate.guard.headers)
         self._lines = as_lines((*JSON, *own_headers))
         self._refusal_lines = as_lines(own_headers)
@@ -71,7 +81,7 @@ class HotPath:
         serving = gate.lifecycle.serving
         if scope["path"] != PATH or serving is None or len(body) > _MAX_BODY_BYTES:
             return False
-        account = accounting.open()
+        account = accounting.open(caller_of(scope))
         try:
             key = self._admission.check(PATH, headers.get(b"authorization"), len(body))
             request, dataset, strict = read_request(scope["query_string"], headers, body)
@@ -80,12 +90,12 @@ class HotPath:
             # longer than the event loop may be held up.
             is_handled = isinstance(job, ForecastJob) and is_small(job) and job.forecasters[0].device.type == "cpu"
             if is_handled:
-                self._admission.admit(account, key, len(body))
+                self._admission.admit(account, scope, key, len(body) + _BYTES_PER_VALUE * job.steps)
         except Exception:
             # The gate runs into the same error, and answers with it.
             is_handled = False
         if not is_handled or not isinstance(job, ForecastJob):
-            accounting.close(account)
+            account.release()
             return False
         scope["request_id"] = gate.request_id(headers)
         if key is not None:
@@ -96,7 +106,7 @@ class HotPath:
 
     def finish(self, response: "PendingResponse", result: list[Entries] | Exception) -> None:
         """Build the answer to a request from ``result``; it is written together with the others of its batch."""
-        self._accounting.close(response.account)
+        response.account.release()
         if not self._ready:
             # A write wakes its reader. Writes right after one another wake it once, before it falls asleep again.
             asyncio.get_running_loop().call_soon(self._write)

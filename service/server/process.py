@@ -45,6 +45,8 @@ def serve(settings: Settings, listener: socket.socket, gate: Gate, bus: WorkerBu
         log_config=log_config(settings),
         server_header=False,
         access_log=False,
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=settings.proxies,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.drain_seconds,
     )

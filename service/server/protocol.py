@@ -40,6 +40,12 @@ class Protocol(HttpConnection):
         self._pieces: list[bytes] | None = None
         """Pieces of the body of a request that may take the fast path, while it is read."""
         self._fields: Headers = {}
+        self._is_proxied = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin on a new connection, which may be that of a proxy."""
+        super().connection_made(transport)
+        self._is_proxied = self.client is not None and self.client[0] in self.hot_path.proxies
 
     def data_received(self, data: bytes) -> None:
         """Read the bytes that have arrived, and let the loop sleep again."""
@@ -77,6 +83,11 @@ class Protocol(HttpConnection):
         scope = self.scope
         scope["method"], scope["path"] = "POST", path.decode("ascii")
         scope["raw_path"], scope["query_string"] = path, query
+        if self._is_proxied:
+            # As uvicorn's middleware does for all other requests.
+            forwarded = b", ".join([value for name, value in self.headers if name == b"x-forwarded-for"])
+            if forwarded:
+                scope["client"] = self.hot_path.proxies.get_trusted_client_address(forwarded.decode("latin-1"))
         self.cycle = cycle = _WholeCycle(self, body)
         if not self.hot_path.try_handle(cycle, self._fields, body):
             self._start_asgi_task(cycle, self.gate)  # type: ignore[arg-type]

@@ -2,14 +2,13 @@
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from prometheus_client import CollectorRegistry
 from sqlalchemy import URL, Connection
 
-from service.engine.running import run_in
+from service.engine.running import Threads, run_in
 from service.store.database.database import Database
 from service.telemetry.station_metrics import StationMetrics, StoreCall
 
@@ -30,8 +29,8 @@ class StationStore:
     def __init__(self, url: URL, metrics: StationMetrics | None = None) -> None:
         self.metrics = metrics or StationMetrics(CollectorRegistry())
         self._database = Database(url)
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
-        self._long = ThreadPoolExecutor(_LONG_THREADS, thread_name_prefix="store-long")
+        self._threads = Threads(_THREADS, "store")
+        self._long = Threads(_LONG_THREADS, "store-long")
 
     async def read(
         self,
@@ -93,7 +92,7 @@ class StationStore:
         self._database.close()
 
     async def _timed(
-        self, kind: StoreCall, threads: Executor, work: Callable[..., Returned], *arguments: object
+        self, kind: StoreCall, threads: Threads, work: Callable[..., Returned], *arguments: object
     ) -> Returned:
         """Call ``work`` in one of ``threads``, and count how long that takes, the wait for a thread included."""
         begin = time.perf_counter()

@@ -24,7 +24,6 @@ from service.api.dependencies import DatasetQuery, RegistryDep, SeriesDatasetQue
 from service.api.openapi import BYTES, problems, request_body
 from service.api.series_request import check_horizon
 from service.engine.serving import Serving
-from service.http.bodies import read_json
 from service.http.media import require_json
 from service.http.query import merge_query_and_body
 from service.http.time_fields import InputTime
@@ -111,7 +110,7 @@ async def post_compare(
 ) -> Response:
     """Compare every model and baseline on your own series, rolling through each one step at a time."""
     require_json(dict(request.scope["headers"]))
-    body = read_json(CompareRequest, await request.body(), settings.max_series, settings.max_body_bytes)
+    body = await serving.read_json(CompareRequest, await request.body(), settings.max_series, settings.max_body_bytes)
     merged = {
         "dataset": merge_query_and_body("dataset", dataset, body.dataset),
         "horizon": merge_query_and_body("horizon", horizon, body.horizon),

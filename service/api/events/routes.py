@@ -11,7 +11,6 @@ from service.api.events.handler import EventsJob, answer_events
 from service.api.events.schemas import EXAMPLES, EventsAnswer, EventsRequest
 from service.api.openapi import problems, request_body
 from service.api.series_request import check_limits, refuse_missing_steps
-from service.http.bodies import read_json
 from service.http.media import require_json
 
 _MEDIA_TYPES: Final = {"json": "application/json", "csv": "text/csv; charset=utf-8"}
@@ -45,7 +44,7 @@ async def post_events(
     The baseline comes from the series, which then needs ten years, or from the request.
     """
     require_json(dict(request.scope["headers"]))
-    body = read_json(EventsRequest, await request.body(), settings.max_series, settings.max_body_bytes)
+    body = await serving.read_json(EventsRequest, await request.body(), settings.max_series, settings.max_body_bytes)
     check_limits(body.series, settings)
     refuse_missing_steps(body.series)
     answer = await answer_events(serving, EventsJob(body, kind, format, settings.max_answer_bytes, by_day, strict))

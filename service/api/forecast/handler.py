@@ -7,6 +7,7 @@ calls the same steps, :func:`~service.api.forecast.request.read_request`, :func:
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from starlette.types import Scope
@@ -33,6 +34,7 @@ from service.engine.writing import model_forecast, whole_answer, with_ids, write
 from service.gate.call import Headers
 from service.gate.gate import JSON, Hold, RawAnswer
 from service.http.bodies import refuse_costly
+from service.http.large_json import SMALL_BYTES
 from service.http.query import merge_query_and_body
 from service.settings import Settings
 from service.telemetry.spans import INFERENCE, WRITING, part
@@ -56,13 +58,21 @@ async def answer_forecast(
         ProblemError: if the service is not ready, or refuses the body.
         RequestValidationError: if the query or the body is invalid.
     """
-    refuse_costly(body, settings.max_series, settings.max_body_bytes)
-    request, dataset, strict = read_request(scope["query_string"], headers, body)
+    serving = ready(lifecycle)
+    read = partial(_read, settings, scope["query_string"], headers, body)
+    request, dataset, strict = read() if len(body) <= SMALL_BYTES else await serving.run_in_worker(read)
 
     def hold_answer(size: int) -> None:
         hold(len(body) + size)
 
-    return await forecast_series(ready(lifecycle), settings, request, dataset, hold_answer, strict=strict), JSON
+    return await forecast_series(serving, settings, request, dataset, hold_answer, strict=strict), JSON
+
+
+def _read(
+    settings: Settings, query_string: bytes, headers: Headers, body: bytes
+) -> tuple[ForecastRequest, str | None, bool]:
+    refuse_costly(body, settings.max_series, settings.max_body_bytes)
+    return read_request(query_string, headers, body)
 
 
 async def forecast_series(

@@ -3,14 +3,12 @@
 from typing import Final
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 
-from forecasting.requests.model import UnknownFieldsError
 from service.api.forecast.query import LinesQuery
 from service.api.forecast.schemas import ForecastRequest
 from service.gate.call import Headers
+from service.http.large_json import read_model
 from service.http.media import require_json
-from service.http.validation import invalid_body
 
 _BODY_FIELDS: Final = {
     "model": "model",
@@ -24,8 +22,6 @@ _BODY_FIELDS: Final = {
 }
 """Query parameters, and the field of a JSON body that means the same."""
 
-_validate_json = ForecastRequest.__pydantic_validator__.validate_json
-
 
 def read_request(query_string: bytes, headers: Headers, body: bytes) -> tuple[ForecastRequest, str | None, bool]:
     """Return the request, the dataset that its query names, and whether it is strict.
@@ -36,10 +32,7 @@ def read_request(query_string: bytes, headers: Headers, body: bytes) -> tuple[Fo
     """
     require_json(headers)
     query = LinesQuery.read(query_string) if query_string else None
-    try:
-        request = _validate_json(body, context=[])
-    except (ValidationError, UnknownFieldsError) as error:
-        raise invalid_body(body, error) from None
+    request = read_model(ForecastRequest, body)
     if query is None:
         return request, None, False
     return _merge(request, query), query.dataset or None, query.strict

@@ -1,6 +1,5 @@
 """Answer NDJSON to ``POST /forecast``: series arrive line by line, and their forecasts leave the same way."""
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from http import HTTPStatus
 from typing import Final, NamedTuple
@@ -149,7 +148,7 @@ class _LineForecaster:
 
     async def answer(self, lines: Sequence[Line]) -> list[_AnswerLine]:
         is_large = sum(len(line.content or b"") for line in lines) > _SMALL_BATCH_BYTES
-        parsed = await asyncio.to_thread(self._parse_all, lines) if is_large else self._parse_all(lines)
+        parsed = await self._serving.run_in_worker(self._parse_all, lines) if is_large else self._parse_all(lines)
         valid = [line.series for line in parsed if isinstance(line.series, InputSeries)]
         by_model = await self._forecast(valid) if valid else []
         entries = zip(*by_model, strict=True)

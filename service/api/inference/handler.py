@@ -1,6 +1,5 @@
 """Answer ``infer`` of the Open Inference Protocol."""
 
-import asyncio
 import gzip
 import zlib
 from collections.abc import Callable
@@ -39,7 +38,7 @@ async def answer_infer(
     serving, path = ready(lifecycle), scope["path_params"]
     name, version, dataset = path["model"], path.get("version"), query_dataset(scope)
     model = find_model(serving, name, version, dataset)
-    request, tail = read_request(body, headers, settings)
+    request, tail = await read_request(serving, body, headers, settings)
     if request.parameters is not None and request.parameters.dataset is not None:
         dataset = merge_query_and_body("dataset", dataset, request.parameters.dataset)
         model = find_model(serving, name, version, dataset)
@@ -52,7 +51,7 @@ async def answer_infer(
         return content, answer_headers
     compress, is_large = _COMPRESS[encoding], len(inputs[0]) > SMALL
     compressed = (
-        await asyncio.to_thread(compress, content, _FASTEST_LEVEL) if is_large else compress(content, _FASTEST_LEVEL)
+        await serving.run_in_worker(compress, content, _FASTEST_LEVEL) if is_large else compress(content, _FASTEST_LEVEL)
     )
     return compressed, (*answer_headers, (b"content-encoding", encoding.encode()))
 

@@ -8,9 +8,9 @@ from orjson import dumps
 
 from service.api.inference.schemas import InferRequest
 from service.api.inference.tensors import HEADER_LENGTH, MAX_DIGITS, OUTPUT, Array, TensorSpec, malformed
+from service.engine.serving import Serving
 from service.gate.call import Headers
 from service.gate.gate import JSON, RawAnswer
-from service.http.bodies import read_json
 from service.settings import Settings
 
 BINARY: Final = "application/octet-stream"
@@ -18,7 +18,9 @@ BINARY: Final = "application/octet-stream"
 _HEADER_LENGTH: Final = HEADER_LENGTH.lower().encode()
 
 
-def read_request(body: bytes, headers: Headers, settings: Settings) -> tuple[InferRequest, memoryview | None]:
+async def read_request(
+    serving: Serving, body: bytes, headers: Headers, settings: Settings
+) -> tuple[InferRequest, memoryview | None]:
     """Return an inference request, and the bytes behind its JSON; None without the header that says where they begin.
 
     Raises:
@@ -37,7 +39,7 @@ def read_request(body: bytes, headers: Headers, settings: Settings) -> tuple[Inf
             )
         content, tail = body[:length], memoryview(body)[length:]
     try:
-        return read_json(InferRequest, content, settings.max_series, settings.max_body_bytes), tail
+        return await serving.read_json(InferRequest, content, settings.max_series, settings.max_body_bytes), tail
     except RequestValidationError as error:
         first = error.errors()[0]
         reason = first.get("ctx", {}).get("error", "")

@@ -30,7 +30,6 @@ from service.api.stations.schemas import (
 from service.api.stations.station_id import StationId
 from service.api.stations.station_settings import stored_settings
 from service.api.stations.storing import store_problems
-from service.http.bodies import read_json
 from service.http.media import require_json
 from service.stations.alerts.watching import put_watching_station
 from service.stations.alerts.webhook_settings import InputWebhook
@@ -76,7 +75,7 @@ async def put_station(
     Where the service has keys, this call needs one with the role `station` or `admin`.
     """
     require_json(dict(request.scope["headers"]))
-    body = read_json(StationRequest, await request.body(), 0, settings.max_body_bytes)
+    body = await serving.read_json(StationRequest, await request.body(), 0, settings.max_body_bytes)
     check_model(serving, body.model, TimeStep.parse(body.step), body.horizon or DEFAULT_HORIZON)
     stored = stored_settings(body, settings)
     with store_problems():

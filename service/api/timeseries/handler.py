@@ -28,7 +28,6 @@ from service.engine.lifecycle import Lifecycle
 from service.engine.reading.series_schema import InputSeries
 from service.gate.call import Headers
 from service.gate.gate import JSON, Hold, RawAnswer
-from service.http.bodies import read_json
 from service.http.problems import ProtocolError, title_of
 from service.http.query import read_query
 from service.settings import Settings
@@ -58,7 +57,8 @@ async def answer_timeseries(
     """
     if scope["query_string"]:
         read_query(scope["query_string"], ())
-    request = read_json(TimeSeriesRequest, body, settings.max_series, settings.max_body_bytes)
+    serving = ready(lifecycle)
+    request = await serving.read_json(TimeSeriesRequest, body, settings.max_series, settings.max_body_bytes)
     if len(request.inputs) > settings.max_series:
         raise RequestError(
             f"{len(request.inputs)} inputs are too many: send at most {settings.max_series} in one request",
@@ -70,7 +70,6 @@ async def answer_timeseries(
     sent = [given for i, given in enumerate(request.inputs) if i not in problems]
     entries: list[dict[str, Any]] = []
     if sent:
-        serving = ready(lifecycle)
         question = _question(request, sent)
         try:
             answer = await forecast_series(

@@ -24,6 +24,9 @@ from service.telemetry.statistics import NetworkRun
 PIECE_SERIES: Final = 256
 """Series of a large request that are forecast at once, so that several large requests advance side by side."""
 
+PIECE_VALUES: Final = 2**19
+"""The same for values, several copies of which are made meanwhile."""
+
 Entry = TypeVar("Entry")
 Entry_co = TypeVar("Entry_co", covariant=True)
 

@@ -1,6 +1,6 @@
 """What a request asks of universal networks: which of them, for which series, with which options."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -99,6 +99,15 @@ class UniversalJob:
         if self.models.named is not None:
             self.models.named.networks.check(self.options.horizon)
 
-    def part(self, begin: int, end: int) -> "UniversalJob":
-        """Return the job for some of the series."""
+    def pieces(self, size: int, values: int) -> "Iterator[UniversalJob]":
+        """Yield jobs with some of the series each, in order: at most ``size`` and so many values, but at least one."""
+        begin, total = 0, 0
+        for i, given in enumerate(self.series):
+            total += len(given.values)
+            if i > begin and (i - begin == size or total > values):
+                yield self._part(begin, i)
+                begin, total = i, len(given.values)
+        yield self._part(begin, len(self.series))
+
+    def _part(self, begin: int, end: int) -> "UniversalJob":
         return UniversalJob(self.models, self.series[begin:end], self.options)

@@ -1,7 +1,6 @@
 """Runs universal networks on bare windows, as the Open Inference Protocol sends them."""
 
 import time
-from concurrent.futures import Executor
 from typing import Final
 
 import numpy as np
@@ -11,7 +10,7 @@ from forecasting.climatology.annual_cycle import COEFFICIENTS
 from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.series.times import SECONDS, Floats, unix_seconds
 from forecasting.universal.network.forecaster import UniversalForecaster
-from service.engine.running import counted, run_in
+from service.engine.running import Threads, counted, run_in
 from service.telemetry.metrics import Metrics
 from service.telemetry.spans import INFERENCE
 from service.telemetry.statistics import NetworkRun
@@ -25,7 +24,7 @@ Float64s = npt.NDArray[np.float64]
 class UniversalRunner:
     """Runs one universal network in worker threads."""
 
-    def __init__(self, network: UniversalForecaster, workers: Executor, metrics: Metrics) -> None:
+    def __init__(self, network: UniversalForecaster, workers: Threads, metrics: Metrics) -> None:
         """Run ``network`` in ``workers``, and record each run in ``metrics``."""
         self.network = network
         self.statistics = metrics.batches.statistics_of(network)

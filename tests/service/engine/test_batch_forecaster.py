@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from forecasting.series.sst_series import SstSeries
 from service.engine.batch_forecaster import BatchForecaster, Entries, ForecastJob
 from service.engine.options import ForecastOptions
 from service.engine.reading.series_schema import InputSeries
+from service.engine.running import Threads
 from service.engine.serving import SMALL, SMALL_VALUES, Serving, is_small
 from service.engine.writing import with_ids
 from service.telemetry.metrics import Metrics
@@ -22,8 +22,8 @@ ONE = ForecastOptions(1)
 
 
 @pytest.fixture(scope="module")
-def workers() -> Iterator[Executor]:
-    with ThreadPoolExecutor(1) as executor:
+def workers() -> Iterator[Threads]:
+    with Threads(1, "large") as executor:
         yield executor
 
 
@@ -33,7 +33,7 @@ def metrics() -> Metrics:
 
 
 @pytest.fixture
-def serving(registry: Registry, workers: Executor, metrics: Metrics) -> Serving:
+def serving(registry: Registry, workers: Threads, metrics: Metrics) -> Serving:
     return Serving(registry, workers, 60, metrics)
 
 

@@ -23,19 +23,19 @@ def metrics() -> Metrics:
 
 @pytest.fixture
 def accounting(metrics: Metrics) -> Accounting:
-    return Accounting(Settings(max_waiting_bytes=1_024), Lifecycle(), metrics)
+    return Accounting(Settings(max_waiting_bytes=1_024, caller_share=1), Lifecycle(), metrics)
 
 
 def test_a_request_waits_until_its_account_is_closed(accounting: Accounting) -> None:
-    first, second = accounting.open(), accounting.open()
+    first, second = accounting.open("a"), accounting.open("a")
     assert accounting.waiting == 2
-    accounting.close(first)
-    accounting.close(second)
+    first.release()
+    second.release()
     assert accounting.waiting == 0
 
 
 def test_a_request_reserves_the_largest_amount_that_it_asked_for(accounting: Accounting) -> None:
-    account = accounting.open()
+    account = accounting.open("a")
     for size in (100, 1_024, 500):
         accounting.hold(account, size)
     assert account.held == 1_024
@@ -45,13 +45,13 @@ def test_a_request_reserves_the_largest_amount_that_it_asked_for(accounting: Acc
 
 
 def test_memory_that_one_request_holds_is_free_once_its_account_is_closed(accounting: Accounting) -> None:
-    first, second = accounting.open(), accounting.open()
+    first, second = accounting.open("a"), accounting.open("a")
     accounting.hold(first, 600)
     with pytest.raises(ProblemError, match="too many requests are waiting"):
         accounting.hold(second, 600)
-    accounting.close(first)
+    first.release()
     accounting.hold(second, 600)
-    accounting.release(second)
+    accounting.free(second)
     assert second.held == 0
 
 
@@ -75,7 +75,7 @@ def test_requests_of_one_turn_are_counted_as_in_flight_together(accounting: Acco
 
 
 def test_a_request_is_recorded_by_route_method_and_status(accounting: Accounting, metrics: Metrics) -> None:
-    accounting.record(accounting.open(), {"method": "POST", "path": "/forecast"}, "/forecast", 200)
+    accounting.record(accounting.open("a"), {"method": "POST", "path": "/forecast"}, "/forecast", 200)
     text = metrics.exposition()[0].decode()
     assert 'sst_request_seconds_count{method="POST",route="/forecast",status="200"} 1.0' in text
 

@@ -6,6 +6,7 @@ import re
 import socket
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -99,20 +100,28 @@ def test_the_connection_of_a_client_that_does_not_read_its_answer_is_closed(stri
 @pytest.fixture(scope="module")
 def cramped(artifacts: Path, http: Http) -> Iterator[httpx.Client]:
     """A service that holds 100 kB of waiting bodies."""
-    with serve(Settings(artifacts=artifacts, max_waiting_bytes=100_000, http=http)) as client:
+    with serve(Settings(artifacts=artifacts, max_waiting_bytes=100_000, caller_share=1, http=http)) as client:
         yield client
 
 
 def test_waiting_bodies_are_limited_in_memory(cramped: httpx.Client) -> None:
     with connect(cramped) as first:
-        first.sendall(head(60_000) + b" ")
-        # The first holds its share from here on: it has been admitted before this one connects.
-        assert httpx.get(f"{cramped.base_url}/health/live").status_code == 200
-        refused = cramped.post("/forecast", content=b" " * 60_000)
-        assert refused.status_code == 503
-        first.sendall(b" " * 59_999)
+        first.sendall(head(60_000) + b" " * 59_999)
+        wait_until(
+            lambda: cramped.post("/forecast", content=b" " * 60_000).status_code == 503, "the first body is not counted"
+        )
+        first.sendall(b" ")
         assert b" 400 " in first.recv(4_096)
     assert cramped.post("/forecast", content=b" " * 60_000).status_code == 415
+
+
+def test_a_body_that_is_only_announced_reserves_nothing(cramped: httpx.Client) -> None:
+    with ExitStack() as idle:
+        for _ in range(4):
+            wire = idle.enter_context(connect(cramped))
+            wire.sendall(head(90_000) + b" ")
+        wait_until(lambda: "in_flight 5.0" in cramped.get("/metrics").text, "the idle requests are not taken up")
+        assert cramped.post("/forecast", content=b" " * 60_000, headers=JSON).status_code == 400
 
 
 def test_chunked_and_compressed_bodies_count_with_their_size_in_memory(cramped: httpx.Client) -> None:
@@ -126,8 +135,8 @@ def test_chunked_and_compressed_bodies_count_with_their_size_in_memory(cramped: 
 
 def test_the_answer_to_a_large_request_counts_as_waiting_memory(artifacts: Path, nino12: SstSeries) -> None:
     large = body(nino12, horizon=12)
-    large["series"] *= 300
-    with serve(Settings(artifacts=artifacts, max_waiting_bytes=len(content(large)) + 100_000)) as client:
+    large["series"] *= 3_000
+    with serve(Settings(artifacts=artifacts, max_waiting_bytes=len(content(large)) + 500_000, caller_share=1)) as client:
         refused = client.post("/forecast", json=large)
         assert refused.status_code == 503
         assert refused.headers["retry-after"] == "1"

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from forecasting.series.sst_series import SstSeries
 from service.app import create_app
-from service.engine.running import run_in
+from service.engine.running import Threads, run_in
 from service.gate.keys import Role, new_key
 from service.settings import Settings
 from service.telemetry.log_thread import LineHandler
@@ -155,7 +154,7 @@ def test_a_line_within_a_span_of_the_service_has_its_id(lines: Lines) -> None:
 @pytest.mark.anyio
 @pytest.mark.usefixtures("requested")
 async def test_a_line_from_a_thread_has_the_ids_of_its_request(lines: Lines) -> None:
-    with ThreadPoolExecutor(1) as workers:
+    with Threads(1, "slow") as workers:
         await run_in(workers, lines.logger.warning, "slow")
     assert lines.only_event()["request_id"] == "r-1"
 

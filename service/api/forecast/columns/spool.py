@@ -10,11 +10,16 @@ from service.http.problems import ProblemError
 
 
 class SpoolSpace:
-    """The bytes that all temporary files of one process may take."""
+    """The bytes that the temporary files of one caller may take, within what those of all callers may.
 
-    def __init__(self, limit: int) -> None:
+    Attributes:
+        limit: for the caller, in bytes.
+    """
+
+    def __init__(self, limit: int, everyone: "SpoolSpace | None" = None) -> None:
         self.limit = limit
         self._used = 0
+        self._everyone = everyone
 
     def reserve(self, size: int) -> None:
         """Reserve ``size`` bytes.
@@ -26,11 +31,15 @@ class SpoolSpace:
             detail = "too many large bodies are being read; try again in a second"
             headers = {"Retry-After": "1"}
             raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=headers, reason="overloaded")
+        if self._everyone is not None:
+            self._everyone.reserve(size)
         self._used += size
 
     def free(self, size: int) -> None:
         """Free ``size`` bytes."""
         self._used -= size
+        if self._everyone is not None:
+            self._everyone.free(size)
 
 
 def _new_file() -> IO[bytes]:

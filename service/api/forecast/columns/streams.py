@@ -3,6 +3,7 @@
 import asyncio
 from http import HTTPStatus
 from typing import Final
+from weakref import WeakValueDictionary
 
 from starlette.types import Receive, Scope
 
@@ -13,6 +14,7 @@ from service.api.forecast.columns.plan import plan_columns
 from service.api.forecast.columns.spool import SpoolSpace
 from service.api.forecast.query import LinesQuery
 from service.engine.lifecycle import Lifecycle
+from service.engine.running import reservation
 from service.gate.call import Headers, StreamedAnswer
 from service.http.bodies import refuse_compression
 from service.http.media import ARROW_TYPE, PARQUET_TYPE, preferred
@@ -32,6 +34,8 @@ class ColumnStreams:
         self._lifecycle = lifecycle
         self._settings = settings
         self._space = SpoolSpace(settings.max_spool_bytes)
+        # A space lives as long as a request of its caller.
+        self._spaces: WeakValueDictionary[str, SpoolSpace] = WeakValueDictionary()
         self._parquet_turn = asyncio.Semaphore(_PARQUET_FILES)
 
     def arrow(self, scope: Scope, headers: Headers, receive: Receive) -> StreamedAnswer:
@@ -47,6 +51,15 @@ class ColumnStreams:
             RequestValidationError: if the query is invalid.
         """
         return self._answer(PARQUET_TYPE, scope, headers, receive)
+
+    def _space_of_caller(self) -> SpoolSpace:
+        account = reservation.get()
+        caller = "" if account is None else account.caller
+        space = self._spaces.get(caller)
+        if space is None:
+            limit = int(self._settings.max_spool_bytes * self._settings.caller_share)
+            space = self._spaces[caller] = SpoolSpace(limit, self._space)
+        return space
 
     def _answer(self, media_type: str, scope: Scope, headers: Headers, receive: Receive) -> StreamedAnswer:
         try:
@@ -65,6 +78,6 @@ class ColumnStreams:
         query = LinesQuery.read(scope["query_string"])
         job = plan_columns(serving, self._settings, query)
         pipeline = Pipeline(serving, job, accepted, self._settings.max_values, strict=query.strict)
-        answer = ColumnAnswer(serving, pipeline, self._space, self._parquet_turn)
+        answer = ColumnAnswer(serving, pipeline, self._space_of_caller(), self._parquet_turn)
         pieces = answer.pieces(media_type, receive)
         return StreamedAnswer(((b"content-type", accepted.encode()),), pieces, answer.abort)

@@ -30,7 +30,6 @@ from service.api.stations.period import Period, TimeQuery
 from service.api.stations.station_id import StationId
 from service.api.uploads.upload import GridFilesDep, read_upload
 from service.gate.call import RENEW_DEADLINE
-from service.http.bodies import read_json
 from service.http.media import is_json, require_json
 from service.http.reading_query import ReadingQuery
 
@@ -74,7 +73,7 @@ async def post_readings(
         if request.query_params:
             name = min(request.query_params)
             raise RequestError(f"{name} applies to files, but the body is JSON: leave it out", field=name)
-        body = read_json(ReadingsRequest, content, 1, settings.max_body_bytes)
+        body = await serving.read_json(ReadingsRequest, content, 1, settings.max_body_bytes)
         return await store_readings(Receiver(store, serving, settings, background), id, body)
 
     async def read(step: TimeStep) -> Reading:
@@ -105,7 +104,7 @@ async def post_many(
     and each part has the time that a request may take.
     """
     require_json(dict(request.scope["headers"]))
-    body = read_json(ManyReadingsRequest, await request.body(), settings.max_series, settings.max_body_bytes)
+    body = await serving.read_json(ManyReadingsRequest, await request.body(), settings.max_series, settings.max_body_bytes)
     receiver = Receiver(store, serving, settings, background, request.scope[RENEW_DEADLINE])
     return await store_many(receiver, body.readings)
 

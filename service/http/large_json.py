@@ -1,0 +1,117 @@
+"""Read JSON into models, large JSON part by part.
+
+pydantic holds Python's lock while it reads, so that nothing else runs, and for a while it needs the memory of a second
+copy. So a large body is cut at the objects of its long list, such as the series of a request.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Final, TypeVar, get_args, get_origin
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
+
+from forecasting.requests.model import UnknownFieldsError
+from service.http.validation import errors_of, invalid_body
+
+Body = TypeVar("Body", bound=BaseModel)
+
+SMALL_BYTES: Final = 2**16
+"""A body up to this size takes little memory and time, whatever it holds."""
+
+_SPACE: Final = b" \t\r\n"
+_TO_BRACKET: Final = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
+_KEY: Final = re.compile(rb'"(?:[^"\\]|\\.)*"(?=\s*:\s*\Z)', re.DOTALL)
+
+
+def read_model(model: type[Body], content: bytes) -> Body:
+    """Return JSON as a ``model``.
+
+    Raises:
+        RequestValidationError: if it is not JSON, or not valid for the model.
+    """
+    try:
+        body = _read_in_parts(model, content) if len(content) > SMALL_BYTES else None
+        if body is None:
+            body = model.__pydantic_validator__.validate_json(content, context=[])
+    except (ValidationError, UnknownFieldsError) as error:
+        raise invalid_body(content, error) from None
+    return body
+
+
+def _read_in_parts(model: type[Body], content: bytes) -> Body | None:
+    """Return JSON as a ``model``; None if it has to be read as a whole, such as to say where it is not valid JSON."""
+    name, part_model = _list_of_models(model)
+    parts = None if part_model is None else _parts(content, name)
+    if part_model is None or not parts:
+        return None
+    context: list[object] = []
+    head = content[: parts[0].stop] + content[parts[-1].stop :]
+    body: Body = model.__pydantic_validator__.validate_json(head, context=context)
+    models = getattr(body, name)
+    for i, part in enumerate(parts[1:], 1):
+        try:
+            models.append(part_model.__pydantic_validator__.validate_json(content[part], context=context))
+        except ValidationError as error:
+            errors = errors_of(content, error)
+            if errors[0]["type"] == "json_invalid":
+                return None
+            raise RequestValidationError([{**entry, "loc": ("body", name, i, *entry["loc"])} for entry in errors]) from None
+    return body
+
+
+def _list_of_models(model: type[BaseModel]) -> tuple[str, type[BaseModel] | None]:
+    """Return the first field of a model that is a list of models, and their type."""
+    for name, field in model.model_fields.items():
+        if get_origin(field.annotation) is list:
+            (item,) = get_args(field.annotation)
+            if isinstance(item, type) and issubclass(item, BaseModel):
+                return name, item
+    return "", None
+
+
+def _parts(content: bytes, name: str) -> list[slice]:
+    """Return where the objects of the list ``name`` are; nothing if they cannot be read one by one."""
+    parts: list[slice] = []
+    depth = lists = begin = after = 0
+    is_inside = False
+    for last, at in _brackets(content):
+        if content[at] in b"{[":
+            if depth == 1:
+                is_inside = content[at] == ord("[") and _key(content[last:at]) == name
+                lists += is_inside
+            elif depth == 2 and is_inside:
+                begin = at
+                if content[after:begin].strip(_SPACE) != (b"," if parts else b""):
+                    return []
+            depth += 1
+            after = at + 1 if depth == 2 else after
+        else:
+            depth -= 1
+            if depth == 2 and is_inside:
+                after = at + 1
+                parts.append(slice(begin, after))
+            elif depth == 1 and is_inside and content[after:at].strip(_SPACE):
+                return []
+    return parts if lists == 1 else []
+
+
+def _brackets(content: bytes) -> Iterator[tuple[int, int]]:
+    """Yield the place of each bracket that is not in a string, after the end of the one before."""
+    last = 0
+    while (match := _TO_BRACKET.match(content, last)) and match.end() < len(content):
+        at = match.end()
+        if content[at] == ord('"'):
+            return
+        yield last, at
+        last = at + 1
+
+
+def _key(between: bytes) -> Any:
+    """Return the key before a value; ``between`` is what comes before that, from the last bracket."""
+    match = _KEY.search(between)
+    try:
+        return json.loads(match[0]) if match else None
+    except ValueError:
+        return None
