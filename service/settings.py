@@ -51,7 +51,9 @@ def _check_networks(proxies: str) -> str:
         try:
             ip_network(proxy)
         except ValueError:
-            raise ValueError(f"invalid address {proxy!r}: write an IP address, or a network such as 10.0.0.0/8") from None
+            raise ValueError(
+                f"invalid address {proxy!r}: write an IP address, or a network such as 10.0.0.0/8"
+            ) from None
     return proxies
 
 

@@ -18,7 +18,6 @@ from service.settings import Settings
 from service.telemetry.logs import log_access, log_audit, request_scope
 from service.telemetry.metrics import Metrics
 
-
 _LARGE_BYTES: Final = 32 * 2**20
 """Bytes of work after which the process gives memory back to the system."""
 

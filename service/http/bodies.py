@@ -28,7 +28,7 @@ _BYTES_PER_STRING: Final = 8
 _MEMORY_OF_VALUE: Final = 64
 _MEMORY_OF_STRING: Final = 64
 _MEMORY_OF_PART: Final = 512
-"""Memory that a value, a string and an object or array take at most, with what is computed from them."""
+"""Memory that a value, a string, and an object, an array or a row of a file take, with what is computed from them."""
 
 _BEFORE_NEXT_PART: Final = re.compile(rb'(?:[^"{[]++|"(?:[^"\\]++|\\.)*+(?:"|\Z|\\\Z))*+', re.DOTALL)
 
@@ -120,9 +120,9 @@ def refuse_costly(content: bytes, max_series: int, max_bytes: int) -> None:
 def working_bytes(content: bytes) -> int:
     """Return about how much memory it takes to parse a body and to work on its content: more than most bodies take."""
     return (
-        _MEMORY_OF_VALUE * (content.count(b",") + content.count(b"\n"))
+        _MEMORY_OF_VALUE * content.count(b",")
         + _MEMORY_OF_STRING * (content.count(b'"') // 2)
-        + _MEMORY_OF_PART * (content.count(b"{") + content.count(b"["))
+        + _MEMORY_OF_PART * (content.count(b"{") + content.count(b"[") + content.count(b"\n"))
     )
 
 

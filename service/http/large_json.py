@@ -57,7 +57,9 @@ def _read_in_parts(model: type[Body], content: bytes) -> Body | None:
             errors = errors_of(content, error)
             if errors[0]["type"] == "json_invalid":
                 return None
-            raise RequestValidationError([{**entry, "loc": ("body", name, i, *entry["loc"])} for entry in errors]) from None
+            raise RequestValidationError(
+                [{**entry, "loc": ("body", name, i, *entry["loc"])} for entry in errors]
+            ) from None
     return body
 
 

@@ -89,7 +89,7 @@ class HotPath:
             # On a GPU, batches wait for threads, and a request needs a deadline of its own. Universal networks take
             # longer than the event loop may be held up.
             is_handled = isinstance(job, ForecastJob) and is_small(job) and job.forecasters[0].device.type == "cpu"
-            if is_handled:
+            if is_handled and isinstance(job, ForecastJob):
                 self._admission.admit(account, scope, key, len(body) + _BYTES_PER_VALUE * job.steps)
         except Exception:
             # The gate runs into the same error, and answers with it.

@@ -104,6 +104,14 @@ def test_the_password_of_the_database_is_in_no_variable(services: dict[str, Any]
         assert password not in str(services[name]["environment"])
 
 
+@pytest.mark.parametrize("file", ["http.cfg", "https.cfg"])
+def test_the_proxy_says_whose_a_request_is_whatever_its_client_says(replica: dict[str, Any], file: str) -> None:
+    lines = (ROOT / "deploy" / "haproxy" / file).read_text(encoding="utf-8").split("\n")
+    lines = [line.strip() for line in lines]
+    assert {"http-request del-header X-Forwarded-For", "option forwardfor"} <= {*lines}
+    assert Settings(trusted_proxies=replica["environment"]["SST_TRUSTED_PROXIES"]).proxies
+
+
 def test_a_stopping_replica_has_time_to_finish_its_requests(replica: dict[str, Any]) -> None:
     settings = replica["environment"]
     lasts = settings["SST_LINGER_SECONDS"] + settings["SST_DRAIN_SECONDS"]

@@ -51,7 +51,9 @@ async def answer_infer(
         return content, answer_headers
     compress, is_large = _COMPRESS[encoding], len(inputs[0]) > SMALL
     compressed = (
-        await serving.run_in_worker(compress, content, _FASTEST_LEVEL) if is_large else compress(content, _FASTEST_LEVEL)
+        await serving.run_in_worker(compress, content, _FASTEST_LEVEL)
+        if is_large
+        else compress(content, _FASTEST_LEVEL)
     )
     return compressed, (*answer_headers, (b"content-encoding", encoding.encode()))
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from service.engine.lifecycle import Lifecycle
-from service.gate.accounting import Accounting
+from service.gate.accounting import Accounting, Turns
 from service.http.problems import ProblemError
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
@@ -53,6 +53,28 @@ def test_memory_that_one_request_holds_is_free_once_its_account_is_closed(accoun
     accounting.hold(second, 600)
     accounting.free(second)
     assert second.held == 0
+
+
+def test_large_requests_wait_until_there_is_memory_and_their_callers_take_turns() -> None:
+    async def order() -> list[str]:
+        turns, begun = Turns(10), list[str]()
+
+        async def work(name: str, size: int) -> None:
+            taken = await turns.take(name[0], size)
+            begun.append(name)
+            await asyncio.sleep(0)
+            turns.give_back(taken)
+
+        async with asyncio.TaskGroup() as group:
+            tasks = {name: group.create_task(work(name, 8)) for name in ("a1", "a2", "a3", "a4", "b1", "b2")}
+            group.create_task(work("c1", 1_000))
+            await asyncio.sleep(0)
+            tasks["a3"].cancel()
+        # Everything has been given back: the whole is free again.
+        assert await turns.take("d", 10) == 10
+        return begun
+
+    assert asyncio.run(order()) == ["a1", "a2", "b1", "c1", "a4", "b2"]
 
 
 def test_a_refusal_while_the_service_stops_says_so(metrics: Metrics) -> None:

@@ -39,8 +39,9 @@ def greedy(service: Service, headers: Headers, n: int, size: int) -> Iterator[No
 @pytest.fixture(scope="module")
 def proxied(artifacts: Path, http: Http) -> Iterator[Service]:
     """A service behind a proxy that it trusts, with room for few requests and little memory."""
-    settings = {"max_waiting": 6, "max_waiting_bytes": 400_000, "trusted_proxies": "127.0.0.0/8,::1"}
-    with running(artifacts, http=http, **settings) as service:
+    with running(
+        artifacts, http=http, max_waiting=6, max_waiting_bytes=400_000, trusted_proxies="127.0.0.0/8,::1"
+    ) as service:
         yield service
 
 
@@ -69,8 +70,10 @@ def test_a_caller_that_holds_its_share_is_refused_and_others_are_answered(
 
 
 def test_only_a_trusted_proxy_says_whose_a_request_is(artifacts: Path, nino12: SstSeries, http: Http) -> None:
-    settings = {"max_waiting": 6, "trusted_proxies": "192.0.2.0/24"}
-    with running(artifacts, http=http, **settings) as service, greedy(service, forwarded("192.0.2.1"), 3, 10):
+    with (
+        running(artifacts, http=http, max_waiting=6, trusted_proxies="192.0.2.0/24") as service,
+        greedy(service, forwarded("192.0.2.1"), 3, 10),
+    ):
         refused = httpx.post(f"{service.url}/forecast", json=body(nino12), headers=forwarded("192.0.2.2"))
         assert refused.status_code == 503
 
@@ -83,5 +86,7 @@ def test_each_key_has_its_own_share(artifacts: Path, nino12: SstSeries, http: Ht
         running(artifacts, http=http, max_waiting=6, keys=lines, allow_anonymous=False) as service,
         greedy(service, headers["greedy"], 3, 10),
     ):
-        answers = {name: httpx.post(f"{service.url}/forecast", json=body(nino12), headers=headers[name]) for name in keys}
+        answers = {
+            name: httpx.post(f"{service.url}/forecast", json=body(nino12), headers=headers[name]) for name in keys
+        }
         assert {name: answer.status_code for name, answer in answers.items()} == {"greedy": 503, "other": 200}

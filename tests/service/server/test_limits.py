@@ -136,7 +136,9 @@ def test_chunked_and_compressed_bodies_count_with_their_size_in_memory(cramped: 
 def test_the_answer_to_a_large_request_counts_as_waiting_memory(artifacts: Path, nino12: SstSeries) -> None:
     large = body(nino12, horizon=12)
     large["series"] *= 3_000
-    with serve(Settings(artifacts=artifacts, max_waiting_bytes=len(content(large)) + 500_000, caller_share=1)) as client:
+    with serve(
+        Settings(artifacts=artifacts, max_waiting_bytes=len(content(large)) + 500_000, caller_share=1)
+    ) as client:
         refused = client.post("/forecast", json=large)
         assert refused.status_code == 503
         assert refused.headers["retry-after"] == "1"

@@ -104,7 +104,9 @@ async def post_many(
     and each part has the time that a request may take.
     """
     require_json(dict(request.scope["headers"]))
-    body = await serving.read_json(ManyReadingsRequest, await request.body(), settings.max_series, settings.max_body_bytes)
+    body = await serving.read_json(
+        ManyReadingsRequest, await request.body(), settings.max_series, settings.max_body_bytes
+    )
     receiver = Receiver(store, serving, settings, background, request.scope[RENEW_DEADLINE])
     return await store_many(receiver, body.readings)
 
