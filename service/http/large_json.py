@@ -47,19 +47,19 @@ def _read_in_parts(model: type[Body], content: bytes) -> Body | None:
     if part_model is None or not parts:
         return None
     context: list[object] = []
-    head = content[: parts[0].stop] + content[parts[-1].stop :]
-    body: Body = model.__pydantic_validator__.validate_json(head, context=context)
-    models = getattr(body, name)
-    for i, part in enumerate(parts[1:], 1):
-        try:
+    location: tuple[str | int, ...] = ("body",)
+    try:
+        head = content[: parts[0].stop] + content[parts[-1].stop :]
+        body: Body = model.__pydantic_validator__.validate_json(head, context=context)
+        models = getattr(body, name)
+        for i, part in enumerate(parts[1:], 1):
+            location = ("body", name, i)
             models.append(part_model.__pydantic_validator__.validate_json(content[part], context=context))
-        except ValidationError as error:
-            errors = errors_of(content, error)
-            if errors[0]["type"] == "json_invalid":
-                return None
-            raise RequestValidationError(
-                [{**entry, "loc": ("body", name, i, *entry["loc"])} for entry in errors]
-            ) from None
+    except ValidationError as error:
+        errors = errors_of(content, error)
+        if errors[0]["type"] == "json_invalid":
+            return None
+        raise RequestValidationError([{**entry, "loc": (*location, *entry["loc"])} for entry in errors]) from None
     return body
 
 

@@ -55,7 +55,9 @@ def test_four_large_bodies_at_once_stay_within_the_documented_memory(seas: Path,
 def test_uploads_that_clients_abandon_do_not_add_up_in_memory(seas: Path) -> None:
     hours = np.datetime_as_string(np.datetime64("1900-01-01T00") + np.arange(600_000), unit="m")
     upload = gzip.compress("\n".join(["time,sst", *(f"{hour},24.81" for hour in hours)]).encode(), 1)
-    lines = b"POST /series HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(upload)
+    lines = b"POST /series HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(
+        upload
+    )
     with running(seas, max_waiting_bytes=2**31, caller_share=1) as service:
         before = service.resident() * 1024
         with httpx.Client(base_url=service.url, timeout=600) as client:
