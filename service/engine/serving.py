@@ -27,7 +27,7 @@ from service.engine.universal.forecaster import PIECE_SERIES, PIECE_VALUES, Univ
 from service.engine.universal.job import UniversalJob, UniversalModels
 from service.engine.universal.runner import UniversalRunner
 from service.http.bodies import read_json
-from service.http.large_json import SMALL_BYTES, Body
+from service.http.large_json import LARGE_BYTES, Body
 from service.telemetry.metrics import Metrics
 from service.telemetry.spans import INFERENCE
 from service.telemetry.statistics import NetworkRun
@@ -240,7 +240,7 @@ class Serving:
 
     async def read_json(self, model: type[Body], content: bytes, max_series: int, max_bytes: int) -> Body:
         """Read a JSON body as :func:`~service.http.bodies.read_json` does, a large one in a worker thread."""
-        if len(content) <= SMALL_BYTES:
+        if len(content) <= LARGE_BYTES:
             return read_json(model, content, max_series, max_bytes)
         return await self.run_in_worker(read_json, model, content, max_series, max_bytes)
 

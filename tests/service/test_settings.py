@@ -51,8 +51,8 @@ def test_each_invalid_setting_has_a_line_with_its_value_and_what_is_expected(
         "service: invalid setting SST_ALLOW_ANONYMOUS=perhaps: expected true or false",
         "service: invalid setting SST_CORS_ORIGINS=https://a.org/: invalid origin 'https://a.org/': write https://host "
         "or https://host:port, without a path",
-        "service: invalid setting SST_TRUSTED_PROXIES=10.0.0.0/8, proxy: invalid address 'proxy': write an IP address, or "
-        "a network such as 10.0.0.0/8",
+        "service: invalid setting SST_TRUSTED_PROXIES=10.0.0.0/8, proxy: invalid address 'proxy': write an IP address, "
+        "or a network such as 10.0.0.0/8",
         "service: invalid setting SST_LOG_FORMAT='te\\nxt': expected auto, text or json",
     ]
 

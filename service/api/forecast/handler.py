@@ -34,7 +34,7 @@ from service.engine.writing import model_forecast, whole_answer, with_ids, write
 from service.gate.call import Headers
 from service.gate.gate import JSON, Hold, RawAnswer
 from service.http.bodies import refuse_costly
-from service.http.large_json import SMALL_BYTES
+from service.http.large_json import LARGE_BYTES
 from service.http.query import merge_query_and_body
 from service.settings import Settings
 from service.telemetry.spans import INFERENCE, WRITING, part
@@ -60,7 +60,7 @@ async def answer_forecast(
     """
     serving = ready(lifecycle)
     read = partial(_read, settings, scope["query_string"], headers, body)
-    request, dataset, strict = read() if len(body) <= SMALL_BYTES else await serving.run_in_worker(read)
+    request, dataset, strict = read() if len(body) <= LARGE_BYTES else await serving.run_in_worker(read)
 
     def hold_answer(size: int) -> None:
         hold(len(body) + size)

@@ -8,10 +8,10 @@ from forecasting.requests.model import UnknownFieldsError
 from service.api.events.schemas import EventsRequest
 from service.api.forecast.schemas import ForecastRequest
 from service.api.timeseries.schemas import TimeSeriesRequest
-from service.http.large_json import SMALL_BYTES, read_model
+from service.http.large_json import LARGE_BYTES, read_model
 from service.http.validation import invalid_body
 
-LONG = b'{"id":"a]}\\"[{","start":"2000-01-01","values":[' + b",".join([b"24.5", b"null"] * SMALL_BYTES) + b"]}"
+LONG = b'{"id":"a]}\\"[{","start":"2000-01-01","values":[' + b",".join([b"24.5", b"null"] * (LARGE_BYTES // 8)) + b"]}"
 SHORT = b'{"values":[1]}'
 
 
@@ -55,5 +55,5 @@ def in_parts(model: type[BaseModel], content: bytes) -> object:
     ],
 )
 def test_a_large_body_is_read_as_if_at_once(model: type[BaseModel], content: bytes) -> None:
-    assert len(content) > SMALL_BYTES
+    assert len(content) > LARGE_BYTES
     assert in_parts(model, content) == at_once(model, content)
