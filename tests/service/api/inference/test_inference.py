@@ -6,7 +6,6 @@ import json
 import math
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from forecasting.networks.forecaster import Forecaster
 from forecasting.releases.registry import Registry
 from forecasting.series.sst_series import SstSeries
 from service.app import create_app
+from service.engine.running import Threads
 from service.engine.serving import Serving
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
@@ -288,7 +288,7 @@ def test_metrics_count_inference_by_path_template(infer_client: Any, client: htt
 
 @pytest.mark.anyio
 async def test_a_request_whose_client_disconnects_counts_as_failed(registry: Registry, gru: Forecaster) -> None:
-    with ThreadPoolExecutor(1) as workers:
+    with Threads(1, "large") as workers:
         serving = Serving(registry, workers, 60, Metrics())
         runner = serving.runner(registry.releases["nino12"].forecasters["gru"])
         waiting = asyncio.create_task(runner.infer(np.full((1, WINDOW), 24.5, np.float32), np.zeros(1)))

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from sqlalchemy import Connection, make_url
 
 from forecasting.networks.device import CPU
 from forecasting.releases.registry import Registry
+from service.engine.running import Threads
 from service.engine.serving import Serving
 from service.stations.issuing import issuing
 from service.stations.issuing.issuing import issue_forecasts
@@ -28,7 +28,7 @@ NAMES = [f"buoy{i}" for i in range(5)]
 
 @pytest.fixture
 def serving(seas: Path) -> Iterator[Serving]:
-    with ThreadPoolExecutor(2) as workers:
+    with Threads(2, "large") as workers:
         yield Serving(Registry.open(seas, CPU, "nino12"), workers, 60, Metrics())
 
 
