@@ -97,9 +97,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True)
 
-    artifacts: Annotated[Path | str, BeforeValidator(_folder_or_url)] = Field(
-        default_factory=default_artifacts
-    )
+    artifacts: Annotated[Path | str, BeforeValidator(_folder_or_url)] = Field(default_factory=default_artifacts)
     artifacts_cache: Annotated[Path | None, _EMPTY_IS_UNSET] = None
     trusted_keys: str = ""
     default_dataset: str = "nino12"

@@ -69,8 +69,8 @@ def read_delimited(text: str, notes: tuple[str, ...] = (), max_columns: int = MA
     if repeated:
         notes = (*notes, f"ignored columns with the same name: {listed(repeated)}")
     return Table(
-        _FORMATS[kind], _cells(names, body, commas), units, place, notes=notes, remarked=_units_above(text, line), is_csv=not part.is_spaced,
-        decimal_commas=commas,
+        _FORMATS[kind], _cells(names, body, commas), units, place, notes=notes, remarked=_units_above(text, line),
+        is_csv=not part.is_spaced, decimal_commas=commas,
     )  # fmt: skip
 
 
