@@ -10,8 +10,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 # The first supported interpreter that is found. Set PYTHON to use another.
-PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
-	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+VERSIONS := 3.11 3.12 3.13 3.14
+PYTHON ?= $(shell for p in $(VERSIONS:%=python%) python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
 .PHONY: help serve test test-lowest test-newest code containers chromium check docs install train data climatology bench fuzz soak clean
 
@@ -48,9 +49,9 @@ test-lowest: python := 3.11
 test-lowest: resolution := lowest-direct
 test-lowest: ## run the core and service tests on Python 3.11 with the lowest versions that pyproject.toml allows
 
-test-newest: python := 3.13
+test-newest: python = $(lastword $(foreach version,$(VERSIONS),$(if $(shell python$(version) -V 2>/dev/null),$(version))))
 test-newest: resolution := highest
-test-newest: ## run the core and service tests on Python 3.13 with the newest versions of everything
+test-newest: ## run the core and service tests on the newest installed Python with the newest versions of everything
 
 test-lowest test-newest: test-%: $(VENV)/.uv
 	@test -x $(VENV)-$*/bin/python || $(BIN)/uv venv --quiet --python $(python) $(VENV)-$*
@@ -107,7 +108,7 @@ clean: ## remove the environment and caches
 	rm -rf $(VENV) $(VENV)-lowest $(VENV)-newest .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info build site
 
 $(BIN)/python:
-	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is required but was not found; install one, or name it: make PYTHON=…"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is required but was not found; install one, or name it: make PYTHON=…"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) cannot create a virtual environment; on Debian, run: apt install python3-venv"; exit 1; }
 
 $(VENV)/.uv: | $(BIN)/python

@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from forecasting.bundled import NINO12
 from forecasting.errors import FileError, ForecastError, ReleaseError, RequestError, SeriesError, UnknownNameError
 from forecasting.extras import needs_extra
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from forecasting.series.timestep import TimeStep
 
 __all__ = [
+    "NINO12",
     "FileError",
     "Forecast",
     "ForecastError",

@@ -165,7 +165,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--artifacts",
         metavar="DIR|URL",
-        help="folder of releases, or a URL such as s3://bucket/artifacts (default: artifacts)",
+        help="folder of releases, or a URL such as s3://bucket/artifacts (default: artifacts, else the bundled "
+        "releases)",
     )
     parser.add_argument("--workers", metavar="N", help="number of processes (default: 1)")
     parser.add_argument("--device", metavar="NAME", help="auto, cpu, cuda or cuda:N (default: auto)")

@@ -62,6 +62,7 @@ from service.gate.gate import Gate, Stream
 from service.gate.keys import read_keys
 from service.gate.policy import Access, Origins
 from service.gate.rate_limit import RateLimiter
+from service.http.compression import Compression
 from service.http.media import ARROW_TYPE, NDJSON_TYPE, PARQUET_TYPE
 from service.http.problems import has_route, install_error_handlers
 from service.http.query import refuse_unusable
@@ -194,7 +195,8 @@ def create_app(
 
 
 def _add_routes(app: FastAPI) -> None:
-    """Add every resource, the handlers of errors, and the OpenAPI document."""
+    """Add every resource, the handlers of errors, the OpenAPI document, and compression."""
+    app.add_middleware(Compression)
     install_error_handlers(app)
     install_openapi(app, bodies=_SCHEMAS)
     for resource in _RESOURCES:

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from forecasting.bundled import default_artifacts
+
 _PREFIX: Final = "SST_"
 _OF_COMMANDS: Final = ("SST_KEY", "SST_URL")
 """Variables that ``sst station`` reads."""
@@ -61,7 +63,8 @@ class Settings(BaseSettings):
     """The settings of the service. Each has an environment variable, ``SST_<NAME>``.
 
     Attributes:
-        artifacts: the folder of published releases, or the URL of one, such as ``s3://bucket/artifacts``.
+        artifacts: the folder of published releases, or the URL of one, such as ``s3://bucket/artifacts``. By default,
+            ``artifacts`` in the working folder or, if there is none, the bundled releases.
         artifacts_cache: the folder for local copies of releases at a URL; None means the user's cache.
         trusted_keys: comma-separated PEM files, or folders of them, with the public keys that releases must be signed
             with; empty if they need no signature.
@@ -90,7 +93,7 @@ class Settings(BaseSettings):
         max_series: the most series in one request.
         max_values: the most values in one series.
         max_horizon: the most steps to forecast; a release may have a lower limit.
-        store: URL of the database of stations; empty for ``state/sst.db`` beside the artifacts.
+        store: URL of the database of stations; empty for ``state/sst.db`` beside the artifacts folder.
         store_password_file: a file with the password of a PostgreSQL database, if its URL has none.
         keep_days: the age at which forecasts and alerts of stations are deleted; 0 means never.
         background: whether this process fetches readings and delivers webhooks. Of all that may, one does.
@@ -109,7 +112,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True)
 
-    artifacts: Annotated[Path | str, BeforeValidator(_folder_or_url)] = Path("artifacts")
+    artifacts: Annotated[Path | str, BeforeValidator(_folder_or_url)] = Field(default_factory=default_artifacts)
     artifacts_cache: Annotated[Path | None, _EMPTY_IS_UNSET] = None
     trusted_keys: str = ""
     default_dataset: str = "nino12"

@@ -122,9 +122,10 @@ def check_attributes(module: torch.jit.ScriptModule, stated: Mapping[str, int]) 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence the warning that TorchScript is deprecated; docs/decisions explains why it is still used."""
+    """Silence the warnings about TorchScript; docs/decisions explains why it is still used."""
     with warnings.catch_warnings():
         # A DeprecationWarning up to torch 2.13, a FutureWarning in 2.15.
         for category in (DeprecationWarning, FutureWarning):
-            warnings.filterwarnings("ignore", message=r"`torch\.jit\.\w+` is deprecated", category=category)
+            # From Python 3.14, the message is that it is not supported and may break.
+            warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is (deprecated|not supported)", category)
         yield

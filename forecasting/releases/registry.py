@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from forecasting.bundled import default_artifacts
 from forecasting.errors import ForecastError, ReleaseError, RequestError, UnknownNameError
 from forecasting.networks.device import choose_device
 from forecasting.networks.forecaster import Forecaster
@@ -21,13 +22,14 @@ __all__ = ["ALL", "BEST", "LoadedRelease", "LoadedUniversal", "Registry", "load_
 
 
 def load_forecaster(
-    model: str, artifacts: Path | str = "artifacts", device: str = "cpu", trusted: TrustedKeys | None = None
+    model: str, artifacts: Path | str | None = None, device: str = "cpu", trusted: TrustedKeys | None = None
 ) -> Forecaster:
     """Load the network ``<dataset>-<cell>`` from an artifacts folder, as notebooks do.
 
     Args:
         model: full name of the network.
-        artifacts: folder with the releases.
+        artifacts: folder with the releases; None for ``artifacts`` in the working folder or, if there is none, the
+            bundled releases.
         device: that the network runs on.
         trusted: keys that must have signed the release; None to load any release.
 
@@ -38,7 +40,7 @@ def load_forecaster(
     dataset, _, cell = model.rpartition("-")
     if not dataset:
         raise UnknownNameError(f"{model!r} names no network: write its dataset and its cell, as in nino12-gru")
-    release = open_current(Path(artifacts), dataset, trusted)
+    release = open_current(Path(artifacts or default_artifacts()), dataset, trusted)
     if release.is_universal:
         raise UnknownNameError(f"{model} is a network of the universal release {dataset}: open it with load_universal")
     if f"{cell}.pt" not in release.manifest.files:

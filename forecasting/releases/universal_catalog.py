@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from forecasting.bundled import default_artifacts
 from forecasting.climatology.annual_cycle import COEFFICIENTS
 from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.errors import ReleaseError, RequestError, SeriesError, UnknownNameError
@@ -226,13 +227,14 @@ def _climatology_at(position: tuple[float, float] | None) -> Coefficients | None
 
 
 def load_universal(
-    name: str, artifacts: Path | str = "artifacts", device: str = "cpu", trusted: TrustedKeys | None = None
+    name: str, artifacts: Path | str | None = None, device: str = "cpu", trusted: TrustedKeys | None = None
 ) -> UniversalRelease:
     """Load the universal release ``name``, such as ``ocean-daily``, from an artifacts folder, as notebooks do.
 
     Args:
         name: of the release.
-        artifacts: folder with the releases.
+        artifacts: folder with the releases; None for ``artifacts`` in the working folder or, if there is none, the
+            bundled releases.
         device: that the networks run on.
         trusted: keys that must have signed the release; None to load any release.
 
@@ -240,9 +242,10 @@ def load_universal(
         UnknownNameError: if there is no such release.
         ReleaseError: if it cannot be used, or no trusted key signed it.
     """
-    release = open_current(Path(artifacts), name, trusted)
+    folder = Path(artifacts or default_artifacts())
+    release = open_current(folder, name, trusted)
     if not release.is_universal:
-        others = ", ".join(universal_names(Path(artifacts))) or "none"
+        others = ", ".join(universal_names(folder)) or "none"
         raise UnknownNameError(
             f"{name} is the release of a place: open it with load_forecaster. Universal releases: {others}"
         )

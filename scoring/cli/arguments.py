@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from forecasting.bundled import default_artifacts
 from forecasting.console import Program
 from forecasting.readers.base.options import OPTIONS
 
@@ -86,8 +87,9 @@ def _add_forecast(parser: argparse.ArgumentParser) -> None:
         "--dataset", metavar="NAME", help="release to use (default: the universal release for the step of the input)"
     )
     group.add_argument(
-        "--artifacts", type=_folder_or_url, default=Path("artifacts"), metavar="DIR|URL",
-        help="folder of releases, or a URL such as s3://bucket/artifacts (default: %(default)s)",
+        "--artifacts", type=_folder_or_url, default=default_artifacts(), metavar="DIR|URL",
+        help="folder of releases, or a URL such as s3://bucket/artifacts (default: artifacts, else the bundled "
+        "releases)",
     )  # fmt: skip
     group.add_argument(
         "--trusted-key", action="append", default=[], type=Path, metavar="FILE",

@@ -71,7 +71,7 @@ def test_there_are_examples_to_run() -> None:
     assert len(TABLE) == 2
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit.load` is deprecated")
+@pytest.mark.filterwarnings("ignore:`torch.jit.load` is ")
 @pytest.mark.parametrize("block", [text for _, text in PYTHON], ids=[page for page, _ in PYTHON])
 def test_python_runs(
     block: str, shipped: httpx.Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -2,10 +2,12 @@
 
 import importlib
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +20,17 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(enco
 VERSION: str = PROJECT["project"]["version"]
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 WORKFLOW: dict[str, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
-PYTHONS = ("3.11", "3.12", "3.13")
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+PACKAGES = ("forecasting", "training", "service", "scoring")
+INTERPRETERS = sorted(
+    {
+        (folder / f"python{version}").resolve()
+        for version in PYTHONS
+        for folder in (Path(sys.base_prefix, "bin"), Path("/usr/bin"), *Path.home().glob(".pyenv/versions/*/bin"))
+        if (folder / f"python{version}").exists()
+    }
+)
+"""Every supported Python that is installed on this machine."""
 
 
 def released() -> list[tuple[str, str]]:
@@ -83,7 +95,37 @@ def test_the_workflow_and_the_metadata_name_the_same_versions_of_python() -> Non
     assert tuple(WORKFLOW["jobs"]["test"]["strategy"]["matrix"]["python"]) == PYTHONS
     classified = [line.rpartition(" ")[2] for line in PROJECT["project"]["classifiers"] if ":: Python :: 3." in line]
     assert tuple(classified) == PYTHONS
-    assert PROJECT["project"]["requires-python"] == f">={PYTHONS[0]},<3.{int(PYTHONS[-1].partition('.')[2]) + 1}"
+    assert PROJECT["project"]["requires-python"] == f">={PYTHONS[0]}"
+
+
+def chosen_python(folder: Path, interpreter: Path) -> str:
+    """Ask make which Python it would use if this were the only one; return the command that it would run."""
+    (folder / "python3").symlink_to(interpreter)
+    arguments = ("make", "--dry-run", f"VENV={folder}/venv", f"{folder}/venv/bin/python")
+    make = shutil.which(arguments[0])
+    return subprocess.run(arguments, executable=make, cwd=ROOT, env={"PATH": str(folder)}, capture_output=True,
+                          text=True, check=True).stdout  # fmt: skip
+
+
+@pytest.mark.parametrize("interpreter", INTERPRETERS)
+def test_every_installed_python_compiles_all_modules_and_is_accepted_by_make(interpreter: Path, tmp_path: Path) -> None:
+    assert "python3 -m venv" in chosen_python(tmp_path, interpreter)
+    compile_all = (
+        "import sys, pathlib\nfor path in sys.argv[1:]: compile(pathlib.Path(path).read_bytes(), path, 'exec')"
+    )
+    modules = [ROOT / "sst.py", *(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))]
+    subprocess.run([interpreter, "-W", "error", "-c", compile_all, *modules], check=True)
+
+
+def test_make_accepts_a_newer_python_and_no_older_one(tmp_path: Path) -> None:
+    for number, accepted in ((10, False), (99, True)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        stand_in = folder / "python"
+        version = f"import sys; sys.version_info = (3, {number}); exec(sys.argv[1])"
+        stand_in.write_text(f"#!/bin/sh\nexec {sys.executable} -c '{version}' \"$2\"\n")
+        stand_in.chmod(0o755)
+        assert ("python3 -m venv" in chosen_python(folder, stand_in)) == accepted
 
 
 def test_the_hooks_are_valid_and_run_installed_tools() -> None:
@@ -96,7 +138,7 @@ def test_the_hooks_are_valid_and_run_installed_tools() -> None:
         assert f"$(BIN)/{tool} " in makefile or f"$(BIN)/{tool}\n" in makefile
 
 
-@pytest.mark.parametrize("package", ["forecasting", "training", "service", "scoring"])
+@pytest.mark.parametrize("package", PACKAGES)
 def test_every_package_is_typed(package: str) -> None:
     (folder,) = importlib.import_module(package).__path__
     assert (ROOT / folder / "py.typed").is_file()

@@ -24,7 +24,7 @@ def series_of(url: str, text: str) -> Any:
     return httpx.post(f"{url}/series", content=text, headers={"Content-Type": "text/csv"}).json()["series"]
 
 
-def next_figure(url: str, text: str, **options: str) -> str:
+def next_figure(url: str, text: str, **options: str | int) -> str:
     """The next value of a series, as the opening of its forecast shows it."""
     answer = httpx.post(f"{url}/forecast", json={"series": series_of(url, text), **options}).json()
     return f"{answer['forecasts'][0]['sst'][0]:.2f} °C"
@@ -82,14 +82,14 @@ def test_models_of_a_place_are_offered_where_they_take_the_series_and_used_only_
         "Any sea (ocean-monthly)",
         f"One place ({title_of(url, 'nino12')})",
     ]
-    expect(page.locator(".headline .figure")).to_have_text(next_figure(url, monthly()))
+    expect(page.locator(".headline .figure")).to_have_text(next_figure(url, monthly(), horizon=6))
     choices.focus()
     choices.select_option("nino12")
     visit.settle()
     expect(choices).to_be_focused()
     expect(page.get_by_text("These networks were trained on one place")).to_be_visible()
     expect(page.locator(".headline .figure")).to_have_text(next_figure(url, monthly(), dataset="nino12"))
-    assert next_figure(url, monthly()) != next_figure(url, monthly(), dataset="nino12")
+    assert next_figure(url, monthly(), horizon=6) != next_figure(url, monthly(), dataset="nino12")
     assert "release=nino12" in page.url
     drop_file(visit, "mooring.csv", daily(60))
     expect(page.get_by_label("Networks for")).to_have_count(0)
@@ -107,6 +107,15 @@ def test_pasted_text_is_read_and_survives_a_visit_to_another_view(visitor: Visit
     page.get_by_role("navigation").get_by_role("link", name="Your data").click()
     expect(page.get_by_label("Or paste data")).to_have_value(monthly())
     expect(page.get_by_role("heading", name="How the file was read")).to_be_visible()
+
+
+def test_rows_copied_from_a_german_spreadsheet_need_no_header(visitor: Visitor) -> None:
+    visit = visitor()
+    page = visit.open("?view=data")
+    page.get_by_label("Or paste data").fill("".join(f"{day:02}.03.2022\t15,{day}\n" for day in range(1, 31)))
+    page.get_by_role("button", name="Read data").click()
+    visit.settle()
+    expect(page.locator(".headline")).to_contain_text("Next value, 31 Mar 2022")
 
 
 def test_options_that_were_answered_for_pasted_text_do_not_apply_to_the_example(visitor: Visitor) -> None:

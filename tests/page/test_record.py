@@ -11,6 +11,16 @@ from tests.page.conftest import Shown, Visitor
 from tests.page.files import daily, drop, drop_file, every_five_days
 from tests.page.test_data import series_of
 
+LINE = "(plot, name) => plot.data.find(trace => trace.name === name && trace.mode.includes('lines')).y"
+COLOUR = """(plot, part) => {
+  const sample = document.createElement("span");
+  sample.style.color = plot.data.find(trace => trace.mode === "lines+markers")[part].color;
+  plot.append(sample);
+  const { color } = getComputedStyle(sample);
+  sample.remove();
+  return color;
+}"""
+
 
 def forecast(url: str, text: str, **options: Any) -> Any:
     """Return the forecast of a file, one step ahead unless ``options`` say otherwise."""
@@ -34,10 +44,8 @@ def is_network(model: str) -> bool:
 
 
 def next_value(page: Page, url: str, text: str) -> Any:
-    """Return the forecast whose first value opens the page: a reference only if it is the best one step ahead."""
-    horizon = int(page.get_by_label("Steps ahead").input_value())
-    best, first = forecast(url, text, horizon=horizon), forecast(url, text)
-    return best if is_network(best["model"]) and is_network(first["model"]) else first
+    """Return the forecast whose first value opens the page: that of the chart."""
+    return forecast(url, text, horizon=int(page.get_by_label("Steps ahead").input_value()))
 
 
 def test_a_forecast_opens_with_the_verdict_of_its_past_and_has_the_record_of_each_model(
@@ -92,6 +100,44 @@ def test_a_reference_that_wins_is_the_headline(shown: Shown, url: str) -> None:
     expect(headline(page)).to_contain_text("So this simple reference makes the forecast, not a network.")
     expect(headline(page).locator(".figure")).to_have_text(f"{answer['sst'][0]:.2f} °C")
     expect(headline(page)).to_contain_text("Forecast by a linear autoregression from data up to")
+
+
+def test_the_headline_the_chart_and_the_table_show_one_model(shown: Shown, url: str) -> None:
+    # Over all leads, another kind of model is best than one step ahead.
+    for text, title in ((every_five_days(45), "LSTM"), (daily(300, walk=True, seed=3), "Persistence")):
+        best, next_day = forecast(url, text, horizon=7), forecast(url, text)
+        assert is_network(best["model"]) != is_network(next_day["model"])
+        page = drop(shown("?view=data"), "pier.csv", text)
+        value = f"{best['sst'][0]:.2f}"
+        assert value != f"{next_day['sst'][0]:.2f}"
+        expect(headline(page).locator(".figure")).to_have_text(f"{value} °C")
+        table = page.get_by_role("table", name="Forecast for pier.csv")
+        assert table.get_by_role("columnheader").all_inner_texts()[1] == title
+        assert table.get_by_role("cell").first.inner_text() == value
+        drawn = page.locator(".forecast .plot").first.evaluate(LINE, title)
+        assert f"{drawn[1]:.2f}" == value
+        expect(headline(page).get_by_role("heading")).to_contain_text("up to 7 days ahead")
+        expect(headline(page)).to_contain_text("One day ahead, the service would choose ")
+
+
+def test_all_three_networks_open_with_the_one_that_did_best(visitor: Visitor, url: str) -> None:
+    visit = visitor()
+    visit.open("?view=data&model=all")
+    drop_file(visit, "tide.csv", every_five_days(300))
+    errors = forecast(url, every_five_days(300), horizon=7)["chosen"]["rmse"]
+    best = min(filter(is_network, errors), key=lambda name: errors[name])
+    answer = forecast(url, every_five_days(300), horizon=7, model=best)
+    expect(headline(visit.page).locator(".figure")).to_have_text(f"{answer['sst'][0]:.2f} °C")
+
+
+def test_a_reference_that_makes_the_forecast_is_drawn_in_its_colour_and_listed_once(shown: Shown) -> None:
+    page = drop(shown("?view=data"), "tide.csv", every_five_days(300))
+    heads = page.get_by_role("table", name="Forecast for tide.csv").get_by_role("columnheader").all_inner_texts()
+    assert len(heads) == len(set(heads))
+    assert "Linear autoregression" in heads
+    expect(page.get_by_role("group", name="References").get_by_text("Linear autoregression")).to_have_count(0)
+    dots, line = (page.locator(".forecast .plot").first.evaluate(COLOUR, part) for part in ("marker", "line"))
+    assert dots == line != "rgb(0, 0, 0)"
 
 
 def test_a_network_that_loses_to_a_reference_is_never_praised(shown: Shown, url: str) -> None:

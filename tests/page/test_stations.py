@@ -79,6 +79,13 @@ def test_a_card_shows_the_last_value_what_is_usual_and_the_next_days(opened: Ope
     expect(card.locator("svg.sparkline .fan")).to_have_count(1)
 
 
+def test_the_picture_of_a_card_says_how_many_days_it_shows(opened: Opened) -> None:
+    _, page = opened()
+    cards = page.get_by_role("listitem")
+    expect(cards.filter(has_text="buoy").locator("figcaption")).to_contain_text("20 days, ")
+    expect(cards.filter(has_text="The <reef>").locator("figcaption")).to_contain_text("48 days, ")
+
+
 def test_cards_say_what_is_missing(opened: Opened) -> None:
     _, page = opened()
     cards = page.get_by_role("listitem")

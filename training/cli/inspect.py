@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from forecasting.bundled import default_artifacts
 from forecasting.console import in_command_line
 from forecasting.errors import FileError, SeriesError
 from forecasting.evaluation.division import untrainable
@@ -76,9 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--artifacts",
         type=Path,
-        default=Path("artifacts"),
+        default=default_artifacts(),
         metavar="DIR",
-        help="folder with the universal releases for --check (default: %(default)s)",
+        help="folder with the universal releases for --check (default: artifacts, else the bundled releases)",
     )
     add_reading_options(parser.add_argument_group("reading"))
     return parser

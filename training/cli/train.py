@@ -9,6 +9,7 @@ import torch
 from pydantic import ValidationError
 from tqdm import tqdm
 
+from forecasting.bundled import RELEASES
 from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.errors import FileError, RequestError, SeriesError
 from forecasting.networks.device import choose_device
@@ -182,7 +183,7 @@ def _start(series: SstSeries, options: argparse.Namespace, known: Position | Non
         return None
     if known is not None and not GlobalClimatology.load().is_sea(*known).all():
         known = None
-    return UniversalStart.find([options.out, Path("artifacts")], series, _position(options) or known)
+    return UniversalStart.find([options.out, Path("artifacts"), RELEASES], series, _position(options) or known)
 
 
 def _position(options: argparse.Namespace) -> Position | None:

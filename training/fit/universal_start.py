@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from forecasting.bundled import RELEASES
 from forecasting.climatology.global_climatology import Coefficients, GlobalClimatology
 from forecasting.errors import RequestError, SeriesError
 from forecasting.networks.device import CPU
@@ -136,7 +137,9 @@ class UniversalStart:
 def _releases(folder: Path, step: TimeStep) -> Iterator[Release]:
     """Yield the universal releases in ``folder`` whose networks have this step."""
     trusted = TrustedKeys.chosen(())
-    for name in universal_names(folder) if folder.is_dir() else ():
+    # No key has signed the bundled releases.
+    usable = folder.is_dir() and not (folder == RELEASES and trusted)
+    for name in universal_names(folder) if usable else ():
         release = open_current(folder, name, trusted)
         sidecar = next(f"{cell}.json" for cell in CELLS if release.holds(f"{cell}.json"))
         if parse_universal_metadata(release.read(sidecar)).time_step == step:

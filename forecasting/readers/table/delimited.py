@@ -52,12 +52,14 @@ def read_delimited(text: str, notes: tuple[str, ...] = (), max_columns: int = MA
             "separate columns with commas"
         )
     kind = dialect(rows[0][1], rows[1][1] if len(rows) > 1 else [])
+    commas = find_separator(part.text) != "," and _has_decimal_commas(rows)
+    if commas:
+        notes = (*notes, "numbers have decimal commas")
     if kind == "csv0":
-        names = [f"column {number}" for number in range(1, len(rows[0][1]) + 1)]
-        return Table(_FORMATS[kind], _frame(names, rows), nameless=True, notes=notes)
+        names = [f"column {number}" for number in range(1, width + 1)]
+        return Table(_FORMATS[kind], _cells(names, rows, commas), nameless=True, notes=notes, decimal_commas=commas)
     (line, first), *body = rows
     names = _names(first, body)
-    commas = find_separator(part.text) != "," and _has_decimal_commas(body)
     units, place = _take_units(names, body, kind)
     if not body:
         raise _without_data(text)
@@ -66,13 +68,9 @@ def read_delimited(text: str, notes: tuple[str, ...] = (), max_columns: int = MA
         notes = (*notes, f"ignored the lines above the header, which is line {line}")
     if repeated:
         notes = (*notes, f"ignored columns with the same name: {listed(repeated)}")
-    cells = _frame(names, body)
-    if commas:
-        cells = cells.apply(lambda column: column.str.replace(DECIMAL_COMMA, r"\1.\2", regex=True))
-        notes = (*notes, "numbers have decimal commas")
     return Table(
-        _FORMATS[kind], cells, units, place, notes=notes, remarked=_units_above(text, line), is_csv=not part.is_spaced,
-        decimal_commas=commas,
+        _FORMATS[kind], _cells(names, body, commas), units, place, notes=notes, remarked=_units_above(text, line),
+        is_csv=not part.is_spaced, decimal_commas=commas,
     )  # fmt: skip
 
 
@@ -129,6 +127,12 @@ def _names(header: list[str], body: list[Row]) -> list[str]:
     if body and not names[0] and starts_as_date(body[0][1][0]):
         names[0] = "column 1"
     return names
+
+
+def _cells(header: list[str], body: list[Row], commas: bool) -> pd.DataFrame:
+    """The cells of all columns that have a name, with decimal points."""
+    cells = _frame(header, body)
+    return cells.apply(lambda column: column.str.replace(DECIMAL_COMMA, r"\1.\2", regex=True)) if commas else cells
 
 
 def _frame(header: list[str], body: list[Row]) -> pd.DataFrame:

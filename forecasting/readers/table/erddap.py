@@ -20,7 +20,7 @@ def dialect(first: list[str], second: list[str]) -> Dialect | None:
     """The dialect of a file with these first two rows; None for other CSV."""
     dated = [starts_as_date(cell) for cell in first]
     others = [cell for cell, date in zip(first, dated, strict=True) if not date]
-    if any(dated) and any(_is_number(cell) or cell.lower() in NO_NAMES for cell in others):
+    if any(dated) and any(_is_number(cell.replace(",", ".", 1)) or cell.lower() in NO_NAMES for cell in others):
         return "csv0"
     if "UTC" in map(unbracketed, second) and is_units_row(second):
         return "csv"

@@ -68,8 +68,15 @@ def find_separator(text: str) -> str:
         if declared is None and (match := SEPARATOR_LINE.fullmatch(line.rstrip("\n"))):
             declared = match[1]
             continue
-        return declared or max(SEPARATORS, key=line.count)
+        return declared or _most_frequent(line)
     return declared or ","
+
+
+def _most_frequent(line: str) -> str:
+    mark = max(SEPARATORS, key=line.count)
+    # The comma in 31.12.2010;15,3 is a decimal one.
+    first = line.partition(",")[0]
+    return next((other for other in SEPARATORS if other in first and line.count(other) == line.count(mark)), mark)
 
 
 def refuse_title(rows: list[Row]) -> None:

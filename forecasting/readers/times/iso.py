@@ -1,5 +1,6 @@
 """Parse columns of ISO 8601 texts."""
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -8,12 +9,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from forecasting.errors import FileError
+from forecasting.readers.times.dates import is_date
 from forecasting.readers.times.daylight import localise_cells, refuse_local_clock, within_years
 from forecasting.remedies import Remedy
 from forecasting.series.step_inference import choose_clock
 from forecasting.series.times import Times
 
 _OFFSET: Final = r"T.*[+-]\d\d:?\d\d$"
+_WRITTEN: Final = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d(:\d\d)*(\.\d+)?(Z|[+-]\d\d:?\d\d)?)?")
+"""Numbers in the form of a time."""
 
 
 def have_offset(texts: "pd.Series[str]") -> "pd.Series[bool]":
@@ -60,6 +64,17 @@ def parse_as_written(texts: "pd.Series[str]", shown: "pd.Series[str]") -> "tuple
     return utc, local, ~have_offset(texts).to_numpy()
 
 
+def _refusal(cell: str, text: str, first: str) -> str:
+    """Return why a cell is not a time, given its text in ISO 8601 as far as possible, and the first cell."""
+    if not cell:
+        return "the time is empty; it should be a time such as 2010-12-01 or 2010-12-01T06:00:00Z"
+    if _WRITTEN.fullmatch(text):
+        return f"time {cell[:40]!r} does not exist"
+    if is_date(cell):
+        return f"time {cell[:40]!r} is not written like the first, {first[:40]!r}"
+    return f"time {cell[:40]!r} is not a time such as 2010-12-01, 31.12.2010 or 2010-12-01T06:00:00Z"
+
+
 def _parse(texts: "pd.Series[str]", shown: "pd.Series[str]") -> Times:
     try:
         parsed = pd.to_datetime(texts, utc=True, format="ISO8601", errors="coerce")
@@ -68,10 +83,8 @@ def _parse(texts: "pd.Series[str]", shown: "pd.Series[str]") -> Times:
     bad = parsed.isna().to_numpy()
     if bad.any():
         i = int(bad.argmax())
-        cell = shown.iloc[i][:40]
-        subject = f"time {cell!r} is not" if cell else "the time is empty; it should be"
         raise FileError(
-            f"line {texts.index[i]}: {subject} an ISO 8601 time such as 2010-12-01 or 2010-12-01T06:00:00Z",
+            f"line {texts.index[i]}: {_refusal(shown.iloc[i], texts.iloc[i], shown.iloc[0])}",
             index=i,
             remedy=Remedy.of("; rewrite the column, or name another time column with {}", "time_column"),
         )

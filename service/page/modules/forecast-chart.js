@@ -3,7 +3,7 @@
 
 import { originLabels, usualLabel } from "./forecast-labels.js";
 import { fixedRange, panelTitle, verticalLine } from "./layout.js";
-import { kindOf, modelTitle } from "./models.js";
+import { colourOf, kindOf, modelTitle } from "./models.js";
 import { fixed } from "./numbers.js";
 import { formatTime, hoverFormat } from "./times.js";
 import { colour } from "./theme.js";
@@ -36,9 +36,13 @@ const MIN_HISTORY = 8;
 const NARROWEST_OPACITY = 0.26;
 const BAND_OPACITY = 0.14;
 
-/** The forecast of each model for one series of a request. @param {any} response of /forecast @param {number} position of the series */
+/** The forecast of each model for one series of a request. A reference that makes the forecast is not shown again beside it. @param {any} response of /forecast @param {number} position of the series */
 export function forecastsOf(response, position) {
-  return (response.models ?? [response]).map((/** @type {any} */ entry) => ({ model: entry.model, ...entry.forecasts[position] }));
+  return (response.models ?? [response]).map((/** @type {any} */ entry) => {
+    const forecast = { model: entry.model, ...entry.forecasts[position] };
+    const others = Object.entries(forecast.baselines ?? {}).filter(([name]) => name !== forecast.model);
+    return { ...forecast, baselines: Object.fromEntries(others) };
+  });
 }
 
 /**
@@ -127,7 +131,7 @@ function forecastLine(forecast, origin, single) {
     mode: single && sst.length < 40 ? "lines+markers" : "lines",
     hovertemplate: ["", ...sst.map((_, i) => hoverTemplate(forecast, i))],
     hoverinfo: ["skip", ...sst.map(() => "all")],
-    marker: { size: [0, ...sst.map(() => 6)], color: colour(kind) },
+    marker: { size: [0, ...sst.map(() => 6)], color: colour(colourOf(kind)) },
   });
   // Dashes tell several models apart; a single line needs none.
   return { ...trace, line: { ...trace.line, width: 2.25, ...(single ? { dash: "solid" } : {}) } };

@@ -5,7 +5,7 @@ import { h } from "./dom.js";
 import { uncalibratedMark } from "./forecast-table.js";
 import { isNetwork, kindOf, modelLabel, orderOf } from "./models.js";
 import { fixed, formatCount } from "./numbers.js";
-import { betterReference, capitalised, consequence, laterVerdict, modelPhrase, verdict } from "./record.js";
+import { betterReference, capitalised, consequence, modelPhrase, otherVerdict, verdict } from "./record.js";
 import { dataTable } from "./table.js";
 import { formatTime } from "./times.js";
 
@@ -15,21 +15,21 @@ let isRecordOpen = false;
 /**
  * @typedef {import("./record.js").Record} Record
  * @typedef {object} Headline
- * @property {import("./forecast-chart.js").ModelForecast} forecast whose first value is shown
+ * @property {import("./forecast-chart.js").ModelForecast} forecast whose first value is shown; one of those in the chart
  * @property {boolean} named whether the user chose its model
- * @property {{record: Record, lead: string} | null} first the record one step ahead; null if there is none
- * @property {{record: Record, lead: string, model: string} | null} later the record over all leads, and the model of the chart; null for one step
+ * @property {{record: Record, lead: string} | null} first the record that opens; null if there is none
+ * @property {{record: Record, lead: string, model: string} | null} other the record at other leads, and the model that it is about; null for one step
  * @property {string} resampled the step to which the series was resampled, as an adjective; empty if it was not
  * @property {string} missing why there is no record
  *
  * @param {Headline} headline @param {import("./forecast-chart.js").History} history @param {Element} events their state in a sentence
  */
 export function headlineCard(headline, { step, timestamps }, events) {
-  const { forecast, first, later, missing } = headline;
+  const { forecast, first, other, missing } = headline;
   const judged = first && judgedFirst(headline, first);
   const others = [
     judged ? consequence(judged) : missing,
-    later && later.model !== forecast.model ? `Further ahead, ${modelPhrase(later.model)} did better: the chart and the table show it.` : "",
+    other && other.model !== forecast.model ? `${capitalised(other.lead)}, the service would choose ${modelPhrase(other.model)}.` : "",
   ].filter(Boolean);
   return h(
     "section",
@@ -56,19 +56,19 @@ function judgedFirst({ forecast, named, resampled }, first) {
 /** @param {import("./forecast-chart.js").ModelForecast} forecast @param {string} step @param {string} last time of the last observation @param {string | null} reference that did better */
 function nextValue(forecast, step, last, reference) {
   const intervals = forecast.intervals.flatMap((interval) => [h("dt", {}, `${interval.level}%`), h("dd", {}, `${fixed(interval.lower[0], 2)} to ${fixed(interval.upper[0], 2)} °C`, !interval.calibrated && uncalibratedMark())]);
-  const other = reference && reference in forecast.baselines && ` ${capitalised(modelPhrase(reference))} gives ${fixed(forecast.baselines[reference][0], 2)} °C.`;
+  const better = reference && reference in forecast.baselines && ` ${capitalised(modelPhrase(reference))} gives ${fixed(forecast.baselines[reference][0], 2)} °C.`;
   return h(
     "div",
     { class: "next" },
     h("div", {}, h("p", { class: "when" }, "Next value, ", formatTime(forecast.timestamps[0], step)), h("p", { class: "figure" }, `${fixed(forecast.sst[0], 2)} °C`)),
     intervals.length > 0 && h("dl", { class: "facts" }, intervals),
-    h("p", { class: "note" }, `Forecast by ${modelPhrase(forecast.model)} from data up to ${formatTime(last, step)}.`, other),
+    h("p", { class: "note" }, `Forecast by ${modelPhrase(forecast.model)} from data up to ${formatTime(last, step)}.`, better),
   );
 }
 
 /** The record of every model, one step ahead and over all leads. @param {Headline} headline @param {import("./record.js").Judged} judged */
-function recordDetails({ forecast, named, later }, judged) {
-  const records = later ? [judged, later] : [judged];
+function recordDetails({ forecast, named, other }, judged) {
+  const records = other ? [judged, other] : [judged];
   const columns = records.filter(({ record }) => Object.keys(record.rmse).length);
   const models = [...new Set(columns.flatMap(({ record }) => Object.keys(record.rmse)))].sort((a, b) => orderOf(a) - orderOf(b));
   if (!models.length) return null;
@@ -83,7 +83,7 @@ function recordDetails({ forecast, named, later }, judged) {
     "details",
     { class: "record", open: isRecordOpen, toggle: (/** @type {any} */ event) => (isRecordOpen = event.target.open) },
     h("summary", {}, "How each model did"),
-    later && h("p", {}, laterVerdict({ ...later, named, resampled: "" })),
+    other && h("p", {}, otherVerdict({ ...other, named, resampled: "" })),
     table,
     h("p", { class: "note" }, `Root-mean-square errors (RMSE) over ${counts.join(" and ")}. Each forecast used earlier values only.`),
   );

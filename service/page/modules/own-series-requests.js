@@ -3,7 +3,7 @@
 
 import { ApiError, postJson } from "./api.js";
 import { forecastsOf } from "./forecast-chart.js";
-import { CELLS, isNetwork } from "./models.js";
+import { isNetwork } from "./models.js";
 import { comparisonOf } from "./own-series-comparison.js";
 import { leadInWords, recordOf } from "./record.js";
 import { sentence } from "./sentence.js";
@@ -63,25 +63,22 @@ function endOf(series, { timestamps, values }, most) {
 }
 
 /**
- * What opens a forecast of universal networks. A reference that is best one step ahead makes the next value, even if a
- * network is best over all leads.
+ * What opens a forecast of universal networks: the next value of the model of the chart, and its record one step ahead.
+ * If another kind of model is best one step ahead, the record over all leads, which chose the model, comes first.
  * @param {Source} source @param {Choice} choice
  * @param {{forecasts: any[], best: any, next: any, compared: any}} answers best over all leads and one step ahead, and the comparison of a resampled series
  * @returns {import("./headline-card.js").Headline}
  */
 function universalHeadline({ series }, { model, horizon, resampledTo }, { forecasts, best, next, compared }) {
-  const named = CELLS.includes(model);
-  const chosen = isNetwork(best.model) && isNetwork(next.model) ? best : next;
+  const rmse = (/** @type {any} */ forecast) => best.chosen.rmse[forecast.model] ?? Infinity;
+  const forecast = [...forecasts].sort((a, b) => rmse(a) - rmse(b))[0];
   const own = compared && !compared.error && (!isNetwork(best.model) || best.model.startsWith(compared.dataset)) ? recordOf(compared) : null;
-  const shown = named ? forecasts[0].model : best.model;
-  return {
-    forecast: named ? forecasts[0] : chosen,
-    named,
-    first: { record: own ?? chosenRecord(next, series), lead: own ? leadInWords(1, series.step) : recordLead(1, series.step, resampledTo) },
-    later: horizon > 1 ? { model: shown, record: chosenRecord(best, series), lead: recordLead(horizon, series.step, resampledTo) } : null,
-    resampled: resampledTo ? stepAdjective(resampledTo) : "",
-    missing: "",
-  };
+  const one = { record: own ?? chosenRecord(next, series), lead: own ? leadInWords(1, series.step) : recordLead(1, series.step, resampledTo) };
+  const all = { record: chosenRecord(best, series), lead: recordLead(horizon, series.step, resampledTo) };
+  const common = { forecast, named: model !== "best", resampled: resampledTo ? stepAdjective(resampledTo) : "", missing: "" };
+  const alike = best.model === next.model || (isNetwork(best.model) && isNetwork(next.model));
+  if (model === "best" && !alike) return { ...common, first: all, other: { ...one, model: next.model } };
+  return { ...common, first: one, other: horizon > 1 ? { ...all, model: forecast.model } : null };
 }
 
 /** The record that chose the model of a forecast. @param {any} forecast @param {any} series @returns {import("./record.js").Record} */
@@ -108,7 +105,7 @@ async function ofPlace(ask, choice, compare, stop) {
   const best = `${choice.place?.name}-${choice.place?.best.cell}`;
   const forecast = choice.model === "all" ? forecasts.find((/** @type {any} */ entry) => entry.model === best) ?? forecasts[0] : forecasts[0];
   const first = comparison.error ? null : { record: recordOf(comparison), lead: leadInWords(1, comparison.step) };
-  return { forecasts, headline: { forecast, named: true, first, later: null, resampled: "", missing: sentence(comparison.error ?? "") } };
+  return { forecasts, headline: { forecast, named: true, first, other: null, resampled: "", missing: sentence(comparison.error ?? "") } };
 }
 
 /** The series with the position that the user entered. @param {any} series @param {Choice} choice */

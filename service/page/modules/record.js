@@ -93,8 +93,8 @@ export function consequence(judged) {
   return better && !isTie ? "The difference may be chance. Expect the forecast to be about as good as the reference." : "";
 }
 
-/** What the record over all leads adds to that of the first. @param {Judged} judged */
-export function laterVerdict(judged) {
+/** What the record at other leads adds to that of the first. @param {Judged} judged */
+export function otherVerdict(judged) {
   const { model, record, lead } = judged;
   if (record.by !== "own_past") return `${capitalised(lead)}, ${checkedInWords(record.origins)}, too few to compare models.`;
   const better = betterReference(judged);

@@ -137,8 +137,7 @@ export function columnLabel(time, step) {
 
 /** The period that the small picture shows. @param {Station} station */
 export function recentPeriod({ recent, step }) {
-  if (step === "month" || step === "week") return formatSteps(recent?.sst.length ?? 0, step);
-  return "60 days";
+  return formatSteps(recent?.sst.length ?? 0, hasClock(step) ? "day" : step);
 }
 
 /** The name of a kind of event. @param {StationEvent} event */

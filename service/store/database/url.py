@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from forecasting.bundled import RELEASES
 from forecasting.errors import RequestError
 from forecasting.extras import needs_extra
 from service.settings import Settings
@@ -20,6 +21,8 @@ _SERVER_SCHEMES: Final = ("postgresql", "postgres")
 def store_url(settings: Settings) -> URL:
     """Return the URL of the database: that of ``SST_STORE``, or ``state/sst.db`` beside the artifacts.
 
+    If the artifacts are the bundled ones or at a URL, ``state`` is in the working folder.
+
     Raises:
         RequestError: if the setting names no file or server, or the file with the password cannot be read. The message
             does not repeat the URL, which may hold a password.
@@ -29,8 +32,8 @@ def store_url(settings: Settings) -> URL:
     if given:
         url = _parse(given)
     else:
-        # Beside the artifacts; releases at a URL have a cache, which is no place for data.
-        folder = settings.artifacts.absolute().parent if isinstance(settings.artifacts, Path) else Path.cwd()
+        beside = isinstance(settings.artifacts, Path) and settings.artifacts != RELEASES
+        folder = Path(settings.artifacts).absolute().parent if beside else Path.cwd()
         url = URL.create(SQLITE, database=str(folder / "state" / "sst.db"))
     return url if settings.store_password_file is None else _with_password(url, settings.store_password_file)
 

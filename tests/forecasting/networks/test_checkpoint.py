@@ -1,5 +1,6 @@
 import io
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -49,6 +50,16 @@ def test_exported_equals_eager(cell: str, step: TimeStep, batch: int) -> None:
         assert answer.dtype == torch.float32
         torch.testing.assert_close(answer, network(sst, valid_time), rtol=0, atol=0)
     assert (loaded.window, loaded.step_seconds) == (12, step.seconds)
+
+
+def test_torch_warns_nobody_that_it_does_not_support_torchscript_on_python_3_14(
+    published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.jit._serialization.sys", SimpleNamespace(version_info=(3, 14)))
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        load((published.path / "gru.pt").read_bytes(), CPU)
+    assert not warned
 
 
 def test_the_network_knows_the_season_and_hour_of_each_step_of_its_window() -> None:

@@ -83,7 +83,7 @@ def test_a_bad_station_does_not_affect_the_others(artifacts: Path, tmp_path: Pat
     forecasts: Any = read(tmp_path / "out.csv").set_index("station")
     assert "'cold' in column sst is not a number" in forecasts.loc["S001", "error"]
     assert "99 °C, outside the range of sea temperatures" in forecasts.loc["S002", "error"]
-    assert "'yesterday' is not an ISO 8601 time" in forecasts.loc["S003", "error"]
+    assert "'yesterday' is not a time such as" in forecasts.loc["S003", "error"]
     assert "12 values are too few: nino12-gru needs at least 24" in forecasts.loc["S005", "error"]
     assert forecasts.loc[["S001", "S002", "S003", "S005"], "sst"].isna().all()
     last = forecast(checkpoint(artifacts, "nino12", "gru"), values(6), "2010-12")[0, 0]

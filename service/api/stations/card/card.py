@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
+from forecasting.series.timestep import TimeStep
+from forecasting.wording import counted
 from service.api.stations.card.card_words import (
     NO_VALUE,
     Column,
@@ -17,6 +19,7 @@ from service.api.stations.card.card_words import (
     xml,
 )
 from service.api.stations.schemas import StationAnswer
+from service.store.past import DAY
 
 WIDTH: Final = 360
 HEIGHT: Final = 224
@@ -126,7 +129,7 @@ def _named(events: Sequence[str]) -> str:
 
 
 def _sparkline(station: StationAnswer, columns: Sequence[Column]) -> list[str]:
-    """Return the last sixty days as a line, and the forecast with its range after it."""
+    """Return the recent past as a line, and the forecast with its range after it."""
     past = station.recent.sst if station.recent else []
     if len(past) < 2:
         return []
@@ -156,7 +159,10 @@ def _sparkline(station: StationAnswer, columns: Sequence[Column]) -> list[str]:
 
 def _scale(past: Sequence[float], station: StationAnswer) -> list[str]:
     left, top, width, _ = _SPARKLINE
-    period = "60 months" if station.step == "month" else "60 days"
+    if station.step in ("month", "week"):
+        period = counted(len(past), station.step)
+    else:
+        period = counted(len(past) * max(TimeStep.parse(station.step).seconds // DAY, 1), "day")
     values = f"{fixed(min(past), 1)} to {degrees(max(past), station.units)}"
     return [_text(left + width, top - 8, f"{period}: {values}", "range end")]
 

@@ -109,7 +109,18 @@ def test_columns_units_and_sentinels_can_be_named(tmp_path: Path) -> None:
         ),
         (lines("time;wasser", "2001-01-01;10,5,0"), "has no numeric column"),
         (lines("time,sst", "2001-01-01,10", "", "2001-01-02,warm"), "line 4: 'warm'"),
-        (lines("time,sst", "2001-01-01,10", "soon,11"), "line 3: time 'soon' is not an ISO 8601 time"),
+        (
+            lines("time,sst", "2001-01-01,10", "soon,11"),
+            "line 3: time 'soon' is not a time such as 2010-12-01, 31.12.20",
+        ),
+        (
+            lines("time,sst", "01.04.2001,10", "31.04.2001,11"),
+            "line 3: time '31.04.2001' does not exist; rewrite the col",
+        ),
+        (
+            lines("time,sst", "2001-04-01,10", "02.04.2001,11"),
+            "line 3: time '02.04.2001' is not written like the first, '2001-04-01'; rewrite the column",
+        ),
         (lines("time,sst", "2001-01-01,10", ",11"), "line 3: the time is empty"),
         (
             lines("time,sst", "0000-01-01,10", "0000-02-01,11"),
@@ -135,6 +146,19 @@ def test_an_unusable_file_gets_a_sentence_with_place_and_remedy(tmp_path: Path, 
     with pytest.raises(FileError, match=message) as caught:
         read_csv(path)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+@pytest.mark.parametrize("header", [[], ["Datum{}Temp, °C"]])
+def test_german_rows_are_read_with_and_without_a_header(tmp_path: Path, mark: str, header: list[str]) -> None:
+    rows = [line.format(mark) for line in (*header, "01.04.2001{}10,5", "02.04.2001{}11", "03.04.2001{}11,5")]
+    series = read_csv(write(tmp_path, lines(*rows)))
+    assert (iso(series.start), series.values.tolist()) == ("2001-04-01T00:00:00Z", [10.5, 11, 11.5])
+
+
+def test_a_semicolon_in_a_name_separates_nothing(tmp_path: Path) -> None:
+    series = read_csv(write(tmp_path, lines('time,"sst; top"', "2001-01-01,10", "2001-01-02,11")))
+    assert series.values.tolist() == [10, 11]
 
 
 def test_months_follow_the_clock_of_the_place(tmp_path: Path) -> None:

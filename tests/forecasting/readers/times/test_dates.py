@@ -133,7 +133,7 @@ def test_dates_that_are_the_same_in_both_orders_need_none(tmp_path: Path) -> Non
             r"line 2 \(31/12/2010\) begins with its day and line 3 \(01/13/2011\) with its month",
         ),
         (["31/12/2010", "2011-01-01x"], "line 3: time '2011-01-01x' is not"),
-        (["31/02/2010", "01/03/2010"], "line 2: time '31/02/2010' is not"),
+        (["31/02/2010", "01/03/2010"], "line 2: time '31/02/2010' does not exist"),
         (["31/12/10", "01/01/11"], "line 2: '31/12/10' has a two-digit year, .* set the order with dates='dmy' or"),
         (["31-Foo-2010"], "line 2: time '31-Foo-2010' is not"),
     ],
@@ -211,7 +211,7 @@ def test_a_year_next_to_a_date_is_not_a_time_of_day(tmp_path: Path) -> None:
     ("row", "message"),
     [
         ("2010,13,1,10", "line 3: '13' in column month is not a valid month"),
-        ("2010,2,30,10", "line 3: time '2010-02-30' is not"),
+        ("2010,2,30,10", "line 3: time '2010-02-30' does not exist"),
         ("10,2,3,10", "line 3: write the year 10 with four digits"),
         ("2010,,3,10", "line 3: '' in column month is not a valid month"),
     ],

@@ -63,6 +63,16 @@ def test_the_last_sixty_days_come_as_daily_means_of_the_latest_revisions(
     assert answered(service.get(f"/stations/{station}"))["recent"] is None
 
 
+@pytest.mark.parametrize(("step", "period"), [("day", "8 days"), ("PT12H", "4 days"), ("month", "8 months")])
+def test_the_picture_of_eight_readings_says_how_long_they_are(
+    service: httpx.Client, new_station: NewStation, step: str, period: str
+) -> None:
+    station = new_station(step=step)
+    body = {"start": "2025-01-01", "values": [10.0, 11.0, 12.0, 13.0] * 2}
+    answered(service.post(f"/stations/{station}/observations", json=body))
+    assert f" | {period}: 1" in words(card(service, station))
+
+
 def test_usual_is_the_mean_of_ten_earlier_years(service: httpx.Client, new_station: NewStation) -> None:
     station = new_station()
     send(service, station, [season(day) + 2 * (day == 0) for day in range(-4_018, 1)])
