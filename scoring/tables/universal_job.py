@@ -139,7 +139,8 @@ class UniversalTableJob(TableJob):
         quality = self._judged(forecast, files, series)
         if quality == SUSPECT and "reference_is_better" not in codes:
             codes.append("reference_is_better")
-        return Provenance(forecast.model, files.version, chosen, SUSPECT if DOUBTS & set(codes) else quality, codes)
+        quality = SUSPECT if DOUBTS & set(codes) else quality
+        return Provenance(forecast.model, files.version, chosen, quality, codes, f"{files.name} {files.version}")
 
     def _judged(self, forecast: UniversalForecast, files: UniversalFiles, series: SstSeries) -> int:
         """Return the flag that the record on the own past and the held-out seas support."""
