@@ -1,9 +1,9 @@
 """Whether a forecast is good, as QARTOD flags: only where past forecasts support it.
 
-On past forecasts of the same series (of a grid: of the cell or a near one), the RMSE of the model has to be below that of
-every reference. Against persistence, held-out seas count too, as ten forecasts that do not overlap, with the relative RMSE
-that the release states for a context of this length: the geometric mean of both, weighted by the number of such forecasts,
-has to be below 1. Where the past is too short for that, held-out seas decide alone.
+On past forecasts of the same series (of a grid: of the cell or a near one), the RMSE of the model has to be below that
+of every reference. Against persistence, held-out seas count too, as ten forecasts that do not overlap, with the
+relative RMSE that the release states for a context of this length: the geometric mean of both, weighted by the number
+of such forecasts, has to be below 1. Where the past is too short for that, held-out seas decide alone.
 """
 
 from typing import Final
@@ -20,12 +20,12 @@ MEANINGS: Final = {
 }  # fmt: skip
 
 RULE: Final = (
-    "1: on past forecasts of the cell or a near one, the RMSE is below that of each reference (persistence, climatology, "
-    "damped, linear and usual_change), and held-out seas at this length of context do not contradict that; where the "
-    "past is too short to tell, held-out seas alone support the network against persistence. 2: the input is too short "
-    "to tell, or the chunk failed. 3: a reference was better on past forecasts; the window is unlike the training data; "
-    "the position is on land or disagrees with the values; or the last value is missing or implausible. 4: an impossible "
-    "sea temperature. 9: no forecast, for example over land."
+    "1: on past forecasts of the cell or a near one, the RMSE is below that of each reference (persistence, "
+    "climatology, damped, linear and usual_change), and held-out seas at this length of context do not contradict "
+    "that; where the past is too short to tell, held-out seas alone support the network against persistence. 2: the "
+    "input is too short to tell, or the chunk failed. 3: a reference was better on past forecasts; the window is "
+    "unlike the training data; the position is on land or disagrees with the values; or the last value is missing or "
+    "implausible. 4: an impossible sea temperature. 9: no forecast, for example over land."
 )
 """The rule in the words of the output."""
 
