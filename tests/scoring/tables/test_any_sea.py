@@ -94,8 +94,8 @@ def test_a_station_whose_last_value_is_implausible_is_not_good(seas: Path, tmp_p
 
 
 def test_a_station_is_not_suspect_without_a_reason(tmp_path: Path) -> None:
-    artifacts = tiny.publish(tmp_path / "artifacts", "ocean-daily", "day", {"gru": 0.3}).parents[1]
-    frames = [station("a", walk(60), position=None)]
+    artifacts = tiny.publish(tmp_path / "artifacts", "ocean-daily", "day", {"gru": 1.0}).parents[1]
+    frames = [station("a", walk(40), position=None)]
     rows = scored(tmp_path, artifacts, frames, "--model", "ocean-daily-gru")
     assert rows[["quality", "warnings"]].to_numpy().tolist() == [[3, "reference_is_better"]]
 
