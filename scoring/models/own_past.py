@@ -13,8 +13,8 @@ MAX_ORIGINS: Final = 8
 _FEWEST_COMMON: Final = 3
 """Past forecasts that a model and a reference need to have in common to be compared."""
 
-_LEAST_SQUARE: Final = 1e-8
-"""°C², below which a sum of squared errors is rounding."""
+_LEAST_SQUARE: Final = 1e-4
+"""°C², below which a mean square is that of rounded values, as under permanent ice: no model is better than another."""
 
 Origins = npt.NDArray[np.int64]
 
@@ -39,11 +39,13 @@ def relative_rmse(errors: Floats) -> tuple[Floats, Floats]:
         NaN where too few forecasts are in common at a lead.
     """
     known: Bools = np.isfinite(errors[1:]) & np.isfinite(errors[0])
+    count = known.sum(axis=2)
     model, references = (
-        np.maximum(np.square(np.where(known, part, 0.0)).sum(axis=2), _LEAST_SQUARE) for part in (errors[0], errors[1:])
+        np.maximum(np.square(np.where(known, part, 0.0)).sum(axis=2) / np.maximum(count, 1), _LEAST_SQUARE)
+        for part in (errors[0], errors[1:])
     )
     ratios: Floats = np.exp(np.log(model / references).mean(axis=2) / 2)
-    ratios[known.sum(axis=2).min(axis=2) < _FEWEST_COMMON] = np.nan
+    ratios[count.min(axis=2) < _FEWEST_COMMON] = np.nan
     return ratios[0], np.fmax.reduce(ratios)
 
 

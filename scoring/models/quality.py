@@ -1,9 +1,9 @@
 """Whether a forecast is good, as QARTOD flags: only where past forecasts support it.
 
-On past forecasts of the same series (of a grid: of the cell or a near one), the RMSE of the model has to be below that
-of every reference. Against persistence, held-out seas count too, as ten forecasts that do not overlap, with the
-relative RMSE that the release states for a context of this length: the geometric mean of both, weighted by the number
-of such forecasts, has to be below 1. Where the past is too short for that, held-out seas decide alone.
+On past forecasts of the same series (of a grid: of the cell or a near one), no reference may have a lower RMSE. Against
+persistence, held-out seas count too, as ten forecasts that do not overlap, with the relative RMSE that the release
+states for a context of this length: the geometric mean of both, weighted by the number of such forecasts, has to be
+below 1. Where the past is too short for that, held-out seas decide alone.
 """
 
 from typing import Final
@@ -20,12 +20,12 @@ MEANINGS: Final = {
 }  # fmt: skip
 
 RULE: Final = (
-    "1: on past forecasts of the cell or a near one, the RMSE is below that of each reference (persistence, "
-    "climatology, damped, linear and usual_change), and held-out seas at this length of context do not contradict "
-    "that; where the past is too short to tell, held-out seas alone support the network against persistence. 2: the "
-    "input is too short to tell, or the chunk failed. 3: a reference was better on past forecasts; the window is "
-    "unlike the training data; the position is on land or disagrees with the values; or the last value is missing or "
-    "implausible. 4: an impossible sea temperature. 9: no forecast, for example over land."
+    "1: on past forecasts of the cell or a near one, no reference (persistence, climatology, damped, linear or "
+    "usual_change) had a lower RMSE, and held-out seas at this length of context support the network against "
+    "persistence; where the past is too short to tell, held-out seas alone do. 2: the input is too short to tell, or "
+    "the chunk failed. 3: a reference was better on past forecasts; the window is unlike the training data; the "
+    "position is on land or disagrees with the values; or the last value is missing or implausible. 4: an impossible "
+    "sea temperature. 9: no forecast, for example over land."
 )
 """The rule in the words of the output."""
 
@@ -49,7 +49,7 @@ def judge(to_persistence: Floats, to_best: Floats, independent: Floats, held_out
     seas_weight = np.where(np.isfinite(held_out), _HELD_OUT_WEIGHT, 0.0)
     evidence = own_weight * _log(to_persistence) + seas_weight * _log(held_out)
     is_enough = own_weight >= _FEWEST_INDEPENDENT
-    is_supported = (evidence < 0) & ~(is_enough & (to_best >= 1))
+    is_supported = (evidence < 0) & ~(is_enough & (to_best > 1))
     is_known = (seas_weight > 0) | is_enough
     flags: Flags = np.where(is_known, np.where(is_supported, GOOD, SUSPECT), NOT_EVALUATED).astype(np.int8)
     return flags
