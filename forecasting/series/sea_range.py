@@ -15,6 +15,9 @@ WARMEST_CELSIUS: Final = 38.0
 SEA_RANGE: Final = (COLDEST_CELSIUS, WARMEST_CELSIUS)
 """°C. Sea water freezes at −1.9, and no sea is known to be warmer than 37.6; the rest is margin for sensors."""
 
+ICE_CELSIUS: Final = -1.5
+"""°C, below which water may stay the same for years, as it is at its freezing point under ice."""
+
 _COLDEST_DOUBTFUL: Final = -20.0
 _WARMEST_DOUBTFUL: Final = 320.0
 """°C. A number outside is a mark of missing values, and not a temperature in another unit."""

@@ -27,10 +27,8 @@ def tell(run: Run, result: Result, path: Path) -> None:
     for note in result.notes:
         SCORE.say(note)
     counts = result.counts
-    parts = [
-        f"{counts.forecast:,} of {counts.places:,} {run.input.unit} forecast by {run.plan.model} {run.plan.version}, "
-        f"{run.model.choice}"
-    ]
+    by = f" by {run.plan.model} {result.version(run.plan)}, {run.model.choice}" if counts.forecast else ""
+    parts = [f"{counts.forecast:,} of {counts.places:,} {run.input.unit} forecast{by}"]
     parts += [
         f"{count:,} not forecast: {counts.examples.get(why, why) if count == 1 else why}"
         for why, count in counts.missing.items()

@@ -1,5 +1,6 @@
 """The output of a grid without its forecasts: the input's coordinates, valid times, and CF attributes."""
 
+import re
 from typing import Any, Final
 
 import numpy as np
@@ -25,7 +26,10 @@ _TIME: Final = {"units": "seconds since 1970-01-01 00:00:00", "calendar": "stand
 _OWN: Final = (REFERENCE, "forecast_period")
 """Coordinates about the time of issue, which the output sets itself."""
 _NO_LEAP_SECONDS: Final = {"units_metadata": "leap_seconds: none"}
-_KEPT: Final = ("institution", "license", "references", "acknowledgement", "creator_name", "project")
+_OF_INPUT: Final = (
+    "title", "institution", "source", "references", "doi", "license", "acknowledgement", "acknowledgment"
+)  # fmt: skip
+"""Global attributes of the input that the output names as such: they must not attribute the forecast to others."""
 
 
 def skeleton(field: Field, layout: Layout, model: CellModel, source: str) -> xr.Dataset:
@@ -84,7 +88,7 @@ def _plain(variable: xr.Variable, name: str) -> xr.Variable:
 
 
 def _attributes(field: Field, layout: Layout, model: CellModel, source: str) -> dict[str, Any]:
-    given = {name: str(field.data.attrs[name]) for name in _KEPT if name in field.data.attrs}
+    given = {f"input_{name}": str(field.data.attrs[name]) for name in _OF_INPUT if name in field.data.attrs}
     issued = iso(np.datetime64(layout.issued, "s"))
     done = f"python -m scoring: {layout.name} of {source}, forecast by {model.name} {model.version}"
     history = "\n".join(filter(None, (str(field.data.attrs.get("history", "")).strip(), f"{done}, issued {issued}")))
@@ -124,7 +128,7 @@ def _forecast_attributes(
             "standard_name": standard if standard in STANDARD_NAMES else "sea_surface_temperature",
             "long_name": f"sea surface temperature, forecast by {model.name}",
             **scale,
-            "cell_methods": _cell_methods(field),
+            "cell_methods": _cell_methods(field, model, layout),
             "ancillary_variables": " ".join(["quality", *bounds]),
             **shared,
         }
@@ -142,10 +146,18 @@ def _forecast_attributes(
     return attributes
 
 
-def _cell_methods(field: Field) -> str:
-    """Return the input's cell methods if their dimensions still exist, else CF's default."""
-    stated = str(field.value.attrs.get("cell_methods", ""))
-    dimensions = [word[:-1] for word in stated.split() if word.endswith(":")]
-    if dimensions and all(name in (*field.dims, field.time, "area") for name in dimensions):
+def _cell_methods(field: Field, model: CellModel, layout: Layout) -> str:
+    """Return the input's cell methods, without those of dimensions that the output lacks.
+
+    Means of this run are means. So are values of a day or longer, unless the input says otherwise.
+    """
+    stated = str(field.value.attrs.get("cell_methods", "")).strip()
+    names = re.findall(r"(\S+):", re.sub(r"\(.*?\)", "", stated))
+    of_time = re.search(rf"(?<!\S){re.escape(field.time)}: +(?:\S+: +)*(\w+)", stated)
+    method = of_time[1] if of_time else "point" if model.span().step.is_under_a_day else "mean"
+    if layout.averaged and method != "mean":
+        return f"{field.time}: mean"
+    is_known = all(name in (*field.dims, field.time, "area") for name in names)
+    if of_time and is_known:
         return stated
-    return f"{field.time}: point"
+    return f"{stated if is_known else ''} {field.time}: {method}".strip()

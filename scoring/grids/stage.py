@@ -39,6 +39,7 @@ class Layout:
         shape: sizes of the other dimensions.
         name: name of the variable.
         notes: notes on what was assumed or skipped.
+        averaged: whether the steps are means that this run computed.
     """
 
     steps: int
@@ -53,6 +54,7 @@ class Layout:
     shape: tuple[int, ...]
     name: str
     notes: tuple[str, ...]
+    averaged: bool = False
 
     def save(self, folder: Path) -> None:
         """Write the layout into the ``folder`` of the staged file."""
@@ -102,6 +104,7 @@ def stage_cells(
         shape=field.shape,
         name=str(field.value.name),
         notes=(*field.notes, *nowhere, *steps.notes),
+        averaged=steps.averaged is not None,
     )
 
 

@@ -10,6 +10,12 @@ from forecasting.series.times import Bools, Floats
 MAX_ORIGINS: Final = 8
 """Past steps that are forecast from."""
 
+_FEWEST_COMMON: Final = 3
+"""Past forecasts that a model and a reference need to have in common to be compared."""
+
+_LEAST_SQUARE: Final = 1e-4
+"""°C², below which a mean square is that of rounded values, as under permanent ice: no model is better than another."""
+
 Origins = npt.NDArray[np.int64]
 
 
@@ -20,23 +26,27 @@ def spread_origins(first: int, last: int) -> Origins:
     return np.unique(np.linspace(first, last, min(MAX_ORIGINS, last - first + 1)).round().astype(np.int64))
 
 
-def relative_rmse(errors: Floats) -> Floats:
-    """Return the RMSE of the first candidate relative to the best other, averaged over leads, ``(n,)``.
+def relative_rmse(errors: Floats) -> tuple[Floats, Floats]:
+    """Return the RMSE of a model relative to persistence, and relative to the best reference, ``(n,)`` each.
+
+    Both are geometric means over the leads, on the past forecasts that the model and the reference have in common.
 
     Args:
         errors: of the model, then of persistence, then of other references, °C ``(candidates, n, origins, leads)``;
             NaN where unknown.
 
     Returns:
-        NaN where a lead has no errors.
+        NaN where too few forecasts are in common at a lead.
     """
-    known: Bools = np.isfinite(errors[0]) & np.isfinite(errors[1])
-    squares = np.where(known, errors, 0.0) ** 2
-    totals = squares.sum(axis=2)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratios = np.sqrt(np.maximum(totals, 1e-8) / np.maximum(totals[1], 1e-8)).mean(axis=2)
-    relative: Floats = ratios[0] / np.fmin.reduce(ratios[1:])
-    return np.where(known.any(axis=1).min(axis=1), relative, np.nan)
+    known: Bools = np.isfinite(errors[1:]) & np.isfinite(errors[0])
+    count = known.sum(axis=2)
+    model, references = (
+        np.maximum(np.square(np.where(known, part, 0.0)).sum(axis=2) / np.maximum(count, 1), _LEAST_SQUARE)
+        for part in (errors[0], errors[1:])
+    )
+    ratios: Floats = np.exp(np.log(model / references).mean(axis=2) / 2)
+    ratios[count.min(axis=2) < _FEWEST_COMMON] = np.nan
+    return ratios[0], np.fmax.reduce(ratios)
 
 
 def independent_forecasts(origins: Origins, leads: int) -> float:

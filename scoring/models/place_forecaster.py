@@ -37,12 +37,13 @@ class PlaceForecaster:
         valid_times = np.broadcast_to(times, (n, len(times)))
         scored = forecast_windows(self.forecaster, windows.values, valid_times, levels)
         quality = self._quality(cells, windows.cell, times)
-        quality[scored.unlike] = SUSPECT
         warnings = {
+            "reference_is_better": int((quality == SUSPECT).sum()),
             "gap_filled": int(windows.filled.sum()),
             "outside_training": int(scored.unlike.sum()),
             "no_sea_temperature": windows.missing.get(NO_SEA, 0),
         }
+        quality[scored.unlike] = SUSPECT
         return CellForecasts(
             windows.cell,
             scored.sst,
@@ -78,16 +79,14 @@ class PlaceForecaster:
         unknown = np.full(len(contexts), np.nan)
         origins = spread_origins(self.forecaster.metadata.window - 1, contexts.values.shape[1] - 1 - horizon)
         if not len(origins) or not len(contexts):
-            return judge(unknown, np.zeros(len(contexts)), unknown)
+            return judge(unknown, unknown, np.zeros(len(contexts)), unknown)
         independent = np.full(len(contexts), independent_forecasts(origins, horizon))
-        return judge(self._relative_rmse(contexts, origins, horizon), independent, unknown)
+        return judge(*self._relative_rmse(contexts, origins, horizon), independent, unknown)
 
-    def _relative_rmse(self, contexts: Contexts, origins: Origins, horizon: int) -> Floats:
-        end = contexts.values.shape[1] - 1
-        references = forecast_references(Past.of(contexts, np.append(origins, end), horizon), fitted=False)
+    def _relative_rmse(self, contexts: Contexts, origins: Origins, horizon: int) -> tuple[Floats, Floats]:
+        references = forecast_references(Past.of(contexts, origins, horizon))
         forecasts = np.stack([self._forecast_from(contexts, int(origin), horizon) for origin in origins], axis=1)
-        candidates = np.stack([forecasts, *(reference[:, :-1] for reference in references.values())])
-        return relative_rmse(errors_of(contexts, candidates, origins, 1))
+        return relative_rmse(errors_of(contexts, np.stack([forecasts, *references.values()]), origins, 1))
 
     def _forecast_from(self, contexts: Contexts, origin: int, horizon: int) -> Floats:
         """Return forecasts from one past step, °C ``(n, horizon)``; NaN where its window has a gap."""

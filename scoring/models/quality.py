@@ -1,9 +1,9 @@
 """Whether a forecast is good, as QARTOD flags: only where past forecasts support it.
 
-The evidence is the RMSE of the model relative to the better of persistence and, with a position, the usual change, over
-past forecasts of the same series (of a grid: of the cell or a near one). Held-out seas count as ten forecasts that do
-not overlap, with the RMSE relative to persistence that the release states for a context of this length. The geometric
-mean of both, weighted by the number of such forecasts, has to be below 1.
+On past forecasts of the same series (of a grid: of the cell or a near one), no reference may have a lower RMSE. Against
+persistence, held-out seas count too, as ten forecasts that do not overlap, with the relative RMSE that the release
+states for a context of this length: the geometric mean of both, weighted by the number of such forecasts, has to be
+below 1. Where the past is too short for that, held-out seas decide alone.
 """
 
 from typing import Final
@@ -20,11 +20,12 @@ MEANINGS: Final = {
 }  # fmt: skip
 
 RULE: Final = (
-    "1: on past forecasts of the cell or a near one, and on held-out seas at this length of context, the RMSE is below "
-    "that of persistence and of the usual change at the position. 2: the input is too short to tell, or the chunk "
-    "failed. 3: past forecasts do not support the model; the window is unlike the training data; the position is on "
-    "land or disagrees with the values; or the last value is missing or implausible. 4: an impossible sea "
-    "temperature. 9: no forecast, for example over land."
+    "1: on past forecasts of the cell or a near one, no reference (persistence, climatology, damped, linear or "
+    "usual_change) had a lower RMSE, and held-out seas at this length of context support the network against "
+    "persistence; where the past is too short to tell, held-out seas alone do. 2: the input is too short to tell, or "
+    "the chunk failed. 3: a reference was better on past forecasts; the window is unlike the training data; the "
+    "position is on land or disagrees with the values; or the last value is missing or implausible. 4: an impossible "
+    "sea temperature. 9: no forecast, for example over land."
 )
 """The rule in the words of the output."""
 
@@ -35,19 +36,22 @@ _FEWEST_INDEPENDENT: Final = 3.0
 Flags = npt.NDArray[np.int8]
 
 
-def judge(relative: Floats, independent: Floats, held_out: Floats) -> Flags:
+def judge(to_persistence: Floats, to_best: Floats, independent: Floats, held_out: Floats) -> Flags:
     """Return the flag that the evidence supports, ``(n,)``.
 
     Args:
-        relative: RMSE on the own past relative to that of the better reference, ``(n,)``; NaN if unknown.
+        to_persistence: RMSE on the own past relative to that of persistence, ``(n,)``; NaN if unknown.
+        to_best: relative to that of the best reference, ``(n,)``; NaN if unknown.
         independent: number of past forecasts that do not overlap, ``(n,)``.
         held_out: RMSE relative to persistence on held-out seas, ``(n,)``; NaN if unknown.
     """
-    own_weight = np.where(np.isfinite(relative), independent, 0.0)
+    own_weight = np.where(np.isfinite(to_persistence), independent, 0.0)
     seas_weight = np.where(np.isfinite(held_out), _HELD_OUT_WEIGHT, 0.0)
-    evidence = own_weight * _log(relative) + seas_weight * _log(held_out)
-    is_known = (seas_weight > 0) | (own_weight >= _FEWEST_INDEPENDENT)
-    flags: Flags = np.where(is_known, np.where(evidence < 0, GOOD, SUSPECT), NOT_EVALUATED).astype(np.int8)
+    evidence = own_weight * _log(to_persistence) + seas_weight * _log(held_out)
+    is_enough = own_weight >= _FEWEST_INDEPENDENT
+    is_supported = (evidence < 0) & ~(is_enough & (to_best > 1))
+    is_known = (seas_weight > 0) | is_enough
+    flags: Flags = np.where(is_known, np.where(is_supported, GOOD, SUSPECT), NOT_EVALUATED).astype(np.int8)
     return flags
 
 

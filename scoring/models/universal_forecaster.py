@@ -64,13 +64,14 @@ class UniversalCellForecaster:
             sst[places], quantiles[places] = answer[:, :, 0], answer[:, :, 1:]
             all_quantiles[places] = all_leads[:, : all_quantiles.shape[1], 1:]
         codes = _codes(contexts, cells, implausible_ends(self.network, contexts))
+        judged = self._judged(contexts, horizon, cells.every)
         return CellForecasts(
             cell=contexts.row,
             sst=sst,
             bounds={level: interval(level, quantiles, metadata.levels) for level in levels},
-            quality=self._quality(contexts, codes, horizon, cells.every),
+            quality=_with_doubts(judged, contexts, codes),
             missing=dict(Counter(kind_of(str(error)) for error in failures.values())),
-            warnings=self._warnings(contexts, codes),
+            warnings=self._warnings(contexts, codes, judged),
             bad=np.asarray([i for i, e in failures.items() if isinstance(e, RangeError)], dtype=np.intp),
             joint=self._joint(contexts, times, sst, all_quantiles) if joint else (),
         )
@@ -99,12 +100,13 @@ class UniversalCellForecaster:
             )
         return forecasts
 
-    def _warnings(self, contexts: Contexts, codes: dict[int, tuple[str, ...]]) -> dict[str, int]:
+    def _warnings(self, contexts: Contexts, codes: dict[int, tuple[str, ...]], judged: Flags) -> dict[str, int]:
         """Return the number of cells with each kind of warning."""
         gappy = int(gaps_within(contexts, self.network.metadata.maximum).any(axis=1).sum())
         counts = Counter({"gap_filled": gappy} if gappy else {})
         counts.update(code for kinds in codes.values() for code in kinds)
-        return dict(counts)
+        counts.update({"reference_is_better": int((judged == SUSPECT).sum())})
+        return dict(+counts)
 
     def _passes(self, contexts: Contexts) -> Iterable[tuple[npt.NDArray[np.int64], Contexts]]:
         """Yield contexts of similar length that are forecast at once, with their places."""
@@ -117,33 +119,38 @@ class UniversalCellForecaster:
         values = part.values[:, -self.network.metadata.maximum :]
         return self.network.predict(values, unix_seconds(part.last_time), part.coefficients)
 
-    def _quality(self, contexts: Contexts, codes: dict[int, tuple[str, ...]], horizon: int, every: int) -> Flags:
+    def _judged(self, contexts: Contexts, horizon: int, every: int) -> Flags:
+        """Return the flag that past forecasts of every so many contexts, and held-out seas, support."""
         n = len(contexts)
         counts = np.isfinite(contexts.values).sum(axis=1)
         held_out = held_out_ratio(self.network.metadata, counts, horizon)
-        relative, independent = np.full(n, np.nan), np.zeros(n)
+        to_persistence, to_best, independent = np.full(n, np.nan), np.full(n, np.nan), np.zeros(n)
         if n:
             sample = contexts.take_whole(np.arange(0, n, every))
             for places, part in self._passes(sample):
-                relative[places], independent[places] = self._past_skill(part, horizon)
+                to_persistence[places], to_best[places], independent[places] = self._past_skill(part, horizon)
             nearest = neighbours(n, every)
-            relative, independent = relative[nearest], independent[nearest]
-        quality = judge(relative, independent, held_out)
-        doubtful = [row for row, kinds in codes.items() if DOUBTS & set(kinds)]
-        quality[np.searchsorted(contexts.row, np.asarray(doubtful, dtype=np.int64))] = SUSPECT
-        return quality
+            to_persistence, to_best, independent = (of[nearest] for of in (to_persistence, to_best, independent))
+        return judge(to_persistence, to_best, independent, held_out)
 
-    def _past_skill(self, part: Contexts, horizon: int) -> tuple[Floats, float]:
-        """Return the RMSE relative to the better reference from past steps, and how many do not overlap."""
+    def _past_skill(self, part: Contexts, horizon: int) -> tuple[Floats, Floats, float]:
+        """Return the RMSE relative to persistence and to the best reference, and how many forecasts do not overlap."""
         minimum, length = self.network.metadata.minimum, part.values.shape[1]
         origins = spread_origins(minimum - 1, length - 1 - horizon)
         if not len(origins):
-            return np.full(len(part), np.nan), 0.0
+            return np.full(len(part), np.nan), np.full(len(part), np.nan), 0.0
         answers = self.network.backtest(part.values, unix_seconds(part.last_time), part.coefficients, origins)
-        references = forecast_references(Past.of(part, np.append(origins, length - 1), horizon), fitted=False)
-        candidates = [answers[:, :, :horizon, 0], *(reference[:, :-1] for reference in references.values())]
-        errors = errors_of(part, np.stack(candidates), origins, minimum)
-        return relative_rmse(errors), independent_forecasts(origins, horizon)
+        references = forecast_references(Past.of(part, origins, horizon))
+        errors = errors_of(part, np.stack([answers[:, :, :horizon, 0], *references.values()]), origins, minimum)
+        return *relative_rmse(errors), independent_forecasts(origins, horizon)
+
+
+def _with_doubts(judged: Flags, contexts: Contexts, codes: dict[int, tuple[str, ...]]) -> Flags:
+    """Return flags that are 3 too where a warning casts doubt on the forecast."""
+    doubtful = [row for row, kinds in codes.items() if DOUBTS & set(kinds)]
+    quality = judged.copy()
+    quality[np.searchsorted(contexts.row, np.asarray(doubtful, dtype=np.int64))] = SUSPECT
+    return quality
 
 
 def _codes(contexts: Contexts, cells: Cells, suspect: npt.NDArray[np.int64]) -> dict[int, tuple[str, ...]]:

@@ -110,7 +110,7 @@ def _summary(run: Run, result: Result) -> dict[str, Any]:
         "input_sha256": plan.input_sha256,
         "output": str(run.output),
         "model": plan.model,
-        "version": plan.version,
+        "version": result.version(plan),
         "model_sha256": plan.model_sha256,
         "model_choice": run.model.choice,
         "horizon": plan.horizon,

@@ -65,3 +65,7 @@ class Result:
     failed: dict[int, str] = field(default_factory=dict)
     seconds: float = 0.0
     parts: dict[str, float] = field(default_factory=dict)
+
+    def version(self, plan: Plan) -> str:
+        """Return the version of the release that was used; of several, each with its name."""
+        return ", ".join(sorted(self.counts.releases)) or plan.version

@@ -35,6 +35,7 @@ class Provenance:
         chosen: what chose the model: ``own_past`` or ``held_out_seas``; None if the user named it.
         quality: flag of :mod:`scoring.models.quality`.
         warnings: their kinds.
+        release: name and version of the release, if the step of the series chose it.
     """
 
     model: str
@@ -42,6 +43,7 @@ class Provenance:
     chosen: str | None
     quality: int
     warnings: list[str]
+    release: str | None = None
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,8 @@ class TableJob(Job):
         forecasts = self.forecast(self._read(chunk))
         counts = Counts(len(forecasts.names), len(forecasts.station))
         for provenance in forecasts.provenance:
-            counts.add(Counts(warnings=dict.fromkeys(provenance.warnings, 1)))
+            releases = {} if provenance.release is None else {provenance.release: 1}
+            counts.add(Counts(warnings=dict.fromkeys(provenance.warnings, 1), releases=releases))
         for sentence in forecasts.errors.values():
             kind = kind_of(sentence)
             counts.add(Counts(missing={kind: 1}, examples={kind: sentence}))

@@ -48,17 +48,17 @@ class PlaceTableJob(TableJob):
         scored = forecast_windows(place.forecaster, windows.values, times, self.levels)
         issued = metadata.time_step.shift(times[:, 0], -1)
         contexts = self._contexts(stations, forecast, issued)
-        quality = place.judged(contexts, self.horizon)
-        quality[scored.unlike] = SUSPECT
+        supported = place.judged(contexts, self.horizon)
         provenance = [
             Provenance(
                 model=self.model.name,
                 version=self.model.version,
                 chosen=None,
-                quality=int(quality[i]),
+                quality=SUSPECT if scored.unlike[i] else int(supported[i]),
                 warnings=[
                     *(warning.code for warning in windows.warnings[i]),
                     *(["outside_training"] if scored.unlike[i] else []),
+                    *(["reference_is_better"] if supported[i] == SUSPECT else []),
                 ],
             )
             for i in range(len(windows))

@@ -136,8 +136,11 @@ class UniversalTableJob(TableJob):
         if is_nowhere:
             codes.insert(0, "no_climatology")
         chosen = None if forecast.chosen is None else forecast.chosen.by
-        quality = SUSPECT if DOUBTS & set(codes) else self._judged(forecast, files, series)
-        return Provenance(forecast.model, files.version, chosen, quality, codes)
+        quality = self._judged(forecast, files, series)
+        if quality == SUSPECT and "reference_is_better" not in codes:
+            codes.append("reference_is_better")
+        quality = SUSPECT if DOUBTS & set(codes) else quality
+        return Provenance(forecast.model, files.version, chosen, quality, codes, f"{files.name} {files.version}")
 
     def _judged(self, forecast: UniversalForecast, files: UniversalFiles, series: SstSeries) -> int:
         """Return the flag that the record on the own past and the held-out seas support."""
@@ -153,7 +156,8 @@ class UniversalTableJob(TableJob):
             known = forecast.past.relative_rmse
             better = min(known.get(name, 1.0) for name in ("persistence", "usual_change"))
             relative, independent = known[forecast.model] / better, forecast.past.independent
-        return int(judge(np.asarray([relative]), np.asarray([independent]), held_out)[0])
+        # Whether another reference is better by more than chance has been tested when the model was chosen.
+        return int(judge(np.asarray([relative]), np.asarray([np.nan]), np.asarray([independent]), held_out)[0])
 
 
 def _by_step(series: dict[int, SstSeries]) -> dict[TimeStep, list[int]]:

@@ -18,6 +18,7 @@ class Counts:
         warnings: number of places with a warning, by kind.
         unjudged: number of places at which an event cannot be judged, by event and reason.
         examples: of reasons, with the numbers and names of one place, by reason.
+        releases: number of places by the release that was used, if the step of each place chooses it.
     """
 
     places: int = 0
@@ -26,13 +27,15 @@ class Counts:
     warnings: dict[str, int] = field(default_factory=dict)
     unjudged: dict[str, int] = field(default_factory=dict)
     examples: dict[str, str] = field(default_factory=dict)
+    releases: dict[str, int] = field(default_factory=dict)
 
     def add(self, other: "Counts") -> None:
         """Add the counts of another chunk."""
         self.places += other.places
         self.forecast += other.forecast
         for total, added in (
-            (self.missing, other.missing), (self.warnings, other.warnings), (self.unjudged, other.unjudged)
+            (self.missing, other.missing), (self.warnings, other.warnings), (self.unjudged, other.unjudged),
+            (self.releases, other.releases),
         ):  # fmt: skip
             for kind, count in added.items():
                 total[kind] = total.get(kind, 0) + count

@@ -11,10 +11,10 @@ import pandas as pd
 from forecasting.errors import FileError
 from forecasting.readers.base.flags import may_be_flags
 from forecasting.readers.base.quantities import separate_words
-from forecasting.readers.base.units import EVERY_UNIT, in_brackets, parse_units, split_names
+from forecasting.readers.base.units import EVERY_UNIT, in_brackets, split_names
 from forecasting.remedies import Remedy
 from forecasting.series.times import Floats
-from forecasting.series.units import Units
+from forecasting.series.units import Units, parse_units
 from forecasting.wording import listed
 
 ABSENT: Final = ("", "nan", "na", "n/a", "null", "none", "-", "--", "mm")

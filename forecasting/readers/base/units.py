@@ -6,7 +6,7 @@ from typing import Final
 
 from forecasting.readers.base.quantities import is_no_sst
 from forecasting.remedies import Setting
-from forecasting.series.units import SYMBOLS, UNITS, Units
+from forecasting.series.units import BRACKETS, SYMBOLS, UNITS, parse_units
 
 SCALES: Final = "celsius, kelvin or fahrenheit"
 
@@ -16,12 +16,6 @@ EVERY_UNIT: Final = tuple(Setting("units", units, SYMBOLS[units]) for units in U
 _TEMPERATURES: Final = frozenset(("sst", "temp", "temperature", "temperatures", "wtmp"))
 _TURNED: Final = frozenset(("from", "convert", "converted", "was", "were", "original", "originally", "not"))
 """Words in a sentence by which its unit is not that of the values."""
-_SPELLINGS: Final[dict[str, Units]] = {
-    **dict.fromkeys(("c", "celsius", "centigrade", "cels", "celsiusscale"), "celsius"),
-    **dict.fromkeys(("k", "kelvin", "kelvins", "kelvinscale"), "kelvin"),
-    **dict.fromkeys(("f", "fahrenheit", "fahr"), "fahrenheit"),
-}
-_BRACKETS: Final = re.compile(r"\s*[(\[]([^()\[\]]*)[)\]]\s*")
 _OFFSET: Final = re.compile(r"(?P<stem>[^,]+),\s*(?P<offset>(?:GMT|UTC)\s*(?:[+−-][\d:]+)?)")
 _BETWEEN: Final = r"[\s_,.:/-]+"
 _SCALE: Final = r"celsius|cels|centigrade|kelvins?|fahrenheit|fahr"
@@ -39,12 +33,6 @@ _MAX_NAME_CHARS: Final = 120
 """Longest name that is searched for units, as the time of the search is quadratic in its length."""
 
 
-def parse_units(text: str) -> Units | None:
-    """Parse celsius, kelvin or fahrenheit in the spellings of CF, UDUNITS and people; None for anything else."""
-    plain = re.sub(r"[\s_.℃°º˚]+", lambda match: "c" if "℃" in match[0] else "", unbracketed(text).lower())
-    return _SPELLINGS.get(re.sub(r"^deg(rees?|s)?", "", plain))
-
-
 def unit_of_prose(text: str) -> str | None:
     """The unit at the end of a sentence about sea temperature, as in ``Water temperature in degrees Fahrenheit``."""
     plain = text.strip("# .;")
@@ -53,12 +41,6 @@ def unit_of_prose(text: str) -> str | None:
     if unit is None or parse_units(unit) is None or not words & _TEMPERATURES or words & _TURNED or is_no_sst(stem):
         return None
     return unit
-
-
-def unbracketed(text: str) -> str:
-    """Remove brackets around a whole text, such as ``(deg C)`` in a row of units."""
-    match = _BRACKETS.fullmatch(text)
-    return match[1].strip() if match else text
 
 
 def in_brackets(name: str) -> tuple[str, str | None]:
@@ -96,7 +78,7 @@ def split_names(names: Iterable[str]) -> dict[str, tuple[str, str | None]]:
 def _split(name: str, other_stems: set[str]) -> tuple[str, str | None]:
     if len(name) > _MAX_NAME_CHARS:
         return in_brackets(name)
-    for brackets in _BRACKETS.finditer(name):
+    for brackets in BRACKETS.finditer(name):
         for part in re.split("[,;]", brackets[1]):
             if parse_units(part) is not None:
                 around = f"{name[: brackets.start()]} {name[brackets.end() :]}".strip()

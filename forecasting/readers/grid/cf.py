@@ -6,10 +6,10 @@ import numpy as np
 
 from forecasting.errors import FileError
 from forecasting.readers.base.options import ReadingOptions
-from forecasting.readers.base.units import EVERY_UNIT, SCALES, parse_units
+from forecasting.readers.base.units import EVERY_UNIT, SCALES
 from forecasting.remedies import Remedy
 from forecasting.series.times import FIRST_TIME, LAST_TIME, Times
-from forecasting.series.units import Units
+from forecasting.series.units import Units, parse_units
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 from forecasting.errors import FileError
 from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.base.quantities import is_above_ground, is_anomaly, is_elsewhere, is_no_sst, is_of_water
-from forecasting.readers.base.units import parse_units
 from forecasting.remedies import Remedy
+from forecasting.series.units import parse_units
 from forecasting.wording import listed
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from forecasting.readers.base.flags import is_flag_name
 from forecasting.readers.base.options import MAX_COLUMNS
 from forecasting.readers.base.quantities import is_no_sst
 from forecasting.readers.base.table import Table, one_line
-from forecasting.readers.base.units import unbracketed
 from forecasting.readers.table.erddap import Dialect, dialect, is_units_row, starts_as_date
 from forecasting.readers.table.lines import Row, find_separator, refuse_title, split_rows
 from forecasting.readers.table.preamble import find_body, is_format_row
 from forecasting.readers.table.remarks import MAX_COMMENT_CHARS, units_in_remarks
+from forecasting.series.units import unbracketed
 from forecasting.wording import counted, listed
 
 _FORMATS: Final[dict[Dialect | None, str]] = {

@@ -8,8 +8,9 @@ import re
 from typing import Literal
 
 from forecasting.readers.base.table import NO_NAMES
-from forecasting.readers.base.units import in_brackets, parse_units, unbracketed
+from forecasting.readers.base.units import in_brackets
 from forecasting.readers.times.dates import is_date
+from forecasting.series.units import parse_units, unbracketed
 
 Dialect = Literal["csv", "csvp", "csv0"]
 

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from forecasting.readers.base.units import parse_units, unit_of_prose
+from forecasting.readers.base.units import unit_of_prose
 from forecasting.readers.table.preamble import split_cells
+from forecasting.series.units import parse_units
 
 _UNIT: Final = re.compile(r"#?\s*units?\s*[:=,;\t]\s*([^,;\t]+)[,;\s]*", re.IGNORECASE)
 """A comment or title that names a unit, such as ``# units: degF``."""

@@ -10,7 +10,7 @@ from forecasting.readers.base.flags import Marked, apply_flags, describe_unused,
 from forecasting.readers.base.options import DateOrder, ReadingOptions, refuse_many
 from forecasting.readers.base.place import Place, own_place
 from forecasting.readers.base.table import HEADER, Table, numbers, to_numbers
-from forecasting.readers.base.units import EVERY_UNIT, SCALES, parse_units
+from forecasting.readers.base.units import EVERY_UNIT, SCALES
 from forecasting.readers.result.reading import UNSAID, Columns, Observations
 from forecasting.readers.table.split import Part, place_columns, split, station_column
 from forecasting.readers.table.values import (
@@ -25,7 +25,7 @@ from forecasting.readers.times.clock import Clock, find_clock
 from forecasting.readers.times.dates import order_of
 from forecasting.remedies import Remedy, Setting
 from forecasting.series.times import Floats, Times
-from forecasting.series.units import Units
+from forecasting.series.units import Units, parse_units
 from forecasting.wording import listed
 
 

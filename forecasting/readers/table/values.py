@@ -10,9 +10,9 @@ from forecasting.readers.base.keys import STATIONS
 from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.base.quantities import is_at_screen, is_elsewhere, is_no_sst, is_of_water, places
 from forecasting.readers.base.table import HEADER, Table, is_count, is_empty, is_numeric, numbers
-from forecasting.readers.base.units import parse_units
 from forecasting.readers.times.clock import Clock
 from forecasting.remedies import Remedy
+from forecasting.series.units import parse_units
 
 _USUAL: Final = ("sst", "sea_surface_temperature", "analysed_sst", "water_temperature", "sea_water_temperature",
                  "wtmp", "thetao", "tos")  # fmt: skip

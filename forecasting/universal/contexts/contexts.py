@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from forecasting.errors import SeriesError
 from forecasting.forecast_warning import ForecastWarning
-from forecasting.series.sea_range import outside_sea_range
+from forecasting.series.sea_range import ICE_CELSIUS, outside_sea_range
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Bools, Floats, Times, shorts
 from forecasting.series.timestep import TimeStep
@@ -250,7 +250,8 @@ def _without_short_or_constant(contexts: Contexts, metadata: UniversalMetadata, 
     if contexts.step.calendar_month:
         needed[np.isnan(contexts.coefficients[:, 0])] = max(metadata.minimum, _MONTHS_WITHOUT_POSITION)
     short_of = count < needed
-    constant = ~short_of & (np.nanmax(recent, axis=1) == np.nanmin(recent, axis=1))
+    warmest = np.nanmax(recent, axis=1)
+    constant = ~short_of & (warmest == np.nanmin(recent, axis=1)) & (warmest > ICE_CELSIUS)
     for i in np.flatnonzero(short_of).tolist():
         failures[int(contexts.row[i])] = too_short_error(int(count[i]), int(needed[i]), recent.shape[1], metadata)
     for i in np.flatnonzero(constant).tolist():

@@ -73,33 +73,35 @@ def _season(past: Past) -> tuple[Floats, Floats]:
     nowhere = np.isnan(season[:, -1])
     season[nowhere], ahead[nowhere] = 0.0, 0.0
     years = past.observed.sum(axis=1) * past.step.seconds / YEAR
+    alike: dict[bytes, list[int]] = {}
     for i in np.flatnonzero(years >= CLIMATOLOGY_YEARS).tolist():
-        season[i], ahead[i] = _own_season(past, i)
+        alike.setdefault(past.observed[i].tobytes(), []).append(i)
+    for rows in alike.values():
+        season[rows], ahead[rows] = _own_season(past, rows)
     return season, ahead
 
 
-def _own_season(past: Past, i: int) -> tuple[Floats, Floats]:
-    """Return the seasonal cycle of the ``i``-th series, fitted to what came before each step."""
+def _own_season(past: Past, rows: list[int]) -> tuple[Floats, Floats]:
+    """Return the seasonal cycle of some series, observed at the same steps, fitted to what came before each step."""
     length = past.values.shape[1]
     harmonics = Harmonics.whole(past.step)
     terms = harmonics.after(past.step, np.arange(length + past.leads, dtype=np.int64))
-    observed = past.observed[i]
+    observed = past.observed[rows[0]]
     enough = np.cumsum(observed) * past.step.seconds / YEAR >= CLIMATOLOGY_YEARS
-    season, ahead = np.full(length, np.nan), np.full((len(past.origins), past.leads), np.nan)
+    season, ahead = np.full((len(rows), length), np.nan), np.full((len(rows), *past.ahead.shape), np.nan)
     known = terms[:length] * observed[:, None]
-    values = np.where(observed, past.values[i], 0.0)
-    product, moment, done = np.zeros((harmonics.count, harmonics.count)), np.zeros(harmonics.count), 0
-    first = int(enough.argmax())
-    for step in _refit_steps(first, past):
+    values = np.where(observed, past.values[rows], 0.0)
+    product, moment, done = np.zeros((harmonics.count, harmonics.count)), np.zeros((harmonics.count, len(rows))), 0
+    steps = _refit_steps(int(enough.argmax()), past)
+    for step, following in zip(steps, [*steps[1:], length], strict=True):
         part = slice(done, step + 1)
         product += known[part].T @ known[part]
-        moment += known[part].T @ values[part]
+        moment += known[part].T @ values[:, part].T
         done = step + 1
-        coefficients = np.linalg.solve(product + _RIDGE * np.trace(product) * np.eye(len(product)), moment)
-        fitted = terms @ coefficients
-        season[step:] = fitted[step:length]
-        later = past.origins >= step
-        ahead[later] = fitted[past.ahead[later]]
+        coefficients = np.linalg.solve(product + _RIDGE * np.trace(product) * np.eye(len(product)), moment).T
+        season[:, step:following] = coefficients @ terms[step:following].T
+        later = (past.origins >= step) & (past.origins < following)
+        ahead[:, later] = np.matvec(terms[past.ahead[later]], coefficients[:, None])
     return season, ahead
 
 

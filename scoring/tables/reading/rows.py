@@ -17,12 +17,11 @@ from forecasting.readers.base.flags import DROPPED
 from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.base.place import name_place
 from forecasting.readers.base.table import ABSENT, Table, describe_bad_number
-from forecasting.readers.base.units import parse_units
 from forecasting.readers.times.clock import clock_of
 from forecasting.readers.times.zones import find_zone
 from forecasting.series.step_inference import choose_clock
 from forecasting.series.times import Floats, Times
-from forecasting.series.units import to_celsius
+from forecasting.series.units import parse_units, to_celsius
 from scoring.source import bare_name
 from scoring.tables.reading.positions import StationPositions
 from scoring.tables.reading.source import Batch

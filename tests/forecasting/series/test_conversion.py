@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -58,6 +59,20 @@ def test_anything_else_is_refused_with_what_is_expected(data: SeriesLike, given:
 def test_an_index_without_times_is_refused(data: SeriesLike) -> None:
     with pytest.raises(SeriesError, match="must contain times"):
         to_sst_series(data)
+
+
+@pytest.mark.parametrize(
+    ("units", "values"),
+    [("degF", SERIES.values * 1.8 + 32), ("K", SERIES.values + 273.15), ("degree_Celsius", SERIES.values)],
+)
+def test_the_units_of_a_data_array_are_converted(units: str, values: np.ndarray[Any, Any]) -> None:
+    series = to_sst_series(data_array().copy(data=values).assign_attrs(units=units))
+    assert series.values.tolist() == pytest.approx(SERIES.values.tolist(), nan_ok=True)
+
+
+def test_unknown_units_of_a_data_array_are_refused() -> None:
+    with pytest.raises(SeriesError, match="the DataArray is in 'm s-1', not in a known unit of temperature: convert"):
+        to_sst_series(data_array().assign_attrs(units="m s-1"))
 
 
 def test_a_series_is_not_copied() -> None:

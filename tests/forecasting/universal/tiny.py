@@ -67,7 +67,7 @@ def metadata(module: LastValue, name: str, cell: str, step: str, held_out: float
         minimum=module.minimum,
         maximum=module.maximum,
         levels=LEVELS,
-        held_out={"60": {"1": held_out}},
+        held_out={"30": {"1": held_out}},
         configuration={},
         seed=0,
         parameters=0,

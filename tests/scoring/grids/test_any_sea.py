@@ -25,12 +25,12 @@ def summary(output: Path) -> dict[str, Any]:
 
 
 def test_the_step_of_a_grid_chooses_the_release_and_its_best_network(seas: Path, tmp_path: Path) -> None:
-    values = walks()
+    values = walks(30)
     output = tmp_path / "out.nc"
-    command = ("--artifacts", seas, "--horizon", 3, "--levels", "80")
+    command = ("--artifacts", seas, "--horizon", 6, "--levels", "80")
     assert score(save(daily(values), tmp_path / "in.nc"), output, *command) == 0
     forecasts = opened(output)
-    np.testing.assert_allclose(forecasts["sst"].values, np.broadcast_to(values[-1] + 0.01, (3, 3, 4)), atol=1e-5)
+    np.testing.assert_allclose(forecasts["sst"].values, np.broadcast_to(values[-1] + 0.01, (6, 3, 4)), atol=1e-5)
     assert (forecasts["lower_80"] < forecasts["sst"]).all()
     assert (forecasts["upper_80"] > forecasts["sst"]).all()
     assert forecasts.attrs["forecast_model"] == "ocean-daily-gru"
@@ -38,18 +38,18 @@ def test_the_step_of_a_grid_chooses_the_release_and_its_best_network(seas: Path,
     assert forecasts.attrs["forecast_model_choice"] == (
         "release for the step of the grid (one day), its best network on held-out seas"
     )
-    assert forecasts["time"].values.astype("datetime64[D]").astype(str).tolist() == [
-        "2024-03-01", "2024-03-02", "2024-03-03"
-    ]  # fmt: skip
+    np.testing.assert_array_equal(
+        forecasts["time"].values, np.arange("2024-01-31", "2024-02-06", dtype="datetime64[D]")
+    )
     assert (forecasts["quality"] == 1).all()
 
 
 def test_a_cell_whose_last_value_is_implausible_is_not_good(seas: Path, tmp_path: Path) -> None:
-    values = walks()
+    values = walks(30)
     values[-1, 1, 2] = 35.0
     values[-3, 2, 0] = 35.0
     output = tmp_path / "out.nc"
-    assert score(save(daily(values), tmp_path / "in.nc"), output, "--artifacts", seas) == 0
+    assert score(save(daily(values), tmp_path / "in.nc"), output, "--artifacts", seas, "--horizon", 6) == 0
     quality = opened(output)["quality"].values
     assert np.argwhere(quality == 3).tolist() == [[1, 2], [2, 0]]
     assert summary(output)["warnings"] == {"suspect_value": 2}
@@ -122,7 +122,7 @@ def test_a_grid_is_averaged_as_a_series_is(seas: Path, tmp_path: Path) -> None:
     values[8:11, 0, 0] = np.nan
     values[-4:-1, 0, 1] = np.nan
     grid = save(daily(values, step="6h"), tmp_path / "in.nc")
-    assert score(grid, tmp_path / "out.nc", "--artifacts", seas, "--resample", "day") == 0
+    assert score(grid, tmp_path / "out.nc", "--artifacts", seas, "--resample", "day", "--horizon", 6) == 0
     forecasts = opened(tmp_path / "out.nc")
     # The last day has one value of four, which is too few, and a cell with one of four is missing then.
     mean = np.nanmean(values[:120].reshape(30, 4, 3, 4), axis=1)
@@ -148,12 +148,15 @@ def test_cells_that_cannot_be_forecast_are_counted_by_reason(
 ) -> None:
     values = walks()
     values[:, 0, 0] = 15.0
+    values[:, 1, 0] = -1.8  # under ice
     values[:47, 0, 1] = np.nan
     values[30, 0, 2] = 60.0
     values[:, 0, 3] = np.nan
     grid = save(daily(values), tmp_path / "in.nc")
     assert score(grid, tmp_path / "out.nc", "--artifacts", seas) == 0
-    assert opened(tmp_path / "out.nc")["quality"].values[0].tolist() == [9, 9, 4, 9]
+    forecasts = opened(tmp_path / "out.nc")
+    assert forecasts["quality"].values[0].tolist() == [9, 9, 4, 9]
+    np.testing.assert_allclose(forecasts["sst"].values[:, 1, 0], -1.79, atol=1e-5)
     reasons = " ".join(summary(tmp_path / "out.nc")["missing"])
     assert "a forecast needs values that vary" in reasons
     assert "send … more" in reasons
@@ -174,8 +177,8 @@ def test_a_cell_on_land_is_forecast_without_a_climatology_and_is_not_good(seas: 
 
 
 def test_a_grid_without_coordinates_is_forecast_without_a_climatology(seas: Path, tmp_path: Path) -> None:
-    data = daily(walks()).drop_vars(["lat", "lon"]).rename(lat="y", lon="x")
-    assert score(save(data, tmp_path / "in.nc"), tmp_path / "out.nc", "--artifacts", seas) == 0
+    data = daily(walks(30)).drop_vars(["lat", "lon"]).rename(lat="y", lon="x")
+    assert score(save(data, tmp_path / "in.nc"), tmp_path / "out.nc", "--artifacts", seas, "--horizon", 6) == 0
     notes = summary(tmp_path / "out.nc")["notes"]
     assert "no latitudes and longitudes were found, so forecasts do not use a climatology" in notes
     assert (opened(tmp_path / "out.nc")["quality"] == 1).all()
@@ -186,6 +189,54 @@ def test_a_network_that_loses_on_the_past_of_cells_is_not_good(artifacts: Path, 
     grid = save(daily(walks(200)), tmp_path / "in.nc")
     assert score(grid, tmp_path / "out.nc", "--artifacts", tmp_path / "artifacts") == 0
     assert (opened(tmp_path / "out.nc")["quality"] == 3).all()
+
+
+def test_a_network_that_is_worse_than_the_climatology_is_not_good(seas: Path, tmp_path: Path) -> None:
+    """Ten years of a season, and a network that was better than persistence on held-out seas."""
+    months = np.arange("2010-01", "2020-01", dtype="datetime64[M]")
+    season = 15 + 5 * np.sin(2 * np.pi * np.arange(120) / 12)
+    noise = np.random.default_rng(3).normal(0, 0.1, (120, 2, 3))
+    data = daily(season[:, None, None] + noise).drop_vars(["lat", "lon"]).rename(lat="y", lon="x")
+    grid = save(data.assign_coords(time=months.astype("datetime64[ns]")), tmp_path / "in.nc")
+    assert score(grid, tmp_path / "out.nc", "--artifacts", seas, "--horizon", 6) == 0
+    quality = opened(tmp_path / "out.nc")["quality"]
+    assert (quality == 3).all()
+    assert "climatology" in quality.attrs["comment"]
+    assert summary(tmp_path / "out.nc")["warnings"] == {"reference_is_better": 6}
+
+
+@pytest.mark.parametrize(
+    ("stated", "step", "options", "expected"),
+    [
+        ({}, "1D", (), "time: mean"),
+        ({"cell_methods": "time: mean (interval: 1 hour)"}, "1D", (), "time: mean (interval: 1 hour)"),
+        ({"cell_methods": "time: point"}, "1D", (), "time: point"),
+        ({"cell_methods": "depth: sum time: maximum"}, "1D", (), "time: maximum"),
+        ({"cell_methods": "time: point"}, "6h", ("--resample", "day"), "time: mean"),
+        ({"cell_methods": "area: mean"}, "6h", ("--resample", "day"), "area: mean time: mean"),
+    ],
+)
+def test_cell_methods_say_what_the_values_of_the_input_are(
+    seas: Path, tmp_path: Path, stated: dict[str, str], step: str, options: tuple[str, ...], expected: str
+) -> None:
+    data = daily(walks(120, 1, 1), step=step)
+    data["sst"].attrs |= stated
+    command = (save(data, tmp_path / "in.nc"), tmp_path / "out.nc", "--artifacts", seas, *options)
+    assert score(*command) == 0
+    assert opened(tmp_path / "out.nc")["sst"].attrs["cell_methods"] == expected
+
+
+def test_a_forecast_is_not_attributed_to_those_who_made_the_input(seas: Path, tmp_path: Path) -> None:
+    theirs = (
+        "title", "institution", "source", "references", "project", "id", "naming_authority", "creator_name",
+        "creator_email", "publisher_name", "contributor_name", "license", "acknowledgement", "doi"
+    )  # fmt: skip
+    grid = save(daily(walks(20, 1, 1)).assign_attrs({name: f"their {name}" for name in theirs}), tmp_path / "in.nc")
+    assert score(grid, tmp_path / "out.nc", "--artifacts", seas) == 0
+    attributes = opened(tmp_path / "out.nc").attrs
+    assert [name for name, text in attributes.items() if "their" in text and not name.startswith("input_")] == []
+    assert attributes["input_institution"] == "their institution"
+    assert attributes["source"] == f"recurrent network ocean-daily-gru, release {tiny.VERSION}, on sst of in.nc"
 
 
 def test_a_release_of_a_place_is_good_there_and_not_in_another_sea(tmp_path: Path) -> None:

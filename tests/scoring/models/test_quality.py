@@ -12,23 +12,26 @@ NAN = float("nan")
 
 
 @pytest.mark.parametrize(
-    ("relative", "independent", "held_out", "flag"),
+    ("to_persistence", "to_best", "independent", "held_out", "flag"),
     [
-        (0.9, 20, NAN, GOOD),
-        (1.1, 20, NAN, SUSPECT),
-        (0.5, 2, NAN, NOT_EVALUATED),
-        (NAN, 0, NAN, NOT_EVALUATED),
-        (NAN, 0, 0.9, GOOD),
-        (NAN, 0, 1.1, SUSPECT),
-        # Ten forecasts of held-out seas outweigh two of the own past, and thirty outweigh them.
-        (1.1, 2, 0.9, GOOD),
-        (1.1, 30, 0.9, SUSPECT),
+        (0.9, 0.95, 20, NAN, GOOD),
+        (1.1, 1.1, 20, NAN, SUSPECT),
+        (0.5, 0.5, 2, NAN, NOT_EVALUATED),
+        (NAN, NAN, 0, NAN, NOT_EVALUATED),
+        (NAN, NAN, 0, 0.9, GOOD),
+        (NAN, NAN, 0, 1.1, SUSPECT),
+        # Against persistence, ten forecasts of held-out seas outweigh two of the own past, and thirty outweigh them.
+        (1.1, 1.1, 2, 0.9, GOOD),
+        (1.1, 1.1, 30, 0.9, SUSPECT),
+        # Held-out seas say nothing about the other references.
+        (0.5, 1.1, 8, 0.5, SUSPECT),
     ],
 )
 def test_a_forecast_is_good_only_where_past_forecasts_support_it(
-    relative: float, independent: float, held_out: float, flag: int
+    to_persistence: float, to_best: float, independent: float, held_out: float, flag: int
 ) -> None:
-    assert judge(np.array([relative]), np.array([independent]), np.array([held_out])).tolist() == [flag]
+    evidence = (np.array([x]) for x in (to_persistence, to_best, independent, held_out))
+    assert judge(*evidence).tolist() == [flag]
 
 
 def test_held_out_seas_are_interpolated_between_contexts_and_leads() -> None:
@@ -40,13 +43,21 @@ def test_held_out_seas_are_interpolated_between_contexts_and_leads() -> None:
     assert np.isnan(held_out_ratio(metadata.model_copy(update={"held_out": {}}), np.array([60]), 3)).all()
 
 
-def test_a_model_is_compared_with_the_best_reference_at_each_lead() -> None:
-    errors = np.empty((3, 2, 4, 2))
+def test_a_model_is_compared_with_each_reference_on_the_forecasts_they_have_in_common() -> None:
+    errors = np.empty((3, 3, 4, 2))
     errors[0], errors[1], errors[2] = 1.0, 2.0, 0.5
-    errors[2, 1] = NAN
-    np.testing.assert_allclose(relative_rmse(errors), [2.0, 0.5])
-    errors[0, 0, :, 1] = NAN
-    np.testing.assert_allclose(relative_rmse(errors), [NAN, 0.5])
+    errors[2, 1, 0] = 100.0
+    errors[0, 1, 0] = NAN  # the model has no forecast there
+    errors[2, 2, :2, 1] = NAN  # too few in common
+    to_persistence, to_best = relative_rmse(errors)
+    np.testing.assert_allclose(to_persistence, 0.5)
+    np.testing.assert_allclose(to_best, [2.0, 2.0, 0.5])
+
+
+def test_errors_of_rounding_make_no_reference_better() -> None:
+    errors = np.zeros((2, 1, 4, 2))
+    errors[0] = 0.004
+    assert relative_rmse(errors) == (1.0, 1.0)
 
 
 def test_origins_are_spread_and_counted_without_overlap() -> None:

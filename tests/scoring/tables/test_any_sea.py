@@ -1,5 +1,6 @@
 """Tables of stations in any sea, each forecast by the universal release for its step."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,22 @@ def test_a_station_whose_last_value_is_implausible_is_not_good(seas: Path, tmp_p
     rows = scored(tmp_path, seas, [station("bad", bad, position=None), station("good", walk(60), position=None)])
     assert rows["quality"].to_dict() == {"bad": 3, "good": 1}
     assert rows.loc["bad", "warnings"] == "suspect_value"
+
+
+def test_a_station_is_not_suspect_without_a_reason(tmp_path: Path) -> None:
+    artifacts = tiny.publish(tmp_path / "artifacts", "ocean-daily", "day", {"gru": 1.0}).parents[1]
+    frames = [station("a", walk(40), position=None)]
+    rows = scored(tmp_path, artifacts, frames, "--model", "ocean-daily-gru")
+    assert rows[["quality", "warnings"]].to_numpy().tolist() == [[3, "reference_is_better"]]
+
+
+def test_the_outcome_names_the_releases_that_were_used(
+    seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scored(tmp_path, seas, [station("a", walk(60)), station("b", walk(13))])
+    assert f"1 of 2 stations forecast by best ocean-daily {tiny.VERSION}, release for" in capsys.readouterr().out
+    written = json.loads((tmp_path / "out.csv.summary.json").read_text())
+    assert written["version"] == f"ocean-daily {tiny.VERSION}"
 
 
 def test_nothing_to_forecast_ends_with_status_3_and_the_remedy(
