@@ -24,7 +24,7 @@ from starlette.types import Receive, Scope, Send
 from service.engine.lifecycle import Lifecycle
 from service.gate.accounting import Accounting
 from service.gate.admission import Admission, Guard
-from service.gate.call import RENEW_DEADLINE, Call, Headers, StreamedAnswer, WholeAnswer
+from service.gate.call import KEY, RENEW_DEADLINE, Call, Headers, StreamedAnswer, WholeAnswer
 from service.gate.calls_in_progress import CallsInProgress
 from service.http.bodies import read_body
 from service.http.media import streamed_type
@@ -279,7 +279,7 @@ class Gate:
         method = call.scope["method"]
         key = self.admission.check(path, authorization, size, method=method, streams=call.streams)
         if key is not None:
-            call.scope[CALLER] = key.name
+            call.scope[CALLER], call.scope[KEY] = key.name, key
         self.admission.admit(call.account, key, size)
 
     def _cut_off(self, call: Call) -> ProblemError:

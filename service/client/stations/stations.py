@@ -107,9 +107,9 @@ class Stations:
         return self._run(self._calls.list())
 
     def delete(self, station: str) -> None:
-        """Delete a station with all that belongs to it. This cannot be undone, and needs an admin key.
+        """Delete a station with all that belongs to it. This cannot be undone.
 
-        The request is not retried.
+        It needs the key that created the station, or an admin key. The request is not retried.
         """
         self._run(self._calls.delete(station))
 
