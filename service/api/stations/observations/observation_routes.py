@@ -13,6 +13,7 @@ from service.api.openapi import BYTES, problems, request_body
 from service.api.stations.observations.observation_schemas import (
     MANY_EXAMPLES,
     READINGS_EXAMPLES,
+    FileStored,
     ManyReadingsRequest,
     ManyStored,
     ObservationsAnswer,
@@ -33,6 +34,7 @@ from service.gate.call import RENEW_DEADLINE
 from service.http.bodies import read_json
 from service.http.media import is_json, require_json
 from service.http.reading_query import ReadingQuery
+from service.store.stations import StationSettings
 
 router = APIRouter(tags=["stations"])
 
@@ -50,7 +52,7 @@ _BODY["requestBody"]["content"] |= {
     "/stations/{id}/observations",
     operation_id="sendReadings",
     summary="Send readings of a station",
-    response_model=Stored,
+    response_model=FileStored | Stored,
     responses=problems(400, 403, 404, 413, 415, 422, 503, 504),
     openapi_extra=_BODY,
 )
@@ -64,11 +66,12 @@ async def post_readings(
     writer: WriterDep,
     id: StationId,
     query: Annotated[ReadingQuery, Query()],
-) -> Stored:
+) -> FileStored | Stored:
     """Store readings, and issue a forecast from the end of the series. Both are on disk when this answers.
 
     A reading that is sent twice is stored once. One that differs from what is stored for its time is a revision, and
-    both are kept. Where the service has keys, this call needs the one that created the station, or an admin key.
+    both are kept. A file that does not state the units of its temperatures is in those of the station. Where the
+    service has keys, this call needs the one that created the station, or an admin key.
     """
     receiver = Receiver(store, serving, settings, background, writer)
     headers, content = dict(request.scope["headers"]), await request.body()
@@ -79,8 +82,9 @@ async def post_readings(
         body = read_json(ReadingsRequest, content, 1, settings.max_body_bytes)
         return await store_readings(receiver, id, body)
 
-    async def read(step: TimeStep) -> Reading:
-        options = replace(query.options(), step=step)
+    async def read(station: StationSettings) -> Reading:
+        step = TimeStep.parse(station.step)
+        options = replace(query.options(), step=step, station_units=station.units)
         return await read_upload(headers, content, options, grid_files, serving, settings)
 
     return await store_file(receiver, id, read)

@@ -16,6 +16,7 @@ from forecasting.series.timestep import TimeStep, not_of_station
 from forecasting.series.units import from_celsius
 from service.api.stations.forecasts.forecasts import written
 from service.api.stations.observations.observation_schemas import (
+    FileStored,
     ManyStored,
     ObservationsAnswer,
     ReadingsRequest,
@@ -75,26 +76,31 @@ async def store_readings(receiver: Receiver, station: str, body: ReadingsRequest
     return await _store_one(receiver, station, settings, _read_json(body, settings, _now()), "body.")
 
 
-async def store_file(receiver: Receiver, station: str, read: Callable[[TimeStep], Awaitable[Reading]]) -> Stored:
+async def store_file(
+    receiver: Receiver, station: str, read: Callable[[StationSettings], Awaitable[Reading]]
+) -> FileStored:
     """Store the values of a file that holds one series at the step of the station.
 
     Args:
         receiver: where they go.
         station: its ID.
-        read: reads the file, given this step.
+        read: reads the file, given the settings of the station.
 
     Raises:
         ProblemError: 422 if it holds no such series; otherwise as :func:`store_readings`.
     """
     settings = await _settings(receiver, station)
     step = TimeStep.parse(settings.step)
-    series = _only_series(await read(step), receiver.settings)
+    reading = await read(settings)
+    series = _only_series(reading, receiver.settings)
     if series.step != step:
         raise SeriesError(
             f"{not_of_station('the step of the file', series.step, step)}: send a file with this step, or make it "
             f"coarser with resample={step}"
         )
-    return await _store_one(receiver, station, settings, readings_of(series, _now()), "series.")
+    stored = await _store_one(receiver, station, settings, readings_of(series, _now()), "series.")
+    (found,) = reading.stations
+    return FileStored(**dict(stored), units=found.units, units_from=found.units_from)
 
 
 async def store_many(receiver: Receiver, bodies: Sequence[StationReadings]) -> ManyStored:
