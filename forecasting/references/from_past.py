@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.climatology.usual import Usual
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.references.baselines import autoregression, damping, linear_windows, roll_autoregression
 from forecasting.references.design_matrix import design_matrix
@@ -31,7 +32,7 @@ References = dict[str, Floats]
 
 def references_from_past(
     series: SeriesBatch, windows: Floats, valid_time: Times, horizon: int, fill_limit: int
-) -> tuple[References, dict[int, ForecastWarning]]:
+) -> tuple[References, dict[int, ForecastWarning], list[Usual | None]]:
     """Forecast the references of each series.
 
     Args:
@@ -42,11 +43,12 @@ def references_from_past(
         fill_limit: longest gap, in steps, that is interpolated.
 
     Returns:
-        The forecasts, with NaN where the past is too short for a reference; and a warning for each series, by index,
-        that has persistence only.
+        The forecasts, with NaN where the past is too short for a reference; a warning for each series, by index, that
+        has persistence only; and what the climatology of each of the others rests on.
     """
     references = {"persistence": windows[:, -1:].repeat(horizon, axis=1)}
     warnings: dict[int, ForecastWarning] = {}
+    usual: list[Usual | None] = [None] * len(series)
     for rows in _groups_by_length(series):
         group = series if isinstance(rows, slice) else series.take(rows)
         values, lengths = group.tails(group.longest), group.lengths
@@ -59,12 +61,15 @@ def references_from_past(
             observed = None if observed is None else observed[enough]
         if len(values):
             seasonal = _Seasonal.fit(values, observed, lengths, series.step, horizon)
+            places = np.arange(len(series))[rows]
+            for place, rests_on in zip(places.tolist(), seasonal.usual(lengths, valid_time[rows]), strict=True):
+                usual[place] = rests_on
             for name, forecast in seasonal.references(windows[rows], lengths, fill_limit):
                 if len(values) == len(series):
                     references[name] = forecast
                 else:
                     references.setdefault(name, np.full((len(series), horizon), np.nan))[rows] = forecast
-    return references, warnings
+    return references, warnings, usual
 
 
 def _observed(values: Floats) -> Bools | None:
@@ -160,6 +165,17 @@ class _Seasonal:
         n = values.shape[1]
         fitted = design_matrix(step, n, horizon).fit(values, observed, lengths)
         return cls(step, values - fitted[:, :n], observed, fitted[:, :n], fitted[:, n:])
+
+    def usual(self, lengths: npt.NDArray[np.int64], valid_time: Times) -> Iterator[Usual]:
+        """Yield what the cycle of each series rests on, with its value one step before ``valid_time`` ``(n,)``."""
+        longest = self.past.shape[1]
+        first = longest - lengths if self.observed is None else self.observed.argmax(axis=1)
+        years = [
+            time.astype("datetime64[Y]").astype(np.int64) + 1970
+            for time in (self.step.shift(valid_time, first - longest), self.step.shift(valid_time, -1))
+        ]
+        for begin, end, sst in zip(*(column.tolist() for column in (*years, self.past[:, -1])), strict=True):
+            yield Usual((begin, end), "series", sst)
 
     def references(
         self, windows: Floats, lengths: npt.NDArray[np.int64], fill_limit: int

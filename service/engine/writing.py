@@ -10,7 +10,7 @@ from forecasting.errors import SeriesError
 from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.forecasts import Forecasts, Rows
 from forecasting.series.units import Units, from_celsius, to_celsius
-from service.engine.forecast_json import EntryForm
+from service.engine.forecast_json import EntryForm, written_usual
 from service.engine.options import ForecastOptions
 from service.engine.reading.parsing import sentence
 
@@ -55,7 +55,8 @@ def write(
             table[places, c] = distribution.exceedance(sst[places], times[places], scale[places], threshold)
     form = EntryForm(tuple(levels), options.thresholds, tuple(forecasts.baselines), table.shape[2])
     calibrated = forecasts.calibrated[picked].tolist()
-    return form.fill(table, times, calibrated, [forecasts.warnings[row] for row in rows])
+    usual = [written_usual(forecasts.usual[row], options.units) for row in rows]
+    return form.fill(table, times, calibrated, [forecasts.warnings[row] for row in rows], usual)
 
 
 def _by_network(forecasts: Forecasts[Forecaster], rows: Sequence[int]) -> Iterator[tuple[Forecaster, Rows]]:

@@ -46,9 +46,7 @@ MAX_PAGE: Final = 1_000
 MAX_RECENT: Final = 100
 """Stations in one answer with their recent past."""
 
-Recent = Annotated[
-    bool, Query(description="Return the last sixty days, and what is usual at the time of the newest observation.")
-]
+Recent = Annotated[bool, Query(description="Return the last sixty days.")]
 
 
 @router.put(

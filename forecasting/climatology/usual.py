@@ -1,0 +1,42 @@
+"""What is usual at a place: its climatology at one time, and the years and the source that it rests on."""
+
+from typing import Any, Final, Literal, NamedTuple
+
+import numpy as np
+
+from forecasting.climatology.global_climatology import YEARS
+
+Source = Literal["position", "series", "baseline"]
+
+
+class Usual(NamedTuple):
+    """What a climatology rests on.
+
+    Attributes:
+        years: the first and the last year of the observations; None if they are not known.
+        source: the climatology of the position, the past of the series, or a baseline that the caller gave.
+        sst: the climatology at the last observation, °C; NaN if it is not stated.
+    """
+
+    years: tuple[int, int] | None
+    source: Source
+    sst: float = np.nan
+
+    @property
+    def basis(self) -> dict[str, Any]:
+        """The years and the source, as every response and file has them."""
+        return {"years": self.years, "source": self.source}
+
+
+OF_POSITION: Final = Usual(YEARS, "position")
+OF_BASELINE: Final = Usual(None, "baseline")
+
+
+def of_series(first: np.datetime64, last: np.datetime64) -> Usual:
+    """Return what a climatology of observations between two times rests on."""
+    return Usual((year_of(first), year_of(last)), "series")
+
+
+def year_of(time: np.datetime64) -> int:
+    """Return the calendar year of a time."""
+    return int(time.astype("datetime64[Y]").astype(np.int64)) + 1970
