@@ -27,6 +27,11 @@ class Usual(NamedTuple):
         """The years and the source, as every response and file has them."""
         return {"years": self.years, "source": self.source}
 
+    @property
+    def years_text(self) -> str | None:
+        """The years as a column of a table has them: ``1991-2020``."""
+        return None if self.years is None else "{}-{}".format(*self.years)
+
 
 OF_POSITION: Final = Usual(YEARS, "position")
 OF_BASELINE: Final = Usual(None, "baseline")

@@ -6,6 +6,7 @@ import numpy as np
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from forecasting.climatology.usual import Usual
 from service.api.dependencies import DatasetQuery, RegistryDep
 from service.api.openapi import problems
 from service.api.series_request import ClimatologyBasis
@@ -47,5 +48,5 @@ def recent_series(registry: RegistryDep, dataset: DatasetQuery = None) -> Recent
         timestamps=[f"{time}Z" for time in times],
         values=[None if np.isnan(value) else float(value) for value in series.values],
         climatology=[float(value) for value in release.baselines.climatology(series.times)],
-        usual=ClimatologyBasis(years=release.baselines.years, source="series"),
+        usual=ClimatologyBasis(**Usual(release.baselines.years, "series").basis),
     )

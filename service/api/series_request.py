@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Final
+from typing import Annotated, Final
 
 from pydantic import BaseModel, Field
 
@@ -56,7 +56,7 @@ class SeriesWarning(BaseModel):
 class ClimatologyBasis(BaseModel):
     """What a climatology rests on."""
 
-    years: tuple[int, int] | None = Field(
+    years: Annotated[list[int], Field(min_length=2, max_length=2)] | None = Field(
         description="The first and the last year of its observations; null if a baseline was given.",
         examples=[[1991, 2020]],
     )

@@ -15,7 +15,7 @@ _KEY: Final = ("station", "model", "version", "chosen", "issued", "observed_unti
 _NOTES: Final = ("calibrated", "warnings", "error")
 _OF_LEVEL: Final = re.compile(r"(?:lower|upper|coverage)_(\d+)")
 _SHOWN_LEVELS: Final = (80, 95)
-_LISTED: Final = ("name", "step", "newest_time", "newest_sst", "model", "horizon", "forecast_observed_until")
+_LISTED: Final = ("name", "step", "newest_time", "newest_sst", "anomaly", "model", "horizon", "forecast_observed_until")
 
 
 def print_stations(table: pd.DataFrame, form: str) -> None:
