@@ -102,8 +102,8 @@ class Stations:
             ``usual_years`` and the ``usual_source`` of that; of the newest forecast ``forecast_issued``,
             ``forecast_observed_until`` and ``forecast_model``; ``source``, and of fetching from it ``fetch_next``,
             ``fetch_succeeded``, ``fetch_failures`` and ``fetch_error``; ``events`` with their states and ``webhooks``,
-            a list each. Values are missing where there is none. Times are in UTC. Further columns hold other fields that
-            the service returns.
+            a list each. Values are missing where there is none. Times are in UTC. Further columns hold other fields
+            that the service returns.
         """
         return self._run(self._calls.list())
 
