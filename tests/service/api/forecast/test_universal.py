@@ -337,7 +337,11 @@ def test_universal_models_are_listed_with_the_others(seas_client: httpx.Client) 
 
 def test_a_short_series_is_compared_with_the_climatology_of_its_position_at_any_step(seas_client: httpx.Client) -> None:
     position = {"latitude": 43.6, "longitude": 9.1}
-    halves = {"start": "2024-01-01", "step": "PT30M", "values": [round(13.5 + 0.002 * (i % 48), 3) for i in range(960)]}
+    halves = {
+        "start": "2024-01-01",
+        "step": "PT30M",
+        "values": [round(13.5 + 0.002 * (i % 48) + i / 3000, 4) for i in range(960)],
+    }
     for series in (days(**position), halves | {"id": "pier"} | position):
         usual = forecast(seas_client, series, horizon=2)["usual"]
         assert (usual["years"], usual["source"]) == ([1946, 1989], "position")
