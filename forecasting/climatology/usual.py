@@ -3,8 +3,10 @@
 from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from forecasting.climatology.global_climatology import YEARS
+from forecasting.series.times import Floats
 
 Source = Literal["position", "series", "baseline"]
 
@@ -31,6 +33,28 @@ class Usual(NamedTuple):
     def years_text(self) -> str | None:
         """The years as a column of a table has them: ``1991-2020``."""
         return None if self.years is None else "{}-{}".format(*self.years)
+
+
+class UsualOfSeries(NamedTuple):
+    """What the climatologies of many series rest on, each on the past of its own series.
+
+    Attributes:
+        years: the first and the last year of the observations, ``(n, 2)``.
+        sst: the climatology at the last observation, °C ``(n,)``; NaN where a series has none.
+    """
+
+    years: npt.NDArray[np.int64]
+    sst: Floats
+
+    @classmethod
+    def none(cls, n: int) -> "UsualOfSeries":
+        """Return that ``n`` series have no climatology."""
+        return cls(np.zeros((n, 2), dtype=np.int64), np.full(n, np.nan))
+
+    def at(self, i: int) -> Usual | None:
+        """Return that of the ``i``-th series."""
+        first, last = self.years[i].tolist()
+        return None if np.isnan(self.sst[i]) else Usual((first, last), "series", float(self.sst[i]))
 
 
 OF_POSITION: Final = Usual(YEARS, "position")

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from forecasting.climatology.usual import Usual
+from forecasting.climatology.usual import UsualOfSeries
 from forecasting.errors import RequestError, SeriesError
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.networks.checkpoint import compiling, load
@@ -208,14 +208,14 @@ def forecast_together(
 
 def _references(
     series: SeriesBatch, windows: Windows, metadata: CheckpointMetadata, baselines: Baselines | None
-) -> tuple[References, dict[int, ForecastWarning], list[Usual | None]]:
+) -> tuple[References, dict[int, ForecastWarning], UsualOfSeries]:
     horizon = windows.times.shape[1]
     if baselines is None:
         return references_from_past(series, windows.values, windows.times[:, 0], horizon, metadata.fill_limit)
     begin = windows.times[:, 0]
     references = {name: roller.roll(windows.values, begin, horizon) for name, roller in baselines.rollers().items()}
-    at_end = baselines.climatology(metadata.time_step.shift(begin, -1)).tolist()
-    return references, {}, [Usual(baselines.years, "series", sst) for sst in at_end]
+    at_end = baselines.climatology(metadata.time_step.shift(begin, -1))
+    return references, {}, UsualOfSeries(np.tile(baselines.years, (len(begin), 1)), at_end)
 
 
 def _run_networks(

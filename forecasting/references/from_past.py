@@ -7,13 +7,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.climatology.usual import Usual
+from forecasting.climatology.usual import UsualOfSeries
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.references.baselines import autoregression, damping, linear_windows, roll_autoregression
 from forecasting.references.design_matrix import design_matrix
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import YEAR, Bools, Floats, Times, month_of
+from forecasting.series.times import YEAR, Bools, Floats, Times, calendar_months, month_of
 from forecasting.series.timestep import TimeStep
 
 CLIMATOLOGY_YEARS: Final = 1.8
@@ -32,7 +32,7 @@ References = dict[str, Floats]
 
 def references_from_past(
     series: SeriesBatch, windows: Floats, valid_time: Times, horizon: int, fill_limit: int
-) -> tuple[References, dict[int, ForecastWarning], list[Usual | None]]:
+) -> tuple[References, dict[int, ForecastWarning], UsualOfSeries]:
     """Forecast the references of each series.
 
     Args:
@@ -48,7 +48,7 @@ def references_from_past(
     """
     references = {"persistence": windows[:, -1:].repeat(horizon, axis=1)}
     warnings: dict[int, ForecastWarning] = {}
-    usual: list[Usual | None] = [None] * len(series)
+    usual = UsualOfSeries.none(len(series))
     for rows in _groups_by_length(series):
         group = series if isinstance(rows, slice) else series.take(rows)
         values, lengths = group.tails(group.longest), group.lengths
@@ -61,9 +61,7 @@ def references_from_past(
             observed = None if observed is None else observed[enough]
         if len(values):
             seasonal = _Seasonal.fit(values, observed, lengths, series.step, horizon)
-            places = np.arange(len(series))[rows]
-            for place, rests_on in zip(places.tolist(), seasonal.usual(lengths, valid_time[rows]), strict=True):
-                usual[place] = rests_on
+            usual.years[rows], usual.sst[rows] = seasonal.years(lengths, valid_time[rows]), seasonal.past[:, -1]
             for name, forecast in seasonal.references(windows[rows], lengths, fill_limit):
                 if len(values) == len(series):
                     references[name] = forecast
@@ -166,16 +164,17 @@ class _Seasonal:
         fitted = design_matrix(step, n, horizon).fit(values, observed, lengths)
         return cls(step, values - fitted[:, :n], observed, fitted[:, :n], fitted[:, n:])
 
-    def usual(self, lengths: npt.NDArray[np.int64], valid_time: Times) -> Iterator[Usual]:
-        """Yield what the cycle of each series rests on, with its value one step before ``valid_time`` ``(n,)``."""
-        longest = self.past.shape[1]
-        first = longest - lengths if self.observed is None else self.observed.argmax(axis=1)
-        years = [
-            time.astype("datetime64[Y]").astype(np.int64) + 1970
-            for time in (self.step.shift(valid_time, first - longest), self.step.shift(valid_time, -1))
-        ]
-        for begin, end, sst in zip(*(column.tolist() for column in (*years, self.past[:, -1])), strict=True):
-            yield Usual((begin, end), "series", sst)
+    def years(self, lengths: npt.NDArray[np.int64], valid_time: Times) -> npt.NDArray[np.int64]:
+        """Return the first and the last year of each series, which ends one step before ``valid_time``: ``(n, 2)``."""
+        before = lengths if self.observed is None else self.past.shape[1] - self.observed.argmax(axis=1)
+        back = np.ones((len(lengths), 2), dtype=np.int64)
+        back[:, 0] = before
+        if self.step.calendar_month:
+            # Shifting the times takes twice as long.
+            months: npt.NDArray[np.int64] = calendar_months(valid_time).astype(np.int64)[:, None] - back
+            return months // _MONTHS + 1970
+        ends = self.step.shift(valid_time[:, None], -back)
+        return ends.astype("datetime64[Y]").astype(np.int64) + 1970
 
     def references(
         self, windows: Floats, lengths: npt.NDArray[np.int64], fill_limit: int

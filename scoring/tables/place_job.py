@@ -92,7 +92,7 @@ class PlaceTableJob(TableJob):
         references, _, usual = references_from_past(
             series, windows.values, windows.times[:, 0], self.horizon, fill_limit
         )
-        return references, usual
+        return references, [usual.at(i) for i in range(len(series))]
 
     def _contexts(self, stations: ReadStations, forecast: npt.NDArray[np.intp], issued: Times) -> "Contexts":
         """Return the ends of the series with a forecast, in one array."""

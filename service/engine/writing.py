@@ -6,11 +6,12 @@ from typing import Any, Final
 import numpy as np
 from orjson import dumps
 
+from forecasting.climatology.usual import UsualOfSeries
 from forecasting.errors import SeriesError
 from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.forecasts import Forecasts, Rows
 from forecasting.series.units import Units, from_celsius, to_celsius
-from service.engine.forecast_json import EntryForm, written_usual
+from service.engine.forecast_json import EntryForm
 from service.engine.options import ForecastOptions
 from service.engine.reading.parsing import sentence
 
@@ -55,7 +56,7 @@ def write(
             table[places, c] = distribution.exceedance(sst[places], times[places], scale[places], threshold)
     form = EntryForm(tuple(levels), options.thresholds, tuple(forecasts.baselines), table.shape[2])
     calibrated = forecasts.calibrated[picked].tolist()
-    usual = [written_usual(forecasts.usual[row], options.units) for row in rows]
+    usual = UsualOfSeries(forecasts.usual.years[picked], from_celsius(forecasts.usual.sst[picked], options.units))
     return form.fill(table, times, calibrated, [forecasts.warnings[row] for row in rows], usual)
 
 

@@ -180,9 +180,9 @@ def test_readings_of_a_source_that_was_replaced_meanwhile_are_not_stored(
 ) -> None:
     async def main() -> None:
         await store.write(put, "pier", source(server, "slow"))
-        await while_fetching(store, replace)
+        await while_fetching(store, change)
 
-    async def replace() -> None:
+    async def change() -> None:
         try:
             assert await to_thread.run_sync(files.asked.wait, 60)
             await store.write(put, "pier", source(server, "none"))
