@@ -1,11 +1,21 @@
 """Pieces of the sentences that users read: counts and lists."""
 
 from collections.abc import Iterable
+from typing import Final
+
+_AGES: Final = (("year", 31_557_600), ("day", 86_400), ("hour", 3_600), ("minute", 60))
+_LEAST_UNITS: Final = 2
 
 
 def counted(n: int, noun: str) -> str:
     """Return a count with its noun: ``1 value``, ``5 values``."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def age_in_words(seconds: int) -> str:
+    """Return a time span in the largest unit that it has two of: ``15 years``, ``36 hours``."""
+    name, size = next((unit for unit in _AGES if seconds >= _LEAST_UNITS * unit[1]), ("second", 1))
+    return counted(seconds // size, name)
 
 
 def too_few(n: int, noun: str) -> str:

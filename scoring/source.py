@@ -99,13 +99,15 @@ def is_parquet(file: Path) -> bool:
 
 
 def bare_name(file: Path) -> str:
-    """Return the name of a table without its extensions: ``buoy.41001`` for ``buoy.41001.csv.gz``."""
+    """Return the name of a table without its extensions: ``buoy.41001`` for ``buoy.41001.csv.gz``.
+
+    An extension consists of letters: that of ``buoy.dat`` is one, and that of ``buoy.41001`` is part of the name.
+    """
     name = as_text(file.name)
-    for endings in ((_PACKED,), _TABLES):
-        stem, mark, ending = name.rpartition(".")
-        if stem and mark + ending.lower() in endings:
-            name = stem
-    return name
+    if name.lower().endswith(_PACKED):
+        name = name[: -len(_PACKED)]
+    stem, _, ending = name.rpartition(".")
+    return stem if stem and ending.isalpha() else name
 
 
 def as_text(path: str | Path) -> str:

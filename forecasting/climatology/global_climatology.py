@@ -15,6 +15,9 @@ from forecasting.series.times import Bools, Floats
 
 FILE: Final = Path(__file__).with_name("climatology.npz")
 
+YEARS: Final = (1946, 1989)
+"""The years that most of its observations are from."""
+
 CELL_DEGREES: Final = 2
 GRID_SHAPE: Final = (180 // CELL_DEGREES, 360 // CELL_DEGREES)
 """Rows from south to north, columns from 0° to the east."""

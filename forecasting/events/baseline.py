@@ -7,6 +7,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from forecasting.climatology.usual import OF_BASELINE, Usual, of_series
 from forecasting.errors import SeriesError
 from forecasting.events.days import DAYS, FEBRUARY_29, Indices, day_of_year, is_leap, require_days, smooth
 from forecasting.forecast_warning import ForecastWarning
@@ -97,6 +98,11 @@ class Baseline:
             return self.fitted_percentile
         is_above = np.nanmean(self.threshold - self.climatology) > 0
         return PERCENTILES["marine_heatwave" if is_above else "marine_cold_spell"]
+
+    @property
+    def usual(self) -> Usual:
+        """What it rests on."""
+        return OF_BASELINE if self.period is None else of_series(self.period.start, self.period.end)
 
     @property
     def warnings(self) -> tuple[ForecastWarning, ...]:

@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 import numpy as np
 
+from forecasting.climatology.usual import Usual
 from forecasting.events.baseline import Kind, Period
 from forecasting.events.detection import Category
 from forecasting.forecast_warning import ForecastWarning
@@ -115,6 +116,7 @@ class MarineOutcome:
         climatology: usual SST, °C.
         threshold: SST beyond which a day is extreme, °C.
         baseline: period that these were computed from; None if they were given.
+        usual: what they rest on.
         calibrated: whether the probabilities can be relied on.
         warnings: what a reader should know.
     """
@@ -129,6 +131,7 @@ class MarineOutcome:
     climatology: Floats
     threshold: Floats
     baseline: Period | None
+    usual: Usual
     calibrated: bool
     warnings: tuple[ForecastWarning, ...] = ()
 
@@ -146,6 +149,7 @@ class HeatStressOutcome:
         name: of the event.
         maximum_monthly_mean: °C.
         source: where it came from.
+        usual: what it rests on.
         now: degree heating weeks on the day of the last observation, °C weeks.
         level: alert level on that day.
         median: degree heating weeks at each lead, °C weeks.
@@ -160,6 +164,7 @@ class HeatStressOutcome:
     name: str
     maximum_monthly_mean: float
     source: Literal["request", "series", "position"]
+    usual: Usual
     now: float
     level: AlertLevel
     median: Floats

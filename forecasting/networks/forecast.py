@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.climatology.usual import Usual
 from forecasting.events.baseline import Baseline, Period
 from forecasting.events.joint.paths import Coupling, observed_past
 from forecasting.events.outlook import Outlook
@@ -51,6 +52,7 @@ class Forecast:
         errors: quantiles of observation minus forecast, °C ``(horizon, probabilities)``, ascending.
         probabilities: of these quantiles.
         coupling: how the leads are related.
+        usual: what the baseline ``climatology`` rests on, with its value at the last observation; None without it.
     """
 
     times: Times
@@ -64,6 +66,7 @@ class Forecast:
     errors: Floats
     probabilities: tuple[float, ...]
     coupling: Coupling
+    usual: Usual | None = None
 
     def probability_above(self, threshold: float | Floats) -> Floats:
         """Return the probability that SST exceeds ``threshold`` °C at each lead, ``(horizon,)``.

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from forecasting.climatology.usual import UsualOfSeries
 from forecasting.errors import RequestError, SeriesError
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.networks.checkpoint import compiling, load
@@ -183,7 +184,7 @@ def forecast_together(
         return Forecasts.none(windows, failures)
     if failures:
         series, forecasters = series.take(windows.row), [forecasters[i] for i in windows.row.tolist()]
-    references, reference_warnings = _references(series, windows, metadata, baselines)
+    references, reference_warnings, usual = _references(series, windows, metadata, baselines)
     rms_increment = rms_increment_of(windows.values)
     unlike = metadata.training_range.unlike(windows.values, windows.times[:, 0], rms_increment)
     sst, scale, by_network = _run_networks(windows, forecasters)
@@ -201,17 +202,20 @@ def forecast_together(
         windows=windows.values,
         rms_increment=rms_increment,
         by_network=by_network,
+        usual=usual,
     )
 
 
 def _references(
     series: SeriesBatch, windows: Windows, metadata: CheckpointMetadata, baselines: Baselines | None
-) -> tuple[References, dict[int, ForecastWarning]]:
+) -> tuple[References, dict[int, ForecastWarning], UsualOfSeries]:
     horizon = windows.times.shape[1]
     if baselines is None:
         return references_from_past(series, windows.values, windows.times[:, 0], horizon, metadata.fill_limit)
-    rollers = baselines.rollers()
-    return {name: roller.roll(windows.values, windows.times[:, 0], horizon) for name, roller in rollers.items()}, {}
+    begin = windows.times[:, 0]
+    references = {name: roller.roll(windows.values, begin, horizon) for name, roller in baselines.rollers().items()}
+    at_end = baselines.climatology(metadata.time_step.shift(begin, -1))
+    return references, {}, UsualOfSeries(np.tile(baselines.years, (len(begin), 1)), at_end)
 
 
 def _run_networks(

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.climatology.usual import UsualOfSeries
 from forecasting.errors import SeriesError
 from forecasting.events.joint.dependence import Dependence
 from forecasting.events.joint.paths import Coupling
@@ -39,6 +40,7 @@ class Forecasts(Generic[Network]):
         windows: the values that each forecast started from, °C ``(n, window)``.
         rms_increment: of each window, °C ``(n,)``.
         by_network: each network that took part, its rows, and the seconds that it computed.
+        usual: what the baseline ``climatology`` of each forecast rests on.
     """
 
     row: npt.NDArray[np.intp]
@@ -53,6 +55,7 @@ class Forecasts(Generic[Network]):
     windows: Floats
     rms_increment: Floats
     by_network: Sequence[tuple[Network, Rows, float]]
+    usual: UsualOfSeries
 
     def __len__(self) -> int:
         return len(self.row)
@@ -74,6 +77,7 @@ class Forecasts(Generic[Network]):
             windows=table,
             rms_increment=column,
             by_network=[],
+            usual=UsualOfSeries.none(0),
         )
 
     def forecast_at(
@@ -110,4 +114,5 @@ class Forecasts(Generic[Network]):
             errors=errors.quantiles_at(times, scale)[0],
             probabilities=errors.probabilities,
             coupling=Coupling(dependence, tuple(range(1, n + 1))),
+            usual=self.usual.at(place),
         )

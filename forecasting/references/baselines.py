@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 from pydantic import BaseModel
 
+from forecasting.climatology.usual import of_series
 from forecasting.errors import SeriesError
 from forecasting.references.climatology import Climatology
 from forecasting.series.origins import Roller, origins
@@ -29,6 +30,7 @@ class Baselines(BaseModel, frozen=True):
         damping: share of the last anomaly that remains at each lead.
         linear: weights of the anomalies in the window, oldest first; empty if the series was too short to fit them.
         intercept: °C, of the autoregression.
+        years: the first and the last year of the series; None in older files.
     """
 
     step: str
@@ -36,6 +38,7 @@ class Baselines(BaseModel, frozen=True):
     damping: tuple[float, ...]
     linear: tuple[float, ...]
     intercept: float
+    years: tuple[int, int] | None = None
 
     @classmethod
     def fit(cls, series: SstSeries, shape: ForecastShape) -> "Baselines":
@@ -58,6 +61,7 @@ class Baselines(BaseModel, frozen=True):
             damping=tuple(map(float, damping(anomalies[None], np.isfinite(anomalies)[None], shape.horizon)[0])),
             linear=tuple(map(float, linear)),
             intercept=intercept,
+            years=of_series(series.times[0], series.times[-1]).years,
         )
 
     def rollers(self) -> dict[str, Roller]:

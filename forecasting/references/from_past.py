@@ -7,12 +7,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.climatology.usual import UsualOfSeries
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.references.baselines import autoregression, damping, linear_windows, roll_autoregression
 from forecasting.references.design_matrix import design_matrix
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import YEAR, Bools, Floats, Times, month_of
+from forecasting.series.times import YEAR, Bools, Floats, Times, calendar_months, month_of
 from forecasting.series.timestep import TimeStep
 
 CLIMATOLOGY_YEARS: Final = 1.8
@@ -31,7 +32,7 @@ References = dict[str, Floats]
 
 def references_from_past(
     series: SeriesBatch, windows: Floats, valid_time: Times, horizon: int, fill_limit: int
-) -> tuple[References, dict[int, ForecastWarning]]:
+) -> tuple[References, dict[int, ForecastWarning], UsualOfSeries]:
     """Forecast the references of each series.
 
     Args:
@@ -42,11 +43,12 @@ def references_from_past(
         fill_limit: longest gap, in steps, that is interpolated.
 
     Returns:
-        The forecasts, with NaN where the past is too short for a reference; and a warning for each series, by index,
-        that has persistence only.
+        The forecasts, with NaN where the past is too short for a reference; a warning for each series, by index, that
+        has persistence only; and what the climatology of each of the others rests on.
     """
     references = {"persistence": windows[:, -1:].repeat(horizon, axis=1)}
     warnings: dict[int, ForecastWarning] = {}
+    usual = UsualOfSeries.none(len(series))
     for rows in _groups_by_length(series):
         group = series if isinstance(rows, slice) else series.take(rows)
         values, lengths = group.tails(group.longest), group.lengths
@@ -59,12 +61,13 @@ def references_from_past(
             observed = None if observed is None else observed[enough]
         if len(values):
             seasonal = _Seasonal.fit(values, observed, lengths, series.step, horizon)
+            usual.years[rows], usual.sst[rows] = seasonal.years(lengths, valid_time[rows]), seasonal.past[:, -1]
             for name, forecast in seasonal.references(windows[rows], lengths, fill_limit):
                 if len(values) == len(series):
                     references[name] = forecast
                 else:
                     references.setdefault(name, np.full((len(series), horizon), np.nan))[rows] = forecast
-    return references, warnings
+    return references, warnings, usual
 
 
 def _observed(values: Floats) -> Bools | None:
@@ -160,6 +163,18 @@ class _Seasonal:
         n = values.shape[1]
         fitted = design_matrix(step, n, horizon).fit(values, observed, lengths)
         return cls(step, values - fitted[:, :n], observed, fitted[:, :n], fitted[:, n:])
+
+    def years(self, lengths: npt.NDArray[np.int64], valid_time: Times) -> npt.NDArray[np.int64]:
+        """Return the first and the last year of each series, which ends one step before ``valid_time``: ``(n, 2)``."""
+        before = lengths if self.observed is None else self.past.shape[1] - self.observed.argmax(axis=1)
+        back = np.ones((len(lengths), 2), dtype=np.int64)
+        back[:, 0] = before
+        if self.step.calendar_month:
+            # Shifting the times takes twice as long.
+            months: npt.NDArray[np.int64] = calendar_months(valid_time).astype(np.int64)[:, None] - back
+            return months // _MONTHS + 1970
+        ends = self.step.shift(valid_time[:, None], -back)
+        return ends.astype("datetime64[Y]").astype(np.int64) + 1970
 
     def references(
         self, windows: Floats, lengths: npt.NDArray[np.int64], fill_limit: int

@@ -61,6 +61,10 @@ class LoadedRelease(Loaded):
         try:
             report = parse_report(files["report.json"])
             baselines = Baselines.model_validate_json(files["baselines.json"])
+            if baselines.years is None:
+                until = report.periods["test" if release.holds_evaluated else "validation"].end
+                years = int(report.periods["train"].start[:4]), int(until[:4])
+                baselines = baselines.model_copy(update={"years": years})
             recent = read_series(files["recent.csv"], TimeStep.parse(report.step))
             predictions = pd.read_csv(io.BytesIO(files["predictions.csv"]), index_col="time")
             plots = {kind: files[f"comparison.{kind}"] for kind in ("png", "svg")}

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from forecasting.climatology.usual import Usual
 from forecasting.events.detection import steps_after
 from forecasting.events.joint.dependence import Dependence
 from forecasting.events.joint.paths import Coupling
@@ -27,7 +28,7 @@ from forecasting.universal.own_past.record import (
     symmetric_quantiles,
     width_factors,
 )
-from forecasting.universal.own_past.references import forecast_references
+from forecasting.universal.own_past.references import references_and_usual
 
 _NO_ORIGINS: Final = np.empty(0, dtype=np.int64)
 
@@ -87,6 +88,7 @@ class _Chunk:
         errors: of the networks and then the references at the origins, °C ``(candidates, n, origins, leads)``.
         network_errors: of the networks at all leads of their answers, °C ``(networks, n, origins, leads)``.
         dependences: of the networks, by full name; None for those without one.
+        usual: what the climatology of each series rests on; None without one.
     """
 
     contexts: Contexts
@@ -101,6 +103,7 @@ class _Chunk:
     errors: Floats
     network_errors: Floats
     dependences: dict[str, Dependence | None]
+    usual: list[Usual | None]
 
     @classmethod
     def run(
@@ -119,7 +122,7 @@ class _Chunk:
         leads = int(contexts.missing_after.max()) + horizon
         with_end = np.append(origins, contexts.values.shape[1] - 1)
         answers = _answers(networks, shared, contexts, with_end, leads + steps_after(contexts.step))
-        references = forecast_references(
+        references, usual = references_and_usual(
             Past.of(contexts, with_end, leads), fitted=options.record or options.references
         )
         means = np.stack([answer[:, :-1, :, 0] for answer in answers.values()])
@@ -141,6 +144,7 @@ class _Chunk:
             errors,
             network_errors,
             {name: network.metadata.dependence for name, network in networks.items()},
+            usual,
         )
 
     def forecast(self, place: int) -> UniversalForecast:
@@ -178,6 +182,7 @@ class _Chunk:
             self._coupling(place, network, model, record, len(quantiles)),
             before if len(before) else None,
             after if len(after) else None,
+            self.usual[place],
         )
 
     def _coupling(self, place: int, network: str, model: str, record: Record | None, steps: int) -> Coupling:

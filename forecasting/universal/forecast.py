@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.climatology.usual import Usual
 from forecasting.events.baseline import Baseline, Period
 from forecasting.events.joint.paths import Coupling, observed_past
 from forecasting.events.outlook import Outlook
@@ -67,6 +68,7 @@ class UniversalForecast:
         before: quantiles of the steps between the last observation and the end of the series, °C ``(steps, levels)``;
             None if it ends in an observation.
         after: quantiles of steps that follow the last lead, °C ``(steps, levels)``; None if none are known.
+        usual: what the baseline ``climatology`` rests on, with its value at the last observation; None without it.
     """
 
     model: str
@@ -81,6 +83,7 @@ class UniversalForecast:
     coupling: Coupling
     before: Floats | None = None
     after: Floats | None = None
+    usual: Usual | None = None
 
     @property
     def unobserved(self) -> int:

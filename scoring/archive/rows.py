@@ -12,7 +12,7 @@ import pyarrow.parquet as papq
 from forecasting.series.timestep import TimeStep
 from scoring.archive.event_limits import limit_columns, limit_fields
 from scoring.events.event_request import EventRequest
-from scoring.tables.archive_columns import BASELINES, PREFIX
+from scoring.tables.archive_columns import BASELINES, PREFIX, USUAL
 from scoring.tables.forecasts import read_part, schema
 
 _TIME: Final = pa.timestamp("s", "UTC")
@@ -35,7 +35,7 @@ def archive_schema(levels: tuple[int, ...], events: EventRequest) -> pa.Schema:
     ]
     names = ["model", "version", "chosen", "step", "lead", "time", "sst"]
     names += [f"{side}_{level}" for level in levels for side in ("lower", "upper")]
-    names += [f"{PREFIX}{name}" for name in BASELINES]
+    names += [*(f"{PREFIX}{name}" for name in BASELINES), *USUAL]
     names += ["quality", "warnings"]
     ends = [field for field in scored if field.name.startswith("event_")]
     return pa.schema([*first, *map(scored.field, names), *ends, *limit_fields(events)])

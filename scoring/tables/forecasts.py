@@ -1,7 +1,7 @@
 """Forecasts of stations as table rows, one per valid time."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as papq
 
+from forecasting.climatology.usual import Usual
 from forecasting.qartod import MISSING
 from forecasting.series.times import Floats, Times
 from scoring.events.event_request import EventRequest
@@ -62,6 +63,7 @@ class StationForecasts:
         judged: the events of each forecast.
         steps: name of the step of each forecast; empty unless the forecasts are archived.
         baselines: forecasts of references, °C ``(n, horizon)``, by name, NaN where there is none; likewise.
+        usual: what the climatology among them rests on; None without it; likewise.
     """
 
     names: list[str]
@@ -75,6 +77,7 @@ class StationForecasts:
     judged: Judged
     steps: list[str] = field(default_factory=list)
     baselines: dict[str, Floats] = field(default_factory=dict)
+    usual: Sequence[Usual | None] = ()
 
 
 def schema(levels: tuple[int, ...], events: EventRequest, *, archived: bool = False) -> pa.Schema:
@@ -110,7 +113,7 @@ def to_bytes(forecasts: StationForecasts, events: EventRequest, *, archived: boo
     columns |= {name: column.take(pa.array(place)) for name, column in _stations(forecasts).items()}
     columns |= event_arrays(events, forecasts.judged, at, total)
     if archived:
-        columns |= archive_arrays(forecasts.steps, forecasts.baselines, at.reshape(-1, horizon), total)
+        columns |= archive_arrays(forecasts.steps, forecasts.baselines, forecasts.usual, at.reshape(-1, horizon), total)
     table = pa.table(columns, schema=schema(tuple(forecasts.bounds), events, archived=archived))
     file = io.BytesIO()
     with pa.ipc.new_stream(file, table.schema) as stream:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.climatology.usual import Usual
 from forecasting.networks.windows import Windows, last_windows
 from forecasting.qartod import SUSPECT
 from forecasting.references.from_past import references_from_past
@@ -69,6 +70,7 @@ class PlaceTableJob(TableJob):
         judged = self.judge(joint, series, contexts.coefficients)
         for entry, kinds in zip(provenance, judged.warnings, strict=True):
             entry.warnings.extend(sorted(kinds))
+        baselines, usual = self._baselines(batch, windows) if self.archived and len(windows) else ({}, [])
         return StationForecasts(
             names=stations.names,
             station=forecast,
@@ -80,13 +82,17 @@ class PlaceTableJob(TableJob):
             errors=errors,
             judged=judged,
             steps=[str(self.step)] * len(forecast),
-            baselines=self._baselines(batch, windows) if self.archived and len(windows) else {},
+            baselines=baselines,
+            usual=usual,
         )
 
-    def _baselines(self, batch: SeriesBatch, windows: Windows) -> dict[str, Floats]:
-        """Return the forecasts of references that are fitted to the past of each series with a forecast."""
+    def _baselines(self, batch: SeriesBatch, windows: Windows) -> tuple[dict[str, Floats], list[Usual | None]]:
+        """Return the forecasts of references fitted to the past of each series, and what climatologies rest on."""
         series, fill_limit = batch.take(windows.row), self.model.metadata.fill_limit
-        return references_from_past(series, windows.values, windows.times[:, 0], self.horizon, fill_limit)[0]
+        references, _, usual = references_from_past(
+            series, windows.values, windows.times[:, 0], self.horizon, fill_limit
+        )
+        return references, [usual.at(i) for i in range(len(series))]
 
     def _contexts(self, stations: ReadStations, forecast: npt.NDArray[np.intp], issued: Times) -> "Contexts":
         """Return the ends of the series with a forecast, in one array."""

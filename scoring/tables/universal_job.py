@@ -119,6 +119,7 @@ class UniversalTableJob(TableJob):
             judged=judged,
             steps=[str(stations.series[i].step) for i in station],
             baselines=self._baselines(forecasts) if self.archived else {},
+            usual=[forecast.usual for forecast in forecasts],
         )
 
     def _baselines(self, forecasts: list[UniversalForecast]) -> dict[str, npt.NDArray[np.float64]]:

@@ -6,8 +6,10 @@ import numpy as np
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from forecasting.climatology.usual import Usual
 from service.api.dependencies import DatasetQuery, RegistryDep
 from service.api.openapi import problems
+from service.api.series_request import ClimatologyBasis
 from service.http.time_fields import Time
 
 
@@ -21,6 +23,7 @@ class RecentSeries(BaseModel):
     timestamps: list[Time] = Field(description="The time of each value, in UTC.")
     values: list[float | None] = Field(description="The values in °C, with null for a missing value.")
     climatology: list[float] = Field(description="The climatology at each time, in °C, as in GET /forecast.")
+    usual: ClimatologyBasis = Field(description="What the climatology rests on.")
 
 
 router = APIRouter(prefix="/series", tags=["series"])
@@ -45,4 +48,5 @@ def recent_series(registry: RegistryDep, dataset: DatasetQuery = None) -> Recent
         timestamps=[f"{time}Z" for time in times],
         values=[None if np.isnan(value) else float(value) for value in series.values],
         climatology=[float(value) for value in release.baselines.climatology(series.times)],
+        usual=ClimatologyBasis(**Usual(release.baselines.years, "series").basis),
     )

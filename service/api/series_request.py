@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Final
+from typing import Annotated, Final
 
 from pydantic import BaseModel, Field
 
+from forecasting.climatology.usual import Source
 from forecasting.errors import RequestError, SeriesError
 from forecasting.forecast_warning import WarningCode
 from forecasting.requests.model import RequestModel
@@ -50,6 +51,25 @@ class SeriesWarning(BaseModel):
 
     code: WarningCode
     message: str
+
+
+class ClimatologyBasis(BaseModel):
+    """What a climatology rests on."""
+
+    years: Annotated[list[int], Field(min_length=2, max_length=2)] | None = Field(
+        description="The first and the last year of its observations; null if a baseline was given.",
+        examples=[[1991, 2020]],
+    )
+    source: Source = Field(
+        description="`series`: the past of the series, where that is long enough. `position`: the climatology of the "
+        "position. `baseline`: the request."
+    )
+
+
+class UsualSst(ClimatologyBasis):
+    """The climatology at the last observation, and what it rests on."""
+
+    sst: float = Field(description="In the units of the response.")
 
 
 class SeriesFailure(BaseModel):

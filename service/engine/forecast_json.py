@@ -5,13 +5,15 @@ This takes two thirds of the time of building dictionaries and lists and seriali
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from orjson import OPT_SERIALIZE_NUMPY, dumps
 
+from forecasting.climatology.usual import Usual, UsualOfSeries
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.times import Floats, Times, iso_of
+from forecasting.series.units import Units, from_celsius
 
 _SCALE: Final = 1e6
 """Values are rounded to six decimals."""
@@ -38,6 +40,7 @@ class EntryForm(NamedTuple):
         times: Times,
         calibrated: Sequence[bool],
         warnings: Sequence[Sequence[ForecastWarning]],
+        usual: UsualOfSeries,
     ) -> list[bytes]:
         """Return an entry for each series of ``table`` ``(n, lists, leads)``, without the references that are NaN."""
         numbers = dumps(rounded(table).ravel(), option=OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
@@ -45,8 +48,9 @@ class EntryForm(NamedTuple):
         absent = np.isnan(table[:, table.shape[1] - len(self.references) :, 0]).tolist()
         blanks: dict[tuple[bool, ...], tuple[bytes, list[int]]] = {}
         entries = []
-        for begin, stamps, is_calibrated, missing, messages in zip(
-            range(0, len(numbers), size), written_times(times), calibrated, absent, warnings, strict=True
+        bases = _usual_fields(usual) if "climatology" in self.references else [b""] * len(table)
+        for begin, stamps, is_calibrated, missing, messages, basis in zip(
+            range(0, len(numbers), size), written_times(times), calibrated, absent, warnings, bases, strict=True
         ):
             kind = (is_calibrated, *missing)
             if kind not in blanks:
@@ -57,7 +61,7 @@ class EntryForm(NamedTuple):
                 cells = [cells[place] for place in kept]
             listed = [{"code": warning.code, "message": warning.message} for warning in messages]
             warned = dumps(listed)[1:-1] if listed else b""
-            entries.append(blank % ('","'.join(stamps).encode(), *cells, warned))
+            entries.append(blank % ('","'.join(stamps).encode(), *cells, basis, warned))
         return entries
 
 
@@ -81,13 +85,38 @@ def _blank(form: EntryForm, is_calibrated: bool, *missing: bool) -> tuple[bytes,
         for threshold in form.thresholds
     ]
     baselines = [b"%s:%s" % (dumps(form.references[c]), numbers) for c in present]
-    blank = b'"timestamps":["%%s"],"sst":%s,"intervals":[%s],"exceedance":[%s],"baselines":{%s},"warnings":[%%s]}' % (
-        numbers,
-        b",".join(intervals),
-        b",".join(exceedance),
-        b",".join(baselines),
+    blank = (
+        b'"timestamps":["%%s"],"sst":%s,"intervals":[%s],"exceedance":[%s],"baselines":{%s},%%s"warnings":[%%s]}'
+        % (
+            numbers,
+            b",".join(intervals),
+            b",".join(exceedance),
+            b",".join(baselines),
+        )
     )
     return blank, kept
+
+
+def _usual_fields(usual: UsualOfSeries) -> list[bytes]:
+    """Return what the climatology of each series rests on as a field of its entry; empty where it has none."""
+    numbers = dumps(rounded(usual.sst), option=OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
+    return [
+        b"" if sst == b"null" else _usual_head(first, last) + sst + b"},"
+        for (first, last), sst in zip(usual.years.tolist(), numbers, strict=True)
+    ]
+
+
+@lru_cache(maxsize=1024)
+def _usual_head(first: int, last: int) -> bytes:
+    return b'"usual":{"years":[%d,%d],"source":"series","sst":' % (first, last)
+
+
+def written_usual(usual: Usual | None, units: Units) -> dict[str, Any] | None:
+    """Return what a climatology rests on, and its value at the last observation in ``units``."""
+    if usual is None:
+        return None
+    sst = usual.sst if units == "celsius" else float(from_celsius(usual.sst, units))
+    return {**usual.basis, "sst": round(sst, 6)}
 
 
 def rounded(values: Floats) -> Floats:

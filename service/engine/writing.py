@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 from orjson import dumps
 
+from forecasting.climatology.usual import UsualOfSeries
 from forecasting.errors import SeriesError
 from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.forecasts import Forecasts, Rows
@@ -55,7 +56,8 @@ def write(
             table[places, c] = distribution.exceedance(sst[places], times[places], scale[places], threshold)
     form = EntryForm(tuple(levels), options.thresholds, tuple(forecasts.baselines), table.shape[2])
     calibrated = forecasts.calibrated[picked].tolist()
-    return form.fill(table, times, calibrated, [forecasts.warnings[row] for row in rows])
+    usual = UsualOfSeries(forecasts.usual.years[picked], from_celsius(forecasts.usual.sst[picked], options.units))
+    return form.fill(table, times, calibrated, [forecasts.warnings[row] for row in rows], usual)
 
 
 def _by_network(forecasts: Forecasts[Forecaster], rows: Sequence[int]) -> Iterator[tuple[Forecaster, Rows]]:

@@ -12,7 +12,7 @@ from starlette.types import Scope
 
 from service.engine.lifecycle import Lifecycle
 from service.engine.running import return_free_memory
-from service.gate.policy import needs_admin
+from service.gate.policy import is_audited
 from service.http.problems import ProblemError, shutting_down
 from service.settings import Settings
 from service.telemetry.logs import log_access, log_audit, request_scope
@@ -241,11 +241,11 @@ class Accounting:
     def record(self, account: RequestAccount, scope: Scope, route: str, status: int) -> None:
         """Count an answered request by route, method and status, and log it.
 
-        Admin calls are always logged, others where the access log is on.
+        Calls that :func:`is_audited` names are always logged, others where the access log is on.
         """
         seconds, method, path = account.seconds, scope["method"], scope["path"]
         self._metrics.request(route, method, status, seconds)
-        audited = needs_admin(path, method)
+        audited = is_audited(path, method)
         if audited or self._settings.access_log:
             token = request_scope.set(scope)
             if audited:

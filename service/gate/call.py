@@ -17,6 +17,9 @@ Headers = dict[bytes, bytes]
 RENEW_DEADLINE: Final = "renew_deadline"
 """Key in the scope that routes get: a function without arguments that gives the request a new deadline."""
 
+KEY: Final = "key"
+"""Key in the scope of a request with an API key: that :class:`~service.gate.keys.Key`."""
+
 _MAX_LENGTH_DIGITS: Final = 19
 """Digits of a Content-Length, without leading zeros. A number with this many is over any limit, whatever follows."""
 

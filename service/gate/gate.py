@@ -25,7 +25,7 @@ from service.engine.lifecycle import Lifecycle
 from service.engine.running import reservation
 from service.gate.accounting import Accounting
 from service.gate.admission import Admission, Guard
-from service.gate.call import RENEW_DEADLINE, Call, Headers, StreamedAnswer, WholeAnswer
+from service.gate.call import KEY, RENEW_DEADLINE, Call, Headers, StreamedAnswer, WholeAnswer
 from service.gate.callers import caller_of
 from service.gate.calls_in_progress import CallsInProgress
 from service.http.bodies import read_body, working_bytes
@@ -303,7 +303,7 @@ class Gate:
         method = call.scope["method"]
         key = self.admission.check(path, authorization, size, method=method, streams=call.streams)
         if key is not None:
-            call.scope[CALLER] = key.name
+            call.scope[CALLER], call.scope[KEY] = key.name, key
         # Nothing is reserved for what is only announced.
         self.admission.admit(call.account, call.scope, key)
 

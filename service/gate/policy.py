@@ -37,7 +37,6 @@ _MAX_SHOWN: Final = 200
 
 _ARTICLES: Final = {Role.STATION: "a", Role.ADMIN: "an"}
 _LOADING: Final = "loading and unloading models need"
-_DELETING: Final = "deleting a station needs"
 _WRITING: Final = "writing stations and their readings needs"
 _CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
 _INVALID: Final = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
@@ -47,9 +46,9 @@ class Access:
     """Which key each path needs.
 
     - Open paths never need a key, and ignore it: probes, metrics, the page and its files, the documentation.
-    - Everything under ``/v2/repository/`` except its index needs an admin key, wherever the service listens. So does
-      deleting a station.
-    - Writing stations and their readings needs a station or admin key, except on loopback if there are no keys.
+    - Everything under ``/v2/repository/`` except its index needs an admin key, wherever the service listens.
+    - Writing stations and their readings needs a station or admin key, except on loopback if there are no keys. Whose
+      station it is, only the store knows.
     - All other paths, known or not, need a key of any role, unless forecasts are open (``forecasts_are_open``).
       An unknown key is refused even then. Methods that a path of stations does not have follow this rule too.
     """
@@ -77,10 +76,10 @@ class Access:
             ProblemError: 401 (with ``WWW-Authenticate``) if the key is missing or unknown, 403 if its role may not.
         """
         if _loads_models(path):
-            return self._check_admin(authorization, _LOADING)
+            return self._check_admin(authorization)
         if method not in _READING and path.startswith(_STATIONS):
             try:
-                return self._check_station(authorization, method)
+                return self._check_station(authorization)
             except ProblemError:
                 # A call that no key allows is a 404 or 405, which only the routes can answer.
                 if self._has_route(path, method):
@@ -92,9 +91,7 @@ class Access:
             return self._keyless
         return self._identify(presented)
 
-    def _check_station(self, authorization: bytes | None, method: str) -> Key | None:
-        if method == "DELETE":
-            return self._check_admin(authorization, _DELETING)
+    def _check_station(self, authorization: bytes | None) -> Key | None:
         if self._anyone_writes:
             return None
         if not self._keys.has_station:
@@ -104,12 +101,12 @@ class Access:
             raise _wrong_role(_WRITING, Role.STATION, key)
         return key
 
-    def _check_admin(self, authorization: bytes | None, purpose: str) -> Key:
+    def _check_admin(self, authorization: bytes | None) -> Key:
         if not self._keys.has_admin:
-            raise _no_key(purpose, Role.ADMIN)
+            raise _no_key(_LOADING, Role.ADMIN)
         key = self._identify(_presented(authorization))
         if key.role is not Role.ADMIN:
-            raise _wrong_role(purpose, Role.ADMIN, key)
+            raise _wrong_role(_LOADING, Role.ADMIN, key)
         return key
 
     def _identify(self, presented: bytes | None) -> Key:
@@ -217,8 +214,8 @@ def _wrong_role(purpose: str, role: Role, key: Key) -> ProblemError:
     )
 
 
-def needs_admin(path: str, method: str) -> bool:
-    """Whether a call needs an admin key, wherever the service listens."""
+def is_audited(path: str, method: str) -> bool:
+    """Whether a call is always logged: it loads or unloads a model, or deletes what belongs to a station."""
     return _loads_models(path) or (method == "DELETE" and path.startswith(_STATIONS))
 
 

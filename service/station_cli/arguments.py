@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     _add_levels(_command(commands, "forecast", "show the newest forecast"))
     _add_verification(_command(commands, "verify", "compare the issued forecasts with later observations"))
     _add_period(_command(commands, "alerts", "list the alerts about events"), "time at which an alert was raised")
-    _command(commands, "remove", "delete a station with all its readings and forecasts; needs an admin key")
+    _command(commands, "remove", "delete a station with all its readings and forecasts; needs its key or an admin key")
     return parser
 
 

@@ -3,6 +3,7 @@
 import argparse
 import os
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
@@ -81,7 +82,7 @@ def _show(client: Client, options: argparse.Namespace) -> int:
 
 def _push(client: Client, options: argparse.Namespace) -> int:
     station = client.stations.get(options.station)
-    readings = read_readings(options, TimeStep.parse(station["step"]), station["units"])
+    readings = read_readings(options, TimeStep.parse(station["step"]), station["units"], partial(_say, options))
     result = client.stations.push(options.station, readings)
     print_pushed(options.station, result, options.format)
     for line in refused_lines(result):

@@ -4,7 +4,7 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,13 +21,16 @@ from service.station_cli.arguments import READING
 _STANDARD_INPUT: Final = "-"
 
 
-def read_readings(options: argparse.Namespace, step: TimeStep, units: Units) -> "pd.Series[Any]":
+def read_readings(
+    options: argparse.Namespace, step: TimeStep, units: Units, say: Callable[[str], None]
+) -> "pd.Series[Any]":
     """Return the readings in all files and options, indexed by time (UTC), in the units of the station.
 
     Args:
         options: of the command line.
         step: of the station.
-        units: of the station.
+        units: of the station. A file that states no units is in these; another is converted.
+        say: tells the reader which units a file is in, where they are not plain.
 
     Raises:
         FileError: if a file cannot be read: where, and what to do.
@@ -35,7 +38,7 @@ def read_readings(options: argparse.Namespace, step: TimeStep, units: Units) -> 
     """
     if not options.files and not options.reading:
         raise RequestError("there are no readings: name a file, or give --reading TIME VALUE", field="files")
-    parts = [_series(_at_step(file, options, step), units) for file in options.files]
+    parts = [_series(_at_step(file, options, step, units, say), units) for file in options.files]
     if options.reading:
         parts.append(_given(options.reading, step))
     readings: pd.Series[Any] = pd.concat(parts)
@@ -58,10 +61,17 @@ def read_json(file: str | None) -> Any:
         raise FileError(f"{file}: cannot read it: {error.strerror}") from None
 
 
-def _at_step(file: str, options: argparse.Namespace, step: TimeStep) -> SstSeries:
+def _at_step(
+    file: str, options: argparse.Namespace, step: TimeStep, units: Units, say: Callable[[str], None]
+) -> SstSeries:
     values = {name: getattr(options, f"reading_{name}") for name in READING}
-    reading = _read(file, ReadingOptions.from_values(values, step=step))
+    reading = _read(file, ReadingOptions.from_values(values, step=step, station_units=units))
     series = reading.series
+    (found,) = reading.stations
+    if found.units != units:
+        say(f"{reading.path}: the values are in {found.units}, {found.units_from}, and were converted to {units}")
+    elif units != "celsius":
+        say(f"{reading.path}: the values are in {units}, {found.units_from}")
     if series.step != step:
         raise FileError(
             f"{reading.path}: {not_of_station('the step', series.step, step)}: push a file with this step, or make it "

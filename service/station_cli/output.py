@@ -8,13 +8,14 @@ from typing import Any, Final
 import pandas as pd
 
 from forecasting.errors import RequestError
+from forecasting.wording import age_in_words
 from service.client import PushResult
 
 _KEY: Final = ("station", "model", "version", "chosen", "issued", "observed_until", "replayed")
 _NOTES: Final = ("calibrated", "warnings", "error")
 _OF_LEVEL: Final = re.compile(r"(?:lower|upper|coverage)_(\d+)")
 _SHOWN_LEVELS: Final = (80, 95)
-_LISTED: Final = ("name", "step", "newest_time", "newest_sst", "model", "horizon", "forecast_observed_until")
+_LISTED: Final = ("name", "step", "newest_time", "newest_sst", "anomaly", "model", "horizon", "forecast_observed_until")
 
 
 def print_stations(table: pd.DataFrame, form: str) -> None:
@@ -32,7 +33,10 @@ def print_station(station: "pd.Series[Any]", form: str) -> None:
     if form != "table":
         _print_rows(table, form, is_single=True)
         return
-    shown = [(name, _cell(value)) for name, value in table.iloc[0].items()]
+    row = table.iloc[0].rename({"newest_age_seconds": "newest_age"})
+    if not pd.isna(row["newest_age"]):
+        row["newest_age"] = age_in_words(int(row["newest_age"]))
+    shown = [(name, _cell(value)) for name, value in row.items()]
     width = max(len(str(name)) for name, _ in shown)
     print("\n".join(f"{name:{width}}  {text}" for name, text in shown if text))
 

@@ -5,11 +5,14 @@ Each function works in the transaction of the connection that it is given.
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, exists, func, select
+from sqlalchemy import ColumnElement, Connection, exists, func, or_, select
 
 from service.store.database.tables import FETCHES, STATIONS
+
+_CLOCK_SECONDS: Final = 60
+"""How far the clocks of replicas may be apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ def schedule_fetch(connection: Connection, station: int, now: int | None) -> Non
 
 def is_fetch_due(connection: Connection, now: int) -> bool:
     """Return whether any station is to be fetched by ``now``."""
-    return bool(connection.scalar(select(exists().where(FETCHES.c.next_attempt <= now))))
+    return bool(connection.scalar(select(exists().where(_is_due(now)))))
 
 
 def failing_fetches(connection: Connection) -> int:
@@ -54,16 +57,15 @@ def failing_fetches(connection: Connection) -> int:
     return connection.scalar(select(func.count()).select_from(FETCHES).where(FETCHES.c.failures > 0)) or 0
 
 
-def due_fetches(connection: Connection, now: int, limit: int) -> list[tuple[str, Fetch]]:
-    """Return up to ``limit`` stations to be fetched by ``now``, by ID, those first that have waited longest."""
+def due_fetches(connection: Connection, now: int) -> list[tuple[str, dict[str, Any], Fetch]]:
+    """Return the ID and the source of all stations to be fetched by ``now``, those first that have waited longest."""
     query = (
-        select(STATIONS.c.id, *FETCHES.c)
+        select(STATIONS.c.id, STATIONS.c.source, *FETCHES.c)
         .join(STATIONS, STATIONS.c.number == FETCHES.c.station)
-        .where(FETCHES.c.next_attempt <= now)
+        .where(_is_due(now))
         .order_by(FETCHES.c.next_attempt, FETCHES.c.station)
-        .limit(limit)
     )
-    return [(name, Fetch(*columns)) for name, *columns in connection.execute(query)]
+    return [(name, source, Fetch(*columns)) for name, source, *columns in connection.execute(query)]
 
 
 def get_fetches(connection: Connection, stations: Sequence[int]) -> dict[int, Fetch]:
@@ -84,3 +86,13 @@ def has_source(connection: Connection, station: int, source: dict[str, Any]) -> 
     """Return whether a station still has this source; no other transaction changes it meanwhile."""
     stored = select(STATIONS.c.source).where(STATIONS.c.number == station).with_for_update()
     return bool(connection.scalar(stored) == source)
+
+
+def _is_due(now: int) -> ColumnElement[bool]:
+    """Return whether a station is to be fetched by ``now``.
+
+    One that was fetched after ``now`` has been scheduled by a clock that was ahead, perhaps by days. A first fetch is
+    due whenever its station was created.
+    """
+    wrong_clock = or_(FETCHES.c.attempted.is_(None), FETCHES.c.attempted > now + _CLOCK_SECONDS)
+    return or_(FETCHES.c.next_attempt <= now, wrong_clock)

@@ -19,6 +19,9 @@ from service.store.stations import Station, fetch_stations, selected_stations
 SHORT_LEVEL: Final = 80
 """Percent, the level of the only interval in a list of stations."""
 
+_DOUBT: Final = "doubtful_position"
+"""The warning of a forecast whose climatology may be that of another place."""
+
 _AT_ONCE: Final = 500
 """Stations in one statement."""
 
@@ -194,7 +197,10 @@ def newest_short_forecasts(connection: Connection, stations: Sequence[int]) -> d
 
 
 def short_json(forecast: IssuedForecast) -> str:
-    """Return what lists of stations show of a forecast as JSON, in °C: of its intervals, only that of 80 %."""
+    """Return what lists of stations show of a forecast as JSON, in °C.
+
+    Of its intervals, that is only that of 80 %. Nothing is usual at a position that the readings contradict.
+    """
     content = forecast.content
     short = {
         "issued": iso_of(forecast.issued),
@@ -205,7 +211,10 @@ def short_json(forecast: IssuedForecast) -> str:
         "timestamps": content["timestamps"],
         "sst": content["sst"],
         "intervals": [interval for interval in content["intervals"] if interval["level"] == SHORT_LEVEL],
+        "usual": content.get("usual"),
     }
+    if any(warning["code"] == _DOUBT for warning in content["warnings"]):
+        short["usual"] = None
     return dumps(short).decode()
 
 

@@ -22,7 +22,8 @@ def take_lease(connection: Connection, name: str, holder: str, seconds: int) -> 
     """
     now = _now(connection)
     statement = insert_into(connection, LEASES).values(name=name, holder=holder, until=now + seconds)
-    free = or_(LEASES.c.holder == holder, LEASES.c.until <= now)
+    # Nobody takes a lease for longer, unless the clock was ahead.
+    free = or_(LEASES.c.holder == holder, LEASES.c.until <= now, LEASES.c.until > now + seconds)
     take_free = statement.on_conflict_do_update(
         index_elements=["name"], set_={"holder": holder, "until": now + seconds}, where=free
     )

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, exists, func, or_, select
 
 from forecasting.series.units import Units
-from service.store.database.errors import StepChangeError, UnknownStationError
+from service.store.database.errors import NotOwnerError, StepChangeError, StoreError, UnknownStationError
 from service.store.database.inserting import insert_into
 from service.store.database.tables import OBSERVATIONS, STATIONS
 from service.store.fetches import schedule_fetch
@@ -47,10 +47,33 @@ class StationSettings:
     source: dict[str, Any] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Who writes a station.
+
+    Attributes:
+        name: of the key, by which stations are owned; None without keys. A new key of the same name owns them too.
+        may_all: whether it may write the stations of others: an admin key does, and everyone without keys.
+    """
+
+    name: str | None = None
+    may_all: bool = True
+
+    def check(self, station: str, owner: str | None) -> None:
+        """Raise NotOwnerError if a station belongs to another key."""
+        if not self.may_all and self.name != owner:
+            raise NotOwnerError(station)
+
+
+EVERYONE: Final = Writer()
+"""The only writer where there are no keys."""
+
 _SETTINGS: Final = tuple(STATIONS.c[name] for name in StationSettings.__slots__)
 
 # To build these statements takes longer than to run them for one station.
-_SETTINGS_OF: Final = select(STATIONS.c.id, *_SETTINGS).where(STATIONS.c.id.in_(bindparam("ids", expanding=True)))
+_SETTINGS_OF: Final = select(STATIONS.c.id, STATIONS.c.owner, *_SETTINGS).where(
+    STATIONS.c.id.in_(bindparam("ids", expanding=True))
+)
 _LOCK: Final = (
     select(STATIONS.c.number)
     .where(STATIONS.c.number.in_(bindparam("numbers", expanding=True)))
@@ -93,20 +116,24 @@ class Station:
     newest: Observed | None
 
 
-def put_station(connection: Connection, station_id: str, settings: StationSettings, now: int) -> bool:
-    """Create a station, or give it other settings. Return whether it is new.
+def put_station(
+    connection: Connection, station_id: str, settings: StationSettings, now: int, writer: Writer = EVERYONE
+) -> bool:
+    """Create a station, which then belongs to ``writer``, or give it other settings. Return whether it is new.
 
     Raises:
+        NotOwnerError: if it belongs to another writer.
         StepChangeError: if it has readings, which belong to another step.
     """
     values = asdict(settings)
     while True:
-        number = _insert_new(connection, {"id": station_id, "created": now, "changed": now, **values})
+        new = {"id": station_id, "owner": writer.name, "created": now, "changed": now, **values}
+        number = _insert_new(connection, new)
         if number is not None:
             if settings.source is not None:
                 schedule_fetch(connection, number, now)
             return True
-        row = connection.execute(select(STATIONS).where(STATIONS.c.id == station_id).with_for_update()).one_or_none()
+        row = _lock_owned(connection, station_id, writer)
         # None if another process has deleted it since.
         if row is not None:
             break
@@ -165,30 +192,43 @@ def fetch_stations(connection: Connection, statement: Select[Any], **parameters:
     return [_station_of(row) for row in connection.execute(statement, parameters)]
 
 
-def lock_webhooks(connection: Connection, station_id: str) -> list[dict[str, Any]] | None:
-    """Return the webhooks of a station, if it exists, and let other transactions wait that write to it."""
-    query = select(STATIONS.c.webhooks).where(STATIONS.c.id == station_id).with_for_update()
-    webhooks: list[dict[str, Any]] | None = connection.scalar(query)
+def lock_webhooks(connection: Connection, station_id: str, writer: Writer = EVERYONE) -> list[dict[str, Any]] | None:
+    """Return the webhooks of a station, if it exists, and let other transactions wait that write to it.
+
+    Raises:
+        NotOwnerError: if it belongs to another writer.
+    """
+    owned = _lock_owned(connection, station_id, writer)
+    webhooks: list[dict[str, Any]] | None = None if owned is None else owned.webhooks
     return webhooks
 
 
-def delete_station(connection: Connection, station_id: str) -> None:
+def delete_station(connection: Connection, station_id: str, writer: Writer = EVERYONE) -> None:
     """Delete a station with all that belongs to it.
 
     Raises:
         UnknownStationError: if there is none with this ID.
+        NotOwnerError: if it belongs to another writer.
     """
-    if not connection.execute(STATIONS.delete().where(STATIONS.c.id == station_id)).rowcount:
+    if _lock_owned(connection, station_id, writer) is None:
         raise UnknownStationError(station_id)
+    connection.execute(STATIONS.delete().where(STATIONS.c.id == station_id))
 
 
-def get_settings(connection: Connection, station_ids: Sequence[str]) -> dict[str, StationSettings]:
-    """Return the settings of those stations that exist, by ID."""
-    settings: dict[str, StationSettings] = {}
+def settings_to_write(
+    connection: Connection, station_ids: Sequence[str], writer: Writer
+) -> dict[str, StationSettings | StoreError]:
+    """Return the settings of each station by ID, or the error that keeps ``writer`` from writing it."""
+    settings: dict[str, StationSettings | StoreError] = {name: UnknownStationError(name) for name in station_ids}
     for begin in range(0, len(station_ids), _IDS_AT_ONCE):
         ids = station_ids[begin : begin + _IDS_AT_ONCE]
         rows = connection.execute(_SETTINGS_OF, {"ids": ids})
-        settings |= {name: StationSettings(*values) for name, *values in rows}
+        for name, owner, *values in rows:
+            try:
+                writer.check(name, owner)
+                settings[name] = StationSettings(*values)
+            except NotOwnerError as error:
+                settings[name] = error
     return settings
 
 
@@ -227,6 +267,14 @@ def _insert_new(connection: Connection, values: dict[str, Any]) -> int | None:
     statement = insert_into(connection, STATIONS).values(**values).on_conflict_do_nothing(index_elements=["id"])
     number: int | None = connection.scalar(statement.returning(STATIONS.c.number))
     return number
+
+
+def _lock_owned(connection: Connection, station_id: str, writer: Writer) -> Row[Any] | None:
+    """Return the row of a station that ``writer`` may write, and lock it; None if there is no such station."""
+    row = connection.execute(select(STATIONS).where(STATIONS.c.id == station_id).with_for_update()).one_or_none()
+    if row is not None:
+        writer.check(station_id, row.owner)
+    return row
 
 
 def _has_readings(connection: Connection, number: int) -> bool:

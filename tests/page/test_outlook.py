@@ -59,7 +59,7 @@ def test_the_page_opens_on_the_forecast_in_a_sentence(shown: Shown, url: str) ->
     band = forecast["intervals"][0]
     text = headline(page)
     assert text.startswith(start)
-    assert f"{'warmer' if anomaly > 0 else 'colder'} than usual" in text
+    assert f"{'warmer' if anomaly > 0 else 'colder'} than usual (1950–2010)" in text
     assert (f"(80%: {band['lower'][0]:.1f}–{band['upper'][0]:.1f})" in text) == (network["rmse"] <= reference["rmse"])
     assert re.match(r"Archive series, ended December 2010, \d+ years ago\.", opening(page))
 
@@ -77,7 +77,7 @@ def test_the_chart_shows_where_observations_end_and_what_is_usual_above_the_cont
     page = shown("?dataset=nino12").page
     plot = page.locator(".plot")
     expect(plot).to_contain_text(re.compile(r"until Dec 2010, \d+ years ago"))
-    expect(plot).to_contain_text("usual")
+    expect(plot).to_contain_text("usual 1950–2010")
     past = httpx.get(f"{url}/series", params={"dataset": "nino12"}).json()
     (usual,) = plot.evaluate("plot => plot.data.filter(trace => trace.name === 'Climatology').map(trace => trace.y)")
     assert usual[: len(past["climatology"])] == past["climatology"]

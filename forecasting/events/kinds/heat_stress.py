@@ -67,6 +67,7 @@ def judge_heat_stress(event: HeatStress, outlook: Outlook) -> HeatStressOutcome:
         name=event.name,
         maximum_monthly_mean=usual.sst,
         source=usual.source,
+        usual=usual.usual,
         now=float(weeks[0, 0]),
         level=LEVELS[levels[0, 0]],
         median=median,

@@ -55,6 +55,7 @@ def judge_marine(event: MarineEvent, outlook: Outlook) -> MarineOutcome:
         climatology=climatology,
         threshold=threshold,
         baseline=baseline.period,
+        usual=baseline.usual,
         calibrated=outlook.calibrated,
         warnings=baseline.warnings,
     )

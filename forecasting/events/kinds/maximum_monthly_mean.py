@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.climatology import annual_cycle
+from forecasting.climatology.usual import OF_BASELINE, OF_POSITION, Usual, of_series
 from forecasting.errors import SeriesError
 from forecasting.events.baseline import Period, observed_period
 from forecasting.events.outlook import Outlook
@@ -45,6 +46,13 @@ class MaximumMonthlyMean(NamedTuple):
     source: Source
     period: Period | None = None
     warnings: tuple[ForecastWarning, ...] = ()
+
+    @property
+    def usual(self) -> Usual:
+        """What it rests on; one from the request is a baseline."""
+        if self.source == "position":
+            return OF_POSITION
+        return OF_BASELINE if self.period is None else of_series(self.period.start, self.period.end)
 
 
 def maximum_monthly_mean(outlook: Outlook) -> MaximumMonthlyMean:

@@ -100,6 +100,8 @@ class ReadingOptions:
         resample: coarser step to average to.
         step: between the values, where the caller knows it and the times follow it; None to infer it. A file of a
             single reading needs it.
+        station_units: of the station that the file is for: the units of temperatures that the file does not state. None
+            without a station: text is then in °C, and a grid is refused.
         seed: of the draw of ``sample``.
         max_stations: a table of more stations is refused unless one is chosen, as each station costs a pass over all
             rows; None for no limit.
@@ -151,6 +153,7 @@ class ReadingOptions:
         ),
     ] = None
     step: TimeStep | None = None
+    station_units: Units | None = None
     seed: int = 0
     max_stations: int | None = None
     max_columns: int = MAX_COLUMNS

@@ -7,6 +7,7 @@ import numpy as np
 from forecasting.errors import FileError
 from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.base.units import EVERY_UNIT, SCALES
+from forecasting.readers.result.reading import OF_STATION
 from forecasting.remedies import Remedy
 from forecasting.series.times import FIRST_TIME, LAST_TIME, Times
 from forecasting.series.units import Units, parse_units
@@ -29,6 +30,8 @@ def find_units(variable: "xr.DataArray", options: ReadingOptions) -> tuple[Units
         return options.units, "as requested", (warning,) if stated not in (None, options.units) else ()
     if stated is not None:
         return stated, "by the attribute units", ()
+    if written is None and options.station_units is not None:
+        return options.station_units, OF_STATION, ()
     if written is None:
         message = f"variable {name} does not state its units"
         raise FileError(message, remedy=Remedy.of("; set {} to " + SCALES, "units").offering(*EVERY_UNIT))

@@ -11,7 +11,7 @@ from forecasting.errors import FileError, IrregularError, RangeError, SeriesErro
 from forecasting.readers.base.flags import Marked
 from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.result.flat_line import describe_flat_line
-from forecasting.readers.result.reading import UNSAID, Observations, Station
+from forecasting.readers.result.reading import OF_STATION, UNSAID, Observations, Station
 from forecasting.readers.result.resample import coarser, resample
 from forecasting.readers.result.zeros import describe_zeros
 from forecasting.remedies import Remedy, Setting
@@ -111,7 +111,7 @@ def _doubt_units(observations: Observations, series: SstSeries) -> str | None:
     """A warning about units that the file does not state, if no sea is as warm in every season."""
     year = series.times[-1] - series.times[0] >= np.timedelta64(365, "D")
     least = float(np.fmin.reduce(series.values))
-    if observations.units_from != UNSAID or not year or least <= _WARMEST_YEAR:
+    if observations.units_from not in (UNSAID, OF_STATION) or not year or least <= _WARMEST_YEAR:
         return None
     warm = f"every value is above {_WARMEST_YEAR:g} °C, but no sea is that warm all year round"
     return f"{warm}; if they are °F, set units to fahrenheit"

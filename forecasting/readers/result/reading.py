@@ -17,6 +17,9 @@ from forecasting.series.units import Units
 UNSAID: Final = "by default, as the file does not say"
 """Source of units that the file does not state."""
 
+OF_STATION: Final = "as for the station, as the file does not say"
+"""Source of units that only the station states."""
+
 
 @dataclass(frozen=True)
 class Columns:

@@ -56,7 +56,7 @@ def read_delimited(text: str, notes: tuple[str, ...] = (), max_columns: int = MA
     if commas:
         notes = (*notes, "numbers have decimal commas")
     if kind == "csv0":
-        names = [f"column {number}" for number in range(1, width + 1)]
+        names = [f"column {number}" for number in range(1, len(rows[0][1]) + 1)]
         return Table(_FORMATS[kind], _cells(names, rows, commas), nameless=True, notes=notes, decimal_commas=commas)
     (line, first), *body = rows
     names = _names(first, body)

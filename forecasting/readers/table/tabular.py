@@ -11,7 +11,7 @@ from forecasting.readers.base.options import DateOrder, ReadingOptions, refuse_m
 from forecasting.readers.base.place import Place, own_place
 from forecasting.readers.base.table import HEADER, Table, numbers, to_numbers
 from forecasting.readers.base.units import EVERY_UNIT, SCALES
-from forecasting.readers.result.reading import UNSAID, Columns, Observations
+from forecasting.readers.result.reading import OF_STATION, UNSAID, Columns, Observations
 from forecasting.readers.table.split import Part, place_columns, split, station_column
 from forecasting.readers.table.values import (
     Choice,
@@ -271,4 +271,6 @@ def _units(table: Table, value: str, options: ReadingOptions) -> tuple[Units, st
         return stated, f"by {place}", ()
     if table.units_by_format is not None:
         return table.units_by_format, "by the format", ()
+    if options.station_units is not None:
+        return options.station_units, OF_STATION, ()
     return "celsius", UNSAID, ()

@@ -9,9 +9,10 @@ from typing import Final
 
 import numpy as np
 
+from forecasting.climatology.usual import OF_POSITION, Usual, of_series
 from forecasting.references.climatology import Harmonics
 from forecasting.references.from_past import CLIMATOLOGY_YEARS
-from forecasting.series.times import DAY, YEAR, Floats
+from forecasting.series.times import DAY, YEAR, Bools, Floats
 from forecasting.universal.own_past.autoregression import linear
 from forecasting.universal.own_past.past import REFIT_GROWTH, Past
 
@@ -37,18 +38,29 @@ def forecast_references(past: Past, *, fitted: bool = True) -> dict[str, Floats]
     Returns:
         °C ``(n, origins, leads)`` by name; NaN where the past is too short for a reference.
     """
+    return references_and_usual(past, fitted=fitted)[0]
+
+
+def references_and_usual(past: Past, *, fitted: bool = True) -> tuple[dict[str, Floats], list[Usual | None]]:
+    """Return what :func:`forecast_references` does, and what the climatology of each series rests on.
+
+    The latter is None for series without a climatology from the last origin, and for all if references are not
+    ``fitted``.
+    """
     forecasts = {"persistence": np.repeat(past.filled[:, past.origins, None], past.leads, axis=2)}
     if np.isfinite(past.usual[:, -1]).any():
         forecasts["usual_change"] = _usual_change(past)
     if not fitted:
-        return forecasts
+        return forecasts, [None] * len(past.values)
     season, season_ahead = _season(past)
-    climatology = _climatology(past, season, season_ahead)
-    if np.isfinite(climatology[:, -1]).any():
+    climatology = _climatology(past, season_ahead)
+    known = np.isfinite(climatology[:, -1, 0])
+    if known.any():
         forecasts["climatology"] = climatology
     forecasts["damped"] = _damped(past, season, season_ahead)
     forecasts["linear"] = linear(past)
-    return {name: forecasts[name] for name in REFERENCES if name in forecasts}
+    usual = [_usual(past, i, season) if is_known else None for i, is_known in enumerate(known.tolist())]
+    return {name: forecasts[name] for name in REFERENCES if name in forecasts}, usual
 
 
 def _usual_change(past: Past) -> Floats:
@@ -72,9 +84,8 @@ def _season(past: Past) -> tuple[Floats, Floats]:
     season, ahead = past.usual[:, :length].copy(), past.usual[:, past.ahead]
     nowhere = np.isnan(season[:, -1])
     season[nowhere], ahead[nowhere] = 0.0, 0.0
-    years = past.observed.sum(axis=1) * past.step.seconds / YEAR
     alike: dict[bytes, list[int]] = {}
-    for i in np.flatnonzero(years >= CLIMATOLOGY_YEARS).tolist():
+    for i in np.flatnonzero(_is_long_enough(past)).tolist():
         alike.setdefault(past.observed[i].tobytes(), []).append(i)
     for rows in alike.values():
         season[rows], ahead[rows] = _own_season(past, rows)
@@ -116,18 +127,27 @@ def _refit_steps(first: int, past: Past) -> list[int]:
     return [*steps, last]
 
 
-def _climatology(past: Past, season: Floats, season_ahead: Floats) -> Floats:
-    """Return the seasonal cycle, moved to the mean level of the series where it is that of the position."""
-    years = past.observed.sum(axis=1) * past.step.seconds / YEAR
-    positioned = np.isfinite(past.usual[:, -1])
-    anomaly = np.where(past.observed, past.filled - np.nan_to_num(season), 0.0)
-    count = np.maximum(past.until_origins(past.observed.astype(np.float64)), 1.0)
-    level = past.until_origins(anomaly) / count
-    long_enough = years >= CLIMATOLOGY_YEARS
-    level[long_enough] = 0.0
-    level[~long_enough & ~positioned] = np.nan
-    climatology: Floats = season_ahead + level[:, :, None]
+def _is_long_enough(past: Past) -> Bools:
+    """Return which series have a climatology of their own, ``(n,)``."""
+    long_enough: Bools = past.observed.sum(axis=1) * past.step.seconds / YEAR >= CLIMATOLOGY_YEARS
+    return long_enough
+
+
+def _climatology(past: Past, season_ahead: Floats) -> Floats:
+    """Return the seasonal cycle of the series where it is long enough, and else that of its position."""
+    climatology = season_ahead.copy()
+    climatology[~_is_long_enough(past) & np.isnan(past.usual[:, -1])] = np.nan
     return climatology
+
+
+def _usual(past: Past, i: int, season: Floats) -> Usual:
+    """Return what the climatology of the ``i``-th series rests on, with its value at the end."""
+    sst = float(season[i, -1])
+    if not _is_long_enough(past)[i]:
+        return OF_POSITION._replace(sst=sst)
+    first = int(past.observed[i].argmax()) + 1 - past.values.shape[1]
+    begin, end = past.step.shift(past.last_time[i], np.array([first, 0]))
+    return of_series(begin, end)._replace(sst=sst)
 
 
 def _damped(past: Past, season: Floats, season_ahead: Floats) -> Floats:

@@ -17,6 +17,7 @@ from forecasting.universal.steps.detail import Detail
 from forecasting.universal.steps.resampling import Resampling
 
 _PERSISTENCE: Final = "persistence"
+_CLIMATOLOGY: Final = "climatology"
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,8 +82,10 @@ class Resampled:
         steps = np.arange(1.0, self.missing_after + horizon + 1)
         leads, ahead = self.resampling.leads(0, len(steps)), slice(self.missing_after, None)
         departures, noise = np.zeros(len(steps)), np.zeros(len(steps))
+        cycle = departures
         if self.detail:
             departures, noise = self.detail.ahead(steps), self.detail.spread_ahead(steps)
+            cycle = replace(self.detail, last=0.0).ahead(steps)
         sst = self._interpolated(forecast.sst, leads) + departures
         quantiles = sst[:, None] + self._spread(forecast, leads, steps, noise)
         baselines = {
@@ -90,6 +93,12 @@ class Resampled:
         }
         if _PERSISTENCE in baselines:
             baselines[_PERSISTENCE] = np.full(horizon, self._last_value)
+        usual = forecast.usual
+        if usual is not None:
+            # It does not depend on the last value.
+            climatology = self._interpolated(forecast.baselines[_CLIMATOLOGY], leads, usual.sst)
+            baselines[_CLIMATOLOGY] = (climatology + cycle)[ahead]
+            usual = usual._replace(sst=usual.sst + (float(self.detail.cycle[-1]) if self.detail else 0.0))
         warnings = forecast.warnings
         if self.missing_after:
             observed = self.sent.times[-1 - self.missing_after]
@@ -103,6 +112,7 @@ class Resampled:
             before=quantiles[: self.missing_after] if self.missing_after else None,
             after=None,
             baselines=baselines,
+            usual=usual,
             warnings=(*warnings, self._warning(release)),
         )
 
@@ -120,9 +130,9 @@ class Resampled:
     def _last_value(self) -> float:
         return float(self.sent.values[-1 - self.missing_after])
 
-    def _interpolated(self, values: Floats, leads: Floats) -> Floats:
-        """Return ``values`` of whole leads, and the last value at lead 0, at other ``leads``."""
-        with_last = np.concatenate([[self.series.values[-1]], values])
+    def _interpolated(self, values: Floats, leads: Floats, at_end: float | None = None) -> Floats:
+        """Return ``values`` of whole leads, and ``at_end`` or the last value at lead 0, at other ``leads``."""
+        with_last = np.concatenate([[self.series.values[-1] if at_end is None else at_end], values])
         interpolated: Floats = np.interp(leads, np.arange(len(with_last)), with_last)
         return interpolated
 

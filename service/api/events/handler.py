@@ -16,7 +16,7 @@ from forecasting.series.times import DAY
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.series.units import Units, from_celsius
 from service.api.events.schemas import BaselineByDay, BaselinePeriod, EventsRequest, PastEvent, SeriesEvents
-from service.api.series_request import SeriesFailure, SeriesWarning, refuse_failures, series_ids
+from service.api.series_request import ClimatologyBasis, SeriesFailure, SeriesWarning, refuse_failures, series_ids
 from service.engine.events.baselines import given_baseline, refuse_inverted
 from service.engine.reading.baseline_schema import InputBaseline
 from service.engine.reading.parsing import sentence
@@ -120,7 +120,12 @@ def _events(series_id: str, series: SstSeries, given: InputBaseline | None, kind
     warnings = [SeriesWarning(code=warning.code, message=warning.message) for warning in baseline.warnings]
     written = [_written(event, units) for event in events]
     return SeriesEvents(
-        id=series_id, events=written, baseline=period, warnings=warnings, by_day=_by_day(baseline, units)
+        id=series_id,
+        events=written,
+        baseline=period,
+        usual=ClimatologyBasis(**baseline.usual.basis),
+        warnings=warnings,
+        by_day=_by_day(baseline, units),
     )
 
 

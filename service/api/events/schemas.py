@@ -9,7 +9,7 @@ from forecasting.events.days import DAYS
 from forecasting.events.detection import Category
 from forecasting.requests.model import RequestModel
 from forecasting.series.units import Units
-from service.api.series_request import SeriesFailure, SeriesWarning
+from service.api.series_request import ClimatologyBasis, SeriesFailure, SeriesWarning
 from service.engine.reading.baseline_schema import InputBaseline
 from service.engine.reading.series_schema import InputSeries
 from service.http.time_fields import Day
@@ -62,6 +62,7 @@ class SeriesEvents(BaseModel):
     id: str
     events: list[PastEvent]
     baseline: BaselinePeriod | None = Field(description="Null if the request gave a climatology and a threshold.")
+    usual: ClimatologyBasis = Field(description="What the climatology, which intensities are relative to, rests on.")
     warnings: list[SeriesWarning]
     by_day: BaselineByDay | None = Field(
         default=None,

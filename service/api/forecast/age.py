@@ -6,17 +6,14 @@ import numpy as np
 
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import DAY, YEAR, short
-from forecasting.wording import counted
+from forecasting.series.times import short
+from forecasting.wording import age_in_words
 
 MAX_STEPS_AGE: Final = 2
 """Steps after which the last observation is late.
 
 A value has the time at which its step begins, so it is complete one step later. One more step leaves time for delivery.
 """
-
-_UNITS: Final = (("year", YEAR), ("day", DAY), ("hour", 3_600), ("minute", 60))
-_MIN_UNITS: Final = 2
 
 
 def warn_if_late(series: SstSeries, horizon: int, now: np.datetime64) -> tuple[ForecastWarning, ...]:
@@ -36,14 +33,8 @@ def warn_if_late(series: SstSeries, horizon: int, now: np.datetime64) -> tuple[F
         covered = "all forecast times have passed"
     else:
         covered = f"{passed} of {horizon} forecast times have passed"
-    age = _in_words(int((now - last).astype("timedelta64[s]").astype(np.int64)))
+    age = age_in_words(int((now - last).astype("timedelta64[s]").astype(np.int64)))
     sentence = (
         f"the last observation, from {short(last)}, is {age} old, so {covered}; send newer values to POST /forecast"
     )
     return (ForecastWarning("late", sentence),)
-
-
-def _in_words(seconds: int) -> str:
-    """Return a time span in the largest unit that it has two of: ``15 years``, ``36 hours``."""
-    name, size = next((unit for unit in _UNITS if seconds >= _MIN_UNITS * unit[1]), ("second", 1))
-    return counted(seconds // size, name)

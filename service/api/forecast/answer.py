@@ -20,7 +20,7 @@ _BYTES_PER_ROUNDED: Final = 9
 _BYTES_PER_TIME: Final = 23
 _BYTES_PER_LABEL: Final = 70
 """Bytes around the numbers of one interval level or threshold."""
-_BYTES_PER_SERIES: Final = 200
+_BYTES_PER_SERIES: Final = 280
 _LISTS_OF_EVENT: Final[dict[type[EventDefinition], int]] = {ThresholdEvent: 2, MarineEvent: 9, HeatStress: 11}
 """Lists with a number for each lead, at most."""
 _BYTES_PER_EVENT: Final = 1_000

@@ -8,7 +8,7 @@ from forecasting.events.baseline import Kind
 from forecasting.events.detection import Category
 from forecasting.events.outcomes import AlertLevel
 from service.api.events.schemas import BaselinePeriod
-from service.api.series_request import SeriesWarning
+from service.api.series_request import ClimatologyBasis, SeriesWarning
 from service.http.time_fields import Day, Time
 
 Name = Annotated[str, Field(description="The name of the event, as in the request.")]
@@ -107,6 +107,7 @@ class MarineEventForecast(BaseModel):
     climatology: list[float] = Field(description="The usual SST.")
     threshold: list[float] = Field(description="The SST beyond which a day is extreme.")
     baseline: BaselinePeriod | None = Field(description="Null if the request gave a climatology and a threshold.")
+    usual: ClimatologyBasis = Field(description="What the climatology and the threshold rest on.")
     calibrated: EventCalibrated
     warnings: list[SeriesWarning]
 
@@ -121,6 +122,7 @@ class HeatStressForecast(BaseModel):
     mmm_period: BaselinePeriod | None = Field(
         description="The part of the series that `mmm` was computed from; null if it has another source."
     )
+    usual: ClimatologyBasis = Field(description="What `mmm` rests on.")
     now: float = Field(description="Degree heating weeks on the last day of the series.")
     alert: AlertLevel = Field(description="The alert level on the last day of the series.")
     median: list[float]

@@ -10,7 +10,14 @@ from forecasting.requests.model import Finite
 from forecasting.series.units import Units
 from service.api.forecast.event_answers import EventForecast
 from service.api.forecast.event_request import MAX_PATHS
-from service.api.series_request import DAILY_VALUES, EXAMPLE_VALUES, SeriesFailure, SeriesRequest, SeriesWarning
+from service.api.series_request import (
+    DAILY_VALUES,
+    EXAMPLE_VALUES,
+    SeriesFailure,
+    SeriesRequest,
+    SeriesWarning,
+    UsualSst,
+)
 from service.engine.reading.baseline_schema import InputBaseline
 from service.http.time_fields import Time
 
@@ -142,6 +149,10 @@ class _Forecast(BaseModel):
     exceedance: list[Exceedance]
     baselines: dict[str, list[float]] = Field(
         description="The forecasts of the baselines. Persistence is always present."
+    )
+    usual: UsualSst | None = Field(
+        default=None,
+        description="The climatology of `baselines` at the last observation, and what it rests on; absent without it.",
     )
     warnings: list[SeriesWarning]
     events: list[EventForecast] | None = Field(

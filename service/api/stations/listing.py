@@ -24,12 +24,11 @@ from service.api.stations.schemas import (
 from service.engine.forecast_json import rounded
 from service.stations.alerts.webhook_settings import shown_webhooks
 from service.stations.issuing.issuing import DEFAULT_HORIZON
-from service.stations.readings.usual import Usual, usual_sst
 from service.stations.sources.source import Source
 from service.stations.station_events import parse_baseline
 from service.store.event_states import get_states
 from service.store.fetches import Fetch, get_fetches
-from service.store.issued_forecasts import IssuedForecast, newest_forecasts, newest_short_forecasts, short_json
+from service.store.issued_forecasts import newest_short_forecasts
 from service.store.past import DAY, PastValue, daily_means
 from service.store.stations import Observed, Station, get_station, list_stations
 
@@ -47,7 +46,6 @@ class StationRow(NamedTuple):
         fetch: how fetching goes; None without a source.
         states: of its events, as they are stored, by name.
         recent: its last sixty days, or steps; None if they were not asked for.
-        usual: at the time of its newest observation; None if that is unknown, or was not asked for.
     """
 
     station: Station
@@ -55,7 +53,6 @@ class StationRow(NamedTuple):
     fetch: Fetch | None
     states: dict[str, dict[str, Any]]
     recent: list[PastValue] | None = None
-    usual: Usual | None = None
 
 
 class Selection(NamedTuple):
@@ -65,7 +62,7 @@ class Selection(NamedTuple):
         limit: the most stations.
         after: the ID that they come after.
         search: a part of their IDs or names.
-        recent: whether to read what they were lately, and what is usual.
+        recent: whether to read what they were lately.
     """
 
     limit: int
@@ -115,7 +112,7 @@ def station_detail(row: StationRow) -> StationDetail:
 
 def _fields(row: StationRow) -> dict[str, Any]:
     """Return the fields of a :class:`~service.api.stations.schemas.StationAnswer` without the forecast."""
-    station, _, fetch, states, recent, usual = row
+    station, _, fetch, states, recent = row
     settings = station.settings
     units: Units = settings.units
     return {
@@ -134,7 +131,7 @@ def _fields(row: StationRow) -> dict[str, Any]:
         "events": [event_answer(event, states.get(event["name"])) for event in settings.events or ()],
         "webhooks": shown_webhooks(settings.webhooks),
         "recent": None if recent is None else _recent(recent, units),
-        "usual": None if usual is None else {"sst": _degrees(usual.value, units), "years": usual.years},
+        **_usual(row),
         "fetch": None if fetch is None else _fetch(fetch),
     }
 
@@ -161,13 +158,8 @@ def _rows(connection: Connection, stations: list[Station], recent: bool) -> list
     numbers = [station.number for station in stations]
     fetches = get_fetches(connection, [each.number for each in stations if each.settings.source is not None])
     states = get_states(connection, [each.number for each in stations if each.settings.events])
-    if not recent:
-        short = newest_short_forecasts(connection, numbers)
-        return _joined(stations, short, fetches, states)
-    forecasts = newest_forecasts(connection, numbers)
-    short = {number: short_json(forecast) for number, forecast in forecasts.items()}
-    rows = _joined(stations, short, fetches, states)
-    return [_with_past(connection, row, forecasts.get(row.station.number)) for row in rows]
+    rows = _joined(stations, newest_short_forecasts(connection, numbers), fetches, states)
+    return [_with_past(connection, row) for row in rows] if recent else rows
 
 
 def _joined(
@@ -187,16 +179,25 @@ def _joined(
     ]
 
 
-def _with_past(connection: Connection, row: StationRow, forecast: IssuedForecast | None) -> StationRow:
+def _with_past(connection: Connection, row: StationRow) -> StationRow:
     station, newest = row.station, row.station.newest
     if newest is None:
         return row._replace(recent=[])
     end = np.asarray(np.datetime64(newest.time, "s"))
     sixty_steps = TimeStep.parse(station.settings.step).shift(end, 1 - RECENT).astype(np.int64)
     begin = min(newest.time - (RECENT - 1) * DAY, int(sixty_steps))
-    return row._replace(
-        recent=daily_means(connection, station.number, begin), usual=usual_sst(connection, station, forecast)
-    )
+    return row._replace(recent=daily_means(connection, station.number, begin))
+
+
+def _usual(row: StationRow) -> dict[str, Any]:
+    """Return what is usual at the newest observation, and how far it is from that, if its forecast knows."""
+    station, units = row.station, row.station.settings.units
+    forecast = None if row.forecast is None else short_in_units(row.forecast, units)
+    if station.newest is None or forecast is None or forecast["observed_until"] != iso_of(station.newest.time):
+        return {"usual": None, "anomaly": None}
+    usual = forecast["usual"]
+    anomaly = None if usual is None else round(_degrees(station.newest.value, units) - usual["sst"], 6)
+    return {"usual": usual, "anomaly": anomaly}
 
 
 def _recent(values: list[PastValue], units: Units) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from forecasting.errors import RequestError
 from forecasting.requests.model import ONE_LINE
 from forecasting.series.timestep import TimeStep
-from service.api.dependencies import BackgroundDep, ServingDep, SettingsDep, StationStoreDep
+from service.api.dependencies import BackgroundDep, ServingDep, SettingsDep, StationStoreDep, WriterDep
 from service.api.openapi import problems, request_body
 from service.api.stations.listing import (
     Selection,
@@ -35,7 +35,7 @@ from service.stations.alerts.watching import put_watching_station
 from service.stations.alerts.webhook_settings import InputWebhook
 from service.stations.issuing.issuing import DEFAULT_HORIZON
 from service.stations.issuing.model_choice import check_model
-from service.store.stations import StationSettings, delete_station
+from service.store.stations import StationSettings, Writer, delete_station
 
 router = APIRouter(prefix="/stations", tags=["stations"])
 
@@ -45,9 +45,7 @@ MAX_PAGE: Final = 1_000
 MAX_RECENT: Final = 100
 """Stations in one answer with their recent past."""
 
-Recent = Annotated[
-    bool, Query(description="Return the last sixty days, and what is usual at the time of the newest observation.")
-]
+Recent = Annotated[bool, Query(description="Return the last sixty days.")]
 
 
 @router.put(
@@ -67,19 +65,21 @@ async def put_station(
     serving: ServingDep,
     settings: SettingsDep,
     background: BackgroundDep,
+    writer: WriterDep,
     id: StationId,
     response: Response,
 ) -> StationDetail:
     """Create a station, or replace the settings of one. Its readings are kept.
 
-    Where the service has keys, this call needs one with the role `station` or `admin`.
+    Where the service has keys, this call needs one with the role `station` or `admin`. A station belongs to the key
+    that creates it: only this key and admin keys can change it.
     """
     require_json(dict(request.scope["headers"]))
     body = await serving.read_json(StationRequest, await request.body(), 0, settings.max_body_bytes)
     check_model(serving, body.model, TimeStep.parse(body.step), body.horizon or DEFAULT_HORIZON)
     stored = stored_settings(body, settings)
     with store_problems():
-        created, row = await store.write(_store_station, id, stored, body.webhooks)
+        created, row = await store.write(_store_station, id, stored, body.webhooks, writer)
     background.wake()
     response.status_code = HTTPStatus.CREATED if created else HTTPStatus.OK
     return station_detail(row)
@@ -131,15 +131,18 @@ async def get_station(store: StationStoreDep, id: StationId, recent: Recent = Fa
     response_class=Response,
     responses=problems(403, 404, 422, 503, 504),
 )
-async def remove_station(store: StationStoreDep, id: StationId) -> Response:
-    """Delete a station with all its readings. This cannot be undone, and needs an admin key."""
+async def remove_station(store: StationStoreDep, writer: WriterDep, id: StationId) -> Response:
+    """Delete a station with all its readings. This cannot be undone.
+
+    Where the service has keys, this call needs the one that created the station, or an admin key.
+    """
     with store_problems():
-        await store.write(delete_station, id)
+        await store.write(delete_station, id, writer)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
 def _store_station(
-    connection: Connection, station: str, settings: StationSettings, webhooks: Sequence[InputWebhook]
+    connection: Connection, station: str, settings: StationSettings, webhooks: Sequence[InputWebhook], writer: Writer
 ) -> tuple[bool, StationRow]:
-    is_new, _ = put_watching_station(connection, station, settings, webhooks, int(time.time()))
+    is_new, _ = put_watching_station(connection, station, settings, webhooks, int(time.time()), writer)
     return is_new, find_station(connection, station)

@@ -9,6 +9,7 @@ from forecasting.errors import SeriesError
 from forecasting.requests.model import ONE_LINE, Finite, RequestModel
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units
+from service.api.series_request import UsualSst
 from service.api.stations.events.event_schemas import StationEventAnswer, WebhookAnswer
 from service.api.stations.forecasts.forecast_schemas import ShortForecast
 from service.engine.reading.baseline_schema import InputBaseline
@@ -107,16 +108,6 @@ class FetchState(BaseModel):
     stored: FetchedReadings | None
 
 
-class UsualSst(BaseModel):
-    """The usual SST at the time of the newest observation."""
-
-    sst: float = Field(description="In the units of the station.")
-    years: int | None = Field(
-        description="The number of earlier years that are averaged; null if it comes from the climatology of the "
-        "position."
-    )
-
-
 class RecentDays(BaseModel):
     """The last sixty days of a station: one value for each day with observations, their mean."""
 
@@ -149,10 +140,12 @@ class StationAnswer(BaseModel):
         description="Its last sixty days; sixty steps if a step is longer than a day. Null unless `recent` is true."
     )
     usual: UsualSst | None = Field(
-        description="The mean of ten or more earlier years, or else the climatology of the position. Null if there is "
-        "neither, or if `recent` is not true."
+        description="The climatology at the newest observation, as in its forecast, and what it rests on. Null if the "
+        "readings are too few for one and there is no position at sea, or if they make the position doubtful."
     )
-
+    anomaly: float | None = Field(
+        description="The newest observation minus `usual`, in the units of the station; null without `usual`."
+    )
     fetch: FetchState | None = Field(description="The state of fetching; null for a station without a source.")
 
 

@@ -5,16 +5,24 @@ from contextlib import contextmanager
 from http import HTTPStatus
 
 from service.http.problems import ProblemError
-from service.store.database.errors import NoForecastError, StepChangeError, StoreError, UnknownStationError
+from service.store.database.errors import (
+    NoForecastError,
+    NotOwnerError,
+    StepChangeError,
+    StoreError,
+    UnknownStationError,
+)
 
 
 @contextmanager
 def store_problems() -> Iterator[None]:
-    """Turn the store's errors into problems: 404 for an unknown station, 409 for another step, else 503."""
+    """Turn errors of the store into problems: 403 for another key's station, 404, 409 for another step, else 503."""
     try:
         yield
     except (UnknownStationError, NoForecastError) as error:
         raise ProblemError(HTTPStatus.NOT_FOUND, str(error)) from None
+    except NotOwnerError as error:
+        raise ProblemError(HTTPStatus.FORBIDDEN, str(error), reason="forbidden") from None
     except StepChangeError as error:
         raise ProblemError(HTTPStatus.CONFLICT, str(error)) from None
     except StoreError as error:

@@ -12,8 +12,9 @@ from service.client.tables import forecast_rows, forecast_table
 
 _STATION_COLUMNS: Final = (
     "name", "latitude", "longitude", "step", "units", "model", "horizon", "created", "changed", "newest_time",
-    "newest_sst", "newest_received", "newest_age", "forecast_issued", "forecast_observed_until", "forecast_model",
-    "source", "fetch_next", "fetch_succeeded", "fetch_failures", "fetch_error", "events", "webhooks",
+    "newest_sst", "newest_received", "newest_age", "anomaly", "usual_sst", "usual_years", "usual_source",
+    "forecast_issued", "forecast_observed_until", "forecast_model", "source", "fetch_next", "fetch_succeeded",
+    "fetch_failures", "fetch_error", "events", "webhooks",
 )  # fmt: skip
 _STATION_TIMES: Final = (
     "created", "changed", "newest_time", "newest_received", "forecast_issued", "forecast_observed_until", "fetch_next",
@@ -21,11 +22,12 @@ _STATION_TIMES: Final = (
 )  # fmt: skip
 _FLATTENED: Final = {
     "newest": ("time", "sst", "received", "age_seconds"),
+    "usual": ("sst", "years", "source"),
     "forecast": ("issued", "observed_until", "model"),
     "fetch": ("next", "succeeded", "failures", "error"),
 }
 """Fields of fields that become columns, such as ``newest_time``."""
-_ON_REQUEST: Final = ("recent", "usual")
+_ON_REQUEST: Final = ("recent",)
 """Fields of stations that this client does not ask for."""
 _EVENT_SCORES: Final = {
     "event": "object", "kind": "object", "level": "object", "lead": "int64", "n": "int64", "frequency": "float64",
@@ -54,7 +56,7 @@ def stations_table(stations: Sequence[Json]) -> pd.DataFrame:
         table[column] = utc(table[column].tolist())
     seconds = [np.nan if row.get("newest_age_seconds") is None else row["newest_age_seconds"] for row in rows]
     table["newest_age"] = pd.to_timedelta(seconds, unit="s").as_unit("s")
-    numbers = dict.fromkeys(("latitude", "longitude", "newest_sst"), "float64")
+    numbers = dict.fromkeys(("latitude", "longitude", "newest_sst", "anomaly", "usual_sst"), "float64")
     return table.astype({**numbers, "horizon": "int64", "fetch_failures": "Int64"})
 
 

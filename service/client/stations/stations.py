@@ -98,18 +98,19 @@ class Stations:
         Returns:
             With the ID as index: ``name``, ``latitude``, ``longitude``, ``step``, ``units``, ``model``, ``horizon``,
             ``created``, ``changed``; of the newest observation ``newest_time``, ``newest_sst``, ``newest_received`` and
-            ``newest_age`` (since its time); of the newest forecast ``forecast_issued``, ``forecast_observed_until`` and
-            ``forecast_model``; ``source``, and of fetching from it ``fetch_next``, ``fetch_succeeded``,
-            ``fetch_failures`` and ``fetch_error``; ``events`` with their states and ``webhooks``, a list each. Values
-            are missing where there is none. Times are in UTC. Further columns hold other fields that the service
-            returns.
+            ``newest_age`` (since its time); ``anomaly``, the newest observation minus ``usual_sst``, with the
+            ``usual_years`` and the ``usual_source`` of that; of the newest forecast ``forecast_issued``,
+            ``forecast_observed_until`` and ``forecast_model``; ``source``, and of fetching from it ``fetch_next``,
+            ``fetch_succeeded``, ``fetch_failures`` and ``fetch_error``; ``events`` with their states and ``webhooks``,
+            a list each. Values are missing where there is none. Times are in UTC. Further columns hold other fields
+            that the service returns.
         """
         return self._run(self._calls.list())
 
     def delete(self, station: str) -> None:
-        """Delete a station with all that belongs to it. This cannot be undone, and needs an admin key.
+        """Delete a station with all that belongs to it. This cannot be undone.
 
-        The request is not retried.
+        It needs the key that created the station, or an admin key. The request is not retried.
         """
         self._run(self._calls.delete(station))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.climatology.usual import Usual
 from forecasting.errors import SeriesError
 from forecasting.forecast_warning import DOUBTS, ForecastWarning
 from forecasting.qartod import NOT_EVALUATED, SUSPECT
@@ -28,6 +29,7 @@ class ColumnForecasts:
         bounds: lower and upper bounds, ``(n, horizon)``, by level in percent.
         exceedance: probability that SST exceeds a threshold, ``(n, horizon)``, by threshold.
         baselines: forecasts of references, ``(n, horizon)``, by name; NaN where there is none.
+        usual: what the reference ``climatology`` of each forecast rests on; None without it.
         calibrated: whether intervals and probabilities can be relied on, ``(n,)``.
         model: full name of the network or reference.
         version: of its release.
@@ -46,6 +48,7 @@ class ColumnForecasts:
     bounds: dict[int, tuple[Floats, Floats]]
     exceedance: dict[float, Floats]
     baselines: dict[str, Floats]
+    usual: Sequence[Usual | None]
     calibrated: Bools
     model: Texts
     version: Texts
@@ -78,6 +81,7 @@ class ColumnForecasts:
             bounds=dict.fromkeys(levels, (nothing, nothing)),
             exceedance=dict.fromkeys(options.thresholds, nothing),
             baselines={},
+            usual=[],
             calibrated=column > 0,
             model=[],
             version=[],

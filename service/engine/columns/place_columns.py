@@ -88,6 +88,7 @@ def _written(
             for threshold, degrees in zip(options.thresholds, celsius, strict=True)
         },
         baselines={name: convert(values) for name, values in forecasts.baselines.items()},
+        usual=[forecasts.usual.at(i) for i in range(len(forecasts))],
         calibrated=forecasts.calibrated,
         model=metadata.model,
         version=metadata.version,

@@ -131,6 +131,7 @@ def _written(
             for threshold, degrees in zip(options.thresholds, celsius, strict=True)
         },
         baselines=_baselines(forecasts, options),
+        usual=[forecast.usual for forecast in forecasts],
         calibrated=calibrated,
         model=[forecast.model for forecast in forecasts],
         version=[entry.version for entry in written],

@@ -105,6 +105,7 @@ class _Writer:
             "climatology": self._temperatures(outcome.climatology),
             "threshold": self._temperatures(outcome.threshold),
             "baseline": None if outcome.baseline is None else _period(outcome.baseline),
+            "usual": outcome.usual.basis,
         }
 
     def heat_stress(self, outcome: HeatStressOutcome) -> Json:
@@ -114,6 +115,7 @@ class _Writer:
             "mmm": self._temperatures(np.array([outcome.maximum_monthly_mean]))[0],
             "mmm_source": outcome.source,
             "mmm_period": None if outcome.period is None else _period(outcome.period),
+            "usual": outcome.usual.basis,
             "now": _number(outcome.now * self._scale),
             "alert": outcome.level,
             "median": _numbers(outcome.median * self._scale),

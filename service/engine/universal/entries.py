@@ -15,7 +15,7 @@ from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius, to_celsius
 from forecasting.universal.forecast import UniversalForecast
 from service.engine.events.event_judging import NO_POSITION, Coefficients, with_events
-from service.engine.forecast_json import rounded, written_times
+from service.engine.forecast_json import rounded, written_times, written_usual
 from service.engine.options import DEFAULT_LEVELS, ForecastOptions
 from service.engine.universal.job import UniversalJob
 
@@ -79,6 +79,8 @@ def _entry(
     fields["sst"] = _written(forecast.sst, options.units)
     fields |= _probabilities(forecast, options)
     fields["baselines"] = {name: _written(values, options.units) for name, values in forecast.baselines.items()}
+    if usual := written_usual(forecast.usual, options.units):
+        fields["usual"] = usual
     fields["warnings"] = [{"code": warning.code, "message": warning.message} for warning in all_warnings]
     return UniversalEntry(dumps(fields)[1:], forecast.model, loaded.version, str(step))
 

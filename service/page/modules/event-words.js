@@ -4,7 +4,7 @@
 import { CATEGORIES } from "./event-kinds.js";
 import { fixed } from "./numbers.js";
 import { capitalised } from "./record.js";
-import { longDate, soonPhrase } from "./spoken-times.js";
+import { longDate, soonPhrase, yearsInWords } from "./spoken-times.js";
 import { formatSteps, milliseconds } from "./times.js";
 
 /** @typedef {import("./event-kinds.js").Kind} Kind */
@@ -64,11 +64,12 @@ export function eventSentence(outcome, kind, timestamps, last, now) {
 }
 
 /** How far the last day is from usual, and how much worse it may get. @param {any} outcome @param {Kind} kind @param {string} last time of the series */
-export function eventDetail({ state, category_probability: byCategory }, kind, last) {
+export function eventDetail({ state, category_probability: byCategory, usual }, kind, last) {
   const degrees = Math.abs(state.intensity);
   const side = (state.intensity > 0) === (kind.side === "above") ? kind.warmer : kind.side === "above" ? "colder" : "warmer";
   const difference = degrees < 0.05 ? "as warm as usual" : `${fixed(degrees, 1)}\u00a0°C ${side} than usual`;
-  return [`${capitalised(difference)} on ${longDate(last, "day")}.`, worsePhrase(state, byCategory)].filter(Boolean).join(" ");
+  const years = usual.years ? ` (${yearsInWords(usual.years)})` : "";
+  return [`${capitalised(difference)}${years} on ${longDate(last, "day")}.`, worsePhrase(state, byCategory)].filter(Boolean).join(" ");
 }
 
 /** @param {number[]} within @param {string[]} timestamps @param {Date} now */

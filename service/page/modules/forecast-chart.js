@@ -17,6 +17,7 @@ import { axisRange, drawnPosition, indexRange, pointsToDraw } from "./visible-ra
  * @property {number[]} sst
  * @property {{level: number, lower: number[], upper: number[], calibrated: boolean}[]} intervals
  * @property {Record<string, number[]>} baselines
+ * @property {{years: [number, number] | null, source: string, sst: number}} [usual] what its climatology rests on
  * @property {{code: string, message: string}[]} warnings
  *
  * @typedef {object} History the observed values of a series
@@ -76,7 +77,7 @@ export function forecastFigure(history, forecasts, references, range, overlay = 
       ...overlay?.layout,
       yaxis: { nticks: 7, ...fixedRange(axis), ...overlay?.layout.yaxis },
       shapes: [verticalLine(origin.x)],
-      annotations: [panelTitle("°C", 1), ...originLabels(origin.x, history.step), ...(usual ? usualLabel(history.timestamps, history.values, usual, slice) : []), ...(overlay?.layout.annotations ?? [])],
+      annotations: [panelTitle("°C", 1), ...originLabels(origin.x, history.step), ...(usual ? usualLabel(history.timestamps, history.values, usual, first.usual?.years ?? null, slice) : []), ...(overlay?.layout.annotations ?? [])],
     },
     thinned,
     ...readout(history, forecasts, { slice, indices, range, overlay }, behind.length, referenceLines.length),

@@ -1,7 +1,7 @@
 // @ts-check
 /** Labels inside the chart of a forecast: where the observations end, and what is usual. */
 
-import { ageInWords } from "./spoken-times.js";
+import { ageInWords, yearsInWords } from "./spoken-times.js";
 import { colour } from "./theme.js";
 import { formatTime } from "./times.js";
 
@@ -29,9 +29,9 @@ export function originLabels(time, step) {
 
 /**
  * A label of the climatology, away from the observations: if possible below a trough or above a peak of it, where no line passes.
- * @param {string[]} times @param {(number | null)[]} values @param {number[]} usual @param {[number, number]} slice visible
+ * @param {string[]} times @param {(number | null)[]} values @param {number[]} usual @param {[number, number] | null} years that it rests on @param {[number, number]} slice visible
  */
-export function usualLabel(times, values, usual, [first, end]) {
+export function usualLabel(times, values, usual, years, [first, end]) {
   const departure = (/** @type {number} */ i) => (values[i] === null ? 0 : /** @type {number} */ (values[i]) - usual[i]);
   const inside = usual.map((_, i) => i).slice(first + 1, Math.max(end - 1, first + 1));
   const turns = inside.filter((i) => (usual[i] - usual[i - 1]) * (usual[i + 1] - usual[i]) <= 0);
@@ -40,5 +40,5 @@ export function usualLabel(times, values, usual, [first, end]) {
   const [i] = [...places].sort((a, b) => Math.abs(departure(b)) - Math.abs(departure(a)));
   if (i === undefined) return [];
   const below = departure(i) > 0;
-  return [{ text: "usual", x: times[i], y: usual[i], yanchor: below ? "top" : "bottom", yshift: below ? -LABEL_GAP : LABEL_GAP, font: { size: 12, color: colour("muted") } }];
+  return [{ text: years ? `usual ${yearsInWords(years)}` : "usual", x: times[i], y: usual[i], yanchor: below ? "top" : "bottom", yshift: below ? -LABEL_GAP : LABEL_GAP, font: { size: 12, color: colour("muted") } }];
 }

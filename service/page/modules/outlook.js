@@ -1,11 +1,11 @@
 // @ts-check
-/** The outlook: a forecast in one sentence, such as "Sea off Peru: 22.8 °C in January 2011, 0.4 °C warmer than usual." */
+/** The outlook: a forecast in one sentence, such as "Sea off Peru: 22.8 °C in January 2011, 0.4 °C warmer than usual (1950–2010)." */
 
 import { h } from "./dom.js";
 import { uncalibratedMark } from "./forecast-table.js";
 import { fixed } from "./numbers.js";
 import { stepSeconds } from "./series-times.js";
-import { ageInWords, longDate, untilPhrase, validPhrase } from "./spoken-times.js";
+import { ageInWords, longDate, untilPhrase, validPhrase, yearsInWords } from "./spoken-times.js";
 import { milliseconds } from "./times.js";
 
 const DAY_SECONDS = 86_400;
@@ -26,6 +26,7 @@ const NO_ANOMALY = 0.05;
  * @property {string} time that the value applies to
  * @property {number} value °C
  * @property {number | null} usual the temperature that is usual at that time, °C; null if it is not known
+ * @property {[number, number] | null} years in which that was usual
  * @property {{level: number, lower: number, upper: number, calibrated: boolean} | null} interval
  */
 
@@ -50,17 +51,18 @@ export function outlookOf(forecast, { title, step, model, lead, knowsUsual }) {
     time: forecast.timestamps[i],
     value: (reference ?? forecast.sst)[i],
     usual: knowsUsual ? forecast.baselines.climatology?.[i] ?? null : null,
+    years: forecast.usual?.years ?? null,
     interval: interval && !reference ? { ...interval, lower: interval.lower[i], upper: interval.upper[i] } : null,
   };
 }
 
 /** The sentence, as the content of a heading. @param {Outlook} outlook @param {Date} now */
-export function outlookSentence({ title, step, time, value, usual, interval }, now) {
+export function outlookSentence({ title, step, time, value, usual, years, interval }, now) {
   return [
     `${title}: `,
     h("strong", {}, `${fixed(value, 1)}\u00a0°C`),
     ` ${validPhrase(time, step, now)}`,
-    usual !== null && `, ${anomalyPhrase(value - usual)}`,
+    usual !== null && `, ${anomalyPhrase(value - usual)}${years ? ` (${yearsInWords(years)})` : ""}`,
     interval && h("span", { class: "range" }, ` (${interval.level}%: ${rangeText(interval)}`, !interval.calibrated && uncalibratedMark(), ")"),
     ".",
   ];

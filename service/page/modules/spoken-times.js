@@ -93,3 +93,8 @@ function monthsBetween(from, to) {
 function daysBetween(from, to) {
   return Math.floor(to.getTime() / DAY_MS) - Math.floor(from.getTime() / DAY_MS);
 }
+
+/** The first and the last year of a period. @param {[number, number]} years */
+export function yearsInWords([first, last]) {
+  return first === last ? String(first) : `${first}–${last}`;
+}

@@ -6,7 +6,7 @@ import { h } from "./dom.js";
 import { fixed } from "./numbers.js";
 import { sparkline } from "./sparkline.js";
 import { eventTags } from "./station-events.js";
-import { anomalyInWords, anomalyOf, columnLabel, degrees, observedInWords, placesOf, recentPeriod, stepsAhead, titleOf, unitOf } from "./station-words.js";
+import { anomalyInWords, columnLabel, degrees, observedInWords, placesOf, recentPeriod, stepsAhead, titleOf, unitOf } from "./station-words.js";
 import { formatTime } from "./times.js";
 
 /** @typedef {import("./station-words.js").Station} Station */
@@ -47,9 +47,8 @@ export function lastValue(station, now) {
 
 /** @param {Station} station */
 function anomaly(station) {
-  const difference = anomalyOf(station);
   const words = anomalyInWords(station);
-  if (difference === null) return null;
+  if (!words) return null;
   const side = words.includes("warmer") ? "warmer" : words.includes("colder") ? "colder" : "";
   return h("p", { class: `anomaly ${side}`.trim() }, words);
 }

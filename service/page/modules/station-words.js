@@ -3,7 +3,7 @@
 
 import { fixed } from "./numbers.js";
 import { capitalised } from "./record.js";
-import { ageInWords, untilPhrase } from "./spoken-times.js";
+import { ageInWords, untilPhrase, yearsInWords } from "./spoken-times.js";
 import { columnTime, formatSteps, hasClock, milliseconds } from "./times.js";
 
 /**
@@ -36,7 +36,8 @@ import { columnTime, formatSteps, hasClock, milliseconds } from "./times.js";
  * @property {{time: string, sst: number, received: string, age_seconds: number} | null} newest
  * @property {Forecast | null} forecast
  * @property {{timestamps: string[], sst: number[]} | null} recent
- * @property {{sst: number, years: number | null} | null} usual
+ * @property {{sst: number, years: [number, number] | null, source: "position" | "series" | "baseline"} | null} usual
+ * @property {number | null} anomaly the newest value minus what is usual
  * @property {StationEvent[]} [events]
  * @property {{next: string, succeeded: string | null, failures: number, error: string | null} | null} [fetch] of a station whose readings are fetched
  *
@@ -75,25 +76,20 @@ export function titleOf({ id, name }) {
   return name ?? id;
 }
 
-/** How much warmer or colder than usual the last value is; null if that is unknown. @param {Station} station */
-export function anomalyOf({ newest, usual }) {
-  return newest && usual ? newest.sst - usual.sst : null;
-}
-
-/** The same in words; empty if it is unknown. @param {Station} station */
+/** How much warmer or colder than usual the last value is, and in which years that was usual; empty if it is unknown. @param {Station} station */
 export function anomalyInWords(station) {
-  const difference = anomalyOf(station);
-  if (difference === null) return "";
-  if (Math.abs(difference) < LEAST_DIFFERENCE) return "Normal for the time of year";
-  return `${degrees(Math.abs(difference), station)} ${difference > 0 ? "warmer" : "colder"} than usual`;
+  const { anomaly, usual } = station;
+  if (anomaly === null || !usual) return "";
+  const years = usual.years ? ` (${yearsInWords(usual.years)})` : "";
+  if (Math.abs(anomaly) < LEAST_DIFFERENCE) return `Normal for the time of year${years}`;
+  return `${degrees(Math.abs(anomaly), station)} ${anomaly > 0 ? "warmer" : "colder"} than usual${years}`;
 }
 
 /** What usual means for a station. @param {Station} station */
 export function usualInWords({ usual }) {
-  if (!usual) return "";
-  return usual.years === null
-    ? "Usual is the climatology of the position."
-    : `Usual is the mean around this time of year in ${usual.years} earlier years.`;
+  if (!usual?.years) return "";
+  const whose = usual.source === "position" ? "the climatology of the position" : "the climatology of the readings";
+  return `Usual is ${whose}, from ${yearsInWords(usual.years)}.`;
 }
 
 /** When the last value was observed, and its age unless it is recent. @param {Station} station @param {Date} now */

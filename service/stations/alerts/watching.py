@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from service.stations.alerts.webhook_settings import InputWebhook, stored_webhooks
 from service.store.event_states import get_states, keep_states
-from service.store.stations import Station, StationSettings, get_station, lock_webhooks, put_station
+from service.store.stations import EVERYONE, Station, StationSettings, Writer, get_station, lock_webhooks, put_station
 
 _NOT_ITS_STATE: Final = "alert_at"
 """What may change of an event that stays the same event."""
@@ -17,7 +17,12 @@ Json = dict[str, Any]
 
 
 def put_watching_station(
-    connection: Connection, station_id: str, settings: StationSettings, webhooks: Sequence[InputWebhook], now: int
+    connection: Connection,
+    station_id: str,
+    settings: StationSettings,
+    webhooks: Sequence[InputWebhook],
+    now: int,
+    writer: Writer = EVERYONE,
 ) -> tuple[bool, Station]:
     """Create a station, or give it other settings. Return whether it is new, and the station.
 
@@ -29,13 +34,15 @@ def put_watching_station(
         settings: without webhooks.
         webhooks: that receive alerts.
         now: Unix seconds.
+        writer: who sends them.
 
     Raises:
+        NotOwnerError: if the station belongs to another writer.
         RequestError: if a new webhook has no secret.
         StepChangeError: if the station has readings at another step.
     """
-    stored = stored_webhooks(webhooks, lock_webhooks(connection, station_id))
-    is_new = put_station(connection, station_id, replace(settings, webhooks=stored), now)
+    stored = stored_webhooks(webhooks, lock_webhooks(connection, station_id, writer))
+    is_new = put_station(connection, station_id, replace(settings, webhooks=stored), now, writer)
     station = get_station(connection, station_id)
     if not is_new:
         events = {event["name"]: event for event in station.settings.events or ()}

@@ -38,7 +38,7 @@ _LEVELS: Final = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98)
 _BEFORE_ALL: Final = -(2**62)
 """Before any time that a reading may have, Unix seconds."""
 
-_KEPT: Final = ("timestamps", "sst", "intervals", "baselines", "warnings", "events")
+_KEPT: Final = ("timestamps", "sst", "intervals", "baselines", "usual", "warnings", "events")
 """What is stored of an entry of an answer."""
 
 _STEPS_UNTIL_LATE: Final = 2

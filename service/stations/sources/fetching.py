@@ -3,10 +3,12 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
+import httpx
 import numpy as np
 from sqlalchemy import Connection
 
@@ -31,6 +33,9 @@ logger = logging.getLogger("service")
 
 _AT_ONCE: Final = 8
 """Stations that are fetched at the same time."""
+
+_AT_ONCE_OF_HOST: Final = 2
+"""Of them, those whose sources are on one host: it may be slow at all of them."""
 
 _PAUSE_SECONDS: Final = 2.0
 """Between two looks for stations that have become due, while others are fetched."""
@@ -75,15 +80,15 @@ class Fetcher:
     async def fetch_due(self) -> None:
         """Fetch all stations that are due, store their readings and issue their forecasts.
 
-        A slow source holds up its own station, and the others go on.
+        A slow source holds up its own station, and a slow host those on it; the others go on.
         """
-        underway: dict[asyncio.Task[None], int] = {}
+        underway: dict[asyncio.Task[None], tuple[int, str]] = {}
         async with asyncio.TaskGroup() as group:
             while True:
-                due = await self._store.read(due_fetches, int(time.time()), _AT_ONCE)
-                new = [(station, fetch) for station, fetch in due if fetch.station not in underway.values()]
-                for station, fetch in new[: _AT_ONCE - len(underway)]:
-                    underway[group.create_task(self._fetch(station, fetch))] = fetch.station
+                if len(underway) < _AT_ONCE:
+                    due = await self._store.read(due_fetches, int(time.time()))
+                    for station, fetch, host in _startable(due, [*underway.values()]):
+                        underway[group.create_task(self._fetch(station, fetch))] = fetch.station, host
                 if not underway:
                     return
                 ended, _ = await asyncio.wait(underway, timeout=_PAUSE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -149,6 +154,26 @@ class Fetcher:
             # Even without new readings: the service may have stopped before it issued the last forecast.
             await issue_forecasts(self._store, serving, [station.id], self._alerted)
         return outcome._asdict() | {"refused": len(readings.refused)}, max(readings.accepted, default=None)
+
+
+def _startable(
+    due: Sequence[tuple[str, dict[str, Any], Fetch]], underway: Sequence[tuple[int, str]]
+) -> Iterator[tuple[str, Fetch, str]]:
+    """Yield those of the due stations that can be fetched beside the number and the host of each one underway."""
+    numbers, hosts = {number for number, _ in underway}, Counter(host for _, host in underway)
+    for station, source, fetch in due:
+        host = _host(source)
+        if fetch.station not in numbers and hosts[host] < _AT_ONCE_OF_HOST and hosts.total() < _AT_ONCE:
+            hosts[host] += 1
+            yield station, fetch, host
+
+
+def _host(source: dict[str, Any]) -> str:
+    """Return the host of a source as it is stored; empty if it cannot be read, which the fetch reports."""
+    try:
+        return httpx.URL(Source.load(source).address[1]).host
+    except ValueError:
+        return ""
 
 
 def _ingest_current(connection: Connection, station: Station, readings: Readings, now: int) -> Outcome:

@@ -93,6 +93,14 @@ class Source(RequestModel):
         """Return the source that :meth:`stored` has described."""
         return cls.model_validate(content, context=[])
 
+    @property
+    def address(self) -> tuple[str, str]:
+        """The field that holds its address, and the address."""
+        if self.file is not None:
+            return "source.file.url", self.file.url
+        assert self.erddap is not None
+        return "source.erddap.server", self.erddap.server
+
     def stored(self) -> dict[str, Any]:
         """Return what the store keeps."""
         return self.model_dump(mode="json", exclude_defaults=True)
@@ -103,15 +111,8 @@ def check_source(source: Source, *, allow_private: bool) -> None:
 
     A name is resolved only when the source is fetched, which checks it again.
     """
-    field, address = (
-        ("source.file.url", source.file.url) if source.file is not None else ("source.erddap.server", _server(source))
-    )
+    field, address = source.address
     try:
         check_url(address, allow_private=allow_private)
     except OutboundError as error:
         raise RequestError(str(error), field=field) from None
-
-
-def _server(source: Source) -> str:
-    assert source.erddap is not None
-    return source.erddap.server

@@ -1,5 +1,6 @@
 """From a source to readings: which address to ask, and what its answer holds."""
 
+import asyncio
 import re
 from dataclasses import replace
 from http import HTTPStatus
@@ -25,7 +26,7 @@ from service.store.stations import Station
 
 _MAX_REDIRECTS: Final = 5
 _SECONDS: Final = 120.0
-"""Servers of large archives take long to begin."""
+"""For all requests of a fetch and their redirects. Servers of large archives take long to begin."""
 
 _OVERLAP_STEPS: Final = 10
 """Steps that are asked for again, since their readings may have been revised."""
@@ -43,11 +44,12 @@ _FIELDS: Final = {"lat": "latitude", "lon": "longitude", "erddap": "server"}
 class SourceReader:
     """Fetches the readings of stations. Create one in each process."""
 
-    def __init__(self, outbound: Outbound, store: StationStore, max_bytes: int) -> None:
-        """Read sources of at most ``max_bytes``; long files are parsed in the threads of ``store``."""
+    def __init__(self, outbound: Outbound, store: StationStore, max_bytes: int, seconds: float = _SECONDS) -> None:
+        """Read sources of at most ``max_bytes`` within ``seconds``; files are parsed in the threads of ``store``."""
         self._outbound = outbound
         self._store = store
         self._max_bytes = max_bytes
+        self._seconds = seconds
 
     async def read(
         self, station: Station, source: Source, now: np.datetime64, until: int | None = None
@@ -65,19 +67,29 @@ class SourceReader:
             step that is over.
 
         Raises:
-            OutboundError: if the server gives no usable answer.
+            OutboundError: if the server gives no usable answer in time.
             SeriesError: if the answer holds no such series.
         """
         step = TimeStep.parse(station.settings.step)
         begin = _begin(station, source, step, now, until)
-        content = await (
-            self._get(source.file.url) if source.file is not None else self._get_erddap(source.erddap, iso(begin))
-        )
+        try:
+            async with asyncio.timeout(self._seconds):
+                content = await (
+                    self._get(source.file.url)
+                    if source.file is not None
+                    else self._get_erddap(source.erddap, iso(begin))
+                )
+        except TimeoutError:
+            raise OutboundError(
+                f"the source was not read within {self._seconds:g} seconds, including redirects: use the final "
+                "address, or set since to a later time"
+            ) from None
         if content is None and station.newest is not None:
             return None
         if content is None:
             raise OutboundError("the source has no readings in the period: check it, and set since to an earlier time")
         options = source.file.options() if source.file is not None else _ERDDAP_OPTIONS
+        options = replace(options, station_units=station.settings.units)
         return await self._store.run(read_series, content, options, step, now, self._max_bytes)
 
     async def _get_erddap(self, source: ErddapSource | None, begin: str) -> bytes | None:
@@ -93,7 +105,7 @@ class SourceReader:
     async def _get(self, url: str) -> bytes:
         """Return what is at an address, after at most five redirects."""
         for _ in range(1 + _MAX_REDIRECTS):
-            answer = await self._outbound.send("GET", url, max_bytes=self._max_bytes, seconds=_SECONDS)
+            answer = await self._outbound.send("GET", url, max_bytes=self._max_bytes, seconds=self._seconds)
             if not (300 <= answer.status < 400 and "location" in answer.headers):
                 return _content(answer)
             try:

@@ -17,6 +17,16 @@ class UnknownStationError(StoreError):
         self.station = station
 
 
+class NotOwnerError(StoreError):
+    """The station belongs to another key, so that this one may only read it."""
+
+    def __init__(self, station: str) -> None:
+        super().__init__(
+            f"station {station!r} belongs to another key: use the key that created it or an admin key, or choose "
+            "another ID"
+        )
+
+
 class NoForecastError(StoreError):
     """No forecast was issued for a station yet."""
 

@@ -31,6 +31,8 @@ STATIONS: Final = Table(
     # Ten years of days are thousands of rows: a number in each of them is shorter than the ID.
     Column("number", _KEY, primary_key=True, autoincrement=True),
     Column("id", Text, nullable=False, unique=True),
+    # The name of the key that created it; null for stations of the administrators, and where there are no keys.
+    Column("owner", Text),
     Column("name", Text),
     Column("latitude", Double),
     Column("longitude", Double),

@@ -36,7 +36,8 @@ def test_a_fit_equals_the_references_of_a_forecast_from_there() -> None:
     series = monthly(200)
     past = series.part(0, 150)
     valid_time = series.times[[150]]
-    references, _ = references_from_past(SeriesBatch.of([past], past.step), past.values[None, -24:], valid_time, 3, 3)
+    batch = SeriesBatch.of([past], past.step)
+    references, _, _ = references_from_past(batch, past.values[None, -24:], valid_time, 3, 3)
     for name, roller in ExpandingReferences(series, ForecastShape(24, 3, 3)).fit(150).items():
         np.testing.assert_allclose(roller.roll(past.values[None, -24:], valid_time, 3), references[name], atol=1e-9)
 

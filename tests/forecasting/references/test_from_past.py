@@ -34,7 +34,7 @@ def test_references_of_many_series_equal_those_of_each_alone() -> None:
     series[1].values[7] = np.nan
     series[3].values[[2, 9]] = np.nan
     windows = np.stack([member.values[-12:] for member in series])
-    references, warnings = references_from_past(
+    references, warnings, _ = references_from_past(
         SeriesBatch.of(series, series[0].step), windows, next_times(series), 4, 3
     )
     assert not warnings
@@ -49,7 +49,7 @@ def test_references_of_many_series_equal_those_of_each_alone() -> None:
 def test_a_daily_climatology_needs_two_years(years: float, names: list[str]) -> None:
     n = round(years * 365.25)
     series = SstSeries(15 + 4 * np.cos(np.arange(n) / 58), np.datetime64("2001-03-05", "s"), TimeStep.parse("day"))
-    references, warnings = references_from_past(
+    references, warnings, _ = references_from_past(
         SeriesBatch.of([series], series.step), series.values[None, -400:], next_times([series]), 1, 3
     )
     assert list(references) == names
@@ -67,7 +67,7 @@ def test_few_values_a_day_get_no_daily_cycle(step: str, years: float, gap: bool)
     values = 15 + 4 * np.cos(2 * np.pi * np.arange(n) * of_step.seconds / YEAR) + noise
     values[1000] = np.nan if gap else values[1000]
     series = SstSeries(values, np.datetime64("2001-03-05T01:30:00", "s"), of_step)
-    references, _ = references_from_past(
+    references, _, _ = references_from_past(
         SeriesBatch.of([series], series.step), values[None, -24:], next_times([series]), 12, 3
     )
     expected = fitted_alone(series, 24, 12)

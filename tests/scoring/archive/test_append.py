@@ -74,6 +74,7 @@ def test_a_model_of_a_place_has_the_baselines_of_its_own_past(artifacts: Path, t
     for name, values in forecast.baselines.items():
         np.testing.assert_allclose(rows[f"baseline_{name}"], values, atol=1e-5)
     assert rows["baseline_usual_change"].isna().all()
+    assert set(zip(rows["usual_years"], rows["usual_source"], strict=True)) == {("1950-2010", "series")}
     assert set(rows["step"]) == {"month"}
 
 

@@ -308,10 +308,11 @@ def test_a_station_that_does_not_exist_is_a_problem(ask: Ask) -> None:
     assert raised.value.status == 404
 
 
-def test_deleting_needs_an_admin_key(ask: Ask, station: str) -> None:
+def test_a_deleted_station_is_gone(ask: Ask, station: str) -> None:
+    ask("delete", station)
     with pytest.raises(ProblemError) as raised:
-        ask("delete", station)
-    assert raised.value.status == 403
+        ask("get", station)
+    assert raised.value.status == 404
 
 
 STORED = {"new": 1, "revised": 0, "unchanged": 0, "refused": [], "forecast": {"error": "too few"}}

@@ -74,6 +74,14 @@ def test_a_station_is_added_listed_and_shown(run: Run, station: str, file: Path)
     assert station in ids
 
 
+def test_the_age_of_the_newest_reading_is_shown_in_words(run: Run, station: str) -> None:
+    assert "newest_age" not in run("show", station).output
+    two_days_ago = np.datetime64("now", "s") - np.timedelta64(50, "h")
+    run("push", station, "--reading", two_days_ago, "20.4")
+    shown = dict(line.split(maxsplit=1) for line in run("show", station).output.splitlines())
+    assert shown["newest_age"] == "2 days"
+
+
 def test_pushing_a_file_shows_the_forecast_from_its_end(run: Run, station: str, file: Path) -> None:
     pushed = run("push", station, file)
     assert pushed.status == 0
@@ -113,11 +121,30 @@ def test_the_next_reading_is_pushed_in_a_file_on_standard_input_or_as_an_option(
     assert len(csv) == 8
 
 
-def test_values_of_a_file_are_sent_in_the_units_of_the_station(run: Run, file: Path) -> None:
-    name = f"cli{next(_numbers):03}"
-    run("add", name, "--step", "day", "--units", "kelvin")
-    run("push", name, file)
-    assert json.loads(run("show", name, "--format", "json").output)["newest_sst"] == pytest.approx(294.15, abs=0.9)
+@pytest.mark.parametrize(
+    ("text", "stored", "note"),
+    [
+        (
+            "time,sst\n2026-05-01,59\n",
+            59.0,
+            "the values are in fahrenheit, as for the station, as the file does not say",
+        ),
+        (
+            "time,sst (degC)\n2026-05-01,15\n",
+            59.0,
+            "the values are in celsius, by the header, and were converted to fahrenheit",
+        ),
+    ],
+    ids=["plain", "stated"],
+)
+def test_a_file_is_in_the_units_of_the_station_unless_it_states_its_own(
+    run: Run, tmp_path: Path, text: str, stored: float, note: str
+) -> None:
+    name, path = f"cli{next(_numbers):03}", tmp_path / "readings.csv"
+    run("add", name, "--step", "day", "--units", "fahrenheit")
+    path.write_text(text)
+    assert run("push", name, path).errors.splitlines()[0] == f"service.station_cli push: {path}: {note}"
+    assert json.loads(run("show", name, "--format", "json").output)["newest_sst"] == pytest.approx(stored)
 
 
 def test_files_are_read_with_the_options_of_inspect(run: Run, station: str, tmp_path: Path) -> None:
@@ -227,7 +254,7 @@ def test_refused_readings_are_named_and_are_an_error_if_nothing_else_was_sent(
             2,
             "service.station_cli add: horizon: must be greater than",
         ),
-        (("remove", "nowhere"), 2, "(the key is read from the environment variable SST_KEY)"),
+        (("remove", "nowhere"), 2, "no station 'nowhere'"),
         (("list", "--url", "http://127.0.0.1:9"), 1, "no response from http://127.0.0.1:9/stations"),
         (("list", "--url", "example"), 2, "invalid --url 'example'"),
         (("show", "pier", "--url", "{url}/stations"), 2, "no such path: /stations/stations/pier"),

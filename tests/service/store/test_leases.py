@@ -28,6 +28,11 @@ def test_a_lease_that_has_ended_is_free(take: Callable[[str, int], bool]) -> Non
     assert not take("a", 60)
 
 
+def test_a_lease_that_a_clock_ahead_has_set_is_free(take: Callable[[str, int], bool]) -> None:
+    assert take("a", 3 * 86_400)
+    assert take("b", 60)
+
+
 def test_a_lease_is_given_up_by_its_holder_only(take: Callable[[str, int], bool], database: Database) -> None:
     assert take("a", 60)
     with database.writing() as connection:

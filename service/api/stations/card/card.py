@@ -85,8 +85,7 @@ def _last_value(station: StationAnswer) -> list[str]:
         _text(_MARGIN, 72, degrees(station.newest.sst, station.units), "value"),
         _text(_MARGIN, 92, observed_in_words(station), "small"),
     ]
-    if station.usual is not None:
-        words = anomaly_in_words(station.newest.sst - station.usual.sst, station.units)
+    if words := anomaly_in_words(station):
         kind = "warmer" if "warmer" in words else "colder" if "colder" in words else "day"
         lines.append(_text(_MARGIN, 112, words, kind))
     return lines

@@ -95,11 +95,18 @@ def fixed(value: float, places: int) -> str:
     return f"{value:.{places}f}".replace("-", "\N{MINUS SIGN}")
 
 
-def anomaly_in_words(difference: float, units: Units) -> str:
-    """Return how much warmer or colder than usual a temperature is."""
-    if abs(difference) < 0.05:
-        return "Normal for the time of year"
-    return f"{degrees(abs(difference), units)} {'warmer' if difference > 0 else 'colder'} than usual"
+def anomaly_in_words(station: StationAnswer) -> str:
+    """Return how much warmer or colder than usual the newest observation is, and in which years that was usual.
+
+    Empty if it is unknown.
+    """
+    if station.usual is None or station.anomaly is None:
+        return ""
+    years = "" if station.usual.years is None else f" ({'–'.join(map(str, station.usual.years))})"
+    if abs(station.anomaly) < 0.05:
+        return f"Normal for the time of year{years}"
+    side = "warmer" if station.anomaly > 0 else "colder"
+    return f"{degrees(abs(station.anomaly), station.units)} {side} than usual{years}"
 
 
 def observed_in_words(station: StationAnswer) -> str:
@@ -127,8 +134,8 @@ def description_of(station: StationAnswer, columns: list[Column]) -> str:
         return f"{NO_VALUE}."
     units = station.units
     sentences = [f"Sea-surface temperature {degrees(station.newest.sst, units)}, {observed_in_words(station)}."]
-    if station.usual is not None:
-        sentences.append(f"{anomaly_in_words(station.newest.sst - station.usual.sst, units)}.")
+    if anomaly := anomaly_in_words(station):
+        sentences.append(f"{anomaly}.")
     steps = [f"{column.label} {column.value}{f' ({column.range})' if column.range else ''}" for column in columns]
     sentences += [f"{event}." for event in active_events(station)]
     if steps:

@@ -4,7 +4,7 @@ from pydantic import BaseModel, Field
 
 from forecasting.series.units import Units
 from service.api.forecast.event_answers import EventForecast
-from service.api.series_request import SeriesWarning
+from service.api.series_request import SeriesWarning, UsualSst
 from service.http.time_fields import Time
 
 
@@ -29,6 +29,10 @@ class ShortForecast(BaseModel):
     sst: list[float] = Field(description="In the units of the station.")
     intervals: list[IssuedInterval] = Field(
         description="The intervals as they were issued: recalibrated on the station's earlier forecasts."
+    )
+    usual: UsualSst | None = Field(
+        description="The climatology of `baselines` at `observed_until`, and what it rests on; null without it. In "
+        "lists, also null if the readings make the position doubtful."
     )
 
 

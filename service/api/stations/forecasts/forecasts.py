@@ -40,6 +40,7 @@ def short_in_units(short: str, units: Units) -> dict[str, Any]:
     content: dict[str, Any] = loads(short)
     content["sst"] = _degrees(content["sst"], units)
     content["intervals"] = [_interval(interval, units) for interval in content["intervals"]]
+    content["usual"] = _usual(content["usual"], units)
     return content
 
 
@@ -106,6 +107,7 @@ def _fields(issued: IssuedForecast, units: Units) -> dict[str, Any]:
         "intervals": [_interval(interval, units) for interval in content["intervals"]],
         "plain": None if issued.plain is None else [_interval(interval, units) for interval in issued.plain],
         "baselines": {name: _degrees(values, units) for name, values in content["baselines"].items()},
+        "usual": _usual(content.get("usual"), units),
         "warnings": content["warnings"],
         "events": [event_in_units(event, units) for event in content.get("events", ())],
     }
@@ -123,6 +125,10 @@ def _head(issued: IssuedForecast) -> dict[str, Any]:
 
 def _interval(interval: dict[str, Any], units: Units) -> dict[str, Any]:
     return interval | {name: _degrees(interval[name], units) for name in ("lower", "upper")}
+
+
+def _usual(usual: dict[str, Any] | None, units: Units) -> dict[str, Any] | None:
+    return None if usual is None else usual | {"sst": _degrees([usual["sst"]], units)[0]}
 
 
 def _degrees(celsius: list[float], units: Units) -> list[float]:

@@ -8,11 +8,12 @@ from fastapi import APIRouter, Query, Request
 from forecasting.errors import RequestError
 from forecasting.readers import Reading
 from forecasting.series.timestep import TimeStep
-from service.api.dependencies import BackgroundDep, ServingDep, SettingsDep, StationStoreDep
+from service.api.dependencies import BackgroundDep, ServingDep, SettingsDep, StationStoreDep, WriterDep
 from service.api.openapi import BYTES, problems, request_body
 from service.api.stations.observations.observation_schemas import (
     MANY_EXAMPLES,
     READINGS_EXAMPLES,
+    FileStored,
     ManyReadingsRequest,
     ManyStored,
     ObservationsAnswer,
@@ -32,6 +33,7 @@ from service.api.uploads.upload import GridFilesDep, read_upload
 from service.gate.call import RENEW_DEADLINE
 from service.http.media import is_json, require_json
 from service.http.reading_query import ReadingQuery
+from service.store.stations import StationSettings
 
 router = APIRouter(tags=["stations"])
 
@@ -49,7 +51,7 @@ _BODY["requestBody"]["content"] |= {
     "/stations/{id}/observations",
     operation_id="sendReadings",
     summary="Send readings of a station",
-    response_model=Stored,
+    response_model=FileStored | Stored,
     responses=problems(400, 403, 404, 413, 415, 422, 503, 504),
     openapi_extra=_BODY,
 )
@@ -60,27 +62,31 @@ async def post_readings(
     settings: SettingsDep,
     grid_files: GridFilesDep,
     background: BackgroundDep,
+    writer: WriterDep,
     id: StationId,
     query: Annotated[ReadingQuery, Query()],
-) -> Stored:
+) -> FileStored | Stored:
     """Store readings, and issue a forecast from the end of the series. Both are on disk when this answers.
 
     A reading that is sent twice is stored once. One that differs from what is stored for its time is a revision, and
-    both are kept. Where the service has keys, this call needs one with the role `station` or `admin`.
+    both are kept. A file that does not state the units of its temperatures is in those of the station. Where the
+    service has keys, this call needs the one that created the station, or an admin key.
     """
+    receiver = Receiver(store, serving, settings, background, writer)
     headers, content = dict(request.scope["headers"]), await request.body()
     if is_json(headers):
         if request.query_params:
             name = min(request.query_params)
             raise RequestError(f"{name} applies to files, but the body is JSON: leave it out", field=name)
         body = await serving.read_json(ReadingsRequest, content, 1, settings.max_body_bytes)
-        return await store_readings(Receiver(store, serving, settings, background), id, body)
+        return await store_readings(receiver, id, body)
 
-    async def read(step: TimeStep) -> Reading:
-        options = replace(query.options(), step=step)
+    async def read(station: StationSettings) -> Reading:
+        step = TimeStep.parse(station.step)
+        options = replace(query.options(), step=step, station_units=station.units)
         return await read_upload(headers, content, options, grid_files, serving, settings)
 
-    return await store_file(Receiver(store, serving, settings, background), id, read)
+    return await store_file(receiver, id, read)
 
 
 @router.post(
@@ -97,17 +103,18 @@ async def post_many(
     serving: ServingDep,
     settings: SettingsDep,
     background: BackgroundDep,
+    writer: WriterDep,
 ) -> ManyStored:
     """Store readings of several stations in one transaction, by the rules for one station.
 
-    A station that does not exist gets an `error` in its place. Forecasts are stored in parts of some tens of stations,
-    and each part has the time that a request may take.
+    A station that does not exist, or belongs to another key, gets an `error` in its place. Forecasts are stored in
+    parts of some tens of stations, and each part has the time that a request may take.
     """
     require_json(dict(request.scope["headers"]))
     body = await serving.read_json(
         ManyReadingsRequest, await request.body(), settings.max_series, settings.max_body_bytes
     )
-    receiver = Receiver(store, serving, settings, background, request.scope[RENEW_DEADLINE])
+    receiver = Receiver(store, serving, settings, background, writer, request.scope[RENEW_DEADLINE])
     return await store_many(receiver, body.readings)
 
 

@@ -59,6 +59,16 @@ class Stored(BaseModel):
     )
 
 
+class FileStored(Stored):
+    """The readings of a file by outcome."""
+
+    units: Units = Field(
+        description="The units in which the file was read: those that it states, which are converted, or else those of "
+        "the station."
+    )
+    units_from: str = Field(description="Where these units come from.", examples=["by the header"])
+
+
 class StationStored(Stored):
     """The readings of one of several stations by outcome."""
 

@@ -1,7 +1,7 @@
 """Store readings, and read observations, for the calls about them."""
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from forecasting.series.timestep import TimeStep, not_of_station
 from forecasting.series.units import from_celsius
 from service.api.stations.forecasts.forecasts import written
 from service.api.stations.observations.observation_schemas import (
+    FileStored,
     ManyStored,
     ObservationsAnswer,
     ReadingsRequest,
@@ -38,14 +39,14 @@ from service.stations.issuing.issuing import issue_forecasts
 from service.stations.readings.ingestion import count_readings, ingest
 from service.stations.readings.readings import Readings, readings_at, readings_from, readings_of
 from service.stations.station_store import StationStore
-from service.store.database.errors import UnknownStationError
+from service.store.database.errors import StoreError, UnknownStationError
 from service.store.issued_forecasts import IssuedForecast
 from service.store.observations import Observation, Outcome, get_observations
-from service.store.stations import Station, StationSettings, get_settings, get_station
+from service.store.stations import Station, StationSettings, Writer, get_station, settings_to_write
 
 
 class Receiver(NamedTuple):
-    """Where readings go, what forecasts from them, and what delivers the alerts that the forecasts raise.
+    """Where readings go, what forecasts from them, what delivers the alerts of the forecasts, and who writes.
 
     ``progressed`` is called when the forecasts of a part of many stations are on disk.
     """
@@ -54,6 +55,7 @@ class Receiver(NamedTuple):
     serving: Serving
     settings: Settings
     background: Background
+    writer: Writer
     progressed: Callable[[], None] = lambda: None
 
     async def issue(self, stations: Sequence[str]) -> dict[str, IssuedForecast | str]:
@@ -70,30 +72,35 @@ async def store_readings(receiver: Receiver, station: str, body: ReadingsRequest
         ProblemError: 404 if there is no such station, 503 if the store cannot be used.
     """
     _check_length(body, "values", receiver.settings)
-    settings = await _settings(receiver.store, station)
+    settings = await _settings(receiver, station)
     return await _store_one(receiver, station, settings, _read_json(body, settings, _now()), "body.")
 
 
-async def store_file(receiver: Receiver, station: str, read: Callable[[TimeStep], Awaitable[Reading]]) -> Stored:
+async def store_file(
+    receiver: Receiver, station: str, read: Callable[[StationSettings], Awaitable[Reading]]
+) -> FileStored:
     """Store the values of a file that holds one series at the step of the station.
 
     Args:
         receiver: where they go.
         station: its ID.
-        read: reads the file, given this step.
+        read: reads the file, given the settings of the station.
 
     Raises:
         ProblemError: 422 if it holds no such series; otherwise as :func:`store_readings`.
     """
-    settings = await _settings(receiver.store, station)
+    settings = await _settings(receiver, station)
     step = TimeStep.parse(settings.step)
-    series = _only_series(await read(step), receiver.settings)
+    reading = await read(settings)
+    series = _only_series(reading, receiver.settings)
     if series.step != step:
         raise SeriesError(
             f"{not_of_station('the step of the file', series.step, step)}: send a file with this step, or make it "
             f"coarser with resample={step}"
         )
-    return await _store_one(receiver, station, settings, readings_of(series, _now()), "series.")
+    stored = await _store_one(receiver, station, settings, readings_of(series, _now()), "series.")
+    (found,) = reading.stations
+    return FileStored(**dict(stored), units=found.units, units_from=found.units_from)
 
 
 async def store_many(receiver: Receiver, bodies: Sequence[StationReadings]) -> ManyStored:
@@ -106,7 +113,7 @@ async def store_many(receiver: Receiver, bodies: Sequence[StationReadings]) -> M
     store = receiver.store
     _check_many(bodies, receiver.settings)
     with store_problems():
-        stations = await store.read(get_settings, [body.station for body in bodies])
+        stations = await store.read(settings_to_write, [body.station for body in bodies], receiver.writer)
         results = await store.run(_read_all, bodies, stations, _now())
         accepted = {name: read for name, read in results.items() if isinstance(read, Readings)}
         outcomes = await store.write(ingest, accepted, int(time.time()))
@@ -117,12 +124,12 @@ async def store_many(receiver: Receiver, bodies: Sequence[StationReadings]) -> M
     issued = await receiver.issue([*outcomes])
     answers: list[StationStored | StationFailure] = []
     for i, body in enumerate(bodies):
-        result, outcome = results[body.station], outcomes.get(body.station)
-        if isinstance(result, SeriesError) or outcome is None:
+        station, result, outcome = stations[body.station], results[body.station], outcomes.get(body.station)
+        if isinstance(result, SeriesError) or isinstance(station, StoreError) or outcome is None:
             error = result if isinstance(result, SeriesError) else SeriesError(str(UnknownStationError(body.station)))
             answers.append(StationFailure(station=body.station, error=sentence(error)))
             continue
-        stored = _stored(outcome, result, f"body.readings[{i}].", issued.get(body.station), stations[body.station])
+        stored = _stored(outcome, result, f"body.readings[{i}].", issued.get(body.station), station)
         answers.append(StationStored(station=body.station, **stored))
     return ManyStored(stations=answers)
 
@@ -162,12 +169,12 @@ def _find(connection: Connection, station: str, period: Period, limit: int) -> t
     )
 
 
-async def _settings(store: StationStore, station: str) -> StationSettings:
+async def _settings(receiver: Receiver, station: str) -> StationSettings:
     with store_problems():
-        stations = await store.read(get_settings, [station])
-        if station not in stations:
-            raise UnknownStationError(station)
-    return stations[station]
+        found = (await receiver.store.read(settings_to_write, [station], receiver.writer))[station]
+        if isinstance(found, StoreError):
+            raise found
+    return found
 
 
 async def _store_one(
@@ -193,15 +200,16 @@ def _stored(
 
 
 def _read_all(
-    bodies: Sequence[StationReadings], stations: dict[str, StationSettings], now: np.datetime64
+    bodies: Sequence[StationReadings], stations: Mapping[str, StationSettings | StoreError], now: np.datetime64
 ) -> dict[str, Readings | SeriesError]:
     """Return the readings of each station, or why they cannot be read."""
     results: dict[str, Readings | SeriesError] = {}
     for body in bodies:
+        station = stations[body.station]
         try:
-            if body.station not in stations:
-                raise SeriesError(str(UnknownStationError(body.station)))
-            results[body.station] = _read_json(body, stations[body.station], now)
+            if isinstance(station, StoreError):
+                raise SeriesError(str(station))
+            results[body.station] = _read_json(body, station, now)
         except SeriesError as error:
             results[body.station] = error
     return results

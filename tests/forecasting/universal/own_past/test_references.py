@@ -6,7 +6,7 @@ from forecasting.series.times import Floats
 from forecasting.series.timestep import TimeStep
 from forecasting.universal.contexts.contexts import Contexts
 from forecasting.universal.own_past.past import Past
-from forecasting.universal.own_past.references import forecast_references
+from forecasting.universal.own_past.references import forecast_references, references_and_usual
 
 LEADS = 7
 CYCLE = np.asarray([15.0, -4.0, -3.0, 0.5, 0.0, 0.0, 0.0], dtype=np.float32)
@@ -105,7 +105,27 @@ def test_the_own_climatology_is_used_where_the_past_is_long_enough() -> None:
     assert forecasts["damped"][0, 1, -1] == pytest.approx(usual[-1], abs=0.4)
 
 
-def test_a_climatology_of_the_position_is_moved_to_the_level_of_the_series() -> None:
+def test_a_short_series_has_the_climatology_of_its_position_whatever_its_level() -> None:
     usual = cycle(100)
-    forecasts = forecast_references(past(usual[:100] - 1.5, [99], position=True))
-    assert forecasts["climatology"][0, 0] == pytest.approx(usual[100:] - 1.5, abs=1e-6)
+    forecasts, (rests_on,) = references_and_usual(past(usual[:100] - 1.5, [99], position=True))
+    assert forecasts["climatology"][0, 0] == pytest.approx(usual[100:], abs=1e-5)
+    assert rests_on is not None
+    assert rests_on[:2] == ((1946, 1989), "position")
+    assert rests_on.sst == pytest.approx(usual[99], abs=1e-5)
+
+
+@pytest.mark.parametrize("position", [True, False])
+def test_a_long_series_has_a_climatology_of_its_own_years(position: bool) -> None:
+    usual = cycle(1_500)
+    values = usual[:1_500] - 1.5
+    values[:40] = np.nan
+    forecasts, (rests_on,) = references_and_usual(past(values, [1_499], position=position))
+    assert forecasts["climatology"][0, 0] == pytest.approx(usual[1_500:] - 1.5, abs=1e-3)
+    assert rests_on is not None
+    assert rests_on[:2] == ((2016, 2020), "series")
+    assert rests_on.sst == pytest.approx(usual[1_499] - 1.5, abs=1e-3)
+
+
+def test_nothing_is_usual_for_a_short_series_without_a_position() -> None:
+    forecasts, usual = references_and_usual(past(cycle(100)[:100], [99]))
+    assert (usual, "climatology" in forecasts) == ([None], False)

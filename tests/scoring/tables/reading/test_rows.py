@@ -65,12 +65,12 @@ def test_the_separator_line_of_excel_is_used(tmp_path: Path) -> None:
 
 
 def test_stations_are_named_after_files_without_their_extensions(tmp_path: Path) -> None:
-    names = ("buoy.41001.csv", "buoy.41002.csv.gz", "41003", "41004.CSV", "v2.pq")
+    names = ("buoy.41001.csv", "buoy.41002.csv.gz", "41003", "41004.CSV", "v2.pq", "pier.dat")
     for name in names:
         content = b"time,sst\n2001-01-01,10\n2001-01-02,11\n"
         (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
     series, errors = series_of([tmp_path / name for name in names], tmp_path / "staged", TimeStep.parse("day"))
-    assert list(series) == ["buoy.41001", "buoy.41002", "41003", "41004", "v2"]
+    assert list(series) == ["buoy.41001", "buoy.41002", "41003", "41004", "v2", "pier"]
     assert errors == {}
 
 

@@ -36,6 +36,24 @@ def test_a_dataset_is_forecast_from_its_own_last_observation(client: httpx.Clien
     )
 
 
+def test_a_climatology_says_what_it_rests_on(client: httpx.Client, nino12: SstSeries) -> None:
+    (forecast,) = answered(client.get("/forecast"))["forecasts"]
+    recent = answered(client.get("/series"))
+    assert recent["usual"] == {"years": [1950, 2010], "source": "series"}
+    assert forecast["usual"] == {**recent["usual"], "sst": pytest.approx(recent["climatology"][-1], abs=1e-6)}
+    series = [{"start": iso(nino12.times[-n]), "values": nino12.values[-n:].tolist()} for n in (332, 24)]
+    long, short = answered(client.post("/forecast", json={"dataset": "nino12", "horizon": 12, "series": series}))[
+        "forecasts"
+    ]
+    assert (long["usual"]["years"], long["usual"]["source"]) == ([1983, 2010], "series")
+    # Twelve months later, the same is usual.
+    assert long["usual"]["sst"] == pytest.approx(long["baselines"]["climatology"][11], abs=1e-6)
+    assert short["usual"]["years"] == [2009, 2010]
+    series[1]["values"][:6] = [None] * 6
+    (too_short,) = answered(client.post("/forecast", json={"dataset": "nino12", "series": series[1:]}))["forecasts"]
+    assert "usual" not in too_short
+
+
 def test_levels_of_a_dataset_forecast_can_be_chosen(client: httpx.Client) -> None:
     answer = answered(client.get("/forecast?level=50&level=90"))
     assert [interval["level"] for interval in answer["forecasts"][0]["intervals"]] == [50, 90]

@@ -333,3 +333,20 @@ def test_universal_models_are_listed_with_the_others(seas_client: httpx.Client) 
     assert (card.status_code, "has no model card" in card.json()["detail"]) == (404, True)
     assert "ocean-daily-gru" in answered(seas_client.get("/health/ready"))["models"]
     assert 'model="ocean-daily-gru"' in seas_client.get("/metrics").text
+
+
+def test_a_short_series_is_compared_with_the_climatology_of_its_position_at_any_step(seas_client: httpx.Client) -> None:
+    position = {"latitude": 43.6, "longitude": 9.1}
+    halves = {
+        "start": "2024-01-01",
+        "step": "PT30M",
+        "values": [round(13.5 + 0.002 * (i % 48) + i / 3000, 4) for i in range(960)],
+    }
+    for series in (days(**position), halves | {"id": "pier"} | position):
+        usual = forecast(seas_client, series, horizon=2)["usual"]
+        assert (usual["years"], usual["source"]) == ([1946, 1989], "position")
+        climatology = forecast(seas_client, series, horizon=2)["baselines"]["climatology"]
+        assert climatology == pytest.approx([usual["sst"]] * 2, abs=0.15)
+    kelvin = [value + 273.15 for value in VALUES]
+    warm = forecast(seas_client, days(values=kelvin, **position), units="kelvin")["usual"]
+    assert warm["sst"] == pytest.approx(forecast(seas_client, days(**position))["usual"]["sst"] + 273.15, abs=1e-4)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
+from forecasting.climatology.usual import OF_BASELINE, OF_POSITION, Usual
 from forecasting.errors import SeriesError
 from forecasting.events.baseline import Period
 from forecasting.events.outcomes import (
@@ -47,6 +48,7 @@ HEATWAVE = MarineOutcome(
     climatology=np.array([18.0, 18.1]),
     threshold=np.array([20.0, 20.1]),
     baseline=Period(np.datetime64("1983-01-01"), np.datetime64("2012-12-31")),
+    usual=Usual((1983, 2012), "series"),
     calibrated=False,
     warnings=(WARNING,),
 )
@@ -54,6 +56,7 @@ BLEACHING = HeatStressOutcome(
     name="bleaching",
     maximum_monthly_mean=28.4,
     source="position",
+    usual=OF_POSITION,
     now=4.0,
     level="Alert Level 1",
     median=np.array([4.0, 4.5]),
@@ -88,6 +91,7 @@ def test_numbers_are_rounded_and_times_written_in_iso_8601() -> None:
     heatwave = outcome_json(HEATWAVE, "celsius")
     assert heatwave["state"]["since"] == "2026-07-01"
     assert heatwave["baseline"] == {"start": "1983-01-01", "end": "2012-12-31"}
+    assert heatwave["usual"] == {"years": (1983, 2012), "source": "series"}
     assert heatwave["warnings"] == [{"code": "short_baseline", "message": "The baseline covers 12 years."}]
 
 
@@ -112,6 +116,7 @@ def test_an_event_without_onset_or_state_says_null() -> None:
         climatology=np.array([18.0]),
         threshold=np.array([16.0]),
         baseline=None,
+        usual=OF_BASELINE,
         calibrated=True,
     )
     fields = outcome_json(quiet, "celsius")

@@ -1,8 +1,10 @@
 """Fetching several sources, some of them slow."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -18,7 +20,7 @@ from service.stations.sources.fetching import Fetcher
 from service.stations.sources.source_reading import SourceReader
 from service.stations.station_store import StationStore
 from service.store.ends import SETTLED_READINGS
-from service.store.fetches import Fetch, failing_fetches, get_fetches
+from service.store.fetches import Fetch, failing_fetches, get_fetches, is_fetch_due, record_fetch
 from service.store.observations import add_observations, get_observations
 from service.store.stations import StationSettings, get_station, put_station
 from service.telemetry.station_metrics import StationMetrics
@@ -72,8 +74,8 @@ def source(server: Erddap, file: str) -> dict[str, Any]:
     return {"file": {"url": server.url.replace("/erddap", f"/{file}.csv")}}
 
 
-def put(connection: Connection, station: str, source: dict[str, Any]) -> None:
-    put_station(connection, station, StationSettings("day", source=source), 0)
+def put(connection: Connection, station: str, source: dict[str, Any], now: int = 0) -> None:
+    put_station(connection, station, StationSettings("day", source=source), now)
 
 
 def fetch_of(connection: Connection, station: str) -> Fetch:
@@ -85,9 +87,9 @@ def values_of(connection: Connection, station: str) -> list[float]:
     return [row.value for row in get_observations(connection, get_station(connection, station).number, limit=99)]
 
 
-async def while_fetching(store: StationStore, work: Callable[[], Awaitable[None]]) -> None:
+async def while_fetching(store: StationStore, work: Callable[[], Awaitable[None]], seconds: float = 120) -> None:
     """Fetch everything that is due, and do some work meanwhile."""
-    reader = SourceReader(Outbound(allow_private=True), store, 10**6)
+    reader = SourceReader(Outbound(allow_private=True), store, 10**6, seconds)
     fetcher = Fetcher(store, reader, lambda: None, lambda: None)
     async with asyncio.TaskGroup() as group:
         group.create_task(fetcher.fetch_due())
@@ -115,14 +117,72 @@ def test_a_slow_source_holds_up_no_other_station(store: StationStore, server: Er
     assert anyio.run(store.read, fetch_of, "a").content == {"new": 20, "revised": 0, "unchanged": 0, "refused": 0}
 
 
+def test_a_slow_host_leaves_places_for_the_others(store: StationStore, server: Erddap, files: SlowFiles) -> None:
+    slow = [f"a{i}" for i in range(12)]
+
+    async def main() -> None:
+        for station in slow:
+            await store.write(put, station, source(server, "slow"))
+        elsewhere = {"file": {"url": source(server, "buoy")["file"]["url"].replace("127.0.0.1", "localhost")}}
+        await store.write(put, "z", elsewhere)
+        await while_fetching(store, other_is_done)
+
+    async def other_is_done() -> None:
+        try:
+            with anyio.fail_after(60):
+                while not (await store.read(fetch_of, "z")).succeeded:
+                    await lowlevel.checkpoint()
+            assert [(await store.read(fetch_of, station)).attempted for station in slow] == [None] * len(slow)
+        finally:
+            files.go_on.set()
+
+    anyio.run(main)
+    assert all(anyio.run(store.read, fetch_of, station).succeeded for station in slow)
+
+
+def test_a_fetch_that_takes_too_long_in_all_is_a_failure(store: StationStore, server: Erddap, files: SlowFiles) -> None:
+    files["/moved.csv"] = Answer("", 302, {"Location": "/slow.csv"})
+
+    async def main() -> None:
+        await store.write(put, "pier", source(server, "moved"))
+        await while_fetching(store, lambda: asyncio.sleep(0), seconds=0.2)
+
+    anyio.run(main)
+    error = anyio.run(store.read, fetch_of, "pier").error
+    assert error == (
+        "the source was not read within 0.2 seconds, including redirects: use the final address, or set since to a "
+        "later time"
+    )
+
+
+def test_fetches_that_a_clock_ahead_has_scheduled_are_due_once_it_is_right(store: StationStore, server: Erddap) -> None:
+    ahead, interval = int(time.time()) + 30 * 86_400, 3_600
+
+    async def main() -> None:
+        for station in ("new", "fetched", "waiting"):
+            await store.write(put, station, source(server, "buoy"), ahead)
+        now = int(time.time())
+        for station, attempted in (("fetched", ahead), ("waiting", now)):
+            known = await store.read(fetch_of, station)
+            changed = replace(known, attempted=attempted, next_attempt=attempted + interval)
+            await store.write(record_fetch, changed, source(server, "buoy"))
+        assert await store.read(is_fetch_due, now)
+        await while_fetching(store, lambda: asyncio.sleep(0))
+
+    anyio.run(main)
+    fetches = {name: anyio.run(store.read, fetch_of, name) for name in ("new", "fetched", "waiting")}
+    assert [fetch.succeeded is not None for fetch in fetches.values()] == [True, True, False]
+    assert all(fetch.next_attempt < ahead for fetch in fetches.values())
+
+
 def test_readings_of_a_source_that_was_replaced_meanwhile_are_not_stored(
     store: StationStore, server: Erddap, files: SlowFiles
 ) -> None:
     async def main() -> None:
         await store.write(put, "pier", source(server, "slow"))
-        await while_fetching(store, replace)
+        await while_fetching(store, change)
 
-    async def replace() -> None:
+    async def change() -> None:
         try:
             assert await to_thread.run_sync(files.asked.wait, 60)
             await store.write(put, "pier", source(server, "none"))

@@ -67,6 +67,8 @@ def _form(levels: tuple[int, ...], exceedance: tuple[str, ...]) -> AnswerForm:
         ("lead", pa.int16()),
         ("step", pa.string()),
         *dict(references).items(),
+        ("usual_years", pa.string()),
+        ("usual_source", pa.string()),
         *dict.fromkeys(exceedance, pa.float64()).items(),
         ("calibrated", pa.bool_()),
         ("messages", pa.string()),

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from forecasting.climatology.usual import Usual
 from forecasting.errors import SeriesError
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.qartod import MISSING
@@ -58,6 +59,9 @@ def _rows(ids: pa.StringArray, forecasts: ColumnForecasts, form: AnswerForm) -> 
         "lead": spread.leads(),
         "calibrated": spread.of_forecasts(pa.array(forecasts.calibrated)),
     }
+    if any(forecasts.usual):
+        columns["usual_years"] = spread.of_forecasts(_texts(forecasts.usual, lambda usual: usual.years_text))
+        columns["usual_source"] = spread.of_forecasts(_texts(forecasts.usual, lambda usual: usual.source))
     if any(forecasts.warnings):
         columns["warnings"] = spread.of_forecasts(_joined_texts(forecasts.warnings, _codes))
         columns["messages"] = spread.of_forecasts(_joined_texts(forecasts.warnings, _messages))
@@ -217,6 +221,10 @@ def _joined_texts(
     warnings: Sequence[Sequence[ForecastWarning]], join: Callable[[Sequence[ForecastWarning]], str]
 ) -> pa.Array:
     return pa.array([join(some) if some else None for some in warnings], pa.string())
+
+
+def _texts(usual: Sequence[Usual | None], text_of: Callable[[Usual], str | None]) -> pa.StringArray:
+    return pa.array([None if each is None else text_of(each) for each in usual], pa.string())
 
 
 def error_batch(message: str, form: AnswerForm) -> pa.RecordBatch:

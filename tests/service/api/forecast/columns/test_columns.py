@@ -63,6 +63,12 @@ def by_json(client: httpx.Client, table: pa.Table, **fields: object) -> pd.DataF
                 f"exceedance_{entry['threshold']:g}": entry["probability"][lead] for entry in forecast["exceedance"]
             }
             baselines = {f"baseline_{name}": values[lead] for name, values in forecast["baselines"].items()}
+            usual = forecast.get("usual")
+            if usual:
+                baselines |= {
+                    "usual_years": "-".join(map(str, usual["years"])),
+                    "usual_source": usual["source"],
+                }
             row = {"station": forecast["id"], "time": pd.Timestamp(time), "sst": forecast["sst"][lead]}
             rows.append(row | intervals | exceedance | baselines)
     return pd.DataFrame(rows)

@@ -73,29 +73,48 @@ def test_the_picture_of_eight_readings_says_how_long_they_are(
     assert f" | {period}: 1" in words(card(service, station))
 
 
-def test_usual_is_the_mean_of_ten_earlier_years(service: httpx.Client, new_station: NewStation) -> None:
-    station = new_station()
-    send(service, station, [season(day) + 2 * (day == 0) for day in range(-4_018, 1)])
-    detail = past(service, station)
-    assert detail["usual"]["years"] == 11
-    assert detail["newest"]["sst"] - detail["usual"]["sst"] == pytest.approx(2, abs=0.05)
-    assert "2.0\N{NO-BREAK SPACE}°C warmer than usual" in words(card(service, station))
+def usual_years(days: int) -> list[int]:
+    """Return the years of the last days, of which a forecast sees at most 1,500."""
+    return [(TODAY - timedelta(days=min(days, 1_500) - 1)).year, TODAY.year]
 
 
-def test_without_ten_years_usual_comes_from_the_position_or_is_left_out(
+def test_usual_is_the_climatology_of_the_forecast_in_lists_and_on_cards(
     service: httpx.Client, new_station: NewStation
 ) -> None:
+    """With a position whose climatology is much colder, and in other units."""
+    station = new_station(latitude=50, longitude=-20, units="fahrenheit")
+    celsius = [season(day) + 2 * (day == 0) for day in range(-1_799, 1)]
+    send(service, station, [value * 1.8 + 32 for value in celsius])
+    detail = answered(service.get(f"/stations/{station}"))
+    assert (detail["usual"]["years"], detail["usual"]["source"]) == (usual_years(1_800), "series")
+    assert detail["usual"]["sst"] == pytest.approx(season(0) * 1.8 + 32, abs=0.1)
+    assert detail["anomaly"] == pytest.approx(3.6, abs=0.1)
+    assert detail["newest"]["sst"] - detail["usual"]["sst"] == pytest.approx(detail["anomaly"], abs=1e-5)
+    forecast = answered(service.get(f"/stations/{station}/forecast"))
+    assert forecast["usual"] == detail["usual"]
+    assert forecast["baselines"]["climatology"][0] == pytest.approx(detail["usual"]["sst"], abs=0.1)
+    page = answered(service.get("/stations", params={"search": station}))["stations"]
+    assert [(listed["usual"], listed["anomaly"]) for listed in page] == [(detail["usual"], detail["anomaly"])]
+    years = "–".join(map(str, detail["usual"]["years"]))
+    assert f"3.6\N{NO-BREAK SPACE}°F warmer than usual ({years})" in words(card(service, station))
+
+
+def test_a_short_series_has_the_usual_of_its_position_or_none(service: httpx.Client, new_station: NewStation) -> None:
     values = [24.5 + (i % 3) / 10 for i in range(40)]
     placed, unplaced = new_station(latitude=0, longitude=-140, units="kelvin"), new_station()
-    misplaced = new_station(latitude=70, longitude=0)
+    misplaced, empty = new_station(latitude=70, longitude=0), new_station(latitude=0, longitude=-140)
     send(service, placed, [value + 273.15 for value in values])
     send(service, unplaced, values)
     send(service, misplaced, values)
-    usual = past(service, placed)["usual"]
-    assert usual["years"] is None
-    assert 25 < usual["sst"] - 273.15 < 28
-    assert [past(service, station)["usual"] for station in (unplaced, misplaced)] == [None, None]
-    assert "colder than usual" in words(card(service, placed))
+    detail = past(service, placed)
+    assert (detail["usual"]["years"], detail["usual"]["source"]) == ([1946, 1989], "position")
+    climatology = answered(service.get(f"/stations/{placed}/forecast"))["baselines"]["climatology"]
+    assert climatology[0] == pytest.approx(detail["usual"]["sst"], abs=0.1)
+    assert 25 < detail["usual"]["sst"] - 273.15 < 28
+    assert detail["anomaly"] == pytest.approx(detail["newest"]["sst"] - detail["usual"]["sst"], abs=1e-5)
+    for station in (unplaced, misplaced, empty):
+        assert [past(service, station)[name] for name in ("usual", "anomaly")] == [None, None]
+    assert "colder than usual (1946–1989)" in words(card(service, placed))
     assert "usual" not in words(card(service, unplaced))
 
 

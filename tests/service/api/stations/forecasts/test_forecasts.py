@@ -170,7 +170,7 @@ def test_a_station_shows_its_newest_forecast_with_the_interval_of_80_percent(
     assert newest is not None
     shown = answered(service.get(f"/stations/{station}"))
     (interval,) = (interval for interval in newest["intervals"] if interval["level"] == 80)
-    main = ("issued", "observed_until", "replayed", "model", "version", "timestamps", "sst")
+    main = ("issued", "observed_until", "replayed", "model", "version", "timestamps", "sst", "usual")
     assert shown["forecast"] == {name: newest[name] for name in main} | {"intervals": [interval]}
     listed = answered(service.get("/stations", params={"limit": 1_000}))["stations"]
     (same,) = (entry for entry in listed if entry["id"] == station)

@@ -211,6 +211,24 @@ def test_a_file_is_read_as_post_series_reads_it(service: httpx.Client, new_stati
     assert answered(again)["unchanged"] == 3
 
 
+@pytest.mark.parametrize(
+    ("header", "value", "units", "units_from"),
+    [
+        ("sst", 59.0, "fahrenheit", "as for the station, as the file does not say"),
+        ("sst (degC)", 15.0, "celsius", "by the header"),
+        ("sst [K]", 288.15, "kelvin", "by the header"),
+    ],
+)
+def test_a_file_is_in_the_units_of_the_station_unless_it_states_its_own(
+    service: httpx.Client, new_station: NewStation, header: str, value: float, units: str, units_from: str
+) -> None:
+    station = new_station(units="fahrenheit")
+    text = f"time,{header}\n2025-06-01,{value}\n2025-06-02,{value}\n"
+    answer = answered(service.post(f"/stations/{station}/observations", content=text, headers=CSV))
+    assert (answer["new"], answer["units"], answer["units_from"]) == (2, units, units_from)
+    assert stored(service, station)["values"] == pytest.approx([59.0, 59.0])
+
+
 def test_a_file_may_hold_one_reading_or_skip_days(service: httpx.Client, new_station: NewStation) -> None:
     station = new_station()
     for text in ("time,sst\n2025-06-05,12.9\n", "time,sst\n2025-06-06,13.1\n2025-06-09,13.2\n"):
