@@ -214,6 +214,8 @@ def _references(
         return references_from_past(series, windows.values, windows.times[:, 0], horizon, metadata.fill_limit)
     begin = windows.times[:, 0]
     references = {name: roller.roll(windows.values, begin, horizon) for name, roller in baselines.rollers().items()}
+    if baselines.years is None:
+        return references, {}, UsualOfSeries.none(len(begin))
     at_end = baselines.climatology(metadata.time_step.shift(begin, -1))
     return references, {}, UsualOfSeries(np.tile(baselines.years, (len(begin), 1)), at_end)
 
