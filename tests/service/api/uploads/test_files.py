@@ -5,7 +5,6 @@ import gzip
 import json
 import re
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from service.api.uploads.answer import SHORT_TEXT
 from service.api.uploads.grid_files import GridFiles
 from service.api.uploads.schemas import FileReading
 from service.api.uploads.upload import read_upload
+from service.engine.running import Threads
 from service.engine.serving import Serving
 from service.http.problems import Problem, ProblemError
 from service.http.reading_query import MAX_COLUMNS, MAX_STATIONS
@@ -378,7 +378,7 @@ def test_a_long_text_is_read_in_a_process_that_can_be_stopped(
 ) -> None:
     reads = GridFiles(processor_seconds=1, seconds=3_600, reader=SPIN)
     content = packed(b"time,sst\n2020-01-01,15\n2020-01-02,15.5\n" + SHORT_TEXT * b"\n")
-    with ThreadPoolExecutor(1) as workers:
+    with Threads(1, "large") as workers:
         serving = Serving(Registry.open(artifacts, CPU, "nino12"), workers, 60, Metrics())
         with pytest.raises(ProblemError, match="more than 1 s of computing time"):
             asyncio.run(read_upload({}, content, ReadingOptions(), reads, serving, Settings()))
