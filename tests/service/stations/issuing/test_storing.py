@@ -16,7 +16,6 @@ from service.stations.issuing.storing import store_forecasts
 from service.stations.record.counted import counted
 from service.store.calibrations import get_calibrations
 from service.store.database.database import Database
-from service.store.database.tables import ISSUED_FORECASTS
 from service.store.issued_forecasts import (
     IssuedForecast,
     get_forecasts,
@@ -198,12 +197,10 @@ def test_the_newest_forecast_is_that_of_the_last_batch_also_if_it_was_stored_fir
         assert [forecast.batch for forecast in counted(iterate_forecasts(connection, station))] == [3]
 
 
-def test_a_forecast_of_an_older_version_is_listed_as_others_are(database: Database, station: int) -> None:
+def test_lists_show_only_the_interval_of_80_percent(database: Database, station: int) -> None:
     issue(database, station, 1)
-    with database.writing() as connection:
+    with database.reading() as connection:
         listed = newest_short_forecasts(connection, [station])
-        connection.execute(ISSUED_FORECASTS.update().values(short=None))
-        assert newest_short_forecasts(connection, [station]) == listed
         assert [interval["level"] for interval in loads(listed[station])["intervals"]] == [80]
 
 
