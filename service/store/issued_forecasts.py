@@ -213,7 +213,7 @@ def short_json(forecast: IssuedForecast) -> str:
         "intervals": [interval for interval in content["intervals"] if interval["level"] == SHORT_LEVEL],
         "usual": content.get("usual"),
     }
-    if any(warning["code"] == _DOUBT for warning in content["warnings"]):
+    if any(warning["code"] == _DOUBT for warning in content.get("warnings", ())):
         short["usual"] = None
     return dumps(short).decode()
 
