@@ -1,5 +1,6 @@
 """Warnings about a forecast."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -16,13 +17,26 @@ WarningCode = Literal[
     "resampled",
     "short_baseline",
     "suspect_value",
+    "flat_line",
+    "implausible_forecast",
+    "doubtful_step",
     "short_horizon",
     "approximate_mmm",
     "incomplete_past",
 ]
 
 DOUBTS: Final[frozenset[WarningCode]] = frozenset(
-    {"outside_training", "no_climatology", "doubtful_position", "late", "reference_is_better", "suspect_value"}
+    {
+        "outside_training",
+        "no_climatology",
+        "doubtful_position",
+        "late",
+        "reference_is_better",
+        "suspect_value",
+        "flat_line",
+        "implausible_forecast",
+        "doubtful_step",
+    }
 )
 """Warnings that cast doubt on a forecast."""
 
@@ -40,3 +54,8 @@ class ForecastWarning:
     code: WarningCode
     message: str
     uncalibrated: bool = False
+
+
+def starts_from_suspect(warnings: Iterable[ForecastWarning]) -> bool:
+    """Return whether one of ``warnings`` says that a forecast starts from a suspect value, which explains all else."""
+    return any(warning.code == "suspect_value" and warning.uncalibrated for warning in warnings)

@@ -25,8 +25,11 @@ from forecasting.references.baselines import Baselines
 from forecasting.references.from_past import References, references_from_past
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.conversion import SeriesLike, to_sst_series
+from forecasting.series.flat_line import flat_end, may_end_flat
+from forecasting.series.future import refuse_future
 from forecasting.series.sea_range import sea_temperatures
 from forecasting.series.sst_series import SstSeries
+from forecasting.series.step_check import LONGEST_CHECKED, MOST_CHECKED, SHORTEST_CHECKED, step_warnings
 from forecasting.series.times import Bools, Floats
 from forecasting.series.timestep import TimeStep, in_words
 
@@ -90,6 +93,7 @@ class Forecaster:
         levels: Sequence[int] = (80, 95),
         thresholds: Sequence[float] = (),
         baselines: Baselines | None = None,
+        as_of: np.datetime64 | None = None,
     ) -> Forecast:
         """Forecast one series.
 
@@ -101,6 +105,8 @@ class Forecaster:
             levels: of prediction intervals, percent.
             thresholds: °C, for exceedance probabilities.
             baselines: references fitted to the place; if None, they are fitted to the past of the series.
+            as_of: the time that counts as now, UTC: a series that ends more than one step, and at least a day, after it
+                is an error. None for no such check.
 
         Raises:
             TypeError: if ``series`` is anything else.
@@ -109,6 +115,7 @@ class Forecaster:
         """
         converted = to_sst_series(series)
         sea_temperatures(converted.values, "celsius", lambda i: f"value {i}")
+        refuse_future(converted, as_of)
         forecast = self.forecast_many([converted], horizon, levels, thresholds, baselines)[0]
         if isinstance(forecast, SeriesError):
             raise forecast
@@ -189,6 +196,7 @@ def forecast_together(
     unlike = metadata.training_range.unlike(windows.values, windows.times[:, 0], rms_increment)
     sst, scale, by_network = _run_networks(windows, forecasters)
     _add_warnings(windows, unlike, reference_warnings, metadata)
+    doubtful = _add_doubts(windows, series)
     return Forecasts(
         row=windows.row,
         leads=windows.leads,
@@ -196,7 +204,7 @@ def forecast_together(
         sst=sst,
         baselines=references,
         warnings=windows.warnings,
-        calibrated=~unlike,
+        calibrated=~(unlike | doubtful),
         scale=scale,
         failures=failures,
         windows=windows.values,
@@ -254,6 +262,22 @@ def _add_warnings(
             windows.warnings[place] += (_outside_training(windows, place, metadata),)
     for place, warning in reference_warnings.items():
         windows.warnings[place] += (warning,)
+
+
+def _add_doubts(windows: Windows, series: SeriesBatch) -> Bools:
+    """Add a warning to each series that ends in a flat line or contradicts its step; return which do, ``(n,)``."""
+    doubtful: Bools = np.zeros(len(windows), dtype=np.bool_)
+    for place in may_end_flat(windows.values).tolist():
+        member = series[place]
+        line = flat_end(member.values)
+        if line is not None:
+            doubtful[place] = True
+            windows.warnings[place] += (line.warning(member.times),)
+    if SHORTEST_CHECKED <= series.step.seconds <= LONGEST_CHECKED:
+        for place, warning in step_warnings(series.tails(min(series.longest, MOST_CHECKED)), series.step).items():
+            doubtful[place] = True
+            windows.warnings[place] += (warning,)
+    return doubtful
 
 
 def _outside_training(windows: Windows, place: int, metadata: CheckpointMetadata) -> ForecastWarning:

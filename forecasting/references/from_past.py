@@ -12,6 +12,7 @@ from forecasting.forecast_warning import ForecastWarning
 from forecasting.references.baselines import autoregression, damping, linear_windows, roll_autoregression
 from forecasting.references.design_matrix import design_matrix
 from forecasting.series.batch import SeriesBatch
+from forecasting.series.sea_range import SEA_RANGE
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import YEAR, Bools, Floats, Times, calendar_months, month_of
 from forecasting.series.timestep import TimeStep
@@ -191,7 +192,10 @@ class _Seasonal:
             yield "linear", linear
 
     def _linear(self, i: int, window: Floats, length: int, fill_limit: int) -> Floats:
-        """Return the autoregression of the ``i``-th series, °C ``(horizon,)``; NaN if gaps leave too few windows."""
+        """Return the autoregression of the ``i``-th series, °C ``(horizon,)``.
+
+        NaN if gaps leave too few windows, or it runs away beyond the temperatures of any sea.
+        """
         # The start does not matter for anomalies.
         series = SstSeries(self.anomalies[i, -length:], np.datetime64(0, "s"), self.step)
         weights, intercept = autoregression(series, len(window), fill_limit)
@@ -199,4 +203,5 @@ class _Seasonal:
             return np.full(self.leads.shape[1], np.nan)
         anomalies = (window - self.past[i, -len(window) :])[None]
         linear: Floats = self.leads[i] + roll_autoregression(anomalies, weights, intercept, self.leads.shape[1])[0]
-        return linear
+        low, high = SEA_RANGE
+        return linear if linear.min() >= low and linear.max() <= high else np.full_like(linear, np.nan)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -10,12 +10,14 @@ from forecasting.climatology.usual import Usual
 from forecasting.events.detection import steps_after
 from forecasting.events.joint.dependence import Dependence
 from forecasting.events.joint.paths import Coupling
-from forecasting.forecast_warning import ForecastWarning
+from forecasting.forecast_warning import ForecastWarning, starts_from_suspect
 from forecasting.series.times import Floats, Times, unix_seconds
 from forecasting.universal.contexts.contexts import Contexts
 from forecasting.universal.forecast import Chosen, UniversalForecast
 from forecasting.universal.network.forecaster import UniversalForecaster
 from forecasting.universal.network.shared_parts import SharedParts
+from forecasting.universal.own_past.allowed_range import AllowedRange
+from forecasting.universal.own_past.autoregression import Autoregression
 from forecasting.universal.own_past.past import Past, Steps
 from forecasting.universal.own_past.record import (
     MAX_ORIGINS,
@@ -87,6 +89,8 @@ class _Chunk:
         references: of the origins and then of the end, °C ``(n, origins + 1, leads)``, by name.
         errors: of the networks and then the references at the origins, °C ``(candidates, n, origins, leads)``.
         network_errors: of the networks at all leads of their answers, °C ``(networks, n, origins, leads)``.
+        autoregression: on the series; None if references are not fitted.
+        allowed: range of the forecasts at the leads asked for.
         dependences: of the networks, by full name; None for those without one.
         usual: what the climatology of each series rests on; None without one.
     """
@@ -102,6 +106,8 @@ class _Chunk:
     references: dict[str, Floats]
     errors: Floats
     network_errors: Floats
+    autoregression: Autoregression | None
+    allowed: AllowedRange
     dependences: dict[str, Dependence | None]
     usual: list[Usual | None]
 
@@ -122,9 +128,10 @@ class _Chunk:
         leads = int(contexts.missing_after.max()) + horizon
         with_end = np.append(origins, contexts.values.shape[1] - 1)
         answers = _answers(networks, shared, contexts, with_end, leads + steps_after(contexts.step))
-        references, usual = references_and_usual(
-            Past.of(contexts, with_end, leads), fitted=options.record or options.references
-        )
+        past = Past.of(contexts, with_end, leads)
+        fitted = options.record or options.references
+        autoregression = Autoregression.fit(past) if fitted else None
+        references, usual = references_and_usual(past, fitted=fitted, autoregression=autoregression)
         means = np.stack([answer[:, :-1, :, 0] for answer in answers.values()])
         network_errors = errors_of(contexts, means, origins, metadata.minimum)
         others = np.stack([forecast[:, :-1] for forecast in references.values()])
@@ -143,26 +150,17 @@ class _Chunk:
             references,
             errors,
             network_errors,
+            autoregression,
+            AllowedRange.of(contexts.values, contexts.coefficients, contexts.step, ahead),
             {name: network.metadata.dependence for name, network in networks.items()},
             usual,
         )
 
     def forecast(self, place: int) -> UniversalForecast:
         """Return the forecast of the series at ``place``, by the model that its record chooses."""
-        warnings = self.contexts.warnings.get(int(self.contexts.row[place]), ())
-        network, record = next(iter(self.answers)), self._record(place)
-        model = network
-        chosen = None if self.named else Chosen("held_out_seas", 0, {})
-        if record and record.origins >= MIN_ORIGINS:
-            model = network = record.best_network()
-            better = record.better_reference(network)
-            if self.named and better:
-                warnings = (*warnings, _reference_is_better(record, network, better))
-            elif not self.named:
-                model = better or network
-                chosen = Chosen("own_past", record.origins, record.rmse, self._since(place))
-        elif record and record.origins and chosen:
-            chosen = Chosen("held_out_seas", record.origins, record.rmse, self._since(place))
+        record = self._record(place)
+        model, warnings = self._choose(place, record)
+        network = model if model in self.answers else self._network(record)
         leads = self._leads(place)
         quantiles = self._quantiles(place, model, record)
         references = {name: forecast[place, -1][leads] for name, forecast in self.references.items()}
@@ -172,18 +170,69 @@ class _Chunk:
         return UniversalForecast(
             model,
             self.times[place],
-            references[model] if model in references else self.answers[model][place, -1, leads, 0],
+            self._sst(place, model),
             quantiles[leads],
             self.levels,
             known,
-            warnings,
-            chosen,
+            (*self.contexts.warnings.get(int(self.contexts.row[place]), ()), *warnings),
+            self._chosen(place, record),
             past,
             self._coupling(place, network, model, record, len(quantiles)),
             before if len(before) else None,
             after if len(after) else None,
             self.usual[place],
         )
+
+    def _choose(self, place: int, record: Record | None) -> tuple[str, tuple[ForecastWarning, ...]]:
+        """Return the model that forecasts the series at ``place``, and warnings about it.
+
+        That is the preferred one whose forecast is within the allowed range; an autoregression also has to be stable.
+        If there is none, the one that leaves it least forecasts.
+        """
+        candidates, warnings = iter(self.answers), tuple[ForecastWarning, ...]()
+        if record and record.origins >= MIN_ORIGINS:
+            ranked = (model for model in record.by_preference() if self._is_stable(place, model))
+            if not self.named:
+                candidates = ranked
+            elif (better := next(ranked)) not in self.answers:
+                warnings = (_reference_is_better(record, next(iter(self.answers)), better),)
+        excess = dict[str, float]()
+        for model in candidates:
+            excess[model] = self.allowed.excess(place, self._sst(place, model))
+            if not excess[model]:
+                break
+        preferred, model = next(iter(excess)), min(excess, key=excess.__getitem__)
+        known = self.contexts.warnings.get(int(self.contexts.row[place]), ())
+        if excess[preferred] and not starts_from_suspect(known):
+            sst = self._sst(place, preferred)
+            outside = self.allowed.warning(place, sst, preferred, model, allowed=not excess[model])
+            warnings = (*warnings, outside)
+        return model, warnings
+
+    def _network(self, record: Record | None) -> str:
+        """Return the best network on the record, or on held-out seas where that is too short."""
+        return record.best_network() if record and record.origins >= MIN_ORIGINS else next(iter(self.answers))
+
+    def _is_stable(self, place: int, model: str) -> bool:
+        if model != "linear" or self.autoregression is None:
+            return True
+        return bool(np.isfinite(self.references[model][place, -1]).all()) and self.autoregression.is_stable(place)
+
+    def _sst(self, place: int, model: str) -> Floats:
+        """Return the forecast of a network or reference, °C ``(horizon,)``."""
+        leads = self._leads(place)
+        if model in self.references:
+            return self.references[model][place, -1, leads]
+        return self.answers[model][place, -1, leads, 0]
+
+    def _chosen(self, place: int, record: Record | None) -> Chosen | None:
+        """Return why a model was chosen; None if the caller named it."""
+        if self.named:
+            return None
+        if not record or not record.origins:
+            return Chosen("held_out_seas", 0, {})
+        by: Literal["own_past", "held_out_seas"] = "own_past" if record.origins >= MIN_ORIGINS else "held_out_seas"
+        return Chosen(by, record.origins, record.rmse, self._since(place))
 
     def _coupling(self, place: int, network: str, model: str, record: Record | None, steps: int) -> Coupling:
         """Return how the leads are related: as in forecasts of ``network`` for series with errors like those here."""

@@ -13,6 +13,7 @@ import torch
 from forecasting.errors import ReleaseError, RequestError, SeriesError, UnknownNameError
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.conversion import SeriesLike, to_sst_series
+from forecasting.series.future import refuse_future
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.universal.checks.check import Check, check_series
@@ -108,6 +109,7 @@ class UniversalRelease:
         model: str = BEST,
         record: bool = True,
         check: bool = False,
+        as_of: np.datetime64 | None = None,
     ) -> UniversalForecast:
         """Forecast one series.
 
@@ -119,6 +121,8 @@ class UniversalRelease:
             model: ``best``, a cell such as ``gru``, or a full name.
             record: see :meth:`forecast_many`.
             check: see :meth:`forecast_many`.
+            as_of: the time that counts as now, UTC: a series that ends more than one step, and at least a day, after it
+                is an error. None for no such check.
 
         Raises:
             TypeError: if ``series`` is of another type.
@@ -127,9 +131,9 @@ class UniversalRelease:
             UnknownNameError: if there is no such model.
         """
         rows = None if coefficients is None else coefficients[None]
-        forecast = self.forecast_many(
-            [to_sst_series(series)], horizon, coefficients=rows, model=model, record=record, check=check
-        )[0]
+        read = to_sst_series(series)
+        refuse_future(read, as_of)
+        forecast = self.forecast_many([read], horizon, coefficients=rows, model=model, record=record, check=check)[0]
         if isinstance(forecast, SeriesError):
             raise forecast
         return forecast

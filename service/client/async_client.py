@@ -71,9 +71,10 @@ class AsyncClient:
         paths: int = 0,
         baseline: BaselineInput = None,
         check: bool = False,
+        as_of: TimeInput = None,
     ) -> ForecastTable:
         """See :meth:`Client.forecast`."""
-        parameters = ForecastParameters.of(model, dataset, horizon, levels, thresholds, units, check=check)
+        parameters = ForecastParameters.of(model, dataset, horizon, levels, thresholds, units, check=check, as_of=as_of)
         shared, by_name = split_baseline(baseline)
         parameters = parameters.with_events(read_events(events), paths, shared)
         further = (Positions(latitude, longitude), by_name)

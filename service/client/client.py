@@ -90,6 +90,7 @@ class Client:
         paths: int = 0,
         baseline: BaselineInput = None,
         check: bool = False,
+        as_of: TimeInput = None,
     ) -> ForecastTable:
         """Forecast what follows each series.
 
@@ -118,6 +119,8 @@ class Client:
                 the whole series.
             check: whether to leave out values that are implausible given the forecast made before them; only universal
                 networks check.
+            as_of: the time that counts as now, for series that are made up or end after the present: a datetime, a
+                pandas Timestamp, or text in ISO 8601. Without it, a series that ends in the future is an error.
 
         Returns:
             A row for each station, model and time, in this order, with these columns: ``station`` (the name of the
@@ -143,7 +146,7 @@ class Client:
             UnavailableError: if the service cannot be reached.
             AnswerError: if the response is not from the service.
         """
-        parameters = ForecastParameters.of(model, dataset, horizon, levels, thresholds, units, check=check)
+        parameters = ForecastParameters.of(model, dataset, horizon, levels, thresholds, units, check=check, as_of=as_of)
         shared, by_name = split_baseline(baseline)
         parameters = parameters.with_events(read_events(events), paths, shared)
         further = (Positions(latitude, longitude), by_name)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from service.client.parameters import ForecastParameters, Json
+from service.client.parameters import ForecastParameters, Json, drop_none
 from service.client.payload import MAX_ID, OwnFields, numbers_of, times_of
 from service.client.series_input import PandasInput, find_pyarrow, named_series
 from service.client.tables import BASELINES, doubts_of, exceedance_column, typed
@@ -62,7 +62,7 @@ def query_of(parameters: ForecastParameters, *, strict: bool) -> Json:
         "strict": strict,
         "check": parameters.check,
     }
-    return query if parameters.dataset is None else query | {"dataset": parameters.dataset}
+    return query | drop_none(dataset=parameters.dataset, as_of=parameters.as_of)
 
 
 def column_batches(

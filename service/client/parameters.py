@@ -74,6 +74,7 @@ class ForecastParameters:
     paths: int = 0
     baseline: Json | None = None
     check: bool = False
+    as_of: str | None = None
 
     @classmethod
     def of(
@@ -86,6 +87,7 @@ class ForecastParameters:
         units: Units = "celsius",
         *,
         check: bool = False,
+        as_of: TimeInput = None,
     ) -> "ForecastParameters":
         """Check a caller's arguments, whose numbers may be NumPy's.
 
@@ -97,7 +99,8 @@ class ForecastParameters:
         temperatures = tuple(_temperature(value) for value in _listed("thresholds", thresholds, "[24.5]"))
         if not all(map(math.isfinite, temperatures)):
             raise ValueError(f"thresholds are {list(temperatures)}: each must be a finite temperature")
-        return cls(model, dataset, whole("horizon", horizon), percents, temperatures, units, check=check)
+        now = written_time(as_of)
+        return cls(model, dataset, whole("horizon", horizon), percents, temperatures, units, check=check, as_of=now)
 
     def with_events(self, events: tuple[Json, ...], paths: int, baseline: Json | None) -> "ForecastParameters":
         """Return these parameters with events, a number of sample paths to return, and a baseline for every series.
@@ -121,6 +124,7 @@ class ForecastParameters:
             paths=self.paths or None,
             baseline=self.baseline,
             check=self.check or None,
+            as_of=self.as_of,
         )
 
 

@@ -119,7 +119,8 @@ def _calibrated(parameters: ForecastParameters, forecast: Json) -> bool:
 def doubts_of(parameters: ForecastParameters) -> frozenset[str]:
     """Return the warnings with which a forecast is not calibrated."""
     # With a check, the values that the warning names are left out.
-    return frozenset({"outside_training"} if parameters.check else {"outside_training", "suspect_value"})
+    doubts = {"outside_training", "flat_line", "doubtful_step"}
+    return frozenset(doubts if parameters.check else {*doubts, "suspect_value"})
 
 
 def _warnings(forecast: Json) -> str:

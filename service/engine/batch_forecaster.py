@@ -11,6 +11,7 @@ from forecasting.networks.forecaster import Forecaster, forecast_together
 from forecasting.networks.forecasts import Forecasts
 from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.batch import SeriesBatch
+from forecasting.series.future import future_errors
 from forecasting.series.observations import max_steps
 from forecasting.series.times import YEAR
 from forecasting.series.timestep import TimeStep
@@ -138,7 +139,11 @@ class BatchForecaster:
         for kind, group in alike.items():
             series = [given for job in group for given in job.series]
             units = [job.options.units for job in group for _ in job.series]
-            parsed[kind] = parse(series, units, group[0].forecasters[0].step, self._universal)
+            batch, errors = parse(series, units, group[0].forecasters[0].step, self._universal)
+            as_of = [job.options.as_of for job in group for _ in job.series]
+            for now in set(as_of):
+                errors |= {i: error for i, error in future_errors(batch, now).items() if as_of[i] == now}
+            parsed[kind] = batch, errors
         begins, read = dict.fromkeys(alike, 0), []
         for kind, job in zip(kinds, jobs, strict=True):
             read.append(_Read(kind, *parsed[kind], begins[kind]))

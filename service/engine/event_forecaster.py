@@ -8,6 +8,7 @@ from forecasting.errors import SeriesError
 from forecasting.networks.forecaster import Forecaster, forecast_together
 from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.batch import SeriesBatch
+from forecasting.series.future import future_errors
 from service.engine.batch_forecaster import Entries, ForecastJob
 from service.engine.events.event_judging import Coefficients, with_events
 from service.engine.reading.parsing import Errors, parse
@@ -31,6 +32,7 @@ class EventForecaster:
         """Return the entries of each network of ``job``, with the events and paths that it asks for."""
         units = [job.options.units] * len(job.series)
         series, errors = parse(job.series, units, job.forecasters[0].step, self._universal)
+        errors = future_errors(series, job.options.as_of) | errors
         coefficients, _ = climatology_at(job.series, [series[i] for i in range(len(series))])
         return [self._forecast(forecaster, job, series, errors, coefficients) for forecaster in job.forecasters]
 

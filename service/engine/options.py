@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from forecasting.errors import RequestError
+from forecasting.errors import RequestError, SeriesError
 from forecasting.events.definitions import EventDefinition
 from forecasting.events.event_schema import InputEvent, definitions_of
 from forecasting.networks.uncertainty.intervals import ErrorDistribution
+from forecasting.series.times import seconds_of
 from forecasting.series.units import Units
 from service.engine.reading.baseline_schema import InputBaseline
 
@@ -51,6 +52,7 @@ class ForecastOptions(NamedTuple):
         units: units of all temperatures.
         events: events and sample paths; None without any.
         check: whether to leave out values that are implausible given the forecasts made before them.
+        as_of: the time that counts as now, Unix seconds; None for the clock.
     """
 
     horizon: int
@@ -59,12 +61,25 @@ class ForecastOptions(NamedTuple):
     units: Units = "celsius"
     events: EventOptions | None = None
     check: bool = False
+    as_of: int | None = None
 
     def levels_of(self, errors: ErrorDistribution) -> tuple[int, ...]:
         """Return the interval levels for a network with these ``errors``."""
         if self.levels is not None:
             return self.levels
         return tuple([level for level in DEFAULT_LEVELS if level in errors.half_width])
+
+
+def read_as_of(text: str | None) -> int | None:
+    """Return the time that counts as now, Unix seconds; None if the clock tells it.
+
+    Raises:
+        RequestError: if it is not a time.
+    """
+    try:
+        return None if text is None else seconds_of(text)
+    except SeriesError as error:
+        raise RequestError(str(error), field="as_of") from None
 
 
 def event_options(

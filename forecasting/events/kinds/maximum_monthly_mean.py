@@ -83,7 +83,8 @@ def _of_past(past: SstSeries) -> MaximumMonthlyMean | None:
     standard = (years >= _FIRST_YEAR) & (years <= _LAST_YEAR)
     if standard.sum() == _LAST_YEAR - _FIRST_YEAR + 1 and _enough(means[standard]):
         usual = _on_line(years[standard], means[standard])
-        covered = Period(np.datetime64(f"{_FIRST_YEAR}-01-01"), np.datetime64(f"{_LAST_YEAR}-12-31"))
+        first, last = np.datetime64(f"{_FIRST_YEAR}-01-01"), np.datetime64(f"{_LAST_YEAR}-12-31")
+        covered = Period(max(period.start, first), min(period.end, last))
         return MaximumMonthlyMean(float(usual.max()), "series", covered)
     if not _enough(means):
         return None

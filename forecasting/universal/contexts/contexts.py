@@ -10,10 +10,13 @@ import numpy.typing as npt
 
 from forecasting.errors import SeriesError
 from forecasting.forecast_warning import ForecastWarning
+from forecasting.series.flat_line import flat_end, may_end_flat
 from forecasting.series.sea_range import ICE_CELSIUS, outside_sea_range
 from forecasting.series.sst_series import SstSeries
+from forecasting.series.step_check import step_warnings
 from forecasting.series.times import Bools, Floats, Times, shorts
 from forecasting.series.timestep import TimeStep
+from forecasting.series.units import to_celsius
 from forecasting.universal.contexts.lateness import late_warning
 from forecasting.universal.contexts.position_check import Agreement, compare_with_climatology
 from forecasting.universal.contexts.refusals import (
@@ -123,6 +126,7 @@ def read_contexts(
         group = _Group(step, row, values, starts, coefficients[row])
         contexts = group.contexts(horizon, metadata, longest, failures)
         _warn_of_gaps(contexts, metadata.maximum)
+        _warn_of_steps(contexts)
         groups.append(contexts)
     return [group for group in groups if len(group)], failures
 
@@ -180,6 +184,7 @@ class _Group:
         self._refuse(too_late, fit, failures, lambda i: too_late_error(int(missing_after[i]), horizon, metadata))
         contexts = self._aligned(np.flatnonzero(fit), last, longest)
         contexts = _with_agreeing_climatology(contexts)
+        _warn_of_flat_ends(contexts)
         return _without_short_or_constant(_with_late(contexts), metadata, failures)
 
     def _refuse(
@@ -211,19 +216,18 @@ def _with_agreeing_climatology(contexts: Contexts) -> Contexts:
     known = np.flatnonzero(np.isfinite(contexts.coefficients[:, 0]))
     if not len(known):
         return contexts
-    agreement = compare_with_climatology(
-        contexts.values[known], contexts.last_time[known], contexts.coefficients[known], contexts.step
-    )
+    agreement = _agreements(contexts, known, contexts.values[known])
     doubtful = np.flatnonzero(agreement != Agreement.AGREES)
     coefficients = contexts.coefficients
     if len(doubtful):
         coefficients = coefficients.copy()
+        in_fahrenheit = _suiting_fahrenheit(contexts, known[doubtful])
     for place in doubtful.tolist():
         i = int(known[place])
         ignored = agreement[place] == Agreement.IGNORED
         if ignored:
             coefficients[i] = np.nan
-        _warn(contexts, i, _doubtful_position(ignored))
+        _warn(contexts, i, _doubtful_position(ignored, i in in_fahrenheit))
     return Contexts(
         contexts.step,
         contexts.row,
@@ -233,6 +237,29 @@ def _with_agreeing_climatology(contexts: Contexts) -> Contexts:
         coefficients,
         contexts.warnings,
     )
+
+
+def _agreements(contexts: Contexts, rows: Indices, values: Floats) -> Indices:
+    """Return how the ``values`` of the contexts at ``rows`` agree with their climatologies."""
+    return compare_with_climatology(values, contexts.last_time[rows], contexts.coefficients[rows], contexts.step)
+
+
+def _suiting_fahrenheit(contexts: Contexts, rows: Indices) -> set[int]:
+    """Return which of ``rows`` would agree with their climatologies if their values were in °F."""
+    celsius = to_celsius(contexts.values[rows], "fahrenheit")
+    possible = ~outside_sea_range(celsius).any(axis=1)
+    if not possible.any():
+        return set()
+    agreement = _agreements(contexts, rows[possible], celsius[possible])
+    return set(rows[possible][agreement == Agreement.AGREES].tolist())
+
+
+def _warn_of_flat_ends(contexts: Contexts) -> None:
+    length = contexts.values.shape[1]
+    for i in may_end_flat(contexts.values).tolist():
+        line = flat_end(contexts.values[i])
+        if line is not None:
+            _warn(contexts, i, line.warning(contexts.step.shift(contexts.last_time[i], np.arange(1 - length, 1))))
 
 
 def _with_late(contexts: Contexts) -> Contexts:
@@ -277,13 +304,22 @@ def _warn_of_gaps(contexts: Contexts, maximum: int) -> None:
         _warn(contexts, i, ForecastWarning("gap_filled", f"{counted(len(places), 'missing value')} bridged: {shown}"))
 
 
+def _warn_of_steps(contexts: Contexts) -> None:
+    for i, warning in step_warnings(contexts.values, contexts.step).items():
+        _warn(contexts, i, warning)
+
+
 def _warn(contexts: Contexts, place: int, warning: ForecastWarning) -> None:
     row = int(contexts.row[place])
     contexts.warnings[row] = (*contexts.warnings.get(row, ()), warning)
 
 
-def _doubtful_position(ignored: bool) -> ForecastWarning:
-    sentence = "the values disagree with the usual temperatures of this position: check latitude and longitude"
+def _doubtful_position(ignored: bool, in_fahrenheit: bool) -> ForecastWarning:
+    sentence = "the values disagree with the usual temperatures of this position"
+    if in_fahrenheit:
+        sentence += ", but would agree if they were in °F: check the units"
+    else:
+        sentence += ": check latitude and longitude, and the step"
     if ignored:
         return ForecastWarning("no_climatology", f"{sentence}; the forecast ignores the position")
     return ForecastWarning(

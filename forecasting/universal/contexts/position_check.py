@@ -12,6 +12,12 @@ from forecasting.series.timestep import TimeStep
 from forecasting.universal.network.forecaster import Coefficients
 
 _GREATEST_OFFSET_CELSIUS: Final = 4.0
+_ERROR_CELSIUS: Final = 1.0
+"""Standard deviation of anomalies that the climatology's own error and unusual years explain at right positions.
+
+Without it, 23 % of half years at moorings in the tropics were rejected, where values hardly vary; with it, 1 %.
+"""
+
 _VALUES_COMPARED: Final = 100
 """Of longer series, not every value is compared."""
 
@@ -61,9 +67,9 @@ def compare_with_climatology(
 ) -> npt.NDArray[np.int64]:
     """Return the :class:`Agreement` of each series with its climatology, ``(n,)``.
 
-    A climatology disagrees if anomalies vary more than values do, or are off by more than 4 °C on average. It is
-    ignored from half a year of values on. Below that, anomalies vary more at many right positions too, and it is
-    doubtful if it is off by as much.
+    A climatology disagrees if anomalies vary more than values and its own error do, or are off by more than 4 °C on
+    average. It is ignored from half a year of values on. Below that, anomalies vary more at many right positions too,
+    and it is doubtful if it is off by as much.
 
     Args:
         values: °C, ``(n, steps)``, NaN where missing.
@@ -81,5 +87,6 @@ def compare_with_climatology(
     years = (length - np.isfinite(values).argmax(axis=1)) * step.seconds / YEAR
     agreement = np.zeros(len(values), dtype=np.int64)
     agreement[offset] = Agreement.DOUBTFUL
-    agreement[(years >= _LEAST_YEARS) & (offset | (spread > spread_of_values))] = Agreement.IGNORED
+    varying = spread > np.hypot(spread_of_values, _ERROR_CELSIUS)
+    agreement[(years >= _LEAST_YEARS) & (offset | varying)] = Agreement.IGNORED
     return agreement

@@ -1,6 +1,6 @@
 """A ridge autoregression on each of several series, refitted as its past grows."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,32 +13,74 @@ _RIDGE: Final = 5.0
 """Penalty on each standardised weight, in number of values."""
 
 _LEAST_VALUES: Final = 12
+_ROUNDING: Final = 1e-9
 _DAILY_LAGS: Final = (1, 2, 3, 4, 5, 6, 7)
 _HOURLY_LAGS: Final = (1, 2, 3, 11, 12, 23, 24, 25)
 _MONTHLY_LAGS: Final = (1, 2, 3, 12)
 """Increments that the next one is predicted from, in steps before it; hours include tides and the time of day."""
 
 
-def linear(past: Past) -> Floats:
-    """Forecast each increment from earlier ones, the level and the season, lead by lead.
+class Autoregression(NamedTuple):
+    """Autoregressions on several series, as known at each origin of their past.
 
-    Series with a position are relative to its climatology. Nothing is penalised but the weights, towards persistence.
+    Each increment is predicted from earlier ones, the level and the season. Series with a position are relative to its
+    climatology. Nothing is penalised but the weights, towards persistence.
 
-    Returns:
-        °C ``(n, origins, leads)``; NaN where the past is too short.
+    Attributes:
+        past: of the series.
+        usual: climatology from the first step to the last lead, 0 where there is none, °C ``(n, steps + leads)``.
+        first: first value relative to ``usual``, °C ``(n, 1)``.
+        level: values relative to both, °C ``(n, steps)``.
+        increments: of ``level``, ``(n, steps)``.
+        waves: see :func:`_waves`.
+        lags: steps before the predicted increment.
+        weights: see :func:`_weights`.
     """
-    n, length = past.values.shape
-    usual = np.where(np.isnan(past.usual), 0.0, past.usual)
-    first = past.filled[:, :1] - usual[:, :1]
-    level = past.filled - usual[:, :length] - first
-    lags = [lag for lag in _lags(past.step) if lag < length - 1]
-    increments = np.zeros((n, length))
-    increments[:, 1:] = np.diff(level, axis=1)
-    waves = _waves(past)
-    terms = _terms(level, increments, waves[:, :length], lags)
-    weights = _weights(past, terms, increments)
-    rolled = _roll(past, level, increments, waves, lags, weights)
-    return usual[:, past.ahead] + first[:, :, None] + rolled
+
+    past: Past
+    usual: Floats
+    first: Floats
+    level: Floats
+    increments: Floats
+    waves: Floats
+    lags: list[int]
+    weights: Floats
+
+    @classmethod
+    def fit(cls, past: Past) -> "Autoregression":
+        """Fit to the past of each origin."""
+        n, length = past.values.shape
+        usual = np.where(np.isnan(past.usual), 0.0, past.usual)
+        first = past.filled[:, :1] - usual[:, :1]
+        level = past.filled - usual[:, :length] - first
+        lags = [lag for lag in _lags(past.step) if lag < length - 1]
+        increments = np.zeros((n, length))
+        increments[:, 1:] = np.diff(level, axis=1)
+        waves = _waves(past)
+        terms = _terms(level, increments, waves[:, :length], lags)
+        return cls(past, usual, first, level, increments, waves, lags, _weights(past, terms, increments))
+
+    def forecast(self) -> Floats:
+        """Forecast from each origin, lead by lead.
+
+        Forecasts of the past are kept within bounds, so that the error of a fit that runs away is large but finite.
+
+        Returns:
+            °C ``(n, origins, leads)``; NaN where the past is too short, and from the last origin also where the
+            forecast leaves the bounds.
+        """
+        return self.usual[:, self.past.ahead] + self.first[:, :, None] + _roll(self)
+
+    def is_stable(self, place: int) -> bool:
+        """Return whether no root of the series at ``place``, from the last origin, lies outside the unit circle."""
+        weights = self.weights[place, -1]
+        size = max(self.lags, default=0) + 1
+        companion = np.eye(size, k=-1)
+        companion[0, 0] = 1 + weights[1]
+        for lag, weight in zip(self.lags, weights[2 + self.waves.shape[2] :].tolist(), strict=True):
+            companion[0, lag - 1] += weight
+            companion[0, lag] -= weight
+        return bool(np.isfinite(weights).all() and np.abs(np.linalg.eigvals(companion)).max() <= 1 + _ROUNDING)
 
 
 def _lags(step: TimeStep) -> tuple[int, ...]:
@@ -105,25 +147,27 @@ def _solved(product: Floats, moment: Floats, size: Floats) -> Floats:
     return np.asarray(np.linalg.solve(penalised, moment[..., None])[..., 0], dtype=np.float64)
 
 
-def _roll(past: Past, level: Floats, increments: Floats, waves: Floats, lags: list[int], weights: Floats) -> Floats:
+def _roll(fit: Autoregression) -> Floats:
     """Return the level at each lead of each origin, ``(n, origins, leads)``."""
-    origins, longest = past.origins, max(lags, default=1)
+    past, longest = fit.past, max(fit.lags, default=1)
+    origins = past.origins
     steps = origins[:, None] + np.arange(1 - longest, 1)
-    recent = np.where(steps >= 0, increments[:, np.maximum(steps, 0)], 0.0)
-    state = level[:, origins].copy()
-    bounds = _bounds(past, level)
-    rolled = np.empty((len(level), len(origins), past.leads))
+    recent = np.where(steps >= 0, fit.increments[:, np.maximum(steps, 0)], 0.0)
+    state = fit.level[:, origins].copy()
+    low, high = _bounds(past, fit.level)
+    rolled = np.empty((len(state), len(origins), past.leads))
     history = np.concatenate([recent, np.empty(rolled.shape)], axis=2)
-    columns: npt.NDArray[np.int64] = longest - np.asarray(lags, dtype=np.int64)
-    seasons = waves.shape[2]
-    seasonal = np.matvec(waves[:, past.ahead - 1], weights[:, :, 2 : 2 + seasons]) + weights[:, :, :1]
+    columns: npt.NDArray[np.int64] = longest - np.asarray(fit.lags, dtype=np.int64)
+    seasons, weights = fit.waves.shape[2], fit.weights
+    seasonal = np.matvec(fit.waves[:, past.ahead - 1], weights[:, :, 2 : 2 + seasons]) + weights[:, :, :1]
     of_lags = weights[:, :, 2 + seasons :]
     for lead in range(past.leads):
         change = seasonal[:, :, lead] + weights[:, :, 1] * state + np.vecdot(of_lags, history[:, :, columns + lead])
-        moved = np.minimum(np.maximum(state + change, bounds[0]), bounds[1])
+        moved = np.minimum(np.maximum(state + change, low), high)
         history[:, :, longest + lead] = moved - state
         state = moved
         rolled[:, :, lead] = state
+    rolled[((rolled[:, -1] == low[:, -1:]) | (rolled[:, -1] == high[:, -1:])).any(axis=1), -1] = np.nan
     return rolled
 
 

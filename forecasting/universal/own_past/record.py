@@ -1,6 +1,7 @@
 """The record of models on a series: forecasts of its past, and what can be learned from them."""
 
 import math
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -133,8 +134,26 @@ class Record:
         relative = self._relative_rmse(self._squares[networks], self._known[networks])
         return self.names[int(relative.argmin())]
 
-    def better_reference(self, network: str) -> str | None:
+    def by_preference(self) -> Iterator[str]:
+        """Yield the names of models, the preferred first.
+
+        These are references that are better than the best network by more than chance; that network; and the others
+        with as many past forecasts as decide, by RMSE relative to persistence.
+        """
+        network, yielded = self.best_network(), list[str]()
+        while better := self.better_reference(network, yielded):
+            yielded.append(better)
+            yield better
+        yield network
+        decided = self.rmse
+        relative = dict(zip(self.names, self._relative_rmse(self._squares, self._known).tolist(), strict=True))
+        others = [name for name in decided if name not in (network, *yielded)]
+        yield from sorted(others, key=relative.__getitem__)
+
+    def better_reference(self, network: str, without: Collection[str] = ()) -> str | None:
         """Return the best reference if it is better than ``network`` by more than chance.
+
+        References ``without`` are left out.
 
         The test is that of Diebold and Mariano on squared errors relative to those of persistence, with the variance of
         Newey and West, and Student's distribution for as many values as forecasts that do not overlap.
@@ -142,6 +161,7 @@ class Record:
         place, references = self.names.index(network), slice(self.networks, None)
         common = self._known[references] & self._known[place]
         enough = common.sum(axis=1).min(axis=1) >= MIN_ORIGINS
+        enough &= [name not in without for name in self.names[references]]
         if not enough.any():
             return None
         squares = self._squares[place] * common

@@ -13,7 +13,7 @@ from forecasting.climatology.usual import OF_POSITION, Usual, of_series
 from forecasting.references.climatology import Harmonics
 from forecasting.references.from_past import CLIMATOLOGY_YEARS
 from forecasting.series.times import DAY, YEAR, Bools, Floats
-from forecasting.universal.own_past.autoregression import linear
+from forecasting.universal.own_past.autoregression import Autoregression
 from forecasting.universal.own_past.past import REFIT_GROWTH, Past
 
 REFERENCES: Final = ("persistence", "climatology", "damped", "linear", "usual_change")
@@ -41,11 +41,13 @@ def forecast_references(past: Past, *, fitted: bool = True) -> dict[str, Floats]
     return references_and_usual(past, fitted=fitted)[0]
 
 
-def references_and_usual(past: Past, *, fitted: bool = True) -> tuple[dict[str, Floats], list[Usual | None]]:
+def references_and_usual(
+    past: Past, *, fitted: bool = True, autoregression: Autoregression | None = None
+) -> tuple[dict[str, Floats], list[Usual | None]]:
     """Return what :func:`forecast_references` does, and what the climatology of each series rests on.
 
     The latter is None for series without a climatology from the last origin, and for all if references are not
-    ``fitted``.
+    ``fitted``. The ``autoregression`` on ``past`` is fitted if it is not given.
     """
     forecasts = {"persistence": np.repeat(past.filled[:, past.origins, None], past.leads, axis=2)}
     if np.isfinite(past.usual[:, -1]).any():
@@ -58,7 +60,7 @@ def references_and_usual(past: Past, *, fitted: bool = True) -> tuple[dict[str, 
     if known.any():
         forecasts["climatology"] = climatology
     forecasts["damped"] = _damped(past, season, season_ahead)
-    forecasts["linear"] = linear(past)
+    forecasts["linear"] = (autoregression or Autoregression.fit(past)).forecast()
     usual = [_usual(past, i, season) if is_known else None for i, is_known in enumerate(known.tolist())]
     return {name: forecasts[name] for name in REFERENCES if name in forecasts}, usual
 

@@ -7,13 +7,14 @@ import numpy as np
 
 from forecasting.climatology.annual_cycle import COEFFICIENTS
 from forecasting.errors import SeriesError
-from forecasting.forecast_warning import ForecastWarning
+from forecasting.forecast_warning import ForecastWarning, starts_from_suspect
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import in_words
 from forecasting.universal.checks.warnings import after_check
 from forecasting.universal.contexts.contexts import read_contexts
 from forecasting.universal.forecast import UniversalForecast
 from forecasting.universal.network.forecaster import Coefficients
+from forecasting.universal.own_past.allowed_range import AllowedRange
 from forecasting.universal.release import BEST, UniversalRelease
 from forecasting.universal.steps.back import Resampled
 from forecasting.universal.steps.resampling import Resampling
@@ -72,7 +73,8 @@ def forecast_at_any_step(
         for i, forecast in zip(places, forecasts, strict=True):
             if isinstance(forecast, UniversalForecast):
                 back = resampled[i].back(forecast, horizon, release.name)
-                results[i] = replace(back, warnings=(*left_out[i], *back.warnings))
+                outside = _outside(back, series[i], coefficients[i])
+                results[i] = replace(back, warnings=(*left_out[i], *outside, *back.warnings))
             else:
                 results[i] = after_check(_after_resampling(forecast, resampling), left_out[i])
     return [results[i] for i in range(len(series))]
@@ -129,6 +131,17 @@ def _without_suspects(
     """
     (kept,), left_out = release.without_suspects([resampled.series], coefficients[None])
     return resampled.without(kept) if left_out else resampled, list(left_out.values())
+
+
+def _outside(forecast: UniversalForecast, series: SstSeries, coefficients: Coefficients) -> tuple[ForecastWarning, ...]:
+    """Return the warning that a forecast with the detail of ``series`` leaves the allowed range, if it does."""
+    if starts_from_suspect(forecast.warnings) or any(w.code == "implausible_forecast" for w in forecast.warnings):
+        return ()
+    ahead = forecast.unobserved + np.arange(1, len(forecast.sst) + 1)
+    allowed = AllowedRange.of(series.values[None], coefficients[None], series.step, ahead[None])
+    if not allowed.excess(0, forecast.sst):
+        return ()
+    return (allowed.warning(0, forecast.sst, forecast.model, forecast.model, allowed=False),)
 
 
 def _after_resampling(error: SeriesError, resampling: Resampling) -> SeriesError:

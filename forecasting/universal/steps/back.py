@@ -6,10 +6,12 @@ from typing import Final
 import numpy as np
 
 from forecasting.events.joint.paths import Coupling
-from forecasting.forecast_warning import ForecastWarning
+from forecasting.forecast_warning import ForecastWarning, starts_from_suspect
+from forecasting.series.flat_line import flat_end
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import Floats
+from forecasting.series.times import Floats, short
 from forecasting.series.timestep import in_words
+from forecasting.universal.checks.warnings import LAST_VALUES
 from forecasting.universal.contexts.lateness import late_warning
 from forecasting.universal.distribution import normal_scores
 from forecasting.universal.forecast import UniversalForecast
@@ -99,7 +101,10 @@ class Resampled:
             climatology = self._interpolated(forecast.baselines[_CLIMATOLOGY], leads, usual.sst)
             baselines[_CLIMATOLOGY] = (climatology + cycle)[ahead]
             usual = usual._replace(sst=usual.sst + (float(self.detail.cycle[-1]) if self.detail else 0.0))
-        warnings = forecast.warnings
+        warnings = tuple(self._named(warning) for warning in forecast.warnings if warning.code != "flat_line")
+        line = flat_end(self.sent.values)
+        if line is not None:
+            warnings = (line.warning(self.sent.times), *warnings)
         if self.missing_after:
             observed = self.sent.times[-1 - self.missing_after]
             warnings = (*warnings, late_warning(observed, self.missing_after, self.sent.step))
@@ -115,6 +120,17 @@ class Resampled:
             usual=usual,
             warnings=(*warnings, self._warning(release)),
         )
+
+    def _named(self, warning: ForecastWarning) -> ForecastWarning:
+        """Return a warning about a suspect mean at the end with the value of the caller that stands out most."""
+        if not (self.detail and starts_from_suspect([warning])):
+            return warning
+        last = np.arange(len(self.sent) - self.missing_after)[-round(LAST_VALUES * self.resampling.ratio) :]
+        distance = np.abs(self.sent.values[last] - np.nanmedian(self.sent.values))
+        place = int(last[np.nanargmax(distance)])
+        value, time = self.sent.values[place], short(self.sent.times[place])
+        message = f"{warning.message}; among the values that were averaged, {value:g} °C of {time} stands out"
+        return replace(warning, message=message)
 
     def _coupling(self, forecast: UniversalForecast, leads: Floats, quantiles: Floats, noise: Floats) -> Coupling:
         """Return how the leads are related: the means as in the release, the ``noise`` as the detail does."""

@@ -26,7 +26,7 @@ from service.api.series_request import check_horizon, check_limits, refuse_missi
 from service.engine.batch_forecaster import ForecastJob
 from service.engine.events.event_judging import NO_POSITION, with_events
 from service.engine.lifecycle import Lifecycle
-from service.engine.options import ForecastOptions, event_options
+from service.engine.options import ForecastOptions, event_options, read_as_of
 from service.engine.serving import Serving, is_small
 from service.engine.universal.forecaster import PIECE_SERIES
 from service.engine.universal.job import UniversalJob, UniversalModels
@@ -124,7 +124,8 @@ def plan_forecast(
     dataset = merge_query_and_body("dataset", dataset, request.dataset)
     horizon, levels = request.horizon, None if request.levels is None else tuple(request.levels)
     events = event_options(request.events, request.paths, request.baseline, horizon, request.units)
-    options = ForecastOptions(horizon, levels, request.thresholds, request.units, events, request.check)
+    as_of = read_as_of(request.as_of)
+    options = ForecastOptions(horizon, levels, request.thresholds, request.units, events, request.check, as_of)
     models = serving.select(request.model, dataset)
     if isinstance(models, UniversalModels):
         if models.named is None:
@@ -157,7 +158,8 @@ def forecast_dataset(registry: Registry, settings: Settings, query: ForecastQuer
     check_horizon(query.horizon, settings)
     release, forecasters = registry.resolve(query.model, query.dataset)
     options, models = query.options, []
-    late = warn_if_late(release.recent, options.horizon, np.datetime64("now"))
+    now = np.datetime64("now") if options.as_of is None else np.datetime64(options.as_of, "s")
+    late = warn_if_late(release.recent, options.horizon, now)
     for forecaster in forecasters:
         check_query(forecaster, options)
         with part(INFERENCE):

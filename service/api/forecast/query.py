@@ -9,8 +9,9 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from forecasting.events.event_schema import InputEvent
 from forecasting.series.units import Units
 from service.api.forecast.event_request import MAX_PATHS, read_events
-from service.engine.options import ForecastOptions, event_options
+from service.engine.options import ForecastOptions, event_options, read_as_of
 from service.http.query import read_query
+from service.http.time_fields import InputTime
 
 _REPEATABLE = ("level", "threshold")
 _MAX_CACHED_BYTES: Final = 256
@@ -57,17 +58,23 @@ class ForecastQuery(BaseModel):
     )
     paths: int = Field(default=0, ge=0, le=MAX_PATHS, description="The number of sample paths to return.")
 
+    as_of: InputTime | None = Field(
+        default=None, description="The time that counts as now, in ISO 8601. Defaults to the time of the request."
+    )
+
     @property
     def options(self) -> ForecastOptions:
         """What each forecast contains.
 
         Raises:
             RequestValidationError: if ``events`` is invalid.
-            RequestError: if the forecast does not have what an event asks for.
+            RequestError: if the forecast does not have what an event asks for, or ``as_of`` is not a time.
         """
         levels = None if self.level is None else tuple(self.level)
         events = event_options(self.parsed_events, self.paths, None, self.horizon, self.units)
-        return ForecastOptions(self.horizon, levels, tuple(self.threshold), self.units, events)
+        return ForecastOptions(
+            self.horizon, levels, tuple(self.threshold), self.units, events, as_of=read_as_of(self.as_of)
+        )
 
     @property
     def parsed_events(self) -> tuple[InputEvent, ...]:
@@ -98,7 +105,7 @@ class LinesQuery(ForecastQuery, frozen=True):
 
         Raises:
             RequestValidationError: if ``events`` is invalid.
-            RequestError: if the forecast does not have what an event asks for.
+            RequestError: if the forecast does not have what an event asks for, or ``as_of`` is not a time.
         """
         return super().options._replace(check=self.check)
 

@@ -19,6 +19,7 @@ _BODY_FIELDS: Final = {
     "events": "events",
     "paths": "paths",
     "check": "check",
+    "as_of": "as_of",
 }
 """Query parameters, and the field of a JSON body that means the same."""
 

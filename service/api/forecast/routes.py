@@ -39,7 +39,7 @@ _BODY["requestBody"]["description"] = (
     "optionally `latitude` and `longitude`, one series after another; `Accept` selects the format of the response."
 )
 _LINES_QUERY = query_parameters(
-    LinesQuery, "model", "horizon", "level", "threshold", "units", "events", "paths", "check",
+    LinesQuery, "model", "horizon", "level", "threshold", "units", "events", "paths", "check", "as_of",
     note="Use it with NDJSON, Arrow or Parquet, or with a JSON body that leaves it out.",
 )  # fmt: skip
 

@@ -19,7 +19,7 @@ from service.api.series_request import (
     UsualSst,
 )
 from service.engine.reading.baseline_schema import InputBaseline
-from service.http.time_fields import Time
+from service.http.time_fields import InputTime, Time
 
 Level = Annotated[int, Field(ge=1, le=99, strict=True)]
 
@@ -114,6 +114,11 @@ class ForecastRequest(SeriesRequest):
         strict=True,
         description="Whether to leave out values that are implausible given the forecast made before them. The warning "
         "`suspect_value` says which. Only universal networks check.",
+    )
+    as_of: InputTime | None = Field(
+        default=None,
+        description="The time that counts as now, in ISO 8601. A series whose last observation is more than one step, "
+        "and at least a day, after it is an error. Defaults to the time of the request.",
     )
     baseline: InputBaseline | None = Field(
         default=None,

@@ -39,6 +39,7 @@ _FIELDS: Final = (
     (re.compile(r"^series"), "inputs"),
     (re.compile(r"^levels.*"), "options.quantiles"),
     (re.compile(r"^horizon"), "options.horizon"),
+    (re.compile(r"^as_of"), "options.as_of"),
 )
 """Fields of ``POST /forecast``, and what they are called here."""
 
@@ -101,6 +102,7 @@ def _question(request: TimeSeriesRequest, sent: Sequence[TimeSeriesInput]) -> Fo
         horizon=options.horizon,
         levels=sorted({_level_of(quantile) for quantile in options.quantiles or ()} - {0}),
         units=options.units,
+        as_of=options.as_of,
         series=[
             InputSeries.model_construct(
                 id=given.name,

@@ -94,6 +94,9 @@ class TimeSeriesOptions(_Extensible):
         default=None, max_length=32, fail_fast=True, description="Multiples of 0.005 between 0 and 1."
     )
     units: Units = Field(default="celsius", description="The unit of all temperatures in the request and response.")
+    as_of: InputTime | None = Field(
+        default=None, description="The time that counts as now, in ISO 8601. Defaults to the time of the request."
+    )
 
 
 class TimeSeriesRequest(_Extensible):

@@ -10,6 +10,7 @@ from forecasting.networks.forecaster import Forecaster, forecast_together
 from forecasting.networks.forecasts import Forecasts
 from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.batch import SeriesBatch
+from forecasting.series.future import future_errors
 from forecasting.series.times import Floats
 from forecasting.series.units import from_celsius, to_celsius
 from service.engine.columns.column_forecasts import ColumnForecasts, quality_of
@@ -35,6 +36,7 @@ class PlaceColumns:
     ) -> list[ColumnForecasts]:
         """Return the forecasts of each of ``forecasters``, at least one, in the worker thread that calls it."""
         batch, errors = columns.parse(options.units, forecasters[0].step, self._universal)
+        errors = future_errors(batch, options.as_of) | errors
         return [self._forecast(forecaster, batch, errors, options) for forecaster in forecasters]
 
     def _forecast(

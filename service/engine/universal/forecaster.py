@@ -7,6 +7,7 @@ from typing import Final, Protocol, TypeVar
 from forecasting.errors import SeriesError
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.releases.loaded_universal import LoadedUniversal
+from forecasting.series.future import future_error
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
 from forecasting.universal.checks.warnings import after_check
@@ -94,8 +95,12 @@ class UniversalBatchForecaster:
             write: makes the entry of a series.
 
         Returns:
-            For each of ``columns``, an entry for each series, or its error.
+            For each of ``columns``, an entry for each series, or its error; one that ends in the future has an error.
         """
+        parsed = [
+            series if isinstance(series, SeriesError) else future_error(series, options.as_of) or series
+            for series in parsed
+        ]
         # Each series without an error is filled in below.
         results: list[list[Entry | SeriesError]] = [
             [series if isinstance(series, SeriesError) else SeriesError("") for series in parsed] for _ in columns
@@ -104,6 +109,9 @@ class UniversalBatchForecaster:
         for i, series in enumerate(parsed):
             if isinstance(series, SstSeries):
                 by_step.setdefault(series.step, []).append(i)
+                if series.notes:
+                    adjusted = [ForecastWarning("adjusted", note) for note in series.notes]
+                    warnings[i] = (*adjusted, *warnings.get(i, ()))
         for step, places in by_step.items():
             loaded = models.release_at(step, options.horizon)
             batch = [series for i in places if isinstance(series := parsed[i], SstSeries)]

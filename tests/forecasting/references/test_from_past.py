@@ -75,3 +75,13 @@ def test_few_values_a_day_get_no_daily_cycle(step: str, years: float, gap: bool)
     np.testing.assert_allclose(references["climatology"][0], truth, atol=0.1)
     for name in ("climatology", "damped", "linear"):
         np.testing.assert_allclose(references[name][0], expected[name], atol=1e-6, err_msg=name)
+
+
+def test_an_autoregression_that_one_bad_value_makes_run_away_is_not_given() -> None:
+    smooth = np.round(22 + 2 * np.sin(np.arange(400) / 6 * np.pi), 2)
+    smooth[-1] = 36.9
+    series = SstSeries(smooth, np.datetime64("1980-01-01", "s"), MONTH)
+    windows = smooth[None, -24:]
+    references, _ = references_from_past(SeriesBatch.of([series], MONTH), windows, next_times([series]), 12, 1)
+    assert np.isnan(references["linear"]).all()
+    assert np.isfinite(references["damped"]).all()

@@ -154,6 +154,13 @@ def test_a_climatology_that_disagrees_is_ignored_from_half_a_year_on(
     assert codes(short) == ["doubtful_position"]
 
 
+def test_values_that_suit_fahrenheit_suggest_the_unit(daily: UniversalRelease) -> None:
+    polar = np.asarray([1.0, -0.5, -0.4, 0.0, 0.0, 0.0, 0.0], dtype=np.float32)
+    values = 34.0 + noise(200).values * 0.3 - 4.5
+    (warning,) = daily.forecast(series(values), 3, coefficients=polar).warnings
+    assert "but would agree if they were in °F: check the units" in warning.message
+
+
 def test_a_horizon_or_model_that_is_not_offered_is_refused(daily: UniversalRelease) -> None:
     with pytest.raises(
         RequestError, match=r"horizon 15 is out of range: ocean-daily forecasts 1 to 14 steps of one day"
@@ -224,3 +231,30 @@ def test_a_checkpoint_of_another_release_is_refused(universal_artifacts: Path, t
     (folder / "gru.pt").write_bytes(other.read_bytes())
     with pytest.raises(ReleaseError, match="has changed since it was published"):
         UniversalRelease.open(Release.open(folder), CPU)
+
+
+@pytest.fixture(scope="module")
+def biased(tmp_path_factory: pytest.TempPathFactory) -> UniversalRelease:
+    """A release whose network for short series is 20 °C too warm."""
+    folder = publish(tmp_path_factory.mktemp("biased"), "ocean-daily", "day", {"lstm": 20.0, "gru": 0.0})
+    return UniversalRelease.open(Release.open(folder), CPU)
+
+
+def test_a_forecast_outside_what_the_past_allows_is_replaced_and_never_clipped(biased: UniversalRelease) -> None:
+    short = walk(20)
+    forecast = biased.forecast(short, 3)
+    assert forecast.model == "ocean-daily-gru"
+    assert forecast.sst == pytest.approx([short.values[-1]] * 3, abs=1e-5)
+    assert forecast.calibrated
+    (warning,) = forecast.warnings
+    assert warning.code == "implausible_forecast"
+    assert warning.message.startswith("ocean-daily-lstm forecasts 3")
+    assert "ocean-daily-gru forecasts instead" in warning.message
+
+
+def test_a_named_network_that_leaves_the_range_forecasts_without_confidence(biased: UniversalRelease) -> None:
+    for record in (True, False):
+        forecast = biased.forecast(walk(100), 3, model="lstm", record=record)
+        assert forecast.sst == pytest.approx([walk(100).values[-1] + 20.0] * 3, abs=1e-4)
+        assert not forecast.calibrated
+        assert "implausible_forecast" in codes(forecast)

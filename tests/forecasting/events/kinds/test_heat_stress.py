@@ -121,6 +121,14 @@ def test_a_series_over_the_years_of_coral_reef_watch_gives_its_maximum_monthly_m
     assert forecast.warnings == ()
 
 
+def test_the_period_of_the_maximum_monthly_mean_ends_with_the_series() -> None:
+    series = years(1984, 2012)
+    series = series.part(200, len(series) - 75)
+    period = judge(HeatStress("bleaching"), outlook(series, [[28.0]])).period
+    assert period is not None
+    assert (str(period.start), str(period.end)) == ("1985-01-01", str(series.times[-1])[:10])
+
+
 def test_other_years_give_the_mean_of_their_warmest_month_with_a_warning() -> None:
     series = years(2003, 2016)
     forecast = judge(HeatStress("bleaching"), outlook(series, [[28.0]]))

@@ -2,8 +2,38 @@ import numpy as np
 import pytest
 
 from forecasting.climatology.annual_cycle import evaluate
+from forecasting.climatology.global_climatology import GlobalClimatology
+from forecasting.series.times import Floats
 from forecasting.series.timestep import TimeStep
-from forecasting.universal.contexts.position_check import climatology_of_steps
+from forecasting.universal.contexts.position_check import Agreement, climatology_of_steps, compare_with_climatology
+from forecasting.universal.network.forecaster import Coefficients
+
+DAY = TimeStep.parse("day")
+LAST = np.asarray(["1995-06-30"], dtype="datetime64[s]")
+
+
+def values_at(latitude: float, longitude: float, *, cycle: float = 1.0) -> Floats:
+    """200 days of weather about a share of the usual cycle, °C ``(1, 200)``."""
+    usual = evaluate(usual_at(latitude, longitude)[0].astype(np.float64), DAY.shift(LAST[0], np.arange(-199, 1)))
+    weather = np.convolve(np.random.default_rng(0).normal(0, 0.2, 219), np.full(20, 0.3), "valid")
+    return (usual.mean() + cycle * (usual - usual.mean()) + weather)[None]
+
+
+def usual_at(latitude: float, longitude: float) -> Coefficients:
+    return GlobalClimatology.load().coefficients([latitude], [longitude])
+
+
+def test_a_mooring_on_the_equator_is_not_accused_of_a_wrong_position() -> None:
+    for cycle in (0.0, -0.5):
+        values = values_at(0.0, -155.0, cycle=cycle)
+        assert compare_with_climatology(values, LAST, usual_at(0.0, -155.0), DAY) == Agreement.AGREES
+
+
+@pytest.mark.parametrize("wrong", [(-43.6, 9.1), (43.6, -9.1 - 40), (0.0, -155.0)])
+def test_a_wrong_position_is_found_out(wrong: tuple[float, float]) -> None:
+    values = values_at(43.6, 9.1)
+    assert compare_with_climatology(values, LAST, usual_at(43.6, 9.1), DAY) == Agreement.AGREES
+    assert compare_with_climatology(values, LAST, usual_at(*wrong), DAY) == Agreement.IGNORED
 
 
 @pytest.mark.parametrize("name", ["hour", "day", "week", "month"])

@@ -5,6 +5,7 @@ from forecasting.climatology.annual_cycle import evaluate
 from forecasting.series.times import Floats
 from forecasting.series.timestep import TimeStep
 from forecasting.universal.contexts.contexts import Contexts
+from forecasting.universal.own_past.autoregression import Autoregression
 from forecasting.universal.own_past.past import Past
 from forecasting.universal.own_past.references import forecast_references, references_and_usual
 
@@ -129,3 +130,16 @@ def test_a_long_series_has_a_climatology_of_its_own_years(position: bool) -> Non
 def test_nothing_is_usual_for_a_short_series_without_a_position() -> None:
     forecasts, usual = references_and_usual(past(cycle(100)[:100], [99]))
     assert (usual, "climatology" in forecasts) == ([None], False)
+
+
+def test_an_autoregression_that_grows_without_end_is_not_stable() -> None:
+    calm = 15.0 + weather(200)
+    growing = 15.0 + 0.01 * 1.03 ** np.arange(200)
+    assert Autoregression.fit(past(calm, [150, 199])).is_stable(0)
+    assert not Autoregression.fit(past(growing, [150, 199])).is_stable(0)
+
+
+def test_the_linear_reference_is_not_clipped_at_the_end_of_the_series() -> None:
+    smooth = 24.0 + np.sin(np.arange(120) / 5)
+    smooth[-1] = 36.9
+    assert np.isnan(forecast_references(past(smooth, [100, 119]))["linear"][0, -1]).all()

@@ -82,7 +82,7 @@ def test_timestamps_tell_the_step(seas_client: httpx.Client) -> None:
 def test_each_series_is_forecast_at_its_own_step_and_only_what_they_share_is_at_the_top(
     seas_client: httpx.Client,
 ) -> None:
-    daily, monthly = days(), days(step="month")
+    daily, monthly = days(), days(start="2020-01-01", step="month")
     answer = post(seas_client, daily, monthly, model="gru")
     assert "model" not in answer
     assert "step" not in answer
@@ -135,7 +135,8 @@ def test_the_step_is_required_with_start(seas_client: httpx.Client) -> None:
     (line,) = seas_client.post("/forecast", content=json.dumps(series), headers=NDJSON).text.splitlines()
     assert json.loads(line)["error"] == '`step` is required with `start`; for example "day"'
     assert forecast(seas_client, series, dataset="ocean-daily") == forecast(seas_client, days())
-    assert forecast(seas_client, series, model="ocean-monthly-gru")["step"] == "month"
+    monthly = series | {"start": "2020-01-01"}
+    assert forecast(seas_client, monthly, model="ocean-monthly-gru")["step"] == "month"
 
 
 @pytest.mark.parametrize(
@@ -288,7 +289,12 @@ def test_the_hot_path_leaves_universal_networks_to_worker_threads(
 
 
 def test_lines_are_answered_as_json_is(seas_client: httpx.Client) -> None:
-    sent = [days(id="a"), days(id="b", step="month"), days(id="c", values=[1.0]), days(id="d", latitude=99)]
+    sent = [
+        days(id="a"),
+        days(id="b", start="2020-01-01", step="month"),
+        days(id="c", values=[1.0]),
+        days(id="d", latitude=99),
+    ]
     content = "\n".join(map(json.dumps, sent))
     for query in ({"model": "gru"}, {"model": "gru", "dataset": "ocean-daily"}, {"model": "best"}):
         response = seas_client.post("/forecast", params=query, content=content, headers=NDJSON)
