@@ -27,7 +27,7 @@ class Usual(NamedTuple):
     @property
     def basis(self) -> dict[str, Any]:
         """The years and the source, as every response and file has them."""
-        return {"years": self.years, "source": self.source}
+        return {"years": None if self.years is None else [*self.years], "source": self.source}
 
     @property
     def years_text(self) -> str | None:

@@ -91,7 +91,7 @@ def test_numbers_are_rounded_and_times_written_in_iso_8601() -> None:
     heatwave = outcome_json(HEATWAVE, "celsius")
     assert heatwave["state"]["since"] == "2026-07-01"
     assert heatwave["baseline"] == {"start": "1983-01-01", "end": "2012-12-31"}
-    assert heatwave["usual"] == {"years": (1983, 2012), "source": "series"}
+    assert heatwave["usual"] == {"years": [1983, 2012], "source": "series"}
     assert heatwave["warnings"] == [{"code": "short_baseline", "message": "The baseline covers 12 years."}]
 
 
