@@ -10,11 +10,11 @@ import numpy as np
 from forecasting.errors import FileError, IrregularError, RangeError, SeriesError
 from forecasting.readers.base.flags import Marked
 from forecasting.readers.base.options import ReadingOptions
-from forecasting.readers.result.flat_line import describe_flat_line
 from forecasting.readers.result.reading import OF_STATION, UNSAID, Observations, Station
 from forecasting.readers.result.resample import coarser, resample
 from forecasting.readers.result.zeros import describe_zeros
 from forecasting.remedies import Remedy, Setting
+from forecasting.series.flat_line import flat_line
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, Times
 from forecasting.series.units import to_celsius
@@ -42,12 +42,13 @@ def build_station(observations: Observations, options: ReadingOptions) -> Statio
         raise FileError.of(error) from None
     columns = observations.columns
     source = f"time from column {columns.time}, SST from column {columns.value}, in {observations.units}"
+    line = flat_line(series.values)
     doubts = [
         doubt
         for doubt in (
             _doubt_units(observations, series),
             _doubt_anomalies(series),
-            describe_flat_line(series),
+            line.describe(series.times) if line is not None else None,
             describe_zeros(observations),
         )
         if doubt is not None

@@ -42,3 +42,19 @@ def test_repeated_values_from_ice_or_rounding_get_no_warning(tmp_path: Path) -> 
     assert read(table(tmp_path, ice)).stations[0].warnings == ()
     calm = np.round(26 + np.sin(np.arange(900) / 58))
     assert read(table(tmp_path, np.tile(np.repeat(calm[::45], 30), 9))).stations[0].warnings == ()
+
+
+def test_two_weeks_of_equal_values_are_reported_unless_values_of_the_place_repeat_for_days(tmp_path: Path) -> None:
+    values = season(120)
+    values[100:114] = 12
+    (warning,) = read(table(tmp_path, values)).stations[0].warnings
+    assert warning.startswith("14 values in a row, from 2001-04-11 to 2001-04-24, are 12 °C")
+    values[20:24] = 13
+    assert read(table(tmp_path, values)).stations[0].warnings == ()
+
+
+def test_a_sensor_that_was_stuck_twice_is_reported(tmp_path: Path) -> None:
+    values = season(300)
+    values[100:140], values[200:245] = 12, 13
+    (warning,) = read(table(tmp_path, values)).stations[0].warnings
+    assert warning.startswith("45 values in a row")
