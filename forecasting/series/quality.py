@@ -19,10 +19,10 @@ from forecasting.series.times import Bools, Floats
 REACH: Final = 61
 """Readings before a reading that it is compared with."""
 
-_LEAST: Final = 10
+LEAST: Final = 10
 """Readings before the first that is tested."""
 
-_LEAST_CHANGE: Final = 1.0
+LEAST_CHANGE: Final = 1.0
 """°C. A smaller change is never suspect."""
 
 _RATE: Final = 8.0
@@ -39,6 +39,9 @@ _LEVEL_SECONDS: Final = 6 * 3_600
 _LEAST_DISTINCT: Final = 0.5
 """Readings at a new level differ by less than this share of their distance from the old one."""
 
+_LEAST_CHANGED: Final = 0.95
+"""Share of readings that differ from the one before, where a repeated value is no sign of a stuck sensor below it."""
+
 _MOST_FLAT_LINES: Final = 3
 
 Places = npt.NDArray[np.int64]
@@ -46,7 +49,7 @@ Range = tuple[float, float]
 
 
 @dataclass
-class Tested:
+class QualityCheck:
     """Readings of one place in the order of time, and what the tests say of them.
 
     Attributes:
@@ -81,15 +84,22 @@ class Tested:
         self._kept = np.flatnonzero(self.flags[:begin] <= NOT_EVALUATED).tolist()
         self._pending: list[int] = []
         tested, flags = (self.fresh | (self.flags == SUSPECT)).tolist(), self.flags.tolist()
+        self.flags[self.fresh] = GOOD
+        values, kept, pending = self._values, self._kept, self._pending
         for i in range(begin, len(flags)):
             if tested[i]:
-                self._test(i)
+                # Of most readings, this is all that there is to do.
+                is_near = len(kept) >= LEAST and abs(values[i] - values[kept[-1]]) <= LEAST_CHANGE
+                if is_near and not pending and i not in self._flat:
+                    kept.append(i)
+                else:
+                    self._test(i)
             elif flags[i] <= NOT_EVALUATED:
                 self._settle(i)
                 self._kept.append(i)
 
     def _test(self, i: int) -> None:
-        if len(self._kept) < _LEAST:
+        if len(self._kept) < LEAST:
             self._accept(i, NOT_EVALUATED)
             return
         failed = self._failed(i)
@@ -119,7 +129,7 @@ class Tested:
         if not self._pending:
             return
         ends = self._values[self._kept[-1]], self._values[i]
-        low, high = min(ends) - _LEAST_CHANGE, max(ends) + _LEAST_CHANGE
+        low, high = min(ends) - LEAST_CHANGE, max(ends) + LEAST_CHANGE
         for each in self._pending:
             failed = self.tests[each]
             if "flat_line" in failed:
@@ -146,7 +156,7 @@ class Tested:
         """Return whether readings are so coarse that one may be equal to the one before."""
         changes = np.abs(np.diff(self.values[self._kept[-REACH:]]))
         distinct = changes[changes > 0]
-        return len(distinct) < len(changes) or 2 * float(distinct.min()) >= float(np.median(changes))
+        return len(distinct) < _LEAST_CHANGED * len(changes) or 4 * float(distinct.min()) >= float(np.median(changes))
 
     def _failed(self, i: int) -> tuple[str, ...]:
         """Return the tests that a reading fails."""
@@ -155,7 +165,7 @@ class Tested:
         last = self._kept[-1]
         value, before = self._values[i], self._values[last]
         change = abs(value - before)
-        if change <= _LEAST_CHANGE:
+        if change <= LEAST_CHANGE:
             return ()
         failed: list[str] = []
         low, high = _SUSPECT_RANGE
@@ -183,8 +193,10 @@ class Tested:
 
     def _flat_lines(self, begin: int) -> set[int]:
         """Return the readings that repeat a value longer than the others explain, from where this is known."""
-        used = np.flatnonzero(self.fresh | (self.flags <= NOT_EVALUATED) | (self.flags == SUSPECT))
+        used = np.flatnonzero(self.fresh | (self.flags <= SUSPECT))
         values, flat = self.values[used], set[int]()
+        if not (np.diff(values[max(int(np.searchsorted(used, begin)) - 1, 0) :]) == 0).any():
+            return flat
         for _ in range(_MOST_FLAT_LINES):
             line = flat_line(values, since=int(np.searchsorted(used, begin)))
             if line is None:

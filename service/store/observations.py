@@ -1,13 +1,13 @@
 """Observations in the database. Each function works in the transaction of the connection that it is given."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, and_, bindparam, exists, or_, select
+from sqlalchemy import Connection, Select, and_, bindparam, exists, or_, select
 
-from forecasting.qartod import FAIL, GOOD, MISSING, NOT_EVALUATED
+from forecasting.qartod import FAIL, MISSING, NOT_EVALUATED
 from forecasting.series.times import Floats, iso_of
 from service.store.database.errors import UnknownReadingError
 from service.store.database.tables import OBSERVATIONS, STATIONS
@@ -15,6 +15,8 @@ from service.store.stations import lock_stations
 
 Item = TypeVar("Item")
 Integers = npt.NDArray[np.int64]
+Row = tuple[int, float, int, int, int, str | None]
+"""The fields of an :class:`Observation`, where making objects of thousands would take too long."""
 
 _STATIONS_AT_ONCE: Final = 200
 """Stations in one statement. SQLite takes up to 32 766 parameters."""
@@ -77,6 +79,14 @@ class Observation(NamedTuple):
     tests: str | None = None
 
 
+class Change(NamedTuple):
+    """A new or revised observation: its time, the number of its revision and the value, °C."""
+
+    time: int
+    revision: int
+    value: float
+
+
 class Outcome(NamedTuple):
     """What a batch of readings changed."""
 
@@ -94,7 +104,7 @@ def add_observations(
     connection: Connection,
     readings: Mapping[int, Mapping[int, float]],
     now: int,
-    changed: Callable[[int, Sequence[int]], object] = lambda station, times: None,
+    changed: Callable[[int, Sequence[Change]], object] = lambda station, changes: None,
 ) -> dict[int, Outcome]:
     """Store readings, and return what they changed.
 
@@ -106,22 +116,22 @@ def add_observations(
         connection: of a writing transaction.
         readings: °C by time, for each station, which its number names. A station that no longer exists is left out.
         now: when they arrived.
-        changed: called with each station that has new or revised readings, once they are stored, and their times.
+        changed: called with each station that has new or revised readings, once they are stored, and with these.
     """
     stations = lock_stations(connection, sorted(readings))
     outcomes: dict[int, Outcome] = {}
     for some in _chunks(stations):
         stored = _stored_of(connection, {station: readings[station] for station in some})
-        rows, times = [], dict[int, list[int]]()
+        rows, by_station = [], dict[int, list[Change]]()
         for station in some:
             changes, outcomes[station] = _changes(readings[station], stored[station])
-            times[station] = [change.time for change in changes]
-            rows += [change._asdict() | {"station": station, "received": now, "flag": GOOD} for change in changes]
+            by_station[station] = changes
+            rows += [change._asdict() | {"station": station, "received": now} for change in changes]
         if rows:
             connection.execute(OBSERVATIONS.insert(), rows)
-        _count_batch(connection, [station for station in some if times[station]], now)
-        for station in filter(times.get, some):
-            changed(station, times[station])
+        _count_batch(connection, [station for station in some if by_station[station]], now)
+        for station in filter(by_station.get, some):
+            changed(station, by_station[station])
     return outcomes
 
 
@@ -171,15 +181,25 @@ def flag_observations(connection: Connection, station: int, observations: Sequen
         connection.execute(_FLAGGING, rows)
 
 
-def observations_around(connection: Connection, station: int, begin: int, before: int) -> list[Observation]:
+def observations_around(
+    connection: Connection, station: int, begin: int, before: int, since: Sequence[Row] | None = None
+) -> list[Row]:
     """Return the observations of a station from ``begin`` on, and up to ``before`` earlier rows, in order of time.
 
-    Of each time, the latest revision is returned, unless it was taken back.
+    Of each time, the latest revision is returned, unless it was taken back. ``since`` are those from ``begin`` on, if
+    they are known.
     """
-    earlier = connection.execute(_BEFORE, {"station": station, "begin": begin, "limit": before}).fetchall()
-    rows = [*reversed(earlier), *connection.execute(_SINCE, {"station": station, "begin": begin})]
-    latest = {row[0]: row for row in rows}
-    return [Observation(*row) for row in latest.values() if row[4] != MISSING]
+    earlier = _rows(connection, _BEFORE, {"station": station, "begin": begin, "limit": before})
+    if since is None:
+        since = _rows(connection, _SINCE, {"station": station, "begin": begin})
+    latest = {row[0]: row for row in (*reversed(earlier), *since)}
+    return [row for row in latest.values() if row[4] != MISSING]
+
+
+def _rows(connection: Connection, statement: Select[Any], parameters: Mapping[str, int]) -> list[Any]:
+    """Return the driver's own rows: objects for thousands of them would take longer than reading them."""
+    with connection.execute(statement, parameters) as result:
+        return [] if result.cursor is None else result.cursor.fetchall()
 
 
 def _count_batch(connection: Connection, stations: Sequence[int], now: int) -> None:
@@ -252,31 +272,23 @@ def latest_values(
         worst: QARTOD flag of those that count: by default, neither suspect nor failed ones do.
     """
     period = {"station": station, "begin": begin, "end": _AFTER_ALL if end is None else end, "worst": worst}
-    with connection.execute(_VALUES, period) as result:
-        # The driver's own rows: objects for thousands of them would take longer than reading them.
-        rows = [] if result.cursor is None else result.cursor.fetchall()
+    rows = _rows(connection, _VALUES, period)
     times = np.fromiter((row[0] for row in rows), np.int64, len(rows))
     is_latest = np.ones(len(rows), dtype=np.bool_)
     is_latest[:-1] = times[1:] != times[:-1]
     return times[is_latest], np.fromiter((row[1] for row in rows), np.float64, len(rows))[is_latest]
 
 
-class _Change(NamedTuple):
-    time: int
-    revision: int
-    value: float
-
-
-def _changes(readings: Mapping[int, float], stored: Mapping[int, list[Observation]]) -> tuple[list[_Change], Outcome]:
+def _changes(readings: Mapping[int, float], stored: Mapping[int, list[Observation]]) -> tuple[list[Change], Outcome]:
     """Return the rows to add for a station, and what they are."""
-    changes, new = list[_Change](), 0
+    changes, new = list[Change](), 0
     for time, value in readings.items():
         known = stored.get(time)
         if known is None:
             new += 1
-            changes.append(_Change(time, 0, value))
+            changes.append(Change(time, 0, value))
         elif known[-1].value != value and not _is_corrected(value, known):
-            changes.append(_Change(time, known[-1].revision + 1, value))
+            changes.append(Change(time, known[-1].revision + 1, value))
     return changes, Outcome(new, len(changes) - new, len(readings) - len(changes))
 
 

@@ -14,6 +14,7 @@ from service.stations.readings.readings import Readings
 from service.store.database.errors import UnknownStationError
 from service.store.ends import SeriesEnd, ends_of
 from service.store.observations import (
+    Change,
     Integers,
     Observation,
     Outcome,
@@ -44,9 +45,9 @@ def ingest(connection: Connection, readings: Mapping[str, Readings], now: int) -
         _refuse_between_steps(connection, readings[station], end)
     names = {end.number: name for name, end in ends.items()}
 
-    def test(station: int, times: Sequence[int]) -> None:
+    def test(station: int, changes: Sequence[Change]) -> None:
         name = names[station]
-        readings[name].doubted += check_readings(connection, ends[name], times)
+        readings[name].doubted += check_readings(connection, ends[name], changes, now)
 
     accepted = {end.number: readings[name].accepted for name, end in ends.items()}
     outcomes = add_observations(connection, accepted, now, test)
@@ -68,7 +69,7 @@ def correct(
     if station not in ends:
         raise UnknownStationError(station)
     reading = correct_observation(connection, ends[station].number, time, now, value=value, flag=flag)
-    check_readings(connection, ends[station], (), time)
+    check_readings(connection, ends[station], (), now, time)
     return reading
 
 

@@ -9,9 +9,9 @@ from sqlalchemy import Connection
 
 from forecasting.climatology.annual_cycle import evaluate
 from forecasting.climatology.global_climatology import GlobalClimatology
-from forecasting.qartod import FAIL, SUSPECT
+from forecasting.qartod import FAIL, GOOD, SUSPECT
 from forecasting.series.flat_line import LEAST_REPEATS
-from forecasting.series.quality import REACH, Places, Range, Tested
+from forecasting.series.quality import LEAST, LEAST_CHANGE, REACH, Places, QualityCheck, Range
 from forecasting.series.times import SECONDS, Floats, Times, iso_of, seconds_of
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import SYMBOLS, Units, from_celsius
@@ -20,8 +20,9 @@ from forecasting.wording import counted
 from service.stations.interval_quantiles import all_quantiles_of, levels_of, probabilities_of
 from service.store.ends import SeriesEnd
 from service.store.issued_forecasts import get_forecasts
-from service.store.observations import PERSON, Observation, flag_observations, observations_around
+from service.store.observations import PERSON, Change, Observation, Row, flag_observations, observations_around
 
+_BEFORE_ONE: Final = LEAST + 5
 _BEFORE: Final = REACH + 20
 _BEFORE_FLAT: Final = 400
 """Rows before the first new reading that are read; those that repeat one value are compared with more."""
@@ -43,45 +44,62 @@ _FAILED: Final = "it is stored, but not used; if it is right, give it the flag 1
 
 
 def check_readings(
-    connection: Connection, end: SeriesEnd, new: Sequence[int], begin: int | None = None
+    connection: Connection, end: SeriesEnd, new: Sequence[Change], now: int, begin: int | None = None
 ) -> list[Observation]:
     """Store the flags of new readings of a station, and of those before them that were suspect.
 
     Args:
         connection: of a writing transaction that has locked the station.
-        end: the station.
-        new: the times of the new readings.
+        end: the station before it had them.
+        new: readings, which are stored.
+        now: when they arrived.
         begin: the time of a reading that a person has corrected, if there are no new ones.
 
     Returns:
         Those of the new ones that are suspect or fail.
     """
-    first = min(new) if begin is None else begin
-    known = observations_around(connection, end.number, first, _BEFORE)
-    if len({each.value for each in known[-LEAST_REPEATS:]}) == 1:
-        known = observations_around(connection, end.number, first, _BEFORE_FLAT)
-    if not known:
+    new_times = sorted(change.time for change in new)
+    first = new_times[0] if begin is None else begin
+    since: list[Row] | None = None
+    if begin is None and (end.newest is None or end.newest < first):
+        since = [(change.time, change.value, change.revision, now, GOOD, None) for change in sorted(new)]
+    known = observations_around(connection, end.number, first, _BEFORE_ONE, since)
+    if not known or _is_plain(known, new_times):
         return []
-    step, times = TimeStep.parse(end.step), np.array([each.time for each in known], dtype=np.int64).view(SECONDS)
+    known = observations_around(connection, end.number, first, _BEFORE, since)
+    times, values, *_, stored, names = zip(*known, strict=True)
+    if len({*values[-LEAST_REPEATS:]}) == 1:
+        known = observations_around(connection, end.number, first, _BEFORE_FLAT, since)
+        times, values, *_, stored, names = zip(*known, strict=True)
+    step, moments = TimeStep.parse(end.step), np.array(times, dtype=np.int64).view(SECONDS)
     # What a person doubts, no later reading confirms.
-    flags = np.array([FAIL if each.tests == PERSON and each.flag == SUSPECT else each.flag for each in known])
-    fresh = np.isin(times.view(np.int64), new)
-    tested = Tested(
-        np.array([each.value for each in known]),
-        step.place(times, times[0]),
+    by_person = np.array([name == PERSON for name in names])
+    flags = np.where(by_person & (np.array(stored) == SUSPECT), FAIL, stored)
+    fresh = np.isin(moments.view(np.int64), new_times)
+    check = QualityCheck(
+        np.array(values),
+        step.place(moments, moments[0]),
         step.seconds,
         flags.copy(),
         fresh,
-        partial(_usual, end, times),
-        lambda i: _expected(connection, end, times[i]),
+        partial(_usual, end, moments),
+        lambda i: _expected(connection, end, moments[i]),
     )
-    tested.run()
+    check.run()
     changed = {
-        i: known[i]._replace(flag=int(tested.flags[i]), tests=",".join(tested.tests.get(i, ())) or None)
-        for i in np.flatnonzero(tested.flags != flags).tolist()
+        i: Observation(*known[i])._replace(flag=int(check.flags[i]), tests=",".join(check.tests.get(i, ())) or None)
+        for i in np.flatnonzero(check.flags != flags).tolist()
     }
     flag_observations(connection, end.number, [*changed.values()])
     return [each for i, each in changed.items() if fresh[i] and each.flag >= SUSPECT]
+
+
+def _is_plain(known: Sequence[Row], new: Sequence[int]) -> bool:
+    """Return whether one reading is new, the last, and good without a test: it differs a little from the one before."""
+    if len(new) != 1 or len(known) <= LEAST or known[-1][0] != new[0] or known[-1][5] is not None:
+        return False
+    change = abs(known[-1][1] - known[-2][1])
+    return 0 < change <= LEAST_CHANGE and all(row[4] == GOOD for row in known[-LEAST - 1 :])
 
 
 def doubts_in_words(doubted: Sequence[Observation], units: Units) -> list[str]:
