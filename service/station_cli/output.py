@@ -17,7 +17,8 @@ _OF_LEVEL: Final = re.compile(r"(?:lower|upper|coverage)_(\d+)")
 _SHOWN_LEVELS: Final = (80, 95)
 _FLAGS: Final = {1: "good", 2: "not evaluated", 3: "suspect", 4: "fail", 9: "taken back"}
 _LISTED: Final = (
-    "name", "step", "newest_time", "newest_sst", "newest_flag", "anomaly", "model", "horizon", "forecast_observed_until",
+    "name", "step", "newest_time", "newest_sst", "newest_flag", "anomaly", "model", "horizon",
+    "forecast_observed_until",
 )  # fmt: skip
 
 

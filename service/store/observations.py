@@ -199,7 +199,7 @@ def observations_around(
 def _rows(connection: Connection, statement: Select[Any], parameters: Mapping[str, int]) -> list[Any]:
     """Return the driver's own rows: objects for thousands of them would take longer than reading them."""
     with connection.execute(statement, parameters) as result:
-        return [] if result.cursor is None else result.cursor.fetchall()
+        return [] if result.cursor is None else [*result.cursor.fetchall()]
 
 
 def _count_batch(connection: Connection, stations: Sequence[int], now: int) -> None:

@@ -19,7 +19,7 @@ from forecasting.universal.checks.bounds import plausible_range
 from forecasting.wording import counted
 from service.stations.interval_quantiles import all_quantiles_of, levels_of, probabilities_of
 from service.store.ends import SeriesEnd
-from service.store.issued_forecasts import get_forecasts
+from service.store.issued_forecasts import last_forecast
 from service.store.observations import PERSON, Change, Observation, Row, flag_observations, observations_around
 
 _BEFORE_ONE: Final = LEAST + 5
@@ -130,11 +130,11 @@ def _usual(end: SeriesEnd, times: Times, places: Places) -> Floats:
 
 def _expected(connection: Connection, end: SeriesEnd, time: np.datetime64) -> Range | None:
     """Return the range of the forecast that was issued before a reading and reaches it."""
-    forecasts = get_forecasts(connection, end.number, end=int(time.astype(np.int64)) - 1, limit=1)
-    intervals = forecasts[0].content["intervals"] if forecasts else ()
-    if not intervals:
+    forecast = last_forecast(connection, end.number, int(time.astype(np.int64)))
+    if forecast is None or not forecast.content["intervals"]:
         return None
-    start = np.datetime64(seconds_of(forecasts[0].content["timestamps"][0]), "s")
+    intervals = forecast.content["intervals"]
+    start = np.datetime64(seconds_of(forecast.content["timestamps"][0]), "s")
     lead = round(float(TimeStep.parse(end.step).place(np.array([time]), start)[0]))
     quantiles = all_quantiles_of(intervals)
     if not 0 <= lead < len(quantiles):

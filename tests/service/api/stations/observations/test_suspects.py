@@ -116,6 +116,8 @@ def test_a_reading_that_is_taken_back_is_shown_only_in_the_history(service: http
     send(service, pier, 1, 24.3, 24.4)
     taken = service.delete(f"/stations/{pier}/observations/{day(0)}")
     assert answered(taken)["forecast"]["observed_until"][:10] == day(1)
+    assert answered(service.get(f"/stations/{pier}/forecast"))["observed_until"][:10] == day(1)
+    assert answered(service.get(f"/stations/{pier}"))["forecast"]["observed_until"][:10] == day(1)
     assert send(service, pier, 0, 24.4)["unchanged"] == 1
     assert stored(service, pier)[-1:] == [(24.3, 1)]
     assert stored(service, pier, revisions=True)[-1:] == [(24.4, 9)]
