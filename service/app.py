@@ -43,7 +43,7 @@ from service.api.stations.card import card_routes as station_cards
 from service.api.stations.events import alert_routes as alerts
 from service.api.stations.forecasts import forecast_routes as station_forecasts
 from service.api.stations.observations import observation_routes as observations
-from service.api.stations.observations.observation_schemas import ManyReadingsRequest, ReadingsRequest
+from service.api.stations.observations.observation_schemas import Correction, ManyReadingsRequest, ReadingsRequest
 from service.api.stations.schemas import StationRequest
 from service.api.stations.verification import verification_routes as station_verification
 from service.api.timeseries import routes as timeseries
@@ -121,6 +121,7 @@ _SCHEMAS: Sequence[type[BaseModel]] = (
     EventsRequest,
     StationRequest,
     ReadingsRequest,
+    Correction,
     ManyReadingsRequest,
     TimeSeriesRequest,
     InferRequest,

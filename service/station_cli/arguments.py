@@ -25,7 +25,8 @@ The service is at --url, the environment variable SST_URL, or http://127.0.0.1:8
 read from the environment variable SST_KEY.
 
 exit status: 0 success; 1 the service cannot be reached, or cannot respond at the moment; 2 invalid options or file, or
-a request that the service refuses; 3 nothing could be forecast or verified; 130 interrupted."""
+a request that the service refuses; 3 nothing could be forecast or verified; 4 readings are stored but doubted; 130
+interrupted."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -42,6 +43,8 @@ def parser() -> argparse.ArgumentParser:
     _command(commands, "list", "list the stations", of_station=False)
     _command(commands, "show", "show the settings and the newest observation of a station")
     _add_readings(_command(commands, "push", "send readings, and show the new forecast"))
+    _add_correction(_command(commands, "correct", "give a stored reading another value, or a flag"))
+    _add_time(_command(commands, "take-back", "take back a stored reading; only the revisions show it then"))
     _add_levels(_command(commands, "forecast", "show the newest forecast"))
     _add_verification(_command(commands, "verify", "compare the issued forecasts with later observations"))
     _add_period(_command(commands, "alerts", "list the alerts about events"), "time at which an alert was raised")
@@ -109,6 +112,18 @@ def _add_readings(command: argparse.ArgumentParser) -> None:
         # The ID of the station already has the destination "station", and --format is that of the output.
         flag = "--file-format" if name == "format" else OPTIONS[name].flag
         group.add_argument(flag, dest=f"reading_{name}", **OPTIONS[name].argument(argparse.ArgumentTypeError))
+
+
+def _add_time(command: argparse.ArgumentParser) -> None:
+    command.add_argument("time", metavar="TIME", help="the time of the reading, such as 2026-07-14")
+
+
+def _add_correction(command: argparse.ArgumentParser) -> None:
+    _add_time(command)
+    command.add_argument("--value", type=_number, help="the right value, in the units of the station")
+    command.add_argument(
+        "--flag", type=int, choices=(1, 3, 4), help="1: the reading is good; 3: it is suspect; 4: it is wrong"
+    )
 
 
 def _add_levels(command: argparse.ArgumentParser) -> None:

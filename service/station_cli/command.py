@@ -20,6 +20,7 @@ from service.station_cli.output import (
     print_event_verification,
     print_forecast,
     print_pushed,
+    print_reading,
     print_station,
     print_stations,
     print_verification,
@@ -27,11 +28,11 @@ from service.station_cli.output import (
     with_levels,
 )
 
-DONE, UNAVAILABLE, REFUSED, NOTHING = range(4)
+DONE, UNAVAILABLE, REFUSED, NOTHING, DOUBTED = range(5)
 
 
 def main(options: argparse.Namespace) -> int:
-    """Run a command; return the exit status: 0 done, 1 no answer, 2 refused, 3 nothing forecast or verified."""
+    """Run a command; return the exit status: 0 done, 1 no answer, 2 refused, 3 no forecast or score, 4 doubted."""
     try:
         with Client(options.url, api_key=os.environ.get("SST_KEY") or None) as client:
             return _COMMANDS[options.command](client, options)
@@ -82,16 +83,32 @@ def _show(client: Client, options: argparse.Namespace) -> int:
 
 def _push(client: Client, options: argparse.Namespace) -> int:
     station = client.stations.get(options.station)
-    readings = read_readings(options, TimeStep.parse(station["step"]), station["units"], partial(_say, options))
+    readings, doubts = read_readings(options, TimeStep.parse(station["step"]), station["units"], partial(_say, options))
     result = client.stations.push(options.station, readings)
     print_pushed(options.station, result, options.format)
     for line in refused_lines(result):
         _say(options, f"refused: {line}")
+    warnings = [*dict.fromkeys([*doubts, *result.warnings])]
+    for warning in warnings:
+        _say(options, f"warning: {warning}")
     if result.forecast_error is not None:
         _say(options, f"no forecast was issued: {result.forecast_error}")
         return NOTHING
     stored = result.new + result.revised + result.unchanged
-    return REFUSED if len(result.refused) and not stored else DONE
+    if len(result.refused) and not stored:
+        return REFUSED
+    return DOUBTED if warnings else DONE
+
+
+def _correct(client: Client, options: argparse.Namespace) -> int:
+    reading = client.stations.correct(options.station, options.time, value=options.value, flag=options.flag)
+    print_reading(options.station, reading, options.format)
+    return DONE
+
+
+def _take_back(client: Client, options: argparse.Namespace) -> int:
+    print_reading(options.station, client.stations.take_back(options.station, options.time), options.format)
+    return DONE
 
 
 def _forecast(client: Client, options: argparse.Namespace) -> int:
@@ -171,6 +188,8 @@ _COMMANDS: Final[dict[str, Callable[[Client, argparse.Namespace], int]]] = {
     "list": _list,
     "show": _show,
     "push": _push,
+    "correct": _correct,
+    "take-back": _take_back,
     "forecast": _forecast,
     "verify": _verify,
     "alerts": _alerts,

@@ -23,8 +23,8 @@ _STANDARD_INPUT: Final = "-"
 
 def read_readings(
     options: argparse.Namespace, step: TimeStep, units: Units, say: Callable[[str], None]
-) -> "pd.Series[Any]":
-    """Return the readings in all files and options, indexed by time (UTC), in the units of the station.
+) -> tuple["pd.Series[Any]", Sequence[str]]:
+    """Return the readings in all files and options, indexed by time (UTC), in the units of the station; and warnings.
 
     Args:
         options: of the command line.
@@ -38,11 +38,12 @@ def read_readings(
     """
     if not options.files and not options.reading:
         raise RequestError("there are no readings: name a file, or give --reading TIME VALUE", field="files")
-    parts = [_series(_at_step(file, options, step, units, say), units) for file in options.files]
+    read_files = [_at_step(file, options, step, units, say) for file in options.files]
+    parts = [_series(reading.series, units) for reading in read_files]
     if options.reading:
         parts.append(_given(options.reading, step))
     readings: pd.Series[Any] = pd.concat(parts)
-    return readings
+    return readings, [warning for reading in read_files for warning in reading.stations[0].warnings]
 
 
 def read_json(file: str | None) -> Any:
@@ -63,7 +64,7 @@ def read_json(file: str | None) -> Any:
 
 def _at_step(
     file: str, options: argparse.Namespace, step: TimeStep, units: Units, say: Callable[[str], None]
-) -> SstSeries:
+) -> Reading:
     values = {name: getattr(options, f"reading_{name}") for name in READING}
     reading = _read(file, ReadingOptions.from_values(values, step=step, station_units=units))
     series = reading.series
@@ -77,7 +78,7 @@ def _at_step(
             f"{reading.path}: {not_of_station('the step', series.step, step)}: push a file with this step, or make it "
             f"coarser with --resample {step}"
         )
-    return series
+    return reading
 
 
 def _read(file: str, options: ReadingOptions) -> Reading:

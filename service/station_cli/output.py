@@ -15,7 +15,11 @@ _KEY: Final = ("station", "model", "version", "chosen", "issued", "observed_unti
 _NOTES: Final = ("calibrated", "warnings", "error")
 _OF_LEVEL: Final = re.compile(r"(?:lower|upper|coverage)_(\d+)")
 _SHOWN_LEVELS: Final = (80, 95)
-_LISTED: Final = ("name", "step", "newest_time", "newest_sst", "anomaly", "model", "horizon", "forecast_observed_until")
+_FLAGS: Final = {1: "good", 2: "not evaluated", 3: "suspect", 4: "fail", 9: "taken back"}
+_LISTED: Final = (
+    "name", "step", "newest_time", "newest_sst", "newest_flag", "anomaly", "model", "horizon",
+    "forecast_observed_until",
+)  # fmt: skip
 
 
 def print_stations(table: pd.DataFrame, form: str) -> None:
@@ -61,13 +65,24 @@ def print_pushed(station: str, result: PushResult, form: str) -> None:
     if form == "json":
         counts = {name: getattr(result, name) for name in ("new", "revised", "unchanged")}
         tables = {name: _rows(getattr(result, name)) for name in ("refused", "forecast")}
-        print(_json({"station": station, **counts, **tables, "forecast_error": result.forecast_error}))
+        further = {"warnings": result.warnings, "forecast_error": result.forecast_error}
+        print(_json({"station": station, **counts, **tables, **further}))
     elif form == "csv":
         _print_rows(result.forecast, form)
     else:
         print(f"{station}: {result.new} new, {result.revised} revised, {result.unchanged} unchanged")
         if len(result.forecast):
             print_forecast(with_levels(result.forecast, None), form)
+
+
+def print_reading(station: str, reading: "pd.Series[Any]", form: str) -> None:
+    """Print a corrected reading."""
+    if form != "table":
+        table = reading.to_frame().T.infer_objects().rename_axis("time").reset_index()
+        _print_rows(table.assign(station=station), form, is_single=True)
+        return
+    flag, revision = _FLAGS[reading["flag"]], reading["revision"]
+    print(f"{station}: {_cell(reading.name)} {reading['sst']:g}, {flag}, revision {revision}")
 
 
 def print_verification(table: pd.DataFrame, form: str) -> None:
@@ -100,7 +115,7 @@ def print_alerts(table: pd.DataFrame, form: str) -> None:
         return
     delivered = [sum(delivery["state"] == "delivered" for delivery in deliveries) for deliveries in table["deliveries"]]
     counted = [f"{done} of {len(of)}" for done, of in zip(delivered, table["deliveries"], strict=True)]
-    shown = table.assign(deliveries=counted).drop(columns="units").dropna(axis="columns", how="all")
+    shown = table.assign(deliveries=counted).drop(columns=["units", "reason"]).dropna(axis="columns", how="all")
     print(_text(shown) if len(table) else "there are no alerts")
 
 

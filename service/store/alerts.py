@@ -45,6 +45,11 @@ def add_alert(connection: Connection, alert: NewAlert) -> int:
     return number
 
 
+def change_alert(connection: Connection, number: int, **changed: Any) -> bool:
+    """Change these columns of an alert; return False if it was deleted."""
+    return connection.execute(ALERTS.update().where(ALERTS.c.number == number).values(**changed)).rowcount > 0
+
+
 def get_alerts(
     connection: Connection,
     station: int,

@@ -50,7 +50,7 @@ def _old_forecasts(expiry: Expiry) -> ColumnElement[bool]:
     newest = (
         select(other.number)
         .where(other.station == expiry.station)
-        .order_by(other.observed_until.desc(), other.batch.desc())
+        .order_by(other.batch.desc())
         .limit(1)
         .scalar_subquery()
     )

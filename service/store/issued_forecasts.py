@@ -88,22 +88,19 @@ def stations_without_forecast(connection: Connection, station_ids: Sequence[str]
     return pending
 
 
-def get_forecasts(
-    connection: Connection, station: int, begin: int | None = None, end: int | None = None, *, limit: int
-) -> list[IssuedForecast]:
-    """Return the newest ``limit`` forecasts of a station, in the order of ``observed_until`` and of their batches.
+def last_forecast(connection: Connection, station: int, before: int | None = None) -> IssuedForecast | None:
+    """Return the forecast of a station that was issued last; None if there is none.
+
+    Its last observation may be an earlier one than that of others, if a reading was taken back since.
 
     Args:
         connection: of a transaction.
         station: the number of the station.
-        begin: the earliest ``observed_until``.
-        end: the latest.
-        limit: the most forecasts to return.
+        before: a time; the last observation is an earlier one.
     """
-    table = ISSUED_FORECASTS.c
-    query = _of_station(station, begin, end).order_by(table.observed_until.desc(), table.batch.desc())
-    rows = connection.execute(query.limit(limit))
-    return [_forecast_of(row) for row in rows][::-1]
+    query = _of_station(station, None, None if before is None else before - 1)
+    row = connection.execute(query.order_by(ISSUED_FORECASTS.c.batch.desc()).limit(1)).one_or_none()
+    return None if row is None else _forecast_of(row)
 
 
 def forecasts_after(
@@ -115,10 +112,15 @@ def forecasts_after(
     after: tuple[int, int] | None = None,
     limit: int,
 ) -> list[IssuedForecast]:
-    """Return the first ``limit`` forecasts of a station, in the order of :func:`get_forecasts`.
+    """Return the first ``limit`` forecasts of a station, in the order of ``observed_until`` and of their batches.
 
-    The arguments are those of :func:`get_forecasts`, and ``after``: the ``observed_until`` and the batch of the
-    forecast that they come after.
+    Args:
+        connection: of a transaction.
+        station: the number of the station.
+        begin: the earliest ``observed_until``.
+        end: the latest.
+        after: the ``observed_until`` and the batch of the forecast that they come after.
+        limit: the most forecasts to return.
     """
     table = ISSUED_FORECASTS.c
     query = _of_station(station, begin, end).order_by(table.observed_until, table.batch)
@@ -133,7 +135,7 @@ def forecasts_after(
 def iterate_forecasts(
     connection: Connection, station: int, begin: int | None = None, end: int | None = None
 ) -> Iterator[IssuedForecast]:
-    """Yield all forecasts of a station in the order of :func:`get_forecasts`, and keep only some in memory."""
+    """Yield all forecasts of a station in the order of :func:`forecasts_after`, and keep only some in memory."""
     query = _of_station(station, begin, end).order_by(ISSUED_FORECASTS.c.observed_until, ISSUED_FORECASTS.c.batch)
     for row in connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)):
         yield _forecast_of(row)
@@ -224,7 +226,7 @@ def _newest(connection: Connection, stations: Sequence[int], columns: Sequence[C
     newest = (
         select(table.c.number)
         .where(table.c.station == STATIONS.c.number)
-        .order_by(table.c.observed_until.desc(), table.c.batch.desc())
+        .order_by(table.c.batch.desc())
         .limit(1)
         .scalar_subquery()
     )

@@ -4,6 +4,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, bindparam, exists, func, select
 
+from forecasting.qartod import NOT_EVALUATED
 from service.store.database.tables import OBSERVATIONS
 
 DAY: Final = 86_400
@@ -22,11 +23,13 @@ _LATER: Final = OBSERVATIONS.alias().c
 _DAILY: Final = (
     select((OBSERVATIONS.c.time // DAY).label("day"), func.avg(OBSERVATIONS.c.value))
     .where(OBSERVATIONS.c.station == bindparam("station"), OBSERVATIONS.c.time >= bindparam("begin"))
+    .where(OBSERVATIONS.c.flag <= NOT_EVALUATED)
     .where(
         ~exists().where(
             _LATER.station == OBSERVATIONS.c.station,
             _LATER.time == OBSERVATIONS.c.time,
             _LATER.revision > OBSERVATIONS.c.revision,
+            _LATER.flag <= NOT_EVALUATED,
         )
     )
     .group_by("day")

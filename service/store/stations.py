@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, exists, func, or_, select
 
+from forecasting.qartod import MISSING
 from forecasting.series.units import Units
 from service.store.database.errors import NotOwnerError, StepChangeError, StoreError, UnknownStationError
 from service.store.database.inserting import insert_into
@@ -84,11 +85,12 @@ _LOCK: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """The newest observation of a station: its time, its value in °C, and when it arrived."""
+    """The newest observation of a station: its time, its value in °C, when it arrived, and its QARTOD flag."""
 
     time: int
     value: float
     received: int
+    flag: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,12 +287,12 @@ def _with_newest() -> Select[Any]:
     """Select what :func:`_station_of` takes."""
     newest = [
         select(column)
-        .where(OBSERVATIONS.c.station == STATIONS.c.number)
+        .where(OBSERVATIONS.c.station == STATIONS.c.number, OBSERVATIONS.c.flag != MISSING)
         .order_by(OBSERVATIONS.c.time.desc(), OBSERVATIONS.c.revision.desc())
         .limit(1)
         .scalar_subquery()
         .label(f"newest_{column.name}")
-        for column in (OBSERVATIONS.c.time, OBSERVATIONS.c.value, OBSERVATIONS.c.received)
+        for column in (OBSERVATIONS.c[name] for name in Observed.__slots__)
     ]
     columns = STATIONS.c
     others = columns.id, columns.number, columns.created, columns.changed, columns.batches, columns.received
@@ -299,6 +301,6 @@ def _with_newest() -> Select[Any]:
 
 def _station_of(row: Sequence[Any]) -> Station:
     # By position: thousands of stations are read at once.
-    newest = None if row[0] is None else Observed(*row[:3])
-    station_id, number, created, changed, batches, received = row[3:9]
-    return Station(station_id, number, StationSettings(*row[9:]), created, changed, batches, received, newest)
+    newest = None if row[0] is None else Observed(*row[:4])
+    station_id, number, created, changed, batches, received = row[4:10]
+    return Station(station_id, number, StationSettings(*row[10:]), created, changed, batches, received, newest)

@@ -16,8 +16,9 @@ from forecasting.readers.result.zeros import describe_zeros
 from forecasting.remedies import Remedy, Setting
 from forecasting.series.flat_line import flat_line
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import DAY, Times
+from forecasting.series.times import DAY, Times, short
 from forecasting.series.units import to_celsius
+from forecasting.wording import counted
 
 _COLDEST: Final = -2.0
 """°C, below the freezing point of sea water."""
@@ -49,7 +50,8 @@ def build_station(observations: Observations, options: ReadingOptions) -> Statio
             _doubt_units(observations, series),
             _doubt_anomalies(series),
             line.describe(series.times) if line is not None else None,
-            describe_zeros(observations),
+            describe_zeros(observations.times, observations.values) if observations.units == "celsius" else None,
+            _doubt_repeats(observations),
         )
         if doubt is not None
     ]
@@ -126,6 +128,21 @@ def _doubt_anomalies(series: SstSeries) -> str | None:
         return None
     cold = f"values fall to {least:.3g} °C, below the freezing point of the sea, and their median is {middle:.2g} °C"
     return f"{cold}; check whether they are anomalies instead of SST"
+
+
+def _doubt_repeats(observations: Observations) -> str | None:
+    """A warning about times that have different values."""
+    observed = np.flatnonzero(np.isfinite(observations.values) & ~np.isnat(observations.times))
+    order = observed[np.argsort(observations.times[observed], kind="stable")]
+    times, values = observations.times[order], observations.values[order]
+    other = np.flatnonzero((times[1:] == times[:-1]) & (values[1:] != values[:-1]))
+    if not len(other):
+        return None
+    first, second = values[other[0]], values[other[0] + 1]
+    return (
+        f"{counted(len(other), 'time')} with different values, the first {short(times[other[0]])} with {first:g} and "
+        f"{second:g}; the first value of each is kept: check which is right"
+    )
 
 
 def _placed(observations: Observations, series: SstSeries, options: ReadingOptions) -> Marked | None:

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from forecasting.readers.result.reading import Observations
-from forecasting.series.times import Bools, Floats, short
+from forecasting.series.times import Bools, Floats, Times, short
 from forecasting.wording import counted
 
 _MIN_SPREADS = 5.0
@@ -12,17 +11,20 @@ _MIN_CELSIUS = 1.0
 """°C by which a stray zero differs at least, as some sensors hardly vary."""
 
 
-def describe_zeros(observations: Observations) -> str | None:
-    """A warning about zeros far from the values before and after, which may mark missing values."""
-    if observations.units != "celsius":
-        return None
-    observed = np.flatnonzero(np.isfinite(observations.values) & ~np.isnat(observations.times))
-    order = observed[np.argsort(observations.times[observed], kind="stable")]
-    values = observations.values[order]
+def describe_zeros(times: Times, celsius: Floats) -> str | None:
+    """Describe zeros far from the values before and after, which may mark missing values; None without any.
+
+    Args:
+        times: UTC ``(n,)``, in any order.
+        celsius: values, ``(n,)``; NaN where missing.
+    """
+    observed = np.flatnonzero(np.isfinite(celsius) & ~np.isnat(times))
+    order = observed[np.argsort(times[observed], kind="stable")]
+    values = celsius[order]
     stray = _stray(values)
     if not stray.any():
         return None
-    first = short(observations.times[order[int(stray.argmax())]])
+    first = short(times[order[int(stray.argmax())]])
     are = "is" if stray.sum() == 1 else "are"
     return (
         f"{counted(int(stray.sum()), 'value')} {are} exactly 0 °C, far from the values before and after, the first at "

@@ -212,6 +212,7 @@ def _newest(observed: Observed, units: Units) -> dict[str, Any]:
         "time": iso_of(observed.time),
         "sst": _degrees(observed.value, units),
         "received": iso_of(observed.received),
+        "flag": observed.flag,
         "age_seconds": int(time.time()) - observed.time,
     }
 

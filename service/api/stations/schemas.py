@@ -12,6 +12,7 @@ from forecasting.series.units import Units
 from service.api.series_request import UsualSst
 from service.api.stations.events.event_schemas import StationEventAnswer, WebhookAnswer
 from service.api.stations.forecasts.forecast_schemas import ShortForecast
+from service.api.stations.observations.observation_schemas import Flag
 from service.engine.reading.baseline_schema import InputBaseline
 from service.http.time_fields import Time
 from service.stations.alerts.webhook_settings import Webhooks
@@ -83,6 +84,7 @@ class NewestObservation(BaseModel):
     time: Time
     sst: float = Field(description="In the units of the station.")
     received: Time = Field(description="When the reading arrived.")
+    flag: Flag
     age_seconds: int = Field(description="Seconds since the time of the observation.")
 
 

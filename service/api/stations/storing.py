@@ -10,6 +10,7 @@ from service.store.database.errors import (
     NotOwnerError,
     StepChangeError,
     StoreError,
+    UnknownReadingError,
     UnknownStationError,
 )
 
@@ -19,7 +20,7 @@ def store_problems() -> Iterator[None]:
     """Turn errors of the store into problems: 403 for another key's station, 404, 409 for another step, else 503."""
     try:
         yield
-    except (UnknownStationError, NoForecastError) as error:
+    except (UnknownStationError, UnknownReadingError, NoForecastError) as error:
         raise ProblemError(HTTPStatus.NOT_FOUND, str(error)) from None
     except NotOwnerError as error:
         raise ProblemError(HTTPStatus.FORBIDDEN, str(error), reason="forbidden") from None

@@ -84,6 +84,16 @@ class AsyncStations:
         """See :meth:`Stations.observations`."""
         return await self._run(self._calls.observations(station, start, end, revisions=revisions))
 
+    async def correct(
+        self, station: str, time: TimeInput, *, value: float | None = None, flag: int | None = None
+    ) -> "pd.Series[Any]":
+        """See :meth:`Stations.correct`."""
+        return await self._run(self._calls.correct(station, time, value, flag))
+
+    async def take_back(self, station: str, time: TimeInput) -> "pd.Series[Any]":
+        """See :meth:`Stations.take_back`."""
+        return await self._run(self._calls.take_back(station, time))
+
     async def forecast(self, station: str, *, levels: Sequence[int] | None = (80, 95)) -> ForecastTable:
         """See :meth:`Stations.forecast`."""
         return await self._run(self._calls.forecast(station, levels))

@@ -28,6 +28,7 @@ class PushResult:
         unchanged: the number that were stored already.
         refused: a row for each reading that is not stored: ``place`` (in the request), ``time`` (UTC) and ``sst`` (both
             missing if the readings came from a file), and ``message``, which says why.
+        warnings: doubts about readings that are stored, such as suspect ones.
         forecast: the forecast that was issued, in the form that ``forecast`` returns; empty if there is none.
         forecast_error: why there is no forecast. None if there is one, or if no reading was new or revised.
     """
@@ -36,6 +37,7 @@ class PushResult:
     revised: int
     unchanged: int
     refused: pd.DataFrame
+    warnings: tuple[str, ...]
     forecast: ForecastTable
     forecast_error: str | None
 
@@ -46,8 +48,8 @@ class PushAllResult:
 
     Attributes:
         stations: a row for each station, with its ID as index: the numbers ``new``, ``revised``, ``unchanged`` and
-            ``refused``; ``error`` (why nothing of it is stored, or None); and ``forecast_error`` (why no forecast was
-            issued although readings are new, or None).
+            ``refused``; ``error`` (why nothing of it is stored, or None); ``forecast_error`` (why no forecast was
+            issued although readings are new, or None); and ``warnings`` (a list, of doubts about what is stored).
         refused: a row for each reading that is not stored: ``station``, ``place``, ``time`` (UTC), ``sst`` and
             ``message``.
         forecasts: the forecasts that were issued.
@@ -68,7 +70,8 @@ def push_result(station: str, readings: "pd.Series[Any] | None", answer: Json) -
     refused = _refused_table([_refused(station, readings, place) for place in answer["refused"]])
     issued = issued_table([] if forecast is None else [(station, forecast)], None)
     new, revised, unchanged = (answer[name] for name in _COUNTS)
-    return PushResult(new, revised, unchanged, refused.drop(columns="station"), issued, error)
+    warnings = tuple(answer.get("warnings", ()))
+    return PushResult(new, revised, unchanged, refused.drop(columns="station"), warnings, issued, error)
 
 
 def stored_stations(names: Sequence[Hashable], answer: Json) -> list[tuple[Hashable, Json]]:
@@ -85,11 +88,15 @@ def push_all_result(readings: Readings, stored: Sequence[tuple[Hashable, Json]])
     rows, refused, forecasts = [], [], []
     for name, answer in stored:
         if "error" in answer:
-            rows.append(dict.fromkeys((*_COUNTS, "refused"), 0) | {"error": answer["error"], "forecast_error": None})
+            nothing = {"error": answer["error"], "forecast_error": None, "warnings": []}
+            rows.append(dict.fromkeys((*_COUNTS, "refused"), 0) | nothing)
             continue
         forecast, error = _forecast(answer)
         counts = {count: answer[count] for count in _COUNTS}
-        rows.append({**counts, "refused": len(answer["refused"]), "error": None, "forecast_error": error})
+        rows.append(
+            {**counts, "refused": len(answer["refused"]), "error": None, "forecast_error": error}
+            | {"warnings": answer.get("warnings", [])}
+        )
         refused += [_refused(name, readings[name], place) for place in answer["refused"]]
         forecasts += [] if forecast is None else [(answer["station"], forecast)]
     index = pd.Index([name for name, _ in stored], name="station", dtype="object")

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import pandas as pd
 
 from service.client.calls import Call, Calls, Plan
 from service.client.event_tables import ForecastTable
 from service.client.files import FileOptions, content_of
-from service.client.parameters import Json, TimeInput, drop_none, whole
+from service.client.parameters import Json, TimeInput, drop_none, whole, written_time
 from service.client.payload import batches
 from service.client.series_input import SeriesInput, named_series, to_pandas
 from service.client.stations.push_results import (
@@ -32,6 +33,7 @@ from service.client.stations.station_payload import (
 )
 from service.client.stations.station_tables import (
     alerts_table,
+    corrected_series,
     event_verification_table,
     issued_table,
     observations_table,
@@ -97,6 +99,15 @@ class StationCalls:
         params = drop_none(**period_params(start, end), revisions=True if revisions else None)
         return self.calls.ask(Call("GET", station_path(station, "observations"), params), observations_table)
 
+    def correct(self, station: str, time: TimeInput, value: float | None, flag: int | None) -> Plan["pd.Series[Any]"]:
+        """``PATCH /stations/{id}/observations/{time}``."""
+        fields = drop_none(value=value, flag=None if flag is None else whole("flag", flag))
+        return self.calls.ask(Call("PATCH", _reading_path(station, time), body=json.dumps(fields)), corrected_series)
+
+    def take_back(self, station: str, time: TimeInput) -> Plan["pd.Series[Any]"]:
+        """``DELETE /stations/{id}/observations/{time}``."""
+        return self.calls.ask(Call("DELETE", _reading_path(station, time)), corrected_series)
+
     def forecast(self, station: str, levels: Sequence[int] | None) -> Plan[ForecastTable]:
         """``GET /stations/{id}/forecast``."""
         chosen = _levels(levels)
@@ -151,6 +162,13 @@ class StationCalls:
             entries += page
             if after is None or (maximum is not None and len(entries) >= maximum):
                 return entries
+
+
+def _reading_path(station: str, time: TimeInput) -> str:
+    written = written_time(time)
+    if written is None:
+        raise ValueError("the time of the reading is missing")
+    return station_path(station, "observations", quote(written, safe=""))
 
 
 def _levels(levels: Sequence[int] | None) -> Sequence[int] | None:

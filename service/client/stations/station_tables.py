@@ -12,7 +12,7 @@ from service.client.tables import forecast_rows, forecast_table
 
 _STATION_COLUMNS: Final = (
     "name", "latitude", "longitude", "step", "units", "model", "horizon", "created", "changed", "newest_time",
-    "newest_sst", "newest_received", "newest_age", "anomaly", "usual_sst", "usual_years", "usual_source",
+    "newest_sst", "newest_received", "newest_flag", "newest_age", "anomaly", "usual_sst", "usual_years", "usual_source",
     "forecast_issued", "forecast_observed_until", "forecast_model", "source", "fetch_next", "fetch_succeeded",
     "fetch_failures", "fetch_error", "events", "webhooks",
 )  # fmt: skip
@@ -21,7 +21,7 @@ _STATION_TIMES: Final = (
     "fetch_succeeded",
 )  # fmt: skip
 _FLATTENED: Final = {
-    "newest": ("time", "sst", "received", "age_seconds"),
+    "newest": ("time", "sst", "received", "flag", "age_seconds"),
     "usual": ("sst", "years", "source"),
     "forecast": ("issued", "observed_until", "model"),
     "fetch": ("next", "succeeded", "failures", "error"),
@@ -37,8 +37,8 @@ _EVENT_SCORES: Final = {
 }  # fmt: skip
 """Columns of the verification of events, and their types."""
 _ALERT_COLUMNS: Final = (
-    "alert", "event", "kind", "raised", "observed_until", "sst", "units", "since", "category", "previous_category",
-    "probability", "deliveries",
+    "alert", "event", "kind", "status", "reason", "raised", "observed_until", "sst", "units", "since", "category",
+    "previous_category", "probability", "deliveries",
 )  # fmt: skip
 _ERRORS: Final = ("mae", "rmse", "bias")
 _ISSUED: Final = ("issued", "observed_until", "replayed")
@@ -57,7 +57,7 @@ def stations_table(stations: Sequence[Json]) -> pd.DataFrame:
     seconds = [np.nan if row.get("newest_age_seconds") is None else row["newest_age_seconds"] for row in rows]
     table["newest_age"] = pd.to_timedelta(seconds, unit="s").as_unit("s")
     numbers = dict.fromkeys(("latitude", "longitude", "newest_sst", "anomaly", "usual_sst"), "float64")
-    return table.astype({**numbers, "horizon": "int64", "fetch_failures": "Int64"})
+    return table.astype({**numbers, "horizon": "int64", "newest_flag": "Int64", "fetch_failures": "Int64"})
 
 
 def station_series(station: Json) -> "pd.Series[Any]":
@@ -76,8 +76,20 @@ def _station_row(station: Json) -> Json:
 def observations_table(answer: Json) -> pd.DataFrame:
     """Return observations with their time (UTC) as index."""
     index = pd.Index(utc(answer["timestamps"]), name="time")
-    columns = {"sst": answer["values"], "revision": answer["revision"], "received": utc(answer["received"])}
-    return pd.DataFrame(columns, index=index).astype({"sst": "float64", "revision": "int64"})
+    columns = {
+        "sst": answer["values"],
+        "flag": answer["flag"],
+        "tests": [",".join(tests) for tests in answer["tests"]],
+        "revision": answer["revision"],
+        "received": utc(answer["received"]),
+    }
+    return pd.DataFrame(columns, index=index).astype({"sst": "float64", "flag": "int64", "revision": "int64"})
+
+
+def corrected_series(answer: Json) -> "pd.Series[Any]":
+    """Return a corrected reading: the row that it has in the table of :func:`observations_table`."""
+    row = {name: [answer[name]] for name in ("flag", "tests", "revision", "received")}
+    return observations_table({"timestamps": [answer["time"]], "values": [answer["value"]], **row}).iloc[0]
 
 
 def issued_table(forecasts: Sequence[tuple[str, Json]], levels: Sequence[int] | None) -> ForecastTable:

@@ -97,9 +97,10 @@ class Stations:
 
         Returns:
             With the ID as index: ``name``, ``latitude``, ``longitude``, ``step``, ``units``, ``model``, ``horizon``,
-            ``created``, ``changed``; of the newest observation ``newest_time``, ``newest_sst``, ``newest_received`` and
-            ``newest_age`` (since its time); ``anomaly``, the newest observation minus ``usual_sst``, with the
-            ``usual_years`` and the ``usual_source`` of that; of the newest forecast ``forecast_issued``,
+            ``created``, ``changed``; of the newest observation ``newest_time``, ``newest_sst``, ``newest_received``,
+            ``newest_flag`` (of QARTOD) and ``newest_age`` (since its time); ``anomaly``, the newest observation minus
+            ``usual_sst``, with the ``usual_years`` and the ``usual_source`` of that; of the newest forecast
+            ``forecast_issued``,
             ``forecast_observed_until`` and ``forecast_model``; ``source``, and of fetching from it ``fetch_next``,
             ``fetch_succeeded``, ``fetch_failures`` and ``fetch_error``; ``events`` with their states and ``webhooks``,
             a list each. Values are missing where there is none. Times are in UTC. Further columns hold other fields
@@ -125,7 +126,7 @@ class Stations:
             options: how to read a file, such as ``station``, ``resample`` or ``missing``.
 
         Returns:
-            How many readings are new, which were refused, and the forecast.
+            How many readings are new, which were refused or are doubted, and the forecast.
 
         Raises:
             TypeError: if ``readings`` has another type, or there are options without a file.
@@ -163,10 +164,46 @@ class Stations:
             revisions: whether to return every revision of a reading, and not only the latest.
 
         Returns:
-            With the time (UTC) as index: ``sst`` in the units of the station, ``revision`` (0 for a first reading, and
-            one more for each change) and ``received``.
+            With the time (UTC) as index: ``sst`` in the units of the station, ``flag`` (of QARTOD: 1 good, 2 not
+            evaluated, 3 suspect, 4 fail; 9 if it was taken back), ``tests`` (that it fails, separated by commas;
+            ``person`` if a person has set the flag), ``revision`` (0 for a first reading, and one more for each change)
+            and ``received``.
         """
         return self._run(self._calls.observations(station, start, end, revisions=revisions))
+
+    def correct(
+        self, station: str, time: TimeInput, *, value: float | None = None, flag: int | None = None
+    ) -> "pd.Series[Any]":
+        """Give a reading another value, or the flag that you decide on. The service issues a forecast.
+
+        Args:
+            station: the ID of the station.
+            time: of the reading.
+            value: the right one, in the units of the station. The service keeps both.
+            flag: 1 if the reading is good, 3 if it is suspect, 4 if it is wrong.
+
+        Returns:
+            The reading: a row of the table that :meth:`observations` returns.
+
+        Raises:
+            ProblemError: 404 if there is no such station or reading.
+        """
+        return self._run(self._calls.correct(station, time, value, flag))
+
+    def take_back(self, station: str, time: TimeInput) -> "pd.Series[Any]":
+        """Take back a reading, which then only the revisions show. The service issues a forecast without it.
+
+        Args:
+            station: the ID of the station.
+            time: of the reading.
+
+        Returns:
+            The reading, as :meth:`correct` returns it.
+
+        Raises:
+            ProblemError: 404 if there is no such station or reading.
+        """
+        return self._run(self._calls.take_back(station, time))
 
     def forecast(self, station: str, *, levels: Sequence[int] | None = (80, 95)) -> ForecastTable:
         """Return the newest forecast that was issued.
@@ -279,6 +316,7 @@ class Stations:
 
         Returns:
             A row for each alert: ``alert`` (what happened, such as ``began``), ``event`` (its name), ``kind``,
+            ``status`` (``raised``, or ``held`` or ``dropped`` because of a suspect reading, with the ``reason``),
             ``raised`` (when the readings arrived), ``observed_until``, ``sst`` in ``units``, ``since``, ``category``,
             ``previous_category``, ``probability``, and ``deliveries``: a list with a dictionary for each webhook.
 

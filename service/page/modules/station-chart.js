@@ -3,19 +3,20 @@
 
 import { fixedRange, panelTitle, verticalLine } from "./layout.js";
 import { fixed } from "./numbers.js";
-import { placesOf, unitOf } from "./station-words.js";
+import { placesOf, SUSPECT, unitOf } from "./station-words.js";
 import { colour, tint } from "./theme.js";
 import { formatSteps, formatTime, hoverFormat, milliseconds } from "./times.js";
 import { axisRange } from "./visible-range.js";
 
 /**
  * @typedef {import("./station-words.js").Station} Station
- * @typedef {{timestamps: string[], values: number[]}} Observations
+ * @typedef {{timestamps: string[], values: number[], flag: number[]}} Observations
  * @typedef {import("./station-words.js").Forecast} Forecast
  *
  * @typedef {object} Row a time at which something was observed or forecast
  * @property {string} time
  * @property {number | null} observed
+ * @property {boolean} isSuspect whether what was observed may be wrong
  * @property {number | null} sst forecast so many steps before
  * @property {number | null} lower of its range of 80 %
  * @property {number | null} upper
@@ -31,16 +32,16 @@ const MAX_DOTS = 80;
  * @param {Observations} observations @param {Forecast[]} forecasts as they were issued @param {number} lead steps ahead
  * @returns {Row[]} in chronological order
  */
-export function rowsOf({ timestamps, values }, forecasts, lead) {
+export function rowsOf({ timestamps, values, flag }, forecasts, lead) {
   /** @type {Map<number, Row>} */
   const rows = new Map();
   const at = (/** @type {string} */ time) => {
     const key = milliseconds(time);
-    const row = rows.get(key) ?? { time, observed: null, sst: null, lower: null, upper: null, ahead: false };
+    const row = rows.get(key) ?? { time, observed: null, isSuspect: false, sst: null, lower: null, upper: null, ahead: false };
     rows.set(key, row);
     return row;
   };
-  timestamps.forEach((time, i) => (at(time).observed = values[i]));
+  timestamps.forEach((time, i) => Object.assign(at(time), { observed: values[i], isSuspect: flag[i] >= SUSPECT }));
   const last = milliseconds(timestamps.at(-1) ?? "");
   for (const forecast of forecasts) {
     const time = forecast.timestamps[lead - 1];
@@ -125,12 +126,12 @@ function describeRow({ time, observed, sst, lower, upper, ahead }, lead, { step 
 /** The rows of the chart as a table, the newest first. @param {Row[]} rows @param {number} lead @param {Station} station */
 export function rowsTable(rows, lead, { step }) {
   const head = ["Time", "Observed", `Forecast ${formatSteps(lead, step)} before, or newest`, "80% range", "Error"];
-  const cells = [...rows].reverse().map(({ time, observed, sst, lower, upper }) => [
+  const cells = [...rows].reverse().map(({ time, observed, isSuspect, sst, lower, upper }) => [
     formatTime(time, step),
-    fixed(observed, 2),
+    `${fixed(observed, 2)}${isSuspect ? " (suspect)" : ""}`,
     fixed(sst, 2),
     lower === null ? "–" : `${fixed(lower, 2)} to ${fixed(upper, 2)}`,
-    observed === null || sst === null ? "–" : fixed(sst - observed, 2),
+    observed === null || isSuspect || sst === null ? "–" : fixed(sst - observed, 2),
   ]);
   return { head, rows: cells };
 }

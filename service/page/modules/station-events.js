@@ -59,7 +59,7 @@ function alertTable(alerts, { step }) {
     formatTime(alert.observed_until, step),
     `${eventName({ ...alert, name: alert.event })} ${CHANGES[alert.alert] ?? alert.alert}`,
     alert.category ?? "–",
-    deliveriesInWords(alert.deliveries ?? []),
+    alert.status === "raised" ? deliveriesInWords(alert.deliveries ?? []) : `${alert.status}: ${alert.reason}`,
   ]);
   return dataTable("Alerts of this station", ["Readings until", "What happened", "Category", "Sent"], rows, { class: "event-table" });
 }

@@ -33,7 +33,7 @@ import { columnTime, formatSteps, hasClock, milliseconds } from "./times.js";
  * @property {string} units
  * @property {string} model
  * @property {number} horizon
- * @property {{time: string, sst: number, received: string, age_seconds: number} | null} newest
+ * @property {{time: string, sst: number, received: string, flag: number, age_seconds: number} | null} newest
  * @property {Forecast | null} forecast
  * @property {{timestamps: string[], sst: number[]} | null} recent
  * @property {{sst: number, years: [number, number] | null, source: "position" | "series" | "baseline"} | null} usual
@@ -47,6 +47,9 @@ import { columnTime, formatSteps, hasClock, milliseconds } from "./times.js";
  * @property {number | null} lower of the range of 80 %
  * @property {number | null} upper
  */
+
+/** The QARTOD flag from which on a reading is not used. */
+export const SUSPECT = 3;
 
 /** @type {Record<string, string>} */
 const UNITS = { celsius: "°C", kelvin: "K", fahrenheit: "°F" };
@@ -97,7 +100,8 @@ export function observedInWords({ newest, step }, now) {
   if (!newest) return "";
   const phrase = untilPhrase(newest.time, step, now);
   const isNear = /^(today|yesterday)/.test(phrase);
-  return capitalised(isNear || step === "month" ? phrase : `${phrase}, ${ageInWords(newest.time, now)} ago`);
+  const words = capitalised(isNear || step === "month" ? phrase : `${phrase}, ${ageInWords(newest.time, now)} ago`);
+  return newest.flag >= SUSPECT ? `${words}; suspect` : words;
 }
 
 /** The length of a step in milliseconds; of a month, its mean. @param {string} step */

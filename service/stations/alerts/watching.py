@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from service.stations.alerts.webhook_settings import InputWebhook, stored_webhooks
+from service.store.alerts import change_alert
 from service.store.event_states import get_states, keep_states
 from service.store.stations import EVERYONE, Station, StationSettings, Writer, get_station, lock_webhooks, put_station
 
@@ -48,8 +49,16 @@ def put_watching_station(
         events = {event["name"]: event for event in station.settings.events or ()}
         states = get_states(connection, [station.number]).get(station.number, {})
         kept = [name for name, state in states.items() if is_same_event(state["definition"], events.get(name))]
+        for name in states.keys() - kept:
+            if held := states[name].get("held"):
+                drop_alert(connection, held, "the event of the station was changed")
         keep_states(connection, station.number, kept)
     return is_new, station
+
+
+def drop_alert(connection: Connection, held: Json, reason: str) -> None:
+    """Drop an alert that is held, as the state of its event has it."""
+    change_alert(connection, held["number"], content=held["content"] | {"status": "dropped", "reason": reason})
 
 
 def is_same_event(definition: Json, other: Json | None) -> bool:

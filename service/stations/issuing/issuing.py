@@ -9,6 +9,7 @@ from orjson import dumps, loads
 from sqlalchemy import Connection
 
 from forecasting.errors import ForecastError, SeriesError
+from forecasting.qartod import SUSPECT
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import SECONDS, Floats, iso, iso_of
 from forecasting.series.timestep import TimeStep
@@ -22,11 +23,12 @@ from service.engine.universal.job import UniversalJob, UniversalModels
 from service.stations.grid import PAST_STEPS, used_times
 from service.stations.issuing.recalibration import Draft
 from service.stations.issuing.storing import store_forecasts
+from service.stations.readings.quality import in_words
 from service.stations.record.event_record import with_sides
 from service.stations.station_events import baseline_in_celsius, needs_whole_past, options_of
 from service.stations.station_store import StationStore
 from service.store.issued_forecasts import IssuedForecast, stations_without_forecast
-from service.store.observations import Integers, latest_values
+from service.store.observations import Integers, get_observations, latest_values
 from service.store.stations import Station
 
 DEFAULT_HORIZON: Final = 7
@@ -50,9 +52,13 @@ _SIDE_BY_SIDE: Final = 2
 
 
 class _Pending(NamedTuple):
+    """A station with the readings that count, and why others at their end do not; or with these too."""
+
     station: Station
     times: Integers
     values: Floats
+    doubt: str | None = None
+    with_suspects: bool = False
 
 
 async def issue_forecasts(
@@ -97,12 +103,16 @@ async def _issue(
     """Do as :func:`issue_forecasts` for stations that are stored in one transaction."""
     results: dict[str, IssuedForecast | str] = {}
     drafts: dict[str, Draft] = {}
+    doubted: dict[str, IssuedForecast] = {}
     for group in _alike(await store.read(_pending, stations)):
-        for station, draft in (await _forecast(serving, group)).items():
-            if isinstance(draft, Draft):
-                drafts[station] = draft
-            else:
-                results[station] = draft
+        for member, draft in await _forecast(serving, group):
+            if isinstance(draft, Draft) and member.with_suspects:
+                doubted[member.station.id] = draft.forecast
+            elif isinstance(draft, Draft):
+                drafts[member.station.id] = draft
+            elif not member.with_suspects:
+                results[member.station.id] = draft
+    drafts = {station: draft._replace(doubted=doubted.get(station)) for station, draft in drafts.items()}
     if drafts:
         stored = await store.write(store_forecasts, [*drafts.values()])
         results |= zip(drafts, stored.forecasts, strict=True)
@@ -114,17 +124,24 @@ async def _issue(
 
 
 def _pending(connection: Connection, stations: Sequence[str]) -> list[_Pending]:
-    return [
-        _Pending(station, *latest_values(connection, station.number, _first_used(station)))
-        for station in stations_without_forecast(connection, stations)
-    ]
+    pending = []
+    for station in stations_without_forecast(connection, stations):
+        number, first = station.number, _first_used(station)
+        doubt = None
+        if station.newest is not None and station.newest.flag >= SUSPECT:
+            (newest,) = get_observations(connection, number, station.newest.time, station.newest.time, limit=1)
+            doubt = in_words(newest, station.settings.units)
+            if station.settings.events and newest.flag == SUSPECT:
+                observed = latest_values(connection, number, first, worst=SUSPECT)
+                pending.append(_Pending(station, *observed, doubt, with_suspects=True))
+        pending.append(_Pending(station, *latest_values(connection, number, first), doubt))
+    return pending
 
 
 def _first_used(station: Station) -> int:
     """Return the earliest time that a forecast of ``station`` rests on."""
-    if needs_whole_past(station.settings):
+    if station.newest is None or needs_whole_past(station.settings):
         return _BEFORE_ALL
-    assert station.newest is not None
     newest = np.asarray(np.datetime64(station.newest.time, "s"))
     return int(TimeStep.parse(station.settings.step).shift(newest, 1 - PAST_STEPS).astype(np.int64))
 
@@ -139,9 +156,9 @@ def _alike(pending: Sequence[_Pending]) -> Iterable[list[_Pending]]:
     return groups.values()
 
 
-async def _forecast(serving: Serving, group: Sequence[_Pending]) -> dict[str, Draft | str]:
+async def _forecast(serving: Serving, group: Sequence[_Pending]) -> list[tuple[_Pending, Draft | str]]:
     """Return the forecasts of stations that :func:`_alike` groups, or why there are none."""
-    results: dict[str, Draft | str] = {}
+    results: list[tuple[_Pending, Draft | str]] = []
     settings = group[0].station.settings
     models = serving.universal(settings.model, None)
     sent: list[tuple[_Pending, InputSeries]] = []
@@ -149,7 +166,7 @@ async def _forecast(serving: Serving, group: Sequence[_Pending]) -> dict[str, Dr
         try:
             sent.append((member, _series_of(member)))
         except SeriesError as error:
-            results[member.station.id] = sentence(error)
+            results.append((member, sentence(error)))
     if not sent:
         return results
     try:
@@ -161,13 +178,12 @@ async def _forecast(serving: Serving, group: Sequence[_Pending]) -> dict[str, Dr
         else:
             entries = await _universal_entries(serving, models, options, series)
     except ForecastError as error:
-        return results | {member.station.id: str(error) for member, _ in sent}
+        return results + [(member, str(error)) for member, _ in sent]
     for (member, _), entry in zip(sent, entries, strict=True):
-        results[member.station.id] = (
-            sentence(entry)
-            if isinstance(entry, SeriesError)
-            else _draft(member, entry, is_universal=models is not None)
-        )
+        if isinstance(entry, SeriesError):
+            results.append((member, sentence(entry)))
+        else:
+            results.append((member, _draft(member, entry, is_universal=models is not None)))
     return results
 
 
@@ -201,6 +217,8 @@ def _series_of(member: _Pending) -> InputSeries:
     """Return the series of a station on a regular grid, up to its last observation."""
     settings = member.station.settings
     step = TimeStep.parse(settings.step)
+    if not len(member.times):
+        raise SeriesError(f"no reading counts: {member.doubt or 'all were taken back'}")
     regular = used_times(member.times.view(SECONDS), step)
     times = member.times[regular]
     series = SstSeries.from_observations(
@@ -235,14 +253,19 @@ def _draft(member: _Pending, entry: UniversalEntry, *, is_universal: bool) -> Dr
         replayed=station.received > int(late.astype(np.int64)),
         model=entry.model,
         version=entry.version,
-        content=_content(entry, station.settings.events),
+        content=_content(entry, station.settings.events, member.doubt),
     )
-    return Draft(forecast, step, is_universal, station.settings.events or ())
+    return Draft(forecast, step, is_universal, station.settings.events or (), member.doubt)
 
 
-def _content(entry: UniversalEntry, watched: list[dict[str, Any]] | None) -> dict[str, Any]:
+def _content(entry: UniversalEntry, watched: list[dict[str, Any]] | None, doubt: str | None) -> dict[str, Any]:
     content: dict[str, Any] = loads(b"{" + entry.content)
     kept: dict[str, Any] = {name: content[name] for name in _KEPT if name in content}
+    if doubt is not None:
+        kept["warnings"] = [
+            {"code": "suspect_value", "message": f"{doubt}: the forecast leaves it out"},
+            *kept["warnings"],
+        ]
     if "events" in kept:
         kept["events"] = with_sides(kept["events"], watched)
     return kept

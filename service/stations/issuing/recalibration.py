@@ -11,7 +11,7 @@ from forecasting.scores.threshold_events import PERSISTENCE, SIGNS
 from forecasting.series.times import SECONDS, seconds_of
 from forecasting.series.timestep import TimeStep
 from forecasting.universal.online_calibration import OnlineCalibration
-from service.stations.record.interval_quantiles import (
+from service.stations.interval_quantiles import (
     all_quantiles_of,
     levels_of,
     probabilities_of,
@@ -32,12 +32,16 @@ class Draft(NamedTuple):
         step: of the station.
         is_universal: whether a universal release made it, so that its intervals are recalibrated.
         events: that it has judged, as they are stored with the station.
+        doubt: why the newest reading does not count; None if it does.
+        doubted: the forecast if it did, which is not stored; None if no event depends on it.
     """
 
     forecast: IssuedForecast
     step: TimeStep
     is_universal: bool
     events: Sequence[dict[str, Any]] = ()
+    doubt: str | None = None
+    doubted: IssuedForecast | None = None
 
     @property
     def leads(self) -> int:

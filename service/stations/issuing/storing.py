@@ -54,7 +54,8 @@ def store_forecasts(connection: Connection, drafts: Sequence[Draft]) -> Stored:
     new, calibrations, verified = _recalibrated(connection, wanted)
     add_forecasts(connection, [*new.values()])
     put_calibrations(connection, calibrations)
-    alerts = raise_alerts(connection, [Judged(new[draft.forecast.station], draft.events) for draft in wanted])
+    judged = [Judged(new[each.forecast.station], each.events, each.doubt, each.doubted) for each in wanted]
+    alerts = raise_alerts(connection, judged)
     known = stored | new
     forecasts = [known.get(draft.forecast.station, draft.forecast) for draft in drafts]
     return Stored(forecasts, len(new), verified, alerts)

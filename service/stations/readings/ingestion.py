@@ -1,24 +1,36 @@
-"""Readings in: from what is accepted to what is stored."""
+"""Readings in: from what is accepted to what is stored, with the flags of the tests."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from sqlalchemy import Connection
 
+from forecasting.qartod import FAIL
 from forecasting.series.times import SECONDS, iso_of
 from forecasting.series.timestep import TimeStep, in_words
 from service.stations.grid import PAST_STEPS, between_steps, grid_of, nearby_steps
+from service.stations.readings.quality import check_readings
 from service.stations.readings.readings import Readings
+from service.store.database.errors import UnknownStationError
 from service.store.ends import SeriesEnd, ends_of
-from service.store.observations import Integers, Outcome, add_observations, latest_values
+from service.store.observations import (
+    Change,
+    Integers,
+    Observation,
+    Outcome,
+    add_observations,
+    correct_observation,
+    latest_values,
+)
 from service.store.stations import lock_stations
 from service.telemetry.station_metrics import StationMetrics
 
 
 def ingest(connection: Connection, readings: Mapping[str, Readings], now: int) -> dict[str, Outcome]:
-    """Store the readings of stations in one transaction.
+    """Store and test the readings of stations in one transaction.
 
-    Readings between two steps of the earlier ones move from ``accepted`` to ``refused``.
+    Readings between two steps of the earlier ones move from ``accepted`` to ``refused``. Those that the tests doubt
+    are added to ``doubted``.
 
     Args:
         connection: of a writing transaction.
@@ -31,8 +43,34 @@ def ingest(connection: Connection, readings: Mapping[str, Readings], now: int) -
     ends = _ends(connection, sorted(readings))
     for station, end in ends.items():
         _refuse_between_steps(connection, readings[station], end)
-    outcomes = add_observations(connection, {end.number: readings[name].accepted for name, end in ends.items()}, now)
+    names = {end.number: name for name, end in ends.items()}
+
+    def test(station: int, changes: Sequence[Change]) -> None:
+        name = names[station]
+        readings[name].doubted += check_readings(connection, ends[name], changes, now)
+
+    accepted = {end.number: readings[name].accepted for name, end in ends.items()}
+    outcomes = add_observations(connection, accepted, now, test)
     return {name: outcomes[end.number] for name, end in ends.items() if end.number in outcomes}
+
+
+def correct(
+    connection: Connection, station: str, time: int, now: int, *, value: float | None, flag: int
+) -> Observation:
+    """Store what a person decides of a reading, and test those around it that were suspect.
+
+    The arguments are those of :func:`~service.store.observations.correct_observation`, with the ID of the station.
+
+    Raises:
+        UnknownStationError: if there is no such station.
+        UnknownReadingError: if it has no reading at this time.
+    """
+    ends = ends_of(connection, [station])
+    if station not in ends:
+        raise UnknownStationError(station)
+    reading = correct_observation(connection, ends[station].number, time, now, value=value, flag=flag)
+    check_readings(connection, ends[station], (), now, time)
+    return reading
 
 
 def count_readings(metrics: StationMetrics, outcomes: Iterable[Outcome], refused: int) -> None:
@@ -77,7 +115,7 @@ def _agree(connection: Connection, times: Integers, station: int, settling: int,
 
     No more need to be read then: fewer than these are off the grid of a station.
     """
-    newest, _ = latest_values(connection, station, settling)
+    newest, _ = latest_values(connection, station, settling, worst=FAIL)
     return not bool(((np.concatenate([newest, times]) - settling) % step.seconds).any())
 
 
@@ -91,7 +129,7 @@ def _grid(connection: Connection, times: Integers, end: SeriesEnd, step: TimeSte
     if end.newest is None:
         return batch
     begin = step.shift(np.asarray(np.datetime64(end.newest, "s")), 1 - PAST_STEPS)
-    stored, _ = latest_values(connection, end.number, int(begin.astype(np.int64)))
+    stored, _ = latest_values(connection, end.number, int(begin.astype(np.int64)), worst=FAIL)
     if end.is_settled:
         return grid_of(stored.view(SECONDS), step)
     both = grid_of(np.union1d(stored, times).view(SECONDS), step)

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from forecasting.errors import SeriesError
+from forecasting.readers.result.zeros import describe_zeros
+from forecasting.series.flat_line import flat_line
 from forecasting.series.sea_range import outside_sea_range, range_error
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import LAST_TIME, SECONDS, iso_of, seconds_of
@@ -15,6 +17,7 @@ from forecasting.series.units import Units, to_celsius
 from forecasting.wording import counted
 from service.engine.forecast_json import rounded
 from service.stations.grid import check_together
+from service.store.observations import Observation
 
 
 class RefusedReading(NamedTuple):
@@ -37,11 +40,15 @@ class Readings:
         accepted: °C by time in Unix seconds, rounded to six decimals.
         refused: all others, except missing values.
         indexes: of the accepted ones in the batch, by time.
+        warnings: one sentence for each doubt about the batch as a whole.
+        doubted: those that are stored, and that the tests doubt.
     """
 
     accepted: dict[int, float] = field(default_factory=dict)
     refused: list[RefusedReading] = field(default_factory=list)
     indexes: dict[int, int] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    doubted: list[Observation] = field(default_factory=list)
 
     def refuse(self, time: int, message: str) -> None:
         """Refuse a reading that was accepted."""
@@ -78,6 +85,7 @@ def readings_at(
             readings.refused.append(RefusedReading(f"timestamps[{i}]", str(error)))
     _accept(readings, values, times, units, step, now)
     check_together(readings.accepted, step)
+    _warn(readings, units)
     return readings
 
 
@@ -95,12 +103,13 @@ def readings_from(
     readings = Readings()
     times: list[int | None] = [*step.range(first, len(values)).astype(np.int64).tolist()]
     _accept(readings, values, times, units, step, now)
+    _warn(readings, units)
     return readings
 
 
-def readings_of(series: SstSeries, now: np.datetime64) -> Readings:
-    """Read the values of a file."""
-    readings = Readings()
+def readings_of(series: SstSeries, now: np.datetime64, warnings: Sequence[str] = ()) -> Readings:
+    """Read the values of a file, with the ``warnings`` about it."""
+    readings = Readings(warnings=[*warnings])
     values = [None if np.isnan(value) else value for value in series.values.tolist()]
     _accept(readings, values, [*series.times.astype(np.int64).tolist()], "celsius", series.step, now)
     return readings
@@ -131,6 +140,18 @@ def _accept(
             message = f"values[{i}] is at the same time, {iso_of(time)}, and is stored instead: send only one of them"
             readings.refused.append(RefusedReading(f"values[{earlier}]", message))
         readings.indexes[time], readings.accepted[time] = i, value
+
+
+def _warn(readings: Readings, units: Units) -> None:
+    """Add the warnings that a file with these readings would have."""
+    times = np.array(sorted(readings.accepted), dtype=np.int64)
+    values = np.array([readings.accepted[time] for time in times.tolist()])
+    line = flat_line(values)
+    found = (
+        line.describe(times.view(SECONDS)) if line is not None else None,
+        describe_zeros(times.view(SECONDS), values) if units == "celsius" else None,
+    )
+    readings.warnings += filter(None, found)
 
 
 def _refusal(

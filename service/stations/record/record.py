@@ -11,7 +11,7 @@ from forecasting.scores.observed import Observed
 from forecasting.scores.verification import Intervals
 from forecasting.series.times import SECONDS, Bools, Floats, Times, seconds_of
 from forecasting.series.timestep import TimeStep
-from service.stations.record.interval_quantiles import levels_of
+from service.stations.interval_quantiles import levels_of
 from service.store.issued_forecasts import IssuedForecast
 from service.store.observations import Integers
 

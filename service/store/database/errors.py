@@ -27,6 +27,13 @@ class NotOwnerError(StoreError):
         )
 
 
+class UnknownReadingError(StoreError):
+    """A station has no reading at a time."""
+
+    def __init__(self, time: str) -> None:
+        super().__init__(f"no reading at {time}: see GET /stations/{{id}}/observations for the times that have one")
+
+
 class NoForecastError(StoreError):
     """No forecast was issued for a station yet."""
 

@@ -64,6 +64,10 @@ OBSERVATIONS: Final = Table(
     Column("revision", Integer, primary_key=True),
     Column("value", Double, nullable=False),
     Column("received", BigInteger, nullable=False),
+    # A QARTOD flag, and the tests that gave it, separated by commas. Those from suspect (3) on do not count. Rows are
+    # good until the transaction that adds them has tested them.
+    Column("flag", Integer, nullable=False, server_default="1"),
+    Column("tests", Text),
     # In the order of the primary key, so that the readings of a station are in one place.
     sqlite_with_rowid=False,
 )

@@ -94,7 +94,7 @@ def test_every_example_is_answered(example: Example, operated: httpx.Client) -> 
         answer = response.json()
         for name in ("forecasts", "series"):
             assert not any("error" in entry for entry in (name in answer and answer[name]) or ())
-    if example.method == "delete":
+    if example.method == "delete" and example.path == "/stations/pier":
         operated.put(example.path, json={"step": "day"}).raise_for_status()
     if example.path.endswith("/unload"):
         operated.post(example.path.replace("unload", "load")).raise_for_status()

@@ -24,6 +24,7 @@ PATHS = {
     "/stations": {"get"},
     "/stations/{id}": {"get", "put", "delete"},
     "/stations/{id}/observations": {"get", "post"},
+    "/stations/{id}/observations/{time}": {"patch", "delete"},
     "/observations": {"post"},
     "/stations/{id}/forecast": {"get"},
     "/stations/{id}/forecasts": {"get"},

@@ -27,6 +27,8 @@ IDS = {
     "DELETE /stations/{id}": "deleteStation",
     "POST /stations/{id}/observations": "sendReadings",
     "GET /stations/{id}/observations": "getObservations",
+    "PATCH /stations/{id}/observations/{time}": "correctReading",
+    "DELETE /stations/{id}/observations/{time}": "takeBackReading",
     "POST /observations": "sendAllReadings",
     "GET /stations/{id}/forecast": "getStationForecast",
     "GET /stations/{id}/forecasts": "listStationForecasts",
@@ -63,7 +65,7 @@ IDS = {
 
 TIME_FIELDS = {"start", "end", "timestamps", "origin"}
 VERBS = {"Forecast", "Compare", "Get", "List", "Read", "Plot", "Check", "Run", "Load", "Unload",
-         "Create", "Delete", "Send", "Verify"}  # fmt: skip
+         "Create", "Delete", "Send", "Verify", "Correct", "Take"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +158,7 @@ def test_an_answer_of_several_forms_says_which_it_has(
 def test_no_field_of_a_request_has_a_default_that_clients_would_send(document: Json) -> None:
     schemas = document["components"]["schemas"]
     for name in ("ForecastRequest", "CompareRequest", "InputSeries", "IndexRequest", "LoadRequest", "InferRequest",
-                 "StationRequest", "ReadingsRequest"):  # fmt: skip
+                 "StationRequest", "ReadingsRequest", "Correction"):  # fmt: skip
         assert all("default" not in field for field in schemas[name]["properties"].values())
     assert schemas["ForecastRequest"]["properties"]["horizon"]["description"].endswith("Defaults to `1`.")
 

@@ -357,3 +357,19 @@ def test_both_clients_have_the_same_calls_about_stations() -> None:
 
 def test_client_and_service_take_the_same_ids() -> None:
     assert f"^{STATION_ID}$" == SERVICE_ID
+
+
+def test_a_suspect_reading_is_warned_of_and_corrected_or_taken_back(ask: Ask, station: str) -> None:
+    readings = days(20)
+    readings.iloc[-2:] += [0.1, 9.0]
+    pushed = ask("push", station, readings)
+    assert "is suspect" in pushed.warnings[0]
+    assert ask("observations", station)["flag"].tolist() == [*[2] * 10, *[1] * 9, 3]
+    assert ask("get", station)["newest_flag"] == 3
+    time = readings.index[-1]
+    corrected = ask("correct", station, time, value=20.5)
+    assert (corrected["sst"], corrected["flag"], corrected["revision"]) == (20.5, 1, 1)
+    assert ask("correct", station, str(time.date()), flag=4)["tests"] == "person"
+    assert ask("take_back", station, time)["flag"] == 9
+    assert len(ask("observations", station)) == 19
+    assert ask("push_all", {station: readings.iloc[-2:] + 8}).stations["warnings"].iloc[0]

@@ -205,6 +205,8 @@ def test_events_and_webhooks_come_from_files_and_alerts_are_listed(run: Run, sta
     readings = [("--reading", str(day), str(20 + i % 3)) for i, day in enumerate(days)]
     run("push", station, *[part for reading in readings[:-1] for part in reading])
     run("push", station, "--reading", str(days[-1]), "26")
+    assert "held" in run("alerts", station).output
+    run("correct", station, days[-1], "--flag", 1)
     listed = run("alerts", station)
     assert "began" in listed.output
     assert "0 of 1" in listed.output
@@ -340,3 +342,24 @@ def test_verify_shows_how_often_events_happened_by_forecast_probability(run: Run
     csv = run("verify", station, "--events", "--format", "csv").output.splitlines()
     assert csv[0].startswith("event,kind,level,lead,n,frequency,brier,skill_persistence,minimum,maximum")
     assert csv[1].startswith("warm,threshold,,1,1,1.0,")
+
+
+def test_readings_that_are_stored_but_doubted_are_named_and_status_4(
+    run: Run, station: str, file: Path, tmp_path: Path
+) -> None:
+    run("push", station, file)
+    pushed = run("push", station, "--reading", "2026-06-10", 36.9)
+    assert (pushed.status, "1 new" in pushed.output) == (4, True)
+    assert "warning: the reading of 2026-06-10T00:00:00Z, 36.9 °C, is suspect (" in pushed.errors
+    corrected = run("correct", station, "2026-06-10", "--value", 20.7)
+    assert (corrected.status, corrected.output) == (0, f"{station}: 2026-06-10 20.7, good, revision 1\n")
+    taken = run("take-back", station, "2026-06-10", "--format", "json")
+    assert (taken.status, json.loads(taken.output)["flag"]) == (0, 9)
+    lines = file.read_text().splitlines()
+    lines[20:20] = [f"{lines[20].partition(',')[0]},0"]
+    other = tmp_path / "other.csv"
+    other.write_text("\n".join(lines))
+    pushed = run("push", station, other)
+    assert pushed.status == 4
+    assert "warning: 1 value is exactly 0 °C" in pushed.errors
+    assert "warning: 1 time with different values, the first 2026-05-20 with 0 and" in pushed.errors

@@ -11,7 +11,7 @@ from service.stations.station_store import StationStore
 from service.store.alerts import NewAlert, add_alert
 from service.store.database.tables import ALERTS, DELIVERIES, OBSERVATIONS
 from service.store.deliveries import NewDelivery, add_deliveries
-from service.store.issued_forecasts import IssuedForecast, add_forecasts, get_forecasts
+from service.store.issued_forecasts import IssuedForecast, add_forecasts, forecasts_after
 from service.store.observations import add_observations
 from service.store.stations import StationSettings, get_station, put_station
 
@@ -52,7 +52,7 @@ def kept(
             await store.write(lambda connection: connection.execute(delivered))
             retention = Retention(store, days, lambda: today * DAY)
             await retention.run()
-            forecasts = await store.read(get_forecasts, number, limit=1_000)
+            forecasts = await store.read(forecasts_after, number, limit=1_000)
             raised = await store.read(lambda connection: connection.scalars(select(ALERTS.c.raised)).all())
             assert await store.read(count_of, OBSERVATIONS) == 250, "readings are never deleted"
             deliveries = await store.read(count_of, DELIVERIES)

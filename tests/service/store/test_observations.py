@@ -56,9 +56,9 @@ def test_a_changed_reading_is_a_revision_and_both_are_kept(database: Database, p
     assert send(database, pier, {10: 14.1}, now=300) == Outcome(revised=1)
     assert [row.value for row in stored(database, pier)] == [14.1, 14.2, 14.3]
     assert stored(database, pier, revisions=True, end=10) == [
-        Observation(10, 14.1, 0, 100),
-        Observation(10, 15.1, 1, 200),
-        Observation(10, 14.1, 2, 300),
+        Observation(10, 14.1, 0, 100, 1),
+        Observation(10, 15.1, 1, 200, 1),
+        Observation(10, 14.1, 2, 300, 1),
     ]
 
 

@@ -7,10 +7,11 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
+from forecasting.qartod import SUSPECT
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units
 from service.api.stations.events.event_schemas import StationEventAnswer
-from service.api.stations.schemas import StationAnswer
+from service.api.stations.schemas import NewestObservation, StationAnswer
 from service.store.past import DAY
 
 NO_VALUE: Final = "No readings yet"
@@ -113,6 +114,11 @@ def observed_in_words(station: StationAnswer) -> str:
     """Return when the newest observation was, and how long ago that is."""
     newest = station.newest
     assert newest is not None
+    words = _time_in_words(station, newest)
+    return f"{words} · suspect" if newest.flag >= SUSPECT else words
+
+
+def _time_in_words(station: StationAnswer, newest: NewestObservation) -> str:
     time = datetime.fromisoformat(newest.time)
     if station.step == "month":
         return f"{time:%B %Y}"

@@ -59,6 +59,11 @@ class AlertAnswer(BaseModel):
     alert: AlertKind
     event: str = Field(description="The name of the event.")
     kind: EventKind
+    status: Literal["raised", "held", "dropped"] = Field(
+        description="An alert that rests on a suspect reading is `held`, and sent to nobody. It is `raised` once the "
+        "next readings or a person confirm the reading, and `dropped` if they do not."
+    )
+    reason: str | None = Field(description="Why it is held or was dropped.")
     raised: Time = Field(description="When the readings that raised the alert arrived.")
     observed_until: Time = Field(description="The time of the last observation at that moment.")
     sst: float | None = Field(description="The last observation, in `units`.")

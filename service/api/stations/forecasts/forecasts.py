@@ -26,7 +26,7 @@ from service.engine.events.event_json import event_in_units
 from service.engine.forecast_json import rounded
 from service.stations.station_store import StationStore
 from service.store.database.errors import NoForecastError
-from service.store.issued_forecasts import IssuedForecast, forecasts_after, get_forecasts
+from service.store.issued_forecasts import IssuedForecast, forecasts_after, last_forecast
 from service.store.stations import Station, get_station
 
 
@@ -51,10 +51,9 @@ async def newest_forecast(store: StationStore, station: str) -> NewestForecast:
         ProblemError: 404 if there is no such station or it has no forecast, 503 if the store cannot be used.
     """
     with store_problems():
-        stored_station, forecasts = await store.read(_find_newest, station)
-        if not forecasts:
+        stored_station, issued = await store.read(_find_newest, station)
+        if issued is None:
             raise NoForecastError(station)
-    (issued,) = forecasts
     fields = _fields(issued, stored_station.settings.units)
     fields["warnings"] = [*_late(stored_station, issued), *fields["warnings"]]
     return NewestForecast(station=stored_station.id, units=stored_station.settings.units, **fields)
@@ -85,9 +84,9 @@ async def archive(store: StationStore, station: str, period: Period, after: str,
     )
 
 
-def _find_newest(connection: Connection, station: str) -> tuple[Station, list[IssuedForecast]]:
+def _find_newest(connection: Connection, station: str) -> tuple[Station, IssuedForecast | None]:
     stored_station = get_station(connection, station)
-    return stored_station, get_forecasts(connection, stored_station.number, limit=1)
+    return stored_station, last_forecast(connection, stored_station.number)
 
 
 def _find_page(

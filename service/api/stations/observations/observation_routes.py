@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
+from fastapi import Path as PathParameter
 
 from forecasting.errors import RequestError
 from forecasting.readers import Reading
@@ -11,8 +12,11 @@ from forecasting.series.timestep import TimeStep
 from service.api.dependencies import BackgroundDep, ServingDep, SettingsDep, StationStoreDep, WriterDep
 from service.api.openapi import BYTES, problems, request_body
 from service.api.stations.observations.observation_schemas import (
+    CORRECTION_EXAMPLES,
     MANY_EXAMPLES,
     READINGS_EXAMPLES,
+    CorrectedReading,
+    Correction,
     FileStored,
     ManyReadingsRequest,
     ManyStored,
@@ -22,6 +26,7 @@ from service.api.stations.observations.observation_schemas import (
 )
 from service.api.stations.observations.observing import (
     Receiver,
+    correct_reading,
     read_observations,
     store_file,
     store_many,
@@ -87,6 +92,64 @@ async def post_readings(
         return await read_upload(headers, content, options, grid_files, serving, settings)
 
     return await store_file(receiver, id, read)
+
+
+_Time = Annotated[
+    str,
+    PathParameter(
+        alias="time", max_length=64, description="The time of the reading, in ISO 8601.", examples=["2025-07-14"]
+    ),
+]
+
+
+@router.patch(
+    "/stations/{id}/observations/{time}",
+    operation_id="correctReading",
+    summary="Correct a reading of a station",
+    responses=problems(400, 403, 404, 413, 415, 422, 503, 504),
+    openapi_extra=request_body(Correction, examples=CORRECTION_EXAMPLES),
+)
+async def patch_reading(
+    request: Request,
+    store: StationStoreDep,
+    serving: ServingDep,
+    settings: SettingsDep,
+    background: BackgroundDep,
+    writer: WriterDep,
+    id: StationId,
+    moment: _Time,
+) -> CorrectedReading:
+    """Give a reading another value, or the flag that you decide on, and issue a forecast.
+
+    A reading with the flag 1 counts; with 3 or 4, nothing uses it. Later readings do not change your decision, and the
+    value that you have replaced is not stored again when it is sent again.
+    """
+    require_json(dict(request.scope["headers"]))
+    body = await serving.read_json(Correction, await request.body(), 1, settings.max_body_bytes)
+    return await correct_reading(Receiver(store, serving, settings, background, writer), id, moment, body)
+
+
+@router.delete(
+    "/stations/{id}/observations/{time}",
+    operation_id="takeBackReading",
+    summary="Take back a reading of a station",
+    responses=problems(403, 404, 422, 503, 504),
+)
+async def delete_reading(
+    store: StationStoreDep,
+    serving: ServingDep,
+    settings: SettingsDep,
+    background: BackgroundDep,
+    writer: WriterDep,
+    id: StationId,
+    moment: _Time,
+) -> CorrectedReading:
+    """Take back a reading, and issue a forecast without it.
+
+    Only `GET /stations/{id}/observations?revisions=true` returns it then. The same value is not stored again when it is
+    sent again.
+    """
+    return await correct_reading(Receiver(store, serving, settings, background, writer), id, moment, None)
 
 
 @router.post(

@@ -1,8 +1,9 @@
 """Readings and observations, as JSON."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from forecasting.requests.model import Finite, RequestModel
 from forecasting.series.units import Units
@@ -52,6 +53,10 @@ class Stored(BaseModel):
         description="Readings that are not stored: from the future, outside the range of sea temperatures, between two "
         "steps of the station, or without a valid time."
     )
+    warnings: list[str] = Field(
+        description="Doubts about readings that are stored: those that are suspect or fail a test, and what `POST "
+        "/series` would warn of."
+    )
     forecast: IssuedAnswer | IssuedFailure | None = Field(
         default=None,
         description="The forecast that was issued from the end of the series, or why there is none; null if nothing "
@@ -88,6 +93,53 @@ class ManyStored(BaseModel):
     stations: list[StationStored | StationFailure]
 
 
+Flag = Annotated[
+    Literal[1, 2, 3, 4, 9],
+    Field(description="A QARTOD flag: 1 good, 2 not evaluated, 3 suspect, 4 fail; 9 if it was taken back."),
+]
+Tests = Annotated[
+    list[str],
+    Field(
+        description="The tests that it fails: `gross_range`, `rate_of_change`, `climatology`, `forecast`, `flat_line` "
+        "or `spike`; `person` if a person has set the flag."
+    ),
+]
+
+
+class Correction(RequestModel):
+    """A person's decision about one reading: another value, a flag, or both."""
+
+    value: Finite | None = Field(
+        default=None, description="The right value, in the units of the station. It is a revision; both are kept."
+    )
+    flag: Literal[1, 3, 4] | None = Field(
+        default=None,
+        description="The flag: 1 good, 3 suspect, 4 fail. Defaults to 1 with a value. Later readings do not change it.",
+    )
+
+    @model_validator(mode="after")
+    def _check_content(self) -> Self:
+        if self.value is None and self.flag is None:
+            raise PydanticCustomError("correction", "give a value, a flag, or both")
+        return self
+
+
+class CorrectedReading(BaseModel):
+    """A reading as it is stored after a correction."""
+
+    station: str
+    units: Units
+    time: Time
+    value: float
+    flag: Flag
+    tests: Tests
+    revision: int = Field(description="0 for the first reading at a time, and one more for each change.")
+    received: Time = Field(description="When this value arrived.")
+    forecast: IssuedAnswer | IssuedFailure | None = Field(
+        description="The forecast that was issued, or why there is none; null if nothing changed."
+    )
+
+
 class ObservationsAnswer(BaseModel):
     """Observations of a station in chronological order. All lists have the same length."""
 
@@ -97,6 +149,8 @@ class ObservationsAnswer(BaseModel):
     values: list[float]
     revision: list[int] = Field(description="0 for the first reading at a time, and one more for each change.")
     received: list[Time] = Field(description="When each arrived.")
+    flag: list[Flag]
+    tests: list[Tests]
 
 
 READINGS_EXAMPLES: Final[dict[str, Any]] = {
@@ -114,5 +168,9 @@ MANY_EXAMPLES: Final[dict[str, Any]] = {
         "summary": "One station",
         "value": {"readings": [{"station": "pier", "start": "2025-07-13", "values": [20.33]}]},
     }
+}
+CORRECTION_EXAMPLES: Final[dict[str, Any]] = {
+    "value": {"summary": "Another value", "value": {"value": 20.41}},
+    "flag": {"summary": "The reading is right", "value": {"flag": 1}},
 }
 """Examples of JSON bodies, for OpenAPI."""

@@ -9,13 +9,17 @@ import numpy as np
 from sqlalchemy import Connection
 
 from forecasting.errors import RequestError, SeriesError
+from forecasting.qartod import GOOD, MISSING
 from forecasting.readers import Reading
+from forecasting.series.sea_range import sea_temperatures
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import iso_of
+from forecasting.series.times import iso_of, seconds_of
 from forecasting.series.timestep import TimeStep, not_of_station
 from forecasting.series.units import from_celsius
 from service.api.stations.forecasts.forecasts import written
 from service.api.stations.observations.observation_schemas import (
+    CorrectedReading,
+    Correction,
     FileStored,
     ManyStored,
     ObservationsAnswer,
@@ -36,7 +40,8 @@ from service.http.validation import Place
 from service.settings import Settings
 from service.stations.background import Background
 from service.stations.issuing.issuing import issue_forecasts
-from service.stations.readings.ingestion import count_readings, ingest
+from service.stations.readings.ingestion import correct, count_readings, ingest
+from service.stations.readings.quality import doubts_in_words
 from service.stations.readings.readings import Readings, readings_at, readings_from, readings_of
 from service.stations.station_store import StationStore
 from service.store.database.errors import StoreError, UnknownStationError
@@ -92,13 +97,13 @@ async def store_file(
     settings = await _settings(receiver, station)
     step = TimeStep.parse(settings.step)
     reading = await read(settings)
-    series = _only_series(reading, receiver.settings)
+    series, warnings = _only_series(reading, receiver.settings)
     if series.step != step:
         raise SeriesError(
             f"{not_of_station('the step of the file', series.step, step)}: send a file with this step, or make it "
             f"coarser with resample={step}"
         )
-    stored = await _store_one(receiver, station, settings, readings_of(series, _now()), "series.")
+    stored = await _store_one(receiver, station, settings, readings_of(series, _now(), warnings), "series.")
     (found,) = reading.stations
     return FileStored(**dict(stored), units=found.units, units_from=found.units_from)
 
@@ -158,7 +163,50 @@ async def read_observations(
         values=rounded(from_celsius([row.value for row in rows], units)).tolist(),
         revision=[row.revision for row in rows],
         received=[iso_of(row.received) for row in rows],
+        flag=[row.flag for row in rows],
+        tests=[_tests(row) for row in rows],
     )
+
+
+async def correct_reading(
+    receiver: Receiver, station: str, moment: str, correction: Correction | None
+) -> CorrectedReading:
+    """Correct a reading, or take it back without a correction, and issue a forecast.
+
+    Raises:
+        RequestError: if the time is invalid, or the value is that of no sea.
+        ProblemError: 404 if there is no such station or reading, 503 if the store cannot be used.
+    """
+    settings = await _settings(receiver, station)
+    units, step = settings.units, TimeStep.parse(settings.step)
+    try:
+        time_of = seconds_of(moment, local=step.calendar_month)
+    except SeriesError as error:
+        raise RequestError(str(error), field="time") from None
+    value, flag = None, MISSING
+    if correction is not None:
+        flag = correction.flag or GOOD
+        if correction.value is not None:
+            sent = np.array([correction.value])
+            value = float(rounded(sea_temperatures(sent, units, lambda _: "value")[0]))
+    with store_problems():
+        reading = await receiver.store.write(correct, station, time_of, int(time.time()), value=value, flag=flag)
+    issued = (await receiver.issue([station])).get(station)
+    return CorrectedReading(
+        station=station,
+        units=units,
+        time=iso_of(reading.time),
+        value=float(rounded(from_celsius(reading.value, units))),
+        flag=reading.flag,
+        tests=_tests(reading),
+        revision=reading.revision,
+        received=iso_of(reading.received),
+        forecast=None if issued is None else written(issued, units),
+    )
+
+
+def _tests(observation: Observation) -> list[str]:
+    return observation.tests.split(",") if observation.tests else []
 
 
 def _find(connection: Connection, station: str, period: Period, limit: int) -> tuple[Station, list[Observation]]:
@@ -195,6 +243,7 @@ def _stored(
     return {
         **outcome._asdict(),
         "refused": _places(readings, place),
+        "warnings": [*readings.warnings, *doubts_in_words(readings.doubted, station.units)],
         "forecast": None if issued is None else written(issued, station.units),
     }
 
@@ -230,7 +279,8 @@ def _places(readings: Readings, place: str) -> list[Place]:
     return [Place(location=f"{place}{refused.place}", message=refused.message) for refused in readings.refused]
 
 
-def _only_series(reading: Reading, settings: Settings) -> SstSeries:
+def _only_series(reading: Reading, settings: Settings) -> tuple[SstSeries, Sequence[str]]:
+    """Return the series of a file, and the warnings about it."""
     if reading.error is not None:
         raise unreadable_file(reading.error)
     (station, *others) = station_series(reading, settings)
@@ -240,7 +290,7 @@ def _only_series(reading: Reading, settings: Settings) -> SstSeries:
     if station.series is None:
         problem = str(station.problem)
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, problem, [Place(location="body", message=problem)])
-    return station.series
+    return station.series, station.station.warnings
 
 
 def _check_many(bodies: Sequence[StationReadings], settings: Settings) -> None:

@@ -57,6 +57,7 @@ def test_readings_and_forecasts_are_counted_over_all_stations(service: httpx.Cli
     send(service, first, "2025-06-01", values)
     (forecast,) = answered(service.get(f"/stations/{first}/forecasts"))["forecasts"]
     send(service, first, "2025-06-20", [values[-1], 25.0, 99.0])
+    service.patch(f"/stations/{first}/observations/2025-06-21", json={"flag": 1}).raise_for_status()
     send(service, second, "2025-06-01", values[:3])
     send(service, second, "2025-06-03", [16.0])
     after = changes(before, figures(service))
@@ -77,7 +78,7 @@ def test_readings_and_forecasts_are_counted_over_all_stations(service: httpx.Cli
         "sst_station_readings_total/revised": 1,
         "sst_station_readings_total/unchanged": 1,
         "sst_station_readings_total/refused": 1,
-        "sst_station_forecasts_total": 2,
+        "sst_station_forecasts_total": 3,
         f"sst_station_verified_total/{kind}/1": 1,
         f"sst_station_intervals_total/{kind}/1/80/outside": 1,
         f"sst_station_intervals_total/{kind}/1/95/outside": 1,

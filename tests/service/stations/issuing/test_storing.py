@@ -18,7 +18,6 @@ from service.store.calibrations import get_calibrations
 from service.store.database.database import Database
 from service.store.issued_forecasts import (
     IssuedForecast,
-    get_forecasts,
     iterate_forecasts,
     newest_forecasts,
     newest_short_forecasts,
@@ -87,7 +86,7 @@ def state(database: Database, station: int, model: str = "ocean-daily-gru") -> O
 
 def archive(database: Database, station: int) -> list[IssuedForecast]:
     with database.reading() as connection:
-        return get_forecasts(connection, station, limit=1_000)
+        return [*iterate_forecasts(connection, station)]
 
 
 def feed(database: Database, station: int, days: Sequence[int]) -> None:
@@ -193,7 +192,7 @@ def test_the_newest_forecast_is_that_of_the_last_batch_also_if_it_was_stored_fir
         issue(database, station, 2, batch=batch)
     with database.reading() as connection:
         assert newest_forecasts(connection, [station])[station].batch == 3
-        assert [forecast.batch for forecast in get_forecasts(connection, station, limit=2)] == [2, 3]
+        assert [forecast.batch for forecast in iterate_forecasts(connection, station)][-2:] == [2, 3]
         assert [forecast.batch for forecast in counted(iterate_forecasts(connection, station))] == [3]
 
 

@@ -34,7 +34,7 @@ def erddap() -> Iterator[Erddap]:
 
 def station(step: str = "day", newest: str | None = None) -> Station:
     time = None if newest is None else int(np.datetime64(newest, "s").astype(np.int64))
-    observed = None if time is None else Observed(time, 15.0, time)
+    observed = None if time is None else Observed(time, 15.0, time, 1)
     return Station("pier", 1, StationSettings(step), 0, 0, 0, None, observed)
 
 

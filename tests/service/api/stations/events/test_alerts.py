@@ -55,17 +55,17 @@ def test_a_run_beyond_a_threshold_raises_an_alert_when_it_begins_and_when_it_end
     station = new_station(events=[WARM], name="The pier")
     send(service, station, 31, [*mild(30), 21.0])
     assert state(service, station)["state"] == "inactive"
-    forecast = send(service, station, 0, [21.0])
+    forecast = send(service, station, 0, [21.1])
     since = f"{TODAY - timedelta(days=1)}T00:00:00Z"
     assert forecast["events"][0]["state"] == {"active": True, "since": since, "steps": 2}
     assert (state(service, station)["state"], state(service, station)["since"]) == ("active", since)
     send(service, station, 0, [21.5])
-    send(service, station, -1, [15.0])
+    send(service, station, -1, [19.9])
     assert state(service, station)["state"] == "inactive"
     raised = [alert for alert in alerts(service, station) if alert["alert"] != "expected"]
     assert [(alert["alert"], alert["event"], alert["sst"]) for alert in raised] == [
-        ("began", "warm", 21.0),
-        ("ended", "warm", 15.0),
+        ("began", "warm", 21.1),
+        ("ended", "warm", 19.9),
     ]
     assert raised[0]["since"] == since
     assert raised[0]["observed_until"] == f"{TODAY}T00:00:00Z"
@@ -75,11 +75,11 @@ def test_a_heatwave_begins_changes_its_category_and_ends_when_readings_are_revis
     service: httpx.Client, new_station: NewStation
 ) -> None:
     station = new_station(events=[HEATWAVE], baseline=BASELINE)
-    send(service, station, 34, mild(30) + [17.5] * 4)
-    send(service, station, 0, [17.5])
+    send(service, station, 34, mild(30) + [17.5, 17.6] * 2)
+    send(service, station, 0, [18.6])
     assert state(service, station)["category"] == "Moderate"
-    send(service, station, 0, [19.5])
-    send(service, station, 3, [15.0])
+    send(service, station, 0, [19.1])
+    send(service, station, 3, [16.9])
     raised = [alert for alert in alerts(service, station) if alert["alert"] != "expected"]
     assert [(alert["alert"], alert["category"], alert["previous_category"]) for alert in raised] == [
         ("began", "Moderate", None),
@@ -164,8 +164,8 @@ def test_an_event_that_changes_begins_without_a_state(service: httpx.Client, new
 
 def test_alerts_are_listed_in_pages(service: httpx.Client, new_station: NewStation) -> None:
     station = new_station(events=[WARM])
-    send(service, station, 29, mild(30, 21.0))
-    send(service, station, -1, [15.0])
+    send(service, station, 29, mild(30, 20.6))
+    send(service, station, -1, [19.8])
     path = f"/stations/{station}/alerts"
     listed = alerts(service, station)
     assert len(listed) >= 2

@@ -273,7 +273,7 @@ def test_many_stations_are_stored_together_and_each_gets_its_answer(
         ]
     }
     answer = answered(service.post("/observations", json=body))["stations"]
-    assert {**answer[0], "forecast": None} == {"station": first, **counts(new=3), "forecast": None}
+    assert {**answer[0], "forecast": None} == {"station": first, **counts(new=3), "warnings": [], "forecast": None}
     assert answer[1]["error"].lower().startswith("no station 'nowhere': create it with put /stations/nowhere")
     assert (answer[2]["new"], answer[2]["refused"][0]["location"]) == (1, "body.readings[2].timestamps[1]")
     assert "error" in answer[3]
