@@ -32,19 +32,19 @@ class FlatLine(NamedTuple):
     Attributes:
         first: index of its first value.
         last: index of its last value.
-        count: number of values; those that are missing do not end a run.
+        values: their number; those that are missing do not end a run.
         value: °C.
     """
 
     first: int
     last: int
-    count: int
+    values: int
     value: float
 
     def describe(self, times: Times) -> str:
         """Return what is wrong since when, and what to do; ``times`` are those of the series."""
         first, last = short(times[self.first]), short(times[self.last])
-        length = f"{self.count} values in a row"
+        length = f"{self.values} values in a row"
         return f"{length}, from {first} to {last}, are {round(self.value, 3):g} °C; check whether the sensor was stuck"
 
     def warning(self, times: Times) -> ForecastWarning:

@@ -24,9 +24,9 @@ def future_error(series: SstSeries, as_of: int | None = None) -> SeriesError | N
     observed = np.flatnonzero(np.isfinite(series.values))
     if not len(observed):
         return None
-    now = np.int64(int(time.time()) if as_of is None else as_of).view(SECONDS)
-    last = series.step.shift(np.asarray(series.start), int(observed[-1]))
-    if last <= max(series.step.shift(np.asarray(now), 1), now + np.timedelta64(DAY, "s")):
+    now = np.datetime64(int(time.time()) if as_of is None else as_of, "s")
+    last: np.datetime64 = series.step.shift(np.asarray([series.start]), int(observed[-1]))[0]
+    if last <= series.step.shift(np.asarray([now]), 1)[0] or last <= now + np.timedelta64(DAY, "s"):
         return None
     than = "in the future" if as_of is None else f"after {short(now)}, the time in as_of"
     return SeriesError(
@@ -40,7 +40,7 @@ def refuse_future(series: SstSeries, as_of: np.datetime64 | None) -> None:
     """Raise the :func:`future_error` of a series, if it has one at ``as_of``, in UTC; never without."""
     if as_of is None:
         return
-    error = future_error(series, int(np.datetime64(as_of, "s").astype(np.int64)))
+    error = future_error(series, int(as_of.astype(SECONDS).astype(np.int64)))
     if error is not None:
         raise error
 

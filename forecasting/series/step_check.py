@@ -66,7 +66,8 @@ def _cycles(values: Floats) -> list[str]:
     monthly = _are_monthly(values[:, -_MONTHS:])
     hourly = _are_hourly(values) if values.shape[1] >= _LEAST_HOURS else np.zeros_like(monthly)
     words = np.where(hourly, "24 steps, as hourly values do every day", "")
-    return np.where(monthly & ~hourly, "12 steps, as monthly values do every year", words).tolist()
+    cycles: list[str] = np.where(monthly & ~hourly, "12 steps, as monthly values do every year", words).tolist()
+    return cycles
 
 
 @lru_cache(maxsize=64)

@@ -82,6 +82,6 @@ def test_an_autoregression_that_one_bad_value_makes_run_away_is_not_given() -> N
     smooth[-1] = 36.9
     series = SstSeries(smooth, np.datetime64("1980-01-01", "s"), MONTH)
     windows = smooth[None, -24:]
-    references, _ = references_from_past(SeriesBatch.of([series], MONTH), windows, next_times([series]), 12, 1)
+    references, _, _ = references_from_past(SeriesBatch.of([series], MONTH), windows, next_times([series]), 12, 1)
     assert np.isnan(references["linear"]).all()
     assert np.isfinite(references["damped"]).all()

@@ -16,7 +16,8 @@ def values_at(latitude: float, longitude: float, *, cycle: float = 1.0) -> Float
     """200 days of weather about a share of the usual cycle, °C ``(1, 200)``."""
     usual = evaluate(usual_at(latitude, longitude)[0].astype(np.float64), DAY.shift(LAST[0], np.arange(-199, 1)))
     weather = np.convolve(np.random.default_rng(0).normal(0, 0.2, 219), np.full(20, 0.3), "valid")
-    return (usual.mean() + cycle * (usual - usual.mean()) + weather)[None]
+    values: Floats = usual.mean() + cycle * (usual - usual.mean()) + weather
+    return values[None]
 
 
 def usual_at(latitude: float, longitude: float) -> Coefficients:

@@ -134,7 +134,7 @@ def test_nothing_is_usual_for_a_short_series_without_a_position() -> None:
 
 def test_an_autoregression_that_grows_without_end_is_not_stable() -> None:
     calm = 15.0 + weather(200)
-    growing = 15.0 + 0.01 * 1.03 ** np.arange(200)
+    growing = 15.0 + 0.01 * np.power(1.03, np.arange(200))
     assert Autoregression.fit(past(calm, [150, 199])).is_stable(0)
     assert not Autoregression.fit(past(growing, [150, 199])).is_stable(0)
 
