@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from service.stations.alerts.alerting import Judged, raise_alerts
+from service.stations.alerts.watching import put_watching_station
 from service.store.alerts import get_alerts
 from service.store.database.database import Database
 from service.store.deliveries import deliveries_of
@@ -80,3 +81,31 @@ def test_a_replayed_forecast_changes_the_state_and_tells_nothing(database: Datab
     with database.reading() as connection:
         assert get_states(connection, [station])[station]["warm"]["state"]["active"]
     assert issue(database, forecast(station, 2, True), WARM) == ["warm began"]
+
+
+def test_an_alert_that_waits_is_stored_once_and_sent_once(database: Database) -> None:
+    station = put(database, [WARM])
+
+    def alerts(batch: int, *, active: bool, doubted: bool) -> list[tuple[str, str, int]]:
+        issued = forecast(station, batch, active)
+        held = forecast(station, batch, True) if doubted else None
+        with database.writing() as connection:
+            raise_alerts(connection, [Judged(issued, [WARM], "a doubt" if doubted else None, held)])
+            found = get_alerts(connection, station, limit=10)
+            sent = deliveries_of(connection, [alert.number for alert in found])
+        return [(alert.kind, alert.content["status"], len(sent.get(alert.number, ()))) for alert in found]
+
+    for batch in (1, 1, 2):
+        assert alerts(batch, active=False, doubted=True) == [("began", "held", 0)]
+    for batch in (3, 3, 4):
+        assert alerts(batch, active=True, doubted=False) == [("began", "raised", 1)]
+    assert alerts(5, active=True, doubted=True) == [("began", "raised", 1)]
+
+
+def test_an_alert_that_waits_is_dropped_if_its_event_is_removed(database: Database) -> None:
+    station = put(database, [WARM])
+    with database.writing() as connection:
+        raise_alerts(connection, [Judged(forecast(station, 1, False), [WARM], "a doubt", forecast(station, 1, True))])
+        put_watching_station(connection, "pier", StationSettings("day"), [], 2)
+        (alert,) = get_alerts(connection, station, limit=10)
+    assert (alert.content["status"], alert.content["reason"]) == ("dropped", "the event of the station was changed")
