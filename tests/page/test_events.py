@@ -97,7 +97,7 @@ def test_an_active_heatwave_is_named_with_its_day_its_category_and_when_it_ends(
     expect(state(heatwave)).to_have_text(
         re.compile(rf"^Day 7 of an? {category} heatwave; {percent(chance)} likely to {end}\.$")
     )
-    expect(heatwave.locator(".event-line")).to_contain_text("°C warmer than usual on 28 February 2022.")
+    expect(heatwave.locator(".event-line")).to_contain_text("°C warmer than usual (2010–2022) on 28 February 2022.")
     expect(heatwave.locator(".notice.warning", has_text="heatwave outlook")).to_contain_text(
         "The baseline covers 12 years"
     )
@@ -184,7 +184,7 @@ def test_the_keyboard_switches_to_cold_spells_and_off_and_the_address_remembers_
     page.get_by_role("radio", name="Heatwave").focus()
     page.keyboard.press("ArrowRight")
     expect(state(page)).to_have_text(re.compile(r"^Day 6 of an? \w+ cold spell; "))
-    expect(page.locator(".event-line")).to_contain_text("°C colder than usual on 28 February 2022.")
+    expect(page.locator(".event-line")).to_contain_text("°C colder than usual (2010–2022) on 28 February 2022.")
     expect(page.locator("#announcement")).to_contain_text("Day 6 of a")
     assert "10th percentile" in chart(page).evaluate(TRACES)
     assert "events=cold" in page.url
