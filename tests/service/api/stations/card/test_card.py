@@ -83,7 +83,7 @@ def test_usual_is_the_climatology_of_the_forecast_in_lists_and_on_cards(
 ) -> None:
     """With a position whose climatology is much colder, and in other units."""
     station = new_station(latitude=50, longitude=-20, units="fahrenheit")
-    celsius = [season(day) + 2 * (day >= -1) for day in range(-1_799, 1)]
+    celsius = [season(day) + max(0, 2 + day * 0.7) for day in range(-1_799, 1)]
     send(service, station, [value * 1.8 + 32 for value in celsius])
     detail = answered(service.get(f"/stations/{station}"))
     assert (detail["usual"]["years"], detail["usual"]["source"]) == (usual_years(1_800), "series")
