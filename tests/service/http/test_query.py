@@ -25,7 +25,7 @@ def test_every_call_refuses_a_parameter_that_it_does_not_have(client: httpx.Clie
         for parameter in DOCUMENT["paths"][path][method].get("parameters", [])
         if parameter["in"] == "query"
     ]
-    where = path.format(model="nino12-gru", version="1", id="pier")
+    where = path.format(model="nino12-gru", version="1", id="pier", time="2026-01-01")
     answer = client.request(method, where, params={"horizn": 3}, json={})
     if path.startswith("/v2/repository/models"):
         assert answer.status_code == 403
@@ -51,7 +51,7 @@ def test_ndjson_and_json_requests_are_refused_alike(client: httpx.Client, nino12
     assert [answer.status_code for answer in answers] == [422, 422]
     assert {answer.json()["detail"] for answer in answers} == {
         "query.levels: unknown query parameter; this call takes model, dataset, horizon, level, threshold, units, "
-        "events, paths, strict, check"
+        "events, paths, as_of, strict, check"
     }
 
 
