@@ -230,7 +230,7 @@ def test_a_limit_that_no_sea_reaches_is_explained(opened: Opened) -> None:
 
 @pytest.mark.parametrize("step", ["hour", "month"])
 def test_limits_are_asked_in_steps_of_the_series(opened: Opened, step: str) -> None:
-    start = np.datetime64("2020-01-01T00")
+    start = np.datetime64("2010-01-01T00")
     unit = "h" if step == "hour" else "M"
     times = start.astype(f"datetime64[{unit}]") + np.arange(100)
     rows = [f"{time.astype('datetime64[m]')},{15 + 3 * np.sin(i / 4):.2f}" for i, time in enumerate(times)]
