@@ -38,7 +38,7 @@ def forecast_references(past: Past, *, fitted: bool = True) -> dict[str, Floats]
     Returns:
         °C ``(n, origins, leads)`` by name; NaN where the past is too short for a reference.
     """
-    return references_and_usual(past, fitted=fitted)[0]
+    return _references(past, fitted, None)[0]
 
 
 def references_and_usual(
@@ -49,20 +49,27 @@ def references_and_usual(
     The latter is None for series without a climatology from the last origin, and for all if references are not
     ``fitted``. The ``autoregression`` on ``past`` is fitted if it is not given.
     """
+    forecasts, season = _references(past, fitted, autoregression)
+    if "climatology" not in forecasts:
+        return forecasts, [None] * len(past.values)
+    known = np.isfinite(forecasts["climatology"][:, -1, 0])
+    return forecasts, [_usual(past, i, season) if is_known else None for i, is_known in enumerate(known.tolist())]
+
+
+def _references(past: Past, fitted: bool, autoregression: Autoregression | None) -> tuple[dict[str, Floats], Floats]:
+    """Return the forecasts by name, and the seasonal cycle at each step; see :func:`_season`."""
     forecasts = {"persistence": np.repeat(past.filled[:, past.origins, None], past.leads, axis=2)}
     if np.isfinite(past.usual[:, -1]).any():
         forecasts["usual_change"] = _usual_change(past)
     if not fitted:
-        return forecasts, [None] * len(past.values)
+        return forecasts, past.usual
     season, season_ahead = _season(past)
     climatology = _climatology(past, season_ahead)
-    known = np.isfinite(climatology[:, -1, 0])
-    if known.any():
+    if np.isfinite(climatology[:, -1, 0]).any():
         forecasts["climatology"] = climatology
     forecasts["damped"] = _damped(past, season, season_ahead)
     forecasts["linear"] = (autoregression or Autoregression.fit(past)).forecast()
-    usual = [_usual(past, i, season) if is_known else None for i, is_known in enumerate(known.tolist())]
-    return {name: forecasts[name] for name in REFERENCES if name in forecasts}, usual
+    return {name: forecasts[name] for name in REFERENCES if name in forecasts}, season
 
 
 def _usual_change(past: Past) -> Floats:
