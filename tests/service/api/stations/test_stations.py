@@ -260,6 +260,8 @@ def test_a_station_belongs_to_the_name_of_the_key_that_created_it(
         assert (stored["station"], stored["new"]) == ("b", 1)
         assert refused["error"].startswith("station 'a' belongs to another key: use the key that created it")
         assert ask(client, "boat", "DELETE", "a") == 403
+        assert ask(client, "boat", "PATCH", "a/observations/2025-06-01", {"flag": 4}) == 403
+        assert [ask(client, name, "DELETE", "a/observations/2025-06-01") for name in ("boat", "pier")] == [403, 200]
     # A new secret under the same name.
     made["pier"] = new_key("pier", Role.STATION)
     with serve(keyed(seas, store, [key for _, key in made.values()])) as client:
