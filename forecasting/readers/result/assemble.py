@@ -25,6 +25,8 @@ _COLDEST: Final = -2.0
 _NEAR_ZERO: Final = 1.0
 """°C: anomalies have a median closer to zero, as few seas do."""
 _MEANS: Final = {"day": "Daily means", "week": "Weekly means", "month": "Monthly means"}
+_ALIKE: Final = 0.05
+"""Degrees by which values of one time may differ, as those of one sensor do that was read twice."""
 _WARMEST_YEAR: Final = 32.0
 """°C: every sea is colder at some time of year."""
 
@@ -135,7 +137,7 @@ def _doubt_repeats(observations: Observations) -> str | None:
     observed = np.flatnonzero(np.isfinite(observations.values) & ~np.isnat(observations.times))
     order = observed[np.argsort(observations.times[observed], kind="stable")]
     times, values = observations.times[order], observations.values[order]
-    other = np.flatnonzero((times[1:] == times[:-1]) & (values[1:] != values[:-1]))
+    other = np.flatnonzero((times[1:] == times[:-1]) & (np.abs(np.diff(values)) > _ALIKE))
     if not len(other):
         return None
     first, second = values[other[0]], values[other[0] + 1]
