@@ -67,7 +67,7 @@ def here(block: str, client: httpx.Client) -> str:
 def test_there_are_examples_to_run() -> None:
     assert list(dict.fromkeys(page for page, _ in PYTHON)) == list(PYTHON_PAGES)
     assert len(CURL) == 5
-    assert len(STATIONS) == 7
+    assert len(STATIONS) == 5
     assert len(TABLE) == 2
 
 
