@@ -127,8 +127,4 @@ def test_the_walk_through_stations_runs_from_beginning_to_end(
             assert capsys.readouterr().out.count("2016-") > 30
             continue
         ran = subprocess.run(["bash", "-e", "-c", block], capture_output=True, text=True, timeout=120)
-        if "25.44" in block:
-            assert ran.returncode == 4, ran.stderr
-            assert "25.44 °C, is suspect" in ran.stderr
-        else:
-            assert (ran.returncode, ran.stderr) == (0, ""), block
+        assert (ran.returncode, ran.stderr) == (0, ""), block
