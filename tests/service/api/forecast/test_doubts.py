@@ -136,7 +136,7 @@ def test_hourly_and_monthly_values_that_are_declared_as_daily_get_a_warning(
 
 def test_times_that_were_sorted_or_repeated_are_told_for_any_sea(seas_client: httpx.Client) -> None:
     values = (18 + WEATHER[:60]).tolist()
-    times = [str(np.datetime64("2024-01-01") + i) for i in range(60)]
+    times = [str(np.datetime64("2024-01-01") + np.timedelta64(i, "D")) for i in range(60)]
     reversed_and_repeated = {"timestamps": [*times[::-1], times[5]], "values": [*values[::-1], 9.0]}
     entry = forecast(seas_client, reversed_and_repeated)
     assert "sorted" in messages(entry, "adjusted")[0]
