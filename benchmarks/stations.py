@@ -23,9 +23,9 @@ from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.networks.device import CPU
 from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.sst_series import SstSeries
-from service.api.stations.schemas import StationRequest
-from service.stations.station_events import stored_events
-from service.store.database.database import Database
+from service.stations.events import stored_events
+from service.stations.schemas import StationRequest
+from service.stations.store.database import Database
 
 SINGLE: Final = 300
 """Stations that get one reading each."""

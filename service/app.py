@@ -38,14 +38,6 @@ from service.api.openapi import install_openapi
 from service.api.pages import docs as docs_page
 from service.api.pages import routes as page
 from service.api.pages.assets import Assets
-from service.api.stations import routes as stations
-from service.api.stations.card import card_routes as station_cards
-from service.api.stations.events import alert_routes as alerts
-from service.api.stations.forecasts import forecast_routes as station_forecasts
-from service.api.stations.observations import observation_routes as observations
-from service.api.stations.observations.observation_schemas import Correction, ManyReadingsRequest, ReadingsRequest
-from service.api.stations.schemas import StationRequest
-from service.api.stations.verification import verification_routes as station_verification
 from service.api.timeseries import routes as timeseries
 from service.api.timeseries.handler import answer_timeseries
 from service.api.timeseries.schemas import TimeSeriesRequest
@@ -68,14 +60,17 @@ from service.http.problems import has_route, install_error_handlers
 from service.http.query import refuse_unusable
 from service.http.security_headers import PAGE_POLICY, security_headers
 from service.settings import Settings
-from service.stations.alerts.webhooks import WebhookSender
+from service.stations import routes as stations
 from service.stations.background import Background, BackgroundTask
-from service.stations.outbound.outbound import Outbound
+from service.stations.fetching import Fetcher
+from service.stations.outbound import Outbound
+from service.stations.reading_schemas import Correction, ManyReadingsRequest, ReadingsRequest
 from service.stations.retention import Retention
-from service.stations.sources.fetching import Fetcher
-from service.stations.sources.source_reading import SourceReader
-from service.stations.station_store import StationStore
-from service.store.database.url import store_url
+from service.stations.schemas import StationRequest
+from service.stations.sources import SourceReader
+from service.stations.store.station_store import StationStore
+from service.stations.store.url import store_url
+from service.stations.webhooks import WebhookSender
 from service.telemetry.metrics import Metrics
 from service.telemetry.spans import trace_parts
 from service.telemetry.tracing import request_tracer, send_the_rest
@@ -96,11 +91,6 @@ _RESOURCES = (
     uploads,
     recent,
     stations,
-    station_cards,
-    observations,
-    station_forecasts,
-    alerts,
-    station_verification,
     models,
     health,
     timeseries,

@@ -9,8 +9,8 @@ import numpy as np
 from sqlalchemy import Connection, text
 
 from forecasting.series.times import DAY, YEAR, Floats
-from service.store.database.database import Database
-from service.store.stations import StationSettings, numbers_of, put_station
+from service.stations.store.database import Database
+from service.stations.store.stations import StationSettings, numbers_of, put_station
 
 _WALKS: Final = 199
 """Different series; each station has one of them at a level of its own."""

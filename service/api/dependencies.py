@@ -9,13 +9,8 @@ from forecasting.releases.registry import Registry
 from service.engine.lifecycle import Lifecycle
 from service.engine.releases.release_watcher import ReleaseWatcher
 from service.engine.serving import Serving
-from service.gate.call import KEY
-from service.gate.keys import Key, Role
 from service.http.problems import ProblemError, shutting_down
 from service.settings import Settings
-from service.stations.background import Background
-from service.stations.station_store import StationStore
-from service.store.stations import EVERYONE, Writer
 
 
 def _settings(request: Request) -> Settings:
@@ -56,28 +51,10 @@ async def _release_watcher(request: Request, serving: "ServingDep") -> ReleaseWa
     return watcher
 
 
-def _station_store(request: Request) -> StationStore:
-    store: StationStore = request.app.state.station_store
-    return store
-
-
-def _writer(request: Request) -> Writer:
-    key: Key | None = request.scope.get(KEY)
-    return EVERYONE if key is None else Writer(key.name, may_all=key.role is Role.ADMIN)
-
-
-def _background(request: Request) -> Background:
-    background: Background = request.app.state.background
-    return background
-
-
 def _registry(serving: "ServingDep") -> Registry:
     return serving.registry
 
 
-BackgroundDep = Annotated[Background, Depends(_background)]
-WriterDep = Annotated[Writer, Depends(_writer)]
-StationStoreDep = Annotated[StationStore, Depends(_station_store)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 LifecycleDep = Annotated[Lifecycle, Depends(_lifecycle)]
 ServingDep = Annotated[Serving, Depends(ready)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from service.stations.alerts.webhooks import headers_of
+from service.stations.webhooks import headers_of
 from tests.conftest import ROOT
 
 GUIDE = ROOT / "docs" / "guides" / "alerts.md"

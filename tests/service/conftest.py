@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from service.settings import Settings
-from service.store.database.database import Database
+from service.stations.store.database import Database
 from tests.servers.postgres import Cluster, running_cluster
 from tests.service.either_way import either_of
 from tests.serving import connect, serve

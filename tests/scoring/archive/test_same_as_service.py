@@ -12,11 +12,11 @@ from forecasting.series.times import iso_of
 from scoring.cli.verify_arguments import verify_parser
 from scoring.cli.verifying import main
 from scoring.tables.archive_columns import BASELINES
-from service.stations.record.verification import Selection, StationScores, verify
-from service.store.database.database import Database
-from service.store.issued_forecasts import IssuedForecast, add_forecasts
-from service.store.observations import add_observations
-from service.store.stations import StationSettings, get_station, put_station
+from service.stations.store.database import Database
+from service.stations.store.forecasts import IssuedForecast, add_forecasts
+from service.stations.store.observations import add_observations
+from service.stations.store.stations import StationSettings, get_station, put_station
+from service.stations.verification import Selection, StationScores, verify
 from tests.scoring.archive.tables import append, growing, read, until
 
 Json = dict[str, Any]

@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal, assert_series_equal
 
-from service.api.stations.station_id import STATION_ID as SERVICE_ID
 from service.client import AnswerError, AsyncClient, AsyncStations, Client, ProblemError, Stations, UnavailableError
 from service.client.stations.station_payload import STATION_ID
+from service.stations.parameters import STATION_ID as SERVICE_ID
 from tests.service.client.test_client import HANG_UP, JSON, scripted
 
 Ask = Callable[..., Any]

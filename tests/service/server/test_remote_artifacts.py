@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from service.settings import Settings
-from service.store.database.url import store_url
+from service.stations.store.url import store_url
 from tests.processes import wait_until
 from tests.refused_start import refused_start
 from tests.servers.s3 import S3Server, s3_server

@@ -1,5 +1,8 @@
+"""What runs in the background, in one process of all replicas at a time."""
+
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,10 +11,11 @@ import anyio
 import pytest
 from sqlalchemy import Connection, func, make_url, select
 
-from service.stations.background import Background, BackgroundTask
-from service.stations.station_store import StationStore
-from service.store.database.tables import STATIONS
-from service.store.stations import StationSettings, list_stations, put_station
+from service.stations.background import Background, BackgroundTask, give_up_lease, take_lease
+from service.stations.store.database import Database
+from service.stations.store.station_store import StationStore
+from service.stations.store.stations import StationSettings, list_stations, put_station
+from service.stations.store.tables import STATIONS
 
 pytestmark = pytest.mark.anyio
 
@@ -114,3 +118,44 @@ async def test_after_an_error_a_task_is_tried_again(store_url: str, caplog: pyte
             await attempts.get()
     messages = [record.getMessage() for record in caplog.records if record.name == "service"]
     assert messages == ["delivery failed and will be tried again: the network is unreachable"]
+
+
+@pytest.fixture
+def take(database: Database) -> Callable[[str, int], bool]:
+    def take(holder: str, seconds: int) -> bool:
+        with database.writing() as connection:
+            return take_lease(connection, "delivery", holder, seconds)
+
+    return take
+
+
+def test_a_lease_has_one_holder_who_may_renew_it(take: Callable[[str, int], bool]) -> None:
+    assert take("a", 60)
+    assert not take("b", 60)
+    assert take("a", 60)
+
+
+def test_a_lease_that_has_ended_is_free(take: Callable[[str, int], bool]) -> None:
+    assert take("a", 0)
+    assert take("b", 60)
+    assert not take("a", 60)
+
+
+def test_a_lease_that_a_clock_ahead_has_set_is_free(take: Callable[[str, int], bool]) -> None:
+    assert take("a", 3 * 86_400)
+    assert take("b", 60)
+
+
+def test_a_lease_is_given_up_by_its_holder_only(take: Callable[[str, int], bool], database: Database) -> None:
+    assert take("a", 60)
+    with database.writing() as connection:
+        give_up_lease(connection, "delivery", "b")
+    assert not take("b", 60)
+    with database.writing() as connection:
+        give_up_lease(connection, "delivery", "a")
+    assert take("b", 60)
+
+
+def test_of_several_that_ask_at_once_one_gets_the_lease(take: Callable[[str, int], bool]) -> None:
+    with ThreadPoolExecutor(6) as processes:
+        assert [*processes.map(take, "abcdef", [60] * 6)].count(True) == 1

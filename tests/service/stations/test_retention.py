@@ -7,13 +7,12 @@ import pytest
 from sqlalchemy import Connection, Table, func, make_url, select
 
 from service.stations.retention import Retention
-from service.stations.station_store import StationStore
-from service.store.alerts import NewAlert, add_alert
-from service.store.database.tables import ALERTS, DELIVERIES, OBSERVATIONS
-from service.store.deliveries import NewDelivery, add_deliveries
-from service.store.issued_forecasts import IssuedForecast, add_forecasts, forecasts_after
-from service.store.observations import add_observations
-from service.store.stations import StationSettings, get_station, put_station
+from service.stations.store.alerts import NewAlert, NewDelivery, add_alert, add_deliveries
+from service.stations.store.forecasts import IssuedForecast, add_forecasts, forecasts_after
+from service.stations.store.observations import add_observations
+from service.stations.store.station_store import StationStore
+from service.stations.store.stations import StationSettings, get_station, put_station
+from service.stations.store.tables import ALERTS, DELIVERIES, OBSERVATIONS
 
 DAY = 86_400
 

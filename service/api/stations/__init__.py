@@ -1,1 +1,0 @@
-"""``/stations`` and ``/observations``: the stations that the service stores."""

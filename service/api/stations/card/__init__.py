@@ -1,1 +1,0 @@
-"""The card of a station, to embed in other pages."""

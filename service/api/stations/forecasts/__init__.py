@@ -1,1 +1,0 @@
-"""Issued forecasts and their archive."""

@@ -1,1 +1,0 @@
-"""Readings in, observations out."""

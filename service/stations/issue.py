@@ -1,0 +1,270 @@
+"""Issue a forecast from the end of a station's series after readings arrived."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from orjson import dumps, loads
+from sqlalchemy import Connection
+
+from forecasting.errors import ForecastError, SeriesError
+from forecasting.qartod import SUSPECT
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import SECONDS, Floats, iso, iso_of
+from forecasting.series.timestep import TimeStep
+from service.engine.batch_forecaster import ForecastJob
+from service.engine.options import ForecastOptions
+from service.engine.reading.parsing import sentence
+from service.engine.reading.series_schema import InputSeries
+from service.engine.serving import Serving
+from service.engine.universal.entries import UniversalEntries, UniversalEntry
+from service.engine.universal.job import UniversalJob, UniversalModels
+from service.stations.event_verification import with_sides
+from service.stations.events import baseline_in_celsius, needs_whole_past, options_of
+from service.stations.ingestion import doubt_in_words
+from service.stations.readings import PAST_STEPS, used_times
+from service.stations.recalibration import Draft, store_forecasts
+from service.stations.store.forecasts import IssuedForecast, stations_without_forecast
+from service.stations.store.observations import Integers, get_observations, latest_values
+from service.stations.store.station_store import StationStore
+from service.stations.store.stations import Station
+
+DEFAULT_HORIZON: Final = 7
+"""Steps that are forecast for a station that names none."""
+
+_LEVELS: Final = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98)
+"""Interval levels of a universal network, which are calibrated at any level."""
+
+_BEFORE_ALL: Final = -(2**62)
+"""Before any time that a reading may have, Unix seconds."""
+
+_KEPT: Final = ("timestamps", "sst", "intervals", "baselines", "usual", "warnings", "events")
+"""What is stored of an entry of an answer."""
+
+_STEPS_UNTIL_LATE: Final = 2
+_STATIONS_AT_ONCE: Final = 64
+"""Stations that are read, forecast and stored together. Others wait for a thread, or to write, meanwhile."""
+
+_SIDE_BY_SIDE: Final = 2
+"""Parts of a large request that advance side by side: networks leave Python's lock to the other."""
+
+
+class _Pending(NamedTuple):
+    """A station with the readings that count, and why others at their end do not; or with these too."""
+
+    station: Station
+    times: Integers
+    values: Floats
+    doubt: str | None = None
+    with_suspects: bool = False
+
+
+async def issue_forecasts(
+    store: StationStore,
+    serving: Serving,
+    stations: Sequence[str],
+    alerted: Callable[[], None],
+    progressed: Callable[[], None] = lambda: None,
+) -> dict[str, IssuedForecast | str]:
+    """Issue a forecast for each of ``stations`` whose last readings have none yet, and store it.
+
+    Args:
+        store: of the stations.
+        serving: the networks.
+        stations: their IDs.
+        alerted: called when forecasts that raise alerts are on disk.
+        progressed: called when the forecasts of a part of the stations are on disk.
+
+    Returns:
+        By station, the forecast, or the reason why there is none. Other stations are left out.
+    """
+    results: dict[str, IssuedForecast | str] = {}
+    parts = iter([stations[begin : begin + _STATIONS_AT_ONCE] for begin in range(0, len(stations), _STATIONS_AT_ONCE)])
+
+    async def issue_parts() -> None:
+        for part in parts:
+            results.update(await _issue(store, serving, part, alerted))
+            progressed()
+
+    tasks = [asyncio.create_task(issue_parts()) for _ in range(_SIDE_BY_SIDE)]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+    return results
+
+
+async def _issue(
+    store: StationStore, serving: Serving, stations: Sequence[str], alerted: Callable[[], None]
+) -> dict[str, IssuedForecast | str]:
+    """Do as :func:`issue_forecasts` for stations that are stored in one transaction."""
+    results: dict[str, IssuedForecast | str] = {}
+    drafts: dict[str, Draft] = {}
+    doubted: dict[str, IssuedForecast] = {}
+    for group in _alike(await store.read(_pending, stations)):
+        for member, draft in await _forecast(serving, group):
+            if isinstance(draft, Draft) and member.with_suspects:
+                doubted[member.station.id] = draft.forecast
+            elif isinstance(draft, Draft):
+                drafts[member.station.id] = draft
+            elif not member.with_suspects:
+                results[member.station.id] = draft
+    drafts = {station: draft._replace(doubted=doubted.get(station)) for station, draft in drafts.items()}
+    if drafts:
+        stored = await store.write(store_forecasts, [*drafts.values()])
+        results |= zip(drafts, stored.forecasts, strict=True)
+        store.metrics.issued(stored.new)
+        store.metrics.verified(stored.verified)
+        if stored.alerts:
+            alerted()
+    return results
+
+
+def _pending(connection: Connection, stations: Sequence[str]) -> list[_Pending]:
+    pending = []
+    for station in stations_without_forecast(connection, stations):
+        number, first = station.number, _first_used(station)
+        doubt = None
+        if station.newest is not None and station.newest.flag >= SUSPECT:
+            (newest,) = get_observations(connection, number, station.newest.time, station.newest.time, limit=1)
+            doubt = doubt_in_words(newest, station.settings.units)
+            if station.settings.events and newest.flag == SUSPECT:
+                observed = latest_values(connection, number, first, worst=SUSPECT)
+                pending.append(_Pending(station, *observed, doubt, with_suspects=True))
+        pending.append(_Pending(station, *latest_values(connection, number, first), doubt))
+    return pending
+
+
+def _first_used(station: Station) -> int:
+    """Return the earliest time that a forecast of ``station`` rests on."""
+    if station.newest is None or needs_whole_past(station.settings):
+        return _BEFORE_ALL
+    newest = np.asarray(np.datetime64(station.newest.time, "s"))
+    return int(TimeStep.parse(station.settings.step).shift(newest, 1 - PAST_STEPS).astype(np.int64))
+
+
+def _alike(pending: Sequence[_Pending]) -> Iterable[list[_Pending]]:
+    """Return stations in groups that are forecast together: with the same model, horizon and events."""
+    groups: dict[tuple[str, int | None, bytes], list[_Pending]] = {}
+    for member in pending:
+        settings = member.station.settings
+        events = dumps([settings.units, settings.events]) if settings.events else b""
+        groups.setdefault((settings.model, settings.horizon, events), []).append(member)
+    return groups.values()
+
+
+async def _forecast(serving: Serving, group: Sequence[_Pending]) -> list[tuple[_Pending, Draft | str]]:
+    """Return the forecasts of stations that :func:`_alike` groups, or why there are none."""
+    results: list[tuple[_Pending, Draft | str]] = []
+    settings = group[0].station.settings
+    models = serving.universal(settings.model, None)
+    sent: list[tuple[_Pending, InputSeries]] = []
+    for member in group:
+        try:
+            sent.append((member, _series_of(member)))
+        except SeriesError as error:
+            results.append((member, sentence(error)))
+    if not sent:
+        return results
+    try:
+        series = [series for _, series in sent]
+        horizon = settings.horizon or DEFAULT_HORIZON
+        options = ForecastOptions(horizon, events=options_of(settings.events, horizon, settings.units))
+        if models is None:
+            entries = await _entries_of_place(serving, settings.model, options, series)
+        else:
+            entries = await _universal_entries(serving, models, options, series)
+    except ForecastError as error:
+        return results + [(member, str(error)) for member, _ in sent]
+    for (member, _), entry in zip(sent, entries, strict=True):
+        if isinstance(entry, SeriesError):
+            results.append((member, sentence(entry)))
+        else:
+            results.append((member, _draft(member, entry, is_universal=models is not None)))
+    return results
+
+
+async def _entries_of_place(
+    serving: Serving, model: str, options: ForecastOptions, series: Sequence[InputSeries]
+) -> UniversalEntries:
+    (network,) = serving.resolve(model, None)
+    network.check(options.horizon, ())
+    metadata = network.metadata
+    options = options._replace(levels=tuple(metadata.errors.half_width))
+    (entries,) = await serving.forecast(ForecastJob.of([network], series, options))
+    return [
+        entry
+        if isinstance(entry, SeriesError)
+        else UniversalEntry(entry, metadata.model, metadata.version, metadata.step)
+        for entry in entries
+    ]
+
+
+async def _universal_entries(
+    serving: Serving, models: UniversalModels, options: ForecastOptions, series: Sequence[InputSeries]
+) -> UniversalEntries:
+    results: UniversalEntries = []
+    job = UniversalJob(models, series, options._replace(levels=_LEVELS))
+    job.check()
+    await serving.forecast_universal(job, lambda columns: results.extend(columns[0]))
+    return results
+
+
+def _series_of(member: _Pending) -> InputSeries:
+    """Return the series of a station on a regular grid, up to its last observation."""
+    settings = member.station.settings
+    step = TimeStep.parse(settings.step)
+    if not len(member.times):
+        raise SeriesError(f"no reading counts: {member.doubt or 'all were taken back'}")
+    regular = used_times(member.times.view(SECONDS), step)
+    times = member.times[regular]
+    series = SstSeries.from_observations(
+        times.view(SECONDS),
+        member.values[regular],
+        step=step,
+        place=lambda i: f"the reading of {iso_of(int(times[i]))}",
+    )
+    listed = series.values.astype(object)
+    listed[np.isnan(series.values)] = None
+    return InputSeries(
+        values=listed.tolist(),
+        start=iso(series.start),
+        step=settings.step,
+        latitude=settings.latitude,
+        longitude=settings.longitude,
+        baseline=baseline_in_celsius(settings.baseline, settings.units),
+    )
+
+
+def _draft(member: _Pending, entry: UniversalEntry, *, is_universal: bool) -> Draft:
+    station, step = member.station, TimeStep.parse(member.station.settings.step)
+    assert station.received is not None
+    observed_until = int(member.times[-1])
+    end = np.asarray(np.datetime64(observed_until, "s"))
+    late = step.shift(end, _STEPS_UNTIL_LATE)
+    forecast = IssuedForecast(
+        station=station.number,
+        batch=station.batches,
+        issued=station.received,
+        observed_until=observed_until,
+        replayed=station.received > int(late.astype(np.int64)),
+        model=entry.model,
+        version=entry.version,
+        content=_content(entry, station.settings.events, member.doubt),
+    )
+    return Draft(forecast, step, is_universal, station.settings.events or (), member.doubt)
+
+
+def _content(entry: UniversalEntry, watched: list[dict[str, Any]] | None, doubt: str | None) -> dict[str, Any]:
+    content: dict[str, Any] = loads(b"{" + entry.content)
+    kept: dict[str, Any] = {name: content[name] for name in _KEPT if name in content}
+    if doubt is not None:
+        kept["warnings"] = [
+            {"code": "suspect_value", "message": f"{doubt}: the forecast leaves it out"},
+            *kept["warnings"],
+        ]
+    if "events" in kept:
+        kept["events"] = with_sides(kept["events"], watched)
+    return kept

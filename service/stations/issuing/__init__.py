@@ -1,1 +1,0 @@
-"""Forecasts that readings issue: made, recalibrated and stored."""

@@ -1,0 +1,177 @@
+"""What the routes of stations share: their dependencies and parameters, and the store's errors as problems."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Annotated, Final, NamedTuple, TypeVar
+
+from fastapi import Depends, Path, Query, Request
+from pydantic import AfterValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from forecasting.errors import RequestError, SeriesError
+from forecasting.series.times import DAY, seconds_of
+from service.gate.call import KEY
+from service.gate.keys import Key, Role
+from service.http.problems import ProblemError
+from service.stations.background import Background
+from service.stations.store.errors import (
+    NoForecastError,
+    NotOwnerError,
+    StepChangeError,
+    StoreError,
+    UnknownReadingError,
+    UnknownStationError,
+)
+from service.stations.store.station_store import StationStore
+from service.stations.store.stations import EVERYONE, Writer
+
+
+def _station_store(request: Request) -> StationStore:
+    store: StationStore = request.app.state.station_store
+    return store
+
+
+def _background(request: Request) -> Background:
+    background: Background = request.app.state.background
+    return background
+
+
+def _writer(request: Request) -> Writer:
+    key: Key | None = request.scope.get(KEY)
+    return EVERYONE if key is None else Writer(key.name, may_all=key.role is Role.ADMIN)
+
+
+StationStoreDep = Annotated[StationStore, Depends(_station_store)]
+BackgroundDep = Annotated[Background, Depends(_background)]
+WriterDep = Annotated[Writer, Depends(_writer)]
+
+STATION_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+
+
+def _checked_id(text: str) -> str:
+    if not re.fullmatch(STATION_ID, text):
+        raise PydanticCustomError(
+            "station_id",
+            "an ID has up to 64 letters, digits, dots, hyphens and underscores, and begins with a letter or a digit",
+        )
+    return text
+
+
+StationName = Annotated[
+    str, AfterValidator(_checked_id), WithJsonSchema({"type": "string", "pattern": STATION_ID, "examples": ["pier"]})
+]
+"""The ID of a station in a body."""
+
+StationId = Annotated[StationName, Path(description="The ID of the station.")]
+"""The ID of a station in a path."""
+
+
+PAGE: Final = 100
+"""Entries of a page by default."""
+
+MAX_PAGE: Final = 1_000
+
+_CURSOR: Final = r"^-?[0-9]{1,18}\.[0-9]{1,18}$"
+
+
+def _checked_cursor(text: str) -> str:
+    if text and not re.fullmatch(_CURSOR, text):
+        raise PydanticCustomError("cursor", "send the `next` of the previous page, or leave it out")
+    return text
+
+
+PageSize = Annotated[int, Query(ge=1, le=MAX_PAGE, description="The most entries to return.")]
+After = Annotated[
+    str,
+    Query(description="The `next` of the previous page."),
+    AfterValidator(_checked_cursor),
+    WithJsonSchema({"type": "string", "pattern": f"^$|{_CURSOR}"}),
+]
+
+
+Entry = TypeVar("Entry")
+
+
+class Cursor(NamedTuple):
+    """The last entry of a page: its time in Unix seconds, and its number among those of this time."""
+
+    time: int
+    number: int
+
+    @classmethod
+    def read(cls, text: str) -> "Cursor | None":
+        """Return what :meth:`__str__` has written; None for an empty text."""
+        if not text:
+            return None
+        time, _, number = text.partition(".")
+        return cls(int(time), int(number))
+
+    def __str__(self) -> str:
+        """Return the text that clients send back."""
+        return f"{self.time}.{self.number}"
+
+
+def cut_page(
+    entries: Sequence[Entry], limit: int, cursor: Callable[[Entry], Cursor]
+) -> tuple[Sequence[Entry], str | None]:
+    """Return the first ``limit`` of ``entries``, and the ``next`` of their page: None if there are no more."""
+    page = entries[:limit]
+    return page, str(cursor(page[-1])) if len(entries) > limit else None
+
+
+TimeQuery = Annotated[str | None, Query(max_length=64)]
+"""A time in a query: ISO 8601, read by :class:`Period`."""
+
+_DATE: Final = "YYYY-MM-DD"
+
+
+class Period(NamedTuple):
+    """Which observations or forecasts a call asks for.
+
+    Attributes:
+        begin: the earliest time, Unix seconds; None for any.
+        end: the latest time.
+        revisions: whether every revision is wanted.
+    """
+
+    begin: int | None
+    end: int | None
+    revisions: bool
+
+    @classmethod
+    def read(cls, begin: str | None, end: str | None, *, revisions: bool) -> "Period":
+        """Parse the times of a query. A day as ``end`` is part of the period.
+
+        Raises:
+            RequestError: if one of them is not a time, or the period ends before it begins.
+        """
+        first, last = _time(begin, "from"), _time(end, "to")
+        if end is not None and last is not None and len(end) == len(_DATE):
+            last += DAY - 1
+        if first is not None and last is not None and first > last:
+            raise RequestError(f"from {begin} is after to {end}: swap them", field="from")
+        return cls(first, last, revisions)
+
+
+def _time(text: str | None, name: str) -> int | None:
+    try:
+        return None if text is None else seconds_of(text)
+    except SeriesError as error:
+        raise RequestError(f"{name}: {error}", field=name) from None
+
+
+@contextmanager
+def store_problems() -> Iterator[None]:
+    """Turn errors of the store into problems: 403 for another key's station, 404, 409 for another step, else 503."""
+    try:
+        yield
+    except (UnknownStationError, UnknownReadingError, NoForecastError) as error:
+        raise ProblemError(HTTPStatus.NOT_FOUND, str(error)) from None
+    except NotOwnerError as error:
+        raise ProblemError(HTTPStatus.FORBIDDEN, str(error), reason="forbidden") from None
+    except StepChangeError as error:
+        raise ProblemError(HTTPStatus.CONFLICT, str(error)) from None
+    except StoreError as error:
+        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers={"Retry-After": "10"}) from None

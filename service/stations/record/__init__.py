@@ -1,1 +1,0 @@
-"""Issued forecasts beside later observations, and how good they were."""

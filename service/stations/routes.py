@@ -1,0 +1,491 @@
+"""``/stations`` and ``/observations``: stations, what they observe, and what is forecast for them."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import sha256
+from http import HTTPStatus
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Query, Request
+from fastapi import Path as PathParameter
+from sqlalchemy import Connection
+from starlette.responses import Response
+
+from forecasting.errors import RequestError
+from forecasting.readers import Reading
+from forecasting.requests.model import ONE_LINE
+from forecasting.series.timestep import TimeStep
+from service.api.dependencies import ServingDep, SettingsDep
+from service.api.openapi import BYTES, problems, request_body
+from service.api.uploads.upload import GridFilesDep, read_upload
+from service.gate.call import RENEW_DEADLINE
+from service.http.media import is_json, require_json
+from service.http.reading_query import ReadingQuery
+from service.settings import Settings
+from service.stations.alerts import put_watching_station
+from service.stations.card import card_svg
+from service.stations.events import check_events, stored_baseline, stored_events
+from service.stations.forecaster import check_model
+from service.stations.issue import DEFAULT_HORIZON
+from service.stations.parameters import (
+    PAGE,
+    After,
+    BackgroundDep,
+    PageSize,
+    Period,
+    StationId,
+    StationStoreDep,
+    TimeQuery,
+    WriterDep,
+    store_problems,
+)
+from service.stations.reading_schemas import (
+    CORRECTION_EXAMPLES,
+    MANY_EXAMPLES,
+    READINGS_EXAMPLES,
+    CorrectedReading,
+    Correction,
+    FileStored,
+    ManyReadingsRequest,
+    ManyStored,
+    ObservationsAnswer,
+    ReadingsRequest,
+    Stored,
+)
+from service.stations.receiving import (
+    Receiver,
+    correct_reading,
+    read_observations,
+    store_file,
+    store_many,
+    store_readings,
+)
+from service.stations.responses import (
+    StationQuery,
+    StationRow,
+    archive,
+    find_station,
+    newest_forecast,
+    page_json,
+    station_alerts,
+    station_answer,
+    station_detail,
+)
+from service.stations.schemas import (
+    STATION_EXAMPLES,
+    AlertList,
+    ForecastArchive,
+    NewestForecast,
+    StationDetail,
+    StationPage,
+    StationRequest,
+    StationVerification,
+)
+from service.stations.sources import check_source
+from service.stations.store.stations import StationSettings, Writer, delete_station
+from service.stations.verification import Form, Selection, verification
+from service.stations.webhooks import InputWebhook, check_webhooks
+
+router = APIRouter(tags=["stations"])
+
+MAX_PAGE: Final = 1_000
+"""Stations in one answer."""
+
+MAX_RECENT: Final = 100
+"""Stations in one answer with their recent past."""
+
+Recent = Annotated[bool, Query(description="Return the last sixty days.")]
+
+
+@router.put(
+    "/stations/{id}",
+    operation_id="putStation",
+    summary="Create or change a station",
+    response_model=StationDetail,
+    responses={
+        201: {"model": StationDetail, "description": "The station is new."},
+        **problems(400, 403, 404, 409, 413, 415, 422, 503, 504),
+    },
+    openapi_extra=request_body(StationRequest, examples=STATION_EXAMPLES),
+)
+async def put_station(
+    request: Request,
+    store: StationStoreDep,
+    serving: ServingDep,
+    settings: SettingsDep,
+    background: BackgroundDep,
+    writer: WriterDep,
+    id: StationId,
+    response: Response,
+) -> StationDetail:
+    """Create a station, or replace the settings of one. Its readings are kept.
+
+    Where the service has keys, this call needs one with the role `station` or `admin`. A station belongs to the key
+    that creates it: only this key and admin keys can change it.
+    """
+    require_json(dict(request.scope["headers"]))
+    body = await serving.read_json(StationRequest, await request.body(), 0, settings.max_body_bytes)
+    check_model(serving, body.model, TimeStep.parse(body.step), body.horizon or DEFAULT_HORIZON)
+    stored = _stored_settings(body, settings)
+    with store_problems():
+        created, row = await store.write(_store_station, id, stored, body.webhooks, writer)
+    background.wake()
+    response.status_code = HTTPStatus.CREATED if created else HTTPStatus.OK
+    return station_detail(row)
+
+
+@router.get(
+    "/stations",
+    operation_id="listStations",
+    summary="List the stations",
+    response_model=StationPage,
+    responses=problems(422, 503, 504),
+)
+async def get_stations(
+    store: StationStoreDep,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="The most stations to return.")] = 100,
+    after: Annotated[
+        str, Query(max_length=64, pattern=ONE_LINE, description="Return stations that come after this ID.")
+    ] = "",
+    search: Annotated[
+        str, Query(max_length=200, pattern=ONE_LINE, description="Return stations with this in their ID or name.")
+    ] = "",
+    recent: Recent = False,
+) -> Response:
+    """List stations in the order of their IDs, each with its newest observation and forecast."""
+    if recent and limit > MAX_RECENT:
+        raise RequestError(f"with recent, limit may be at most {MAX_RECENT}", field="limit")
+    with store_problems():
+        page = await store.read(page_json, StationQuery(limit, after, search, recent))
+    return Response(page, media_type="application/json")
+
+
+@router.get(
+    "/stations/{id}",
+    operation_id="getStation",
+    summary="Get a station",
+    responses=problems(404, 422, 503, 504),
+)
+async def get_station(store: StationStoreDep, id: StationId, recent: Recent = False) -> StationDetail:
+    """Get the settings of a station, its newest observation and forecast, and the state of its events."""
+    with store_problems():
+        return station_detail(await store.read(find_station, id, recent=recent))
+
+
+@router.delete(
+    "/stations/{id}",
+    operation_id="deleteStation",
+    summary="Delete a station",
+    status_code=HTTPStatus.NO_CONTENT,
+    response_class=Response,
+    responses=problems(403, 404, 422, 503, 504),
+)
+async def remove_station(store: StationStoreDep, writer: WriterDep, id: StationId) -> Response:
+    """Delete a station with all its readings. This cannot be undone.
+
+    Where the service has keys, this call needs the one that created the station, or an admin key.
+    """
+    with store_problems():
+        await store.write(delete_station, id, writer)
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+def _store_station(
+    connection: Connection, station: str, settings: StationSettings, webhooks: Sequence[InputWebhook], writer: Writer
+) -> tuple[bool, StationRow]:
+    is_new, _ = put_watching_station(connection, station, settings, webhooks, int(time.time()), writer)
+    return is_new, find_station(connection, station)
+
+
+_MEDIA_TYPE: Final = "image/svg+xml"
+_HEADERS: Final = {
+    "Cache-Control": "max-age=300",
+    # A card is there to be shown by the pages of others, which cannot read its content.
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
+
+
+@router.get(
+    "/stations/{id}/card.svg",
+    operation_id="getStationCard",
+    summary="Get a card of a station as a picture",
+    response_class=Response,
+    responses={
+        200: {"content": {_MEDIA_TYPE: {"schema": {"type": "string"}}}, "description": "The card, as SVG."},
+        304: {"description": "The card is the one that `If-None-Match` names."},
+        **problems(404, 422, 503, 504),
+    },
+)
+async def get_card(request: Request, store: StationStoreDep, id: StationId) -> Response:
+    """Get a picture for other pages: the last value, what is usual, the next steps and the last sixty days.
+
+    It follows the light or dark colours of the reader, and holds its content in words for screen readers.
+    """
+    with store_problems():
+        row = await store.read(find_station, id, recent=True)
+    content = await store.run(card_svg, station_answer(row), int(time.time()))
+    headers = _HEADERS | {"ETag": f'"{sha256(content.encode()).hexdigest()[:24]}"'}
+    if headers["ETag"] in request.headers.get("if-none-match", ""):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(content, headers=headers, media_type=_MEDIA_TYPE)
+
+
+_BODY: Final[dict[str, Any]] = request_body(ReadingsRequest, examples=READINGS_EXAMPLES)
+_BODY["requestBody"]["description"] = (
+    "JSON, or a file as `POST /series` takes it: any media type will do, except those of forms."
+)
+_BODY["requestBody"]["content"] |= {
+    "text/csv": {"schema": {"type": "string"}, "example": "time,sst\n2025-07-14,20.38\n2025-07-15,20.51\n"},
+    "application/octet-stream": {"schema": BYTES},
+}
+
+
+@router.post(
+    "/stations/{id}/observations",
+    operation_id="sendReadings",
+    summary="Send readings of a station",
+    response_model=FileStored | Stored,
+    responses=problems(400, 403, 404, 413, 415, 422, 503, 504),
+    openapi_extra=_BODY,
+)
+async def post_readings(
+    request: Request,
+    store: StationStoreDep,
+    serving: ServingDep,
+    settings: SettingsDep,
+    grid_files: GridFilesDep,
+    background: BackgroundDep,
+    writer: WriterDep,
+    id: StationId,
+    query: Annotated[ReadingQuery, Query()],
+) -> FileStored | Stored:
+    """Store readings, and issue a forecast from the end of the series. Both are on disk when this answers.
+
+    A reading that is sent twice is stored once. One that differs from what is stored for its time is a revision, and
+    both are kept. A file that does not state the units of its temperatures is in those of the station. Where the
+    service has keys, this call needs the one that created the station, or an admin key.
+    """
+    receiver = Receiver(store, serving, settings, background, writer)
+    headers, content = dict(request.scope["headers"]), await request.body()
+    if is_json(headers):
+        if request.query_params:
+            name = min(request.query_params)
+            raise RequestError(f"{name} applies to files, but the body is JSON: leave it out", field=name)
+        body = await serving.read_json(ReadingsRequest, content, 1, settings.max_body_bytes)
+        return await store_readings(receiver, id, body)
+
+    async def read(station: StationSettings) -> Reading:
+        step = TimeStep.parse(station.step)
+        options = replace(query.options(), step=step, station_units=station.units)
+        return await read_upload(headers, content, options, grid_files, serving, settings)
+
+    return await store_file(receiver, id, read)
+
+
+_Time = Annotated[
+    str,
+    PathParameter(
+        alias="time", max_length=64, description="The time of the reading, in ISO 8601.", examples=["2025-07-14"]
+    ),
+]
+
+
+@router.patch(
+    "/stations/{id}/observations/{time}",
+    operation_id="correctReading",
+    summary="Correct a reading of a station",
+    responses=problems(400, 403, 404, 413, 415, 422, 503, 504),
+    openapi_extra=request_body(Correction, examples=CORRECTION_EXAMPLES),
+)
+async def patch_reading(
+    request: Request,
+    store: StationStoreDep,
+    serving: ServingDep,
+    settings: SettingsDep,
+    background: BackgroundDep,
+    writer: WriterDep,
+    id: StationId,
+    moment: _Time,
+) -> CorrectedReading:
+    """Give a reading another value, or the flag that you decide on, and issue a forecast.
+
+    A reading with the flag 1 counts; with 3 or 4, nothing uses it. Later readings do not change your decision, and the
+    value that you have replaced is not stored again when it is sent again.
+    """
+    require_json(dict(request.scope["headers"]))
+    body = await serving.read_json(Correction, await request.body(), 1, settings.max_body_bytes)
+    return await correct_reading(Receiver(store, serving, settings, background, writer), id, moment, body)
+
+
+@router.delete(
+    "/stations/{id}/observations/{time}",
+    operation_id="takeBackReading",
+    summary="Take back a reading of a station",
+    responses=problems(403, 404, 422, 503, 504),
+)
+async def delete_reading(
+    store: StationStoreDep,
+    serving: ServingDep,
+    settings: SettingsDep,
+    background: BackgroundDep,
+    writer: WriterDep,
+    id: StationId,
+    moment: _Time,
+) -> CorrectedReading:
+    """Take back a reading, and issue a forecast without it.
+
+    Only `GET /stations/{id}/observations?revisions=true` returns it then. The same value is not stored again when it is
+    sent again.
+    """
+    return await correct_reading(Receiver(store, serving, settings, background, writer), id, moment, None)
+
+
+@router.post(
+    "/observations",
+    operation_id="sendAllReadings",
+    summary="Send readings of several stations",
+    response_model=ManyStored,
+    responses=problems(400, 403, 413, 415, 422, 503, 504),
+    openapi_extra=request_body(ManyReadingsRequest, examples=MANY_EXAMPLES),
+)
+async def post_many(
+    request: Request,
+    store: StationStoreDep,
+    serving: ServingDep,
+    settings: SettingsDep,
+    background: BackgroundDep,
+    writer: WriterDep,
+) -> ManyStored:
+    """Store readings of several stations in one transaction, by the rules for one station.
+
+    A station that does not exist, or belongs to another key, gets an `error` in its place. Forecasts are stored in
+    parts of some tens of stations, and each part has the time that a request may take.
+    """
+    require_json(dict(request.scope["headers"]))
+    body = await serving.read_json(
+        ManyReadingsRequest, await request.body(), settings.max_series, settings.max_body_bytes
+    )
+    receiver = Receiver(store, serving, settings, background, writer, request.scope[RENEW_DEADLINE])
+    return await store_many(receiver, body.readings)
+
+
+@router.get(
+    "/stations/{id}/observations",
+    operation_id="getObservations",
+    summary="Get the observations of a station",
+    responses=problems(404, 422, 503, 504),
+)
+async def get_observations(
+    store: StationStoreDep,
+    settings: SettingsDep,
+    id: StationId,
+    begin: Annotated[TimeQuery, Query(alias="from", description="The earliest time, in ISO 8601.")] = None,
+    to: Annotated[TimeQuery, Query(description="The latest time.")] = None,
+    revisions: Annotated[bool, Query(description="Return every revision, not only the latest of each time.")] = False,
+) -> ObservationsAnswer:
+    """Get what is stored, the latest revision of each time by default."""
+    return await read_observations(store, id, Period.read(begin, to, revisions=revisions), settings)
+
+
+@router.get(
+    "/stations/{id}/forecast",
+    operation_id="getStationForecast",
+    summary="Get the newest forecast of a station",
+    responses=problems(404, 422, 503, 504),
+)
+async def get_newest(store: StationStoreDep, id: StationId) -> NewestForecast:
+    """Get the forecast that was issued last, from the latest observation."""
+    return await newest_forecast(store, id)
+
+
+@router.get(
+    "/stations/{id}/forecasts",
+    operation_id="listStationForecasts",
+    summary="List the forecasts issued for a station",
+    responses=problems(404, 422, 503, 504),
+)
+async def get_archive(
+    store: StationStoreDep,
+    id: StationId,
+    begin: Annotated[TimeQuery, Query(alias="from", description="The earliest `observed_until`, in ISO 8601.")] = None,
+    to: Annotated[TimeQuery, Query(description="The latest `observed_until`.")] = None,
+    limit: PageSize = PAGE,
+    after: After = "",
+) -> ForecastArchive:
+    """List forecasts as they were issued. Nothing changes them, whatever is observed later."""
+    return await archive(store, id, Period.read(begin, to, revisions=False), after, limit)
+
+
+@router.get(
+    "/stations/{id}/alerts",
+    operation_id="listStationAlerts",
+    summary="List the alerts of a station",
+    responses=problems(404, 422, 503, 504),
+)
+async def get_alerts(
+    store: StationStoreDep,
+    id: StationId,
+    begin: Annotated[TimeQuery, Query(alias="from", description="The earliest `raised`, in ISO 8601.")] = None,
+    to: Annotated[TimeQuery, Query(description="The latest `raised`.")] = None,
+    limit: PageSize = PAGE,
+    after: After = "",
+) -> AlertList:
+    """List events that began, changed their category, ended or are expected, with what became of each delivery."""
+    return await station_alerts(store, id, Period.read(begin, to, revisions=False), after, limit)
+
+
+_MEDIA_TYPES: Final = {"json": "application/json", "csv": "text/csv; charset=utf-8"}
+_CSV: dict[str, Any] = {"content": {"text/csv": {"schema": {"type": "string"}}}}
+
+
+@router.get(
+    "/stations/{id}/verification",
+    operation_id="verifyStation",
+    summary="Verify the forecasts of a station",
+    response_model=StationVerification,
+    responses={200: _CSV, **problems(404, 422, 503, 504)},
+)
+async def get_verification(
+    store: StationStoreDep,
+    id: StationId,
+    lead: Annotated[
+        int | None, Query(ge=1, le=10_000, description="The number of steps ahead. Defaults to all.")
+    ] = None,
+    begin: Annotated[TimeQuery, Query(alias="from", description="The earliest `observed_until`, in ISO 8601.")] = None,
+    to: Annotated[TimeQuery, Query(description="The latest `observed_until`.")] = None,
+    by: Annotated[Literal["month"] | None, Query(description="Score each month too.")] = None,
+    replayed: Annotated[
+        bool | None, Query(description="Score only replayed forecasts, or only the others. Defaults to both.")
+    ] = None,
+    format: Annotated[Literal["json", "csv"], Query(description="The format of the response.")] = "json",
+    table: Annotated[
+        Literal["forecasts", "events"], Query(description="Whether CSV has the forecasts or the events; JSON has both.")
+    ] = "forecasts",
+) -> Response:
+    """Compare the issued forecasts and their baselines with the latest revision of the observations."""
+    period = Period.read(begin, to, revisions=False)
+    selection = Selection(period.begin, period.end, lead, replayed)
+    with store_problems():
+        form: Form = "events_csv" if format == "csv" and table == "events" else format
+        answer = await store.read_long(verification, id, selection, form, by_month=by is not None)
+    return Response(answer, media_type=_MEDIA_TYPES[format])
+
+
+def _stored_settings(body: StationRequest, settings: Settings) -> StationSettings:
+    """Return the settings in a request, without the webhooks: their secrets may be stored already.
+
+    Raises:
+        ForecastError: if an event, a webhook or a source is not possible, or on a private network that is not allowed.
+    """
+    check_events(body.events, body.baseline, body.horizon or DEFAULT_HORIZON, body.step, body.units)
+    names = [event.name for event in body.events]
+    check_webhooks(body.webhooks, names, allow_private=settings.allow_private_addresses)
+    if body.source is not None:
+        check_source(body.source, allow_private=settings.allow_private_addresses)
+    return StationSettings(
+        **body.model_dump(exclude={"events", "baseline", "webhooks", "source"}),
+        events=stored_events(body.events),
+        baseline=stored_baseline(body.baseline),
+        source=None if body.source is None else body.source.stored(),
+    )

@@ -1,0 +1,423 @@
+"""Stations, their events, alerts, forecasts and verification, as JSON."""
+
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from forecasting.errors import SeriesError
+from forecasting.events.outcomes import AlertLevel
+from forecasting.requests.model import ONE_LINE, Finite, RequestModel
+from forecasting.series.timestep import TimeStep
+from forecasting.series.units import Units
+from service.api.compare.schemas import EventSkill, ReliabilityBin
+from service.api.forecast.event_answers import EventForecast
+from service.api.series_request import SeriesWarning, UsualSst
+from service.engine.reading.baseline_schema import InputBaseline
+from service.http.time_fields import Day, Time
+from service.stations.alerts import AlertKind, EventCategory
+from service.stations.events import EventKind, StationEvents
+from service.stations.issue import DEFAULT_HORIZON
+from service.stations.sources import Source
+from service.stations.webhooks import Webhooks
+
+Flag = Annotated[
+    Literal[1, 2, 3, 4, 9],
+    Field(description="A QARTOD flag: 1 good, 2 not evaluated, 3 suspect, 4 fail; 9 if it was taken back."),
+]
+Tests = Annotated[
+    list[str],
+    Field(
+        description="The tests that it fails: `gross_range`, `rate_of_change`, `climatology`, `forecast`, `flat_line` "
+        "or `spike`; `person` if a person has set the flag."
+    ),
+]
+
+
+class StationEventAnswer(BaseModel):
+    """An event that a station watches, and its state at the end of the readings."""
+
+    name: str
+    kind: EventKind
+    state: Literal["active", "inactive", "unknown"] = Field(
+        description="Degree heating weeks are `active` from the level `Warning` on. `unknown`: no forecast has judged "
+        "the event yet, or the last one could not."
+    )
+    since: Day | Time | None = Field(
+        description="When the event began; null if it is not active, and for degree heating weeks."
+    )
+    category: EventCategory | None = Field(
+        description="The category of a marine heatwave or cold spell, or the level of degree heating weeks."
+    )
+    probability: float | None = Field(
+        description="The probability that the event occurs at one of the steps ahead. For an active marine heatwave or "
+        "cold spell, that it continues at the next step. For degree heating weeks, that some step ahead reaches a "
+        "higher level."
+    )
+    error: str | None = Field(description="Why the last forecast could not judge the event.")
+    settings: dict[str, Any] = Field(description="The event as it was sent.")
+
+
+class WebhookAnswer(BaseModel):
+    """Where alerts are sent. Only the host of the URL is shown, and the secret never is."""
+
+    url: str = Field(description="The host, and six digits that distinguish the webhook from others on this host.")
+    events: list[str] | None = Field(description="The names of the events whose alerts are sent; null for all.")
+
+
+class DeliveryAnswer(BaseModel):
+    """A delivery of an alert to a webhook."""
+
+    url: str = Field(description="The webhook, as the `webhooks` of the station show it.")
+    state: Literal["waiting", "delivered", "given_up"]
+    attempts: int
+    delivered: Time | None
+    next_attempt: Time | None = Field(description="Null once it is delivered or given up.")
+    status: int | None = Field(description="The HTTP status of the last attempt; null if there was no response.")
+    error: str | None = Field(description="The error of the last attempt.")
+
+
+class AlertAnswer(BaseModel):
+    """An alert: an event that began, changed its category, ended or is expected."""
+
+    alert: AlertKind
+    event: str = Field(description="The name of the event.")
+    kind: EventKind
+    status: Literal["raised", "held", "dropped"] = Field(
+        description="An alert that rests on a suspect reading is `held`, and sent to nobody. It is `raised` once the "
+        "next readings or a person confirm the reading, and `dropped` if they do not."
+    )
+    reason: str | None = Field(description="Why it is held or was dropped.")
+    raised: Time = Field(description="When the readings that raised the alert arrived.")
+    observed_until: Time = Field(description="The time of the last observation at that moment.")
+    sst: float | None = Field(description="The last observation, in `units`.")
+    units: Units
+    since: Day | Time | None = Field(description="When the event began; null unless it is active.")
+    category: EventCategory | None
+    previous_category: EventCategory | None = Field(description="The category before it changed or the event ended.")
+    probability: float | None = Field(description="The probability at that moment, as in `GET /stations/{id}`.")
+    deliveries: list[DeliveryAnswer]
+
+
+class AlertList(BaseModel):
+    """Some of the alerts of a station, newest first."""
+
+    station: str
+    alerts: list[AlertAnswer]
+    next: str | None = Field(description="Send it as `after` to get the next page; null on the last page.")
+
+
+class IssuedInterval(BaseModel):
+    """A prediction interval. Lists have one value for each step ahead."""
+
+    level: int = Field(description="In percent.")
+    lower: list[float]
+    upper: list[float]
+    calibrated: bool
+
+
+class ShortForecast(BaseModel):
+    """The main part of a forecast that was issued for a station. Lists have one value for each step ahead."""
+
+    issued: Time = Field(description="When the readings that it was issued for arrived.")
+    observed_until: Time = Field(description="The time of the last observation that it uses.")
+    replayed: bool = Field(description="Whether these readings arrived more than two steps after `observed_until`.")
+    model: str = Field(description="The network that made it, or the reference that `best` chose.")
+    version: str
+    timestamps: list[Time]
+    sst: list[float] = Field(description="In the units of the station.")
+    intervals: list[IssuedInterval] = Field(
+        description="The intervals as they were issued: recalibrated on the station's earlier forecasts."
+    )
+    usual: UsualSst | None = Field(
+        description="The climatology of `baselines` at `observed_until`, and what it rests on; null without it. In "
+        "lists, also null if the readings make the position doubtful."
+    )
+
+
+class IssuedAnswer(ShortForecast):
+    """A forecast that was issued for a station, as it was issued. Lists have one value for each step ahead."""
+
+    plain: list[IssuedInterval] | None = Field(
+        description="The intervals before they were recalibrated; null if they were not."
+    )
+    baselines: dict[str, list[float]]
+    warnings: list[SeriesWarning]
+    events: list[EventForecast] = Field(description="Forecasts of the events that the station watched then.")
+
+
+class IssuedFailure(BaseModel):
+    """Why no forecast was issued. The readings are stored, and the next ones are forecast if they suffice."""
+
+    error: str
+
+
+class NewestForecast(IssuedAnswer):
+    """The newest forecast of a station."""
+
+    station: str
+    units: Units
+
+
+class ForecastArchive(BaseModel):
+    """Some of the forecasts that were issued for a station, in the order of `observed_until`."""
+
+    station: str
+    units: Units
+    forecasts: list[IssuedAnswer]
+    next: str | None = Field(description="Send it as `after` to get the next page; null on the last page.")
+
+
+def _known_step(text: str) -> str:
+    try:
+        return str(TimeStep.parse(text))
+    except SeriesError as error:
+        raise PydanticCustomError("step", "{message}", {"message": str(error)}) from None
+
+
+class StationRequest(RequestModel):
+    """The settings of a station. A field that you leave out gets its default, even if it was set before."""
+
+    step: Annotated[str, AfterValidator(_known_step)] = Field(
+        description="The step between readings: `month`, `week`, `day`, `hour`, or an ISO 8601 duration such as "
+        "`PT30M`. Once there are readings, it cannot change.",
+        examples=["day"],
+    )
+    name: Annotated[str, Field(min_length=1, max_length=200, pattern=ONE_LINE)] | None = Field(
+        default=None, description="A display name."
+    )
+    latitude: Annotated[Finite, Field(ge=-90, le=90)] | None = Field(
+        default=None, description="Degrees north; give both or neither."
+    )
+    longitude: Annotated[Finite, Field(ge=-180, le=360)] | None = Field(default=None, description="Degrees east.")
+    units: Units = Field(
+        default="celsius",
+        description="The unit of readings sent as JSON, and of temperatures in responses about the station.",
+    )
+
+    model: Annotated[str, Field(min_length=1, max_length=100, pattern=ONE_LINE)] = Field(
+        default="best",
+        description="The model that forecasts it: `best`, `rnn`, `lstm` or `gru` of the universal release for its "
+        "step, or a full name.",
+    )
+    horizon: Annotated[int, Field(ge=1, le=10_000, strict=True)] | None = Field(
+        default=None, description=f"The number of steps to forecast. Defaults to {DEFAULT_HORIZON}."
+    )
+    source: Source | None = Field(
+        default=None, description="Where the service fetches its readings on a schedule; null if you send them."
+    )
+
+    events: StationEvents = Field(
+        default=(), description="The events to watch, as in `POST /forecast`, each with `alert_at`."
+    )
+    baseline: InputBaseline | None = Field(
+        default=None, description="The baseline of the events, as in `POST /forecast`."
+    )
+    webhooks: Webhooks = Field(default=(), description="Where alerts about the events are sent.")
+
+    @model_validator(mode="after")
+    def _check_position(self) -> Self:
+        if (self.latitude is None) != (self.longitude is None):
+            missing = "longitude" if self.longitude is None else "latitude"
+            raise PydanticCustomError(
+                "position", "{missing} is missing: give both latitude and longitude, or neither", {"missing": missing}
+            )
+        return self
+
+
+class NewestObservation(BaseModel):
+    """The newest observation of a station."""
+
+    time: Time
+    sst: float = Field(description="In the units of the station.")
+    received: Time = Field(description="When the reading arrived.")
+    flag: Flag
+    age_seconds: int = Field(description="Seconds since the time of the observation.")
+
+
+class FetchedReadings(BaseModel):
+    """The readings of the last successful fetch, by outcome."""
+
+    new: int
+    revised: int
+    unchanged: int
+    refused: int = Field(
+        description="The number of readings outside the range of sea temperatures, or between two steps."
+    )
+
+
+class FetchState(BaseModel):
+    """The state of fetching."""
+
+    next: Time = Field(description="When readings will next be fetched.")
+    attempted: Time | None = Field(description="When the last attempt was made.")
+    succeeded: Time | None = Field(description="When an attempt last succeeded.")
+    failures: int = Field(description="The number of failures since the last success.")
+    error: str | None = Field(description="Why the last attempt failed, and what to do; null if it succeeded.")
+    stored: FetchedReadings | None
+
+
+class RecentDays(BaseModel):
+    """The last sixty days of a station: one value for each day with observations, their mean."""
+
+    timestamps: list[Time]
+    sst: list[float] = Field(description="In the units of the station.")
+
+
+class StationAnswer(BaseModel):
+    """A station."""
+
+    id: str
+    name: str | None
+    latitude: float | None
+    longitude: float | None
+    step: str
+    units: Units
+    model: str
+    horizon: int
+    source: Source | None
+    created: Time
+    changed: Time = Field(description="When the settings last changed.")
+    newest: NewestObservation | None = Field(description="Its newest observation; null if it has none.")
+    events: list[StationEventAnswer] = Field(description="The events that it watches, each with its state.")
+    webhooks: list[WebhookAnswer]
+    forecast: ShortForecast | None = Field(
+        description="Its newest forecast, with the 80 % interval; null if none was issued. `GET "
+        "/stations/{id}/forecast` returns all of it."
+    )
+    recent: RecentDays | None = Field(
+        description="Its last sixty days; sixty steps if a step is longer than a day. Null unless `recent` is true."
+    )
+    usual: UsualSst | None = Field(
+        description="The climatology at the newest observation, as in its forecast, and what it rests on. Null if the "
+        "readings are too few for one and there is no position at sea, or if they make the position doubtful."
+    )
+    anomaly: float | None = Field(
+        description="The newest observation minus `usual`, in the units of the station; null without `usual`."
+    )
+    fetch: FetchState | None = Field(description="The state of fetching; null for a station without a source.")
+
+
+class StationDetail(StationAnswer):
+    """A station, with all of its settings."""
+
+    baseline: InputBaseline | None = Field(
+        description="The baseline of the events; null if it is computed from the readings."
+    )
+
+
+class StationPage(BaseModel):
+    """Some of the stations, in the order of their IDs."""
+
+    stations: list[StationAnswer]
+    next: str | None = Field(description="Send it as `after` to get the next page; null on the last page.")
+
+
+STATION_EXAMPLES: Final[dict[str, Any]] = {
+    "daily": {
+        "summary": "A pier with daily readings",
+        "value": {"step": "day", "name": "The pier", "latitude": 54.27, "longitude": -8.61},
+    },
+    "events": {
+        "summary": "A station with alerts",
+        "value": {
+            "step": "day",
+            "events": [
+                {"name": "net washing", "above": 24.0, "for": 5, "alert_at": 0.7},
+                {"name": "heatwave", "kind": "marine_heatwave"},
+            ],
+            "webhooks": [
+                {"url": "https://hooks.example/sst", "secret": "at least 16 characters", "events": ["heatwave"]}
+            ],
+        },
+    },
+}
+"""Examples of a JSON body, for OpenAPI."""
+
+
+class VerifiedErrors(BaseModel):
+    """The errors of one model, in the units of the station."""
+
+    model: str
+    mae: float
+    rmse: float
+    bias: float = Field(description="The mean of forecast minus observation.")
+
+
+class IntervalShares(BaseModel):
+    """The share of observations inside the intervals of one level."""
+
+    plain: float = Field(description="The share for the intervals as the model made them.")
+    recalibrated: float = Field(description="The share for the intervals as they were issued.")
+
+
+class VerifiedForecasts(VerifiedErrors):
+    """The issued forecasts. `model` is that of the station, whichever network or reference `best` chose."""
+
+    kind: Literal["issued"]
+    skill: dict[str, float | None] = Field(
+        description="1 − RMSE / RMSE of the baseline, for each baseline; null if the baseline's RMSE is zero."
+    )
+    crps: float | None = Field(
+        description="The continuous ranked probability score of the intervals as they were issued; null if they have "
+        "too few levels."
+    )
+    coverage: dict[str, IntervalShares] = Field(description="By level, in percent.")
+
+
+class VerifiedBaseline(VerifiedErrors):
+    """A baseline that was issued with the forecasts."""
+
+    kind: Literal["baseline"]
+
+
+VerifiedModel = Annotated[VerifiedForecasts | VerifiedBaseline, Field(discriminator="kind")]
+
+
+class VerifiedMonth(BaseModel):
+    """The forecasts whose last observation is in one month."""
+
+    month: str = Field(examples=["2025-07"])
+    n: int
+    models: list[VerifiedModel]
+
+
+class VerifiedLead(BaseModel):
+    """The forecasts at one lead."""
+
+    lead: int
+    n: int = Field(description="The number of pairs of forecast and observation. All models are scored on these.")
+    replayed: int = Field(description="How many of these pairs are replayed.")
+    models: list[VerifiedModel] = Field(description="The issued forecasts, then the baselines; empty if `n` is 0.")
+    months: list[VerifiedMonth] = Field(description="With `by=month`, the same by month of `observed_until`.")
+
+
+class VerifiedEvent(BaseModel):
+    """How good the probabilities were that an event is on at one lead.
+
+    A threshold event is on if SST is beyond the threshold (`by_lead`). A marine heatwave or cold spell is on if the day
+    is in one (`probability`). Heat stress is on at an alert level and above (`alert_probability`). All intervals
+    account for autocorrelation.
+    """
+
+    name: str
+    kind: EventKind
+    level: AlertLevel | None = Field(description="The alert level of heat stress, which is on at this level and above.")
+    lead: int
+    n: int = Field(description="The number of forecasts whose outcome is known: whether the event was on.")
+    frequency: float = Field(description="The share of these forecasts in which the event was on.")
+    brier: float = Field(description="The Brier score; lower is better.")
+    brier_error: float = Field(description="The standard error of the Brier score.")
+    skill: dict[str, EventSkill] = Field(
+        description="By reference. `persistence` keeps the state of the last observation."
+    )
+    reliability: list[ReliabilityBin]
+
+
+class StationVerification(BaseModel):
+    """How good the forecasts of a station were."""
+
+    station: str
+    units: Units
+    leads: list[VerifiedLead]
+    events: list[VerifiedEvent] = Field(description="The events that forecasts judged, by name and lead.")

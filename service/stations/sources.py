@@ -1,0 +1,336 @@
+"""Where the readings of a station are fetched, which address to ask, and what its response holds."""
+
+import asyncio
+import re
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Annotated, Any, Final, Self
+from urllib.parse import urljoin
+
+import numpy as np
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from forecasting.erddap import SeriesQuery, Span, data_url, info_url, parse_info, server_address
+from forecasting.errors import FileError, RequestError, SeriesError
+from forecasting.readers import Reading, ReadingOptions, read_content
+from forecasting.readers import Station as ReadStation
+from forecasting.readers.base.text import erddap_error, sniff_binary
+from forecasting.remedies import Setting
+from forecasting.requests.model import Finite, RequestModel
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import iso, parse_time
+from forecasting.series.timestep import TimeStep, in_words, not_of_station
+from service.http.reading_query import MAX_COLUMNS, MAX_LINES, MAX_STATIONS, ReadingQuery
+from service.stations.outbound import MAX_URL, Outbound, OutboundAnswer, OutboundError, check_url
+from service.stations.store.station_store import StationStore
+from service.stations.store.stations import Station
+
+STEPS_BY_DEFAULT: Final = 1_000
+"""Steps that the first fetch asks for."""
+
+
+def _address(text: str) -> str:
+    try:
+        # Whether an address may be private is a setting of the process that fetches.
+        check_url(text, allow_private=True)
+    except OutboundError as error:
+        raise PydanticCustomError("url", "{message}", {"message": str(error)}) from None
+    return text
+
+
+def _time(text: str) -> str:
+    try:
+        return iso(parse_time(text))
+    except SeriesError as error:
+        raise PydanticCustomError("time", "{message}", {"message": str(error)}) from None
+
+
+_Address = Annotated[str, Field(max_length=MAX_URL), AfterValidator(_address)]
+_Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+class ErddapSource(RequestModel):
+    """A series on an ERDDAP server."""
+
+    server: _Address = Field(description="The address of the server.", examples=["https://erddap.example.org/erddap"])
+    dataset: _Name = Field(description="The ID of the dataset.", examples=["buoy_46042"])
+    variable: _Name = Field(description="The variable of temperatures.", examples=["sea_water_temperature"])
+    station: _Name | None = Field(default=None, description="The station, in a table of several.")
+    latitude: Annotated[Finite, Field(ge=-90, le=90)] | None = Field(
+        default=None, description="Degrees north. In a grid, the nearest cell is read."
+    )
+    longitude: Annotated[Finite, Field(ge=-180, le=360)] | None = Field(default=None, description="Degrees east.")
+    depth: Finite | None = Field(default=None, description="In the units of the dataset.")
+
+
+class FileSource(ReadingQuery):
+    """A text file that `POST /series` can read, such as those of NDBC. The other fields say how to read it."""
+
+    url: _Address = Field(
+        description="The address of the file.", examples=["https://www.ndbc.noaa.gov/data/realtime2/46042.txt"]
+    )
+
+    @model_validator(mode="after")
+    def _check_options(self) -> Self:
+        try:
+            self.options()
+        except RequestError as error:
+            raise PydanticCustomError("options", "{message}", {"message": f"{error.field}: {error}"}) from None
+        if self.format == "netcdf":
+            raise PydanticCustomError("format", "NetCDF files cannot be fetched: use erddap, or a text file")
+        return self
+
+
+class Source(RequestModel):
+    """Where readings are fetched: either `erddap` or `file`."""
+
+    erddap: ErddapSource | None = Field(default=None, description="A series on an ERDDAP server.")
+    file: FileSource | None = Field(default=None, description="A text file on any server.")
+    interval_minutes: Annotated[int, Field(ge=5, le=43_200, strict=True)] = Field(
+        default=60, description="The time between fetches."
+    )
+    since: Annotated[str, AfterValidator(_time)] | None = Field(
+        default=None,
+        description=f"The earliest time to fetch, in ISO 8601. Defaults to the last {STEPS_BY_DEFAULT} steps. Events "
+        "defined by percentiles need ten years.",
+        examples=["2015-01-01"],
+    )
+
+    @model_validator(mode="after")
+    def _check_kind(self) -> Self:
+        if (self.erddap is None) == (self.file is None):
+            raise PydanticCustomError("source", "give either erddap or file")
+        return self
+
+    @classmethod
+    def load(cls, content: dict[str, Any]) -> Self:
+        """Return the source that :meth:`stored` has described."""
+        return cls.model_validate(content, context=[])
+
+    @property
+    def address(self) -> tuple[str, str]:
+        """The field that holds its address, and the address."""
+        if self.file is not None:
+            return "source.file.url", self.file.url
+        assert self.erddap is not None
+        return "source.erddap.server", self.erddap.server
+
+    def stored(self) -> dict[str, Any]:
+        """Return what the store keeps."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+
+def check_source(source: Source, *, allow_private: bool) -> None:
+    """Raise RequestError if the address of a source is on a private network, and this is not allowed.
+
+    A name is resolved only when the source is fetched, which checks it again.
+    """
+    field, address = source.address
+    try:
+        check_url(address, allow_private=allow_private)
+    except OutboundError as error:
+        raise RequestError(str(error), field=field) from None
+
+
+_MAX_REDIRECTS: Final = 5
+_SECONDS: Final = 120.0
+"""For all requests of a fetch and their redirects. Servers of large archives take long to begin."""
+
+_OVERLAP_STEPS: Final = 10
+"""Steps that are asked for again, since their readings may have been revised."""
+
+_NOTHING_NEW: Final = "no matching results"
+"""ERDDAP's message if its dataset has no rows in the period."""
+
+
+_GZIP: Final = b"\x1f\x8b"
+
+_FIELDS: Final = {"lat": "latitude", "lon": "longitude", "erddap": "server"}
+"""Fields of a source, by the name that errors have for them."""
+
+
+class SourceReader:
+    """Fetches the readings of stations. Create one in each process."""
+
+    def __init__(self, outbound: Outbound, store: StationStore, max_bytes: int, seconds: float = _SECONDS) -> None:
+        """Read sources of at most ``max_bytes`` within ``seconds``; files are parsed in the threads of ``store``."""
+        self._outbound = outbound
+        self._store = store
+        self._max_bytes = max_bytes
+        self._seconds = seconds
+
+    async def read(
+        self, station: Station, source: Source, now: np.datetime64, until: int | None = None
+    ) -> SstSeries | None:
+        """Return what a source has for a station from shortly before the newest reading that it gave.
+
+        Args:
+            station: whose series it is.
+            source: where it is.
+            now: the time.
+            until: the time of this reading, Unix seconds; None before the first.
+
+        Returns:
+            The series at the step of the station; None if there is nothing new. Of a finer one, the mean of each
+            step that is over.
+
+        Raises:
+            OutboundError: if the server gives no usable answer in time.
+            SeriesError: if the answer holds no such series.
+        """
+        step = TimeStep.parse(station.settings.step)
+        begin = _begin(station, source, step, now, until)
+        try:
+            async with asyncio.timeout(self._seconds):
+                content = await (
+                    self._get(source.file.url)
+                    if source.file is not None
+                    else self._get_erddap(source.erddap, iso(begin))
+                )
+        except TimeoutError:
+            raise OutboundError(
+                f"the source was not read within {self._seconds:g} seconds, including redirects: use the final "
+                "address, or set since to a later time"
+            ) from None
+        if content is None and station.newest is not None:
+            return None
+        if content is None:
+            raise OutboundError("the source has no readings in the period: check it, and set since to an earlier time")
+        options = source.file.options() if source.file is not None else _ERDDAP_OPTIONS
+        options = replace(options, station_units=station.settings.units)
+        return await self._store.run(read_series, content, options, step, now, self._max_bytes)
+
+    async def _get_erddap(self, source: ErddapSource | None, begin: str) -> bytes | None:
+        assert source is not None
+        server = server_address(source.server)
+        try:
+            description = await self._get(info_url(server, source.dataset))
+            info = parse_info(server, source.dataset, description.decode("utf-8", "replace"))
+            return await self._get(data_url(info, _query(source, begin)))
+        except _NoRowsError:
+            return None
+
+    async def _get(self, url: str) -> bytes:
+        """Return what is at an address, after at most five redirects."""
+        for _ in range(1 + _MAX_REDIRECTS):
+            answer = await self._outbound.send("GET", url, max_bytes=self._max_bytes, seconds=self._seconds)
+            if not (300 <= answer.status < 400 and "location" in answer.headers):
+                return _content(answer)
+            try:
+                url = urljoin(url, answer.headers["location"])
+            except ValueError:
+                raise OutboundError("the server redirects to an invalid URL: check the address") from None
+        raise OutboundError(f"the server redirects more than {_MAX_REDIRECTS} times: use the final address")
+
+
+class _NoRowsError(Exception):
+    """ERDDAP has no rows in the period."""
+
+
+_ERDDAP_OPTIONS: Final = ReadingOptions(
+    format="erddap", max_stations=MAX_STATIONS, max_columns=MAX_COLUMNS, max_lines=MAX_LINES
+)
+
+
+def read_series(
+    content: bytes, options: ReadingOptions, step: TimeStep, now: np.datetime64, max_bytes: int
+) -> SstSeries:
+    """Return the one series of a text file, at a step.
+
+    Of a finer or irregular series, return the mean of each step, without the first, which may have begun before the
+    file, and without those that are not over yet.
+
+    Raises:
+        SeriesError: if there is no such series; says which field of the source to change.
+    """
+    try:
+        if sniff_binary(content) is not None:
+            raise FileError("the file is not text: use erddap, or name a text file")
+        station = _only_station(read_content(content, options, limit=max_bytes))
+        series = station.series
+        if options.resample is None and (series is None or series.step.seconds < step.seconds):
+            means = _only_station(read_content(content, replace(options, resample=step), limit=max_bytes)).series
+            if means is not None:
+                return _complete(means, now)
+        if series is None:
+            assert station.error is not None
+            raise station.error
+    except SeriesError as error:
+        raise FileError(error.written(in_source)) from None
+    if series.step != step:
+        raise FileError(not_of_station("the step of the source", series.step, step))
+    return series
+
+
+def in_source(setting: Setting) -> str:
+    """Write a part of a query, or an option of reading, as a field of a source: ``latitude``, ``units=kelvin``."""
+    name = _FIELDS.get(setting.option, setting.option)
+    return f"{name}={setting.text}" if setting.text else name
+
+
+def _only_station(reading: Reading) -> ReadStation:
+    if len(reading.stations) == 1:
+        return reading.stations[0]
+    assert reading.error is not None
+    raise FileError.of(reading.error, "the file ")
+
+
+def _complete(means: SstSeries, now: np.datetime64) -> SstSeries:
+    times = means.times
+    whole = [i for i in range(1, len(times)) if means.step.shift(times[i], 1) <= now]
+    if not whole:
+        raise FileError(f"no step of {in_words(str(means.step))} is complete yet: wait for more readings")
+    return SstSeries(means.values[whole], times[1], means.step)
+
+
+def _begin(station: Station, source: Source, step: TimeStep, now: np.datetime64, until: int | None) -> np.datetime64:
+    """Return the earliest time to ask for. Readings that others have pushed do not move it: there may be gaps."""
+    if until is not None:
+        return _overlapping(until, step)
+    if source.since is not None:
+        return parse_time(source.since)
+    begin = np.datetime64(step.shift(np.asarray(now), -STEPS_BY_DEFAULT).item(), "s")
+    return begin if station.newest is None else min(begin, _overlapping(station.newest.time, step))
+
+
+def _overlapping(time: int, step: TimeStep) -> np.datetime64:
+    return np.datetime64(step.shift(np.asarray(np.datetime64(time, "s")), -_OVERLAP_STEPS).item(), "s")
+
+
+def _query(source: ErddapSource, begin: str) -> SeriesQuery:
+    return SeriesQuery(
+        (source.variable,),
+        start=begin,
+        lat=_span(source.latitude),
+        lon=_span(source.longitude),
+        depth=_span(source.depth),
+        station=source.station,
+    )
+
+
+def _span(value: float | None) -> Span | None:
+    return None if value is None else (value, value)
+
+
+def _content(answer: OutboundAnswer) -> bytes:
+    """Return the body of a good answer.
+
+    Raises:
+        _NoRowsError: if the server says that it has no rows in the period.
+        OutboundError: quoting the server.
+    """
+    head = answer.body[:4_096].decode("utf-8", "replace")
+    message = erddap_error(head)
+    if message is not None and _NOTHING_NEW in message:
+        raise _NoRowsError
+    if answer.status != HTTPStatus.OK:
+        reason = message or " ".join(re.sub(r"<[^>]*>", " ", head).split())[:200] or "no reason given"
+        raise OutboundError(f"the server responded {answer.status}: {reason}")
+    if message is not None:
+        raise OutboundError(f"the server responded: {message}")
+    if head.lstrip()[:1] == "<":
+        raise OutboundError("the server sent a web page instead of data: check the address")
+    if not answer.body.endswith(b"\n") and answer.body[:2] != _GZIP:
+        raise OutboundError("the response was cut short")
+    return answer.body

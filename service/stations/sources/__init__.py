@@ -1,1 +1,0 @@
-"""Readings that the service fetches itself, from the sources that stations name."""

@@ -1,0 +1,299 @@
+"""The database: how it is opened and brought to the newest revision, and its transactions."""
+
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
+
+from orjson import dumps, loads
+from sqlalchemy import URL, Connection, Engine, SingletonThreadPool, Table, create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from service.stations.store.errors import StoreUnavailableError
+from service.stations.store.tables import METADATA
+from service.stations.store.url import SQLITE
+
+
+def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an ``INSERT`` with ``ON CONFLICT``, which SQLAlchemy has only for each database separately."""
+    return insert_with(connection.dialect.name, table)
+
+
+def insert_with(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an ``INSERT`` with ``ON CONFLICT`` for the dialect of this name."""
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+
+
+# Alembic is imported at the first use of a database: that takes a tenth of the time in which a service starts.
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+_SCRIPTS: Final = Path(__file__).parent / "migrations"
+_LOCK: Final = 7_305_417_221
+"""The advisory lock of migrations in PostgreSQL: a number that other programs are unlikely to use."""
+
+
+def migrate(connection: Connection) -> None:
+    """Bring the database to the newest revision, in the transaction of ``connection``.
+
+    One process at a time does this: SQLite allows one writer, and in PostgreSQL the transaction takes a lock. If it is
+    interrupted, the database is as it was before.
+
+    Raises:
+        StoreUnavailableError: if another version of the service has written the database.
+    """
+    from alembic import command
+    from alembic.runtime.migration import MigrationContext
+
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    scripts = _scripts()
+    revision = MigrationContext.configure(connection).get_current_revision()
+    if revision == scripts.get_current_head():
+        return
+    if revision is not None and revision not in {script.revision for script in scripts.walk_revisions()}:
+        raise StoreUnavailableError(
+            f"another version of this service has written the database (revision {revision}): start that version, or "
+            "restore a backup from before the upgrade"
+        )
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+@lru_cache(maxsize=1)
+def _scripts() -> "ScriptDirectory":
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory.from_config(_config())
+
+
+def _config() -> "Config":
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    return config
+
+
+logger = logging.getLogger("service")
+
+_CONNECT_SECONDS: Final = 5
+_PAUSE_SECONDS: Final = 0.01
+_CONNECTIONS: Final = 8
+"""Connections of one process at most."""
+_WRITES: Final = "sst_writes"
+"""Option of a connection whose transaction will write."""
+
+
+class Database:
+    """The database of the service. Create one in each process; its methods may be called from any thread.
+
+    It is opened and brought to the newest revision at the first use. If it cannot be reached, the next transaction
+    tries again.
+    """
+
+    def __init__(self, url: URL, wait_seconds: float = 10) -> None:
+        """Use the database at ``url``. A transaction waits ``wait_seconds`` for another writer, or a connection."""
+        self._path = Path(url.database) if url.drivername == SQLITE and url.database else None
+        self._engine = _engine(url, wait_seconds)
+        self._empty = _in_memory()
+        # All that one transaction reads belongs together. In SQLite it does anyway.
+        self._snapshot: dict[str, str] = {} if self._path is not None else {"isolation_level": "REPEATABLE READ"}
+        self._opening = Lock()
+        self._opened: object = None
+        """The file or server that has the newest revision; None before the first use."""
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Yield a connection for reading. Before the first write to SQLite, it has empty tables.
+
+        Raises:
+            StoreUnavailableError: if the database cannot be reached or read.
+        """
+        with _unavailable(self._path):
+            if self._path is not None and not self._path.exists():
+                with self._empty.connect() as connection:
+                    if "has_tables" not in connection.info:
+                        METADATA.create_all(connection)
+                        connection.commit()
+                        connection.info["has_tables"] = True
+                    yield connection
+                return
+            self._open()
+            with self._engine.connect().execution_options(**self._snapshot) as connection, connection.begin():
+                yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Yield a connection whose transaction is on disk once the block ends, or undone if the block raises.
+
+        Raises:
+            StoreUnavailableError: if the database cannot be reached or written.
+        """
+        with _unavailable(self._path):
+            self._open()
+            with self._engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+                yield connection
+
+    def close(self) -> None:
+        """Close all connections that are not in use."""
+        self._engine.dispose()
+        self._empty.dispose()
+
+    def _open(self) -> None:
+        """Create the database if there is none, and bring it to the newest revision."""
+        with self._opening:
+            if self._opened is not None and self._opened == self._identity():
+                return
+            if self._path is not None:
+                self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                _keep_private(self._path)
+                # Connections to a file that was deleted or replaced still write to it.
+                self._engine.dispose()
+            with self._engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+                migrate(connection)
+            self._opened = self._identity()
+
+    def _identity(self) -> object:
+        """Return what distinguishes the file from another in its place; for a server, a constant."""
+        if self._path is None:
+            return True
+        try:
+            status = self._path.stat()
+        except FileNotFoundError:
+            return None
+        return status.st_dev, status.st_ino
+
+
+def _keep_private(path: Path) -> None:
+    """Let only the user of the service read a SQLite file, which holds the secrets of webhooks; create it if need be.
+
+    SQLite gives the files that it creates beside it the same mode.
+    """
+    with suppress(OSError):  # SQLite reports what is wrong with the file.
+        os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))
+    for suffix in ("", "-wal", "-shm"):
+        with suppress(OSError):
+            path.with_name(path.name + suffix).chmod(0o600)
+
+
+def _engine(url: URL, wait_seconds: float) -> Engine:
+    if url.drivername == SQLITE:
+        engine = create_engine(
+            url,
+            pool_size=_CONNECTIONS,
+            max_overflow=0,
+            pool_timeout=wait_seconds,
+            json_serializer=_json,
+            json_deserializer=loads,
+            connect_args={"timeout": wait_seconds},
+        )
+        _set_up_sqlite(engine, wait_seconds)
+        return engine
+    engine = create_engine(
+        url,
+        pool_size=_CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=wait_seconds,
+        pool_pre_ping=True,
+        json_serializer=_json,
+        json_deserializer=loads,
+        connect_args={"connect_timeout": _CONNECT_SECONDS, **_noticing(wait_seconds)},
+    )
+    _limit_waiting(engine, wait_seconds)
+    return engine
+
+
+def _noticing(seconds: float) -> dict[str, int]:
+    """Return options with which a connection ends ``seconds`` after the network stops delivering.
+
+    Otherwise a call would wait for many minutes, and keep others from its thread.
+    """
+    probes = 3
+    pause = max(1, round(seconds / (probes + 1)))
+    return {
+        "tcp_user_timeout": round(1_000 * seconds),
+        "keepalives_idle": pause,
+        "keepalives_interval": pause,
+        "keepalives_count": probes,
+    }
+
+
+def _json(content: object) -> str:
+    return dumps(content).decode()
+
+
+def _in_memory() -> Engine:
+    """Return an empty database in memory: one per thread, which stays for the next transaction of the thread."""
+    # The connections of other threads are closed too.
+    options = {"check_same_thread": False}
+    return create_engine("sqlite://", poolclass=SingletonThreadPool, pool_size=_CONNECTIONS, connect_args=options)
+
+
+def _set_up_sqlite(engine: Engine, wait_seconds: float) -> None:
+    """Make transactions explicit, and durable once they end."""
+
+    @event.listens_for(engine, "connect")
+    def connect(connection: sqlite3.Connection, record: Any) -> None:
+        # Python's module would begin transactions itself, and only before some statements.
+        connection.isolation_level = None
+        _write_ahead(connection, wait_seconds)
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A transaction that reads first and then writes would fail if another has written in between.
+        writes = connection.get_execution_options().get(_WRITES)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _write_ahead(connection: sqlite3.Connection, seconds: float) -> None:
+    """Let readers and a writer work side by side. SQLite does not wait for other processes when a new file changes."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(_PAUSE_SECONDS)
+
+
+def _limit_waiting(engine: Engine, seconds: float) -> None:
+    """Let a statement in PostgreSQL wait for another transaction as long as one in SQLite."""
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if connection.get_execution_options().get(_WRITES):
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(1_000 * seconds)}")
+
+
+@contextmanager
+def _unavailable(path: Path | None) -> Iterator[None]:
+    """Turn the driver's errors into one that says what the caller may do."""
+    try:
+        yield
+    except (IntegrityError, DataError):
+        raise
+    except PoolTimeoutError:
+        raise StoreUnavailableError("the database is busy: all connections are in use; try again later") from None
+    except DBAPIError as error:
+        logger.warning("the store cannot be used: %s", error.orig)
+        reason = f"{path.name}: {error.orig}" if path else "the PostgreSQL server of SST_STORE cannot be used"
+        raise StoreUnavailableError(f"{reason}; try again later, or ask the operator of the service") from error
+    except OSError as error:
+        logger.warning("the store cannot be used: %s", error)
+        reason = f"{path.name if path else 'the database'}: {error.strerror}"
+        raise StoreUnavailableError(f"{reason}; ask the operator of the service") from error

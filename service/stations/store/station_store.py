@@ -1,0 +1,125 @@
+"""The store, called from the event loop."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Concatenate, Final, ParamSpec, TypeVar
+
+from prometheus_client import CollectorRegistry
+from sqlalchemy import URL, Connection
+
+from service.engine.running import Threads, run_in
+from service.stations.store.alerts import pending_deliveries
+from service.stations.store.database import Database
+from service.stations.store.errors import StoreError
+from service.stations.store.fetches import failing_fetches
+from service.stations.store.stations import oldest_newest
+from service.telemetry.station_metrics import StationFigures, StationMetrics, StoreCall
+
+Parameters = ParamSpec("Parameters")
+Returned = TypeVar("Returned")
+
+_THREADS: Final = 4
+_LONG_THREADS: Final = 1
+
+_FIGURES_SECONDS: Final = 2
+"""How long metrics wait for the database."""
+
+
+class StationStore:
+    """The database of stations. A slow one holds up its own threads, and not those that forecast.
+
+    Attributes:
+        metrics: counts the readings and forecasts that go through it.
+    """
+
+    def __init__(self, url: URL, metrics: StationMetrics | None = None) -> None:
+        self.metrics = metrics or StationMetrics(CollectorRegistry())
+        self._database = Database(url)
+        self._threads = Threads(_THREADS, "store")
+        self._long = Threads(_LONG_THREADS, "store-long")
+
+    async def read(
+        self,
+        work: Callable[Concatenate[Connection, Parameters], Returned],
+        /,
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Returned:
+        """Call ``work`` with a connection for reading and the arguments, and return its result.
+
+        Raises:
+            StoreError: as the work does, or if the database cannot be used.
+        """
+        return await self._call("read", self._threads, self._database.reading, work, *args, **kwargs)
+
+    async def read_long(
+        self,
+        work: Callable[Concatenate[Connection, Parameters], Returned],
+        /,
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Returned:
+        """Call ``work`` as :meth:`read` does, but one long work at a time, so that short ones do not wait for it."""
+        return await self._call("read_long", self._long, self._database.reading, work, *args, **kwargs)
+
+    async def write(
+        self,
+        work: Callable[Concatenate[Connection, Parameters], Returned],
+        /,
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Returned:
+        """Call ``work`` in a transaction that is on disk when this returns.
+
+        Raises:
+            StoreError: as the work does, or if the database cannot be used. Nothing is stored then.
+        """
+        return await self._call("write", self._threads, self._database.writing, work, *args, **kwargs)
+
+    async def run(
+        self, work: Callable[Parameters, Returned], /, *args: Parameters.args, **kwargs: Parameters.kwargs
+    ) -> Returned:
+        """Call ``work``, which uses no database, beside the transactions."""
+        return await run_in(self._threads, partial(work, *args, **kwargs))
+
+    async def figures(self) -> StationFigures | None:
+        """Return the figures of all stations for metrics; None if the database cannot be used soon."""
+        try:
+            return await asyncio.wait_for(self.read(_figures), _FIGURES_SECONDS)
+        except (StoreError, TimeoutError):
+            return None
+
+    def close(self) -> None:
+        """Wait for transactions that have begun, and close the connections."""
+        self._threads.shutdown(cancel_futures=True)
+        self._long.shutdown(cancel_futures=True)
+        self._database.close()
+
+    async def _call(
+        self,
+        kind: StoreCall,
+        threads: Threads,
+        transaction: Callable[[], AbstractContextManager[Connection]],
+        work: Callable[Concatenate[Connection, Parameters], Returned],
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Returned:
+        """Call ``work`` in one of ``threads``, and count how long that takes, the wait for a thread included."""
+
+        def run() -> Returned:
+            with transaction() as connection:
+                return work(connection, *args, **kwargs)
+
+        begin = time.perf_counter()
+        try:
+            return await run_in(threads, run, span=f"store.{kind}")
+        finally:
+            self.metrics.store_call(kind, time.perf_counter() - begin)
+
+
+def _figures(connection: Connection) -> StationFigures:
+    pending, oldest_pending = pending_deliveries(connection)
+    return StationFigures(*oldest_newest(connection), pending, oldest_pending, failing_fetches(connection))

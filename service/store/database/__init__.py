@@ -1,1 +1,0 @@
-"""The database itself: its URL, tables, migrations and transactions."""

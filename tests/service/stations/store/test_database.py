@@ -1,0 +1,246 @@
+"""The database: how it is opened, migrated and shared."""
+
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import make_url, text
+
+from service.stations.store.database import Database
+from service.stations.store.errors import StoreUnavailableError
+from service.stations.store.stations import StationSettings, list_stations, put_station
+from service.stations.store.tables import METADATA
+from tests.servers.postgres import Cluster
+
+
+def put(database: Database, name: str = "pier") -> None:
+    with database.writing() as connection:
+        put_station(connection, name, StationSettings("day"), 1)
+
+
+def ids(database: Database) -> list[str]:
+    with database.reading() as connection:
+        return [station.id for station in list_stations(connection, 10)]
+
+
+def at(path: Path) -> Database:
+    return Database(make_url(f"sqlite:///{path}"))
+
+
+def test_the_migrations_make_the_tables_that_the_code_expects(database: Database) -> None:
+    with database.writing() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+
+
+def test_the_file_is_created_at_the_first_write(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "sst.db"
+    database = at(path)
+    assert ids(database) == []
+    assert not path.parent.exists()
+    put(database)
+    assert ids(database) == ["pier"]
+    assert path.exists()
+    database.close()
+
+
+@pytest.mark.parametrize("before", [None, 0o644])
+def test_only_the_user_of_the_service_can_read_the_file(tmp_path: Path, before: int | None) -> None:
+    path = tmp_path / "state" / "sst.db"
+    if before is None:
+        folder_mode = 0o700
+    else:
+        # As earlier versions left it.
+        folder_mode = 0o755
+        path.parent.mkdir(mode=folder_mode)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+        path.chmod(before)
+    database = at(path)
+    put(database)
+    files = sorted(path.parent.iterdir())
+    assert [file.name for file in files] == ["sst.db", "sst.db-shm", "sst.db-wal"]
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+    assert path.parent.stat().st_mode & 0o777 == folder_mode
+    database.close()
+
+
+def test_several_read_at_once_before_the_first_write(tmp_path: Path) -> None:
+    database = at(tmp_path / "sst.db")
+    with ThreadPoolExecutor(4) as readers:
+        assert list(readers.map(lambda _: ids(database), range(100))) == [[]] * 100
+        put(database)
+        assert list(readers.map(lambda _: ids(database), range(100))) == [["pier"]] * 100
+    database.close()
+
+
+def test_the_database_is_created_once_if_several_begin_together(store_url: str) -> None:
+    databases = {name: Database(make_url(store_url)) for name in "abcd"}
+    with ThreadPoolExecutor(len(databases)) as writers:
+        list(writers.map(put, databases.values(), databases))
+    assert [ids(database) for database in databases.values()] == [[*databases]] * len(databases)
+    for database in databases.values():
+        database.close()
+
+
+def test_an_interrupted_migration_leaves_the_database_as_it_was(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(self: object, step: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("alembic.runtime.migration.HeadMaintainer.update_to_step", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            put(database)
+    put(database)
+    assert ids(database) == ["pier"]
+
+
+def test_a_database_of_a_newer_version_is_left_alone(database: Database, store_url: str) -> None:
+    put(database)
+    with database.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    later = Database(make_url(store_url))
+    with pytest.raises(StoreUnavailableError, match=r"another version .* \(revision 9999\): start that"):
+        put(later)
+    later.close()
+
+
+def test_a_file_that_is_not_a_database_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "sst.db"
+    path.write_text("something else entirely\n" * 100)
+    database = at(path)
+    with pytest.raises(StoreUnavailableError, match=r"sst\.db: file is not a database"):
+        put(database)
+    database.close()
+
+
+def test_a_folder_that_cannot_be_created_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("")
+    database = at(tmp_path / "state" / "sst.db")
+    with pytest.raises(StoreUnavailableError, match=r"sst\.db: .*; ask the operator"):
+        put(database)
+    (tmp_path / "state").unlink()
+    put(database)
+    database.close()
+
+
+def test_a_full_disk_refuses_a_write_and_keeps_those_before(tmp_path: Path) -> None:
+    database = at(tmp_path / "sst.db")
+    put(database)
+
+    def fill() -> None:
+        with database.writing() as connection:
+            (pages,) = connection.exec_driver_sql("PRAGMA page_count").one()
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+            for i in range(1_000):
+                put_station(connection, f"buoy{i}", StationSettings("day"), 1)
+
+    with pytest.raises(StoreUnavailableError, match="database or disk is full"):
+        fill()
+    assert ids(database) == ["pier"]
+    database.close()
+
+
+def test_a_writer_that_holds_the_file_delays_others_until_they_give_up(tmp_path: Path) -> None:
+    path = tmp_path / "sst.db"
+    database = Database(make_url(f"sqlite:///{path}"), wait_seconds=0.01)
+    put(database)
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreUnavailableError, match="database is locked; try again later"):
+        put(database, "buoy")
+    holder.execute("ROLLBACK")
+    put(database, "buoy")
+    holder.close()
+    database.close()
+
+
+def test_a_replaced_file_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "sst.db"
+    database = at(path)
+    put(database)
+    for file in tmp_path.iterdir():
+        file.unlink()
+    assert ids(database) == []
+    put(database, "buoy")
+    assert ids(database) == ["buoy"]
+    database.close()
+
+
+def test_postgresql_may_stop_and_start_again(postgres: Cluster) -> None:
+    database = Database(make_url(postgres.new_database()))
+    put(database)
+    postgres.stop()
+    try:
+        with pytest.raises(StoreUnavailableError, match="the PostgreSQL server of SST_STORE cannot be used"):
+            put(database, "buoy")
+    finally:
+        postgres.start()
+    put(database, "reef")
+    assert ids(database) == ["pier", "reef"]
+    database.close()
+
+
+# Opens each database in a process that kills itself before a statement of the migration; prints which were killed.
+KILL = """
+import os, signal, sys
+from sqlalchemy import Engine, event, make_url
+from service.stations.store.database import Database
+
+for place, url in enumerate(sys.argv[1:]):
+    if not (child := os.fork()):
+        seen = 0
+
+        @event.listens_for(Engine, "before_cursor_execute")
+        def count(connection, cursor, statement, *rest):
+            global seen
+            if statement.lstrip().startswith(("CREATE", "ALTER", "INSERT", "UPDATE")):
+                if seen == 4 * place:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                seen += 1
+
+        with Database(make_url(url)).writing():
+            pass
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL)
+"""
+
+
+def killed(urls: list[str]) -> int:
+    """Migrate each database, killed four statements later than the one before; return how many were."""
+    done = subprocess.run([sys.executable, "-c", KILL, *urls], capture_output=True, text=True, check=True)
+    flags = done.stdout.split()
+    assert flags == ["True"] * flags.count("True") + ["False"] * flags.count("False")
+    return flags.count("True")
+
+
+def check(url: str) -> None:
+    database = Database(make_url(url))
+    with database.writing() as connection:
+        put_station(connection, "pier", StationSettings("day"), 1)
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+    with database.reading() as connection:
+        assert [station.id for station in list_stations(connection, 10)] == ["pier"]
+    database.close()
+
+
+def test_a_migration_killed_among_its_statements_is_completed_at_the_next_start(tmp_path: Path) -> None:
+    urls = [f"sqlite:///{tmp_path}/{i}.db" for i in range(12)]
+    places = killed(urls)
+    assert 3 < places < len(urls)
+    for url in urls[:places]:
+        check(url)
+
+
+def test_a_migration_of_postgresql_that_is_killed_is_completed_at_the_next_start(postgres: Cluster) -> None:
+    urls = [postgres.new_database() for _ in range(4)]
+    assert killed(urls) == len(urls)
+    for url in urls:
+        check(url)

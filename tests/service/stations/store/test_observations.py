@@ -1,0 +1,119 @@
+"""TODO"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import make_url
+
+from service.stations.store.database import Database
+from service.stations.store.observations import Observation, Outcome, add_observations, get_observations
+from service.stations.store.stations import StationSettings, get_station, numbers_of, put_station
+
+Send = Callable[[dict[int, float], int], Outcome]
+
+
+@pytest.fixture
+def pier(database: Database) -> int:
+    """The number of a station."""
+    with database.writing() as connection:
+        put_station(connection, "pier", StationSettings("day"), 1)
+        return numbers_of(connection, ["pier"])["pier"]
+
+
+def send(database: Database, station: int, readings: dict[int, float], now: int = 100) -> Outcome:
+    with database.writing() as connection:
+        return add_observations(connection, {station: readings}, now)[station]
+
+
+def stored(database: Database, station: int, *, revisions: bool = False, **period: int) -> list[Observation]:
+    with database.reading() as connection:
+        return get_observations(connection, station, limit=1_000, revisions=revisions, **period)
+
+
+def test_the_same_batch_twice_changes_nothing(database: Database, pier: int) -> None:
+    batch = {10: 14.1, 20: 14.2, 30: 14.3}
+    assert send(database, pier, batch) == Outcome(new=3)
+    before = stored(database, pier, revisions=True)
+    assert send(database, pier, batch, now=200) == Outcome(unchanged=3)
+    assert stored(database, pier, revisions=True) == before
+    with database.reading() as connection:
+        station = get_station(connection, "pier")
+    assert (station.batches, station.received) == (1, 100)
+
+
+def test_readings_arrive_in_any_order_and_come_back_in_order_of_time(database: Database, pier: int) -> None:
+    send(database, pier, {30: 14.3, 10: 14.1})
+    assert send(database, pier, {20: 14.2}, now=200) == Outcome(new=1)
+    assert [(row.time, row.value) for row in stored(database, pier)] == [(10, 14.1), (20, 14.2), (30, 14.3)]
+    with database.reading() as connection:
+        newest = get_station(connection, "pier").newest
+    assert newest is not None
+    assert (newest.time, newest.value, newest.received) == (30, 14.3, 100)
+
+
+def test_a_changed_reading_is_a_revision_and_both_are_kept(database: Database, pier: int) -> None:
+    send(database, pier, {10: 14.1, 20: 14.2})
+    assert send(database, pier, {10: 15.1, 20: 14.2, 30: 14.3}, now=200) == Outcome(new=1, revised=1, unchanged=1)
+    assert send(database, pier, {10: 14.1}, now=300) == Outcome(revised=1)
+    assert [row.value for row in stored(database, pier)] == [14.1, 14.2, 14.3]
+    assert stored(database, pier, revisions=True, end=10) == [
+        Observation(10, 14.1, 0, 100, 1),
+        Observation(10, 15.1, 1, 200, 1),
+        Observation(10, 14.1, 2, 300, 1),
+    ]
+
+
+def test_a_period_includes_both_ends_and_the_newest_come_first_if_there_are_too_many(
+    database: Database, pier: int
+) -> None:
+    send(database, pier, {time: float(time) for time in range(0, 100, 10)})
+    assert [row.time for row in stored(database, pier, begin=20, end=40)] == [20, 30, 40]
+    with database.reading() as connection:
+        assert [row.time for row in get_observations(connection, pier, limit=2)] == [80, 90]
+
+
+def test_stations_do_not_mix(database: Database, pier: int) -> None:
+    with database.writing() as connection:
+        put_station(connection, "buoy", StationSettings("hour"), 1)
+        buoy = numbers_of(connection, ["buoy", "pier", "none"])["buoy"]
+        outcomes = add_observations(connection, {pier: {10: 1.0}, buoy: {10: 2.0, 20: 3.0}, 12_345: {10: 4.0}}, 100)
+    assert outcomes == {pier: Outcome(new=1), buoy: Outcome(new=2)}
+    assert [row.value for row in stored(database, pier)] == [1.0]
+    assert [row.value for row in stored(database, buoy)] == [2.0, 3.0]
+
+
+def test_hundreds_of_stations_are_stored_in_one_transaction(database: Database) -> None:
+    ids = [f"station{i}" for i in range(201)]
+    with database.writing() as connection:
+        for name in ids:
+            put_station(connection, name, StationSettings("day"), 1)
+        numbers = numbers_of(connection, ids)
+        batch = {number: {86_400: number / 100} for number in numbers.values()}
+        assert set(add_observations(connection, batch, 5).values()) == {Outcome(new=1)}
+        assert set(add_observations(connection, batch, 6).values()) == {Outcome(unchanged=1)}
+
+
+def test_a_transaction_that_fails_leaves_nothing(database: Database, pier: int) -> None:
+    def fail() -> None:
+        with database.writing() as connection:
+            add_observations(connection, {pier: {10: 14.1}}, 100)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert stored(database, pier) == []
+
+
+def test_two_writers_store_each_reading_once(store_url: str, database: Database, pier: int) -> None:
+    other = Database(make_url(store_url))
+    batches = [{time: 10.0 + time for time in range(begin, begin + 20)} for begin in range(0, 200, 10)]
+
+    def send_all(database: Database) -> int:
+        return sum(send(database, pier, batch).new for batch in batches)
+
+    with ThreadPoolExecutor(2) as writers:
+        new = list(writers.map(send_all, [database, other]))
+    other.close()
+    assert sum(new) == 210
+    assert [row.revision for row in stored(database, pier, revisions=True)] == [0] * 210

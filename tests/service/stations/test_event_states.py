@@ -1,0 +1,238 @@
+"""The states of events, and the alerts that a change of one raises."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from forecasting.events.outcomes import AlertLevel
+from service.stations.alerts import (
+    Announced,
+    EventState,
+    Judged,
+    change_of,
+    from_json,
+    put_watching_station,
+    raise_alerts,
+    to_json,
+)
+from service.stations.store.alerts import deliveries_of, get_alerts, get_states
+from service.stations.store.database import Database
+from service.stations.store.forecasts import IssuedForecast
+from service.stations.store.stations import StationSettings, get_station, put_station
+
+ACTIVE = EventState(True, "2026-07-01", "Moderate", 0.9)
+STRONG = EventState(True, "2026-07-01", "Strong", 0.9)
+UNKNOWN = EventState(None, error="the series has 3 years")
+
+
+def quiet(probability: float) -> EventState:
+    """Return the state of an event that is not on."""
+    return EventState(False, probability=probability)
+
+
+def heat(level: AlertLevel, probability: float = 0) -> EventState:
+    """Return the state of degree heating weeks."""
+    return EventState(level not in ("No Stress", "Watch"), category=level, probability=probability)
+
+
+def alerts(states: Sequence[EventState], alert_at: float = 0.5) -> list[str | None]:
+    """Return what is told as a new event goes through these states."""
+    announced, kinds = Announced(), []
+    for state in states:
+        # As it is stored between two forecasts.
+        kind, announced = change_of(from_json(to_json(state, announced))[1], state, alert_at)
+        kinds.append(kind)
+    return [*kinds]
+
+
+@pytest.mark.parametrize(
+    ("states", "kinds"),
+    [
+        ([quiet(0), ACTIVE, ACTIVE, quiet(0)], [None, "began", None, "ended"]),
+        ([ACTIVE, STRONG, ACTIVE], ["began", "category_changed", "category_changed"]),
+        ([ACTIVE, UNKNOWN, ACTIVE, UNKNOWN, quiet(0)], ["began", None, None, None, "ended"]),
+        ([quiet(0.4), quiet(0.5), quiet(0.6), quiet(0.25), quiet(0.5)], [None, "expected", None, None, None]),
+        ([quiet(0.5), quiet(0.24), quiet(0.5)], ["expected", None, "expected"]),
+        ([quiet(0.5), ACTIVE, quiet(0.5), quiet(0.5)], ["expected", "began", "ended", "expected"]),
+        ([heat("No Stress"), heat("Watch"), heat("No Stress")], [None, None, None]),
+        (
+            [heat("Watch", 0.5), heat("Warning", 0.1), heat("Warning", 0.5), heat("Alert Level 1"), heat("Watch")],
+            ["expected", "began", "expected", "category_changed", "ended"],
+        ),
+    ],
+    ids=[
+        "begins and ends once",
+        "changes its category",
+        "is not known at times",
+        "stays likely",
+        "was unlikely before it is likely again",
+        "was on before it is likely again",
+        "is below heat stress",
+        "rises from level to level",
+    ],
+)
+def test_each_change_of_an_event_is_told_once(states: list[EventState], kinds: list[str | None]) -> None:
+    assert alerts(states) == kinds
+
+
+def test_an_event_is_expected_from_the_probability_that_the_station_asks_for() -> None:
+    assert alerts([quiet(0.5), quiet(0.9)], alert_at=0.9) == [None, "expected"]
+
+
+@pytest.mark.parametrize(
+    ("event", "state"),
+    [
+        (
+            {
+                "kind": "threshold",
+                "state": {"active": True, "since": "2026-07-01T00:00:00Z", "steps": 5},
+                "probability": 0.7,
+            },
+            EventState(True, "2026-07-01T00:00:00Z", None, 0.7),
+        ),
+        (
+            {
+                "kind": "threshold",
+                "state": {"active": False, "since": "2026-07-01T00:00:00Z", "steps": 1},
+                "probability": 0.2,
+            },
+            EventState(False, None, None, 0.2),
+        ),
+        (
+            {
+                "kind": "marine_heatwave",
+                "state": {"active": False, "since": None, "category": None},
+                "probability": [0.1, 0.3],
+                "onset_within": [0.1, 0.35],
+            },
+            EventState(False, None, None, 0.35),
+        ),
+        (
+            {
+                "kind": "marine_cold_spell",
+                "state": {"active": True, "since": "2026-01-01", "category": "Severe"},
+                "probability": [0.8, 0.3],
+                "onset_within": [0.0, 0.05],
+            },
+            EventState(True, "2026-01-01", "Severe", 0.8),
+        ),
+        (
+            {
+                "kind": "degree_heating_weeks",
+                "alert": "Warning",
+                "alert_probability": {
+                    "Watch": [0.5, 0.1],
+                    "Warning": [0.4, 0.4],
+                    "Alert Level 1": [0.1, 0.3],
+                    "Alert Level 2": [0.0, 0.2],
+                },
+            },
+            EventState(True, None, "Warning", 0.5),
+        ),
+        ({"error": "the series has 3 years"}, UNKNOWN),
+    ],
+    ids=["run", "short run", "no heatwave", "cold spell", "heat stress", "error"],
+)
+def test_the_state_of_each_kind_of_event_comes_from_its_forecast(event: dict[str, Any], state: EventState) -> None:
+    assert EventState.of({"name": "event", **event}) == state
+
+
+WARM: dict[str, Any] = {"kind": "threshold", "name": "warm", "above": 20.0, "for": 1, "alert_at": 0.5}
+COLD: dict[str, Any] = {"kind": "threshold", "name": "cold", "below": 5.0, "for": 1, "alert_at": 0.5}
+HOOKS: list[dict[str, Any]] = [
+    {"url": "https://all.example", "secret": "s" * 16, "events": None},
+    {"url": "https://cold.example", "secret": "s" * 16, "events": ["cold"]},
+]
+
+
+def put(database: Database, events: list[dict[str, Any]]) -> int:
+    """Create a station, or give it other events, and return its number."""
+    with database.writing() as connection:
+        put_station(connection, "pier", StationSettings("day", events=events, webhooks=HOOKS), 1)
+        return get_station(connection, "pier").number
+
+
+def forecast(station: int, batch: int, *active: bool) -> IssuedForecast:
+    """Return the forecast of a batch that finds each event active or not."""
+    events = [
+        {
+            "name": event["name"],
+            "kind": "threshold",
+            "state": {"active": is_active, "since": "2026-07-01T00:00:00Z", "steps": int(is_active)},
+            "probability": 0.1,
+        }
+        for event, is_active in zip((WARM, COLD), active, strict=False)
+    ]
+    return IssuedForecast(station, batch, 100 + batch, 0, False, "gru", "1", {"events": events})
+
+
+def issue(database: Database, issued: IssuedForecast, *events: dict[str, Any]) -> list[str]:
+    """Raise the alerts of a forecast, and return all alerts so far, oldest first."""
+    with database.writing() as connection:
+        raise_alerts(connection, [Judged(issued, events)])
+    with database.reading() as connection:
+        return [f"{alert.event} {alert.kind}" for alert in get_alerts(connection, issued.station, limit=10)][::-1]
+
+
+def test_webhooks_are_told_of_the_events_that_they_ask_for(database: Database) -> None:
+    station = put(database, [WARM, COLD])
+    assert issue(database, forecast(station, 1, True, True), WARM, COLD) == ["warm began", "cold began"]
+    with database.reading() as connection:
+        alerts = get_alerts(connection, station, limit=10)
+        deliveries = deliveries_of(connection, [alert.number for alert in alerts])
+    urls = {alert.event: [delivery.url for delivery in deliveries[alert.number]] for alert in alerts}
+    assert urls == {"warm": ["https://all.example"], "cold": ["https://all.example", "https://cold.example"]}
+
+
+@pytest.mark.parametrize("batch", [1, 2], ids=["an earlier batch", "the same batch"])
+def test_a_forecast_that_comes_after_that_of_later_readings_tells_nothing(database: Database, batch: int) -> None:
+    station = put(database, [WARM])
+    assert issue(database, forecast(station, 2, True), WARM) == ["warm began"]
+    assert issue(database, forecast(station, batch, False), WARM) == ["warm began"]
+    with database.reading() as connection:
+        assert get_states(connection, [station])[station]["warm"]["state"]["active"]
+
+
+def test_an_event_that_was_changed_while_it_was_judged_tells_nothing(database: Database) -> None:
+    station = put(database, [{**WARM, "above": 22.0}])
+    assert issue(database, forecast(station, 1, True), WARM) == []
+    put(database, [{**WARM, "alert_at": 0.05}])
+    assert issue(database, forecast(station, 2, False), WARM) == ["warm expected"]
+
+
+def test_a_replayed_forecast_changes_the_state_and_tells_nothing(database: Database) -> None:
+    station = put(database, [WARM])
+    assert issue(database, replace(forecast(station, 1, True), replayed=True), WARM) == []
+    with database.reading() as connection:
+        assert get_states(connection, [station])[station]["warm"]["state"]["active"]
+    assert issue(database, forecast(station, 2, True), WARM) == ["warm began"]
+
+
+def test_an_alert_that_waits_is_stored_once_and_sent_once(database: Database) -> None:
+    station = put(database, [WARM])
+
+    def alerts(batch: int, *, active: bool, doubted: bool) -> list[tuple[str, str, int]]:
+        issued = forecast(station, batch, active)
+        held = forecast(station, batch, True) if doubted else None
+        with database.writing() as connection:
+            raise_alerts(connection, [Judged(issued, [WARM], "a doubt" if doubted else None, held)])
+            found = get_alerts(connection, station, limit=10)
+            sent = deliveries_of(connection, [alert.number for alert in found])
+        return [(alert.kind, alert.content["status"], len(sent.get(alert.number, ()))) for alert in found]
+
+    for batch in (1, 1, 2):
+        assert alerts(batch, active=False, doubted=True) == [("began", "held", 0)]
+    for batch in (3, 3, 4):
+        assert alerts(batch, active=True, doubted=False) == [("began", "raised", 1)]
+    assert alerts(5, active=True, doubted=True) == [("began", "raised", 1)]
+
+
+def test_an_alert_that_waits_is_dropped_if_its_event_is_removed(database: Database) -> None:
+    station = put(database, [WARM])
+    with database.writing() as connection:
+        raise_alerts(connection, [Judged(forecast(station, 1, False), [WARM], "a doubt", forecast(station, 1, True))])
+        put_watching_station(connection, "pier", StationSettings("day"), [], 2)
+        (alert,) = get_alerts(connection, station, limit=10)
+    assert (alert.content["status"], alert.content["reason"]) == ("dropped", "the event of the station was changed")

@@ -1,0 +1,237 @@
+"""The webhooks of stations: their settings, and deliveries at least once."""
+
+import asyncio
+import hmac
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+from sqlalchemy import Connection, make_url
+
+from service.stations.outbound import Outbound
+from service.stations.store.alerts import (
+    Attempted,
+    NewAlert,
+    NewDelivery,
+    add_alert,
+    add_deliveries,
+    deliveries_of,
+    pending_deliveries,
+)
+from service.stations.store.station_store import StationStore
+from service.stations.store.stations import StationSettings, get_station, put_station
+from service.stations.webhooks import (
+    FIRST_PAUSE,
+    GIVEN_UP_AFTER,
+    LONGEST_PAUSE,
+    InputWebhook,
+    WebhookSender,
+    shown_url,
+    stored_webhooks,
+)
+from service.telemetry.station_metrics import StationMetrics
+from tests.servers.webhook_receiver import Answer, die, endless, receiving, status
+
+SLACK = "https://hooks.slack.example:8443/services/T000/B000/token"
+STORED = {"url": SLACK, "secret": "at least 16 characters", "events": ["heatwave"]}
+
+
+def test_a_shown_url_has_the_host_and_tells_two_of_one_host_apart() -> None:
+    shown, other = shown_url(SLACK), shown_url(f"{SLACK}2")
+    assert shown.startswith("https://hooks.slack.example:8443/...#")
+    assert "token" not in shown
+    assert shown != other
+
+
+@pytest.mark.parametrize("url", [SLACK, SLACK.replace("https", "HTTPS"), SLACK.replace("https", "http")])
+def test_a_shown_url_is_shown_as_it_is(url: str) -> None:
+    assert shown_url(shown_url(url)) == shown_url(url)
+
+
+@pytest.mark.parametrize("secret", [None, "another secret of this length"])
+@pytest.mark.parametrize("url", [SLACK, shown_url(SLACK)], ids=["as sent", "as shown"])
+def test_a_repeated_url_keeps_what_is_left_out(url: str, secret: str | None) -> None:
+    stored = stored_webhooks([InputWebhook(url=url, secret=secret)], [STORED])
+    assert stored == [{"url": SLACK, "secret": secret or STORED["secret"], "events": None}]
+
+
+SECRET = "a secret of the test"
+RAISED = 1_782_000_000
+
+
+@dataclass
+class Post:
+    """A station with a webhook for each URL, whose deliveries are sent at times that the test chooses."""
+
+    url: str
+    now: int = RAISED
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+
+    def __post_init__(self) -> None:
+        self.metrics = StationMetrics(self.registry)
+
+    def count(self, outcome: str) -> float | None:
+        """Return how many attempts had this outcome."""
+        return self.registry.get_sample_value("sst_station_deliveries_total", {"outcome": outcome})
+
+    def run(self, work: Callable[[StationStore, WebhookSender], Any]) -> Any:
+        async def working() -> Any:
+            store = StationStore(make_url(self.url), self.metrics)
+            try:
+                return await work(store, WebhookSender(store, Outbound(allow_private=True), lambda: self.now))
+            finally:
+                store.close()
+
+        return asyncio.run(working())
+
+    def add(self, *urls: str) -> None:
+        """Store an alert with a delivery to each URL."""
+        webhooks = [{"url": url, "secret": SECRET, "events": None} for url in urls]
+
+        def work(connection: Connection) -> None:
+            put_station(connection, "pier", StationSettings("day", webhooks=webhooks), RAISED)
+            station = get_station(connection, "pier").number
+            number = add_alert(connection, NewAlert(station, "heat", "began", RAISED, RAISED, {"alert": "began"}))
+            add_deliveries(connection, [NewDelivery(number, url, f"key of {url}", RAISED) for url in urls])
+
+        self.run(lambda store, _: store.write(work))
+
+    def pending(self) -> Any:
+        """Return how many deliveries are pending, and since when."""
+        return self.run(lambda store, _: store.read(pending_deliveries))
+
+    def send(self) -> list[Attempted]:
+        """Send what is due, and return what is stored of each delivery."""
+
+        async def work(store: StationStore, sender: WebhookSender) -> list[Attempted]:
+            await sender.run()
+            stored = await store.read(deliveries_of, [1])
+            return [delivery.attempted for delivery in stored[1]]
+
+        attempted: list[Attempted] = self.run(work)
+        return attempted
+
+
+@pytest.fixture
+def post(store_url: str) -> Post:
+    return Post(store_url)
+
+
+@pytest.fixture
+def sqlite_post(tmp_path: Path) -> Post:
+    return Post(f"sqlite:///{tmp_path}/sst.db")
+
+
+def test_an_alert_is_sent_once_with_a_signature_that_the_receiver_can_verify(post: Post) -> None:
+    with receiving() as receiver:
+        post.add(receiver.url)
+        assert post.send() == [Attempted(1, None, RAISED, 200)]
+        _, headers, body = receiver.next()
+        assert headers["x-sst-signature"] == f"sha256={hmac.new(SECRET.encode(), body, 'sha256').hexdigest()}"
+        assert headers["content-type"] == "application/json"
+        assert json.loads(body) == {"id": headers["idempotency-key"], "alert": "began"}
+        post.send()
+        assert receiver.received.empty()
+
+
+def test_a_failed_delivery_is_repeated_at_growing_intervals_with_the_same_key_and_body(post: Post) -> None:
+    with receiving() as receiver:
+        post.add(receiver.url)
+        sent, pauses = [], []
+        for code in (500, 503, 404):
+            receiver.answers.put(status(code))
+            (attempted,) = post.send()
+            assert (attempted.status, attempted.error) == (code, f"the receiver responded with status {code}")
+            assert attempted.next_attempt is not None
+            pauses.append(attempted.next_attempt - post.now)
+            post.now = attempted.next_attempt - 1
+            assert post.send() == [attempted]
+            post.now += 1
+            sent.append(receiver.next())
+            assert post.pending() == (1, RAISED)
+        assert post.send() == [Attempted(4, None, post.now, 200)]
+        assert [post.count(outcome) for outcome in ("delivered", "failed", "given_up")] == [1, 3, 0]
+        assert pauses == [FIRST_PAUSE, 2 * FIRST_PAUSE, 4 * FIRST_PAUSE]
+        assert {(each.body, each.headers["idempotency-key"]) for each in sent} == {
+            (receiver.next().body, f"key of {receiver.url}")
+        }
+
+
+def test_a_delivery_is_given_up_after_a_day(sqlite_post: Post) -> None:
+    with receiving() as receiver:
+        url = receiver.url
+    sqlite_post.add(url)
+    times = []
+    while (attempted := sqlite_post.send()[0]).next_attempt is not None:
+        times.append(sqlite_post.now - RAISED)
+        sqlite_post.now = attempted.next_attempt
+    assert attempted.error is not None
+    assert attempted.error.startswith("cannot connect to 127.0.0.1")
+    assert sqlite_post.now - RAISED in range(GIVEN_UP_AFTER, GIVEN_UP_AFTER + LONGEST_PAUSE)
+    assert max(times) < GIVEN_UP_AFTER
+    assert len(times) > 10
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (die, "the request to 127.0.0.1 failed"),
+        (
+            status(301, Location="http://127.0.0.1:1/"),
+            "the receiver redirects (status 301), and redirects are not followed",
+        ),
+    ],
+    ids=["dies", "redirects"],
+)
+def test_an_attempt_that_fails_is_stored_with_the_reason(sqlite_post: Post, answer: Answer, error: str) -> None:
+    with receiving() as receiver:
+        sqlite_post.add(receiver.url)
+        receiver.answers.put(answer)
+        (attempted,) = sqlite_post.send()
+        assert attempted.error is not None
+        assert attempted.error.startswith(error)
+        assert attempted.next_attempt == RAISED + FIRST_PAUSE
+
+
+def test_the_body_of_an_answer_is_not_waited_for(sqlite_post: Post) -> None:
+    with receiving() as receiver:
+        sqlite_post.add(receiver.url)
+        receiver.answers.put(endless)
+        assert sqlite_post.send() == [Attempted(1, None, RAISED, 200)]
+
+
+def test_a_webhook_that_was_removed_gets_no_more_alerts(sqlite_post: Post) -> None:
+    with receiving() as receiver:
+        sqlite_post.add(receiver.url)
+        sqlite_post.run(lambda store, _: store.write(put_station, "pier", StationSettings("day"), RAISED))
+        (attempted,) = sqlite_post.send()
+        assert (attempted.attempts, attempted.next_attempt) == (0, None)
+        assert attempted.error == "the webhook was removed from the station before it was delivered"
+        assert receiver.received.empty()
+
+
+def test_a_private_address_is_not_called_unless_it_is_allowed(sqlite_post: Post) -> None:
+    async def work(store: StationStore, _: WebhookSender) -> None:
+        await WebhookSender(store, Outbound(allow_private=False), lambda: RAISED).run()
+
+    with receiving() as receiver:
+        sqlite_post.add(receiver.url)
+        sqlite_post.run(work)
+        (attempted,) = sqlite_post.send()
+        assert attempted.error is not None
+        assert "private network" in attempted.error
+        assert receiver.received.empty()
+
+
+def test_of_several_deliveries_to_a_host_that_does_not_answer_few_are_tried(sqlite_post: Post) -> None:
+    with receiving() as receiver:
+        sqlite_post.add(*(f"{receiver.url}/{i}" for i in range(40)))
+        for _ in range(40):
+            receiver.answers.put(die)
+        attempted = sqlite_post.send()
+        assert 0 < sum(each.attempts for each in attempted) < 40
+        assert all(each.next_attempt == RAISED + FIRST_PAUSE for each in attempted)
