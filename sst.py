@@ -1,13 +1,11 @@
-"""The ``sst`` command: run one program and import no other.
-
-Each command is a short name for ``python -m service``, ``training`` or ``scoring``.
-"""
+"""The ``sst`` command: run one program and import no other."""
 
 import argparse
 import importlib.util
 import runpy
 import sys
-from importlib import metadata
+from collections.abc import Callable, Sequence
+from importlib import import_module, metadata
 from typing import Final, NamedTuple, NoReturn
 
 
@@ -15,26 +13,26 @@ class _Command(NamedTuple):
     """A command of ``sst``.
 
     Attributes:
-        package: the package to run, as ``python -m`` does.
+        module: has ``run``, which takes arguments and returns the exit status.
         subcommand: the first argument to give it, if any.
         summary: what the command does, for ``--help``.
     """
 
-    package: str
+    module: str
     subcommand: str | None
     summary: str
 
 
 _COMMANDS: Final = {
     "serve": _Command("service", None, "serve forecasts over HTTP"),
-    "key": _Command("service", "key", "make an API key"),
-    "train": _Command("training", None, "train the networks and publish a release"),
-    "inspect": _Command("training", "inspect", "describe data files and how they are read"),
-    "fetch": _Command("training", "fetch", "download a series from an ERDDAP server"),
-    "rollback": _Command("training", "rollback", "serve an older release again"),
-    "release": _Command("training", "release", "sign, verify, move and import releases"),
-    "score": _Command("scoring", None, "forecast every station of a table or every cell of a grid"),
-    "verify": _Command("scoring", "verify", "compare archived forecasts with observations"),
+    "key": _Command("service.gate.keys_cli", None, "make an API key"),
+    "train": _Command("training.cli", None, "train the networks and publish a release"),
+    "inspect": _Command("training.cli", "inspect", "describe data files and how they are read"),
+    "fetch": _Command("training.cli", "fetch", "download a series from an ERDDAP server"),
+    "rollback": _Command("training.cli", "rollback", "serve an older release again"),
+    "release": _Command("training.cli", "release", "sign, verify, move and import releases, and go back to one"),
+    "score": _Command("scoring.cli", "score", "forecast every station of a table or every cell of a grid"),
+    "verify": _Command("scoring.cli", "verify", "compare archived forecasts with observations"),
     "station": _Command("service.station_cli", None, "send station readings to a service, and see its forecasts"),
 }
 
@@ -44,13 +42,16 @@ def main() -> NoReturn:
     parser, arguments = _parser(), sys.argv[1:]
     name = parser.parse_args(arguments[:1]).command
     command = _COMMANDS[name]
-    package = command.package.partition(".")[0]
+    package = command.module.partition(".")[0]
     if importlib.util.find_spec(package) is None:
         parser.error(f"{name} is not available here: the package {package!r} is not installed")
-    sys.argv[1:] = arguments[1:] if command.subcommand is None else [command.subcommand, *arguments[1:]]
-    # With alter_sys the program is the main module, as processes that it spawns expect.
-    runpy.run_module(command.package, run_name="__main__", alter_sys=True)
-    sys.exit()
+    if name == "serve":
+        # With alter_sys the service is the main module, as the processes that it spawns expect.
+        sys.argv[1:] = arguments[1:]
+        runpy.run_module(command.module, run_name="__main__", alter_sys=True)
+        sys.exit()
+    run: Callable[[Sequence[str]], int] = import_module(command.module).run
+    sys.exit(run(arguments[1:] if command.subcommand is None else [command.subcommand, *arguments[1:]]))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,27 +1,183 @@
-"""Shared by the command lines: how they name themselves, write options, and end when their output is closed."""
+"""What the commands share: how they are called, parse options, print tables, say what is wrong, and end."""
 
+import argparse
 import io
+import json
 import os
 import select
 import signal
 import sys
-from collections.abc import Callable
-from typing import Final, NamedTuple
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
+from forecasting.bundled import default_artifacts
+from forecasting.errors import ForecastError, MissingExtraError
+from forecasting.extras import needs_extra
+from forecasting.readers.base.options import OPTIONS
 from forecasting.remedies import Setting
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 OUTPUT_CLOSED: Final = 141
 """Exit status that a shell reports for a program ended by SIGPIPE."""
+INTERRUPTED: Final = 130
+"""Exit status that a shell reports for a program ended by SIGINT."""
+REFUSED: Final = 2
+"""Exit status after wrong options or input, as that of argparse."""
+FORMATS: Final = ("table", "csv", "json")
+"""Forms of the output of commands that print tables."""
 
 
-def in_command_line(setting: Setting) -> str:
-    """Write a reading option as a command-line option: ``--units kelvin``."""
-    return f"--{setting.option.replace('_', '-')} {setting.text}".rstrip()
+class Program(NamedTuple):
+    """A command, and the two ways to run it.
+
+    Attributes:
+        sst_command: what follows ``sst``, as in ``sst serve``.
+        module: what follows ``python -m``, as in ``python -m service``; None if only ``sst`` runs the command.
+    """
+
+    sst_command: str
+    module: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What the user typed to run it, for help: ``sst inspect`` or ``python -m training inspect``."""
+        return f"sst {self.sst_command}" if self._is_sst else f"python -m {self.module}"
+
+    def subcommand(self, *words: str) -> "Program":
+        """Return the program that ``words`` after this one run."""
+        return Program(
+            " ".join((self.sst_command, *words)), None if self.module is None else " ".join((self.module, *words))
+        )
+
+    def say(self, message: str) -> None:
+        """Write a message to standard error, after the name: ``sst inspect: …`` or ``training inspect: …``."""
+        name = self.name if self._is_sst else self.module
+        sys.stderr.write(f"{name}: {message}\n")
+
+    def say_error(self, error: ForecastError) -> None:
+        """Write what is wrong, and which option mends it."""
+        self.say(error.written(in_command_line))
+
+    @property
+    def _is_sst(self) -> bool:
+        # No module imports sst, so it is loaded only if it is the running command.
+        return self.module is None or "sst" in sys.modules
 
 
-def end_like_ctrl_c() -> None:
-    """Raise KeyboardInterrupt on SIGTERM too, so that a command that is ended cleans up, also while it imports."""
+class Command(NamedTuple):
+    """A command with its options.
+
+    Attributes:
+        program: the names of the command.
+        description: what the command does, for ``--help``.
+        add_options: adds the options to a parser.
+        run: carries the command out, and returns its exit status.
+        epilog: what ``--help`` ends with.
+        usage: the line that ``--help`` begins with; None to write it from the options.
+    """
+
+    program: Program
+    description: str
+    add_options: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+    epilog: str | None = None
+    usage: str | None = None
+
+    def parser(self) -> argparse.ArgumentParser:
+        """Return the parser of its arguments. An epilog of several lines is printed as it is."""
+        is_laid_out = "\n" in (self.epilog or "")
+        parser = argparse.ArgumentParser(
+            prog=self.program.name,
+            usage=self.usage,
+            description=self.description,
+            epilog=self.epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter if is_laid_out else argparse.HelpFormatter,
+        )
+        self.add_options(parser)
+        return parser
+
+    def main(self, arguments: Sequence[str]) -> int:
+        """Parse the arguments and carry the command out; returns the exit status: 2 after an error, which it prints."""
+        options = self.parser().parse_args(arguments)
+        try:
+            return self.run(options)
+        except ForecastError as error:
+            self.program.say_error(error)
+            return REFUSED
+
+
+class Entry(NamedTuple):
+    """A command that is imported only to run it.
+
+    Attributes:
+        location: module and name of the :class:`Command`, as in ``training.cli.release:PULL``.
+        summary: what the command does, in a list of commands.
+        extra: the extra that it needs, and what needs it, as the subject of the error without it.
+    """
+
+    location: str
+    summary: str = ""
+    extra: tuple[str, str] | None = None
+
+    def load(self) -> Command:
+        """Import the command.
+
+        Raises:
+            MissingExtraError: if the extra is not installed.
+        """
+        module, _, name = self.location.partition(":")
+        with nullcontext() if self.extra is None else needs_extra(*self.extra):
+            command: Command = getattr(import_module(module), name)
+        return command
+
+
+def run_group(program: Program, description: str, entries: Mapping[str, Entry], arguments: Sequence[str]) -> int:
+    """Run the subcommand that the first argument names; returns its exit status."""
+    subcommands = "\n".join(f"  {name:9} {entry.summary}" for name, entry in entries.items())
+    parser = argparse.ArgumentParser(
+        prog=program.name,
+        usage=f"{program.name} [-h] SUBCOMMAND ...",
+        description=description,
+        epilog=f"subcommands:\n{subcommands}\n\n'{program.name} SUBCOMMAND --help' shows the options of a subcommand.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("subcommand", choices=entries, metavar="SUBCOMMAND", help=argparse.SUPPRESS)
+    name: str = parser.parse_args(arguments[:1]).subcommand
+    try:
+        command = entries[name].load()
+    except MissingExtraError as error:
+        program.subcommand(name).say_error(error)
+        return REFUSED
+    return command.main(arguments[1:])
+
+
+def run_process(main: Callable[[], int], program: Program, interrupted: str = "interrupted", stopped: str = "") -> int:
+    """Run a command as this process; returns the exit status.
+
+    Ctrl-C and SIGTERM end it with one sentence and status 130, and a system error with one sentence and status 1.
+
+    Args:
+        main: runs the command and returns the exit status.
+        program: the names of the command.
+        interrupted: what to say after an interrupt.
+        stopped: what to add to what a system error says.
+    """
+    # As Ctrl-C does, SIGTERM lets the command clean up, also while it imports.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return run_command(main)
+    except KeyboardInterrupt:
+        program.say(interrupted)
+        return INTERRUPTED
+    except OSError as error:
+        program.say(f"stopped: {error}{stopped}")
+        return 1
 
 
 def run_command(command: Callable[[], int]) -> int:
@@ -59,32 +215,172 @@ def discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-class Program(NamedTuple):
-    """A program on the command line, and the two ways to run it.
+def in_command_line(setting: Setting) -> str:
+    """Write a reading option as a command-line option: ``--units kelvin``."""
+    return f"--{setting.option.replace('_', '-')} {setting.text}".rstrip()
 
-    Attributes:
-        sst_command: what follows ``sst``, as in ``sst serve``.
-        module: what follows ``python -m``, as in ``python -m service``.
+
+def aligned(lines: Sequence[Sequence[str]], left: Collection[str] = ()) -> str:
+    """Return ``lines``, of which the first has the headings, with aligned columns; those in ``left`` begin alike."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    text = [
+        "  ".join(
+            cell.ljust(width) if heading in left else cell.rjust(width)
+            for heading, cell, width in zip(lines[0], line, widths, strict=True)
+        ).rstrip()
+        for line in lines
+    ]
+    return "\n".join(text) + "\n"
+
+
+def table_text(table: "pd.DataFrame", digits: int = 2) -> str:
+    """Return a table as people read it, without its index: numbers have at most ``digits`` decimals."""
+    cells = [[cell_text(value, digits) for value in table[column]] for column in table.columns]
+    return aligned([[*map(str, table.columns)], *zip(*cells, strict=True)]).removesuffix("\n")
+
+
+def cell_text(value: Any, digits: int = 2) -> str:
+    """Return a value as people read it: times without what is zero, numbers with few decimals, nothing if missing."""
+    import pandas as pd
+
+    if isinstance(value, pd.Timestamp):
+        return f"{value:%Y-%m-%d}" if value == value.normalize() else f"{value:%Y-%m-%d %H:%M}"
+    if isinstance(value, list | dict):
+        return json_text(value) if value else ""
+    if pd.isna(value):
+        return ""
+    return f"{value:.{digits}f}" if isinstance(value, float) else str(value)
+
+
+def csv_text(table: "pd.DataFrame") -> str:
+    """Return a table as CSV, without its index; times are in ISO 8601."""
+    return str(_with_iso_times(table).to_csv(index=False))
+
+
+def records(table: "pd.DataFrame") -> list[dict[str, Any]]:
+    """Return the rows of a table as plain values; times are in ISO 8601."""
+    rows: list[dict[str, Any]] = json.loads(_with_iso_times(table).to_json(orient="records"))
+    return rows
+
+
+def json_text(value: object) -> str:
+    """Return plain values as JSON."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _with_iso_times(table: "pd.DataFrame") -> "pd.DataFrame":
+    times = table.select_dtypes(["datetimetz", "datetime"]).columns
+    return table.assign(**{column: table[column].dt.strftime("%Y-%m-%dT%H:%M:%SZ") for column in times})
+
+
+def add_version(parser: argparse.ArgumentParser) -> None:
+    """Add ``--version``."""
+    parser.add_argument("--version", action="version", version=version("sst-forecasting"))
+
+
+def add_format(parser: argparse.ArgumentParser) -> None:
+    """Add ``--format``."""
+    parser.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="output format (default: %(default)s)")
+
+
+def add_artifacts(group: argparse._ActionsContainer, purpose: str = "folder of releases") -> None:
+    """Add ``--artifacts``, a folder or URL of releases to read."""
+    group.add_argument(
+        "--artifacts",
+        type=lambda text: text if "://" in text else Path(text),
+        default=default_artifacts(),
+        metavar="DIR|URL",
+        help=f"{purpose}, or a URL such as s3://bucket/artifacts (default: artifacts, else the bundled releases)",
+    )
+
+
+def add_out(group: argparse._ActionsContainer) -> None:
+    """Add ``--out``, the folder of releases to write to."""
+    group.add_argument(
+        "--out", type=Path, default=Path("artifacts"), metavar="DIR", help="artifacts folder (default: %(default)s)"
+    )
+
+
+def add_trusted_keys(group: argparse._ActionsContainer) -> None:
+    """Add ``--trusted-key``."""
+    group.add_argument(
+        "--trusted-key",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="PEM file with a public key that releases must be signed with, or a folder of them; repeatable (default: "
+        "SST_TRUSTED_KEYS)",
+    )
+
+
+def add_reading_options(
+    group: argparse._ActionsContainer,
+    names: Iterable[str] = OPTIONS,
+    flags: Mapping[str, Sequence[str]] | None = None,
+    prefix: str = "",
+) -> None:
+    """Add options of :class:`~forecasting.readers.ReadingOptions`.
+
+    Args:
+        group: to add them to.
+        names: of the options.
+        flags: other spellings than :attr:`~forecasting.readers.base.options.Option.flag`, by name.
+        prefix: of the attributes of the parsed options, where a command has others of these names.
     """
-
-    sst_command: str
-    module: str
-
-    @property
-    def name(self) -> str:
-        """What the user typed to run it, for help: ``sst inspect`` or ``python -m training inspect``."""
-        return f"sst {self.sst_command}" if _is_sst() else f"python -m {self.module}"
-
-    def subcommand(self, *words: str) -> "Program":
-        """Return the program that ``words`` after this one run."""
-        return Program(" ".join((self.sst_command, *words)), " ".join((self.module, *words)))
-
-    def say(self, message: str) -> None:
-        """Write a message to standard error, after the name: ``sst inspect: …`` or ``training inspect: …``."""
-        name = self.name if _is_sst() else self.module
-        sys.stderr.write(f"{name}: {message}\n")
+    for name in names:
+        argument = OPTIONS[name].argument(argparse.ArgumentTypeError)
+        if name == "at":
+            argument["help"] += "; write --at=-5,10 in the southern hemisphere"
+        spellings = (flags or {}).get(name, (OPTIONS[name].flag,))
+        group.add_argument(*spellings, dest=f"{prefix}{name}", **argument)
 
 
-def _is_sst() -> bool:
-    # No module imports sst, so it is loaded only if it is the running command.
-    return "sst" in sys.modules
+def positive(text: str) -> int:
+    """Parse an option's whole number from 1."""
+    if not text.isdecimal() or not int(text):
+        _refuse("a whole number, 1 or more", text)
+    return int(text)
+
+
+def not_negative(text: str) -> int:
+    """Parse an option's whole number from 0."""
+    if not text.isdecimal():
+        _refuse("a whole number, 0 or more", text)
+    return int(text)
+
+
+def whole(text: str) -> int:
+    """Parse an option's whole number."""
+    try:
+        return int(text)
+    except ValueError:
+        _refuse("a whole number", text)
+
+
+def number(text: str) -> float:
+    """Parse an option's number."""
+    try:
+        return float(text)
+    except ValueError:
+        _refuse("a number", text)
+
+
+def numbers(text: str) -> tuple[float, ...]:
+    """Parse an option's list of numbers, such as ``24,25.5``; empty text has none."""
+    try:
+        return tuple(float(part) for part in text.split(",")) if text else ()
+    except ValueError:
+        _refuse("a list of numbers such as 24,25.5", text)
+
+
+def levels(text: str) -> tuple[int, ...]:
+    """Parse an option's percentages such as ``80,95``, in ascending order; empty text has none."""
+    try:
+        return tuple(sorted({int(level) for level in text.split(",")})) if text else ()
+    except ValueError:
+        _refuse("a list of percentages such as 80,95", text)
+
+
+def _refuse(expected: str, text: str) -> NoReturn:
+    raise argparse.ArgumentTypeError(f"expected {expected}, not {text!r}")

@@ -10,7 +10,6 @@ import socket
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from importlib.metadata import version
 from types import FrameType
 from typing import Final
 
@@ -30,7 +29,7 @@ from forecasting.extras import exit_without_extra
 with exit_without_extra("service", "The service"):
     from pydantic import SecretStr, ValidationError
 
-    from forecasting.console import Program, discard_output
+    from forecasting.console import Program, add_version, discard_output
     from forecasting.errors import ForecastError, RequestError
     from forecasting.releases.registry import Registry
     from service.app import create_app
@@ -57,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Serve until stopped. Returns the exit status: 0 after a stop, 2 if the service could not start."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["key"]:
-        return keys_cli.main(arguments[1:])
+        return keys_cli.KEY_COMMAND.main(arguments[1:])
     options = _parser().parse_args(arguments)
     _allow_open_files()
     os.environ |= {f"SST_{name.upper()}": str(value) for name, value in vars(options).items() if value is not None}
@@ -159,7 +158,7 @@ def _parser() -> argparse.ArgumentParser:
         "docs/reference/settings.md lists all settings. "
         f"{keys_cli.KEY.name} makes an API key.",
     )
-    parser.add_argument("--version", action="version", version=version("sst-forecasting"))
+    add_version(parser)
     parser.add_argument("--host", metavar="ADDRESS", help="address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", help="port to listen on (default: 8000)")
     parser.add_argument(

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from training.cli.main import main
+from training.cli import main
 from training.publish.release import point_current, publish, staging
 
 

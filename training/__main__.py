@@ -1,21 +1,8 @@
-"""``python -m training``."""
+"""``python -m training``: another spelling of ``sst train``, ``fetch``, ``inspect`` and ``release``."""
 
 import sys
 
-from forecasting.console import end_like_ctrl_c, run_command
-from training.cli.programs import program_of
-
-
-def _run() -> int:
-    end_like_ctrl_c()
-    try:
-        from training.cli.main import main
-
-        return run_command(main)
-    except KeyboardInterrupt:
-        program_of(sys.argv[1:]).say("interrupted; nothing was published or replaced")
-        return 130
-
+from training.cli import run
 
 if __name__ == "__main__":
-    sys.exit(_run())
+    sys.exit(run(sys.argv[1:]))

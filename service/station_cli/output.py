@@ -1,12 +1,12 @@
 """The output of ``sst station``."""
 
-import json
 import re
 from collections.abc import Sequence
 from typing import Any, Final
 
 import pandas as pd
 
+from forecasting.console import cell_text, csv_text, json_text, records, table_text
 from forecasting.errors import RequestError
 from forecasting.wording import age_in_words
 from service.client import PushResult
@@ -26,7 +26,7 @@ def print_stations(table: pd.DataFrame, form: str) -> None:
     """Print a table of stations."""
     if form == "table":
         shown = table[[*_LISTED]].dropna(axis="columns", how="all").reset_index()
-        print(_text(shown) if len(table) else "there are no stations yet")
+        print(table_text(shown) if len(table) else "there are no stations yet")
         return
     _print_rows(_plain(table.reset_index()), form)
 
@@ -40,7 +40,7 @@ def print_station(station: "pd.Series[Any]", form: str) -> None:
     row = table.iloc[0].rename({"newest_age_seconds": "newest_age"})
     if not pd.isna(row["newest_age"]):
         row["newest_age"] = age_in_words(int(row["newest_age"]))
-    shown = [(name, _cell(value)) for name, value in row.items()]
+    shown = [(name, cell_text(value)) for name, value in row.items()]
     width = max(len(str(name)) for name, _ in shown)
     print("\n".join(f"{name:{width}}  {text}" for name, text in shown if text))
 
@@ -52,10 +52,10 @@ def print_forecast(table: pd.DataFrame, form: str) -> None:
         return
     first = table.iloc[0]
     print(
-        f"{first['station']}: forecast by {first['model']} from {_cell(first['observed_until'])}, "
-        f"issued {_cell(first['issued'])}"
+        f"{first['station']}: forecast by {first['model']} from {cell_text(first['observed_until'])}, "
+        f"issued {cell_text(first['issued'])}"
     )
-    print(_text(table.drop(columns=[*_KEY, *_NOTES]).dropna(axis="columns", how="all")))
+    print(table_text(table.drop(columns=[*_KEY, *_NOTES]).dropna(axis="columns", how="all")))
     if first["warnings"]:
         print(first["warnings"])
 
@@ -64,9 +64,9 @@ def print_pushed(station: str, result: PushResult, form: str) -> None:
     """Print the outcome of sending readings, and the forecast."""
     if form == "json":
         counts = {name: getattr(result, name) for name in ("new", "revised", "unchanged")}
-        tables = {name: _rows(getattr(result, name)) for name in ("refused", "forecast")}
+        tables = {name: records(getattr(result, name)) for name in ("refused", "forecast")}
         further = {"warnings": result.warnings, "forecast_error": result.forecast_error}
-        print(_json({"station": station, **counts, **tables, **further}))
+        print(json_text({"station": station, **counts, **tables, **further}))
     elif form == "csv":
         _print_rows(result.forecast, form)
     else:
@@ -82,14 +82,14 @@ def print_reading(station: str, reading: "pd.Series[Any]", form: str) -> None:
         _print_rows(table.assign(station=station), form, is_single=True)
         return
     flag, revision = _FLAGS[reading["flag"]], reading["revision"]
-    print(f"{station}: {_cell(reading.name)} {reading['sst']:g}, {flag}, revision {revision}")
+    print(f"{station}: {cell_text(reading.name)} {reading['sst']:g}, {flag}, revision {revision}")
 
 
 def print_verification(table: pd.DataFrame, form: str) -> None:
     """Print scores, a row for each lead and model."""
     if form == "table":
         shown = with_levels(table, None).rename(columns=_shorter)
-        print(_text(shown.dropna(axis="columns", how="all"), digits=3))
+        print(table_text(shown.dropna(axis="columns", how="all"), digits=3))
         return
     _print_rows(table, form)
 
@@ -105,7 +105,7 @@ def print_event_verification(table: pd.DataFrame, form: str) -> None:
     shown = table[["event", "level", "lead", "brier", "skill_persistence"]].assign(
         probability=ranges, happened=happened
     )
-    print(_text(shown.dropna(axis="columns", how="all"), digits=3))
+    print(table_text(shown.dropna(axis="columns", how="all"), digits=3))
 
 
 def print_alerts(table: pd.DataFrame, form: str) -> None:
@@ -116,7 +116,7 @@ def print_alerts(table: pd.DataFrame, form: str) -> None:
     delivered = [sum(delivery["state"] == "delivered" for delivery in deliveries) for deliveries in table["deliveries"]]
     counted = [f"{done} of {len(of)}" for done, of in zip(delivered, table["deliveries"], strict=True)]
     shown = table.assign(deliveries=counted).drop(columns=["units", "reason"]).dropna(axis="columns", how="all")
-    print(_text(shown) if len(table) else "there are no alerts")
+    print(table_text(shown) if len(table) else "there are no alerts")
 
 
 def with_levels(table: pd.DataFrame, wanted: Sequence[int] | None) -> pd.DataFrame:
@@ -148,51 +148,20 @@ def _shorter(column: str) -> str:
     return column.removesuffix("_recalibrated")
 
 
+def refused_lines(result: PushResult) -> Sequence[str]:
+    """Return a line for each reading that was refused."""
+    return [f"{cell_text(row.time)} {row.sst:g}: {row.message}" for row in result.refused.itertuples()]
+
+
 def _print_rows(table: pd.DataFrame, form: str, *, is_single: bool = False) -> None:
     if form == "csv":
-        print(_written(table).to_csv(index=False), end="")
+        print(csv_text(table), end="")
         return
-    rows = _rows(table)
-    print(_json(rows[0] if is_single else rows))
-
-
-def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = json.loads(_written(table).to_json(orient="records"))
-    return rows
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    rows = records(table)
+    print(json_text(rows[0] if is_single else rows))
 
 
 def _plain(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table of stations with the age as a number of seconds."""
     seconds = pd.to_timedelta(table["newest_age"]).dt.total_seconds().astype("Int64")
     return table.assign(newest_age=seconds).rename(columns={"newest_age": "newest_age_seconds"})
-
-
-def _written(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table with its times in ISO 8601."""
-    times = table.select_dtypes("datetimetz").columns
-    return table.assign(**{column: table[column].dt.strftime("%Y-%m-%dT%H:%M:%SZ") for column in times})
-
-
-def _text(table: pd.DataFrame, digits: int = 2) -> str:
-    shown = table.assign(**{column: [_cell(value, digits) for value in table[column]] for column in table.columns})
-    return shown.to_string(index=False)
-
-
-def _cell(value: Any, digits: int = 2) -> str:
-    """Return a value as a person reads it: times without what is zero, numbers with few decimals."""
-    if isinstance(value, pd.Timestamp):
-        return f"{value:%Y-%m-%d}" if value == value.normalize() else f"{value:%Y-%m-%d %H:%M}"
-    if isinstance(value, list | dict):
-        return json.dumps(value, ensure_ascii=False) if value else ""
-    if pd.isna(value):
-        return ""
-    return f"{value:.{digits}f}" if isinstance(value, float) else str(value)
-
-
-def refused_lines(result: PushResult) -> Sequence[str]:
-    """Return a line for each reading that was refused."""
-    return [f"{_cell(row.time)} {row.sst:g}: {row.message}" for row in result.refused.itertuples()]

@@ -16,7 +16,7 @@ from tests.conftest import NINO12, ROOT
 from tests.scoring.commands import score
 from tests.serving import serve
 from tests.zygote.process import run
-from training.cli.main import main
+from training.cli import main
 
 GUIDE = (ROOT / "docs" / "guides" / "import-a-model.md").read_text(encoding="utf-8")
 MODEL = "nino12-mine-my_gru"

@@ -11,7 +11,7 @@ import pytest
     [
         ("forecasting.readers, forecasting.releases.release, forecasting.networks.windows", ("torch",)),
         ("forecasting, scoring.__main__", ("torch", "pandas", "pydantic")),
-        ("training.cli.main, training.cli.fetch, training.cli.inspect, training.cli.rollback", ("torch", "tqdm")),
+        ("training.cli.data, training.cli.release", ("torch", "tqdm")),
         ("scoring.cli.command, scoring.grids.run", ("torch", "zarr", "dask")),
         ("scoring.cli.command, scoring.tables.run", ("torch", "xarray")),
         ("scoring.engines.preloaded", ("pandas", "xarray")),

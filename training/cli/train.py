@@ -1,95 +1,110 @@
-"""``python -m training``: train networks on a series, and publish them."""
+"""``sst train`` publishes networks trained on a series; ``sst release import``, networks trained elsewhere."""
 
 import argparse
-from importlib.metadata import version
+import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import numpy as np
 import torch
 from pydantic import ValidationError
 from tqdm import tqdm
 
 from forecasting.bundled import RELEASES
 from forecasting.climatology.global_climatology import GlobalClimatology
+from forecasting.console import (
+    Command,
+    add_out,
+    add_reading_options,
+    add_version,
+    not_negative,
+    number,
+    positive,
+    whole,
+)
 from forecasting.errors import FileError, RequestError, SeriesError
+from forecasting.evaluation.model_report import ModelReport
+from forecasting.evaluation.table import accuracy_table
 from forecasting.networks.device import choose_device
 from forecasting.networks.metadata import CELLS
+from forecasting.references.baselines import BASELINES
+from forecasting.releases.release import is_cell_name, versions
+from forecasting.releases.signatures import SIGNATURES
+from forecasting.releases.trusted_keys import VARIABLE
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import TimeStep
-from training.cli.options import add_artifacts_folder, add_keep, add_workers, number, whole
-from training.cli.programs import FETCH, GALLERY, INSPECT, PRETRAIN, RELEASE, ROLLBACK, TRAIN
-from training.cli.reading_options import add_reading_options, read_with
-from training.cli.summary import dataset_summary, print_unsigned, release_summary
+from forecasting.series.times import parse_time, short
+from forecasting.series.timestep import TimeStep, in_words, one_each
+from forecasting.wording import counted
+from training.cli import FETCH, GALLERY, INSPECT, PRETRAIN, RELEASE, TRAIN
+from training.cli.data import read_with
 from training.config import DEFAULT_SEED, TrainingConfig
 from training.examples.dataset import Dataset
 from training.examples.panel import Panel, commonest_step, usable_series
 from training.fit.fitting import total_epochs
 from training.fit.parallel import jobs
 from training.fit.universal_start import Position, UniversalStart
-from training.run import Destination, Execution, train
+from training.importing.checking import CHECK_SECONDS
+from training.importing.run import Import, import_models
+from training.publish.text.imported_text import describe_caveats
+from training.publish.text.sentences import describe_coverage, describe_rank, describe_starts, describe_stations
+from training.run import Destination, Execution, Published, train
+
+_RESERVED: Final = frozenset({"best", "all", "none", "observed", "report", "baselines", "manifest", *BASELINES})
+"""Names that mean something else in requests, tables or the files of a release."""
 
 
-def main(arguments: list[str]) -> int:
-    """Train and publish a release; returns 0."""
-    options = _parser().parse_args(arguments)
+def _train(options: argparse.Namespace) -> int:
+    """Train and publish a release."""
     torch.set_num_threads(1)
     device = choose_device(options.device)
     destination = Destination(options.name, options.out, options.keep, options.publish_if_not_worse, options.title)
     dataset, config, start, alone = _dataset(options)
-    print(dataset_summary(options.data, dataset, start, alone=alone))
+    print(_dataset_summary(options.data, dataset, start, alone=alone))
     epochs = 0 if alone else total_epochs(dataset, config) * len(jobs(config))
     with tqdm(total=epochs, unit=" epochs", disable=options.quiet or alone or None) as bar:
         execution = Execution(options.workers, device, bar.update, start, alone)
         published = train(dataset, options.data, destination, config, execution)
-    print(release_summary(published))
-    print_unsigned(published.path)
+    _print_published(published)
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=TRAIN.name,
-        description="Train an RNN, an LSTM and a GRU on an SST series, and publish them as a release.",
-        epilog=_other_commands(),
-    )
-    parser.add_argument("--version", action="version", version=version("sst-forecasting"))
-    _add_data_options(parser.add_argument_group("data"))
-    _add_network_options(
-        parser.add_argument_group("networks", "the same for every cell; the default window depends on the time step")
-    )
-    _add_release_options(parser.add_argument_group("release"))
-    add_workers(parser)
-    parser.add_argument(
-        "--device", default="auto", metavar="NAME", help="auto (a GPU if there is one), cpu, cuda or cuda:N"
-    )
-    parser.add_argument("--quiet", action="store_true", help="hide the progress bar")
-    return parser
-
-
-def _other_commands() -> str:
-    return (
-        f"Other commands, each with --help: '{INSPECT.name}' describes how a file is read, '{FETCH.name}' downloads a "
-        f"series from an ERDDAP server, '{ROLLBACK.name}' serves an older release again, and '{RELEASE.name}' signs, "
-        f"verifies, moves and imports releases. '{PRETRAIN.name}' trains the universal networks, and '{GALLERY.name}' "
-        "compares the seas that they learn from with real ones."
-    )
-
-
-def _add_data_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--data", type=Path, required=True, metavar="FILE", help="CSV, ERDDAP, NDBC, NetCDF or Zarr")
-    add_reading_options(group)
-    group.add_argument(
+def _add_train_options(parser: argparse.ArgumentParser) -> None:
+    add_version(parser)
+    data = parser.add_argument_group("data")
+    _add_data(data)
+    data.add_argument(
         "--leave-out",
         type=_names,
         metavar="NAMES",
         help="stations to use for testing only, or none (default: a fifth of them)",
     )
-    group.add_argument("--latitude", type=number, metavar="LAT", help="latitude of a single series, degrees north")
-    group.add_argument("--longitude", type=number, metavar="LON", help="longitude of a single series, degrees east")
+    data.add_argument("--latitude", type=number, metavar="LAT", help="latitude of a single series, degrees north")
+    data.add_argument("--longitude", type=number, metavar="LON", help="longitude of a single series, degrees east")
+    _add_network_options(
+        parser.add_argument_group("networks", "the same for every cell; the default window depends on the time step")
+    )
+    release = parser.add_argument_group("release")
+    _add_release_options(release)
+    release.add_argument(
+        "--publish-if-not-worse",
+        action="store_true",
+        help="keep serving the old release if its RMSE is lower on dates that neither was fitted to",
+    )
+    add_workers(parser)
+    parser.add_argument(
+        "--device", default="auto", metavar="NAME", help="auto (a GPU if there is one), cpu, cuda or cuda:N"
+    )
+    parser.add_argument("--quiet", action="store_true", help="hide the progress bar")
+
+
+def _add_data(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--data", type=Path, required=True, metavar="FILE", help="CSV, ERDDAP, NDBC, NetCDF or Zarr")
+    add_reading_options(group)
 
 
 def _add_network_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--cells", type=_cells, metavar="LIST", help="networks to train (default: rnn,lstm,gru)")
+    group.add_argument("--cells", type=_kinds, metavar="LIST", help="networks to train (default: rnn,lstm,gru)")
     group.add_argument("--window", type=whole, metavar="N", help="number of values that a forecast starts from")
     group.add_argument("--horizon", type=whole, metavar="N", help="number of leads to fit, evaluate and calibrate")
     group.add_argument("--hidden", type=whole, metavar="N", help="size of the hidden state")
@@ -107,16 +122,22 @@ def _add_network_options(group: argparse._ArgumentGroup) -> None:
 def _add_release_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--name", required=True, help="name of the dataset; releases go to artifacts/NAME/VERSION/")
     group.add_argument("--title", metavar="TEXT", help="display name of the place, as in 'Venice, Lido pier'")
-    add_artifacts_folder(group)
-    add_keep(group)
-    group.add_argument(
-        "--publish-if-not-worse",
-        action="store_true",
-        help="keep serving the old release if its RMSE is lower on dates that neither was fitted to",
+    add_out(group)
+    group.add_argument("--keep", type=not_negative, metavar="N", help="number of old releases to keep (default: all)")
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """Add ``--workers``."""
+    parser.add_argument(
+        "--workers",
+        type=positive,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="number of processes (default: one per core)",
     )
 
 
-def _cells(text: str) -> tuple[str, ...]:
+def _kinds(text: str) -> tuple[str, ...]:
     names = {cell.strip() for cell in text.split(",")}
     if not names <= set(CELLS):
         raise argparse.ArgumentTypeError(f"unknown cell in {text!r}: cells are {', '.join(CELLS)}")
@@ -212,3 +233,176 @@ def _config(step: TimeStep, options: argparse.Namespace, **defaults: int) -> Tra
         raise RequestError(
             f"--{name} {first['input']} is out of range: choose a value from {low} to {high}", field=name
         ) from None
+
+
+def _add_import_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "models", nargs="+", type=Path, metavar="MODEL", help="TorchScript file that follows the checkpoint contract"
+    )
+    _add_data(parser.add_argument_group("data"))
+    evaluation = parser.add_argument_group("evaluation")
+    evaluation.add_argument("--horizon", type=positive, metavar="N", help="number of leads to evaluate and calibrate")
+    evaluation.add_argument(
+        "--trained-until",
+        type=_time,
+        metavar="DATE",
+        help="time of the last value that the networks were trained on (default: unknown)",
+    )
+    evaluation.add_argument(
+        "--time-limit",
+        type=positive,
+        default=round(CHECK_SECONDS),
+        metavar="SECONDS",
+        help="how long the check of a network may take (default: %(default)s)",
+    )
+    release = parser.add_argument_group("release")
+    _add_release_options(release)
+    release.add_argument(
+        "--cell",
+        "--cells",
+        dest="cells",
+        type=lambda text: text.split(","),
+        metavar="LIST",
+        help="a name for each network, separated by commas (default: the names of the files)",
+    )
+
+
+def _import(options: argparse.Namespace) -> int:
+    """Check, evaluate and publish networks that were trained elsewhere."""
+    torch.set_num_threads(1)
+    models = dict(zip(_cells(options.cells, options.models), options.models, strict=True))
+    destination = Destination(options.name, options.out, options.keep, title=options.title)
+    wanted = Import(models, options.horizon, options.trained_until, options.time_limit)
+    series = read_with(options.data, options).series.until_last_observation()
+    print(_series_summary(options.data, series))
+    published = import_models(wanted, series, options.data, destination)
+    _print_published(published)
+    return 0
+
+
+def _time(text: str) -> np.datetime64:
+    try:
+        return parse_time(text)
+    except SeriesError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _cells(given: Sequence[str] | None, models: Sequence[Path]) -> list[str]:
+    """Return the name of each network, by default that of its file.
+
+    Raises:
+        RequestError: if a name is not valid, is taken, or their number is not that of the files.
+    """
+    names = [path.stem.lower().replace("-", "_") for path in models] if given is None else [*map(str.strip, given)]
+    if len(names) != len(models):
+        raise RequestError(
+            f"--cells has {counted(len(names), 'name')} for {counted(len(models), 'file')}: give one for each",
+            field="cells",
+        )
+    for name in names:
+        if not is_cell_name(name):
+            raise RequestError(
+                f"{name[:40]!r} is not a valid name for a network: give one with --cells, of up to 32 lower-case "
+                "letters, digits and underscores, beginning with a letter",
+                field="cells",
+            )
+        if name in _RESERVED or names.count(name) > 1:
+            reason = "is reserved" if name in _RESERVED else "is used twice"
+            raise RequestError(f"the name {name} {reason}: give another one with --cells", field="cells")
+    return names
+
+
+def _series_summary(path: Path, series: SstSeries) -> str:
+    """Describe one series that was read from ``path``: a line, and an indented line for each note."""
+    span = f"from {short(series.times[0])} to {short(series.times[-1])}"
+    head = f"{path}: {len(series)} values, {one_each(str(series.step))}, {span}"
+    return "\n".join([head, *(f"  {note}" for note in series.describe())])
+
+
+def _dataset_summary(path: Path, dataset: Dataset, start: UniversalStart | None = None, *, alone: bool = False) -> str:
+    """Describe the data that were read from ``path``: a line, and an indented line for each note.
+
+    Notes say which universal networks can be started from, and whether they are ``alone``.
+    """
+    if isinstance(dataset, Panel):
+        notes = [f"  {note}" for note in dataset.notes]
+        head = "\n".join([f"{path}: several stations, {one_each(str(dataset.series.step))}", *notes])
+    else:
+        head = _series_summary(path, dataset.series)
+    return "\n".join([head, *(f"  {note}" for note in _start_notes(start, alone))])
+
+
+def _start_notes(start: UniversalStart | None, alone: bool) -> list[str]:
+    if start is None:
+        return []
+    if alone:
+        return [f"too short to fit networks to: {start.dataset} is used as is, with this series", start.note]
+    return [f"may start from {start.dataset}", start.note]
+
+
+def _print_published(published: Published) -> None:
+    print(_release_summary(published))
+    _print_unsigned(published.path)
+
+
+def _release_summary(published: Published) -> str:
+    """Describe a new release: its accuracy one step ahead, its weak points, and whether it serves."""
+    report = published.report
+    test = report.periods["test"]
+    lines = [
+        f"\nTest part {test.start} to {test.end}, {in_words(report.step)} ahead, °C:\n",
+        accuracy_table(report),
+        "",
+        describe_rank(report),
+        *describe_caveats(report),
+        *_interval_lines(report.best),
+        *describe_stations(report),
+        *describe_starts(report),
+        "",
+    ]
+    for cell, spread in report.seeds.items():
+        lines.append(f"{cell}: test RMSE {spread.mean:.4f} ± {spread.std:.4f} over {len(spread.seeds)} seeds")
+    lines += [f"removed {version}" for version in published.removed]
+    if published.comparison:
+        lines.append(f"Comparison: {published.comparison}.")
+    state = "is now serving" if published.serves else "was published but is not serving"
+    return "\n".join([*lines, f"{published.path} {state}"])
+
+
+def _print_unsigned(path: Path) -> None:
+    """Print how to sign the release in ``path``, if keys to trust are named or another release of it is signed."""
+    dataset = path.parent
+    signed = any((dataset / version / SIGNATURES).exists() for version in versions(dataset) if version != path.name)
+    if (signed or os.environ.get(VARIABLE)) and not (path / SIGNATURES).exists():
+        command = RELEASE.subcommand("sign").name
+        print(
+            f"{path} is not signed: services that trust only some keys do not load it. Sign it with {command} {path} "
+            "--key FILE"
+        )
+
+
+def _interval_lines(best: ModelReport) -> list[str]:
+    lines = [
+        f"  {describe_coverage(best.intervals[level].coverage, level)}" for level in (80, 95) if level in best.intervals
+    ]
+    return ["Coverage of its intervals on the test part:", *lines] if lines else []
+
+
+TRAIN_COMMAND: Final = Command(
+    TRAIN,
+    "Train an RNN, an LSTM and a GRU on an SST series, and publish them as a release.",
+    _add_train_options,
+    _train,
+    f"Other commands, each with --help: '{INSPECT.name}' describes how a file is read, '{FETCH.name}' downloads a "
+    f"series from an ERDDAP server, and '{RELEASE.name}' signs, verifies, moves and imports releases, and serves an "
+    f"older one again. '{PRETRAIN.name}' trains the universal networks, and '{GALLERY.name}' compares the seas that "
+    "they learn from with real ones.",
+)
+IMPORT_COMMAND: Final = Command(
+    RELEASE.subcommand("import"),
+    "Check networks that were trained elsewhere, evaluate them on a series beside the references, calibrate their "
+    "intervals, and publish them as a release.",
+    _add_import_options,
+    _import,
+    "Importing a network runs code from its file: import only files from people you trust.",
+)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.scoring.commands import score
 from tests.scoring.tables.sample import long_table
-from training.cli.main import main
+from training.cli import main
 
 
 def test_a_release_in_another_place_forecasts_as_it_does_here(

@@ -11,7 +11,7 @@ from tests.processes import wait_until
 from tests.refused_start import refused_start
 from tests.serving import serve
 from tests.signing import make_key, sign
-from training.cli.main import main
+from training.cli import main
 from training.publish.release import point_current
 
 

@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 from forecasting.console import OUTPUT_CLOSED, run_command
-from service.station_cli.arguments import parser
-from service.station_cli.command import main
+from service.station_cli import main
 
 
 class Ran(NamedTuple):
@@ -35,7 +34,7 @@ def run(stations: httpx.Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     monkeypatch.delenv("SST_KEY", raising=False)
 
     def run(*arguments: object) -> Ran:
-        status = main(parser().parse_args([*map(str, arguments)]))
+        status = main([*map(str, arguments)])
         return Ran(status, *capsys.readouterr())
 
     return run
@@ -312,7 +311,7 @@ def test_output_that_its_reader_closes_ends_the_command_quietly(
     os.close(reading_end)
     with os.fdopen(writing_end, "w", buffering=1) as closed:
         monkeypatch.setattr("sys.stdout", closed)
-        assert run_command(lambda: main(parser().parse_args(["list"]))) == OUTPUT_CLOSED
+        assert run_command(lambda: main(["list"])) == OUTPUT_CLOSED
     assert capsys.readouterr().err == ""
 
 

@@ -7,7 +7,7 @@ import xarray as xr
 
 from forecasting.releases.release import open_current
 from tests.conftest import NINO12
-from training.cli.main import main
+from training.cli import main
 
 QUICK = ["--from-scratch", "--epochs", "1", "--hidden", "2", "--cells", "rnn", "--workers", "1", "--quiet"]
 

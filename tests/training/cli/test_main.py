@@ -14,7 +14,7 @@ from forecasting.releases.release import current_version, versions
 from tests.conftest import NINO12
 from tests.processes import spawned, wait_until
 from tests.zygote.process import Popen, run
-from training.cli.main import main
+from training.cli import main
 
 ENVIRONMENT = os.environ | {"PYTHONWARNINGS": "error"}
 TINY = ("--epochs", "1", "--hidden", "2", "--horizon", "1", "--from-scratch")

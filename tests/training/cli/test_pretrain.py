@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import NINO12
-from training.cli.main import main
+from training.cli import main
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from forecasting.releases.loaded_release import LoadedRelease, load_evaluated
 from forecasting.releases.release import open_current
 from forecasting.series.shape import ForecastShape
 from tests.forecasting.universal import tiny
-from training.cli.main import main
+from training.cli import main
 from training.examples.dataset import Dataset
 
 TINY = ("--epochs", "1", "--hidden", "2", "--workers", "1", "--quiet")

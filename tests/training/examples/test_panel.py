@@ -18,7 +18,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import short
 from forecasting.series.timestep import TimeStep
 from tests.conftest import daily
-from training.cli.main import main
+from training.cli import main
 from training.config import TrainingConfig
 from training.examples.inputs import Scaling
 from training.examples.panel import Panel

@@ -13,7 +13,7 @@ from forecasting.errors import ForecastError
 from forecasting.readers import content_digest, read
 from forecasting.releases.registry import load_forecaster
 from tests.servers.erddap import GRID, TABLE, Answer, Erddap, error, serving
-from training.cli.main import main
+from training.cli import main
 from training.sources.download import Downloader, FetchError
 from training.sources.fetch import Fetched, fetch
 

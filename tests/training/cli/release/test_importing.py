@@ -6,7 +6,7 @@ import torch
 from tests.conftest import NINO12
 from tests.training.importing import modules
 from tests.training.importing.modules import Steady
-from training.cli.main import main
+from training.cli import main
 
 
 def run(*arguments: object) -> int:

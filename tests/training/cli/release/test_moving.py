@@ -10,7 +10,7 @@ import pytest
 from forecasting.releases.release import current_version
 from tests.servers.s3 import s3_server
 from tests.signing import make_key, make_release, sign
-from training.cli.main import main
+from training.cli import main
 
 OLD, NEW = "20260101T000000Z", "20260102T000000Z"
 FILES = {"gru.pt": b"network", "evaluated/gru.pt": b"evaluated", "empty.csv": b""}

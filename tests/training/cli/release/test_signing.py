@@ -9,7 +9,7 @@ import pytest
 
 from forecasting.networks.metadata import digest
 from tests.signing import make_key, make_release, sign
-from training.cli.main import main
+from training.cli import main
 from training.publish.release import seal
 
 VERSION = "20260101T000000Z"

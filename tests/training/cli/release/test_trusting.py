@@ -13,7 +13,7 @@ from forecasting.releases.remote.mirror import Mirror
 from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.universal.network.metadata import UNIVERSAL
 from tests.signing import make_key, make_release, sign
-from training.cli.main import main
+from training.cli import main
 from training.fit.universal_start import UniversalStart
 from training.publish.predecessor import Predecessor
 from training.publish.release import next_version, point_current

@@ -1,20 +1,26 @@
-"""The commands of ``sst station``."""
+"""The commands of ``sst station``, and the readings that they send."""
 
 import argparse
+import json
+import math
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from functools import partial
 from http import HTTPStatus
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import pandas as pd
 
-from forecasting.console import in_command_line
-from forecasting.errors import ForecastError
-from forecasting.series.timestep import TimeStep
+from forecasting.errors import FileError, ForecastError, RequestError, SeriesError
+from forecasting.readers import Reading, ReadingOptions, read, read_content
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import seconds_of
+from forecasting.series.timestep import TimeStep, not_of_station
+from forecasting.series.units import Units, from_celsius
 from service.client import Client, ProblemError, ServiceError
-from service.station_cli.arguments import STATION
-from service.station_cli.files import read_json, read_readings
+from service.station_cli import READING, STATION
 from service.station_cli.output import (
     print_alerts,
     print_event_verification,
@@ -29,15 +35,16 @@ from service.station_cli.output import (
 )
 
 DONE, UNAVAILABLE, REFUSED, NOTHING, DOUBTED = range(5)
+_STANDARD_INPUT: Final = "-"
 
 
-def main(options: argparse.Namespace) -> int:
+def run_station_command(options: argparse.Namespace) -> int:
     """Run a command; return the exit status: 0 done, 1 no answer, 2 refused, 3 no forecast or score, 4 doubted."""
     try:
         with Client(options.url, api_key=os.environ.get("SST_KEY") or None) as client:
             return _COMMANDS[options.command](client, options)
     except ForecastError as error:
-        _say(options, error.written(in_command_line))
+        STATION.subcommand(options.command).say_error(error)
     except ProblemError as error:
         _say(options, _explained(error, options))
         return UNAVAILABLE if _is_temporary(error) else REFUSED
@@ -62,10 +69,10 @@ def _add(client: Client, options: argparse.Namespace) -> int:
         units=options.units,
         model=options.model,
         horizon=options.horizon,
-        source=read_json(options.source),
-        events=read_json(options.events) or (),
-        baseline=read_json(options.baseline),
-        webhooks=read_json(options.webhooks) or (),
+        source=_read_json(options.source),
+        events=_read_json(options.events) or (),
+        baseline=_read_json(options.baseline),
+        webhooks=_read_json(options.webhooks) or (),
     )
     print_station(station, options.format)
     return DONE
@@ -83,7 +90,9 @@ def _show(client: Client, options: argparse.Namespace) -> int:
 
 def _push(client: Client, options: argparse.Namespace) -> int:
     station = client.stations.get(options.station)
-    readings, doubts = read_readings(options, TimeStep.parse(station["step"]), station["units"], partial(_say, options))
+    readings, doubts = _read_readings(
+        options, TimeStep.parse(station["step"]), station["units"], partial(_say, options)
+    )
     result = client.stations.push(options.station, readings)
     print_pushed(options.station, result, options.format)
     for line in refused_lines(result):
@@ -216,3 +225,94 @@ def _explained(error: ProblemError, options: argparse.Namespace) -> str:
 
 def _say(options: argparse.Namespace, message: str) -> None:
     STATION.subcommand(options.command).say(message)
+
+
+def _read_readings(
+    options: argparse.Namespace, step: TimeStep, units: Units, say: Callable[[str], None]
+) -> tuple["pd.Series[Any]", Sequence[str]]:
+    """Return the readings in all files and options, indexed by time (UTC), in the units of the station; and warnings.
+
+    Args:
+        options: of the command line.
+        step: of the station.
+        units: of the station. A file that states no units is in these; another is converted.
+        say: tells the reader which units a file is in, where they are not plain.
+
+    Raises:
+        FileError: if a file cannot be read: where, and what to do.
+        RequestError: if there are no readings, or one is not a time and a number.
+    """
+    if not options.files and not options.reading:
+        raise RequestError("there are no readings: name a file, or give --reading TIME VALUE", field="files")
+    read_files = [_at_step(file, options, step, units, say) for file in options.files]
+    parts = [_series(reading.series, units) for reading in read_files]
+    if options.reading:
+        parts.append(_given(options.reading, step))
+    readings: pd.Series[Any] = pd.concat(parts)
+    return readings, [warning for reading in read_files for warning in reading.stations[0].warnings]
+
+
+def _read_json(file: str | None) -> Any:
+    """Return the content of a JSON file; None for None.
+
+    Raises:
+        FileError: if it cannot be read, or is not JSON.
+    """
+    if file is None:
+        return None
+    try:
+        return json.loads(Path(file).read_bytes())
+    except ValueError as error:
+        raise FileError(f"{file}: not JSON: {error}") from None
+    except OSError as error:
+        raise FileError(f"{file}: cannot read it: {error.strerror}") from None
+
+
+def _at_step(
+    file: str, options: argparse.Namespace, step: TimeStep, units: Units, say: Callable[[str], None]
+) -> Reading:
+    values = {name: getattr(options, f"reading_{name}") for name in READING}
+    reading = _read(file, ReadingOptions.from_values(values, step=step, station_units=units))
+    series = reading.series
+    (found,) = reading.stations
+    if found.units != units:
+        say(f"{reading.path}: the values are in {found.units}, {found.units_from}, and were converted to {units}")
+    elif units != "celsius":
+        say(f"{reading.path}: the values are in {units}, {found.units_from}")
+    if series.step != step:
+        raise FileError(
+            f"{reading.path}: {not_of_station('the step', series.step, step)}: push a file with this step, or make it "
+            f"coarser with --resample {step}"
+        )
+    return reading
+
+
+def _read(file: str, options: ReadingOptions) -> Reading:
+    if file != _STANDARD_INPUT:
+        return read(Path(file), options)
+    return read_content(sys.stdin.buffer.read(), options)
+
+
+def _series(series: SstSeries, units: Units) -> "pd.Series[Any]":
+    return pd.Series(from_celsius(series.values, units), pd.DatetimeIndex(series.times, tz="UTC"))
+
+
+def _given(readings: Sequence[Sequence[str]], step: TimeStep) -> "pd.Series[Any]":
+    times, values = [], []
+    for time, value in readings:
+        try:
+            times.append(pd.Timestamp(seconds_of(time, local=step.calendar_month), unit="s", tz="UTC"))
+            values.append(_number(value))
+        except SeriesError as error:
+            raise RequestError(f"--reading {time} {value}: {error}", field="reading") from None
+    return pd.Series(values, pd.DatetimeIndex(times), dtype="float64")
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise SeriesError(f"{text!r} is not a temperature such as 20.4")
+    return number

@@ -1,0 +1,325 @@
+"""``sst inspect`` describes data files and how they are read; ``sst fetch`` downloads one from an ERDDAP server."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from forecasting.bundled import default_artifacts
+from forecasting.console import Command, add_reading_options, in_command_line
+from forecasting.erddap import SeriesQuery, Span
+from forecasting.errors import FileError, ForecastError, SeriesError
+from forecasting.evaluation.division import untrainable
+from forecasting.readers import Reading, ReadingOptions, Station, describe, read
+from forecasting.readers.base.flags import MEANINGS
+from forecasting.readers.base.options import AT
+from forecasting.readers.result.describe import describe_grid
+from forecasting.releases.trusted_keys import TrustedKeys
+from forecasting.remedies import Remedy, Setting
+from forecasting.series.times import iso, parse_time, short
+from forecasting.wording import counted
+from training.cli import FETCH, INSPECT
+from training.config import TrainingConfig
+from training.examples.panel import Panel, commonest_step, usable_series
+from training.sources.download import Downloader
+from training.sources.fetch import fetch
+
+if TYPE_CHECKING:
+    from forecasting.releases.universal_catalog import UniversalCatalog
+    from forecasting.universal.checks.check import Check
+
+TRAINABLE, NOT_TRAINABLE, UNREADABLE = 0, 1, 2
+_SHOWN: Final = 5
+"""Implausible values that are shown, at most; JSON has all."""
+
+
+def read_with(path: Path, arguments: argparse.Namespace) -> Reading:
+    """Read a file with the options of a command line.
+
+    Raises:
+        FileError: naming the file, the line or column, and the remedy.
+    """
+    options = ReadingOptions.from_values(vars(arguments), seed=getattr(arguments, "seed", None) or 0)
+    reading = read(path, options)
+    if reading.stations or reading.error is None:
+        return reading
+    remedy = Remedy.of("; choose a place with {}, or draw cells for a panel with {}", AT, Setting("sample", "N"))
+    return replace(reading, error=FileError(reading.error.message, remedy=remedy))
+
+
+def _add_inspect_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="CSV, ERDDAP, NDBC, NetCDF or Zarr")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per file and line")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="list values that are implausible given the forecast made before them by the universal release of the "
+        "step",
+    )
+    parser.add_argument(
+        "--artifacts",
+        type=Path,
+        default=default_artifacts(),
+        metavar="DIR",
+        help="folder with the universal releases for --check (default: artifacts, else the bundled releases)",
+    )
+    add_reading_options(parser.add_argument_group("reading"))
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    """Inspect files; returns the exit status: 0 if all are trainable, 1 if one is not, 2 if one cannot be read."""
+    worst = TRAINABLE
+    for path in options.files:
+        try:
+            reading = read_with(path, options)
+            description = _describe_file(reading)
+        except FileError as error:
+            INSPECT.say_error(error)
+            worst = UNREADABLE
+            continue
+        if options.check:
+            _add_checks(description, reading.stations, options.artifacts)
+        print(json.dumps(description, ensure_ascii=False) if options.json else _text(description))
+        worst = max(worst, TRAINABLE if description["trainable"] else NOT_TRAINABLE)
+    return worst
+
+
+def _describe_file(reading: Reading) -> dict[str, Any]:
+    """Describe a reading as plain values, as ``--json`` prints them."""
+    stations = [_station(station) for station in reading.stations]
+    panel, refusal = _panel(reading.stations) if len(stations) > 1 else ([], None)
+    problem = stations[0]["problem"] if reading.error is None else reading.error.written(in_command_line)
+    return {
+        "file": str(reading.path),
+        "format": reading.format,
+        "trainable": problem is None or bool(panel),
+        "problem": problem if refusal is None else f"{refusal}; the file {problem}",
+        "panel": panel,
+        "stations": stations,
+    } | ({} if reading.grid is None else {"grid": describe_grid(reading.grid)})
+
+
+def _panel(stations: Sequence[Station]) -> tuple[list[str], str | None]:
+    """Names of the stations that training would use together, or why it would not."""
+    try:
+        known, skipped = usable_series(stations)
+        panel = Panel.of(known, TrainingConfig.for_step(commonest_step(known.values())), (), skipped)
+    except SeriesError as error:
+        return [], error.written(in_command_line)
+    return list(panel.members), None
+
+
+def _station(station: Station) -> dict[str, Any]:
+    description = describe(station, in_command_line)
+    return description if station.series is None else description | {"problem": untrainable(station.series)}
+
+
+def _text(description: dict[str, Any]) -> str:
+    lines = [description["file"], f"  format     {description['format']}"]
+    if "grid" in description:
+        lines += _grid_text(description["grid"])
+    for station in description["stations"]:
+        lines += _station_text(station, station["name"] in description["panel"])
+    if description["panel"]:
+        lines.append(
+            f"  trainable  yes, {len(description['panel'])} stations as a panel; the file {description['problem']}"
+        )
+        return "\n".join(lines)
+    lines.append(f"  trainable  {'yes' if description['trainable'] else 'no: ' + description['problem']}")
+    return "\n".join(lines)
+
+
+def _grid_text(grid: dict[str, Any]) -> list[str]:
+    lines = [
+        f"  time       {grid['columns']['time']}",
+        f"  value      {grid['columns']['value']}, {grid['units']} {grid['units_from']}",
+    ]
+    if grid["start"] is not None:
+        start, end = (_short(grid[which]) for which in ("start", "end"))
+        lines.append(f"  step       {grid['step'] or 'none'}: {counted(grid['times'], 'time')} from {start} to {end}")
+    if grid["range"] is not None:
+        lines.append(f"  range      {grid['range'][0]:g} to {grid['range'][1]:g} °C at a time in the middle")
+    shape = " × ".join(f"{count} {dim}" for dim, count in grid["cells"].items())
+    (south, north), (west, east) = grid["latitudes"], grid["longitudes"]
+    lines.append(f"  cells      {shape}: latitudes {south:g} to {north:g}, longitudes {west:g} to {east:g}")
+    if grid["example"] is not None:
+        lat, lon = grid["example"]
+        lines.append(f"  choose     one cell, such as --at={lat:g},{lon:g}, or draw several, such as --sample 20")
+    return [*lines, *(f"  note       {note}" for note in grid["notes"])]
+
+
+def _short(time: str) -> str:
+    return short(np.datetime64(time.rstrip("Z"), "s"))
+
+
+def _station_text(station: dict[str, Any], in_panel: bool) -> list[str]:
+    columns = station["columns"]
+    lines = [f"  station    {station['name']}"] if station["name"] is not None else []
+    lines += [
+        f"  time       {columns['time']}",
+        f"  value      {columns['value']}, {station['units']} {station['units_from']}",
+    ]
+    if "flags" in columns:
+        counted = [f"{count} {MEANINGS[int(flag)]} ({flag})" for flag, count in station["flags"].items()]
+        lines.append(f"  flags      {columns['flags']}: {', '.join(counted) or 'not used'}")
+    series = station["series"]
+    if series is None:
+        return [*lines, f"  problem    {station['problem']}"]
+    start, end = (_short(series[which]) for which in ("start", "end"))
+    lines += [
+        f"  step       {series['step']}: {series['values']} values from {start} to {end}",
+        f"  range      {series['least']:g} to {series['most']:g} °C",
+    ]
+    lines += [f"  note       {note}" for note in series["notes"]]
+    if "check" in station:
+        lines += _check_text(station["check"])
+    if station["name"] is not None and station["problem"] is not None and not in_panel:
+        lines.append(f"  problem    {station['problem']}")
+    return lines
+
+
+def _add_checks(description: dict[str, Any], stations: Sequence[Station], artifacts: Path) -> None:
+    """Add ``check`` to each station of a description that has a series.
+
+    It has ``problem``, ``flags`` (number of values by QARTOD flag) and ``suspects``, each with ``time``, ``value``,
+    ``lower`` and ``upper``, °C.
+    """
+    catalog = _catalog(artifacts)
+    for described, station in zip(description["stations"], stations, strict=True):
+        if station.series is None:
+            continue
+        if isinstance(catalog, str):
+            described["check"] = _nothing(catalog)
+            continue
+        try:
+            check = catalog.check_values(station.series, station.position)
+        except SeriesError as error:
+            described["check"] = _nothing(str(error))
+        else:
+            described["check"] = _described(check)
+
+
+def _check_text(check: dict[str, Any]) -> list[str]:
+    """Return lines that describe the ``check`` of a station."""
+    if check["problem"] is not None:
+        return [f"  check      {check['problem']}"]
+    counts = ", ".join(f"{count} {MEANINGS[int(flag)]} ({flag})" for flag, count in check["flags"].items())
+    suspects = check["suspects"]
+    if not suspects:
+        return [f"  check      no value is implausible: {counts}"]
+    verb = "is" if len(suspects) == 1 else "are"
+    lines = [f"  check      {counted(len(suspects), 'value')} {verb} implausible: {counts}"]
+    for suspect in suspects[:_SHOWN]:
+        time = short(np.datetime64(suspect["time"].rstrip("Z"), "s"))
+        expected = f"{suspect['lower']:.2f} to {suspect['upper']:.2f} °C"
+        lines.append(f"             {time}  {suspect['value']:g} °C, expected {expected}")
+    if len(suspects) > _SHOWN:
+        lines.append(f"             and {len(suspects) - _SHOWN} more; --json lists them all")
+    return lines
+
+
+def _catalog(artifacts: Path) -> "UniversalCatalog | str":
+    """Return the universal releases in a folder, or why there are none."""
+    # PyTorch takes seconds to import, and only a check needs it.
+    from forecasting.networks.device import CPU
+    from forecasting.releases.universal_catalog import UniversalCatalog
+
+    try:
+        catalog = UniversalCatalog.open(artifacts, CPU, trusted=TrustedKeys.chosen(()))
+    except ForecastError as error:
+        return f"the values are not checked: {error}"
+    if not len(catalog):
+        return (
+            f"the values are not checked, as {artifacts} has no universal release: name a folder that has one with "
+            "--artifacts"
+        )
+    return catalog
+
+
+def _nothing(problem: str) -> dict[str, Any]:
+    return {"problem": problem, "flags": {}, "suspects": []}
+
+
+def _described(check: "Check") -> dict[str, Any]:
+    flags, counts = np.unique(check.flags, return_counts=True)
+    times, values = check.series.times, check.series.values
+    suspects = [
+        {
+            "time": iso(times[i]),
+            "value": round(float(values[i]), 6),
+            "lower": round(float(check.lower[i]), 6),
+            "upper": round(float(check.upper[i]), 6),
+        }
+        for i in check.suspects.tolist()
+    ]
+    by_flag = {str(flag): count for flag, count in zip(flags.tolist(), counts.tolist(), strict=True)}
+    return {"problem": None, "flags": by_flag, "suspects": suspects}
+
+
+def _add_fetch_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--erddap", required=True, metavar="URL", help="address of the server, as in https://…/erddap")
+    parser.add_argument("--dataset", required=True, metavar="ID", help="dataset ID on the server")
+    parser.add_argument(
+        "--variable", required=True, action="append", metavar="V", help="temperature variable; repeatable"
+    )
+    parser.add_argument("--from", dest="start", type=_time, metavar="TIME", help="first time, ISO 8601")
+    parser.add_argument("--to", dest="end", type=_time, metavar="TIME", help="last time, ISO 8601")
+    parser.add_argument("--lat", type=_span, metavar="SPAN", help="degrees north")
+    parser.add_argument("--lon", type=_span, metavar="SPAN", help="degrees east, −180 to 180 or 0 to 360")
+    parser.add_argument("--depth", type=_span, metavar="SPAN", help="in the units of the dataset")
+    parser.add_argument("--station", metavar="NAME", help="station in a table")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE", help="file to write; replaced if it exists"
+    )
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    query = SeriesQuery(
+        tuple(options.variable), options.start, options.end, options.lat, options.lon, options.depth, options.station
+    )
+    with Downloader.open(tell=lambda message: print(message, file=sys.stderr)) as downloader:
+        fetched = fetch(options.erddap, options.dataset, query, options.output, downloader)
+    print(f"{fetched.path}: {fetched.rows} rows from {fetched.url}")
+    print(f"{fetched.source}: source and licence of the data")
+    print(f"next: {INSPECT.name} {fetched.path}")
+    return 0
+
+
+def _time(text: str) -> str:
+    try:
+        return iso(parse_time(text))
+    except ForecastError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _span(text: str) -> Span:
+    try:
+        low, _, high = text.partition(":")
+        span = float(low), float(high or low)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number, or two as in 43.5:44, got {text!r}") from None
+    if not span[0] <= span[1]:
+        raise argparse.ArgumentTypeError(f"{text!r} is in the wrong order: write the lower number first")
+    return span
+
+
+INSPECT_COMMAND: Final = Command(
+    INSPECT,
+    "Describe files: columns, units, step, gaps, flags, and whether networks can be trained on them.",
+    _add_inspect_options,
+    _inspect,
+    "Exit status: 0 if every file is trainable; 1 if one is not; 2 if one cannot be read.",
+)
+FETCH_COMMAND: Final = Command(
+    FETCH,
+    "Download one series from an ERDDAP server, from a table or a grid, into a CSV file.",
+    _add_fetch_options,
+    _fetch,
+    "A SPAN is one number, or two separated by a colon, such as 43.5:44. If it starts with a minus sign, write it "
+    "after an equals sign: --lon=-122.4.",
+)
