@@ -87,11 +87,11 @@ docs: $(VENV)/.dev ## build the documentation into site/; fails on a broken link
 	$(BIN)/properdocs build --strict --quiet --config-file mkdocs.yml
 
 data: $(VENV)/.dev ## rebuild data/*.csv from the packages that contain their sources
-	$(BIN)/python -m training.sources.shipped_data
+	$(BIN)/python -m training.data.shipped series
 
 climatology: $(VENV)/.dev ## rebuild the global climatology from its Debian package (needs apt-get and dpkg-deb)
 	@folder=$$(mktemp -d) && trap "rm -rf $$folder" EXIT && (cd $$folder && apt-get download -qq ferret-datasets) && \
-	dpkg-deb --extract $$folder/ferret-datasets_*.deb $$folder && $(BIN)/python -m training.sources.climatology $$folder
+	dpkg-deb --extract $$folder/ferret-datasets_*.deb $$folder && $(BIN)/python -m training.data.shipped climatology $$folder
 
 bench: $(VENV)/.dev ## measure the speeds that the documentation reports
 	$(BIN)/python -m benchmarks

@@ -31,7 +31,7 @@ from forecasting.readers import read_csv
 from service.api.forecast.schemas import EXAMPLE
 from service.api.series_request import EXAMPLE_VALUES
 from training.config import TrainingConfig
-from training.examples.dataset import Dataset
+from training.data.dataset import Dataset
 from training.publish.release import point_current
 from training.run import Destination, train
 

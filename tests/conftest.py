@@ -30,7 +30,7 @@ from tests.serving import serve
 from tests.trained import trained_once
 from tests.zygote.process import end_zygotes, fork_spawned_processes
 from training.config import TrainingConfig
-from training.examples.dataset import Dataset
+from training.data.dataset import Dataset
 from training.run import Destination, Published, train
 
 ROOT = Path(__file__).parent.parent

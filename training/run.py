@@ -13,12 +13,11 @@ from forecasting.networks.device import CPU
 from forecasting.readers import content_digest
 from forecasting.releases.release import LONGEST_TITLE, Release, is_dataset_name, is_title
 from training.config import TrainingConfig
-from training.examples.dataset import Dataset
-from training.fit.parallel import Fits, Progress, fit_all
+from training.data.dataset import Dataset
+from training.evaluate import Predecessor, Verdict
+from training.fit.fitting import Fits, Progress, fit_all
 from training.fit.universal_start import UniversalStart
-from training.publish.contents import write_contents
-from training.publish.export import Identity
-from training.publish.predecessor import Predecessor, Verdict
+from training.publish.export import Identity, write_contents
 from training.publish.release import next_version, point_current, prune, publish, staging
 
 

@@ -21,16 +21,14 @@ import numpy as np
 import torch
 
 from benchmarks.studies.selection import read
-from forecasting.evaluation.model_report import IntervalReport
-from forecasting.evaluation.rolling_origin import Evaluation
-from forecasting.evaluation.verification import intervals
+from forecasting.evaluation.report import IntervalReport
+from forecasting.evaluation.rolling_origin import Evaluation, intervals
 from forecasting.networks.device import CPU
 from forecasting.networks.roller import NetworkRoller
 from forecasting.networks.uncertainty.intervals import ErrorDistribution
 from training.config import TrainingConfig
-from training.examples.dataset import Dataset
-from training.fit.calibration import FIRST_TWENTIETH, TRAIN_TWENTIETHS, Residuals, earlier_residuals
-from training.fit.cell_networks import validate
+from training.data.dataset import Dataset
+from training.fit.cell_networks import FIRST_TWENTIETH, TRAIN_TWENTIETHS, Residuals, earlier_residuals, validate
 from training.fit.fit_data import FitData
 from training.fit.fitting import fit
 

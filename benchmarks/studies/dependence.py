@@ -22,9 +22,9 @@ from forecasting.releases.release import open_current
 from forecasting.series.times import Floats
 from forecasting.universal.distribution import normal_scores
 from forecasting.universal.network.checkpoint import load
-from training.pretraining.data.examples import Panel, simulated_panel
-from training.pretraining.evaluation.dependence import PAST, STRIDE, past_errors
-from training.pretraining.spec import SPECS, Spec
+from training.config import SPECS, Spec
+from training.pretraining.evaluate import PAST, STRIDE, past_errors
+from training.pretraining.examples import Panel, simulated_panel
 
 _SEEDS: Final = {"learn": 41_000_000, "score": 42_000_000}
 _CHUNK: Final = 250

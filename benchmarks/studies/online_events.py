@@ -17,7 +17,7 @@ import torch
 from benchmarks.studies.online_intervals import long_series, recalibrate, replay, series_parser
 from forecasting.events.days import DAYS, day_of_year
 from forecasting.scores.events import score_event
-from forecasting.scores.sampling import long_run_error
+from forecasting.scores.probabilistic import long_run_error
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
 from forecasting.universal.distribution import exceedance

@@ -31,7 +31,7 @@ from forecasting.universal.distribution import interval
 from forecasting.universal.network.forecaster import UniversalForecaster
 from forecasting.universal.online_calibration import OnlineCalibration
 from forecasting.universal.release import UniversalRelease
-from training.pretraining.spec import SPECS
+from training.config import SPECS
 
 Floats = npt.NDArray[np.float64]
 

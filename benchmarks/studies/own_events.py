@@ -12,7 +12,7 @@ import torch
 from benchmarks.studies.daily_places import Place, add_daily_places, places_in
 from benchmarks.studies.options import study_parser
 from forecasting.errors import SeriesError
-from forecasting.evaluation.own_events import RequestedEvents, VerifiedEvent
+from forecasting.evaluation.events import RequestedEvents, VerifiedEvent
 from forecasting.events.definitions import Percentile, ThresholdEvent
 from forecasting.networks.device import CPU
 from forecasting.releases.loaded_universal import ALL, LoadedUniversal

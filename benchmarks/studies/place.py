@@ -22,14 +22,11 @@ from forecasting.series.origins import origins
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
 from training.config import TrainingConfig
-from training.examples.dataset import Dataset
-from training.examples.tensors import Examples
-from training.fit.at_place import MixedForecaster
-from training.fit.calibration import Residuals, earlier_residuals
-from training.fit.cell_networks import SHARES, AnyNetwork, choose_share, evaluate
-from training.fit.companion import Network, autoregression
-from training.fit.fit_data import leads_learnt
-from training.fit.universal_start import Position, UniversalStart
+from training.data.dataset import Dataset
+from training.data.inputs import Examples
+from training.fit.cell_networks import SHARES, AnyNetwork, Residuals, choose_share, earlier_residuals, evaluate
+from training.fit.fit_data import Network, autoregression, leads_learnt
+from training.fit.universal_start import MixedForecaster, Position, UniversalStart
 
 CELL: Final = "gru"
 LENGTHS: Final = (60, 365, 3_650)

@@ -33,7 +33,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, Floats
 from forecasting.series.timestep import MONTH, TimeStep
 from training.config import TrainingConfig
-from training.examples.dataset import Dataset
+from training.data.dataset import Dataset
 from training.fit.fit_data import FitData
 from training.fit.fitting import fit
 

@@ -21,7 +21,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
 from forecasting.universal.checks.check import Check, check_series
 from forecasting.universal.network.forecaster import UniversalForecaster
-from training.pretraining.spec import SPECS
+from training.config import SPECS
 from training.simulation.seas import simulate_seas
 
 Floats = npt.NDArray[np.float64]

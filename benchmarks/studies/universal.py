@@ -24,7 +24,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.universal.forecast import UniversalForecast
 from forecasting.universal.network.forecaster import UniversalForecaster
 from forecasting.universal.release import UniversalRelease
-from training.pretraining.spec import SPECS
+from training.config import SPECS
 
 Floats = npt.NDArray[np.float64]
 

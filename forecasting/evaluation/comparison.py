@@ -7,10 +7,9 @@ from typing import Final
 import numpy as np
 
 from forecasting.errors import SeriesError
-from forecasting.evaluation.joint_forecasts import PlaceForecasts
-from forecasting.evaluation.model_report import ModelReport, Skill
-from forecasting.evaluation.own_events import NO_EVENTS, RequestedEvents, Verified, pooled, verifying
-from forecasting.evaluation.verification import skills_at
+from forecasting.evaluation.events import NO_EVENTS, PlaceForecasts, RequestedEvents, Verified, pooled, verifying
+from forecasting.evaluation.report import ModelReport, Skill
+from forecasting.evaluation.rolling_origin import skills_at
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.metadata import CheckpointMetadata, Period

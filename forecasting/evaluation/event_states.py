@@ -12,9 +12,7 @@ from forecasting.events.days import Indices
 from forecasting.events.detection import DAYS_AFTER, DAYS_BEFORE, days_in_events
 from forecasting.events.kinds.heat_stress import WINDOW_DAYS, alert_levels, degree_heating_weeks
 from forecasting.events.outcomes import AlertLevel
-from forecasting.scores.events import EventScore, score_event
-from forecasting.scores.observed import Observed
-from forecasting.scores.threshold_events import PERSISTENCE
+from forecasting.scores.verification import Observed
 from forecasting.series.times import Bools, Floats, Times
 from forecasting.series.timestep import TimeStep
 
@@ -74,25 +72,6 @@ def heat_stress_levels(valid: Times, maximum_monthly_mean: Floats, observed: Obs
     levels = alert_levels(hotspots[:, -1:], degree_heating_weeks(hotspots))[:, 0]
     is_known = np.isfinite(sst[last]) & (window[:, 0] >= first)
     return np.where(is_known, levels.astype(np.float64), np.nan)[rows.ravel()]
-
-
-def verify_states(
-    lead: int, happened: Floats, probability: Floats, before: Floats, observed_until: Times
-) -> EventScore | None:
-    """Score the probabilities that an event is on at one lead; None without any state that is known.
-
-    Args:
-        lead: of the forecasts, in days.
-        happened: whether it was, ``(n,)``, NaN where that is not known.
-        probability: as it was issued, ``(n,)``.
-        before: whether it was on at the last observation, ``(n,)``.
-        observed_until: the time of the last observation ``(n,)``. Forecasts from the same time depend on each other.
-    """
-    known = np.isfinite(happened) & np.isfinite(probability) & np.isfinite(before)
-    if not known.any():
-        return None
-    _, groups = np.unique(observed_until[known], return_inverse=True)
-    return score_event(probability[known], happened[known], {PERSISTENCE: before[known]}, groups, lead)
 
 
 def _places(valid: Times, step: TimeStep, before: int, after: int) -> tuple[Indices, Times]:

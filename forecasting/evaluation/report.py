@@ -1,12 +1,172 @@
-"""The report of a release: what was trained on which data, and how good each model is."""
+"""The report of a release: what was trained on which data, how good each model is, and the tables of errors."""
+
+from collections.abc import Sequence
+from typing import Final, Literal
 
 from pydantic import BaseModel, ValidationError
 
 from forecasting.errors import ReleaseError
 from forecasting.evaluation.division import Split
-from forecasting.evaluation.model_report import Coverage, ModelReport
+from forecasting.events.definitions import Side
 from forecasting.networks.metadata import Imported, Period
 from forecasting.scores.accuracy import Accuracy, skill
+from forecasting.scores.events import EventScore
+from forecasting.wording import counted
+
+ModelKind = Literal["recurrent", "imported", "baseline"]
+"""``recurrent``: trained here. ``imported``: trained elsewhere. ``baseline``: a reference."""
+
+
+class LossCurves(BaseModel, frozen=True):
+    """Mean loss by epoch of the weights that were not fitted on the validation part, in one-step spreads."""
+
+    train: tuple[float, ...]
+    validation: tuple[float, ...]
+
+
+class Skill(BaseModel, frozen=True):
+    """Skill against one reference on the test part, by lead.
+
+    Attributes:
+        value: 1 − RMSE / RMSE of the reference; None if the reference has no error.
+        lower: lower end of the 95 % interval over block-bootstrap resamples.
+        upper: upper end of that interval.
+        p_value: of the two-sided Diebold–Mariano test; None if it cannot be computed.
+    """
+
+    value: tuple[float | None, ...]
+    lower: tuple[float | None, ...]
+    upper: tuple[float | None, ...]
+    p_value: tuple[float | None, ...]
+
+
+COVERAGE_TOLERANCE: Final = 0.03
+"""Difference between coverage and level that is always accepted."""
+
+
+class Coverage(BaseModel, frozen=True):
+    """Share of observations inside intervals by lead, and its standard error, which accounts for autocorrelation."""
+
+    n: tuple[int, ...]
+    share: tuple[float, ...]
+    error: tuple[float, ...]
+
+    def misses(self, level: int) -> tuple[int, ...]:
+        """Return the leads where coverage differs from ``level`` percent by over 3 points and two standard errors."""
+        return tuple(
+            lead
+            for lead, (share, error) in enumerate(zip(self.share, self.error, strict=True), start=1)
+            if abs(share - level / 100) > max(COVERAGE_TOLERANCE, 2 * error)
+        )
+
+
+class IntervalReport(BaseModel, frozen=True):
+    """Intervals of one level on the test part.
+
+    Attributes:
+        coverage: over the whole part.
+        seasons: coverage in each season of the part.
+        score: mean interval score by lead, °C.
+    """
+
+    coverage: Coverage
+    seasons: dict[str, Coverage]
+    score: tuple[float, ...]
+
+
+class ExceedanceReport(BaseModel, frozen=True):
+    """Probabilities that a threshold is exceeded, on the test part.
+
+    Attributes:
+        threshold: °C.
+        quantile: of the values that the weights were fitted on, which gives the threshold.
+        brier: Brier score by lead; lower is better.
+        climatology: Brier score of how often those values exceeded the threshold in the calendar month.
+    """
+
+    threshold: float
+    quantile: float
+    brier: tuple[float, ...]
+    climatology: tuple[float, ...]
+
+
+class EventReport(BaseModel, frozen=True):
+    """Probabilities of one event on the test part.
+
+    Attributes:
+        side: of the threshold.
+        percentile: of the time of year, which gives the threshold; from the data before the test part.
+        duration: number of consecutive steps beyond the threshold.
+        first: the first lead considered.
+        last: the last lead considered.
+        assumed: whether the dependence between leads was assumed to be that of a random walk, for want of a learned
+            one.
+        score: of the probabilities.
+    """
+
+    side: Side
+    percentile: float
+    duration: int
+    first: int
+    last: int
+    assumed: bool = False
+    score: EventScore
+
+    @property
+    def description(self) -> str:
+        """The event in words: ``above the 90th percentile, 7 steps ahead``."""
+        beyond = f"{self.side} the {self.percentile:g}th percentile"
+        if self.first == self.last:
+            return f"{beyond}, {counted(self.last, 'step')} ahead"
+        return f"{counted(self.duration, 'step')} in a row {beyond}, within {counted(self.last, 'step')}"
+
+
+class ModelReport(BaseModel, frozen=True):
+    """One row of the comparison.
+
+    Attributes:
+        name: of the cell or the reference.
+        kind: ``recurrent``, ``imported`` or ``baseline``.
+        accuracy: by split, per lead; a reference has no ``validation`` if too little precedes that part to fit it.
+        p_value: of the Diebold–Mariano test against the reference with the lowest test RMSE at that lead; None if it
+            cannot be computed.
+        coverage: of the intervals on the test part, by level in percent, per lead.
+        anomaly_correlation: on the test part, per lead; None if anomalies are constant.
+        skill: of a network, against each reference.
+        intervals: of a network, by level in percent.
+        crps: continuous ranked probability score on the test part, °C, per lead.
+        exceedance: for several thresholds.
+        events: probabilities of extremes for the time of year; empty for a reference, and in older releases.
+        parameters: number of trained weights.
+        train_seconds: wall time of fitting.
+        latency_ms: median time of a single forecast.
+        epochs: number of epochs that the final weights were trained for.
+        loss: by epoch.
+        caveat: a limit of the test figures, such as ``may have seen the test part``; None if there is none.
+    """
+
+    name: str
+    kind: ModelKind
+    accuracy: dict[Split, Accuracy]
+    p_value: tuple[float | None, ...] | None = None
+    coverage: dict[int, tuple[float, ...]] | None = None
+    anomaly_correlation: tuple[float | None, ...] | None = None
+    skill: dict[str, Skill] = {}
+    intervals: dict[int, IntervalReport] = {}
+    crps: tuple[float, ...] | None = None
+    exceedance: tuple[ExceedanceReport, ...] = ()
+    events: tuple[EventReport, ...] = ()
+    parameters: int | None = None
+    train_seconds: float | None = None
+    latency_ms: float | None = None
+    epochs: int | None = None
+    loss: LossCurves | None = None
+    caveat: str | None = None
+
+    @property
+    def validation_rmse(self) -> float:
+        """RMSE at lead 1 on the validation part, °C; the best network has the lowest."""
+        return self.accuracy["validation"].rmse[0]
 
 
 class SeedSpread(BaseModel, frozen=True):
@@ -167,3 +327,60 @@ def parse_report(content: bytes) -> Report:
     except ValidationError as error:
         first = error.errors()[0]
         raise ReleaseError(f"the report is invalid: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+TITLES = {
+    "rnn": "RNN",
+    "lstm": "LSTM",
+    "gru": "GRU",
+    "persistence": "persistence",
+    "climatology": "climatology",
+    "damped": "damped anomaly persistence",
+    "linear": "linear autoregression",
+}
+
+
+def model_title(name: str) -> str:
+    """Return the name of a model as readers know it; an imported one goes by the name it was given."""
+    return TITLES.get(name, name)
+
+
+def accuracy_table(report: Report, lead: int = 1) -> str:
+    """Return the accuracy on the test part at ``lead`` as an aligned Markdown table."""
+    return models_table(report.models, lead)
+
+
+def models_table(models: Sequence[ModelReport], lead: int = 1) -> str:
+    """Return the table for models without a report."""
+    return aligned([("Model", "MAE", "RMSE", "MAPE (%)"), *(_accuracy_row(model, lead) for model in models)])
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table of a header and rows; the first column is left-aligned, the others right-aligned."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "| " + " | ".join(_pad(cell, width, i) for i, (cell, width) in enumerate(zip(row, widths, strict=True))) + " |"
+        for row in rows
+    ]
+    rule = "|" + "|".join("-" * (width + 1) + ("-" if i == 0 else ":") for i, width in enumerate(widths)) + "|"
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def _accuracy_row(model: ModelReport, lead: int) -> tuple[str, str, str, str]:
+    accuracy = model.accuracy["test"]
+    mape = accuracy.mape[lead - 1]
+    return (
+        model_title(model.name) + (f" ({model.caveat})" if model.caveat else ""),
+        f"{accuracy.mae[lead - 1]:.4f}",
+        f"{accuracy.rmse[lead - 1]:.4f}",
+        figure(mape, 2),
+    )
+
+
+def figure(value: float | None, decimals: int = 4) -> str:
+    """Format a number for a table; a dash if it is None."""
+    return "–" if value is None else f"{value:.{decimals}f}"
+
+
+def _pad(cell: str, width: int, column: int) -> str:
+    return cell.ljust(width) if column == 0 else cell.rjust(width)

@@ -1,16 +1,41 @@
-"""Rolling-origin evaluation: the forecasts of each model for every step of a part, and how good they are."""
+"""Rolling-origin evaluation: the forecasts of each model for every step of a part, and how good they are.
 
-from collections.abc import Mapping, Sequence
+Errors, skill and its uncertainty, intervals, and the probabilities of thresholds and events.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
+from forecasting.errors import SeriesError
+from forecasting.evaluation.events import EventCases, Threshold
+from forecasting.evaluation.report import Coverage, EventReport, ExceedanceReport, IntervalReport, Skill
+from forecasting.events.baseline import Baseline
+from forecasting.events.days import day_of_year
+from forecasting.events.definitions import Side
+from forecasting.events.joint.occurrence import RunEvent
+from forecasting.events.joint.paths import Coupling
+from forecasting.networks.metadata import CheckpointMetadata
+from forecasting.networks.uncertainty import error_quantiles
 from forecasting.networks.uncertainty.intervals import ErrorDistribution
-from forecasting.scores.accuracy import Accuracy, diebold_mariano, rounded_or_none
-from forecasting.scores.sampling import Groups
+from forecasting.references.climatology import Climatology
+from forecasting.scores.accuracy import Accuracy, coverage, diebold_mariano, rounded, rounded_or_none, skill
+from forecasting.scores.probabilistic import (
+    BlockBootstrap,
+    Groups,
+    brier,
+    coverage_error,
+    crps,
+    interval_score,
+    skill_interval,
+)
 from forecasting.series.origins import Origins, Roller, joined
-from forecasting.series.times import Floats, iso
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import DAY, SEASONS, Floats, Times, iso, month_of, season_of
+from forecasting.series.timestep import TimeStep
 
 
 @dataclass(frozen=True)
@@ -84,3 +109,253 @@ class Evaluation:
         columns |= {name: predicted[known, 0] for name, predicted in self.predicted.items()}
         times = [iso(time) for time in self.origins.valid_time[known]]
         return pd.DataFrame(columns, index=pd.Index(times, name="time"))
+
+
+THRESHOLDS: Final = (0.5, 0.75, 0.9)
+"""Quantiles of the data that the weights were fitted on, which give the thresholds of exceedance."""
+
+_LEVELS: Final = (50, 80, 90, 95)
+
+
+def skills(test: Evaluation, model: str, references: Sequence[str]) -> dict[str, Skill]:
+    """Return the skill of ``model`` against each reference, by lead."""
+    errors = test.pooled_errors(model)
+    leads = range(errors.shape[1])
+    resamples = [BlockBootstrap(len(errors), lead + 1) for lead in leads]
+    skills = {}
+    for name in references:
+        reference = test.pooled_errors(name)
+        rows = [_skill(errors[:, lead], reference[:, lead], resamples[lead], lead + 1) for lead in leads]
+        value, lower, upper, p_value = zip(*rows, strict=True)
+        skills[name] = Skill(value=value, lower=lower, upper=upper, p_value=p_value)
+    return skills
+
+
+def skills_at(error: Floats, references: Mapping[str, Floats], lead: int) -> dict[str, Skill]:
+    """Return the skill against each reference at ``lead``, as its only entry.
+
+    Args:
+        error: of the model at consecutive times, °C ``(n,)``.
+        references: errors of the references at the same times, °C ``(n,)``, by name.
+        lead: of the forecasts.
+    """
+    resamples = BlockBootstrap(len(error), lead)
+    skills = {}
+    for name, reference in references.items():
+        value, lower, upper, p_value = _skill(error, reference, resamples, lead)
+        skills[name] = Skill(value=(value,), lower=(lower,), upper=(upper,), p_value=(p_value,))
+    return skills
+
+
+def intervals(test: Evaluation, model: str, errors: ErrorDistribution) -> dict[int, IntervalReport]:
+    """Return the coverage, overall and by season, and the score of the intervals at several levels."""
+    observed, predicted, times = test.origins.targets, test.predicted[model], test.origins.times
+    seasons, scale = season_of(times), errors.scale(test.origins.windows)
+    reports: dict[int, IntervalReport] = {}
+    for level in _LEVELS:
+        if level not in errors.half_width:
+            continue
+        width = np.broadcast_to(errors.half_widths(level, times, scale), observed.shape)
+        parts = {name: np.where(seasons == season, observed, np.nan) for season, name in enumerate(SEASONS)}
+        reports[level] = IntervalReport(
+            coverage=_coverage(test, observed, predicted, width, level),
+            seasons={
+                name: _coverage(test, part, predicted, width, level)
+                for name, part in parts.items()
+                if np.isfinite(part).any(axis=0).all()
+            },
+            score=rounded(interval_score(observed, predicted, width, level)),
+        )
+    return reports
+
+
+def probability_score(test: Evaluation, model: str, errors: ErrorDistribution) -> tuple[float, ...]:
+    """Return the continuous ranked probability score by lead, °C."""
+    quantiles = errors.quantiles_at(test.origins.times, errors.scale(test.origins.windows))
+    return rounded(crps(test.residuals(model), quantiles, np.asarray(errors.probabilities)))
+
+
+def exceedance(
+    test: Evaluation, model: str, errors: ErrorDistribution, times: Times, values: Floats
+) -> tuple[ExceedanceReport, ...]:
+    """Return Brier scores at quantiles of the fitted data: ``values`` °C at ``times``, both ``(n,)``."""
+    scale, observed = errors.scale(test.origins.windows), test.origins.targets
+    reports = []
+    for quantile in THRESHOLDS:
+        threshold = round(float(np.nanquantile(values, quantile)), 2)
+        probability = errors.exceedance(test.predicted[model], test.origins.times, scale, threshold)
+        frequency = _frequency(times, values, threshold)(test.origins.times)
+        reports.append(
+            ExceedanceReport(
+                threshold=threshold,
+                quantile=quantile,
+                brier=rounded(brier(observed, probability, threshold)),
+                climatology=rounded(brier(observed, frequency, threshold)),
+            )
+        )
+    return tuple(reports)
+
+
+def _skill(
+    error: Floats, reference: Floats, resamples: BlockBootstrap, lead: int
+) -> tuple[float | None, float | None, float | None, float | None]:
+    rmse, reference_rmse = (float(np.sqrt(np.nanmean(errors**2))) for errors in (error, reference))
+    lower, upper = map(rounded_or_none, skill_interval(error, reference, resamples) or (None, None))
+    p_value = rounded_or_none(diebold_mariano(error, reference, lead))
+    return skill(rmse, reference_rmse), lower, upper, p_value
+
+
+def _coverage(test: Evaluation, observed: Floats, predicted: Floats, width: Floats, level: int) -> Coverage:
+    error, groups = np.abs(observed - predicted), test.groups
+    share = np.where(width > 0, error / np.where(width > 0, width, 1.0), np.where(error > 0, np.inf, error))
+    errors = [coverage_error(share[:, lead], level, groups, lead + 1) for lead in range(share.shape[1])]
+    return Coverage(
+        n=tuple(map(int, np.isfinite(share).sum(axis=0))),
+        share=coverage(observed, predicted - width, predicted + width),
+        error=rounded(np.asarray(errors)),
+    )
+
+
+def _frequency(times: Times, values: Floats, threshold: float) -> Callable[[Times], Floats]:
+    """Return how often ``values`` exceeded ``threshold`` by calendar month; overall for a month without values."""
+    known = np.isfinite(values)
+    month, above = month_of(times[known]), values[known] > threshold
+    n = np.bincount(month, minlength=12)
+    share = np.where(n > 0, np.bincount(month, above, minlength=12) / np.maximum(n, 1), above.mean())
+    return lambda valid_times: share[month_of(valid_times)]
+
+
+_LEAST_YEARS: Final = 5
+"""Years of values that the spread of anomalies needs to be that of each season."""
+
+_MONTHS: Final = 12
+
+
+def seasonal_percentile(past: SstSeries, percent: float) -> Threshold:
+    """Return a percentile for any time of year.
+
+    With ten years of daily values, it is that of marine heatwaves (Hobday et al. 2016). Otherwise it is the climatology
+    plus the percentile of the anomalies: of those in the calendar month and its two neighbours with five years of
+    values, of all with fewer.
+
+    Args:
+        past: that it is computed from.
+        percent: from 0 to 100.
+
+    Raises:
+        SeriesError: if the series is too short for a climatology.
+    """
+    if past.step == TimeStep(DAY):
+        try:
+            by_day = Baseline.fit(past, percent).threshold
+        except SeriesError:
+            pass
+        else:
+            return lambda times: by_day[day_of_year(times)]
+    climatology, departures = Climatology.fit(past), _departures(past, percent)
+
+    def threshold(times: Times) -> Floats:
+        values: Floats = climatology(times) + departures[month_of(times)]
+        return values
+
+    return threshold
+
+
+def _departures(past: SstSeries, percent: float) -> Floats:
+    """Return the percentile of anomalies in each calendar month, °C ``(12,)``."""
+    observed = np.isfinite(past.values)
+    times = past.times[observed]
+    anomalies = past.values[observed] - Climatology.fit(past)(times)
+    overall = float(np.percentile(anomalies, percent))
+    if past.observed_years < _LEAST_YEARS:
+        return np.full(_MONTHS, overall)
+    distance = (month_of(times)[None] - np.arange(_MONTHS)[:, None] + 1) % _MONTHS
+    near = [anomalies[row <= 2] for row in distance]
+    return np.asarray([np.percentile(values, percent) if len(values) else overall for values in near])
+
+
+PERCENTILES: Final[dict[Side, float]] = {"above": 90.0, "below": 10.0}
+
+_RUN_STEPS: Final = 3
+_RUN_WITHIN: Final = 10
+
+
+@dataclass(frozen=True, eq=False)
+class VerifiedSeries:
+    """One series with the forecasts of its test part.
+
+    Attributes:
+        series: the whole series.
+        past: the part before the test part.
+        test: forecasts of the test part.
+    """
+
+    series: SstSeries
+    past: SstSeries
+    test: Evaluation
+
+
+def standard_events(horizon: int) -> tuple[RunEvent, ...]:
+    """Return the events of a report: extremes at the first, the middle and the last lead, and a run of three steps."""
+    leads = sorted({1, (horizon + 1) // 2, horizon})
+    single = tuple(RunEvent.at(side, lead) for side in PERCENTILES for lead in leads)
+    run = RunEvent("above", _RUN_STEPS, 1, min(_RUN_WITHIN, horizon))
+    return (*single, run) if horizon >= _RUN_STEPS else single
+
+
+def event_reports(
+    tested: Sequence[VerifiedSeries], networks: Mapping[str, CheckpointMetadata]
+) -> dict[str, tuple[EventReport, ...]]:
+    """Return the report on the standard events of each network, over all series.
+
+    An event that no series has a case of is left out.
+
+    Args:
+        tested: the series.
+        networks: metadata of the networks, by name in the forecasts.
+
+    Raises:
+        SeriesError: if a series is too short for a climatology.
+    """
+    horizon = min(metadata.horizon for metadata in networks.values())
+    thresholds = [{side: seasonal_percentile(member.past, p) for side, p in PERCENTILES.items()} for member in tested]
+    reports: dict[str, list[EventReport]] = {name: [] for name in networks}
+    for event in standard_events(horizon):
+        members = zip(tested, thresholds, strict=True)
+        parts = [_cases(member, event, by_side[event.side]) for member, by_side in members]
+        cases = EventCases.joined(parts)
+        if not len(cases):
+            continue
+        for name, metadata in networks.items():
+            pairs = zip(tested, parts, strict=True)
+            exceedance = np.concatenate([_exceedance(member, part, name, metadata) for member, part in pairs])
+            coupling = Coupling(metadata.dependence, tuple(range(1, horizon + 1)))
+            reports[name].append(
+                EventReport(
+                    side=event.side,
+                    percentile=PERCENTILES[event.side],
+                    duration=event.duration,
+                    first=event.first,
+                    last=event.last,
+                    assumed=event.first < event.last and metadata.dependence is None,
+                    score=cases.score_forecast(coupling, exceedance),
+                )
+            )
+    return {name: tuple(rows) for name, rows in reports.items()}
+
+
+def _cases(member: VerifiedSeries, event: RunEvent, threshold: Threshold) -> EventCases:
+    """Return the cases of the test part, whose leads are all inside it."""
+    inside = np.isfinite(member.test.origins.targets[:, event.first - 1 : event.last]).all(axis=1)
+    origins = member.test.origins.position[inside] - 1
+    return EventCases.of(event, member.series, origins, [(slice(None), threshold)])
+
+
+def _exceedance(member: VerifiedSeries, cases: EventCases, name: str, metadata: CheckpointMetadata) -> Floats:
+    """Return the probability of more than the threshold at each lead considered, ``(origins, leads)``."""
+    rows = np.searchsorted(member.test.origins.position, cases.origins + 1)
+    leads, origins = slice(cases.event.first - 1, cases.event.last), member.test.origins.take(rows)
+    errors = metadata.errors
+    quantiles = errors.quantiles_at(origins.times, errors.scale(origins.windows))[:, leads]
+    margin = cases.threshold - member.test.predicted[name][rows, leads]
+    return error_quantiles.exceedance(margin, quantiles, errors.probabilities)

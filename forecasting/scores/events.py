@@ -14,8 +14,8 @@ import numpy.typing as npt
 from pydantic import BaseModel
 
 from forecasting.scores.accuracy import rounded_one
-from forecasting.scores.sampling import BlockBootstrap, Groups, long_run_error
-from forecasting.series.times import Floats
+from forecasting.scores.probabilistic import BlockBootstrap, Groups, long_run_error
+from forecasting.series.times import Floats, Times
 
 BIN_EDGES: Final = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
 """Bounds of the bins of a reliability table. Few cases have high probabilities, so that ten bins would be noisy."""
@@ -179,3 +179,56 @@ def _wilson(share: float, n: float) -> tuple[float, float]:
     centre = (share + square / (2 * n)) / (1 + square / n)
     reach = _SCORE_95 / (1 + square / n) * math.sqrt(share * (1 - share) / n + square / (4 * n**2))
     return max(centre - reach, 0.0), min(centre + reach, 1.0)
+
+
+PERSISTENCE: Final = "persistence"
+"""The reference that the state of the last observation stays."""
+
+SIGNS: Final = {"above": 1.0, "below": -1.0}
+"""By the side of its threshold on which an event is."""
+
+
+def verify_threshold(
+    lead: int,
+    observed: Floats,
+    probability: Floats,
+    threshold: Floats,
+    sign: Floats,
+    persistence: Floats,
+    observed_until: Times,
+) -> EventScore | None:
+    """Score the probabilities that SST is beyond the threshold of an event at one lead; None without any pair.
+
+    Args:
+        lead: of the forecasts, in steps.
+        observed: °C ``(n,)``, NaN where nothing was observed.
+        probability: of SST beyond the threshold, ``(n,)``.
+        threshold: °C ``(n,)``.
+        sign: ``(n,)``, from :data:`SIGNS`.
+        persistence: the last observation, °C ``(n,)``.
+        observed_until: the time of the last observation ``(n,)``. Forecasts from the same time depend on each other.
+    """
+    happened, before = (
+        np.where(np.isfinite(sst) & np.isfinite(threshold), sign * (sst - threshold) > 0, np.nan)
+        for sst in (observed, persistence)
+    )
+    return verify_states(lead, happened, probability, before, observed_until)
+
+
+def verify_states(
+    lead: int, happened: Floats, probability: Floats, before: Floats, observed_until: Times
+) -> EventScore | None:
+    """Score the probabilities that an event is on at one lead; None without any state that is known.
+
+    Args:
+        lead: of the forecasts, in steps.
+        happened: whether it was, ``(n,)``, NaN where that is not known.
+        probability: as it was issued, ``(n,)``.
+        before: whether it was on at the last observation, ``(n,)``.
+        observed_until: the time of the last observation ``(n,)``. Forecasts from the same time depend on each other.
+    """
+    known = np.isfinite(happened) & np.isfinite(probability) & np.isfinite(before)
+    if not known.any():
+        return None
+    _, groups = np.unique(observed_until[known], return_inverse=True)
+    return score_event(probability[known], happened[known], {PERSISTENCE: before[known]}, groups, lead)

@@ -30,6 +30,11 @@ FIRST_TIME: Final = np.datetime64("0001-01-01", "s")
 LAST_TIME: Final = np.datetime64("9999-12-31T23:59:59", "s")
 """ISO 8601 has four digits for the year, and Python's dates begin with the year 1."""
 
+SEASONS: Final = ("DJF", "MAM", "JJA", "SON")
+"""December to February, March to May, June to August, September to November."""
+
+_SEASON_OF_MONTH: Final = np.asarray([0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 0])
+
 _FIRST_KNOWN_DAY: Final = int(np.datetime64("1800-01-01").astype(np.int64))
 
 _FEW: Final = 64
@@ -44,6 +49,12 @@ def month_of(times: Times) -> npt.NDArray[np.int64]:
     """Return the calendar month of each time, in the same shape: 0 is January, 11 is December."""
     months: npt.NDArray[np.int64] = calendar_months(times).astype(np.int64) % 12
     return months
+
+
+def season_of(times: Times) -> npt.NDArray[np.intp]:
+    """Return the meteorological season of each time, in the same shape, as its index in :data:`SEASONS`."""
+    season: npt.NDArray[np.intp] = _SEASON_OF_MONTH[month_of(times)]
+    return season
 
 
 def calendar_months(times: Times) -> Times:

@@ -9,8 +9,7 @@ import pandas as pd
 from pydantic import BaseModel
 
 from forecasting.events.outcomes import AlertLevel
-from forecasting.scores.events import EventScore
-from forecasting.scores.threshold_events import PERSISTENCE, SIGNS, verify_threshold
+from forecasting.scores.events import PERSISTENCE, SIGNS, EventScore, verify_threshold
 from forecasting.series.times import Floats
 from scoring.archive.event_limits import SIDE, THRESHOLD
 from scoring.tables.archive_columns import PREFIX

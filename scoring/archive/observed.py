@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from forecasting.readers.base.options import ReadingOptions
-from forecasting.scores.observed import Observed
+from forecasting.scores.verification import Observed
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, iso
 from forecasting.series.timestep import TimeStep, in_words, length_of

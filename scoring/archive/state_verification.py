@@ -6,9 +6,10 @@ from typing import Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from forecasting.evaluation.event_states import heat_stress_levels, marine_states, verify_states
+from forecasting.evaluation.event_states import heat_stress_levels, marine_states
 from forecasting.events.outcomes import AlertLevel
-from forecasting.scores.observed import Observed
+from forecasting.scores.events import verify_states
+from forecasting.scores.verification import Observed
 from forecasting.series.times import SECONDS, Floats, Times
 from scoring.archive.event_verification import EventVerification
 from scoring.archive.issued import IssuedForecasts

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from forecasting.scores.events import BIN_EDGES
-from forecasting.scores.threshold_events import PERSISTENCE
+from forecasting.scores.events import BIN_EDGES, PERSISTENCE
 from scoring.archive.event_verification import EventVerification
 from scoring.cli.columns import aligned
 

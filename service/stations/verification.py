@@ -10,12 +10,12 @@ import numpy as np
 from sqlalchemy import Connection
 
 from forecasting.errors import RequestError
-from forecasting.scores.observed import Observed
-from forecasting.scores.threshold_events import PERSISTENCE
+from forecasting.scores.events import PERSISTENCE
 from forecasting.scores.verification import (
     Intervals,
     LeadVerification,
     ModelVerification,
+    Observed,
     common_pairs,
     quantiles_of,
     verify_lead,

@@ -9,8 +9,7 @@ import httpx
 import pandas as pd
 import pytest
 
-from forecasting.evaluation.report import parse_report
-from forecasting.evaluation.table import accuracy_table
+from forecasting.evaluation.report import accuracy_table, parse_report
 from forecasting.releases.release import open_current
 from service.settings import Settings
 from tests.conftest import ROOT

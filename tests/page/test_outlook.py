@@ -18,7 +18,7 @@ from tests.page.files import drop_file, monthly
 from tests.page.titles import title_of
 from tests.serving import serve
 from training.config import TrainingConfig
-from training.examples.dataset import Dataset
+from training.data.dataset import Dataset
 from training.run import Destination, train
 
 

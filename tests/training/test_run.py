@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 
 from forecasting.errors import ReleaseError, RequestError
-from forecasting.evaluation.model_report import Coverage, ModelReport
-from forecasting.evaluation.table import TITLES, accuracy_table
+from forecasting.evaluation.report import TITLES, Coverage, ModelReport, accuracy_table
 from forecasting.networks.device import CPU
 from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.metadata import digest
@@ -23,11 +22,11 @@ from service.settings import Settings
 from tests.conftest import NINO12, daily
 from tests.serving import serve
 from training.config import TrainingConfig
-from training.examples.dataset import Dataset
+from training.data.dataset import Dataset
 from training.fit.fit_data import FitData
 from training.fit.fitting import fit
+from training.publish.card import coverage_text, describe_coverage, describe_rank
 from training.publish.release import seal
-from training.publish.text.sentences import coverage_text, describe_coverage, describe_rank
 from training.run import Destination, Published, train
 
 FILES = {

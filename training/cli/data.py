@@ -25,9 +25,8 @@ from forecasting.series.times import iso, parse_time, short
 from forecasting.wording import counted
 from training.cli import FETCH, INSPECT
 from training.config import TrainingConfig
-from training.examples.panel import Panel, commonest_step, usable_series
-from training.sources.download import Downloader
-from training.sources.fetch import fetch
+from training.data.dataset import Panel, commonest_step, usable_series
+from training.data.fetch import Downloader, fetch
 
 if TYPE_CHECKING:
     from forecasting.releases.universal_catalog import UniversalCatalog

@@ -13,13 +13,12 @@ from forecasting.networks.device import choose_device
 from forecasting.readers import read
 from training.cli import GALLERY, PRETRAIN
 from training.cli.train import add_workers
-from training.pretraining.data.real_series import read_real_series
-from training.pretraining.fit import FitSettings
+from training.config import SPECS
+from training.pretraining.examples import read_real_series
+from training.pretraining.network import FitSettings
 from training.pretraining.run import PretrainingSettings, pretrain
-from training.pretraining.spec import SPECS
-from training.publish.gallery import draw_gallery
-from training.simulation.seas import simulate_seas
-from training.simulation.statistics import STATISTICS, series_statistics
+from training.publish.plot import draw_gallery
+from training.simulation.seas import STATISTICS, series_statistics, simulate_seas
 
 _SHOWN: Final = 12
 _QUARTILES: Final = (0.05, 0.5, 0.95)

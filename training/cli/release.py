@@ -17,8 +17,7 @@ from forecasting.releases.signatures import SIGNATURES, SignatureFile, fingerpri
 from forecasting.releases.trusted_keys import Signer, TrustedKeys
 from forecasting.wording import counted, listed
 from training.cli import RELEASE, ROLLBACK
-from training.publish.release import rollback
-from training.publish.signing import make_key_pair, read_private_key, sign
+from training.publish.release import make_key_pair, read_private_key, rollback, sign
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

@@ -24,8 +24,7 @@ from forecasting.console import (
     whole,
 )
 from forecasting.errors import FileError, RequestError, SeriesError
-from forecasting.evaluation.model_report import ModelReport
-from forecasting.evaluation.table import accuracy_table
+from forecasting.evaluation.report import ModelReport, accuracy_table
 from forecasting.networks.device import choose_device
 from forecasting.networks.metadata import CELLS
 from forecasting.references.baselines import BASELINES
@@ -39,15 +38,12 @@ from forecasting.wording import counted
 from training.cli import FETCH, GALLERY, INSPECT, PRETRAIN, RELEASE, TRAIN
 from training.cli.data import read_with
 from training.config import DEFAULT_SEED, TrainingConfig
-from training.examples.dataset import Dataset
-from training.examples.panel import Panel, commonest_step, usable_series
-from training.fit.fitting import total_epochs
-from training.fit.parallel import jobs
+from training.data.dataset import Dataset, Panel, commonest_step, usable_series
+from training.fit.fitting import jobs, total_epochs
 from training.fit.universal_start import Position, UniversalStart
-from training.importing.checking import CHECK_SECONDS
+from training.importing.contract import CHECK_SECONDS
 from training.importing.run import Import, import_models
-from training.publish.text.imported_text import describe_caveats
-from training.publish.text.sentences import describe_coverage, describe_rank, describe_starts, describe_stations
+from training.publish.card import describe_caveats, describe_coverage, describe_rank, describe_starts, describe_stations
 from training.run import Destination, Execution, Published, train
 
 _RESERVED: Final = frozenset({"best", "all", "none", "observed", "report", "baselines", "manifest", *BASELINES})

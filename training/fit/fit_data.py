@@ -1,20 +1,120 @@
-"""What a network is fitted to, and the autoregression that is computed from it in closed form."""
+"""What a network is fitted to, and the autoregressions that are computed from it in closed form."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 import torch
+from torch import Tensor, nn
 
 from forecasting.evaluation.division import SPLITS
 from forecasting.series.sst_series import SstSeries
 from training.config import TrainingConfig
-from training.examples.dataset import Dataset
-from training.examples.inputs import Scaling
-from training.examples.places import Places
-from training.examples.tensors import Examples
+from training.data.dataset import Dataset
+from training.data.inputs import Examples, Scaling
+from training.fit.autoregression import recency, scatter
 from training.fit.networks import RecurrentForecaster
-from training.fit.rollout import fit_to_rollout
+from training.fit.places import Places
+
+_MAX_WINDOWS: Final = 4_000
+"""Largest number of windows to roll forward; neighbouring windows say nearly the same."""
+
+_ITERATIONS: Final = 3
+
+
+@torch.no_grad()
+def fit_to_rollout(
+    network: RecurrentForecaster, examples: Examples, weights: Tensor, costs: Tensor, later: float
+) -> None:
+    """Fit the autoregression to every lead, each forecast from the leads before it.
+
+    This takes Gauss–Newton steps from the ``weights`` that are best one step ahead, to minimise a weighted sum of
+    squared errors plus the unchanged penalties. Windows are weighted by age and season as for one step, with the
+    scatter of each lead; all leads after the first together have ``later`` times the weight of the first. A step that
+    increases the sum is halved.
+
+    Args:
+        network: whose autoregression is fitted.
+        examples: windows, and the observations at each lead.
+        weights: float64 ``(terms,)``, in the order of the autoregression's places.
+        costs: penalty on the square of each weight, float64 ``(terms,)``.
+        later: total weight of the later leads, relative to the first.
+    """
+    if examples.leads < 2 or not later:
+        return
+    every = -(-len(examples) // _MAX_WINDOWS)
+    examples = examples.take(slice(None, None, every))
+    importance, best, lowest = torch.empty(0), weights, torch.inf
+    for _ in range(_ITERATIONS + 1):
+        network.linear.set(weights)
+        leads = list(derivatives(network, examples))
+        errors = (examples.target - torch.stack([forecast for forecast, _ in leads], dim=1)).double() / network.spread
+        if not len(importance):
+            importance = every * _importance(network, examples, errors, later)
+        errors = errors.nan_to_num(0.0)
+        total = float((importance * errors**2).sum() + (costs * weights**2).sum())
+        if not total < lowest:
+            weights = (best + weights) / 2
+            continue
+        best, lowest = weights, total
+        weights = best + _step(network, leads, errors, importance, best, costs)
+    network.linear.set(best)
+
+
+def derivatives(network: RecurrentForecaster, examples: Examples) -> Iterator[tuple[Tensor, Tensor]]:
+    """By lead, forecasts of the autoregression, °C ``(n,)``, and their derivatives by its weights, ``(n, terms)``."""
+    sst, window = examples.sst, examples.sst.shape[1]
+    derivatives: list[Tensor] = []
+    for lead in range(examples.leads):
+        with torch.enable_grad():
+            seen = sst.requires_grad_()
+            known, season = network.known(seen, examples.valid_time[:, lead])
+            forecast = seen[:, -1] + network.spread * network.linear(known, season)
+            (by_value,) = torch.autograd.grad(forecast.sum(), seen)
+        derivative = network.spread * network.linear.terms(known.detach(), season)
+        for back, earlier in enumerate(reversed(derivatives[-window:]), start=1):
+            derivative += by_value[:, -back, None] * earlier
+        derivatives.append(derivative)
+        forecast = forecast.detach()
+        sst = torch.cat([seen.detach()[:, 1:], forecast[:, None]], dim=1)
+        yield forecast, derivative
+
+
+def _importance(network: RecurrentForecaster, examples: Examples, errors: Tensor, later: float) -> Tensor:
+    """Weight of each window and lead, ``(n, leads)``: 0 without an observation; the mean at the first lead is 1."""
+    importance = torch.zeros_like(errors)
+    ages = recency(examples.valid_time[:, 0])
+    for lead, known in enumerate(errors.isfinite().T):
+        if known.any():
+            season = network.calendar(examples.valid_time[known, lead])
+            importance[known, lead] = ages[known] / scatter(errors[known, lead], season)
+    importance /= importance[errors[:, 0].isfinite(), 0].mean()
+    importance[:, 1:] *= later / (examples.leads - 1)
+    return importance
+
+
+def _step(
+    network: RecurrentForecaster,
+    leads: list[tuple[Tensor, Tensor]],
+    errors: Tensor,
+    importance: Tensor,
+    weights: Tensor,
+    costs: Tensor,
+) -> Tensor:
+    """The Gauss–Newton step, to the best weights if forecasts were linear in them, ``(terms,)``."""
+    normal, slope = torch.diag(costs), -costs * weights
+    for lead, (_, derivative) in enumerate(leads):
+        by_weight = derivative.double() / network.spread
+        weighted = by_weight * importance[:, lead, None]
+        normal += weighted.T @ by_weight
+        slope += weighted.T @ errors[:, lead]
+    # Keep the matrix regular: a term that never varies has neither slope nor cost.
+    normal += torch.diag(1e-9 * normal.diagonal() + torch.finfo(torch.float64).tiny)
+    step: Tensor = torch.linalg.solve_ex(normal, slope).result
+    return step
+
 
 MAX_ROLLOUT_LEADS: Final = 48
 """Largest number of leads that weights are fitted to."""
@@ -127,3 +227,93 @@ def _solve_autoregression(config: TrainingConfig, seen: SstSeries, rolled: Examp
     seasonal_mean = season @ torch.linalg.lstsq(season, increments[:, None], driver="gelsd").solution[:, 0]
     unexplained = float(residual.square().mean() / (increments - seasonal_mean).square().mean())
     return Autoregression(network, unexplained)
+
+
+MAX_PLACED_SHARE: Final = 0.75
+"""Weight of the network that forecasts differences from what is usual at a place, if the place is certain."""
+
+
+class PlacedForecaster(nn.Module):
+    """A mix of two networks: one forecasts values, the other differences from what is usual at the place.
+
+    The weight of the second is :data:`MAX_PLACED_SHARE` times the certainty of the place.
+    """
+
+    def __init__(self, general: RecurrentForecaster, relative: RecurrentForecaster, places: Places) -> None:
+        super().__init__()
+        self.general = general
+        self.relative = relative
+        self.places = places
+        self.most = MAX_PLACED_SHARE
+        self.window = general.window
+        self.step_seconds = general.step_seconds
+
+    def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
+        """Forecast one step; see :meth:`RecurrentForecaster.forward`."""
+        usual, shares, offset, sure = self.places(sst, valid_time)
+        relative = self.relative(sst - usual, valid_time) + self.places.at(valid_time, shares, offset)
+        return torch.lerp(self.general(sst, valid_time), relative, self.most * sure)
+
+    def size(self) -> int:
+        """Number of fitted weights, including the seasonal cycles of the places."""
+        return self.general.size() + self.relative.size() + self.places.ahead.numel()
+
+
+Network = RecurrentForecaster | PlacedForecaster
+
+
+@dataclass(frozen=True)
+class Companion:
+    """What all networks of a panel are combined with: an autoregression of values, and the places."""
+
+    general: RecurrentForecaster
+    places: Places
+
+    @classmethod
+    def fit(cls, config: TrainingConfig, seen: SstSeries, examples: Examples) -> "Companion | None":
+        """Fit as :func:`~training.fit.fit_data.fit_autoregression` does; None if :meth:`Places.of` finds no places."""
+        places = Places.of(seen, config)
+        return None if places is None else cls(fit_autoregression(config, seen, examples), places)
+
+
+def beside(network: RecurrentForecaster, companion: Companion | None) -> Network:
+    """Combine a network with its companion, if there is one."""
+    return network if companion is None else PlacedForecaster(companion.general, network, companion.places)
+
+
+def autoregression(config: TrainingConfig, seen: SstSeries, examples: Examples) -> Network:
+    """Fit a network without a cell, combined with its companion, if there is one."""
+    companion = Companion.fit(config, seen, examples)
+    if companion is None:
+        return fit_autoregression(config, seen, examples)
+    places = companion.places
+    return beside(fit_autoregression(config, places.anomalies, places.relative(examples)), companion)
+
+
+@dataclass(frozen=True)
+class Companions:
+    """The companions of a run.
+
+    Attributes:
+        selected: of the networks fitted to the training part only.
+        evaluated: of the networks fitted to the training and validation parts.
+        final: of the networks fitted to the whole series.
+    """
+
+    selected: Companion | None
+    evaluated: Companion | None
+    final: Companion | None
+
+    @classmethod
+    def of(cls, dataset: Dataset, config: TrainingConfig) -> "Companions":
+        """Fit the companions for a ``dataset``; :data:`NO_COMPANIONS` for a single station."""
+        if len(dataset.stations) < 2:
+            return NO_COMPANIONS
+        leads = leads_learnt(config)
+        parts = [Examples.of(dataset.origins(part, leads)) for part in SPLITS]
+        examples = accumulate(parts, Examples.joined)
+        fitted = (Companion.fit(config, dataset.past(part), seen) for part, seen in zip(SPLITS, examples, strict=True))
+        return cls(*fitted)
+
+
+NO_COMPANIONS: Final = Companions(None, None, None)

@@ -8,8 +8,7 @@ from torch import Tensor, nn
 from forecasting.references.climatology import DAILY_HARMONICS
 from forecasting.series.timestep import TimeStep
 from training.config import TrainingConfig
-from training.examples.inputs import Calendar, Scaling
-from training.examples.trend import TREND_SINE_RATE
+from training.data.inputs import TREND_SINE_RATE, Calendar, Scaling
 from training.fit.autoregression import SeasonalAutoregression
 
 _CELLS: Final = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}

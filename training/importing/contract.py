@@ -1,22 +1,125 @@
-"""Whether a loaded module follows the checkpoint contract, tried on windows of the data."""
+"""Whether a file is a TorchScript module that follows the checkpoint contract.
 
+The kind of file is told from its bytes. The module is loaded and tried on windows of the data in a process of its own,
+which may hang or crash without harm. That is no sandbox: it protects from accidents, not from a module that was made to
+do harm.
+"""
+
+import contextlib
+import io
+import json
+import multiprocessing
+import os
+import signal
 import time
-from dataclasses import dataclass
-from typing import Final
+import zipfile
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from forecasting.errors import ReleaseError
+from forecasting.networks.checkpoint import load_module
 from forecasting.networks.device import CPU
+from forecasting.networks.metadata import digest
 from forecasting.networks.roller import NetworkRoller
+from forecasting.process_limits import limit_memory
 from forecasting.series.origins import Origins, origins
 from forecasting.series.shape import ForecastShape
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import unix_seconds
 from forecasting.series.timestep import in_words
 from forecasting.wording import counted
+
+MAX_BYTES: Final = 2**30
+"""Size of a file, and of what it unpacks to: each process of the service holds the network in memory."""
+
+_SCRIPT_IT: Final = "build the module, load its weights, and save it with torch.jit.script(module).save('model.pt')"
+_PICKLED: Final = f"which is never opened because a pickle can run any program: {_SCRIPT_IT}"
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A TorchScript file that was read once, so that what is checked is what is published.
+
+    Attributes:
+        name: of the file, without its folder.
+        content: of the file.
+    """
+
+    name: str
+    content: bytes
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the content, in hexadecimal."""
+        return digest(self.content)
+
+    @classmethod
+    def read(cls, path: Path) -> "ModelFile":
+        """Read a file and check that it is TorchScript, without loading it.
+
+        Raises:
+            ReleaseError: if it cannot be read, is too large, or is another kind of file; says what to do.
+        """
+        try:
+            size = path.stat().st_size
+            if path.is_dir():
+                raise ReleaseError(f"{path} is a folder: name a TorchScript file")
+            if size > MAX_BYTES:
+                raise ReleaseError(f"{path} has {_mebibytes(size)}, but the limit is {_mebibytes(MAX_BYTES)}")
+            content = path.read_bytes()
+        except OSError as error:
+            raise ReleaseError(f"cannot read {path}: {error.strerror}") from None
+        if (problem := _problem(content, path.suffix.lower())) is not None:
+            raise ReleaseError(f"{path} {problem}")
+        return cls(path.name, content)
+
+
+def _problem(content: bytes, suffix: str) -> str | None:
+    """Return why the content is no TorchScript file, as the predicate of a sentence; None if it is one."""
+    if not content:
+        return "is empty: save the module again"
+    if not content.startswith(b"PK"):
+        return _problem_of_other(content, suffix)
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = archive.infolist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+        return "is damaged: its list of contents cannot be read; copy or save it again"
+    if sum(member.file_size for member in members) > MAX_BYTES:
+        return f"unpacks to more than {_mebibytes(MAX_BYTES)}, which is the limit"
+    return _problem_of_archive([member.filename for member in members])
+
+
+def _problem_of_archive(names: list[str]) -> str | None:
+    inner = {name.partition("/")[2] for name in names}
+    if "constants.pkl" in inner and any(name.startswith("code/") for name in inner):
+        return None
+    if "archive_format" in inner or any(name.startswith("models/") for name in inner):
+        return f"is a torch.export program, not TorchScript: {_SCRIPT_IT}"
+    if "data.pkl" in inner:
+        return f"was written by torch.save: it holds weights or a pickled module, {_PICKLED}"
+    return f"is an archive, but not TorchScript: {_SCRIPT_IT}"
+
+
+def _problem_of_other(content: bytes, suffix: str) -> str:
+    if suffix == ".onnx":
+        return f"is an ONNX model, not TorchScript: {_SCRIPT_IT}"
+    if content[:1] == b"\x80" and content[1:2] in b"\x02\x03\x04\x05":
+        return f"is a pickle, {_PICKLED}"
+    if suffix == ".safetensors" or content[8:9] == b"{":
+        return f"holds only weights: {_SCRIPT_IT}"
+    return f"is not a TorchScript file: {_SCRIPT_IT}"
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / 2**20:,.0f} MiB"
+
 
 MAX_WINDOW: Final = 1_000
 """Values; the most that training takes."""
@@ -196,3 +299,103 @@ def _check_roll(module: torch.jit.ScriptModule, tried: Origins, horizon: int) ->
 
 def _tensors(tried: Origins) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(tried.windows.astype(np.float32)), torch.from_numpy(unix_seconds(tried.valid_time))
+
+
+MEMORY: Final = 4 * 2**30
+"""Bytes for the process, beyond the size of the file."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A module to try.
+
+    Attributes:
+        content: of its file.
+        series: to try it on.
+        horizon: number of leads.
+    """
+
+    content: bytes
+    series: SstSeries
+    horizon: int
+
+
+def answer(request: Request) -> dict[str, Any]:
+    """Return the fields of :class:`~training.importing.contract.Facts`, or ``problem``."""
+    try:
+        module, _ = load_module(request.content, CPU)
+        return asdict(check_contract(module, request.series, request.horizon))
+    except ReleaseError as error:
+        return {"problem": str(error)}
+    except MemoryError:
+        return {"problem": "it needs too much memory"}
+
+
+def run(request: Request, parent: Connection) -> None:
+    """Answer one request, as JSON, in a process that was started for it."""
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)  # what a module prints
+    os.dup2(silence, 2)
+    torch.set_num_threads(1)
+    _forbid_writing()
+    limit_memory(MEMORY + 3 * len(request.content))
+    parent.send_bytes(json.dumps(answer(request)).encode())
+
+
+def _forbid_writing() -> None:
+    with contextlib.suppress(OSError, ValueError, ImportError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+CHECK_SECONDS: Final = 120.0
+"""Default time limit of a check; loading torch is part of it."""
+
+
+def check(file: ModelFile, series: SstSeries, horizon: int, seconds: float = CHECK_SECONDS) -> Facts:
+    """Load and try a module in a process of its own.
+
+    Args:
+        file: of the module.
+        series: to try it on.
+        horizon: number of leads.
+        seconds: how long the process may take.
+
+    Raises:
+        ReleaseError: if the module breaks the contract, crashes, or takes too long; says what to do.
+    """
+    try:
+        outcome = _try(Request(file.content, series, horizon), seconds)
+    except ReleaseError as error:
+        raise ReleaseError(f"{file.name}: {error}") from None
+    if "problem" in outcome:
+        raise ReleaseError(f"{file.name}: {outcome['problem']}")
+    return Facts(**outcome)
+
+
+def _try(request: Request, seconds: float) -> dict[str, Any]:
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=run, args=(request, sender), daemon=True)
+    process.start()
+    sender.close()
+    try:
+        if not receiver.poll(seconds):
+            raise ReleaseError(
+                f"loading and trying it took more than {seconds:g} s: use a smaller network, or raise --time-limit"
+            )
+        outcome: dict[str, Any] = json.loads(receiver.recv_bytes())
+        return outcome
+    except EOFError:
+        process.join()
+        raise ReleaseError(_crash(process.exitcode or 0)) from None
+    finally:
+        process.kill()
+        process.join()
+        receiver.close()
+
+
+def _crash(status: int) -> str:
+    how = f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"
+    return f"it ends the process that tries it ({how}): run it with torch alone to find out why"

@@ -1,30 +1,191 @@
-"""The water itself: a stochastic mixed layer under weather, with slow changes, eddies, upwelling and El Niño.
+"""The water of simulated seas: random processes, places with their seasonal cycles, and a stochastic mixed layer.
 
 After Hasselmann (1976, Tellus 28) and Frankignoul and Hasselmann (1977, Tellus 29): the mixed layer adds up the weather
 and forgets it within weeks. Everything else is added to that: changes over months and years, eddies and instability
 waves, events such as heatwaves and upwelling, and a recharge oscillator for El Niño.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.climatology.annual_cycle import FREEZING_POINT
-from training.simulation.noise import (
-    Array,
-    Generator,
-    heavy_tailed,
-    log_uniform,
-    oscillation,
-    pulses,
-    red_noise,
-    relax,
-)
-from training.simulation.places import Places, evaluate_seasons
+from forecasting.climatology.annual_cycle import FREEZING_POINT, HARMONICS, annual_terms
+from forecasting.climatology.global_climatology import GlobalClimatology
+
+Array = npt.NDArray[np.float32]
+Generator = np.random.Generator
+
+
+def log_uniform(random: Generator, low: float, high: float, size: int) -> Array:
+    """Draw ``size`` values between ``low`` and ``high`` whose logarithms are uniform."""
+    return np.exp(random.uniform(np.log(low), np.log(high), size)).astype(np.float32)
+
+
+def relax(forcing: Array, decay: Array) -> Array:
+    """Integrate ``y[t] = decay · y[t - 1] + forcing[t]``.
+
+    Args:
+        forcing: ``(steps, places)``.
+        decay: share that remains after a step, ``(places,)`` or ``(steps, places)``.
+
+    Returns:
+        ``(steps, places)``.
+    """
+    decay = np.broadcast_to(decay, forcing.shape)
+    state = np.empty_like(forcing)
+    state[0] = forcing[0]
+    for step in range(1, len(forcing)):
+        np.multiply(decay[step], state[step - 1], out=state[step])
+        state[step] += forcing[step]
+    return state
+
+
+def red_noise(random: Generator, steps: int, memory: Array) -> Array:
+    """Simulate first-order autoregressions of unit variance, ``(steps, places)``, from stationarity.
+
+    Args:
+        random: generator.
+        steps: number of steps.
+        memory: e-folding time in steps, ``(places,)``.
+    """
+    decay = np.exp(-1 / memory).astype(np.float32)
+    forcing = random.standard_normal((steps, len(memory)), dtype=np.float32) * np.sqrt(1 - decay**2)
+    forcing[0] = random.standard_normal(len(memory), dtype=np.float32)
+    return relax(forcing, decay)
+
+
+def oscillation(random: Generator, steps: int, period: Array, memory: Array) -> Array:
+    """Simulate damped stochastic oscillations of unit variance, ``(steps, places)``.
+
+    The real part of a complex autoregression, ``z[t] = exp(-1 / memory + 2πi / period) · z[t - 1] + noise``: the
+    form of the linear recharge oscillator of El Niño (Burgers, Jin and van Oldenborgh 2005, Geophys. Res. Lett. 32).
+
+    Args:
+        random: generator.
+        steps: number of steps.
+        period: in steps, ``(places,)``.
+        memory: e-folding time of the amplitude in steps, ``(places,)``.
+    """
+    places = len(period)
+    turn = np.exp(-1 / memory + 2j * np.pi / period).astype(np.complex64)
+    scale = np.sqrt(1 - np.abs(turn) ** 2)
+    state = random.standard_normal(places) + 1j * random.standard_normal(places)
+    values = np.empty((steps, places), dtype=np.float32)
+    for step in range(steps):
+        kick = random.standard_normal(places, dtype=np.float32) + 1j * random.standard_normal(places, dtype=np.float32)
+        state = turn * state + scale * kick
+        values[step] = state.real
+    return values
+
+
+def heavy_tailed(random: Generator, steps: int, freedom: Array) -> Array:
+    """Draw Student's t noise of unit variance, ``(steps, places)``, with ``freedom`` > 2 degrees of freedom."""
+    normal = random.standard_normal((steps, len(freedom)), dtype=np.float32)
+    mixing = random.standard_gamma(np.broadcast_to(freedom / 2, normal.shape)).astype(np.float32) * 2
+    return np.asarray(normal * np.sqrt((freedom - 2) / mixing), dtype=np.float32)
+
+
+def pulses(random: Generator, steps: int, rate: Array, decay: Array) -> Array:
+    """Simulate events that begin at random and decay, with exponential sizes of mean 1, ``(steps, places)``.
+
+    Args:
+        random: generator.
+        steps: number of steps.
+        rate: expected events per step, ``(places,)``.
+        decay: share that remains after a step, ``(places,)``.
+    """
+    begins = random.random((steps, len(rate)), dtype=np.float32) < rate
+    sizes = random.standard_exponential((steps, len(rate)), dtype=np.float32)
+    # An event grows over three steps, as wind does, before it decays.
+    growing = begins * sizes
+    growing[1:] += 0.6 * (begins * sizes)[:-1]
+    growing[2:] += 0.3 * (begins * sizes)[:-2]
+    return relax(growing.astype(np.float32), decay)
+
+
+_DAYS_PER_YEAR: Final = 365.25
+
+_SHALLOW_SHARE: Final = 0.12
+"""Share of places on shelves and in bays, whose seasonal cycle is larger than that of the open sea."""
+
+_WRONG_SHARE: Final = 0.08
+"""Share of places whose position is wrong."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Simulated places.
+
+    Attributes:
+        latitude: degrees north, ``(places,)``.
+        seasonal: mean, then cosine and sine of each annual harmonic of the true seasonal cycle, °C, ``(places, 7)``.
+        climatology: the same of the cycle that a climatology by position gives.
+    """
+
+    latitude: Array
+    seasonal: Array
+    climatology: Array
+
+    def __len__(self) -> int:
+        return len(self.latitude)
+
+
+def draw_places(random: Generator, n: int) -> Places:
+    """Draw places at random from the sea cells of the global climatology, evenly by area, with more in the tropics.
+
+    The true cycle differs from the cell's as real places differ from a 2° climatology: by about 1 °C in level, a sixth
+    in amplitude and nine days in phase.
+
+    Args:
+        random: generator.
+        n: number of places.
+    """
+    coefficients, latitudes = _sea_cells()
+    weights = np.cos(np.radians(latitudes)) + 0.4 * (np.abs(latitudes) < 12)
+    cells = random.choice(len(latitudes), n, p=weights / weights.sum())
+    climatology = coefficients[cells]
+    amplitude = np.exp(0.17 * random.standard_normal(n))
+    shallow = random.random(n) < _SHALLOW_SHARE * (np.abs(latitudes[cells]) > 20)
+    amplitude *= np.where(shallow, random.uniform(1.2, 2.4, n), 1)
+    seasonal = _turn(climatology, random.normal(0, 9, n), amplitude)
+    seasonal[:, 0] += random.normal(0, 0.9, n) + np.where(shallow, random.normal(0, 1.5, n), 0)
+    seasonal[:, 3:] += random.normal(0, 0.12, (n, 4)) * np.array([1, 1, 0.5, 0.5])
+    wrong = random.random(n) < _WRONG_SHARE
+    climatology = np.where(wrong[:, None], coefficients[random.choice(len(latitudes), n)], climatology)
+    return Places(latitudes[cells], seasonal.astype(np.float32), climatology.astype(np.float32))
+
+
+def evaluate_seasons(coefficients: Array, days: npt.NDArray[np.float64]) -> Array:
+    """Evaluate mean and harmonics at ``days`` since 1970: °C, ``(days, places)``."""
+    times = np.round(days * 86400).astype("datetime64[s]")
+    return np.asarray(annual_terms(times) @ coefficients.T.astype(np.float64), dtype=np.float32)
+
+
+def _turn(coefficients: Array, days: npt.NDArray[np.float64], amplitude: npt.NDArray[np.float64]) -> Array:
+    turned = coefficients.astype(np.float64)
+    for harmonic in range(1, HARMONICS + 1):
+        column = 2 * harmonic - 1
+        angle = 2 * np.pi * harmonic * days / _DAYS_PER_YEAR
+        cosine, sine = coefficients[:, column], coefficients[:, column + 1]
+        turned[:, column] = amplitude * (cosine * np.cos(angle) - sine * np.sin(angle))
+        turned[:, column + 1] = amplitude * (cosine * np.sin(angle) + sine * np.cos(angle))
+    return turned.astype(np.float32)
+
+
+def _sea_cells() -> tuple[Array, Array]:
+    """Coefficients, ``(cells, 7)``, and latitudes of the cells of the global climatology that are sea."""
+    climatology = GlobalClimatology.load()
+    rows, columns = climatology.cells.shape[:2]
+    latitude = np.repeat(-90 + 180 / rows * (np.arange(rows) + 0.5), columns).astype(np.float32)
+    longitude = np.tile(-180 + 360 / columns * (np.arange(columns) + 0.5), rows)
+    coefficients = climatology.coefficients(latitude, longitude)
+    sea = np.isfinite(coefficients[:, 0])
+    return coefficients[sea], latitude[sea]
+
 
 _SPIN_UP_DAYS: Final = 120
-_DAYS_PER_YEAR: Final = 365.25
 
 
 def simulate_water(

@@ -6,8 +6,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from forecasting.scores.accuracy import rounded, rounded_one
-from forecasting.scores.seasons import SEASONS, season_of
-from forecasting.series.times import YEAR, Floats, Times
+from forecasting.series.times import SEASONS, YEAR, Floats, Times, season_of
 
 LEVELS: Final = (50, 60, 70, 80, 90, 95, 99)
 """Percent. A checkpoint offers those that it has enough residuals for."""

@@ -21,9 +21,8 @@ from forecasting.networks.uncertainty import error_quantiles
 from forecasting.networks.uncertainty.error_table import PROBABILITIES, ErrorTable, age_weights, tables_by_season
 from forecasting.networks.uncertainty.increments import RMS_INCREMENT_RATIO, rms_increment_of
 from forecasting.scores.accuracy import coverage, rounded_one
-from forecasting.scores.seasons import SEASONS, season_of
 from forecasting.series.origins import Origins
-from forecasting.series.times import YEAR, Floats, Times
+from forecasting.series.times import SEASONS, YEAR, Floats, Times, season_of
 
 SEASON_SECONDS: Final = YEAR / 4
 """The RMS increment of a window between a season and a year long depends mostly on the part of the year it covers."""
@@ -60,7 +59,7 @@ class ErrorDistribution(BaseModel, frozen=True, populate_by_name=True):
         half_width: °C, by level in percent.
         probabilities: of the ``quantiles``.
         quantiles: °C, of observation minus forecast, by lead.
-        seasons: a table for each of :data:`~forecasting.scores.seasons.SEASONS`; empty if there are too few residuals.
+        seasons: a table for each of :data:`~forecasting.series.times.SEASONS`; empty if there are too few residuals.
         rms_increment: what errors are proportional to; None if they are not scaled. Stored as ``liveliness``.
     """
 

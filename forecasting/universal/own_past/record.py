@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from forecasting.scores.sampling import long_run_error
+from forecasting.scores.probabilistic import long_run_error
 from forecasting.series.times import Bools, Floats
 from forecasting.universal.contexts.contexts import Contexts
 from forecasting.universal.distribution import quantiles_at

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from forecasting.errors import SeriesError
 from forecasting.evaluation.comparison import Rolled
-from forecasting.evaluation.model_report import Coverage, ModelReport
+from forecasting.evaluation.report import Coverage, ModelReport
 from forecasting.releases.registry import LoadedRelease, LoadedUniversal
 from forecasting.scores.accuracy import skill
 from forecasting.series.times import Floats

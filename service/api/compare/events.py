@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from forecasting.errors import RequestError, SeriesError
-from forecasting.evaluation.event_report import EventReport
-from forecasting.evaluation.own_events import RequestedEvents, Verified
+from forecasting.evaluation.events import RequestedEvents, Verified
+from forecasting.evaluation.report import EventReport
 from forecasting.events.baseline import Baseline, Period
 from forecasting.events.definitions import ThresholdEvent
 from forecasting.events.event_schema import definitions_of

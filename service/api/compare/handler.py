@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 
 from forecasting.errors import RequestError, SeriesError
 from forecasting.evaluation.comparison import Rolled, rolling_through, score
-from forecasting.evaluation.model_report import ModelReport
+from forecasting.evaluation.report import ModelReport
 from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.metadata import CELLS
 from forecasting.releases.loaded_release import LoadedRelease

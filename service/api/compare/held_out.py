@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from forecasting.errors import RequestError, UnknownNameError
-from forecasting.evaluation.table import aligned
+from forecasting.evaluation.report import aligned
 from forecasting.releases.loaded_universal import LoadedUniversal
 from forecasting.universal.report import HeldOutScore
 from forecasting.wording import available

@@ -4,8 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from forecasting.evaluation.model_report import ModelKind, ModelReport
-from forecasting.evaluation.report import Report
+from forecasting.evaluation.report import ModelKind, ModelReport, Report
 from forecasting.releases.loaded_release import LoadedRelease
 from service.api.compare.schemas import Caveat
 

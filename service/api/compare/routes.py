@@ -9,7 +9,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from forecasting.errors import RequestError
-from forecasting.evaluation.table import accuracy_table
+from forecasting.evaluation.report import accuracy_table
 from forecasting.releases.loaded_release import LoadedRelease
 from forecasting.releases.registry import ALL, BEST
 from service.api.compare.answer import compared_model, comparison_json, universal_comparison_json

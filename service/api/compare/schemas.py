@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field
 
-from forecasting.evaluation.model_report import ModelKind
+from forecasting.evaluation.report import ModelKind
 from forecasting.events.event_schema import MAX_VERIFIED_EVENTS, ThresholdEvents
 from forecasting.networks.metadata import NetworkKind
 from forecasting.series.units import Units

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from forecasting.errors import SeriesError
-from forecasting.evaluation.table import models_table
+from forecasting.evaluation.report import models_table
 from forecasting.references.baselines import BASELINES
 from forecasting.universal.own_past.references import REFERENCES
 from service.api.compare.answer import compared_model

@@ -7,8 +7,8 @@ import numpy as np
 
 from forecasting.errors import SeriesError
 from forecasting.evaluation.comparison import Rolled
-from forecasting.evaluation.model_report import ModelReport, Skill
-from forecasting.evaluation.verification import skills_at
+from forecasting.evaluation.report import ModelReport, Skill
+from forecasting.evaluation.rolling_origin import skills_at
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.releases.loaded_universal import LoadedUniversal
 from forecasting.scores.accuracy import Accuracy, coverage, diebold_mariano, rounded_or_none, skill

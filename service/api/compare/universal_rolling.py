@@ -9,7 +9,7 @@ import numpy as np
 
 from forecasting.errors import SeriesError
 from forecasting.evaluation.comparison import Rolled
-from forecasting.evaluation.own_events import NO_EVENTS, RequestedEvents, verifying
+from forecasting.evaluation.events import NO_EVENTS, RequestedEvents, verifying
 from forecasting.releases.loaded_universal import LoadedUniversal
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Bools, Floats, unix_seconds

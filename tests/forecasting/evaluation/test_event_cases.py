@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from forecasting.evaluation.event_cases import EventCases, Threshold, independent_leads
+from forecasting.evaluation.events import EventCases, Threshold, independent_leads
 from forecasting.events.joint.occurrence import RunEvent, Steps
 from forecasting.events.joint.paths import Coupling
 from forecasting.series.sst_series import SstSeries

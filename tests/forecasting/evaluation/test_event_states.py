@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
-from forecasting.evaluation.event_states import heat_stress_levels, marine_states, verify_states
+from forecasting.evaluation.event_states import heat_stress_levels, marine_states
 from forecasting.events.baseline import Baseline, Kind
 from forecasting.events.detection import find_events, sign_of
-from forecasting.scores.observed import Observed
+from forecasting.scores.events import verify_states
+from forecasting.scores.verification import Observed
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
 from forecasting.series.timestep import TimeStep

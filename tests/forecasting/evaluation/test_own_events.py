@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from forecasting.errors import SeriesError
-from forecasting.evaluation.event_cases import EventCases
-from forecasting.evaluation.own_events import RequestedEvents, Verified, VerifiedEvent, pooled, verifying
+from forecasting.evaluation.events import EventCases, RequestedEvents, Verified, VerifiedEvent, pooled, verifying
 from forecasting.events.baseline import Baseline, Period
 from forecasting.events.definitions import Percentile, ThresholdEvent
 from forecasting.events.joint.occurrence import Steps

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from forecasting.evaluation.seasonal_percentile import seasonal_percentile
+from forecasting.evaluation.rolling_origin import seasonal_percentile
 from forecasting.events.baseline import Baseline
 from forecasting.events.days import day_of_year
 from forecasting.series.sst_series import SstSeries

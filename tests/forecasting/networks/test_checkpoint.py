@@ -14,7 +14,7 @@ from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.metadata import CELLS, CheckpointMetadata
 from forecasting.series.timestep import MONTH, TimeStep
 from training.config import TrainingConfig
-from training.examples.inputs import Scaling
+from training.data.inputs import Scaling
 from training.fit.networks import RecurrentForecaster
 from training.run import Published
 

@@ -18,8 +18,7 @@ from forecasting.networks.metadata import CELLS
 from forecasting.networks.roller import CHUNK_WINDOWS, NetworkRoller
 from forecasting.series.timestep import MONTH, TimeStep
 from tests.forecasting.networks.test_checkpoint import SCALING, awake, config
-from training.examples.inputs import Scaling
-from training.examples.trend import Trend
+from training.data.inputs import Scaling, Trend
 from training.fit.networks import RecurrentForecaster
 
 WINDOW = 12

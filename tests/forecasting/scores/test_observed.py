@@ -1,6 +1,6 @@
 import numpy as np
 
-from forecasting.scores.observed import Observed
+from forecasting.scores.verification import Observed
 from forecasting.series.timestep import TimeStep
 
 HOUR, START = TimeStep.parse("hour"), np.datetime64("2026-01-01T00:00:00")

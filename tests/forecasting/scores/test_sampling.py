@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from forecasting.scores.sampling import BlockBootstrap, coverage_error, long_run_error, skill_interval
+from forecasting.scores.probabilistic import BlockBootstrap, coverage_error, long_run_error, skill_interval
 from forecasting.series.times import Floats
 
 

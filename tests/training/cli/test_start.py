@@ -12,7 +12,7 @@ from forecasting.releases.release import open_current
 from forecasting.series.shape import ForecastShape
 from tests.forecasting.universal import tiny
 from training.cli import main
-from training.examples.dataset import Dataset
+from training.data.dataset import Dataset
 
 TINY = ("--epochs", "1", "--hidden", "2", "--workers", "1", "--quiet")
 

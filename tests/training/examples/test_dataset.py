@@ -6,7 +6,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import MONTH
 from tests.conftest import daily
 from training.config import TrainingConfig
-from training.examples.dataset import Dataset
+from training.data.dataset import Dataset
 
 DAILY = TrainingConfig.for_step(daily([0, 1]).step)
 

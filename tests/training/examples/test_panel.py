@@ -20,8 +20,8 @@ from forecasting.series.timestep import TimeStep
 from tests.conftest import daily
 from training.cli import main
 from training.config import TrainingConfig
-from training.examples.inputs import Scaling
-from training.examples.panel import Panel
+from training.data.dataset import Panel
+from training.data.inputs import Scaling
 
 OSTIA = Path(iris_sample_data.path) / "ostia_monthly.nc"
 QUICK = ("--epochs", "1", "--hidden", "2", "--cells", "gru", "--quiet", "--workers", "1")

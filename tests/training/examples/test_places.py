@@ -14,11 +14,10 @@ from forecasting.series.times import unix_seconds
 from forecasting.series.timestep import TimeStep
 from tests.training.examples.test_panel import long_csv, trained
 from training.config import TrainingConfig
-from training.examples.panel import JoinedSeries, Panel
-from training.examples.places import Places
-from training.examples.tensors import Examples
-from training.fit.companion import autoregression
-from training.fit.fit_data import fit_autoregression, leads_learnt
+from training.data.dataset import JoinedSeries, Panel
+from training.data.inputs import Examples
+from training.fit.fit_data import autoregression, fit_autoregression, leads_learnt
+from training.fit.places import Places
 
 WEEK = TimeStep.parse("week")
 WINDOW = 26

@@ -11,10 +11,8 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
 from forecasting.series.timestep import MONTH, TimeStep
 from training.config import TrainingConfig
-from training.examples.dataset import Dataset
-from training.examples.panel import JoinedSeries
-from training.examples.tensors import Examples
-from training.examples.trend import NO_TREND, TREND_PRIOR_MEAN, Trend
+from training.data.dataset import Dataset, JoinedSeries
+from training.data.inputs import NO_TREND, TREND_PRIOR_MEAN, Examples, Trend
 from training.fit.fit_data import fit_autoregression, leads_learnt
 
 START = np.datetime64("1980-01-01", "s")

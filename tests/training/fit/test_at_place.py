@@ -19,14 +19,12 @@ from forecasting.series.times import unix_seconds
 from forecasting.series.timestep import TimeStep
 from tests.conftest import daily
 from tests.forecasting.universal.tiny import LastValue
-from training.config import TrainingConfig
-from training.examples.dataset import Dataset
-from training.examples.inputs import Scaling
-from training.fit.at_place import MixedForecaster, UniversalAtPlace
+from training.config import SPECS, TrainingConfig
+from training.data.dataset import Dataset
+from training.data.inputs import Scaling
 from training.fit.cell_networks import choose_share, draw_residuals
 from training.fit.networks import RecurrentForecaster
-from training.fit.universal_start import UniversalStart
-from training.pretraining.spec import SPECS
+from training.fit.universal_start import MixedForecaster, UniversalAtPlace, UniversalStart
 
 NOWHERE = torch.full((7,), float("nan"))
 WINDOW = 5

@@ -12,9 +12,8 @@ from forecasting.series.timestep import TimeStep
 from tests.conftest import daily
 from tests.training.fit.test_fitting import changed
 from training.config import TrainingConfig
-from training.examples.dataset import Dataset
-from training.examples.panel import Panel
-from training.fit.calibration import FIRST_TWENTIETH, TRAIN_TWENTIETHS, Residuals, earlier_residuals
+from training.data.dataset import Dataset, Panel
+from training.fit.cell_networks import FIRST_TWENTIETH, TRAIN_TWENTIETHS, Residuals, earlier_residuals
 from training.run import Published
 
 

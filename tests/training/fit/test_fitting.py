@@ -16,13 +16,11 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, unix_seconds
 from forecasting.series.timestep import TimeStep
 from training.config import TrainingConfig
-from training.examples.dataset import Dataset
-from training.examples.inputs import Scaling
-from training.examples.tensors import Examples
+from training.data.dataset import Dataset
+from training.data.inputs import Examples, Scaling
 from training.fit.fit_data import FitData, fit_autoregression, leads_learnt
-from training.fit.fitting import Fit, fit, new_optimiser, total_epochs
+from training.fit.fitting import Fit, Fits, fit, fit_all, new_optimiser, total_epochs
 from training.fit.networks import RecurrentForecaster
-from training.fit.parallel import Fits, fit_all
 
 
 def weights(network: RecurrentForecaster) -> dict[str, torch.Tensor]:

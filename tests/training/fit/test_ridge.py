@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from training.fit.ridge import ridge, ridge_of_two
+from training.fit.autoregression import ridge, ridge_of_two
 
 
 def terms(n: int, free: int, shrunk: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -16,13 +16,11 @@ from forecasting.series.times import YEAR, Floats
 from forecasting.series.timestep import TimeStep
 from tests.conftest import daily
 from training.config import TrainingConfig
-from training.examples.dataset import Dataset
-from training.examples.inputs import Scaling
-from training.examples.tensors import Examples
-from training.fit.fit_data import FitData, fit_autoregression, leads_learnt
+from training.data.dataset import Dataset
+from training.data.inputs import Examples, Scaling
+from training.fit.fit_data import FitData, derivatives, fit_autoregression, leads_learnt
 from training.fit.fitting import fit
 from training.fit.networks import RecurrentForecaster
-from training.fit.rollout import derivatives
 
 
 def fitted(dataset: Dataset, config: TrainingConfig, *parts: Split) -> RecurrentForecaster:
@@ -137,9 +135,9 @@ def test_two_years_show_part_of_what_is_usual(monkeypatch: pytest.MonkeyPatch) -
         return np.asarray(np.sqrt(np.mean(np.square(years), axis=0)))
 
     mixed = rmse()
-    monkeypatch.setattr("training.examples.inputs.HALF_USUAL_YEARS", 0.0)
+    monkeypatch.setattr("training.data.inputs.HALF_USUAL_YEARS", 0.0)
     assert np.mean(mixed / rmse()) < 0.97
-    monkeypatch.setattr("training.examples.inputs.HALF_USUAL_YEARS", 1e9)
+    monkeypatch.setattr("training.data.inputs.HALF_USUAL_YEARS", 1e9)
     assert np.mean(mixed / rmse()) < 1.03
 
 

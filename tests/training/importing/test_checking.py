@@ -6,8 +6,7 @@ from forecasting.errors import ReleaseError
 from forecasting.series.sst_series import SstSeries
 from tests.training.importing import modules
 from tests.training.importing.modules import torchscript
-from training.importing.checking import check
-from training.importing.model_file import ModelFile
+from training.importing.contract import ModelFile, check
 
 
 def test_a_module_is_tried_in_another_process_that_cannot_write_files(nino12: SstSeries, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from forecasting.series.timestep import MONTH
 from tests.conftest import daily
 from tests.training.importing import modules
 from tests.training.importing.modules import WINDOW, torchscript
-from training.importing.probe import Request, answer
+from training.importing.contract import Request, answer
 
 
 def problem(module: nn.Module, series: SstSeries, horizon: int = 3) -> str:

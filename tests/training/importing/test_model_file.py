@@ -9,8 +9,8 @@ import torch
 from forecasting.errors import ReleaseError
 from tests.training.importing import modules
 from tests.training.importing.modules import Steady, torchscript
-from training.importing import model_file
-from training.importing.model_file import ModelFile
+from training.importing import contract
+from training.importing.contract import ModelFile
 
 
 def saved(value: object) -> bytes:
@@ -76,10 +76,10 @@ def test_a_file_that_is_too_large_packed_or_unpacked_is_refused(
     bomb = tmp_path / "bomb.pt"
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("a/constants.pkl", bytes(2**22))
-    monkeypatch.setattr(model_file, "MAX_BYTES", 2**20)
+    monkeypatch.setattr(contract, "MAX_BYTES", 2**20)
     with pytest.raises(ReleaseError, match="unpacks to more than 1 MiB"):
         ModelFile.read(bomb)
-    monkeypatch.setattr(model_file, "MAX_BYTES", 1_000)
+    monkeypatch.setattr(contract, "MAX_BYTES", 1_000)
     with pytest.raises(ReleaseError, match=r"large\.pt has 0 MiB, but the limit is 0 MiB"):
         ModelFile.read(path)
 

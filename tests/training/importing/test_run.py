@@ -14,11 +14,9 @@ from forecasting.series.sst_series import SstSeries
 from tests.conftest import NINO12
 from tests.imported import HORIZON
 from tests.training.importing import modules
-from training.examples.dataset import Dataset
-from training.importing.dataset import evaluation_dataset
-from training.importing.model_file import ModelFile
-from training.importing.networks import MAY_HAVE_SEEN, ImportedNetwork
-from training.importing.run import Import, import_models
+from training.data.dataset import Dataset
+from training.importing.contract import ModelFile
+from training.importing.run import MAY_HAVE_SEEN, Import, ImportedNetwork, evaluation_dataset, import_models
 from training.publish.export import Identity
 from training.run import Destination
 

@@ -3,11 +3,10 @@ import pytest
 import torch
 
 from forecasting.networks.checkpoint import script
-from training.pretraining.data.companion import Companion
-from training.pretraining.data.features import Features
-from training.pretraining.export import UniversalModule
-from training.pretraining.network import LEVELS, UniversalNetwork
-from training.pretraining.spec import SPECS
+from training.config import SPECS
+from training.pretraining.companion import Companion
+from training.pretraining.features import Features
+from training.pretraining.network import LEVELS, UniversalModule, UniversalNetwork
 
 NOWHERE = torch.full((1, 7), torch.nan)
 SOMEWHERE = torch.tensor([[15.0, -3.0, -4.0, 0.5, 0.2, 0.0, 0.1]])

@@ -10,10 +10,10 @@ from forecasting.networks.device import CPU
 from forecasting.releases.release import open_current
 from forecasting.universal.network.checkpoint import load
 from forecasting.universal.report import parse_universal_report
-from training.pretraining.data.real_series import read_real_series
-from training.pretraining.fit import FitSettings
+from training.config import SPECS
+from training.pretraining.examples import read_real_series
+from training.pretraining.network import FitSettings
 from training.pretraining.run import PretrainingSettings, pretrain
-from training.pretraining.spec import SPECS
 
 TINY = PretrainingSettings(
     seas=24, prior_seas=40, held_out_seas=40, fit=FitSettings(epochs=1, batch=16, hidden=4), workers=1

@@ -3,9 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forecasting.evaluation.event_report import EventReport
-from forecasting.evaluation.report import parse_report
-from forecasting.evaluation.seasonal_percentile import seasonal_percentile
+from forecasting.evaluation.report import EventReport, parse_report
+from forecasting.evaluation.rolling_origin import seasonal_percentile
 from forecasting.networks.checkpoint import load
 from forecasting.networks.device import CPU
 from forecasting.networks.forecast import Forecast
@@ -15,8 +14,8 @@ from forecasting.releases.loaded_release import LoadedRelease, load_evaluated
 from forecasting.releases.release import Release
 from forecasting.series.sst_series import SstSeries
 from training.config import TrainingConfig
-from training.examples.dataset import Dataset
-from training.publish.text.texts import write_report
+from training.data.dataset import Dataset
+from training.publish.report import write_report
 from training.run import Published
 
 PATHS = 1_000

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.simulation.noise import heavy_tailed, log_uniform, oscillation, pulses, red_noise, relax
+from training.simulation.water import heavy_tailed, log_uniform, oscillation, pulses, red_noise, relax
 
 
 @pytest.fixture

@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 
 from forecasting.climatology.annual_cycle import FREEZING_POINT
-from training.simulation.places import Places, draw_places, evaluate_seasons
 from training.simulation.seas import Seas, simulate_seas
-from training.simulation.water import simulate_water
+from training.simulation.water import Places, draw_places, evaluate_seasons, simulate_water
 
 STEPS = {"hour": 24 * 20, "day": 400, "week": 120, "month": 60}
 HOURS = {"hour": 1, "day": 24, "week": 168, "month": 730.5}

@@ -13,7 +13,7 @@ from forecasting.climatology.annual_cycle import monthly_means, monthly_terms
 from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.errors import FileError
 from forecasting.series.times import Floats
-from training.sources.climatology import main
+from training.data.shipped import write_climatology
 
 MISSING: Final = -1e34
 SEA: Final = (slice((20 + 90) * 12, (40 + 90) * 12), np.r_[-10 * 12 : 14 * 12])
@@ -72,7 +72,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def climatology(package: Path, tmp_path_factory: pytest.TempPathFactory) -> GlobalClimatology:
     path = tmp_path_factory.mktemp("made") / "climatology.npz"
-    main(package, path)
+    write_climatology(package, path)
     return GlobalClimatology.read(path)
 
 
@@ -126,6 +126,6 @@ def test_the_sources_are_named(climatology: GlobalClimatology, package: Path) ->
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileError) as error:
-        main(tmp_path, tmp_path / "climatology.npz")
+        write_climatology(tmp_path, tmp_path / "climatology.npz")
     expected = f"no coads_climatology.cdf in {tmp_path}: extract the Debian package ferret-datasets into it"
     assert str(error.value) == expected

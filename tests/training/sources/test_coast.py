@@ -7,7 +7,7 @@ import pytest
 
 from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.series.times import Bools, Floats
-from training.sources.coast import FILE, UNITS_PER_DEGREE, outlines, simplified, svg
+from training.data.shipped import LAND_FILE, UNITS_PER_DEGREE, outlines, simplified, svg
 
 
 def drawn(document: str) -> list[Floats]:
@@ -36,13 +36,13 @@ def test_the_map_has_land_where_the_climatology_has() -> None:
     random = np.random.default_rng(0)
     east = random.uniform(-179.9, 179.9, 3_000)
     north = np.rad2deg(np.arcsin(random.uniform(-0.99, 0.99, 3_000)))
-    on_land = is_inside(drawn(FILE.read_text(encoding="utf-8")), east, north)
+    on_land = is_inside(drawn(LAND_FILE.read_text(encoding="utf-8")), east, north)
     assert on_land.mean() == pytest.approx(0.24, abs=0.05)
     assert (on_land != GlobalClimatology.load().is_sea(north, east)).mean() > 0.99
 
 
 def test_the_map_is_small() -> None:
-    assert FILE.stat().st_size < 60_000
+    assert LAND_FILE.stat().st_size < 60_000
 
 
 def test_outlines_are_closed_keep_holes_and_leave_out_specks() -> None:

@@ -14,8 +14,7 @@ from forecasting.readers import content_digest, read
 from forecasting.releases.registry import load_forecaster
 from tests.servers.erddap import GRID, TABLE, Answer, Erddap, error, serving
 from training.cli import main
-from training.sources.download import Downloader, FetchError
-from training.sources.fetch import Fetched, fetch
+from training.data.fetch import Downloader, Fetched, FetchError, fetch
 
 GRID_QUERY = SeriesQuery(("sst",), lat=(43.6, 43.6), lon=(-9.1, -9.1))
 

@@ -8,10 +8,9 @@ from forecasting.errors import RequestError
 from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.networks.uncertainty.intervals import ErrorDistribution
-from forecasting.scores.seasons import SEASONS, season_of
 from forecasting.series.origins import Origins, joined
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import DAY, Floats, Times
+from forecasting.series.times import DAY, SEASONS, Floats, Times, season_of
 from forecasting.series.timestep import TimeStep
 
 JANUARY, JULY = np.asarray([["2020-01-15"], ["2020-07-15"]], dtype="datetime64[s]")

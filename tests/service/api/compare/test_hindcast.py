@@ -21,7 +21,7 @@ from service.settings import Settings
 from tests.service.requests import Json, answered
 from tests.serving import serve
 from training.config import TrainingConfig
-from training.examples.dataset import Dataset
+from training.data.dataset import Dataset
 from training.publish.release import seal
 from training.run import Published
 

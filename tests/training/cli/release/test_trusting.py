@@ -14,8 +14,8 @@ from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.universal.network.metadata import UNIVERSAL
 from tests.signing import make_key, make_release, sign
 from training.cli import main
+from training.evaluate import Predecessor
 from training.fit.universal_start import UniversalStart
-from training.publish.predecessor import Predecessor
 from training.publish.release import next_version, point_current
 
 VERSION, NEWER = "20260101T000000Z", "20260102T000000Z"

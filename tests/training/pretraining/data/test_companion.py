@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from training.pretraining.data.companion import Companion, Moments, fit_prior
-from training.pretraining.spec import SPECS
+from training.config import SPECS
+from training.pretraining.companion import Companion, Moments, fit_prior
 
 DAY = SPECS["day"]
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from training.pretraining.data.features import Features, Scan
-from training.pretraining.spec import SPECS
+from training.config import SPECS
+from training.pretraining.features import Features, Scan
 
 DAY = SPECS["day"]
 STEPS = 420

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from forecasting.errors import FileError
-from training.pretraining.data.real_series import read_real_series, real_panel
-from training.pretraining.spec import SPECS
+from training.config import SPECS
+from training.pretraining.examples import read_real_series, real_panel
 
 DAY = replace(SPECS["day"], training_steps=100)
 

@@ -1,0 +1,401 @@
+"""Verification of event forecasts: what happened after many origins of a series, and what could be known there."""
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+
+from forecasting.errors import SeriesError
+from forecasting.events.baseline import Baseline, Period
+from forecasting.events.days import day_of_year
+from forecasting.events.definitions import Percentile, ThresholdEvent
+from forecasting.events.joint.dependence import Dependence
+from forecasting.events.joint.joint_probability import event_probability
+from forecasting.events.joint.occurrence import History, RunEvent, Steps
+from forecasting.events.joint.paths import Coupling
+from forecasting.events.outlook import baseline_for
+from forecasting.networks.metadata import CheckpointMetadata
+from forecasting.scores.events import EventScore, score_event
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import YEAR, Floats, Times
+from forecasting.series.timestep import TimeStep
+from forecasting.wording import counted
+
+
+class JointForecasts(Protocol):
+    """Forecasts from several origins."""
+
+    def couplings(self, rows: Steps, leads: int) -> Iterable[tuple[Coupling, Steps]]:
+        """Yield how the leads of each forecast are related, and the places within ``rows`` of those alike.
+
+        Args:
+            rows: places of the origins.
+            leads: number of leads considered.
+        """
+        ...
+
+    def exceedance(self, rows: Steps, threshold: Floats) -> Floats:
+        """Return the probability that SST exceeds a threshold, ``(rows, leads)``.
+
+        Args:
+            rows: places of the origins.
+            threshold: at each lead from the first, °C ``(rows, leads)``.
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class PlaceForecasts:
+    """Forecasts of a network of one place from several origins.
+
+    Attributes:
+        predicted: °C, ``(origins, leads)``.
+        times: valid times, ``(origins, leads)``.
+        scale: factor for the errors, ``(origins,)``.
+        metadata: of the network.
+    """
+
+    predicted: Floats
+    times: Times
+    scale: Floats
+    metadata: CheckpointMetadata
+
+    def couplings(self, rows: Steps, leads: int) -> Iterable[tuple[Coupling, Steps]]:
+        """Yield how the ``leads`` of all forecasts are related."""
+        yield Coupling(self.metadata.dependence, tuple(range(1, leads + 1))), np.arange(len(rows))
+
+    def exceedance(self, rows: Steps, threshold: Floats) -> Floats:
+        """Return the probability that SST exceeds ``threshold`` °C, both ``(rows, leads)``."""
+        leads = slice(0, threshold.shape[1])
+        predicted, times = self.predicted[rows, leads], self.times[rows, leads]
+        return self.metadata.errors.exceedance(predicted, times, self.scale[rows], threshold)
+
+
+CLIMATOLOGY: Final = "climatology"
+PERSISTENCE: Final = "persistence"
+INDEPENDENT: Final = "independent"
+"""References: the frequency around the time of year, the frequency after the present state, and the same forecast with
+independent leads. For a run of steps, only a forecast of the dependence between leads can beat the last."""
+
+Threshold = Callable[[Times], Floats]
+"""Returns the threshold at some times, °C."""
+
+
+@dataclass(frozen=True, eq=False)
+class EventCases:
+    """An event after many origins of one series, or of several; each array has a row for each origin.
+
+    Attributes:
+        event: the event.
+        step: of the series.
+        origins: step of the last value that each forecast has seen.
+        times: of these values, UTC.
+        happened: 1 where it happened, else 0.
+        before: number of steps beyond the threshold up to the origin.
+        threshold: at each lead considered, °C ``(origins, leads)``.
+        references: probabilities by :data:`CLIMATOLOGY` and :data:`PERSISTENCE`; without the former where too few years
+            precede most origins.
+    """
+
+    event: RunEvent
+    step: TimeStep
+    origins: Steps
+    times: Times
+    happened: Floats
+    before: Steps
+    threshold: Floats
+    references: Mapping[str, Floats]
+
+    @classmethod
+    def of(
+        cls, event: RunEvent, series: SstSeries, origins: Steps, thresholds: Iterable[tuple[slice, Threshold]]
+    ) -> "EventCases":
+        """Find the event after each of ``origins`` whose every lead considered was observed.
+
+        Origins before the first possible climatological frequency are left out, unless less than half of them, and less
+        than a year, would remain.
+
+        Args:
+            event: the event.
+            series: that was forecast, °C.
+            origins: steps of the last value that each forecast has seen, ascending.
+            thresholds: parts of ``origins``, at least one, and the threshold as it was known there.
+        """
+        parts = [cls._known(event, series, origins[rows], threshold) for rows, threshold in thresholds]
+        return cls.joined(parts)._with_climatology()
+
+    @classmethod
+    def _known(cls, event: RunEvent, series: SstSeries, origins: Steps, threshold: Threshold) -> "EventCases":
+        """Find the event after origins at which the same threshold was known."""
+        by_step = threshold(series.times)
+        history = History.of(event, series.step, series.values, by_step)
+        known = origins[np.isfinite(history.happened[origins])]
+        return cls(
+            event=event,
+            step=series.step,
+            origins=known,
+            times=series.times[known],
+            happened=history.happened[known],
+            before=history.run[known],
+            threshold=by_step[known[:, None] + np.arange(event.first, event.last + 1)],
+            references={CLIMATOLOGY: history.climatology(known), PERSISTENCE: history.persistence(known)},
+        )
+
+    def _with_climatology(self) -> "EventCases":
+        """Return the cases with a climatological frequency, or all of them without it if those are too few."""
+        known = np.isfinite(self.references[CLIMATOLOGY])
+        if 2 * known.sum() < len(self) and known.sum() * self.step.seconds < YEAR:
+            known, names = np.ones_like(known), [PERSISTENCE]
+        else:
+            names = [CLIMATOLOGY, PERSISTENCE]
+        return EventCases(
+            event=self.event,
+            step=self.step,
+            origins=self.origins[known],
+            times=self.times[known],
+            happened=self.happened[known],
+            before=self.before[known],
+            threshold=self.threshold[known],
+            references={name: self.references[name][known] for name in names},
+        )
+
+    @classmethod
+    def joined(cls, parts: "Sequence[EventCases]") -> "EventCases":
+        """Join the cases of several series, with the references that all of them have."""
+        first = parts[0]
+        if len(parts) == 1:
+            return first
+        names = [name for name in first.references if all(name in part.references for part in parts)]
+        return cls(
+            first.event,
+            first.step,
+            np.concatenate([part.origins for part in parts]),
+            np.concatenate([part.times for part in parts]),
+            np.concatenate([part.happened for part in parts]),
+            np.concatenate([part.before for part in parts]),
+            np.concatenate([part.threshold for part in parts]),
+            {name: np.concatenate([part.references[name] for part in parts]) for name in names},
+        )
+
+    def __len__(self) -> int:
+        return len(self.origins)
+
+    def score(self, probability: Floats, independent: Floats | None = None) -> EventScore:
+        """Score the probabilities of a forecast.
+
+        Args:
+            probability: of the event, ``(origins,)``.
+            independent: the same with independent leads; None if that is no different.
+
+        Raises:
+            ValueError: if there is no case.
+        """
+        references = dict(self.references)
+        if independent is not None:
+            references[INDEPENDENT] = independent
+        distinct, groups = np.unique(self.times, return_inverse=True)
+        spacing = self.step.seconds
+        if len(distinct) > 1:
+            spacing = max(spacing, int(np.median(np.diff(distinct)).astype(np.int64)))
+        overlap = max(-(-self.event.last * self.step.seconds // spacing), 1)
+        return score_event(probability, self.happened, references, groups, overlap)
+
+    def probabilities(
+        self, couplings: Iterable[tuple[Coupling, Steps]], exceedance: Floats
+    ) -> tuple[Floats, Floats | None]:
+        """Return the probability of the event by joint forecasts, ``(origins,)``, and the same with independent leads.
+
+        The latter is None if a single lead is considered.
+
+        Args:
+            couplings: how the leads of the forecasts are related, and the origins to which this applies.
+            exceedance: probability that SST exceeds :attr:`threshold` at each lead considered, ``(origins, leads)``.
+        """
+        probability = np.full(len(self), np.nan)
+        for coupling, rows in couplings:
+            probability[rows] = event_probability(self.event, coupling, exceedance[rows], self.before[rows])
+        if self.event.first == self.event.last:
+            return probability, None
+        independent = independent_leads(self.event.last)
+        return probability, event_probability(self.event, independent, exceedance, self.before)
+
+    def score_forecast(self, coupling: Coupling, exceedance: Floats) -> EventScore:
+        """Score joint forecasts whose leads are all related alike; ``exceedance`` is as for :meth:`probabilities`.
+
+        Raises:
+            ValueError: if there is no case.
+        """
+        return self.score(*self.probabilities([(coupling, np.arange(len(self)))], exceedance))
+
+
+def independent_leads(leads: int) -> Coupling:
+    """Return the coupling of forecasts whose errors at different leads have nothing to do with each other."""
+    identity = tuple(tuple(row) for row in np.eye(leads).tolist())
+    return Coupling(Dependence(correlation=identity), tuple(range(1, leads + 1)))
+
+
+_REFIT_GROWTH: Final = 1.1
+"""The baseline is computed again whenever the past has grown by this factor."""
+
+_TRIES: Final = 100
+"""Number of evenly spread origins at which to look for a first baseline."""
+
+
+@dataclass(frozen=True, eq=False)
+class RequestedEvents:
+    """The events to verify on a series.
+
+    Attributes:
+        definitions: the events; each says how many leads it considers.
+        baseline: of the place, or the period of the series to compute it from, or why it cannot be used; None for the
+            past of the series.
+    """
+
+    definitions: Sequence[ThresholdEvent]
+    baseline: Baseline | Period | SeriesError | None = None
+
+    @property
+    def reach(self) -> int:
+        """The last lead that an event considers; 0 without events."""
+        return max((event.within or 1 for event in self.definitions), default=0)
+
+
+NO_EVENTS: Final = RequestedEvents(())
+
+
+@dataclass(frozen=True, eq=False)
+class VerifiedEvent:
+    """Probabilities of an event by several networks, for the same cases.
+
+    Attributes:
+        cases: the cases.
+        probability: of the event, ``(origins,)``, by network.
+        independent: the same with independent leads, by network; empty if a single lead is considered.
+    """
+
+    cases: EventCases
+    probability: Mapping[str, Floats]
+    independent: Mapping[str, Floats]
+
+    @classmethod
+    def joined(cls, parts: "Sequence[VerifiedEvent]") -> "VerifiedEvent":
+        """Join the cases of several series."""
+        first = parts[0]
+        return cls(
+            EventCases.joined([part.cases for part in parts]),
+            {name: np.concatenate([part.probability[name] for part in parts]) for name in first.probability},
+            {name: np.concatenate([part.independent[name] for part in parts]) for name in first.independent},
+        )
+
+    def score(self, network: str) -> EventScore:
+        """Return the scores of one network."""
+        return self.cases.score(self.probability[network], self.independent.get(network))
+
+
+Verified = Mapping[str, VerifiedEvent | SeriesError]
+"""By name of the event: its verification, or why there is none."""
+
+
+def verifying(
+    requested: RequestedEvents, series: SstSeries, origins: Steps, networks: Mapping[str, JointForecasts]
+) -> Generator[None, None, Verified]:
+    """Verify events on a series; the generator yields between pieces of work.
+
+    Nothing that came after an origin is known there: neither the baseline nor the references.
+
+    Args:
+        requested: the events.
+        series: that was forecast.
+        origins: step of the last value that each forecast has seen, ascending, ``(origins,)``.
+        networks: their forecasts from these origins, with at least as many leads as the events consider, by name.
+    """
+    verified: dict[str, VerifiedEvent | SeriesError] = {}
+    for event in requested.definitions:
+        try:
+            cases = _cases(event, requested.baseline, series, origins)
+        except SeriesError as error:
+            verified[event.name] = error
+            continue
+        yield
+        rows = np.searchsorted(origins, cases.origins)
+        probability, independent = dict[str, Floats](), dict[str, Floats]()
+        for name, forecasts in networks.items():
+            exceedance = forecasts.exceedance(rows, cases.threshold)
+            couplings = forecasts.couplings(rows, cases.event.last)
+            probability[name], alone = cases.probabilities(couplings, exceedance)
+            if alone is not None:
+                independent[name] = alone
+            yield
+        verified[event.name] = VerifiedEvent(cases, probability, independent)
+    return verified
+
+
+def pooled(parts: Sequence[Verified]) -> Verified:
+    """Join the verification of several series, leaving out those without one; an error if none has one."""
+    together: dict[str, VerifiedEvent | SeriesError] = {}
+    for name, first in parts[0].items():
+        usable = [part for verified in parts if isinstance(part := verified[name], VerifiedEvent)]
+        together[name] = VerifiedEvent.joined(usable) if usable else first
+    return together
+
+
+def _cases(
+    event: ThresholdEvent, baseline: Baseline | Period | SeriesError | None, series: SstSeries, origins: Steps
+) -> EventCases:
+    """Return the cases of an event.
+
+    Raises:
+        SeriesError: if there are none, or no baseline for a percentile.
+    """
+    run = RunEvent.of(event, event.within or 1)
+    if isinstance(event.threshold, Percentile):
+        if isinstance(baseline, SeriesError):
+            raise baseline
+        thresholds = list(_known_thresholds(event.threshold.percent, baseline, series, origins))
+    else:
+        thresholds = [(slice(None), _constant(event.threshold))]
+    cases = EventCases.of(run, series, origins, thresholds)
+    if not len(cases):
+        raise SeriesError(
+            f"there is nothing to compare event {event.name!r} with: no forecast is followed by "
+            f"{counted(run.last, 'observed step')}; send a longer series"
+        )
+    return cases
+
+
+def _constant(threshold: float) -> Threshold:
+    return lambda times: np.full(len(times), threshold)
+
+
+def _by_day(baseline: Baseline) -> Threshold:
+    def threshold(times: Times) -> Floats:
+        values: Floats = baseline.threshold[day_of_year(times)]
+        return values
+
+    return threshold
+
+
+def _known_thresholds(
+    percentile: float, given: Baseline | Period | None, series: SstSeries, origins: Steps
+) -> Iterator[tuple[slice, Threshold]]:
+    """Yield parts of ``origins``, and the percentile that was known at each; those before the first are left out.
+
+    The baseline of the past is computed again whenever the past has grown by a tenth.
+
+    Raises:
+        SeriesError: if there is no baseline even at the last origin.
+    """
+    if isinstance(given, Baseline):
+        yield slice(None), _by_day(baseline_for(series, given, percentile))
+        return
+    baseline_for(series.part(0, int(origins[-1]) + 1), given, percentile)
+    place = 0
+    while place < len(origins):
+        begin = int(origins[place])
+        end = max(int(np.searchsorted(origins, (begin + 1) * _REFIT_GROWTH)), place + 1)
+        try:
+            yield slice(place, end), _by_day(baseline_for(series.part(0, begin + 1), given, percentile))
+        except SeriesError:
+            end = min(end, place + max(len(origins) // _TRIES, 1))
+        place = end

@@ -1,0 +1,1 @@
+"""From files and servers to training examples: downloads, division into parts, panels, scaling, windows."""

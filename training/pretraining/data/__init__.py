@@ -1,1 +1,0 @@
-"""Series to learn from: made by a companion, or real ones."""

@@ -1,0 +1,259 @@
+"""How the networks do on simulated seas that they have not seen: errors, dependence between leads, events."""
+
+from dataclasses import dataclass, fields
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from forecasting.evaluation.events import CLIMATOLOGY, INDEPENDENT, PERSISTENCE
+from forecasting.events.joint.dependence import Dependence
+from forecasting.events.joint.joint_probability import event_probability
+from forecasting.events.joint.occurrence import History, RunEvent, Steps
+from forecasting.events.joint.paths import Coupling
+from forecasting.scores.events import score_event
+from forecasting.series.times import Bools, Floats
+from forecasting.series.timestep import TimeStep
+from forecasting.universal.distribution import exceedance, scores_of
+from forecasting.universal.report import HeldOutEvent, HeldOutScore
+from training.config import Spec
+from training.pretraining.examples import Panel
+from training.pretraining.network import LEVELS, AnyModule
+
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class HeldOutContexts:
+    """Contexts of one length, and what followed.
+
+    Attributes:
+        sst: of the contexts, °C ``(n, context)``.
+        last_time: of the contexts, Unix seconds ``(n,)``.
+        climatology: of the position, ``(n, 7)``; NaN where it is not known.
+        observed: °C, ``(n, horizon)``.
+        usual: root mean square of the changes of each sea over 1, 2, … steps, °C ``(n, horizon)``.
+    """
+
+    sst: Tensor
+    last_time: Tensor
+    climatology: Tensor
+    observed: Tensor
+    usual: Tensor
+
+
+def score_held_out(module: AnyModule, spec: Spec, panel: Panel) -> list[HeldOutScore]:
+    """Score a network on a panel that it has not seen, by length of context and lead.
+
+    Args:
+        module: the network.
+        spec: of its time step.
+        panel: series; each is forecast once for every length of context.
+    """
+    scores = []
+    for context in spec.contexts:
+        asked = cut_contexts(spec, panel, context)
+        forecast = forecast_contexts(module, asked)
+        for lead in spec.scored_leads:
+            scores += _score_lead(asked, forecast, context, lead)
+    return scores
+
+
+@torch.no_grad()
+def forecast_contexts(module: AnyModule, asked: HeldOutContexts) -> Tensor:
+    """Return mean and quantiles, °C, ``(n, horizon, 1 + levels)``."""
+    answers = [
+        module.quantiles(*(part[i : i + _BATCH] for part in (asked.sst, asked.last_time, asked.climatology)))
+        for i in range(0, len(asked.sst), _BATCH)
+    ]
+    return torch.cat(answers).double()
+
+
+def cut_contexts(spec: Spec, panel: Panel, context: int) -> HeldOutContexts:
+    """Return the context that ends before the last leads of each series, if its end and most of it were observed."""
+    steps = panel.sst.shape[1]
+    end = steps - spec.horizon
+    there = torch.isfinite(panel.sst[:, end - 1]) & (
+        torch.isfinite(panel.sst[:, end - context : end]).double().mean(1) > 0.5
+    )
+    sst, observed = panel.sst[there, end - context : end], panel.sst[there, end:]
+    leads = torch.arange(1, spec.horizon + 1)
+    changes = [
+        (panel.sst[there, lead:] - panel.sst[there, :-lead]).square().nanmean(1).sqrt() for lead in leads.tolist()
+    ]
+    last = panel.last_time[there] - spec.horizon * spec.step_seconds
+    return HeldOutContexts(
+        sst.float(), last, panel.climatology[there].float(), observed, torch.stack(changes, 1).clamp(min=1e-3)
+    )
+
+
+def _score_lead(asked: HeldOutContexts, forecast: Tensor, context: int, lead: int) -> list[HeldOutScore]:
+    scores = []
+    known = torch.isfinite(asked.climatology[:, 0])
+    truth, usual = asked.observed[:, lead - 1], asked.usual[:, lead - 1]
+    for positioned in (True, False):
+        chosen = torch.isfinite(truth) & (known == positioned)
+        if not bool(chosen.any()):
+            continue
+        at, true = forecast[chosen, lead - 1], truth[chosen]
+        error = ((at[:, 0] - true) / usual[chosen]).square().mean().sqrt()
+        persistence = ((asked.sst[chosen, -1] - true) / usual[chosen]).square().mean().sqrt()
+        inside = [((true >= at[:, low]) & (true <= at[:, high])).double().mean() for low, high in ((3, 7), (1, 9))]
+        scores.append(
+            HeldOutScore(
+                context=context,
+                lead=lead,
+                positioned=positioned,
+                n=int(chosen.sum()),
+                relative_rmse=round(float(error / persistence), 4),
+                coverage_80=round(float(inside[0]), 4),
+                coverage_95=round(float(inside[1]), 4),
+            )
+        )
+    return scores
+
+
+def mean_by_context(scores: list[HeldOutScore]) -> dict[str, dict[str, float]]:
+    """Relative RMSE by context and lead, with and without a position alike."""
+    table: dict[str, dict[str, list[float]]] = {}
+    for score in scores:
+        table.setdefault(str(score.context), {}).setdefault(str(score.lead), []).append(score.relative_rmse)
+    return {c: {lead: round(float(np.mean(v)), 4) for lead, v in leads.items()} for c, leads in table.items()}
+
+
+PAST: Final = 60
+"""Past forecasts of each sea; as many as decide which model answers for a series."""
+
+STRIDE: Final = 3
+_PAST_BATCH: Final = 50
+
+
+def held_out_dependence(module: AnyModule, spec: Spec, panel: Panel) -> Dependence:
+    """Estimate how the errors of a network at different leads are related.
+
+    Args:
+        module: the network.
+        spec: of its time step.
+        panel: series that it has not seen.
+    """
+    scores, errors = past_errors(module, spec, panel)
+    return Dependence.of_series(scores, errors)
+
+
+@torch.no_grad()
+def past_errors(module: AnyModule, spec: Spec, panel: Panel) -> tuple[Floats, Floats]:
+    """Forecast the last part of each series from several steps.
+
+    Args:
+        module: the network.
+        spec: of its time step.
+        panel: series; those that end in a missing value are left out.
+
+    Returns:
+        Normal scores of what followed in the distributions that were forecast, and observation minus forecast, °C. Both
+        are ``(n, past, leads)``, NaN where nothing was observed.
+    """
+    parts = [_errors(module, spec, part) for part in _batches(panel)]
+    scores, errors = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return scores, errors
+
+
+def _batches(panel: Panel) -> list[Panel]:
+    """Split the series that end in an observation."""
+    there = torch.isfinite(panel.sst[:, -1])
+    columns = [getattr(panel, part.name)[there].split(_PAST_BATCH) for part in fields(Panel)]
+    return [Panel(*part) for part in zip(*columns, strict=True)]
+
+
+def _errors(module: AnyModule, spec: Spec, panel: Panel) -> tuple[Floats, Floats]:
+    last = panel.sst.shape[1] - spec.horizon - 1
+    origins = np.arange(last, max(spec.minimum, last - PAST * STRIDE), -STRIDE)[::-1].copy()
+    answer = module.backtest(
+        panel.sst.float(), panel.last_time, panel.climatology.float(), torch.from_numpy(origins)
+    ).double()
+    truth = np.stack([panel.sst[:, o + 1 : o + 1 + spec.horizon].numpy() for o in origins.tolist()], axis=1)
+    truth[~np.isfinite(panel.sst[:, origins].numpy())] = np.nan
+    return scores_of(truth, answer[..., 1:].numpy(), LEVELS), truth - answer[..., 0].numpy()
+
+
+_PERCENTILE: Final = 90.0
+_DURATION: Final = 3
+_WITHIN: Final = 10
+
+
+def score_events(module: AnyModule, spec: Spec, panel: Panel, dependence: Dependence | None) -> list[HeldOutEvent]:
+    """Score the probability of three steps in a row above the 90th percentile of the context, by length of context.
+
+    The references know what happened in the other seas: ``climatology`` is the share of them in which the event
+    happened, ``persistence`` that among those with as many steps above the threshold before the forecast, and
+    ``independent`` is the same forecast with leads that do not depend on each other.
+
+    Args:
+        module: the network.
+        spec: of its time step.
+        panel: series that neither the network nor ``dependence`` was fitted to; each is forecast once for every length
+            of context.
+        dependence: between the leads; that of a random walk if None.
+    """
+    leads = tuple(range(1, spec.horizon + 1))
+    event = RunEvent("above", _DURATION, 1, min(_WITHIN, spec.horizon))
+    couplings = {"": Coupling(dependence, leads), INDEPENDENT: Coupling(_independent(spec.horizon), leads)}
+    events = []
+    for context in spec.contexts:
+        contexts = cut_contexts(spec, panel, context)
+        sst, observed = contexts.sst.double().numpy(), contexts.observed.numpy()[:, : event.last]
+        threshold = np.nanpercentile(sst, _PERCENTILE, axis=1)
+        happened, before = _outcomes(event, spec, sst, observed, threshold)
+        known = np.isfinite(happened)
+        if not known.any():
+            continue
+        quantiles = forecast_contexts(module, contexts).numpy()[known, : event.last, 1:]
+        beyond = exceedance(np.repeat(threshold[known, None], event.last, axis=1), quantiles, LEVELS)
+        probability = {name: event_probability(event, c, beyond, before[known]) for name, c in couplings.items()}
+        references = {
+            CLIMATOLOGY: _frequency_elsewhere(happened[known], np.ones_like(known[known])),
+            PERSISTENCE: _frequency_by_state(happened[known], np.minimum(before[known], _DURATION)),
+            INDEPENDENT: probability[INDEPENDENT],
+        }
+        score = score_event(probability[""], happened[known], references, np.arange(int(known.sum())))
+        events.append(
+            HeldOutEvent(
+                context=context,
+                side=event.side,
+                percentile=_PERCENTILE,
+                duration=_DURATION,
+                within=event.last,
+                score=score,
+            )
+        )
+    return events
+
+
+def _independent(horizon: int) -> Dependence:
+    return Dependence(correlation=tuple(tuple(row) for row in np.eye(horizon).tolist()))
+
+
+def _outcomes(event: RunEvent, spec: Spec, sst: Floats, observed: Floats, threshold: Floats) -> tuple[Floats, Steps]:
+    """Return whether the event happened, NaN where a lead is missing, and the steps beyond the threshold before it."""
+    origin, step = sst.shape[1] - 1, TimeStep.parse(spec.step)
+    histories = [
+        History.of(event, step, values, float(limit))
+        for values, limit in zip(np.hstack([sst, observed]), threshold, strict=True)
+    ]
+    happened = np.asarray([history.happened[origin] for history in histories])
+    return happened, np.asarray([history.run[origin] for history in histories])
+
+
+def _frequency_elsewhere(happened: Floats, alike: Bools) -> Floats:
+    """Return how often the event happened in the other seas among ``alike``; 0.5 where there is no other."""
+    others = alike.sum() - alike
+    return np.where(others > 0, ((happened * alike).sum() - happened * alike) / np.maximum(others, 1), 0.5)
+
+
+def _frequency_by_state(happened: Floats, state: Steps) -> Floats:
+    frequency = np.empty_like(happened)
+    for value in np.unique(state).tolist():
+        alike = state == value
+        frequency[alike] = _frequency_elsewhere(happened, alike)[alike]
+    return frequency

@@ -1,1 +1,0 @@
-"""Measures universal networks on series that they have not seen."""

@@ -1,0 +1,276 @@
+"""Training examples of the universal networks: stretches of simulated and real series, with origins inside them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from forecasting.climatology.annual_cycle import COEFFICIENTS, evaluate
+from forecasting.climatology.global_climatology import GlobalClimatology
+from forecasting.errors import FileError
+from forecasting.readers import read
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import Floats, unix_seconds
+from forecasting.series.timestep import in_words
+from training.config import Spec
+from training.pretraining.companion import Companion, Moments
+from training.pretraining.features import Features
+from training.simulation.seas import AREA_MEAN, simulate_seas
+
+LEVEL_CENTRE: Final = 15.0
+LEVEL_SPREAD: Final = 10.0
+"""°C; the networks see the level relative to these."""
+
+_STRETCHES: Final = 4
+_ORIGINS: Final = 6
+_BATCH: Final = 50
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Stretches of series with origins inside them; all float32.
+
+    Attributes:
+        inputs: of the cell, ``(n, steps, inputs)``.
+        origins: steps of the stretch to forecast from, int64 ``(n, origins)``.
+        mean: of the companion, ``(n, origins, knots)``.
+        spread: of the companion, likewise.
+        fit: of the companion, likewise.
+        context: what is known of the context, ``(n, origins, context)``.
+        level: standardised temperature, ``(n, origins, 1)``.
+        target: scaled increments, ``(n, origins, horizon)``.
+        weight: 1 where the target was observed, likewise.
+        unit: size of a scaled increment relative to the usual one in the series at each lead, likewise.
+    """
+
+    inputs: Tensor
+    origins: Tensor
+    mean: Tensor
+    spread: Tensor
+    fit: Tensor
+    context: Tensor
+    level: Tensor
+    target: Tensor
+    weight: Tensor
+    unit: Tensor
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def take(self, rows: Tensor | slice) -> "Examples":
+        """Return some of the examples."""
+        return Examples(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    def to(self, device: torch.device) -> "Examples":
+        """Return the examples on a device."""
+        return Examples(*(getattr(self, field.name).to(device) for field in fields(self)))
+
+    @classmethod
+    def join(cls, parts: "Sequence[Examples]") -> "Examples":
+        """Join examples."""
+        return cls(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
+    def save(self, path: Path) -> None:
+        """Write the examples to a file."""
+        torch.save([getattr(self, field.name) for field in fields(self)], path)
+
+    @classmethod
+    def load(cls, path: Path) -> "Examples":
+        """Map the examples of a file into memory, where all processes share them."""
+        return cls(*torch.load(path, mmap=True, weights_only=True))
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Series to train on.
+
+    Attributes:
+        anomaly: from the climatology where there is a position, else the values, °C float64 ``(n, steps)``.
+        sst: the values, likewise.
+        last_time: of each series, Unix seconds ``(n,)``.
+        positioned: 1 with a position, else 0, ``(n,)``.
+        climatology: coefficients by position, NaN without one, ``(n, 7)``.
+    """
+
+    anomaly: Tensor
+    sst: Tensor
+    last_time: Tensor
+    positioned: Tensor
+    climatology: Tensor
+
+    def __len__(self) -> int:
+        return len(self.sst)
+
+    @classmethod
+    def join(cls, parts: "Sequence[Panel]") -> "Panel":
+        """Join panels of series of the same length."""
+        return cls(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
+
+def simulated_panel(spec: Spec, seed: int, n: int) -> Panel:
+    """Simulate ``n`` series; half of those that are not of an area have a position."""
+    random = np.random.default_rng(seed)
+    seas = simulate_seas(random, spec.step, n, spec.training_steps)
+    positioned = (random.random(n) < 0.5) & (seas.kinds != AREA_MEAN)
+    anomaly = np.where(positioned[:, np.newaxis], seas.sst - seas.usual(), seas.sst)
+    return Panel(
+        torch.from_numpy(anomaly),
+        torch.from_numpy(seas.sst),
+        torch.full((n,), seas.times[-1], dtype=torch.float64),
+        torch.from_numpy(positioned.astype(np.float64)),
+        torch.from_numpy(np.where(positioned[:, np.newaxis], seas.places.climatology, np.nan)),
+    )
+
+
+@torch.no_grad()
+def companion_moments(features: Features, companion: Companion, panel: Panel) -> Moments:
+    """The moments of each series, ``(n, knots, …)``."""
+    parts = []
+    for anomaly, last, positioned in _batches(panel):
+        end = torch.tensor([anomaly.shape[1] - 1])
+        predictors, _, _, x, scale, observed = features(anomaly, last, positioned, int(end))
+        parts.append(companion.moments(predictors, x, scale, observed, end))
+    return Moments(*(torch.cat(part)[:, 0] for part in zip(*parts, strict=True)))
+
+
+@torch.no_grad()
+def make_examples(
+    spec: Spec, features: Features, companion: Companion, panel: Panel, random: np.random.Generator
+) -> Examples:
+    """Cut stretches from a panel, the same for all series of a batch; half end early, to learn short contexts."""
+    steps, horizon, size = panel.sst.shape[1], spec.horizon, spec.cell_steps
+    last = steps - horizon - 1
+    half, parts = _STRETCHES // 2, []
+    for (anomaly, time, positioned), sst in zip(_batches(panel), panel.sst.split(_BATCH), strict=True):
+        predictors, inputs, context, x, scale, observed = features(anomaly, time, positioned, 0)
+        usual = _usual_sizes(x, observed, horizon)
+        early = np.exp(random.uniform(np.log(spec.minimum + 2), np.log(last), half))
+        late = random.uniform(min(spec.minimum + size, last - 1), last, _STRETCHES - half)
+        for end in np.concatenate([early, late]).astype(int).tolist():
+            low = max(spec.minimum - 1, end - size + 9)
+            chosen = np.sort(random.choice(np.arange(low, end + 1), min(_ORIGINS, end + 1 - low), replace=False))
+            if len(chosen) < _ORIGINS:
+                chosen = np.concatenate([np.full(_ORIGINS - len(chosen), chosen[0]), chosen])
+            origins = torch.from_numpy(chosen)
+            mean, spread, fit = companion(
+                predictors[:, : end + 1],
+                x[:, : end + 1],
+                scale[:, : end + 1],
+                observed[:, : end + 1],
+                positioned,
+                origins,
+            )
+            stretch = inputs[:, max(0, end - size + 1) : end + 1]
+            stretch = torch.nn.functional.pad(stretch, (0, 0, size - stretch.shape[1], 0))
+            ahead = origins.unsqueeze(1) + torch.arange(1, horizon + 1)
+            target = (x[:, ahead] - x[:, origins].unsqueeze(2)) / scale[:, origins].unsqueeze(2)
+            weight = observed[:, ahead] * observed[:, origins].unsqueeze(2)
+            level = (torch.nan_to_num(sst[:, origins]) - LEVEL_CENTRE) / LEVEL_SPREAD
+            places = (origins - (end - size + 1)).expand(len(sst), -1)
+            unit = scale[:, origins].unsqueeze(2) / usual.unsqueeze(1)
+            values = [stretch, places, mean, spread, fit, context[:, origins], level.unsqueeze(2), target, weight, unit]
+            parts.append(Examples(*(v if v.dtype == torch.int64 else v.to(torch.float32) for v in values)))
+    return Examples.join(parts)
+
+
+def _batches(panel: Panel) -> "zip[tuple[Tensor, Tensor, Tensor]]":
+    return zip(panel.anomaly.split(_BATCH), panel.last_time.split(_BATCH), panel.positioned.split(_BATCH), strict=True)
+
+
+def _usual_sizes(x: Tensor, observed: Tensor, horizon: int) -> Tensor:
+    """Root mean square of the increments of each series over each lead, °C, ``(n, horizon)``."""
+    sizes = []
+    for lead in range(1, horizon + 1):
+        both = observed[:, lead:] * observed[:, :-lead]
+        square = ((x[:, lead:] - x[:, :-lead]) ** 2 * both).sum(1)
+        sizes.append(torch.sqrt((square + 1e-8) / (both.sum(1) + 1e-4)))
+    return torch.clamp(torch.stack(sizes, 1), min=1e-3)
+
+
+_OVERLAP: Final = 2
+"""Stretches that each value is in."""
+
+
+@dataclass(frozen=True, eq=False)
+class RealSeries:
+    """A series of the user.
+
+    Attributes:
+        name: of its file, with the station.
+        series: at the time step of the networks.
+        climatology: coefficients by its position, ``(7,)``; NaN where the file has none, or it is on land.
+    """
+
+    name: str
+    series: SstSeries
+    climatology: Floats
+
+
+def read_real_series(spec: Spec, paths: Sequence[Path]) -> list[RealSeries]:
+    """Read every series of some files.
+
+    Raises:
+        FileError: if a file cannot be read, holds a grid, or a series has another step or is too short.
+    """
+    return [series for path in paths for series in _read(spec, path)]
+
+
+def _read(spec: Spec, path: Path) -> list[RealSeries]:
+    reading = read(path)
+    if not reading.stations:
+        raise reading.error or FileError("no series found")
+    members = []
+    for station in reading.stations:
+        name = path.name if station.name is None else f"{path.name} ({station.name})"
+        if station.series is None:
+            raise FileError(f"{name}: {station.problem}")
+        if str(station.series.step) != spec.step:
+            raise FileError(
+                f"{name} has steps of {in_words(str(station.series.step))}, but the networks forecast steps of "
+                f"{in_words(spec.step)}; leave the file out, or resample it"
+            )
+        fewest = spec.minimum + spec.horizon
+        observed = int(np.isfinite(station.series.values).sum())
+        if observed < fewest:
+            raise FileError(f"{name}: {observed} values are too few to train on; {fewest} are needed")
+        members.append(RealSeries(name, station.series, _climatology(station.position)))
+    return members
+
+
+def _climatology(position: tuple[float, float] | None) -> Floats:
+    if position is None:
+        return np.full(COEFFICIENTS, np.nan)
+    return GlobalClimatology.load().coefficients(*position).astype(np.float64)
+
+
+def real_panel(spec: Spec, series: Sequence[RealSeries]) -> Panel:
+    """Cut series into overlapping stretches; those with a position enter twice, with it and without."""
+    size = spec.training_steps
+    values, times, climatologies = [], [], []
+    for real in series:
+        seconds = unix_seconds(real.series.times)
+        padded = np.concatenate([np.full(size, np.nan), real.series.values])
+        for end in range(len(seconds), 0, -(size // _OVERLAP)):
+            values.append(padded[end : end + size])
+            times.append(seconds[end - 1])
+            climatologies.append(real.climatology)
+    sst, last, climatology = np.stack(values), np.array(times), np.stack(climatologies)
+    known = np.isfinite(climatology[:, 0])
+    sst, last = np.concatenate([sst, sst[known]]), np.concatenate([last, last[known]])
+    climatology = np.concatenate([np.full_like(climatology, np.nan), climatology[known]])
+    positioned = np.isfinite(climatology[:, 0])
+    before = np.arange(1 - size, 1) * spec.step_seconds
+    usual = np.zeros_like(sst)
+    for row in np.flatnonzero(positioned):
+        usual[row] = evaluate(climatology[row], np.round(last[row] + before).astype("datetime64[s]"))
+    return Panel(
+        torch.from_numpy(sst - usual),
+        torch.from_numpy(sst),
+        torch.from_numpy(last),
+        torch.from_numpy(positioned.astype(np.float64)),
+        torch.from_numpy(climatology),
+    )

@@ -1,1 +1,0 @@
-"""The words and tables of a release: its card, report and release notes."""
