@@ -20,7 +20,6 @@ from service.engine.reading.series_schema import InputSeries
 from service.engine.serving import Serving
 from service.engine.universal.entries import UniversalEntries, UniversalEntry
 from service.engine.universal.job import UniversalJob, UniversalModels
-from service.stations.event_verification import with_sides
 from service.stations.events import baseline_in_celsius, needs_whole_past, options_of
 from service.stations.ingestion import doubt_in_words
 from service.stations.readings import PAST_STEPS, used_times
@@ -266,5 +265,20 @@ def _content(entry: UniversalEntry, watched: list[dict[str, Any]] | None, doubt:
             *kept["warnings"],
         ]
     if "events" in kept:
-        kept["events"] = with_sides(kept["events"], watched)
+        kept["events"] = _with_sides(kept["events"], watched)
     return kept
+
+
+def _with_sides(events: list[dict[str, Any]], watched: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
+    """Return forecasts of events with the ``side`` of their threshold, so that they can be verified later.
+
+    Args:
+        events: as they were forecast.
+        watched: the events of the station, as they are stored.
+    """
+    sides = {
+        event["name"]: "above" if "above" in event else "below"
+        for event in watched or ()
+        if event["kind"] == "threshold"
+    }
+    return [event | {"side": sides[event["name"]]} if event["name"] in sides else event for event in events]

@@ -465,10 +465,10 @@ async def get_verification(
 ) -> Response:
     """Compare the issued forecasts and their baselines with the latest revision of the observations."""
     period = Period.read(begin, to, revisions=False)
-    selection = Selection(period.begin, period.end, lead, replayed)
+    selection = Selection(period.begin, period.end, lead, replayed, by is not None)
     with store_problems():
         form: Form = "events_csv" if format == "csv" and table == "events" else format
-        answer = await store.read_long(verification, id, selection, form, by_month=by is not None)
+        answer = await store.read_long(verification, id, selection, form)
     return Response(answer, media_type=_MEDIA_TYPES[format])
 
 

@@ -16,7 +16,7 @@ from service.stations.store.database import Database
 from service.stations.store.forecasts import IssuedForecast, add_forecasts
 from service.stations.store.observations import add_observations
 from service.stations.store.stations import StationSettings, get_station, put_station
-from service.stations.verification import Selection, StationScores, verify
+from service.stations.verification import Selection, verify
 from tests.scoring.archive.tables import append, growing, read, until
 
 Json = dict[str, Any]
@@ -45,7 +45,7 @@ def issued_forecast(station: int, batch: int, rows: pd.DataFrame) -> IssuedForec
     return IssuedForecast(station, batch, until, until, bool(last["replayed"]), last["model"], "1", content)
 
 
-def scored_by_service(archive: Path, readings: dict[int, float], store: Path) -> StationScores:
+def scored_by_service(archive: Path, readings: dict[int, float], store: Path) -> Json:
     database = Database(make_url(f"sqlite:///{store}"))
     with database.writing() as connection:
         put_station(connection, "S0", StationSettings("day"), 0)
@@ -53,7 +53,7 @@ def scored_by_service(archive: Path, readings: dict[int, float], store: Path) ->
         forecasts = read(archive).groupby("observed_until")
         add_forecasts(connection, [issued_forecast(number, i, rows) for i, (_, rows) in enumerate(forecasts)])
         add_observations(connection, {number: readings}, 0)
-        scores = verify(connection, "S0", Selection(), by_month=False)
+        scores = verify(connection, "S0", Selection()).model_dump(mode="json")
     database.close()
     return scores
 
@@ -77,13 +77,13 @@ def test_both_score_the_same_pairs_in_the_same_way(
     assert main(verify_parser().parse_args(arguments)) == 0
     (group,) = json.loads(capsys.readouterr().out)["groups"]
     assert [lead["n"] for lead in group["leads"]] == [4, 4, 5]
-    for scored, lead in zip(service.leads, group["leads"], strict=True):
-        theirs = scored.overall.model_dump(mode="json")
+    for scored, lead in zip(service["leads"], group["leads"], strict=True):
         coverage = lead["models"][0]["coverage"]
         lead["models"][0]["coverage"] = {
             level: {"plain": shares["issued"], "recalibrated": shares["issued"]} for level, shares in coverage.items()
         }
-        assert theirs == lead
-    assert [event.score.model_dump(mode="json") for event in service.events] == [
-        event["score"] for event in group["events"]
-    ]
+        for ours, theirs in zip(scored["models"], lead["models"], strict=True):
+            assert ours == {name: theirs[name] for name in ours}
+        assert (scored["lead"], scored["n"]) == (lead["lead"], lead["n"])
+    for event, theirs in zip(service["events"], group["events"], strict=True):
+        assert {name: event[name] for name in theirs["score"]} == theirs["score"]
