@@ -1,6 +1,6 @@
 """The state of each event that a station watches, and the alerts that a change of it raises."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal, NamedTuple, Self
 from uuid import uuid4
@@ -10,18 +10,18 @@ from sqlalchemy import Connection
 from forecasting.events.detection import Category
 from forecasting.events.kinds.heat_stress import FIRST_ACTIVE_LEVEL, LEVELS
 from forecasting.events.outcomes import AlertLevel
-from forecasting.series.times import iso_of, seconds_of
+from forecasting.series.times import iso_of
+from forecasting.series.timestep import TimeStep
 from forecasting.series.units import from_celsius
 from service.engine.forecast_json import rounded
 from service.stations.store.alerts import (
-    NewAlert,
-    NewDelivery,
-    StoredState,
-    add_alert,
-    add_deliveries,
+    Alert,
+    Delivery,
     change_alert,
     get_states,
     keep_states,
+    put_alert,
+    put_deliveries,
     put_states,
 )
 from service.stations.store.forecasts import IssuedForecast
@@ -32,22 +32,27 @@ from service.stations.store.stations import (
     Writer,
     get_station,
     lock_webhooks,
+    numbered_stations,
     put_station,
-    select_stations,
 )
-from service.stations.store.tables import STATIONS
 from service.stations.webhooks import InputWebhook, stored_webhooks
 
 Json = dict[str, Any]
-"""The forecast of an event, as :func:`service.engine.events.event_json.outcome_json` writes it."""
 
 EventCategory = Category | AlertLevel
 
 AlertKind = Literal["began", "category_changed", "ended", "expected"]
 
+_HELD: Final = ("began", "category_changed", "ended")
+"""Alerts that a suspect reading does not raise."""
+
 _HEAT_STRESS: Final = "degree_heating_weeks"
+
 _REARMED_BELOW: Final = 0.5
 """Share of ``alert_at`` that the probability has to fall below before an event is expected again."""
+
+_NOT_ITS_STATE: Final = "alert_at"
+"""What may change of an event that stays the same event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,49 +109,24 @@ class Announced(NamedTuple):
     expected: bool = False
 
 
-class Change(NamedTuple):
-    """The announcement to make of an event now.
-
-    Attributes:
-        kind: what happened; None for nothing.
-        announced: what is known to all afterwards.
-    """
-
-    kind: AlertKind | None
-    announced: Announced
-
-
-def change_of(before: Announced, state: EventState, alert_at: float) -> Change:
-    """Return what to announce of an event that was last announced as ``before``.
+def change_of(before: Announced, state: EventState, alert_at: float) -> tuple[AlertKind | None, Announced]:
+    """Return what to announce now of an event that was last announced as ``before``, and what is known to all then.
 
     An event is said to be expected once its probability reaches ``alert_at``, and again only after it was on, or its
     probability was less than half of that. An active event is not expected; only a higher level of heat stress is.
     """
     if state.active is None or state.probability is None:
-        return Change(None, before)
+        return None, before
+    now = Announced(bool(state.active), state.category if state.active else None)
     if state.active != before.active:
-        return Change("began" if state.active else "ended", _announced(state))
+        return ("began" if state.active else "ended"), now
     if state.active and state.category != before.category:
-        return Change("category_changed", _announced(state))
+        return "category_changed", now
     may_rise = not state.active or state.category in LEVELS
     if may_rise and not before.expected and state.probability >= alert_at:
-        return Change("expected", before._replace(expected=True))
+        return "expected", before._replace(expected=True)
     unlikely = state.probability < alert_at * _REARMED_BELOW
-    return Change(None, before._replace(expected=before.expected and not unlikely))
-
-
-def to_json(state: EventState, announced: Announced) -> Json:
-    """Return a state and what was announced of it as they are stored."""
-    return {"state": asdict(state), "announced": announced._asdict()}
-
-
-def from_json(stored: Json) -> tuple[EventState, Announced]:
-    """Return what :func:`to_json` wrote."""
-    return EventState(**stored["state"]), Announced(**stored["announced"])
-
-
-def _announced(state: EventState) -> Announced:
-    return Announced(bool(state.active), state.category if state.active else None)
+    return None, before._replace(expected=before.expected and not unlikely)
 
 
 def _probability_above(level: int, by_level: dict[str, list[float]]) -> float:
@@ -155,51 +135,33 @@ def _probability_above(level: int, by_level: dict[str, list[float]]) -> float:
     return round(min(1.0, max(map(sum, zip(*higher, strict=True)), default=0.0)), 4)
 
 
-_AT_ONCE: Final = 500
-"""Stations in one statement."""
-
-_HELD: Final = ("began", "category_changed", "ended")
-"""Alerts that a suspect reading does not raise."""
-
-
-class Judged(NamedTuple):
-    """A forecast that is being stored, and the events that it has judged.
+class Draft(NamedTuple):
+    """A forecast before it is stored, and the events that it has evaluated.
 
     Attributes:
-        forecast: that rests on readings that count.
-        definitions: of the events, as they are stored with the station.
+        forecast: rests on the readings that count; its intervals are plain.
+        step: step of the station.
+        is_universal: whether a universal release made it, so that its intervals are recalibrated.
+        events: their definitions, as they are stored with the station.
         doubt: why the newest reading does not count; None if it does.
-        doubted: the forecast if it did.
+        doubted: the forecast if it did, which is not stored; None if no event depends on it.
     """
 
     forecast: IssuedForecast
-    definitions: Sequence[Json]
+    step: TimeStep
+    is_universal: bool
+    events: Sequence[Json] = ()
     doubt: str | None = None
     doubted: IssuedForecast | None = None
 
-
-class _Transition(NamedTuple):
-    """What becomes of an event.
-
-    Attributes:
-        definition: of the event.
-        state: with the readings that count.
-        before: what was announced of it before.
-        change: what to announce now.
-        held: the alert that a suspect reading would raise: its state and kind, and the forecast that has judged it.
-        known: the alert that is held since an earlier reading: its number and kind.
-    """
-
-    definition: Json
-    state: EventState
-    before: Announced
-    change: Change
-    held: tuple[EventState, AlertKind, IssuedForecast] | None
-    known: Json | None
+    @property
+    def leads(self) -> int:
+        """The number of leads."""
+        return len(self.forecast.content["timestamps"])
 
 
-def raise_alerts(connection: Connection, judged: Sequence[Judged]) -> int:
-    """Store the state of each judged event, and an alert with its deliveries for each change of one.
+def raise_alerts(connection: Connection, drafts: Sequence[Draft]) -> int:
+    """Store the state of each event that forecasts have evaluated, and an alert with its deliveries for each change.
 
     Call it in the transaction that stores the forecasts, with forecasts that were not stored before. A forecast of
     replayed history changes states, and raises no alerts. A change that rests on a suspect reading is an alert that is
@@ -208,119 +170,111 @@ def raise_alerts(connection: Connection, judged: Sequence[Judged]) -> int:
     Returns:
         The number of alerts that are to be delivered.
     """
-    watching = [each for each in judged if each.definitions]
-    numbers = [each.forecast.station for each in watching]
-    states = get_states(connection, numbers)
-    stations = {
-        station.number: station
-        for begin in range(0, len(numbers), _AT_ONCE)
-        for station in select_stations(connection, STATIONS.c.number.in_(numbers[begin : begin + _AT_ONCE]))
-    }
-    stored, alerts = list[StoredState](), 0
-    for each in watching:
-        forecast, station = each.forecast, stations.get(each.forecast.station)
+    watching = [draft for draft in drafts if draft.events]
+    numbers = [draft.forecast.station for draft in watching]
+    states, stations = get_states(connection, numbers), numbered_stations(connection, numbers)
+    stored, alerts = dict[tuple[int, str], Json](), 0
+    for draft in watching:
+        station = stations.get(draft.forecast.station)
         if station is None:
             continue
-        for transition in _transitions(each, station, states.get(station.number, {})):
-            content = to_json(transition.state, transition.change.announced)
-            content |= {"definition": transition.definition, "batch": forecast.batch}
-            content["held"] = _announce(connection, station, each, transition)
-            stored.append(StoredState(station.number, transition.definition["name"], content))
-            alerts += transition.change.kind is not None
+        watched = {event["name"]: event for event in station.settings.events or ()}
+        for i, event in enumerate(draft.events):
+            name = event["name"]
+            known = states.get(station.number, {}).get(name)
+            is_old = known is not None and known["batch"] >= draft.forecast.batch
+            if _is_same_event(event, watched.get(name)) and not is_old:
+                state, is_raised = _advance(connection, station, draft, i, watched[name]["alert_at"], known)
+                stored[station.number, name] = state
+                alerts += is_raised
     put_states(connection, stored)
     return alerts
 
 
-def _transitions(judged: Judged, station: Station, states: dict[str, Json]) -> Iterator[_Transition]:
-    """Yield what becomes of each event that is still watched, and not judged from later readings already."""
-    forecast, doubted = judged.forecast, judged.doubted
-    watched = {event["name"]: event for event in station.settings.events or ()}
-    for i, (definition, event) in enumerate(zip(judged.definitions, forecast.content["events"], strict=True)):
-        name = definition["name"]
-        known = states.get(name)
-        if not is_same_event(definition, watched.get(name)) or (known and known["batch"] >= forecast.batch):
-            continue
-        before = from_json(known)[1] if known else Announced()
-        state, alert_at = EventState.of(event), watched[name]["alert_at"]
-        waiting = (known or {}).get("held")
-        # A person may confirm a reading days later.
-        is_late = forecast.replayed and waiting is None
-        change = Change(None, before) if is_late else change_of(before, state, alert_at)
-        held = None
-        if doubted is not None and (waiting or not doubted.replayed) and change.kind not in _HELD:
-            other = EventState.of(doubted.content["events"][i])
-            what = change_of(change.announced, other, alert_at).kind
-            held = (other, what, doubted) if what is not None and what in _HELD else None
-        yield _Transition(definition, state, before, change, held, waiting)
+def _advance(
+    connection: Connection, station: Station, draft: Draft, i: int, alert_at: float, known: Json | None
+) -> tuple[Json, bool]:
+    """Store the alerts that a draft raises of its event ``i``.
 
-
-def _announce(connection: Connection, station: Station, judged: Judged, transition: _Transition) -> Json | None:
-    """Store the alerts of a transition; return the one that is held now."""
-    known, kind, held = transition.known, transition.change.kind, transition.held
-    if known is not None and known["kind"] != kind and (held is None or known["kind"] != held[1]):
-        drop_alert(connection, known, "the readings that followed do not confirm it")
-        known = None
+    Returns:
+        The state to store of the event, and whether an alert is to be delivered.
+    """
+    forecast, doubted, event = draft.forecast, draft.doubted, draft.events[i]
+    state = EventState.of(forecast.content["events"][i])
+    before = Announced(**known["announced"]) if known else Announced()
+    waiting = known["held"] if known else None
+    kind, announced = None, before
+    # A person may confirm a reading days later.
+    if not forecast.replayed or waiting is not None:
+        kind, announced = change_of(before, state, alert_at)
+    held: Json | None = None
+    if doubted is not None and (waiting or not doubted.replayed) and kind not in _HELD:
+        doubted_state = EventState.of(doubted.content["events"][i])
+        doubted_kind, _ = change_of(announced, doubted_state, alert_at)
+        if doubted_kind in _HELD:
+            alert = _alert(station, event, doubted_state, before, doubted_kind, doubted, "held", draft.doubt)
+            held = {"kind": doubted_kind, "content": alert.content}
+    if waiting is not None and waiting["kind"] not in (kind, held and held["kind"]):
+        _drop(connection, waiting, "the readings that followed do not confirm it")
+        waiting = None
     if kind is not None:
-        content = _content(station, transition, transition.state, kind, judged.forecast)
-        content |= {"status": "raised", "reason": None}
-        is_known = known is not None and known["kind"] == kind
-        number = _put(connection, station, judged.forecast, content, known if is_known else None)
-        _deliver(connection, station, number, content)
-    if held is None:
-        return None
-    state, held_kind, forecast = held
-    content = _content(station, transition, state, held_kind, forecast) | {"status": "held", "reason": judged.doubt}
-    return {"number": _put(connection, station, forecast, content, known), "kind": held_kind, "content": content}
+        raised = _alert(station, event, state, before, kind, forecast, "raised", None)
+        number = waiting["number"] if waiting is not None and waiting["kind"] == kind else 0
+        _deliver(connection, station, replace(raised, number=number))
+    if held is not None:
+        held["number"] = put_alert(connection, replace(alert, number=waiting["number"] if waiting else 0))
+    content = {
+        "state": asdict(state),
+        "announced": announced._asdict(),
+        "definition": event,
+        "batch": forecast.batch,
+        "held": held,
+    }
+    return content, kind is not None
 
 
-def _put(connection: Connection, station: Station, forecast: IssuedForecast, content: Json, known: Json | None) -> int:
-    """Store an alert, in place of the one that is held for it; return its number."""
-    alert = NewAlert(
-        station.number, content["event"], content["alert"], forecast.issued, forecast.observed_until, content
-    )
-    changed = {"raised": alert.raised, "observed_until": alert.observed_until, "content": content}
-    if known is not None and change_alert(connection, known["number"], **changed):
-        number: int = known["number"]
-        return number
-    return add_alert(connection, alert)
-
-
-def _content(
-    station: Station, transition: _Transition, state: EventState, kind: AlertKind, forecast: IssuedForecast
-) -> Json:
-    """Return what webhooks tell of an alert."""
+def _alert(
+    station: Station,
+    event: Json,
+    state: EventState,
+    before: Announced,
+    kind: AlertKind,
+    forecast: IssuedForecast,
+    status: Literal["raised", "held"],
+    reason: str | None,
+) -> Alert:
+    """Return an alert with what webhooks tell of it."""
     units, newest = station.settings.units, station.newest
     is_last = newest is not None and newest.time == forecast.observed_until
-    return {
+    content = {
         "alert": kind,
         "station": station.id,
         "name": station.settings.name,
-        "event": transition.definition["name"],
-        "kind": transition.definition["kind"],
+        "event": event["name"],
+        "kind": event["kind"],
         "raised": iso_of(forecast.issued),
         "observed_until": iso_of(forecast.observed_until),
         "sst": float(rounded(from_celsius(newest.value, units))) if newest is not None and is_last else None,
         "units": units,
         "since": state.since,
         "category": state.category,
-        "previous_category": transition.before.category,
+        "previous_category": before.category,
         "probability": state.probability,
+        "status": status,
+        "reason": reason,
     }
+    return Alert(station.number, event["name"], kind, forecast.issued, forecast.observed_until, content)
 
 
-def _deliver(connection: Connection, station: Station, alert: int, content: Json) -> None:
-    """Store the deliveries of an alert to the webhooks of its event."""
+def _deliver(connection: Connection, station: Station, alert: Alert) -> None:
+    """Store an alert, and its deliveries to the webhooks of its event."""
+    number = put_alert(connection, alert)
     urls = [
         webhook["url"]
         for webhook in station.settings.webhooks or ()
-        if webhook["events"] is None or content["event"] in webhook["events"]
+        if webhook["events"] is None or alert.event in webhook["events"]
     ]
-    raised = seconds_of(content["raised"])
-    add_deliveries(connection, [NewDelivery(alert, url, uuid4().hex, raised) for url in urls])
-
-
-_NOT_ITS_STATE: Final = "alert_at"
-"""What may change of an event that stays the same event."""
+    put_deliveries(connection, [Delivery(number, url, uuid4().hex, alert.raised) for url in urls])
 
 
 def put_watching_station(
@@ -330,8 +284,8 @@ def put_watching_station(
     webhooks: Sequence[InputWebhook],
     now: int,
     writer: Writer = EVERYONE,
-) -> tuple[bool, Station]:
-    """Create a station, or give it other settings. Return whether it is new, and the station.
+) -> bool:
+    """Create a station, or give it other settings. Return whether it is new.
 
     An event that has changed begins without a state.
 
@@ -350,27 +304,25 @@ def put_watching_station(
     """
     stored = stored_webhooks(webhooks, lock_webhooks(connection, station_id, writer))
     is_new = put_station(connection, station_id, replace(settings, webhooks=stored), now, writer)
-    station = get_station(connection, station_id)
     if not is_new:
-        events = {event["name"]: event for event in station.settings.events or ()}
-        states = get_states(connection, [station.number]).get(station.number, {})
-        kept = [name for name, state in states.items() if is_same_event(state["definition"], events.get(name))]
+        number = get_station(connection, station_id).number
+        events = {event["name"]: event for event in settings.events or ()}
+        states = get_states(connection, [number]).get(number, {})
+        kept = [name for name, state in states.items() if _is_same_event(state["definition"], events.get(name))]
         for name in states.keys() - kept:
-            if held := states[name].get("held"):
-                drop_alert(connection, held, "the event of the station was changed")
-        keep_states(connection, station.number, kept)
-    return is_new, station
+            if held := states[name]["held"]:
+                _drop(connection, held, "the event of the station was changed")
+        keep_states(connection, number, kept)
+    return is_new
 
 
-def drop_alert(connection: Connection, held: Json, reason: str) -> None:
+def _drop(connection: Connection, held: Json, reason: str) -> None:
     """Drop an alert that is held, as the state of its event has it."""
-    change_alert(connection, held["number"], content=held["content"] | {"status": "dropped", "reason": reason})
+    change_alert(connection, held["number"], held["content"] | {"status": "dropped", "reason": reason})
 
 
-def is_same_event(definition: Json, other: Json | None) -> bool:
+def _is_same_event(definition: Json, other: Json | None) -> bool:
     """Return whether two stored events have the same state, whenever that is worth an alert."""
-    return other is not None and _compared(definition) == _compared(other)
-
-
-def _compared(definition: Json) -> Json:
-    return {name: value for name, value in definition.items() if name != _NOT_ITS_STATE}
+    if other is None:
+        return False
+    return {**definition, _NOT_ITS_STATE: None} == {**other, _NOT_ITS_STATE: None}

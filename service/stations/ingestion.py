@@ -17,8 +17,8 @@ from forecasting.series.timestep import TimeStep, in_words
 from forecasting.series.units import SYMBOLS, Units, from_celsius
 from forecasting.universal.checks.bounds import plausible_range
 from forecasting.wording import counted
-from service.stations.readings import PAST_STEPS, Readings, between_steps, grid_of, nearby_steps
-from service.stations.recalibration import all_quantiles_of, levels_of, probabilities_of
+from service.stations.readings import PAST_STEPS, Readings, between_steps, grid_of, nearby_steps, shifted
+from service.stations.recalibration import levels_of, probabilities_of, quantiles_of
 from service.stations.store.errors import UnknownStationError
 from service.stations.store.forecasts import last_forecast
 from service.stations.store.observations import (
@@ -140,8 +140,7 @@ def _grid(connection: Connection, times: Integers, end: SeriesEnd, step: TimeSte
     batch = grid_of(times.view(SECONDS), step)
     if end.newest is None:
         return batch
-    begin = step.shift(np.asarray(np.datetime64(end.newest, "s")), 1 - PAST_STEPS)
-    stored, _ = latest_values(connection, end.number, int(begin.astype(np.int64)), worst=FAIL)
+    stored, _ = latest_values(connection, end.number, shifted(end.newest, 1 - PAST_STEPS, step), worst=FAIL)
     if end.is_settled:
         return grid_of(stored.view(SECONDS), step)
     both = grid_of(np.union1d(stored, times).view(SECONDS), step)
@@ -262,7 +261,7 @@ def _expected(connection: Connection, end: SeriesEnd, time: np.datetime64) -> Ra
     intervals = forecast.content["intervals"]
     start = np.datetime64(seconds_of(forecast.content["timestamps"][0]), "s")
     lead = round(float(TimeStep.parse(end.step).place(np.array([time]), start)[0]))
-    quantiles = all_quantiles_of(intervals)
+    quantiles = quantiles_of(intervals)
     if not 0 <= lead < len(quantiles):
         return None
     low, high = plausible_range(quantiles[lead], probabilities_of(levels_of(intervals)), 0.0)

@@ -20,10 +20,11 @@ from service.engine.reading.series_schema import InputSeries
 from service.engine.serving import Serving
 from service.engine.universal.entries import UniversalEntries, UniversalEntry
 from service.engine.universal.job import UniversalJob, UniversalModels
+from service.stations.alerts import Draft
 from service.stations.events import baseline_in_celsius, needs_whole_past, options_of
 from service.stations.ingestion import doubt_in_words
-from service.stations.readings import PAST_STEPS, used_times
-from service.stations.recalibration import Draft, store_forecasts
+from service.stations.readings import PAST_STEPS, shifted, used_times
+from service.stations.recalibration import store_forecasts
 from service.stations.store.forecasts import IssuedForecast, stations_without_forecast
 from service.stations.store.observations import Integers, get_observations, latest_values
 from service.stations.store.station_store import StationStore
@@ -140,8 +141,7 @@ def _first_used(station: Station) -> int:
     """Return the earliest time that a forecast of ``station`` rests on."""
     if station.newest is None or needs_whole_past(station.settings):
         return _BEFORE_ALL
-    newest = np.asarray(np.datetime64(station.newest.time, "s"))
-    return int(TimeStep.parse(station.settings.step).shift(newest, 1 - PAST_STEPS).astype(np.int64))
+    return shifted(station.newest.time, 1 - PAST_STEPS, TimeStep.parse(station.settings.step))
 
 
 def _alike(pending: Sequence[_Pending]) -> Iterable[list[_Pending]]:
@@ -241,14 +241,12 @@ def _draft(member: _Pending, entry: UniversalEntry, *, is_universal: bool) -> Dr
     station, step = member.station, TimeStep.parse(member.station.settings.step)
     assert station.received is not None
     observed_until = int(member.times[-1])
-    end = np.asarray(np.datetime64(observed_until, "s"))
-    late = step.shift(end, _STEPS_UNTIL_LATE)
     forecast = IssuedForecast(
         station=station.number,
         batch=station.batches,
         issued=station.received,
         observed_until=observed_until,
-        replayed=station.received > int(late.astype(np.int64)),
+        replayed=station.received > shifted(observed_until, _STEPS_UNTIL_LATE, step),
         model=entry.model,
         version=entry.version,
         content=_content(entry, station.settings.events, member.doubt),

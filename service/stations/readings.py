@@ -26,6 +26,11 @@ PAST_STEPS: Final = 1_500
 References see all of them."""
 
 
+def shifted(time: int, steps: int, step: TimeStep) -> int:
+    """Return the time some steps after ``time``, both in Unix seconds."""
+    return int(step.shift(np.asarray(np.datetime64(time, "s")), steps).astype(np.int64))
+
+
 def between_steps(times: Times, start: np.datetime64, step: TimeStep) -> Bools:
     """Return which of ``times`` ``(n,)`` are too far from a whole number of steps after ``start``."""
     exact = step.place(times, start)

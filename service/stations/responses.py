@@ -17,10 +17,11 @@ from service.api.forecast.age import warn_if_late
 from service.api.series_request import SeriesWarning
 from service.engine.events.event_json import event_in_units
 from service.engine.forecast_json import rounded
-from service.stations.alerts import EventState, from_json
+from service.stations.alerts import EventState
 from service.stations.events import parse_baseline
 from service.stations.issue import DEFAULT_HORIZON
 from service.stations.parameters import Cursor, Period, cut_page, store_problems
+from service.stations.readings import shifted
 from service.stations.schemas import (
     AlertAnswer,
     AlertList,
@@ -197,9 +198,8 @@ def _with_past(connection: Connection, row: StationRow) -> StationRow:
     station, newest = row.station, row.station.newest
     if newest is None:
         return row._replace(recent=[])
-    end = np.asarray(np.datetime64(newest.time, "s"))
-    sixty_steps = TimeStep.parse(station.settings.step).shift(end, 1 - RECENT).astype(np.int64)
-    begin = min(newest.time - (RECENT - 1) * DAY, int(sixty_steps))
+    sixty_steps = shifted(newest.time, 1 - RECENT, TimeStep.parse(station.settings.step))
+    begin = min(newest.time - (RECENT - 1) * DAY, sixty_steps)
     return row._replace(recent=daily_means(connection, station.number, begin))
 
 
@@ -365,12 +365,10 @@ def _late(station: Station, issued: IssuedForecast) -> list[SeriesWarning]:
 
 Json = dict[str, Any]
 
-_UNKNOWN = EventState(None)
-
 
 def event_answer(event: Json, stored: Json | None) -> StationEventAnswer:
     """Return a stored event with its state, if it has one."""
-    state = _UNKNOWN if stored is None else from_json(stored)[0]
+    state = EventState(**stored["state"]) if stored else EventState(None)
     # The store has what this service wrote, and checking the fields of many stations takes longer than reading them.
     return StationEventAnswer.model_construct(
         name=event["name"],
@@ -421,14 +419,13 @@ def _alert_answer(alert: Alert, deliveries: list[Delivery]) -> AlertAnswer:
 
 
 def _delivery_answer(delivery: Delivery) -> DeliveryAnswer:
-    attempted = delivery.attempted
-    waiting = "given_up" if attempted.next_attempt is None else "waiting"
+    waiting = "given_up" if delivery.next_attempt is None else "waiting"
     return DeliveryAnswer(
         url=shown_url(delivery.url),
-        state="delivered" if attempted.delivered is not None else waiting,
-        attempts=attempted.attempts,
-        delivered=None if attempted.delivered is None else iso_of(attempted.delivered),
-        next_attempt=None if attempted.next_attempt is None else iso_of(attempted.next_attempt),
-        status=attempted.status,
-        error=attempted.error,
+        state="delivered" if delivery.delivered is not None else waiting,
+        attempts=delivery.attempts,
+        delivered=None if delivery.delivered is None else iso_of(delivery.delivered),
+        next_attempt=None if delivery.next_attempt is None else iso_of(delivery.next_attempt),
+        status=delivery.status,
+        error=delivery.error,
     )

@@ -194,7 +194,7 @@ async def remove_station(store: StationStoreDep, writer: WriterDep, id: StationI
 def _store_station(
     connection: Connection, station: str, settings: StationSettings, webhooks: Sequence[InputWebhook], writer: Writer
 ) -> tuple[bool, StationRow]:
-    is_new, _ = put_watching_station(connection, station, settings, webhooks, int(time.time()), writer)
+    is_new = put_watching_station(connection, station, settings, webhooks, int(time.time()), writer)
     return is_new, find_station(connection, station)
 
 

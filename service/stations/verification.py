@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 
 from forecasting.errors import RequestError
 from forecasting.evaluation.event_states import MARGIN_DAYS
-from forecasting.scores.observed import Observed
-from forecasting.scores.threshold_events import PERSISTENCE
+from forecasting.scores.verification import Observed
+from forecasting.scores.events import PERSISTENCE
 from forecasting.scores.verification import Intervals, LeadVerification, common_pairs, quantiles_of, verify_lead
 from forecasting.series.times import SECONDS, Bools, Floats, Times, seconds_of
 from forecasting.series.timestep import TimeStep

@@ -5,6 +5,7 @@ import hmac
 import re
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from typing import Annotated, Any, Final
 
@@ -18,7 +19,7 @@ from forecasting.errors import RequestError
 from forecasting.events.event_schema import MAX_EVENTS, MAX_NAME
 from forecasting.requests.model import ONE_LINE, RequestModel
 from service.stations.outbound import MAX_URL, Outbound, OutboundError, check_url
-from service.stations.store.alerts import Attempted, DueDelivery, due_deliveries, is_delivery_due, put_attempt
+from service.stations.store.alerts import Delivery, DueDelivery, due_deliveries, is_delivery_due, put_attempt
 from service.stations.store.station_store import StationStore
 from service.telemetry.spans import traced_job
 from service.telemetry.station_metrics import Delivered
@@ -178,52 +179,56 @@ class WebhookSender:
             silent: set[str] = set()
             free = asyncio.Semaphore(_AT_ONCE)
             async with asyncio.TaskGroup() as group:
-                for delivery in due:
-                    group.create_task(self._deliver(delivery, silent, free))
+                for each in due:
+                    group.create_task(self._deliver(each, silent, free))
 
     @traced_job("deliver")
-    async def _deliver(self, delivery: DueDelivery, silent: set[str], free: asyncio.Semaphore) -> None:
-        """Send an alert and store the outcome; ``silent`` are the hosts that did not answer meanwhile."""
+    async def _deliver(self, due: DueDelivery, silent: set[str], free: asyncio.Semaphore) -> None:
+        """Send an alert and store the outcome; ``silent`` are the hosts that did not respond meanwhile."""
         async with free:
-            attempted = await self._send(delivery, silent)
-            await self._store.write(put_attempt, delivery.number, attempted)
-            if attempted.error != _REMOVED:
-                self._store.metrics.attempted(_outcome(attempted))
+            delivery = await self._send(due, silent)
+            await self._store.write(put_attempt, delivery)
+            if delivery.error != _REMOVED:
+                waiting: Delivered = "given_up" if delivery.next_attempt is None else "failed"
+                self._store.metrics.attempted(waiting if delivery.delivered is None else "delivered")
 
-    async def _send(self, delivery: DueDelivery, silent: set[str]) -> Attempted:
-        secret = next((each["secret"] for each in delivery.webhooks or () if each["url"] == delivery.url), None)
+    async def _send(self, due: DueDelivery, silent: set[str]) -> Delivery:
+        """Return the delivery with its outcome."""
+        delivery = due.delivery
+        secret = next((each["secret"] for each in due.webhooks or () if each["url"] == delivery.url), None)
         if secret is None:
-            return Attempted(delivery.attempts, error=_REMOVED)
+            return replace(delivery, next_attempt=None, status=None, error=_REMOVED)
         host = httpx.URL(delivery.url).host
         if host in silent:
             # Each delivery would wait until it times out, and hold up those to other hosts.
-            return self._failed(delivery, delivery.attempts, f"{host} did not respond to an earlier delivery")
-        body = body_of(delivery)
+            return self._failed(due, delivery.attempts, f"{host} did not respond to an earlier delivery")
+        body = dumps({"id": delivery.key, **due.content})
         headers = headers_of(body, delivery.key, secret)
         attempts = delivery.attempts + 1
         try:
-            answer = await self._outbound.send("POST", delivery.url, headers=headers, content=body, seconds=SECONDS)
+            response = await self._outbound.send("POST", delivery.url, headers=headers, content=body, seconds=SECONDS)
         except OutboundError as error:
             silent.add(host)
-            return self._failed(delivery, attempts, str(error))
-        if answer.status in _SUCCESS:
-            return Attempted(attempts, delivered=self._now(), status=answer.status)
-        return self._failed(delivery, attempts, _refusal(answer.status), answer.status)
+            return self._failed(due, attempts, str(error))
+        status = response.status
+        if status in _SUCCESS:
+            return replace(
+                delivery, attempts=attempts, next_attempt=None, delivered=self._now(), status=status, error=None
+            )
+        if status in _REDIRECT:
+            refusal = f"the receiver redirects (status {status}), and redirects are not followed: use the final URL"
+            return self._failed(due, attempts, refusal, status)
+        return self._failed(due, attempts, f"the receiver responded with status {status}", status)
 
-    def _failed(self, delivery: DueDelivery, attempts: int, error: str, status: int | None = None) -> Attempted:
+    def _failed(self, due: DueDelivery, attempts: int, error: str, status: int | None = None) -> Delivery:
         """Return what to store of a failure, with the time of the next attempt unless the delivery is given up."""
         now = self._now()
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(max(attempts - 1, 0), _DOUBLINGS))
-        next_attempt = None if now - delivery.raised >= GIVEN_UP_AFTER else now + pause
-        return Attempted(attempts, next_attempt, status=status, error=error)
+        next_attempt = None if now - due.raised >= GIVEN_UP_AFTER else now + pause
+        return replace(due.delivery, attempts=attempts, next_attempt=next_attempt, status=status, error=error)
 
     def _now(self) -> int:
         return int(self._clock())
-
-
-def body_of(delivery: DueDelivery) -> bytes:
-    """Return the body of a delivery, which is the same at each attempt."""
-    return dumps({"id": delivery.key, **delivery.content})
 
 
 def headers_of(body: bytes, key: str, secret: str) -> dict[str, str]:
@@ -233,15 +238,3 @@ def headers_of(body: bytes, key: str, secret: str) -> dict[str, str]:
         "Idempotency-Key": key,
         "X-SST-Signature": f"sha256={hmac.digest(secret.encode(), body, 'sha256').hex()}",
     }
-
-
-def _outcome(attempted: Attempted) -> Delivered:
-    if attempted.delivered is not None:
-        return "delivered"
-    return "given_up" if attempted.next_attempt is None else "failed"
-
-
-def _refusal(status: int) -> str:
-    if status in _REDIRECT:
-        return f"the receiver redirects (status {status}), and redirects are not followed: use the final URL"
-    return f"the receiver responded with status {status}"

@@ -3,37 +3,24 @@
 Each function works in the transaction of the connection that it is given.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, and_, exists, func, or_, select
 
 from service.stations.store.database import insert_into
 from service.stations.store.tables import ALERTS, DELIVERIES, EVENT_STATES, STATIONS
 
+Json = dict[str, Any]
+
 _AT_ONCE: Final = 500
 """Stations or alerts in one statement."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredState:
-    """The state of an event of a station.
-
-    Attributes:
-        station: the number of the station.
-        event: the name of the event.
-        content: JSON of the state, and of the batch of readings and the definition that it belongs to.
-    """
-
-    station: int
-    event: str
-    content: dict[str, Any]
-
-
-def get_states(connection: Connection, stations: Sequence[int]) -> dict[int, dict[str, dict[str, Any]]]:
-    """Return the content of the states of each station that has any, by event."""
-    states: dict[int, dict[str, dict[str, Any]]] = {}
+def get_states(connection: Connection, stations: Sequence[int]) -> dict[int, dict[str, Json]]:
+    """Return the state of each event of stations, as :func:`put_states` stored it, by number and name."""
+    states: dict[int, dict[str, Json]] = {}
     for begin in range(0, len(stations), _AT_ONCE):
         some = EVENT_STATES.c.station.in_(stations[begin : begin + _AT_ONCE])
         for row in connection.execute(select(EVENT_STATES).where(some)):
@@ -41,15 +28,16 @@ def get_states(connection: Connection, stations: Sequence[int]) -> dict[int, dic
     return states
 
 
-def put_states(connection: Connection, states: Sequence[StoredState]) -> None:
-    """Store states in place of those of the same events."""
+def put_states(connection: Connection, states: Mapping[tuple[int, str], Json]) -> None:
+    """Store the states of events, by number of the station and name, in place of those before."""
     if not states:
         return
     statement = insert_into(connection, EVENT_STATES)
     replacing = statement.on_conflict_do_update(
         index_elements=["station", "event"], set_={"content": statement.excluded.content}
     )
-    connection.execute(replacing, [asdict(state) for state in states])
+    rows = [{"station": station, "event": event, "content": content} for (station, event), content in states.items()]
+    connection.execute(replacing, rows)
 
 
 def keep_states(connection: Connection, station: int, events: Sequence[str]) -> None:
@@ -59,16 +47,17 @@ def keep_states(connection: Connection, station: int, events: Sequence[str]) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class NewAlert:
-    """An alert that is not stored yet.
+class Alert:
+    """An alert about an event of a station.
 
     Attributes:
-        station: the number of the station.
-        event: the name of the event.
+        station: number of the station.
+        event: name of the event.
         kind: what happened.
         raised: when the readings arrived that raised it, Unix seconds.
-        observed_until: the time of the last of them.
-        content: what webhooks tell of it.
+        observed_until: time of the last of them.
+        content: what webhooks tell.
+        number: its number; 0 before it is stored.
     """
 
     station: int
@@ -76,25 +65,23 @@ class NewAlert:
     kind: str
     raised: int
     observed_until: int
-    content: dict[str, Any]
+    content: Json
+    number: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Alert(NewAlert):
-    """An alert in the database, with its ``number``."""
-
-    number: int
-
-
-def add_alert(connection: Connection, alert: NewAlert) -> int:
-    """Store an alert, and return its number."""
-    number: int = connection.execute(ALERTS.insert().returning(ALERTS.c.number), asdict(alert)).scalar_one()
-    return number
+def put_alert(connection: Connection, alert: Alert) -> int:
+    """Store an alert in place of the one with its number, if there is that one, and return its number."""
+    columns = asdict(alert)
+    number: int = columns.pop("number")
+    if number and connection.execute(ALERTS.update().where(ALERTS.c.number == number).values(**columns)).rowcount:
+        return number
+    new: int = connection.execute(ALERTS.insert().returning(ALERTS.c.number), columns).scalar_one()
+    return new
 
 
-def change_alert(connection: Connection, number: int, **changed: Any) -> bool:
-    """Change these columns of an alert; return False if it was deleted."""
-    return connection.execute(ALERTS.update().where(ALERTS.c.number == number).values(**changed)).rowcount > 0
+def change_alert(connection: Connection, number: int, content: Json) -> None:
+    """Change what an alert tells, if it still exists."""
+    connection.execute(ALERTS.update().where(ALERTS.c.number == number).values(content=content))
 
 
 def get_alerts(
@@ -116,7 +103,7 @@ def get_alerts(
         after: ``raised`` and the number of the alert that they come after, in this order.
         limit: the most alerts to return.
     """
-    query = select(ALERTS).where(ALERTS.c.station == station)
+    query = select(*(ALERTS.c[name] for name in Alert.__slots__)).where(ALERTS.c.station == station)
     if begin is not None:
         query = query.where(ALERTS.c.raised >= begin)
     if end is not None:
@@ -126,93 +113,61 @@ def get_alerts(
         earlier = or_(ALERTS.c.raised < raised, and_(ALERTS.c.raised == raised, ALERTS.c.number < number))
         query = query.where(ALERTS.c.raised <= raised, earlier)
     rows = connection.execute(query.order_by(ALERTS.c.raised.desc(), ALERTS.c.number.desc()).limit(limit))
-    return [
-        Alert(row.station, row.event, row.kind, row.raised, row.observed_until, row.content, row.number) for row in rows
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class NewDelivery:
-    """A delivery that is not stored yet.
-
-    Attributes:
-        alert: the number of the alert.
-        url: of the webhook.
-        key: tells the receiver that a repeated delivery is the same one.
-        next_attempt: when to deliver it, Unix seconds.
-    """
-
-    alert: int
-    url: str
-    key: str
-    next_attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class Attempted:
-    """The outcome of a delivery so far.
-
-    Attributes:
-        attempts: how often it was tried.
-        next_attempt: when it is tried next; None once it is delivered or given up.
-        delivered: when it was delivered; None if it was not.
-        status: of HTTP, at the last attempt that was answered.
-        error: of the last attempt; None if it was delivered.
-    """
-
-    attempts: int = 0
-    next_attempt: int | None = None
-    delivered: int | None = None
-    status: int | None = None
-    error: str | None = None
+    return [Alert(*row) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A delivery in the database.
+    """A delivery of an alert to a webhook, and its outcome so far. Times are Unix seconds.
 
     Attributes:
-        number: of the delivery.
-        alert: the number of the alert.
-        url: of the webhook.
+        alert: number of the alert.
+        url: address of the webhook.
         key: tells the receiver that a repeated delivery is the same one.
-        attempted: the outcome so far.
+        next_attempt: when it is tried next; None once it is delivered or given up.
+        attempts: how often it was tried.
+        delivered: when it was delivered; None if it was not.
+        status: HTTP status of the last attempt; None without a response.
+        error: why the last attempt failed.
+        number: its number; 0 before it is stored.
     """
 
-    number: int
     alert: int
     url: str
     key: str
-    attempted: Attempted
+    next_attempt: int | None
+    attempts: int = 0
+    delivered: int | None = None
+    status: int | None = None
+    error: str | None = None
+    number: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class DueDelivery:
+_DELIVERY: Final = tuple(DELIVERIES.c[name] for name in Delivery.__slots__)
+
+
+class DueDelivery(NamedTuple):
     """A delivery that is to be tried now.
 
     Attributes:
-        number: of the delivery.
-        url: of the webhook.
-        key: tells the receiver that a repeated delivery is the same one.
-        attempts: how often it was tried before.
-        raised: when the alert was raised, Unix seconds.
-        content: of the alert.
-        webhooks: of the station now, with their secrets; None if it has none.
+        delivery: the delivery.
+        raised: when its alert was raised, Unix seconds.
+        content: what the alert tells.
+        webhooks: those of the station now, with their secrets; None if it has none.
     """
 
-    number: int
-    url: str
-    key: str
-    attempts: int
+    delivery: Delivery
     raised: int
-    content: dict[str, Any]
-    webhooks: list[dict[str, Any]] | None
+    content: Json
+    webhooks: list[Json] | None
 
 
-def add_deliveries(connection: Connection, deliveries: Sequence[NewDelivery]) -> None:
-    """Store deliveries, to be tried at their times."""
+def put_deliveries(connection: Connection, deliveries: Sequence[Delivery]) -> None:
+    """Store new deliveries."""
     if deliveries:
-        connection.execute(DELIVERIES.insert(), [asdict(delivery) for delivery in deliveries])
+        columns = [name for name in Delivery.__slots__ if name != "number"]
+        rows = [{name: getattr(delivery, name) for name in columns} for delivery in deliveries]
+        connection.execute(DELIVERIES.insert(), rows)
 
 
 def deliveries_of(connection: Connection, alerts: Sequence[int]) -> dict[int, list[Delivery]]:
@@ -220,9 +175,8 @@ def deliveries_of(connection: Connection, alerts: Sequence[int]) -> dict[int, li
     deliveries: dict[int, list[Delivery]] = {}
     for begin in range(0, len(alerts), _AT_ONCE):
         some = DELIVERIES.c.alert.in_(alerts[begin : begin + _AT_ONCE])
-        for row in connection.execute(select(DELIVERIES).where(some).order_by(DELIVERIES.c.number)):
-            attempted = Attempted(row.attempts, row.next_attempt, row.delivered, row.status, row.error)
-            deliveries.setdefault(row.alert, []).append(Delivery(row.number, row.alert, row.url, row.key, attempted))
+        for row in connection.execute(select(*_DELIVERY).where(some).order_by(DELIVERIES.c.number)):
+            deliveries.setdefault(row.alert, []).append(Delivery(*row))
     return deliveries
 
 
@@ -240,18 +194,18 @@ def pending_deliveries(connection: Connection) -> tuple[int, int | None]:
 
 def due_deliveries(connection: Connection, now: int, limit: int) -> list[DueDelivery]:
     """Return up to ``limit`` deliveries that are to be tried by now, those that have waited longest first."""
-    columns = (DELIVERIES.c.number, DELIVERIES.c.url, DELIVERIES.c.key, DELIVERIES.c.attempts)
     query = (
-        select(*columns, ALERTS.c.raised, ALERTS.c.content, STATIONS.c.webhooks)
+        select(ALERTS.c.raised, ALERTS.c.content, STATIONS.c.webhooks, *_DELIVERY)
         .join_from(DELIVERIES, ALERTS)
         .join(STATIONS)
         .where(DELIVERIES.c.next_attempt <= now)
         .order_by(DELIVERIES.c.next_attempt, DELIVERIES.c.number)
         .limit(limit)
     )
-    return [DueDelivery(*row) for row in connection.execute(query)]
+    return [DueDelivery(Delivery(*row[3:]), *row[:3]) for row in connection.execute(query)]
 
 
-def put_attempt(connection: Connection, delivery: int, attempted: Attempted) -> None:
+def put_attempt(connection: Connection, delivery: Delivery) -> None:
     """Store the outcome of a delivery, if its station still exists."""
-    connection.execute(DELIVERIES.update().where(DELIVERIES.c.number == delivery).values(**asdict(attempted)))
+    outcome = {name: getattr(delivery, name) for name in ("attempts", "next_attempt", "delivered", "status", "error")}
+    connection.execute(DELIVERIES.update().where(DELIVERIES.c.number == delivery.number).values(**outcome))

@@ -233,13 +233,17 @@ def list_stations(connection: Connection, limit: int, after: str = "", search: s
     return [_station_of(row) for row in connection.execute(query)]
 
 
-def select_stations(connection: Connection, *conditions: ColumnElement[bool]) -> list[Station]:
-    """Return the stations that meet all conditions, which are about the table of stations, in no particular order."""
-    return fetch_stations(connection, selected_stations(*conditions))
+def numbered_stations(connection: Connection, numbers: Sequence[int]) -> dict[int, Station]:
+    """Return the stations with these numbers that exist, by number."""
+    stations: dict[int, Station] = {}
+    for begin in range(0, len(numbers), _IDS_AT_ONCE):
+        some = selected_stations(STATIONS.c.number.in_(numbers[begin : begin + _IDS_AT_ONCE]))
+        stations |= {station.number: station for station in fetch_stations(connection, some)}
+    return stations
 
 
 def selected_stations(*conditions: ColumnElement[bool]) -> Select[Any]:
-    """Return the statement of :func:`select_stations`, for :func:`fetch_stations`."""
+    """Return the statement that selects stations by conditions about their table, for :func:`fetch_stations`."""
     return _with_newest().where(*conditions)
 
 

@@ -7,21 +7,21 @@ from typing import Any
 import pytest
 
 from forecasting.events.outcomes import AlertLevel
+from forecasting.series.timestep import TimeStep
 from service.stations.alerts import (
     Announced,
+    Draft,
     EventState,
-    Judged,
     change_of,
-    from_json,
     put_watching_station,
     raise_alerts,
-    to_json,
 )
 from service.stations.store.alerts import deliveries_of, get_alerts, get_states
 from service.stations.store.database import Database
 from service.stations.store.forecasts import IssuedForecast
 from service.stations.store.stations import StationSettings, get_station, put_station
 
+STEP = TimeStep.parse("day")
 ACTIVE = EventState(True, "2026-07-01", "Moderate", 0.9)
 STRONG = EventState(True, "2026-07-01", "Strong", 0.9)
 UNKNOWN = EventState(None, error="the series has 3 years")
@@ -41,8 +41,7 @@ def alerts(states: Sequence[EventState], alert_at: float = 0.5) -> list[str | No
     """Return what is told as a new event goes through these states."""
     announced, kinds = Announced(), []
     for state in states:
-        # As it is stored between two forecasts.
-        kind, announced = change_of(from_json(to_json(state, announced))[1], state, alert_at)
+        kind, announced = change_of(announced, state, alert_at)
         kinds.append(kind)
     return [*kinds]
 
@@ -171,7 +170,7 @@ def forecast(station: int, batch: int, *active: bool) -> IssuedForecast:
 def issue(database: Database, issued: IssuedForecast, *events: dict[str, Any]) -> list[str]:
     """Raise the alerts of a forecast, and return all alerts so far, oldest first."""
     with database.writing() as connection:
-        raise_alerts(connection, [Judged(issued, events)])
+        raise_alerts(connection, [Draft(issued, STEP, True, events)])
     with database.reading() as connection:
         return [f"{alert.event} {alert.kind}" for alert in get_alerts(connection, issued.station, limit=10)][::-1]
 
@@ -217,7 +216,7 @@ def test_an_alert_that_waits_is_stored_once_and_sent_once(database: Database) ->
         issued = forecast(station, batch, active)
         held = forecast(station, batch, True) if doubted else None
         with database.writing() as connection:
-            raise_alerts(connection, [Judged(issued, [WARM], "a doubt" if doubted else None, held)])
+            raise_alerts(connection, [Draft(issued, STEP, True, [WARM], "a doubt" if doubted else None, held)])
             found = get_alerts(connection, station, limit=10)
             sent = deliveries_of(connection, [alert.number for alert in found])
         return [(alert.kind, alert.content["status"], len(sent.get(alert.number, ()))) for alert in found]
@@ -232,7 +231,9 @@ def test_an_alert_that_waits_is_stored_once_and_sent_once(database: Database) ->
 def test_an_alert_that_waits_is_dropped_if_its_event_is_removed(database: Database) -> None:
     station = put(database, [WARM])
     with database.writing() as connection:
-        raise_alerts(connection, [Judged(forecast(station, 1, False), [WARM], "a doubt", forecast(station, 1, True))])
+        raise_alerts(
+            connection, [Draft(forecast(station, 1, False), STEP, True, [WARM], "a doubt", forecast(station, 1, True))]
+        )
         put_watching_station(connection, "pier", StationSettings("day"), [], 2)
         (alert,) = get_alerts(connection, station, limit=10)
     assert (alert.content["status"], alert.content["reason"]) == ("dropped", "the event of the station was changed")

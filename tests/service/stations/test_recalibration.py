@@ -11,7 +11,8 @@ from orjson import loads
 from forecasting.series.times import Floats, iso_of
 from forecasting.series.timestep import TimeStep
 from forecasting.universal.online_calibration import OnlineCalibration
-from service.stations.recalibration import Draft, store_forecasts
+from service.stations.alerts import Draft
+from service.stations.recalibration import store_forecasts
 from service.stations.store.database import Database
 from service.stations.store.forecasts import (
     IssuedForecast,

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, Table, func, make_url, select
 
 from service.stations.retention import Retention
-from service.stations.store.alerts import NewAlert, NewDelivery, add_alert, add_deliveries
+from service.stations.store.alerts import Alert, Delivery, put_alert, put_deliveries
 from service.stations.store.forecasts import IssuedForecast, add_forecasts, forecasts_after
 from service.stations.store.observations import add_observations
 from service.stations.store.station_store import StationStore
@@ -28,8 +28,8 @@ def fill(connection: Connection, horizon: int, later_horizon: int) -> int:
     ]
     add_forecasts(connection, forecasts)
     for day in (0, 100, 200):
-        alert = add_alert(connection, NewAlert(number, "heat", "began", day * DAY, day * DAY, {}))
-        add_deliveries(connection, [NewDelivery(alert, "https://hooks.example", f"pier{day}", day * DAY)])
+        alert = put_alert(connection, Alert(number, "heat", "began", day * DAY, day * DAY, {}))
+        put_deliveries(connection, [Delivery(alert, "https://hooks.example", f"pier{day}", day * DAY)])
     put_station(connection, "pier", StationSettings("day", horizon=later_horizon), 0)
     return number
 

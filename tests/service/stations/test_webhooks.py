@@ -14,13 +14,12 @@ from sqlalchemy import Connection, make_url
 
 from service.stations.outbound import Outbound
 from service.stations.store.alerts import (
-    Attempted,
-    NewAlert,
-    NewDelivery,
-    add_alert,
-    add_deliveries,
+    Alert,
+    Delivery,
     deliveries_of,
     pending_deliveries,
+    put_alert,
+    put_deliveries,
 )
 from service.stations.store.station_store import StationStore
 from service.stations.store.stations import StationSettings, get_station, put_station
@@ -95,8 +94,8 @@ class Post:
         def work(connection: Connection) -> None:
             put_station(connection, "pier", StationSettings("day", webhooks=webhooks), RAISED)
             station = get_station(connection, "pier").number
-            number = add_alert(connection, NewAlert(station, "heat", "began", RAISED, RAISED, {"alert": "began"}))
-            add_deliveries(connection, [NewDelivery(number, url, f"key of {url}", RAISED) for url in urls])
+            number = put_alert(connection, Alert(station, "heat", "began", RAISED, RAISED, {"alert": "began"}))
+            put_deliveries(connection, [Delivery(number, url, f"key of {url}", RAISED) for url in urls])
 
         self.run(lambda store, _: store.write(work))
 
@@ -104,16 +103,19 @@ class Post:
         """Return how many deliveries are pending, and since when."""
         return self.run(lambda store, _: store.read(pending_deliveries))
 
-    def send(self) -> list[Attempted]:
+    def send(self) -> list[Delivery]:
         """Send what is due, and return what is stored of each delivery."""
 
-        async def work(store: StationStore, sender: WebhookSender) -> list[Attempted]:
+        async def work(store: StationStore, sender: WebhookSender) -> list[Delivery]:
             await sender.run()
-            stored = await store.read(deliveries_of, [1])
-            return [delivery.attempted for delivery in stored[1]]
+            return (await store.read(deliveries_of, [1]))[1]
 
-        attempted: list[Attempted] = self.run(work)
+        attempted: list[Delivery] = self.run(work)
         return attempted
+
+
+def outcome(delivery: Delivery) -> tuple[int, int | None, int | None, int | None, str | None]:
+    return delivery.attempts, delivery.next_attempt, delivery.delivered, delivery.status, delivery.error
 
 
 @pytest.fixture
@@ -129,7 +131,7 @@ def sqlite_post(tmp_path: Path) -> Post:
 def test_an_alert_is_sent_once_with_a_signature_that_the_receiver_can_verify(post: Post) -> None:
     with receiving() as receiver:
         post.add(receiver.url)
-        assert post.send() == [Attempted(1, None, RAISED, 200)]
+        assert [*map(outcome, post.send())] == [(1, None, RAISED, 200, None)]
         _, headers, body = receiver.next()
         assert headers["x-sst-signature"] == f"sha256={hmac.new(SECRET.encode(), body, 'sha256').hexdigest()}"
         assert headers["content-type"] == "application/json"
@@ -153,8 +155,8 @@ def test_a_failed_delivery_is_repeated_at_growing_intervals_with_the_same_key_an
             post.now += 1
             sent.append(receiver.next())
             assert post.pending() == (1, RAISED)
-        assert post.send() == [Attempted(4, None, post.now, 200)]
-        assert [post.count(outcome) for outcome in ("delivered", "failed", "given_up")] == [1, 3, 0]
+        assert [*map(outcome, post.send())] == [(4, None, post.now, 200, None)]
+        assert [post.count(name) for name in ("delivered", "failed", "given_up")] == [1, 3, 0]
         assert pauses == [FIRST_PAUSE, 2 * FIRST_PAUSE, 4 * FIRST_PAUSE]
         assert {(each.body, each.headers["idempotency-key"]) for each in sent} == {
             (receiver.next().body, f"key of {receiver.url}")
@@ -201,7 +203,7 @@ def test_the_body_of_an_answer_is_not_waited_for(sqlite_post: Post) -> None:
     with receiving() as receiver:
         sqlite_post.add(receiver.url)
         receiver.answers.put(endless)
-        assert sqlite_post.send() == [Attempted(1, None, RAISED, 200)]
+        assert [*map(outcome, sqlite_post.send())] == [(1, None, RAISED, 200, None)]
 
 
 def test_a_webhook_that_was_removed_gets_no_more_alerts(sqlite_post: Post) -> None:
