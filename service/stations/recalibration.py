@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from sqlalchemy import Connection
 
-from forecasting.scores.verification import positions_of
 from forecasting.scores.events import PERSISTENCE, SIGNS
+from forecasting.scores.verification import positions_of
 from forecasting.series.times import SECONDS, Floats, seconds_of
 from forecasting.series.timestep import TimeStep
 from forecasting.universal.online_calibration import OnlineCalibration

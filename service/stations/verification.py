@@ -10,9 +10,15 @@ from sqlalchemy import Connection
 
 from forecasting.errors import RequestError
 from forecasting.evaluation.event_states import MARGIN_DAYS
-from forecasting.scores.verification import Observed
 from forecasting.scores.events import PERSISTENCE
-from forecasting.scores.verification import Intervals, LeadVerification, common_pairs, quantiles_of, verify_lead
+from forecasting.scores.verification import (
+    Intervals,
+    LeadVerification,
+    Observed,
+    common_pairs,
+    quantiles_of,
+    verify_lead,
+)
 from forecasting.series.times import SECONDS, Bools, Floats, Times, seconds_of
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
