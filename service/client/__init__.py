@@ -15,14 +15,12 @@ except ModuleNotFoundError as error:
     missing = f"The client needs the extra `client` (no package {error.name!r}): pip install 'sst-forecasting[client]'"
     raise ModuleNotFoundError(missing, name=error.name) from None
 
-from service.client.async_client import AsyncClient
-from service.client.client import Client
+from service.client.client import AsyncClient, Client
 from service.client.errors import AnswerError, Place, ProblemError, ServiceError, UnavailableError
-from service.client.event_tables import ForecastTable
-from service.client.files import FileReading
-from service.client.stations.async_stations import AsyncStations
-from service.client.stations.push_results import PushAllResult, PushResult
-from service.client.stations.stations import Stations
+from service.client.reports import FileReading
+from service.client.station_tables import PushAllResult, PushResult
+from service.client.stations import AsyncStations, Stations
+from service.client.tables import ForecastTable
 
 __all__ = [
     "AnswerError",

@@ -1,50 +1,43 @@
-"""Every call as a plan that both clients carry out: what to send, when to wait, and how to read the responses.
+"""Calls as plans: what to send, when to wait, and how to read the responses, for sync and async clients alike.
 
-A plan is a generator. It yields a :class:`Call` and is sent its outcome, or yields a :class:`Wait`.
+A plan is a generator. It yields a :class:`Call` and is sent the outcome, or yields a number of seconds to wait.
 """
 
-import json
+import inspect
 import logging
-from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+import random
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
-from http import HTTPStatus
-from typing import Any, Generic, NoReturn, TypeVar
+from email.utils import parsedate_to_datetime
+from functools import partial, wraps
+from typing import Any, Concatenate, Final, Generic, NoReturn, ParamSpec, TypeVar, get_args, overload
 
 import httpx
-import pandas as pd
 
-from service.client.columns import ARROW_TYPE, ColumnSupport, column_batches, query_of, read_columns
-from service.client.errors import ProblemError, no_answer, refusal, unexpected_answer
-from service.client.event_tables import ForecastTable, past_event_rows, past_event_table
-from service.client.files import FileReading, file_reading
-from service.client.parameters import ComparisonParameters, ForecastParameters, Json, drop_none, whole
-from service.client.payload import OwnFields, batches, read_stations
-from service.client.retry import Outcome, RetryPolicy, is_temporary, retry_after
-from service.client.series_input import PandasInput, SeriesInput, to_pandas
-from service.client.tables import (
-    compared_rows,
-    compared_table,
-    comparison_table,
-    hindcast_table,
-    joined_forecasts,
-    lead_comparison_table,
-    models_of,
-    models_table,
-    predictions_table,
-    read_forecasts,
-    typed,
-)
+from service.client.bodies import Names
+from service.client.errors import no_response, refusal, unexpected_response
+from service.client.options import given, in_query, whole
 
 logger = logging.getLogger("service.client")
 
+P = ParamSpec("P")
 T = TypeVar("T")
+
+Outcome = httpx.Response | httpx.RequestError
+"""The response to a request, or the error that it failed with."""
+
+TEMPORARY_STATUSES: Final = frozenset({429, 502, 503, 504})
+TEMPORARY_ERRORS: Final = (httpx.NetworkError, httpx.RemoteProtocolError, httpx.ConnectTimeout)
+"""A read timeout is not one of them: a retry would give a slow service the same work again."""
+
+FIRST_WAIT_SECONDS: Final = 0.5
+"""The wait before the first retry if the response does not ask for one. Each further wait is twice as long."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """A request to send."""
+    """A request to send; ``once`` if it must not be sent again after a failure."""
 
     method: str
     path: str
@@ -52,216 +45,218 @@ class Call:
     body: str | bytes | None = None
     media_type: str = "application/json"
     accept: str | None = None
+    once: bool = False
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of httpx's ``request``."""
+        arguments: dict[str, Any] = {"method": self.method, "url": self.path, "params": self.params}
+        if self.body is None:
+            return arguments
+        accept = {} if self.accept is None else {"Accept": f"{self.accept}, application/problem+json"}
+        return arguments | {"content": self.body, "headers": {"Content-Type": self.media_type, **accept}}
 
 
-@dataclass(frozen=True)
-class Wait:
-    """A request to wait for a number of seconds."""
-
-    seconds: float
+Plan = Generator[Call | float, Outcome | None, T]
 
 
-@dataclass(frozen=True)
-class Done(Generic[T]):
-    """The end of a plan, with its result."""
-
-    result: T
-
-
-Plan = Generator[Call | Wait, Outcome | None, T]
-
-
-def advance(plan: Plan[T], outcome: Outcome | None = None) -> Call | Wait | Done[T]:
-    """Return the next step of a plan, given the ``outcome`` of the previous one."""
-    try:
-        return plan.send(outcome)
-    except StopIteration as stop:
-        return Done(stop.value)
-
-
-@dataclass(frozen=True)
-class Calls:
-    """The plans of every call.
+@dataclass
+class Service:
+    """The service as plans see it.
 
     Attributes:
-        address: the address of the service, for messages.
-        policy: when to retry.
+        address: its base URL without a password, for messages.
+        retries: the number of retries after the first try.
+        max_wait: the longest wait in seconds. There is no retry if the service asks for a longer one.
         max_series: the most series in one request.
         max_bytes: the largest body of one request.
-        column_support: whether many series may be sent as columns.
+        takes_columns: whether many series may be sent as columns: yes, until the service refuses some.
+
+    Raises:
+        TypeError: if a count is not an integer.
+        ValueError: if an attribute is out of range.
     """
 
     address: str
-    policy: RetryPolicy
+    retries: int
+    max_wait: float
     max_series: int
     max_bytes: int
-    column_support: ColumnSupport
+    takes_columns: bool
 
-    def forecast(
-        self, series: SeriesInput, parameters: ForecastParameters, strict: bool | None, further: Sequence[OwnFields]
-    ) -> Plan[ForecastTable]:
-        """``POST /forecast``, in as many requests as ``series`` needs; with ``further`` fields of each series."""
-        series = to_pandas(series)
-        if not (parameters.events or parameters.paths or parameters.baseline):
-            table = yield from self._forecast_columns(series, parameters, bool(strict), further)
-            if table is not None:
-                return joined_forecasts(parameters, [], table)
-        read = partial(read_forecasts, parameters)
-        parts = yield from self._parts("/forecast", series, parameters.fields, strict, read, further)
-        return joined_forecasts(parameters, parts)
+    def __post_init__(self) -> None:
+        for name in ("retries", "max_series", "max_bytes"):
+            setattr(self, name, whole(name, getattr(self, name)))
+        if self.retries < 0 or not self.max_wait >= 0:
+            raise ValueError(f"retries is {self.retries} and max_wait is {self.max_wait}: neither can be negative")
+        if self.max_series < 1:
+            raise ValueError(f"max_series is {self.max_series}: it must be at least one")
+        if self.max_bytes < 1:
+            raise ValueError(f"max_bytes is {self.max_bytes}: it must be at least one; use the limit of the service")
 
-    def _forecast_columns(
-        self, series: PandasInput, parameters: ForecastParameters, strict: bool, further: Sequence[OwnFields]
-    ) -> Plan[pd.DataFrame | None]:
-        """Forecast many series as columns; None if that is not possible, or the service does not take them."""
-        batches = (
-            column_batches(series, further, self.max_series, self.max_bytes) if self.column_support.is_on else None
-        )
-        if batches is None:
-            return None
-        parts: list[pd.DataFrame] = []
-        for batch in batches:
-            query = query_of(parameters, strict=strict)
-            call = Call("POST", "/forecast", query, batch.body, ARROW_TYPE, accept=ARROW_TYPE)
-            try:
-                response = yield from self.answer(call)
-            except ProblemError as error:
-                if error.status != HTTPStatus.UNSUPPORTED_MEDIA_TYPE:
-                    raise
-                self.column_support.is_on = False
-                return None
-            try:
-                parts.append(read_columns(parameters, batch.names, response.content))
-            except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
-                raise unexpected_answer(response, self.address + call.path) from error
-        return typed(parameters, pd.concat(parts, ignore_index=True))
+    def ask(self, call: Call, read: Callable[[Any], T]) -> Plan[T]:
+        """Send a call, and ``read`` the response: its JSON, or its content if the call accepts something else.
 
-    def events(
-        self,
-        series: SeriesInput,
-        kind: str,
-        fields: Json,
-        strict: bool | None,
-        further: Sequence[OwnFields],
-    ) -> Plan[pd.DataFrame]:
-        """``POST /events``, in as many requests as ``series`` needs."""
-        parts = yield from self._parts("/events", series, fields, strict, past_event_rows, further, kind=kind)
-        return past_event_table([row for rows in parts for row in rows])
-
-    def forecast_dataset(self, parameters: ForecastParameters) -> Plan[ForecastTable]:
-        """``GET /forecast``."""
-        params = drop_none(
-            dataset=parameters.dataset,
-            model=parameters.model,
-            horizon=parameters.horizon,
-            # An empty value asks for no levels; without the parameter, the service chooses them.
-            level=list(parameters.levels) or "",
-            threshold=list(parameters.thresholds),
-            units=parameters.units,
-            events=json.dumps(parameters.events) if parameters.events else None,
-            paths=parameters.paths or None,
-        )
-
-        def read(answer: Json) -> ForecastTable:
-            names = [forecast["id"] for forecast in models_of(parameters, answer)[0]["forecasts"]]
-            return joined_forecasts(parameters, [read_forecasts(parameters, names, answer)])
-
-        return self.ask(Call("GET", "/forecast", params), read)
-
-    def compare(self, dataset: str | None, horizon: int | None) -> Plan[pd.DataFrame]:
-        """``GET /compare``."""
-        params = drop_none(dataset=dataset, horizon=None if horizon is None else whole("horizon", horizon))
-        return self.ask(Call("GET", "/compare", params), comparison_table)
-
-    def compare_leads(self, dataset: str | None) -> Plan[pd.DataFrame]:
-        """``GET /compare/leads``."""
-        return self.ask(Call("GET", "/compare/leads", drop_none(dataset=dataset)), lead_comparison_table)
-
-    def hindcast(self, dataset: str | None, model: str, origin: str | None, origins: int) -> Plan[pd.DataFrame]:
-        """``GET /compare/hindcast``."""
-        params = drop_none(dataset=dataset, model=model, origin=origin, origins=whole("origins", origins))
-        return self.ask(Call("GET", "/compare/hindcast", params), hindcast_table)
-
-    def compare_series(
-        self, series: SeriesInput, parameters: ComparisonParameters, strict: bool | None
-    ) -> Plan[pd.DataFrame]:
-        """``POST /compare``, in as many requests as ``series`` needs."""
-        parts = yield from self._parts("/compare", series, parameters.fields, strict, compared_rows)
-        return compared_table([row for rows in parts for row in rows])
-
-    def read_series(self, content: bytes, options: Mapping[str, Any]) -> Plan[FileReading]:
-        """``POST /series``."""
-        call = Call("POST", "/series", drop_none(**options), content, "application/octet-stream")
-        return self.ask(call, file_reading)
-
-    def predictions(self, dataset: str | None) -> Plan[pd.DataFrame]:
-        """``GET /compare/predictions``."""
-        return self.ask(Call("GET", "/compare/predictions", drop_none(dataset=dataset)), predictions_table)
-
-    def models(self) -> Plan[pd.DataFrame]:
-        """``GET /models``."""
-        return self.ask(Call("GET", "/models"), models_table)
-
-    def ready(self) -> Plan[bool]:
-        """``GET /health/ready``, once."""
-        call = Call("GET", "/health/ready")
-        outcome = yield call
-        if isinstance(outcome, httpx.Response) and not (outcome.is_success or is_temporary(outcome)):
-            self._fail(call, outcome, tries=1)
-        return isinstance(outcome, httpx.Response) and outcome.is_success
-
-    def _parts(
-        self,
-        path: str,
-        series: SeriesInput,
-        fields: Json,
-        strict: bool | None,
-        read: Callable[[Sequence[Hashable], Json], T],
-        further: Sequence[OwnFields] = (),
-        **params: str,
-    ) -> Plan[list[T]]:
-        """Return what ``read`` makes of each response to ``series``, a batch of which goes into each request.
-
-        ``read`` also gets the names of the series.
+        Raises:
+            AnswerError: if the response does not have the expected form.
         """
-        series = to_pandas(series)
-        query = {"strict": isinstance(series, pd.Series) if strict is None else strict, **params}
+        response = yield from self.send(call)
+        try:
+            return read(response.json() if call.accept is None else response.content)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, OSError) as error:
+            raise unexpected_response(response, self.address + call.path) from error
+
+    def ask_each(
+        self, call: Call, requests: Iterable[tuple[Names, str | bytes]], read: Callable[[Names, Any], T]
+    ) -> Plan[list[T]]:
+        """Send a call with each of several bodies; ``read`` also gets the names of the series in it."""
         parts: list[T] = []
-        for batch in batches(fields, read_stations(series, further), self.max_series, self.max_bytes):
-            part = yield from self.ask(Call("POST", path, query, batch.body), partial(read, batch.names))
+        for names, body in requests:
+            part = yield from self.ask(replace(call, body=body), partial(read, names))
             parts.append(part)
         return parts
 
-    def ask(self, call: Call, read: Callable[[Json], T]) -> Plan[T]:
-        """Send ``call`` until it succeeds or the policy gives up, and ``read`` the response."""
-        response = yield from self.answer(call)
-        try:
-            return read(response.json())
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-            raise unexpected_answer(response, self.address + call.path) from error
+    def send(self, call: Call) -> Plan[httpx.Response]:
+        """Send a call until it succeeds, or no further try is allowed.
 
-    def answer(self, call: Call) -> Plan[httpx.Response]:
-        """Send ``call`` until it succeeds or the policy gives up."""
+        Raises:
+            ServiceError: if it does not succeed.
+        """
         attempt = 0
         while True:
             outcome = yield call
             assert outcome is not None
             if isinstance(outcome, httpx.Response) and outcome.is_success:
                 return outcome
-            delay = self.policy.delay(attempt, outcome)
+            delay = None if call.once else self._delay(attempt, outcome)
             attempt += 1
             if delay is None:
-                self._fail(call, outcome, tries=attempt)
-            logger.info("%s%s: %s; retrying in %.1f s", self.address, call.path, _summary(outcome), delay)
+                self._fail(call, outcome, attempt)
+            what = outcome.status_code if isinstance(outcome, httpx.Response) else type(outcome).__name__
+            logger.info("%s%s: %s; retrying in %.1f s", self.address, call.path, what, delay)
             if delay:
-                yield Wait(delay)
+                yield delay
 
     def _fail(self, call: Call, outcome: Outcome, tries: int) -> NoReturn:
         address = self.address + call.path
         if isinstance(outcome, httpx.Response):
-            raise refusal(outcome, address, retry_after(outcome, datetime.now(UTC)))
-        raise no_answer(outcome, address, tries) from outcome
+            raise refusal(outcome, address, _retry_after(outcome))
+        raise no_response(outcome, address, tries) from outcome
+
+    def _delay(self, attempt: int, outcome: Outcome) -> float | None:
+        """Return the seconds to wait after try ``attempt`` (starting at 0); None if there is no further try."""
+        if isinstance(outcome, httpx.Response):
+            is_temporary = outcome.status_code in TEMPORARY_STATUSES
+        else:
+            is_temporary = isinstance(outcome, TEMPORARY_ERRORS)
+        if attempt >= self.retries or not is_temporary:
+            return None
+        requested = _retry_after(outcome)
+        if requested is not None:
+            return requested if requested <= self.max_wait else None
+        # Random, so that clients which failed together do not retry together. This needs no cryptography.
+        spread = random.uniform(0.5, 1.0)  # noqa: S311
+        return min(self.max_wait, FIRST_WAIT_SECONDS * 2.0 ** min(attempt, 30)) * spread
 
 
-def _summary(outcome: Outcome) -> str:
-    return str(outcome.status_code) if isinstance(outcome, httpx.Response) else type(outcome).__name__
+def _retry_after(outcome: Outcome) -> float | None:
+    """Return the seconds that ``Retry-After`` asks to wait (RFC 9110); None without that header."""
+    if not isinstance(outcome, httpx.Response):
+        return None
+    text = outcome.headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdecimal():
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    # The offset "-0000" means UTC, but is parsed as no zone.
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (aware - datetime.now(UTC)).total_seconds())
+
+
+class Caller:
+    """The base of clients: something that calls a service."""
+
+    _service: Service
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._service.address!r})"
+
+    def _get(self, path: str, read: Callable[[Any], T], **options: Any) -> Plan[T]:
+        """Get what is at a path, with the options that are not None."""
+        return self._service.ask(Call("GET", path, in_query(given(**options))), read)
+
+
+class SyncCaller(Caller):
+    """Carries out plans at once."""
+
+    def __init__(self, service: Service, http: httpx.Client, sleep: Callable[[float], None]) -> None:
+        self._service, self._http, self._sleep = service, http, sleep
+
+    def _run(self, plan: Plan[T]) -> T:
+        outcome: Outcome | None = None
+        while True:
+            try:
+                step = plan.send(outcome)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            outcome = None
+            if isinstance(step, Call):
+                try:
+                    outcome = self._http.request(**step.arguments)
+                except httpx.RequestError as error:
+                    outcome = error
+            else:
+                self._sleep(step)
+
+
+class AsyncCaller(Caller):
+    """Carries out plans while others run."""
+
+    def __init__(self, service: Service, http: httpx.AsyncClient, sleep: Callable[[float], Awaitable[None]]) -> None:
+        self._service, self._http, self._sleep = service, http, sleep
+
+    async def _run(self, plan: Plan[T]) -> T:
+        outcome: Outcome | None = None
+        while True:
+            try:
+                step = plan.send(outcome)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            outcome = None
+            if isinstance(step, Call):
+                try:
+                    outcome = await self._http.request(**step.arguments)
+                except httpx.RequestError as error:
+                    outcome = error
+            else:
+                await self._sleep(step)
+
+
+class Planned(Generic[P, T]):
+    """Makes a method of a plan: one that returns the result, or one to be awaited, as its object carries out plans."""
+
+    def __init__(self, plan: Callable[Concatenate[Any, P], Plan[T]]) -> None:
+        def method(caller: Any, *args: P.args, **kwargs: P.kwargs) -> Any:
+            return caller._run(plan(caller, *args, **kwargs))
+
+        signature = inspect.signature(plan)
+        function: Any = wraps(plan)(method)
+        function.__signature__ = signature.replace(return_annotation=get_args(signature.return_annotation)[-1])
+        self._function = function
+
+    @overload
+    def __get__(self, caller: SyncCaller, owner: type) -> Callable[P, T]: ...
+
+    @overload
+    def __get__(self, caller: AsyncCaller, owner: type) -> Callable[P, Coroutine[Any, Any, T]]: ...
+
+    @overload
+    def __get__(self, caller: None, owner: type) -> Callable[Concatenate[Any, P], Any]: ...
+
+    def __get__(self, caller: Caller | None, owner: type) -> Any:
+        """Return the method of an object, or the function of a class."""
+        return self._function.__get__(caller, owner)

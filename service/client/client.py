@@ -1,78 +1,54 @@
-"""The client."""
+"""The clients, and the calls that both make."""
 
+import asyncio
+import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from http import HTTPStatus
 from types import TracebackType
-from typing import Self, TypeVar, Unpack
+from typing import Any, Final, Self, TypeVar, Unpack
 
 import httpx
 import pandas as pd
 
-from service.client.calls import Call, Done, Plan, Wait, advance
-from service.client.endpoint import MAX_BYTES, MAX_SERIES, Endpoint, request_arguments
-from service.client.event_payload import BaselineInput, EventInput, EventKind, read_events, split_baseline
-from service.client.event_tables import ForecastTable
-from service.client.files import File, FileOptions, FileReading, content_of
-from service.client.parameters import (
-    ComparisonParameters,
+from service.client import reports, tables
+from service.client.bodies import ARROW_TYPE, Names, SeriesFields, arrow_requests, json_requests
+from service.client.calls import TEMPORARY_STATUSES, AsyncCaller, Call, Caller, Plan, Planned, Service, SyncCaller
+from service.client.errors import ProblemError, UnavailableError
+from service.client.options import (
+    BaselineInput,
     Degrees,
-    ForecastParameters,
-    Positions,
+    EventInput,
+    EventKind,
+    FileOptions,
+    Json,
     TimeInput,
     Units,
-    drop_none,
-    written_time,
+    given,
+    in_query,
+    series_fields,
+    split_baseline,
+    written,
 )
-from service.client.retry import Outcome
-from service.client.series_input import SeriesInput
-from service.client.stations.station_calls import StationCalls
-from service.client.stations.stations import Stations
+from service.client.reports import File, FileReading, content_of
+from service.client.series import PandasInput, SeriesInput, find_pyarrow, to_pandas
+from service.client.stations import AsyncStations, Stations
+from service.client.tables import ForecastTable
+
+MAX_SERIES: Final = 1_000
+MAX_BYTES: Final = 8 * 2**20
+"""Half of the service's default limit."""
 
 T = TypeVar("T")
 
+_KEY: Final = re.compile(r"[!-~]+")
 
-class Client:
-    """A client of the service.
 
-    Every method raises a :class:`~service.client.ServiceError` if the service cannot be reached or refuses the request.
-    A request is retried after a failed connection and after a 429, 502, 503 or 504. Threads can share a client.
+class Calls(Caller):
+    """The calls of both clients, except those about stations."""
 
-    Args:
-        base_url: the URL of the service, such as ``http://127.0.0.1:8000``. It may include a path.
-        api_key: the API key, sent as ``Authorization: Bearer``.
-        timeout: the seconds to wait for a connection and for each part of a response; None waits forever.
-        retries: the number of retries after the first try.
-        max_wait: the longest wait before a retry, in seconds. There is no retry if the service asks for a longer wait.
-        max_series: the most series in one request; more are split into several requests.
-        max_bytes: the largest body of one request; more is split into several requests.
-        columns: whether to send 64 or more series as an Arrow stream, if pyarrow is installed and the service takes
-            it. The result is the same.
-        transport: an httpx transport, for custom certificates and proxies.
-        sleep: the function that waits for a number of seconds.
-
-    Raises:
-        TypeError: if a count is not an integer.
-        ValueError: if an argument is invalid.
-    """
-
-    def __init__(
-        self,
-        base_url: str = "http://127.0.0.1:8000",
-        *,
-        api_key: str | None = None,
-        timeout: float | None = 30.0,
-        retries: int = 3,
-        max_wait: float = 60.0,
-        max_series: int = MAX_SERIES,
-        max_bytes: int = MAX_BYTES,
-        columns: bool = True,
-        transport: httpx.BaseTransport | None = None,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        endpoint = Endpoint(base_url, api_key, retries, max_wait, max_series, max_bytes, columns)
-        self._http = httpx.Client(base_url=endpoint.url, headers=endpoint.headers, timeout=timeout, transport=transport)
-        self._address, self._calls, self._sleep = endpoint.address, endpoint.calls, sleep
-
+    @Planned
     def forecast(
         self,
         series: SeriesInput,
@@ -91,7 +67,7 @@ class Client:
         baseline: BaselineInput = None,
         check: bool = False,
         as_of: TimeInput = None,
-    ) -> ForecastTable:
+    ) -> Plan[ForecastTable]:
         """Forecast what follows each series.
 
         Args:
@@ -146,12 +122,22 @@ class Client:
             UnavailableError: if the service cannot be reached.
             AnswerError: if the response is not from the service.
         """
-        parameters = ForecastParameters.of(model, dataset, horizon, levels, thresholds, units, check=check, as_of=as_of)
         shared, by_name = split_baseline(baseline)
-        parameters = parameters.with_events(read_events(events), paths, shared)
-        further = (Positions(latitude, longitude), by_name)
-        return self._run(self._calls.forecast(series, parameters, strict, further))
+        asked = written(
+            model=model, horizon=horizon, levels=levels, thresholds=thresholds, units=units, events=events, paths=paths,
+            check=check,
+        ) | given(dataset=dataset, baseline=shared, as_of=as_of)  # fmt: skip
+        series = to_pandas(series)
+        further = partial(series_fields, latitude, longitude, by_name)
+        rows = tables.ForecastRows(asked)
+        if asked.keys().isdisjoint(("events", "paths", "baseline")):
+            table = yield from self._forecast_in_columns(series, asked, bool(strict), further)
+            if table is not None:
+                return rows.around(table)
+        yield from self._ask_about("/forecast", series, strict, asked, rows.read, further)
+        return rows.table()
 
+    @Planned
     def events(
         self,
         series: SeriesInput,
@@ -160,7 +146,7 @@ class Client:
         units: Units = "celsius",
         baseline: BaselineInput = None,
         strict: bool | None = None,
-    ) -> pd.DataFrame:
+    ) -> Plan[pd.DataFrame]:
         """List the marine heatwaves or cold spells in the past of each daily series.
 
         Args:
@@ -181,9 +167,13 @@ class Client:
             TypeError, ValueError, ServiceError: as for :meth:`forecast`.
         """
         shared, by_name = split_baseline(baseline)
-        fields = drop_none(units=units, baseline=shared)
-        return self._run(self._calls.events(series, kind, fields, strict, (by_name,)))
+        fields, further = given(units=units, baseline=shared), partial(series_fields, None, None, by_name)
+        parts = yield from self._ask_about(
+            "/events", to_pandas(series), strict, fields, tables.past_event_rows, further, kind=kind
+        )
+        return tables.past_event_table(parts)
 
+    @Planned
     def forecast_dataset(
         self,
         dataset: str | None = None,
@@ -195,13 +185,17 @@ class Client:
         units: Units = "celsius",
         events: Sequence[EventInput] = (),
         paths: int = 0,
-    ) -> ForecastTable:
+    ) -> Plan[ForecastTable]:
         """Forecast what follows a dataset's last observation. Returns the columns of :meth:`forecast`."""
-        parameters = ForecastParameters.of(model, dataset, horizon, levels, thresholds, units)
-        parameters = parameters.with_events(read_events(events), paths, None)
-        return self._run(self._calls.forecast_dataset(parameters))
+        asked = written(
+            model=model, horizon=horizon, levels=levels, thresholds=thresholds, units=units, events=events, paths=paths
+        ) | given(dataset=dataset)
+        rows = tables.ForecastRows(asked)
+        yield from self._service.ask(Call("GET", "/forecast", in_query(asked)), partial(rows.read, None))
+        return rows.table()
 
-    def compare(self, dataset: str | None = None, *, horizon: int | None = None) -> pd.DataFrame:
+    @Planned
+    def compare(self, dataset: str | None = None, *, horizon: int | None = None) -> Plan[pd.DataFrame]:
         """Return the accuracy on the held-out test part, ``horizon`` steps ahead (default: 1), of each model.
 
         For a universal dataset, such as ``ocean-daily``, it is the accuracy on held-out seas: a row for each network,
@@ -215,24 +209,23 @@ class Client:
             ``train_seconds``; NaN where a baseline has none. ``dataset``, ``version``, ``step``, ``horizon``, ``n``,
             ``test_start`` and ``test_end`` are the same in every row, so that tables can be concatenated.
         """
-        return self._run(self._calls.compare(dataset, horizon))
+        return self._get("/compare", reports.comparison_table, dataset=dataset, horizon=horizon)
 
-    def compare_leads(self, dataset: str | None = None) -> pd.DataFrame:
+    @Planned
+    def compare_leads(self, dataset: str | None = None) -> Plan[pd.DataFrame]:
         """Return the accuracy on the held-out test part at every lead.
 
         Returns:
             A row for each model and lead: ``model``, ``kind``, ``best``, ``lead``, ``n``, ``mae``, ``rmse`` and
             ``bias`` (°C), ``coverage_80`` and so on, ``skill_persistence`` and so on with ``_lower`` and ``_upper``
             bounds of its 95 % interval; NaN where a baseline has none; ``dataset``, ``version`` and ``step``.
-
-        Raises:
-            ServiceError: as for :meth:`forecast`.
         """
-        return self._run(self._calls.compare_leads(dataset))
+        return self._get("/compare/leads", reports.lead_comparison_table, dataset=dataset)
 
+    @Planned
     def hindcast(
         self, dataset: str | None = None, *, model: str = "best", origin: TimeInput = None, origins: int = 1
-    ) -> pd.DataFrame:
+    ) -> Plan[pd.DataFrame]:
         """Return forecasts that a network would have made during the held-out test part, and what was observed.
 
         Args:
@@ -249,10 +242,11 @@ class Client:
 
         Raises:
             TypeError: if ``origins`` is not an integer.
-            ServiceError: as for :meth:`forecast`.
         """
-        return self._run(self._calls.hindcast(dataset, model, written_time(origin), origins))
+        options = {"dataset": dataset, "model": model, "origin": origin, "origins": origins}
+        return self._get("/compare/hindcast", reports.hindcast_table, **options)
 
+    @Planned
     def compare_series(
         self,
         series: SeriesInput,
@@ -262,7 +256,7 @@ class Client:
         horizon: int = 1,
         units: Units = "celsius",
         strict: bool | None = None,
-    ) -> pd.DataFrame:
+    ) -> Plan[pd.DataFrame]:
         """Compare every model and baseline on your own series, rolling through each one step at a time.
 
         Args:
@@ -282,11 +276,12 @@ class Client:
         Raises:
             TypeError, ValueError, ServiceError: as for :meth:`forecast`.
         """
-        return self._run(
-            self._calls.compare_series(series, ComparisonParameters(model, dataset, horizon, units), strict)
-        )
+        fields = written(model=model, horizon=horizon, units=units) | given(dataset=dataset)
+        parts = yield from self._ask_about("/compare", to_pandas(series), strict, fields, reports.compared_rows)
+        return reports.compared_table(parts)
 
-    def read_series(self, file: File, **options: Unpack[FileOptions]) -> FileReading:
+    @Planned
+    def read_series(self, file: File, **options: Unpack[FileOptions]) -> Plan[FileReading]:
         """Have the service read a CSV, ERDDAP or NDBC file, with or without gzip.
 
         Args:
@@ -299,19 +294,22 @@ class Client:
 
         Raises:
             OSError: if the file cannot be read.
-            ServiceError: as for :meth:`forecast`. A ProblemError names the invalid line of the file.
+            ProblemError: if the file is invalid; it names the line.
         """
-        return self._run(self._calls.read_series(content_of(file), options))
+        call = Call("POST", "/series", given(**options), content_of(file), "application/octet-stream")
+        return self._service.ask(call, reports.file_reading)
 
-    def predictions(self, dataset: str | None = None) -> pd.DataFrame:
+    @Planned
+    def predictions(self, dataset: str | None = None) -> Plan[pd.DataFrame]:
         """Return observed and predicted SST of the test part, one step ahead, in °C.
 
         Returns:
             With the time (UTC) as index: ``observed``, and a column for each model and baseline.
         """
-        return self._run(self._calls.predictions(dataset))
+        return self._get("/compare/predictions", reports.predictions_table, dataset=dataset)
 
-    def models(self) -> pd.DataFrame:
+    @Planned
+    def models(self) -> Plan[pd.DataFrame]:
         """Return the loaded models.
 
         Returns:
@@ -319,20 +317,108 @@ class Client:
             ``horizon``, ``levels``, ``training_period_start``, ``accuracy_rmse``; ``best``, whether it is the best of
             its dataset; and ``default``, whether its dataset is the service's default.
         """
-        return self._run(self._calls.models())
+        return self._get("/models", reports.models_table)
 
-    @property
-    def stations(self) -> Stations:
-        """The stations that the service stores, to which readings are pushed."""
-        return Stations(self._run, StationCalls(self._calls))
-
-    def ready(self) -> bool:
+    @Planned
+    def ready(self) -> Plan[bool]:
         """Return whether the service has loaded its models; False if it does not respond. There is no retry.
 
         Raises:
             ProblemError: if the service responds with another error.
         """
-        return self._run(self._calls.ready())
+        try:
+            yield from self._service.send(Call("GET", "/health/ready", once=True))
+        except UnavailableError:
+            return False
+        except ProblemError as error:
+            if error.status not in TEMPORARY_STATUSES:
+                raise
+            return False
+        return True
+
+    def _ask_about(
+        self,
+        path: str,
+        series: PandasInput,
+        strict: bool | None,
+        fields: Json,
+        read: Callable[[Names, Any], T],
+        further: SeriesFields = lambda name: {},
+        **params: str,
+    ) -> Plan[list[T]]:
+        """Send ``fields`` and ``series``; by default, an error is raised if a Series by itself cannot be used."""
+        is_strict = isinstance(series, pd.Series) if strict is None else strict
+        requests = json_requests(series, fields, further, self._service.max_series, self._service.max_bytes)
+        return self._service.ask_each(Call("POST", path, {"strict": is_strict, **params}), requests, read)
+
+    def _forecast_in_columns(
+        self, series: PandasInput, asked: Json, strict: bool, further: SeriesFields
+    ) -> Plan[pd.DataFrame | None]:
+        """Forecast many series as columns; None if that is not possible, or the service does not take them."""
+        service = self._service
+        requests = None
+        if service.takes_columns:
+            requests = arrow_requests(series, further, service.max_series, service.max_bytes)
+        if requests is None:
+            return None
+        query = {"strict": strict, **in_query(asked)}
+        call = Call("POST", "/forecast", query, media_type=ARROW_TYPE, accept=ARROW_TYPE)
+        try:
+            parts = yield from service.ask_each(call, requests, partial(tables.read_arrow, asked))
+        except ProblemError as error:
+            if error.status != HTTPStatus.UNSUPPORTED_MEDIA_TYPE:
+                raise
+            service.takes_columns = False
+            return None
+        return tables.joined_arrow(asked, parts)
+
+
+class Client(Calls, SyncCaller):
+    """A client of the service.
+
+    Every method raises a :class:`~service.client.ServiceError` if the service cannot be reached or refuses the request.
+    A request is retried after a failed connection and after a 429, 502, 503 or 504. Threads can share a client.
+
+    Args:
+        base_url: the URL of the service, such as ``http://127.0.0.1:8000``. It may include a path.
+        api_key: the API key, sent as ``Authorization: Bearer``.
+        timeout: the seconds to wait for a connection and for each part of a response; None waits forever.
+        retries: the number of retries after the first try.
+        max_wait: the longest wait before a retry, in seconds. There is no retry if the service asks for a longer wait.
+        max_series: the most series in one request; more are split into several requests.
+        max_bytes: the largest body of one request; more is split into several requests.
+        columns: whether to send 64 or more series as an Arrow stream, if pyarrow is installed and the service takes
+            it. The result is the same.
+        transport: an httpx transport, for custom certificates and proxies.
+        sleep: the function that waits for a number of seconds.
+
+    Raises:
+        TypeError: if a count is not an integer.
+        ValueError: if an argument is invalid.
+    """
+
+    def __init__(
+        self,
+        base_url: str = "http://127.0.0.1:8000",
+        *,
+        api_key: str | None = None,
+        timeout: float | None = 30.0,
+        retries: int = 3,
+        max_wait: float = 60.0,
+        max_series: int = MAX_SERIES,
+        max_bytes: int = MAX_BYTES,
+        columns: bool = True,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        url, service = _service(base_url, retries, max_wait, max_series, max_bytes, columns)
+        http = httpx.Client(base_url=url, headers=_headers(api_key), timeout=timeout, transport=transport)
+        super().__init__(service, http, sleep)
+
+    @property
+    def stations(self) -> Stations:
+        """The stations that the service stores, to which readings are pushed."""
+        return Stations(self._service, self._http, self._sleep)
 
     def close(self) -> None:
         """Close the connections."""
@@ -346,17 +432,64 @@ class Client:
     ) -> None:
         self.close()
 
-    def __repr__(self) -> str:
-        return f"Client({self._address!r})"
 
-    def _run(self, plan: Plan[T]) -> T:
-        step = advance(plan)
-        while not isinstance(step, Done):
-            step = advance(plan, self._sleep(step.seconds) if isinstance(step, Wait) else self._send(step))
-        return step.result
+class AsyncClient(Calls, AsyncCaller):
+    """A client for async code, with the arguments, methods and results of :class:`~service.client.Client`."""
 
-    def _send(self, call: Call) -> Outcome:
-        try:
-            return self._http.request(call.method, call.path, **request_arguments(call))
-        except httpx.RequestError as error:
-            return error
+    def __init__(
+        self,
+        base_url: str = "http://127.0.0.1:8000",
+        *,
+        api_key: str | None = None,
+        timeout: float | None = 30.0,
+        retries: int = 3,
+        max_wait: float = 60.0,
+        max_series: int = MAX_SERIES,
+        max_bytes: int = MAX_BYTES,
+        columns: bool = True,
+        transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        url, service = _service(base_url, retries, max_wait, max_series, max_bytes, columns)
+        http = httpx.AsyncClient(base_url=url, headers=_headers(api_key), timeout=timeout, transport=transport)
+        super().__init__(service, http, sleep)
+
+    @property
+    def stations(self) -> AsyncStations:
+        """The stations that the service stores: see :class:`~service.client.Stations`."""
+        return AsyncStations(self._service, self._http, self._sleep)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+def _service(
+    base_url: str, retries: int, max_wait: float, max_series: int, max_bytes: int, columns: bool
+) -> tuple[httpx.URL, Service]:
+    try:
+        url = httpx.URL(base_url)
+    except httpx.InvalidURL:
+        url = httpx.URL()
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ValueError(f"invalid base_url {base_url!r}: expected a URL such as http://127.0.0.1:8000")
+    address = str(url.copy_with(username=None, password=None)).rstrip("/")
+    takes_columns = columns and find_pyarrow() is not None
+    return url, Service(address, retries, max_wait, max_series, max_bytes, takes_columns)
+
+
+def _headers(api_key: str | None) -> dict[str, str]:
+    headers = {"Accept": "application/json, application/problem+json"}
+    if api_key is None:
+        return headers
+    if not _KEY.fullmatch(api_key):
+        raise ValueError("api_key is empty or holds a space or another character that a header cannot carry")
+    return headers | {"Authorization": f"Bearer {api_key}"}

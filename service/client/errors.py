@@ -7,7 +7,6 @@ ServiceError
 """
 
 from collections.abc import Sequence
-from http import HTTPStatus
 from typing import Any, NamedTuple
 
 import httpx
@@ -80,7 +79,7 @@ def refusal(response: httpx.Response, address: str, retry_after: float | None) -
     status = response.status_code
     return ProblemError(
         status,
-        str(problem.get("title") or _phrase(status)),
+        str(problem.get("title") or httpx.codes.get_reason_phrase(status) or "Error"),
         str(problem.get("detail") or _describe(response, address)),
         _places(problem.get("errors")),
         problem.get("request_id") or response.headers.get("X-Request-ID"),
@@ -89,7 +88,7 @@ def refusal(response: httpx.Response, address: str, retry_after: float | None) -
     )
 
 
-def no_answer(error: httpx.RequestError, address: str, tries: int) -> UnavailableError:
+def no_response(error: httpx.RequestError, address: str, tries: int) -> UnavailableError:
     """Return the exception for a request without a response."""
     after = f" after {tries} tries" if tries > 1 else ""
     reason = str(error) or type(error).__name__
@@ -99,7 +98,7 @@ def no_answer(error: httpx.RequestError, address: str, tries: int) -> Unavailabl
     return UnavailableError(f"no response from {address}{after} ({reason}): {remedy}")
 
 
-def unexpected_answer(response: httpx.Response, address: str) -> AnswerError:
+def unexpected_response(response: httpx.Response, address: str) -> AnswerError:
     """Return the exception for a successful response that does not have the expected form."""
     return AnswerError(
         f"{address} responded with status {response.status_code} and {_kind(response)}, which is not from the SST "
@@ -136,10 +135,3 @@ def _describe(response: httpx.Response, address: str) -> str:
 def _kind(response: httpx.Response) -> str:
     media_type: str = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     return media_type or "no media type"
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "Error"

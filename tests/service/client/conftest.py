@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any
 
 import httpx
@@ -24,7 +25,7 @@ def ask(request: pytest.FixtureRequest) -> Ask:
     ) -> Any:
         waited: list[float] = [] if waits is None else waits
         with Client(url, sleep=waited.append, **(client or {})) as library:
-            return getattr(library, call)(*args, **kwargs)
+            return attrgetter(call)(library)(*args, **kwargs)
 
     def ask_async(
         url: str, call: str, *args: Any, client: Mapping[str, Any] | None = None, waits: Any = None, **kwargs: Any
@@ -35,7 +36,7 @@ def ask(request: pytest.FixtureRequest) -> Ask:
 
         async def run() -> Any:
             async with AsyncClient(url, sleep=sleep, **(client or {})) as library:
-                return await getattr(library, call)(*args, **kwargs)
+                return await attrgetter(call)(library)(*args, **kwargs)
 
         return asyncio.run(run())
 

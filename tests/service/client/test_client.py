@@ -681,17 +681,20 @@ def test_numpy_numbers_and_pandas_missing_values_are_accepted(ask: Ask, url: str
     assert "gap_filled" in table["warnings"].iloc[0]
 
 
-def test_both_clients_have_the_same_signatures() -> None:
-    def methods(kind: type) -> dict[str, str]:
-        members = inspect.getmembers(kind, lambda member: inspect.isfunction(member) and member.__name__[0] != "_")
-        return {name: str(inspect.signature(method)) for name, method in members if "close" not in name}
-
+def test_both_clients_have_the_same_arguments() -> None:
     def arguments(kind: type) -> list[tuple[str, Any]]:
         given = inspect.signature(kind).parameters.values()
         return [(parameter.name, parameter.default) for parameter in given if parameter.name != "sleep"]
 
-    assert methods(Client) == methods(AsyncClient)
     assert arguments(Client) == arguments(AsyncClient)
+
+
+def test_the_methods_of_both_clients_are_documented_functions() -> None:
+    signature = str(inspect.signature(Client.compare))
+    assert signature.startswith("(self, dataset: str | None = None, *, horizon: int | None = None) -> ")
+    assert signature.endswith("DataFrame")
+    assert inspect.signature(AsyncClient.compare) == inspect.signature(Client.compare)
+    assert str(inspect.getdoc(AsyncClient.compare)).startswith("Return the accuracy on the held-out test part")
 
 
 def test_every_exception_is_a_service_error() -> None:

@@ -1,10 +1,7 @@
 """Stations through the Python client: readings in, forecasts and observations out."""
 
-import asyncio
-import inspect
 import io
 import json
-from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,13 +12,9 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal, assert_series_equal
 
-from service.client import AnswerError, AsyncClient, AsyncStations, Client, ProblemError, Stations, UnavailableError
-from service.client.stations.station_payload import STATION_ID
-from service.stations.parameters import STATION_ID as SERVICE_ID
+from service.client import AnswerError, Client, ProblemError, UnavailableError
+from tests.service.client.conftest import Ask
 from tests.service.client.test_client import HANG_UP, JSON, scripted
-
-Ask = Callable[..., Any]
-"""Makes one call: ``ask("push", "pier", series)``."""
 
 _numbers = count()
 
@@ -32,20 +25,10 @@ def url(stations: httpx.Client) -> str:
     return str(stations.base_url)
 
 
-@pytest.fixture(params=["sync", "async"])
-def ask(request: pytest.FixtureRequest, url: str) -> Ask:
-    def ask_sync(call: str, *args: Any, client: Any = None, **kwargs: Any) -> Any:
-        with Client(url, **(client or {})) as library:
-            return getattr(library.stations, call)(*args, **kwargs)
-
-    def ask_async(call: str, *args: Any, client: Any = None, **kwargs: Any) -> Any:
-        async def run() -> Any:
-            async with AsyncClient(url, **(client or {})) as library:
-                return await getattr(library.stations, call)(*args, **kwargs)
-
-        return asyncio.run(run())
-
-    return ask_sync if request.param == "sync" else ask_async
+@pytest.fixture
+def ask(ask: Ask, url: str) -> Ask:
+    """Makes one call about stations: ``ask("push", "pier", series)``."""
+    return lambda call, *args, **kwargs: ask(url, f"stations.{call}", *args, **kwargs)
 
 
 @pytest.fixture
@@ -80,7 +63,7 @@ def test_all_stations_are_listed_however_many_pages_they_fill(
     ask: Ask, station: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = ask("list")
-    monkeypatch.setattr("service.client.stations.station_calls.PAGE", 1)
+    monkeypatch.setattr("service.client.stations.PAGE", 1)
     ask("put", f"{station}-2", step="hour")
     assert ask("list").index.tolist() == sorted([*whole.index, f"{station}-2"])
 
@@ -125,7 +108,7 @@ def test_the_forecast_has_the_columns_of_any_forecast_and_when_it_was_issued(ask
 def test_the_archive_keeps_every_forecast_however_many_pages_they_fill(
     ask: Ask, station: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.client.stations.station_calls.PAGE", 1)
+    monkeypatch.setattr("service.client.stations.PAGE", 1)
     ask("push", station, days(40))
     ask("push", station, days(41))
     archive = ask("forecasts", station)
@@ -345,18 +328,6 @@ def test_a_deletion_is_sent_once() -> None:
     with Client("http://127.0.0.1:9", sleep=waits.append) as client, pytest.raises(UnavailableError):
         client.stations.delete("pier")
     assert waits == []
-
-
-def test_both_clients_have_the_same_calls_about_stations() -> None:
-    def methods(kind: type) -> dict[str, str]:
-        members = inspect.getmembers(kind, lambda member: inspect.isfunction(member) and member.__name__[0] != "_")
-        return {name: str(inspect.signature(method)) for name, method in members}
-
-    assert methods(Stations) == methods(AsyncStations)
-
-
-def test_client_and_service_take_the_same_ids() -> None:
-    assert f"^{STATION_ID}$" == SERVICE_ID
 
 
 def test_a_suspect_reading_is_warned_of_and_corrected_or_taken_back(ask: Ask, station: str) -> None:

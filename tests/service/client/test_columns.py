@@ -10,7 +10,7 @@ import pytest
 
 from forecasting.series.sst_series import SstSeries
 from service.client import AsyncClient, Client, ProblemError
-from service.client.columns import ARROW_TYPE, FEWEST_SERIES
+from service.client.bodies import ARROW_TYPE, FEWEST_SERIES
 from tests.service.conftest import Http
 
 Frame = pd.DataFrame

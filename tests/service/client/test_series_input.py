@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from forecasting.series.sst_series import SstSeries
-from service.client.columns import FEWEST_SERIES
+from service.client.bodies import FEWEST_SERIES
 from tests.service.client.conftest import Ask
 from tests.service.conftest import Http
 

@@ -264,7 +264,7 @@ def test_refused_readings_are_named_and_are_an_error_if_nothing_else_was_sent(
 def test_an_error_is_a_sentence_and_a_status(
     run: Run, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], status: int, message: str
 ) -> None:
-    monkeypatch.setattr("service.client.retry.FIRST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("service.client.calls.FIRST_WAIT_SECONDS", 0.0)
     failed = run(*(argument.format(url=os.environ["SST_URL"].rstrip("/")) for argument in arguments))
     assert (failed.status, failed.output) == (status, "")
     assert message in failed.errors

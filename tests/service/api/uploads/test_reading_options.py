@@ -6,7 +6,7 @@ from typing import Any, get_args, get_type_hints
 import httpx
 
 from forecasting.readers.base.options import OPTIONS
-from service.client.files import FileOptions
+from service.client.options import FileOptions
 from tests.conftest import ROOT
 
 NOT_OVER_HTTP = {"sample"}

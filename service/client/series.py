@@ -4,6 +4,8 @@ from collections.abc import Hashable, Iterator, Mapping
 from importlib import import_module
 from typing import Any, Final, Protocol, TypeAlias, cast
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 
@@ -23,7 +25,8 @@ _SST: Final = "sst"
 _LONG: Final = (_ID, _TIME, _SST)
 """Columns of a table with a row for each value."""
 
-_EXPECTED: Final = "a Series, a DataFrame or a mapping of Series"
+_NOT_TEMPERATURES: Final = frozenset({"boolean", "datetime64", "datetime", "timedelta64", "timedelta"})
+"""pandas' names for types that convert to numbers but are not temperatures."""
 
 
 def find_pyarrow() -> Any:
@@ -48,7 +51,9 @@ def to_pandas(series: SeriesInput) -> PandasInput:
         return {name: _member(name, member) for name, member in series.items()}
     if hasattr(series, "__arrow_c_stream__"):
         return _read("series", series)
-    raise TypeError(f"series is a {_kind(series)}: expected {_EXPECTED}, or a polars DataFrame")
+    raise TypeError(
+        f"series is a {_kind(series)}: expected a Series, a DataFrame or a mapping of Series, or a polars DataFrame"
+    )
 
 
 def named_series(series: PandasInput) -> "Iterator[tuple[Hashable, pd.Series[Any]]]":
@@ -57,6 +62,47 @@ def named_series(series: PandasInput) -> "Iterator[tuple[Hashable, pd.Series[Any
         yield "0" if series.name is None else series.name, series
     else:
         yield from cast("Iterator[tuple[Hashable, pd.Series[Any]]]", series.items())
+
+
+def numbers_of(name: Hashable, series: "pd.Series[Any]") -> npt.NDArray[np.float64]:
+    """Return the values of a series, NaN where one is missing.
+
+    Raises:
+        ValueError: if a value is not a finite number.
+    """
+    if pd.api.types.infer_dtype(series, skipna=True) in _NOT_TEMPERATURES:
+        raise ValueError(
+            f"series {name!r}: its values must be numbers, not {series.dtype}: pass temperatures, or leave it out"
+        )
+    try:
+        values: npt.NDArray[np.float64] = series.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"series {name!r}: its values must be numbers: {error}") from None
+    infinite = np.isinf(values)
+    if infinite.any():
+        where = series.index[int(infinite.argmax())]
+        raise ValueError(f"series {name!r}: the value at {where} is infinite; set it to NaN if it is missing")
+    return values
+
+
+def times_of(name: Hashable, series: "pd.Series[Any]") -> pd.DatetimeIndex:
+    """Return the times of a series.
+
+    Raises:
+        ValueError: if its index is empty, or does not hold times.
+    """
+    index = series.index
+    if not len(index):
+        raise ValueError(
+            f"series {name!r} holds no values: pass at least as many as the model's window, or leave the series out"
+        )
+    if isinstance(index, pd.PeriodIndex):
+        index = index.to_timestamp()
+    if not isinstance(index, pd.DatetimeIndex):
+        raise ValueError(f"series {name!r}: its index must hold times: convert it with pandas.to_datetime")
+    if index.hasnans:
+        raise ValueError(f"series {name!r}: the time at position {int(index.isna().argmax())} is missing (NaT)")
+    return index
 
 
 def _kind(value: object) -> str:
@@ -121,11 +167,13 @@ def _by_id(pa: Any, label: str, table: Any) -> "dict[Hashable, pd.Series[Any]]":
             f"{label}: the column time holds {_shown(pa, table[_TIME].type)}: convert it, for example with "
             "polars.Expr.str.to_datetime"
         )
-    if not _names_series(pa, table[_ID].type):
-        raise ValueError(
-            f"{label}: the column id holds {_shown(pa, table[_ID].type)}: pass text, categories or whole numbers"
-        )
-    ids = _ids(pa, table[_ID])
+    kind = table[_ID].type
+    plain = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if not (_is_text(pa, plain) or pa.types.is_integer(plain)):
+        raise ValueError(f"{label}: the column id holds {_shown(pa, kind)}: pass text, categories or whole numbers")
+    ids = table[_ID].to_pandas()
+    if pa.types.is_dictionary(kind):
+        ids = ids.astype(ids.cat.categories.dtype)
     if ids.hasnans:
         raise ValueError(f"{label}: row {int(ids.isna().argmax())}, counted from 0, has no id")
     values = pd.Series(table[_SST].to_pandas().array, _index(pa, label, _TIME, table[_TIME]))
@@ -134,11 +182,6 @@ def _by_id(pa: Any, label: str, table: Any) -> "dict[Hashable, pd.Series[Any]]":
 
 def _holds_times(pa: Any, column: Any) -> bool:
     return bool(pa.types.is_timestamp(column.type) or pa.types.is_date(column.type))
-
-
-def _names_series(pa: Any, kind: Any) -> bool:
-    plain = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return bool(_is_text(pa, plain) or pa.types.is_integer(plain))
 
 
 def _is_text(pa: Any, kind: Any) -> bool:
@@ -156,16 +199,3 @@ def _index(pa: Any, label: str, name: str, times: Any) -> pd.DatetimeIndex:
         raise ValueError(
             f"{label}: the column {name} holds {times.type}, which pandas cannot read: convert it to UTC"
         ) from None
-
-
-def _ids(pa: Any, column: Any) -> "pd.Series[Any]":
-    """Return the IDs of rows; categories and all forms of text become text."""
-    chunks = []
-    for chunk in column.chunks:
-        is_category = pa.types.is_dictionary(chunk.type)
-        names = chunk.dictionary if is_category else chunk
-        if pa.types.is_string_view(names.type) or pa.types.is_large_string(names.type):
-            names = names.cast(pa.string())
-        chunks.append(names.take(chunk.indices) if is_category else names)
-    ids: pd.Series[Any] = pa.chunked_array(chunks, None if chunks else pa.string()).to_pandas()
-    return ids

@@ -1,41 +1,45 @@
-"""Stations of the service, for :class:`~service.client.Client`."""
+"""Calls about stations: settings, readings, forecasts, verification and alerts."""
 
+import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol, TypeVar, Unpack
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias, Unpack
+from urllib.parse import quote
 
 import pandas as pd
 
-from service.client.calls import Plan
-from service.client.event_payload import EventInput
-from service.client.event_tables import ForecastTable
-from service.client.files import FileOptions
-from service.client.parameters import TimeInput, Units
-from service.client.series_input import SeriesInput
-from service.client.stations.push_results import PushAllResult, PushResult
-from service.client.stations.station_calls import StationCalls
-from service.client.stations.station_payload import ReadingsInput, station_fields
+from service.client import station_tables
+from service.client.bodies import readings_body, readings_requests
+from service.client.calls import AsyncCaller, Call, Caller, Plan, Planned, SyncCaller
+from service.client.options import (
+    EventInput,
+    FileOptions,
+    Json,
+    TimeInput,
+    Units,
+    checked_station,
+    given,
+    written_time,
+)
+from service.client.reports import content_of
+from service.client.series import SeriesInput, named_series, to_pandas
+from service.client.station_tables import PushAllResult, PushResult
+from service.client.tables import ForecastTable
 
-T = TypeVar("T")
+ReadingsInput: TypeAlias = "pd.Series[Any] | pd.DataFrame | str | Path | bytes"
+"""Readings of one station: a Series, a DataFrame with one column, or a file: its path or its content."""
+
+PAGE: Final = 1_000
+"""Entries in one page."""
+
+Entries = list[Json]
 
 
-class Run(Protocol):
-    """Carries out plans."""
+class StationCalls(Caller):
+    """The calls of both clients about stations."""
 
-    def __call__(self, plan: Plan[T], /) -> T:
-        """Return the result of a plan."""
-
-
-class Stations:
-    """The stations that the service stores, as ``client.stations``.
-
-    Every method raises a :class:`~service.client.ServiceError` if the service cannot be reached or refuses the request,
-    such as a ProblemError with the status 404 for a station that does not exist. All requests are retried as those of
-    the client are, except :meth:`delete`: the service stores a reading once, however often it arrives.
-    """
-
-    def __init__(self, run: Run, calls: StationCalls) -> None:
-        self._run, self._calls = run, calls
-
+    @Planned
     def put(
         self,
         station: str,
@@ -51,7 +55,7 @@ class Stations:
         events: Sequence[EventInput] = (),
         baseline: "pd.DataFrame | Mapping[str, Any] | None" = None,
         webhooks: Sequence[Mapping[str, Any]] = (),
-    ) -> "pd.Series[Any]":
+    ) -> Plan["pd.Series[Any]"]:
         """Create a station, or replace the settings of one. Its readings are kept.
 
         Args:
@@ -78,21 +82,19 @@ class Stations:
             ValueError: if the ID has other characters, or a number is missing or infinite.
             ProblemError: if the service refuses the settings; 409 if the step would change.
         """
-        fields = station_fields(
-            coordinates={"latitude": latitude, "longitude": longitude},
-            horizon=horizon,
-            events=events,
-            baseline=baseline,
-            webhooks=webhooks,
-            further={"step": step, "name": name, "units": units, "model": model, "source": source},
-        )
-        return self._run(self._calls.put(station, fields))
+        fields = given(
+            step=step, name=name, latitude=latitude, longitude=longitude, units=units, model=model, horizon=horizon,
+            source=source, events=events, baseline=baseline, webhooks=webhooks,
+        )  # fmt: skip
+        return self._service.ask(Call("PUT", _path(station), body=json.dumps(fields)), station_tables.station_series)
 
-    def get(self, station: str) -> "pd.Series[Any]":
+    @Planned
+    def get(self, station: str) -> Plan["pd.Series[Any]"]:
         """Return a station: its row in the table that :meth:`list` returns, and the ``baseline`` of its events."""
-        return self._run(self._calls.get(station))
+        return self._get(_path(station), station_tables.station_series)
 
-    def list(self) -> pd.DataFrame:
+    @Planned
+    def list(self) -> Plan[pd.DataFrame]:
         """Return all stations, in the order of their IDs.
 
         Returns:
@@ -106,16 +108,20 @@ class Stations:
             a list each. Values are missing where there is none. Times are in UTC. Further columns hold other fields
             that the service returns.
         """
-        return self._run(self._calls.list())
+        stations = yield from self._pages("/stations", "stations")
+        return station_tables.stations_table(stations)
 
-    def delete(self, station: str) -> None:
+    @Planned
+    def delete(self, station: str) -> Plan[None]:
         """Delete a station with all that belongs to it. This cannot be undone.
 
         It needs the key that created the station, or an admin key. The request is not retried.
         """
-        self._run(self._calls.delete(station))
+        # Once: after a lost response, a retry would find no station.
+        yield from self._service.send(Call("DELETE", _path(station), once=True))
 
-    def push(self, station: str, readings: ReadingsInput, /, **options: Unpack[FileOptions]) -> PushResult:
+    @Planned
+    def push(self, station: str, readings: ReadingsInput, /, **options: Unpack[FileOptions]) -> Plan[PushResult]:
         """Send readings of a station. The service stores them, and issues a forecast from the end of the series.
 
         Args:
@@ -134,9 +140,18 @@ class Stations:
             OSError: if the file cannot be read.
             ProblemError: if the service refuses the readings. Nothing is stored then.
         """
-        return self._run(self._calls.push(station, readings, options))
+        path = _path(station, "observations")
+        if isinstance(readings, str | Path | bytes):
+            call = Call("POST", path, given(**options), content_of(readings), "application/octet-stream")
+            return self._service.ask(call, partial(station_tables.push_result, station, None))
+        if options:
+            raise TypeError(f"{min(options)} is an option for files, but the readings are not a file: leave it out")
+        series = _only_series(readings)
+        call = Call("POST", path, body=readings_body(station, series))
+        return self._service.ask(call, partial(station_tables.push_result, station, series))
 
-    def push_all(self, readings: SeriesInput) -> PushAllResult:
+    @Planned
+    def push_all(self, readings: SeriesInput) -> Plan[PushAllResult]:
         """Send readings of several stations.
 
         Args:
@@ -150,11 +165,17 @@ class Stations:
         Raises:
             TypeError, ValueError, ProblemError: as for :meth:`push`. Requests before a refused one are stored.
         """
-        return self._run(self._calls.push_all(readings))
+        readings = to_pandas(readings)
+        requests = readings_requests(readings, self._service.max_series, self._service.max_bytes)
+        parts = yield from self._service.ask_each(
+            Call("POST", "/observations"), requests, station_tables.stored_stations
+        )
+        return station_tables.push_all_result(dict(named_series(readings)), parts)
 
+    @Planned
     def observations(
         self, station: str, *, start: TimeInput = None, end: TimeInput = None, revisions: bool = False
-    ) -> pd.DataFrame:
+    ) -> Plan[pd.DataFrame]:
         """Return what is stored, in chronological order.
 
         Args:
@@ -169,11 +190,13 @@ class Stations:
             ``person`` if a person has set the flag), ``revision`` (0 for a first reading, and one more for each change)
             and ``received``.
         """
-        return self._run(self._calls.observations(station, start, end, revisions=revisions))
+        options = {"start": start, "end": end, "revisions": revisions}
+        return self._get(_path(station, "observations"), station_tables.observations_table, **options)
 
+    @Planned
     def correct(
         self, station: str, time: TimeInput, *, value: float | None = None, flag: int | None = None
-    ) -> "pd.Series[Any]":
+    ) -> Plan["pd.Series[Any]"]:
         """Give a reading another value, or the flag that you decide on. The service issues a forecast.
 
         Args:
@@ -188,9 +211,13 @@ class Stations:
         Raises:
             ProblemError: 404 if there is no such station or reading.
         """
-        return self._run(self._calls.correct(station, time, value, flag))
+        body = json.dumps(given(value=value, flag=flag))
+        return self._service.ask(
+            Call("PATCH", _reading_path(station, time), body=body), station_tables.corrected_reading
+        )
 
-    def take_back(self, station: str, time: TimeInput) -> "pd.Series[Any]":
+    @Planned
+    def take_back(self, station: str, time: TimeInput) -> Plan["pd.Series[Any]"]:
         """Take back a reading, which then only the revisions show. The service issues a forecast without it.
 
         Args:
@@ -203,9 +230,10 @@ class Stations:
         Raises:
             ProblemError: 404 if there is no such station or reading.
         """
-        return self._run(self._calls.take_back(station, time))
+        return self._service.ask(Call("DELETE", _reading_path(station, time)), station_tables.corrected_reading)
 
-    def forecast(self, station: str, *, levels: Sequence[int] | None = (80, 95)) -> ForecastTable:
+    @Planned
+    def forecast(self, station: str, *, levels: Sequence[int] | None = (80, 95)) -> Plan[ForecastTable]:
         """Return the newest forecast that was issued.
 
         Args:
@@ -222,8 +250,11 @@ class Stations:
             TypeError: if a level is not an integer.
             ProblemError: 404 if there is no such station, or it has no forecast yet.
         """
-        return self._run(self._calls.forecast(station, levels))
+        asked = given(levels=levels).get("levels")
+        path = _path(station, "forecast")
+        return self._get(path, lambda issued: station_tables.issued_table([(station, issued)], asked))
 
+    @Planned
     def forecasts(
         self,
         station: str,
@@ -231,7 +262,7 @@ class Stations:
         start: TimeInput = None,
         end: TimeInput = None,
         levels: Sequence[int] | None = (80, 95),
-    ) -> ForecastTable:
+    ) -> Plan[ForecastTable]:
         """Return the forecasts as they were issued, in the order of ``observed_until``.
 
         Args:
@@ -243,8 +274,11 @@ class Stations:
         Returns:
             The columns of :meth:`forecast`.
         """
-        return self._run(self._calls.forecasts(station, start, end, levels))
+        asked = given(levels=levels).get("levels")
+        forecasts = yield from self._pages(_path(station, "forecasts"), "forecasts", start=start, end=end)
+        return station_tables.issued_table([(station, issued) for issued in forecasts], asked)
 
+    @Planned
     def verification(
         self,
         station: str,
@@ -254,7 +288,7 @@ class Stations:
         end: TimeInput = None,
         by: Literal["month"] | None = None,
         replayed: bool | None = None,
-    ) -> pd.DataFrame:
+    ) -> Plan[pd.DataFrame]:
         """Return how good the issued forecasts were, compared with later observations.
 
         Args:
@@ -273,8 +307,10 @@ class Stations:
             the intervals as the model made them) and ``coverage_80_recalibrated`` (as they were issued). A lead without
             observations has no row.
         """
-        return self._run(self._calls.verification(station, lead, start, end, by, replayed))
+        options = {"lead": lead, "start": start, "end": end, "by": by, "replayed": replayed}
+        return self._get(_path(station, "verification"), station_tables.verification_table, **options)
 
+    @Planned
     def event_verification(
         self,
         station: str,
@@ -283,7 +319,7 @@ class Stations:
         start: TimeInput = None,
         end: TimeInput = None,
         replayed: bool | None = None,
-    ) -> pd.DataFrame:
+    ) -> Plan[pd.DataFrame]:
         """Return how reliable the probabilities of a station's events were, compared with later observations.
 
         Args:
@@ -301,11 +337,13 @@ class Stations:
             event was on), ``probability`` (their mean), ``share`` (``happened`` of ``forecasts``), ``lower`` and
             ``upper`` (of the 95 % interval of the share).
         """
-        return self._run(self._calls.event_verification(station, lead, start, end, replayed))
+        options = {"lead": lead, "start": start, "end": end, "replayed": replayed}
+        return self._get(_path(station, "verification"), station_tables.event_verification_table, **options)
 
+    @Planned
     def alerts(
         self, station: str, *, start: TimeInput = None, end: TimeInput = None, limit: int | None = None
-    ) -> pd.DataFrame:
+    ) -> Plan[pd.DataFrame]:
         """Return the alerts about the events of a station, newest first.
 
         Args:
@@ -323,4 +361,56 @@ class Stations:
         Raises:
             TypeError: if the limit is not an integer.
         """
-        return self._run(self._calls.alerts(station, start, end, limit))
+        maximum = given(limit=limit).get("limit")
+        alerts = yield from self._pages(_path(station, "alerts"), "alerts", maximum, start=start, end=end)
+        return station_tables.alerts_table(alerts)
+
+    def _pages(self, path: str, field: str, maximum: int | None = None, **options: Any) -> Plan[Entries]:
+        """Return the entries of all pages of a list, or the first ``maximum``."""
+        entries: Entries = []
+        after: str | None = ""
+        while True:
+            wanted = PAGE if maximum is None else min(PAGE, maximum - len(entries))
+            page, after = yield from self._get(
+                path, lambda response: (response[field], response["next"]), limit=wanted, after=after, **options
+            )
+            entries += page
+            if after is None or (maximum is not None and len(entries) >= maximum):
+                return entries
+
+
+class Stations(StationCalls, SyncCaller):
+    """The stations that the service stores, as ``client.stations``.
+
+    Every method raises a :class:`~service.client.ServiceError` if the service cannot be reached or refuses the request,
+    such as a ProblemError with the status 404 for a station that does not exist. All requests are retried as those of
+    the client are, except :meth:`delete`: the service stores a reading once, however often it arrives.
+    """
+
+
+class AsyncStations(StationCalls, AsyncCaller):
+    """The stations that the service stores, with the methods and results of :class:`Stations`, to be awaited."""
+
+
+def _path(station: str, *parts: str) -> str:
+    return "/".join(("/stations", checked_station(station), *parts))
+
+
+def _reading_path(station: str, time: TimeInput) -> str:
+    written = written_time("time", time)
+    if written is None:
+        raise ValueError("the time of the reading is missing")
+    return _path(station, "observations", quote(written, safe=""))
+
+
+def _only_series(readings: "pd.Series[Any] | pd.DataFrame") -> "pd.Series[Any]":
+    if isinstance(readings, pd.Series):
+        return readings
+    if not isinstance(readings, pd.DataFrame):
+        raise TypeError(f"the readings are a {type(readings).__name__}: expected a Series, a DataFrame or a file")
+    if len(readings.columns) != 1:
+        raise ValueError(
+            f"the DataFrame has {len(readings.columns)} columns: pass one of them as a Series, or several stations, "
+            "a column each, to push_all"
+        )
+    return readings.iloc[:, 0]

@@ -1,1 +1,0 @@
-"""Calls about stations: settings, readings, forecasts, verification and alerts."""
