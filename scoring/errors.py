@@ -1,5 +1,8 @@
 """Errors of batch scoring."""
 
+import re
+from typing import Final
+
 from forecasting.console import in_command_line
 from forecasting.errors import FileError, ForecastError, SeriesError
 
@@ -15,3 +18,11 @@ class NothingToForecastError(FileError):
 def in_one_line(error: SeriesError) -> str:
     """Return the message of an error on one line."""
     return " ".join(error.written(in_command_line).split())
+
+
+_PARTICULAR: Final = re.compile(r"'[^']*'|\"[^\"]*\"|\S*\d\S*(?<![,:;.])")
+
+
+def kind_of(sentence: str) -> str:
+    """Return a sentence without its cells, numbers and names, so that equal kinds of errors can be counted."""
+    return _PARTICULAR.sub("…", sentence)

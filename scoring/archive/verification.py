@@ -10,13 +10,12 @@ from pydantic import BaseModel
 
 from forecasting.scores.verification import Intervals, LeadVerification, common_pairs, quantiles_of, verify_lead
 from forecasting.series.times import Floats
-from scoring.archive.event_verification import EventVerification, verify_events
+from scoring.archive.events import EventVerification, verify_event, verify_events, with_states
 from scoring.archive.issued import IssuedForecasts
 from scoring.archive.observed import Observations
-from scoring.archive.state_verification import verify_event, with_states
+from scoring.errors import kind_of
 from scoring.events.columns import ALERT_LEVELS
-from scoring.models.reasons import kind_of
-from scoring.tables.archive_columns import BASELINES, PREFIX
+from scoring.tables.rows import BASELINES, PREFIX
 
 AS_ISSUED: Final = "issued"
 """The kind of the intervals in an archive."""

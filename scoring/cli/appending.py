@@ -8,20 +8,16 @@ from typing import Final
 
 import numpy as np
 
-from scoring.archive.archive import Archive, key_of
-from scoring.archive.rows import archive_schema, write_rows
+from scoring.archive.archive import Archive, archive_schema, key_of, write_rows
 from scoring.cli.arguments import DONE, INCOMPLETE, SCORE
 from scoring.cli.outcome import tell
 from scoring.cli.preparing import ARCHIVE, chosen_model, engine_of, input_of, plan_of, removed_if_nothing_staged
 from scoring.cli.progress_bar import ProgressBar
 from scoring.errors import ScoringError
-from scoring.run.execution import execute
-from scoring.run.run import Run
+from scoring.run import Run, execute
 from scoring.source import Source, find_source, named
-from scoring.tables.run import TableInput
-from scoring.work.fingerprint import Fingerprint
-from scoring.work.folder import WorkFolder, locked
-from scoring.work.plan import Plan
+from scoring.tables.input import TableInput
+from scoring.work import Fingerprint, Plan, WorkFolder, locked
 
 _HOW: Final = ("processes", "cluster", "chunk", "overwrite", "restart", "quiet")
 """Options that say how a job is done, not what it is."""

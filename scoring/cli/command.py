@@ -10,11 +10,9 @@ from scoring.cli.outcome import status_of, tell
 from scoring.cli.preparing import chosen_model, engine_of, input_of, plan_of, removed_if_nothing_staged
 from scoring.cli.progress_bar import ProgressBar
 from scoring.errors import ScoringError
-from scoring.run.execution import execute, finish
-from scoring.run.run import Run
+from scoring.run import Run, execute, finish
 from scoring.source import find_source, named
-from scoring.work.fingerprint import Fingerprint
-from scoring.work.folder import WorkFolder, locked
+from scoring.work import Fingerprint, WorkFolder, locked
 
 _KEEP: Final = ", or keep the forecasts of every run with --append ARCHIVE.parquet instead of OUTPUT"
 

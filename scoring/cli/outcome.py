@@ -7,7 +7,7 @@ from forecasting.console import Program, in_command_line
 from forecasting.errors import ForecastError
 from scoring.cli.arguments import INCOMPLETE, REFUSED, SCORE
 from scoring.errors import NothingToForecastError
-from scoring.run.run import Result, Run
+from scoring.run import Result, Run
 
 
 def status_of(program: Program, command: Callable[[], int]) -> int:

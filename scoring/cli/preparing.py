@@ -13,18 +13,14 @@ from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.series.units import Units
 from scoring.cli.arguments import GRIDS, OUTPUTS, READING, SCORE
 from scoring.cli.start import processes_for
-from scoring.engines.engine import Engine
-from scoring.engines.in_process import InProcess
-from scoring.engines.processes import Processes
+from scoring.engine import Cluster, Engine, InProcess, Processes
 from scoring.errors import ScoringError
-from scoring.events.event_request import EventRequest
+from scoring.events.request import EventRequest
 from scoring.models.choice import Choice
 from scoring.models.model import Model
+from scoring.run import Input
 from scoring.source import Source, is_parquet, named
-from scoring.work.fingerprint import Fingerprint
-from scoring.work.folder import WorkFolder
-from scoring.work.input import Input
-from scoring.work.plan import Plan, installed
+from scoring.work import Fingerprint, Plan, WorkFolder, installed
 
 ARCHIVE: Final = "archive"
 """In place of an output format: the forecasts are added to an archive."""
@@ -41,7 +37,7 @@ def _events(options: argparse.Namespace) -> EventRequest:
             if getattr(options, name) is not None:
                 raise ScoringError(f"--{name} applies to events: name them with --events FILE.json")
         return EventRequest()
-    from scoring.events.events_file import read_events
+    from scoring.events.file import read_events
 
     units: Units = options.units or "celsius"
     events = read_events(options.events, options.horizon, units, baseline=options.baseline, paths=options.paths)
@@ -74,10 +70,10 @@ def input_of(source: Source, kind: str, options: argparse.Namespace) -> Input[An
         if not is_grid and kind in GRIDS:
             raise FileError("is a table; write its forecasts to .csv or .parquet")
     if is_grid:
-        from scoring.grids.run import GridInput
+        from scoring.grids.input import GridInput
 
         return GridInput(source.path, source.files, reading, options.horizon, options.levels, events)
-    from scoring.tables.run import TableInput
+    from scoring.tables.input import TableInput
 
     if events.baseline_file is not None:
         raise ScoringError(f"--baseline {events.baseline_file}: a table needs a period, such as 1983/2012")
@@ -155,8 +151,6 @@ def engine_of(options: argparse.Namespace, model: Model) -> Iterator[Engine]:
     count = processes_for(options)
     engine: Engine
     if options.cluster:
-        from scoring.engines.cluster import Cluster
-
         engine = Cluster(options.cluster, SCORE.say)
     else:
         engine = Processes(count, model) if count else InProcess()

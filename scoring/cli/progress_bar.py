@@ -14,11 +14,11 @@ class ProgressBar:
         self._bar: tqdm[Any] | None = None
 
     def begin(self, total: int, done: int) -> None:
-        """See :class:`scoring.run.run.Progress`."""
+        """See :class:`scoring.run.Progress`."""
         self._bar = tqdm(total=total, initial=done, unit=f" {self._unit}", unit_scale=True, disable=self._quiet or None)
 
     def update(self, places: int) -> None:
-        """See :class:`scoring.run.run.Progress`."""
+        """See :class:`scoring.run.Progress`."""
         assert self._bar is not None
         self._bar.update(places)
         if self._bar.n >= (self._bar.total or 0):

@@ -17,6 +17,12 @@ _LARGE_TABLE: Final = 256_000_000
 """Input sizes in bytes above which several processes are worth their start-up time."""
 
 
+_IN_WORKERS: Final = [
+    "forecasting.networks.checkpoint", "scoring.models.place_forecaster", "scoring.models.universal_forecaster",
+    "scoring.engine", "scoring.grids.job",
+]  # fmt: skip
+"""Modules that every worker process needs, loaded once in the process that the workers are forked from."""
+
 _LONGEST_FOLDER: Final = 70
 """Bytes in the path of the temporary folder: it holds a socket, whose path is limited to about a hundred bytes."""
 
@@ -58,6 +64,5 @@ def load_torch_aside(options: argparse.Namespace) -> None:
 
         if len(os.fsencode(tempfile.gettempdir())) > _LONGEST_FOLDER:
             tempfile.tempdir = "/tmp"  # noqa: S108
-        tables = [] if _is_grid(options) else ["scoring.tables.run"]
-        forkserver.set_forkserver_preload(["scoring.engines.preloaded", *tables])
+        forkserver.set_forkserver_preload(_IN_WORKERS if _is_grid(options) else [*_IN_WORKERS, "scoring.tables.input"])
         forkserver.ensure_running()

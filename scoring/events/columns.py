@@ -1,7 +1,7 @@
 """The output of an event's forecast: columns of a table, or variables of a grid."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any, Final, Literal, get_args
 
@@ -11,7 +11,6 @@ import numpy.typing as npt
 from forecasting.events.definitions import EventDefinition, HeatStress, MarineEvent, Percentile, ThresholdEvent
 from forecasting.events.detection import CATEGORIES
 from forecasting.events.outcomes import AlertLevel, EventState, HeatStressOutcome, MarineOutcome, ThresholdOutcome
-from scoring.events.event_request import EventRequest
 
 Form = Literal["probability", "celsius", "difference", "celsius_weeks", "days", "time", "flag"]
 
@@ -38,7 +37,7 @@ class Column:
         name: of the column or variable.
         by_lead: whether each lead has its own.
         form: of the values.
-        title: what they are, as a phrase.
+        title: what they are, after the name of the event.
         value: takes it from the outcome of the event; °C, seconds since 1970, or the index of a flag.
         flags: texts of the flags, from 0.
     """
@@ -52,13 +51,17 @@ class Column:
 
     @property
     def dtype(self) -> str:
-        """Type of its values in memory."""
+        """Type of its values."""
         return {"flag": "int8", "days": "int16"}.get(self.form, "float64")
+
+    @property
+    def missing(self) -> float:
+        """Value where nothing is known."""
+        return MISSING if self.form in ("flag", "days") else np.nan
 
     def empty(self, n: int, horizon: int) -> Values:
         """Return missing values for ``n`` places, ``(n,)`` or ``(n, horizon)``."""
-        fill = MISSING if self.form in ("flag", "days") else np.nan
-        return np.full((n, horizon) if self.by_lead else n, fill, dtype=self.dtype)
+        return np.full((n, horizon) if self.by_lead else n, self.missing, dtype=self.dtype)
 
 
 @lru_cache(maxsize=256)
@@ -71,15 +74,9 @@ def columns_of(definition: EventDefinition, name: str) -> tuple[Column, ...]:
     else:
         columns = _heat_stress(definition)
     return tuple(
-        Column(f"event_{name}_{column.name}", column.by_lead, column.form, column.title, column.value, column.flags)
+        replace(column, name=f"event_{name}_{column.name}", title=f"{definition.name}: {column.title}")
         for column in columns
     )
-
-
-def all_columns(events: EventRequest) -> list[Column]:
-    """Return the columns of all events."""
-    pairs = zip(events.definitions, events.names, strict=True)
-    return [column for definition, name in pairs for column in columns_of(definition, name)]
 
 
 def _threshold(event: ThresholdEvent) -> Sequence[Column]:

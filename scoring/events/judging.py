@@ -14,10 +14,9 @@ from forecasting.events.judge import judge
 from forecasting.events.outcomes import EventOutcome
 from forecasting.events.outlook import JointForecast, Outlook
 from forecasting.series.sst_series import SstSeries
-from scoring.errors import in_one_line
-from scoring.events.columns import Values, all_columns, columns_of
-from scoring.events.event_request import EventRequest
-from scoring.models.reasons import kind_of
+from scoring.errors import in_one_line, kind_of
+from scoring.events.columns import Values, columns_of
+from scoring.events.request import EventRequest
 
 Coefficients = npt.NDArray[np.float32]
 
@@ -59,7 +58,7 @@ class Judged:
     def none(cls, events: EventRequest, n: int, horizon: int) -> "Judged":
         """Return missing values for ``n`` places."""
         return cls(
-            {column.name: column.empty(n, horizon) for column in all_columns(events)},
+            {column.name: column.empty(n, horizon) for column in events.columns},
             tuple([None] * n for _ in events.definitions),
             tuple([None] * n for _ in events.definitions),
             [set() for _ in range(n)],

@@ -1,29 +1,133 @@
 """A chunk of a grid: consecutive cells, scored together."""
 
 import io
+import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.events.baseline import PERCENTILES, Baseline
+from forecasting.events.days import DAYS
 from forecasting.events.outlook import JointForecast
 from forecasting.qartod import FAIL, MISSING
 from forecasting.series.sea_range import outside_sea_range
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import Floats, Times
+from forecasting.series.times import Floats
+from scoring.events.columns import Column
 from scoring.events.judging import Judged, Place, judge_places
-from scoring.grids.baselines import CellBaselines
-from scoring.grids.event_variables import event_fields
-from scoring.grids.positions import POSITIONS, Positions
+from scoring.events.request import EventRequest
+from scoring.job import Counts, Job, Part
 from scoring.models.cell_forecasts import CellForecasts
 from scoring.models.cell_windows import LAND
 from scoring.models.cells import Cells
 from scoring.models.model import CellModel
-from scoring.work.job import Counts, Job, Part
+
+CELLS: Final = "cells.f4"
+POSITIONS: Final = "positions.f4"
+BASELINES: Final = "baselines.f4"
+NAMES: Final = ("climatology", "threshold")
+"""The variables of the file for each day, in this order."""
+
+Values = npt.NDArray[np.float32]
+Positions = npt.NDArray[np.float32]
+
+_LAYOUT: Final = "layout.json"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The content of a staged grid.
+
+    Attributes:
+        steps: number of staged steps; forecasts are issued from the last.
+        bounds: index of the first cell of each chunk, and the end of the last; whole rows of the first dimension.
+        valid_times: Unix seconds, one per lead.
+        start: time of the first staged step, Unix seconds.
+        issued: Unix seconds.
+        every: the past of one in so many cells is forecast, to judge it and its neighbours.
+        placed: whether the positions of cells are known.
+        dims: dimensions of the output, in the order of the input.
+        along: dimension of time.
+        shape: sizes of the other dimensions.
+        name: name of the variable.
+        notes: notes on what was assumed or skipped.
+        averaged: whether the steps are means that this run computed.
+    """
+
+    steps: int
+    bounds: tuple[int, ...]
+    valid_times: tuple[int, ...]
+    start: int
+    issued: int
+    every: int
+    placed: bool
+    dims: tuple[str, ...]
+    along: str
+    shape: tuple[int, ...]
+    name: str
+    notes: tuple[str, ...]
+    averaged: bool = False
+
+    @property
+    def times(self) -> npt.NDArray[np.datetime64]:
+        """Valid times, ``(horizon,)``."""
+        return np.asarray(self.valid_times, dtype="datetime64[s]")
+
+    @property
+    def width(self) -> int:
+        """Number of cells in a row of the first dimension."""
+        return int(np.prod(self.shape[1:], dtype=np.int64))
+
+    def rows(self, chunk: int) -> slice:
+        """Return the rows of the first dimension that a chunk consists of."""
+        return slice(self.bounds[chunk] // self.width, self.bounds[chunk + 1] // self.width)
+
+    def save(self, folder: Path) -> None:
+        """Write the layout into the ``folder`` of the staged file."""
+        (folder / _LAYOUT).write_text(json.dumps(asdict(self)))
+
+    @classmethod
+    def read(cls, folder: Path) -> "Layout":
+        """Read the layout of the staged file in ``folder``."""
+        stored: dict[str, Any] = json.loads((folder / _LAYOUT).read_text())
+        fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in stored.items()}
+        return cls(**fields)
+
+
+@dataclass(frozen=True, eq=False)
+class CellBaselines:
+    """Climatology and threshold of some cells.
+
+    Attributes:
+        values: °C, ``(2, 366, n)``.
+    """
+
+    values: Values
+
+    @classmethod
+    def read(cls, staged: Path, cells: slice, count: int) -> "CellBaselines":
+        """Read those of some of ``count`` cells, beside the ``staged`` input."""
+        shape = (len(NAMES), DAYS, count)
+        return cls(np.array(np.memmap(staged.with_name(BASELINES), dtype="<f4", mode="r", shape=shape)[:, :, cells]))
+
+    def of(self, cell: int) -> Baseline:
+        """Return the baseline of a cell; all values are NaN if the file has none there."""
+        climatology, threshold = self.values[:, :, cell].astype(np.float64)
+        return Baseline(climatology, threshold, None, self._percentile)
+
+    @cached_property
+    def _percentile(self) -> float:
+        """The 90th if thresholds are above the climatology, else the 10th; of all cells, as one of them may be land."""
+        climatology, threshold = self.values
+        is_above = np.nansum(threshold - climatology) >= 0
+        return PERCENTILES["marine_heatwave" if is_above else "marine_cold_spell"]
+
 
 _PATHS: Final = 100
 """Sample paths that events of a cell are judged by."""
@@ -37,31 +141,23 @@ class GridJob(Job):
 
     Attributes:
         model: forecasts the cells.
-        steps: number of staged steps; forecasts are issued from the last.
-        valid_times: Unix seconds, ``(horizon,)``.
-        start: time of the first step, Unix seconds.
-        every: the past of one in so many cells is forecast.
-        placed: whether the positions of cells are known.
+        layout: of the staged grid.
     """
 
     model: CellModel
-    steps: int
-    valid_times: tuple[int, ...]
-    start: int
-    every: int
-    placed: bool
+    layout: Layout
 
     @property
-    def times(self) -> Times:
-        """Valid times, ``(horizon,)``."""
-        return np.asarray(self.valid_times, dtype="datetime64[s]")
+    def bounds(self) -> tuple[int, ...]:
+        """See :class:`~scoring.job.Job`."""
+        return self.layout.bounds
 
     def score(self, chunk: int) -> Part:
         """Return the forecasts of a chunk; see :func:`read_part`."""
         forecaster = self.model.load()
         past, n = self._read(chunk), self.places(chunk)
         sea, cells = self._cells(chunk, past)
-        forecasts = forecaster.forecast_cells(cells, self.times, self.levels, joint=bool(self.events))
+        forecasts = forecaster.forecast_cells(cells, self.layout.times, self.levels, joint=bool(self.events))
         cell = sea[forecasts.cell]
         arrays = _arrays(forecasts, cell, n)
         arrays["quality"][sea[forecasts.bad]] = FAIL
@@ -85,10 +181,10 @@ class GridJob(Job):
         span = self.model.span()
         recent = past[-span.longest :]
         sea = np.flatnonzero(np.isfinite(recent).any(axis=0))
-        first = np.asarray([self.start], dtype="datetime64[s]")
+        first = np.asarray([self.layout.start], dtype="datetime64[s]")
         start: np.datetime64 = span.step.shift(first, len(past) - len(recent))[0]
         values = recent[:, sea].T.astype(np.float64)
-        return sea, Cells(values, start, self._positions(self.bounds[chunk] + sea), self.every)
+        return sea, Cells(values, start, self._positions(self.bounds[chunk] + sea), self.layout.every)
 
     def _judge(
         self,
@@ -108,7 +204,7 @@ class GridJob(Job):
             coefficients: climatology of the cells, °C ``(len(forecasts), 7)``.
         """
         baselines = self._baselines(chunk)
-        start, step = np.datetime64(self.start, "s"), self.model.span().step
+        start, step = np.datetime64(self.layout.start, "s"), self.model.span().step
         places = (
             Place(
                 forecast,
@@ -118,7 +214,7 @@ class GridJob(Job):
             )
             for forecast, i, climatology in zip(forecasts, cell.tolist(), coefficients, strict=True)
         )
-        return judge_places(self.events, places, len(cell), len(self.valid_times), self.events.paths or _PATHS)
+        return judge_places(self.events, places, len(cell), len(self.layout.valid_times), self.events.paths or _PATHS)
 
     def _baselines(self, chunk: int) -> CellBaselines | None:
         """Return the baselines of the cells of a chunk; None if no file was given."""
@@ -128,7 +224,7 @@ class GridJob(Job):
 
     def _positions(self, cells: npt.NDArray[np.intp]) -> Positions:
         """Return the positions of cells, NaN where they are not known."""
-        if not self.placed:
+        if not self.layout.placed:
             return np.full((len(cells), 2), np.nan, dtype=np.float32)
         file = Path(self.staged).with_name(POSITIONS)
         positions: Positions = np.memmap(file, dtype="<f4", mode="r", shape=(self.bounds[-1], 2))[cells]
@@ -137,7 +233,7 @@ class GridJob(Job):
     def _read(self, chunk: int) -> npt.NDArray[np.float32]:
         begin, end = self.bounds[chunk], self.bounds[chunk + 1]
         try:
-            shape = (self.steps, self.bounds[-1])
+            shape = (self.layout.steps, self.bounds[-1])
             return np.array(np.memmap(self.staged, dtype="<f4", mode="r", shape=shape)[:, begin:end])
         except OSError:
             raise FileNotFoundError(
@@ -188,3 +284,26 @@ def read_part(content: bytes) -> Arrays:
     while name := file.readline().decode().strip():
         arrays[name] = np.load(file, allow_pickle=False)
     return arrays
+
+
+def event_fields(events: EventRequest, judged: Judged, cell: npt.NDArray[np.intp], n: int) -> Arrays:
+    """Return the values of each variable: ``(n,)``, or ``(horizon, n)``, missing where no event was judged.
+
+    Args:
+        events: that were judged.
+        judged: of some cells.
+        cell: index of each of them, ``(len(cell),)``.
+        n: number of cells.
+    """
+    fields: Arrays = {}
+    for column in events.columns:
+        values = judged.values[column.name]
+        field = column.empty(n, values.shape[-1]).astype(stored_type(column))
+        field[cell] = values
+        fields[column.name] = np.ascontiguousarray(field.T)
+    return fields
+
+
+def stored_type(column: Column) -> str:
+    """Return the type of a variable of an event; times of seconds need all digits."""
+    return "float32" if column.dtype == "float64" and column.form != "time" else column.dtype

@@ -12,9 +12,9 @@ import pytest
         ("forecasting.readers, forecasting.releases.release, forecasting.networks.windows", ("torch",)),
         ("forecasting, scoring.__main__", ("torch", "pandas", "pydantic")),
         ("training.cli.data, training.cli.release", ("torch", "tqdm")),
-        ("scoring.cli.command, scoring.grids.run", ("torch", "zarr", "dask")),
-        ("scoring.cli.command, scoring.tables.run", ("torch", "xarray")),
-        ("scoring.engines.preloaded", ("pandas", "xarray")),
+        ("scoring.cli.command, scoring.grids.input", ("torch", "zarr", "dask")),
+        ("scoring.cli.command, scoring.tables.input", ("torch", "xarray")),
+        ("scoring.engine, scoring.grids.job, scoring.models.universal_forecaster", ("pandas", "xarray")),
     ],
     ids=[
         "reading",

@@ -11,8 +11,8 @@ import pytest
 from forecasting.readers import read_csv
 from forecasting.releases.registry import load_forecaster
 from forecasting.universal.own_past.references import REFERENCES
-from scoring.tables.archive_columns import BASELINES
 from scoring.tables.reading.stage import rows_file
+from scoring.tables.rows import BASELINES
 from tests.conftest import NINO12
 from tests.scoring.archive.tables import append, files, growing, read, until
 from tests.scoring.commands import finish, score, snapshot, start, wait_for

@@ -11,7 +11,7 @@ from sqlalchemy import make_url
 from forecasting.series.times import iso_of
 from scoring.cli.verify_arguments import verify_parser
 from scoring.cli.verifying import main
-from scoring.tables.archive_columns import BASELINES
+from scoring.tables.rows import BASELINES
 from service.stations.store.database import Database
 from service.stations.store.forecasts import IssuedForecast, add_forecasts
 from service.stations.store.observations import add_observations

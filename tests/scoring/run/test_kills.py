@@ -179,5 +179,5 @@ def test_an_interruption_says_how_to_resume(grid: Path, artifacts: Path, tmp_pat
     wait_for(process, lambda: parts(1)(work_folder(output)))
     process.terminate()
     status, _, errors = finish(process)
-    assert (status, errors.splitlines()[-1]) == (130, "scoring: interrupted; run the same command again to resume")
-    assert not members(process.pid)
+    assert (status, errors.splitlines()) == (130, ["scoring: interrupted; run the same command again to resume"])
+    wait_for(None, lambda: not members(process.pid))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from scoring.errors import ScoringError
-from scoring.work.fingerprint import Fingerprint
+from scoring.work import Fingerprint
 
 
 def test_files_that_change_while_they_are_read_are_named(tmp_path: Path) -> None:

@@ -7,21 +7,16 @@ from pathlib import Path
 from typing import Self
 
 from forecasting.series.timestep import TimeStep
-from scoring.grids.assemble import Shell, write_grid
-from scoring.grids.baseline_file import stage_baselines
-from scoring.grids.event_variables import event_variables
-from scoring.grids.job import GridJob
-from scoring.grids.joined import JoinedField, open_files
-from scoring.grids.skeleton import forecast_variables, skeleton
-from scoring.grids.stage import CELLS, Layout, stage_cells
-from scoring.grids.steps import last_steps, step_of
+from scoring.grids.field import JoinedField, last_steps, open_files, step_of
+from scoring.grids.job import CELLS, GridJob, Layout
+from scoring.grids.output import Output, event_variables, forecast_variables, skeleton
+from scoring.grids.staging import stage_baselines, stage_cells
 from scoring.models.choice import Choice
 from scoring.models.model import CellModel, Span
-from scoring.work.folder import WorkFolder
-from scoring.work.input import Input
-from scoring.work.plan import Plan
+from scoring.run import Input
+from scoring.work import Plan, WorkFolder
 
-_SHELL = "shell.pickle"
+_OUTPUT = "output.pickle"
 _ALL_STEPS = 10_000_000
 """More steps than any grid has."""
 _CELLS_WITH_WHOLE_PAST = 1_024
@@ -36,7 +31,7 @@ class GridInput(Input[CellModel]):
     unit = "cells"
 
     def chunk_size(self, model: CellModel) -> int:
-        """See :class:`~scoring.work.input.Input`."""
+        """See :class:`~scoring.run.Input`."""
         return model.cells_per_chunk if self.events.steps_needed() is not None else _CELLS_WITH_WHOLE_PAST
 
     def choose(self, choice: Choice) -> CellModel:
@@ -72,40 +67,27 @@ class GridInput(Input[CellModel]):
             return replace(self, files=tuple(sorted(set(field.files[first:]))))
 
     def stage(self, model: CellModel, chunk: int, folder: Path) -> None:
-        """See :class:`~scoring.work.input.Input`."""
+        """See :class:`~scoring.run.Input`."""
         with open_files(self.files, self.options) as field:
             if self.events.baseline_file is not None:
                 stage_baselines(Path(self.events.baseline_file), field, folder)
             layout = stage_cells(field, self._span(model), self.horizon, chunk, folder, resample=self.options.resample)
             bare = skeleton(field, layout, model, self.path.absolute().name)
             variables = forecast_variables(field, bare, self.levels, model, layout)
-            shell = Shell(bare, variables | event_variables(self.events, model, variables["sst"].attributes))
-        (folder / _SHELL).write_bytes(pickle.dumps(shell))
+            variables |= event_variables(self.events, model, variables["sst"].attributes)
+        (folder / _OUTPUT).write_bytes(pickle.dumps(Output(layout, bare, variables)))
         layout.save(folder)
 
     def job(self, folder: Path, model: CellModel) -> GridJob:
-        """See :class:`~scoring.work.input.Input`."""
-        layout = Layout.read(folder)
+        """See :class:`~scoring.run.Input`."""
         staged = str((folder / CELLS).resolve())
-        return GridJob(
-            model,
-            self.levels,
-            self.events,
-            staged,
-            layout.bounds,
-            steps=layout.steps,
-            valid_times=layout.valid_times,
-            start=layout.start,
-            every=layout.every,
-            placed=layout.placed,
-        )
+        return GridJob(model, self.levels, self.events, staged, Layout.read(folder))
 
     def notes(self, folder: Path) -> tuple[str, ...]:
-        """See :class:`~scoring.work.input.Input`."""
+        """See :class:`~scoring.run.Input`."""
         return Layout.read(folder).notes
 
     def write(self, work: WorkFolder, plan: Plan, failed: Mapping[int, str], path: Path) -> None:
-        """See :class:`~scoring.work.input.Input`."""
-        shell = pickle.loads((work.staged / _SHELL).read_bytes())  # noqa: S301  written by this program
-        layout = Layout.read(work.staged)
-        write_grid(path, plan.output, layout, shell, lambda chunk: None if chunk in failed else work.content(chunk))
+        """See :class:`~scoring.run.Input`."""
+        output: Output = pickle.loads((work.staged / _OUTPUT).read_bytes())  # noqa: S301  written by this program
+        output.write(path, plan.output, lambda chunk: None if chunk in failed else work.content(chunk))

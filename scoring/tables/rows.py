@@ -1,7 +1,7 @@
 """Forecasts of stations as table rows, one per valid time."""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -16,14 +16,124 @@ import pyarrow.parquet as papq
 from forecasting.climatology.usual import Usual
 from forecasting.qartod import MISSING
 from forecasting.series.times import Floats, Times
-from scoring.events.event_request import EventRequest
+from scoring.events.columns import Column, Form, Values, columns_of
 from scoring.events.judging import Judged
+from scoring.events.request import EventRequest
 from scoring.models.cell_forecasts import Bounds
-from scoring.tables.archive_columns import archive_arrays, archive_fields
-from scoring.tables.event_columns import event_arrays, event_fields
+
+BASELINES: Final = ("persistence", "usual_change", "climatology", "damped", "linear")
+"""All references that a forecast may have; each has a column, so that all files of an archive do."""
+
+PREFIX: Final = "baseline_"
+
+USUAL: Final = ("usual_years", "usual_source")
+"""What the climatology rests on."""
+
+_DECIMALS: Final = 6
+
+
+def archive_fields() -> list[tuple[str, pa.DataType]]:
+    """Return names and types of the columns."""
+    references = [(f"{PREFIX}{name}", pa.float64()) for name in BASELINES]
+    texts = [(name, pa.string()) for name in USUAL]
+    return [("lead", pa.int16()), ("step", pa.string()), *references, *texts]
+
+
+def archive_arrays(
+    steps: Sequence[str],
+    baselines: Mapping[str, Floats],
+    usual: Sequence[Usual | None],
+    row: npt.NDArray[np.int64],
+    total: int,
+) -> dict[str, pa.Array]:
+    """Return the columns.
+
+    Args:
+        steps: name of the step of each forecast.
+        baselines: forecasts of references, °C ``(n, horizon)``, by name; NaN where there is none.
+        usual: what the climatology of each forecast rests on; None without one.
+        row: row of each lead of each forecast, ``(n, horizon)``.
+        total: number of rows.
+    """
+    horizon = row.shape[1]
+    lead = np.zeros(total, dtype=np.int16)
+    lead[row] = np.arange(1, horizon + 1)
+    columns = {"lead": pa.array(lead, mask=lead == 0), "step": _texts(steps, row, total)}
+    rests_on = [(None, None) if each is None else (each.years_text, each.source) for each in usual]
+    for i, name in enumerate(USUAL):
+        columns[name] = _texts([pair[i] for pair in rests_on], row, total)
+    for name in BASELINES:
+        values = np.full(total, np.nan)
+        if name in baselines:
+            values[row] = np.round(baselines[name], _DECIMALS)
+        columns[f"{PREFIX}{name}"] = pa.array(values, mask=np.isnan(values))
+    return columns
+
+
+def _texts(values: Sequence[str | None], row: npt.NDArray[np.int64], total: int) -> pa.Array:
+    """Return a column with the text of each forecast in all of its rows."""
+    column = np.full(total, None, dtype=object)
+    column[row] = np.asarray(values, dtype=object)[:, None]
+    return pa.array(column, pa.string())
+
 
 _TIME: Final = pa.timestamp("s", "UTC")
-_DECIMALS: Final = 6
+_TYPES: Final[dict[Form, pa.DataType]] = {"time": _TIME, "flag": pa.string(), "days": pa.int32()}
+
+Indices = npt.NDArray[np.int64]
+
+
+def event_fields(events: EventRequest) -> list[tuple[str, pa.DataType]]:
+    """Return names and types of the columns of ``events``."""
+    fields: list[tuple[str, pa.DataType]] = []
+    for definition, name in zip(events.definitions, events.names, strict=True):
+        fields += [(column.name, _TYPES.get(column.form, pa.float64())) for column in columns_of(definition, name)]
+        fields += [(f"event_{name}_calibrated", pa.bool_()), (f"event_{name}_error", pa.string())]
+    return fields
+
+
+def event_arrays(events: EventRequest, judged: Judged, at: Indices, total: int) -> dict[str, pa.Array]:
+    """Return the columns of ``events``.
+
+    Args:
+        events: that were judged.
+        judged: at each place with a forecast.
+        at: row of each lead of each place, one place after another.
+        total: number of rows.
+    """
+    places = len(judged.warnings)
+    row = at.reshape(places, len(at) // max(places, 1))
+    columns = {column.name: _array(column, judged.values[column.name], row, total) for column in events.columns}
+    for name, calibrated, errors in zip(events.names, judged.calibrated, judged.errors, strict=True):
+        columns[f"event_{name}_calibrated"] = pa.array(_repeated(calibrated, row, total), pa.bool_())
+        columns[f"event_{name}_error"] = pa.array(_repeated(errors, row, total), pa.string())
+    return columns
+
+
+def _array(column: Column, values: Values, row: Indices, total: int) -> pa.Array:
+    whole = column.empty(total, 1).reshape(total)
+    if len(row):
+        whole[row] = values if column.by_lead else values[:, None]
+    if column.form == "flag":
+        return pa.array(
+            [None if flag == column.missing else column.flags[flag] for flag in whole.tolist()], pa.string()
+        )
+    if column.form == "days":
+        return pa.array(whole.astype(np.int32), mask=whole == column.missing)
+    unknown = np.isnan(whole)
+    if column.form == "time":
+        seconds = np.where(unknown, 0, whole).astype(np.int64)
+        return pa.array(seconds, mask=unknown).cast(_TIME)
+    return pa.array(np.round(whole, _DECIMALS), mask=unknown)
+
+
+def _repeated(values: list[bool | None] | list[str | None], row: Indices, total: int) -> list[bool | str | None]:
+    """Return the value of each place in all of its rows."""
+    repeated: list[bool | str | None] = [None] * total
+    for value, rows in zip(values, row.tolist(), strict=True):
+        for i in rows:
+            repeated[i] = value
+    return repeated
 
 
 @dataclass(frozen=True)

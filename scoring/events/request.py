@@ -5,15 +5,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from forecasting.events.baseline import Period
-from forecasting.events.definitions import (
-    EventDefinition,
-    HeatStress,
-    ThresholdEvent,
-    needs_baseline,
-)
+from forecasting.events.definitions import EventDefinition, HeatStress, ThresholdEvent, needs_baseline
 from forecasting.series.times import DAY
 from forecasting.series.timestep import TimeStep, in_words
 from scoring.errors import ScoringError
+from scoring.events.columns import Column, columns_of
 
 _HEAT_STRESS_DAYS: Final = 84 + 14
 """Days that degree heating weeks are summed over, and some more in which the last values may be missing."""
@@ -44,6 +40,12 @@ class EventRequest:
 
     def __bool__(self) -> bool:
         return bool(self.definitions)
+
+    @property
+    def columns(self) -> list[Column]:
+        """Columns of all events."""
+        pairs = zip(self.definitions, self.names, strict=True)
+        return [column for definition, name in pairs for column in columns_of(definition, name)]
 
     @property
     def sha256(self) -> str | None:

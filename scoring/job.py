@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
-from scoring.events.event_request import EventRequest
+from scoring.events.request import EventRequest
 from scoring.models.model import Model
 
 
@@ -66,14 +66,17 @@ class Job(ABC):
         levels: levels of the prediction intervals, percent.
         events: to judge.
         staged: path of the staged input.
-        bounds: index of the first place of each chunk, and the end of the last chunk.
     """
 
     model: Model
     levels: tuple[int, ...]
     events: EventRequest
     staged: str
-    bounds: tuple[int, ...]
+
+    @property
+    @abstractmethod
+    def bounds(self) -> tuple[int, ...]:
+        """Index of the first place of each chunk, and the end of the last chunk."""
 
     @property
     def chunks(self) -> int:

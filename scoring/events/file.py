@@ -19,7 +19,7 @@ from forecasting.requests.sentences import first_error
 from forecasting.series.units import Units
 from scoring.errors import ScoringError
 from scoring.events.columns import columns_of
-from scoring.events.event_request import EventRequest
+from scoring.events.request import EventRequest
 
 _PERIOD: Final = re.compile(r"(\d{4})(-\d\d-\d\d)?/(\d{4})(-\d\d-\d\d)?")
 _UNSAFE: Final = re.compile(r"[^a-z0-9]+")

@@ -1,7 +1,9 @@
-"""The work folder ``.OUTPUT.partial/`` beside an output: the progress of a run, so that a killed run can resume.
+"""The identity and the progress of a run, so that a killed run can resume.
+
+The work folder ``.OUTPUT.partial/`` holds:
 
     lock        held by the one command that may write here
-    plan.json   identity of the run; see :mod:`scoring.work.plan`
+    plan.json   identity of the run; see :class:`Plan`
     staged/     the input in the form that the chunks need
     parts/      forecasts of finished chunks
     failed/     reasons of failed chunks
@@ -11,18 +13,145 @@ Every file appears by a rename once it is complete. Only the command that holds 
 """
 
 import fcntl
+import hashlib
 import json
 import os
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from forecasting.errors import FileError
+from forecasting.readers import content_digest
 from scoring.errors import ScoringError
-from scoring.work.job import Counts, Failure, Part
-from scoring.work.plan import Plan
+from scoring.job import Counts, Failure, Part
+from scoring.source import inside
+
+_LIBRARIES: Final = ("torch", "numpy", "pyarrow", "xarray", "zarr", "h5netcdf")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that determines the output, and nothing else.
+
+    Attributes:
+        input_sha256: digest of all input files.
+        model: full name, such as ``nino12-gru``.
+        version: version of the release.
+        model_sha256: digest of the checkpoint.
+        horizon: number of leads.
+        levels: levels of the prediction intervals, percent.
+        chunk: cells or rows per chunk.
+        output: output format.
+        device: device that the model runs on.
+        events_sha256: digest of the events to judge; None without any.
+        baseline: period of the baseline of events; None for the whole input, or a file.
+        baseline_sha256: digest of the file of baselines; None without one.
+        reading: reading options that the user set.
+        libraries: versions of the libraries that affect the output.
+    """
+
+    input_sha256: str
+    model: str
+    version: str
+    model_sha256: str
+    horizon: int
+    levels: tuple[int, ...]
+    chunk: int
+    output: str
+    device: str
+    events_sha256: str | None
+    baseline: str | None
+    baseline_sha256: str | None
+    reading: dict[str, object]
+    libraries: dict[str, str]
+
+    def to_json(self) -> str:
+        """Return the plan as JSON, with sorted keys."""
+        return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"
+
+    def differences(self, begun: str) -> list[str]:
+        """Describe each difference between this plan and the one in ``begun`` (JSON)."""
+        current = json.loads(self.to_json())
+        try:
+            earlier = json.loads(begun)
+        except ValueError:
+            return ["its plan is unreadable"]
+        return list(_differences(earlier, current))
+
+
+_WORDS: Final = {
+    "input_sha256": "the input", "model_sha256": "the checkpoint", "version": "the release of the model",
+    "events_sha256": "the list of events", "baseline_sha256": "the file of baselines",
+    "baseline": "the period of the baseline",
+}  # fmt: skip
+
+
+def _differences(earlier: dict[str, object], current: dict[str, object]) -> Iterator[str]:
+    for name in sorted(earlier.keys() | current.keys()):
+        if earlier.get(name) == current.get(name):
+            continue
+        if name.endswith("sha256"):
+            yield f"{_WORDS[name]} has changed"
+        else:
+            yield f"{_WORDS.get(name, name)} was {earlier.get(name)} and is now {current.get(name)}"
+
+
+def installed() -> dict[str, str]:
+    """Return the versions of the libraries that affect the output."""
+    return {name: version(name) for name in _LIBRARIES}
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """The state of an input at one moment.
+
+    Attributes:
+        files: files and folders of the input.
+        sha256: digest of their content.
+        stamps: name, size and modification time of each file.
+    """
+
+    files: tuple[Path, ...]
+    sha256: str
+    stamps: tuple[tuple[str, int, int], ...]
+
+    @classmethod
+    def of(cls, files: tuple[Path, ...]) -> "Fingerprint":
+        """Return the fingerprint of ``files``, which may include folders.
+
+        Raises:
+            FileError: if a file cannot be read.
+        """
+        try:
+            stamps = _stamps(files)
+            return cls(files, _digest(files), stamps)
+        except OSError as error:
+            raise FileError(f"{error.filename or files[0]}: cannot read it: {error.strerror or error}") from None
+
+    def check(self) -> None:
+        """Raise ScoringError if a file has changed since the fingerprint was taken."""
+        now = _stamps(self.files)
+        changed = sorted({name for name, *_ in set(now) ^ set(self.stamps)})
+        if changed:
+            raise ScoringError(f"{changed[0]} changed while it was being read; run again when it is complete")
+
+
+def _digest(files: tuple[Path, ...]) -> str:
+    if len(files) == 1:
+        return content_digest(files[0])
+    digests = b"".join(os.fsencode(f"{file.name}\n{content_digest(file)}\n") for file in files)
+    return hashlib.sha256(digests).hexdigest()
+
+
+def _stamps(files: tuple[Path, ...]) -> tuple[tuple[str, int, int], ...]:
+    stats = [(str(inner), inner.stat()) for file in files for inner in inside(file)]
+    return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
+
 
 _PATIENCE: Final = 2.0
 """Seconds to wait for a killed command to end."""

@@ -2,15 +2,147 @@
 
 import json
 import time
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final, Generic, Protocol, Self, TypeVar
 
-from scoring.engines.engine import Engine
+from forecasting.readers.base.options import ReadingOptions
+from scoring.engine import Engine
 from scoring.errors import NothingToForecastError
-from scoring.run.run import Progress, Result, Run
-from scoring.work.folder import WorkFolder, remove, write_whole
-from scoring.work.job import Counts, Failure, Job
+from scoring.events.request import EventRequest
+from scoring.job import Counts, Failure, Job
+from scoring.models.choice import Choice
+from scoring.models.model import Model
+from scoring.work import Fingerprint, Plan, WorkFolder, remove, write_whole
+
+M = TypeVar("M", bound=Model)
+
+
+@dataclass(frozen=True)
+class Input(ABC, Generic[M]):
+    """Files that are scored together.
+
+    Attributes:
+        unit: name of the places, ``cells`` or ``stations``.
+        path: the input as the user named it.
+        files: the files that make up the input.
+        options: how to read the files.
+        horizon: number of leads.
+        levels: levels of the prediction intervals, percent.
+        events: to judge.
+    """
+
+    unit: ClassVar[str]
+
+    path: Path
+    files: tuple[Path, ...]
+    options: ReadingOptions
+    horizon: int
+    levels: tuple[int, ...]
+    events: EventRequest
+
+    @abstractmethod
+    def chunk_size(self, model: M) -> int:
+        """Return how many cells or rows are forecast together by default."""
+
+    @abstractmethod
+    def choose(self, choice: Choice) -> M:
+        """Return the model that the user named, or else the one for the step of the input.
+
+        Raises:
+            ForecastError: if there is no such model, or the input cannot be read.
+        """
+
+    def narrowed(self, model: M) -> Self:
+        """Return the input without the files that no forecast depends on.
+
+        Raises:
+            FileError: if the input cannot be forecast from.
+        """
+        return self
+
+    @abstractmethod
+    def stage(self, model: M, chunk: int, folder: Path) -> None:
+        """Read the input into ``folder``, in the form that the chunks need.
+
+        Raises:
+            FileError: if the input cannot be read or forecast from.
+        """
+
+    @abstractmethod
+    def job(self, folder: Path, model: M) -> Job:
+        """Return the job for the input that was staged in ``folder``."""
+
+    @abstractmethod
+    def notes(self, folder: Path) -> tuple[str, ...]:
+        """Return notes on what was assumed or skipped while reading."""
+
+    @abstractmethod
+    def write(self, work: WorkFolder, plan: Plan, failed: Mapping[int, str], path: Path) -> None:
+        """Write the output from the parts of finished chunks; ``failed`` holds the reasons for the others."""
+
+
+class Progress(Protocol):
+    """Shows how many places (cells or stations) have been scored."""
+
+    def begin(self, total: int, done: int) -> None:
+        """Start at ``done`` of ``total`` places."""
+
+    def update(self, places: int) -> None:
+        """Add a number of ``places``."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that one run needs.
+
+    Attributes:
+        input: the grid or table to score.
+        output: the file or store to write.
+        model: the networks.
+        plan: identity of the run.
+        fingerprint: state of the input.
+        begun: when the command started, from ``time.perf_counter``.
+    """
+
+    input: Input[Any]
+    output: Path
+    model: Model
+    plan: Plan
+    fingerprint: Fingerprint
+    begun: float
+
+
+@dataclass
+class Result:
+    """The outcome of a run.
+
+    Attributes:
+        counts: counts over all places.
+        chunks: total number of chunks.
+        skipped: chunks that an earlier command had finished.
+        notes: what was assumed or skipped while reading.
+        scored: places that this command scored.
+        failed: reasons by chunk.
+        seconds: duration of the command.
+        parts: seconds of reading the input, scoring and writing the output.
+    """
+
+    counts: Counts
+    chunks: int
+    skipped: int
+    notes: tuple[str, ...]
+    scored: int = 0
+    failed: dict[int, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    parts: dict[str, float] = field(default_factory=dict)
+
+    def version(self, plan: Plan) -> str:
+        """Return the version of the release that was used; of several, each with its name."""
+        return ", ".join(sorted(self.counts.releases)) or plan.version
+
 
 ATTEMPTS: Final = 3
 """Attempts per chunk in one run."""

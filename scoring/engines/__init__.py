@@ -1,1 +1,0 @@
-"""Engines that score chunks: this process, several processes, or a Dask cluster."""

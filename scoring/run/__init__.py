@@ -1,1 +1,0 @@
-"""A run from its input to its output."""

@@ -1,1 +1,0 @@
-"""The work of a run: its identity, its chunks, and the folder of their results."""
