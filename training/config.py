@@ -25,11 +25,11 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
         hidden: size of the hidden state.
         layers: number of recurrent layers.
         epochs: passes over the training windows; None leaves it to :meth:`schedule`.
-        seed: of the initial weights and the order of batches.
+        seed: Seed of the initial weights and the order of batches.
         seeds: number of seeds to train, to measure their spread; the first is published.
-        learning_rate: at the peak of the schedule.
-        weight_decay: of AdamW, on matrices only.
-        dropout: of the last hidden state.
+        learning_rate: Learning rate at the peak of the schedule.
+        weight_decay: Weight decay of AdamW, on matrices only.
+        dropout: Dropout of the last hidden state.
         huber_delta: error, in one-step spreads, at which the loss turns from squared to linear.
         trend: whether the level is also measured from a linear trend; see :meth:`counts_trend`.
         autoregression: whether to combine the cell with an autoregression fitted in closed form.
@@ -143,9 +143,9 @@ class Spec:
         minimum: smallest context, in steps.
         maximum: longest context, in steps.
         knots: leads at which the companion is fitted; the forecast at other leads is interpolated.
-        half_lives: of the exponential means, in steps.
-        scale_half_life: of the running volatility, in steps.
-        periods: of the waves that the companion knows, in seconds.
+        half_lives: Half lives of the exponential means, in steps.
+        scale_half_life: Scale half life of the running volatility, in steps.
+        periods: Periods of the waves that the companion knows, in seconds.
         cycle: steps of the cycle (a year, or a day) whose previous turn is a predictor.
         cycle_ahead: leads of that cycle's tendency.
         cell_steps: last steps that the cell sees.

@@ -1,6 +1,6 @@
 """Evaluation of the models of a run: on each part, at each station and lead, and against the release that serves."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -44,8 +44,8 @@ class Assessment:
     """Forecasts of the test part by each model, and the accuracy of each model on each part.
 
     Attributes:
-        accuracy: by model and part, over all stations that were trained on. A reference has no validation part if there
-            is too little data before it to fit the reference to.
+        accuracy: Accuracy by model and part, over all stations that were trained on. A reference has no validation part
+            if there is too little data before it to fit the reference to.
         stations: evaluation on the test part of each station that was trained on.
         left_out: evaluation on the test part of each station left out of training.
     """
@@ -57,29 +57,25 @@ class Assessment:
     def models(
         self, dataset: Dataset, networks: Mapping[str, CheckpointMetadata], made: Mapping[str, CellNetworks]
     ) -> tuple[ModelReport, ...]:
-        """The models of the report, in the order of ``accuracy``; ``made`` are the networks that were trained here."""
-        test = Evaluation.joined(list(self.stations.values()))
-        events = event_reports(self._verified(dataset), networks)
-        return tuple(
-            _network_report(networks[name], made.get(name), self.accuracy[name], test, dataset, networks).model_copy(
-                update={"events": events[name]}
-            )
-            if name in networks
-            else ModelReport(
-                name=name,
-                kind="baseline",
-                accuracy=self.accuracy[name],
-                anomaly_correlation=_anomaly_correlation(test, name),
-            )
-            for name in self.accuracy
-        )
-
-    def _verified(self, dataset: Dataset) -> list[VerifiedSeries]:
-        stations = dataset.stations
-        return [
-            VerifiedSeries(stations[name].series, stations[name].past("validation"), test)
-            for name, test in self.stations.items()
+        """Return the models of the report, in the order of ``accuracy``; ``made`` are the networks trained here."""
+        past = {name: station.past("validation") for name, station in dataset.stations.items()}
+        tested = [
+            VerifiedSeries(dataset.stations[name].series, past[name], test) for name, test in self.stations.items()
         ]
+        test, events = Evaluation.joined(list(self.stations.values())), event_reports(tested, networks)
+        references = [name for name in test.predicted if name not in networks]
+        observed, climatology = test.origins.targets, test.predicted["climatology"]
+        reports = []
+        for name, accuracy in self.accuracy.items():
+            correlation = anomaly_correlation(observed, test.predicted[name], climatology)
+            report = (
+                ModelReport(name=name, kind="baseline", accuracy=accuracy)
+                if name in references
+                else _network_report(networks[name], made.get(name), test, references, list(past.values()))
+            )
+            update = {"accuracy": accuracy, "anomaly_correlation": correlation, "events": events.get(name, ())}
+            reports.append(report.model_copy(update=update))
+        return tuple(reports)
 
     def station_reports(
         self, dataset: Dataset, networks: Mapping[str, CheckpointMetadata]
@@ -108,18 +104,18 @@ class Assessment:
         return {name: test.accuracy(name) for name in test.predicted}
 
 
-def assess(dataset: Dataset, shape: ForecastShape, networks: Mapping[str, Forecaster]) -> Assessment:
+def assess(dataset: Dataset, networks: Mapping[str, Forecaster]) -> Assessment:
     """Evaluate the networks that have not seen the test part, and the references, on every part.
 
     No model has seen the validation part that it is evaluated on: networks are those before their refit, and references
     are fitted to the training part. References are fitted to each station separately, also to those left out.
     """
     members = dataset.stations.values()
-    stations = {name: _evaluate(station, shape, "test", networks) for name, station in dataset.stations.items()}
-    left_out = {name: _evaluate(station, shape, "test", networks) for name, station in dataset.left_out.items()}
+    stations = {name: _evaluate(station, "test", networks) for name, station in dataset.stations.items()}
+    left_out = {name: _evaluate(station, "test", networks) for name, station in dataset.left_out.items()}
     test = Evaluation.joined(list(stations.values()))
-    train = Evaluation.joined([_evaluate(station, shape, "train", networks) for station in members])
-    validation = Evaluation.joined([_evaluate(station, shape, "validation", {}) for station in members])
+    train = Evaluation.joined([_evaluate(station, "train", networks) for station in members])
+    validation = Evaluation.joined([_evaluate(station, "validation", {}) for station in members])
     accuracy: dict[str, dict[Split, Accuracy]] = {}
     for name in test.predicted:
         accuracy[name] = {"train": train.accuracy(name)}
@@ -169,48 +165,38 @@ def seed_spread(
     return spread
 
 
-def _evaluate(station: Dataset, shape: ForecastShape, split: Split, networks: Mapping[str, Roller]) -> Evaluation:
+def _evaluate(station: Dataset, split: Split, networks: Mapping[str, Roller]) -> Evaluation:
     """Evaluate networks and references on one part; references are not fitted to a validation part they forecast."""
     past = station.past("train" if split == "validation" else "validation")
-    baselines = Baselines.fit(past, shape)
+    baselines = Baselines.fit(past, station.shape)
     return Evaluation.run(station.origins(split), {**networks, **baselines.rollers()})
 
 
 def _network_report(
     metadata: CheckpointMetadata,
     made: CellNetworks | None,
-    accuracy: dict[Split, Accuracy],
     test: Evaluation,
-    dataset: Dataset,
-    networks: Mapping[str, CheckpointMetadata],
+    references: list[str],
+    past: Sequence[SstSeries],
 ) -> ModelReport:
-    name, references = metadata.cell, [other for other in test.predicted if other not in networks]
-    past = [station.past("validation") for station in dataset.stations.values()]
-    times, values = (
-        np.concatenate([series.times for series in past]),
-        np.concatenate([series.values for series in past]),
-    )
+    name, errors = metadata.cell, metadata.errors
+    times, values = (np.concatenate(parts) for parts in zip(*((part.times, part.values) for part in past), strict=True))
     return ModelReport(
         name=name,
         kind=metadata.kind,
-        accuracy=accuracy,
+        accuracy={},
         p_value=test.p_values(name, references),
-        coverage=test.coverage(name, metadata.errors),
-        anomaly_correlation=_anomaly_correlation(test, name),
+        coverage=test.coverage(name, errors),
         skill=skills(test, name, references),
-        intervals=intervals(test, name, metadata.errors),
-        crps=probability_score(test, name, metadata.errors),
-        exceedance=exceedance(test, name, metadata.errors, times, values),
+        intervals=intervals(test, name, errors),
+        crps=probability_score(test, name, errors),
+        exceedance=exceedance(test, name, errors, times, values),
         parameters=metadata.parameters,
         train_seconds=metadata.train_seconds,
         latency_ms=metadata.latency_ms,
         epochs=made.epochs if made else None,
         loss=made.loss if made else None,
     )
-
-
-def _anomaly_correlation(test: Evaluation, name: str) -> tuple[float | None, ...]:
-    return anomaly_correlation(test.origins.targets, test.predicted[name], test.predicted["climatology"])
 
 
 MIN_COMMON_DATES: Final = 10
@@ -234,12 +220,15 @@ class Verdict:
     sentence: str
 
 
+UNOPPOSED: Final = Verdict(True, "")
+"""There was no release to compare with."""
+
+
 @dataclass(frozen=True)
 class Predecessor:
     """The best network of the release that serves, with the weights that its accuracy was measured on.
 
     Attributes:
-        version: of the release.
         network: fitted to nothing after ``fitted_until``.
         fitted_until: time of the last step that the weights have seen.
     """

@@ -1,24 +1,24 @@
 """One training run, from a dataset to a published release."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import torch
 
-from forecasting.errors import ReleaseError, RequestError
+from forecasting.errors import RequestError
 from forecasting.evaluation.report import Report
 from forecasting.networks.device import CPU
 from forecasting.readers import content_digest
 from forecasting.releases.release import LONGEST_TITLE, Release, is_dataset_name, is_title
 from training.config import TrainingConfig
 from training.data.dataset import Dataset
-from training.evaluate import Predecessor, Verdict
-from training.fit.fitting import Fits, Progress, fit_all
+from training.evaluate import UNOPPOSED, Predecessor, Verdict
+from training.fit.fitting import Progress, fit_all
 from training.fit.universal_start import UniversalStart
 from training.publish.export import Identity, write_contents
-from training.publish.release import next_version, point_current, prune, publish, staging
+from training.publish.release import made_at, next_version, point_current, prune, publish, staging, writing_to
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,11 @@ class Destination:
     """Where a release is published, and what happens to older releases of the dataset.
 
     Attributes:
-        name: of the dataset.
         artifacts: folder of all releases.
         keep: number of old releases to keep, beside the one that serves; None keeps all.
         if_not_worse: leave ``current`` as it is if the release that serves is better on dates that neither was fitted
             to, or if there are none.
-        title: of the dataset, for people to read; at most 60 printable characters.
+        title: Title of the dataset, for people to read; at most 60 printable characters.
 
     Raises:
         RequestError: if ``name`` is not a valid dataset name, or the title is blank or too long.
@@ -62,9 +61,26 @@ class Destination:
         """Folder of the dataset's releases."""
         return self.artifacts / self.name
 
-    def predecessor(self) -> Predecessor | None:
-        """The serving release; None if there is nothing to compare with."""
-        return Predecessor.load(self.artifacts, self.name) if self.if_not_worse else None
+    def publish(self, data_file: Path, write: Callable[[Path, Identity], Report]) -> tuple[Path, Report]:
+        """Publish the next release, whose files but the manifest ``write`` writes into a folder; it does not serve yet.
+
+        Returns:
+            The folder of the release, and its report.
+        """
+        with staging(self.folder) as stage:
+            version = next_version(self.folder)
+            identity = Identity(
+                self.name, version, made_at(version), data_file.name, content_digest(data_file), self.title
+            )
+            report = write(stage, identity)
+            return publish(stage, self.folder, version), report
+
+    def serve(self, path: Path, report: Report, verdict: Verdict = UNOPPOSED) -> "Published":
+        """Let the release at ``path`` serve if it is not worse than the one before, and remove old ones."""
+        if verdict.replaces:
+            point_current(self.folder, path.name)
+        removed = [] if self.keep is None else prune(self.folder, self.keep, path.name)
+        return Published(path, report, verdict.replaces, verdict.sentence, tuple(removed))
 
 
 @dataclass(frozen=True)
@@ -73,7 +89,7 @@ class Execution:
 
     Attributes:
         workers: number of processes.
-        device: that cells are trained on.
+        device: Device that cells are trained on.
         progress: called with the number of epochs completed since the last call.
         start: universal networks to start from; None fits every network to the place alone.
         alone: whether the series is too short to fit networks to it, so that the universal ones serve as they are.
@@ -88,19 +104,16 @@ class Execution:
 
 ONE_PROCESS: Final = Execution()
 
-_UNOPPOSED: Final = Verdict(True, "")
-
 
 @dataclass(frozen=True)
 class Published:
     """The outcome of a run.
 
     Attributes:
-        path: of the release.
-        report: of the release.
-        serves: whether ``current`` names the release.
-        comparison: with the release that served before, in a sentence; empty if they were not compared.
-        removed: versions of the old releases that were removed.
+        path: Folder of the release.
+        serves: Whether ``current`` names the release.
+        comparison: Comparison with the release that served before, in a sentence; empty if they were not compared.
+        removed: Versions of the old releases that were removed.
     """
 
     path: Path
@@ -121,46 +134,24 @@ def train(
 
     The release appears under its name once it is complete; an interrupted run leaves nothing half written.
 
-    Args:
-        dataset: to train on.
-        data_file: that the dataset was read from; the release records its name and digest.
-        destination: of the release.
-        config: settings of the run.
-        execution: how to fit the networks.
-
     Raises:
         ReleaseError: if the release cannot be written.
     """
     folder = destination.folder
-    try:
+    with writing_to(folder):
         # Fail before the long part if the folder cannot be written, or the serving release cannot be read.
         with staging(folder):
-            predecessor = destination.predecessor()
+            predecessor = (
+                Predecessor.load(destination.artifacts, destination.name) if destination.if_not_worse else None
+            )
         fits = (
             {} if execution.alone else fit_all(dataset, config, execution.workers, execution.progress, execution.device)
         )
-        identity = identify(destination, data_file)
-        path, report = _publish(folder, dataset, config, fits, identity, execution.start)
-        verdict = predecessor.compare(Release.open(path), report, dataset) if predecessor else _UNOPPOSED
-        if verdict.replaces:
-            point_current(folder, path.name)
-        removed = [] if destination.keep is None else prune(folder, destination.keep, path.name)
-    except OSError as error:
-        raise ReleaseError(f"cannot write the release to {folder}: {error.strerror or error}") from None
-    return Published(path, report, verdict.replaces, verdict.sentence, tuple(removed))
 
+        def write(stage: Path, identity: Identity) -> Report:
+            return write_contents(stage, dataset, config, fits, identity, execution.start)
 
-def _publish(
-    folder: Path, dataset: Dataset, config: TrainingConfig, fits: Fits, identity: Identity, start: UniversalStart | None
-) -> tuple[Path, Report]:
-    """Write a new release into the dataset's ``folder``."""
-    with staging(folder) as stage:
-        report = write_contents(stage, dataset, config, fits, identity, start)
-        return publish(stage, folder, identity.version), report
-
-
-def identify(destination: Destination, data_file: Path) -> Identity:
-    """Return the identity of the next release at ``destination``, made from ``data_file``."""
-    version = next_version(destination.folder)
-    created = datetime.strptime(version, "%Y%m%dT%H%M%SZ").strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Identity(destination.name, version, created, data_file.name, content_digest(data_file), destination.title)
+        path, report = destination.publish(data_file, write)
+        if predecessor is None:
+            return destination.serve(path, report)
+        return destination.serve(path, report, predecessor.compare(Release.open(path), report, dataset))

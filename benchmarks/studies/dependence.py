@@ -69,7 +69,8 @@ def main() -> None:
 
 def _forecast(module: torch.jit.ScriptModule, spec: Spec, seed: int, seas: int) -> _Seas:
     """Forecast simulated seas from many steps; keep those where the last forecast can be scored at every lead."""
-    panel = Panel.join([simulated_panel(spec, seed + i, min(_CHUNK, seas - i)) for i in range(0, seas, _CHUNK)])
+    panels = [simulated_panel(spec, seed + i, min(_CHUNK, seas - i)) for i in range(0, seas, _CHUNK)]
+    panel = Panel(*map(torch.cat, zip(*panels, strict=True)))
     scores, errors = past_errors(module, spec, panel)
     known = np.isfinite(scores)
     past = slice(0, -1 - spec.horizon // STRIDE - 1)

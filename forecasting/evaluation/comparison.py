@@ -33,7 +33,7 @@ class Rolled:
     """Forecasts of every model for the same steps of a series, each from the values before it.
 
     Attributes:
-        times: of the steps, ``(n,)``.
+        times: Times of the steps, ``(n,)``.
         observed: °C, ``(n,)``.
         predicted: °C, ``(n,)``, by name: the networks, then the references that the series is long enough for.
         scale: factor for the errors of the networks, ``(n,)``, by cell.
@@ -78,10 +78,10 @@ def rolling_through(
     references that need a climatology are skipped instead, with a warning.
 
     Args:
-        series: at the step of the networks.
-        networks: of one release.
+        series: Series at the step of the networks.
+        networks: Networks of one release.
         horizon: the lead that is scored.
-        events: to verify, within the leads of the networks.
+        events: Events to verify, within the leads of the networks.
 
     Raises:
         SeriesError: if no step can be forecast.
@@ -131,7 +131,7 @@ def score(
         rolled: forecasts and observations.
         networks: the metadata of the networks, by cell; their error distributions give the coverage of intervals.
         horizon: the lead that was forecast.
-        units: of errors; MAPE is in percent on that scale.
+        units: Units of errors; MAPE is in percent on that scale.
         significance: whether the forecasts are consecutive in time, so that p-values and intervals of the skill can be
             computed.
     """

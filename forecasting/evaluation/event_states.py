@@ -31,7 +31,7 @@ def marine_states(valid: Times, leads: Indices, threshold: Floats, sign: float, 
 
     Args:
         valid: days of the forecasts, UTC ``(n,)``: a row for each lead of each forecast.
-        leads: of the rows, in days ``(n,)``.
+        leads: Leads of the rows, in days ``(n,)``.
         threshold: as it was issued, °C ``(n,)``.
         sign: 1 for heatwaves, −1 for cold spells.
         observed: readings of :data:`MARGIN_DAYS` around the valid days too.

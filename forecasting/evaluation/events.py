@@ -1,8 +1,8 @@
 """Verification of event forecasts: what happened after many origins of a series, and what could be known there."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -40,7 +40,7 @@ class JointForecasts(Protocol):
 
         Args:
             rows: places of the origins.
-            threshold: at each lead from the first, °C ``(rows, leads)``.
+            threshold: Threshold at each lead from the first, °C ``(rows, leads)``.
         """
         ...
 
@@ -53,7 +53,6 @@ class PlaceForecasts:
         predicted: °C, ``(origins, leads)``.
         times: valid times, ``(origins, leads)``.
         scale: factor for the errors, ``(origins,)``.
-        metadata: of the network.
     """
 
     predicted: Floats
@@ -82,18 +81,21 @@ Threshold = Callable[[Times], Floats]
 """Returns the threshold at some times, °C."""
 
 
+_BY_ORIGIN: Final = ("origins", "times", "happened", "before", "threshold")
+
+
 @dataclass(frozen=True, eq=False)
 class EventCases:
     """An event after many origins of one series, or of several; each array has a row for each origin.
 
     Attributes:
         event: the event.
-        step: of the series.
+        step: Step of the series.
         origins: step of the last value that each forecast has seen.
-        times: of these values, UTC.
+        times: Times of these values, UTC.
         happened: 1 where it happened, else 0.
         before: number of steps beyond the threshold up to the origin.
-        threshold: at each lead considered, °C ``(origins, leads)``.
+        threshold: Threshold at each lead considered, °C ``(origins, leads)``.
         references: probabilities by :data:`CLIMATOLOGY` and :data:`PERSISTENCE`; without the former where too few years
             precede most origins.
     """
@@ -118,7 +120,7 @@ class EventCases:
 
         Args:
             event: the event.
-            series: that was forecast, °C.
+            series: Series that was forecast, °C.
             origins: steps of the last value that each forecast has seen, ascending.
             thresholds: parts of ``origins``, at least one, and the threshold as it was known there.
         """
@@ -144,39 +146,21 @@ class EventCases:
 
     def _with_climatology(self) -> "EventCases":
         """Return the cases with a climatological frequency, or all of them without it if those are too few."""
-        known = np.isfinite(self.references[CLIMATOLOGY])
+        known, references = np.isfinite(self.references[CLIMATOLOGY]), dict(self.references)
         if 2 * known.sum() < len(self) and known.sum() * self.step.seconds < YEAR:
-            known, names = np.ones_like(known), [PERSISTENCE]
-        else:
-            names = [CLIMATOLOGY, PERSISTENCE]
-        return EventCases(
-            event=self.event,
-            step=self.step,
-            origins=self.origins[known],
-            times=self.times[known],
-            happened=self.happened[known],
-            before=self.before[known],
-            threshold=self.threshold[known],
-            references={name: self.references[name][known] for name in names},
-        )
+            known = np.ones_like(known)
+            del references[CLIMATOLOGY]
+        rows: dict[str, Any] = {name: getattr(self, name)[known] for name in _BY_ORIGIN}
+        return replace(self, **rows, references={name: values[known] for name, values in references.items()})
 
     @classmethod
     def joined(cls, parts: "Sequence[EventCases]") -> "EventCases":
         """Join the cases of several series, with the references that all of them have."""
         first = parts[0]
-        if len(parts) == 1:
-            return first
         names = [name for name in first.references if all(name in part.references for part in parts)]
-        return cls(
-            first.event,
-            first.step,
-            np.concatenate([part.origins for part in parts]),
-            np.concatenate([part.times for part in parts]),
-            np.concatenate([part.happened for part in parts]),
-            np.concatenate([part.before for part in parts]),
-            np.concatenate([part.threshold for part in parts]),
-            {name: np.concatenate([part.references[name] for part in parts]) for name in names},
-        )
+        rows: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _BY_ORIGIN}
+        references = {name: np.concatenate([part.references[name] for part in parts]) for name in names}
+        return replace(first, **rows, references=references)
 
     def __len__(self) -> int:
         return len(self.origins)
@@ -185,7 +169,7 @@ class EventCases:
         """Score the probabilities of a forecast.
 
         Args:
-            probability: of the event, ``(origins,)``.
+            probability: Probability of the event, ``(origins,)``.
             independent: the same with independent leads; None if that is no different.
 
         Raises:
@@ -248,8 +232,8 @@ class RequestedEvents:
 
     Attributes:
         definitions: the events; each says how many leads it considers.
-        baseline: of the place, or the period of the series to compute it from, or why it cannot be used; None for the
-            past of the series.
+        baseline: Baseline of the place, or the period of the series to compute it from, or why it cannot be used; None
+            for the past of the series.
     """
 
     definitions: Sequence[ThresholdEvent]
@@ -270,7 +254,7 @@ class VerifiedEvent:
 
     Attributes:
         cases: the cases.
-        probability: of the event, ``(origins,)``, by network.
+        probability: Probability of the event, ``(origins,)``, by network.
         independent: the same with independent leads, by network; empty if a single lead is considered.
     """
 
@@ -306,7 +290,7 @@ def verifying(
 
     Args:
         requested: the events.
-        series: that was forecast.
+        series: Series that was forecast.
         origins: step of the last value that each forecast has seen, ascending, ``(origins,)``.
         networks: their forecasts from these origins, with at least as many leads as the events consider, by name.
     """

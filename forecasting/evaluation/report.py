@@ -31,7 +31,7 @@ class Skill(BaseModel, frozen=True):
         value: 1 − RMSE / RMSE of the reference; None if the reference has no error.
         lower: lower end of the 95 % interval over block-bootstrap resamples.
         upper: upper end of that interval.
-        p_value: of the two-sided Diebold–Mariano test; None if it cannot be computed.
+        p_value: p-value of the two-sided Diebold–Mariano test; None if it cannot be computed.
     """
 
     value: tuple[float | None, ...]
@@ -79,7 +79,7 @@ class ExceedanceReport(BaseModel, frozen=True):
 
     Attributes:
         threshold: °C.
-        quantile: of the values that the weights were fitted on, which gives the threshold.
+        quantile: Quantile of the values that the weights were fitted on, which gives the threshold.
         brier: Brier score by lead; lower is better.
         climatology: Brier score of how often those values exceeded the threshold in the calendar month.
     """
@@ -94,14 +94,14 @@ class EventReport(BaseModel, frozen=True):
     """Probabilities of one event on the test part.
 
     Attributes:
-        side: of the threshold.
-        percentile: of the time of year, which gives the threshold; from the data before the test part.
+        side: Side of the threshold.
+        percentile: Percentile of the time of year, which gives the threshold; from the data before the test part.
         duration: number of consecutive steps beyond the threshold.
         first: the first lead considered.
         last: the last lead considered.
         assumed: whether the dependence between leads was assumed to be that of a random walk, for want of a learned
             one.
-        score: of the probabilities.
+        score: Score of the probabilities.
     """
 
     side: Side
@@ -125,23 +125,23 @@ class ModelReport(BaseModel, frozen=True):
     """One row of the comparison.
 
     Attributes:
-        name: of the cell or the reference.
+        name: Name of the cell or the reference.
         kind: ``recurrent``, ``imported`` or ``baseline``.
-        accuracy: by split, per lead; a reference has no ``validation`` if too little precedes that part to fit it.
-        p_value: of the Diebold–Mariano test against the reference with the lowest test RMSE at that lead; None if it
-            cannot be computed.
-        coverage: of the intervals on the test part, by level in percent, per lead.
-        anomaly_correlation: on the test part, per lead; None if anomalies are constant.
-        skill: of a network, against each reference.
-        intervals: of a network, by level in percent.
+        accuracy: Accuracy by split, per lead; a reference has no ``validation`` if too little precedes it.
+        p_value: p-value of the Diebold–Mariano test against the reference with the lowest test RMSE at that
+            lead; None if it cannot be computed.
+        coverage: Coverage of the intervals on the test part, by level in percent, per lead.
+        anomaly_correlation: Anomaly correlation on the test part, per lead; None if anomalies are constant.
+        skill: Skill of a network, against each reference.
+        intervals: Intervals of a network, by level in percent.
         crps: continuous ranked probability score on the test part, °C, per lead.
-        exceedance: for several thresholds.
+        exceedance: Exceedance for several thresholds.
         events: probabilities of extremes for the time of year; empty for a reference, and in older releases.
         parameters: number of trained weights.
         train_seconds: wall time of fitting.
         latency_ms: median time of a single forecast.
         epochs: number of epochs that the final weights were trained for.
-        loss: by epoch.
+        loss: Loss by epoch.
         caveat: a limit of the test figures, such as ``may have seen the test part``; None if there is none.
     """
 
@@ -182,8 +182,8 @@ class Drift(BaseModel, frozen=True):
     """How far the test part is from the data that the weights were fitted on.
 
     Attributes:
-        minimum: of the fitted data, °C.
-        maximum: of the fitted data, °C.
+        minimum: Lowest value of the fitted data, °C.
+        maximum: Highest value of the fitted data, °C.
         below: share of the values of the test part below the minimum.
         above: share above the maximum.
         anomaly: mean difference of the test part from the climatology of the earlier data, °C: its warming.
@@ -205,7 +205,7 @@ class StartReport(BaseModel, frozen=True):
         release: name and version of the universal release.
         share: weight of the universal network: 0, 0.5 or 1. The rest is the network fitted to the place.
         n: number of forecasts that the choice rests on, all from before the test part.
-        rmse: of these forecasts, °C, by lead, for the weights 0 (``place``), 0.5 (``half``) and 1 (``universal``);
+        rmse: RMSE of these forecasts, °C, by lead, for the weights 0 (``place``), 0.5 (``half``) and 1 (``universal``);
             empty if the series was too short to fit a network to.
         position: a sentence on the position of the place.
     """
@@ -221,11 +221,10 @@ class StationReport(BaseModel, frozen=True):
     """One station of a panel.
 
     Attributes:
-        name: of the station.
         trained_on: whether the weights were fitted on this station, among others.
         period: its test part.
-        accuracy: on the test part, by model; references are fitted on the train and validation parts of the station.
-        coverage: of the intervals of the best network on the test part, by level.
+        accuracy: Accuracy on the test part, by model; references are fitted on the earlier parts of the station.
+        coverage: Coverage of the intervals of the best network on the test part, by level.
     """
 
     name: str
@@ -240,8 +239,7 @@ class Report(BaseModel, frozen=True):
 
     Attributes:
         dataset: name of the dataset.
-        title: of the dataset, for people to read; None if it was not given.
-        version: of the release.
+        title: Title of the dataset, for people to read; None if it was not given.
         created: ISO 8601.
         step: as :class:`~forecasting.series.timestep.TimeStep` writes it.
         units: ``celsius``.
@@ -250,7 +248,7 @@ class Report(BaseModel, frozen=True):
         data_file: name of the file with the training data.
         data_sha256: sha256 of that file.
         notes: what was changed when reading the file.
-        periods: of the three parts.
+        periods: Periods of the three parts.
         fitted_until: ISO 8601 time of the last step that the served weights have seen; None in older releases, which
             serve the weights that their accuracy was measured on.
         climatology: the harmonics of the reference, in words.
@@ -258,9 +256,9 @@ class Report(BaseModel, frozen=True):
         libraries: versions.
         models: the networks, then the references.
         seeds: spread over seeds, by cell; empty if only one seed was trained.
-        drift: of the test part from the data that the weights were fitted on.
+        drift: Drift of the test part from the data that the weights were fitted on.
         starts: how universal networks take part, by cell; empty if there were none to start from.
-        stations: of a panel; empty if one series was trained on. ``models`` then cover all stations trained on.
+        stations: Stations of a panel, which ``models`` cover together; empty if one series was trained on.
         left_out: accuracy on the test parts of all stations that were left out of the training, by model.
         imported: where the networks come from that were trained elsewhere, by cell.
     """

@@ -120,31 +120,31 @@ _LEVELS: Final = (50, 80, 90, 95)
 def skills(test: Evaluation, model: str, references: Sequence[str]) -> dict[str, Skill]:
     """Return the skill of ``model`` against each reference, by lead."""
     errors = test.pooled_errors(model)
-    leads = range(errors.shape[1])
-    resamples = [BlockBootstrap(len(errors), lead + 1) for lead in leads]
-    skills = {}
-    for name in references:
-        reference = test.pooled_errors(name)
-        rows = [_skill(errors[:, lead], reference[:, lead], resamples[lead], lead + 1) for lead in leads]
-        value, lower, upper, p_value = zip(*rows, strict=True)
-        skills[name] = Skill(value=value, lower=lower, upper=upper, p_value=p_value)
-    return skills
+    leads = range(1, errors.shape[1] + 1)
+    return {name: _skill(errors, test.pooled_errors(name), leads) for name in references}
 
 
 def skills_at(error: Floats, references: Mapping[str, Floats], lead: int) -> dict[str, Skill]:
     """Return the skill against each reference at ``lead``, as its only entry.
 
     Args:
-        error: of the model at consecutive times, °C ``(n,)``.
-        references: errors of the references at the same times, °C ``(n,)``, by name.
-        lead: of the forecasts.
+        error: Errors of the model at consecutive times, °C ``(n,)``.
+        references: Errors of the references at the same times, °C ``(n,)``, by name.
+        lead: Lead of the forecasts.
     """
-    resamples = BlockBootstrap(len(error), lead)
-    skills = {}
-    for name, reference in references.items():
-        value, lower, upper, p_value = _skill(error, reference, resamples, lead)
-        skills[name] = Skill(value=(value,), lower=(lower,), upper=(upper,), p_value=(p_value,))
-    return skills
+    return {name: _skill(error[:, None], reference[:, None], [lead]) for name, reference in references.items()}
+
+
+def _skill(errors: Floats, references: Floats, leads: Sequence[int]) -> Skill:
+    """Return the skill from errors of a model and a reference, °C ``(n, leads)``."""
+    rows = []
+    for error, reference, lead in zip(errors.T, references.T, leads, strict=True):
+        rmse, reference_rmse = (float(np.sqrt(np.nanmean(part**2))) for part in (error, reference))
+        bounds = skill_interval(error, reference, BlockBootstrap(len(error), lead)) or (None, None)
+        p_value = diebold_mariano(error, reference, lead)
+        rows.append((skill(rmse, reference_rmse), *map(rounded_or_none, (*bounds, p_value))))
+    value, lower, upper, p_values = zip(*rows, strict=True)
+    return Skill(value=value, lower=lower, upper=upper, p_value=p_values)
 
 
 def intervals(test: Evaluation, model: str, errors: ErrorDistribution) -> dict[int, IntervalReport]:
@@ -196,15 +196,6 @@ def exceedance(
     return tuple(reports)
 
 
-def _skill(
-    error: Floats, reference: Floats, resamples: BlockBootstrap, lead: int
-) -> tuple[float | None, float | None, float | None, float | None]:
-    rmse, reference_rmse = (float(np.sqrt(np.nanmean(errors**2))) for errors in (error, reference))
-    lower, upper = map(rounded_or_none, skill_interval(error, reference, resamples) or (None, None))
-    p_value = rounded_or_none(diebold_mariano(error, reference, lead))
-    return skill(rmse, reference_rmse), lower, upper, p_value
-
-
 def _coverage(test: Evaluation, observed: Floats, predicted: Floats, width: Floats, level: int) -> Coverage:
     error, groups = np.abs(observed - predicted), test.groups
     share = np.where(width > 0, error / np.where(width > 0, width, 1.0), np.where(error > 0, np.inf, error))
@@ -239,8 +230,8 @@ def seasonal_percentile(past: SstSeries, percent: float) -> Threshold:
     values, of all with fewer.
 
     Args:
-        past: that it is computed from.
-        percent: from 0 to 100.
+        past: Series that it is computed from.
+        percent: Percentile, from 0 to 100.
 
     Raises:
         SeriesError: if the series is too short for a climatology.
@@ -252,26 +243,21 @@ def seasonal_percentile(past: SstSeries, percent: float) -> Threshold:
             pass
         else:
             return lambda times: by_day[day_of_year(times)]
-    climatology, departures = Climatology.fit(past), _departures(past, percent)
+    climatology, observed = Climatology.fit(past), np.isfinite(past.values)
+    months = month_of(past.times[observed])
+    anomalies = past.values[observed] - climatology(past.times[observed])
+    overall = float(np.percentile(anomalies, percent))
+    departures = np.full(_MONTHS, overall)
+    if past.observed_years >= _LEAST_YEARS:
+        distance = (months[None] - np.arange(_MONTHS)[:, None] + 1) % _MONTHS
+        near = [anomalies[row <= 2] for row in distance]
+        departures = np.asarray([np.percentile(values, percent) if len(values) else overall for values in near])
 
     def threshold(times: Times) -> Floats:
         values: Floats = climatology(times) + departures[month_of(times)]
         return values
 
     return threshold
-
-
-def _departures(past: SstSeries, percent: float) -> Floats:
-    """Return the percentile of anomalies in each calendar month, °C ``(12,)``."""
-    observed = np.isfinite(past.values)
-    times = past.times[observed]
-    anomalies = past.values[observed] - Climatology.fit(past)(times)
-    overall = float(np.percentile(anomalies, percent))
-    if past.observed_years < _LEAST_YEARS:
-        return np.full(_MONTHS, overall)
-    distance = (month_of(times)[None] - np.arange(_MONTHS)[:, None] + 1) % _MONTHS
-    near = [anomalies[row <= 2] for row in distance]
-    return np.asarray([np.percentile(values, percent) if len(values) else overall for values in near])
 
 
 PERCENTILES: Final[dict[Side, float]] = {"above": 90.0, "below": 10.0}

@@ -120,9 +120,9 @@ def diebold_mariano(error: Floats, reference: Floats, lead: int = 1) -> float | 
     distribution.
 
     Args:
-        error: of one forecast, ``(n,)``, in chronological order; pairs with NaN are skipped.
+        error: Error of one forecast, ``(n,)``, in chronological order; pairs with NaN are skipped.
         reference: error of the other forecast, ``(n,)``.
-        lead: of the forecasts.
+        lead: Lead of the forecasts.
 
     Returns:
         None if the errors are equal or too few.

@@ -92,7 +92,7 @@ def score_event(
     the reliability table are those of Murphy (1973, J. Appl. Meteorol. 12, 595).
 
     Args:
-        probability: of the event, ``(n,)``.
+        probability: Probability of the event, ``(n,)``.
         happened: 1 where it happened, else 0, ``(n,)``.
         references: probabilities by other forecasts of the same cases, ``(n,)``, by name.
         groups: index of the time of each case, in chronological order.
@@ -200,9 +200,9 @@ def verify_threshold(
     """Score the probabilities that SST is beyond the threshold of an event at one lead; None without any pair.
 
     Args:
-        lead: of the forecasts, in steps.
+        lead: Lead of the forecasts, in steps.
         observed: °C ``(n,)``, NaN where nothing was observed.
-        probability: of SST beyond the threshold, ``(n,)``.
+        probability: Probability of SST beyond the threshold, ``(n,)``.
         threshold: °C ``(n,)``.
         sign: ``(n,)``, from :data:`SIGNS`.
         persistence: the last observation, °C ``(n,)``.
@@ -221,7 +221,7 @@ def verify_states(
     """Score the probabilities that an event is on at one lead; None without any state that is known.
 
     Args:
-        lead: of the forecasts, in steps.
+        lead: Lead of the forecasts, in steps.
         happened: whether it was, ``(n,)``, NaN where that is not known.
         probability: as it was issued, ``(n,)``.
         before: whether it was on at the last observation, ``(n,)``.

@@ -41,7 +41,7 @@ def coverage_error(share_of_width: Floats, level: int, groups: Groups, lead: int
         share_of_width: absolute error divided by half-width, ``(n,)``, NaN where there is none.
         level: percent.
         groups: index of the time of each value.
-        lead: of the forecasts.
+        lead: Lead of the forecasts.
     """
     calibrated = np.nanquantile(share_of_width, level / 100)
     hits = np.where(np.isfinite(share_of_width), share_of_width <= calibrated, np.nan)
@@ -74,9 +74,9 @@ def skill_interval(error: Floats, reference: Floats, bootstrap: BlockBootstrap) 
     """Return the 95 % interval of the skill 1 − RMSE / RMSE of the reference over resamples.
 
     Args:
-        error: of the forecast, ``(n,)`` in chronological order, NaN where there is none.
+        error: Error of the forecast, ``(n,)`` in chronological order, NaN where there is none.
         reference: error of the reference, ``(n,)``.
-        bootstrap: for ``n`` values.
+        bootstrap: Bootstrap for ``n`` values.
 
     Returns:
         Lower and upper bound; None if the reference has no error.
@@ -112,8 +112,8 @@ def crps(residuals: Floats, quantiles: Floats, probabilities: Floats) -> Floats:
 
     Args:
         residuals: observation minus forecast, °C ``(n, leads)``, NaN where there is none.
-        quantiles: of the predicted distribution of residuals, °C ``(n, leads, probabilities)``.
-        probabilities: of the quantiles, ascending.
+        quantiles: Quantiles of the predicted distribution of residuals, °C ``(n, leads, probabilities)``.
+        probabilities: Probabilities of the quantiles, ascending.
     """
     beyond = residuals[..., None] - quantiles
     loss = np.where(beyond > 0, probabilities, probabilities - 1) * beyond

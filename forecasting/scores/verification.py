@@ -33,9 +33,9 @@ class Observed(NamedTuple):
         """Put observations on the grid of forecasts, and leave out those between two steps.
 
         Args:
-            times: of the observations, UTC ``(n,)``, ascending.
+            times: Times of the observations, UTC ``(n,)``, ascending.
             values: °C ``(n,)``; those that are NaN are left out.
-            step: of the forecasts.
+            step: Step of the forecasts.
             start: the valid time of some forecast.
         """
         positions, near = positions_of(times, step, start)
@@ -104,7 +104,7 @@ class LeadVerification(BaseModel, frozen=True):
     """Scores of the forecasts at one lead and of the baselines that were issued with them.
 
     Attributes:
-        lead: in steps.
+        lead: Lead in steps.
         n: number of issued forecasts that have an observation.
         models: the issued forecasts first, then each baseline that has any pair; empty if ``n`` is 0.
     """
@@ -158,12 +158,12 @@ def verify_lead(
     Call it with the pairs that :func:`common_pairs` returns.
 
     Args:
-        lead: of the forecasts, in steps.
+        lead: Lead of the forecasts, in steps.
         observed: °C ``(n,)``, NaN where nothing was observed.
         predicted: the forecasts, °C ``(n,)``.
         baselines: forecasts of references issued at the same times, °C ``(n,)``, by name; NaN where there is none.
         model: name of the issued forecasts.
-        intervals: by their kind, such as ``plain`` and ``recalibrated``.
+        intervals: Intervals by their kind, such as ``plain`` and ``recalibrated``.
         quantiles: °C ``(n, probabilities)``, NaN where a forecast has none, and their probabilities, ascending. See
             :func:`quantiles_of`.
     """
@@ -190,7 +190,7 @@ def quantiles_of(predicted: Floats, intervals: Intervals) -> tuple[Floats, Float
 
     Args:
         predicted: taken as the median, °C ``(n,)``.
-        intervals: by level in percent.
+        intervals: Intervals by level in percent.
     """
     known = {0.5: predicted}
     for level, (lower, upper) in intervals.items():

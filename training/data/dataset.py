@@ -208,7 +208,7 @@ class Panel(Dataset):
         """Make a panel of the stations that can be used; its notes say why others cannot.
 
         Args:
-            series: by name of the station.
+            series: Series by name of the station.
             config: settings of the run; its seed draws the stations to leave out.
             leave_out: names of the stations to leave out of training; None draws a fifth of them, but not the first.
             skipped: sentences on stations that could not be read.

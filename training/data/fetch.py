@@ -97,8 +97,8 @@ class Downloader:
         and 8 seconds apart, or as far apart as the server asks, up to a minute.
 
         Args:
-            url: of the data.
-            file: to write to; replaces what it held.
+            url: URL of the data.
+            file: File to write to; replaces what it held.
             check: inspects the response; if something is missing, the response counts as cut short. It also receives
                 whether the end of the response is proven, by a length or by chunks. Without proof, a lost connection
                 looks like the end.
@@ -247,9 +247,8 @@ class Fetched:
     """A series that was fetched.
 
     Attributes:
-        path: of the data, as the server sent them.
+        path: Path of the data, as the server sent them.
         source: path of the record beside the data: address, time of access, title, licence, digest.
-        url: of the data.
         rows: number of rows of data.
     """
 
@@ -269,7 +268,7 @@ def fetch(server: str, dataset: str, query: SeriesQuery, target: Path, downloade
         dataset: its id on the server.
         query: the series.
         target: file to write.
-        downloader: to fetch with.
+        downloader: Downloader to fetch with.
 
     Raises:
         FetchError: quoting the server if it sent a message.
@@ -310,7 +309,7 @@ class _Completeness:
     Attributes:
         info: the server's description of the dataset.
         query: the series.
-        downloader: for further requests, if the description is not enough.
+        downloader: Downloader for further requests, if the description is not enough.
         counts: rows of data, and rows with a value, in the last response that was checked.
     """
 

@@ -144,11 +144,11 @@ class Scaling:
     """Scaling of a network's inputs, from the data that the network is fitted to.
 
     Attributes:
-        mean: of the level above the trend, °C.
+        mean: Mean of the level above the trend, °C.
         std: standard deviation of the level above the trend, °C.
         spread: standard deviation of one-step increments, °C.
         years: Julian years of data that show what is usual; 0 for less than one, or if a season is missing.
-        trend: of the level.
+        trend: Trend of the level.
     """
 
     mean: float

@@ -106,7 +106,7 @@ class CellNetworks:
 
     Attributes:
         cell: ``rnn``, ``lstm`` or ``gru``.
-        seed: of the initial weights and the batches.
+        seed: Seed of the initial weights and the batches.
         evaluated: network that has not seen the test part.
         final: network that has seen the whole series.
         residuals: out of sample, from before the test part.
@@ -114,8 +114,8 @@ class CellNetworks:
             are enough.
         validation: accuracy on the validation part.
         seconds: wall time of fitting.
-        epochs: of the final fit; None if nothing was fitted.
-        loss: by epoch; None if nothing was fitted.
+        epochs: Epochs of the final fit; None if nothing was fitted.
+        loss: Loss by epoch; None if nothing was fitted.
         start: how the universal network takes part; None if there was none to start from.
     """
 
@@ -137,9 +137,8 @@ class Ingredients:
     """The common basis of the networks of all cells of a run.
 
     Attributes:
-        dataset: of the run.
         config: settings of the run.
-        companions: of the networks of a panel.
+        companions: Companions of the networks of a panel.
         earlier: residuals from before the validation part.
         start: the universal networks; None if there are none.
     """

@@ -36,7 +36,7 @@ def fit_to_rollout(
     increases the sum is halved.
 
     Args:
-        network: whose autoregression is fitted.
+        network: Network whose autoregression is fitted.
         examples: windows, and the observations at each lead.
         weights: float64 ``(terms,)``, in the order of the autoregression's places.
         costs: penalty on the square of each weight, float64 ``(terms,)``.
@@ -125,7 +125,7 @@ class Autoregression:
     """An autoregression fitted in closed form.
 
     Attributes:
-        network: that holds the autoregression, beside a cell that is not trained.
+        network: Network that holds the autoregression, beside a cell that is not trained.
         unexplained: share of the increments' seasonal variance that the autoregression leaves.
     """
 
@@ -192,7 +192,7 @@ def fit_autoregression(config: TrainingConfig, seen: SstSeries, examples: Exampl
     Args:
         config: settings of the run.
         seen: data that the network is scaled by.
-        examples: to fit to, with :func:`leads_learnt` leads.
+        examples: Examples to fit to, with :func:`leads_learnt` leads.
     """
     network = _solve_autoregression(config, seen, examples).network
     network.mix(0.0)
@@ -295,9 +295,9 @@ class Companions:
     """The companions of a run.
 
     Attributes:
-        selected: of the networks fitted to the training part only.
-        evaluated: of the networks fitted to the training and validation parts.
-        final: of the networks fitted to the whole series.
+        selected: Selected of the networks fitted to the training part only.
+        evaluated: Evaluated of the networks fitted to the training and validation parts.
+        final: Final of the networks fitted to the whole series.
     """
 
     selected: Companion | None

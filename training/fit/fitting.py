@@ -54,7 +54,7 @@ class Fit:
 
     Attributes:
         cell: ``rnn``, ``lstm`` or ``gru``.
-        seed: of the initial weights and the batches.
+        seed: Seed of the initial weights and the batches.
         selected: network fitted to the training part only, to measure validation residuals.
         evaluated: network fitted to the training and validation parts in the same way, to measure its accuracy.
         final: network fitted to the whole series in the same way, to serve.
@@ -83,11 +83,11 @@ def fit(
     """Fit one network; the same arguments give the same weights on the same machine.
 
     Args:
-        data: from :meth:`FitData.of_dataset`; fits of several cells and seeds can share it.
+        data: Data from :meth:`FitData.of_dataset`; fits of several cells and seeds can share it.
         cell: ``rnn``, ``lstm`` or ``gru``.
-        seed: of the initial weights and the batches.
+        seed: Seed of the initial weights and the batches.
         progress: called with 1 after every epoch, :func:`total_epochs` times in all.
-        device: that the cell is trained on; the rest of the computation and the returned networks are on the CPU.
+        device: Device that the cell is trained on; everything else, and the returned networks, are on the CPU.
     """
     begin = time.perf_counter()
     training = _Training(cell, seed, progress, device)
@@ -238,11 +238,11 @@ def fit_all(
     """Fit every job; the result does not depend on ``workers``.
 
     Args:
-        dataset: to fit to.
+        dataset: Dataset to fit to.
         config: settings of the run.
         workers: number of processes.
         progress: called as epochs are completed.
-        device: that cells are trained on.
+        device: Device that cells are trained on.
 
     Raises:
         ForecastError: if a worker process dies.

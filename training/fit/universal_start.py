@@ -161,7 +161,6 @@ class UniversalStart:
 
     Attributes:
         dataset: name of the universal release.
-        version: of the universal release.
         modules: networks by cell.
         minimum: smallest number of values that the networks forecast from.
         horizon: number of leads.
@@ -184,9 +183,9 @@ class UniversalStart:
         """Load the universal release for the step of ``series`` from the first of ``folders`` that has one.
 
         Args:
-            folders: with releases.
-            series: of the place.
-            position: of the place; None if it is not known.
+            folders: Folders with releases.
+            series: Series of the place.
+            position: Position of the place; None if it is not known.
 
         Raises:
             RequestError: if the position is on land or out of range.

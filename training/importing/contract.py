@@ -47,8 +47,7 @@ class ModelFile:
     """A TorchScript file that was read once, so that what is checked is what is published.
 
     Attributes:
-        name: of the file, without its folder.
-        content: of the file.
+        name: Name of the file, without its folder.
     """
 
     name: str
@@ -310,8 +309,8 @@ class Request:
     """A module to try.
 
     Attributes:
-        content: of its file.
-        series: to try it on.
+        content: Content of its file.
+        series: Series to try it on.
         horizon: number of leads.
     """
 
@@ -357,8 +356,8 @@ def check(file: ModelFile, series: SstSeries, horizon: int, seconds: float = CHE
     """Load and try a module in a process of its own.
 
     Args:
-        file: of the module.
-        series: to try it on.
+        file: File of the module.
+        series: Series to try it on.
         horizon: number of leads.
         seconds: how long the process may take.
 

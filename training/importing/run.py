@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -24,29 +24,19 @@ from forecasting.networks.device import CPU
 from forecasting.networks.metadata import CheckpointMetadata, Imported
 from forecasting.networks.roller import NetworkRoller
 from forecasting.networks.training_range import TrainingRange
-from forecasting.networks.uncertainty.intervals import ErrorDistribution
 from forecasting.releases.release import EVALUATED, current_version, open_current
-from forecasting.scores.accuracy import Accuracy
 from forecasting.series.origins import Origins, origins
 from forecasting.series.shape import ForecastShape
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso, short
 from forecasting.wording import counted, too_few
 from training.data.dataset import Dataset
-from training.evaluate import assess
+from training.evaluate import Assessment
 from training.fit.cell_networks import FIRST_TWENTIETH, TWENTIETHS, Residuals
 from training.importing.contract import CHECK_SECONDS, Facts, ModelFile, check
-from training.publish.export import (
-    Checkpoint,
-    Exported,
-    Identity,
-    base_report,
-    complete,
-    library_versions,
-    write_beside_checkpoints,
-)
-from training.publish.release import point_current, prune, publish, staging
-from training.run import Destination, Published, identify
+from training.publish.export import Checkpoint, Exported, Identity, checkpoint_metadata, write_beside_checkpoints
+from training.publish.release import writing_to
+from training.run import Destination, Published
 
 _LEAST: Final[dict[Split, int]] = {"train": 1, "validation": MIN_VALIDATION_RESIDUALS, "test": 1}
 """Values with a forecast at every lead that each part needs."""
@@ -95,7 +85,7 @@ class ImportedNetwork:
 
     Attributes:
         cell: the name that it was given.
-        file: of the module, checked.
+        file: File of the module, checked.
         trained_until: time of the last value that it was trained on; None if that is unknown.
         parameters: number of its weights.
     """
@@ -125,47 +115,27 @@ class ImportedNetwork:
             ReleaseError: if a forecast is not finite.
         """
         module, _ = load_module(self.file.content, CPU)
-        (folder / EVALUATED).mkdir(exist_ok=True)
-        bounds, name = dataset.bounds, f"{self.cell}.pt"
-        evaluated = self._metadata(module, dataset, bounds["validation"][1], identity)
-        served = self._metadata(module, dataset, bounds["test"][1], identity)
-        return Exported(
-            Checkpoint.write(module, evaluated, folder / EVALUATED / name),
-            Checkpoint.write(module, served, folder / name),
-        )
+        validation = self._evaluate(module, dataset.origins("validation")).accuracy(self.cell)
 
-    def _metadata(
-        self, module: torch.jit.ScriptModule, dataset: Dataset, end: int, identity: Identity
-    ) -> CheckpointMetadata:
-        """Return the metadata of a checkpoint that is calibrated on the series before position ``end``."""
-        shape, step = dataset.shape, dataset.series.step
-        residuals = self._residuals(module, dataset, end)
-        errors = ErrorDistribution.calibrate(residuals.values, residuals.origins)
-        seen, at, scale = dataset.series.part(0, end), residuals.origins.times, errors.scale(residuals.origins.windows)
-        return CheckpointMetadata(
-            dataset=identity.dataset,
-            title=identity.title,
-            version=identity.version,
-            cell=self.cell,
-            window=shape.window,
-            step=str(step),
-            step_seconds=step.seconds,
-            horizon=shape.horizon,
-            fill_limit=shape.fill_limit,
-            units="celsius",
-            periods=dict(dataset.periods()),
-            training_range=TrainingRange.of(seen, origins(seen, shape.leading(1), 0, len(seen))),
-            accuracy={"validation": self._validation(module, dataset)},
-            baselines={},
-            errors=errors,
-            dependence=errors.dependence(residuals.values, at, scale),
-            configuration=shape._asdict(),
-            parameters=self.parameters,
-            latency_ms=0.0,
-            libraries=library_versions(),
-            data_sha256=identity.data_sha256,
-            created=identity.created,
-            imported=self.source,
+        def write(end: int, path: Path) -> Checkpoint:
+            """Write a checkpoint that is calibrated on the series before position ``end``."""
+            seen = dataset.series.part(0, end)
+            metadata = checkpoint_metadata(
+                dataset,
+                identity,
+                self._residuals(module, dataset, end),
+                cell=self.cell,
+                training_range=TrainingRange.of(seen, origins(seen, dataset.shape.leading(1), 0, len(seen))),
+                accuracy={"validation": validation},
+                configuration=dataset.shape._asdict(),
+                parameters=self.parameters,
+                imported=self.source,
+            )
+            return Checkpoint.write(module, metadata, path)
+
+        bounds, name = dataset.bounds, f"{self.cell}.pt"
+        return Exported(
+            write(bounds["validation"][1], folder / EVALUATED / name), write(bounds["test"][1], folder / name)
         )
 
     def _residuals(self, module: torch.jit.ScriptModule, dataset: Dataset, end: int) -> Residuals:
@@ -182,9 +152,6 @@ class ImportedNetwork:
             if _fewest(unseen) >= MIN_VALIDATION_RESIDUALS:
                 usable = unseen
         return Residuals(usable, self._evaluate(module, usable).residuals(self.cell))
-
-    def _validation(self, module: torch.jit.ScriptModule, dataset: Dataset) -> Accuracy:
-        return self._evaluate(module, dataset.origins("validation")).accuracy(self.cell)
 
     def _evaluate(self, module: torch.jit.ScriptModule, usable: Origins) -> Evaluation:
         roller = NetworkRoller(module, usable.step, CPU)
@@ -225,9 +192,9 @@ def import_models(wanted: Import, series: SstSeries, data_file: Path, destinatio
 
     Args:
         wanted: the networks.
-        series: to evaluate on.
-        data_file: that the series was read from.
-        destination: of the release.
+        series: Series to evaluate on.
+        data_file: Data file that the series was read from.
+        destination: Destination of the release.
 
     Raises:
         ReleaseError: if a file is not TorchScript or breaks the contract, or the release cannot be written.
@@ -246,7 +213,12 @@ def import_models(wanted: Import, series: SstSeries, data_file: Path, destinatio
     networks = [
         ImportedNetwork(cell, file, wanted.trained_until, facts[cell].parameters) for cell, file in files.items()
     ]
-    return _publish(networks, dataset, data_file, destination)
+
+    def write(folder: Path, identity: Identity) -> Report:
+        return _write(folder, networks, dataset, identity)
+
+    with writing_to(destination.folder):
+        return destination.serve(*destination.publish(data_file, write))
 
 
 def _refuse_universal(destination: Destination) -> None:
@@ -267,35 +239,18 @@ def _common_window(files: Mapping[str, ModelFile], facts: Mapping[str, Facts]) -
     return next(iter(windows.values()))
 
 
-def _publish(
-    networks: Sequence[ImportedNetwork], dataset: Dataset, data_file: Path, destination: Destination
-) -> Published:
-    folder = destination.folder
-    try:
-        with staging(folder) as stage:
-            identity = identify(destination, data_file)
-            report = _write(stage, networks, dataset, identity)
-            path = publish(stage, folder, identity.version)
-        point_current(folder, path.name)
-        removed = [] if destination.keep is None else prune(folder, destination.keep, path.name)
-    except OSError as error:
-        raise ReleaseError(f"cannot write the release to {folder}: {error.strerror or error}") from None
-    return Published(path, report, True, "", tuple(removed))
-
-
 def _write(folder: Path, networks: Sequence[ImportedNetwork], dataset: Dataset, identity: Identity) -> Report:
     """Write every file of a release but its manifest into ``folder``."""
     exported = {network.cell: network.export(dataset, identity, folder) for network in networks}
-    assessment = assess(dataset, dataset.shape, {cell: both.evaluated.forecaster for cell, both in exported.items()})
-    metadata = complete(exported, assessment)
     caveats = {network.cell: network.caveat(dataset) for network in networks}
-    models = [
-        model.model_copy(update={"caveat": caveats.get(model.name)})
-        for model in assessment.models(dataset, metadata, {})
-    ]
-    sources = {network.cell: network.source for network in networks}
-    report = base_report(dataset, dataset.shape, identity, assessment, metadata).model_copy(
-        update={"models": tuple(models), "imported": sources}
-    )
-    write_beside_checkpoints(folder, dataset, dataset.shape, assessment, report)
-    return report
+
+    def describe(assessment: Assessment, metadata: Mapping[str, CheckpointMetadata]) -> dict[str, Any]:
+        models = assessment.models(dataset, metadata, {})
+        return {
+            "configuration": dataset.shape._asdict(),
+            "models": tuple(model.model_copy(update={"caveat": caveats.get(model.name)}) for model in models),
+            "seeds": {},
+            "imported": {network.cell: network.source for network in networks},
+        }
+
+    return write_beside_checkpoints(folder, dataset, identity, exported, describe)

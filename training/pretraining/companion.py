@@ -12,9 +12,9 @@ class Moments(NamedTuple):
     """Sums over the past of a series, for each origin and knot.
 
     Attributes:
-        gram: of the products of predictors, ``(…, size, size)``.
-        product: of predictors times target, ``(…, size)``.
-        power: of the squared target, ``(…)``.
+        gram: Gram of the products of predictors, ``(…, size, size)``.
+        product: Product of predictors times target, ``(…, size)``.
+        power: Power of the squared target, ``(…)``.
         rows: number of rows, ``(…)``.
     """
 
@@ -142,7 +142,7 @@ def running_products(features: Tensor, weight: Tensor, ends: Tensor, few: int = 
     Args:
         features: ``(batch, steps, size)``.
         weight: ``(batch, steps)``.
-        ends: in any order, ``(n,)``.
+        ends: Ends in any order, ``(n,)``.
         few: number of ends up to which they are summed one by one, which needs less memory.
 
     Returns:
@@ -172,9 +172,9 @@ def fit_prior(moments: Moments, noise: float, rounds: int = 25) -> tuple[Tensor,
     """Fit a prior to many series by expectation maximisation (empirical Bayes).
 
     Args:
-        moments: of each series, ``(series, …)``.
+        moments: Moments of each series, ``(series, …)``.
         noise: variance to begin with.
-        rounds: of expectation and maximisation.
+        rounds: Rounds of expectation and maximisation.
 
     Returns:
         Mean ``(size,)``, precision ``(size, size)`` and variance of the noise.

@@ -1,6 +1,6 @@
 """How the networks do on simulated seas that they have not seen: errors, dependence between leads, events."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -29,9 +29,9 @@ class HeldOutContexts:
     """Contexts of one length, and what followed.
 
     Attributes:
-        sst: of the contexts, °C ``(n, context)``.
-        last_time: of the contexts, Unix seconds ``(n,)``.
-        climatology: of the position, ``(n, 7)``; NaN where it is not known.
+        sst: SST of the contexts, °C ``(n, context)``.
+        last_time: Last time of the contexts, Unix seconds ``(n,)``.
+        climatology: Climatology of the position, ``(n, 7)``; NaN where it is not known.
         observed: °C, ``(n, horizon)``.
         usual: root mean square of the changes of each sea over 1, 2, … steps, °C ``(n, horizon)``.
     """
@@ -48,7 +48,7 @@ def score_held_out(module: AnyModule, spec: Spec, panel: Panel) -> list[HeldOutS
 
     Args:
         module: the network.
-        spec: of its time step.
+        spec: Spec of its time step.
         panel: series; each is forecast once for every length of context.
     """
     scores = []
@@ -134,7 +134,7 @@ def held_out_dependence(module: AnyModule, spec: Spec, panel: Panel) -> Dependen
 
     Args:
         module: the network.
-        spec: of its time step.
+        spec: Spec of its time step.
         panel: series that it has not seen.
     """
     scores, errors = past_errors(module, spec, panel)
@@ -147,7 +147,7 @@ def past_errors(module: AnyModule, spec: Spec, panel: Panel) -> tuple[Floats, Fl
 
     Args:
         module: the network.
-        spec: of its time step.
+        spec: Spec of its time step.
         panel: series; those that end in a missing value are left out.
 
     Returns:
@@ -162,7 +162,7 @@ def past_errors(module: AnyModule, spec: Spec, panel: Panel) -> tuple[Floats, Fl
 def _batches(panel: Panel) -> list[Panel]:
     """Split the series that end in an observation."""
     there = torch.isfinite(panel.sst[:, -1])
-    columns = [getattr(panel, part.name)[there].split(_PAST_BATCH) for part in fields(Panel)]
+    columns = [column[there].split(_PAST_BATCH) for column in panel]
     return [Panel(*part) for part in zip(*columns, strict=True)]
 
 
@@ -191,10 +191,10 @@ def score_events(module: AnyModule, spec: Spec, panel: Panel, dependence: Depend
 
     Args:
         module: the network.
-        spec: of its time step.
+        spec: Spec of its time step.
         panel: series that neither the network nor ``dependence`` was fitted to; each is forecast once for every length
             of context.
-        dependence: between the leads; that of a random walk if None.
+        dependence: Dependence between the leads; that of a random walk if None.
     """
     leads = tuple(range(1, spec.horizon + 1))
     event = RunEvent("above", _DURATION, 1, min(_WITHIN, spec.horizon))

@@ -1,9 +1,9 @@
 """Training examples of the universal networks: stretches of simulated and real series, with origins inside them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
@@ -30,21 +30,18 @@ _ORIGINS: Final = 6
 _BATCH: Final = 50
 
 
-@dataclass(frozen=True)
-class Examples:
+class Examples(NamedTuple):
     """Stretches of series with origins inside them; all float32.
 
     Attributes:
-        inputs: of the cell, ``(n, steps, inputs)``.
-        origins: steps of the stretch to forecast from, int64 ``(n, origins)``.
-        mean: of the companion, ``(n, origins, knots)``.
-        spread: of the companion, likewise.
-        fit: of the companion, likewise.
-        context: what is known of the context, ``(n, origins, context)``.
-        level: standardised temperature, ``(n, origins, 1)``.
-        target: scaled increments, ``(n, origins, horizon)``.
+        inputs: Inputs of the cell, ``(n, steps, inputs)``.
+        origins: Steps of the stretch to forecast from, int64 ``(n, origins)``.
+        mean: Mean that the companion forecasts, ``(n, origins, knots)``; likewise ``spread`` and ``fit``.
+        context: What is known of the context, ``(n, origins, context)``.
+        level: Standardised temperature, ``(n, origins, 1)``.
+        target: Scaled increments, ``(n, origins, horizon)``.
         weight: 1 where the target was observed, likewise.
-        unit: size of a scaled increment relative to the usual one in the series at each lead, likewise.
+        unit: Size of a scaled increment relative to the usual one in the series at each lead, likewise.
     """
 
     inputs: Tensor
@@ -58,42 +55,24 @@ class Examples:
     weight: Tensor
     unit: Tensor
 
-    def __len__(self) -> int:
-        return len(self.inputs)
-
     def take(self, rows: Tensor | slice) -> "Examples":
         """Return some of the examples."""
-        return Examples(*(getattr(self, field.name)[rows] for field in fields(self)))
+        return Examples(*(column[rows] for column in self))
 
     def to(self, device: torch.device) -> "Examples":
         """Return the examples on a device."""
-        return Examples(*(getattr(self, field.name).to(device) for field in fields(self)))
-
-    @classmethod
-    def join(cls, parts: "Sequence[Examples]") -> "Examples":
-        """Join examples."""
-        return cls(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(cls)))
-
-    def save(self, path: Path) -> None:
-        """Write the examples to a file."""
-        torch.save([getattr(self, field.name) for field in fields(self)], path)
-
-    @classmethod
-    def load(cls, path: Path) -> "Examples":
-        """Map the examples of a file into memory, where all processes share them."""
-        return cls(*torch.load(path, mmap=True, weights_only=True))
+        return Examples(*(column.to(device) for column in self))
 
 
-@dataclass(frozen=True)
-class Panel:
+class Panel(NamedTuple):
     """Series to train on.
 
     Attributes:
-        anomaly: from the climatology where there is a position, else the values, °C float64 ``(n, steps)``.
-        sst: the values, likewise.
-        last_time: of each series, Unix seconds ``(n,)``.
+        anomaly: Difference from the climatology where there is a position, else the values, °C float64 ``(n, steps)``.
+        sst: Values, likewise.
+        last_time: Last time of each series, Unix seconds ``(n,)``.
         positioned: 1 with a position, else 0, ``(n,)``.
-        climatology: coefficients by position, NaN without one, ``(n, 7)``.
+        climatology: Coefficients by position, NaN without one, ``(n, 7)``.
     """
 
     anomaly: Tensor
@@ -102,13 +81,10 @@ class Panel:
     positioned: Tensor
     climatology: Tensor
 
-    def __len__(self) -> int:
-        return len(self.sst)
 
-    @classmethod
-    def join(cls, parts: "Sequence[Panel]") -> "Panel":
-        """Join panels of series of the same length."""
-        return cls(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+def joined(parts: Sequence[Examples]) -> Examples:
+    """Join examples."""
+    return Examples(*map(torch.cat, zip(*parts, strict=True)))
 
 
 def simulated_panel(spec: Spec, seed: int, n: int) -> Panel:
@@ -174,7 +150,7 @@ def make_examples(
             unit = scale[:, origins].unsqueeze(2) / usual.unsqueeze(1)
             values = [stretch, places, mean, spread, fit, context[:, origins], level.unsqueeze(2), target, weight, unit]
             parts.append(Examples(*(v if v.dtype == torch.int64 else v.to(torch.float32) for v in values)))
-    return Examples.join(parts)
+    return joined(parts)
 
 
 def _batches(panel: Panel) -> "zip[tuple[Tensor, Tensor, Tensor]]":
@@ -200,8 +176,8 @@ class RealSeries:
     """A series of the user.
 
     Attributes:
-        name: of its file, with the station.
-        series: at the time step of the networks.
+        name: Name of its file, with the station.
+        series: Series at the time step of the networks.
         climatology: coefficients by its position, ``(7,)``; NaN where the file has none, or it is on land.
     """
 

@@ -60,10 +60,10 @@ class UniversalNetwork(nn.Module):
         """Forecast scaled increments.
 
         Args:
-            states: of the cell at the origins, float32 ``(n, hidden)``.
-            mean: of the companion, ``(n, knots)``.
-            spread: of the companion, ``(n, knots)``.
-            fit: of the companion, ``(n, knots)``.
+            states: States of the cell at the origins, float32 ``(n, hidden)``.
+            mean: Mean of the companion, ``(n, knots)``.
+            spread: Spread of the companion, ``(n, knots)``.
+            fit: Fit of the companion, ``(n, knots)``.
             context: ``(n, context)``.
 
         Returns:
@@ -139,14 +139,15 @@ def fit_network(
     torch.manual_seed(settings.seed)
     inputs, context = examples.inputs.shape[2], examples.context.shape[2] + 2
     network = UniversalNetwork(cell, spec, inputs, context, settings.hidden, settings.companion).to(device)
-    batch = min(settings.batch, len(examples))
-    batches = len(examples) // batch
+    count = len(examples.inputs)
+    batch = min(settings.batch, count)
+    batches = count // batch
     optimizer = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=settings.decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, settings.rate, total_steps=settings.epochs * batches + 1, pct_start=0.15
     )
     for _ in range(settings.epochs):
-        for rows in torch.randperm(len(examples)).split(batch)[:batches]:
+        for rows in torch.randperm(count).split(batch)[:batches]:
             hidden = (torch.rand(len(rows)) < HIDDEN_LEVELS).to(device)
             loss = _loss(network, examples.take(rows).to(device), hidden)
             optimizer.zero_grad()

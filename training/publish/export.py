@@ -2,10 +2,10 @@
 
 import platform
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,6 @@ from forecasting.references.baselines import BASELINES, Baselines
 from forecasting.references.climatology import Climatology
 from forecasting.releases.release import EVALUATED, EVALUATED_SERIES
 from forecasting.scores.accuracy import Accuracy
-from forecasting.series.shape import ForecastShape
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso, short
 from training.config import TrainingConfig
@@ -42,15 +41,11 @@ _TIMED_CALLS: Final = 100
 
 @dataclass(frozen=True)
 class Identity:
-    """Identity of a release, recorded in each of its checkpoints.
+    """Identity of a release, recorded in each of its checkpoints, with the file that it was trained or evaluated on.
 
     Attributes:
-        dataset: name of the dataset.
-        version: of the release.
         created: ISO 8601 time.
-        data_file: name of the file that was trained on.
-        data_sha256: digest of the file.
-        title: of the dataset, for people to read.
+        title: name of the dataset for people to read.
     """
 
     dataset: str
@@ -63,13 +58,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint on disk, loaded again, whose metadata still lacks what is measured on the loaded network.
-
-    Attributes:
-        module: the compiled network.
-        forecaster: loaded from the file.
-        path: of the file.
-    """
+    """A checkpoint on disk, loaded again, whose metadata still lacks what is measured on the loaded network."""
 
     module: torch.jit.ScriptModule
     forecaster: Forecaster
@@ -79,6 +68,7 @@ class Checkpoint:
     def write(cls, network: nn.Module, metadata: CheckpointMetadata, path: Path) -> "Checkpoint":
         """Write ``network`` with its ``metadata`` to ``path``, and load the file again."""
         module = script(network)
+        path.parent.mkdir(exist_ok=True)
         save(module, metadata, path)
         forecaster = Forecaster(*load(path.read_bytes(), CPU), CPU)
         forecaster.warm_up()
@@ -133,75 +123,75 @@ class Exported:
 def export(
     networks: CellNetworks, dataset: Dataset, config: TrainingConfig, identity: Identity, folder: Path
 ) -> Exported:
-    """Write two checkpoints of a cell, ``evaluated/<cell>.pt`` and ``<cell>.pt``, and load them again.
+    """Write two checkpoints of a cell into ``folder``, ``evaluated/<cell>.pt`` and ``<cell>.pt``, and load them again.
 
     The intervals of the evaluated network are calibrated on residuals from before the test part, those of the served
     network also on the errors of the evaluated one on the test part.
-
-    Args:
-        networks: of the cell.
-        dataset: that they were fitted to.
-        config: settings of the run.
-        identity: of the release.
-        folder: to write into.
     """
-    cell, describe = networks.cell, _Description(networks, dataset, config, identity)
-    (folder / EVALUATED).mkdir(exist_ok=True)
-    metadata = describe.metadata("validation", networks.evaluated, [networks.residuals])
-    evaluated = Checkpoint.write(networks.evaluated, metadata, folder / EVALUATED / f"{cell}.pt")
-    test = Evaluation.run(dataset.origins("test"), {cell: evaluated.forecaster})
-    newest = Residuals(test.origins, test.residuals(cell))
-    metadata = describe.metadata("test", networks.final, [networks.residuals, newest])
-    return Exported(evaluated, Checkpoint.write(networks.final, metadata, folder / f"{cell}.pt"))
+    cell = networks.cell
 
-
-@dataclass(frozen=True)
-class _Description:
-    """What is the same in the metadata of both checkpoints of a cell."""
-
-    networks: CellNetworks
-    dataset: Dataset
-    config: TrainingConfig
-    identity: Identity
-
-    def metadata(self, seen_until: Split, network: AnyNetwork, residuals: Sequence[Residuals]) -> CheckpointMetadata:
-        """The metadata of a network that was fitted up to the end of a part, and whose intervals rest on residuals."""
-        dataset, config, identity = self.dataset, self.config, self.identity
-        several, step = len(dataset.stations) > 1, dataset.series.step
-        known, drawn = Residuals.joined(residuals), self.networks.drawn
-        calibrated_on = known if drawn is None else Residuals.joined([*residuals, drawn])
-        errors = ErrorDistribution.calibrate(calibrated_on.values, calibrated_on.origins, several=several)
-        seen, windows = dataset.past(seen_until), dataset.origins_seen(seen_until)
-        training_range = TrainingRange.of(seen, windows, several=several)
-        if self.networks.start is not None and self.networks.start.share > 0:
+    def write(seen_until: Split, network: AnyNetwork, residuals: Sequence[Residuals], path: Path) -> Checkpoint:
+        several = len(dataset.stations) > 1
+        training_range = TrainingRange.of(dataset.past(seen_until), dataset.origins_seen(seen_until), several=several)
+        if networks.start is not None and networks.start.share > 0:
             # Universal networks were trained on every season.
             training_range = training_range.model_copy(update={"months": tuple(range(1, 13))})
-        return CheckpointMetadata(
-            dataset=identity.dataset,
-            title=identity.title,
-            version=identity.version,
-            cell=self.networks.cell,
-            window=config.window,
-            step=str(step),
-            step_seconds=step.seconds,
-            horizon=config.horizon,
-            fill_limit=config.fill_limit,
-            units="celsius",
-            periods=dict(dataset.periods()),
+        metadata = checkpoint_metadata(
+            dataset,
+            identity,
+            Residuals.joined(residuals),
+            networks.drawn,
+            cell=cell,
             training_range=training_range,
-            accuracy={"validation": self.networks.validation},
-            baselines={},
-            errors=errors,
-            dependence=errors.dependence(known.values, known.origins.times, errors.scale(known.origins.windows)),
+            accuracy={"validation": networks.validation},
             configuration=config.flat(),
-            seed=self.networks.seed,
+            seed=networks.seed,
             parameters=network.size(),
-            train_seconds=self.networks.seconds,
-            latency_ms=0.0,
-            libraries=library_versions(),
-            data_sha256=identity.data_sha256,
-            created=identity.created,
+            train_seconds=networks.seconds,
         )
+        return Checkpoint.write(network, metadata, path)
+
+    evaluated = write("validation", networks.evaluated, [networks.residuals], folder / EVALUATED / f"{cell}.pt")
+    test = Evaluation.run(dataset.origins("test"), {cell: evaluated.forecaster})
+    newest = Residuals(test.origins, test.residuals(cell))
+    return Exported(evaluated, write("test", networks.final, [networks.residuals, newest], folder / f"{cell}.pt"))
+
+
+def checkpoint_metadata(
+    dataset: Dataset, identity: Identity, known: Residuals, drawn: Residuals | None = None, **fields: Any
+) -> CheckpointMetadata:
+    """Return the metadata of a network of a place.
+
+    Args:
+        dataset: Series that the network was fitted to, or evaluated on.
+        identity: Identity of the release.
+        known: Out-of-sample errors that the intervals, and the dependence between leads, are calibrated on.
+        drawn: More errors for the intervals only.
+        fields: The other fields of the metadata.
+    """
+    several, step, shape = len(dataset.stations) > 1, dataset.series.step, dataset.shape
+    calibrated_on = known if drawn is None else Residuals.joined([known, drawn])
+    errors = ErrorDistribution.calibrate(calibrated_on.values, calibrated_on.origins, several=several)
+    return CheckpointMetadata(
+        dataset=identity.dataset,
+        title=identity.title,
+        version=identity.version,
+        window=shape.window,
+        step=str(step),
+        step_seconds=step.seconds,
+        horizon=shape.horizon,
+        fill_limit=shape.fill_limit,
+        units="celsius",
+        periods=dict(dataset.periods()),
+        baselines={},
+        errors=errors,
+        dependence=errors.dependence(known.values, known.origins.times, errors.scale(known.origins.windows)),
+        latency_ms=0.0,
+        libraries=library_versions(),
+        data_sha256=identity.data_sha256,
+        created=identity.created,
+        **fields,
+    )
 
 
 RECENT_WINDOWS: Final = 4
@@ -216,23 +206,22 @@ def write_contents(
     identity: Identity,
     start: UniversalStart | None = None,
 ) -> Report:
-    """Write every file of a release but its manifest into ``folder``.
+    """Write every file of a release of trained networks but its manifest into an empty ``folder``.
 
     Args:
-        folder: to write into; empty.
-        dataset: that the networks were fitted to.
-        config: settings of the run.
-        fits: by cell and seed; those with the seed of ``config`` are exported. Empty if the series is too short.
-        identity: of the release.
-        start: universal networks to start from, if there are any.
+        folder: Folder of the release.
+        dataset: Series that the networks were fitted to.
+        config: Settings of the run.
+        fits: Fits by cell and seed; those with the seed of ``config`` are exported. Empty if the series is too short.
+        identity: Identity of the release.
+        start: Universal networks to start from, if there are any.
     """
     ingredients = Ingredients.of(dataset, config, start, alone=not fits)
     networks = {cell: ingredients.networks(cell, fits.get((cell, config.seed))) for cell in config.cells}
     exported = {cell: export(made, dataset, config, identity, folder) for cell, made in networks.items()}
-    assessment = assess(dataset, config.shape, {cell: both.evaluated.forecaster for cell, both in exported.items()})
-    metadata = complete(exported, assessment)
-    report = base_report(dataset, config.shape, identity, assessment, metadata).model_copy(
-        update={
+
+    def describe(assessment: Assessment, metadata: Mapping[str, CheckpointMetadata]) -> dict[str, Any]:
+        return {
             "fitted_until": dataset.periods()["test"].end,
             "configuration": config.flat(),
             "models": assessment.models(dataset, metadata, networks),
@@ -241,84 +230,56 @@ def write_contents(
             "stations": assessment.station_reports(dataset, metadata),
             "left_out": assessment.left_out_accuracy(),
         }
-    )
-    write_beside_checkpoints(folder, dataset, config.shape, assessment, report)
-    return report
+
+    return write_beside_checkpoints(folder, dataset, identity, exported, describe)
 
 
-def base_report(
+def write_beside_checkpoints(
+    folder: Path,
     dataset: Dataset,
-    shape: ForecastShape,
     identity: Identity,
-    assessment: Assessment,
-    metadata: Mapping[str, CheckpointMetadata],
+    exported: Mapping[str, Exported],
+    describe: Callable[[Assessment, Mapping[str, CheckpointMetadata]], dict[str, Any]],
 ) -> Report:
-    """Return the report of any release on its data and references, still without its models.
+    """Evaluate exported networks, and complete the release: its report, texts, references, predictions and series.
 
     Args:
-        dataset: that the networks were evaluated on.
-        shape: of the forecasts.
-        identity: of the release.
-        assessment: of the networks and references.
-        metadata: of the evaluated networks, by cell.
+        folder: Folder of the release, which holds the checkpoints.
+        dataset: Series that the networks are evaluated on.
+        identity: Identity of the release.
+        exported: Checkpoints by cell; their metadata gets the accuracy.
+        describe: Returns the fields of the report about the networks, given their evaluation and metadata.
     """
-    references = Baselines.fit(_first_station(dataset).past("validation"), shape)
-    return Report(
-        dataset=identity.dataset,
-        title=identity.title,
-        version=identity.version,
-        created=identity.created,
+    assessment = assess(dataset, {cell: both.evaluated.forecaster for cell, both in exported.items()})
+    accuracy: dict[str, dict[Split, Accuracy]] = {
+        name: assessment.accuracy[name] for name in BASELINES if name in assessment.accuracy
+    }
+    metadata = {cell: both.complete(assessment.accuracy[cell], accuracy) for cell, both in exported.items()}
+    first_station, shape, end = next(iter(dataset.stations.values())), dataset.shape, dataset.last_usable_end()
+    references = Baselines.fit(first_station.past("validation"), shape)
+    report = Report(
+        **asdict(identity),
         step=str(dataset.series.step),
         units="celsius",
         window=shape.window,
         horizon=shape.horizon,
-        data_file=identity.data_file,
-        data_sha256=identity.data_sha256,
-        notes=(*dataset.notes, *_late_gap_notes(dataset, dataset.last_usable_end())),
+        notes=(*dataset.notes, *_late_gap_notes(dataset, end)),
         periods=dataset.periods(),
         climatology=_describe_climatology(references.climatology),
-        configuration=shape._asdict(),
         libraries=library_versions(),
-        models=(),
-        seeds={},
         drift=drift(assessment, next(iter(metadata.values())).training_range),
+        **describe(assessment, metadata),
     )
-
-
-def write_beside_checkpoints(
-    folder: Path, dataset: Dataset, shape: ForecastShape, assessment: Assessment, report: Report
-) -> None:
-    """Write the report, the references, the predictions of the test part with their plot, and the series to start from.
-
-    Args:
-        folder: of the release; holds the checkpoints.
-        dataset: that the networks were evaluated on.
-        shape: of the forecasts.
-        assessment: of the networks and references.
-        report: complete.
-    """
-    first_station, recent_end = _first_station(dataset), dataset.last_usable_end()
     write_report(folder, report)
-    _write_baselines(Baselines.fit(first_station.past("validation"), shape), folder / EVALUATED)
+    _write_baselines(references, folder / EVALUATED)
     _write_baselines(Baselines.fit(first_station.past("test"), shape), folder)
     predictions = next(iter(assessment.stations.values())).one_step()
     predictions.round(4).to_csv(folder / "predictions.csv")
     save_comparison(predictions, report, folder)
-    _write_series(dataset.series, recent_end - RECENT_WINDOWS * shape.window, recent_end, folder / "recent.csv")
+    _write_series(dataset.series, end - RECENT_WINDOWS * shape.window, end, folder / "recent.csv")
     begin, end = first_station.bounds["test"]
     _write_series(first_station.series, begin - shape.window, end, folder / EVALUATED_SERIES)
-
-
-def _first_station(dataset: Dataset) -> Dataset:
-    return next(iter(dataset.stations.values()))
-
-
-def complete(exported: Mapping[str, Exported], assessment: Assessment) -> dict[str, CheckpointMetadata]:
-    """Write the accuracy of each checkpoint into it; returns the complete metadata by cell."""
-    references: dict[str, dict[Split, Accuracy]] = {
-        name: assessment.accuracy[name] for name in BASELINES if name in assessment.accuracy
-    }
-    return {cell: checkpoint.complete(assessment.accuracy[cell], references) for cell, checkpoint in exported.items()}
+    return report
 
 
 def _write_baselines(baselines: Baselines, folder: Path) -> None:

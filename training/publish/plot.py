@@ -37,7 +37,7 @@ def draw_comparison(predictions: pd.DataFrame, report: Report) -> Figure:
 
     Args:
         predictions: °C, indexed by ISO time: the column ``observed`` and one column for each network.
-        report: of the release.
+        report: Report of the release.
     """
     cells = [model.name for model in report.networks]
     frame = predictions.set_axis(pd.to_datetime(predictions.index).tz_localize(None))

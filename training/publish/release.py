@@ -70,7 +70,7 @@ def read_private_key(path: Path, passphrase: Callable[[], str]) -> "Ed25519Priva
     """Read an Ed25519 private key from a PEM file, as ``openssl genpkey -algorithm ed25519`` writes it.
 
     Args:
-        path: of the file.
+        path: Path of the file.
         passphrase: returns the passphrase; called only if the key is encrypted.
 
     Raises:
@@ -104,9 +104,9 @@ def sign(folder: Path, key: "Ed25519PrivateKey", number: str | None = None) -> S
     Signatures of other keys over the same manifest are kept. A signature file that cannot be used is replaced.
 
     Args:
-        folder: of the release.
-        key: that signs.
-        number: that a rollback gives the release; None for a signature of the release as it was made.
+        folder: Folder of the release.
+        key: Key that signs.
+        number: Number that a rollback gives the release; None for a signature of the release as it was made.
 
     Raises:
         ReleaseError: if the release does not match its manifest, or the signature cannot be written.
@@ -181,6 +181,20 @@ def next_version(dataset: Path, now: datetime | None = None) -> str:
     while existing and f"{moment:%Y%m%dT%H%M%SZ}" <= existing[-1]:
         moment = datetime.strptime(existing[-1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) + timedelta(seconds=1)
     return f"{moment:%Y%m%dT%H%M%SZ}"
+
+
+def made_at(version: str) -> str:
+    """Return the time of a version, ISO 8601."""
+    return datetime.strptime(version, "%Y%m%dT%H%M%SZ").strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@contextmanager
+def writing_to(dataset: Path) -> Iterator[None]:
+    """Raise ReleaseError where the block cannot write to the folder of a dataset's releases."""
+    try:
+        yield
+    except OSError as error:
+        raise ReleaseError(f"cannot write the release to {dataset}: {error.strerror or error}") from None
 
 
 @contextmanager
@@ -268,8 +282,8 @@ def rollback(
 
     Args:
         artifacts: folder of all releases.
-        name: of the dataset.
-        version: of the release; the one before the current if None.
+        name: Name of the dataset.
+        version: Version of the release; the one before the current if None.
         trusted: keys that must have signed the release and the rollback; None to accept any release.
         key: signs the rollback: the release gets a number after those of all others. None to sign nothing.
 

@@ -141,7 +141,7 @@ class Seas:
     Attributes:
         places: where they are.
         sst: °C, float64 ``(places, steps)``, NaN where missing.
-        times: of the steps, Unix seconds ``(steps,)``.
+        times: Times of the steps, Unix seconds ``(steps,)``.
         kinds: how each is observed.
     """
 

@@ -65,7 +65,7 @@ def oscillation(random: Generator, steps: int, period: Array, memory: Array) -> 
     Args:
         random: generator.
         steps: number of steps.
-        period: in steps, ``(places,)``.
+        period: Period in steps, ``(places,)``.
         memory: e-folding time of the amplitude in steps, ``(places,)``.
     """
     places = len(period)
@@ -195,8 +195,8 @@ def simulate_water(
 
     Args:
         random: generator.
-        places: to simulate.
-        start_day: of the first step, in days since 1970.
+        places: Places to simulate.
+        start_day: Start day of the first step, in days since 1970.
         days: number of days.
         steps_per_day: 1 or 24.
 
