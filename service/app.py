@@ -148,6 +148,7 @@ def create_app(
         async with _serving(gate, registry, bus or WorkerBus()) as watcher, _working(app):
             app.state.release_watcher = watcher
             yield
+        await columns.close()
         app.state.station_store.close()
 
     app = FastAPI(

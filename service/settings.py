@@ -89,7 +89,8 @@ class Settings(BaseSettings):
         linger_seconds: how long it then answers that it is shutting down before it closes idle connections.
         reload_seconds: the time between checks for new releases.
         max_line_bytes: the longest line of an NDJSON request.
-        max_spool_bytes: the most bytes of Arrow and Parquet bodies and answers in temporary files, of all requests.
+        max_spool_bytes: the most bytes of Arrow and Parquet responses in temporary files, of all requests; the share of
+            one caller is also the largest Parquet file and Arrow record batch.
         max_series: the most series in one request.
         max_values: the most values in one series.
         max_horizon: the most steps to forecast; a release may have a lower limit.

@@ -1,16 +1,12 @@
-"""From the messages of a request by columns to the bytes of its answer, without waiting."""
+"""From the rows of a request by columns to the bytes of its answer, without waiting."""
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from http import HTTPStatus
 from itertools import pairwise
-from typing import Final, TypeVar
+from typing import Final
 
-import pyarrow as pa
-
-from service.api.forecast.columns.reading.arrow_stream import ArrowReader, refusing_invalid
 from service.api.forecast.columns.reading.cutting import SeriesCutter
-from service.api.forecast.columns.reading.messages import StreamMessage
-from service.api.forecast.columns.reading.rows import read_rows
+from service.api.forecast.columns.reading.rows import Rows
 from service.api.forecast.columns.writing.form import form_of
 from service.api.forecast.columns.writing.table import to_batch
 from service.api.forecast.columns.writing.writers import writer_of
@@ -25,14 +21,12 @@ from service.http.validation import Place
 _MOST_WINDOWS: Final = 2 * PIECE
 """Windows that a place's networks forecast at once: here, fewer cost more for each."""
 
-Item = TypeVar("Item")
-
 SLICE_ROWS: Final = 36 * _MOST_WINDOWS
 """Rows that are read at once: as many as so many series of three years of months have."""
 
 
 class Pipeline:
-    """Reads, forecasts and writes the series of one request.
+    """Cuts, forecasts and writes the series of one request.
 
     Attributes:
         has_ended: whether the last step has been taken.
@@ -44,7 +38,6 @@ class Pipeline:
         self._job = job
         self._strict = strict
         self._form = form_of(job)
-        self._reader = ArrowReader()
         self._cutter = SeriesCutter(max_values)
         self._writer = writer_of(media_type, self._form)
         # The last series ends only with the body: what comes before it waits, so that it is not forecast alone.
@@ -55,29 +48,28 @@ class Pipeline:
         self._most = max(most // job.networks, 1)
         """The most series that are forecast at once."""
 
-    def steps(self, messages: Sequence[StreamMessage], *, is_last: bool) -> Generator[bytes, None, None]:
-        """Take the next messages in steps, between which other requests get their turn.
+    def steps(self, rows: Sequence[Rows], *, is_last: bool) -> Generator[bytes, None, None]:
+        """Take the next rows in steps, between which other requests get their turn.
 
         Args:
-            messages: whole ones, in order.
+            rows: in order.
             is_last: whether the body ends with them.
 
         Yields:
             What each step adds to the answer.
 
         Raises:
-            ProblemError: 400 or 422 if the body is invalid; with ``strict`` at the first series that could not be
-                forecast.
+            ProblemError: 422 with ``strict`` at the first series that could not be forecast.
         """
-        for rows, is_end in _with_last(batched(self._reader.read(messages))):
-            for part in self._parts():
-                yield self._forecast(part)
-            self._cut(rows, is_last=is_last and is_end)
-            if not self._waiting:
-                yield b""
+        for part in self._parts():
+            yield self._forecast(part)
+        for i, each in enumerate(rows, 1):
+            self._cutter.add(each, is_last=is_last and i == len(rows))
+        self._wait(self._cutter.whole())
+        if not self._waiting:
+            yield b""
         if is_last:
-            with refusing_invalid():
-                self._wait(self._cutter.end())
+            self._wait(self._cutter.end())
             parts = self._parts()
             for part in parts[:-1]:
                 yield self._forecast(part)
@@ -86,25 +78,9 @@ class Pipeline:
             self.has_ended = True
             yield content
 
-    def check_schema(self, message: StreamMessage) -> None:
-        """Check the first message before its turn, so that a wrong schema is refused before any rows arrive.
-
-        Raises:
-            ProblemError: 400 or 422 if no series can be read with it.
-        """
-        self._reader.check_schema(message)
-
     def abort(self, message: str) -> bytes:
         """Return the last piece of an answer that cannot be finished."""
         return self._writer.abort(message)
-
-    def _cut(self, batches: Sequence[pa.RecordBatch], *, is_last: bool) -> None:
-        """Let the series wait that end in ``batches``."""
-        assert self._reader.layout is not None
-        with refusing_invalid():
-            for batch, is_end in _with_last(batches):
-                self._cutter.add(read_rows(batch, self._reader.layout), is_last=is_last and is_end)
-        self._wait(self._cutter.whole())
 
     def _wait(self, series: SeriesColumns | None) -> None:
         if series is not None:
@@ -133,29 +109,3 @@ class Pipeline:
         self._count += len(series)
         self._failed += len(failed)
         return self._writer.write(to_batch(series.ids, results, self._form))
-
-
-def batched(batches: Iterable[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
-    """Yield ``batches`` in lists that have about as many rows as are read at once; large ones are sliced."""
-    waiting: list[pa.RecordBatch] = []
-    count = 0
-    for batch in batches:
-        for begin in range(0, batch.num_rows, SLICE_ROWS):
-            part = batch.slice(begin, SLICE_ROWS)
-            if waiting and count + part.num_rows > SLICE_ROWS:
-                yield waiting
-                waiting, count = [], 0
-            waiting.append(part)
-            count += part.num_rows
-    if waiting:
-        yield waiting
-
-
-def _with_last(items: Iterable[Item]) -> Iterator[tuple[Item, bool]]:
-    """Yield each of ``items``, and whether it is the last."""
-    iterator = iter(items)
-    for item in iterator:
-        for following in iterator:
-            yield item, False
-            item = following
-        yield item, True

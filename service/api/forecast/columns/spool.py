@@ -1,6 +1,5 @@
 """Temporary files for data too large for memory, with a limit on all of them together."""
 
-import mmap
 import tempfile
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -84,22 +83,8 @@ class Spool:
             while piece := self._file.read(size):
                 yield piece
 
-    def fileno(self) -> int:
-        """Return the descriptor of the file, which holds all that was written, at its beginning."""
-        assert self._file is not None
-        self._file.flush()
-        self._file.seek(0)
-        return self._file.fileno()
-
-    def map(self) -> memoryview:
-        """Return what was written as memory that the system reads from the file as it is used."""
-        if self._file is None or not self._size:
-            return memoryview(b"")
-        self._file.flush()
-        return memoryview(mmap.mmap(self._file.fileno(), self._size, access=mmap.ACCESS_READ))
-
     def close(self) -> None:
-        """Delete the file, and free its space. Mapped memory stays valid while it is used."""
+        """Delete the file, and free its space."""
         self._space.free(self._size)
         self._size = 0
         if self._file is not None:

@@ -1,8 +1,7 @@
 """Begins the answers to columnar requests. pyarrow is imported with the first of them."""
 
-import asyncio
 from http import HTTPStatus
-from typing import Final
+from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from starlette.types import Receive, Scope
@@ -21,10 +20,10 @@ from service.http.media import ARROW_TYPE, PARQUET_TYPE, preferred
 from service.http.problems import ProblemError
 from service.settings import Settings
 
-_PURPOSE = "a columnar body (Arrow or Parquet)"
+if TYPE_CHECKING:
+    from service.api.forecast.columns.reading.readers import ColumnReaders
 
-_PARQUET_FILES: Final = 2
-"""Parquet files that are decoded at once, each by a process."""
+_PURPOSE = "a columnar body (Arrow or Parquet)"
 
 
 class ColumnStreams:
@@ -36,7 +35,12 @@ class ColumnStreams:
         self._space = SpoolSpace(settings.max_spool_bytes)
         # A space lives as long as a request of its caller.
         self._spaces: WeakValueDictionary[str, SpoolSpace] = WeakValueDictionary()
-        self._parquet_turn = asyncio.Semaphore(_PARQUET_FILES)
+        self._readers: ColumnReaders | None = None
+
+    async def close(self) -> None:
+        """End the processes that read bodies."""
+        if self._readers is not None:
+            await self._readers.close()
 
     def arrow(self, scope: Scope, headers: Headers, receive: Receive) -> StreamedAnswer:
         """Answer a request with an Arrow stream; raises as :meth:`parquet` does."""
@@ -52,9 +56,7 @@ class ColumnStreams:
         """
         return self._answer(PARQUET_TYPE, scope, headers, receive)
 
-    def _space_of_caller(self) -> SpoolSpace:
-        account = reservation.get()
-        caller = "" if account is None else account.caller
+    def _space_of(self, caller: str) -> SpoolSpace:
         space = self._spaces.get(caller)
         if space is None:
             limit = int(self._settings.max_spool_bytes * self._settings.caller_share)
@@ -66,6 +68,7 @@ class ColumnStreams:
             with needs_extra("columns", _PURPOSE):
                 from service.api.forecast.columns.answering import ColumnAnswer
                 from service.api.forecast.columns.pipeline import Pipeline
+                from service.api.forecast.columns.reading.readers import ColumnReaders
         except MissingExtraError as error:
             raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"{error}; or send JSON or NDJSON") from None
         refuse_compression(headers, "Parquet" if media_type == PARQUET_TYPE else "Arrow")
@@ -78,6 +81,10 @@ class ColumnStreams:
         query = LinesQuery.read(scope["query_string"])
         job = plan_columns(serving, self._settings, query)
         pipeline = Pipeline(serving, job, accepted, self._settings.max_values, strict=query.strict)
-        answer = ColumnAnswer(serving, pipeline, self._space_of_caller(), self._parquet_turn)
-        pieces = answer.pieces(media_type, receive)
+        if self._readers is None:
+            self._readers = ColumnReaders(self._settings.caller_share)
+        account = reservation.get()
+        caller = "" if account is None else account.caller
+        answer = ColumnAnswer(serving, pipeline, self._space_of(caller), self._readers)
+        pieces = answer.pieces(media_type, receive, caller)
         return StreamedAnswer(((b"content-type", accepted.encode()),), pieces, answer.abort)

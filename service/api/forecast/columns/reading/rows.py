@@ -1,17 +1,32 @@
-"""Rows of a record batch as numpy arrays, with the runs of rows that belong to one series."""
+"""The columns of a body, and its rows as NumPy arrays, with the runs of rows that belong to one series."""
 
-from http import HTTPStatus
-from typing import Final, NamedTuple
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, BinaryIO, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.types as pat
 
 from forecasting.series.times import DAY, SECONDS, Floats, Times
-from service.api.forecast.columns.reading.layout import Layout
-from service.http.problems import ProblemError
-from service.http.validation import Place
+
+NAMES: Final = ("id", "time", "sst", "latitude", "longitude")
+INDEX: Final = "__index_level_"
+"""Begins the names of columns that pandas adds for the index of a DataFrame; they are ignored."""
+
+INVALID: Final = 400
+TOO_LARGE: Final = 413
+UNUSABLE: Final = 422
+"""Status of a body that is damaged, too large, or without the columns of a request."""
+
+_MAX_SHOWN: Final = 64
+"""Characters of a name or type that a message repeats."""
+
+_TEXTS: Final[Sequence[Callable[[Any], bool]]] = (pat.is_string, pat.is_large_string, pat.is_string_view)
+_NUMBERS: Final[Sequence[Callable[[Any], bool]]] = (pat.is_floating, pat.is_integer, pat.is_decimal, pat.is_null)
+_TIMES: Final[Sequence[Callable[[Any], bool]]] = (pat.is_timestamp, pat.is_date)
 
 _ONLY_ID: Final = pa.array(["0"])
 """The ID of the one series in a body without IDs, as in JSON."""
@@ -21,6 +36,100 @@ _SLACK_BYTES: Final = 1_024
 _PER_SECOND: Final = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _NO_TIME: Final = np.iinfo(np.int64).min
 _UTC: Final = frozenset({"UTC", "Etc/UTC", "Z", "GMT", "+00:00"})
+
+_ALIGNMENT: Final = 8
+"""Bytes."""
+
+
+class RefusedError(Exception):
+    """A body that is refused, with the reason.
+
+    Attributes:
+        status: of the response.
+        column: that is to blame, if any.
+    """
+
+    def __init__(self, reason: str, status: int = INVALID, column: str | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.column = column
+
+
+class Layout(NamedTuple):
+    """The index of each column in the body; None for one that is not there.
+
+    Attributes:
+        id: names of the series.
+        time: of each value.
+        sst: values.
+        latitude: degrees north.
+        longitude: degrees east.
+    """
+
+    id: int | None
+    time: int
+    sst: int
+    latitude: int | None
+    longitude: int | None
+
+    @classmethod
+    def of(cls, schema: pa.Schema) -> "Layout":
+        """Find the columns of a body.
+
+        Raises:
+            RefusedError: if a column is missing, unknown or repeated, or holds something else.
+        """
+        names = [field.name for field in schema]
+        for name in names:
+            if name not in NAMES and not name.startswith(INDEX):
+                raise _unusable(
+                    f"unknown column {name[:_MAX_SHOWN]!r}: the columns are id, time and sst, and optionally latitude "
+                    "and longitude",
+                    "columns",
+                )
+        for name in NAMES:
+            if names.count(name) > 1:
+                raise _unusable(f"the column {name} appears {names.count(name)} times: send it once", name)
+        for name in ("time", "sst"):
+            if name not in names:
+                raise _unusable(f"the column {name} is missing: send id, time and sst", name)
+        if ("latitude" in names) != ("longitude" in names):
+            missing = "longitude" if "latitude" in names else "latitude"
+            raise _unusable(f"the column {missing} is missing: send both latitude and longitude, or neither", missing)
+        for name in names:
+            if name in NAMES:
+                _check_type(name, schema.field(name).type)
+        positions = {name: names.index(name) if name in names else None for name in NAMES}
+        return cls(
+            positions["id"], names.index("time"), names.index("sst"), positions["latitude"], positions["longitude"]
+        )
+
+
+def _check_type(name: str, kind: pa.DataType) -> None:
+    shown = "text" if _is_any(kind, _TEXTS) else str(kind)[:_MAX_SHOWN]
+    if name == "id":
+        plain = kind.value_type if pat.is_dictionary(kind) else kind
+        if not _is_any(plain, (*_TEXTS, pat.is_integer)):
+            raise _unusable(f"the column id holds {shown}: send text, categories or whole numbers", name)
+    elif name == "time":
+        if _is_any(kind, _TEXTS):
+            raise _unusable(
+                "the column time holds text: convert it to timestamps, for example with pandas.to_datetime or "
+                "polars.Expr.str.to_datetime",
+                name,
+            )
+        if not _is_any(kind, _TIMES):
+            raise _unusable(f"the column time holds {shown}: send timestamps or dates", name)
+    elif not _is_any(kind, _NUMBERS):
+        raise _unusable(f"the column {name} holds {shown}: send numbers", name)
+
+
+def _is_any(kind: pa.DataType, tests: Sequence[Callable[[Any], bool]]) -> bool:
+    return any(test(kind) for test in tests)
+
+
+def _unusable(message: str, column: str) -> RefusedError:
+    return RefusedError(message, UNUSABLE, column)
 
 
 class Rows(NamedTuple):
@@ -60,13 +169,78 @@ class Rows(NamedTuple):
             None if self.longitudes is None else self.longitudes[rows],
         )
 
+    def _buffers(self) -> Iterator[npt.NDArray[Any] | None]:
+        """Yield the arrays that :meth:`_of` takes."""
+        first = self.ids.offset
+        offsets = np.frombuffer(self.ids.buffers()[1], np.int32)[first : first + len(self.ids) + 1]
+        text = self.ids.buffers()[2]
+        yield self.ends
+        yield self.times.view(np.int64)
+        yield None if self.local is self.times else self.local.view(np.int64)
+        yield self.values
+        yield self.latitudes
+        yield self.longitudes
+        yield offsets - offsets[0]
+        yield None if text is None else np.frombuffer(text, np.uint8)[offsets[0] : offsets[-1]]
+        is_known = self.ids.is_valid().to_numpy(zero_copy_only=False)
+        yield np.packbits(is_known, bitorder="little") if self.ids.null_count else None
+
+    @classmethod
+    def _of(cls, arrays: Sequence[npt.NDArray[Any] | None]) -> "Rows":
+        ends, seconds, local_seconds, values, latitudes, longitudes, offsets, text, known = arrays
+        assert ends is not None
+        assert seconds is not None
+        assert values is not None
+        buffers = [None if array is None else pa.py_buffer(array) for array in (known, offsets, text)]
+        ids = pa.Array.from_buffers(pa.string(), len(ends), buffers)
+        ids.validate(full=True)
+        times = seconds.view(SECONDS)
+        local = times if local_seconds is None else local_seconds.view(SECONDS)
+        return cls(ids, ends, times, local, values, latitudes, longitudes)
+
+
+_DTYPES: Final = (*("<i8",) * 3, *("<f8",) * 3, "<i4", "|u1", "|u1")
+"""Of the arrays that rows are written as."""
+
+
+def write_rows(parts: Sequence[Rows], sink: BinaryIO, *, is_last: bool) -> None:
+    """Write rows for :func:`rows_of`: a line of JSON, and their arrays."""
+    sizes: list[int | None] = []
+    contents: list[bytes] = []
+    for array in (array for part in parts for array in part._buffers()):
+        sizes.append(None if array is None else len(array))
+        if array is not None:
+            contents += [array.tobytes(), bytes(-array.nbytes % _ALIGNMENT)]
+    frame = {"sizes": sizes, "bytes": sum(map(len, contents)), "is_last": is_last}
+    sink.write(json.dumps(frame).encode() + b"\n")
+    for content in contents:
+        sink.write(content)
+    sink.flush()
+
+
+def rows_of(sizes: Sequence[int | None], content: bytes) -> list[Rows]:
+    """Return the rows that :func:`write_rows` was given, from the sizes of their arrays and the bytes of these.
+
+    Raises:
+        ValueError: if it was given none.
+    """
+    arrays: list[npt.NDArray[Any] | None] = []
+    at = 0
+    for i, size in enumerate(sizes):
+        dtype = np.dtype(_DTYPES[i % len(_DTYPES)])
+        arrays.append(None if size is None else np.frombuffer(content, dtype, size, at))
+        nbytes = 0 if size is None else size * dtype.itemsize
+        at += nbytes + -nbytes % _ALIGNMENT
+    groups = zip(*(iter(arrays),) * len(_DTYPES), strict=True)
+    return [Rows._of(group) for group in groups]
+
 
 def read_rows(batch: pa.RecordBatch, layout: Layout) -> Rows:
     """Return the rows of ``batch``, at least one, whose columns have been validated."""
     times, local = _times(batch.column(layout.time))
     ids, ends = _runs(None if layout.id is None else batch.column(layout.id), batch.num_rows)
     coordinates = layout.latitude, layout.longitude
-    latitudes, longitudes = (None if place is None else _floats(batch.column(place)) for place in coordinates)
+    latitudes, longitudes = (None if index is None else _floats(batch.column(index)) for index in coordinates)
     return Rows(ids, ends, times, local, _floats(batch.column(layout.sst)), latitudes, longitudes)
 
 
@@ -110,8 +284,7 @@ def _times(column: pa.Array) -> tuple[Times, Times]:
         return utc, _seconds(pc.local_timestamp(column))
     except (pa.ArrowException, OSError) as error:
         message = f"the column time has the time zone {zone[:64]!r}, which cannot be used: {str(error)[:200]}"
-        place = Place(location="body.time", message=message)
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, message, [place]) from None
+        raise _unusable(message, "time") from None
 
 
 def _seconds(column: pa.Array) -> Times:

@@ -11,17 +11,14 @@ import pyarrow as pa
 import pytest
 
 from forecasting.series.sst_series import SstSeries
-from service.api.forecast.columns.reading.messages import MAX_PLAIN
+from service.api.forecast.columns.reading.process import MAX_PLAIN
 from tests.service.api.forecast.columns.bodies import ARROW, PARQUET, long_table, post, read, refusal
 from tests.service.conftest import Http
 
 PLACE = {"dataset": "nino12", "model": "gru"}
 
 LARGE = MAX_PLAIN - 400
-"""Bytes of an entry that no row refers to: with a record batch of thirty rows, as much as is decompressed at once."""
-
-# Here, and not in its test: what is cached may use it until the end of the process.
-COUNTED = pa.proxy_memory_pool(pa.default_memory_pool())
+"""Bytes of an entry that no row refers to: nearly as many as the entries of a stream may have."""
 
 NOT_TEXT = pa.Array.from_buffers(
     pa.string(), 2, [None, pa.py_buffer(np.array([0, 1, 2], np.int32)), pa.py_buffer(b"a\xff")]
@@ -105,15 +102,13 @@ def test_offsets_may_have_more_bytes_than_needed(client: httpx.Client, months: p
         pd.testing.assert_frame_equal(read(response), expected)
 
 
-def test_ids_do_not_keep_their_dictionaries_in_memory(client: httpx.Client, months: pa.Table) -> None:
-    names = [f"s{i}" for i in range(10)]
+def test_each_record_batch_may_have_a_large_dictionary_of_its_own(client: httpx.Client, months: pa.Table) -> None:
+    names = [f"s{i}" for i in range(80)]
     rows = months.slice(0, 30)
     stream = stream_of([batch_of(rows, 0, pa.array([name, "x" * LARGE])) for name in names], compression="zstd")
-    usual = pa.default_memory_pool()
-    pa.set_memory_pool(COUNTED)
-    try:
-        response = post(client, stream, accept=PARQUET, **PLACE)
-    finally:
-        pa.set_memory_pool(usual)
-    assert read(response)["station"].tolist() == names
-    assert LARGE < COUNTED.max_memory() < 5 * LARGE
+    assert read(post(client, stream, accept=PARQUET, **PLACE))["station"].tolist() == names
+
+
+def test_a_dictionary_over_the_limit_is_refused(client: httpx.Client, months: pa.Table) -> None:
+    stream = stream_of([batch_of(months.slice(0, 30), 0, pa.array(["a", "x" * MAX_PLAIN]))], compression="zstd")
+    assert "a set of dictionaries of the Arrow stream has 16777" in refusal(post(client, stream, **PLACE), 413)

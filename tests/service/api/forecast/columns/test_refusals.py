@@ -4,7 +4,8 @@ import asyncio
 import json
 import os
 import socket
-from contextlib import aclosing, suppress
+import tracemalloc
+from contextlib import AsyncExitStack, aclosing, suppress
 from http.client import HTTPResponse
 from pathlib import Path
 
@@ -12,10 +13,11 @@ import httpx
 import numpy as np
 import pyarrow as pa
 import pytest
+from starlette.types import Message, Receive
 
 from forecasting.series.sst_series import SstSeries
-from service.api.forecast.columns.reading.parquet_body import decoded
-from service.api.forecast.columns.spool import Spool, SpoolSpace
+from service.api.forecast.columns.reading.readers import ColumnReaders
+from service.http.problems import ProblemError
 from service.settings import Settings
 from tests.service.api.forecast.columns.bodies import (
     ARROW,
@@ -43,18 +45,32 @@ def months(nino12: SstSeries) -> pa.Table:
     return long_table({f"n{i}": nino12.part(len(nino12) - 30, len(nino12)) for i in range(3)})
 
 
-def test_the_process_that_decodes_parquet_gets_no_settings_and_an_empty_folder(
+def body_of(*pieces: bytes, then: float | None = None) -> Receive:
+    """Return what gives the ``pieces`` of a body, and no more of it if it is not to end."""
+    waiting = [*pieces]
+
+    async def receive() -> Message:
+        if not waiting:
+            await asyncio.sleep(then or 0)
+        return {"type": "http.request", "body": waiting.pop(0), "more_body": then is not None or bool(waiting)}
+
+    return receive
+
+
+def test_a_process_that_reads_bodies_gets_no_settings_and_an_empty_folder(
     months: pa.Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SST_STORE_PASSWORD", "secret")
 
     async def seen() -> tuple[str, list[Path]]:
-        with Spool(SpoolSpace(2**24)) as spool:
-            spool.write(parquet_bytes(pa.concat_tables([months] * 5_000)))
-            async with aclosing(decoded(spool, 1_000)) as pieces:
-                await anext(pieces)
-                (process,) = [place for place in Path("/proc").glob("[0-9]*") if decodes_for_us(place)]
-                return (process / "environ").read_text(), [*(process / "cwd").iterdir()]
+        readers = ColumnReaders(caller_share=1)
+        async with aclosing(readers.read(body_of(arrow_bytes(months)), ARROW, 10, 2**20, "me")) as read:
+            assert [rows.is_last async for rows in read if rows.parts] == [False] * 8 + [True]
+            (process,) = children()
+            environment, folder = (process / "environ").read_text(), [*(process / "cwd").iterdir()]
+        await readers.close()
+        assert children() == []
+        return environment, folder
 
     environment, folder = asyncio.run(seen())
     assert "PYTHONPATH=" in environment
@@ -62,11 +78,67 @@ def test_the_process_that_decodes_parquet_gets_no_settings_and_an_empty_folder(
     assert folder == []
 
 
-def decodes_for_us(process: Path) -> bool:
+def children() -> list[Path]:
+    """Return the processes that read for this one."""
+    return [process for process in Path("/proc").glob("[0-9]*") if reads_for_us(process)]
+
+
+def reads_for_us(process: Path) -> bool:
     with suppress(OSError):  # others end meanwhile
         parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
-        return parent == str(os.getpid()) and "parquet_process" in (process / "cmdline").read_text()
+        return parent == str(os.getpid()) and "columns.reading.process" in (process / "cmdline").read_text()
     return False
+
+
+def test_a_process_is_used_again_until_it_meets_a_bad_body(months: pa.Table) -> None:
+    async def used(readers: ColumnReaders, content: bytes) -> list[Path]:
+        async with aclosing(readers.read(body_of(content), ARROW, 10, 2**25, "me")) as read:
+            with suppress(ProblemError):
+                async for _ in read:
+                    pass
+        return children()
+
+    async def main() -> None:
+        readers = ColumnReaders(caller_share=1)
+        good, large = arrow_bytes(months), arrow_bytes(pa.concat_tables([months] * 10_000))
+        first = await used(readers, good)
+        assert len(first) == 1
+        assert await used(readers, good) == first
+        assert await used(readers, good[:-8]) == []
+        second = await used(readers, good)
+        assert len(second) == 1
+        assert second != first
+        assert await used(readers, large) == []
+        await readers.close()
+
+    asyncio.run(main())
+
+
+def test_a_caller_has_a_share_of_the_processes(months: pa.Table) -> None:
+    stream = arrow_bytes(pa.concat_tables([months] * 1_000))
+    begun = stream[: 2**20 + 1]
+
+    async def main() -> None:
+        readers = ColumnReaders(caller_share=0.5)
+        async with AsyncExitStack() as stack:
+            held = []
+            for _ in range(2):
+                unfinished = readers.read(body_of(begun, b"", then=60), ARROW, 10, 2**25, "greedy")
+                held.append(await stack.enter_async_context(aclosing(unfinished)))
+                while not (await anext(held[-1])).parts:
+                    pass
+            assert len(children()) == 2
+            again = await stack.enter_async_context(
+                aclosing(readers.read(body_of(arrow_bytes(months)), ARROW, 10, 2**25, "greedy"))
+            )
+            assert not (await anext(again)).parts
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(anext(again), 0.2)
+            other = readers.read(body_of(arrow_bytes(months)), ARROW, 100, 2**25, "modest")
+            assert [len(rows.parts) async for rows in other] == [0, 1]
+        await readers.close()
+
+    asyncio.run(main())
 
 
 def replaced(table: pa.Table, name: str, column: pa.Array) -> pa.Table:
@@ -97,16 +169,15 @@ def test_columns_that_no_request_has_are_named(client: httpx.Client, months: pa.
         assert sentence in refusal(post(client, parquet_bytes(table), PARQUET, **PLACE), 422)
 
 
-def test_a_wrong_schema_is_refused_before_any_rows_arrive(wire: socket.socket, months: pa.Table) -> None:
-    table = months.rename_columns(["id", "time", "temperature"])
-    stream = arrow_bytes(table)
+def test_a_wrong_schema_is_refused_before_the_whole_body_arrives(wire: socket.socket, months: pa.Table) -> None:
+    stream = arrow_bytes(pa.concat_tables([months] * 1_000).rename_columns(["id", "time", "temperature"]), 100)
     lines = [
         "POST /forecast?model=gru HTTP/1.1",
         "Host: localhost",
         f"Content-Type: {ARROW}",
         f"Content-Length: {len(stream)}",
     ]
-    wire.sendall("\r\n".join([*lines, "", ""]).encode() + stream[: len(table.schema.serialize())])
+    wire.sendall("\r\n".join([*lines, "", ""]).encode() + stream[: 2**20 + 1])
     with HTTPResponse(wire) as response:
         response.begin()
         assert response.status == 422
@@ -154,7 +225,7 @@ def test_record_batches_and_files_over_the_limit_are_refused(artifacts: Path, mo
         assert len(read(post(client, arrow_bytes(months, 10), **PLACE))) == 3
 
 
-def test_a_large_record_batch_waits_in_a_temporary_file(client: httpx.Client, months: pa.Table) -> None:
+def test_a_large_record_batch_is_read_while_it_arrives(client: httpx.Client, months: pa.Table) -> None:
     many = pa.concat_tables(
         [replaced(months, "id", pa.array(np.repeat([i, i + 1, i + 2], 30))) for i in range(0, 1_800, 3)]
     )
@@ -200,3 +271,38 @@ def test_queries_and_headers_that_do_not_fit_are_refused(client: httpx.Client, m
         client.post("/forecast", content=stream, headers=headers), 415
     )
     refusal(post(client, stream, model="nino12-cnn"), 404)
+
+
+def test_tiny_pieces_take_no_more_memory_than_large_ones() -> None:
+    times = np.arange(20_000).astype("datetime64[D]").astype("datetime64[s]")
+    body = arrow_bytes(pa.table({"time": times, "sst": np.random.default_rng(0).normal(size=20_000)}))
+    begins = iter(range(0, len(body), 2))
+
+    async def receive() -> Message:
+        begin = next(begins)
+        return {"type": "http.request", "body": body[begin : begin + 2], "more_body": begin + 2 < len(body)}
+
+    async def main() -> int:
+        readers = ColumnReaders(caller_share=1)
+        count = 0
+        async for rows in readers.read(receive, ARROW, 2**20, 2**20, "me"):
+            count += sum(len(part.values) for part in rows.parts)
+        await readers.close()
+        return count
+
+    tracemalloc.start()
+    try:
+        count = asyncio.run(main())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert count == 20_000
+    assert peak < 20 * len(body)
+
+
+def test_a_small_parquet_file_that_decodes_to_gigabytes_is_refused(client: httpx.Client, months: pa.Table) -> None:
+    rows = pa.concat_tables([months] * 40)
+    ids = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows.num_rows, np.int32)), pa.array(["x" * 2**19]))
+    content = parquet_bytes(replaced(rows, "id", ids), store_schema=False)
+    assert len(content) < 2**20
+    assert "decoding takes more than 1024 MiB of memory" in refusal(post(client, content, PARQUET, **PLACE), 413)

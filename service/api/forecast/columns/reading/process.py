@@ -1,0 +1,300 @@
+"""Reads columnar bodies in a process of its own: a damaged one can end the process that decodes it.
+
+    python -m service.api.forecast.columns.reading.process
+
+reads one body after another from standard input: a line of JSON with the arguments of :func:`read_body`, and then the
+pieces of the body, each after its length in four bytes; the length 0 ends it. It writes the rows to standard output as
+:func:`~service.api.forecast.columns.reading.rows.write_rows` does. A body that is refused ends the process, after a
+line with the reason.
+"""
+
+import json
+import os
+import struct
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from io import BufferedReader, FileIO
+from typing import BinaryIO, Final
+
+import pyarrow as pa
+import pyarrow.parquet as papq
+
+from forecasting.process_limits import limit_memory
+from service.api.forecast.columns.reading.rows import (
+    INDEX,
+    TOO_LARGE,
+    Layout,
+    RefusedError,
+    Rows,
+    read_rows,
+    write_rows,
+)
+
+MAX_PLAIN: Final = 16 * 2**20
+"""Bytes of a compressed record batch once it is decompressed, and of the categories of IDs."""
+
+_MEMORY: Final = 2**30
+"""Bytes that decoding may take."""
+
+_PROCESSOR_SECONDS: Final = 120
+"""Computing time for one body."""
+
+_MAX_PARTS: Final = 512
+"""Record batches whose rows are written together."""
+
+_MAX_FOOTER: Final = 4 * 2**20
+_MAX_ENTRIES: Final = 100_000
+"""Entries of a list in the footer of a Parquet file, such as columns and row groups."""
+
+_MAX_REASON: Final = 200
+_START: Final = 8
+_CONTINUATION: Final = b"\xff\xff\xff\xff"
+
+
+class _Body:
+    """A body that comes in piece by piece; pyarrow reads from it as from a file.
+
+    Attributes:
+        taken: bytes that have been read.
+        is_begun: whether the head of the body was valid, so that an early end is due to its writer.
+    """
+
+    closed = False
+
+    def __init__(self, source: "BufferedReader[FileIO]", limit: int) -> None:
+        self._source = source
+        self._limit = limit
+        self._left: int | None = None
+        """Bytes of the current piece that have not been read; None at the end of the body."""
+        self._returned = b""
+        self.taken = 0
+        self.is_begun = False
+        self._next_piece()
+
+    def _next_piece(self) -> None:
+        (size,) = struct.unpack("<I", self._source.read(4))
+        self._left = size or None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether everything has been read."""
+        return self._left is None and not self._returned
+
+    def read(self, size: int = -1) -> bytes | bytearray:
+        """Return the next ``size`` bytes.
+
+        Raises:
+            RefusedError: if there are fewer, or they are more than the limit.
+        """
+        if self._returned:
+            returned, self._returned = self._returned[:size], self._returned[size:]
+            return returned
+        if size > self._limit:
+            raise _too_large("record batch", size, self._limit)
+        view = memoryview(content := bytearray(size))
+        while view:
+            if self._left is None:
+                remedy = ": close the writer before you send the stream, so that it is complete" * self.is_begun
+                raise RefusedError(f"it ends too early and may be truncated{remedy}")
+            view = view[self._read_into(view) :]
+        self.taken += size
+        return content
+
+    def _read_into(self, view: memoryview) -> int:
+        assert self._left is not None
+        count = self._source.readinto(view[: self._left])
+        self._left -= count
+        if not self._left:
+            self._next_piece()
+        return count
+
+    def give_back(self, content: bytes | bytearray) -> None:
+        """Have the next bytes read once more."""
+        self._returned = bytes(content)
+
+    def read_all(self) -> bytearray:
+        """Return the rest.
+
+        Raises:
+            RefusedError: if it is more than the limit.
+        """
+        whole = bytearray()
+        while self._left is not None:
+            if len(whole) + self._left > self._limit:
+                raise RefusedError(f"the body is too large: send at most {self._limit} bytes", TOO_LARGE)
+            piece = bytearray(self._left)
+            del piece[self._read_into(memoryview(piece)) :]
+            whole += piece
+        return whole
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def read_body(body: _Body, kind: str, rows: int) -> Iterator[list[Rows]]:
+    """Yield the rows of a body in lists of about as many ``rows``; large record batches are divided.
+
+    Args:
+        body: that comes in.
+        kind: ``arrow`` or ``parquet``.
+        rows: to yield together.
+
+    Raises:
+        RefusedError: if the body is not valid, too large, or has other columns than a request.
+    """
+    waiting: list[Rows] = []
+    count = 0
+    for batch, layout in _parquet(body, rows) if kind == "parquet" else _arrow(body):
+        batch.validate(full=True)
+        for begin in range(0, batch.num_rows, rows):
+            part = batch.slice(begin, rows)
+            if waiting and (count + part.num_rows > rows or len(waiting) == _MAX_PARTS):
+                yield waiting
+                waiting, count = [], 0
+            waiting.append(_checked(read_rows(part, layout)))
+            count += part.num_rows
+    if waiting:
+        yield waiting
+
+
+def _checked(rows: Rows) -> Rows:
+    if rows.ids.nbytes > MAX_PLAIN:
+        raise RefusedError(f"the ids of a record batch have {rows.ids.nbytes} bytes: send shorter ones", TOO_LARGE)
+    return rows
+
+
+def _arrow(body: _Body) -> Iterator[tuple[pa.RecordBatch, Layout]]:
+    if body.is_over:
+        raise RefusedError("it is empty")
+    start = body.read(_START)
+    if start.startswith(b"ARROW1"):
+        raise RefusedError("it is an Arrow file; write it as a stream (pyarrow.ipc.new_stream, write_ipc_stream)")
+    if start.startswith(b"PAR1"):
+        raise RefusedError("it is a Parquet file; send it with Content-Type: application/vnd.apache.parquet")
+    if not start.startswith(_CONTINUATION):
+        raise RefusedError("a message does not begin with the continuation marker 0xFFFFFFFF")
+    if not any(start[4:]):
+        raise RefusedError("it has no schema")
+    body.give_back(start)
+    stream = pa.ipc.open_stream(pa.PythonFile(body, mode="r"), options=pa.ipc.IpcReadOptions(use_threads=False))
+    body.is_begun = True
+    layout = Layout.of(stream.schema)
+    before = body.taken
+    for batch in stream:
+        _check_size(batch, body.taken - before)
+        yield batch, layout
+        before = body.taken
+    if not body.is_over:
+        raise RefusedError("there is data after its end: send one stream")
+
+
+def _check_size(batch: pa.RecordBatch, stored: int) -> None:
+    """Refuse a record batch of ``stored`` bytes that is too large once it is decompressed."""
+    entries = sum(column.dictionary.nbytes for column in batch.columns if isinstance(column, pa.DictionaryArray))
+    arrays = (column.indices if isinstance(column, pa.DictionaryArray) else column for column in batch.columns)
+    plain = sum(array.nbytes for array in arrays)
+    for size, kind in ((entries, "set of dictionaries"), (plain if plain > stored else 0, "decompressed message")):
+        if size > MAX_PLAIN:
+            raise _too_large(kind, size, MAX_PLAIN)
+
+
+def _too_large(kind: str, size: int, limit: int) -> RefusedError:
+    return RefusedError(
+        f"a {kind} of the Arrow stream has {size} bytes; the limit is {limit}: write smaller record batches, such as "
+        "write_table(table, max_chunksize=65536)",
+        TOO_LARGE,
+    )
+
+
+def _parquet(body: _Body, rows: int) -> Iterator[tuple[pa.RecordBatch, Layout]]:
+    content = body.read_all()
+    _check_ends(content)
+    file = papq.ParquetFile(
+        pa.BufferReader(content),
+        pre_buffer=False,
+        thrift_string_size_limit=_MAX_FOOTER,
+        thrift_container_size_limit=_MAX_ENTRIES,
+    )
+    schema = file.schema_arrow.remove_metadata()
+    Layout.of(schema)
+    names = [name for name in schema.names if not name.startswith(INDEX)]
+    layout = Layout.of(pa.schema([schema.field(name) for name in names]))
+    for batch in file.iter_batches(rows, columns=names, use_threads=False):
+        yield batch.select(names), layout
+
+
+def _check_ends(content: bytearray) -> None:
+    """Refuse a file that does not begin and end as a Parquet file does."""
+    if not content:
+        raise RefusedError("it is empty")
+    if content[:4] == b"PARE":
+        raise RefusedError("it is encrypted")
+    if content[:4] != b"PAR1":
+        raise RefusedError("it does not begin with PAR1")
+    if len(content) < 12 or content[-4:] != b"PAR1":
+        raise RefusedError("it does not end with PAR1 and may be truncated")
+    (footer,) = struct.unpack("<I", content[-8:-4])
+    if footer > _MAX_FOOTER:
+        raise RefusedError(
+            f"the Parquet file is too large: its footer has {footer} bytes; the limit is {_MAX_FOOTER}: write larger "
+            "row groups",
+            TOO_LARGE,
+        )
+    if footer > len(content) - 12:
+        raise RefusedError("its footer is larger than the file")
+
+
+def _answer(request: bytes, source: "BufferedReader[FileIO]", out: BinaryIO) -> RefusedError | None:
+    """Write the rows of one body; return why it is refused, if it is."""
+    arguments = json.loads(request)
+    body = _Body(source, arguments.pop("limit"))
+    waiting: list[Rows] = []
+    try:
+        for parts in read_body(body, **arguments):
+            if waiting:
+                write_rows(waiting, out, is_last=False)
+            waiting = parts
+    except RefusedError as error:
+        return error
+    except MemoryError:
+        return RefusedError(
+            f"the body is too large: decoding takes more than {_MEMORY // 2**20} MiB of memory: write smaller pages "
+            "and record batches",
+            TOO_LARGE,
+        )
+    except (pa.ArrowException, OSError, StopIteration, ValueError, TypeError, LookupError) as error:
+        return RefusedError((" ".join(str(error).split()) or type(error).__name__)[:_MAX_REASON])
+    write_rows(waiting, out, is_last=True)
+    return None
+
+
+def _limit_time() -> None:
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+        resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + _PROCESSOR_SECONDS, hard))
+
+
+def main() -> None:
+    """Read bodies until there are no more, or one is refused."""
+    # What libraries print must stay out of the rows.
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    limit_memory(_MEMORY)
+    source = BufferedReader(FileIO(0))
+    while request := source.readline():
+        _limit_time()
+        error = _answer(request, source, out)
+        if error is not None:
+            refusal = {"refused": str(error), "status": error.status, "column": error.column}
+            out.write(json.dumps(refusal).encode() + b"\n")
+            out.flush()
+            # Without the rest of the body, which may be long.
+            os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
