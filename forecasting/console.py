@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 from forecasting.bundled import default_artifacts
 from forecasting.errors import ForecastError, MissingExtraError
 from forecasting.extras import needs_extra
-from forecasting.readers.base.options import OPTIONS
+from forecasting.readers.options import OPTIONS
 from forecasting.remedies import Setting
 
 if TYPE_CHECKING:
@@ -325,7 +325,7 @@ def add_reading_options(
     Args:
         group: to add them to.
         names: of the options.
-        flags: other spellings than :attr:`~forecasting.readers.base.options.Option.flag`, by name.
+        flags: other spellings than :attr:`~forecasting.readers.options.Option.flag`, by name.
         prefix: of the attributes of the parsed options, where a command has others of these names.
     """
     for name in names:

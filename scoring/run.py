@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Final, Generic, Protocol, Self, TypeVar
 
-from forecasting.readers.base.options import ReadingOptions
+from forecasting.readers.options import ReadingOptions
 from scoring.engine import Engine
 from scoring.errors import NothingToForecastError
 from scoring.events.request import EventRequest

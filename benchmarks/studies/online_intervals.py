@@ -22,7 +22,7 @@ import torch
 from benchmarks.studies.options import study_parser
 from forecasting.networks.device import CPU
 from forecasting.readers import read
-from forecasting.readers.base.options import ReadingOptions
+from forecasting.readers.options import ReadingOptions
 from forecasting.releases.release import open_current
 from forecasting.scores.probabilistic import interval_score
 from forecasting.series.sst_series import SstSeries

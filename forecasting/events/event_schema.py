@@ -11,8 +11,7 @@ from forecasting.errors import RangeError, RequestError
 from forecasting.events.baseline import Kind
 from forecasting.events.definitions import EventDefinition, HeatStress, MarineEvent, Percentile, Side, ThresholdEvent
 from forecasting.requests.model import Finite, RequestModel, tag
-from forecasting.series.sea_range import sea_temperatures
-from forecasting.series.units import Units
+from forecasting.series.units import Units, sea_temperatures
 
 MAX_EVENTS: Final = 20
 """Events in one request."""

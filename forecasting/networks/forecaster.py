@@ -23,15 +23,19 @@ from forecasting.networks.uncertainty.increments import rms_increment_of
 from forecasting.networks.windows import Windows, last_windows
 from forecasting.references.baselines import Baselines
 from forecasting.references.from_past import References, references_from_past
-from forecasting.series.batch import SeriesBatch
-from forecasting.series.conversion import SeriesLike, to_sst_series
-from forecasting.series.flat_line import flat_end, may_end_flat
-from forecasting.series.future import refuse_future
-from forecasting.series.sea_range import sea_temperatures
-from forecasting.series.sst_series import SstSeries
-from forecasting.series.step_check import LONGEST_CHECKED, MOST_CHECKED, SHORTEST_CHECKED, step_warnings
+from forecasting.series.batch import SeriesBatch, refuse_future
+from forecasting.series.doubts import (
+    LONGEST_CHECKED,
+    MOST_CHECKED,
+    SHORTEST_CHECKED,
+    flat_end,
+    may_end_flat,
+    step_warnings,
+)
+from forecasting.series.sst_series import SeriesLike, SstSeries, to_sst_series
 from forecasting.series.times import Bools, Floats
 from forecasting.series.timestep import TimeStep, in_words
+from forecasting.series.units import sea_temperatures
 
 Alike = tuple[TimeStep, int, int, TrainingRange]
 """Networks that forecast together share these: step, window, longest filled gap, and training range."""

@@ -13,7 +13,7 @@ from forecasting.errors import SeriesError
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.series.batch import SeriesBatch
-from forecasting.series.gaps import fill_gaps, missing_runs
+from forecasting.series.shape import fill_gaps, missing_runs
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import LAST_TIME, Bools, Floats, Times, short, shorts
 from forecasting.series.timestep import in_words

@@ -2,10 +2,9 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
-from forecasting.readers.base.options import FORMATS, DateOrder, ReadingOptions
-from forecasting.readers.base.place import Place
-from forecasting.readers.result.describe import describe
-from forecasting.readers.result.reading import Columns, Reading, Station
+from forecasting.readers.options import FORMATS, DateOrder, ReadingOptions
+from forecasting.readers.place import Place
+from forecasting.readers.reading import Columns, Reading, Station, describe
 
 if TYPE_CHECKING:
     from forecasting.readers.files import content_digest, read, read_content, read_csv

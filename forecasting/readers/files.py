@@ -5,16 +5,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from forecasting.errors import FileError, SeriesError
-from forecasting.readers.base.options import AT, FORMATS, ReadingOptions
-from forecasting.readers.base.place import name_place
-from forecasting.readers.base.table import Table, one_line
-from forecasting.readers.base.text import MAX_TEXT, read_text, sniff_binary
-from forecasting.readers.result.assemble import build_station, try_build
-from forecasting.readers.result.reading import Observations, Reading
-from forecasting.readers.table.delimited import read_delimited
-from forecasting.readers.table.months import bare_years, one_row_per_month
-from forecasting.readers.table.ndbc import is_ndbc, read_ndbc
-from forecasting.readers.table.tabular import observations
+from forecasting.readers.delimited import read_delimited
+from forecasting.readers.layouts import bare_years, is_ndbc, one_row_per_month, read_ndbc
+from forecasting.readers.options import AT, FORMATS, ReadingOptions
+from forecasting.readers.place import name_place
+from forecasting.readers.reading import Observations, Reading
+from forecasting.readers.stations import build_station, try_build
+from forecasting.readers.table import Table, one_line
+from forecasting.readers.tabular import observations
+from forecasting.readers.text import MAX_TEXT, read_text, sniff_binary
 from forecasting.remedies import Remedy, Setting
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.units import Units

@@ -20,11 +20,11 @@ import numpy as np
 
 from forecasting.errors import FileError
 from forecasting.process_limits import limit_memory
-from forecasting.readers.base.flags import Marked
-from forecasting.readers.base.options import ReadingOptions
-from forecasting.readers.base.text import sniff_binary
 from forecasting.readers.files import read_content
-from forecasting.readers.result.reading import Columns, Grid, Reading, Station
+from forecasting.readers.flags import Marked
+from forecasting.readers.options import ReadingOptions
+from forecasting.readers.reading import Columns, Grid, Reading, Station
+from forecasting.readers.text import sniff_binary
 from forecasting.remedies import Remedy, Setting
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep

@@ -12,10 +12,10 @@ from forecasting.forecast_warning import ForecastWarning
 from forecasting.references.baselines import autoregression, damping, linear_windows, roll_autoregression
 from forecasting.references.design_matrix import design_matrix
 from forecasting.series.batch import SeriesBatch
-from forecasting.series.sea_range import SEA_RANGE
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import YEAR, Bools, Floats, Times, calendar_months, month_of
 from forecasting.series.timestep import TimeStep
+from forecasting.series.units import SEA_RANGE
 
 CLIMATOLOGY_YEARS: Final = 1.8
 """Years of values, of every calendar month, that a series needs for a climatology.

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from forecasting.scores.accuracy import DECIMALS, rounded_one, skill
 from forecasting.scores.probabilistic import crps
-from forecasting.series.step_inference import TOLERANCE_STEPS
+from forecasting.series.observations import TOLERANCE_STEPS
 from forecasting.series.times import Bools, Floats, Times
 from forecasting.series.timestep import TimeStep
 

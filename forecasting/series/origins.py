@@ -7,8 +7,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.series.gaps import fill_gaps
-from forecasting.series.shape import ForecastShape
+from forecasting.series.shape import ForecastShape, fill_gaps
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, Times
 from forecasting.series.timestep import TimeStep

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.qartod import FAIL, GOOD, NOT_EVALUATED, SUSPECT
-from forecasting.series.flat_line import LEAST_REPEATS, flat_line
+from forecasting.series.doubts import LEAST_REPEATS, flat_line
 from forecasting.series.times import Bools, Floats
 
 REACH: Final = 61

@@ -1,23 +1,23 @@
 """A valid SST series: °C on a regular grid of times in UTC, NaN where a value is missing."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Union
 
 import numpy as np
 
 from forecasting.errors import SeriesError
-from forecasting.series.gaps import missing_runs
-from forecasting.series.observations import regular_grid
-from forecasting.series.sea_range import sea_temperatures
-from forecasting.series.step_inference import choose_clock
+from forecasting.series.observations import choose_clock, regular_grid
+from forecasting.series.shape import missing_runs
 from forecasting.series.times import YEAR, Floats, Times, month_of, short
 from forecasting.series.timestep import TimeStep
-from forecasting.series.units import Units
+from forecasting.series.units import Units, parse_units, sea_temperatures
 from forecasting.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray
 
 _SEASON_MONTHS: Final = 3
 _SEASON_YEARS: Final = 3
@@ -178,3 +178,59 @@ class SstSeries:
         if step is not None and (times == step.range(times[0], len(times))).all():
             return cls(values, times[0], step)
         return cls(*regular_grid(times, values, step, place))
+
+
+SeriesLike = Union[SstSeries, "pd.Series[float]", "pd.DataFrame", "xarray.DataArray"]
+"""The types that :func:`to_sst_series` accepts."""
+
+
+def to_sst_series(data: SeriesLike) -> SstSeries:
+    """Convert one series of SST; an :class:`SstSeries` is returned unchanged.
+
+    Args:
+        data: an SstSeries; a pandas Series or a DataFrame with one column, indexed by time; or an xarray DataArray
+            whose only dimension is time. Times without a time zone are UTC. Values are in °C, unless the attribute
+            ``units`` of a DataArray says otherwise.
+
+    Raises:
+        TypeError: if ``data`` is anything else.
+        SeriesError: if the index holds no times, the values are not a valid series, or their units are not known.
+    """
+    if isinstance(data, SstSeries):
+        return data
+    import pandas as pd
+
+    if isinstance(data, pd.Series):
+        return SstSeries.from_pandas(data)
+    if isinstance(data, pd.DataFrame):
+        if data.shape[1] != 1:
+            raise _unsupported(f"a DataFrame with {data.shape[1]} columns")
+        return SstSeries.from_pandas(data.iloc[:, 0])
+    # A caller with an xarray object has already imported xarray; others should not wait for the import.
+    module = sys.modules.get("xarray")
+    if module is not None and isinstance(data, module.DataArray):
+        if data.ndim != 1:
+            raise _unsupported(f"a DataArray with the dimensions {data.dims}")
+        return SstSeries.from_pandas(data.to_series(), units=_units_of(data))
+    name = f"{type(data).__module__}.{type(data).__qualname__}"
+    raise _unsupported(name.removeprefix("builtins."))
+
+
+def _units_of(data: "xarray.DataArray") -> Units:
+    written = data.attrs.get("units")
+    if written is None:
+        return "celsius"
+    units = parse_units(str(written))
+    if units is None:
+        raise SeriesError(
+            f"the DataArray is in {str(written)[:40]!r}, not in a known unit of temperature: convert it to °C, and set "
+            'its attribute units to "degree_Celsius"'
+        )
+    return units
+
+
+def _unsupported(given: str) -> TypeError:
+    return TypeError(
+        "expected one series: an SstSeries, a pandas Series, a pandas DataFrame with one column, or an xarray "
+        f"DataArray whose only dimension is time; got {given}"
+    )

@@ -12,9 +12,8 @@ import torch
 
 from forecasting.errors import ReleaseError, RequestError, SeriesError, UnknownNameError
 from forecasting.forecast_warning import ForecastWarning
-from forecasting.series.conversion import SeriesLike, to_sst_series
-from forecasting.series.future import refuse_future
-from forecasting.series.sst_series import SstSeries
+from forecasting.series.batch import refuse_future
+from forecasting.series.sst_series import SeriesLike, SstSeries, to_sst_series
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.universal.checks.check import Check, check_series
 from forecasting.universal.checks.warnings import after_check, warn_of_suspect_ends, without_suspects

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from forecasting.readers.base.options import ReadingOptions
+from forecasting.readers.options import ReadingOptions
 from forecasting.scores.verification import Observed
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, iso

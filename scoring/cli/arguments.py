@@ -10,7 +10,7 @@ from typing import Final
 
 from forecasting.bundled import default_artifacts
 from forecasting.console import Program
-from forecasting.readers.base.options import OPTIONS
+from forecasting.readers.options import OPTIONS
 
 SCORE: Final = Program("score", "scoring")
 OUTPUTS: Final = {".nc": "netcdf", ".nc4": "netcdf", ".zarr": "zarr", ".csv": "csv", ".parquet": "parquet",

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from forecasting.errors import FileError, ReleaseError
-from forecasting.readers.base.options import ReadingOptions
-from forecasting.readers.base.text import sniff_binary
+from forecasting.readers.options import ReadingOptions
+from forecasting.readers.text import sniff_binary
 from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.series.units import Units
 from scoring.cli.arguments import GRIDS, OUTPUTS, READING, SCORE

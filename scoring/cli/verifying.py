@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 
 from forecasting.errors import FileError, SeriesError
-from forecasting.readers.base.options import ReadingOptions
-from forecasting.readers.base.text import sniff_binary
+from forecasting.readers.options import ReadingOptions
+from forecasting.readers.text import sniff_binary
 from forecasting.series.times import parse_time
 from forecasting.wording import counted, listed
 from scoring.archive.archive import Archive

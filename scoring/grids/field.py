@@ -12,13 +12,11 @@ import numpy.typing as npt
 import xarray as xr
 
 from forecasting.errors import FileError
-from forecasting.readers.base.options import ReadingOptions
-from forecasting.readers.base.text import sniff_binary
 from forecasting.readers.grid.fields import Field, open_field
-from forecasting.readers.result.resample import MIN_OBSERVED_SHARE, expected_counts, first_step, typical_interval
-from forecasting.series.observations import sort_order
-from forecasting.series.step_inference import infer_step
-from forecasting.series.time_grid import anchor, grid_positions
+from forecasting.readers.options import ReadingOptions
+from forecasting.readers.stations import MIN_OBSERVED_SHARE, expected_counts, first_step, typical_interval
+from forecasting.readers.text import sniff_binary
+from forecasting.series.observations import anchor, grid_positions, infer_step, sort_order
 from forecasting.series.times import Times, short
 from forecasting.series.timestep import TimeStep, in_words, one_each
 from forecasting.wording import counted
@@ -231,7 +229,7 @@ def last_steps(field: Field, span: Span, resample: TimeStep | None) -> Steps:
 
 
 def _averaged_steps(field: Field, span: Span, step: TimeStep) -> Steps:
-    """Return the last steps as means of the times within each, as :mod:`forecasting.readers.result.resample` does.
+    """Return the last steps as means of the times within each, as :mod:`forecasting.readers.stations` does.
 
     A step at the end with fewer times than a mean needs is left out.
     """

@@ -16,9 +16,9 @@ from forecasting.events.baseline import PERCENTILES, Baseline
 from forecasting.events.days import DAYS
 from forecasting.events.outlook import JointForecast
 from forecasting.qartod import FAIL, MISSING
-from forecasting.series.sea_range import outside_sea_range
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
+from forecasting.series.units import outside_sea_range
 from scoring.events.columns import Column
 from scoring.events.judging import Judged, Place, judge_places
 from scoring.events.request import EventRequest

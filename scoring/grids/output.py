@@ -15,8 +15,8 @@ import numpy.typing as npt
 import xarray as xr
 
 from forecasting.qartod import NOT_EVALUATED
+from forecasting.readers.grid.cf import STANDARD_NAMES
 from forecasting.readers.grid.fields import Field
-from forecasting.readers.grid.variables import STANDARD_NAMES
 from forecasting.series.times import iso
 from scoring.events.columns import Column, Form
 from scoring.events.request import EventRequest

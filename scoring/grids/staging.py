@@ -10,12 +10,12 @@ import xarray as xr
 
 from forecasting.errors import FileError
 from forecasting.events.days import DAYS
-from forecasting.readers.base.options import ReadingOptions
-from forecasting.readers.base.text import sniff_binary
 from forecasting.readers.grid.cells import grid_axes, meshed
 from forecasting.readers.grid.cf import find_units
 from forecasting.readers.grid.fields import Field
 from forecasting.readers.grid.store import opened, readable
+from forecasting.readers.options import ReadingOptions
+from forecasting.readers.text import sniff_binary
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import to_celsius
 from scoring.errors import ScoringError, in_one_line

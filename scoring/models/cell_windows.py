@@ -6,9 +6,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.series.gaps import fill_gaps
-from forecasting.series.sea_range import SEA_RANGE
+from forecasting.series.shape import fill_gaps
 from forecasting.series.times import Bools, Floats
+from forecasting.series.units import SEA_RANGE
 
 LAND: Final = "no value at any time (land)"
 NO_LAST: Final = "the last value is missing"

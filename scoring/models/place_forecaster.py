@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from forecasting.networks.forecaster import Forecaster
 from forecasting.qartod import SUSPECT
-from forecasting.series.gaps import fill_gaps
+from forecasting.series.shape import fill_gaps
 from forecasting.series.times import Floats, Times
 from forecasting.universal.contexts.contexts import Contexts
 from forecasting.universal.own_past.past import Past

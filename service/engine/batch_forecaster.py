@@ -10,8 +10,7 @@ from forecasting.errors import SeriesError
 from forecasting.networks.forecaster import Forecaster, forecast_together
 from forecasting.networks.forecasts import Forecasts
 from forecasting.releases.universal_catalog import UniversalCatalog
-from forecasting.series.batch import SeriesBatch
-from forecasting.series.future import future_errors
+from forecasting.series.batch import SeriesBatch, future_errors
 from forecasting.series.observations import max_steps
 from forecasting.series.times import YEAR
 from forecasting.series.timestep import TimeStep

@@ -7,8 +7,7 @@ import numpy as np
 from forecasting.errors import SeriesError
 from forecasting.networks.forecaster import Forecaster, forecast_together
 from forecasting.releases.universal_catalog import UniversalCatalog
-from forecasting.series.batch import SeriesBatch
-from forecasting.series.future import future_errors
+from forecasting.series.batch import SeriesBatch, future_errors
 from service.engine.batch_forecaster import Entries, ForecastJob
 from service.engine.events.event_judging import Coefficients, with_events
 from service.engine.reading.parsing import Errors, parse

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from forecasting.errors import ForecastError, RequestError
 from forecasting.readers import DateOrder, ReadingOptions
-from forecasting.readers.base.options import OPTIONS
+from forecasting.readers.options import OPTIONS
 from forecasting.series.units import Units
 
 MAX_STATIONS: Final = 500

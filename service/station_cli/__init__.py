@@ -16,7 +16,7 @@ from forecasting.console import (
     whole,
 )
 from forecasting.extras import exit_without_extra
-from forecasting.readers.base.options import OPTIONS
+from forecasting.readers.options import OPTIONS
 from forecasting.series.units import UNITS
 
 DEFAULT_URL: Final = "http://127.0.0.1:8000"

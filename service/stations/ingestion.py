@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from forecasting.climatology.annual_cycle import evaluate
 from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.qartod import FAIL, GOOD, SUSPECT
-from forecasting.series.flat_line import LEAST_REPEATS
+from forecasting.series.doubts import LEAST_REPEATS
 from forecasting.series.quality import LEAST, LEAST_CHANGE, REACH, Places, QualityCheck, Range
 from forecasting.series.times import SECONDS, Floats, Times, iso_of, seconds_of
 from forecasting.series.timestep import TimeStep, in_words

@@ -7,15 +7,13 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from forecasting.errors import SeriesError
-from forecasting.readers.result.zeros import describe_zeros
-from forecasting.series.flat_line import flat_line
-from forecasting.series.sea_range import outside_sea_range, range_error
+from forecasting.readers.stations import describe_zeros
+from forecasting.series.doubts import flat_line
+from forecasting.series.observations import TOLERANCE_STEPS, anchor
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.step_inference import TOLERANCE_STEPS
-from forecasting.series.time_grid import anchor
 from forecasting.series.times import LAST_TIME, SECONDS, Bools, Times, iso_of, seconds_of
 from forecasting.series.timestep import TimeStep, in_words, one_each
-from forecasting.series.units import Units, to_celsius
+from forecasting.series.units import Units, outside_sea_range, range_error, to_celsius
 from forecasting.wording import counted
 from service.engine.forecast_json import rounded
 from service.stations.store.observations import Observation

@@ -11,11 +11,10 @@ from sqlalchemy import Connection
 from forecasting.errors import RequestError, SeriesError
 from forecasting.qartod import GOOD, MISSING
 from forecasting.readers import Reading
-from forecasting.series.sea_range import sea_temperatures
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso_of, seconds_of
 from forecasting.series.timestep import TimeStep, not_of_station
-from forecasting.series.units import from_celsius
+from forecasting.series.units import from_celsius, sea_temperatures
 from service.api.uploads.answer import station_series, unreadable_file
 from service.engine.forecast_json import rounded
 from service.engine.reading.parsing import sentence

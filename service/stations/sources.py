@@ -15,7 +15,7 @@ from forecasting.erddap import SeriesQuery, Span, data_url, info_url, parse_info
 from forecasting.errors import FileError, RequestError, SeriesError
 from forecasting.readers import Reading, ReadingOptions, read_content
 from forecasting.readers import Station as ReadStation
-from forecasting.readers.base.text import erddap_error, sniff_binary
+from forecasting.readers.text import erddap_error, sniff_binary
 from forecasting.remedies import Setting
 from forecasting.requests.model import Finite, RequestModel
 from forecasting.series.sst_series import SstSeries

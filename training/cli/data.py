@@ -16,9 +16,9 @@ from forecasting.erddap import SeriesQuery, Span
 from forecasting.errors import FileError, ForecastError, SeriesError
 from forecasting.evaluation.division import untrainable
 from forecasting.readers import Reading, ReadingOptions, Station, describe, read
-from forecasting.readers.base.flags import MEANINGS
-from forecasting.readers.base.options import AT
-from forecasting.readers.result.describe import describe_grid
+from forecasting.readers.flags import MEANINGS
+from forecasting.readers.options import AT
+from forecasting.readers.reading import describe_grid
 from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.remedies import Remedy, Setting
 from forecasting.series.times import iso, parse_time, short

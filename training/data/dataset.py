@@ -21,9 +21,8 @@ from forecasting.evaluation.division import (
 )
 from forecasting.networks.metadata import Period
 from forecasting.readers import Station
-from forecasting.series.gaps import fill_gaps
 from forecasting.series.origins import Origins, joined, origins
-from forecasting.series.shape import ForecastShape
+from forecasting.series.shape import ForecastShape, fill_gaps
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso, short
 from forecasting.series.timestep import TimeStep, in_words

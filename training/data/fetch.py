@@ -34,7 +34,7 @@ from forecasting.erddap import (
 )
 from forecasting.errors import ForecastError
 from forecasting.readers import content_digest
-from forecasting.readers.base.text import MAX_TEXT, erddap_error
+from forecasting.readers.text import MAX_TEXT, erddap_error
 
 Pause = Callable[[float], object]
 Tell = Callable[[str], object]

@@ -1,17 +1,22 @@
-"""Find the sea cell nearest to a place."""
+"""The cells of a grid: the one nearest to a place, a sample of them, and a description of all."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
-from forecasting.errors import FileError
-from forecasting.readers.base.options import AT
-from forecasting.readers.base.place import Place, distance_km, name_place
-from forecasting.readers.base.validity import Validity
-from forecasting.readers.result.reading import Grid
+from forecasting.errors import FileError, RangeError, SeriesError
+from forecasting.readers.grid.cf import Validity, as_written, find_time, find_times, find_units
+from forecasting.readers.options import AT, ReadingOptions
+from forecasting.readers.place import Place, distance_km, name_place
+from forecasting.readers.reading import Grid
 from forecasting.remedies import Remedy
-from forecasting.series.times import Floats
+from forecasting.series.shape import missing_runs
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import Floats, Times, short
+from forecasting.series.units import sea_temperatures
+from forecasting.wording import counted
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -167,3 +172,140 @@ def sea_of(
     near = value.isel(box | {along: at}).transpose(along, *dims)
     values, _ = Validity.of(value, missing).masked(np.asarray(near.values))
     return np.isfinite(values).any(axis=0)
+
+
+_BLOCK_VALUES: Final = 8_000_000
+"""Number of values of a grid in memory at a time."""
+
+
+def draw_cells(
+    data: "xr.Dataset",
+    variables: "dict[str, xr.DataArray]",
+    along: Hashable,
+    count: int,
+    seed: int,
+    missing: tuple[float, ...] = (),
+) -> Iterator[tuple[str, dict[str, Any], tuple[str, ...]]]:
+    """Draw up to ``count`` sea cells: the name of each, its variables along time, and a note.
+
+    The grid is read only once, in blocks of times, whatever its chunks.
+
+    Raises:
+        FileError: if the axes are not latitude and longitude, or there is no sea cell.
+    """
+    import xarray
+
+    value = variables["value"]
+    lat, lon = grid_axes(data, value, along)
+    dims = tuple(dict.fromkeys((*lat.dims, *lon.dims)))
+    whole = {dim: slice(0, value.sizes[dim]) for dim in dims}
+    sea = np.flatnonzero(sea_of(value, along, whole, dims, missing))
+    if not len(sea):
+        raise FileError("has no sea cell: every value is missing")
+    chosen = np.sort(np.random.default_rng(seed).choice(sea, min(count, len(sea)), replace=False))
+    lats, lons = (axis.ravel()[chosen] for axis in meshed(lat, lon, whole))
+    columns = {name: _columns(variable, along, dims, chosen) for name, variable in variables.items()}
+    note = f"one of {len(chosen)} cells drawn from {len(sea)} sea cells with seed {seed}"
+    for column, place in enumerate(zip(lats, lons, strict=True)):
+        cell = {
+            name: xarray.DataArray(table[:, column], dims=(along,), name=variables[name].name)
+            for name, table in columns.items()
+        }
+        yield name_place(place), cell, (note,)
+
+
+def _columns(
+    variable: "xr.DataArray", along: Hashable, dims: tuple[Hashable, ...], chosen: npt.NDArray[np.intp]
+) -> npt.NDArray[Any]:
+    """Values of the chosen cells, ``(times, cells)``."""
+    ordered = variable.transpose(along, *dims)
+    n, cells = ordered.sizes[along], int(np.prod([ordered.sizes[dim] for dim in dims]))
+    size = max(1, _BLOCK_VALUES // cells)
+    blocks = (ordered.isel({along: slice(begin, begin + size)}).values for begin in range(0, n, size))
+    return np.concatenate([block.reshape(len(block), -1)[:, chosen] for block in blocks])
+
+
+_MAX_VALUES: Final = 50_000_000
+"""Largest grid that one time is read from, since whole chunks of many times may have to be read."""
+
+
+def overview(
+    data: "xr.Dataset", value: "xr.DataArray", along: Hashable, options: ReadingOptions, notes: tuple[str, ...] = ()
+) -> Grid:
+    """Describe a variable along time and over its cells.
+
+    Args:
+        data: the dataset of the variable.
+        value: the variable, with dimensions of time and space only.
+        along: its dimension of time.
+        options: what to override.
+        notes: on how other dimensions were removed.
+
+    Raises:
+        FileError: if units, times or axes are unknown.
+    """
+    units, units_from, doubts = find_units(data[str(value.name)], options)
+    time = find_time(data, value, options)
+    times = find_times(data, time)
+    lat, lon = grid_axes(data, value, along)
+    dims = tuple(dict.fromkeys((*lat.dims, *lon.dims)))
+    lats, lons = meshed(lat, lon, {dim: slice(0, value.sizes[dim]) for dim in dims})
+    step, step_notes = _step(times[~np.isnat(times)])
+    notes = (*notes, *doubts, *step_notes)
+    span: tuple[float, float] | None = None
+    example: Place | None = None
+    known = times[~np.isnat(times)]
+    if value.size <= _MAX_VALUES and len(times):
+        at = len(times) // 2
+        plane = value.isel({along: at}).transpose(*dims)
+        values = as_written(Validity.of(value, options.missing).masked(np.asarray(plane.values))[0])
+        example = _sea_in_the_middle(values, lats, lons)
+        try:
+            celsius = sea_temperatures(values.ravel(), units, lambda i: f"a value of {short(times[at])}")
+        except RangeError as error:
+            notes = (*notes, str(error))
+        else:
+            span = None if example is None else (float(np.nanmin(celsius)), float(np.nanmax(celsius)))
+        if example is None:
+            notes = (*notes, f"no cell holds a value at {short(times[at])}")
+    return Grid(
+        time=time,
+        value=str(value.name),
+        units=units,
+        units_from=units_from,
+        step=step,
+        times=len(np.unique(known)),
+        start=known.min() if len(known) else None,
+        end=known.max() if len(known) else None,
+        cells={str(dim): value.sizes[dim] for dim in dims},
+        latitudes=(float(np.nanmin(lats)), float(np.nanmax(lats))),
+        longitudes=(float(np.nanmin(lons)), float(np.nanmax(lons))),
+        range=span,
+        example=example,
+        notes=notes,
+    )
+
+
+def _step(times: Times) -> tuple[str | None, tuple[str, ...]]:
+    """The step of the times, None if they are irregular, and notes on it."""
+    try:
+        series = SstSeries.from_observations(times, np.zeros(len(times)), place=lambda i: f"time {short(times[i])}")
+    except SeriesError as error:
+        return None, (str(error),)
+    runs = missing_runs(series.values)
+    if not len(runs):
+        return str(series.step), series.notes
+    lengths = runs[:, 1] - runs[:, 0]
+    longest = short(series.times[runs[lengths.argmax(), 0]])
+    absent = f"{lengths.sum()} of {counted(len(series), 'time')} are absent, in {counted(len(runs), 'gap')}"
+    return str(series.step), (*series.notes, f"{absent}; the longest, of {lengths.max()}, begins {longest}")
+
+
+def _sea_in_the_middle(values: Floats, lats: Floats, lons: Floats) -> Place | None:
+    """The cell with a value nearest to the middle of the grid; None if no cell has a value."""
+    observed = np.argwhere(np.isfinite(values))
+    if not len(observed):
+        return None
+    distances = np.abs(observed - (np.asarray(values.shape) - 1) / 2).max(axis=1)
+    chosen = tuple(observed[int(distances.argmin())])
+    return float(lats[chosen]), float(lons[chosen])

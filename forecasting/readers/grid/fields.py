@@ -11,14 +11,20 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import FileError
-from forecasting.readers.base.flags import apply_flags, describe_unused
-from forecasting.readers.base.options import ReadingOptions
-from forecasting.readers.base.validity import Validity
-from forecasting.readers.grid.ancillary import find_flags, find_unused_quality, flags_of
-from forecasting.readers.grid.cf import find_time, find_times, find_units
-from forecasting.readers.grid.depth import one_depth
+from forecasting.readers.flags import apply_flags, describe_unused
+from forecasting.readers.grid.cf import (
+    Validity,
+    find_flags,
+    find_time,
+    find_times,
+    find_units,
+    find_unused_quality,
+    find_variable,
+    flags_of,
+    one_depth,
+)
 from forecasting.readers.grid.store import opened, readable
-from forecasting.readers.grid.variables import find_variable
+from forecasting.readers.options import ReadingOptions
 from forecasting.series.times import Times
 from forecasting.series.units import Units, to_celsius
 

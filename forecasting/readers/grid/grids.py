@@ -8,23 +8,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from forecasting.errors import FileError
-from forecasting.readers.base.depths import describe_depths
-from forecasting.readers.base.flags import Marked, apply_flags, describe_unused
-from forecasting.readers.base.keys import LATITUDES, LONGITUDES
-from forecasting.readers.base.options import AT, ReadingOptions, refuse_many
-from forecasting.readers.base.place import Place, own_place
-from forecasting.readers.base.table import one_line
-from forecasting.readers.base.validity import Validity, as_written
-from forecasting.readers.grid.ancillary import find_flags, find_unused_quality, flags_of
-from forecasting.readers.grid.cells import NoPlaceError, take_cell
-from forecasting.readers.grid.cf import find_time, find_times, find_units
-from forecasting.readers.grid.depth import one_depth
-from forecasting.readers.grid.overview import overview
-from forecasting.readers.grid.sample import draw_cells
-from forecasting.readers.grid.selection import select
+from forecasting.readers.flags import Marked, apply_flags, describe_unused
+from forecasting.readers.grid.cells import NoPlaceError, draw_cells, overview, take_cell
+from forecasting.readers.grid.cf import (
+    Validity,
+    as_written,
+    find_flags,
+    find_time,
+    find_times,
+    find_units,
+    find_unused_quality,
+    find_variable,
+    flags_of,
+    one_depth,
+    select,
+)
 from forecasting.readers.grid.store import opened, readable
-from forecasting.readers.grid.variables import find_variable
-from forecasting.readers.result.reading import Columns, Observations
+from forecasting.readers.names import LATITUDES, LONGITUDES
+from forecasting.readers.options import AT, ReadingOptions, refuse_many
+from forecasting.readers.place import Place, describe_depths, own_place
+from forecasting.readers.reading import Columns, Observations
+from forecasting.readers.table import one_line
 from forecasting.remedies import Remedy, Setting
 from forecasting.series.times import Floats, Times, short
 from forecasting.wording import counted, listed

@@ -17,7 +17,7 @@ import numpy as np
 
 from forecasting.errors import FileError, MissingExtraError, SeriesError
 from forecasting.extras import needs_extra
-from forecasting.readers.times.dates import FARTHEST_SECONDS, seconds_of_unit
+from forecasting.readers.dates import FARTHEST_SECONDS, seconds_of_unit
 from forecasting.wording import listed
 
 if TYPE_CHECKING:

@@ -10,13 +10,11 @@ import numpy.typing as npt
 
 from forecasting.errors import SeriesError
 from forecasting.forecast_warning import ForecastWarning
-from forecasting.series.flat_line import flat_end, may_end_flat
-from forecasting.series.sea_range import ICE_CELSIUS, outside_sea_range
+from forecasting.series.doubts import flat_end, may_end_flat, step_warnings
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.step_check import step_warnings
 from forecasting.series.times import Bools, Floats, Times, shorts
 from forecasting.series.timestep import TimeStep
-from forecasting.series.units import to_celsius
+from forecasting.series.units import ICE_CELSIUS, outside_sea_range, to_celsius
 from forecasting.universal.contexts.lateness import late_warning
 from forecasting.universal.contexts.position_check import Agreement, compare_with_climatology
 from forecasting.universal.contexts.refusals import (

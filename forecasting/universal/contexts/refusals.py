@@ -1,9 +1,9 @@
 """Why a series cannot be forecast from, in sentences that say what to do."""
 
 from forecasting.errors import RangeError, SeriesError
-from forecasting.series.sea_range import range_error
 from forecasting.series.times import Floats
 from forecasting.series.timestep import TimeStep, in_words
+from forecasting.series.units import range_error
 from forecasting.universal.network.metadata import UniversalMetadata
 from forecasting.wording import counted
 

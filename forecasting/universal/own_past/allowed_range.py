@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.forecast_warning import ForecastWarning
-from forecasting.series.sea_range import SEA_RANGE
 from forecasting.series.times import DAY, YEAR, Floats
 from forecasting.series.timestep import TimeStep
+from forecasting.series.units import SEA_RANGE
 from forecasting.universal.network.forecaster import Coefficients
 
 _MARGIN_CELSIUS: Final = 5.0

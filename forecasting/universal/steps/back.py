@@ -7,7 +7,7 @@ import numpy as np
 
 from forecasting.events.joint.paths import Coupling
 from forecasting.forecast_warning import ForecastWarning, starts_from_suspect
-from forecasting.series.flat_line import flat_end
+from forecasting.series.doubts import flat_end
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, short
 from forecasting.series.timestep import in_words

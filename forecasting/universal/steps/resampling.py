@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecasting.errors import SeriesError
-from forecasting.series.sea_range import outside_sea_range
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
 from forecasting.series.timestep import TimeStep
+from forecasting.series.units import outside_sea_range
 from forecasting.universal.contexts.refusals import outside_error
 
 _LEAST_VALUES_IN_A_MEAN = 2

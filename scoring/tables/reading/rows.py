@@ -13,13 +13,13 @@ import pyarrow.compute as pc
 
 from forecasting.console import in_command_line
 from forecasting.errors import FileError
-from forecasting.readers.base.flags import DROPPED
-from forecasting.readers.base.options import ReadingOptions
-from forecasting.readers.base.place import name_place
-from forecasting.readers.base.table import ABSENT, Table, describe_bad_number
-from forecasting.readers.times.clock import clock_of
-from forecasting.readers.times.zones import find_zone
-from forecasting.series.step_inference import choose_clock
+from forecasting.readers.clock import clock_of
+from forecasting.readers.flags import DROPPED
+from forecasting.readers.options import ReadingOptions
+from forecasting.readers.place import name_place
+from forecasting.readers.table import ABSENT, Table, describe_bad_number
+from forecasting.readers.zones import find_zone
+from forecasting.series.observations import choose_clock
 from forecasting.series.times import Floats, Times
 from forecasting.series.units import parse_units, to_celsius
 from scoring.source import bare_name

@@ -15,14 +15,14 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as papq
 
 from forecasting.errors import FileError
-from forecasting.readers.base.options import DateOrder, ReadingOptions
-from forecasting.readers.base.table import ABSENT, Table
-from forecasting.readers.base.text import read_text
+from forecasting.readers.dates import TELLING, UntoldOrderError
+from forecasting.readers.delimited import DECIMAL_COMMA, header
 from forecasting.readers.files import table_of
-from forecasting.readers.table.delimited import DECIMAL_COMMA, header
-from forecasting.readers.table.split import are_repeated
-from forecasting.readers.table.tabular import Layout, find_layout
-from forecasting.readers.times.dates import TELLING, UntoldOrderError
+from forecasting.readers.options import DateOrder, ReadingOptions
+from forecasting.readers.split import are_repeated
+from forecasting.readers.table import ABSENT, Table
+from forecasting.readers.tabular import Layout, find_layout
+from forecasting.readers.text import read_text
 from forecasting.wording import counted
 from scoring.source import is_parquet
 from scoring.tables.reading.notes import Notes

@@ -9,13 +9,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from forecasting.errors import SeriesError
-from forecasting.readers.result.resample import average
-from forecasting.readers.times.daylight import LOCAL, SET_ZONE, UNTOLD, falls_back, localise
-from forecasting.series.sea_range import sea_temperatures
+from forecasting.readers.stations import average
+from forecasting.readers.zones import LOCAL, SET_ZONE, UNTOLD, falls_back, localise
+from forecasting.series.observations import choose_clock
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.step_inference import choose_clock
 from forecasting.series.times import Floats, Times, short
 from forecasting.series.timestep import TimeStep
+from forecasting.series.units import sea_temperatures
 from scoring.errors import in_one_line
 from scoring.tables.reading.positions import Position
 from scoring.tables.reading.rows import ROW, UNSAID

@@ -1,4 +1,4 @@
-"""The text of a CSV file in blocks; :func:`forecasting.readers.base.text.read_text` reads a whole file."""
+"""The text of a CSV file in blocks; :func:`forecasting.readers.text.read_text` reads a whole file."""
 
 import codecs
 import csv
@@ -11,8 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from forecasting.readers.base.text import read_text
-from forecasting.readers.table.lines import is_row
+from forecasting.readers.lines import is_row
+from forecasting.readers.text import read_text
 
 BLOCK: Final = 2_000_000
 """Bytes per block; Arrow always reads up to 32 blocks ahead."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.series.sea_range import SEA_RANGE
+from forecasting.series.units import SEA_RANGE
 from forecasting.wording import counted
 from service.api.inference.schemas import InferRequest, InputTensor
 from service.http.problems import ProblemError

@@ -15,8 +15,8 @@ from forecasting.evaluation.division import untrainable
 from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.networks.windows import last_windows
 from forecasting.readers import Reading, ReadingOptions, Station, describe, read_content
-from forecasting.readers.base.flags import Marked
-from forecasting.readers.base.text import is_longer, sniff_binary
+from forecasting.readers.flags import Marked
+from forecasting.readers.text import is_longer, sniff_binary
 from forecasting.releases.registry import Registry
 from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.remedies import Setting

@@ -9,8 +9,7 @@ import numpy.typing as npt
 from forecasting.networks.forecaster import Forecaster, forecast_together
 from forecasting.networks.forecasts import Forecasts
 from forecasting.releases.universal_catalog import UniversalCatalog
-from forecasting.series.batch import SeriesBatch
-from forecasting.series.future import future_errors
+from forecasting.series.batch import SeriesBatch, future_errors
 from forecasting.series.times import Floats
 from forecasting.series.units import from_celsius, to_celsius
 from service.engine.columns.column_forecasts import ColumnForecasts, quality_of

@@ -10,11 +10,10 @@ import numpy.typing as npt
 from forecasting.errors import SeriesError
 from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.batch import SeriesBatch
-from forecasting.series.sea_range import sea_temperatures
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import FIRST_TIME, LAST_TIME, Floats, Times
 from forecasting.series.timestep import TimeStep
-from forecasting.series.units import Units
+from forecasting.series.units import Units, sea_temperatures
 from service.engine.reading.parsing import Errors, are_regular, celsius_of, join_grids, on_grid
 
 if TYPE_CHECKING:

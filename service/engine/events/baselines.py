@@ -6,9 +6,8 @@ import numpy as np
 
 from forecasting.errors import RangeError, SeriesError
 from forecasting.events.baseline import Baseline, Kind, Period
-from forecasting.series.sea_range import sea_temperatures
 from forecasting.series.times import Floats, parse_time
-from forecasting.series.units import Units
+from forecasting.series.units import Units, sea_temperatures
 from service.engine.reading.baseline_schema import InputBaseline
 
 _NAMES: Final[dict[Kind, str]] = {"marine_heatwave": "marine heatwaves", "marine_cold_spell": "marine cold spells"}

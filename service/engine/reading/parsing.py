@@ -10,11 +10,10 @@ import numpy.typing as npt
 from forecasting.errors import SeriesError
 from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.batch import SeriesBatch
-from forecasting.series.sea_range import sea_temperatures
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import SECONDS, Floats, Times, all_seconds_of, seconds_of
 from forecasting.series.timestep import TimeStep, in_words, one_each
-from forecasting.series.units import Units, to_celsius
+from forecasting.series.units import Units, sea_temperatures, to_celsius
 from forecasting.wording import counted
 from service.engine.reading.series_schema import InputSeries
 

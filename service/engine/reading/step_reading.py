@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 
 from forecasting.errors import SeriesError
+from forecasting.series.observations import choose_clock, infer_step
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.step_inference import choose_clock, infer_step
 from forecasting.series.times import LAST_TIME, SECONDS, Times, seconds_of
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units

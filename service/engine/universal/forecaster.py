@@ -7,7 +7,7 @@ from typing import Final, Protocol, TypeVar
 from forecasting.errors import SeriesError
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.releases.loaded_universal import LoadedUniversal
-from forecasting.series.future import future_error
+from forecasting.series.batch import future_error
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
 from forecasting.universal.checks.warnings import after_check

@@ -8,8 +8,7 @@ import pytest
 import xarray as xr
 
 from forecasting.errors import SeriesError
-from forecasting.series.conversion import SeriesLike, to_sst_series
-from forecasting.series.sst_series import SstSeries
+from forecasting.series.sst_series import SeriesLike, SstSeries, to_sst_series
 from tests.conftest import daily
 
 SERIES = daily([20.0, 21.0, np.nan, 22.0])
@@ -82,7 +81,7 @@ def test_a_series_is_not_copied() -> None:
 
 def test_a_pandas_series_does_not_load_xarray() -> None:
     code = (
-        "import sys, pandas as pd; from forecasting.series.conversion import to_sst_series; "
+        "import sys, pandas as pd; from forecasting.series.sst_series import to_sst_series; "
         "to_sst_series(pd.Series([20.0, 21.0], index=pd.date_range('2001-01-01', periods=2))); "
         "sys.exit('xarray' in sys.modules)"
     )

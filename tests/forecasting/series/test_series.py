@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from forecasting.errors import SeriesError
-from forecasting.series.gaps import fill_gaps
+from forecasting.series.shape import fill_gaps
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso
 from forecasting.series.timestep import TimeStep

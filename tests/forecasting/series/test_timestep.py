@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from forecasting.errors import SeriesError
-from forecasting.series.step_inference import infer_step
+from forecasting.series.observations import infer_step
 from forecasting.series.times import calendar_months, iso, parse_time, unix_seconds
 from forecasting.series.timestep import MONTH, TimeStep, in_words, one_each
 

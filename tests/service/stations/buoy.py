@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from forecasting.readers import read
-from forecasting.readers.base.options import ReadingOptions
+from forecasting.readers.options import ReadingOptions
 from forecasting.series.timestep import TimeStep
 from tests.conftest import ROOT
 from tests.service.requests import Json

@@ -6,7 +6,7 @@ import pytest
 
 from forecasting.errors import RequestError
 from forecasting.readers import ReadingOptions
-from forecasting.readers.base.options import OPTIONS
+from forecasting.readers.options import OPTIONS
 
 
 @pytest.mark.parametrize(("option", "choices"), [("units", "celsius, kelvin, fahrenheit"), ("dates", "dmy, mdy")])

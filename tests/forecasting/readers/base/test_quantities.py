@@ -4,9 +4,9 @@ import pytest
 
 from forecasting.errors import FileError
 from forecasting.readers import read
-from forecasting.readers.base.options import ReadingOptions
-from forecasting.readers.table.delimited import read_delimited
-from forecasting.readers.table.tabular import find_layout
+from forecasting.readers.delimited import read_delimited
+from forecasting.readers.options import ReadingOptions
+from forecasting.readers.tabular import find_layout
 from tests.forecasting.readers.files import days, write
 
 

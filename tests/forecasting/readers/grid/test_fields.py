@@ -7,8 +7,8 @@ import pytest
 import xarray as xr
 
 from forecasting.errors import FileError
-from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.grid.fields import open_field
+from forecasting.readers.options import ReadingOptions
 from tests.forecasting.readers.grid.test_grids import copernicus, field, ghrsst, oisst
 
 

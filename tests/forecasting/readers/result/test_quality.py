@@ -7,8 +7,8 @@ import pytest
 import xarray as xr
 
 from forecasting.readers import read
-from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.grid.fields import open_field
+from forecasting.readers.options import ReadingOptions
 from tests.forecasting.readers.files import days, write
 
 TIMES = np.arange("2001-01-01", "2001-01-11", dtype="datetime64[D]").astype("datetime64[ns]")

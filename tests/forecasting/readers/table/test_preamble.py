@@ -6,9 +6,9 @@ import pytest
 
 from forecasting.errors import FileError
 from forecasting.readers import read
-from forecasting.readers.base.options import ReadingOptions
-from forecasting.readers.table.delimited import header, read_delimited
-from forecasting.readers.table.tabular import find_layout
+from forecasting.readers.delimited import header, read_delimited
+from forecasting.readers.options import ReadingOptions
+from forecasting.readers.tabular import find_layout
 from forecasting.series.times import iso
 from tests.forecasting.readers.files import days, rows, write
 

@@ -5,9 +5,9 @@ import pytest
 
 from forecasting.errors import FileError
 from forecasting.readers import read, read_csv
-from forecasting.readers.base.options import ReadingOptions
-from forecasting.readers.table.delimited import read_delimited
-from forecasting.readers.table.tabular import find_layout
+from forecasting.readers.delimited import read_delimited
+from forecasting.readers.options import ReadingOptions
+from forecasting.readers.tabular import find_layout
 from forecasting.series.timestep import TimeStep
 from tests.forecasting.readers.files import days, write
 

@@ -5,11 +5,10 @@ import pytest
 
 from forecasting.errors import FileError
 from forecasting.readers import DateOrder, read, read_csv
-from forecasting.readers.base.options import ReadingOptions
-from forecasting.readers.table.delimited import read_delimited
-from forecasting.readers.table.tabular import find_layout
-from forecasting.readers.times.clock import find_clock
-from forecasting.readers.times.hours import times_of_day
+from forecasting.readers.clock import find_clock, times_of_day
+from forecasting.readers.delimited import read_delimited
+from forecasting.readers.options import ReadingOptions
+from forecasting.readers.tabular import find_layout
 from forecasting.series.times import iso
 from tests.forecasting.readers.files import days, rows, write
 

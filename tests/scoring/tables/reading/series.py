@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from forecasting.readers.base.options import ReadingOptions
+from forecasting.readers.options import ReadingOptions
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
 from scoring.tables.reading.notes import Notes

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from forecasting.errors import FileError
-from forecasting.readers.base.options import ReadingOptions
+from forecasting.readers.options import ReadingOptions
 from forecasting.series.timestep import TimeStep
 from tests.scoring.tables.reading.series import series_of
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as papq
 import pytest
 
 from forecasting.errors import FileError
-from forecasting.readers.base.options import ReadingOptions
+from forecasting.readers.options import ReadingOptions
 from forecasting.series.timestep import TimeStep
 from scoring.tables.reading.notes import Notes
 from scoring.tables.reading.source import read_batches

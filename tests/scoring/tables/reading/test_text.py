@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from forecasting.errors import FileError
-from forecasting.readers.base.options import ReadingOptions
+from forecasting.readers.options import ReadingOptions
 from forecasting.series.timestep import TimeStep
 from scoring.tables.reading.notes import Notes
 from tests.scoring.tables.reading.series import series_of, values_by_station

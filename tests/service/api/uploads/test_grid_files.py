@@ -16,8 +16,8 @@ import xarray as xr
 
 from forecasting.errors import FileError
 from forecasting.readers import Reading, ReadingOptions, read
-from forecasting.readers.base.text import MAX_TEXT
 from forecasting.readers.subprocess_reading import answer
+from forecasting.readers.text import MAX_TEXT
 from service.api.uploads.answer import in_query
 from service.api.uploads.grid_files import GridFiles, is_asleep
 from service.http.problems import ProblemError

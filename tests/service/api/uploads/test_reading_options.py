@@ -5,7 +5,7 @@ from typing import Any, get_args, get_type_hints
 
 import httpx
 
-from forecasting.readers.base.options import OPTIONS
+from forecasting.readers.options import OPTIONS
 from service.client.options import FileOptions
 from tests.conftest import ROOT
 

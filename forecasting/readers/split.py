@@ -9,12 +9,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from forecasting.errors import FileError
-from forecasting.readers.base.depths import choose_depth, describe_depths, nearest_depth
-from forecasting.readers.base.keys import ANYTHING, DEPTHS, PLACES, STATIONS
-from forecasting.readers.base.options import AT, ReadingOptions, refuse_many
-from forecasting.readers.base.place import distance_km, fixed_places, name_place
-from forecasting.readers.base.table import Table, numbers, one_line, to_numbers
-from forecasting.readers.times.clock import Clock
+from forecasting.readers.clock import Clock
+from forecasting.readers.names import ANYTHING, DEPTHS, PLACES, STATIONS
+from forecasting.readers.options import AT, ReadingOptions, refuse_many
+from forecasting.readers.place import (
+    choose_depth,
+    describe_depths,
+    distance_km,
+    fixed_places,
+    name_place,
+    nearest_depth,
+)
+from forecasting.readers.table import Table, numbers, one_line, to_numbers
 from forecasting.remedies import Remedy, Setting
 from forecasting.series.times import Floats
 from forecasting.wording import listed

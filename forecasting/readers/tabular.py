@@ -6,14 +6,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from forecasting.errors import FileError
-from forecasting.readers.base.flags import Marked, apply_flags, describe_unused, flag_column, quality_column
-from forecasting.readers.base.options import DateOrder, ReadingOptions, refuse_many
-from forecasting.readers.base.place import Place, own_place
-from forecasting.readers.base.table import HEADER, Table, numbers, to_numbers
-from forecasting.readers.base.units import EVERY_UNIT, SCALES
-from forecasting.readers.result.reading import OF_STATION, UNSAID, Columns, Observations
-from forecasting.readers.table.split import Part, place_columns, split, station_column
-from forecasting.readers.table.values import (
+from forecasting.readers.clock import Clock, find_clock
+from forecasting.readers.dates import order_of
+from forecasting.readers.flags import Marked, apply_flags, describe_unused, flag_column, quality_column
+from forecasting.readers.names import EVERY_UNIT, SCALES
+from forecasting.readers.options import DateOrder, ReadingOptions, refuse_many
+from forecasting.readers.place import Place, own_place
+from forecasting.readers.reading import OF_STATION, UNSAID, Columns, Observations
+from forecasting.readers.split import Part, place_columns, split, station_column
+from forecasting.readers.table import HEADER, Table, numbers, to_numbers
+from forecasting.readers.values import (
     Choice,
     find_values,
     ignored_columns,
@@ -21,8 +23,6 @@ from forecasting.readers.table.values import (
     stations_of_columns,
     unit_of_column,
 )
-from forecasting.readers.times.clock import Clock, find_clock
-from forecasting.readers.times.dates import order_of
 from forecasting.remedies import Remedy, Setting
 from forecasting.series.times import Floats, Times
 from forecasting.series.units import Units, parse_units

@@ -1,5 +1,6 @@
-"""The times of a table's rows, in UTC."""
+"""The times of a table's rows: their columns, in UTC."""
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -8,13 +9,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from forecasting.errors import FileError
-from forecasting.readers.base.options import ReadingOptions
-from forecasting.readers.base.table import ABSENT, Table, is_empty, numbers
-from forecasting.readers.times.dates import from_units, is_dated, rewrite
-from forecasting.readers.times.hours import has_separate_hours, is_clock, is_one_or_two_digits, times_of_day
-from forecasting.readers.times.iso import have_offset, parse_as_written, parse_utc
-from forecasting.readers.times.parts import compose, compose_hours, find_parts
-from forecasting.readers.times.zones import (
+from forecasting.readers.dates import from_units, have_offset, is_dated, parse_as_written, parse_utc, rewrite
+from forecasting.readers.names import ANYTHING, DEPTHS, PLACES, POSITIONS, STATIONS, YEARS, month_number
+from forecasting.readers.options import ReadingOptions
+from forecasting.readers.table import ABSENT, Table, is_empty, is_numeric, numbers
+from forecasting.readers.zones import (
     COLUMNS,
     PERIOD,
     UTC,
@@ -25,7 +24,7 @@ from forecasting.readers.times.zones import (
     zone_in_name,
 )
 from forecasting.remedies import Remedy
-from forecasting.series.step_inference import choose_clock
+from forecasting.series.observations import choose_clock
 from forecasting.series.times import Times
 from forecasting.wording import listed
 
@@ -206,3 +205,131 @@ def _joined(table: Table, date: str, columns: list[str], hours: "pd.Series[str]"
     texts = rewrite(joined, options.dates).str.replace(" ", "T")
     names = (date, *columns)
     return Clock(" and ".join(names), names, texts, joined, options.timezone)
+
+
+_NAMES: Final = {
+    "year": YEARS,
+    "month": ("month", "mon", "mo", "mm", "mon/mmm", "mmm", "month_number"),
+    "day": ("day", "dy", "dd"),
+    "doy": ("doy", "dayofyear", "day_of_year", "yearday", "jday"),
+    "hour": ("hour", "hr", "hh"),
+    "minute": ("minute", "min", "mn"),
+}
+_LIMITS: Final = {"year": (1, 9999), "month": (1, 12), "day": (1, 31), "doy": (1, 366), "hour": (0, 23),
+                  "minute": (0, 59)}  # fmt: skip
+
+
+def find_parts(table: Table) -> dict[str, str]:
+    """Columns by the part of a time that they are named after."""
+    plain = table.plain()
+    return {part: plain[name] for part, names in _NAMES.items() for name in reversed(names) if name in plain}
+
+
+def compose(table: Table, parts: dict[str, str]) -> "pd.Series[str]":
+    """Compose ISO 8601 texts from the columns of the parts.
+
+    Raises:
+        FileError: if a cell is not a valid part, naming the line.
+    """
+    fields = {part: _integers(table.cells[name], part) for part, name in parts.items()}
+    year = fields["year"].astype(str).str.zfill(4)
+    if "month" in fields:
+        day = fields["day"] if "day" in fields else fields["month"] * 0 + 1
+        text = year + "-" + _two_digits(fields["month"]) + "-" + _two_digits(day)
+    else:
+        text = year + "-" + fields["doy"].astype(str).str.zfill(3)
+        text = pd.to_datetime(text, format="%Y-%j", errors="coerce").dt.strftime("%Y-%m-%d").fillna("")
+    if "hour" not in fields:
+        return text
+    minute = fields["minute"] if "minute" in fields else fields["hour"] * 0
+    return text + "T" + _two_digits(fields["hour"]) + ":" + _two_digits(minute)
+
+
+def compose_hours(table: Table, columns: list[str], date: str) -> "pd.Series[str]":
+    """HH:MM from a column of hours, and perhaps one of minutes.
+
+    Raises:
+        FileError: if a cell is not valid, naming the line.
+    """
+    if len(columns) == 1 and (hours := times_of_day(table, columns[0], date)) is not None:
+        return hours
+    named = zip(columns, ("hour", "minute"), strict=False)
+    hour, *minutes = (_integers(table.cells[name], part) for name, part in named)
+    return _two_digits(hour) + ":" + _two_digits(minutes[0] if minutes else hour * 0)
+
+
+def _two_digits(column: "pd.Series[int]") -> "pd.Series[str]":
+    return column.astype(str).str.zfill(2)
+
+
+def _integers(column: "pd.Series[str]", part: str) -> "pd.Series[int]":
+    if part == "month" and not is_numeric(column):
+        column = column.map(lambda cell: str(month_number(cell) or cell))
+    values = numbers(column)
+    low, high = _LIMITS[part]
+    bad = ~((values >= low) & (values <= high) & (values == np.round(values)))
+    if bad.any():
+        i = int(bad.argmax())
+        cell = column.iloc[i][:40]
+        hint = "; write years with four digits" if part == "year" else ""
+        raise FileError(
+            f"line {column.index[i]}: {cell!r} in column {column.name} is not a valid {part}{hint}", index=i
+        )
+    if part == "year" and values.min() < 100:
+        i = int(values.argmin())
+        raise FileError(f"line {column.index[i]}: write the year {column.iloc[i]} with four digits", index=i)
+    return pd.Series(values, index=column.index).astype(int)
+
+
+_CLOCK: Final = r"(\d{1,2}):(\d\d)(:\d\d(?:\.\d+)?)?\s*([AaPp]\.?[Mm]\.?)?"
+_MAX_REPEATED_SHARE: Final = 0.01
+
+
+def times_of_day(table: Table, name: str, date: str) -> "pd.Series[str] | None":
+    """Convert a column to HH:MM, perhaps with seconds; None unless every cell is a time of day.
+
+    Times are written as 13:30, 1:30 PM or 1330; numbers up to 23 are hours.
+    """
+    column = table.cells[name]
+    if is_clock(column):
+        parts = column.str.extract(rf"^{_CLOCK}$")
+        hour = parts[0].astype(int)
+        half = parts[3].fillna("").str.lower().str[:1]
+        hour = hour.where(half == "", hour % 12 + 12 * (half == "p"))
+        return hour.astype(str).str.zfill(2) + ":" + parts[1] + parts[2].fillna("")
+    if not column.str.fullmatch(r"\d{1,4}").all() or not table.cells[date].str.contains(r"\d[/. -]\w+[/. -]\d").all():
+        return None
+    numbers = column.astype(int)
+    if numbers.max() <= 23 and (column.str.len() < 3).all():
+        numbers = numbers * 100
+    # A year beside a date is not a time of day.
+    year = [number in cell for number, cell in zip(column, table.cells[date], strict=True)]
+    if numbers.max() >= 2_400 or (numbers % 100).max() >= 60 or (all(year) and numbers.min() >= 1_000):
+        return None
+    padded = numbers.astype(str).str.zfill(4)
+    return padded.str[:2] + ":" + padded.str[2:]
+
+
+def is_clock(column: "pd.Series[str]") -> bool:
+    """Whether every cell is a time of day such as 13:30 or 1:30 PM."""
+    return re.fullmatch(_CLOCK, column.iloc[0]) is not None and bool(column.str.fullmatch(_CLOCK).all())
+
+
+def is_one_or_two_digits(column: "pd.Series[str]") -> bool:
+    """Whether every cell is a number with one or two digits."""
+    return bool(column.str.fullmatch(r"\d{1,2}").all())
+
+
+def has_separate_hours(table: Table, date: str, others: list[str]) -> bool:
+    """Whether other columns complete the dates with times of day: the dates have none, and are repeated.
+
+    In a table of nothing but times, whose columns were chosen before, they always do.
+    """
+    dates = table.cells[date]
+    if dates.str.contains(r":|\dT\d", regex=True).any():
+        return False
+    if set(table.names) <= {date, *others}:
+        return True
+    plain = table.plain()
+    keys = [plain[name] for name in (*STATIONS, *PLACES, *ANYTHING, *DEPTHS, *POSITIONS) if name in plain]
+    return bool(table.cells[[date, *keys]].duplicated().sum() > max(1, _MAX_REPEATED_SHARE * len(dates)))

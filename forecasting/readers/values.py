@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from forecasting.errors import FileError
-from forecasting.readers.base.flags import is_flag_name
-from forecasting.readers.base.keys import STATIONS
-from forecasting.readers.base.options import ReadingOptions
-from forecasting.readers.base.quantities import is_at_screen, is_elsewhere, is_no_sst, is_of_water, places
-from forecasting.readers.base.table import HEADER, Table, is_count, is_empty, is_numeric, numbers
-from forecasting.readers.times.clock import Clock
+from forecasting.readers.clock import Clock
+from forecasting.readers.flags import is_flag_name
+from forecasting.readers.names import STATIONS, is_at_screen, is_elsewhere, is_no_sst, is_of_water, places
+from forecasting.readers.options import ReadingOptions
+from forecasting.readers.table import HEADER, Table, is_count, is_empty, is_numeric, numbers
 from forecasting.remedies import Remedy
 from forecasting.series.units import parse_units
 
@@ -161,7 +160,7 @@ def ignored_columns(table: Table, clock: Clock, choices: list[Choice]) -> list[s
 
 
 def _refuse_decimal_commas(table: Table, names: list[str]) -> None:
-    """Raise the error of :func:`~forecasting.readers.base.table.numbers`, which names the line and the remedy."""
+    """Raise the error of :func:`~forecasting.readers.table.numbers`, which names the line and the remedy."""
     for name in names:
         if _is_free(table, name) and table.cells[name].str.fullmatch(r"[+-]?\d+,\d+").any():
             numbers(table.cells[name])

@@ -1,11 +1,11 @@
-"""The reading options. Every program takes their names, help and checks from this declaration."""
+"""What a user can override when a file is read."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, Literal, Self, get_args, get_type_hints
 
 from forecasting.errors import FileError, ForecastError, RequestError
-from forecasting.readers.base.place import Place, parse_place
+from forecasting.readers.place import Place, parse_place
 from forecasting.remedies import Remedy, Setting
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import UNITS, Units

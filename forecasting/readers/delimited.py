@@ -9,14 +9,24 @@ from typing import Final
 import pandas as pd
 
 from forecasting.errors import FileError
-from forecasting.readers.base.flags import is_flag_name
-from forecasting.readers.base.options import MAX_COLUMNS
-from forecasting.readers.base.quantities import is_no_sst
-from forecasting.readers.base.table import Table, one_line
-from forecasting.readers.table.erddap import Dialect, dialect, is_units_row, starts_as_date
-from forecasting.readers.table.lines import Row, find_separator, refuse_title, split_rows
-from forecasting.readers.table.preamble import find_body, is_format_row
-from forecasting.readers.table.remarks import MAX_COMMENT_CHARS, units_in_remarks
+from forecasting.readers.flags import is_flag_name
+from forecasting.readers.lines import (
+    MAX_COMMENT_CHARS,
+    Dialect,
+    Row,
+    dialect,
+    find_body,
+    find_separator,
+    is_format_row,
+    is_units_row,
+    refuse_title,
+    split_rows,
+    starts_as_date,
+    units_in_remarks,
+)
+from forecasting.readers.names import is_no_sst
+from forecasting.readers.options import MAX_COLUMNS
+from forecasting.readers.table import Table, one_line
 from forecasting.series.units import unbracketed
 from forecasting.wording import counted, listed
 

@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 
 from forecasting.errors import FileError
-from forecasting.readers.base.flags import may_be_flags
-from forecasting.readers.base.quantities import separate_words
-from forecasting.readers.base.units import EVERY_UNIT, in_brackets, split_names
+from forecasting.readers.flags import may_be_flags
+from forecasting.readers.names import EVERY_UNIT, in_brackets, separate_words, split_names
 from forecasting.remedies import Remedy
 from forecasting.series.times import Floats
 from forecasting.series.units import Units, parse_units

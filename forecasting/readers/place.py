@@ -1,11 +1,13 @@
-"""Places: how users write them, and how far they are from one another."""
+"""Places, as users write them, and how far and deep they are."""
 
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import FileError
+from forecasting.remedies import Remedy, Setting
 from forecasting.series.times import Floats
 
 Place = tuple[float, float]
@@ -88,3 +90,26 @@ def own_place(points: Floats) -> Place | None:
     # Coordinates in single precision have digits beyond those that were meant.
     lat, lon = np.round(known[-1], 4).tolist()
     return (lat, lon) if -90 <= lat <= 90 and -180 <= lon <= 360 else None
+
+
+MAX_DEPTHS_METRES: Final = 10.0
+"""Metres by which an instrument at its mooring rises and falls."""
+
+
+def describe_depths(depths: Floats, name: str) -> tuple[str, ...]:
+    """A warning, if the values' depths in metres are too far apart to be one layer of the sea; otherwise nothing."""
+    known = depths[np.isfinite(depths)]
+    if not len(known) or np.ptp(known) <= MAX_DEPTHS_METRES:
+        return ()
+    return (f"{name} runs from {known.min():g} to {known.max():g}: the file mixes several depths; keep only one",)
+
+
+def nearest_depth(depths: Floats, target: float) -> float:
+    """The depth nearest to ``target``, whether depths count up or down."""
+    return float(depths[int(np.abs(np.abs(depths) - abs(target)).argmin())])
+
+
+def choose_depth(depths: Iterable[float]) -> Remedy:
+    """The choice of one of several depths."""
+    remedy = Remedy.of("; choose one with {}", "depth")
+    return remedy.offering(*(Setting("depth", f"{depth:g}", f"{depth:g} m") for depth in depths))

@@ -1,1 +1,0 @@
-"""Shared by all readers: options, tables of text, units, quality flags and places."""

@@ -1,1 +1,0 @@
-"""Observations to series, and what is reported about a file."""

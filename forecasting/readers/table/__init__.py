@@ -1,1 +1,0 @@
-"""Tables of text to observations: CSV, ERDDAP, NDBC, a row per year."""
