@@ -1,7 +1,7 @@
 """The times of a table's rows: their columns, in UTC."""
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -53,7 +53,6 @@ class Clock:
         texts: ISO 8601; cells that are not dates stay as they are.
         shown: cells to show in errors.
         timezone: name or offset of the zone of times without an offset; if None, UTC.
-        cells: of all columns of the table.
     """
 
     label: str
@@ -61,15 +60,14 @@ class Clock:
     texts: "pd.Series[str]"
     shown: "pd.Series[str]"
     timezone: str | None
-    cells: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def times(self, rows: "npt.NDArray[np.bool_]") -> Times:
         """Times of some rows in UTC; monthly times keep their local date.
 
         Raises:
-            FileError: if a cell is not a time, or the times follow daylight saving time, naming the line.
+            FileError: if a cell is not a time, or the time zone skips or repeats it, naming the line.
         """
-        return parse_utc(self.texts[rows], self.shown[rows], self.timezone, lambda: self.cells[rows])
+        return parse_utc(self.texts[rows], self.shown[rows], self.timezone)
 
     def as_written(self, rows: "npt.NDArray[np.bool_]") -> "tuple[Times, npt.NDArray[np.bool_]]":
         """Times of some rows, in UTC if they state an offset; also return which do not.
@@ -87,7 +85,7 @@ def find_clock(table: Table, options: ReadingOptions) -> Clock:
     Raises:
         FileError: if there are none, or a cell is not a time, naming the line; or if an option does not apply.
     """
-    clock = replace(clock_of(table, options), cells=table.cells)
+    clock = clock_of(table, options)
     if options.dates is not None and not clock.shown.str.match(r"\d{1,2}[/.-]\d{1,2}[/.-]\d\d").any():
         raise FileError("has no dates such as 03/04/2010", remedy=Remedy.of("; remove {}", "dates"))
     if have_offset(clock.texts).all():

@@ -2,7 +2,6 @@
 
 import calendar
 import re
-from collections.abc import Callable
 from typing import Final, get_args
 
 import numpy as np
@@ -11,7 +10,7 @@ import pandas as pd
 
 from forecasting.errors import FileError
 from forecasting.readers.options import DateOrder
-from forecasting.readers.zones import localise_cells, refuse_local_clock, within_years
+from forecasting.readers.zones import localise_cells, within_years
 from forecasting.remedies import Remedy, Setting
 from forecasting.series.observations import choose_clock
 from forecasting.series.times import Floats, Times
@@ -35,7 +34,7 @@ _UNIX: Final = {10: 1, 13: 1_000}
 _SECONDS: Final = {"second": 1.0, "sec": 1.0, "s": 1.0, "minute": 60.0, "min": 60.0, "hour": 3_600.0, "hr": 3_600.0,
                    "h": 3_600.0, "day": 86_400.0, "d": 86_400.0}  # fmt: skip
 
-TELLING: Final[dict[DateOrder, str]] = {
+UNAMBIGUOUS: Final[dict[DateOrder, str]] = {
     "dmy": r"^(1[3-9]|[2-9]\d)[/.-]\d{1,2}[/.-]\d",
     "mdy": r"^\d{1,2}[/.-](1[3-9]|[2-9]\d)[/.-]\d",
 }
@@ -47,7 +46,7 @@ FARTHEST_SECONDS: Final = 1e11
 _SET_ORDER: Final = "; write dates such as 2010-12-31, or set the order with {} or {}"
 
 
-class UntoldOrderError(FileError):
+class AmbiguousOrderError(FileError):
     """No date of a column settles whether dates begin with the day or the month."""
 
 
@@ -118,14 +117,14 @@ def order_of(column: "pd.Series[str]") -> DateOrder | None:
     """The order that :func:`rewrite` infers for a column; None if it has no such dates.
 
     Raises:
-        UntoldOrderError: if all dates are the same in both orders, as later ones of a longer column may not be.
+        AmbiguousOrderError: if all dates are the same in both orders, as later ones of a longer column may not be.
     """
     filled = column[column != ""]
     if not len(filled) or _NUMERIC.fullmatch(re.sub(r"\s*(UTC|GMT)$", "", filled.iloc[0])) is None:
         return None
     day_first = _day_first(column, None)
     if day_first is None:
-        raise _untold(column, 0)
+        raise _ambiguous(column, 0)
     return "dmy" if day_first else "mdy"
 
 
@@ -160,12 +159,12 @@ def _day_first(column: "pd.Series[str]", order: DateOrder | None) -> bool | None
     if day.any() or month.any() or parts[1].iloc[0] == ".":
         return not month.any()
     if differ.any():
-        raise _untold(column, int(differ.argmax()))
+        raise _ambiguous(column, int(differ.argmax()))
     return None
 
 
-def _untold(column: "pd.Series[str]", i: int) -> UntoldOrderError:
-    return UntoldOrderError(
+def _ambiguous(column: "pd.Series[str]", i: int) -> AmbiguousOrderError:
+    return AmbiguousOrderError(
         f"line {column.index[i]}: {column.iloc[i][:20]!r} could begin with its day or its month, and no other line "
         "settles which",
         remedy=_set_order(column.iloc[i]),
@@ -260,29 +259,22 @@ def have_offset(texts: "pd.Series[str]") -> "pd.Series[bool]":
     return texts.str.contains(rf"[Zz]$|{_OFFSET}", regex=True)
 
 
-def parse_utc(
-    texts: "pd.Series[str]", shown: "pd.Series[str]", timezone: str | None, cells: Callable[[], pd.DataFrame]
-) -> Times:
+def parse_utc(texts: "pd.Series[str]", shown: "pd.Series[str]", timezone: str | None) -> Times:
     """Parse texts as UTC; monthly times keep their local date.
 
     Args:
         texts: ISO 8601, indexed by line.
         shown: cells to show in errors.
         timezone: of texts without an offset; if None, UTC.
-        cells: other cells of the rows, which tell repeated hours from repeated lines.
 
     Raises:
-        FileError: if a text is not a time, or the times are local, naming the line.
+        FileError: if a text is not a time, or the time zone skips or repeats it, naming the line.
     """
     utc, local, naive = parse_as_written(texts, shown)
-    if timezone is None:
-        refuse_local_clock(utc, naive, shown, cells)
-        if local is utc:
-            return utc
-    elif naive.any():
+    if timezone is not None and naive.any():
         local = local.copy()
         utc[naive] = localise_cells(utc[naive], timezone, shown[naive])
-    return choose_clock(utc, local)
+    return utc if local is utc else choose_clock(utc, local)
 
 
 def parse_as_written(texts: "pd.Series[str]", shown: "pd.Series[str]") -> "tuple[Times, Times, npt.NDArray[np.bool_]]":

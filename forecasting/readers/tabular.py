@@ -71,7 +71,7 @@ def find_layout(table: Table, options: ReadingOptions) -> Layout:
     is a station, unless it is named after a variable or statistic.
 
     Raises:
-        UntoldOrderError: if these rows do not settle the order of dates.
+        AmbiguousOrderError: if these rows do not settle the order of dates.
         FileError: naming the column and the remedy.
     """
     clock = find_clock(table, options)

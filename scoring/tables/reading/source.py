@@ -15,7 +15,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as papq
 
 from forecasting.errors import FileError
-from forecasting.readers.dates import TELLING, UntoldOrderError
+from forecasting.readers.dates import UNAMBIGUOUS, AmbiguousOrderError
 from forecasting.readers.delimited import DECIMAL_COMMA, header
 from forecasting.readers.files import table_of
 from forecasting.readers.options import DateOrder, ReadingOptions
@@ -212,7 +212,7 @@ def _layout(table: Table, options: ReadingOptions, read: Callable[[list[str]], I
     """
     try:
         layout = find_layout(table, options)
-    except UntoldOrderError:
+    except AmbiguousOrderError:
         names = list(find_layout(table, replace(options, dates="dmy")).time)
         order = _order(read(names))
         if order is None:
@@ -240,7 +240,7 @@ def _order(batches: Iterable[pa.RecordBatch]) -> DateOrder | None:
     """Return the order of day and month, by the first unambiguous date."""
     for column in (column for batch in batches for column in batch.columns):
         texts = column.cast(pa.string())
-        for order, form in TELLING.items():
+        for order, form in UNAMBIGUOUS.items():
             if pc.any(pc.match_substring_regex(texts, form)).as_py():
                 return order
     return None

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from forecasting.errors import SeriesError
 from forecasting.readers.stations import average
-from forecasting.readers.zones import LOCAL, SET_ZONE, UNTOLD, falls_back, localise
+from forecasting.readers.zones import AMBIGUOUS, localise
 from forecasting.series.observations import choose_clock
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, Times, short
@@ -97,10 +96,6 @@ class _StationRows:
     clock: npt.NDArray[np.int16]
     values: Floats
 
-    def cells(self) -> pd.DataFrame:
-        """Return what repeated rows have in common."""
-        return pd.DataFrame({"sst": self.values})
-
 
 def _by_station(rows: npt.NDArray[np.void], first: int, count: int, zones: tuple[str, ...]) -> list[_StationRows]:
     numbers = rows["station"]
@@ -131,8 +126,6 @@ def _series(
         if resample is None and (step is None or step.calendar_month):
             times = choose_clock(times, station.written)
     regular = step is not None and _is_regular(times, step)
-    if not regular and (i := falls_back(times, station.clock == UNSAID, station.cells)) is not None:
-        raise SeriesError(LOCAL.format(short(times[i])[:-1]), remedy=SET_ZONE)
     if resample is not None:
         series = average(times, sea_temperatures(station.values, "celsius", _row), resample, _row)
     else:
@@ -158,5 +151,5 @@ def _resolve_repeated_hours(station: _StationRows, zones: tuple[str, ...]) -> Ti
         times[selected] = localise(station.written[selected], zone)
         ambiguous = selected[np.isnat(times[selected])]
         if len(ambiguous):
-            raise SeriesError(f"{short(station.written[ambiguous[0]])[:-1]} {UNTOLD.format(zone)}")
+            raise SeriesError(f"{short(station.written[ambiguous[0]])[:-1]} {AMBIGUOUS.format(zone)}")
     return times

@@ -18,27 +18,6 @@ LOCAL = UTC.tz_convert("Europe/Paris").tz_localize(None)
 FORMATS = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%d/%m/%Y %H:%M")
 
 
-def two_stations(path: Path, form: str) -> Path:
-    """A by the clock of Paris and B by UTC, time after time; in a file of Parquet where it is called so."""
-    names = ["A", "B"] * len(UTC)
-    times = np.stack([LOCAL.to_numpy(), UTC.tz_localize(None).to_numpy()], axis=1).ravel()
-    frame = pd.DataFrame({"station": names, "time": times, "sst": np.arange(len(names)) % 7 + 10.0})
-    if path.suffix == ".parquet":
-        frame.to_parquet(path, index=False)
-    else:
-        frame.assign(time=pd.Series(times).dt.strftime(form)).to_csv(path, index=False)
-    return path
-
-
-@pytest.mark.parametrize(("name", "form"), [("in.parquet", ""), *(("in.csv", form) for form in FORMATS)])
-def test_only_the_station_whose_clock_goes_back_is_refused(tmp_path: Path, name: str, form: str) -> None:
-    series, errors = series_of([two_stations(tmp_path / name, form)], tmp_path / "staged", HALF_HOUR)
-    assert list(errors) == ["A"]
-    assert errors["A"].startswith("the clock goes back an hour at 2021-10-31T02:00, as when daylight")
-    assert series["B"].start == np.datetime64("2021-10-20", "s")
-    assert len(series["B"].values) == len(UTC)
-
-
 @pytest.mark.parametrize("form", FORMATS)
 def test_interleaved_stations_are_each_corrected(tmp_path: Path, form: str) -> None:
     path = tmp_path / "in.csv"
