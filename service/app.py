@@ -42,7 +42,7 @@ from service.api.timeseries import routes as timeseries
 from service.api.timeseries.handler import answer_timeseries
 from service.api.timeseries.schemas import TimeSeriesRequest
 from service.api.uploads import routes as uploads
-from service.api.uploads.grid_files import GridFiles
+from service.api.uploads.reading import GridFiles
 from service.engine.lifecycle import Lifecycle
 from service.engine.releases.published_releases import PublishedReleases, open_registry
 from service.engine.releases.release_watcher import ReleaseWatcher

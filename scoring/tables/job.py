@@ -23,7 +23,7 @@ from scoring.events.judging import Coefficients, Judged, Place, judge_places
 from scoring.job import Counts, Job, Part
 from scoring.models.place_model import PlaceModel
 from scoring.models.window_forecasts import forecast_windows, joint_forecasts
-from scoring.tables.reading.positions import climatology_of
+from scoring.tables.reading.rows import climatology_of
 from scoring.tables.reading.stage import Staged
 from scoring.tables.reading.stations import ReadStations, read_stations
 from scoring.tables.rows import Provenance, StationForecasts, to_bytes

@@ -15,7 +15,8 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso_of, seconds_of
 from forecasting.series.timestep import TimeStep, not_of_station
 from forecasting.series.units import from_celsius, sea_temperatures
-from service.api.uploads.answer import station_series, unreadable_file
+from service.api.uploads.reading import unreadable_file
+from service.api.uploads.response import station_series
 from service.engine.forecast_json import rounded
 from service.engine.reading.parsing import sentence
 from service.engine.serving import Serving

@@ -18,7 +18,7 @@ from forecasting.requests.model import ONE_LINE
 from forecasting.series.timestep import TimeStep
 from service.api.dependencies import ServingDep, SettingsDep
 from service.api.openapi import BYTES, problems, request_body
-from service.api.uploads.upload import GridFilesDep, read_upload
+from service.api.uploads.reading import GridFilesDep, read_upload
 from service.gate.call import RENEW_DEADLINE
 from service.http.media import is_json, require_json
 from service.http.reading_query import ReadingQuery

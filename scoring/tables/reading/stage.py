@@ -14,10 +14,8 @@ from forecasting.errors import FileError
 from forecasting.readers.options import ReadingOptions
 from forecasting.wording import counted
 from scoring.source import as_text
-from scoring.tables.reading.notes import Notes
-from scoring.tables.reading.positions import Position
-from scoring.tables.reading.rows import ROW, Rows, Stations, take_rows
-from scoring.tables.reading.source import Batch, read_batches
+from scoring.tables.reading.rows import ROW, Position, Rows, Stations, take_rows
+from scoring.tables.reading.source import Batch, Notes, read_batches
 
 _LAYOUT: Final = "layout.json"
 _BLOCK: Final = 500_000

@@ -16,8 +16,7 @@ from forecasting.series.times import Floats, Times, short
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import sea_temperatures
 from scoring.errors import in_one_line
-from scoring.tables.reading.positions import Position
-from scoring.tables.reading.rows import ROW, UNSAID
+from scoring.tables.reading.rows import ROW, UNSAID, Position
 from scoring.tables.reading.stage import ChunkStations, rows_file
 
 

@@ -8,10 +8,9 @@ from starlette.responses import Response
 
 from service.api.dependencies import ServingDep, SettingsDep
 from service.api.openapi import BYTES, ndjson_lines, problems
-from service.api.uploads.answer import described, series_lines
-from service.api.uploads.check import checks_of
+from service.api.uploads.reading import GridFilesDep, read_upload
+from service.api.uploads.response import checks_of, described, series_lines
 from service.api.uploads.schemas import FileQuery, FileReading, FoundSeries
-from service.api.uploads.upload import GridFilesDep, read_upload
 from service.http.media import NDJSON_TYPE, wants_ndjson
 
 router = APIRouter(prefix="/series", tags=["series"])

@@ -7,9 +7,8 @@ import numpy as np
 from forecasting.readers.options import ReadingOptions
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
-from scoring.tables.reading.notes import Notes
 from scoring.tables.reading.rows import Stations, take_rows
-from scoring.tables.reading.source import read_batches
+from scoring.tables.reading.source import Notes, read_batches
 from scoring.tables.reading.stage import stage_rows
 from scoring.tables.reading.stations import read_stations
 

@@ -12,10 +12,8 @@ import pytest
 from forecasting.errors import FileError
 from forecasting.readers.options import ReadingOptions
 from forecasting.series.timestep import TimeStep
-from scoring.tables.reading.notes import Notes
-from scoring.tables.reading.source import read_batches
+from scoring.tables.reading.source import BLOCK, Notes, read_batches
 from scoring.tables.reading.stage import Staged
-from scoring.tables.reading.text import BLOCK
 from tests.scoring.tables.reading.series import series_of, values_by_station
 
 

@@ -71,7 +71,7 @@ def test_a_service_without_universal_releases_checks_nothing(client: httpx.Clien
 def test_each_station_has_a_check_and_a_share_of_the_values_that_are_checked(
     seas_client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.api.uploads.check.MAX_CHECKED", 40)
+    monkeypatch.setattr("service.api.uploads.response.MAX_CHECKED", 40)
     days = np.datetime64("2024-01-01") + np.arange(60)
     rows = [f"{name},{day},{value}" for name in "ab" for day, value in zip(days, [*sea(59), 35.0], strict=True)]
     answer = checked(seas_client, "\n".join(["station,time,sst", *rows]))

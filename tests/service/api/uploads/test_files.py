@@ -17,10 +17,8 @@ from hypothesis import strategies as st
 from forecasting.networks.device import CPU
 from forecasting.readers import ReadingOptions, read_csv
 from forecasting.releases.registry import Registry
-from service.api.uploads.answer import SHORT_TEXT
-from service.api.uploads.grid_files import GridFiles
+from service.api.uploads.reading import SHORT_TEXT, GridFiles, read_upload
 from service.api.uploads.schemas import FileReading
-from service.api.uploads.upload import read_upload
 from service.engine.running import Threads
 from service.engine.serving import Serving
 from service.http.problems import Problem, ProblemError

@@ -18,8 +18,7 @@ from forecasting.errors import FileError
 from forecasting.readers import Reading, ReadingOptions, read
 from forecasting.readers.subprocess_reading import answer
 from forecasting.readers.text import MAX_TEXT
-from service.api.uploads.answer import in_query
-from service.api.uploads.grid_files import GridFiles, is_asleep
+from service.api.uploads.reading import GridFiles, in_query, is_asleep
 from service.http.problems import ProblemError
 from service.http.reading_query import MAX_LINES, MAX_STATIONS
 from tests.service.requests import answered, refusal

@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 from starlette.types import Receive
 
 from service.api.forecast.columns.reading.rows import INVALID, TOO_LARGE, Rows, rows_of
-from service.api.uploads.grid_files import end_process, environment
+from service.api.uploads.reading import end_process, environment
 from service.http.bodies import part_of
 from service.http.media import PARQUET_TYPE
 from service.http.problems import ProblemError

@@ -1,11 +1,9 @@
-"""Read uploaded files, and answer with their series in the format of requests."""
+"""Describe what was read from an uploaded file, with its series in the format of requests."""
 
 import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final
 
 import numpy as np
 from orjson import dumps
@@ -14,70 +12,24 @@ from forecasting.errors import FileError, SeriesError
 from forecasting.evaluation.division import untrainable
 from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.networks.windows import last_windows
-from forecasting.readers import Reading, ReadingOptions, Station, describe, read_content
+from forecasting.readers import Reading, Station, describe
 from forecasting.readers.flags import Marked
-from forecasting.readers.text import is_longer, sniff_binary
 from forecasting.releases.registry import Registry
 from forecasting.releases.universal_catalog import UniversalCatalog
-from forecasting.remedies import Setting
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso
-from service.api.uploads.schemas import MAX_FLAGGED
+from forecasting.universal.checks.check import Check
+from service.api.uploads.reading import in_query
+from service.api.uploads.schemas import MAX_CHECKED, MAX_FLAGGED
 from service.engine.forecast_json import rounded
 from service.engine.reading.series_schema import MAX_ID
+from service.engine.serving import Serving
 from service.engine.writing import Json
 from service.http.choices import Choice, choices_of
 from service.http.problems import ProblemError
 from service.http.validation import Place
 from service.settings import Settings
-
-SHORT_TEXT: Final = 5 * 2**20
-"""Bytes of text up to which a file is read in a thread. It takes a second or so, and a process as long to start.
-
-A thread cannot be stopped, so that longer files are read in a process.
-"""
-
-_NOT_THE_FILE: Final = re.compile(rb"multipart/.*|application/(.*\+)?json", re.IGNORECASE | re.DOTALL)
-
-
-def require_file(headers: Mapping[bytes, bytes], content: bytes) -> bool:
-    """Whether a body is NetCDF instead of text.
-
-    Raises:
-        ProblemError: 415 if it is not a file of either kind, with what to send.
-    """
-    media_type = headers.get(b"content-type", b"").partition(b";")[0].strip()
-    if _NOT_THE_FILE.fullmatch(media_type):
-        raise _unsupported(
-            f"{media_type.decode('latin-1')[:64]!r} is not the media type of a file; send the file itself as the body"
-        )
-    try:
-        return sniff_binary(content) is not None
-    except FileError as error:
-        raise _unsupported(f"the file {error}") from None
-
-
-def _unsupported(detail: str) -> ProblemError:
-    return ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
-
-
-def unreadable_file(error: FileError) -> ProblemError:
-    """The problem of a file that cannot be read: 422, with the place and the remedy."""
-    message = error.written(in_query)
-    places = [Place(location="body", message=message)]
-    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, message, places, choices=choices_of(error))
-
-
-def read_short_text(content: bytes, options: ReadingOptions, settings: Settings) -> Reading | None:
-    """Read a text file; None if it is longer than :data:`SHORT_TEXT`.
-
-    Raises:
-        FileError: if it cannot be read: where, and what to do.
-    """
-    if is_longer(content, SHORT_TEXT):
-        return None
-    return read_content(content, options, limit=settings.max_body_bytes)
 
 
 @dataclass(frozen=True)
@@ -146,11 +98,6 @@ def series_lines(reading: Json) -> bytes:
     return b"".join(dumps(series) + b"\n" for series in reading["series"])
 
 
-def in_query(setting: Setting) -> str:
-    """Write an option of reading as a query parameter: ``units=kelvin``."""
-    return f"{setting.option}={setting.text}"
-
-
 def _name(i: int, station: Station) -> str:
     return str(i) if station.name is None else station.name[:MAX_ID]
 
@@ -175,7 +122,7 @@ def _choices(error: FileError | None) -> list[Json]:
 
 def _station(station: StationSeries, metadata: Sequence[CheckpointMetadata], universal: UniversalCatalog) -> Json:
     description, series = describe(station.station), station.series
-    answer: Json = {
+    response: Json = {
         "id": station.name,
         "name": description["name"],
         "columns": description["columns"],
@@ -191,11 +138,11 @@ def _station(station: StationSeries, metadata: Sequence[CheckpointMetadata], uni
     if series is not None:
         refusals = {checkpoint.dataset: _refusal(series, checkpoint) for checkpoint in metadata}
         refusals |= universal.refusals(series, station.station.position)
-        answer["forecast"] = [
+        response["forecast"] = [
             {"dataset": dataset, "problem": None if error is None else str(error)}
             for dataset, error in refusals.items()
         ]
-    return answer if description["series"] is None else answer | {"summary": description["series"]}
+    return response if description["series"] is None else response | {"summary": description["series"]}
 
 
 def _refusal(series: SstSeries, metadata: CheckpointMetadata) -> SeriesError | None:
@@ -205,10 +152,38 @@ def _refusal(series: SstSeries, metadata: CheckpointMetadata) -> SeriesError | N
 
 def _series_json(name: str, series: SstSeries, position: tuple[float, float] | None) -> Json:
     values = [None if math.isnan(value) else value for value in rounded(series.values).tolist()]
-    answer: Json = {"id": name, "start": iso(series.start), "step": str(series.step), "values": values}
-    return answer if position is None else answer | {"latitude": position[0], "longitude": position[1]}
+    response: Json = {"id": name, "start": iso(series.start), "step": str(series.step), "values": values}
+    return response if position is None else response | {"latitude": position[0], "longitude": position[1]}
 
 
 def _flagged(name: str, marked: Marked) -> Json:
     times, values, flags = marked.times[:MAX_FLAGGED], marked.values[:MAX_FLAGGED], marked.flags[:MAX_FLAGGED]
     return {"id": name, "timestamps": [*map(iso, times)], "sst": rounded(values).tolist(), "flags": flags.tolist()}
+
+
+async def checks_of(reading: Reading, serving: Serving, settings: Settings) -> list[Json]:
+    """Check each series of a file in worker threads.
+
+    Returns:
+        A :class:`~service.api.uploads.schemas.SeriesCheck` for each series, in order.
+    """
+    stations = [station for station in station_series(reading, settings) if station.series is not None]
+    last = MAX_CHECKED // max(len(stations), 1)
+    return [await serving.run_in_worker(_checked, station, serving, last) for station in stations]
+
+
+def _checked(station: StationSeries, serving: Serving, last: int) -> Json:
+    assert station.series is not None
+    try:
+        check = serving.registry.universal.check_values(station.series, station.station.position, last)
+    except SeriesError as error:
+        return _described(station, Check.nothing(station.series), str(error))
+    return _described(station, check, None)
+
+
+def _described(station: StationSeries, check: Check, problem: str | None) -> Json:
+    places = check.suspects
+    columns = {"sst": check.series.values, "lower": check.lower, "upper": check.upper}
+    suspects = {"timestamps": [*map(iso, check.series.times[places])]}
+    suspects |= {name: rounded(values[places]).tolist() for name, values in columns.items()}
+    return {"id": station.name, "problem": problem, "flags": check.flags.tolist(), "suspects": suspects}

@@ -1,21 +1,30 @@
-"""Read uploaded files, NetCDF and long texts, each in a separate process with a limit on computing time."""
+"""Read uploaded files: short texts in a thread, NetCDF and long texts each in a process with limited computing time."""
 
 import asyncio
 import os
+import re
 import signal
 import sys
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
+
+from fastapi import Depends, Request
 
 from forecasting.errors import FileError
-from forecasting.readers import Reading, ReadingOptions
+from forecasting.readers import Reading, ReadingOptions, read_content
 from forecasting.readers.subprocess_reading import NAME, command, dump, load
+from forecasting.readers.text import is_longer, sniff_binary
+from forecasting.remedies import Setting
+from service.engine.serving import Serving
+from service.http.choices import choices_of
 from service.http.problems import ProblemError
+from service.http.validation import Place
+from service.settings import Settings
 
 PROCESSOR_SECONDS: Final = 20
 """Computing time for reading one file, including the start of the process."""
@@ -23,8 +32,8 @@ PROCESSOR_SECONDS: Final = 20
 SECONDS: Final = 60.0
 """Total time for reading one file, even on a busy machine."""
 
-MAX_ANSWER: Final = 2**27
-"""Bytes of the answer of a process: sixteen million values, and gaps count."""
+MAX_RESPONSE: Final = 2**27
+"""Bytes of the response of a process: sixteen million values, and gaps count."""
 
 _PASSED: Final = ("DYLD_LIBRARY_PATH", "HDF5_PLUGIN_PATH", "LD_LIBRARY_PATH", "PYTHONHOME", "SYSTEMROOT")
 """Variables without which some installations of Python or HDF5 do not work."""
@@ -90,7 +99,7 @@ class GridFiles:
         limit_process(process.pid, self._processor_seconds)
         try:
             async with asyncio.timeout(self._seconds):
-                answer = await _answer(process, request)
+                response = await _response_of(process, request)
         except TimeoutError:
             if is_asleep(process.pid):
                 return FileError(
@@ -105,28 +114,28 @@ class GridFiles:
                 f"{NAME}: reading took more than {self._processor_seconds} s of computing time, so the file is damaged "
                 "or too large; send one place or a shorter period as CSV"
             )
-        if len(answer) > MAX_ANSWER:
+        if len(response) > MAX_RESPONSE:
             return FileError(f"{NAME}: holds too many values, or too long gaps; keep one place or a shorter period")
         with suppress(ValueError):
             if process.returncode == 0:
-                result = await asyncio.to_thread(load, answer)
+                result = await asyncio.to_thread(load, response)
                 if isinstance(result, Reading | FileError):
                     return result
         return FileError(f"{NAME}: is damaged and crashed the reader; write it again, or send one place as CSV")
 
 
-async def _answer(process: Process, request: bytes) -> bytearray:
-    """Return what a process writes until it ends, or until that is more than :data:`MAX_ANSWER`."""
+async def _response_of(process: Process, request: bytes) -> bytearray:
+    """Return what a process writes until it ends, or until that is more than :data:`MAX_RESPONSE`."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(request)
     process.stdin.close()
-    answer = bytearray()
-    while len(answer) <= MAX_ANSWER and (piece := await process.stdout.read(2**20)):
-        answer += piece
-    if len(answer) <= MAX_ANSWER:
+    response = bytearray()
+    while len(response) <= MAX_RESPONSE and (piece := await process.stdout.read(2**20)):
+        response += piece
+    if len(response) <= MAX_RESPONSE:
         await process.wait()
-    return answer
+    return response
 
 
 def is_asleep(pid: int) -> bool:
@@ -162,3 +171,85 @@ async def end_process(process: Process) -> None:
         process.kill()
         # Shielded, so that a cancelled request leaves no zombie process.
         await asyncio.shield(process.wait())
+
+
+def _grid_files(request: Request) -> GridFiles:
+    grid_files: GridFiles = request.app.state.grid_files
+    return grid_files
+
+
+GridFilesDep = Annotated[GridFiles, Depends(_grid_files)]
+
+
+async def read_upload(
+    headers: Mapping[bytes, bytes],
+    content: bytes,
+    options: ReadingOptions,
+    grid_files: GridFiles,
+    serving: Serving,
+    settings: Settings,
+) -> Reading:
+    """Read a short text in a worker thread; NetCDF and long texts in a separate process, which ends with the request.
+
+    Raises:
+        ProblemError: 415 if the body is not a file, 422 if it cannot be read, 503 if the server is too busy.
+    """
+    netcdf = require_file(headers, content) or options.format == "netcdf"
+    try:
+        reading = None if netcdf else await serving.run_in_worker(read_short_text, content, options, settings)
+        return reading or await grid_files.read(content, options, settings.max_body_bytes)
+    except FileError as error:
+        raise unreadable_file(error) from None
+
+
+SHORT_TEXT: Final = 5 * 2**20
+"""Bytes of text up to which a file is read in a thread. It takes a second or so, and a process as long to start.
+
+A thread cannot be stopped, so that longer files are read in a process.
+"""
+
+_NOT_THE_FILE: Final = re.compile(rb"multipart/.*|application/(.*\+)?json", re.IGNORECASE | re.DOTALL)
+
+
+def require_file(headers: Mapping[bytes, bytes], content: bytes) -> bool:
+    """Whether a body is NetCDF instead of text.
+
+    Raises:
+        ProblemError: 415 if it is not a file of either kind, with what to send.
+    """
+    media_type = headers.get(b"content-type", b"").partition(b";")[0].strip()
+    if _NOT_THE_FILE.fullmatch(media_type):
+        raise _unsupported(
+            f"{media_type.decode('latin-1')[:64]!r} is not the media type of a file; send the file itself as the body"
+        )
+    try:
+        return sniff_binary(content) is not None
+    except FileError as error:
+        raise _unsupported(f"the file {error}") from None
+
+
+def _unsupported(detail: str) -> ProblemError:
+    return ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
+
+
+def unreadable_file(error: FileError) -> ProblemError:
+    """The problem of a file that cannot be read: 422, with the place and the remedy."""
+    message = error.written(in_query)
+    places = [Place(location="body", message=message)]
+    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, message, places, choices=choices_of(error))
+
+
+def read_short_text(content: bytes, options: ReadingOptions, settings: Settings) -> Reading | None:
+    """Read a text file; None if it is longer than :data:`SHORT_TEXT`.
+
+    Raises:
+        FileError: if it cannot be read: where, and what to do.
+    """
+    if is_longer(content, SHORT_TEXT):
+        return None
+    return read_content(content, options, limit=settings.max_body_bytes)
+
+
+def in_query(setting: Setting) -> str:
+    """Write an option of reading as a query parameter: ``units=kelvin``."""
+    return f"{setting.option}={setting.text}"
