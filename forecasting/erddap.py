@@ -57,7 +57,7 @@ class DatasetInfo:
         name: id of the dataset.
         dimensions: number of values on each axis of a grid, in the order of the axes; empty for a table.
         variables: names of the variables, without axes.
-        attributes: by variable (``NC_GLOBAL`` for those of the dataset) and name.
+        attributes: the attributes by variable (``NC_GLOBAL`` for those of the dataset) and name.
         even: axes whose values are evenly spaced.
     """
 
@@ -81,13 +81,13 @@ class DatasetInfo:
 
 
 def server_address(text: str) -> str:
-    """The root of an ERDDAP server, from the address of any of its pages."""
+    """Return the root of an ERDDAP server, from the address of any of its pages."""
     match = re.match(r"(https?://[^?#]*?/erddap)(/|$|\?|#)", text)
     return match[1] if match else text.rstrip("/")
 
 
 def info_url(server: str, dataset: str) -> str:
-    """The address of the server's description of a dataset."""
+    """Return the address of the server's description of a dataset."""
     return f"{server}/info/{quote(dataset, safe='')}/index.csv"
 
 
@@ -120,7 +120,7 @@ def parse_info(server: str, dataset: str, text: str) -> DatasetInfo:
 
 
 def data_url(info: DatasetInfo, query: SeriesQuery) -> str:
-    """The address of the series, as CSV with a row of units.
+    """Return the address of the series, as CSV with a row of units.
 
     Raises:
         SourceError: if the dataset lacks a variable, or the query leaves more than one series; says what to add.
@@ -132,12 +132,12 @@ def data_url(info: DatasetInfo, query: SeriesQuery) -> str:
 
 
 def axis_url(info: DatasetInfo, query: SeriesQuery, axis: str) -> str:
-    """The address of the values of the series on one axis of a grid."""
+    """Return the address of the values of the series on one axis of a grid."""
     return _address(info, quote(axis + _indices(info, query)[axis], safe=",():"))
 
 
 def ends_url(info: DatasetInfo, query: SeriesQuery) -> tuple[str, str | None]:
-    """The address of the last time of each station in a table, and the name of the station variable, if any."""
+    """Return the address of the last time of each station in a table, and the name of the station variable, if any."""
     station = _station_variable(info)
     columns = ["time"] if station is None else [station, "time"]
     _, *limits = _table_query(info, query)
@@ -146,7 +146,7 @@ def ends_url(info: DatasetInfo, query: SeriesQuery) -> tuple[str, str | None]:
 
 
 def known_counts(info: DatasetInfo, query: SeriesQuery) -> dict[str, int | None]:
-    """The least number of values that a series has on each axis of a grid, by the server's description.
+    """Return the least number of values that a series has on each axis of a grid, by the server's description.
 
     None for an axis whose description is not enough: a part of an axis with unevenly spaced values.
     """
@@ -163,7 +163,7 @@ def known_counts(info: DatasetInfo, query: SeriesQuery) -> dict[str, int | None]
 
 
 def _count_between(info: DatasetInfo, name: str, span: tuple[float | None, float | None] | None) -> int | None:
-    """Number of values on an axis from the one nearest to the low end of a span to the one nearest to its high end."""
+    """Count the values on an axis from the nearest to the low end of a span to the nearest to its high end."""
     count, ends = info.dimensions[name], _range(info, name)
     low, high = span if span is not None else (None, None)
     if count <= 1 or (low is not None and low == high):
@@ -201,7 +201,7 @@ def _grid_query(info: DatasetInfo, query: SeriesQuery) -> str:
 
 
 def _indices(info: DatasetInfo, query: SeriesQuery) -> dict[str, str]:
-    """The index expression of each axis of a grid."""
+    """Return the index expression of each axis of a grid."""
     if query.station is not None:
         place = Remedy.of("; choose a place with {} and {}", "lat", "lon")
         raise SourceError(f"{info.name} is a grid and has no stations", remedy=place)
@@ -237,7 +237,7 @@ def _longitudes(info: DatasetInfo, lon: Span | None) -> Span | None:
 
 
 def _table_query(info: DatasetInfo, query: SeriesQuery) -> list[str]:
-    """The columns to request, followed by the constraints on rows."""
+    """Return the columns to request, followed by the constraints on rows."""
     station = _station_variable(info)
     depth = next((name for name in _DEPTH_NAMES if name in info.variables), None)
     flags = (f"{name}{suffix}" for name in query.variables for suffix in ("_qc_agg", "_qc"))

@@ -49,7 +49,7 @@ class Clock:
 
     Attributes:
         label: their columns, in words.
-        names: of their columns.
+        names: the names of their columns.
         texts: ISO 8601; cells that are not dates stay as they are.
         shown: cells to show in errors.
         timezone: name or offset of the zone of times without an offset; if None, UTC.
@@ -62,7 +62,7 @@ class Clock:
     timezone: str | None
 
     def times(self, rows: "npt.NDArray[np.bool_]") -> Times:
-        """Times of some rows in UTC; monthly times keep their local date.
+        """Return the times of some rows in UTC; monthly times keep their local date.
 
         Raises:
             FileError: if a cell is not a time, or the time zone skips or repeats it, naming the line.
@@ -70,7 +70,7 @@ class Clock:
         return parse_utc(self.texts[rows], self.shown[rows], self.timezone)
 
     def as_written(self, rows: "npt.NDArray[np.bool_]") -> "tuple[Times, npt.NDArray[np.bool_]]":
-        """Times of some rows, in UTC if they state an offset; also return which do not.
+        """Return the times of some rows, in UTC if they state an offset; also return which do not.
 
         Raises:
             FileError: if a cell is not a time, naming the line.
@@ -96,7 +96,7 @@ def find_clock(table: Table, options: ReadingOptions) -> Clock:
 
 
 def _written_zone(table: Table, clock: Clock) -> str | None:
-    """The offset of the times in the header or the row of units."""
+    """Return the offset of the times in the header or the row of units."""
     units = [unit[0] for unit in map(table.unit, clock.names) if unit is not None]
     if any(_is_utc(table, name) for name in clock.names):
         return None
@@ -105,7 +105,7 @@ def _written_zone(table: Table, clock: Clock) -> str | None:
 
 
 def _is_utc(table: Table, name: str) -> bool:
-    """Whether the header or the row of units says that a column is in UTC."""
+    """Return whether the header or the row of units says that a column is in UTC."""
     unit = table.unit(name)
     return names_utc(table.short(name)) or (unit is not None and unit[0].strip().upper() in UTC)
 
@@ -163,7 +163,7 @@ def _local_clock(table: Table, options: ReadingOptions) -> Clock:
 
 
 def _dated(table: Table, options: ReadingOptions) -> Clock:
-    """The only column of dates, whatever its name, and the only column of times of day if the dates have none."""
+    """Find the only column of dates, whatever its name, and that of times of day if the dates have none."""
     dated = [name for name in table.names if is_dated(table.cells[name])]
     if len(dated) > 1 and not table.nameless:
         raise FileError(
@@ -218,7 +218,7 @@ _LIMITS: Final = {"year": (1, 9999), "month": (1, 12), "day": (1, 31), "doy": (1
 
 
 def find_parts(table: Table) -> dict[str, str]:
-    """Columns by the part of a time that they are named after."""
+    """Return the columns by the part of a time that they are named after."""
     plain = table.plain()
     return {part: plain[name] for part, names in _NAMES.items() for name in reversed(names) if name in plain}
 
@@ -244,7 +244,7 @@ def compose(table: Table, parts: dict[str, str]) -> "pd.Series[str]":
 
 
 def compose_hours(table: Table, columns: list[str], date: str) -> "pd.Series[str]":
-    """HH:MM from a column of hours, and perhaps one of minutes.
+    """Return HH:MM from a column of hours, and perhaps one of minutes.
 
     Raises:
         FileError: if a cell is not valid, naming the line.
@@ -309,17 +309,17 @@ def times_of_day(table: Table, name: str, date: str) -> "pd.Series[str] | None":
 
 
 def is_clock(column: "pd.Series[str]") -> bool:
-    """Whether every cell is a time of day such as 13:30 or 1:30 PM."""
+    """Return whether every cell is a time of day such as 13:30 or 1:30 PM."""
     return re.fullmatch(_CLOCK, column.iloc[0]) is not None and bool(column.str.fullmatch(_CLOCK).all())
 
 
 def is_one_or_two_digits(column: "pd.Series[str]") -> bool:
-    """Whether every cell is a number with one or two digits."""
+    """Return whether every cell is a number with one or two digits."""
     return bool(column.str.fullmatch(r"\d{1,2}").all())
 
 
 def has_separate_hours(table: Table, date: str, others: list[str]) -> bool:
-    """Whether other columns complete the dates with times of day: the dates have none, and are repeated.
+    """Return whether other columns complete the dates with times of day: the dates have none, and are repeated.
 
     In a table of nothing but times, whose columns were chosen before, they always do.
     """

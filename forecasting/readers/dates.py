@@ -77,12 +77,12 @@ def rewrite(column: "pd.Series[str]", order: DateOrder | None) -> "pd.Series[str
 
 
 def is_date(cell: str) -> bool:
-    """Whether a cell is written like a date, including ``20101231``."""
+    """Return whether a cell is written like a date, including ``20101231``."""
     return any(form.fullmatch(_named(cell)) for form in (_ISO, _NUMERIC, _YEAR_FIRST, _TOGETHER))
 
 
 def is_dated(column: "pd.Series[str]") -> bool:
-    """Whether most cells, including the first, are written like dates."""
+    """Return whether most cells, including the first, are written like dates."""
     filled = column[column != ""]
     if not len(filled):
         return False
@@ -114,7 +114,7 @@ def _of_digits(column: "pd.Series[str]") -> "pd.Series[str] | None":
 
 
 def order_of(column: "pd.Series[str]") -> DateOrder | None:
-    """The order that :func:`rewrite` infers for a column; None if it has no such dates.
+    """Return the order that :func:`rewrite` infers for a column; None if it has no such dates.
 
     Raises:
         AmbiguousOrderError: if all dates are the same in both orders, as later ones of a longer column may not be.
@@ -129,7 +129,7 @@ def order_of(column: "pd.Series[str]") -> DateOrder | None:
 
 
 def _day_first(column: "pd.Series[str]", order: DateOrder | None) -> bool | None:
-    """Whether dates begin with the day; None if all of them are the same in both orders, such as 01/01/2010."""
+    """Return whether dates begin with the day; None if all of them are the same in both orders, such as 01/01/2010."""
     if order is not None:
         return order == "dmy"
     parts = column.str.extract(r"^(\d{1,2})([/.-])(\d{1,2})\2(\d+)")
@@ -172,18 +172,18 @@ def _ambiguous(column: "pd.Series[str]", i: int) -> AmbiguousOrderError:
 
 
 def _set_order(cell: str) -> Remedy:
-    """The choice between both orders, with the date that a cell is in each of them."""
+    """Return the choice between both orders, with the date that a cell is in each of them."""
     return Remedy.of(_SET_ORDER, *(Setting("dates", order, _dated(cell, order)) for order in get_args(DateOrder)))
 
 
 def _dated(cell: str, order: DateOrder) -> str:
-    """The date of a cell in words, such as ``1 June 2010``; empty if there is no such date."""
+    """Return the date of a cell in words, such as ``1 June 2010``; empty if there is no such date."""
     date = pd.to_datetime(_numeric(cell, order == "dmy")[:10], errors="coerce")
     return "" if pd.isna(date) else f"{date.day} {calendar.month_name[date.month]} {date.year}"
 
 
 def _year_is_first(parts: pd.DataFrame) -> bool:
-    """Whether the first of three numbers cannot be a day, or the last one changes most often, as days do."""
+    """Return whether the first of three numbers cannot be a day, or the last one changes most often, as days do."""
     numbers = [parts[group].dropna() for group in (0, 2, 3)]
     first, middle, last = (int((column != column.shift()).sum()) for column in numbers)
     return (first < last and middle <= last) or bool((numbers[0].astype(int) > 31).any())
@@ -215,7 +215,7 @@ def _year_first(cell: str) -> str:
 
 
 def _clock(match: re.Match[str]) -> str:
-    """The time of day in a match after a T, with hours of a 24-hour clock."""
+    """Return the time of day in a match after a T, with hours of a 24-hour clock."""
     hour, minute, second, half, zone = match.groups()[4:]
     if hour is None:
         return ""
@@ -224,7 +224,7 @@ def _clock(match: re.Match[str]) -> str:
 
 
 def seconds_of_unit(unit: str) -> float | None:
-    """Seconds in a unit of time, such as ``days``; None for an unknown unit."""
+    """Return the seconds in a unit of time, such as ``days``; None for an unknown unit."""
     plain = unit.strip().lower()
     return _SECONDS.get(plain, _SECONDS.get(plain.rstrip("s")))
 
@@ -255,7 +255,7 @@ _WRITTEN: Final = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d(:\d\d)*(\.\d+)?(Z|[+-]\d
 
 
 def have_offset(texts: "pd.Series[str]") -> "pd.Series[bool]":
-    """Whether each text ends in Z or an offset."""
+    """Return whether each text ends in Z or an offset."""
     return texts.str.contains(rf"[Zz]$|{_OFFSET}", regex=True)
 
 
@@ -265,7 +265,7 @@ def parse_utc(texts: "pd.Series[str]", shown: "pd.Series[str]", timezone: str | 
     Args:
         texts: ISO 8601, indexed by line.
         shown: cells to show in errors.
-        timezone: of texts without an offset; if None, UTC.
+        timezone: the timezone of texts without an offset; if None, UTC.
 
     Raises:
         FileError: if a text is not a time, or the time zone skips or repeats it, naming the line.

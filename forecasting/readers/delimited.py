@@ -85,14 +85,14 @@ def read_delimited(text: str, notes: tuple[str, ...] = (), max_columns: int = MA
 
 
 def _without_data(text: str) -> FileError:
-    """An error that shows the text, as it may be a message of a server."""
+    """Return an error that shows the text, as it may be a message of a server."""
     content = one_line(" ".join(text.split()))
     shown = f", only {content[:MAX_COMMENT_CHARS]!r}" if content else ""
     return FileError(f"holds no data{shown}; it needs a header line and one line per value")
 
 
 def _take_units(names: list[str], body: list[Row], kind: Dialect | None) -> tuple[dict[str, str], str]:
-    """Units of columns and their place; removes the row of units, or of column widths, from ``body``."""
+    """Return the units of columns and their place; removes the row of units, or of column widths, from ``body``."""
     if body and (kind == "csv" or is_units_row(body[0][1])):
         number, row = body.pop(0)
         units = {name: unbracketed(unit) for name, unit in zip(names, row, strict=False) if unit}
@@ -103,7 +103,7 @@ def _take_units(names: list[str], body: list[Row], kind: Dialect | None) -> tupl
 
 
 def _has_decimal_commas(body: list[Row]) -> bool:
-    """Whether numbers have commas and none has a point, so that commas do not separate thousands."""
+    """Return whether numbers have commas and none has a point, so that commas do not separate thousands."""
     cells = [cell for _, row in body[:_MAX_COMMAS] for cell in row]
     return any(_COMMA.fullmatch(cell) for cell in cells) and not any(_POINT.fullmatch(cell) for cell in cells)
 
@@ -116,12 +116,12 @@ def _without_repeated(names: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _units_above(text: str, header: int) -> dict[int, str]:
-    """Units of temperature in the lines above the header, by line number."""
+    """Return the units of temperature in the lines above the header, by line number."""
     return units_in_remarks(takewhile(lambda line: line[0] < header, enumerate(io.StringIO(text, newline=None), 1)))
 
 
 def header(text: str) -> tuple[list[str], str]:
-    """The names of all columns, empty for columns without a name, and the separator.
+    """Return the names of all columns, empty for columns without a name, and the separator.
 
     Raises:
         FileError: if the text is not CSV, naming the line.
@@ -132,7 +132,7 @@ def header(text: str) -> tuple[list[str], str]:
 
 
 def _names(header: list[str], body: list[Row]) -> list[str]:
-    """Names of columns; pandas and R write an index of dates without a name."""
+    """Return the names of columns; pandas and R write an index of dates without a name."""
     names = [one_line(name) for name in header]
     if body and not names[0] and starts_as_date(body[0][1][0]):
         names[0] = "column 1"
@@ -140,7 +140,7 @@ def _names(header: list[str], body: list[Row]) -> list[str]:
 
 
 def _cells(header: list[str], body: list[Row], commas: bool) -> pd.DataFrame:
-    """The cells of all columns that have a name, with decimal points."""
+    """Return the cells of all columns that have a name, with decimal points."""
     cells = _frame(header, body)
     return cells.apply(lambda column: column.str.replace(DECIMAL_COMMA, r"\1.\2", regex=True)) if commas else cells
 

@@ -35,7 +35,7 @@ def read(path: Path | str, options: ReadingOptions = DEFAULTS) -> Reading:
     series.
 
     Args:
-        path: of the file, or of a Zarr store.
+        path: the path of the file, or of a Zarr store.
         options: what to override.
 
     Raises:
@@ -54,9 +54,9 @@ def read_content(
     """Read content that errors refer to by another name than its path; see :func:`read`.
 
     Args:
-        content: of a text file, gzipped or not, or the path of any file.
+        content: the content of a text file, gzipped or not, or the path of any file.
         options: what to override.
-        name: of the file in errors.
+        name: the name of the file in errors.
         limit: largest size of the text, in bytes after decompression.
 
     Raises:
@@ -79,11 +79,11 @@ def read_csv(
     """Read one series from a CSV file.
 
     Args:
-        path: of the file: UTF-8 text separated by commas, semicolons or tabs.
+        path: the path of the file: UTF-8 text separated by commas, semicolons or tabs.
         time_column: name of the time column; if None, found by the usual names.
         value_column: name of the temperature column; if None, found by the usual names, or the only column of
             numbers.
-        units: of the temperatures; if None, as the header or a row of units says, otherwise °C.
+        units: the units of the temperatures; if None, as the header or a row of units says, otherwise °C.
         missing: numbers that mark a missing value, such as −999, besides empty cells and ``NaN``.
 
     Raises:
@@ -97,7 +97,7 @@ def read_csv(
 
 
 def content_digest(path: Path) -> str:
-    """SHA-256 digest of a file, or of the names and contents of all files in a folder.
+    """Return SHA-256 digest of a file, or of the names and contents of all files in a folder.
 
     Raises:
         OSError: if a file cannot be read.
@@ -112,7 +112,7 @@ def content_digest(path: Path) -> str:
 
 
 def _of_file(error: SeriesError, name: Path | str) -> FileError:
-    """The error in one line, with the name of the file in front."""
+    """Return the error in one line, with the name of the file in front."""
     return FileError(f"{name}: {one_line(error.message)}", index=error.index, remedy=error.remedy)
 
 
@@ -166,7 +166,7 @@ def _read_grid(path: Path, kind: str, options: ReadingOptions) -> Reading:
 
 
 def _with_example(error: "NoPlaceError") -> FileError:
-    """The error, with a cell near the middle of the grid as a possible answer."""
+    """Return the error, with a cell near the middle of the grid as a possible answer."""
     if error.grid is None or error.grid.example is None or error.remedy is None:
         return FileError.of(error)
     example = error.grid.example

@@ -59,7 +59,7 @@ class Marked:
 
     Attributes:
         times: UTC, ``(n,)``.
-        values: as in the file, ``(n,)``.
+        values: the values as in the file, ``(n,)``.
         flags: 3 or 4, ``(n,)``.
     """
 
@@ -75,28 +75,28 @@ class Marked:
 
 
 def is_flag_name(name: str) -> bool:
-    """Whether a column of this name holds quality flags of any scheme."""
+    """Return whether a column of this name holds quality flags of any scheme."""
     return _FLAG_NAME.fullmatch(name) is not None
 
 
 def may_be_flags(name: str) -> bool:
-    """Whether :func:`flag_column` could find a column of this lower-case name."""
+    """Return whether :func:`flag_column` could find a column of this lower-case name."""
     return is_flag_name(name) or name.startswith(("qc_", "qartod_"))
 
 
 def is_level_name(name: str) -> bool:
-    """Whether a name is that of GHRSST quality levels, from 0 (no data) to 5 (best)."""
+    """Return whether a name is that of GHRSST quality levels, from 0 (no data) to 5 (best)."""
     return _LEVEL_NAME.fullmatch(name) is not None
 
 
 def quality_column(names: Iterable[str], value: str) -> str | None:
-    """The column named after the quality of ``value``, of any scheme."""
+    """Return the column named after the quality of ``value``, of any scheme."""
     pattern = rf"({re.escape(value)}_)?quality(_.*)?"
     return next((name for name in names if re.fullmatch(pattern, name, re.IGNORECASE)), None)
 
 
 def describe_unused(values: Floats | None, levels: Floats | None, name: str) -> str:
-    """A warning about quality that is not used, with the number of values below the recommended level if known."""
+    """Warn about quality that is not used, with the number of values below the recommended level if known."""
     if not is_level_name(name):
         return f"{name} was not used, as neither its attributes nor its name identify QARTOD flags"
     warning = f"{name} was not used, as it holds quality levels (5 is best) instead of QARTOD flags"
@@ -112,7 +112,7 @@ def describe_unused(values: Floats | None, levels: Floats | None, name: str) -> 
 
 
 def flag_column(names: Iterable[str], value: str) -> str | None:
-    """The column that flags ``value``: named after it, or the only one with a general name."""
+    """Return the column that flags ``value``: named after it, or the only one with a general name."""
     plain = {name.lower(): name for name in names}
     specific = [f"{value.lower()}{ending}" for ending in _ENDINGS]
     specific += [f"qc_{value.lower()}", f"qartod_{value.lower()}"]

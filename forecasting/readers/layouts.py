@@ -21,7 +21,7 @@ _TIME_NAMES: Final = {"YY": "year", "YYYY": "year", "MM": "month", "DD": "day", 
 
 
 def is_ndbc(text: str) -> bool:
-    """Whether a text begins with the header of an NDBC file."""
+    """Return whether a text begins with the header of an NDBC file."""
     return _HEADER.match(text.lstrip()[:200]) is not None
 
 
@@ -65,7 +65,7 @@ def _names(header: list[str]) -> list[str]:
 
 
 def _placed(names: list[str]) -> tuple[int, dict[str, int]]:
-    """The number of columns, and the positions of those that are read; others were renamed over the years."""
+    """Return the number of columns, and the positions of those that are read; others were renamed over the years."""
     return len(names), {
         name: position for position, name in enumerate(names) if name in (*_TIME_NAMES.values(), "STN", "WTMP")
     }

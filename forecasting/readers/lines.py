@@ -38,8 +38,8 @@ class Body:
     """The text of a table from its header on.
 
     Attributes:
-        text: with unchanged line numbers: blank lines replace the lines above the header, and tabs replace spaces
-            between columns.
+        text: the text, with unchanged line numbers: blank lines replace those above the header, and tabs replace
+            spaces between columns.
         is_below: whether there were lines above the header.
         is_spaced: whether columns were separated by spaces.
     """
@@ -74,7 +74,7 @@ def find_body(text: str, max_columns: int = sys.maxsize) -> Body:
 
 
 def is_format_row(row: list[str]) -> bool:
-    """Whether the row below the header holds widths and types of columns."""
+    """Return whether the row below the header holds widths and types of columns."""
     return all(_FORMAT.fullmatch(cell) for cell in row)
 
 
@@ -89,18 +89,18 @@ def split_cells(line: str, separator: str, most: int = sys.maxsize) -> list[str]
 
 
 def names_time(cells: list[str]) -> bool:
-    """Whether a cell is a usual name of times."""
+    """Return whether a cell is a usual name of times."""
     return any(cell.lower() in TIME_NAMES for cell in cells)
 
 
 def _is_header(line: str) -> bool:
-    """Whether a line of several cells names times."""
+    """Return whether a line of several cells names times."""
     mark = max(SEPARATORS, key=line.count)
     return mark in line and names_time(split_cells(line, mark))
 
 
 def _separator(lines: list[str]) -> str:
-    """The separator of some lines: the mark that is equally frequent in all, or otherwise spaces."""
+    """Return the separator of some lines: the mark that is equally frequent in all, or otherwise spaces."""
     for mark in "\t;,":
         widths = {len(split_cells(line, mark)) for line in lines}
         if len(widths) == 1 and widths.pop() > 1:
@@ -177,7 +177,7 @@ def split_rows(text: str, max_columns: int = sys.maxsize) -> list[Row]:
 
 
 def is_row(cells: list[str]) -> bool:
-    """Whether a line is neither blank nor a comment.
+    """Return whether a line is neither blank nor a comment.
 
     A single ``#`` can be a cell: Onset's loggers use it as the name of the column of line numbers.
     """
@@ -189,7 +189,7 @@ def is_row(cells: list[str]) -> bool:
 
 
 def find_separator(text: str) -> str:
-    """The separator that Excel's line declares, or the most frequent one in the first line of cells."""
+    """Return the separator that Excel's line declares, or the most frequent one in the first line of cells."""
     declared: str | None = None
     for line in io.StringIO(text, newline=None):
         if not line.strip() or line.startswith("#") or line.lstrip('"').startswith(_LOGGERS_TITLE):
@@ -225,7 +225,7 @@ def refuse_title(rows: list[Row]) -> None:
 
 
 def _header_below(rows: list[Row]) -> int | None:
-    """The line of the header if it is not the first."""
+    """Return the line of the header if it is not the first."""
     (_, first), *others = rows[:_MAX_TITLE_LINES]
     if names_time(first):
         return None
@@ -246,7 +246,7 @@ _DATE = re.compile(r"\d{4}-\d{2}(-\d{2}.*)?|\d{1,2}[/.]\d{1,2}[/.]\d{4}.*")
 
 
 def dialect(first: list[str], second: list[str]) -> Dialect | None:
-    """The dialect of a file with these first two rows; None for other CSV."""
+    """Return the dialect of a file with these first two rows; None for other CSV."""
     dated = [starts_as_date(cell) for cell in first]
     others = [cell for cell, date in zip(first, dated, strict=True) if not date]
     if any(dated) and any(_is_number(cell.replace(",", ".", 1)) or cell.lower() in NO_NAMES for cell in others):
@@ -257,22 +257,22 @@ def dialect(first: list[str], second: list[str]) -> Dialect | None:
 
 
 def starts_as_date(cell: str) -> bool:
-    """Whether a cell is a date, with or without a time."""
+    """Return whether a cell is a date, with or without a time."""
     return _DATE.fullmatch(cell) is not None or is_date(cell)
 
 
 def holds_data(row: list[str]) -> bool:
-    """Whether any cell is a date or a number."""
+    """Return whether any cell is a date or a number."""
     return any(kinds(row))
 
 
 def kinds(row: list[str]) -> list[bool]:
-    """Which cells are dates or numbers."""
+    """Return which cells are dates or numbers."""
     return [starts_as_date(cell) or _is_number(cell) for cell in row]
 
 
 def is_units_row(row: list[str]) -> bool:
-    """Whether the row below the header holds units, including those of time or temperature, and no data."""
+    """Return whether the row below the header holds units, including those of time or temperature, and no data."""
     units = [unbracketed(cell) for cell in row if cell]
     if any(starts_as_date(unit) for unit in units):
         return False
@@ -296,7 +296,7 @@ MAX_COMMENT_CHARS: Final = 200
 
 
 def units_in_remarks(lines: Iterable[tuple[int, str]]) -> dict[int, str]:
-    """Units of temperature in numbered lines of prose, by line number."""
+    """Return the units of temperature in numbered lines of prose, by line number."""
     comments = {number: line.strip() for number, line in lines if len(line) < MAX_COMMENT_CHARS}
     matches = ((number, _UNIT.fullmatch(line)) for number, line in comments.items())
     units = {number: match[1] for number, match in matches if match and parse_units(match[1]) is not None}
@@ -308,6 +308,6 @@ def units_in_remarks(lines: Iterable[tuple[int, str]]) -> dict[int, str]:
 
 
 def _unit_of(line: str) -> str | None:
-    """The unit of temperature in a comment or a cell of a title."""
+    """Return the unit of temperature in a comment or a cell of a title."""
     parts = [line] if line.startswith("#") else [line, *split_cells(line, ","), *split_cells(line, ";")]
     return next((unit for unit in map(unit_of_prose, parts) if unit is not None), None)

@@ -47,36 +47,36 @@ _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])")
 
 
 def is_no_sst(name: str) -> bool:
-    """Whether a name, such as ``sst_anomaly`` or ``salinity``, rules out sea-surface temperature."""
+    """Return whether a name, such as ``sst_anomaly`` or ``salinity``, rules out sea-surface temperature."""
     words = _words(name)
     other = words & _QUANTITIES and not words & _TEMPERATURES
     return bool(words & _DERIVED or other) or is_elsewhere(name)
 
 
 def is_anomaly(name: str) -> bool:
-    """Whether a name says that the values are anomalies."""
+    """Return whether a name says that the values are anomalies."""
     return bool(_words(name) & _ANOMALIES)
 
 
 def is_elsewhere(name: str) -> bool:
-    """Whether a name, such as ``air_temp``, says that a temperature is not of water."""
+    """Return whether a name, such as ``air_temp``, says that a temperature is not of water."""
     words = _words(name)
     return bool(words & _ELSEWHERE and not words & _OF_WATER)
 
 
 def is_at_screen(name: str) -> bool:
-    """Whether a name is one that weather services give to the air, 2 m above ground, and divers to a depth of 2 m."""
+    """Return whether a name is that of weather services for air 2 m above ground, and of divers for a depth of 2 m."""
     return name.lower().startswith(_AT_SCREEN)
 
 
 def is_above_ground(title: str) -> bool:
-    """Whether a title, such as ``Temperature at 2 m``, is about the air, which is measured 2 m above ground."""
+    """Return whether a title, such as ``Temperature at 2 m``, is about the air, which is measured 2 m above ground."""
     words = _words(title)
     return bool(_SCREEN.search(title)) and not words & (_OF_WATER | _BELOW)
 
 
 def is_of_water(name: str) -> bool:
-    """Whether a name says that its column holds temperatures of water, as ``sst_raw``, not ``water_level``."""
+    """Return whether a name says that its column holds temperatures of water, as ``sst_raw``, not ``water_level``."""
     words = {word.rstrip("0123456789") for word in _words(name)}
     if not words & _OF_WATER or words & _OF_VALUES or is_no_sst(name):
         return False
@@ -145,7 +145,7 @@ _MAX_NAME_CHARS: Final = 120
 
 
 def unit_of_prose(text: str) -> str | None:
-    """The unit at the end of a sentence about sea temperature, as in ``Water temperature in degrees Fahrenheit``."""
+    """Find the unit at the end of a sentence on sea temperature, as in ``Water temperature in degrees Fahrenheit``."""
     plain = text.strip("# .;")
     stem, unit = split_names([plain])[plain]
     words = set(re.findall(r"[^\W_]+", stem.lower()))
@@ -212,7 +212,7 @@ MONTH_NAMES: Final = ("january", "february", "march", "april", "may", "june", "j
 
 
 def month_number(name: str) -> int | None:
-    """Number of a month, 1 to 12, from its short or long name or its number; None for other text."""
+    """Return the number of a month, 1 to 12, from its short or long name or its number; None for other text."""
     plain = name.strip().rstrip(".").lower()
     if plain.isdecimal():
         return int(plain) if 1 <= int(plain) <= 12 else None

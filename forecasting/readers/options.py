@@ -25,11 +25,11 @@ class Option:
 
     Attributes:
         help: what it sets, as a phrase.
-        parse: from text to the attribute's value; raises ValueError or :class:`~forecasting.errors.ForecastError`.
+        parse: converts text to the attribute's value; raises ValueError or :class:`~forecasting.errors.ForecastError`.
         choices: all valid values; empty if there are too many to list.
         metavar: placeholder for the value in help texts.
         repeatable: whether it can be given several times.
-        name: of the attribute, the query parameter and the client's keyword; see :attr:`flag` for the command line.
+        name: the name of attribute, query parameter and client keyword; see :attr:`flag` for the command line.
     """
 
     help: str
@@ -92,17 +92,17 @@ class ReadingOptions:
         time_column: time column or variable.
         value_column: temperature column or variable.
         flags: QARTOD flag column or variable; ``none`` ignores all flags.
-        units: of the temperatures.
+        units: the units of the temperatures.
         missing: numbers that mark a missing value.
         dates: order of day and month in dates such as 03/04/2010.
         timezone: IANA name, or an offset such as ``+01:00``, of times without an offset; if None, the zone in the
             header, otherwise UTC.
         resample: coarser step to average to.
-        step: between the values, where the caller knows it and the times follow it; None to infer it. A file of a
-            single reading needs it.
-        station_units: of the station that the file is for: the units of temperatures that the file does not state. None
-            without a station: text is then in °C, and a grid is refused.
-        seed: of the draw of ``sample``.
+        step: the step between the values, where the caller knows it and the times follow it; None to infer it. A file
+            of a single reading needs it.
+        station_units: the units of the station that the file is for, for temperatures that do not state theirs.
+            None without a station: text is then in °C, and a grid is refused.
+        seed: the seed of the draw of ``sample``.
         max_stations: a table of more stations is refused unless one is chosen, as each station costs a pass over all
             rows; None for no limit.
         max_columns: a table of more columns is refused.
@@ -175,7 +175,7 @@ class ReadingOptions:
         """Options from parsed values by name, such as those of a command line; None and other names are ignored.
 
         Args:
-            values: by the name of the option.
+            values: the values by the name of the option.
             limits: further attributes, such as ``max_lines``.
         """
         given: dict[str, Any] = {name: values[name] for name in OPTIONS if values.get(name) is not None}

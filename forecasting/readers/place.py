@@ -49,7 +49,7 @@ def name_place(place: npt.ArrayLike) -> str:
 
 
 def distance_km(place: npt.ArrayLike, lat: Floats, lon: Floats) -> Floats:
-    """Great-circle distance (haversine formula) from a place to others, in kilometres; any range of longitudes."""
+    """Compute the great-circle distance (haversine formula) from a place to others in km; any range of longitudes."""
     origin = np.radians(np.asarray(place, dtype=np.float64))
     lat, lon = np.radians(lat), np.radians(lon)
     half = np.sin((lat - origin[0]) / 2) ** 2
@@ -59,7 +59,7 @@ def distance_km(place: npt.ArrayLike, lat: Floats, lon: Floats) -> Floats:
 
 
 def fixed_places(points: Floats, rows: npt.NDArray[np.bool_]) -> Floats | None:
-    """The fixed place of each row, ``(n, 2)``; None unless there are several places with enough rows each.
+    """Return the fixed place of each row, ``(n, 2)``; None unless there are several places with enough rows each.
 
     Neighbouring positions count as one place.
     """
@@ -79,7 +79,7 @@ def fixed_places(points: Floats, rows: npt.NDArray[np.bool_]) -> Floats | None:
 
 
 def own_place(points: Floats) -> Place | None:
-    """The last known position of a station that hardly moves; None if it moves, or is not in the range of degrees.
+    """Return the last known position of a station; None if it moves, or is not in the range of degrees.
 
     Args:
         points: latitude and longitude at each time, ``(n, 2)``, NaN where not known.
@@ -97,7 +97,7 @@ MAX_DEPTHS_METRES: Final = 10.0
 
 
 def describe_depths(depths: Floats, name: str) -> tuple[str, ...]:
-    """A warning, if the values' depths in metres are too far apart to be one layer of the sea; otherwise nothing."""
+    """Warn if the values' depths in metres are too far apart to be one layer of the sea."""
     known = depths[np.isfinite(depths)]
     if not len(known) or np.ptp(known) <= MAX_DEPTHS_METRES:
         return ()
@@ -105,11 +105,11 @@ def describe_depths(depths: Floats, name: str) -> tuple[str, ...]:
 
 
 def nearest_depth(depths: Floats, target: float) -> float:
-    """The depth nearest to ``target``, whether depths count up or down."""
+    """Return the depth nearest to ``target``, whether depths count up or down."""
     return float(depths[int(np.abs(np.abs(depths) - abs(target)).argmin())])
 
 
 def choose_depth(depths: Iterable[float]) -> Remedy:
-    """The choice of one of several depths."""
+    """Return the choice of one of several depths."""
     remedy = Remedy.of("; choose one with {}", "depth")
     return remedy.offering(*(Setting("depth", f"{depth:g}", f"{depth:g} m") for depth in depths))

@@ -47,16 +47,16 @@ class Observations:
     Attributes:
         station: its name; None if the file holds one series without a name.
         times: UTC, ``(n,)``.
-        values: in ``units``, ``(n,)``, NaN where missing, marked as missing or flagged bad.
+        values: the values in ``units``, ``(n,)``, NaN where missing, marked as missing or flagged bad.
         place: describes where the i-th observation is in the file.
-        columns: that were read.
-        units: of ``values``.
+        columns: the columns that were read.
+        units: the units of ``values``.
         units_from: where the units come from.
         flags: number of values by QARTOD flag.
         notes: one sentence per choice or change.
         warnings: one sentence per doubt that the user should check.
         marked: values flagged suspect or fail, in ``units``; None if there are no flags.
-        position: of the station; None if the file does not say, or the station moves.
+        position: the position of the station; None if the file does not say, or the station moves.
     """
 
     station: str | None
@@ -79,8 +79,8 @@ class Station:
 
     Attributes:
         name: None if the file holds one series without a name.
-        columns: that were read.
-        units: of the values in the file.
+        columns: the columns that were read.
+        units: the units of the values in the file.
         units_from: where the units come from.
         flags: number of values by QARTOD flag.
         warnings: one sentence per doubt that the user should check.
@@ -88,7 +88,7 @@ class Station:
         error: why there is no series, and what to do.
         marked: values flagged suspect or fail, °C, at their times in the series; None if there is no series or there
             are no flags.
-        position: of the station; None if the file does not say, or the station moves.
+        position: the position of the station; None if the file does not say, or the station moves.
     """
 
     name: str | None
@@ -115,9 +115,9 @@ class Grid:
     Attributes:
         time: variable of its times.
         value: variable of the temperatures.
-        units: of the temperatures in the file.
+        units: the units of the temperatures in the file.
         units_from: where the units come from.
-        step: of the times, as :class:`~forecasting.series.timestep.TimeStep` writes it; None if they are irregular.
+        step: the step, as :class:`~forecasting.series.timestep.TimeStep` writes it; None if the times are irregular.
         times: number of distinct times.
         start: first time, UTC; None if there are no times.
         end: last time, UTC.
@@ -150,9 +150,9 @@ class Reading:
     """What was read from a file.
 
     Attributes:
-        path: of the file.
-        format: in words.
-        stations: in the order of the file; empty if the user has to choose a place first.
+        path: the path of the file.
+        format: the format in words.
+        stations: the stations in the order of the file; empty if the user has to choose a place first.
         error: why there is not exactly one series, and what to do; None if there is.
         grid: whose place the user still has to choose; None for other files.
     """
@@ -194,8 +194,8 @@ def describe(station: Station, syntax: Syntax = in_python) -> dict[str, Any]:
     """Describe a station: columns, units and flags; ``series`` or ``problem``; the other is None.
 
     Args:
-        station: to describe.
-        syntax: of options that the problem names.
+        station: the station to describe.
+        syntax: the syntax of options that the problem names.
     """
     columns = {role: getattr(station.columns, role) for role in _ROLES}
     return {

@@ -36,9 +36,9 @@ class Part:
 
     Attributes:
         station: its name, if it has one.
-        column: that distinguishes it from others.
+        column: the column that distinguishes it from others.
         rows: mask of its rows, ``(n,)``.
-        notes: on choices.
+        notes: notes on choices.
     """
 
     station: str | None
@@ -76,7 +76,7 @@ def split(table: Table, clock: Clock, options: ReadingOptions) -> Iterator[Part]
 
 
 def station_column(table: Table, clock: Clock) -> str | None:
-    """The column of station names, if there is one."""
+    """Return the column of station names, if there is one."""
     plain = table.plain()
     for name in (*STATIONS, *PLACES, *ANYTHING):
         if name in plain and (name in STATIONS or _names_stations(table.cells[plain[name]], name, clock)):
@@ -85,7 +85,7 @@ def station_column(table: Table, clock: Clock) -> str | None:
 
 
 def _names_stations(column: "pd.Series[str]", name: str, clock: Clock) -> bool:
-    """Whether a column with few names distinguishes stations; general names must change rarely, or with the time."""
+    """Return whether a column with few names distinguishes stations; general names must change rarely or with time."""
     if 2 * column.nunique() > len(column) or (column == "").all():
         return False
     runs = int((column != column.shift()).sum())
@@ -93,7 +93,7 @@ def _names_stations(column: "pd.Series[str]", name: str, clock: Clock) -> bool:
 
 
 def _several(table: Table, column: str | None) -> str | None:
-    """The column, unless it only names the place of a single series."""
+    """Return the column, unless it only names the place of a single series."""
     usual = column is not None and column in {table.plain().get(name) for name in STATIONS}
     return column if usual or column is None or table.cells[column].nunique() > 1 else None
 
@@ -104,12 +104,12 @@ def _repeats(clock: Clock, rows: Rows) -> bool:
 
 
 def are_repeated(count: int, of: int) -> bool:
-    """Whether so many times are repeated that they are of several places or depths."""
+    """Return whether so many times are repeated that they are of several places or depths."""
     return count > max(1, _MAX_REPEATED_SHARE * of)
 
 
 def place_columns(table: Table) -> tuple[str, str] | None:
-    """The columns of latitude and longitude, if both exist."""
+    """Return the columns of latitude and longitude, if both exist."""
     plain = table.plain()
     lat, lon = plain.get("latitude", plain.get("lat")), plain.get("longitude", plain.get("lon"))
     return None if lat is None or lon is None else (lat, lon)
@@ -143,7 +143,7 @@ def _places(table: Table, clock: Clock, part: Part, options: ReadingOptions) -> 
 
 
 def _points(table: Table, clock: Clock, part: Part, columns: tuple[str, str]) -> Floats | None:
-    """Latitude and longitude of each row ``(n, 2)``, if they distinguish several places in a part."""
+    """Return the latitude and longitude of each row ``(n, 2)``, if they distinguish several places in a part."""
     cells = [table.cells[name] for name in columns]
     if _repeats(clock, part.rows):
         return np.stack([numbers(column) for column in cells], axis=1)

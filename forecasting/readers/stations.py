@@ -40,7 +40,7 @@ def average(times: Times, values: Floats, step: TimeStep, place: Callable[[int],
     Args:
         times: UTC, ``(n,)``, in any order.
         values: °C, ``(n,)``; NaN where missing.
-        step: of the result.
+        step: the step of the result.
         place: describes where the i-th value is in the caller's input.
 
     Raises:
@@ -66,13 +66,13 @@ def average(times: Times, values: Floats, step: TimeStep, place: Callable[[int],
 
 
 def typical_interval(times: Times) -> int:
-    """Seconds between sorted times: their common interval, or else the median."""
+    """Return the seconds between sorted times: their common interval, or else the median."""
     intervals = np.diff(times).astype(np.int64)
     return common_interval(intervals) or int(np.median(intervals))
 
 
 def coarser(times: Times) -> list[str]:
-    """Names of the steps over which sorted times can be averaged."""
+    """Return the names of the steps over which sorted times can be averaged."""
     pace = typical_interval(times) / 1.1
     return [str(step) for step in (TimeStep(DAY), TimeStep(7 * DAY), MONTH) if step.seconds >= pace]
 
@@ -95,7 +95,7 @@ def expected_counts(start: np.datetime64, step: TimeStep, count: int, pace: int)
 
 
 def _means(values: Floats, positions: npt.NDArray[np.int64], expected: Floats) -> tuple[Floats, int]:
-    """The mean of each step, NaN if too little was observed, and the number of steps with too few observations."""
+    """Average over each step, NaN if too little was observed; also return how many steps have too few observations."""
     observed = np.isfinite(values)
     count = np.bincount(positions[observed], minlength=len(expected))
     total = np.bincount(positions[observed], weights=values[observed], minlength=len(expected))
@@ -212,7 +212,7 @@ def _series(observations: Observations, options: ReadingOptions) -> SstSeries:
 
 
 def _doubt_units(observations: Observations, series: SstSeries) -> str | None:
-    """A warning about units that the file does not state, if no sea is as warm in every season."""
+    """Return a warning about units that the file does not state, if no sea is as warm in every season."""
     year = series.times[-1] - series.times[0] >= np.timedelta64(365, "D")
     least = float(np.fmin.reduce(series.values))
     if observations.units_from not in (UNSAID, OF_STATION) or not year or least <= _WARMEST_YEAR:
@@ -222,7 +222,7 @@ def _doubt_units(observations: Observations, series: SstSeries) -> str | None:
 
 
 def _doubt_anomalies(series: SstSeries) -> str | None:
-    """A warning about values around zero, some of them below the freezing point of the sea."""
+    """Return a warning about values around zero, some of them below the freezing point of the sea."""
     values = series.values[np.isfinite(series.values)]
     middle, least = float(np.median(values)), float(values.min())
     if least >= _COLDEST or abs(middle) >= _NEAR_ZERO:
@@ -232,7 +232,7 @@ def _doubt_anomalies(series: SstSeries) -> str | None:
 
 
 def _doubt_repeats(observations: Observations) -> str | None:
-    """A warning about times that have different values."""
+    """Return a warning about times that have different values."""
     observed = np.flatnonzero(np.isfinite(observations.values) & ~np.isnat(observations.times))
     order = observed[np.argsort(observations.times[observed], kind="stable")]
     times, values = observations.times[order], observations.values[order]
@@ -247,7 +247,7 @@ def _doubt_repeats(observations: Observations) -> str | None:
 
 
 def _placed(observations: Observations, series: SstSeries, options: ReadingOptions) -> Marked | None:
-    """The marked values at times of the series; at their own times if the series is resampled."""
+    """Return the marked values at times of the series; at their own times if the series is resampled."""
     if observations.marked is None:
         return None
     times = observations.marked.times
@@ -304,7 +304,7 @@ def describe_zeros(times: Times, celsius: Floats) -> str | None:
 
 
 def _stray(values: Floats) -> Bools:
-    """Which values are 0 and far from the nearest other values on both sides, or on one side at an end."""
+    """Return which values are 0 and far from the nearest other values on both sides, or on one side at an end."""
     others = np.flatnonzero(values != 0)
     stray: Bools = np.zeros(len(values), dtype=np.bool_)
     zeros = np.flatnonzero(values == 0)

@@ -45,7 +45,7 @@ _ALIGNMENT: Final = 8
 
 
 def command() -> list[str]:
-    """The command that a parent runs."""
+    """Return the command that a parent runs."""
     return [sys.executable, "-P", "-m", "forecasting.readers.subprocess_reading"]
 
 

@@ -32,9 +32,9 @@ class Table:
     """Cells as text, so that errors can quote them.
 
     Attributes:
-        format: in words.
-        cells: by column; the index is the line number of each row in the file.
-        units: by column, from the row of units.
+        format: the format in words.
+        cells: the cells by column; the index is the line number of each row in the file.
+        units: the units by column, from the row of units.
         units_place: where the row of units is.
         remarked: units in comments above the header, by line number.
         decimal_commas: whether numbers in the file had decimal commas, which are points in the cells.
@@ -42,7 +42,7 @@ class Table:
         sentinels: numbers that mark a missing value.
         units_by_format: units of temperatures that the format prescribes if the file does not state them.
         nameless: whether the file has no header, so that columns are named ``column 1`` and so on.
-        notes: on how the file was read.
+        notes: notes on how the file was read.
     """
 
     format: str
@@ -63,7 +63,7 @@ class Table:
         return [str(name) for name in self.cells.columns]
 
     def column(self, name_given: str) -> str:
-        """The column of this name, with or without the units in brackets.
+        """Return the column of this name, with or without the units in brackets.
 
         Raises:
             FileError: if there is no such column.
@@ -82,19 +82,19 @@ class Table:
         return listed(self.names)
 
     def plain(self) -> dict[str, str]:
-        """Columns by their names in lower case without brackets."""
+        """Return the columns by their names in lower case without brackets."""
         return self._plain
 
     def short(self, name: str) -> str:
-        """A column's name without the text in brackets behind it."""
+        """Return a column's name without the text in brackets behind it."""
         return name if self.nameless else in_brackets(name)[0]
 
     def stem(self, name: str) -> str:
-        """A column's name without its units, which need not be in brackets."""
+        """Return a column's name without its units, which need not be in brackets."""
         return self._split[name][0]
 
     def first_of(self, usual: Sequence[str], among: Sequence[str]) -> str | None:
-        """The column ``among`` some that has the first of the ``usual`` names, preferably without units in its name."""
+        """Find the column ``among`` some that has the first of the ``usual`` names, preferably without units."""
         stems: dict[str, str] = {}
         for name in among:
             stems.setdefault(_plain(separate_words(self.stem(name))), name)
@@ -102,14 +102,14 @@ class Table:
         return next((names[plain] for names in (as_is, stems) for plain in usual if plain in names), None)
 
     def unit(self, name: str) -> tuple[str, str] | None:
-        """The units of a column from the row of units or the header, and which of the two."""
+        """Return the units of a column from the row of units or the header, and which of the two."""
         if written := self.units.get(name):
             return written, self.units_place
         written = self._split[name][1]
         return (written, HEADER) if written else None
 
     def units_of_values(self, value: str, *, usual: bool) -> tuple[str, str] | None:
-        """Units from a column of units, or otherwise from comments, and where they are from.
+        """Return the units from a column of units, or otherwise from comments, and where they are from.
 
         If values have a ``usual`` name, a column of units that are not of temperature belongs to another column.
 
@@ -124,7 +124,7 @@ class Table:
         return _one_unit(self.remarked, "the comment above the header")
 
     def units_column(self, value: str) -> str | None:
-        """The column with the unit of temperature of each value, if there is one."""
+        """Return the column with the unit of temperature of each value, if there is one."""
         column = self._column_of_units(value)
         if column is None or all(parse_units(unit) is None for unit in self.cells[column].unique()):
             return None
@@ -156,7 +156,7 @@ def _plain(name: str) -> str:
 
 
 def _one_unit(units: Mapping[int, str], place: str) -> tuple[str, str] | None:
-    """The only unit in units by line number, and its place."""
+    """Return the only unit in units by line number, and its place."""
     if not units:
         return None
     (first, unit), *others = units.items()
@@ -207,12 +207,12 @@ def describe_bad_number(cell: str, column: str) -> str:
 
 
 def is_numeric(column: "pd.Series[str]") -> bool:
-    """Whether any cell is a number."""
+    """Return whether any cell is a number."""
     return bool(np.isfinite(to_numbers(column)).any())
 
 
 def is_count(column: "pd.Series[str]") -> bool:
-    """Whether the cells of three or more rows count up by one, from any number."""
+    """Return whether the cells of three or more rows count up by one, from any number."""
     # The first cells rule out most of what may be thousands of columns.
     if len(column) < 3 or not all(cell.isdecimal() for cell in column.iloc[:3]) or not column.str.isdecimal().all():
         return False
@@ -220,7 +220,7 @@ def is_count(column: "pd.Series[str]") -> bool:
 
 
 def is_empty(column: "pd.Series[str]") -> bool:
-    """Whether every cell is empty or says that it is."""
+    """Return whether every cell is empty or says that it is."""
     return bool(column.str.lower().isin(ABSENT).all())
 
 

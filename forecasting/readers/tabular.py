@@ -35,18 +35,18 @@ class Layout:
 
     Attributes:
         time: columns that together make a time.
-        time_units: of those columns that have any.
-        timezone: of the times; None for UTC, or if each time states its offset.
+        time_units: the time units of those columns that have any.
+        timezone: the timezone of the times; None for UTC, or if each time states its offset.
         values: columns of temperatures, with their stations if the header names them.
         station: column that distinguishes stations.
         places: columns of latitude and longitude, which distinguish stations if nothing else does.
         positions: columns of latitude and longitude, whether or not they distinguish stations.
         flags: column of QARTOD flags, by column of temperatures.
-        units: by column of temperatures.
+        units: the units by column of temperatures.
         units_column: column with the units of each row; None if all rows have the same.
         sentinels: numbers that mark a missing value.
-        date_order: of dates such as 03/04/2010, if there are any.
-        notes: on choices.
+        date_order: the date order of dates such as 03/04/2010, if there are any.
+        notes: notes on choices.
     """
 
     time: tuple[str, ...]
@@ -123,7 +123,7 @@ def observations(table: Table, options: ReadingOptions) -> list[Observations]:
 def _stations_of_column(
     table: Table, time: str, choice: Choice, parts: list[tuple[Part, Times]], options: ReadingOptions
 ) -> Iterator[Observations]:
-    """The observations of each part in one column of temperatures."""
+    """Return the observations of each part in one column of temperatures."""
     values = numbers(table.cells[choice.value])
     flag_name = _flags(table, choice.value, options)
     flags = None if flag_name is None else _flag_numbers(table, flag_name)
@@ -138,7 +138,7 @@ def _stations_of_column(
 
 
 def _foreign_flags(table: Table, name: str) -> tuple[str, ...]:
-    """A warning if a column holds flags of another scheme than QARTOD."""
+    """Return a warning if a column holds flags of another scheme than QARTOD."""
     flags = to_numbers(table.cells[name])
     flagged = apply_flags(np.zeros(len(flags)), flags, name)
     return () if flagged.counts else flagged.warnings
@@ -154,7 +154,7 @@ def _note_ignored(names: list[str]) -> tuple[str, ...]:
 
 
 def _note_unused_flags(table: Table, value: str) -> tuple[str, ...]:
-    """A note on flags that were not used, and are not named after another column."""
+    """Return a note on flags that were not used, and are not named after another column."""
     others = [table.short(name).lower() for name in table.names if name not in {value, *table.flag_names.values()}]
     unused = [name for short, name in table.flag_names.items() if not short.lower().startswith(tuple(others))]
     return (
@@ -206,7 +206,7 @@ def _observations(
 
 
 def _position(table: Table, part: Part) -> Place | None:
-    """The position of a station, from the columns of latitude and longitude."""
+    """Return the position of a station, from the columns of latitude and longitude."""
     columns = place_columns(table)
     if columns is None:
         return None
@@ -231,7 +231,7 @@ def _flags(table: Table, value: str, options: ReadingOptions) -> str | None:
 
 
 def _unused_quality(table: Table, value: str, options: ReadingOptions) -> tuple[str, Floats] | None:
-    """The column of quality in an unsupported scheme, and its numbers."""
+    """Return the column of quality in an unsupported scheme, and its numbers."""
     if options.flags is not None:
         return None
     names = {table.short(name): name for name in table.names if name != value}
@@ -251,7 +251,7 @@ def _flag_numbers(table: Table, name: str) -> Floats:
 
 
 def _units(table: Table, value: str, options: ReadingOptions) -> tuple[Units, str, tuple[str, ...]]:
-    """Units of a column, their source, and a warning if they contradict the file."""
+    """Return the units of a column, their source, and a warning if they contradict the file."""
     unit = unit_of_column(table, value)
     if options.units is not None:
         stated = parse_units(unit[0]) if unit else None

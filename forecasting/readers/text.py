@@ -30,7 +30,7 @@ _ERDDAP_ERROR: Final = re.compile(r'\s*Error \{\s*code=(\d+);\s*message="(.*?)";
 
 
 def sniff_binary(path: Path | bytes) -> str | None:
-    """``netcdf`` or ``zarr`` if a file, or its content, is one; None if it may be text.
+    """Return ``netcdf`` or ``zarr`` if a file, or its content, is one; None if it may be text.
 
     Raises:
         FileError: if it cannot be read, or has an unsupported format.
@@ -64,7 +64,7 @@ def read_text(path: Path | bytes, limit: int = MAX_TEXT) -> tuple[str, tuple[str
     The encoding is UTF-8, or otherwise Latin-1, which older ERDDAP servers write.
 
     Args:
-        path: of the file, or its content.
+        path: the path of the file, or its content.
         limit: bytes of text after decompression.
 
     Raises:
@@ -88,7 +88,7 @@ def read_text(path: Path | bytes, limit: int = MAX_TEXT) -> tuple[str, tuple[str
 
 
 def is_longer(content: bytes, limit: int) -> bool:
-    """Whether the content of a text file, gzipped or not, has more than ``limit`` bytes of text."""
+    """Return whether the content of a text file, gzipped or not, has more than ``limit`` bytes of text."""
     if len(content) > limit or not content.startswith(_GZIP):
         return len(content) > limit
     with suppress(EOFError, zlib.error, OSError), gzip.open(io.BytesIO(content)) as packed:
@@ -128,7 +128,7 @@ def _refuse_answers(text: str) -> None:
 
 
 def erddap_error(body: str) -> str | None:
-    """The message in the body of an ERDDAP error; None for any other body."""
+    """Return the message in the body of an ERDDAP error; None for any other body."""
     match = _ERDDAP_ERROR.match(body)
     if match is None:
         return None

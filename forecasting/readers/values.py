@@ -45,12 +45,12 @@ class Choice:
 
 
 def is_usual(table: Table, name: str) -> bool:
-    """Whether a column has a usual name of sea temperature."""
+    """Return whether a column has a usual name of sea temperature."""
     return table.first_of((*_USUAL, *_OTHERS, *_BARE), [name]) is not None
 
 
 def stations_of_columns(table: Table, clock: Clock) -> dict[str, str | None]:
-    """Columns that are named after stations, if there are several and none has a usual name.
+    """Return the columns that are named after stations, if there are several and none has a usual name.
 
     Raises:
         FileError: if one column could be of the air, and another of the sea.
@@ -114,7 +114,7 @@ def find_values(table: Table, clock: Clock, options: ReadingOptions) -> list[Cho
 
 
 def _usual(table: Table, others: list[str]) -> str | None:
-    """The column with a usual name; a bare name counts only if no other column names the sea."""
+    """Return the column with a usual name; a bare name counts only if no other column names the sea."""
     if (usual := table.first_of(_USUAL, others)) is not None:
         return usual
     if (usual := table.first_of(_OTHERS, others)) is not None:
@@ -132,7 +132,7 @@ def _usual(table: Table, others: list[str]) -> str | None:
 
 
 def _may_be_stations(table: Table, candidates: list[str]) -> bool:
-    """Whether all columns could be named after places."""
+    """Return whether all columns could be named after places."""
     names = [table.short(name) for name in candidates]
     return not table.nameless and len(names) >= _MIN_WIDE and len(places(names)) == len(names)
 
@@ -151,7 +151,7 @@ def _require_sst(name: str) -> str:
 
 
 def ignored_columns(table: Table, clock: Clock, choices: list[Choice]) -> list[str]:
-    """Columns of temperatures that are not stations, if others are."""
+    """Return the columns of temperatures that are not stations, if others are."""
     if len(choices) < _MIN_WIDE:
         return []
     used = {*clock.names, *(choice.value for choice in choices)}
@@ -183,13 +183,13 @@ def _may_hold_values(table: Table, name: str) -> bool:
 
 
 def _is_free(table: Table, name: str) -> bool:
-    """Whether the name allows for temperatures."""
+    """Return whether the name allows for temperatures."""
     plain = table.short(name).lower()
     return plain not in _COORDINATES and not is_flag_name(plain)
 
 
 def _wide(table: Table, name: str) -> str | None:
-    """The station in the name of a column such as ``nino34_sst``, ``sst_pier`` or ``sst 46042``."""
+    """Return the station in the name of a column such as ``nino34_sst``, ``sst_pier`` or ``sst 46042``."""
     plain = table.stem(name)
     for usual in (*_USUAL, *_BARE):
         for mark in "_ .-":
@@ -201,7 +201,7 @@ def _wide(table: Table, name: str) -> str | None:
 
 
 def _is_of_another_unit(table: Table, name: str) -> bool:
-    """Whether the row of units or the header gives a column another unit than one of temperature."""
+    """Return whether the row of units or the header gives a column another unit than one of temperature."""
     unit = table.unit(name)
     if unit is None:
         return False
@@ -209,12 +209,12 @@ def _is_of_another_unit(table: Table, name: str) -> bool:
 
 
 def unit_of_column(table: Table, name: str) -> tuple[str, str] | None:
-    """The unit of a column and its source, the row of units or the header; other text in the header is ignored."""
+    """Return the unit of a column and its source: the row of units, or the header, of which other text is ignored."""
     unit = table.unit(name)
     return unit if unit is not None and (unit[1] != HEADER or parse_units(unit[0]) is not None) else None
 
 
 def is_temperature(table: Table, name: str) -> bool:
-    """Whether the row of units or the header gives a column a unit of temperature."""
+    """Return whether the row of units or the header gives a column a unit of temperature."""
     unit = unit_of_column(table, name)
     return unit is not None and parse_units(unit[0]) is not None

@@ -49,7 +49,7 @@ _NO_OFFSET: Final = re.compile(r"[+-]?0+(?:[:.]0+)?")
 
 
 def parse_zone(text: str) -> str | None:
-    """The offset in a header, such as ``+02:00`` for ``UTC+2``; None for UTC, and for text that is not a zone.
+    """Return the offset in a header, such as ``+02:00`` for ``UTC+2``; None for UTC, and for text that is not a zone.
 
     Raises:
         FileError: if the zone is a name, as its offset is ambiguous.
@@ -66,13 +66,13 @@ def parse_zone(text: str) -> str | None:
 
 
 def names_utc(name: str) -> bool:
-    """Whether a column's name, such as ``time_utc``, says that its times are in UTC."""
+    """Return whether a column's name, such as ``time_utc``, says that its times are in UTC."""
     words = re.split(r"[^A-Za-z]+", name)
     return _SUFFIX.search(name) is None and any(word.upper() in UTC - {"Z"} for word in words)
 
 
 def names_zone(text: str) -> bool:
-    """Whether a sentence, such as ``Time zone: UTC-8`` or ``all times local``, names a zone other than UTC."""
+    """Return whether a sentence, such as ``Time zone: UTC-8`` or ``all times local``, names a zone other than UTC."""
     words = set(re.findall(r"[^\W\d_]+", text))
     if words & (_NAMES - _AMBIGUOUS) or _OFF_UTC.search(text):
         return True
@@ -80,7 +80,7 @@ def names_zone(text: str) -> bool:
 
 
 def zone_in_name(name: str) -> str | None:
-    """The offset in a column's name, as by :func:`parse_zone`, such as ``time_EST`` or ``timestamp_local``.
+    """Return the offset in a column's name, as by :func:`parse_zone`, such as ``time_EST`` or ``timestamp_local``.
 
     Raises:
         FileError: if the zone is a name, as its offset is ambiguous.
@@ -99,13 +99,13 @@ def zone_in_name(name: str) -> str | None:
 
 
 def is_period(column: "pd.Series[str]") -> bool:
-    """Whether a column ``Tz`` holds wave periods: numbers, some of them without a sign."""
+    """Return whether a column ``Tz`` holds wave periods: numbers, some of them without a sign."""
     known = np.isfinite(to_numbers(column)) | column.str.lower().isin(ABSENT)
     return bool(known.all() and column.str.match(r"\d").any())
 
 
 def iso_suffix(cell: str, column: str) -> str:
-    """The suffix of an ISO 8601 time for a cell in a column of zones: ``Z`` or an offset.
+    """Return the suffix of an ISO 8601 time for a cell in a column of zones: ``Z`` or an offset.
 
     Raises:
         FileError: if the zone is a name, as its offset is ambiguous.
@@ -131,7 +131,7 @@ def _is_known(name: str) -> bool:
 
 
 def find_zone(name: str) -> tzinfo:
-    """The zone of an IANA name, or of an offset such as ``+02:00``.
+    """Return the zone of an IANA name, or of an offset such as ``+02:00``.
 
     Raises:
         FileError: if there is no such zone.

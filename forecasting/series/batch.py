@@ -25,10 +25,10 @@ class SeriesBatch:
     The values of each series follow those of the one before, so that series of different lengths waste no memory.
 
     Attributes:
-        step: of all series.
+        step: the step of all series.
         values: °C, float64 ``(total,)``; NaN where missing.
         ends: end (exclusive) of each series in ``values``, ``(n,)``.
-        lengths: of each series, ``(n,)``.
+        lengths: the lengths of each series, ``(n,)``.
         starts: time of the first value of each, UTC ``(n,)``.
         notes: what was changed when reading, by series; see :class:`~forecasting.series.sst_series.SstSeries`.
         other_steps: the step of each series at another step, by series; such a series has no values here.
@@ -115,7 +115,7 @@ def future_error(series: SstSeries, as_of: int | None = None) -> SeriesError | N
     """Return the error of a series whose last observation is more than one step, and at least a day, after now.
 
     Args:
-        series: with or without observations.
+        series: the series with or without observations.
         as_of: the time that counts as now, Unix seconds; None for the clock.
     """
     observed = np.flatnonzero(np.isfinite(series.values))

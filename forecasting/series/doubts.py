@@ -83,7 +83,7 @@ def flat_line(values: Floats, *, since: int = 0) -> FlatLine | None:
     """Return the longest flat line, if the series has one.
 
     Args:
-        values: of one series in the order of time, °C ``(n,)``; NaN where missing.
+        values: the values of one series in the order of time, °C ``(n,)``; NaN where missing.
         since: index from which on the flat line has at least one value; 0 for any place.
     """
     observed = np.flatnonzero(np.isfinite(values))
@@ -127,8 +127,8 @@ def step_warnings(values: Floats, step: TimeStep) -> dict[int, ForecastWarning]:
     120 values and two thirds of those of 480 do; of monthly ones, two thirds of those of 48.
 
     Args:
-        values: of several series, °C ``(n, steps)``; NaN where missing.
-        step: that the series are declared to have.
+        values: the values of several series, °C ``(n, steps)``; NaN where missing.
+        step: the step that the series are declared to have.
     """
     if (
         step.calendar_month

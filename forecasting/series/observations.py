@@ -89,7 +89,7 @@ def _round_step(intervals: npt.NDArray[np.int64]) -> int:
 
 
 def is_monthly(times: Times) -> bool:
-    """Whether sorted times are calendar months, one value a month; there may be gaps."""
+    """Return whether sorted times are calendar months, one value a month; there may be gaps."""
     intervals = np.diff(times).astype(np.int64)
     months = times.astype("datetime64[M]").astype(np.int64)
     if len(times) < 2 or not 28 * DAY <= np.median(intervals) <= 31 * DAY or (np.diff(months) < 1).any():
@@ -124,8 +124,8 @@ def grid_positions(
 
     Args:
         times: sorted, ``(n,)``.
-        start: of the grid.
-        step: of the grid.
+        start: the start of the grid.
+        step: the step of the grid.
         place: describes where the i-th time is in the caller's input.
 
     Raises:

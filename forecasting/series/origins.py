@@ -36,10 +36,10 @@ class Origins:
 
     Attributes:
         windows: °C, ``(n, window)``, short gaps interpolated; the last value of each is an observation.
-        valid_time: of lead 1, ``(n,)``.
+        valid_time: the valid time of lead 1, ``(n,)``.
         targets: °C, ``(n, horizon)``; NaN where nothing was observed or the time is outside the part.
-        position: of lead 1 in the series, ``(n,)``.
-        step: of the series.
+        position: the position of lead 1 in the series, ``(n,)``.
+        step: the step of the series.
     """
 
     windows: Floats

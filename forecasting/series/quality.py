@@ -54,13 +54,13 @@ class QualityCheck:
 
     Attributes:
         values: °C, ``(n,)``.
-        places: of the readings in steps from any time, ``(n,)``.
+        places: the places of the readings in steps from any time, ``(n,)``.
         step_seconds: length of a step.
         flags: QARTOD flags ``(n,)``. Those of fresh and of suspect readings are replaced.
         fresh: which are new, ``(n,)``.
         usual: returns the climatology at indices, °C; NaN where it is not known.
         expected: returns the range that the forecast issued before a reading calls plausible, °C; None without one.
-        tests: that a suspect or failed reading has failed, by its index.
+        tests: the tests that a suspect or failed reading has failed, by its index.
     """
 
     values: Floats

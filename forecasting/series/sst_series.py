@@ -35,7 +35,7 @@ class SstSeries:
     Attributes:
         values: °C, float64 ``(n,)``; NaN where missing.
         start: time of the first value, UTC.
-        step: between two values.
+        step: the step between two values.
         notes: what was changed when the series was read, a sentence each; missing values are not mentioned.
     """
 
@@ -120,8 +120,8 @@ class SstSeries:
 
         Args:
             series: its index contains times (UTC where without a time zone) or monthly periods.
-            units: of the values.
-            step: of the series; inferred from the times if None.
+            units: the units of the values.
+            step: the step of the series; inferred from the times if None.
 
         Raises:
             SeriesError: if the index does not contain times, or the values are not a valid series.
@@ -158,10 +158,10 @@ class SstSeries:
         Sorting and repeated times leave a note.
 
         Args:
-            times: of the observations, UTC ``(n,)``, in any order.
-            values: in ``units``, ``(n,)``, NaN where missing.
-            units: of the values.
-            step: of the grid; inferred from the times if None.
+            times: the times of the observations, UTC ``(n,)``, in any order.
+            values: the values in ``units``, ``(n,)``, NaN where missing.
+            units: the units of the values.
+            step: the step of the grid; inferred from the times if None.
             place: describes where the i-th observation is in the caller's input.
 
         Raises:

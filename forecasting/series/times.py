@@ -74,7 +74,7 @@ def _known_months() -> Times:
 
 
 def unix_seconds(times: Times) -> Floats:
-    """Return seconds since 1970-01-01T00:00:00Z."""
+    """Return the seconds since 1970-01-01T00:00:00Z."""
     return times.astype("datetime64[s]").astype(np.int64).astype(np.float64)
 
 
@@ -131,7 +131,7 @@ def all_seconds_of(texts: Sequence[str], *, local: bool = False) -> list[int]:
 
 @lru_cache(maxsize=4_096)
 def _seconds_of(text: str, local: bool) -> int:
-    """Cached, because series that arrive together share their times."""
+    """Parse a text. Cached, because series that arrive together share their times."""
     try:
         moment = datetime.fromisoformat(_checked(text))
     except ValueError:

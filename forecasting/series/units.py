@@ -76,8 +76,8 @@ def sea_temperatures(
     """Convert temperatures to °C and check that each is NaN or within :data:`SEA_RANGE`.
 
     Args:
-        values: in ``units``, ``(n,)``.
-        units: of the values.
+        values: the values in ``units``, ``(n,)``.
+        units: the units of the values.
         place: describes where the i-th value is in the caller's input.
         absent: tells the caller what to do with a number that marks a missing value.
 

@@ -60,7 +60,7 @@ def take_cell(
 
 
 def grid_axes(data: "xr.Dataset", value: "xr.DataArray", along: Hashable) -> "tuple[xr.DataArray, xr.DataArray]":
-    """Latitudes and longitudes of a variable's cells.
+    """Return the latitudes and longitudes of a variable's cells.
 
     Raises:
         FileError: if its dimensions other than time are not latitude and longitude.
@@ -139,7 +139,7 @@ def _around(size: int, at: int) -> slice:
 
 
 def meshed(lat: "xr.DataArray", lon: "xr.DataArray", box: dict[Hashable, slice]) -> tuple[Floats, Floats]:
-    """Latitude and longitude of every cell in the box, in the order of their dimensions."""
+    """Return the latitude and longitude of every cell in the box, in the order of their dimensions."""
     near = [np.asarray(axis.isel({d: box[d] for d in axis.dims}).values, dtype=np.float64) for axis in (lat, lon)]
     if lat.ndim == 1:
         north, east = np.meshgrid(near[0], near[1], indexing="ij")
@@ -166,7 +166,7 @@ def sea_of(
     dims: tuple[Hashable, ...],
     missing: tuple[float, ...] = (),
 ) -> Any:
-    """Which cells in the box hold a value at any of several times spread over the whole period."""
+    """Return which cells in the box hold a value at any of several times spread over the whole period."""
     count = value.sizes[along]
     at = np.unique(np.linspace(0, count - 1, min(count, _SAMPLED_TIMES)).astype(int))
     near = value.isel(box | {along: at}).transpose(along, *dims)
@@ -217,7 +217,7 @@ def draw_cells(
 def _columns(
     variable: "xr.DataArray", along: Hashable, dims: tuple[Hashable, ...], chosen: npt.NDArray[np.intp]
 ) -> npt.NDArray[Any]:
-    """Values of the chosen cells, ``(times, cells)``."""
+    """Return the values of the chosen cells, ``(times, cells)``."""
     ordered = variable.transpose(along, *dims)
     n, cells = ordered.sizes[along], int(np.prod([ordered.sizes[dim] for dim in dims]))
     size = max(1, _BLOCK_VALUES // cells)
@@ -239,7 +239,7 @@ def overview(
         value: the variable, with dimensions of time and space only.
         along: its dimension of time.
         options: what to override.
-        notes: on how other dimensions were removed.
+        notes: notes on how other dimensions were removed.
 
     Raises:
         FileError: if units, times or axes are unknown.
@@ -287,7 +287,7 @@ def overview(
 
 
 def _step(times: Times) -> tuple[str | None, tuple[str, ...]]:
-    """The step of the times, None if they are irregular, and notes on it."""
+    """Return the step of the times, None if they are irregular, and notes on it."""
     try:
         series = SstSeries.from_observations(times, np.zeros(len(times)), place=lambda i: f"time {short(times[i])}")
     except SeriesError as error:
@@ -302,7 +302,7 @@ def _step(times: Times) -> tuple[str | None, tuple[str, ...]]:
 
 
 def _sea_in_the_middle(values: Floats, lats: Floats, lons: Floats) -> Place | None:
-    """The cell with a value nearest to the middle of the grid; None if no cell has a value."""
+    """Return the cell with a value nearest to the middle of the grid; None if no cell has a value."""
     observed = np.argwhere(np.isfinite(values))
     if not len(observed):
         return None

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def find_units(variable: "xr.DataArray", options: ReadingOptions) -> tuple[Units, str, tuple[str, ...]]:
-    """Units of a variable, their source, and a warning if they contradict the file.
+    """Return the units of a variable, their source, and a warning if they contradict the file.
 
     Raises:
         FileError: if the units are unknown.
@@ -190,7 +190,7 @@ def find_variable(data: "xr.Dataset", options: ReadingOptions) -> str:
 
 
 def _of_something_else(variable: "xr.DataArray") -> str | None:
-    """The attribute by which a variable is not a sea temperature, in words; None if there is none."""
+    """Return the attribute by which a variable is not a sea temperature, in words; None if there is none."""
     standard, title = (" ".join(str(variable.attrs.get(name, "")).split()) for name in ("standard_name", "long_name"))
     if standard in STANDARD_NAMES:
         return None
@@ -218,7 +218,7 @@ def _named(names: list[str], usual: tuple[str, ...]) -> str | None:
 
 
 def _bare(data: "xr.Dataset", names: list[str]) -> str | None:
-    """A variable with a bare name, unless another variable names the sea."""
+    """Return a variable with a bare name, unless another variable names the sea."""
     bare = _named(names, _BARE)
     rivals = [name for name in names if is_of_water(name) and data[name].ndim and data[name].dtype.kind in "fiu"]
     if bare is not None and rivals:
@@ -230,7 +230,7 @@ def _bare(data: "xr.Dataset", names: list[str]) -> str | None:
 
 
 def _titled(data: "xr.Dataset", names: list[str]) -> str | None:
-    """The only variable in units of temperature with a title of sea temperature."""
+    """Return the only variable in units of temperature with a title of sea temperature."""
     warm = [name for name in names if parse_units(str(data[name].attrs.get("units", ""))) is not None]
     titles = {name: str(data[name].attrs.get("long_name", "")) for name in warm}
     candidates = [name for name, title in titles.items() if is_of_water(title) and _OF_THE_SEA.search(title)]
@@ -253,7 +253,7 @@ def find_flags(data: "xr.Dataset", value: str, options: ReadingOptions) -> str |
 
 
 def flags_of(variable: "xr.DataArray", values: npt.ArrayLike) -> Floats:
-    """Flags of a variable, converted to QARTOD flags if its attributes describe a wider scheme."""
+    """Return the flags of a variable, converted to QARTOD flags if its attributes describe a wider scheme."""
     flags = np.asarray(values, dtype=np.float64)
     return to_qartod(flags) if _is_wider(variable) else flags
 
@@ -269,7 +269,7 @@ def find_unused_quality(data: "xr.Dataset", value: str, options: ReadingOptions)
 
 
 def _fitting(data: "xr.Dataset", value: str) -> list[str]:
-    """Variables of numbers with the same dimensions."""
+    """Return the variables of numbers with the same dimensions."""
     shape = set(data[value].dims)
     return [str(n) for n in data.data_vars if n != value and set(data[n].dims) == shape and data[n].dtype.kind in "iuf"]
 
@@ -286,7 +286,7 @@ def _is_qartod(variable: "xr.DataArray") -> bool:
 
 
 def _is_wider(variable: "xr.DataArray") -> bool:
-    """Whether 0 to 9 have the meanings of Argo and OceanSITES, according to the words for 1 and 4."""
+    """Return whether 0 to 9 have the meanings of Argo and OceanSITES, according to the words for 1 and 4."""
     numbers = np.atleast_1d(variable.attrs.get("flag_values", ())).tolist()
     meanings = dict(zip(numbers, str(variable.attrs.get("flag_meanings", "")).lower().split(), strict=False))
     fits = meanings.get(1, "").startswith("good") and meanings.get(4, "").startswith("bad")
@@ -373,7 +373,7 @@ def as_written(values: npt.NDArray[Any]) -> Floats:
 
 
 def _numbers(variable: "xr.DataArray", attribute: str, packed: bool) -> list[float]:
-    """An attribute in the units of the unpacked values; empty if it is absent or not a number."""
+    """Return an attribute in the units of the unpacked values; empty if it is absent or not a number."""
     numbers = np.ravel(np.asarray(variable.attrs.get(attribute)))
     if numbers.dtype.kind not in "iuf" or not np.isfinite(numbers).all():
         return []
@@ -428,7 +428,7 @@ def one_depth(
 
 
 def _depths(data: "xr.Dataset", dim: Hashable, along: Hashable) -> Floats | None:
-    """Depths along a dimension in metres, from its coordinate or a variable of depths; None if it is not of depth.
+    """Find the depths along a dimension in metres, in its coordinate or a variable of depths; None if it has none.
 
     Raises:
         FileError: if the depths change with time, as for a profiler.

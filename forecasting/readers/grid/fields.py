@@ -40,13 +40,13 @@ class Field:
         data: the whole dataset.
         value: the temperatures as in the file, without a dimension of depth.
         flags: their QARTOD flags; None if there are none.
-        units: of ``value``.
+        units: the units of ``value``.
         time: name of the variable of times.
         along: the dimension of time.
         times: UTC, in the order of the file, ``(n,)``.
         kind: ``netcdf`` or ``zarr``.
         validity: which values are valid.
-        notes: on choices and doubts.
+        notes: notes on choices and doubts.
     """
 
     data: "xr.Dataset"

@@ -108,7 +108,7 @@ def _stations(data: "xr.Dataset", options: ReadingOptions) -> Iterator[Observati
 
 
 def _position(variable: "xr.DataArray") -> Place | None:
-    """The position of a station or cell, from the coordinates of its variable."""
+    """Return the position of a station or cell, from the coordinates of its variable."""
     plain = {str(name).lower(): coordinate.values for name, coordinate in variable.coords.items()}
     axes = [next((plain[name] for name in names if name in plain), None) for names in (LATITUDES, LONGITUDES)]
     if any(axis is None or not np.issubdtype(axis.dtype, np.number) for axis in axes):
@@ -127,7 +127,7 @@ def _placer(times: Times) -> Callable[[int], str]:
 
 
 def _numbers(variable: "xr.DataArray", validity: Validity) -> tuple[Floats, int]:
-    """Values, NaN where missing, and how many were outside the valid range."""
+    """Return values, NaN where missing, and how many were outside the valid range."""
     if variable.ndim != 1:
         dims = ", ".join(map(str, variable.dims))
         raise FileError(
@@ -149,7 +149,7 @@ Found = tuple[str | None, dict[str, Any], tuple[str, ...]]
 def _at_places(
     data: "xr.Dataset", selected: "dict[str, xr.DataArray]", along: Hashable, options: ReadingOptions
 ) -> Iterator[Found]:
-    """The variables along time only, for each station or for the chosen place."""
+    """Return the variables along time only, for each station or for the chosen place."""
     notes: list[str] = []
     selected = one_depth(data, selected, along, options, notes)
     rest = [dim for dim in selected["value"].dims if dim != along]
@@ -194,7 +194,7 @@ def _refuse_choice(options: ReadingOptions, reason: str, remedy: Remedy) -> None
 
 
 def _station_variable(data: "xr.Dataset", dim: Hashable) -> str | None:
-    """The variable of station names along ``dim``."""
+    """Return the variable of station names along ``dim``."""
     for name in data.variables:
         variable = data[name]
         if variable.dims != (dim,):
@@ -238,7 +238,7 @@ def _by_rows(
     options: ReadingOptions,
     notes: tuple[str, ...],
 ) -> Iterator[Found]:
-    """A single series; refuses rows of several stations, as in ERDDAP's tables."""
+    """Return a single series; refuses rows of several stations, as in ERDDAP's tables."""
     names = _station_names(data, along)
     if len(set(names)) > 1:
         raise FileError(f"holds {len(set(names))} stations in one list of rows; fetch only one, or the table as CSV")

@@ -110,7 +110,7 @@ def _open(xarray: ModuleType, path: Path, engine: str) -> "xr.Dataset":
 
 
 def _months(data: "xr.Dataset") -> dict[Hashable, Any]:
-    """Times in months, which xarray cannot decode, as the first day of each month."""
+    """Return the times in months, which xarray cannot decode, as the first day of each month."""
     decoded: dict[Hashable, Any] = {}
     for name, variable in data.variables.items():
         origin = _MONTHS.fullmatch(str(variable.attrs.get("units", "")))
@@ -208,7 +208,7 @@ def _needs_grids() -> Iterator[None]:
 
 
 def _engine(path: Path) -> str:
-    """The library that reads a file; the netCDF library would crash on damaged classic files."""
+    """Return the library that reads a file; the netCDF library would crash on damaged classic files."""
     with path.open("rb") as file:
         head = file.read(4)
     if head == b"CDF\x05":

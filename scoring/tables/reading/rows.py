@@ -107,7 +107,7 @@ class Stations:
         errors: the first error in the cells of a station, by number.
         zones: time zones of times without an offset.
         files: files of the stations that are named after their file, by number.
-        positions: of the stations.
+        positions: the positions of the stations.
     """
 
     names: list[str] = field(default_factory=list)
@@ -250,7 +250,7 @@ def _floats(column: pa.Array) -> tuple[Floats, npt.NDArray[np.intp]]:
 
 
 def _times(batch: Batch) -> tuple[Times, npt.NDArray[np.bool_], dict[int, str]]:
-    """Return times as written (UTC if they have an offset), which of them have no offset, and errors by row."""
+    """Return the times as written (UTC if they have an offset), which of them have no offset, and errors by row."""
     names = batch.layout.time
     plain = _plain_times(batch.columns[names[0]]) if len(names) == 1 else None
     if plain is None:
@@ -264,7 +264,7 @@ def _empty(rows: npt.NDArray[np.bool_], batch: Batch) -> dict[int, str]:
 
 
 def _plain_times(column: pa.Array) -> tuple[Times, bool] | None:
-    """Return times that Arrow can parse, and whether they lack an offset; None if Arrow cannot parse them."""
+    """Return the times that Arrow can parse, and whether they lack an offset; None if Arrow cannot parse them."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
@@ -300,7 +300,7 @@ def _to_seconds(column: pa.Array) -> Times:
 
 
 def _written_times(batch: Batch) -> tuple[Times, npt.NDArray[np.bool_], dict[int, str]]:
-    """Return times in any other format that the readers know."""
+    """Return the times in any other format that the readers know."""
     layout = batch.layout
     cells = pd.DataFrame({name: _strings(batch.columns[name]) for name in layout.time}, dtype=str)
     cells.index = pd.RangeIndex(batch.first, batch.first + len(cells))

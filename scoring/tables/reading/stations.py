@@ -25,9 +25,9 @@ class ReadStations:
     """The stations of a chunk.
 
     Attributes:
-        names: of all stations.
-        series: of each valid station, by index.
-        errors: of the others, by index.
+        names: the names of all stations.
+        series: the series of each valid station, by index.
+        errors: the errors of the others, by index.
         positions: degrees north and east, by index; only of stations that hardly move.
         unplaced: indices of stations with a position that is of no use.
     """
@@ -141,7 +141,7 @@ def _row(index: int) -> str:
 
 
 def _resolve_repeated_hours(station: _StationRows, zones: tuple[str, ...]) -> Times:
-    """Return times in UTC; hours that occur twice are told apart by the order of the rows."""
+    """Return the times in UTC; hours that occur twice are told apart by the order of the rows."""
     if not np.isnat(station.utc).any():
         return station.utc
     times = station.utc.copy()

@@ -139,7 +139,7 @@ async def _response_of(process: Process, request: bytes) -> bytearray:
 
 
 def is_asleep(pid: int) -> bool:
-    """Whether a process is idle, waiting for neither a processor nor a disk; False if that is unknown."""
+    """Return whether a process is idle, waiting for neither a processor nor a disk; False if that is unknown."""
     with suppress(OSError, IndexError):
         # The name of the process, in brackets, may hold anything.
         return (
@@ -212,7 +212,7 @@ _NOT_THE_FILE: Final = re.compile(rb"multipart/.*|application/(.*\+)?json", re.I
 
 
 def require_file(headers: Mapping[bytes, bytes], content: bytes) -> bool:
-    """Whether a body is NetCDF instead of text.
+    """Return whether a body is NetCDF instead of text.
 
     Raises:
         ProblemError: 415 if it is not a file of either kind, with what to send.
@@ -233,7 +233,7 @@ def _unsupported(detail: str) -> ProblemError:
 
 
 def unreadable_file(error: FileError) -> ProblemError:
-    """The problem of a file that cannot be read: 422, with the place and the remedy."""
+    """Return the problem of a file that cannot be read: 422, with the place and the remedy."""
     message = error.written(in_query)
     places = [Place(location="body", message=message)]
     return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, message, places, choices=choices_of(error))

@@ -85,7 +85,7 @@ def described(reading: Reading, registry: Registry, settings: Settings) -> Json:
 
 
 def series_lines(reading: Json) -> bytes:
-    """The series of a described reading, one per line.
+    """Return the series of a described reading, one per line.
 
     Raises:
         ProblemError: 422 if there are none, with the reason.

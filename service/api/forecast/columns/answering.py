@@ -23,7 +23,7 @@ class ColumnAnswer:
         Args:
             serving: runs the work in its threads.
             pipeline: does the work.
-            space: for temporary files.
+            space: the space for temporary files.
             readers: read the body.
         """
         self._serving = serving

@@ -52,7 +52,7 @@ class Pipeline:
         """Take the next rows in steps, between which other requests get their turn.
 
         Args:
-            rows: in order.
+            rows: the rows in order.
             is_last: whether the body ends with them.
 
         Yields:

@@ -12,7 +12,7 @@ class SpoolSpace:
     """The bytes that the temporary files of one caller may take, within what those of all callers may.
 
     Attributes:
-        limit: for the caller, in bytes.
+        limit: the limit for the caller, in bytes.
     """
 
     def __init__(self, limit: int, everyone: "SpoolSpace | None" = None) -> None:

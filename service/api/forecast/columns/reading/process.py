@@ -136,9 +136,9 @@ def read_body(body: _Body, kind: str, rows: int) -> Iterator[list[Rows]]:
     """Yield the rows of a body in lists of about as many ``rows``; large record batches are divided.
 
     Args:
-        body: that comes in.
+        body: the body that comes in.
         kind: ``arrow`` or ``parquet``.
-        rows: to yield together.
+        rows: the rows to yield together.
 
     Raises:
         RefusedError: if the body is not valid, too large, or has other columns than a request.

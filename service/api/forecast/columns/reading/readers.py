@@ -80,8 +80,8 @@ class ColumnReaders:
 
         Args:
             receive: gives the body.
-            media_type: of the body.
-            rows: to yield at a time.
+            media_type: the media type of the body.
+            rows: the rows to yield at a time.
             limit: bytes of a Parquet file, or of a record batch.
             caller: who sends it.
 

@@ -45,8 +45,8 @@ class RefusedError(Exception):
     """A body that is refused, with the reason.
 
     Attributes:
-        status: of the response.
-        column: that is to blame, if any.
+        status: the status of the response.
+        column: the column that is to blame, if any.
     """
 
     def __init__(self, reason: str, status: int = INVALID, column: str | None = None) -> None:
@@ -60,7 +60,7 @@ class Layout(NamedTuple):
 
     Attributes:
         id: names of the series.
-        time: of each value.
+        time: the time of each value.
         sst: values.
         latitude: degrees north.
         longitude: degrees east.
@@ -136,11 +136,11 @@ class Rows(NamedTuple):
     """Some rows; at least one.
 
     Attributes:
-        ids: of each run of rows with the same ID; null where it is missing.
+        ids: the ids of each run of rows with the same ID; null where it is missing.
         ends: end (exclusive) of each run.
         times: UTC, NaT where missing.
         local: the same times on the clock of their time zone.
-        values: in the units of the request; NaN where missing.
+        values: the values in the units of the request; NaN where missing.
         latitudes: degrees north; None without the column.
         longitudes: degrees east; likewise.
     """

@@ -20,7 +20,7 @@ class AnswerForm:
 
     Attributes:
         schema: names and types of the columns.
-        names: of the columns.
+        names: the names of the columns.
         head: the message that begins an Arrow stream of them.
     """
 

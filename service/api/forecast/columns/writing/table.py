@@ -84,7 +84,7 @@ def _numbers(forecasts: ColumnForecasts) -> dict[str, Floats]:
 
 
 def _has_any(values: Floats) -> bool:
-    """Whether a value is not missing; mostly, that is the first."""
+    """Return whether a value is not missing; mostly, that is the first."""
     return bool(values.size) and not (np.isnan(values.flat[0]) and np.isnan(values).all())
 
 
