@@ -39,21 +39,6 @@ _MIN_QUALITY_LEVEL: Final = 4
 
 
 @dataclass(frozen=True)
-class Flagged:
-    """Values after their flags were applied.
-
-    Attributes:
-        values: NaN where the flag is 4 or 9.
-        counts: number of values by flag; empty if the flags were not used.
-        warnings: about suspect values, or flags that are not QARTOD flags.
-    """
-
-    values: Floats
-    counts: dict[int, int]
-    warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Marked:
     """Observed values that the file flags as suspect or fail.
 
@@ -67,11 +52,22 @@ class Marked:
     values: Floats
     flags: npt.NDArray[np.int64]
 
-    @classmethod
-    def among(cls, times: Times, values: Floats, flags: Floats) -> "Marked":
-        """Select the marked values from observations that may lack a time, a value or a flag."""
-        kept = np.isin(flags, (SUSPECT, FAIL)) & np.isfinite(values) & ~np.isnat(times)
-        return cls(times[kept], values[kept], flags[kept].astype(np.int64))
+
+@dataclass(frozen=True)
+class Flagged:
+    """Values after their flags were applied.
+
+    Attributes:
+        values: NaN where the flag is 4 or 9.
+        counts: number of values by flag; empty if the flags were not used.
+        warnings: about suspect values, or flags that are not QARTOD flags.
+        marked: values flagged suspect or fail; None without times, or if the flags were not used.
+    """
+
+    values: Floats
+    counts: dict[int, int]
+    warnings: tuple[str, ...]
+    marked: Marked | None = None
 
 
 def is_flag_name(name: str) -> bool:
@@ -135,7 +131,7 @@ def _seems_wider(distinct: Floats, counts: npt.NDArray[np.int64]) -> bool:
     return bool(distinct[counts.argmax()] == GOOD and np.isin(distinct, (*MEANINGS, *_WIDER)).all())
 
 
-def apply_flags(values: Floats, flags: Floats, name: str) -> Flagged:
+def apply_flags(values: Floats, flags: Floats, name: str, times: Times | None = None) -> Flagged:
     """Set values flagged 4 or 9 to missing and warn about values flagged 3; a missing flag counts as 2.
 
     Flags of other schemes are not used, with a warning. A wider scheme is recognised if most values are good.
@@ -156,4 +152,8 @@ def apply_flags(values: Floats, flags: Floats, name: str) -> Flagged:
     suspect = number_by_flag.get(SUSPECT, 0)
     if suspect:
         warnings = (*warnings, f"kept {counted(suspect, 'value')} flagged suspect (3) by {name}")
-    return Flagged(np.where(np.isin(flags, DROPPED), np.nan, values), number_by_flag, warnings)
+    marked: Marked | None = None
+    if times is not None:
+        kept = np.isin(flags, (SUSPECT, FAIL)) & np.isfinite(values) & ~np.isnat(times)
+        marked = Marked(times[kept], values[kept], flags[kept].astype(np.int64))
+    return Flagged(np.where(np.isin(flags, DROPPED), np.nan, values), number_by_flag, warnings, marked)

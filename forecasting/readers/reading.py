@@ -102,6 +102,23 @@ class Station:
     marked: Marked | None = None
     position: Place | None = None
 
+    @classmethod
+    def of(
+        cls,
+        observations: Observations,
+        series: SstSeries | None,
+        *,
+        error: FileError | None = None,
+        doubts: tuple[str, ...] = (),
+        marked: Marked | None = None,
+    ) -> "Station":
+        """Return the station of ``observations``, with its series or the reason why there is none."""
+        return cls(
+            observations.station, observations.columns, observations.units, observations.units_from,
+            observations.flags, (*observations.warnings, *doubts), series, error, marked,
+            None if series is None else observations.position,
+        )  # fmt: skip
+
     @property
     def problem(self) -> str | None:
         """The error as a sentence, with options as in Python."""

@@ -145,23 +145,17 @@ def build_station(observations: Observations, options: ReadingOptions) -> Statio
     columns = observations.columns
     source = f"time from column {columns.time}, SST from column {columns.value}, in {observations.units}"
     line = flat_line(series.values)
-    doubts = [
-        doubt
-        for doubt in (
-            _doubt_units(observations, series),
-            _doubt_anomalies(series),
-            line.describe(series.times) if line is not None else None,
-            describe_zeros(observations.times, observations.values) if observations.units == "celsius" else None,
-            _doubt_repeats(observations),
-        )
-        if doubt is not None
-    ]
-    warnings = (*observations.warnings, *doubts)
-    notes = (source, *observations.notes, *warnings, *series.notes)
-    return Station(
-        observations.station, columns, observations.units, observations.units_from, observations.flags, warnings,
-        replace(series, notes=notes), marked=_placed(observations, series, options), position=observations.position,
-    )  # fmt: skip
+    found = (
+        _doubt_units(observations, series),
+        _doubt_anomalies(series),
+        line.describe(series.times) if line is not None else None,
+        describe_zeros(observations.times, observations.values) if observations.units == "celsius" else None,
+        _doubt_repeats(observations),
+    )
+    doubts = tuple(doubt for doubt in found if doubt is not None)
+    notes = (source, *observations.notes, *observations.warnings, *doubts, *series.notes)
+    marked = _placed(observations, series, options)
+    return Station.of(observations, replace(series, notes=notes), doubts=doubts, marked=marked)
 
 
 def try_build(observations: Observations, options: ReadingOptions) -> Station:
@@ -169,16 +163,7 @@ def try_build(observations: Observations, options: ReadingOptions) -> Station:
     try:
         return build_station(observations, options)
     except FileError as error:
-        return Station(
-            observations.station,
-            observations.columns,
-            observations.units,
-            observations.units_from,
-            observations.flags,
-            observations.warnings,
-            None,
-            FileError.of(error),
-        )
+        return Station.of(observations, None, error=FileError.of(error))
 
 
 def _series(observations: Observations, options: ReadingOptions) -> SstSeries:

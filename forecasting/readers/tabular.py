@@ -8,7 +8,7 @@ import numpy as np
 from forecasting.errors import FileError
 from forecasting.readers.clock import Clock, find_clock
 from forecasting.readers.dates import order_of
-from forecasting.readers.flags import Marked, apply_flags, describe_unused, flag_column, quality_column
+from forecasting.readers.flags import Flagged, apply_flags, describe_unused, flag_column, quality_column
 from forecasting.readers.names import EVERY_UNIT, SCALES
 from forecasting.readers.options import DateOrder, ReadingOptions, refuse_many
 from forecasting.readers.place import Place, own_place
@@ -189,19 +189,15 @@ def _observations(
 ) -> Observations:
     observed = values[part.rows]
     observed[np.isin(observed, (*table.sentinels, *options.missing))] = np.nan
-    counts: dict[int, int] = {}
-    warnings: tuple[str, ...] = ()
-    marked: Marked | None = None
+    flagged = Flagged(observed, {}, ())
     if flags is not None:
-        flagged = apply_flags(observed, flags[part.rows], str(columns.flags))
-        marked = Marked.among(times, observed, flags[part.rows]) if flagged.counts else None
-        observed, counts, warnings = flagged.values, flagged.counts, flagged.warnings
+        flagged = apply_flags(observed, flags[part.rows], str(columns.flags), times)
     units, units_from, doubt = _units(table, columns.value, options)
     lines = table.cells.index.to_numpy()[part.rows]
-    notes = (*table.notes, *part.notes, *_note_dropped(counts, columns.flags))
+    notes = (*table.notes, *part.notes, *_note_dropped(flagged.counts, columns.flags))
     return Observations(
-        station, times, observed, lambda i: f"line {lines[i]}", columns, units, units_from, counts, notes,
-        (*doubt, *warnings), marked, _position(table, part),
+        station, times, flagged.values, lambda i: f"line {lines[i]}", columns, units, units_from, flagged.counts, notes,
+        (*doubt, *flagged.warnings), flagged.marked, _position(table, part),
     )  # fmt: skip
 
 

@@ -14,12 +14,8 @@ from forecasting.errors import FileError
 from forecasting.readers.flags import apply_flags, describe_unused
 from forecasting.readers.grid.cf import (
     Validity,
-    find_flags,
-    find_time,
+    find_temperatures,
     find_times,
-    find_units,
-    find_unused_quality,
-    find_variable,
     flags_of,
     one_depth,
 )
@@ -113,23 +109,15 @@ def open_field(path: Path, kind: str, options: ReadingOptions) -> Iterator[Field
 
 
 def _find_field(data: "xr.Dataset", kind: str, options: ReadingOptions) -> Field:
-    name = find_variable(data, options)
-    value = data[name]
-    if value.dtype.kind not in "fiu":
-        raise FileError(f"variable {name} does not hold numbers")
-    units, _, doubt = find_units(value, options)
-    time = find_time(data, value, options)
-    along = str(data[time].dims[0])
-    selected = {"value": value}
-    flags = find_flags(data, name, options)
-    if flags is not None:
-        selected["flags"] = data[flags]
-    unused = find_unused_quality(data, name, options)
-    notes = [] if unused is None else [describe_unused(None, None, unused)]
-    selected = one_depth(data, selected, along, options, notes)
-    times = find_times(data, time)
+    found = find_temperatures(data, options)
+    value = data[found.name]
+    along = str(data[found.time].dims[0])
+    notes = [] if found.unused is None else [describe_unused(None, None, found.unused)]
+    selected = one_depth(data, found.variables, along, options, notes)
+    times = find_times(data, found.time)
     if np.isnat(times).any():
-        raise FileError(f"variable {time} has no time for step {int(np.isnat(times).argmax())}; correct the file")
-    validity = Validity.of(value, options.missing)
-    value, flags_on_grid = selected["value"], selected.get("flags")
-    return Field(data, value, flags_on_grid, units, time, along, times, kind, validity, (*notes, *doubt))
+        raise FileError(f"variable {found.time} has no time for step {int(np.isnat(times).argmax())}; correct the file")
+    return Field(
+        data, selected["value"], selected.get("flags"), found.units, found.time, along, times, kind,
+        Validity.of(value, options.missing), (*notes, *found.doubt),
+    )  # fmt: skip

@@ -8,17 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from forecasting.errors import FileError
-from forecasting.readers.flags import Marked, apply_flags, describe_unused
+from forecasting.readers.flags import Flagged, apply_flags, describe_unused
 from forecasting.readers.grid.cells import NoPlaceError, draw_cells, overview, take_cell
 from forecasting.readers.grid.cf import (
     Validity,
     as_written,
-    find_flags,
-    find_time,
+    find_temperatures,
     find_times,
-    find_units,
-    find_unused_quality,
-    find_variable,
     flags_of,
     one_depth,
     select,
@@ -54,57 +50,36 @@ def read_grid(path: Path, kind: str, options: ReadingOptions) -> list[Observatio
 
 
 def _stations(data: "xr.Dataset", options: ReadingOptions) -> Iterator[Observations]:
-    value = find_variable(data, options)
-    units, units_from, doubt = find_units(data[value], options)
-    time = find_time(data, data[value], options)
-    along = data[time].dims[0]
-    selected: dict[str, xr.DataArray] = {"value": data[value]}
-    flags = find_flags(data, value, options)
-    if flags is not None:
-        selected["flags"] = data[flags]
-    unused = find_unused_quality(data, value, options)
-    if unused is not None:
-        selected["unused"] = data[unused]
-    columns = Columns(time, value, None, flags)
+    found = find_temperatures(data, options)
+    name, along, flags = found.name, data[found.time].dims[0], found.variables.get("flags")
+    columns = Columns(found.time, name, None, None if flags is None else str(flags.name))
     unused_options = [name for name in ("dates", "timezone") if getattr(options, name) is not None]
     if unused_options:
         raise FileError(
             "has unambiguous times in UTC, as CF prescribes", remedy=Remedy.of("; remove {}", unused_options[0])
         )
     _check_size(data.sizes[along], options)
-    validity = Validity.of(data[value], options.missing)
-    for station, variables, notes in _at_places(data, selected, along, options):
-        times = find_times(data, time)
+    validity = Validity.of(data[name], options.missing)
+    for station, variables, notes in _at_places(data, found.variables, along, options):
+        times = find_times(data, found.time)
         values, outside = _numbers(variables["value"], validity)
-        if outside and station is None and not np.isfinite(values).any():
-            raise FileError(f"has no value within {validity.describe(value)}; correct the attribute")
-        notes = (*notes, *_note_outside(outside, validity.describe(value)))
-        counts: dict[int, int] = {}
-        flag_warnings: tuple[str, ...] = ()
-        if unused is not None:
-            flag_warnings = (describe_unused(values, np.asarray(variables["unused"].values, dtype=np.float64), unused),)
-        marked: Marked | None = None
+        if outside:
+            if station is None and not np.isfinite(values).any():
+                raise FileError(f"has no value within {validity.describe(name)}; correct the attribute")
+            notes = (*notes, f"{counted(outside, 'value')} outside {validity.describe(name)} set to missing")
+        flagged = Flagged(values, {}, ())
         if flags is not None:
-            given = flags_of(data[flags], variables["flags"].values)
-            flagged = apply_flags(values, given, flags)
-            marked = Marked.among(times, values, given) if flagged.counts else None
-            values, counts, flag_warnings = flagged.values, flagged.counts, flagged.warnings
+            flagged = apply_flags(values, flags_of(flags, variables["flags"].values), str(flags.name), times)
+        warnings = flagged.warnings
+        if found.unused is not None:
+            levels = np.asarray(variables["unused"].values, dtype=np.float64)
+            warnings = (describe_unused(values, levels, found.unused),)
         kept = ~np.isnat(times)
-        times, values = times[kept], values[kept]
+        times = times[kept]
         yield Observations(
-            station,
-            times,
-            values,
-            _placer(times),
-            columns,
-            units,
-            units_from,
-            counts,
-            notes,
-            (*doubt, *flag_warnings),
-            marked,
-            _position(variables["value"]),
-        )
+            station, times, flagged.values[kept], _placer(times), columns, found.units, found.units_from,
+            flagged.counts, notes, (*found.doubt, *warnings), flagged.marked, _position(variables["value"]),
+        )  # fmt: skip
 
 
 def _position(variable: "xr.DataArray") -> Place | None:
@@ -136,11 +111,6 @@ def _numbers(variable: "xr.DataArray", validity: Validity) -> tuple[Floats, int]
     values, outside = validity.masked(np.asarray(variable.values))
     # Round away errors of packing in single precision, below the resolution of sensors.
     return np.asarray(np.round(as_written(values), 6), dtype=np.float64), outside
-
-
-def _note_outside(count: int, valid_range: str) -> Iterator[str]:
-    if count:
-        yield f"{counted(count, 'value')} outside {valid_range} set to missing"
 
 
 Found = tuple[str | None, dict[str, Any], tuple[str, ...]]
