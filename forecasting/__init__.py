@@ -15,7 +15,7 @@ from forecasting.errors import FileError, ForecastError, ReleaseError, RequestEr
 from forecasting.extras import needs_extra
 
 if TYPE_CHECKING:
-    from forecasting.networks.forecast import Forecast
+    from forecasting.forecasts.forecast import Forecast
     from forecasting.networks.forecaster import Forecaster
     from forecasting.readers import read_csv
     from forecasting.releases.registry import Registry, load_forecaster
@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 _MODULES: Final = {
-    "Forecast": "forecasting.networks.forecast",
+    "Forecast": "forecasting.forecasts.forecast",
     "Forecaster": "forecasting.networks.forecaster",
     "Registry": "forecasting.releases.registry",
     "SstSeries": "forecasting.series.sst_series",

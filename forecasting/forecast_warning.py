@@ -59,3 +59,8 @@ class ForecastWarning:
 def starts_from_suspect(warnings: Iterable[ForecastWarning]) -> bool:
     """Return whether one of ``warnings`` says that a forecast starts from a suspect value, which explains all else."""
     return any(warning.code == "suspect_value" and warning.uncalibrated for warning in warnings)
+
+
+def are_calibrated(warnings: Iterable[ForecastWarning]) -> bool:
+    """Return whether intervals and probabilities can be relied on: none of ``warnings`` says otherwise."""
+    return not any(warning.uncalibrated for warning in warnings)

@@ -8,9 +8,11 @@ import torch
 
 from benchmarks.support.payloads import stretches
 from benchmarks.support.processor_time import seconds_of
+from forecasting.forecasts.options import ForecastOptions
 from forecasting.networks.device import CPU
 from forecasting.networks.forecaster import Forecaster
 from forecasting.releases.registry import Registry
+from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
 
 SECONDS = 0.5
@@ -37,7 +39,7 @@ def _costs(forecaster: Forecaster, batch: int) -> list[str]:
     seconds = np.asarray([stretch.valid_time for stretch in drawn])
     script, folded = forecaster.network.module, forecaster.network.folded
     as_torch = torch.from_numpy(windows), torch.from_numpy(seconds)
-    horizons = np.ones(batch, dtype=np.int64)
+    together, options = SeriesBatch.of(series, forecaster.step), ForecastOptions()
 
     def in_torch() -> None:
         with torch.inference_mode():
@@ -45,7 +47,7 @@ def _costs(forecaster: Forecaster, batch: int) -> list[str]:
 
     costs = [_cost(in_torch, batch)]
     costs.append("" if folded is None else _cost(lambda: forecaster.network.infer(windows, seconds), batch))
-    costs.append(_cost(lambda: forecaster.forecast_each(series, horizons), batch))
+    costs.append(_cost(lambda: forecaster.forecast_batch(together, options), batch))
     return costs
 
 

@@ -14,8 +14,8 @@ from benchmarks.studies.daily_places import BINS, CONTEXT, Place, open_daily, pa
 from forecasting.events.definitions import MarineEvent
 from forecasting.events.detection import find_events
 from forecasting.events.judge import judge
+from forecasting.forecasts.forecast import Forecast
 from forecasting.series.times import Bools, Floats, month_of
-from forecasting.universal.forecast import UniversalForecast
 from forecasting.universal.release import UniversalRelease
 
 _ORIGINS: Final = 500
@@ -77,7 +77,7 @@ def score(place: Place, release: UniversalRelease, part: str, horizon: int, late
     forecasts = release.forecast_many(contexts, horizon, coefficients=coefficients)
     probabilities, forecast_rows = [], []
     for i, (context, forecast) in enumerate(zip(contexts, forecasts, strict=True)):
-        if isinstance(forecast, UniversalForecast):
+        if isinstance(forecast, Forecast):
             probabilities.append(judge(_HEATWAVE, forecast.outlook(context, baseline=baseline)).probability)
             forecast_rows.append(i)
     ahead = origins[forecast_rows, None] + late + np.arange(1, horizon + 1)

@@ -16,8 +16,9 @@ from benchmarks.studies.daily_places import BINS, CONTEXT, Place, open_daily, pa
 from forecasting.errors import SeriesError
 from forecasting.events.days import day_of_year
 from forecasting.events.joint.dependence import Dependence
+from forecasting.forecasts.forecast import Forecast
 from forecasting.series.times import Bools, Floats, month_of
-from forecasting.universal.forecast import UniversalForecast
+from forecasting.universal.distribution import Quantiles
 from forecasting.universal.release import UniversalRelease
 
 _DURATION: Final = 3
@@ -75,8 +76,8 @@ def score(place: Place, release: UniversalRelease, part: str) -> Scored | None:
         return None
     earlier = np.flatnonzero(known[: begin - _HORIZON])
     forecasts = _forecasts(place, release, origins)
-    forecast_rows = [i for i, forecast in enumerate(forecasts) if isinstance(forecast, UniversalForecast)]
-    origins, answers = origins[forecast_rows], [f for f in forecasts if isinstance(f, UniversalForecast)]
+    forecast_rows = [i for i, forecast in enumerate(forecasts) if isinstance(forecast, Forecast)]
+    origins, answers = origins[forecast_rows], [f for f in forecasts if isinstance(f, Forecast)]
     ahead = [threshold[origin + 1 : origin + 1 + _HORIZON] for origin in origins.tolist()]
     return Scored(
         {
@@ -96,17 +97,19 @@ _INDEPENDENT: Final = Dependence(correlation=tuple(map(tuple, np.eye(_HORIZON).t
 
 def _forecasts(
     place: Place, release: UniversalRelease, origins: npt.NDArray[np.intp]
-) -> list[UniversalForecast | SeriesError]:
+) -> list[Forecast[Quantiles] | SeriesError]:
     contexts = [place.series.part(max(0, origin + 1 - CONTEXT), origin + 1) for origin in origins.tolist()]
     coefficients = np.broadcast_to(place.coefficients, (len(contexts), 7))
     return release.forecast_many(contexts, _HORIZON, coefficients=coefficients)
 
 
-def _with(forecast: UniversalForecast, dependence: Dependence | None) -> UniversalForecast:
-    return replace(forecast, coupling=replace(forecast.coupling, dependence=dependence))
+def _with(forecast: Forecast[Quantiles], dependence: Dependence | None) -> Forecast[Quantiles]:
+    known = forecast.distribution
+    suited = replace(known, coupling=replace(known.coupling, dependence=dependence))
+    return replace(forecast, distribution=suited)
 
 
-def _probabilities(forecasts: list[UniversalForecast], thresholds: list[Floats]) -> Floats:
+def _probabilities(forecasts: list[Forecast[Quantiles]], thresholds: list[Floats]) -> Floats:
     shares = []
     for forecast, threshold in zip(forecasts, thresholds, strict=True):
         run = _runs(forecast.sample_paths(_PATHS) > threshold)

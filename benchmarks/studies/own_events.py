@@ -14,8 +14,9 @@ from benchmarks.studies.options import study_parser
 from forecasting.errors import SeriesError
 from forecasting.evaluation.events import RequestedEvents, VerifiedEvent
 from forecasting.events.definitions import Percentile, ThresholdEvent
+from forecasting.models.base import ALL
 from forecasting.networks.device import CPU
-from forecasting.releases.loaded_universal import ALL, LoadedUniversal
+from forecasting.releases.loaded_universal import LoadedUniversal
 from forecasting.releases.release import open_current
 from forecasting.scores.events import EventScore
 from service.api.compare.universal import UniversalRecord

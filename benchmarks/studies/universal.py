@@ -16,12 +16,12 @@ import torch
 from benchmarks.studies.options import add_places, study_parser
 from forecasting.climatology.annual_cycle import annual_terms
 from forecasting.climatology.global_climatology import GlobalClimatology
+from forecasting.forecasts.forecast import Forecast
 from forecasting.networks.device import CPU
 from forecasting.readers import read
 from forecasting.releases.release import open_current
 from forecasting.scores.probabilistic import crps
 from forecasting.series.sst_series import SstSeries
-from forecasting.universal.forecast import UniversalForecast
 from forecasting.universal.network.forecaster import UniversalForecaster
 from forecasting.universal.release import UniversalRelease
 from training.config import SPECS
@@ -134,7 +134,7 @@ def _references(
     )
     forecasts = {name: np.full((len(contexts), len(leads)), np.nan) for name in _REFERENCES}
     for row, answer in enumerate(answers):
-        if isinstance(answer, UniversalForecast):
+        if isinstance(answer, Forecast):
             for name, forecast in answer.baselines.items():
                 forecasts[name][row] = forecast[[lead - 1 for lead in leads]]
     return forecasts

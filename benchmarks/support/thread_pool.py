@@ -42,8 +42,9 @@ def _forecast(forecaster: Forecaster, horizon: int, series: InputSeries) -> dict
         "timestamps": [iso(time) for time in forecast.times],
         "sst": forecast.sst.tolist(),
         "intervals": [
-            {"level": interval.level, "lower": interval.lower.tolist(), "upper": interval.upper.tolist()}
-            for interval in forecast.intervals
+            {"level": level, "lower": lower.tolist(), "upper": upper.tolist()}
+            for level in forecast.levels
+            for lower, upper in [forecast.interval(level)]
         ],
         "baselines": {name: values.tolist() for name, values in forecast.baselines.items()},
         "warnings": [{"code": warning.code, "message": warning.message} for warning in forecast.warnings],

@@ -51,10 +51,10 @@ class UsualOfSeries(NamedTuple):
         """Return that ``n`` series have no climatology."""
         return cls(np.zeros((n, 2), dtype=np.int64), np.full(n, np.nan))
 
-    def at(self, i: int) -> Usual | None:
-        """Return that of the ``i``-th series."""
-        first, last = self.years[i].tolist()
-        return None if np.isnan(self.sst[i]) else Usual((first, last), "series", float(self.sst[i]))
+    def listed(self) -> list[Usual | None]:
+        """Return that of each series; None where it has no climatology."""
+        rows = zip(self.years.tolist(), self.sst.tolist(), strict=True)
+        return [None if sst != sst else Usual((first, last), "series", sst) for (first, last), sst in rows]
 
 
 OF_POSITION: Final = Usual(YEARS, "position")

@@ -1,25 +1,25 @@
 """Series in, forecasts out: a loaded checkpoint that forecasts any number of series, any number of leads ahead."""
 
 import pickle
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from forecasting.climatology.usual import UsualOfSeries
-from forecasting.errors import RequestError, SeriesError
 from forecasting.forecast_warning import ForecastWarning
+from forecasting.forecasts.distribution import Distribution
+from forecasting.forecasts.forecast import DEFAULT_LEVELS, Forecast
+from forecasting.forecasts.forecasts import Columns, Forecasts
+from forecasting.forecasts.options import ForecastOptions
+from forecasting.models.base import Model, climatology_at
 from forecasting.networks.checkpoint import compiling, load
 from forecasting.networks.checkpoint_file import CheckpointFile
 from forecasting.networks.device import choose_device
-from forecasting.networks.forecast import Forecast
-from forecasting.networks.forecasts import Forecasts, Rows
 from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.networks.roller import BATCH_WINDOWS, NetworkRoller
-from forecasting.networks.training_range import TrainingRange
-from forecasting.networks.uncertainty.increments import rms_increment_of
+from forecasting.networks.uncertainty.residuals import AllResiduals
 from forecasting.networks.windows import Windows, last_windows
 from forecasting.references.baselines import Baselines
 from forecasting.references.from_past import References, references_from_past
@@ -32,21 +32,19 @@ from forecasting.series.doubts import (
     may_end_flat,
     step_warnings,
 )
-from forecasting.series.sst_series import SeriesLike, SstSeries, to_sst_series
-from forecasting.series.times import Bools, Floats
-from forecasting.series.timestep import TimeStep, in_words
+from forecasting.series.sst_series import SeriesLike, to_sst_series
+from forecasting.series.times import Bools, Floats, Times
 from forecasting.series.units import sea_temperatures
 
-Alike = tuple[TimeStep, int, int, TrainingRange]
-"""Networks that forecast together share these: step, window, longest filled gap, and training range."""
 
-
-class Forecaster:
-    """A loaded checkpoint on a device. Safe to call from several threads.
+class Forecaster(Model):
+    """A network of one place on a device. Safe to call from several threads.
 
     Pickling keeps the path and sha256 of ``file``, which the checkpoint was loaded from. Unpickling loads that file
     again, and raises ReleaseError if it has changed. A forecaster without a file cannot be pickled.
     """
+
+    checks_values = False
 
     def __init__(
         self,
@@ -57,12 +55,13 @@ class Forecaster:
     ) -> None:
         self.metadata = metadata
         self.file = file
-        self.step = metadata.time_step
+        self.name, self.dataset, self.version = metadata.model, metadata.dataset, metadata.version
+        self.step, self.horizon = metadata.time_step, metadata.horizon
+        self.levels = metadata.errors.half_width
+        self.quick = device.type == "cpu"
         self.device = device
         self.network = NetworkRoller(module, self.step, device)
         self.roll = self.network.roll
-        self.alike: Alike = (self.step, metadata.window, metadata.fill_limit, metadata.training_range)
-        """Equal for forecasters that :func:`forecast_together` can combine."""
 
     def __reduce__(self) -> tuple[Callable[[CheckpointFile, str], "Forecaster"], tuple[CheckpointFile, str]]:
         if self.file is None:
@@ -72,6 +71,11 @@ class Forecaster:
             )
         return _reopen, (self.file, str(self.device))
 
+    @property
+    def networks(self) -> "tuple[Forecaster]":
+        """See :attr:`~forecasting.models.base.Model.networks`."""
+        return (self,)  # an attribute would be a cycle, which only a garbage collection could free
+
     def warm_up(self) -> None:
         """Run the network at a few batch sizes, so that the first caller does not wait for its compilation."""
         level = self.metadata.training_range.minimum
@@ -79,26 +83,15 @@ class Forecaster:
             for n in (1, 2, BATCH_WINDOWS):
                 self.roll(np.full((n, self.metadata.window), level), np.zeros(n, dtype="datetime64[s]"), 2)
 
-    def check(self, horizon: int, levels: Sequence[int]) -> None:
-        """Raise RequestError if the horizon or a level is not offered."""
-        if not 1 <= horizon <= self.metadata.horizon:
-            raise RequestError(
-                f"horizon {horizon} is out of range: {self.metadata.model} forecasts 1 to {self.metadata.horizon} "
-                f"steps of {in_words(self.metadata.step)}",
-                field="horizon",
-            )
-        for level in levels:
-            self.metadata.errors.check(level)
-
     def forecast(
         self,
         series: SeriesLike,
         horizon: int = 1,
-        levels: Sequence[int] = (80, 95),
+        levels: Sequence[int] = DEFAULT_LEVELS,
         thresholds: Sequence[float] = (),
         baselines: Baselines | None = None,
         as_of: np.datetime64 | None = None,
-    ) -> Forecast:
+    ) -> Forecast[Distribution]:
         """Forecast one series.
 
         Args:
@@ -120,49 +113,86 @@ class Forecaster:
         converted = to_sst_series(series)
         sea_temperatures(converted.values, "celsius", lambda i: f"value {i}")
         refuse_future(converted, as_of)
-        forecast = self.forecast_many([converted], horizon, levels, thresholds, baselines)[0]
-        if isinstance(forecast, SeriesError):
-            raise forecast
-        return forecast
+        options = ForecastOptions(horizon, tuple(levels), tuple(map(float, thresholds)))
+        self.check(options)
+        forecasts = self.forecast_batch(SeriesBatch.of([converted], self.step), options, baselines)
+        if forecasts.errors:
+            raise forecasts.errors[0]
+        return forecasts[0]
 
-    def forecast_many(
-        self,
-        series: Sequence[SstSeries],
-        horizon: int = 1,
-        levels: Sequence[int] = (80, 95),
-        thresholds: Sequence[float] = (),
-        baselines: Baselines | None = None,
-    ) -> list[Forecast | SeriesError]:
-        """Forecast each of ``series`` in one batch; the other arguments are as for :meth:`forecast`.
+    def forecast_batch(
+        self, batch: SeriesBatch, options: ForecastOptions, baselines: Baselines | None = None
+    ) -> Forecasts:
+        """Forecast each series of ``batch``; see :meth:`~forecasting.models.base.Model.forecast_batch`.
 
-        Returns:
-            In the order of ``series``: a forecast, or the error of a series that cannot be forecast from.
-
-        Raises:
-            RequestError: if the horizon or a level is not offered.
+        Args:
+            batch: at the step of the network.
+            options: not checked; see :meth:`check`.
+            baselines: references fitted to the place; if None, they are fitted to the past of each series.
         """
-        self.check(horizon, levels)
-        if not series:
-            return []
-        forecasts = self.forecast_each(series, np.full(len(series), horizon), baselines)
-        results: dict[int, Forecast | SeriesError] = dict(forecasts.failures)
-        for place, i in enumerate(forecasts.row.tolist()):
-            results[i] = forecasts.forecast_at(
-                place, self.metadata.errors, levels, thresholds, self.metadata.dependence
-            )
-        return [results[i] for i in range(len(series))]
+        metadata, errors, rows = self.metadata, dict(batch.errors), np.arange(len(batch))
+        columns = Columns(options.offered_levels(metadata.errors.half_width), options.thresholds, ())
+        if errors:
+            rows = batch.usable
+            batch = batch.take(rows)
+        windows, failures = last_windows(batch, metadata, options.horizon)
+        errors |= {int(rows[i]): error for i, error in failures.items()}
+        if not len(windows):
+            return Forecasts.none(columns, options.horizon, errors).in_units(options.units)
+        if failures:
+            batch = batch.take(windows.row)
+        references, reference_warnings, usual = _references(batch, windows, metadata, baselines)
+        unlike = metadata.training_range.unlike(windows.values, windows.times[:, 0])
+        sst = self.network.roll_all(windows.values, windows.times)
+        _add_warnings(windows, unlike, reference_warnings, metadata)
+        doubtful = _add_doubts(windows, batch)
+        columns = replace(columns, references=tuple(references))
+        scale = metadata.errors.scale(windows.values)
+        n = len(windows)
+        return Forecasts(
+            columns=columns,
+            table=self._table(columns, options.celsius_thresholds, sst, windows.times, scale, references),
+            units="celsius",
+            row=rows[windows.row],
+            issued=self.step.shift(windows.times[:, 0], -1),
+            times=windows.times,
+            model=[metadata.model] * n,
+            version=[metadata.version] * n,
+            step=[metadata.step] * n,
+            calibrated=~(unlike | doubtful),
+            warnings=windows.warnings,
+            usual=usual.listed(),
+            chosen=[None] * n,
+            past=[None] * n,
+            distributions=AllResiduals(sst, metadata.errors, metadata.dependence, windows.times, scale),
+            series=batch,
+            coefficients=climatology_at(batch.positions, n),
+            errors=errors,
+            windows=windows.values,
+        ).in_units(options.units)
 
-    def forecast_each(
+    def _table(
         self,
-        series: Sequence[SstSeries],
-        horizons: npt.NDArray[np.int64],
-        baselines: Baselines | None = None,
-    ) -> "Forecasts[Forecaster]":
-        """Forecast each of ``series``, at least one, to its own horizon, ``(len(series),)``.
-
-        The horizons are not checked; ``baselines`` as in :meth:`forecast`.
-        """
-        return forecast_together(SeriesBatch.of(series, self.step), horizons, [self] * len(series), baselines)
+        columns: Columns,
+        thresholds: Sequence[float],
+        sst: Floats,
+        times: Times,
+        scale: Floats,
+        references: References,
+    ) -> Floats:
+        """Return the numbers of the forecasts ``sst`` °C ``(n, horizon)``, with their intervals and probabilities."""
+        errors = self.metadata.errors
+        table = np.empty((len(sst), columns.count, sst.shape[1]))
+        table[:, 0] = sst
+        if columns.levels:
+            widths = errors.half_widths_of(columns.levels, times, scale)
+            table[:, 1 : columns.first_threshold : 2] = (sst - widths).swapaxes(0, 1)
+            table[:, 2 : columns.first_threshold : 2] = (sst + widths).swapaxes(0, 1)
+        for c, threshold in enumerate(thresholds, columns.first_threshold):
+            table[:, c] = errors.exceedance(sst, times, scale, threshold)
+        for c, forecast in enumerate(references.values(), columns.first_reference):
+            table[:, c] = forecast
+        return table
 
 
 def _reopen(file: CheckpointFile, device_name: str) -> Forecaster:
@@ -171,51 +201,6 @@ def _reopen(file: CheckpointFile, device_name: str) -> Forecaster:
     forecaster = Forecaster(*load(file.read(), device), device, file)
     forecaster.warm_up()
     return forecaster
-
-
-def forecast_together(
-    series: SeriesBatch,
-    horizons: npt.NDArray[np.int64],
-    forecasters: Sequence[Forecaster],
-    baselines: Baselines | None = None,
-) -> Forecasts[Forecaster]:
-    """Forecast each of ``series`` with its own network, to its own horizon.
-
-    Everything except the networks themselves runs on all series at once.
-
-    Args:
-        series: at least one, at the step of the networks.
-        horizons: numbers of leads, ``(len(series),)``; not checked.
-        forecasters: one for each series, with the same :attr:`~Forecaster.alike`.
-        baselines: references fitted to the place; if None, they are fitted to the past of each series.
-    """
-    metadata = forecasters[0].metadata
-    windows, failures = last_windows(series, metadata, horizons, lambda i: forecasters[i].metadata.model)
-    if not len(windows):
-        return Forecasts.none(windows, failures)
-    if failures:
-        series, forecasters = series.take(windows.row), [forecasters[i] for i in windows.row.tolist()]
-    references, reference_warnings, usual = _references(series, windows, metadata, baselines)
-    rms_increment = rms_increment_of(windows.values)
-    unlike = metadata.training_range.unlike(windows.values, windows.times[:, 0], rms_increment)
-    sst, scale, by_network = _run_networks(windows, forecasters)
-    _add_warnings(windows, unlike, reference_warnings, metadata)
-    doubtful = _add_doubts(windows, series)
-    return Forecasts(
-        row=windows.row,
-        leads=windows.leads,
-        times=windows.times,
-        sst=sst,
-        baselines=references,
-        warnings=windows.warnings,
-        calibrated=~(unlike | doubtful),
-        scale=scale,
-        failures=failures,
-        windows=windows.values,
-        rms_increment=rms_increment,
-        by_network=by_network,
-        usual=usual,
-    )
 
 
 def _references(
@@ -232,38 +217,12 @@ def _references(
     return references, {}, UsualOfSeries(np.tile(baselines.years, (len(begin), 1)), at_end)
 
 
-def _run_networks(
-    windows: Windows, forecasters: Sequence[Forecaster]
-) -> tuple[Floats, Floats, list[tuple[Forecaster, Rows, float]]]:
-    """Return SST °C ``(n, leads)``, the scale of errors ``(n,)``, and each network with its rows and seconds."""
-    sst, scale = np.full(windows.times.shape, np.nan), np.empty(len(windows))
-    by_network: list[tuple[Forecaster, Rows, float]] = []
-    for forecaster, rows in _by_network(forecasters):
-        values, leads, begin = windows.values[rows], windows.leads[rows], time.perf_counter()
-        longest = int(leads.max())
-        sst[rows, :longest] = forecaster.network.roll_each(values, windows.times[rows, :longest], leads)
-        by_network.append((forecaster, rows, time.perf_counter() - begin))
-        scale[rows] = forecaster.metadata.errors.scale(values)
-    return sst, scale, by_network
-
-
-def _by_network(forecasters: Sequence[Forecaster]) -> Iterator[tuple[Forecaster, Rows]]:
-    """Yield each network with its rows; all rows are a slice, which copies nothing."""
-    if forecasters.count(forecasters[0]) == len(forecasters):
-        yield forecasters[0], slice(None)
-        return
-    rows: dict[Forecaster, list[int]] = {}
-    for place, forecaster in enumerate(forecasters):
-        rows.setdefault(forecaster, []).append(place)
-    yield from rows.items()
-
-
 def _add_warnings(
     windows: Windows, unlike: Bools, reference_warnings: dict[int, ForecastWarning], metadata: CheckpointMetadata
 ) -> None:
     if unlike.any():
         for place in np.flatnonzero(unlike).tolist():
-            windows.warnings[place] += (_outside_training(windows, place, metadata),)
+            windows.warnings[place] += (outside_training(windows.values[place], windows.times[place, 0], metadata),)
     for place, warning in reference_warnings.items():
         windows.warnings[place] += (warning,)
 
@@ -284,7 +243,8 @@ def _add_doubts(windows: Windows, series: SeriesBatch) -> Bools:
     return doubtful
 
 
-def _outside_training(windows: Windows, place: int, metadata: CheckpointMetadata) -> ForecastWarning:
-    differences = metadata.training_range.differences(windows.values[place], windows.times[place, 0])
+def outside_training(window: Floats, valid_time: np.datetime64, metadata: CheckpointMetadata) -> ForecastWarning:
+    """Return the warning about a window °C that is unlike the training data, forecast at ``valid_time``."""
+    differences = metadata.training_range.differences(window, valid_time)
     message = f"the window is unlike the training data: {'; '.join(differences)}"
     return ForecastWarning("outside_training", message, uncalibrated=True)

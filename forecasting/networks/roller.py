@@ -36,42 +36,23 @@ class NetworkRoller:
 
     def roll(self, windows: Floats, valid_time: Times, horizon: int) -> Floats:
         """Forecast each lead from the earlier ones; see :class:`~forecasting.series.origins.Roller`."""
-        times = self.step.shift(valid_time[:, None], np.arange(horizon))
-        return self._roll(windows, times)
+        return self.roll_all(windows, self.step.shift(valid_time[:, None], np.arange(horizon)))
 
-    def roll_each(self, windows: Floats, times: Times, leads: npt.NDArray[np.int64]) -> Floats:
-        """Forecast each window to its own number of leads; NaN beyond.
+    def roll_all(self, windows: Floats, times: Times) -> Floats:
+        """Forecast each lead from the earlier ones.
 
         Args:
             windows: °C, ``(n, window)``.
-            times: valid times, ``(n, max(leads))``.
-            leads: number of leads of each window, ``(n,)``.
+            times: valid times, ``(n, horizon)``.
 
         Returns:
-            °C, ``(n, max(leads))``.
+            °C, ``(n, horizon)``.
         """
-        longest = times.shape[1]
-        if (leads == longest).all():
-            return self._roll(windows, times)
-        if self.forecasts_leads:
-            return np.where(np.arange(longest) < leads[:, None], self._roll(windows, times), np.nan)
-        # Longest horizon first, so that the windows still running are always the first rows.
-        order = np.argsort(-leads, kind="stable")
-        sst = np.concatenate([windows[order], np.full(times.shape, np.nan)], axis=1)
-        times, size = times[order], windows.shape[1]
-        for lead in range(longest):
-            n = int((leads > lead).sum())
-            sst[:n, size + lead] = self._roll(sst[:n, lead : lead + size], times[:n, lead : lead + 1])[:, 0]
-        rolled = np.empty_like(sst[:, size:])
-        rolled[order] = sst[:, size:]
-        return rolled
+        return self._run(windows.astype(np.float32), unix_seconds(times)).astype(np.float64)
 
     def infer(self, windows: npt.NDArray[np.float32], seconds: Floats) -> npt.NDArray[np.float32]:
         """Run the network once, in batches: °C ``(n, window)`` and Unix seconds ``(n,)`` to °C ``(n,)``."""
         return self._run(windows, seconds[:, None])[:, 0]
-
-    def _roll(self, windows: Floats, times: Times) -> Floats:
-        return self._run(windows.astype(np.float32), unix_seconds(times)).astype(np.float64)
 
     def _run(self, windows: npt.NDArray[np.float32], seconds: Floats) -> npt.NDArray[np.float32]:
         if self.folded is not None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,15 +27,13 @@ class Windows:
     Attributes:
         row: index of the series of each window, ``(n,)``.
         values: °C, ``(n, window)``.
-        times: valid times, ``(n, leads)``, for the longest horizon.
-        leads: number of leads to forecast from each window, ``(n,)``.
+        times: valid times, ``(n, horizon)``.
         warnings: about each window.
     """
 
     row: npt.NDArray[np.intp]
     values: Floats
     times: Times
-    leads: npt.NDArray[np.int64]
     warnings: list[tuple[ForecastWarning, ...]]
 
     def __len__(self) -> int:
@@ -44,31 +42,26 @@ class Windows:
     def take(self, usable: Bools) -> "Windows":
         """Return the windows that are ``usable``, ``(n,)``."""
         warnings = [warning for warning, keep in zip(self.warnings, usable.tolist(), strict=True) if keep]
-        return Windows(self.row[usable], self.values[usable], self.times[usable], self.leads[usable], warnings)
+        return Windows(self.row[usable], self.values[usable], self.times[usable], warnings)
 
 
 _NONE: Final = Windows(
     np.empty(0, dtype=np.intp),
     np.empty((0, 0)),
     np.empty((0, 0), dtype="datetime64[s]"),
-    np.empty(0, dtype=np.int64),
     [],
 )
 
 
 def last_windows(
-    series: SeriesBatch,
-    metadata: CheckpointMetadata,
-    horizons: npt.NDArray[np.int64],
-    model: Callable[[int], str] | None = None,
+    series: SeriesBatch, metadata: CheckpointMetadata, horizon: int
 ) -> tuple[Windows, dict[int, SeriesError]]:
     """Return the last window of each series, short gaps interpolated, and the errors of series without one, by row.
 
     Args:
         series: at the step of the network.
-        metadata: of the network, or of one that is alike.
-        horizons: number of leads for each series, ``(len(series),)``.
-        model: returns the name of the model for a row; if None, it is that of ``metadata``.
+        metadata: of the network.
+        horizon: number of leads.
     """
     size, errors = metadata.window, dict[int, SeriesError]()
     if not len(series):
@@ -76,14 +69,14 @@ def last_windows(
     row = np.arange(len(series))
     if series.shortest < size:
         for i in np.flatnonzero(series.lengths < size).tolist():
-            errors[i] = _unsuited(series, i, metadata, model(i) if model else metadata.model)
+            errors[i] = _unsuited(series, i, metadata)
         row = np.flatnonzero(series.lengths >= size)
         if not len(row):
             return _NONE, errors
-        series, horizons = series.take(row), horizons[row]
-    ahead = series.lengths[:, None] + np.arange(horizons.max())
+        series = series.take(row)
+    ahead = series.lengths[:, None] + np.arange(horizon)
     times = series.step.shift(series.starts[:, None], ahead)
-    windows = Windows(row, series.tails(size), times, horizons, _adjusted(series))
+    windows = Windows(row, series.tails(size), times, _adjusted(series))
     # A sum with a NaN is NaN.
     if math.isnan(windows.values.sum()) or times.max() > LAST_TIME:
         windows, unusable = _fill_windows(series, windows, metadata)
@@ -110,7 +103,7 @@ def _fill_windows(
         values[rows] = fill_gaps(series.take(rows).tails(size + limit + 1), limit)[:, -size:]
     usable: Bools = np.logical_not(np.isnan(values).any(axis=1))
     if windows.times.max() > LAST_TIME:
-        usable &= windows.times[np.arange(len(windows)), windows.leads - 1] <= LAST_TIME
+        usable &= windows.times[:, -1] <= LAST_TIME
     errors = {
         int(windows.row[i]): _why_unusable(series[i], values[i], metadata) for i in np.flatnonzero(~usable).tolist()
     }
@@ -132,16 +125,16 @@ def _gap_warnings(windows: Windows, gaps: Bools, metadata: CheckpointMetadata) -
         yield row, ForecastWarning("gap_filled", f"{counted(len(filled), 'missing value')} interpolated: {shown}")
 
 
-def _unsuited(series: SeriesBatch, row: int, metadata: CheckpointMetadata, model: str) -> SeriesError:
+def _unsuited(series: SeriesBatch, row: int, metadata: CheckpointMetadata) -> SeriesError:
     if row in series.other_steps:
         step, expected = in_words(str(series.other_steps[row])), in_words(str(series.step))
-        return SeriesError(f"the step is {step}, but {model} forecasts steps of {expected}")
+        return SeriesError(f"the step is {step}, but {metadata.model} forecasts steps of {expected}")
     unsuited = series[row]
     if not len(unsuited):
         return SeriesError("the series has no values")
     if np.isnan(unsuited.values[-1]):
         return _no_last_value(unsuited)
-    return SeriesError(f"{too_few(len(unsuited), 'value')}: {model} needs at least {metadata.window}")
+    return SeriesError(f"{too_few(len(unsuited), 'value')}: {metadata.model} needs at least {metadata.window}")
 
 
 def _no_last_value(series: SstSeries) -> SeriesError:

@@ -1,9 +1,10 @@
 """The interface of every verified release in memory, whether its networks are of one place or universal."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from forecasting.models.base import Model
 from forecasting.releases.release import Release
 from forecasting.series.timestep import TimeStep
 
@@ -46,6 +47,19 @@ class Loaded(ABC):
     @abstractmethod
     def best(self) -> str:
         """The cell of the network that is expected to do best."""
+
+    @property
+    def reads_at(self) -> TimeStep | None:
+        """The step that every series is read at; None if each series tells its own."""
+        return None
+
+    @abstractmethod
+    def select(self, name: str) -> Sequence[Model]:
+        """Return the models called ``best``, ``all`` or by the name of a cell.
+
+        Raises:
+            UnknownNameError: if no such network serves.
+        """
 
     @property
     def models(self) -> list[str]:

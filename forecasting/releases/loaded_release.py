@@ -11,18 +11,17 @@ import torch
 
 from forecasting.errors import ForecastError, ReleaseError
 from forecasting.evaluation.report import Report, parse_report
+from forecasting.models.base import ALL, BEST
 from forecasting.networks.checkpoint import load
 from forecasting.networks.checkpoint_file import CheckpointFile
 from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.metadata import digest
 from forecasting.references.baselines import Baselines
 from forecasting.releases.loaded import Loaded
-from forecasting.releases.loaded_universal import ALL
 from forecasting.releases.release import EVALUATED, Release
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import parse_time
 from forecasting.series.timestep import TimeStep
-from forecasting.universal.release import BEST
 
 
 @dataclass(frozen=True)
@@ -95,11 +94,16 @@ class LoadedRelease(Loaded):
         kept = {cell: network for cell, network in self.forecasters.items() if network.metadata.model not in models}
         return replace(self, forecasters=kept)
 
-    def select(self, cell: str) -> list[Forecaster]:
-        """Return the networks called ``best``, ``all`` or by the name of a cell; empty if there is none."""
-        if cell == ALL:
+    @property
+    def reads_at(self) -> TimeStep | None:
+        """See :attr:`~forecasting.releases.loaded.Loaded.reads_at`."""
+        return self.step
+
+    def select(self, name: str) -> list[Forecaster]:
+        """See :meth:`~forecasting.releases.loaded.Loaded.select`; empty if there is none."""
+        if name == ALL:
             return list(self.forecasters.values())
-        chosen = self.forecasters.get(self.best if cell == BEST else cell)
+        chosen = self.forecasters.get(self.best if name == BEST else name)
         return [chosen] if chosen else []
 
 

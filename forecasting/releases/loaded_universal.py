@@ -1,21 +1,20 @@
 """A universal release in memory: its networks forecast series from places that they have never seen."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 import torch
 
 from forecasting.errors import ForecastError, ReleaseError, UnknownNameError
+from forecasting.models.base import ALL, BEST, Model
 from forecasting.networks.metadata import CELLS
 from forecasting.releases.loaded import Loaded
 from forecasting.releases.release import Release
 from forecasting.series.timestep import TimeStep
-from forecasting.universal.release import BEST, UniversalRelease
+from forecasting.universal.model import UniversalModel
+from forecasting.universal.release import UniversalRelease
 from forecasting.universal.report import UniversalReport, parse_universal_report
 from forecasting.wording import available
-
-ALL: Final = "all"
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,11 @@ class LoadedUniversal(Loaded):
         # Networks that are all unloaded stay, for what the release says of itself.
         return replace(self, networks=networks or self.networks, serving=kept)
 
-    def select(self, model: str) -> tuple[str, ...]:
+    def select(self, name: str) -> Sequence[Model]:
+        """See :meth:`~forecasting.releases.loaded.Loaded.select`; ``best`` chooses a network for each series."""
+        return [UniversalModel(self.networks, cell) for cell in self.select_cells(name)]
+
+    def select_cells(self, model: str) -> tuple[str, ...]:
         """Return what ``best``, ``all`` or the name of a cell means: ``best`` itself, or cells.
 
         Raises:

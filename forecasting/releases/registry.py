@@ -7,18 +7,20 @@ import torch
 
 from forecasting.bundled import default_artifacts
 from forecasting.errors import ForecastError, ReleaseError, RequestError, UnknownNameError
+from forecasting.models.base import ALL, BEST
 from forecasting.networks.device import choose_device
 from forecasting.networks.forecaster import Forecaster
+from forecasting.networks.metadata import CELLS
 from forecasting.references.baselines import BASELINES
 from forecasting.releases.loaded_release import LoadedRelease, load_cell
-from forecasting.releases.loaded_universal import ALL, LoadedUniversal
+from forecasting.releases.loaded_universal import LoadedUniversal
 from forecasting.releases.release import Release, dataset_names, open_current, universal_names
+from forecasting.releases.selection import Selection
 from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.releases.universal_catalog import UniversalCatalog
-from forecasting.universal.release import BEST
 from forecasting.wording import available
 
-__all__ = ["ALL", "BEST", "LoadedRelease", "LoadedUniversal", "Registry", "load_forecaster", "load_release"]
+__all__ = ["LoadedRelease", "LoadedUniversal", "Registry", "load_forecaster", "load_release"]
 
 
 def load_forecaster(
@@ -165,6 +167,25 @@ class Registry:
         if dataset in self.universal.by_dataset and model in self._by_name:
             self._resolve_full_name(model, dataset)
         return self.universal.find(model, dataset or None)
+
+    def select(self, model: str, dataset: str | None) -> Selection:
+        """Return the models that ``model`` means within ``dataset``, for series of the caller.
+
+        Without a dataset or a full name, the step of each series chooses the release.
+
+        Raises:
+            UnknownNameError: if there is no such model or dataset.
+            RequestError: if a full name contradicts ``dataset``.
+        """
+        steps = {name: loaded.step for name, loaded in self.releases.items()}
+        universal = self.find_universal(model, dataset)
+        if universal is not None:
+            loaded, name = universal
+            return Selection(name, loaded, loaded.select(name), self.universal, steps)
+        if not dataset and model in (BEST, ALL, *CELLS):
+            return Selection(model, None, (), self.universal, steps)
+        release, networks = self.resolve(model, dataset)
+        return Selection(model, release, networks, self.universal, steps)
 
     def resolve(self, model: str, dataset: str | None = None) -> tuple[LoadedRelease, list[Forecaster]]:
         """Return the release and networks that ``model`` means: ``best``, ``all``, a cell, or a full name.

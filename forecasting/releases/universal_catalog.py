@@ -10,6 +10,8 @@ from forecasting.bundled import default_artifacts
 from forecasting.climatology.annual_cycle import COEFFICIENTS
 from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.errors import ReleaseError, RequestError, SeriesError, UnknownNameError
+from forecasting.forecasts.forecast import Forecast
+from forecasting.models.base import BEST
 from forecasting.networks.device import choose_device
 from forecasting.releases.loaded_universal import LoadedUniversal
 from forecasting.releases.release import open_current, universal_names
@@ -18,9 +20,9 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.universal.checks.check import Check
 from forecasting.universal.contexts.refusals import other_step_error
-from forecasting.universal.forecast import UniversalForecast
+from forecasting.universal.distribution import Quantiles
 from forecasting.universal.network.forecaster import Coefficients
-from forecasting.universal.release import BEST, UniversalRelease
+from forecasting.universal.release import UniversalRelease
 from forecasting.universal.steps.any_step import forecast_at_any_step, refusal_at_any_step
 from forecasting.universal.steps.nearest import nearest_step
 from forecasting.wording import available
@@ -103,6 +105,15 @@ class UniversalCatalog:
         nearest = nearest_step(step, horizons, horizon)
         return None if nearest is None else self._by_step[nearest]
 
+    def hint(self, step: TimeStep) -> str:
+        """Return the end of a sentence about series at ``step``: what forecasts them; empty if nothing does."""
+        loaded, words = self.nearest(step), in_words(str(step))
+        if loaded is None:
+            return ""
+        if loaded.step == step:
+            return f"; {loaded.dataset} forecasts steps of {words}"
+        return f"; without a dataset or model, {loaded.dataset} forecasts steps of {words} by resampling them"
+
     def find(self, model: str, dataset: str | None) -> tuple[LoadedUniversal, str] | None:
         """Return the release and the cell, ``best`` or ``all`` that a name means; None if it is not universal.
 
@@ -117,7 +128,7 @@ class UniversalCatalog:
                     raise RequestError(f"model {model} belongs to dataset {name}, not {dataset}", field="model")
                 return loaded, cell
             if dataset == name:
-                loaded.select(model)
+                loaded.select_cells(model)
                 return loaded, model
         return None
 
@@ -130,7 +141,7 @@ class UniversalCatalog:
         model: str = BEST,
         record: bool = True,
         check: bool = False,
-    ) -> list[UniversalForecast | SeriesError]:
+    ) -> list[Forecast[Quantiles] | SeriesError]:
         """Forecast each of ``series``, at any step, with the release of its step or of the nearest one.
 
         Args:
@@ -150,7 +161,7 @@ class UniversalCatalog:
         """
         if coefficients is None:
             coefficients = np.full((len(series), COEFFICIENTS), np.nan, dtype=np.float32)
-        results: dict[int, UniversalForecast | SeriesError] = {}
+        results: dict[int, Forecast[Quantiles] | SeriesError] = {}
         rows: dict[TimeStep, list[int]] = {}
         for i, member in enumerate(series):
             rows.setdefault(member.step, []).append(i)

@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,8 @@ from forecasting.errors import SeriesError
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, SECONDS, Floats, Times, short
 from forecasting.series.timestep import TimeStep
+
+Known = TypeVar("Known")
 
 _FEW: Final = 64
 """Series below which the general computation costs less than finding out whether a simpler one is enough."""
@@ -32,6 +34,8 @@ class SeriesBatch:
         starts: time of the first value of each, UTC ``(n,)``.
         notes: what was changed when reading, by series; see :class:`~forecasting.series.sst_series.SstSeries`.
         other_steps: the step of each series at another step, by series; such a series has no values here.
+        positions: degrees north and east of each series, ``(n, 2)``, NaN where they are not known; None without any.
+        errors: why a series could not be read, by series; such a series has no values here.
         shortest: smallest length; 0 without series.
         longest: largest length.
     """
@@ -43,6 +47,8 @@ class SeriesBatch:
     starts: Times
     notes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     other_steps: Mapping[int, TimeStep] = field(default_factory=dict)
+    positions: Floats | None = None
+    errors: Mapping[int, SeriesError] = field(default_factory=dict)
     shortest: int = field(init=False)
     longest: int = field(init=False)
 
@@ -56,8 +62,8 @@ class SeriesBatch:
         object.__setattr__(self, "longest", longest)
 
     @classmethod
-    def of(cls, series: Sequence[SstSeries], step: TimeStep) -> "SeriesBatch":
-        """Combine any number of ``series``; those at another ``step`` contribute no values."""
+    def of(cls, series: Sequence[SstSeries], step: TimeStep, positions: Floats | None = None) -> "SeriesBatch":
+        """Combine any number of ``series`` with their ``positions``; those at another ``step`` contribute no values."""
         other_steps = {i: member.step for i, member in enumerate(series) if member.step != step}
         values = [member.values[:0] if i in other_steps else member.values for i, member in enumerate(series)]
         lengths = [len(member) for member in values]
@@ -69,6 +75,7 @@ class SeriesBatch:
             starts=np.asarray([member.start for member in series], dtype=SECONDS),
             notes={i: member.notes for i, member in enumerate(series) if member.notes},
             other_steps=other_steps,
+            positions=positions,
         )
 
     def __len__(self) -> int:
@@ -80,11 +87,25 @@ class SeriesBatch:
         return SstSeries(self.values[begin:end], self.starts[place], self.step, self.notes.get(place, ()))
 
     def take(self, places: npt.NDArray[np.intp]) -> "SeriesBatch":
-        """Return the series at ``places``, which may repeat; the batch forgets other steps."""
-        notes = {}
-        if self.notes:
-            notes = {new: self.notes[old] for new, old in enumerate(places.tolist()) if old in self.notes}
-        return SeriesBatch(self.step, self.values, self.ends[places], self.lengths[places], self.starts[places], notes)
+        """Return the series at ``places``, which may repeat, without their errors."""
+        positions = None if self.positions is None else self.positions[places]
+        notes, steps = _at(self.notes, places), _at(self.other_steps, places)
+        ends, lengths, starts = self.ends[places], self.lengths[places], self.starts[places]
+        return SeriesBatch(self.step, self.values, ends, lengths, starts, notes, steps, positions)
+
+    def at(self, positions: Floats) -> "SeriesBatch":
+        """Return the batch with these :attr:`positions`."""
+        return replace(self, positions=positions)
+
+    def with_errors(self, errors: Mapping[int, SeriesError]) -> "SeriesBatch":
+        """Return the batch with ``errors`` of some series beside those it has."""
+        return replace(self, errors={**errors, **self.errors}) if errors else self
+
+    @property
+    def usable(self) -> npt.NDArray[np.intp]:
+        """The places of the series without an error, ascending."""
+        places = np.arange(len(self))
+        return np.delete(places, [*self.errors]) if self.errors else places
 
     def tails(self, count: int) -> Floats:
         """Return the last ``count`` values of each series, °C ``(n, count)``, with NaN before shorter series.
@@ -105,6 +126,11 @@ class SeriesBatch:
         if n < _FEW or len(self.values) != n * length:
             return False
         return bool((self.ends == np.arange(length, n * length + 1, length)).all())
+
+
+def _at(known: Mapping[int, Known], places: npt.NDArray[np.intp]) -> dict[int, Known]:
+    """Return what is known of the series at ``places``, by their new places."""
+    return {new: known[old] for new, old in enumerate(places.tolist()) if old in known} if known else {}
 
 
 _SHORTER_MONTHS: Final = 5 * DAY

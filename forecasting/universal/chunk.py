@@ -11,9 +11,10 @@ from forecasting.events.detection import steps_after
 from forecasting.events.joint.dependence import Dependence
 from forecasting.events.joint.paths import Coupling
 from forecasting.forecast_warning import ForecastWarning, starts_from_suspect
+from forecasting.forecasts.forecast import Chosen, Forecast
 from forecasting.series.times import Floats, Times, unix_seconds
 from forecasting.universal.contexts.contexts import Contexts
-from forecasting.universal.forecast import Chosen, UniversalForecast
+from forecasting.universal.distribution import Quantiles
 from forecasting.universal.network.forecaster import UniversalForecaster
 from forecasting.universal.network.shared_parts import SharedParts
 from forecasting.universal.own_past.allowed_range import AllowedRange
@@ -55,7 +56,7 @@ class ChunkOptions(NamedTuple):
 
 def forecast_chunk(
     contexts: Contexts, networks: Mapping[str, UniversalForecaster], shared: SharedParts | None, options: ChunkOptions
-) -> dict[int, UniversalForecast]:
+) -> dict[int, Forecast[Quantiles]]:
     """Forecast each of ``contexts``, by index in the request.
 
     Args:
@@ -156,7 +157,7 @@ class _Chunk:
             usual,
         )
 
-    def forecast(self, place: int) -> UniversalForecast:
+    def forecast(self, place: int) -> Forecast[Quantiles]:
         """Return the forecast of the series at ``place``, by the model that its record chooses."""
         record = self._record(place)
         model, warnings = self._choose(place, record)
@@ -166,21 +167,22 @@ class _Chunk:
         references = {name: forecast[place, -1][leads] for name, forecast in self.references.items()}
         known = {name: forecast for name, forecast in references.items() if np.isfinite(forecast[0])}
         past = record.skill() if record and record.origins else None
-        before, after = quantiles[: leads.start], quantiles[leads.stop :]
-        return UniversalForecast(
-            model,
-            self.times[place],
-            self._sst(place, model),
-            quantiles[leads],
-            self.levels,
-            known,
-            (*self.contexts.warnings.get(int(self.contexts.row[place]), ()), *warnings),
-            self._chosen(place, record),
-            past,
-            self._coupling(place, network, model, record, len(quantiles)),
-            before if len(before) else None,
-            after if len(after) else None,
-            self.usual[place],
+        return Forecast(
+            model=model,
+            times=self.times[place],
+            sst=self._sst(place, model),
+            distribution=Quantiles(
+                coupling=self._coupling(place, network, model, record, len(quantiles)),
+                horizon=self.horizon,
+                unobserved=leads.start,
+                quantiles=quantiles,
+                levels=self.levels,
+            ),
+            baselines=known,
+            warnings=(*self.contexts.warnings.get(int(self.contexts.row[place]), ()), *warnings),
+            usual=self.usual[place],
+            chosen=self._chosen(place, record),
+            past=past,
         )
 
     def _choose(self, place: int, record: Record | None) -> tuple[str, tuple[ForecastWarning, ...]]:

@@ -5,6 +5,7 @@ on with the slope of the outermost pair. The distribution is therefore normal pi
 spread of the outermost pair of quantiles.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
 from typing import Final
@@ -13,12 +14,52 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import RequestError
+from forecasting.forecasts.distribution import Distribution
 from forecasting.series.times import Floats
 
 _LEAST_GAP_CELSIUS: Final = 1e-6
 """Between quantiles, so that equal ones still have an order."""
 
 _NORMAL: Final = NormalDist()
+
+
+@dataclass(frozen=True, eq=False)
+class Quantiles(Distribution):
+    """A distribution that is known by its quantiles.
+
+    Attributes:
+        quantiles: at all steps after the last observation that are known, °C ``(steps, levels)``, ascending. There may
+            be steps after the last lead.
+        levels: probabilities of ``quantiles``.
+    """
+
+    quantiles: Floats
+    levels: tuple[float, ...]
+
+    @property
+    def at_leads(self) -> Floats:
+        """The quantiles at the leads, °C ``(horizon, levels)``."""
+        return self.quantiles[self.unobserved : self.unobserved + self.horizon]
+
+    def interval(self, level: float) -> tuple[Floats, Floats]:
+        """Return the bounds of the central interval at ``level`` percent, °C ``(horizon,)`` each.
+
+        Raises:
+            RequestError: if ``level`` is not from 1 to 99.
+        """
+        return interval(level, self.at_leads, self.levels)
+
+    def exceedance(self, threshold: float | Floats) -> Floats:
+        """See :meth:`~forecasting.forecasts.distribution.Distribution.exceedance`.
+
+        The probability is consistent with :meth:`interval`: half of the probability outside an interval is above its
+        upper bound.
+        """
+        return exceedance(threshold, self.at_leads, self.levels)
+
+    def quantiles_at(self, probabilities: tuple[float, ...]) -> Floats:
+        """See :meth:`~forecasting.forecasts.distribution.Distribution.quantiles_at`."""
+        return quantiles_at(probabilities, self.quantiles, self.levels)
 
 
 def quantiles_at(probabilities: tuple[float, ...], quantiles: Floats, levels: tuple[float, ...]) -> Floats:

@@ -12,6 +12,8 @@ import torch
 
 from forecasting.errors import ReleaseError, RequestError, SeriesError, UnknownNameError
 from forecasting.forecast_warning import ForecastWarning
+from forecasting.forecasts.forecast import Forecast
+from forecasting.models.base import BEST
 from forecasting.series.batch import refuse_future
 from forecasting.series.sst_series import SeriesLike, SstSeries, to_sst_series
 from forecasting.series.timestep import TimeStep, in_words
@@ -20,14 +22,12 @@ from forecasting.universal.checks.warnings import after_check, warn_of_suspect_e
 from forecasting.universal.chunk import ChunkOptions, forecast_chunk
 from forecasting.universal.contexts.contexts import read_contexts
 from forecasting.universal.contexts.refusals import other_step_error
-from forecasting.universal.forecast import UniversalForecast
+from forecasting.universal.distribution import Quantiles
 from forecasting.universal.network.checkpoint import CLIMATOLOGY_TERMS
 from forecasting.universal.network.forecaster import Coefficients, UniversalForecaster
 from forecasting.universal.network.shared_parts import SharedParts
 from forecasting.universal.release_files import ReleaseFiles, load_networks
 from forecasting.wording import available
-
-BEST: Final = "best"
 
 _CHUNK_WITH_RECORD: Final = 8
 """Series of one pass with a record; the forecasts of the past of more take too much memory."""
@@ -109,7 +109,7 @@ class UniversalRelease:
         record: bool = True,
         check: bool = False,
         as_of: np.datetime64 | None = None,
-    ) -> UniversalForecast:
+    ) -> Forecast[Quantiles]:
         """Forecast one series.
 
         Args:
@@ -147,7 +147,7 @@ class UniversalRelease:
         record: bool = True,
         references: bool = False,
         check: bool = False,
-    ) -> list[UniversalForecast | SeriesError]:
+    ) -> list[Forecast[Quantiles] | SeriesError]:
         """Forecast each of ``series``; the networks take many at once.
 
         A forecast carries the warning ``suspect_value`` if one of the last values of its series is implausible.
@@ -180,7 +180,7 @@ class UniversalRelease:
         if check:
             series, left_out = self.without_suspects(series, coefficients)
         groups, failures = read_contexts(series, coefficients, horizon, metadata, max(metadata.maximum, _MAX_HISTORY))
-        results: dict[int, UniversalForecast | SeriesError] = {
+        results: dict[int, Forecast[Quantiles] | SeriesError] = {
             i: after_check(error, [left_out[i]] if i in left_out else []) for i, error in failures.items()
         }
         for group in groups:

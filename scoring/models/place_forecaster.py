@@ -98,6 +98,5 @@ class PlaceForecaster:
         times = contexts.step.shift(contexts.last_time[usable, None], ahead)
         forecasts = np.full((len(contexts), horizon), np.nan)
         if usable.any():
-            leads = np.full(int(usable.sum()), horizon)
-            forecasts[usable] = self.forecaster.network.roll_each(windows[usable], times, leads)
+            forecasts[usable] = self.forecaster.network.roll_all(windows[usable], times)
         return forecasts

@@ -12,12 +12,12 @@ from forecasting.errors import RangeError
 from forecasting.events.detection import steps_after
 from forecasting.events.joint.paths import Coupling
 from forecasting.forecast_warning import DOUBTS
+from forecasting.forecasts.forecast import Forecast
 from forecasting.qartod import SUSPECT
 from forecasting.series.times import Floats, Times, unix_seconds
 from forecasting.universal.checks.warnings import implausible_ends
 from forecasting.universal.contexts.contexts import Contexts, contexts_of_rows, gaps_within
-from forecasting.universal.distribution import interval
-from forecasting.universal.forecast import UniversalForecast
+from forecasting.universal.distribution import Quantiles, interval
 from forecasting.universal.network.forecaster import UniversalForecaster
 from forecasting.universal.own_past.past import Past
 from forecasting.universal.own_past.record import errors_of
@@ -76,26 +76,26 @@ class UniversalCellForecaster:
             joint=self._joint(contexts, times, sst, all_quantiles) if joint else (),
         )
 
-    def _joint(self, contexts: Contexts, times: Times, sst: Floats, quantiles: Floats) -> list[UniversalForecast]:
+    def _joint(self, contexts: Contexts, times: Times, sst: Floats, quantiles: Floats) -> list[Forecast[Quantiles]]:
         """Return the forecasts with their joint distributions, from quantiles of all leads."""
         metadata, horizon = self.network.metadata, len(times)
         forecasts = []
         for i, (row, late) in enumerate(zip(contexts.row.tolist(), contexts.missing_after.tolist(), strict=True)):
             known = quantiles[i, : late + horizon + steps_after(metadata.time_step)]
             forecasts.append(
-                UniversalForecast(
+                Forecast(
                     model=metadata.model,
                     times=times,
                     sst=sst[i],
-                    quantiles=known[late : late + horizon],
-                    levels=metadata.levels,
+                    distribution=Quantiles(
+                        coupling=Coupling(metadata.dependence, tuple(range(1, len(known) + 1))),
+                        horizon=horizon,
+                        unobserved=late,
+                        quantiles=known,
+                        levels=metadata.levels,
+                    ),
                     baselines={},
                     warnings=contexts.warnings.get(row, ()),
-                    chosen=None,
-                    past=None,
-                    coupling=Coupling(metadata.dependence, tuple(range(1, len(known) + 1))),
-                    before=known[:late] if late else None,
-                    after=known[late + horizon :],
                 )
             )
         return forecasts

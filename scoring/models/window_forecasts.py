@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.events.joint.paths import Coupling
-from forecasting.networks.forecast import Forecast
+from forecasting.forecasts.distribution import Distribution
+from forecasting.forecasts.forecast import Forecast
+from forecasting.networks.uncertainty.residuals import AllResiduals
 from forecasting.series.times import Floats, Times
 
 if TYPE_CHECKING:
@@ -29,8 +30,10 @@ class Scored:
     unlike: npt.NDArray[np.bool_]
 
 
-def joint_forecasts(forecaster: "Forecaster", scored: Scored, windows: Floats, times: Times) -> list[Forecast]:
-    """Return the forecasts as objects that events can be judged by.
+def joint_forecasts(
+    forecaster: "Forecaster", scored: Scored, windows: Floats, times: Times
+) -> list[Forecast[Distribution]]:
+    """Return the forecasts as objects that events can be evaluated by.
 
     Args:
         forecaster: the network.
@@ -38,26 +41,22 @@ def joint_forecasts(forecaster: "Forecaster", scored: Scored, windows: Floats, t
         windows: °C, ``(n, window)``.
         times: valid times, ``(n, horizon)``.
     """
-    if not len(windows):
-        return []
-    errors = forecaster.metadata.errors
-    quantiles = errors.quantiles_at(times, errors.scale(windows))
-    coupling = Coupling(forecaster.metadata.dependence, tuple(range(1, times.shape[1] + 1)))
+    from forecasting.networks.forecaster import outside_training  # imports torch
+
+    metadata = forecaster.metadata
+    distributions = AllResiduals(
+        scored.sst, metadata.errors, metadata.dependence, times, metadata.errors.scale(windows)
+    )
     return [
         Forecast(
+            model=metadata.model,
             times=times[i],
             sst=scored.sst[i],
-            intervals=(),
-            thresholds=(),
-            exceedance=(),
+            distribution=distribution,
             baselines={},
-            warnings=(),
-            calibrated=not scored.unlike[i],
-            errors=quantiles[i],
-            probabilities=errors.probabilities,
-            coupling=coupling,
+            warnings=(outside_training(windows[i], times[i, 0], metadata),) if scored.unlike[i] else (),
         )
-        for i in range(len(windows))
+        for i, distribution in enumerate(distributions)
     ]
 
 
@@ -73,7 +72,7 @@ def forecast_windows(forecaster: "Forecaster", windows: Floats, times: Times, le
     if not len(windows):
         no_rows = np.empty((0, times.shape[1]))
         return Scored(no_rows, dict.fromkeys(levels, no_rows), np.empty(0, dtype=np.bool_))
-    sst = forecaster.network.roll_each(windows, times, np.full(len(windows), times.shape[1]))
+    sst = forecaster.network.roll_all(windows, times)
     errors = forecaster.metadata.errors
     scale = errors.scale(windows)
     widths = {level: errors.half_widths(level, times, scale) for level in levels}

@@ -34,9 +34,10 @@ from collections import defaultdict
 
 from forecasting.errors import SeriesError
 from forecasting.forecast_warning import DOUBTS
+from forecasting.forecasts.forecast import Forecast
 from forecasting.qartod import GOOD
 from forecasting.series.timestep import in_words
-from forecasting.universal.forecast import UniversalForecast
+from forecasting.universal.distribution import Quantiles
 from forecasting.universal.steps.nearest import nearest_step
 from scoring.models.quality import held_out_ratio, judge
 from scoring.models.universal_model import UniversalFiles, UniversalModels
@@ -120,7 +121,7 @@ class PlaceTableJob(TableJob):
         place, metadata = self.model.load(), self.model.metadata
         valid, errors = sorted(stations.series), dict(stations.errors)
         batch = SeriesBatch.of([stations.series[i] for i in valid], metadata.time_step)
-        windows, failures = last_windows(batch, metadata, np.full(len(valid), self.horizon))
+        windows, failures = last_windows(batch, metadata, self.horizon)
         errors |= {valid[row]: in_one_line(error) for row, error in failures.items()}
         forecast = np.asarray(valid, dtype=np.intp)[windows.row]
         times = windows.times if len(windows) else np.empty((0, self.horizon), dtype="datetime64[s]")
@@ -170,7 +171,7 @@ class PlaceTableJob(TableJob):
         references, _, usual = references_from_past(
             series, windows.values, windows.times[:, 0], self.horizon, fill_limit
         )
-        return references, [usual.at(i) for i in range(len(series))]
+        return references, usual.listed()
 
     def _contexts(self, stations: ReadStations, forecast: npt.NDArray[np.intp], issued: Times) -> "Contexts":
         """Return the ends of the series with a forecast, in one array."""
@@ -191,7 +192,7 @@ def _ends(series: list[SstSeries], longest: int) -> Floats:
     return ends
 
 
-_Results = dict[int, tuple[UniversalForecast, UniversalFiles]]
+_Results = dict[int, tuple[Forecast[Quantiles], UniversalFiles]]
 
 
 @dataclass(frozen=True)
@@ -291,7 +292,7 @@ class UniversalTableJob(TableJob):
             usual=[forecast.usual for forecast in forecasts],
         )
 
-    def _baselines(self, forecasts: list[UniversalForecast]) -> dict[str, npt.NDArray[np.float64]]:
+    def _baselines(self, forecasts: list[Forecast[Quantiles]]) -> dict[str, npt.NDArray[np.float64]]:
         names = dict.fromkeys(name for forecast in forecasts for name in forecast.baselines)
         unknown = np.full(self.horizon, np.nan)
         return {name: self._rows([forecast.baselines.get(name, unknown) for forecast in forecasts]) for name in names}
@@ -300,7 +301,7 @@ class UniversalTableJob(TableJob):
         return np.asarray(rows, dtype=np.float64).reshape(len(rows), self.horizon)
 
     def _provenance_of(
-        self, forecast: UniversalForecast, files: UniversalFiles, series: SstSeries, *, is_nowhere: bool
+        self, forecast: Forecast[Quantiles], files: UniversalFiles, series: SstSeries, *, is_nowhere: bool
     ) -> Provenance:
         codes: list[str] = [warning.code for warning in forecast.warnings]
         if is_nowhere:
@@ -312,7 +313,7 @@ class UniversalTableJob(TableJob):
         quality = SUSPECT if DOUBTS & set(codes) else quality
         return Provenance(forecast.model, files.version, chosen, quality, codes, f"{files.name} {files.version}")
 
-    def _judged(self, forecast: UniversalForecast, files: UniversalFiles, series: SstSeries) -> int:
+    def _judged(self, forecast: Forecast[Quantiles], files: UniversalFiles, series: SstSeries) -> int:
         """Return the flag that the record on the own past and the held-out seas support."""
         cell = forecast.model.removeprefix(f"{files.name}-")
         if cell not in files.metadata:

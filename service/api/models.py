@@ -8,12 +8,13 @@ from pydantic import BaseModel, Field, WithJsonSchema
 from starlette.responses import Response
 
 from forecasting.errors import UnknownNameError
+from forecasting.forecasts.forecast import DEFAULT_LEVELS
+from forecasting.models.base import ALL, BEST
 from forecasting.networks.forecaster import Forecaster
 from forecasting.releases.loaded_universal import LoadedUniversal
-from forecasting.releases.registry import ALL, BEST, LoadedRelease
+from forecasting.releases.registry import LoadedRelease
 from service.api.dependencies import DatasetQuery, ModelPath, RegistryDep, SettingsDep
 from service.api.openapi import problems
-from service.engine.options import DEFAULT_LEVELS
 from service.settings import Settings
 
 _TIME: Final = {"type": "string", "format": "date-time"}

@@ -1,4 +1,4 @@
-"""The options of a request: levels, thresholds, units, events and sample paths."""
+"""The options of a request beside those of each forecast: events, sample paths, and the time that counts as now."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,13 +7,10 @@ from typing import Final, NamedTuple
 from forecasting.errors import RequestError, SeriesError
 from forecasting.events.definitions import EventDefinition
 from forecasting.events.event_schema import InputEvent, definitions_of
-from forecasting.networks.uncertainty.intervals import ErrorDistribution
+from forecasting.forecasts.options import ForecastOptions
 from forecasting.series.times import seconds_of
 from forecasting.series.units import Units
 from service.engine.reading.baseline_schema import InputBaseline
-
-DEFAULT_LEVELS: Final = (80, 95)
-"""Interval levels, percent, of a request that names none."""
 
 MAX_EVENT_HORIZON: Final = 300
 """Steps ahead of events and paths. How the leads depend on each other takes the cube of their number to compute."""
@@ -42,32 +39,18 @@ class EventOptions:
         return max(1, size // cost)
 
 
-class ForecastOptions(NamedTuple):
-    """What a forecast contains.
+class RequestOptions(NamedTuple):
+    """The options of a request.
 
     Attributes:
-        horizon: number of leads.
-        levels: interval levels, percent; None for those of :data:`DEFAULT_LEVELS` that are calibrated.
-        thresholds: temperatures, in ``units``, whose probabilities of exceedance are forecast.
-        units: units of all temperatures.
+        forecast: what each forecast contains.
         events: events and sample paths; None without any.
-        check: whether to leave out values that are implausible given the forecasts made before them.
         as_of: the time that counts as now, Unix seconds; None for the clock.
     """
 
-    horizon: int
-    levels: tuple[int, ...] | None = None
-    thresholds: tuple[float, ...] = ()
-    units: Units = "celsius"
+    forecast: ForecastOptions
     events: EventOptions | None = None
-    check: bool = False
     as_of: int | None = None
-
-    def levels_of(self, errors: ErrorDistribution) -> tuple[int, ...]:
-        """Return the interval levels for a network with these ``errors``."""
-        if self.levels is not None:
-            return self.levels
-        return tuple([level for level in DEFAULT_LEVELS if level in errors.half_width])
 
 
 def read_as_of(text: str | None) -> int | None:

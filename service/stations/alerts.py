@@ -10,10 +10,10 @@ from sqlalchemy import Connection
 from forecasting.events.detection import Category
 from forecasting.events.kinds.heat_stress import FIRST_ACTIVE_LEVEL, LEVELS
 from forecasting.events.outcomes import AlertLevel
+from forecasting.forecasts.json import rounded
 from forecasting.series.times import iso_of
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import from_celsius
-from service.engine.forecast_json import rounded
 from service.stations.store.alerts import (
     Alert,
     Delivery,

@@ -3,13 +3,14 @@
 from contextlib import suppress
 
 from forecasting.errors import ForecastError, RequestError, UnknownNameError
+from forecasting.forecasts.options import ForecastOptions
+from forecasting.models.base import ALL, BEST, Model
 from forecasting.networks.metadata import CELLS
-from forecasting.releases.loaded_universal import LoadedUniversal
-from forecasting.releases.registry import ALL, BEST, unknown_model
+from forecasting.releases.registry import unknown_model
+from forecasting.releases.selection import Selection
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.universal.steps.resampling import Resampling
 from service.engine.serving import Serving
-from service.engine.universal.job import UniversalModels
 
 
 def check_model(serving: Serving, model: str, step: TimeStep, horizon: int) -> None:
@@ -28,12 +29,8 @@ def check_model(serving: Serving, model: str, step: TimeStep, horizon: int) -> N
     """
     if model == ALL:
         raise RequestError("a station has one model: name it, or leave the choice to best", field="model")
-    models = serving.universal(model, None)
-    if models is not None:
-        _check_universal(models, step, horizon)
-        return
     try:
-        (network,) = serving.resolve(model, None)
+        selection = serving.select(model, None)
     except UnknownNameError:
         if not serving.registry.model_names:
             raise
@@ -42,14 +39,17 @@ def check_model(serving: Serving, model: str, step: TimeStep, horizon: int) -> N
             # The step or the horizon is what is wrong, and the error of any other model says so.
             check_model(serving, BEST, step, horizon)
         raise unknown_model(model, choices) from None
-    expected = TimeStep.parse(network.metadata.step)
+    expected = selection.reads_at
+    if expected is None:
+        _check_own_step(selection, step, horizon)
+        return
     if step != expected:
         raise RequestError(
             f"{model} forecasts steps of {in_words(str(expected))}, but the step of the station is "
             f"{in_words(str(step))}: name a model of this step, or leave the choice to best",
             field="model",
         )
-    network.check(horizon, ())
+    selection.check(ForecastOptions(horizon))
 
 
 def _choices(serving: Serving, step: TimeStep, horizon: int) -> list[str]:
@@ -62,21 +62,21 @@ def _choices(serving: Serving, step: TimeStep, horizon: int) -> list[str]:
     return choices
 
 
-def _check_universal(models: UniversalModels, step: TimeStep, horizon: int) -> None:
-    if models.model == BEST and models.named is None and models.releases.nearest(step, horizon) is None:
+def _check_own_step(selection: Selection, step: TimeStep, horizon: int) -> None:
+    if selection.name == BEST and selection.release is None and selection.catalog.nearest(step, horizon) is None:
         return
-    error = models.refusal(step, horizon)
+    error = selection.refusal(step, horizon)
     if error is not None:
-        is_about_model = models.refusal(step, 1) is not None
+        is_about_model = selection.refusal(step, 1) is not None
         raise RequestError(str(error), field="model" if is_about_model else "horizon")
-    loaded = models.release_at(step, horizon)
-    if loaded.step != step:
-        _check_reach(loaded, step, horizon)
+    model = selection.models_at(step, horizon)[0]
+    if model.step != step:
+        _check_reach(model, step, horizon)
 
 
-def _check_reach(loaded: LoadedUniversal, step: TimeStep, horizon: int) -> None:
-    """Check how far a release for another step reaches."""
-    resampling, reach = Resampling(step, loaded.step), loaded.networks.horizon
+def _check_reach(loaded: Model, step: TimeStep, horizon: int) -> None:
+    """Check how far a model for another step reaches."""
+    resampling, reach = Resampling(step, loaded.step), loaded.horizon
     if resampling.needed(0, horizon) <= reach:
         return
     words = in_words(str(step))

@@ -9,17 +9,16 @@ from orjson import dumps, loads
 from sqlalchemy import Connection
 
 from forecasting.errors import ForecastError, SeriesError
+from forecasting.forecasts.options import ForecastOptions
 from forecasting.qartod import SUSPECT
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import SECONDS, Floats, iso, iso_of
 from forecasting.series.timestep import TimeStep
-from service.engine.batch_forecaster import ForecastJob
-from service.engine.options import ForecastOptions
+from service.engine.forecasting import Job
+from service.engine.options import RequestOptions
 from service.engine.reading.parsing import sentence
 from service.engine.reading.series_schema import InputSeries
 from service.engine.serving import Serving
-from service.engine.universal.entries import UniversalEntries, UniversalEntry
-from service.engine.universal.job import UniversalJob, UniversalModels
 from service.stations.alerts import Draft
 from service.stations.events import baseline_in_celsius, needs_whole_past, options_of
 from service.stations.ingestion import doubt_in_words
@@ -158,7 +157,6 @@ async def _forecast(serving: Serving, group: Sequence[_Pending]) -> list[tuple[_
     """Return the forecasts of stations that :func:`_alike` groups, or why there are none."""
     results: list[tuple[_Pending, Draft | str]] = []
     settings = group[0].station.settings
-    models = serving.universal(settings.model, None)
     sent: list[tuple[_Pending, InputSeries]] = []
     for member in group:
         try:
@@ -168,46 +166,24 @@ async def _forecast(serving: Serving, group: Sequence[_Pending]) -> list[tuple[_
     if not sent:
         return results
     try:
-        series = [series for _, series in sent]
+        selection = serving.select(settings.model, None)
         horizon = settings.horizon or DEFAULT_HORIZON
-        options = ForecastOptions(horizon, events=options_of(settings.events, horizon, settings.units))
-        if models is None:
-            entries = await _entries_of_place(serving, settings.model, options, series)
-        else:
-            entries = await _universal_entries(serving, models, options, series)
+        takes_any_level = selection.reads_at is None
+        forecast = ForecastOptions(horizon, _LEVELS if takes_any_level else tuple(selection.named[0].levels))
+        selection.check(forecast)
+        events = options_of(settings.events, horizon, settings.units)
+        entries: list[bytes | SeriesError] = []
+        await serving.forecast_pieces(
+            Job(selection, [series for _, series in sent], RequestOptions(forecast, events)),
+            lambda columns: entries.extend(columns[0].entries),
+        )
     except ForecastError as error:
         return results + [(member, str(error)) for member, _ in sent]
     for (member, _), entry in zip(sent, entries, strict=True):
         if isinstance(entry, SeriesError):
             results.append((member, sentence(entry)))
         else:
-            results.append((member, _draft(member, entry, is_universal=models is not None)))
-    return results
-
-
-async def _entries_of_place(
-    serving: Serving, model: str, options: ForecastOptions, series: Sequence[InputSeries]
-) -> UniversalEntries:
-    (network,) = serving.resolve(model, None)
-    network.check(options.horizon, ())
-    metadata = network.metadata
-    options = options._replace(levels=tuple(metadata.errors.half_width))
-    (entries,) = await serving.forecast(ForecastJob.of([network], series, options))
-    return [
-        entry
-        if isinstance(entry, SeriesError)
-        else UniversalEntry(entry, metadata.model, metadata.version, metadata.step)
-        for entry in entries
-    ]
-
-
-async def _universal_entries(
-    serving: Serving, models: UniversalModels, options: ForecastOptions, series: Sequence[InputSeries]
-) -> UniversalEntries:
-    results: UniversalEntries = []
-    job = UniversalJob(models, series, options._replace(levels=_LEVELS))
-    job.check()
-    await serving.forecast_universal(job, lambda columns: results.extend(columns[0]))
+            results.append((member, _draft(member, entry, is_universal=takes_any_level)))
     return results
 
 
@@ -237,25 +213,25 @@ def _series_of(member: _Pending) -> InputSeries:
     )
 
 
-def _draft(member: _Pending, entry: UniversalEntry, *, is_universal: bool) -> Draft:
+def _draft(member: _Pending, entry: bytes, *, is_universal: bool) -> Draft:
     station, step = member.station, TimeStep.parse(member.station.settings.step)
     assert station.received is not None
     observed_until = int(member.times[-1])
+    content: dict[str, Any] = loads(b"{" + entry)
     forecast = IssuedForecast(
         station=station.number,
         batch=station.batches,
         issued=station.received,
         observed_until=observed_until,
         replayed=station.received > shifted(observed_until, _STEPS_UNTIL_LATE, step),
-        model=entry.model,
-        version=entry.version,
-        content=_content(entry, station.settings.events, member.doubt),
+        model=content["model"],
+        version=content["version"],
+        content=_content(content, station.settings.events, member.doubt),
     )
     return Draft(forecast, step, is_universal, station.settings.events or (), member.doubt)
 
 
-def _content(entry: UniversalEntry, watched: list[dict[str, Any]] | None, doubt: str | None) -> dict[str, Any]:
-    content: dict[str, Any] = loads(b"{" + entry.content)
+def _content(content: dict[str, Any], watched: list[dict[str, Any]] | None, doubt: str | None) -> dict[str, Any]:
     kept: dict[str, Any] = {name: content[name] for name in _KEPT if name in content}
     if doubt is not None:
         kept["warnings"] = [

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from forecasting.errors import SeriesError
+from forecasting.forecasts.json import rounded
 from forecasting.readers.stations import describe_zeros
 from forecasting.series.doubts import flat_line
 from forecasting.series.observations import TOLERANCE_STEPS, anchor
@@ -15,7 +16,6 @@ from forecasting.series.times import LAST_TIME, SECONDS, Bools, Times, iso_of, s
 from forecasting.series.timestep import TimeStep, in_words, one_each
 from forecasting.series.units import Units, outside_sea_range, range_error, to_celsius
 from forecasting.wording import counted
-from service.engine.forecast_json import rounded
 from service.stations.store.observations import Observation
 
 PAST_STEPS: Final = 1_500

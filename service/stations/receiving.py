@@ -9,6 +9,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from forecasting.errors import RequestError, SeriesError
+from forecasting.forecasts.json import rounded
 from forecasting.qartod import GOOD, MISSING
 from forecasting.readers import Reading
 from forecasting.series.sst_series import SstSeries
@@ -17,7 +18,6 @@ from forecasting.series.timestep import TimeStep, not_of_station
 from forecasting.series.units import from_celsius, sea_temperatures
 from service.api.uploads.reading import unreadable_file
 from service.api.uploads.response import station_series
-from service.engine.forecast_json import rounded
 from service.engine.reading.parsing import sentence
 from service.engine.serving import Serving
 from service.http.problems import ProblemError

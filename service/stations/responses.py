@@ -9,6 +9,7 @@ from orjson import Fragment, dumps, loads
 from pydantic import BaseModel
 from sqlalchemy import Connection
 
+from forecasting.forecasts.json import rounded
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso_of
 from forecasting.series.timestep import TimeStep
@@ -16,7 +17,6 @@ from forecasting.series.units import Units, from_celsius
 from service.api.forecast.age import warn_if_late
 from service.api.series_request import SeriesWarning
 from service.engine.events.event_json import event_in_units
-from service.engine.forecast_json import rounded
 from service.stations.alerts import EventState
 from service.stations.events import parse_baseline
 from service.stations.issue import DEFAULT_HORIZON

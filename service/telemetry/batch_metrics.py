@@ -5,16 +5,16 @@ The statistics are updated at once. Prometheus follows a moment later, when the 
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from forecasting.networks.forecaster import Forecaster
-from forecasting.networks.forecasts import Forecasts, Rows
+from forecasting.forecasts.forecasts import Forecasts
+from forecasting.models.base import Model, Network
 from forecasting.series.times import Bools, Floats
-from service.telemetry.statistics import ModelStatistics, Network, NetworkRun, Statistics
+from service.telemetry.statistics import ModelStatistics, NetworkRun, Statistics
 
 DELAY_SECONDS: Final = 0.05
 """How long a batch waits to be counted, at most. Its requests need not wait for that, and counting many costs less."""
@@ -22,8 +22,8 @@ DELAY_SECONDS: Final = 0.05
 _LARGE: Final = 256
 """Windows of a batch that is counted by itself."""
 
-_Drift = tuple[Floats, Floats, Bools]
-"""The windows of a network, their RMS increments, and whether they are like the training data."""
+_Drift = tuple[Floats, Bools]
+"""The windows of a network, and whether they are like the training data."""
 
 CountBatch = Callable[[str, int, float, float], None]
 """Has the signature of :meth:`~service.telemetry.metrics.Metrics.batch`."""
@@ -33,15 +33,16 @@ CountDrift = Callable[[str, int, float, float, int], None]
 
 
 class _Batch(NamedTuple):
-    """What is counted of a batch; arrays as in :class:`~forecasting.networks.forecasts.Forecasts`.
+    """What is counted of a batch.
 
     Attributes:
-        runs: of each network, with the rows of the arrays that it forecast from.
+        runs: of each network.
+        windows: that a network with a fixed window forecast from, °C ``(n, window)``; None for other networks.
+        calibrated: whether each is like the training data, ``(n,)``.
     """
 
-    runs: list[tuple[Forecaster, NetworkRun, Rows]]
-    windows: Floats
-    rms_increment: Floats
+    runs: list[NetworkRun]
+    windows: Floats | None
     calibrated: Bools
 
 
@@ -77,22 +78,20 @@ class BatchMetrics:
         """Return the statistics of a network."""
         return self.statistics.setdefault(network, ModelStatistics())
 
-    def add(self, forecasts: Forecasts[Forecaster], waits: Mapping[Forecaster, list[float]], seconds: float) -> None:
+    def add(self, model: Model, forecasts: Forecasts, waits: list[float], seconds: float) -> None:
         """Record a batch of forecasts; from any thread.
 
         Args:
-            forecasts: what the networks produced.
-            waits: seconds that each network's requests had waited, the longest first.
-            seconds: duration of the whole batch.
+            model: that forecast.
+            forecasts: what it returned.
+            waits: seconds that each request has waited, the longest first.
+            seconds: duration of the batch.
         """
-        runs = []
-        for network, rows, network_seconds in forecasts.by_network:
-            count = len(forecasts) if isinstance(rows, slice) else len(rows)
-            run = NetworkRun(network, count, waits[network], network_seconds, seconds)
-            self.statistics_of(network).batch(run)
-            runs.append((network, run, rows))
+        runs = [NetworkRun(network, len(forecasts), waits, seconds, seconds) for network in model.networks]
+        for run in runs:
+            self.statistics_of(run.network).batch(run)
         # Only the arrays that are counted stay in memory until then.
-        self._waiting.append(_Batch(runs, forecasts.windows, forecasts.rms_increment, forecasts.calibrated))
+        self._waiting.append(_Batch(runs, forecasts.windows, forecasts.calibrated))
         loop = self._loop
         if loop is None:
             self.count()
@@ -112,15 +111,15 @@ class BatchMetrics:
         """Count the batches that wait; from any thread."""
         # Set first: a batch that arrives meanwhile is counted now, or schedules the next count.
         self._is_due = False
-        drifted: dict[Forecaster, list[_Drift]] = {}
+        drifted: dict[Network, list[_Drift]] = {}
         for batch in self._pop_waiting():
-            for network, run, rows in batch.runs:
+            for run in batch.runs:
                 self._count_run(run)
-                parts = batch.windows[rows], batch.rms_increment[rows], batch.calibrated[rows]
-                drifted.setdefault(network, []).append(parts)
+                if batch.windows is not None:
+                    drifted.setdefault(run.network, []).append((batch.windows, batch.calibrated))
         for network, waiting in drifted.items():
-            for windows, rms_increment, calibrated in _joined(waiting):
-                level, spread = network.metadata.training_range.distances(windows, rms_increment).sum(axis=1).tolist()
+            for windows, calibrated in _joined(waiting):
+                level, spread = network.metadata.training_range.distances(windows).sum(axis=1).tolist()
                 self._count_drift(network.metadata.model, len(windows), level, spread, int((~calibrated).sum()))
 
     def _pop_waiting(self) -> Iterator[_Batch]:
@@ -134,5 +133,5 @@ def _joined(parts: Sequence[_Drift]) -> Iterator[_Drift]:
     yield from (part for part in parts if len(part[0]) >= _LARGE)
     small = [part for part in parts if len(part[0]) < _LARGE]
     if small:
-        windows, rms_increment, calibrated = zip(*small, strict=True)
-        yield np.concatenate(windows), np.concatenate(rms_increment), np.concatenate(calibrated)
+        windows, calibrated = zip(*small, strict=True)
+        yield np.concatenate(windows), np.concatenate(calibrated)

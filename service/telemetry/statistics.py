@@ -5,11 +5,7 @@ import time
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from forecasting.networks.forecaster import Forecaster
-from forecasting.universal.network.forecaster import UniversalForecaster
-
-Network = Forecaster | UniversalForecaster
-"""A network of a place, or a universal one."""
+from forecasting.models.base import Network
 
 
 class NetworkRun(NamedTuple):

@@ -96,11 +96,11 @@ class ErrorDistribution(BaseModel, frozen=True, populate_by_name=True):
             seasons = tables_by_season(residuals, weights, origins.times, pooled)
         return cls(**dict(pooled), probabilities=PROBABILITIES, seasons=seasons, rms_increment=scaling)
 
-    def check(self, level: int) -> None:
+    def check(self, level: float) -> None:
         """Raise RequestError if a level, in percent, is not offered."""
         if level not in self.half_width:
             offered = ", ".join(map(str, self.half_width)) or "none"
-            raise RequestError(f"no calibrated interval at {level} %; available levels: {offered}", field="levels")
+            raise RequestError(f"no calibrated interval at {level:g} %; available levels: {offered}", field="levels")
 
     def scale(self, windows: Floats) -> Floats:
         """Return the factor for errors of forecasts from ``windows`` °C ``(n, window)``: ``(n,)``."""

@@ -8,11 +8,11 @@ from typing import Final
 
 import numpy as np
 
+from forecasting.forecasts.forecast import PastSkill
 from forecasting.scores.probabilistic import long_run_error
 from forecasting.series.times import Bools, Floats
 from forecasting.universal.contexts.contexts import Contexts
 from forecasting.universal.distribution import quantiles_at
-from forecasting.universal.forecast import PastSkill
 from forecasting.universal.own_past.past import Steps
 
 MAX_ORIGINS: Final = 60

@@ -8,14 +8,16 @@ import numpy as np
 from forecasting.climatology.annual_cycle import COEFFICIENTS
 from forecasting.errors import SeriesError
 from forecasting.forecast_warning import ForecastWarning, starts_from_suspect
+from forecasting.forecasts.forecast import Forecast
+from forecasting.models.base import BEST
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import in_words
 from forecasting.universal.checks.warnings import after_check
 from forecasting.universal.contexts.contexts import read_contexts
-from forecasting.universal.forecast import UniversalForecast
+from forecasting.universal.distribution import Quantiles
 from forecasting.universal.network.forecaster import Coefficients
 from forecasting.universal.own_past.allowed_range import AllowedRange
-from forecasting.universal.release import BEST, UniversalRelease
+from forecasting.universal.release import UniversalRelease
 from forecasting.universal.steps.back import Resampled
 from forecasting.universal.steps.resampling import Resampling
 
@@ -30,7 +32,7 @@ def forecast_at_any_step(
     record: bool = True,
     references: bool = False,
     check: bool = False,
-) -> list[UniversalForecast | SeriesError]:
+) -> list[Forecast[Quantiles] | SeriesError]:
     """Forecast each of ``series``, which share a step; resample those at another step than ``release``.
 
     The arguments are as for :meth:`~forecasting.universal.release.UniversalRelease.forecast_many`, but ``horizon`` is
@@ -49,7 +51,7 @@ def forecast_at_any_step(
             series, horizon, coefficients=coefficients, model=model, record=record, references=references, check=check
         )
     release.resolve(model)
-    results: dict[int, UniversalForecast | SeriesError] = {}
+    results: dict[int, Forecast[Quantiles] | SeriesError] = {}
     by_leads: dict[int, list[int]] = {}
     resampled: dict[int, Resampled] = {}
     left_out: dict[int, list[ForecastWarning]] = {}
@@ -71,7 +73,7 @@ def forecast_at_any_step(
             references=references,
         )
         for i, forecast in zip(places, forecasts, strict=True):
-            if isinstance(forecast, UniversalForecast):
+            if isinstance(forecast, Forecast):
                 back = resampled[i].back(forecast, horizon, release.name)
                 outside = _outside(back, series[i], coefficients[i])
                 results[i] = replace(back, warnings=(*left_out[i], *outside, *back.warnings))
@@ -133,11 +135,13 @@ def _without_suspects(
     return resampled.without(kept) if left_out else resampled, list(left_out.values())
 
 
-def _outside(forecast: UniversalForecast, series: SstSeries, coefficients: Coefficients) -> tuple[ForecastWarning, ...]:
+def _outside(
+    forecast: Forecast[Quantiles], series: SstSeries, coefficients: Coefficients
+) -> tuple[ForecastWarning, ...]:
     """Return the warning that a forecast with the detail of ``series`` leaves the allowed range, if it does."""
     if starts_from_suspect(forecast.warnings) or any(w.code == "implausible_forecast" for w in forecast.warnings):
         return ()
-    ahead = forecast.unobserved + np.arange(1, len(forecast.sst) + 1)
+    ahead = forecast.distribution.unobserved + np.arange(1, len(forecast.sst) + 1)
     allowed = AllowedRange.of(series.values[None], coefficients[None], series.step, ahead[None])
     if not allowed.excess(0, forecast.sst):
         return ()

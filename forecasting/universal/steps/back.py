@@ -7,14 +7,14 @@ import numpy as np
 
 from forecasting.events.joint.paths import Coupling
 from forecasting.forecast_warning import ForecastWarning, starts_from_suspect
+from forecasting.forecasts.forecast import Forecast
 from forecasting.series.doubts import flat_end
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, short
 from forecasting.series.timestep import in_words
 from forecasting.universal.checks.warnings import LAST_VALUES
 from forecasting.universal.contexts.lateness import late_warning
-from forecasting.universal.distribution import normal_scores
-from forecasting.universal.forecast import UniversalForecast
+from forecasting.universal.distribution import Quantiles, normal_scores
 from forecasting.universal.steps.detail import Detail
 from forecasting.universal.steps.resampling import Resampling
 
@@ -70,7 +70,7 @@ class Resampled:
         """Return how many leads of the release reach ``horizon`` steps after the end of the series."""
         return self.resampling.needed(self.missing_after, horizon)
 
-    def back(self, forecast: UniversalForecast, horizon: int, release: str) -> UniversalForecast:
+    def back(self, forecast: Forecast[Quantiles], horizon: int, release: str) -> Forecast[Quantiles]:
         """Return a forecast of :attr:`series` at the step of the caller, with a warning that says so.
 
         Between two leads it is interpolated. Before the first, spread grows with the square root of time.
@@ -112,10 +112,13 @@ class Resampled:
             forecast,
             times=self.sent.step.shift(self.sent.times[-1], np.arange(1, horizon + 1)),
             sst=sst[ahead],
-            quantiles=quantiles[ahead],
-            coupling=self._coupling(forecast, leads, quantiles, noise),
-            before=quantiles[: self.missing_after] if self.missing_after else None,
-            after=None,
+            distribution=Quantiles(
+                coupling=self._coupling(forecast, leads, quantiles, noise),
+                horizon=horizon,
+                unobserved=self.missing_after,
+                quantiles=quantiles,
+                levels=forecast.distribution.levels,
+            ),
             baselines=baselines,
             usual=usual,
             warnings=(*warnings, self._warning(release)),
@@ -132,12 +135,12 @@ class Resampled:
         message = f"{warning.message}; among the values that were averaged, {value:g} °C of {time} stands out"
         return replace(warning, message=message)
 
-    def _coupling(self, forecast: UniversalForecast, leads: Floats, quantiles: Floats, noise: Floats) -> Coupling:
+    def _coupling(self, forecast: Forecast[Quantiles], leads: Floats, quantiles: Floats, noise: Floats) -> Coupling:
         """Return how the leads are related: the means as in the release, the ``noise`` as the detail does."""
-        known = forecast.coupling.dependence
+        known = forecast.distribution.coupling.dependence
         if self.detail is None or not noise.any():
             return Coupling(known, tuple(leads.tolist()))
-        scores = normal_scores(forecast.levels)
+        scores = normal_scores(forecast.distribution.levels)
         spread = (quantiles[:, -1] - quantiles[:, 0]) / (scores[-1] - scores[0])
         share = np.clip(noise / np.maximum(spread, 1e-6), 0.0, 1.0) ** 2
         return Coupling(known, tuple(leads.tolist()), tuple(share.tolist()), self.detail.decay)
@@ -152,13 +155,13 @@ class Resampled:
         interpolated: Floats = np.interp(leads, np.arange(len(with_last)), with_last)
         return interpolated
 
-    def _spread(self, forecast: UniversalForecast, leads: Floats, steps: Floats, noise: Floats) -> Floats:
+    def _spread(self, forecast: Forecast[Quantiles], leads: Floats, steps: Floats, noise: Floats) -> Floats:
         """Return quantiles minus mean at each lead, °C ``(horizon, levels)``, with the ``noise`` that means leave out.
 
         Both are independent, so that their squares add up. Values that are interpolated between coarser ones vary less
         than those of a random walk would.
         """
-        known = forecast.quantiles - forecast.sst[:, None]
+        known, probabilities = forecast.distribution.at_leads - forecast.sst[:, None], forecast.distribution.levels
         whole = np.arange(1, len(known) + 1)
         spread = np.stack([np.interp(leads, whole, level) for level in known.T], axis=1)
         first_whole = (self.resampling.ratio + 1) / 2 if self.detail else self.resampling.ratio
@@ -166,10 +169,10 @@ class Resampled:
         spread[early] = known[0] * np.sqrt(steps[early, None] / first_whole)
         if not self.resampling.leaves_gaps:
             spread *= max(1 / self.resampling.ratio, 1.0) ** 0.5
-        added = normal_scores(forecast.levels) * noise[:, None]
-        sides = np.sign(normal_scores(forecast.levels))
-        middle = spread[:, len(forecast.levels) // 2, None]
-        widened: Floats = middle + sides * np.hypot(spread - middle, added)
+        scores = normal_scores(probabilities)
+        added = scores * noise[:, None]
+        middle = spread[:, len(probabilities) // 2, None]
+        widened: Floats = middle + np.sign(scores) * np.hypot(spread - middle, added)
         return widened
 
     def _warning(self, release: str) -> ForecastWarning:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from forecasting.errors import SeriesError
 from forecasting.evaluation.comparison import Rolled
 from forecasting.evaluation.report import Coverage, ModelReport
+from forecasting.forecasts.json import Json, rounded, written_times
 from forecasting.releases.registry import LoadedRelease, LoadedUniversal
 from forecasting.scores.accuracy import skill
 from forecasting.series.times import Floats
@@ -23,9 +24,7 @@ from service.api.compare.schemas import (
     Verification,
 )
 from service.api.compare.universal import UniversalCompared, UniversalRecord, skill_intervals
-from service.engine.forecast_json import rounded, written_times
 from service.engine.reading.parsing import sentence
-from service.engine.writing import Json
 
 
 def comparison_json(compared: Compared, predictions: bool) -> Json:

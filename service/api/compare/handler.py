@@ -7,9 +7,12 @@ from typing import Final, TypeVar
 from forecasting.errors import RequestError, SeriesError
 from forecasting.evaluation.comparison import Rolled, rolling_through, score
 from forecasting.evaluation.report import ModelReport
+from forecasting.forecasts.options import ForecastOptions
+from forecasting.models.base import climatology_at, half_position, on_land
 from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.metadata import CELLS
 from forecasting.releases.loaded_release import LoadedRelease
+from forecasting.releases.selection import Selection
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.units import Units
 from forecasting.wording import counted
@@ -24,11 +27,10 @@ from service.api.series_request import (
     refuse_missing_steps,
     series_ids,
 )
+from service.engine.forecasting import positions_of
 from service.engine.reading.parsing import parse_all
 from service.engine.reading.step_reading import read_each
 from service.engine.serving import Serving
-from service.engine.universal.job import UniversalModels
-from service.engine.universal.positions import climatology_at
 from service.settings import Settings
 
 _Result = TypeVar("_Result")
@@ -89,7 +91,7 @@ async def compare_series(serving: Serving, settings: Settings, request: CompareR
     release, forecasters = serving.registry.resolve(request.model, request.dataset)
     horizon = request.horizon or 1
     check_horizon(horizon, settings)
-    forecasters[0].check(horizon, ())
+    forecasters[0].check(ForecastOptions(horizon))
     events = threshold_events(request, horizon)
     check_reach(events, forecasters[0].metadata.horizon, forecasters[0].metadata.dataset)
     refuse_long_work(request, len(forecasters), reach_of(events, horizon), settings.request_seconds)
@@ -108,7 +110,7 @@ async def compare_series(serving: Serving, settings: Settings, request: CompareR
 
 
 async def compare_universal(
-    serving: Serving, settings: Settings, request: CompareRequest, models: UniversalModels, *, strict: bool
+    serving: Serving, settings: Settings, request: CompareRequest, models: Selection, *, strict: bool
 ) -> UniversalCompared:
     """Forecast each series with universal networks from its past steps.
 
@@ -119,28 +121,32 @@ async def compare_universal(
     check_limits(request.series, settings)
     horizon = request.horizon or 1
     check_horizon(horizon, settings)
-    if models.named is None:
+    named = models.universal
+    if named is None:
         refuse_missing_steps(request.series)
     else:
-        models.named.networks.check(horizon)
+        named.networks.check(horizon)
     events = threshold_events(request, horizon)
     reach = reach_of(events, horizon)
-    if models.named is not None:
-        check_reach(events, models.named.networks.horizon, models.named.dataset)
+    if named is not None:
+        check_reach(events, named.networks.horizon, named.dataset)
     refuse_long_work(request, len(CELLS), reach, settings.request_seconds)
-    step = None if models.named is None else models.named.step
+    step = None if named is None else named.step
     parsed = await serving.run_in_worker(
         read_each, request.series, request.units, step, 0, lambda step: models.refusal(step, reach)
     )
-    coefficients, warnings = climatology_at(request.series, parsed)
+    positions = positions_of(request.series)
+    parsed = [half_position(*position) or series for position, series in zip(positions.tolist(), parsed, strict=True)]
+    coefficients = climatology_at(positions)
     records: list[UniversalRecord | SeriesError] = []
     for i, series in enumerate(parsed):
         if isinstance(series, SstSeries):
-            loaded = models.release_at(series.step, reach)
+            loaded = models.universal_at(series.step, reach)
             asked = requested_events(events, request.series[i].baseline or request.baseline, request.units)
-            rolling = rolling_universal(loaded, models.model, series, coefficients[i], horizon, request.units, asked)
+            rolling = rolling_universal(loaded, models.name, series, coefficients[i], horizon, request.units, asked)
             record = await _in_turns(serving, rolling)
-            records.append(record.with_warnings(warnings.get(i, ())) if isinstance(record, UniversalRecord) else record)
+            warnings = on_land(positions[i], coefficients[i])
+            records.append(record.with_warnings(warnings) if isinstance(record, UniversalRecord) else record)
         else:
             records.append(series)
     ids = series_ids(request.series)

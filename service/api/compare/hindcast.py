@@ -7,14 +7,13 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from forecasting.errors import RequestError, SeriesError
+from forecasting.forecasts.forecast import DEFAULT_LEVELS
+from forecasting.forecasts.json import Json, rounded, written_times
 from forecasting.releases.hindcasts import Hindcast, Hindcasts
 from forecasting.releases.loaded_release import LoadedRelease
 from forecasting.series.times import Floats, iso, parse_time
 from service.api.compare.schemas import Caveat
 from service.api.forecast.schemas import Interval
-from service.engine.forecast_json import rounded, written_times
-from service.engine.options import DEFAULT_LEVELS
-from service.engine.writing import Json
 from service.http.time_fields import Time
 
 MAX_ORIGINS: Final = 100

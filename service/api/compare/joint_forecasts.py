@@ -8,9 +8,9 @@ import numpy as np
 from forecasting.events.joint.dependence import Dependence
 from forecasting.events.joint.occurrence import Steps
 from forecasting.events.joint.paths import Coupling
+from forecasting.forecasts.forecast import Forecast
 from forecasting.series.times import Floats
-from forecasting.universal.distribution import exceedance
-from forecasting.universal.forecast import UniversalForecast
+from forecasting.universal.distribution import Quantiles, exceedance
 from forecasting.universal.own_past.rolling_record import RollingRecord
 
 
@@ -51,19 +51,19 @@ class SeparateForecasts:
         forecasts: one from each origin, at least one.
     """
 
-    forecasts: Sequence[UniversalForecast]
+    forecasts: Sequence[Forecast[Quantiles]]
 
     def couplings(self, rows: Steps, leads: int) -> Iterator[tuple[Coupling, Steps]]:
         """Yield how the first ``leads`` are related, for the forecasts of each dependence: as in the first of them."""
         used: dict[Dependence | None, list[int]] = {}
         for place, row in enumerate(rows.tolist()):
-            used.setdefault(self.forecasts[row].coupling.dependence, []).append(place)
+            used.setdefault(self.forecasts[row].distribution.coupling.dependence, []).append(place)
         for places in used.values():
-            coupling = self.forecasts[int(rows[places[0]])].coupling
+            coupling = self.forecasts[int(rows[places[0]])].distribution.coupling
             yield coupling.until(leads), np.asarray(places, dtype=np.int64)
 
     def exceedance(self, rows: Steps, threshold: Floats) -> Floats:
         """Return the probability that SST exceeds ``threshold`` °C, both ``(rows, leads)``."""
-        first = self.forecasts[0]
-        quantiles = np.stack([self.forecasts[row].quantiles[: threshold.shape[1]] for row in rows.tolist()])
-        return exceedance(threshold, quantiles, first.levels)
+        levels = self.forecasts[0].distribution.levels
+        quantiles = np.stack([self.forecasts[row].distribution.at_leads[: threshold.shape[1]] for row in rows.tolist()])
+        return exceedance(threshold, quantiles, levels)

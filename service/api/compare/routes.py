@@ -10,8 +10,8 @@ from starlette.responses import Response
 
 from forecasting.errors import RequestError
 from forecasting.evaluation.report import accuracy_table
+from forecasting.models.base import ALL, BEST
 from forecasting.releases.loaded_release import LoadedRelease
-from forecasting.releases.registry import ALL, BEST
 from service.api.compare.answer import compared_model, comparison_json, universal_comparison_json
 from service.api.compare.handler import compare_series, compare_universal
 from service.api.compare.held_out import HeldOutComparison, held_out_comparison, held_out_csv, held_out_markdown
@@ -116,9 +116,9 @@ async def post_compare(
         "horizon": merge_query_and_body("horizon", horizon, body.horizon),
     }
     body = body.model_copy(update=merged)
-    models = serving.universal(body.model, body.dataset)
-    if models is not None:
-        universal = await compare_universal(serving, settings, body, models, strict=strict)
+    selection = serving.select(body.model, body.dataset)
+    if selection.reads_at is None:
+        universal = await compare_universal(serving, settings, body, selection, strict=strict)
         return await _universal_answer(serving, universal, format, predictions=body.predictions)
     compared = await compare_series(serving, settings, body, strict=strict)
     if format == "json":

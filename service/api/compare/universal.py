@@ -11,12 +11,12 @@ from forecasting.evaluation.report import ModelReport, Skill
 from forecasting.evaluation.rolling_origin import skills_at
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.releases.loaded_universal import LoadedUniversal
+from forecasting.releases.selection import Selection
 from forecasting.scores.accuracy import Accuracy, coverage, diebold_mariano, rounded_or_none, skill
 from forecasting.series.times import Floats
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
 from service.api.compare.schemas import ComparedBaseline, ComparedModel, ComparedNetwork
-from service.engine.universal.job import UniversalModels
 
 Bounds = dict[str, dict[int, tuple[Floats, Floats]]]
 """Lower and upper bounds, °C ``(n,)``, by cell and level."""
@@ -146,7 +146,7 @@ class UniversalCompared:
         records: the forecasts for each series, or why it could not be used.
     """
 
-    models: UniversalModels
+    models: Selection
     horizon: int
     units: Units
     ids: Sequence[str]
@@ -155,8 +155,9 @@ class UniversalCompared:
     @property
     def shared(self) -> tuple[LoadedUniversal, TimeStep] | None:
         """The release that the request names, or that all series share, and their step; None if there are several."""
-        if self.models.named is not None:
-            return self.models.named, self.models.named.step
+        named = self.models.universal
+        if named is not None:
+            return named, named.step
         used = {(record.loaded.dataset, record.step): record for record in self._usable}
         return next(((entry.loaded, entry.step) for entry in used.values()), None) if len(used) == 1 else None
 

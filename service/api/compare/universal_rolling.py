@@ -10,23 +10,23 @@ import numpy as np
 from forecasting.errors import SeriesError
 from forecasting.evaluation.comparison import Rolled
 from forecasting.evaluation.events import NO_EVENTS, RequestedEvents, verifying
+from forecasting.forecasts.forecast import DEFAULT_LEVELS, Forecast
+from forecasting.models.base import BEST
 from forecasting.releases.loaded_universal import LoadedUniversal
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Bools, Floats, unix_seconds
 from forecasting.series.units import Units
 from forecasting.universal.contexts.contexts import Contexts, read_contexts
-from forecasting.universal.distribution import interval
-from forecasting.universal.forecast import UniversalForecast
+from forecasting.universal.distribution import Quantiles, interval
 from forecasting.universal.network.forecaster import Coefficients, Steps
 from forecasting.universal.own_past.past import Past
 from forecasting.universal.own_past.references import REFERENCES, forecast_references
 from forecasting.universal.own_past.rolling_record import RollingRecord
-from forecasting.universal.release import BEST, UniversalRelease
+from forecasting.universal.release import UniversalRelease
 from forecasting.universal.steps.any_step import forecast_at_any_step
 from forecasting.universal.steps.resampling import Resampling
 from service.api.compare.joint_forecasts import RecalibratedForecasts, SeparateForecasts
 from service.api.compare.universal import Bounds, UniversalRecord
-from service.engine.options import DEFAULT_LEVELS
 
 _LEAST_SHARE: Final = 0.5
 """Share of the origins that a reference must know to be compared."""
@@ -63,7 +63,7 @@ def rolling_universal(
         units: of the errors.
         events: to verify.
     """
-    cells = [loaded.best] if model == BEST else list(loaded.select(model))
+    cells = [loaded.best] if model == BEST else list(loaded.select_cells(model))
     if series.step != loaded.step:
         return (yield from _roll_resampled(loaded, cells, series, coefficients, horizon, units, events))
     metadata = loaded.networks.networks[cells[0]].metadata
@@ -211,7 +211,7 @@ def _roll_resampled(
     minimum = release.any_network.metadata.minimum
     origins = _spread(np.flatnonzero(_can_be_scored(series, resampling, minimum, horizon)))
     past = [replace(series, values=series.values[: origin + 1]) for origin in origins.tolist()]
-    forecasts: dict[str, list[UniversalForecast | SeriesError]] = {cell: [] for cell in cells}
+    forecasts: dict[str, list[Forecast[Quantiles] | SeriesError]] = {cell: [] for cell in cells}
     for part in (past[begin : begin + _RESAMPLED_AT_ONCE] for begin in range(0, len(past), _RESAMPLED_AT_ONCE)):
         rows = np.repeat(coefficients[None], len(part), axis=0)
         for cell in cells:
@@ -220,13 +220,13 @@ def _roll_resampled(
                 release, part, leads, coefficients=rows, model=cell, record=events.reach > 0, references=True
             )
             yield
-    used = [i for i, forecast in enumerate(forecasts[cells[0]]) if isinstance(forecast, UniversalForecast)]
+    used = [i for i, forecast in enumerate(forecasts[cells[0]]) if isinstance(forecast, Forecast)]
     if not used:
         needed = math.ceil(minimum * max(resampling.ratio, 1.0)) + horizon
         return SeriesError(_NOTHING.format(needed=needed))
     targets = origins[used] + horizon
     columns = {
-        cell: [forecast for i in used if isinstance(forecast := results[i], UniversalForecast)]
+        cell: [forecast for i in used if isinstance(forecast := results[i], Forecast)]
         for cell, results in forecasts.items()
     }
     warnings = tuple(warning for warning in whole.warnings if warning.code not in _OF_THE_END)
@@ -256,7 +256,7 @@ def _spread(origins: Steps) -> Steps:
     return origins[np.linspace(0, len(origins) - 1, _MAX_ORIGINS).round().astype(np.int64)]
 
 
-def _predicted(columns: Mapping[str, Sequence[UniversalForecast]], lead: int) -> dict[str, Floats]:
+def _predicted(columns: Mapping[str, Sequence[Forecast[Quantiles]]], lead: int) -> dict[str, Floats]:
     """Return the forecasts at one lead, °C ``(n,)``, by cell, and by reference where each forecast has it."""
     place = lead - 1
     predicted = {cell: np.asarray([forecast.sst[place] for forecast in column]) for cell, column in columns.items()}
@@ -268,6 +268,6 @@ def _predicted(columns: Mapping[str, Sequence[UniversalForecast]], lead: int) ->
     return predicted
 
 
-def _bounds(column: Sequence[UniversalForecast], level: int, lead: int) -> tuple[Floats, Floats]:
+def _bounds(column: Sequence[Forecast[Quantiles]], level: int, lead: int) -> tuple[Floats, Floats]:
     bounds = np.asarray([[bound[lead - 1] for bound in forecast.interval(level)] for forecast in column])
     return bounds[:, 0], bounds[:, 1]

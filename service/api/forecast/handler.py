@@ -13,24 +13,22 @@ import numpy as np
 from starlette.types import Scope
 
 from forecasting.errors import RequestError
-from forecasting.networks.forecaster import Forecaster
-from forecasting.releases.registry import ALL, Registry
+from forecasting.forecasts.options import ForecastOptions
+from forecasting.models.base import Model
+from forecasting.releases.registry import Registry
+from forecasting.releases.selection import Selection
+from forecasting.series.batch import SeriesBatch
 from service.api.dependencies import ready
 from service.api.forecast.age import warn_if_late
-from service.api.forecast.answer import PiecewiseAnswer, estimate_bytes, write_answer
+from service.api.forecast.answer import ForecastResponse, estimate_bytes
 from service.api.forecast.query import ForecastQuery, LinesQuery
 from service.api.forecast.request import read_request
 from service.api.forecast.schemas import ForecastRequest
-from service.api.forecast.universal_answer import UniversalAnswer, estimate_universal_bytes
-from service.api.series_request import check_horizon, check_limits, refuse_missing_steps
-from service.engine.batch_forecaster import ForecastJob
-from service.engine.events.event_judging import NO_POSITION, with_events
+from service.api.series_request import check_horizon, check_limits, refuse_missing_steps, series_ids
+from service.engine.forecasting import SLOW_PIECE, Job, column_of
 from service.engine.lifecycle import Lifecycle
-from service.engine.options import ForecastOptions, event_options, read_as_of
-from service.engine.serving import Serving, is_small
-from service.engine.universal.forecaster import PIECE_SERIES
-from service.engine.universal.job import UniversalJob, UniversalModels
-from service.engine.writing import model_forecast, whole_answer, with_ids, write
+from service.engine.options import RequestOptions, event_options, read_as_of
+from service.engine.serving import Serving
 from service.gate.call import Headers
 from service.gate.gate import JSON, Hold, RawAnswer
 from service.http.bodies import refuse_costly
@@ -86,35 +84,27 @@ async def forecast_series(
 ) -> bytes:
     """Return the JSON of :class:`~service.api.forecast.schemas.ModelForecast` or ``AllForecasts``.
 
-    For a large request, ``hold`` is called with the size of the answer, and may refuse.
+    For a large request, ``hold`` is called with the size of the response, and may refuse.
 
     Raises:
-        ForecastError: if the request asks for something that is not available, or the answer would be too large.
+        ForecastError: if the request asks for something that is not available, or the response would be too large.
         ProblemError: 422 if ``strict`` and a series could not be forecast.
     """
     job = plan_forecast(serving, settings, request, dataset)
-    if isinstance(job, UniversalJob):
-        hold(estimate_universal_bytes(job, settings))
-        universal_answer = UniversalAnswer(request, job)
-        await serving.forecast_universal(job, universal_answer.add)
-        if len(job.series) <= PIECE_SERIES:
-            with part(WRITING):
-                return universal_answer.join(strict)
-        return await serving.run_in_worker(universal_answer.join, strict, span=WRITING)
-    if is_small(job):
-        results = await serving.forecast(job)
+    response = ForecastResponse(job, request.model, series_ids(request.series))
+    if job.is_small:
+        response.add(await serving.forecast(job))
+    else:
+        hold(estimate_bytes(job, settings))
+        await serving.forecast_pieces(job, response.add)
+    if len(job.series) <= SLOW_PIECE:
         with part(WRITING):
-            return write_answer(request, job, results, strict)
-    hold(estimate_bytes(job, settings))
-    answer = PiecewiseAnswer(request, job)
-    await serving.forecast_pieces(job, answer.add)
-    return await serving.run_in_worker(answer.join, strict, span=WRITING)
+            return response.join(strict)
+    return await serving.run_in_worker(response.join, strict, span=WRITING)
 
 
-def plan_forecast(
-    serving: Serving, settings: Settings, request: ForecastRequest, dataset: str | None
-) -> ForecastJob | UniversalJob:
-    """Return the job for a request: its series, its options, and the networks that forecast them.
+def plan_forecast(serving: Serving, settings: Settings, request: ForecastRequest, dataset: str | None) -> Job:
+    """Return the job for a request: its series, its options, and the models that forecast them.
 
     Raises:
         ForecastError: if the request asks for something that is not available.
@@ -123,30 +113,16 @@ def plan_forecast(
     check_horizon(request.horizon, settings)
     dataset = merge_query_and_body("dataset", dataset, request.dataset)
     horizon, levels = request.horizon, None if request.levels is None else tuple(request.levels)
-    events = event_options(request.events, request.paths, request.baseline, horizon, request.units)
-    as_of = read_as_of(request.as_of)
-    options = ForecastOptions(horizon, levels, request.thresholds, request.units, events, request.check, as_of)
-    models = serving.select(request.model, dataset)
-    if isinstance(models, UniversalModels):
-        if models.named is None:
-            refuse_missing_steps(request.series)
-        job = UniversalJob(models, request.series, options)
-        job.check()
-        return job
-    _refuse_check(options)
-    for forecaster in models:
-        forecaster.check(horizon, levels or ())
-    return ForecastJob.of(models, request.series, options)
-
-
-def _refuse_check(options: ForecastOptions) -> None:
-    """Raise RequestError if a place's networks are to leave out implausible values."""
-    if options.check:
-        raise RequestError(
-            "the networks of a place cannot check values: leave out the dataset, so that the universal release for the "
-            "step checks them and makes the forecast",
-            field="check",
-        )
+    options = RequestOptions(
+        ForecastOptions(horizon, levels, request.thresholds, request.units, request.check),
+        event_options(request.events, request.paths, request.baseline, horizon, request.units),
+        read_as_of(request.as_of),
+    )
+    selection = serving.select(request.model, dataset)
+    if selection.release is None:
+        refuse_missing_steps(request.series)
+    selection.check(options.forecast)
+    return Job(selection, request.series, options)
 
 
 def forecast_dataset(registry: Registry, settings: Settings, query: ForecastQuery) -> bytes:
@@ -157,46 +133,41 @@ def forecast_dataset(registry: Registry, settings: Settings, query: ForecastQuer
     """
     check_horizon(query.horizon, settings)
     release, forecasters = registry.resolve(query.model, query.dataset)
-    options, models = query.options, []
+    options = query.options
+    job = Job(registry.select(query.model, release.dataset), (), options)
+    response = ForecastResponse(job, query.model, [release.dataset])
     now = np.datetime64("now") if options.as_of is None else np.datetime64(options.as_of, "s")
-    late = warn_if_late(release.recent, options.horizon, now)
+    late = warn_if_late(release.recent, options.forecast.horizon, now)
+    batch, columns = SeriesBatch.of([release.recent], release.step), []
     for forecaster in forecasters:
-        check_query(forecaster, options)
+        check_query(forecaster, options.forecast)
         with part(INFERENCE):
-            forecasts = forecaster.forecast_each([release.recent], np.asarray([options.horizon]), release.baselines)
+            forecasts = forecaster.forecast_batch(batch, options.forecast, release.baselines)
         forecasts = replace(forecasts, warnings=[(*late, *warnings) for warnings in forecasts.warnings])
-        entries = write(forecasts, range(1), options, options.levels_of(forecaster.metadata.errors))
-        if options.events is not None:
-            forecast = forecasts.forecast_at(0, forecaster.metadata.errors, (), (), forecaster.metadata.dependence)
-            entries = [with_events(entries[0], forecast, release.recent, None, NO_POSITION, options)]
-        models.append(model_forecast(forecaster, options.units, [with_ids([release.release.dataset], entries)]))
+        columns.append(column_of(forecasts, 1, options.events))
+    response.add(columns)
     with part(WRITING):
-        return whole_answer(models, is_list=query.model == ALL)
+        return response.join(strict=False)
 
 
-def select_networks(serving: Serving, query: LinesQuery) -> list[Forecaster] | UniversalModels:
-    """Return the networks that a query means, for series that come in after it.
+def select_models(serving: Serving, query: LinesQuery) -> Selection:
+    """Return the models that a query means, for series that come in after it.
 
     Raises:
         ForecastError: if there are none, or they cannot forecast what the query asks for.
     """
-    options = query.options
-    networks = serving.select(query.model, query.dataset or None)
-    if isinstance(networks, UniversalModels):
-        UniversalJob(networks, (), options).check()
-        return networks
-    _refuse_check(options)
-    for forecaster in networks:
-        check_query(forecaster, options)
-    return networks
+    selection = serving.select(query.model, query.dataset or None)
+    for model in selection.named:
+        check_query(model, query.options.forecast)
+    return selection
 
 
-def check_query(forecaster: Forecaster, options: ForecastOptions) -> None:
-    """Raise RequestError if the network does not forecast so far ahead, or lacks an interval level.
+def check_query(model: Model, options: ForecastOptions) -> None:
+    """Raise RequestError if a model does not offer what a query asks for.
 
     The error names the query parameter ``level``, where the body has ``levels``.
     """
     try:
-        forecaster.check(options.horizon, options.levels or ())
+        model.check(options)
     except RequestError as error:
         raise RequestError(str(error), field=error.field.replace("levels", "level")) from None

@@ -7,9 +7,10 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from forecasting.events.event_schema import InputEvent
+from forecasting.forecasts.options import ForecastOptions
 from forecasting.series.units import Units
 from service.api.forecast.event_request import MAX_PATHS, read_events
-from service.engine.options import ForecastOptions, event_options, read_as_of
+from service.engine.options import RequestOptions, event_options, read_as_of
 from service.http.query import read_query
 from service.http.time_fields import InputTime
 
@@ -63,7 +64,7 @@ class ForecastQuery(BaseModel):
     )
 
     @property
-    def options(self) -> ForecastOptions:
+    def options(self) -> RequestOptions:
         """What each forecast contains.
 
         Raises:
@@ -72,9 +73,8 @@ class ForecastQuery(BaseModel):
         """
         levels = None if self.level is None else tuple(self.level)
         events = event_options(self.parsed_events, self.paths, None, self.horizon, self.units)
-        return ForecastOptions(
-            self.horizon, levels, tuple(self.threshold), self.units, events, as_of=read_as_of(self.as_of)
-        )
+        forecast = ForecastOptions(self.horizon, levels, tuple(self.threshold), self.units)
+        return RequestOptions(forecast, events, read_as_of(self.as_of))
 
     @property
     def parsed_events(self) -> tuple[InputEvent, ...]:
@@ -100,14 +100,15 @@ class LinesQuery(ForecastQuery, frozen=True):
     check: bool = Field(default=False, description="Whether to leave out implausible values.")
 
     @property
-    def options(self) -> ForecastOptions:
+    def options(self) -> RequestOptions:
         """What each forecast contains.
 
         Raises:
             RequestValidationError: if ``events`` is invalid.
             RequestError: if the forecast does not have what an event asks for, or ``as_of`` is not a time.
         """
-        return super().options._replace(check=self.check)
+        options = super().options
+        return options._replace(forecast=options.forecast._replace(check=self.check))
 
     @classmethod
     def read(cls, query_string: bytes) -> "LinesQuery":

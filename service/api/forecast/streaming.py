@@ -9,23 +9,19 @@ from pydantic import ValidationError
 from starlette.types import Receive, Scope
 
 from forecasting.errors import SeriesError
-from forecasting.networks.forecaster import Forecaster
+from forecasting.models.base import ALL
 from forecasting.networks.metadata import CELLS
-from forecasting.releases.registry import ALL
 from forecasting.requests.model import UnknownFieldsError
 from service.api.dependencies import ready
-from service.api.forecast.answer import bytes_of_entry
-from service.api.forecast.handler import select_networks
+from service.api.forecast.answer import bytes_of_entry, with_ids
+from service.api.forecast.handler import select_models
 from service.api.forecast.query import LinesQuery
 from service.api.series_request import check_horizon
-from service.engine.batch_forecaster import ForecastJob
+from service.engine.forecasting import Column, Job
 from service.engine.lifecycle import Lifecycle
 from service.engine.reading.parsing import sentence
 from service.engine.reading.series_schema import InputSeries
 from service.engine.serving import Serving
-from service.engine.universal.entries import UniversalEntries
-from service.engine.universal.job import UniversalJob, UniversalModels
-from service.engine.writing import with_ids
 from service.gate.call import Headers, StreamedAnswer
 from service.http.bodies import refuse_compression, refuse_costly
 from service.http.media import NDJSON
@@ -63,24 +59,6 @@ class _AnswerLine(NamedTuple):
     number: int
     content: bytes
     error: str | None = None
-
-
-class _LineEntry(NamedTuple):
-    """One network's answer to a line.
-
-    Attributes:
-        model: fields that say which network it is; empty if ``content`` has them.
-        content: JSON of the forecast, from after its ``id`` to the end, or why there is none.
-    """
-
-    model: dict[str, str]
-    content: bytes | SeriesError
-
-    def written(self) -> bytes:
-        """Return the JSON of one of several networks."""
-        if isinstance(self.content, SeriesError):
-            return dumps(self.model | {"error": sentence(self.content)})
-        return dumps(self.model)[:-1] + b"," + self.content if self.model else b"{" + self.content
 
 
 def stream_forecast(
@@ -133,9 +111,7 @@ class _LineForecaster:
         check_horizon(query.horizon, settings)
         self.strict = query.strict
         self._options = query.options
-        networks = select_networks(serving, query)
-        self._universal = networks if isinstance(networks, UniversalModels) else None
-        self._forecasters = [] if isinstance(networks, UniversalModels) else networks
+        self._selection = select_models(serving, query)
         self._count = 0
 
     @property
@@ -143,45 +119,32 @@ class _LineForecaster:
         """The most lines to answer at once: with events and paths, an answer may be large."""
         if self._options.events is None:
             return BATCH
-        size = bytes_of_entry(self._options, 0, 0) * max(1, len(self._forecasters), len(CELLS))
+        size = bytes_of_entry(self._options, 0, 0) * max(len(self._selection.columns), len(CELLS))
         return max(1, min(BATCH, _ANSWER_BYTES // size))
 
     async def answer(self, lines: Sequence[Line]) -> list[_AnswerLine]:
         is_large = sum(len(line.content or b"") for line in lines) > _SMALL_BATCH_BYTES
         parsed = await self._serving.run_in_worker(self._parse_all, lines) if is_large else self._parse_all(lines)
         valid = [line.series for line in parsed if isinstance(line.series, InputSeries)]
-        by_model = await self._forecast(valid) if valid else []
-        entries = zip(*by_model, strict=True)
+        columns: list[list[bytes | SeriesError]] = [[] for _ in self._selection.columns]
+
+        def keep(piece: Sequence[Column]) -> None:
+            for entries, column in zip(columns, piece, strict=True):
+                entries += column.entries
+
+        if valid:
+            job = Job(self._selection, valid, self._options)
+            if job.is_small:
+                keep(await self._serving.forecast(job))
+            else:
+                await self._serving.forecast_pieces(job, keep)
+        entries = zip(*columns, strict=True)
         return [
             self._write(line, next(entries))
             if isinstance(line.series, InputSeries)
             else _write_failure(line, line.series)
             for line in parsed
         ]
-
-    async def _forecast(self, series: Sequence[InputSeries]) -> list[list[_LineEntry]]:
-        """Return an entry for each series, or its error, in a list for each network."""
-        if self._universal is not None:
-            return await self._forecast_universal(UniversalJob(self._universal, series, self._options))
-        by_model = await self._serving.forecast(ForecastJob.of(self._forecasters, series, self._options))
-        return [
-            [_LineEntry(_model_fields(forecaster), entry) for entry in entries]
-            for forecaster, entries in zip(self._forecasters, by_model, strict=True)
-        ]
-
-    async def _forecast_universal(self, job: UniversalJob) -> list[list[_LineEntry]]:
-        results: list[list[_LineEntry]] = [[] for _ in job.columns]
-
-        def keep(piece: list[UniversalEntries]) -> None:
-            for column, entries, line_entries in zip(job.columns, piece, results, strict=True):
-                for entry in entries:
-                    if isinstance(entry, SeriesError):
-                        line_entries.append(_LineEntry({"model": column} | job.known_fields(column), entry))
-                    else:
-                        line_entries.append(_LineEntry({}, entry.content))
-
-        await self._serving.forecast_universal(job, keep)
-        return results
 
     def _parse_all(self, lines: Sequence[Line]) -> list[_ParsedLine]:
         return [self._parse(line) for line in lines]
@@ -207,17 +170,19 @@ class _LineForecaster:
             return _ParsedLine(line.number, series_id, SeriesError(message))
         return _ParsedLine(line.number, series_id, series)
 
-    def _write(self, line: _ParsedLine, entries: Sequence[_LineEntry]) -> _AnswerLine:
+    def _write(self, line: _ParsedLine, entries: Sequence[bytes | SeriesError]) -> _AnswerLine:
         if self._query.model != ALL:
             (entry,) = entries
-            if isinstance(entry.content, SeriesError):
-                return _write_failure(line, entry.content)
-            content = with_ids([line.id], [entry.content])
-            if entry.model:
-                content = content[:-1] + b"," + dumps(entry.model)[1:]
-            return _AnswerLine(line.number, content)
-        models = [entry.written() for entry in entries]
-        error = next((entry.content for entry in entries if isinstance(entry.content, SeriesError)), None)
+            if isinstance(entry, SeriesError):
+                return _write_failure(line, entry)
+            return _AnswerLine(line.number, with_ids([line.id], [entry]))
+        models = [
+            dumps({"model": name} | self._selection.known_fields(place) | {"error": sentence(entry)})
+            if isinstance(entry, SeriesError)
+            else b"{" + entry
+            for place, (name, entry) in enumerate(zip(self._selection.columns, entries, strict=True))
+        ]
+        error = next((entry for entry in entries if isinstance(entry, SeriesError)), None)
         head = _AnswerLine(line.number, dumps({"id": line.id})) if error is None else _write_failure(line, error)
         return head._replace(content=head.content[:-1] + b',"models":[' + b",".join(models) + b"]}")
 
@@ -225,7 +190,3 @@ class _LineForecaster:
 def _write_failure(line: _ParsedLine, error: SeriesError) -> _AnswerLine:
     message = sentence(error)
     return _AnswerLine(line.number, dumps({"id": line.id, "line": line.number, "error": message}), message)
-
-
-def _model_fields(forecaster: Forecaster) -> dict[str, str]:
-    return {"model": forecaster.metadata.model, "version": forecaster.metadata.version}

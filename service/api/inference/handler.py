@@ -11,8 +11,8 @@ from service.api.dependencies import ready
 from service.api.inference.messages import read_request, wanted_outputs, write_answer
 from service.api.inference.models import find_model
 from service.api.inference.tensors import read_inputs
+from service.engine.forecasting import SMALL
 from service.engine.lifecycle import Lifecycle
-from service.engine.serving import SMALL
 from service.gate.call import Headers
 from service.gate.gate import Hold, RawAnswer
 from service.http.media import weighed

@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 
 from forecasting.errors import UnknownNameError
+from forecasting.models.base import ALL, BEST
 from forecasting.networks.forecaster import Forecaster
 from forecasting.releases.loaded_universal import LoadedUniversal
-from forecasting.releases.registry import ALL, BEST
 from forecasting.universal.network.metadata import UniversalMetadata
 from forecasting.wording import counted
 from service.api.inference.tensors import (

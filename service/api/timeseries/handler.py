@@ -11,7 +11,7 @@ from orjson import loads
 from starlette.types import Scope
 
 from forecasting.errors import RequestError
-from forecasting.releases.registry import ALL
+from forecasting.models.base import ALL
 from service.api.dependencies import ready
 from service.api.forecast.handler import forecast_series
 from service.api.forecast.schemas import ForecastRequest

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
-import numpy as np
 from orjson import dumps
 
 from forecasting.errors import FileError, SeriesError
 from forecasting.evaluation.division import untrainable
+from forecasting.forecasts.json import Json, rounded
 from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.networks.windows import last_windows
 from forecasting.readers import Reading, Station, describe
@@ -22,10 +22,8 @@ from forecasting.series.times import iso
 from forecasting.universal.checks.check import Check
 from service.api.uploads.reading import in_query
 from service.api.uploads.schemas import MAX_CHECKED, MAX_FLAGGED
-from service.engine.forecast_json import rounded
 from service.engine.reading.series_schema import MAX_ID
 from service.engine.serving import Serving
-from service.engine.writing import Json
 from service.http.choices import Choice, choices_of
 from service.http.problems import ProblemError
 from service.http.validation import Place
@@ -146,7 +144,7 @@ def _station(station: StationSeries, metadata: Sequence[CheckpointMetadata], uni
 
 
 def _refusal(series: SstSeries, metadata: CheckpointMetadata) -> SeriesError | None:
-    _, errors = last_windows(SeriesBatch.of([series], metadata.time_step), metadata, np.asarray([1]))
+    _, errors = last_windows(SeriesBatch.of([series], metadata.time_step), metadata, 1)
     return errors.get(0)
 
 

@@ -8,13 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import SeriesError
+from forecasting.forecasts.options import ForecastOptions
+from forecasting.releases.selection import Selection
 from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.batch import SeriesBatch
+from forecasting.series.by_step import SeriesByStep
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import FIRST_TIME, LAST_TIME, Floats, Times
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, sea_temperatures
+from service.engine.forecasting import Job, without_future
 from service.engine.reading.parsing import Errors, are_regular, celsius_of, join_grids, on_grid
+from service.engine.reading.step_reading import checked, step_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -158,3 +163,44 @@ class SeriesColumns:
             what = "missing" if np.isnat(self.times[row]) else "outside the years 1 to 9999"
             errors.setdefault(i, SeriesError(f"time {row - int(begins[i])} of the series, counted from 0, is {what}"))
         return errors
+
+    def read(self, job: Job) -> SeriesByStep:
+        """Return the series for the models of ``job``, each at its own step unless they have one."""
+        selection, options = job.selection, job.options
+        positions = np.stack([self.latitudes, self.longitudes], axis=1)
+        if selection.reads_at is not None:
+            batch, errors = self.parse(options.forecast.units, selection.reads_at, selection.catalog)
+            batch = without_future(batch.at(positions).with_errors(errors), options.as_of)
+            return SeriesByStep([(np.arange(len(batch)), batch)], {})
+        series = self._read_each(selection, options.forecast)
+        read = SeriesByStep.of(series, positions)
+        return read._replace(batches=[(rows, without_future(batch, options.as_of)) for rows, batch in read.batches])
+
+    def _read_each(self, selection: Selection, options: ForecastOptions) -> list[SstSeries | SeriesError]:
+        """Read each series at its own step; see :func:`~service.engine.reading.step_reading.read_each`."""
+        results: list[SstSeries | SeriesError] = [SeriesError("") for _ in range(len(self))]
+        members: dict[TimeStep, list[int]] = {}
+        errors = self.wrong_times() | {**self.errors}
+        for i, (begin, end) in enumerate(zip(self.begins.tolist(), self.ends.tolist(), strict=True)):
+            try:
+                if i in errors:
+                    raise errors[i]
+                step = self._step_of(begin, end, selection.default_step)
+                if error := selection.refusal(step, options.horizon):
+                    raise error
+                members.setdefault(step, []).append(i)
+            except SeriesError as error:
+                results[i] = error.with_traceback(None)
+        for step, places in members.items():
+            batch, failed = self.take(places).parse(options.units, step)
+            for row, i in enumerate(places):
+                results[i] = failed[row] if row in failed else checked(batch[row], options.horizon)
+        return results
+
+    def _step_of(self, begin: int, end: int, default: TimeStep | None) -> TimeStep:
+        try:
+            return step_of(self.times[begin:end], self.local[begin:end])
+        except SeriesError:
+            if default is None:
+                raise
+            return default

@@ -7,57 +7,45 @@ import numpy as np
 import numpy.typing as npt
 from orjson import OPT_SERIALIZE_NUMPY, dumps
 
-from forecasting.climatology.annual_cycle import COEFFICIENTS
 from forecasting.errors import RequestError, SeriesError
 from forecasting.events.baseline import Baseline, Period
 from forecasting.events.definitions import EventDefinition, needs_baseline
 from forecasting.events.judge import judge
 from forecasting.events.outlook import JointForecast, Outlook
+from forecasting.forecasts.forecasts import Forecasts
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.units import Units, from_celsius
 from service.engine.events.baselines import given_baseline, refuse_inverted
 from service.engine.events.event_json import outcome_json
-from service.engine.options import ForecastOptions
+from service.engine.options import EventOptions
 from service.engine.reading.baseline_schema import InputBaseline
 from service.engine.reading.parsing import sentence
-
-Coefficients = npt.NDArray[np.float32]
-
-NO_POSITION: Final[Coefficients] = np.full(COEFFICIENTS, np.nan, dtype=np.float32)
-"""Instead of the climatology of a series without a position."""
 
 _DECIMALS: Final = 4
 _MEDIAN: Final = 50
 
 
 def with_events(
-    entry: bytes,
-    forecast: JointForecast,
-    past: SstSeries,
-    given: InputBaseline | None,
-    coefficients: Coefficients,
-    options: ForecastOptions,
+    entry: bytes, forecasts: Forecasts, i: int, given: InputBaseline | None, options: EventOptions
 ) -> bytes:
-    """Add the events and paths that ``options`` ask for to an entry of an answer.
+    """Add the events and paths that a request asks for to the entry of a forecast.
 
     Args:
         entry: JSON of the rest of it, to its end.
-        forecast: of the series.
-        past: the whole series, °C.
+        forecasts: of the request.
+        i: row of the forecast.
         given: the baseline of the series in the request.
-        coefficients: climatology of its position, ``(7,)``; NaN without one.
         options: those of the request.
     """
-    if options.events is None:
-        return entry
     fields: dict[str, Any] = {}
-    if options.events.definitions:
+    forecast, units = forecasts[i], forecasts.units
+    if options.definitions:
+        coefficients = forecasts.coefficients[i]
         position = None if np.isnan(coefficients[0]) else coefficients
-        baseline = given or options.events.baseline
-        fields["events"] = _judged(forecast, past, baseline, position, options.events.definitions, options.units)
-    if options.events.paths:
-        paths = from_celsius(forecast.sample_paths(options.events.paths), options.units)
-        fields["paths"] = paths.round(_DECIMALS)
+        past, baseline = forecasts.series[i], given or options.baseline
+        fields["events"] = _judged(forecast, past, baseline, position, options.definitions, units)
+    if options.paths:
+        fields["paths"] = from_celsius(forecast.sample_paths(options.paths), units).round(_DECIMALS)
     return entry[:-1] + b"," + dumps(fields, option=OPT_SERIALIZE_NUMPY)[1:]
 
 
@@ -65,7 +53,7 @@ def _judged(
     forecast: JointForecast,
     past: SstSeries,
     given: InputBaseline | None,
-    coefficients: Coefficients | None,
+    coefficients: npt.NDArray[np.float32] | None,
     definitions: Sequence[EventDefinition],
     units: Units,
 ) -> list[dict[str, Any]]:

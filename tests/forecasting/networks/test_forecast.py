@@ -6,37 +6,40 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from forecasting.networks.forecast import Forecast
+from forecasting.forecasts.distribution import Distribution
+from forecasting.forecasts.forecast import Forecast
 from forecasting.networks.forecaster import Forecaster
 from forecasting.series.sst_series import SstSeries
 
 
 @pytest.fixture(scope="module")
-def forecast(gru: Forecaster, nino12: SstSeries) -> Forecast:
+def forecast(gru: Forecaster, nino12: SstSeries) -> Forecast[Distribution]:
     return gru.forecast(nino12.part(0, len(nino12)), 3, levels=(80, 95), thresholds=(24, 25.5))
 
 
 @pytest.fixture(scope="module")
-def warned(gru: Forecaster, nino12: SstSeries) -> Forecast:
+def warned(gru: Forecaster, nino12: SstSeries) -> Forecast[Distribution]:
     """A forecast from a window that is too cold and has a gap."""
     values = nino12.values[-24:] - 20
     values[5] = np.nan
     return gru.forecast(SstSeries(values, nino12.times[-24], nino12.step), 2)
 
 
-def test_a_table_has_intervals_probabilities_and_whether_they_are_calibrated(forecast: Forecast) -> None:
+def test_a_table_has_intervals_probabilities_and_whether_they_are_calibrated(forecast: Forecast[Distribution]) -> None:
     table = forecast.to_pandas()
     assert list(table.columns) == [
         "sst", "lower_80", "upper_80", "lower_95", "upper_95", "calibrated", "exceedance_24", "exceedance_25.5"
     ]  # fmt: skip
-    assert table["exceedance_24"].tolist() == forecast.exceedance[0].tolist()
-    assert table["exceedance_25.5"].tolist() == forecast.exceedance[1].tolist()
+    assert table["exceedance_24"].tolist() == forecast.exceedance(24.0).tolist()
+    assert table["exceedance_25.5"].tolist() == forecast.exceedance(25.5).tolist()
     assert table["calibrated"].tolist() == [True] * 3
     assert table["calibrated"].dtype == np.bool_
     assert table.attrs == {"warnings": []}
 
 
-def test_a_table_keeps_its_warnings_through_selections_and_parquet(warned: Forecast, tmp_path: Path) -> None:
+def test_a_table_keeps_its_warnings_through_selections_and_parquet(
+    warned: Forecast[Distribution], tmp_path: Path
+) -> None:
     table = warned.to_pandas()
     assert table["calibrated"].tolist() == [False] * 2
     warnings = [{"code": warning.code, "message": warning.message} for warning in warned.warnings]
@@ -46,7 +49,7 @@ def test_a_table_keeps_its_warnings_through_selections_and_parquet(warned: Forec
         assert kept.attrs["warnings"] == warnings
 
 
-def test_a_dataset_has_the_same_values_as_the_table(forecast: Forecast) -> None:
+def test_a_dataset_has_the_same_values_as_the_table(forecast: Forecast[Distribution]) -> None:
     data, table = forecast.to_xarray(), forecast.to_pandas()
     assert dict(data.sizes) == {"time": 3, "level": 2, "threshold": 2}
     assert data["sst"].values.tolist() == table["sst"].tolist()
@@ -58,7 +61,7 @@ def test_a_dataset_has_the_same_values_as_the_table(forecast: Forecast) -> None:
     assert bool(data["calibrated"])
 
 
-def test_a_dataset_has_cf_attributes(forecast: Forecast) -> None:
+def test_a_dataset_has_cf_attributes(forecast: Forecast[Distribution]) -> None:
     data = forecast.to_xarray()
     for name in ("sst", "lower", "upper", "threshold"):
         assert data[name].attrs["standard_name"] == "sea_surface_temperature"
@@ -78,7 +81,7 @@ def test_a_dataset_survives_netcdf(fixture: str, tmp_path: Path, request: pytest
         assert read.attrs["warnings"] == data.attrs["warnings"]
 
 
-def test_a_dataset_has_a_line_for_each_warning(warned: Forecast) -> None:
+def test_a_dataset_has_a_line_for_each_warning(warned: Forecast[Distribution]) -> None:
     data = warned.to_xarray()
     lines = data.attrs["warnings"].split("\n")
     assert lines == [f"{warning.code}: {warning.message}" for warning in warned.warnings]
@@ -86,7 +89,9 @@ def test_a_dataset_has_a_line_for_each_warning(warned: Forecast) -> None:
     assert not bool(data["calibrated"])
 
 
-def test_without_xarray_the_error_names_its_extra(forecast: Forecast, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_xarray_the_error_names_its_extra(
+    forecast: Forecast[Distribution], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "xarray", None)
     with pytest.raises(
         ImportError, match=r"^Forecast.to_xarray needs the extra `grids` \(no package 'xarray'\): pip install"
@@ -99,4 +104,4 @@ def test_the_share_of_paths_beyond_a_threshold_is_the_probability(gru: Forecaste
     outlook = forecast.outlook(nino12)
     thresholds = forecast.sst + np.asarray([-4.0, 0.1, 3.0])
     np.testing.assert_allclose((outlook.paths > thresholds).mean(axis=0), outlook.exceedance(thresholds), atol=6e-4)
-    np.testing.assert_array_equal(outlook.exceedance(24.0), forecast.exceedance[0])
+    np.testing.assert_array_equal(outlook.exceedance(24.0), forecast.exceedance(24.0))

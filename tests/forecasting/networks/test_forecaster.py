@@ -4,11 +4,14 @@ import pytest
 import torch
 
 from forecasting.errors import RequestError, SeriesError
+from forecasting.forecasts.distribution import Distribution
+from forecasting.forecasts.forecast import Forecast
+from forecasting.forecasts.options import ForecastOptions
 from forecasting.networks.checkpoint import load
 from forecasting.networks.device import CPU
-from forecasting.networks.forecast import Forecast
 from forecasting.networks.forecaster import Forecaster
 from forecasting.releases.registry import Registry
+from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import unix_seconds
 from tests.conftest import daily
@@ -21,7 +24,7 @@ def end(series: SstSeries, n: int) -> SstSeries:
     return SstSeries(part.values.copy(), part.start, part.step)
 
 
-def codes(forecast: Forecast) -> list[str]:
+def codes(forecast: Forecast[Distribution]) -> list[str]:
     return [warning.code for warning in forecast.warnings]
 
 
@@ -60,18 +63,21 @@ def test_three_lines_lead_from_pandas_to_a_forecast(gru: Forecaster, nino12: Sst
 
 def test_intervals_are_those_of_the_checkpoint(gru: Forecaster, nino12: SstSeries) -> None:
     forecast = gru.forecast(nino12, 4, levels=(80, 90))
-    for interval in forecast.intervals:
-        width = gru.metadata.errors.half_widths(interval.level, forecast.times[None], np.ones(1))[0]
-        np.testing.assert_allclose(interval.upper - forecast.sst, width)
-        np.testing.assert_allclose(forecast.sst - interval.lower, width)
+    assert forecast.levels == (80, 90)
+    for level in forecast.levels:
+        width = gru.metadata.errors.half_widths(level, forecast.times[None], np.ones(1))[0]
+        lower, upper = forecast.interval(level)
+        np.testing.assert_allclose(upper - forecast.sst, width)
+        np.testing.assert_allclose(forecast.sst - lower, width)
+    with pytest.raises(RequestError, match="no calibrated interval at 42 %"):
+        forecast.interval(42)
     assert forecast.calibrated
 
 
 def test_exceedance_falls_as_the_threshold_rises(gru: Forecaster, nino12: SstSeries) -> None:
-    (interval,) = gru.forecast(nino12, 1, levels=(80,)).intervals
-    bounds = float(interval.lower[0]), float(interval.upper[0])
-    forecast = gru.forecast(nino12, 1, thresholds=(bounds[0], sum(bounds) / 2, bounds[1]))
-    low, middle, high = (float(probability[0]) for probability in forecast.exceedance)
+    forecast = gru.forecast(nino12, 1, levels=(80,))
+    lower, upper = (float(bound[0]) for bound in forecast.interval(80))
+    low, middle, high = (float(forecast.exceedance(degrees)[0]) for degrees in (lower, (lower + upper) / 2, upper))
     assert 1 > low > middle > high > 0
 
 
@@ -123,17 +129,15 @@ def test_a_short_series_and_another_step_are_refused(gru: Forecaster, nino12: Ss
 
 def test_a_bad_series_does_not_affect_the_others(gru: Forecaster, nino12: SstSeries) -> None:
     good = end(nino12, 30)
-    first, bad, last = gru.forecast_many([good, end(nino12, 3), good])
-    alone = gru.forecast(good)
-    assert isinstance(bad, SeriesError)
-    assert isinstance(first, Forecast)
-    assert isinstance(last, Forecast)
-    assert first.sst == pytest.approx(alone.sst)
-    assert last.sst == pytest.approx(alone.sst)
+    forecasts = gru.forecast_batch(SeriesBatch.of([good, end(nino12, 3), good], gru.step), ForecastOptions())
+    assert list(forecasts.errors) == [1]
+    assert forecasts.row.tolist() == [0, 2]
+    assert forecasts.sst.ravel() == pytest.approx([gru.forecast(good).sst[0]] * 2)
 
 
 def test_no_series_give_no_forecasts(gru: Forecaster) -> None:
-    assert gru.forecast_many([]) == []
+    forecasts = gru.forecast_batch(SeriesBatch.of([], gru.step), ForecastOptions(3))
+    assert (len(forecasts), forecasts.errors, forecasts.sst.shape) == (0, {}, (0, 3))
 
 
 @pytest.mark.parametrize("horizon", [0, 13])
@@ -165,15 +169,13 @@ def test_a_window_unlike_the_training_data_gets_a_warning_and_is_not_calibrated(
     assert "outside_training" not in codes(gru.forecast(nino12))
 
 
-def test_each_series_is_forecast_to_its_own_horizon(gru: Forecaster, nino12: SstSeries) -> None:
-    """Alone or in a crowd: neighbours with other horizons, lengths, starts and gaps change nothing."""
+def test_neighbours_change_nothing(gru: Forecaster, nino12: SstSeries) -> None:
+    """Alone or in a crowd: neighbours with other lengths, starts and gaps."""
     crowd = [end(nino12, n) for n in (24, 60, 31, 24)]
     crowd[2].values[20] = np.nan
-    horizons = np.asarray([3, 1, 12, 5])
-    together = gru.forecast_each(crowd, horizons)
-    for i, (series, horizon) in enumerate(zip(crowd, horizons, strict=True)):
-        joint = together.forecast_at(i, gru.metadata.errors, (80,), ())
-        alone = gru.forecast(series, int(horizon), levels=(80,))
+    together = gru.forecast_batch(SeriesBatch.of(crowd, gru.step), ForecastOptions(5, (80,)))
+    for i, series in enumerate(crowd):
+        joint, alone = together[i], gru.forecast(series, 5, levels=(80,))
         assert joint.sst == pytest.approx(alone.sst, abs=1e-5)
         assert (joint.times == alone.times).all()
         assert joint.warnings == alone.warnings
@@ -184,9 +186,9 @@ def test_each_series_is_forecast_to_its_own_horizon(gru: Forecaster, nino12: Sst
 
 def test_a_forecast_past_the_year_9999_is_refused_and_the_others_are_not(gru: Forecaster) -> None:
     values = np.full(24, 24.0)
-    late = SstSeries(values, np.datetime64("9997-11-01", "s"), gru.step)
-    forecasts = gru.forecast_each([late, late], np.asarray([4, 2]))
-    assert "past the year 9999" in str(forecasts.failures[0])
+    late, later = (SstSeries(values, np.datetime64(start, "s"), gru.step) for start in ("9997-01-01", "9997-11-01"))
+    forecasts = gru.forecast_batch(SeriesBatch.of([later, late], gru.step), ForecastOptions(4))
+    assert "past the year 9999" in str(forecasts.errors[0])
     assert forecasts.row.tolist() == [1]
 
 

@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 from forecasting.errors import ReleaseError
-from forecasting.networks.forecast import Forecast
+from forecasting.forecasts.distribution import Distribution
+from forecasting.forecasts.forecast import Forecast
 from forecasting.networks.forecaster import Forecaster
 from forecasting.releases.registry import load_forecaster
 from forecasting.series.sst_series import SstSeries
 from training.run import Published
 
 
-def assert_same(forecast: Forecast, expected: Forecast) -> None:
+def assert_same(forecast: Forecast[Distribution], expected: Forecast[Distribution]) -> None:
     assert forecast.sst.tolist() == expected.sst.tolist()
     assert (forecast.times == expected.times).all()
     assert forecast.warnings == expected.warnings

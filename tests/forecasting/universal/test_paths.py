@@ -41,8 +41,8 @@ def test_paths_of_a_late_series_go_through_the_steps_that_were_not_observed(dail
     assert late.unobserved == 3
     np.testing.assert_array_equal(late.paths, seen.paths)
     np.testing.assert_array_equal(forecast.sample_paths(100), whole.sample_paths(100)[:, 3:])
-    assert forecast.coupling == whole.coupling
-    np.testing.assert_array_equal(forecast.before, whole.quantiles[:3])
+    assert forecast.distribution.coupling == whole.distribution.coupling
+    np.testing.assert_array_equal(forecast.distribution.quantiles[:3], whole.distribution.at_leads[:3])
 
 
 def test_paths_of_days_go_on_after_the_horizon_as_far_as_the_release_does(daily: UniversalRelease) -> None:
@@ -51,7 +51,7 @@ def test_paths_of_days_go_on_after_the_horizon_as_far_as_the_release_does(daily:
     assert daily.forecast(sent, 12).outlook(sent, paths=10).paths.shape == (10, 14)
     short = daily.forecast(sent, 5, model="gru")
     longer = daily.forecast(sent, 11, model="gru")
-    np.testing.assert_array_equal(short.after, longer.quantiles[5:])
+    np.testing.assert_array_equal(short.distribution.quantiles[5:], longer.distribution.at_leads[5:])
 
 
 def test_steps_other_than_days_end_with_the_horizon(monthly: UniversalRelease) -> None:
@@ -74,7 +74,9 @@ def test_events_of_a_late_series_are_as_calibrated_as_those_of_others(daily: Uni
     values = walk(400).values.copy()
     values[-1] = np.nan
     forecast = daily.forecast(series(values), 5)
-    with_learned = replace(forecast, coupling=replace(forecast.coupling, dependence=learned))
+    known = forecast.distribution
+    suited = replace(known, coupling=replace(known.coupling, dependence=learned))
+    with_learned = replace(forecast, distribution=suited)
     assert with_learned.outlook(series(values), paths=10).calibrated
     assert not forecast.outlook(series(values), paths=10).calibrated
 

@@ -6,10 +6,11 @@ import numpy.typing as npt
 import pytest
 
 from forecasting.errors import ReleaseError, RequestError, SeriesError, UnknownNameError
+from forecasting.forecasts.forecast import Forecast
 from forecasting.networks.device import CPU
 from forecasting.releases.release import Release
 from forecasting.series.times import Floats
-from forecasting.universal.forecast import UniversalForecast
+from forecasting.universal.distribution import Quantiles
 from forecasting.universal.network.forecaster import Coefficients
 from forecasting.universal.release import UniversalRelease
 from tests.forecasting.universal.tiny import noise, publish, series, walk
@@ -29,7 +30,7 @@ def seasonal(n: int, mean: float = 15.0) -> Floats:
     return mean - 4.0 * np.cos(turns) - 3.0 * np.sin(turns) + weather
 
 
-def codes(forecast: UniversalForecast) -> list[str]:
+def codes(forecast: Forecast[Quantiles]) -> list[str]:
     return [warning.code for warning in forecast.warnings]
 
 
@@ -211,8 +212,8 @@ def test_quantiles_are_recalibrated_on_the_own_past(tmp_path: Path) -> None:
     plain = release.forecast(values, 2, model="gru", record=False)
     recalibrated = release.forecast(values, 2, model="gru")
     assert recalibrated.sst == pytest.approx(plain.sst, abs=1e-5)
-    ratio = (recalibrated.quantiles[:, -1] - recalibrated.quantiles[:, 0]) / (
-        plain.quantiles[:, -1] - plain.quantiles[:, 0]
+    ratio = (recalibrated.distribution.at_leads[:, -1] - recalibrated.distribution.at_leads[:, 0]) / (
+        plain.distribution.at_leads[:, -1] - plain.distribution.at_leads[:, 0]
     )
     assert (ratio > 1.2).all()
     assert (ratio <= 1.5 + 1e-6).all()

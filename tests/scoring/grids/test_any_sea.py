@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from forecasting.climatology.global_climatology import GlobalClimatology
+from forecasting.forecasts.forecast import Forecast
 from forecasting.releases.universal_catalog import load_universal
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
-from forecasting.universal.forecast import UniversalForecast
 from tests.conftest import ROOT
 from tests.forecasting.universal import tiny
 from tests.scoring.commands import score
@@ -84,7 +84,7 @@ def test_cells_are_forecast_as_the_service_forecasts_series(tmp_path: Path, outp
     ]
     expected = release.forecast_many(series, 5, coefficients=coefficients, model="gru", record=False)
     for i, forecast in enumerate(expected):
-        assert isinstance(forecast, UniversalForecast)
+        assert isinstance(forecast, Forecast)
         row, column = divmod(i, 4)
         cell = forecasts.isel(lat=row, lon=column)
         np.testing.assert_allclose(cell["sst"], forecast.sst, atol=2e-4)

@@ -16,9 +16,9 @@ from forecasting.events.baseline import Baseline, Kind
 from forecasting.events.definitions import HeatStress, MarineEvent, ThresholdEvent
 from forecasting.events.detection import find_events
 from forecasting.events.judge import judge
+from forecasting.forecasts.forecast import Forecast
 from forecasting.releases.universal_catalog import load_universal
 from forecasting.series.sst_series import SstSeries
-from forecasting.universal.forecast import UniversalForecast
 from tests.forecasting.universal import tiny
 from tests.scoring.commands import score, snapshot
 from tests.scoring.grids.sample import daily, oisst, opened, save, temperatures, walks
@@ -91,7 +91,7 @@ def test_a_cell_is_judged_as_its_series_is(netcdf: Path, seas: Path, row: int, c
     nowhere = np.full((1, 7), np.nan, dtype=np.float32)
     release = load_universal("ocean-daily", seas)
     (forecast,) = release.forecast_many([past], HORIZON, coefficients=nowhere, model="gru", record=False)
-    assert isinstance(forecast, UniversalForecast)
+    assert isinstance(forecast, Forecast)
     outlook = forecast.outlook(past, paths=100)
     warm = judge(ThresholdEvent("warm", "above", 15.5, duration=3, within=4), outlook)
     heatwave = judge(MarineEvent("heatwave"), outlook)

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from forecasting.climatology.global_climatology import GlobalClimatology
+from forecasting.forecasts.forecast import Forecast
 from forecasting.releases.universal_catalog import load_universal
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
-from forecasting.universal.forecast import UniversalForecast
 from tests.conftest import ROOT
 from tests.forecasting.universal import tiny
 from tests.scoring.commands import score
@@ -49,7 +49,7 @@ def test_stations_are_forecast_as_the_service_forecasts_series(tmp_path: Path) -
     given = [SstSeries(values, np.datetime64("2023-01-01", "s"), TimeStep.parse("day")) for values in series.values()]
     expected = load_universal("ocean-daily", artifacts).forecast_many(given, 1, coefficients=coefficients)
     for name, forecast in zip(series, expected, strict=True):
-        assert isinstance(forecast, UniversalForecast)
+        assert isinstance(forecast, Forecast)
         assert forecast.chosen is not None
         assert (rows.loc[name, "model"], rows.loc[name, "chosen"]) == (forecast.model, forecast.chosen.by)
         bounds = [*forecast.interval(80), *forecast.interval(95)]

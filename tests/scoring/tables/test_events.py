@@ -9,8 +9,8 @@ import pytest
 
 from forecasting.events.definitions import MarineEvent, ThresholdEvent
 from forecasting.events.judge import judge
+from forecasting.forecasts.forecast import Forecast
 from forecasting.releases.universal_catalog import load_universal
-from forecasting.universal.forecast import UniversalForecast
 from tests.forecasting.universal import tiny
 from tests.scoring.commands import finish, score, start, wait_for, work_folder
 from tests.scoring.heatwaves import HEATWAVE, events_file, with_departure
@@ -41,7 +41,7 @@ def test_columns_of_thresholds_are_what_judging_by_hand_gives(seas: Path, tmp_pa
     for name, values in series.items():
         past = tiny.series(values, start="2023-01-01")
         (forecast,) = release.forecast_many([past], 5, coefficients=nowhere, model="gru")
-        assert isinstance(forecast, UniversalForecast)
+        assert isinstance(forecast, Forecast)
         of_station = rows[rows["station"] == name]
         for column, definition in definitions.items():
             wanted = judge(definition, forecast.outlook(past))
@@ -66,7 +66,7 @@ def test_a_heatwave_has_a_state_a_category_and_probabilities(seas: Path, tmp_pat
     past = tiny.series(with_departure(9, 3.0), start="2023-01-01")
     nowhere = np.full((1, 7), np.nan, dtype=np.float32)
     (forecast,) = load_universal("ocean-daily", seas).forecast_many([past], 3, coefficients=nowhere, model="gru")
-    assert isinstance(forecast, UniversalForecast)
+    assert isinstance(forecast, Forecast)
     wanted = judge(MarineEvent("heatwave"), forecast.outlook(past))
     assert wanted.state.active
     assert set(warm["event_heatwave_state"]) == {"Active"}

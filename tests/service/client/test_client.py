@@ -126,7 +126,7 @@ def test_a_forecast_equals_the_one_of_the_library(
     values = ["sst", "lower_50", "upper_50", "lower_90", "upper_90", "calibrated", "exceedance_24.5"]
     answered = table.set_index("time")[values].astype({"calibrated": bool})
     assert_frame_equal(answered, expected.to_pandas(), atol=1e-5, check_index_type=False)
-    assert table["exceedance_24.5"].tolist() == pytest.approx(expected.exceedance[0].tolist(), abs=1e-5)
+    assert table["exceedance_24.5"].tolist() == pytest.approx(expected.exceedance(24.5).tolist(), abs=1e-5)
     for name, reference in expected.baselines.items():
         assert table[name].tolist() == pytest.approx(reference.tolist(), abs=1e-5)
     assert table["linear"].isna().all()  # thirty months afford none

@@ -12,15 +12,16 @@ from importlib.metadata import version
 from pathlib import Path
 
 import httpx
-import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from forecasting.errors import RequestError
+from forecasting.forecasts.options import ForecastOptions
 from forecasting.networks.forecaster import Forecaster
 from forecasting.releases.registry import Registry
 from forecasting.releases.release import dataset_names
+from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
 from service.gate.keys import Role, new_key
 from service.settings import Settings
@@ -188,7 +189,7 @@ def test_forecasts_are_counted_at_the_next_scrape(measured: httpx.Client, nino12
 
 def test_batches_are_counted_without_a_scrape(gru: Forecaster, nino12: SstSeries) -> None:
     """Other processes read what this one has written, and do not ask it."""
-    forecasts = gru.forecast_each([nino12.part(0, 24)], np.asarray([1]))
+    forecasts = gru.forecast_batch(SeriesBatch.of([nino12.part(0, 24)], gru.step), ForecastOptions())
     counted: list[int] = []
 
     async def forecast() -> None:
@@ -201,11 +202,11 @@ def test_batches_are_counted_without_a_scrape(gru: Forecaster, nino12: SstSeries
         batches = BatchMetrics(lambda *batch: None, count_drift)
         with batches.on_loop():
             for _ in range(3):
-                batches.add(forecasts, {gru: [0.0]}, 0.0)
+                batches.add(gru, forecasts, [0.0], 0.0)
             assert not counted
             await asyncio.wait_for(done.wait(), 60)
             assert counted == [3]
-            batches.add(forecasts, {gru: [0.0]}, 0.0)
+            batches.add(gru, forecasts, [0.0], 0.0)
 
     asyncio.run(forecast())
     assert counted == [3, 1]

@@ -56,7 +56,7 @@ def test_sixty_days_make_a_release(out: Path, capsys: pytest.CaptureFixture[str]
     assert report.best.accuracy["test"].n == (12,) * 14
     forecast = release.forecasters["rnn"].forecast(release.recent, horizon=14)
     assert forecast.sst == pytest.approx(np.repeat(release.recent.values[-1] + 0.3, 14), abs=1e-4)
-    widths = [interval.upper - interval.lower for interval in forecast.intervals]
+    widths = [upper - lower for lower, upper in map(forecast.interval, forecast.levels)]
     assert (widths[1] > widths[0]).all()
     assert set(LEVELS[:6]) <= set(release.forecasters["lstm"].metadata.errors.half_width)
 

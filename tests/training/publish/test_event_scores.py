@@ -5,13 +5,14 @@ import pytest
 
 from forecasting.evaluation.report import EventReport, parse_report
 from forecasting.evaluation.rolling_origin import seasonal_percentile
+from forecasting.forecasts.options import ForecastOptions
 from forecasting.networks.checkpoint import load
 from forecasting.networks.device import CPU
-from forecasting.networks.forecast import Forecast
 from forecasting.networks.forecaster import Forecaster
 from forecasting.references.baselines import Baselines
 from forecasting.releases.loaded_release import LoadedRelease, load_evaluated
 from forecasting.releases.release import Release
+from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
 from training.config import TrainingConfig
 from training.data.dataset import Dataset
@@ -30,14 +31,14 @@ def one_after_another(
     sign = 1.0 if event.side == "above" else -1.0
     probabilities, outcomes = [], []
     origins = range(begin - event.first, len(series) - event.last)
-    forecasts = network.forecast_many(
-        [series.part(0, origin + 1) for origin in origins], event.last, (), (), references
-    )
-    for origin, forecast in zip(origins, forecasts, strict=True):
-        assert isinstance(forecast, Forecast)
+    known = SeriesBatch.of([series.part(0, origin + 1) for origin in origins], network.step)
+    forecasts = network.forecast_batch(known, ForecastOptions(event.last, ()), references)
+    assert forecasts.row.tolist() == list(range(len(origins)))
+    for i, origin in enumerate(origins):
+        forecast = forecasts[i]
         leads = slice(origin + event.first, origin + event.last + 1)
         if event.first == event.last:
-            above = forecast.probability_above(threshold[origin + 1 : leads.stop])[-1]
+            above = forecast.exceedance(threshold[origin + 1 : leads.stop])[-1]
             probabilities.append(above if event.side == "above" else 1 - above)
             outcomes.append(float(sign * (series.values - threshold)[leads][0] > 0))
             continue

@@ -88,7 +88,7 @@ def test_two_commands_lead_from_a_server_to_a_daily_release_of_a_place(
     assert "is now serving" in printed
     forecast = load_forecaster("pier-gru", out).forecast(read(sst).series, 7, levels=(80,))
     assert str(forecast.times[0]) == "2025-01-01T12:00:00"
-    assert (forecast.intervals[0].lower < forecast.sst).all()
+    assert (forecast.interval(80)[0] < forecast.sst).all()
     (release,) = out.glob("pier/2*")
     card = (release / "MODEL_CARD.md").read_text()
     assert "- test: " in card

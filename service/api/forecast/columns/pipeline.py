@@ -5,16 +5,16 @@ from http import HTTPStatus
 from itertools import pairwise
 from typing import Final
 
+from forecasting.models.base import ALL
 from service.api.forecast.columns.reading.cutting import SeriesCutter
 from service.api.forecast.columns.reading.rows import Rows
 from service.api.forecast.columns.writing.form import form_of
 from service.api.forecast.columns.writing.table import to_batch
 from service.api.forecast.columns.writing.writers import writer_of
-from service.engine.columns.column_job import ColumnJob
 from service.engine.columns.series_columns import SeriesColumns
+from service.engine.forecasting import PIECE, SLOW_PIECE, Job
 from service.engine.reading.parsing import sentence
-from service.engine.serving import PIECE, Serving
-from service.engine.universal.forecaster import PIECE_SERIES
+from service.engine.serving import Serving
 from service.http.problems import ProblemError
 from service.http.validation import Place
 
@@ -32,7 +32,7 @@ class Pipeline:
         has_ended: whether the last step has been taken.
     """
 
-    def __init__(self, serving: Serving, job: ColumnJob, media_type: str, max_values: int, *, strict: bool) -> None:
+    def __init__(self, serving: Serving, job: Job, media_type: str, max_values: int, *, strict: bool) -> None:
         """Answer ``job`` in the form of ``media_type``; series have at most ``max_values`` values."""
         self._serving = serving
         self._job = job
@@ -44,8 +44,14 @@ class Pipeline:
         self._waiting: list[SeriesColumns] = []
         self._count = self._failed = 0
         self.has_ended = False
-        most = _MOST_WINDOWS if job.universal is None else PIECE_SERIES
-        self._most = max(most // job.networks, 1)
+        selection = job.selection
+        columns = selection.columns
+        # What is known of a series without a forecast.
+        self._known = [
+            ({"model": name} if selection.name == ALL else {}) | selection.known_fields(place)
+            for place, name in enumerate(columns)
+        ]
+        self._most = max((_MOST_WINDOWS if job.is_quick else SLOW_PIECE) // len(columns), 1)
         """The most series that are forecast at once."""
 
     def steps(self, rows: Sequence[Rows], *, is_last: bool) -> Generator[bytes, None, None]:
@@ -98,7 +104,7 @@ class Pipeline:
         return [series.part(begin, end) for begin, end in pairwise(edges)]
 
     def _forecast(self, series: SeriesColumns) -> bytes:
-        results = self._serving.forecast_columns(self._job, series)
+        results = self._serving.forecast_columns(self._job, series.read(self._job))
         failed = sorted({i for forecasts in results for i in forecasts.errors})
         if failed and self._strict:
             i = failed[0]
@@ -108,4 +114,4 @@ class Pipeline:
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, message, [place])
         self._count += len(series)
         self._failed += len(failed)
-        return self._writer.write(to_batch(series.ids, results, self._form))
+        return self._writer.write(to_batch(series.ids, results, self._known, self._form))

@@ -1,17 +1,16 @@
 """The plan of a columnar request, read from its query before its body."""
 
 from forecasting.errors import RequestError
-from service.api.forecast.handler import select_networks
+from service.api.forecast.handler import select_models
 from service.api.forecast.query import LinesQuery
 from service.api.series_request import check_horizon
-from service.engine.columns.column_job import ColumnJob
+from service.engine.forecasting import Job
 from service.engine.serving import Serving
-from service.engine.universal.job import UniversalJob, UniversalModels
 from service.settings import Settings
 
 
-def plan_columns(serving: Serving, settings: Settings, query: LinesQuery) -> ColumnJob:
-    """Return the networks and options of a request.
+def plan_columns(serving: Serving, settings: Settings, query: LinesQuery) -> Job:
+    """Return the models and options of a request, without its series.
 
     Raises:
         ForecastError: if it asks for something that is not available.
@@ -24,7 +23,4 @@ def plan_columns(serving: Serving, settings: Settings, query: LinesQuery) -> Col
         raise RequestError(
             f"{field} are not available in Arrow or Parquet: request them with JSON or NDJSON", field=field
         )
-    networks = select_networks(serving, query)
-    if isinstance(networks, UniversalModels):
-        return ColumnJob((), UniversalJob(networks, (), options), options)
-    return ColumnJob(networks, None, options)
+    return Job(select_models(serving, query), (), options)

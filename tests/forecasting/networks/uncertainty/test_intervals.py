@@ -236,6 +236,6 @@ def test_each_valid_time_uses_the_table_of_its_season(gru: Forecaster, nino12: S
     errors = ErrorDistribution.calibrate(residuals, replace(origins, targets=np.zeros((len(origins), 12))))
     metadata = gru.metadata.model_copy(update={"errors": errors})
     forecast = Forecaster(gru.network.module, metadata, gru.device).forecast(nino12, 12, levels=(80,))
-    widths = forecast.intervals[0].upper - forecast.sst
+    widths = forecast.interval(80)[1] - forecast.sst
     assert [str(time)[:7] for time in forecast.times[5:8]] == ["2011-06", "2011-07", "2011-08"]
     assert widths[5:8].min() > 2 * np.delete(widths, [5, 6, 7]).max()

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from forecasting.errors import SeriesError
+from forecasting.forecasts.forecast import Forecast
 from forecasting.series.times import Floats
-from forecasting.universal.forecast import UniversalForecast
+from forecasting.universal.distribution import Quantiles
 from forecasting.universal.release import UniversalRelease
 from tests.forecasting.universal.tiny import series, walk
 
@@ -14,8 +15,8 @@ def sea(n: int = 60) -> Floats:
     return values
 
 
-def messages(forecast: UniversalForecast | SeriesError) -> list[str]:
-    assert isinstance(forecast, UniversalForecast)
+def messages(forecast: Forecast[Quantiles] | SeriesError) -> list[str]:
+    assert isinstance(forecast, Forecast)
     return [warning.message for warning in forecast.warnings if warning.code == "suspect_value"]
 
 
@@ -63,7 +64,7 @@ def test_a_check_leaves_implausible_values_out(daily: UniversalRelease) -> None:
 
 def test_a_check_of_a_plausible_series_changes_nothing(daily: UniversalRelease) -> None:
     plain, checked = (daily.forecast(series(sea()), 3, check=check) for check in (False, True))
-    assert np.array_equal(plain.quantiles, checked.quantiles)
+    assert np.array_equal(plain.distribution.at_leads, checked.distribution.at_leads)
     assert plain.warnings == checked.warnings
 
 

@@ -59,9 +59,9 @@ def test_each_origin_knows_what_a_forecast_from_there_knows(release: UniversalRe
     variants = record.variants(rows, dependence, LEADS)
     for place, row in enumerate(rows.tolist()):
         forecast = release.forecast(sent.part(0, int(origins[row]) + 1), LEADS, model="gru")
-        np.testing.assert_allclose(quantiles[place], forecast.quantiles, atol=1e-5)
+        np.testing.assert_allclose(quantiles[place], forecast.distribution.at_leads, atol=1e-5)
         suited = dependence.of_variants[variants[place]] if variants[place] >= 0 else dependence
-        assert forecast.coupling.dependence == suited
+        assert forecast.distribution.coupling.dependence == suited
     assert len(set(variants.tolist())) > 2
     assert (np.abs(record.factors(rows, 1, LEADS) - 1) > 0.05).any()
 

@@ -3,10 +3,11 @@ import numpy.typing as npt
 import pytest
 
 from forecasting.errors import SeriesError
+from forecasting.forecasts.forecast import Forecast
 from forecasting.networks.device import CPU
 from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.timestep import MONTH, TimeStep
-from forecasting.universal.forecast import UniversalForecast
+from forecasting.universal.distribution import Quantiles
 from forecasting.universal.steps.any_step import forecast_at_any_step
 from forecasting.universal.steps.detail import Detail
 from forecasting.universal.steps.nearest import nearest_step
@@ -24,9 +25,9 @@ def releases(tmp_path_factory: pytest.TempPathFactory) -> UniversalCatalog:
     return UniversalCatalog.open(artifacts, CPU)
 
 
-def forecast(releases: UniversalCatalog, values: list[float], step: str, horizon: int) -> UniversalForecast:
+def forecast(releases: UniversalCatalog, values: list[float], step: str, horizon: int) -> Forecast[Quantiles]:
     result = releases.forecast_many([series(values, step)], horizon, model="gru", record=False)[0]
-    assert isinstance(result, UniversalForecast), result
+    assert isinstance(result, Forecast), result
     return result
 
 
@@ -120,7 +121,7 @@ def test_a_series_of_each_step_goes_to_its_release(releases: UniversalCatalog) -
 
 def test_a_horizon_beyond_the_release_is_an_error_of_the_series(releases: UniversalCatalog) -> None:
     results = releases.forecast_many([series(walk(400).values, "PT30M"), walk(60)], 20)
-    assert isinstance(results[0], UniversalForecast)
+    assert isinstance(results[0], Forecast)
     assert str(results[1]) == (
         "horizon 20, in steps of one day after the end of the series, reaches further than ocean-daily forecasts (14 "
         "steps of one day after the last observation): ask for at most 14"
@@ -166,7 +167,7 @@ def test_a_finer_step_than_a_day_keeps_its_daily_cycle_where_days_are_forecast(
     daily = releases.dataset("ocean-daily").networks
     nowhere = np.full((1, 7), np.nan, dtype=np.float32)
     (result,) = forecast_at_any_step(daily, [series(past, step)], 12, coefficients=nowhere, model="gru", record=False)
-    assert isinstance(result, UniversalForecast)
+    assert isinstance(result, Forecast)
     assert np.abs(result.sst - future[:12]).max() < 0.25
     assert result.warnings[-1].message.endswith(
         "means over one day were forecast and interpolated; the last value and the usual daily cycle were added"
@@ -182,7 +183,7 @@ def test_a_time_of_day_that_is_missing_does_not_shift_the_forecast(releases: Uni
     daily = releases.dataset("ocean-daily").networks
     nowhere = np.full((1, 7), np.nan, dtype=np.float32)
     (result,) = forecast_at_any_step(daily, [series(past, "PT6H")], 8, coefficients=nowhere, record=False)
-    assert isinstance(result, UniversalForecast)
+    assert isinstance(result, Forecast)
     assert np.abs(result.sst - future[:8]).max() < 0.25
 
 
@@ -199,9 +200,9 @@ def test_paths_at_a_finer_step_agree_with_the_probabilities_and_begin_after_the_
     assert (outlook.unobserved, outlook.paths.shape) == (3, (1000, 15))
     np.testing.assert_allclose((outlook.paths[:, 3:] > 15.0).mean(axis=0), outlook.exceedance(15.0), atol=6e-4)
     assert (np.diff(outlook.paths[:, [0, 2, 14]].std(axis=0)) > 0).all()
-    correlation = result.coupling.correlation()
+    correlation = result.distribution.coupling.correlation()
     assert np.linalg.eigvalsh(correlation).min() > -1e-9
-    assert result.coupling.detail[0] > 0
+    assert result.distribution.coupling.detail[0] > 0
     assert (np.abs(correlation) <= 1 + 1e-9).all()
 
 
@@ -221,8 +222,8 @@ def test_a_check_leaves_out_the_values_of_a_suspect_mean_and_not_only_their_mean
     (without,) = releases.forecast_many(
         [series([*values[:-2], np.nan, np.nan], "PT12H")], 3, model="gru", record=False, check=True
     )
-    assert isinstance(checked, UniversalForecast)
-    assert isinstance(without, UniversalForecast)
+    assert isinstance(checked, Forecast)
+    assert isinstance(without, Forecast)
     np.testing.assert_array_equal(checked.sst, without.sst)
     assert checked.baselines["persistence"][0] == values[-3]
     assert [warning.code for warning in checked.warnings] == ["suspect_value", "late", "resampled"]

@@ -8,9 +8,10 @@ import pytest
 
 from forecasting.events.definitions import ThresholdEvent
 from forecasting.events.judge import judge
-from forecasting.networks.forecast import Forecast
+from forecasting.forecasts.options import ForecastOptions
 from forecasting.networks.forecaster import Forecaster
 from forecasting.releases.registry import Registry
+from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
 from service.api.compare.schemas import Comparison, OwnComparison
 from tests.service.api.compare.test_series import NETWORKS, one_series
@@ -52,10 +53,11 @@ def test_the_scores_are_those_of_what_forecast_answers_from_each_step(
     definition = ThresholdEvent("warm", "above", 25.0, duration=2, within=4)
     first = n - 4 - event["n"]
     past = [series.part(0, origin + 1) for origin in range(first, n - 4)]
-    forecasts = gru.forecast_many(past, 4, (), (), registry.dataset("nino12").baselines)
+    baselines = registry.dataset("nino12").baselines
+    forecasts = gru.forecast_batch(SeriesBatch.of(past, gru.step), ForecastOptions(4, ()), baselines)
     squares, outcomes = [], []
-    for known, forecast in zip(past, forecasts, strict=True):
-        assert isinstance(forecast, Forecast)
+    for i, known in enumerate(past):
+        forecast = forecasts[i]
         beyond = series.values[len(known) - 1 : len(known) + 4] > 25.0
         happened = bool((beyond[1:] & beyond[:-1]).any())
         squares.append((judge(definition, forecast.outlook(known)).probability - happened) ** 2)

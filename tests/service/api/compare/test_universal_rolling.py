@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from forecasting.errors import SeriesError
+from forecasting.models.base import ALL
 from forecasting.networks.device import CPU
-from forecasting.releases.loaded_universal import ALL, LoadedUniversal
+from forecasting.releases.loaded_universal import LoadedUniversal
 from forecasting.releases.release import open_current
 from forecasting.series.sst_series import SstSeries
 from service.api.compare.universal import UniversalRecord

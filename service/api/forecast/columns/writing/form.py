@@ -5,7 +5,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from service.engine.columns.column_job import ColumnJob
+from service.engine.forecasting import Job
 
 BASELINES: Final = ("persistence", "usual_change", "climatology", "damped", "linear")
 """References that have a column, even if no series has them."""
@@ -38,9 +38,10 @@ class AnswerForm:
         return _stream_end(self, series, failed)
 
 
-def form_of(job: ColumnJob) -> AnswerForm:
+def form_of(job: Job) -> AnswerForm:
     """Return the columns of the answer to ``job``."""
-    return _form(job.levels, tuple(map(exceedance_column, job.options.thresholds)))
+    options = job.options.forecast
+    return _form(job.selection.levels(options), tuple(map(exceedance_column, options.thresholds)))
 
 
 def exceedance_column(threshold: float) -> str:

@@ -8,13 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from forecasting.climatology.usual import Usual
 from forecasting.errors import SeriesError
 from forecasting.forecast_warning import ForecastWarning
+from forecasting.forecasts.forecasts import Forecasts
 from forecasting.qartod import MISSING
 from forecasting.series.times import Floats, Times
 from service.api.forecast.columns.writing.form import TIME, AnswerForm, exceedance_column
-from service.engine.columns.column_forecasts import ColumnForecasts
 from service.engine.reading.parsing import sentence
 
 _SCALE: Final = 1e6
@@ -28,12 +27,14 @@ Value = TypeVar("Value")
 Index = npt.NDArray[np.intp]
 
 
-def to_batch(ids: pa.StringArray, results: Sequence[ColumnForecasts], form: AnswerForm) -> pa.RecordBatch:
-    """Return the rows of some series, from the forecasts of each network: by series, then network, then lead.
+def to_batch(
+    ids: pa.StringArray, results: Sequence[Forecasts], known: Sequence[Mapping[str, str]], form: AnswerForm
+) -> pa.RecordBatch:
+    """Return the rows of some series, from the forecasts of each model: by series, then model, then lead.
 
-    A series without a forecast has one row for each network, with its ``error``.
+    A series without a forecast has one row for each model, with its ``error`` and what is ``known`` of the model.
     """
-    batches = [_rows(ids, forecasts, form) for forecasts in results]
+    batches = [_rows(ids, forecasts, fields, form) for forecasts, fields in zip(results, known, strict=True)]
     if len(batches) == 1:
         return batches[0]
     table = pa.Table.from_batches(batches)
@@ -41,14 +42,14 @@ def to_batch(ids: pa.StringArray, results: Sequence[ColumnForecasts], form: Answ
     return table.take(pa.array(np.argsort(place, kind="stable"))).combine_chunks().to_batches()[0]
 
 
-def _place_of_rows(n: int, forecasts: ColumnForecasts) -> Index:
+def _place_of_rows(n: int, forecasts: Forecasts) -> Index:
     """Return the place of the series of each row."""
     counts = np.ones(n, dtype=np.intp)
-    counts[forecasts.series] = forecasts.sst.shape[1]
+    counts[forecasts.row] = forecasts.horizon
     return np.repeat(np.arange(n), counts)
 
 
-def _rows(ids: pa.StringArray, forecasts: ColumnForecasts, form: AnswerForm) -> pa.RecordBatch:
+def _rows(ids: pa.StringArray, forecasts: Forecasts, known: Mapping[str, str], form: AnswerForm) -> pa.RecordBatch:
     spread = _Spread(len(ids), forecasts)
     columns = form.nulls(spread.total) | {
         "station": spread.of_series(ids),
@@ -67,20 +68,23 @@ def _rows(ids: pa.StringArray, forecasts: ColumnForecasts, form: AnswerForm) -> 
         columns["messages"] = spread.of_forecasts(_joined_texts(forecasts.warnings, _messages))
     if forecasts.errors:
         columns["error"] = spread.errors(forecasts.errors)
-    for name in ("model", "version", "step", "chosen"):
-        if (texts := getattr(forecasts, name)) is not None:
-            columns[name] = spread.texts(texts, forecasts.known.get(name))
+    for name in ("model", "version", "step"):
+        columns[name] = spread.texts(getattr(forecasts, name), known.get(name))
+    if any(forecasts.chosen):
+        columns["chosen"] = spread.of_forecasts(_texts(forecasts.chosen, lambda chosen: chosen.by))
     return pa.record_batch([columns[name] for name in form.names], schema=form.schema)
 
 
-def _numbers(forecasts: ColumnForecasts) -> dict[str, Floats]:
+def _numbers(forecasts: Forecasts) -> dict[str, Floats]:
     """Return the columns with a number for each lead, without those that have none."""
     columns = {"sst": forecasts.sst}
-    for level, (lower, upper) in forecasts.bounds.items():
+    for level in forecasts.columns.levels:
+        lower, upper = forecasts.bounds(level)
         columns |= {f"lower_{level}": lower, f"upper_{level}": upper}
-    columns |= {exceedance_column(threshold): values for threshold, values in forecasts.exceedance.items()}
-    references = forecasts.baselines.items()
-    return columns | {f"baseline_{name}": values for name, values in references if _has_any(values)}
+    for threshold in forecasts.columns.thresholds:
+        columns[exceedance_column(threshold)] = forecasts.exceedance(threshold)
+    references = {name: forecasts.reference(name) for name in forecasts.columns.references}
+    return columns | {f"baseline_{name}": values for name, values in references.items() if _has_any(values)}
 
 
 def _has_any(values: Floats) -> bool:
@@ -91,13 +95,13 @@ def _has_any(values: Floats) -> bool:
 class _Spread:
     """Puts what is known of each forecast, or of each of its leads, into the rows of the answer."""
 
-    def __init__(self, n: int, forecasts: ColumnForecasts) -> None:
-        self.horizon = forecasts.sst.shape[1]
+    def __init__(self, n: int, forecasts: Forecasts) -> None:
+        self.horizon = forecasts.horizon
         self.total = n + len(forecasts) * (self.horizon - 1)
         self._n = n
         self._is_whole = len(forecasts) == n
         self._count = len(forecasts)
-        self._places = forecasts.series
+        self._places = forecasts.row
 
     @cached_property
     def _series(self) -> Index:
@@ -128,10 +132,11 @@ class _Spread:
             return values
         return values.take(pa.array(self._forecast, mask=self._forecast < 0))
 
-    def texts(self, values: str | Sequence[str | None], known: str | None) -> pa.Array:
-        """Return texts, one for each forecast or one for all; ``known`` for a series without a forecast."""
-        if isinstance(values, str):
-            return _repeated(self.total, values)
+    def texts(self, values: Sequence[str], known: str | None) -> pa.Array:
+        """Return texts, one for each forecast; ``known`` for a series without a forecast."""
+        distinct = set(values)
+        if len(distinct) == 1 and (self._is_whole or distinct == {known}):
+            return _repeated(self.total, values[0])
         column = self.of_forecasts(pa.array(values, pa.string()))
         return column if known is None else column.fill_null(known)
 
@@ -223,8 +228,8 @@ def _joined_texts(
     return pa.array([join(some) if some else None for some in warnings], pa.string())
 
 
-def _texts(usual: Sequence[Usual | None], text_of: Callable[[Usual], str | None]) -> pa.StringArray:
-    return pa.array([None if each is None else text_of(each) for each in usual], pa.string())
+def _texts(known: Sequence[Value | None], text_of: Callable[[Value], str | None]) -> pa.StringArray:
+    return pa.array([None if each is None else text_of(each) for each in known], pa.string())
 
 
 def error_batch(message: str, form: AnswerForm) -> pa.RecordBatch:

@@ -1,0 +1,1 @@
+"""What every model returns: forecasts of many series as columns, and of one series with its distribution."""

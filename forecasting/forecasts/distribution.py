@@ -1,0 +1,56 @@
+"""The predictive distribution of one series, whatever model it comes from."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from forecasting.events.joint.paths import Coupling
+from forecasting.series.times import Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Distribution(ABC):
+    """The predictive distribution of one series at each step after its last observation.
+
+    Attributes:
+        coupling: how the steps are related.
+        horizon: number of leads that were asked for.
+        unobserved: number of steps between the last observation and the first lead.
+    """
+
+    coupling: Coupling
+    horizon: int
+    unobserved: int
+
+    @abstractmethod
+    def interval(self, level: float) -> tuple[Floats, Floats]:
+        """Return the bounds of the central interval at ``level`` percent, °C ``(horizon,)`` each.
+
+        Raises:
+            RequestError: if this level is not offered.
+        """
+
+    @abstractmethod
+    def exceedance(self, threshold: float | Floats) -> Floats:
+        """Return the probability that SST exceeds ``threshold`` °C at each lead, ``(horizon,)``.
+
+        The threshold is one for all leads, or one for each, ``(horizon,)``.
+        """
+
+    @abstractmethod
+    def quantiles_at(self, probabilities: tuple[float, ...]) -> Floats:
+        """Return quantiles at all steps after the last observation that are known, °C ``(steps, probabilities)``."""
+
+    def all_paths(self, n: int) -> Floats:
+        """Return ``n`` joint sample paths of all steps after the last observation that are known, °C ``(n, steps)``.
+
+        At each step their values are the quantiles at (r + 0.5) / n, r = 0, …, n − 1. Which values share a path comes
+        from :attr:`coupling`. Each call returns the same paths.
+
+        Raises:
+            RequestError: if ``n`` is out of range.
+        """
+        return self.coupling.arrange(n, self.quantiles_at)
+
+    def sample_paths(self, n: int) -> Floats:
+        """Return the leads of :meth:`all_paths`, °C ``(n, horizon)``."""
+        return self.all_paths(n)[:, self.unobserved : self.unobserved + self.horizon]

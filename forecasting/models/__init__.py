@@ -1,0 +1,1 @@
+"""Models that forecast series: networks of one place, and universal networks."""

@@ -1,0 +1,121 @@
+"""The interface of every model."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.climatology.annual_cycle import COEFFICIENTS
+from forecasting.climatology.global_climatology import GlobalClimatology
+from forecasting.errors import RequestError, SeriesError
+from forecasting.forecast_warning import ForecastWarning
+from forecasting.forecasts.forecasts import Forecasts
+from forecasting.forecasts.options import ForecastOptions
+from forecasting.series.batch import SeriesBatch
+from forecasting.series.times import Floats
+from forecasting.series.timestep import TimeStep, in_words
+
+Coefficients = npt.NDArray[np.float32]
+"""Climatology of positions, °C ``(n, 7)``; NaN where there is none."""
+
+BEST = "best"
+ALL = "all"
+
+
+class Network(Protocol):
+    """A loaded checkpoint."""
+
+    @property
+    def metadata(self) -> Any:
+        """What the checkpoint says of itself."""
+
+
+class Model(ABC):
+    """Forecasts series of one step. Safe to call from several threads.
+
+    Attributes:
+        name: full name of the network, such as ``nino12-gru``; that of the release where it chooses for each series.
+        dataset: name of the release.
+        version: of the release.
+        step: of the series.
+        horizon: the most leads that it forecasts.
+        levels: interval levels that it offers, percent.
+        checks_values: whether it can leave out implausible values; see
+            :attr:`~forecasting.forecasts.options.ForecastOptions.check`.
+        quick: whether a forecast takes less than a millisecond, so that small requests need no thread.
+    """
+
+    name: str
+    dataset: str
+    version: str
+    step: TimeStep
+    horizon: int
+    levels: range | Mapping[int, object]
+    checks_values: bool
+    quick: bool
+
+    @property
+    @abstractmethod
+    def networks(self) -> "Sequence[Network]":
+        """The networks that take part in each forecast."""
+
+    @abstractmethod
+    def forecast_batch(self, batch: SeriesBatch, options: ForecastOptions) -> Forecasts:
+        """Forecast each series of ``batch``, in the units of ``options``.
+
+        A series that cannot be forecast has an error in the result, beside the errors of the batch. The options are not
+        checked; see :meth:`check`.
+        """
+
+    def check(self, options: ForecastOptions) -> None:
+        """Raise RequestError if the model does not offer what ``options`` ask for."""
+        if not 1 <= options.horizon <= self.horizon:
+            raise RequestError(
+                f"horizon {options.horizon} is out of range: {self.name} forecasts 1 to {self.horizon} steps of "
+                f"{in_words(str(self.step))}",
+                field="horizon",
+            )
+        for level in options.levels or ():
+            if level not in self.levels:
+                offered = ", ".join(map(str, self.levels)) or "none"
+                raise RequestError(f"no calibrated interval at {level} %; available levels: {offered}", field="levels")
+        if options.check and not self.checks_values:
+            raise RequestError(
+                "the networks of a place cannot check values: leave out the dataset, so that the universal release for "
+                "the step checks them and makes the forecast",
+                field="check",
+            )
+
+
+def climatology_at(positions: Floats | None, n: int = 0) -> Coefficients:
+    """Return the climatology of each position, degrees north and east ``(n, 2)``; NaN where there is none, as on land.
+
+    Without ``positions``, there is none for ``n`` series.
+    """
+    coefficients = np.full((n if positions is None else len(positions), COEFFICIENTS), np.nan, dtype=np.float32)
+    if positions is not None:
+        known = np.flatnonzero(np.isfinite(positions).all(axis=1))
+        if len(known):
+            coefficients[known] = GlobalClimatology.load().coefficients(*positions[known].T)
+    return coefficients
+
+
+def half_position(latitude: float, longitude: float) -> SeriesError | None:
+    """Return the error of a series with only one of latitude and longitude, NaN where they are not known; else None."""
+    if math.isnan(latitude) == math.isnan(longitude):
+        return None
+    missing = "longitude" if math.isnan(longitude) else "latitude"
+    return SeriesError(f"{missing} is missing: give both latitude and longitude, or neither")
+
+
+def on_land(position: Floats, coefficients: Coefficients) -> tuple[ForecastWarning, ...]:
+    """Return the warning that a position, degrees north and east, has no climatology ``(7,)``, if that is so."""
+    if np.isnan(position).any() or not np.isnan(coefficients[0]):
+        return ()
+    latitude, longitude = position.tolist()
+    where = f"{latitude:g}° N, {longitude:g}° E"
+    message = f"the position {where} is on land, far from the sea: the forecast does not use it"
+    return (ForecastWarning("no_climatology", message),)

@@ -1,0 +1,220 @@
+"""From the series of requests to the entries of their responses: reads, forecasts and writes many at once."""
+
+import time
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from forecasting.errors import SeriesError
+from forecasting.forecasts.forecasts import Forecasts
+from forecasting.forecasts.json import entries_of
+from forecasting.forecasts.options import ForecastOptions
+from forecasting.models.base import Model
+from forecasting.releases.selection import Run, Selection
+from forecasting.series.batch import SeriesBatch, future_errors
+from forecasting.series.by_step import SeriesByStep
+from forecasting.series.observations import max_steps
+from forecasting.series.times import YEAR, Floats
+from forecasting.series.timestep import TimeStep
+from service.engine.events.event_judging import with_events
+from service.engine.options import EventOptions, RequestOptions
+from service.engine.reading.baseline_schema import InputBaseline
+from service.engine.reading.parsing import parse
+from service.engine.reading.series_schema import InputSeries
+from service.engine.reading.step_reading import read_each
+from service.telemetry.metrics import Metrics
+
+SMALL: Final = 64
+"""Forecasts (series × models × leads) up to which a request to quick models is batched on the event loop."""
+
+SMALL_VALUES: Final = 20_000
+"""Values (once for each model) up to which a request is batched, since references are fitted to all of them.
+
+A batch holds no more values than this, either.
+"""
+
+PIECE: Final = 512
+"""Forecasts in each piece of a large request to quick models, so that several large requests advance side by side."""
+
+SLOW_PIECE: Final = 8
+SLOW_PIECE_VALUES: Final = 20_000
+"""The same for other models: series, and values."""
+
+
+class Column(NamedTuple):
+    """The entries of one model, or of the best for each series, in the order of the series.
+
+    Attributes:
+        entries: JSON of each forecast without its opening brace, or why there is none.
+        kinds: model, version and step of each forecast; see :class:`~forecasting.forecasts.forecasts.Forecasts`.
+    """
+
+    entries: list[bytes | SeriesError]
+    kinds: set[tuple[str, str, str]]
+
+
+class Job(NamedTuple):
+    """The forecasts that a request asks for, or some of them.
+
+    Attributes:
+        selection: the models.
+        series: at least one.
+        options: of the request.
+    """
+
+    selection: Selection
+    series: Sequence[InputSeries]
+    options: RequestOptions
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether all models are quick; see :class:`~forecasting.models.base.Model`."""
+        return bool(self.selection.named) and all(model.quick for model in self.selection.named)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the request is small enough to be answered on the event loop."""
+        forecasts = len(self.series) * len(self.selection.columns) * self.options.forecast.horizon
+        return self.is_quick and not self.options.events and forecasts <= SMALL and self.weight <= SMALL_VALUES
+
+    @property
+    def weight(self) -> int:
+        """Upper bound of the values that references are fitted to, over all series and models."""
+        return sum(self._lengths()) * len(self.selection.columns)
+
+    def pieces(self) -> "Iterator[Job]":
+        """Yield jobs with some of the series each, in order."""
+        columns, events = len(self.selection.columns), self.options.events
+        most, values = (
+            (max(PIECE // columns, 1), SMALL_VALUES // columns) if self.is_quick else (SLOW_PIECE, SLOW_PIECE_VALUES)
+        )
+        if events is not None:
+            most = events.piece(most, self.options.forecast.horizon)
+        begin, total = 0, 0
+        for i, length in enumerate(self._lengths()):
+            total += length
+            if i > begin and (i - begin == most or total > values):
+                yield self._replace(series=self.series[begin:i])
+                begin, total = i, length
+        yield self._replace(series=self.series[begin:])
+
+    def _lengths(self) -> Iterator[int]:
+        """Yield an upper bound of the values of each series on a regular grid."""
+        step = self.selection.reads_at
+        for given in self.series:
+            length = len(given.values)
+            yield length if step is None or given.timestamps is None else _max_length(length, given.timestamps, step)
+
+
+def _max_length(n: int, times: Sequence[str], step: TimeStep) -> int:
+    """Return an upper bound of the values that a series of ``n`` has on a regular grid: its times may be far apart."""
+    if not times:
+        return n
+    try:
+        # ISO 8601 times begin with the year, and sort as text.
+        years = int(max(times)[:4]) - int(min(times)[:4]) + 1
+    except ValueError:
+        return n
+    return max(n, min(years * YEAR // step.seconds, max_steps(n)))
+
+
+def forecast_jobs(jobs: Sequence[Job], waits: Sequence[float], metrics: Metrics) -> list[list[Column]]:
+    """Return the columns of each of ``jobs``. Those with the same models and options are forecast together.
+
+    Args:
+        jobs: of one or several requests.
+        waits: seconds that each has waited, the longest first.
+        metrics: count the batches.
+    """
+    alike: dict[tuple[int, RequestOptions], list[int]] = {}
+    for i, job in enumerate(jobs):
+        alike.setdefault((id(job.selection), job.options), []).append(i)
+    results: list[list[Column]] = [[] for _ in jobs]
+    for group in alike.values():
+        series = [*chain.from_iterable(jobs[i].series for i in group)]
+        first = jobs[group[0]]
+        columns = _forecast(Job(first.selection, series, first.options), [waits[i] for i in group], metrics)
+        begin = 0
+        for i in group:
+            end = begin + len(jobs[i].series)
+            results[i] = [_part(column, forecasts, begin, end) for column, forecasts in columns]
+            begin = end
+    return results
+
+
+def _part(entries: list[bytes | SeriesError], forecasts: Forecasts, begin: int, end: int) -> Column:
+    """Return the entries of the series from place ``begin`` to ``end``."""
+    rows = slice(*np.searchsorted(forecasts.row, [begin, end]).tolist())
+    kinds = set(zip(forecasts.model[rows], forecasts.version[rows], forecasts.step[rows], strict=True))
+    return Column(entries[begin:end], kinds)
+
+
+def _forecast(job: Job, waits: list[float], metrics: Metrics) -> list[tuple[list[bytes | SeriesError], Forecasts]]:
+    """Return the entries of each column for all series, and its forecasts."""
+    baselines = [given.baseline for given in job.series]
+    return [
+        (_entries(forecasts, len(job.series), job.options.events, baselines), forecasts)
+        for forecasts in job.selection.forecast(read_series(job), job.options.forecast, timed(metrics, waits))
+    ]
+
+
+def column_of(forecasts: Forecasts, n: int, events: EventOptions | None) -> Column:
+    """Return the entries of ``n`` series without baselines of their own."""
+    return _part(_entries(forecasts, n, events, [None] * n), forecasts, 0, n)
+
+
+def _entries(
+    forecasts: Forecasts, n: int, events: EventOptions | None, baselines: Sequence[InputBaseline | None]
+) -> list[bytes | SeriesError]:
+    """Return an entry for each of ``n`` series, with the events that a request asks for."""
+    entries: list[bytes | SeriesError] = [b""] * n
+    for i, (row, entry) in enumerate(zip(forecasts.row.tolist(), entries_of(forecasts), strict=True)):
+        entries[row] = entry if events is None else with_events(entry, forecasts, i, baselines[row], events)
+    for row, error in forecasts.errors.items():
+        entries[row] = error
+    return entries
+
+
+def read_series(job: Job) -> SeriesByStep:
+    """Read the series of a job: at the step of its models, or each at its own."""
+    selection, units, horizon = job.selection, job.options.forecast.units, job.options.forecast.horizon
+    positions = positions_of(job.series)
+    if selection.reads_at is not None:
+        batch, errors = parse(job.series, [units] * len(job.series), selection.reads_at, selection.catalog)
+        batch = batch.at(positions).with_errors(errors)
+        return SeriesByStep([(np.arange(len(batch)), without_future(batch, job.options.as_of))], {})
+    parsed = read_each(
+        job.series, units, selection.default_step, horizon, lambda step: selection.refusal(step, horizon)
+    )
+    read = SeriesByStep.of(parsed, positions)
+    return read._replace(batches=[(rows, without_future(batch, job.options.as_of)) for rows, batch in read.batches])
+
+
+def without_future(batch: SeriesBatch, as_of: int | None) -> SeriesBatch:
+    """Return the batch with errors of series that end after now; see :func:`future_errors`."""
+    return batch.with_errors(future_errors(batch, as_of))
+
+
+def positions_of(series: Sequence[InputSeries]) -> Floats:
+    """Return degrees north and east of each series, ``(n, 2)``; NaN where they are not known."""
+    sides = [(given.latitude, given.longitude) for given in series]
+    return np.array([[np.nan if side is None else side for side in pair] for pair in sides], dtype=np.float64)
+
+
+def timed(metrics: Metrics, waits: list[float]) -> Run:
+    """Return a function that forecasts a batch and records it in ``metrics``.
+
+    Args:
+        metrics: count the batch.
+        waits: seconds that each request in it has waited, the longest first.
+    """
+
+    def run(model: Model, batch: SeriesBatch, options: ForecastOptions) -> Forecasts:
+        begin = time.perf_counter()
+        forecasts = model.forecast_batch(batch, options)
+        metrics.batches.add(model, forecasts, waits, time.perf_counter() - begin)
+        return forecasts
+
+    return run
