@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
-from scoring.events.request import EventRequest
+from scoring.events import EventRequest
 from scoring.models.model import Model
 
 

@@ -11,9 +11,9 @@ from typing import Any, ClassVar, Final, Generic, Protocol, Self, TypeVar
 from forecasting.readers.options import ReadingOptions
 from scoring.engine import Engine
 from scoring.errors import NothingToForecastError
-from scoring.events.request import EventRequest
+from scoring.events import EventRequest
 from scoring.job import Counts, Failure, Job
-from scoring.models.choice import Choice
+from scoring.models.catalog import Choice
 from scoring.models.model import Model
 from scoring.work import Fingerprint, Plan, WorkFolder, remove, write_whole
 

@@ -25,7 +25,7 @@ import pyarrow.parquet as papq
 from forecasting.events.definitions import Percentile, ThresholdEvent
 from forecasting.series.timestep import TimeStep
 from scoring.errors import ScoringError
-from scoring.events.request import EventRequest
+from scoring.events import EventRequest
 from scoring.source import inside
 from scoring.tables.rows import BASELINES, PREFIX, USUAL, read_part, schema
 from scoring.work import Plan, WorkFolder, flush

@@ -16,7 +16,7 @@ from forecasting.errors import FileError
 from forecasting.series.times import iso
 from scoring.archive.archive import Archive
 from scoring.errors import ScoringError
-from scoring.events.columns import LEVEL_PROBABILITIES
+from scoring.events import LEVEL_PROBABILITIES
 from scoring.tables.rows import PREFIX
 
 _KEYS: Final = ["station", "issued", "observed_until", "replayed", "asked", "step", "time", "sst"]

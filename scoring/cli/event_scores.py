@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from forecasting.scores.events import BIN_EDGES, PERSISTENCE
-from scoring.archive.events import EventVerification
+from scoring.archive.verification import EventVerification
 from scoring.cli.columns import aligned
 
 

@@ -15,8 +15,8 @@ from scoring.cli.arguments import GRIDS, OUTPUTS, READING, SCORE
 from scoring.cli.start import processes_for
 from scoring.engine import Cluster, Engine, InProcess, Processes
 from scoring.errors import ScoringError
-from scoring.events.request import EventRequest
-from scoring.models.choice import Choice
+from scoring.events import EventRequest
+from scoring.models.catalog import Choice
 from scoring.models.model import Model
 from scoring.run import Input
 from scoring.source import Source, is_parquet, named
@@ -37,7 +37,7 @@ def _events(options: argparse.Namespace) -> EventRequest:
             if getattr(options, name) is not None:
                 raise ScoringError(f"--{name} applies to events: name them with --events FILE.json")
         return EventRequest()
-    from scoring.events.file import read_events
+    from scoring.events_file import read_events
 
     units: Units = options.units or "celsius"
     events = read_events(options.events, options.horizon, units, baseline=options.baseline, paths=options.paths)

@@ -1,20 +1,219 @@
 """A grid from its files to its output, step by step."""
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Final, Self
 
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from forecasting.errors import FileError
+from forecasting.events.days import DAYS
+from forecasting.readers.grid.cells import grid_axes, meshed
+from forecasting.readers.grid.cf import find_units
+from forecasting.readers.grid.fields import Field
+from forecasting.readers.grid.store import opened, readable
+from forecasting.readers.options import ReadingOptions
+from forecasting.readers.text import sniff_binary
 from forecasting.series.timestep import TimeStep
+from forecasting.series.units import to_celsius
+from scoring.errors import ScoringError, in_one_line
 from scoring.grids.field import JoinedField, last_steps, open_files, step_of
-from scoring.grids.job import CELLS, GridJob, Layout
+from scoring.grids.job import BASELINES, CELLS, NAMES, POSITIONS, GridJob, Layout, Positions, Values
 from scoring.grids.output import Output, event_variables, forecast_variables, skeleton
-from scoring.grids.staging import stage_baselines, stage_cells
-from scoring.models.choice import Choice
+from scoring.models.catalog import Choice
 from scoring.models.model import CellModel, Span
 from scoring.run import Input
 from scoring.work import Plan, WorkFolder
+
+_NEAR_DEGREES: Final = 2.0
+_FARTHEST_CELLS: Final = 64
+_CELLS_MEASURED: Final = 10_000
+"""First cells of a grid that tell how far apart cells are."""
+
+
+def positions_of(field: Field) -> Positions | None:
+    """Return latitude and longitude of each cell, float32 ``(cells, 2)``; None if they are not known.
+
+    They are not known where dimensions are not latitude and longitude, or hold other numbers than degrees.
+    """
+    try:
+        lat, lon = grid_axes(field.data, field.value, field.along)
+    except FileError:
+        return None
+    north, east = meshed(lat, lon, {dim: slice(None) for dim in field.dims})
+    dims = tuple(map(str, dict.fromkeys((*lat.dims, *lon.dims))))
+    if set(dims) != set(field.dims) or north.shape != east.shape:
+        return None
+    order = [dims.index(dim) for dim in field.dims]
+    places = np.stack([axis.transpose(order).ravel() for axis in (north, east)], axis=1)
+    with np.errstate(invalid="ignore"):
+        outside = (np.abs(places[:, 0]) > 90) | (places[:, 1] < -180) | (places[:, 1] > 360)
+    return None if outside.any() else places.astype(np.float32)
+
+
+def write_positions(places: Positions, folder: Path) -> None:
+    """Write positions to ``folder``."""
+    (folder / POSITIONS).write_bytes(places.astype("<f4").tobytes())
+
+
+def cells_between_judged(places: Positions) -> int:
+    """Return N, so that each cell is at most 2° along its row from one of every N cells."""
+    distances = np.abs(np.diff(places[: _CELLS_MEASURED + 1], axis=0)).sum(axis=1)
+    known = distances[np.isfinite(distances) & (distances > 0)]
+    return int(np.clip(2 * _NEAR_DEGREES / np.median(known) + 0.01, 1, _FARTHEST_CELLS)) if len(known) else 1
+
+
+_DAY_NAMES: Final = ("dayofyear", "doy", "day_of_year", "day")
+_SAME_DEGREES: Final = 1e-3
+
+
+def stage_baselines(path: Path, field: Field, folder: Path) -> None:
+    """Write climatology and threshold of each cell of ``field`` to ``folder``, °C as float32 ``(2, 366, cells)``.
+
+    Raises:
+        ScoringError: if the file does not have them for each day of a leap year, on the grid of ``field``.
+    """
+    try:
+        _stage(path, field, folder)
+    except FileError as error:
+        raise ScoringError(f"{path}: {in_one_line(error)}") from None
+
+
+def _stage(path: Path, field: Field, folder: Path) -> None:
+    kind = sniff_binary(path)
+    if kind not in ("netcdf", "zarr"):
+        raise FileError("is not NetCDF or Zarr; a baseline of a grid is a grid, or a period such as 1983/2012")
+    with opened(path, kind) as data, readable(kind), (folder / BASELINES).open("wb") as file:
+        for name in NAMES:
+            if name not in data.data_vars:
+                raise FileError(f"has no variable {name}; it needs climatology and threshold (dayofyear, …)")
+            file.write(_values(data[name], field).astype("<f4").data)
+
+
+def _values(given: xr.DataArray, field: Field) -> Values:
+    """Return °C ``(366, cells)`` in the order of the cells of ``field``."""
+    along = next((name for name in _DAY_NAMES if given.sizes.get(name) == DAYS), None)
+    if along is None:
+        sizes = ", ".join(f"{dim} ({size})" for dim, size in given.sizes.items())
+        raise FileError(f"variable {given.name} has dimensions {sizes}, but needs dayofyear with {DAYS} days")
+    for dim in field.dims:
+        if given.sizes.get(dim) != field.value.sizes[dim]:
+            raise FileError(f"variable {given.name} has another number of points along {dim} than the input; regrid it")
+        if dim in given.coords and dim in field.value.coords:
+            _check_axis(given, field, dim)
+    units, _, _ = find_units(given, ReadingOptions())
+    values = np.asarray(given.transpose(along, *field.dims).values, dtype=np.float64).reshape(DAYS, -1)
+    return to_celsius(values, units).astype(np.float32)
+
+
+def _check_axis(given: xr.DataArray, field: Field, dim: str) -> None:
+    theirs, ours = np.asarray(given[dim].values), np.asarray(field.value[dim].values)
+    is_number = theirs.dtype.kind in "fiu" and ours.dtype.kind in "fiu"
+    same = np.allclose(theirs, ours, rtol=0, atol=_SAME_DEGREES) if is_number else np.array_equal(theirs, ours)
+    if not same:
+        raise FileError(f"its {dim} differs from that of the input; regrid it, or sort it the same way")
+
+
+_SLAB: Final = 8_000_000
+"""Values read and decoded at once."""
+
+
+def stage_cells(
+    field: Field, span: Span, horizon: int, chunk: int, folder: Path, *, resample: TimeStep | None
+) -> Layout:
+    """Write the last steps of ``field`` to ``folder``, °C as float32 by time, and the positions of its cells.
+
+    Raises:
+        FileError: if the grid cannot be forecast from.
+    """
+    steps = last_steps(field, span, resample)
+    with (folder / CELLS).open("wb") as file:
+        if steps.averaged is None:
+            for indices in _runs(steps.at):
+                _copy(field, indices, file)
+        else:
+            for indices, least in zip(steps.averaged, steps.least, strict=True):
+                _write_mean(field, indices, least, file)
+    places = positions_of(field)
+    if places is not None:
+        write_positions(places, folder)
+    ahead = span.step.shift(np.asarray([steps.issued]), np.arange(1, horizon + 1))
+    nowhere = (
+        () if places is not None else ("no latitudes and longitudes were found, so forecasts do not use a climatology",)
+    )
+    return Layout(
+        steps=steps.count,
+        bounds=_bounds(field, chunk),
+        valid_times=tuple(ahead.astype(np.int64).tolist()),
+        start=int(steps.start.astype(np.int64)),
+        issued=int(steps.issued.astype(np.int64)),
+        every=1 if places is None else cells_between_judged(places),
+        placed=places is not None,
+        dims=tuple(map(str, field.value.dims)),
+        along=field.along,
+        shape=field.shape,
+        name=str(field.value.name),
+        notes=(*field.notes, *nowhere, *steps.notes),
+        averaged=steps.averaged is not None,
+    )
+
+
+def _rows(field: Field) -> int:
+    """Return the size of the first dimension."""
+    return field.shape[0] if field.dims else 1
+
+
+def _width(field: Field) -> int:
+    """Return the number of cells in a row of the first dimension, at least one."""
+    return max(1, field.cells // max(_rows(field), 1))
+
+
+def _bounds(field: Field, chunk: int) -> tuple[int, ...]:
+    rows = _rows(field)
+    width = _width(field)
+    rows_per_chunk = max(1, chunk // width)
+    return (*range(0, rows * width, rows_per_chunk * width), rows * width)
+
+
+def _copy(field: Field, indices: npt.NDArray[np.intp], file: BinaryIO) -> None:
+    """Append the cells at consecutive ``indices`` of the file, a slab at a time."""
+    if indices[0] < 0:
+        for _ in indices:
+            file.write(np.full(field.cells, np.nan, dtype="<f4").data)
+        return
+    at_once = max(1, _SLAB // max(field.cells, 1))
+    rows = _rows(field)
+    rows_at_once = max(1, _SLAB // _width(field))
+    for begin in range(int(indices[0]), int(indices[-1]) + 1, at_once):
+        steps = slice(begin, min(begin + at_once, int(indices[-1]) + 1))
+        for row in range(0, rows, rows if at_once > 1 else rows_at_once):
+            slab = slice(row, rows if at_once > 1 else row + rows_at_once)
+            file.write(np.ascontiguousarray(field.celsius(steps, slab), dtype="<f4").data)
+
+
+def _write_mean(field: Field, indices: npt.NDArray[np.intp], least: float, file: BinaryIO) -> None:
+    """Append the mean of each cell at ``indices`` of the file, NaN where fewer than ``least`` values are known."""
+    total, count = np.zeros(field.cells), np.zeros(field.cells, dtype=np.int32)
+    for index in indices.tolist():
+        values = field.celsius(slice(index, index + 1))[0]
+        known = np.isfinite(values)
+        total[known] += values[known]
+        count += known
+    enough = (count > 0) & (count >= least)
+    mean = np.full(field.cells, np.nan, dtype="<f4")
+    mean[enough] = total[enough] / count[enough]
+    file.write(mean.data)
+
+
+def _runs(at: npt.NDArray[np.intp]) -> Iterator[npt.NDArray[np.intp]]:
+    """Split ``at`` into runs that are consecutive in the file, or absent from it."""
+    follows = (np.diff(at) == 1) & (at[:-1] >= 0)
+    yield from np.split(at, np.flatnonzero(~follows) + 1)
+
 
 _OUTPUT = "output.pickle"
 _ALL_STEPS = 10_000_000

@@ -19,14 +19,9 @@ from forecasting.qartod import FAIL, MISSING
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
 from forecasting.series.units import outside_sea_range
-from scoring.events.columns import Column
-from scoring.events.judging import Judged, Place, judge_places
-from scoring.events.request import EventRequest
+from scoring.events import Column, EventRequest, Judged, Place, judge_places
 from scoring.job import Counts, Job, Part
-from scoring.models.cell_forecasts import CellForecasts
-from scoring.models.cell_windows import LAND
-from scoring.models.cells import Cells
-from scoring.models.model import CellModel
+from scoring.models.model import LAND, CellForecasts, CellModel, Cells
 
 CELLS: Final = "cells.f4"
 POSITIONS: Final = "positions.f4"

@@ -18,8 +18,7 @@ from forecasting.qartod import NOT_EVALUATED
 from forecasting.readers.grid.cf import STANDARD_NAMES
 from forecasting.readers.grid.fields import Field
 from forecasting.series.times import iso
-from scoring.events.columns import Column, Form
-from scoring.events.request import EventRequest
+from scoring.events import Column, EventRequest, Form
 from scoring.grids.job import Arrays, Layout, read_part, stored_type
 from scoring.models.model import CellModel
 from scoring.models.quality import MEANINGS, RULE

@@ -1,13 +1,178 @@
-"""The model of a run: files that each process loads once."""
+"""The model of a run: files that each process loads once, and its forecasts of the cells of a grid."""
 
 from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from functools import cached_property
+from typing import ClassVar, Final, Protocol
 
-from forecasting.series.times import Times
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.climatology.annual_cycle import COEFFICIENTS
+from forecasting.climatology.global_climatology import GlobalClimatology
+from forecasting.events.outlook import JointForecast
+from forecasting.networks.metadata import CheckpointMetadata
+from forecasting.series.shape import fill_gaps
+from forecasting.series.times import Bools, Floats, Times
 from forecasting.series.timestep import TimeStep
-from scoring.models.cell_forecasts import CellForecasts
-from scoring.models.cells import Cells
+from forecasting.series.units import SEA_RANGE
+from forecasting.universal.network.metadata import UniversalMetadata
+
+Coefficients = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Series of a grid's cells, which share their times.
+
+    Attributes:
+        values: °C, ``(n, steps)``; NaN where missing.
+        start: time of the first step.
+        positions: latitude and longitude, degrees, ``(n, 2)``; NaN where they are not known.
+        every: the past of one in so many cells is forecast, to judge it and its neighbours.
+    """
+
+    values: Floats
+    start: np.datetime64
+    positions: npt.NDArray[np.float32]
+    every: int
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def part(self, rows: slice | npt.NDArray[np.intp]) -> "Cells":
+        """Return some of the cells."""
+        return Cells(self.values[rows], self.start, self.positions[rows], self.every)
+
+    @cached_property
+    def coefficients(self) -> Coefficients:
+        """Climatology of each position, °C, ``(n, 7)``; NaN where there is none."""
+        coefficients = np.full((len(self), COEFFICIENTS), np.nan, dtype=np.float32)
+        known = self._placed
+        if known.any():
+            latitude, longitude = self.positions[known].T
+            coefficients[known] = GlobalClimatology.load().coefficients(latitude, longitude)
+        return coefficients
+
+    @property
+    def on_land(self) -> Bools:
+        """Whether the position is known and on land, ``(n,)``."""
+        return np.logical_and(self._placed, np.isnan(self.coefficients[:, 0]))
+
+    @property
+    def _placed(self) -> Bools:
+        placed: Bools = np.asarray(np.isfinite(self.positions).all(axis=1))
+        return placed
+
+
+Bounds = dict[int, tuple[Floats, Floats]]
+"""Lower and upper bounds of prediction intervals, °C ``(n, horizon)``, by level in percent."""
+
+
+@dataclass(frozen=True)
+class CellForecasts:
+    """Forecasts of some of several cells.
+
+    Attributes:
+        cell: index of each cell with a forecast, increasing, ``(n,)``.
+        sst: °C, ``(n, horizon)``.
+        bounds: of the prediction intervals.
+        quality: flags of :mod:`scoring.models.quality`, ``(n,)``.
+        missing: number of cells without a forecast, by reason.
+        warnings: number of cells with a warning, by kind.
+        bad: indices of cells with an impossible sea temperature.
+        joint: the same forecasts with their joint distributions; empty unless asked for.
+    """
+
+    cell: npt.NDArray[np.intp]
+    sst: Floats
+    bounds: Bounds
+    quality: npt.NDArray[np.int8]
+    missing: dict[str, int]
+    warnings: dict[str, int]
+    bad: npt.NDArray[np.intp]
+    joint: Sequence[JointForecast] = ()
+
+
+def joined(parts: Sequence[CellForecasts], begins: Sequence[int]) -> CellForecasts:
+    """Return the forecasts of consecutive parts of cells, which begin at ``begins``."""
+    missing, warnings = Counter[str](), Counter[str]()
+    for part in parts:
+        missing.update(part.missing)
+        warnings.update(part.warnings)
+    shifted = list(zip(parts, begins, strict=True))
+    return CellForecasts(
+        cell=np.concatenate([part.cell + begin for part, begin in shifted]),
+        sst=np.concatenate([part.sst for part in parts]),
+        bounds={
+            level: (
+                np.concatenate([part.bounds[level][0] for part in parts]),
+                np.concatenate([part.bounds[level][1] for part in parts]),
+            )
+            for level in parts[0].bounds
+        },
+        quality=np.concatenate([part.quality for part in parts]),
+        missing=dict(missing),
+        warnings=dict(warnings),
+        bad=np.concatenate([part.bad + begin for part, begin in shifted]),
+        joint=[forecast for part in parts for forecast in part.joint],
+    )
+
+
+LAND: Final = "no value at any time (land)"
+NO_LAST: Final = "the last value is missing"
+GAP: Final = "a gap is too long to fill"
+NO_SEA: Final = "impossible sea temperature"
+
+
+@dataclass(frozen=True)
+class CellWindows:
+    """Windows without gaps.
+
+    Attributes:
+        cell: index of the cell of each window, ``(n,)``.
+        values: °C, ``(n, window)``.
+        filled: whether any value was interpolated, ``(n,)``.
+        missing: number of cells without a window, by reason.
+        bad: indices of the cells with an impossible sea temperature.
+    """
+
+    cell: npt.NDArray[np.intp]
+    values: Floats
+    filled: Bools
+    missing: dict[str, int]
+    bad: npt.NDArray[np.intp]
+
+
+def cell_windows(values: Floats, window: int, fill_limit: int) -> CellWindows:
+    """Return the last window of each cell, with short gaps interpolated.
+
+    Args:
+        values: °C, ``(cells, steps)``, NaN where missing: at least the window and the steps in which a gap may begin.
+        window: steps per window.
+        fill_limit: longest gap to interpolate, in steps.
+    """
+    recent = values[:, -(window + fill_limit + 1) :]
+    observed = np.isfinite(recent)
+    land = ~observed.any(axis=1)
+    last = np.asarray(observed[:, -1])
+    no_last = ~last & ~land
+    cell = np.flatnonzero(last)
+    values = recent[cell]
+    gaps: Bools = np.isnan(values[:, -window:]).sum(axis=1) > 0
+    if gaps.any():
+        values[gaps] = fill_gaps(values[gaps], fill_limit)
+    values = values[:, -window:]
+    too_long = gaps & np.isnan(values).any(axis=1)
+    low, high = SEA_RANGE
+    with np.errstate(invalid="ignore"):
+        wrong = ~too_long & ((values < low) | (values > high)).any(axis=1)
+    usable = ~(too_long | wrong)
+    counts = {LAND: land.sum(), NO_LAST: no_last.sum(), GAP: too_long.sum(), NO_SEA: wrong.sum()}
+    missing = {reason: int(count) for reason, count in counts.items() if count}
+    return CellWindows(cell[usable], values[usable], gaps[usable], missing, cell[wrong])
 
 
 @dataclass(frozen=True)
@@ -40,8 +205,14 @@ class CellForecaster(Protocol):
 
 
 class Model(ABC):
-    """A model as files, small enough to send to other processes."""
+    """A model as files, small enough to send to other processes.
 
+    Attributes:
+        choice: how the model was chosen, as a phrase.
+        device: that the networks run on.
+    """
+
+    choice: str
     device: str
 
     @property
@@ -59,11 +230,6 @@ class Model(ABC):
     def sha256(self) -> str:
         """Digest of all checkpoints."""
 
-    @property
-    @abstractmethod
-    def choice(self) -> str:
-        """How the model was chosen, as a phrase."""
-
     @abstractmethod
     def load(self) -> object:
         """Load the networks, once in each process.
@@ -78,19 +244,34 @@ class Model(ABC):
 
 
 class CellModel(Model):
-    """A model that can forecast the cells of a grid."""
+    """A single network, which can forecast the cells of a grid.
 
+    Attributes:
+        metadata: of the network.
+    """
+
+    metadata: CheckpointMetadata | UniversalMetadata
     cells_per_chunk: ClassVar[int]
     """Default number of cells that are forecast together."""
+
+    @property
+    def name(self) -> str:
+        """Full name of the network."""
+        return self.metadata.model
+
+    @property
+    def version(self) -> str:
+        """Version of the release."""
+        return self.metadata.version
+
+    @property
+    def knows_dependence(self) -> bool:
+        """Whether the model knows how errors at different leads are related."""
+        return self.metadata.dependence is not None
 
     @abstractmethod
     def span(self) -> Span:
         """Return which steps of a grid its forecasts depend on."""
-
-    @property
-    @abstractmethod
-    def knows_dependence(self) -> bool:
-        """Whether the model knows how errors at different leads are related."""
 
     @abstractmethod
     def load(self) -> CellForecaster:

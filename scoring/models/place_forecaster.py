@@ -13,11 +13,16 @@ from forecasting.universal.contexts.contexts import Contexts
 from forecasting.universal.own_past.past import Past
 from forecasting.universal.own_past.record import errors_of
 from forecasting.universal.own_past.references import forecast_references
-from scoring.models.cell_forecasts import CellForecasts
-from scoring.models.cell_windows import NO_SEA, cell_windows
-from scoring.models.cells import Cells
-from scoring.models.own_past import Origins, independent_forecasts, neighbours, relative_rmse, spread_origins
-from scoring.models.quality import Flags, judge
+from scoring.models.model import NO_SEA, CellForecasts, Cells, cell_windows
+from scoring.models.quality import (
+    Flags,
+    Origins,
+    independent_forecasts,
+    judge,
+    neighbours,
+    relative_rmse,
+    spread_origins,
+)
 from scoring.models.window_forecasts import forecast_windows, joint_forecasts
 
 

@@ -23,10 +23,16 @@ from forecasting.universal.own_past.past import Past
 from forecasting.universal.own_past.record import errors_of
 from forecasting.universal.own_past.references import forecast_references
 from scoring.errors import kind_of
-from scoring.models.cell_forecasts import CellForecasts, joined
-from scoring.models.cells import Cells
-from scoring.models.own_past import independent_forecasts, neighbours, relative_rmse, spread_origins
-from scoring.models.quality import Flags, held_out_ratio, judge
+from scoring.models.model import CellForecasts, Cells, joined
+from scoring.models.quality import (
+    Flags,
+    held_out_ratio,
+    independent_forecasts,
+    judge,
+    neighbours,
+    relative_rmse,
+    spread_origins,
+)
 
 _PIECE_VALUES: Final = 1_000_000
 """Values of one piece of cells, which bounds the memory of long contexts."""

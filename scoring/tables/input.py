@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from scoring.models.choice import Choice
+from scoring.models.catalog import Choice, PlaceModel, UniversalModels
 from scoring.models.model import Model
-from scoring.models.place_model import PlaceModel
-from scoring.models.universal_model import UniversalModels
 from scoring.run import Input
 from scoring.tables.job import PlaceTableJob, TableJob, UniversalTableJob
 from scoring.tables.reading.stage import ChunkStations, Staged, stage_rows

@@ -19,9 +19,9 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, Times
 from forecasting.series.timestep import TimeStep
 from scoring.errors import in_one_line, kind_of
-from scoring.events.judging import Coefficients, Judged, Place, judge_places
+from scoring.events import Coefficients, Judged, Place, judge_places
 from scoring.job import Counts, Job, Part
-from scoring.models.place_model import PlaceModel
+from scoring.models.catalog import PlaceModel
 from scoring.models.window_forecasts import forecast_windows, joint_forecasts
 from scoring.tables.reading.rows import climatology_of
 from scoring.tables.reading.stage import Staged
@@ -39,8 +39,8 @@ from forecasting.qartod import GOOD
 from forecasting.series.timestep import in_words
 from forecasting.universal.distribution import Quantiles
 from forecasting.universal.steps.nearest import nearest_step
+from scoring.models.catalog import UniversalFiles, UniversalModels
 from scoring.models.quality import held_out_ratio, judge
-from scoring.models.universal_model import UniversalFiles, UniversalModels
 
 _PATHS: Final = 1_000
 """Sample paths that events are judged by."""

@@ -16,10 +16,8 @@ import pyarrow.parquet as papq
 from forecasting.climatology.usual import Usual
 from forecasting.qartod import MISSING
 from forecasting.series.times import Floats, Times
-from scoring.events.columns import Column, Form, Values, columns_of
-from scoring.events.judging import Judged
-from scoring.events.request import EventRequest
-from scoring.models.cell_forecasts import Bounds
+from scoring.events import Column, EventRequest, Form, Judged, Values, columns_of
+from scoring.models.model import Bounds
 
 BASELINES: Final = ("persistence", "usual_change", "climatology", "damped", "linear")
 """All references that a forecast may have; each has a column, so that all files of an archive do."""

@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 
 from forecasting.qartod import GOOD, NOT_EVALUATED, SUSPECT
-from scoring.models.own_past import independent_forecasts, neighbours, relative_rmse, spread_origins
-from scoring.models.quality import held_out_ratio, judge
+from scoring.models.quality import (
+    held_out_ratio,
+    independent_forecasts,
+    judge,
+    neighbours,
+    relative_rmse,
+    spread_origins,
+)
 from tests.forecasting.universal import tiny
 
 NAN = float("nan")

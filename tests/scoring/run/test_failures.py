@@ -14,7 +14,7 @@ import pytest
 import torch
 import xarray as xr
 
-from scoring.models.choice import Choice
+from scoring.models.catalog import Choice
 from scoring.tables.reading.stage import rows_file
 from tests.scoring.commands import finish, members, parent, score, snapshot, start, wait_for, work_folder
 from tests.scoring.grids.sample import oisst, opened, save, temperatures

@@ -18,8 +18,7 @@ from forecasting.requests.model import MAX_UNKNOWN_FIELDS, UnknownFieldsError
 from forecasting.requests.sentences import first_error
 from forecasting.series.units import Units
 from scoring.errors import ScoringError
-from scoring.events.columns import columns_of
-from scoring.events.request import EventRequest
+from scoring.events import EventRequest, columns_of
 
 _PERIOD: Final = re.compile(r"(\d{4})(-\d\d-\d\d)?/(\d{4})(-\d\d-\d\d)?")
 _UNSAFE: Final = re.compile(r"[^a-z0-9]+")

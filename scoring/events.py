@@ -1,16 +1,40 @@
-"""The output of an event's forecast: columns of a table, or variables of a grid."""
+"""Events to evaluate by the forecasts: what the user asks for, the columns of the output, and their values."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.events.definitions import EventDefinition, HeatStress, MarineEvent, Percentile, ThresholdEvent
+from forecasting.errors import RequestError, SeriesError
+from forecasting.events.baseline import Baseline, Period
+from forecasting.events.definitions import (
+    EventDefinition,
+    HeatStress,
+    MarineEvent,
+    Percentile,
+    ThresholdEvent,
+    needs_baseline,
+)
 from forecasting.events.detection import CATEGORIES
-from forecasting.events.outcomes import AlertLevel, EventState, HeatStressOutcome, MarineOutcome, ThresholdOutcome
+from forecasting.events.judge import judge
+from forecasting.events.outcomes import (
+    AlertLevel,
+    EventOutcome,
+    EventState,
+    HeatStressOutcome,
+    MarineOutcome,
+    ThresholdOutcome,
+)
+from forecasting.events.outlook import JointForecast, Outlook
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import DAY
+from forecasting.series.timestep import TimeStep, in_words
+from scoring.errors import ScoringError, in_one_line, kind_of
 
 Form = Literal["probability", "celsius", "difference", "celsius_weeks", "days", "time", "flag"]
 
@@ -183,3 +207,165 @@ def _likely_alert(outcome: HeatStressOutcome) -> Values:
     by_level = np.stack([outcome.level_probability.get(level, never) for level in get_args(AlertLevel)])
     likely: Values = by_level.argmax(axis=0)
     return likely
+
+
+_HEAT_STRESS_DAYS: Final = 84 + 14
+"""Days that degree heating weeks are summed over, and some more in which the last values may be missing."""
+
+_DAYS_WITH_BASELINE: Final = 1_096
+"""Past days that are read if the baseline is given: an ongoing event is counted from there at the earliest."""
+
+
+@dataclass(frozen=True)
+class EventRequest:
+    """The events of a run; none by default.
+
+    Attributes:
+        definitions: what is asked, °C.
+        names: of the events in columns and variables: lower case letters, digits and underscores.
+        paths: joint sample paths of each place; None for the default.
+        period: of the baseline; None for the whole input.
+        baseline_file: NetCDF or Zarr with climatology and threshold of each cell; None if they come from the input.
+        baseline_sha256: digest of that file.
+    """
+
+    definitions: tuple[EventDefinition, ...] = ()
+    names: tuple[str, ...] = ()
+    paths: int | None = None
+    period: Period | None = None
+    baseline_file: str | None = None
+    baseline_sha256: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.definitions)
+
+    @property
+    def columns(self) -> list[Column]:
+        """Columns of all events."""
+        pairs = zip(self.definitions, self.names, strict=True)
+        return [column for definition, name in pairs for column in columns_of(definition, name)]
+
+    @property
+    def sha256(self) -> str | None:
+        """Digest of the definitions; None if there are none."""
+        identity = (self.definitions, self.names, self.paths)
+        return hashlib.sha256(repr(identity).encode()).hexdigest() if self else None
+
+    def steps_needed(self) -> int | None:
+        """Return how many past steps the events depend on; None for all."""
+        needed = [self._steps_of(definition) for definition in self.definitions]
+        known = [steps for steps in needed if steps is not None]
+        return None if len(known) < len(needed) else max(known, default=0)
+
+    def _steps_of(self, definition: EventDefinition) -> int | None:
+        if isinstance(definition, HeatStress):
+            return None if definition.maximum_monthly_mean is None else _HEAT_STRESS_DAYS
+        if needs_baseline(definition):
+            return None if self.baseline_file is None else _DAYS_WITH_BASELINE
+        assert isinstance(definition, ThresholdEvent)
+        return definition.duration
+
+    def check_step(self, step: TimeStep) -> None:
+        """Refuse events that need daily values where all series have another step.
+
+        Raises:
+            ScoringError: naming the first of them.
+        """
+        for definition in self.definitions:
+            if step != TimeStep(DAY) and (needs_baseline(definition) or isinstance(definition, HeatStress)):
+                raise ScoringError(
+                    f"event {definition.name!r} needs daily values, but the step is {in_words(str(step))}; leave it out"
+                )
+
+
+Coefficients = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place whose events are judged.
+
+    Attributes:
+        forecast: of the place.
+        past: the whole series that was forecast.
+        baseline: of the place; None to compute it from its past.
+        coefficients: climatology of the position, ``(7,)``; NaN without one.
+    """
+
+    forecast: JointForecast
+    past: SstSeries
+    baseline: Baseline | Period | None
+    coefficients: Coefficients
+
+
+@dataclass
+class Judged:
+    """Forecasts of events at several places.
+
+    Attributes:
+        values: by column, ``(n,)`` or ``(n, horizon)``.
+        errors: why an event cannot be judged at a place, by event; None if it can.
+        calibrated: whether the probabilities of an event can be relied on, by event; None if it cannot be judged.
+        warnings: their kinds, for each place.
+    """
+
+    values: dict[str, Values]
+    errors: tuple[list[str | None], ...]
+    calibrated: tuple[list[bool | None], ...]
+    warnings: list[set[str]] = field(default_factory=list)
+
+    @classmethod
+    def none(cls, events: EventRequest, n: int, horizon: int) -> "Judged":
+        """Return missing values for ``n`` places."""
+        return cls(
+            {column.name: column.empty(n, horizon) for column in events.columns},
+            tuple([None] * n for _ in events.definitions),
+            tuple([None] * n for _ in events.definitions),
+            [set() for _ in range(n)],
+        )
+
+    def unjudged(self, events: EventRequest) -> dict[str, int]:
+        """Return the number of places at which an event cannot be judged, by its name and the kind of reason."""
+        return dict(
+            Counter(
+                f"{definition.name}: {kind_of(error)}"
+                for definition, errors in zip(events.definitions, self.errors, strict=True)
+                for error in errors
+                if error is not None
+            )
+        )
+
+
+def judge_places(events: EventRequest, places: Iterable[Place], n: int, horizon: int, paths: int) -> Judged:
+    """Judge all events at each of ``n`` places, by so many sample ``paths``."""
+    judged = Judged.none(events, n, horizon)
+    for i, place in enumerate(places):
+        outlook = _outlook(place, paths)
+        for e, (definition, name) in enumerate(zip(events.definitions, events.names, strict=True)):
+            outcome = outlook if isinstance(outlook, str) else _judge(definition, outlook)
+            if isinstance(outcome, str):
+                judged.errors[e][i] = outcome
+                continue
+            judged.calibrated[e][i] = outcome.calibrated
+            judged.warnings[i].update(warning.code for warning in outcome.warnings)
+            for column in columns_of(definition, name):
+                judged.values[column.name][i] = column.value(outcome)
+    return judged
+
+
+def _outlook(place: Place, paths: int) -> Outlook | str:
+    """Return the outlook by which events are judged, or why there is none."""
+    coefficients = None if np.isnan(place.coefficients[0]) else place.coefficients
+    try:
+        return place.forecast.outlook(place.past, paths, place.baseline, coefficients)
+    except SeriesError as error:
+        return in_one_line(error)
+
+
+def _judge(definition: EventDefinition, outlook: Outlook) -> EventOutcome | str:
+    try:
+        return judge(definition, outlook)
+    except SeriesError as error:
+        return in_one_line(error)
+    except RequestError as error:
+        return str(error)

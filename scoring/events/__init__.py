@@ -1,1 +1,0 @@
-"""Events to judge by the forecasts: what the user asks for, and the columns and variables of the answers."""
