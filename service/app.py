@@ -64,6 +64,7 @@ from service.stations import routes as stations
 from service.stations.background import Background, BackgroundTask
 from service.stations.fetching import Fetcher
 from service.stations.outbound import Outbound
+from service.stations.parameters import install_store_errors
 from service.stations.reading_schemas import Correction, ManyReadingsRequest, ReadingsRequest
 from service.stations.retention import Retention
 from service.stations.schemas import StationRequest
@@ -190,6 +191,7 @@ def _add_routes(app: FastAPI) -> None:
     """Add every resource, the handlers of errors, the OpenAPI document, and compression."""
     app.add_middleware(Compression)
     install_error_handlers(app)
+    install_store_errors(app)
     install_openapi(app, bodies=_SCHEMAS)
     for resource in _RESOURCES:
         app.include_router(resource.router, dependencies=[] if resource is page else [Depends(refuse_unusable)])

@@ -1,20 +1,20 @@
 """What the routes of stations share: their dependencies and parameters, and the store's errors as problems."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Annotated, Final, NamedTuple, TypeVar
 
-from fastapi import Depends, Path, Query, Request
+from fastapi import Depends, FastAPI, Path, Query, Request
 from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
+from starlette.responses import Response
 
 from forecasting.errors import RequestError, SeriesError
 from forecasting.series.times import DAY, seconds_of
 from service.gate.call import KEY
 from service.gate.keys import Key, Role
-from service.http.problems import ProblemError
+from service.http.problems import ProblemError, error_response
 from service.stations.background import Background
 from service.stations.store.errors import (
     NoForecastError,
@@ -128,20 +128,13 @@ _DATE: Final = "YYYY-MM-DD"
 
 
 class Period(NamedTuple):
-    """Which observations or forecasts a call asks for.
-
-    Attributes:
-        begin: the earliest time, Unix seconds; None for any.
-        end: the latest time.
-        revisions: whether every revision is wanted.
-    """
+    """The period that a call asks for: its earliest and latest time in Unix seconds, None for any."""
 
     begin: int | None
     end: int | None
-    revisions: bool
 
     @classmethod
-    def read(cls, begin: str | None, end: str | None, *, revisions: bool) -> "Period":
+    def read(cls, begin: str | None, end: str | None) -> "Period":
         """Parse the times of a query. A day as ``end`` is part of the period.
 
         Raises:
@@ -152,7 +145,7 @@ class Period(NamedTuple):
             last += DAY - 1
         if first is not None and last is not None and first > last:
             raise RequestError(f"from {begin} is after to {end}: swap them", field="from")
-        return cls(first, last, revisions)
+        return cls(first, last)
 
 
 def _time(text: str | None, name: str) -> int | None:
@@ -162,16 +155,22 @@ def _time(text: str | None, name: str) -> int | None:
         raise RequestError(f"{name}: {error}", field=name) from None
 
 
-@contextmanager
-def store_problems() -> Iterator[None]:
-    """Turn errors of the store into problems: 403 for another key's station, 404, 409 for another step, else 503."""
-    try:
-        yield
-    except (UnknownStationError, UnknownReadingError, NoForecastError) as error:
-        raise ProblemError(HTTPStatus.NOT_FOUND, str(error)) from None
-    except NotOwnerError as error:
-        raise ProblemError(HTTPStatus.FORBIDDEN, str(error), reason="forbidden") from None
-    except StepChangeError as error:
-        raise ProblemError(HTTPStatus.CONFLICT, str(error)) from None
-    except StoreError as error:
-        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers={"Retry-After": "10"}) from None
+_STATUSES: Final[dict[type[Exception], HTTPStatus]] = {
+    UnknownStationError: HTTPStatus.NOT_FOUND,
+    UnknownReadingError: HTTPStatus.NOT_FOUND,
+    NoForecastError: HTTPStatus.NOT_FOUND,
+    NotOwnerError: HTTPStatus.FORBIDDEN,
+    StepChangeError: HTTPStatus.CONFLICT,
+}
+"""By kind of error of the store; others mean that it cannot be used."""
+
+
+def install_store_errors(app: FastAPI) -> None:
+    """Answer the store's errors with problem documents."""
+
+    async def refuse(request: Request, error: Exception) -> Response:
+        status = _STATUSES.get(type(error), HTTPStatus.SERVICE_UNAVAILABLE)
+        headers = {"Retry-After": "10"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
+        return error_response(ProblemError(status, str(error), headers=headers), request.scope)
+
+    app.add_exception_handler(StoreError, refuse)

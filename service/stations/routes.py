@@ -13,7 +13,6 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from forecasting.errors import RequestError
-from forecasting.readers import Reading
 from forecasting.requests.model import ONE_LINE
 from forecasting.series.timestep import TimeStep
 from service.api.dependencies import ServingDep, SettingsDep
@@ -32,13 +31,13 @@ from service.stations.parameters import (
     PAGE,
     After,
     BackgroundDep,
+    Cursor,
     PageSize,
     Period,
     StationId,
     StationStoreDep,
     TimeQuery,
     WriterDep,
-    store_problems,
 )
 from service.stations.reading_schemas import (
     CORRECTION_EXAMPLES,
@@ -53,23 +52,13 @@ from service.stations.reading_schemas import (
     ReadingsRequest,
     Stored,
 )
-from service.stations.receiving import (
-    Receiver,
-    correct_reading,
-    read_observations,
-    store_file,
-    store_many,
-    store_readings,
-)
+from service.stations.receiving import ReceiverDep
 from service.stations.responses import (
-    StationQuery,
-    StationRow,
     archive,
-    find_station,
     newest_forecast,
+    observations,
     page_json,
     station_alerts,
-    station_answer,
     station_detail,
 )
 from service.stations.schemas import (
@@ -128,11 +117,10 @@ async def put_station(
     body = await serving.read_json(StationRequest, await request.body(), 0, settings.max_body_bytes)
     check_model(serving, body.model, TimeStep.parse(body.step), body.horizon or DEFAULT_HORIZON)
     stored = _stored_settings(body, settings)
-    with store_problems():
-        created, row = await store.write(_store_station, id, stored, body.webhooks, writer)
+    created, detail = await store.write(_store_station, id, stored, body.webhooks, writer)
     background.wake()
     response.status_code = HTTPStatus.CREATED if created else HTTPStatus.OK
-    return station_detail(row)
+    return detail
 
 
 @router.get(
@@ -156,8 +144,7 @@ async def get_stations(
     """List stations in the order of their IDs, each with its newest observation and forecast."""
     if recent and limit > MAX_RECENT:
         raise RequestError(f"with recent, limit may be at most {MAX_RECENT}", field="limit")
-    with store_problems():
-        page = await store.read(page_json, StationQuery(limit, after, search, recent))
+    page = await store.read(page_json, limit, after, search, recent=recent)
     return Response(page, media_type="application/json")
 
 
@@ -169,8 +156,7 @@ async def get_stations(
 )
 async def get_station(store: StationStoreDep, id: StationId, recent: Recent = False) -> StationDetail:
     """Get the settings of a station, its newest observation and forecast, and the state of its events."""
-    with store_problems():
-        return station_detail(await store.read(find_station, id, recent=recent))
+    return await store.read(station_detail, id, recent=recent)
 
 
 @router.delete(
@@ -186,16 +172,15 @@ async def remove_station(store: StationStoreDep, writer: WriterDep, id: StationI
 
     Where the service has keys, this call needs the one that created the station, or an admin key.
     """
-    with store_problems():
-        await store.write(delete_station, id, writer)
+    await store.write(delete_station, id, writer)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
 def _store_station(
     connection: Connection, station: str, settings: StationSettings, webhooks: Sequence[InputWebhook], writer: Writer
-) -> tuple[bool, StationRow]:
+) -> tuple[bool, StationDetail]:
     is_new = put_watching_station(connection, station, settings, webhooks, int(time.time()), writer)
-    return is_new, find_station(connection, station)
+    return is_new, station_detail(connection, station)
 
 
 _MEDIA_TYPE: Final = "image/svg+xml"
@@ -222,9 +207,8 @@ async def get_card(request: Request, store: StationStoreDep, id: StationId) -> R
 
     It follows the light or dark colours of the reader, and holds its content in words for screen readers.
     """
-    with store_problems():
-        row = await store.read(find_station, id, recent=True)
-    content = await store.run(card_svg, station_answer(row), int(time.time()))
+    station = await store.read(station_detail, id, recent=True)
+    content = await store.run(card_svg, station, int(time.time()))
     headers = _HEADERS | {"ETag": f'"{sha256(content.encode()).hexdigest()[:24]}"'}
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
@@ -251,12 +235,10 @@ _BODY["requestBody"]["content"] |= {
 )
 async def post_readings(
     request: Request,
-    store: StationStoreDep,
+    receiver: ReceiverDep,
     serving: ServingDep,
     settings: SettingsDep,
     grid_files: GridFilesDep,
-    background: BackgroundDep,
-    writer: WriterDep,
     id: StationId,
     query: Annotated[ReadingQuery, Query()],
 ) -> FileStored | Stored:
@@ -266,21 +248,17 @@ async def post_readings(
     both are kept. A file that does not state the units of its temperatures is in those of the station. Where the
     service has keys, this call needs the one that created the station, or an admin key.
     """
-    receiver = Receiver(store, serving, settings, background, writer)
     headers, content = dict(request.scope["headers"]), await request.body()
     if is_json(headers):
         if request.query_params:
             name = min(request.query_params)
             raise RequestError(f"{name} applies to files, but the body is JSON: leave it out", field=name)
         body = await serving.read_json(ReadingsRequest, content, 1, settings.max_body_bytes)
-        return await store_readings(receiver, id, body)
-
-    async def read(station: StationSettings) -> Reading:
-        step = TimeStep.parse(station.step)
-        options = replace(query.options(), step=step, station_units=station.units)
-        return await read_upload(headers, content, options, grid_files, serving, settings)
-
-    return await store_file(receiver, id, read)
+        return await receiver.readings(id, body)
+    station = await receiver.station(id)
+    options = replace(query.options(), step=TimeStep.parse(station.step), station_units=station.units)
+    reading = await read_upload(headers, content, options, grid_files, serving, settings)
+    return await receiver.file(id, station, reading)
 
 
 _Time = Annotated[
@@ -300,11 +278,9 @@ _Time = Annotated[
 )
 async def patch_reading(
     request: Request,
-    store: StationStoreDep,
+    receiver: ReceiverDep,
     serving: ServingDep,
     settings: SettingsDep,
-    background: BackgroundDep,
-    writer: WriterDep,
     id: StationId,
     moment: _Time,
 ) -> CorrectedReading:
@@ -315,7 +291,7 @@ async def patch_reading(
     """
     require_json(dict(request.scope["headers"]))
     body = await serving.read_json(Correction, await request.body(), 1, settings.max_body_bytes)
-    return await correct_reading(Receiver(store, serving, settings, background, writer), id, moment, body)
+    return await receiver.correct(id, moment, body)
 
 
 @router.delete(
@@ -324,21 +300,13 @@ async def patch_reading(
     summary="Take back a reading of a station",
     responses=problems(403, 404, 422, 503, 504),
 )
-async def delete_reading(
-    store: StationStoreDep,
-    serving: ServingDep,
-    settings: SettingsDep,
-    background: BackgroundDep,
-    writer: WriterDep,
-    id: StationId,
-    moment: _Time,
-) -> CorrectedReading:
+async def delete_reading(receiver: ReceiverDep, id: StationId, moment: _Time) -> CorrectedReading:
     """Take back a reading, and issue a forecast without it.
 
     Only `GET /stations/{id}/observations?revisions=true` returns it then. The same value is not stored again when it is
     sent again.
     """
-    return await correct_reading(Receiver(store, serving, settings, background, writer), id, moment, None)
+    return await receiver.correct(id, moment, None)
 
 
 @router.post(
@@ -349,14 +317,7 @@ async def delete_reading(
     responses=problems(400, 403, 413, 415, 422, 503, 504),
     openapi_extra=request_body(ManyReadingsRequest, examples=MANY_EXAMPLES),
 )
-async def post_many(
-    request: Request,
-    store: StationStoreDep,
-    serving: ServingDep,
-    settings: SettingsDep,
-    background: BackgroundDep,
-    writer: WriterDep,
-) -> ManyStored:
+async def post_many(request: Request, receiver: ReceiverDep, serving: ServingDep, settings: SettingsDep) -> ManyStored:
     """Store readings of several stations in one transaction, by the rules for one station.
 
     A station that does not exist, or belongs to another key, gets an `error` in its place. Forecasts are stored in
@@ -366,8 +327,7 @@ async def post_many(
     body = await serving.read_json(
         ManyReadingsRequest, await request.body(), settings.max_series, settings.max_body_bytes
     )
-    receiver = Receiver(store, serving, settings, background, writer, request.scope[RENEW_DEADLINE])
-    return await store_many(receiver, body.readings)
+    return await receiver.many(body.readings, request.scope[RENEW_DEADLINE])
 
 
 @router.get(
@@ -385,7 +345,7 @@ async def get_observations(
     revisions: Annotated[bool, Query(description="Return every revision, not only the latest of each time.")] = False,
 ) -> ObservationsAnswer:
     """Get what is stored, the latest revision of each time by default."""
-    return await read_observations(store, id, Period.read(begin, to, revisions=revisions), settings)
+    return await store.read(observations, id, Period.read(begin, to), settings.max_values, revisions=revisions)
 
 
 @router.get(
@@ -396,7 +356,7 @@ async def get_observations(
 )
 async def get_newest(store: StationStoreDep, id: StationId) -> NewestForecast:
     """Get the forecast that was issued last, from the latest observation."""
-    return await newest_forecast(store, id)
+    return await store.read(newest_forecast, id)
 
 
 @router.get(
@@ -414,7 +374,7 @@ async def get_archive(
     after: After = "",
 ) -> ForecastArchive:
     """List forecasts as they were issued. Nothing changes them, whatever is observed later."""
-    return await archive(store, id, Period.read(begin, to, revisions=False), after, limit)
+    return await store.read(archive, id, Period.read(begin, to), Cursor.read(after), limit)
 
 
 @router.get(
@@ -432,7 +392,7 @@ async def get_alerts(
     after: After = "",
 ) -> AlertList:
     """List events that began, changed their category, ended or are expected, with what became of each delivery."""
-    return await station_alerts(store, id, Period.read(begin, to, revisions=False), after, limit)
+    return await store.read(station_alerts, id, Period.read(begin, to), Cursor.read(after), limit)
 
 
 _MEDIA_TYPES: Final = {"json": "application/json", "csv": "text/csv; charset=utf-8"}
@@ -464,12 +424,10 @@ async def get_verification(
     ] = "forecasts",
 ) -> Response:
     """Compare the issued forecasts and their baselines with the latest revision of the observations."""
-    period = Period.read(begin, to, revisions=False)
-    selection = Selection(period.begin, period.end, lead, replayed, by is not None)
-    with store_problems():
-        form: Form = "events_csv" if format == "csv" and table == "events" else format
-        answer = await store.read_long(verification, id, selection, form)
-    return Response(answer, media_type=_MEDIA_TYPES[format])
+    selection = Selection(*Period.read(begin, to), lead, replayed, by is not None)
+    form: Form = "events_csv" if format == "csv" and table == "events" else format
+    content = await store.read_long(verification, id, selection, form)
+    return Response(content, media_type=_MEDIA_TYPES[format])
 
 
 def _stored_settings(body: StationRequest, settings: Settings) -> StationSettings:

@@ -16,13 +16,6 @@ from service.stations.store.tables import OBSERVATIONS, STATIONS
 DAY: Final = 86_400
 
 
-class PastValue(NamedTuple):
-    """A value of the past: its time, Unix seconds, and the value, °C."""
-
-    time: int
-    value: float
-
-
 _LATER: Final = OBSERVATIONS.alias().c
 
 # To build this statement takes longer than to run it.
@@ -43,8 +36,8 @@ _DAILY: Final = (
 )
 
 
-def daily_means(connection: Connection, station: int, begin: int) -> list[PastValue]:
-    """Return the mean of the latest revisions of each day with observations since ``begin``, at 00:00 UTC.
+def daily_means(connection: Connection, station: int, begin: int) -> list[tuple[int, float]]:
+    """Return the mean of the latest revisions of each day with observations since ``begin``: its 00:00 UTC, and °C.
 
     Args:
         connection: of a transaction.
@@ -52,7 +45,7 @@ def daily_means(connection: Connection, station: int, begin: int) -> list[PastVa
         begin: the earliest time.
     """
     rows = connection.execute(_DAILY, {"station": station, "begin": begin})
-    return [PastValue(number * DAY, value) for number, value in rows]
+    return [(number * DAY, value) for number, value in rows]
 
 
 Item = TypeVar("Item")
@@ -120,6 +113,11 @@ class Observation(NamedTuple):
     flag: int = NOT_EVALUATED
     tests: str | None = None
 
+    @property
+    def failed(self) -> list[str]:
+        """The tests that it fails, one by one."""
+        return self.tests.split(",") if self.tests else []
+
 
 class Change(NamedTuple):
     """A new or revised observation: its time, the number of its revision and the value, °C."""
@@ -135,11 +133,6 @@ class Outcome(NamedTuple):
     new: int = 0
     revised: int = 0
     unchanged: int = 0
-
-    @property
-    def has_changes(self) -> bool:
-        """Whether there are new or revised readings."""
-        return self.new + self.revised > 0
 
 
 def add_observations(

@@ -322,7 +322,7 @@ def test_calls_about_stations_fail_while_postgresql_is_down_and_work_again_witho
     ],
 )
 def test_a_period_ends_with_the_whole_of_its_last_day_or_at_a_time(to: str, last: str) -> None:
-    period = Period.read("2026-08-01", to, revisions=False)
+    period = Period.read("2026-08-01", to)
     assert period.begin is not None
     assert period.end is not None
     assert (iso_of(period.begin), iso_of(period.end)) == ("2026-08-01T00:00:00Z", last)
