@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from forecasting.series.times import DAY, YEAR, Floats
 from service.stations.store.database import Database
-from service.stations.store.stations import StationSettings, numbers_of, put_station
+from service.stations.store.stations import StationSettings, ends_of, put_station
 
 _WALKS: Final = 199
 """Different series; each station has one of them at a level of its own."""
@@ -56,7 +56,8 @@ def fill(database: Database, stations: int, days: int, first: date, events: list
             latitude, longitude = 43 + i % 4 / 10, -40 + i % 300 / 10
             settings = StationSettings("day", None, latitude, longitude, events=events)
             put_station(connection, station_id(i), settings, now)
-        numbers = numbers_of(connection, [station_id(i) for i in range(stations)])
+        ends = ends_of(connection, [station_id(i) for i in range(stations)])
+        numbers = {name: end.number for name, end in ends.items()}
         _insert(connection, _rows(numbers, days, first))
         connection.execute(text("UPDATE stations SET batches = 1, received = :now"), {"now": now})
     with database.writing() as connection:

@@ -27,12 +27,13 @@ from service.stations.store.alerts import (
 from service.stations.store.forecasts import IssuedForecast
 from service.stations.store.stations import (
     EVERYONE,
+    NUMBERED_STATIONS,
     Station,
     StationSettings,
     Writer,
+    fetch_stations,
     get_station,
     lock_webhooks,
-    numbered_stations,
     put_station,
 )
 from service.stations.webhooks import InputWebhook, stored_webhooks
@@ -62,9 +63,9 @@ class EventState:
     Attributes:
         active: whether it is on: for degree heating weeks, from the level ``Warning`` on. None if it is not known.
         since: first day or time of the event; None if it is not active, or for degree heating weeks.
-        category: of a marine heatwave or cold spell, None if it is not active; the level of degree heating weeks.
-        probability: that the event occurs at one of the steps ahead; if it is active, that it continues. For degree
-            heating weeks, that some step ahead reaches a higher level.
+        category: category of a marine heatwave or cold spell, None if it is not active; the level of heat stress.
+        probability: probability that the event occurs at one of the steps ahead; if it is active, that it continues.
+            For degree heating weeks, that some step ahead reaches a higher level.
         error: why it is not known.
     """
 
@@ -100,7 +101,7 @@ class Announced(NamedTuple):
 
     Attributes:
         active: whether it is on.
-        category: of it, if it is on.
+        category: its category, if it is on.
         expected: whether it was announced as likely since it was last on or unlikely.
     """
 
@@ -171,8 +172,11 @@ def raise_alerts(connection: Connection, drafts: Sequence[Draft]) -> int:
         The number of alerts that are to be delivered.
     """
     watching = [draft for draft in drafts if draft.events]
+    if not watching:
+        return 0
     numbers = [draft.forecast.station for draft in watching]
-    states, stations = get_states(connection, numbers), numbered_stations(connection, numbers)
+    states = get_states(connection, numbers)
+    stations = {station.number: station for station in fetch_stations(connection, NUMBERED_STATIONS, numbers)}
     stored, alerts = dict[tuple[int, str], Json](), 0
     for draft in watching:
         station = stations.get(draft.forecast.station)
@@ -285,17 +289,9 @@ def put_watching_station(
     now: int,
     writer: Writer = EVERYONE,
 ) -> bool:
-    """Create a station, or give it other settings. Return whether it is new.
+    """Create a station, or give it other settings and these ``webhooks``. Return whether it is new.
 
     An event that has changed begins without a state.
-
-    Args:
-        connection: of a writing transaction.
-        station_id: chosen by clients.
-        settings: without webhooks.
-        webhooks: that receive alerts.
-        now: Unix seconds.
-        writer: who sends them.
 
     Raises:
         NotOwnerError: if the station belongs to another writer.

@@ -17,14 +17,7 @@ from service.stations.store.tables import LEASES
 
 
 def take_lease(connection: Connection, name: str, holder: str, seconds: int) -> bool:
-    """Take or renew a lease, and return whether ``holder`` has it.
-
-    Args:
-        connection: of a writing transaction.
-        name: of the lease.
-        holder: the process that asks.
-        seconds: how long it has the lease, unless it is renewed.
-    """
+    """Take or renew a lease for some seconds, in a writing transaction; return whether ``holder`` has it."""
     now = _now(connection)
     statement = insert_into(connection, LEASES).values(name=name, holder=holder, until=now + seconds)
     # Nobody takes a lease for longer, unless the clock was ahead.
@@ -64,7 +57,7 @@ class BackgroundTask:
     """A kind of work.
 
     Attributes:
-        name: of its lease, and in logs.
+        name: name of its lease, and in logs.
         due: returns whether there is work at a time, in Unix seconds. It gets a connection for reading.
         run: does all work that is due.
     """

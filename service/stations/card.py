@@ -54,10 +54,10 @@ class Column(NamedTuple):
 
     Attributes:
         label: its day, month or hour.
-        value: with as many decimals as the range needs.
-        range: of 80 %; empty without one.
+        value: the forecast, with as many decimals as the range needs.
+        range: the interval of 80 %; empty without one.
         sst: the value, in the units of the station.
-        bounds: of the range; twice the value without one.
+        bounds: bounds of the range; twice the value without one.
     """
 
     label: str
@@ -227,7 +227,7 @@ def card_svg(station: StationAnswer, now: int) -> str:
     """Return the card of a station: its last value, what is usual, the next steps and the last sixty days.
 
     Args:
-        station: with its recent days and what is usual.
+        station: the station with its recent days and what is usual.
         now: Unix seconds.
     """
     columns = columns_of(station, now)

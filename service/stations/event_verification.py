@@ -34,7 +34,7 @@ class _Case(NamedTuple):
     """One forecast of an event; lists have one value for each lead that it considers.
 
     Attributes:
-        probability: that it is on.
+        probability: probability that it is on.
         limit: the threshold, or the maximum monthly mean of heat stress, °C.
         before: persistence of a threshold event, °C; of the others, whether the event was on at the last observation.
         sign: 1 if the event is above its threshold, −1 if below.

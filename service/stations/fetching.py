@@ -61,8 +61,8 @@ class Fetcher:
         """Create a fetcher.
 
         Args:
-            store: of the stations.
-            reader: of their sources.
+            store: the database of stations.
+            reader: reads their sources.
             serving: returns the networks; None until they are loaded.
             alerted: called when alerts are on disk.
         """

@@ -1,8 +1,10 @@
-"""Which models and horizons a station may have."""
+"""The models of stations: which there may be, and their forecasts."""
 
+from collections.abc import Sequence
 from contextlib import suppress
+from typing import Final
 
-from forecasting.errors import ForecastError, RequestError, UnknownNameError
+from forecasting.errors import ForecastError, RequestError, SeriesError, UnknownNameError
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.base import ALL, BEST, Model
 from forecasting.networks.metadata import CELLS
@@ -10,7 +12,34 @@ from forecasting.releases.registry import unknown_model
 from forecasting.releases.selection import Selection
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.universal.steps.resampling import Resampling
+from service.engine.forecasting import Job
+from service.engine.options import EventOptions, RequestOptions
+from service.engine.reading.series_schema import InputSeries
 from service.engine.serving import Serving
+
+_LEVELS: Final = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98)
+"""Interval levels of a universal network, which are calibrated at any level."""
+
+
+async def forecast(
+    serving: Serving, model: str, series: Sequence[InputSeries], horizon: int, events: EventOptions | None
+) -> tuple[list[bytes | SeriesError], bool]:
+    """Forecast the series of stations with the same model, horizon and events.
+
+    Returns:
+        An entry as JSON or an error for each series, and whether a universal release made them.
+
+    Raises:
+        ForecastError: if there is no such model, or it cannot forecast so far.
+    """
+    selection = serving.select(model, None)
+    is_universal = selection.reads_at is None
+    options = ForecastOptions(horizon, _LEVELS if is_universal else tuple(selection.named[0].levels))
+    selection.check(options)
+    entries: list[bytes | SeriesError] = []
+    job = Job(selection, series, RequestOptions(options, events))
+    await serving.forecast_pieces(job, lambda columns: entries.extend(columns[0].entries))
+    return entries, is_universal
 
 
 def check_model(serving: Serving, model: str, step: TimeStep, horizon: int) -> None:

@@ -45,8 +45,8 @@ def ingest(connection: Connection, readings: Mapping[str, Readings], now: int) -
     are added to ``doubted``.
 
     Args:
-        connection: of a writing transaction.
-        readings: of each station.
+        connection: connection of a writing transaction.
+        readings: readings of each station, by ID.
         now: when they arrived, Unix seconds.
 
     Returns:
@@ -97,7 +97,7 @@ def count_readings(metrics: StationMetrics, outcomes: Iterable[Outcome], refused
 def _ends(connection: Connection, stations: list[str]) -> dict[str, SeriesEnd]:
     """Return where the readings of stations end. No other transaction may settle the steps of one meanwhile."""
     ends = ends_of(connection, stations)
-    unsettled = [station for station, end in ends.items() if not end.is_settled]
+    unsettled = [station for station, end in ends.items() if end.settling is None]
     if unsettled:
         # All of them in one order: to lock these first would let two transactions wait for each other.
         lock_stations(connection, [end.number for end in ends.values()])
@@ -141,7 +141,7 @@ def _grid(connection: Connection, times: Integers, end: SeriesEnd, step: TimeSte
     if end.newest is None:
         return batch
     stored, _ = latest_values(connection, end.number, shifted(end.newest, 1 - PAST_STEPS, step), worst=FAIL)
-    if end.is_settled:
+    if end.settling is not None:
         return grid_of(stored.view(SECONDS), step)
     both = grid_of(np.union1d(stored, times).view(SECONDS), step)
     return min(both, batch, key=lambda start: int(between_steps(times.view(SECONDS), start, step).sum()))
@@ -174,7 +174,7 @@ def check_readings(
     """Store the flags of new readings of a station, and of those before them that were suspect.
 
     Args:
-        connection: of a writing transaction that has locked the station.
+        connection: connection of a writing transaction that has locked the station.
         end: the station before it had them.
         new: readings, which are stored.
         now: when they arrived.

@@ -9,21 +9,20 @@ from orjson import dumps, loads
 from sqlalchemy import Connection
 
 from forecasting.errors import ForecastError, SeriesError
-from forecasting.forecasts.options import ForecastOptions
 from forecasting.qartod import SUSPECT
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import SECONDS, Floats, iso, iso_of
 from forecasting.series.timestep import TimeStep
-from service.engine.forecasting import Job
-from service.engine.options import RequestOptions
 from service.engine.reading.parsing import sentence
 from service.engine.reading.series_schema import InputSeries
 from service.engine.serving import Serving
 from service.stations.alerts import Draft
 from service.stations.events import baseline_in_celsius, needs_whole_past, options_of
+from service.stations.forecaster import forecast
 from service.stations.ingestion import doubt_in_words
 from service.stations.readings import PAST_STEPS, shifted, used_times
 from service.stations.recalibration import store_forecasts
+from service.stations.store.database import parts
 from service.stations.store.forecasts import IssuedForecast, stations_without_forecast
 from service.stations.store.observations import Integers, get_observations, latest_values
 from service.stations.store.station_store import StationStore
@@ -31,9 +30,6 @@ from service.stations.store.stations import Station
 
 DEFAULT_HORIZON: Final = 7
 """Steps that are forecast for a station that names none."""
-
-_LEVELS: Final = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98)
-"""Interval levels of a universal network, which are calibrated at any level."""
 
 _BEFORE_ALL: Final = -(2**62)
 """Before any time that a reading may have, Unix seconds."""
@@ -69,7 +65,7 @@ async def issue_forecasts(
     """Issue a forecast for each of ``stations`` whose last readings have none yet, and store it.
 
     Args:
-        store: of the stations.
+        store: the database of stations.
         serving: the networks.
         stations: their IDs.
         alerted: called when forecasts that raise alerts are on disk.
@@ -79,10 +75,10 @@ async def issue_forecasts(
         By station, the forecast, or the reason why there is none. Other stations are left out.
     """
     results: dict[str, IssuedForecast | str] = {}
-    parts = iter([stations[begin : begin + _STATIONS_AT_ONCE] for begin in range(0, len(stations), _STATIONS_AT_ONCE)])
+    waiting = parts(stations, _STATIONS_AT_ONCE)
 
     async def issue_parts() -> None:
-        for part in parts:
+        for part in waiting:
             results.update(await _issue(store, serving, part, alerted))
             progressed()
 
@@ -156,7 +152,6 @@ def _alike(pending: Sequence[_Pending]) -> Iterable[list[_Pending]]:
 async def _forecast(serving: Serving, group: Sequence[_Pending]) -> list[tuple[_Pending, Draft | str]]:
     """Return the forecasts of stations that :func:`_alike` groups, or why there are none."""
     results: list[tuple[_Pending, Draft | str]] = []
-    settings = group[0].station.settings
     sent: list[tuple[_Pending, InputSeries]] = []
     for member in group:
         try:
@@ -165,25 +160,19 @@ async def _forecast(serving: Serving, group: Sequence[_Pending]) -> list[tuple[_
             results.append((member, sentence(error)))
     if not sent:
         return results
+    settings = group[0].station.settings
+    horizon = settings.horizon or DEFAULT_HORIZON
     try:
-        selection = serving.select(settings.model, None)
-        horizon = settings.horizon or DEFAULT_HORIZON
-        takes_any_level = selection.reads_at is None
-        forecast = ForecastOptions(horizon, _LEVELS if takes_any_level else tuple(selection.named[0].levels))
-        selection.check(forecast)
         events = options_of(settings.events, horizon, settings.units)
-        entries: list[bytes | SeriesError] = []
-        await serving.forecast_pieces(
-            Job(selection, [series for _, series in sent], RequestOptions(forecast, events)),
-            lambda columns: entries.extend(columns[0].entries),
-        )
+        series = [series for _, series in sent]
+        entries, is_universal = await forecast(serving, settings.model, series, horizon, events)
     except ForecastError as error:
         return results + [(member, str(error)) for member, _ in sent]
     for (member, _), entry in zip(sent, entries, strict=True):
         if isinstance(entry, SeriesError):
             results.append((member, sentence(entry)))
         else:
-            results.append((member, _draft(member, entry, is_universal=takes_any_level)))
+            results.append((member, _draft(member, entry, is_universal=is_universal)))
     return results
 
 
@@ -218,7 +207,7 @@ def _draft(member: _Pending, entry: bytes, *, is_universal: bool) -> Draft:
     assert station.received is not None
     observed_until = int(member.times[-1])
     content: dict[str, Any] = loads(b"{" + entry)
-    forecast = IssuedForecast(
+    issued = IssuedForecast(
         station=station.number,
         batch=station.batches,
         issued=station.received,
@@ -226,33 +215,19 @@ def _draft(member: _Pending, entry: bytes, *, is_universal: bool) -> Draft:
         replayed=station.received > shifted(observed_until, _STEPS_UNTIL_LATE, step),
         model=content["model"],
         version=content["version"],
-        content=_content(content, station.settings.events, member.doubt),
+        content=_kept(content, station.settings.events or (), member.doubt),
     )
-    return Draft(forecast, step, is_universal, station.settings.events or (), member.doubt)
+    return Draft(issued, step, is_universal, station.settings.events or (), member.doubt)
 
 
-def _content(content: dict[str, Any], watched: list[dict[str, Any]] | None, doubt: str | None) -> dict[str, Any]:
+def _kept(content: dict[str, Any], watched: Sequence[dict[str, Any]], doubt: str | None) -> dict[str, Any]:
+    """Return what is stored of an entry: its thresholds with their sides, so that they can be verified later."""
     kept: dict[str, Any] = {name: content[name] for name in _KEPT if name in content}
     if doubt is not None:
-        kept["warnings"] = [
-            {"code": "suspect_value", "message": f"{doubt}: the forecast leaves it out"},
-            *kept["warnings"],
-        ]
+        warning = {"code": "suspect_value", "message": f"{doubt}: the forecast leaves it out"}
+        kept["warnings"] = [warning, *kept["warnings"]]
     if "events" in kept:
-        kept["events"] = _with_sides(kept["events"], watched)
+        thresholds = (event for event in watched if event["kind"] == "threshold")
+        sides = {event["name"]: {"side": "above" if "above" in event else "below"} for event in thresholds}
+        kept["events"] = [event | sides.get(event["name"], {}) for event in kept["events"]]
     return kept
-
-
-def _with_sides(events: list[dict[str, Any]], watched: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
-    """Return forecasts of events with the ``side`` of their threshold, so that they can be verified later.
-
-    Args:
-        events: as they were forecast.
-        watched: the events of the station, as they are stored.
-    """
-    sides = {
-        event["name"]: "above" if "above" in event else "below"
-        for event in watched or ()
-        if event["kind"] == "threshold"
-    }
-    return [event | {"side": sides[event["name"]]} if event["name"] in sides else event for event in events]

@@ -84,8 +84,8 @@ class OutboundAnswer(NamedTuple):
     """What a server answers.
 
     Attributes:
-        status: of HTTP. Redirects are answers like all others.
-        headers: by name in lower case.
+        status: HTTP status. Redirects are responses like all others.
+        headers: values by name in lower case.
         body: empty if it was not asked for.
     """
 
@@ -98,7 +98,7 @@ def check_url(text: str, *, allow_private: bool) -> httpx.URL:
     """Parse a URL, before any name is resolved.
 
     Args:
-        text: of the URL.
+        text: the URL.
         allow_private: whether it may be an address of a private network.
 
     Raises:
@@ -154,10 +154,10 @@ class Outbound:
         """Send a request and return the answer, whatever its status. Redirects are not followed.
 
         Args:
-            method: of HTTP.
+            method: HTTP method.
             url: as :func:`check_url` takes it.
-            headers: of the request.
-            content: of its body.
+            headers: headers of the request.
+            content: its body.
             max_bytes: the longest body of an answer; with 0, it is not read.
             seconds: the longest time from the first to the last byte, with the resolution of the name.
 

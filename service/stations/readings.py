@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from forecasting.series.times import LAST_TIME, SECONDS, Bools, Times, iso_of, s
 from forecasting.series.timestep import TimeStep, in_words, one_each
 from forecasting.series.units import Units, outside_sea_range, range_error, to_celsius
 from forecasting.wording import counted
+from service.http.validation import Place
 from service.stations.store.observations import Observation
 
 PAST_STEPS: Final = 1_500
@@ -62,8 +63,8 @@ def check_together(times: Iterable[int], step: TimeStep) -> None:
     """Check that most readings of a batch are whole steps apart.
 
     Args:
-        times: of the batch, Unix seconds.
-        step: of the station.
+        times: times of the batch, Unix seconds.
+        step: step of the station.
 
     Raises:
         SeriesError: if most are not, so that the readings have another step.
@@ -112,32 +113,20 @@ def nearby_steps(time: int, start: np.datetime64, step: TimeStep) -> tuple[str, 
     return iso_of(before), iso_of(after)
 
 
-class RefusedReading(NamedTuple):
-    """A reading that is not stored.
-
-    Attributes:
-        place: in the list ``values`` or ``timestamps``.
-        message: why, and what to do.
-    """
-
-    place: str
-    message: str
-
-
 @dataclass
 class Readings:
     """The readings of one station in one batch.
 
     Attributes:
         accepted: °C by time in Unix seconds, rounded to six decimals.
-        refused: all others, except missing values.
-        indexes: of the accepted ones in the batch, by time.
+        refused: all others, except missing values; each has a location in the lists ``values`` or ``timestamps``.
+        indexes: indexes of the accepted ones in the batch, by time.
         warnings: one sentence for each doubt about the batch as a whole.
         doubted: those that are stored, and that the tests doubt.
     """
 
     accepted: dict[int, float] = field(default_factory=dict)
-    refused: list[RefusedReading] = field(default_factory=list)
+    refused: list[Place] = field(default_factory=list)
     indexes: dict[int, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     doubted: list[Observation] = field(default_factory=list)
@@ -145,7 +134,7 @@ class Readings:
     def refuse(self, time: int, message: str) -> None:
         """Refuse a reading that was accepted."""
         del self.accepted[time]
-        self.refused.append(RefusedReading(f"values[{self.indexes.pop(time)}]", message))
+        self.refused.append(Place(location=f"values[{self.indexes.pop(time)}]", message=message))
 
 
 def readings_at(
@@ -154,10 +143,10 @@ def readings_at(
     """Read values with a time for each.
 
     Args:
-        values: in ``units``; None is no reading.
-        timestamps: in ISO 8601, one for each value.
-        units: of the values.
-        step: of the station. Months follow the calendar, so their times ignore an offset.
+        values: temperatures in ``units``; None is no reading.
+        timestamps: a time for each value, in ISO 8601.
+        units: units of the values.
+        step: step of the station. Months follow the calendar, so their times ignore an offset.
         now: the time of arrival. A reading more than one step later is refused.
 
     Raises:
@@ -174,7 +163,7 @@ def readings_at(
             times.append(seconds_of(text, local=step.calendar_month))
         except SeriesError as error:
             times.append(None)
-            readings.refused.append(RefusedReading(f"timestamps[{i}]", str(error)))
+            readings.refused.append(Place(location=f"timestamps[{i}]", message=str(error)))
     _accept(readings, values, times, units, step, now)
     check_together(readings.accepted, step)
     _warn(readings, units)
@@ -219,18 +208,18 @@ def _accept(
     raw = np.array(values, dtype=np.float64)
     celsius = to_celsius(raw, units)
     outside = outside_sea_range(celsius).tolist()
-    latest = int(step.shift(np.asarray(now, dtype=SECONDS), 1).astype(np.int64))
+    latest = shifted(int(now.astype(np.int64)), 1, step)
     for i, (time, value) in enumerate(zip(times, rounded(celsius).tolist(), strict=True)):
         if time is None or values[i] is None:
             continue
         message = _refusal(raw[i : i + 1], units, time, latest, step, outside=outside[i])
         if message is not None:
-            readings.refused.append(RefusedReading(f"values[{i}]", message))
+            readings.refused.append(Place(location=f"values[{i}]", message=message))
             continue
         earlier = readings.indexes.get(time)
         if earlier is not None and readings.accepted[time] != value:
             message = f"values[{i}] is at the same time, {iso_of(time)}, and is stored instead: send only one of them"
-            readings.refused.append(RefusedReading(f"values[{earlier}]", message))
+            readings.refused.append(Place(location=f"values[{earlier}]", message=message))
         readings.indexes[time], readings.accepted[time] = i, value
 
 

@@ -12,10 +12,9 @@ from forecasting.errors import RequestError, SeriesError
 from forecasting.forecasts.json import rounded
 from forecasting.qartod import GOOD, MISSING
 from forecasting.readers import Reading
-from forecasting.series.units import sea_temperatures
 from forecasting.series.times import iso_of, seconds_of
 from forecasting.series.timestep import TimeStep, not_of_station
-from forecasting.series.units import from_celsius
+from forecasting.series.units import from_celsius, sea_temperatures
 from service.api.dependencies import ServingDep, SettingsDep
 from service.api.uploads.reading import unreadable_file
 from service.api.uploads.response import station_series
@@ -210,7 +209,7 @@ def _stored(
 ) -> Stored:
     return Stored(
         **outcome._asdict(),
-        refused=[Place(location=f"{prefix}{location}", message=message) for location, message in readings.refused],
+        refused=[Place(location=f"{prefix}{each.location}", message=each.message) for each in readings.refused],
         warnings=[*readings.warnings, *doubts_in_words(readings.doubted, station.units)],
         forecast=None if issued is None else written(issued, station.units),
     )

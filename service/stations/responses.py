@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from forecasting.errors import RequestError
+from forecasting.forecasts.json import rounded
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso_of
 from forecasting.series.timestep import TimeStep
@@ -21,7 +22,6 @@ from forecasting.series.units import Units, from_celsius
 from service.api.forecast.age import warn_if_late
 from service.api.series_request import SeriesWarning
 from service.engine.events.event_json import event_in_units
-from service.engine.forecast_json import rounded
 from service.stations.alerts import EventState
 from service.stations.events import parse_baseline
 from service.stations.issue import DEFAULT_HORIZON
@@ -72,14 +72,9 @@ def station_detail(connection: Connection, station_id: str, *, recent: bool = Fa
 def page_json(connection: Connection, limit: int, after: str, search: str, *, recent: bool) -> bytes:
     """Return a :class:`~service.stations.schemas.StationPage` as JSON.
 
-    The store has what this service wrote, and checking the fields of many stations takes longer than reading them.
-
-    Args:
-        connection: of a transaction.
-        limit: the most stations.
-        after: the ID that they come after.
-        search: a part of their IDs or names.
-        recent: whether to read what they were lately.
+    It has the first ``limit`` stations after an ID with ``search`` in their IDs or names; if ``recent``, with their
+    last sixty days. The store has what this service wrote, and checking the fields of many stations takes longer than
+    reading them.
     """
     stations = list_stations(connection, limit + 1, after, search)
     page: list[Json] = []

@@ -2,11 +2,10 @@
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, exists, func, or_, select
 
 from forecasting.series.times import DAY
 from forecasting.series.timestep import TimeStep
@@ -14,67 +13,6 @@ from service.stations.background import BackgroundTask
 from service.stations.store.station_store import StationStore
 from service.stations.store.stations import Station, list_stations
 from service.stations.store.tables import ALERTS, DELIVERIES, ISSUED_FORECASTS
-
-
-@dataclass(frozen=True, slots=True)
-class Expiry:
-    """Which forecasts and alerts of a station are old. Times are Unix seconds.
-
-    Attributes:
-        station: its number.
-        issued_before: forecasts that were issued, and alerts that were raised, before it are old.
-        ended_before: forecasts with a later last valid time are not.
-        step_seconds: the longest time between two valid times.
-    """
-
-    station: int
-    issued_before: int
-    ended_before: int
-    step_seconds: int
-
-
-def has_expired(connection: Connection, expiry: Expiry) -> bool:
-    """Return whether anything is to be deleted."""
-    forecasts, alerts = exists().where(_old_forecasts(expiry)), exists().where(_old_alerts(expiry))
-    return bool(connection.scalar(select(forecasts | alerts)))
-
-
-def delete_expired(connection: Connection, expiry: Expiry, limit: int) -> int:
-    """Delete up to ``limit`` forecasts and as many alerts, with their deliveries; return how many.
-
-    The newest forecast and alerts with deliveries that are to be made are kept, however old they are.
-    """
-    count = 0
-    for table, old in ((ISSUED_FORECASTS, _old_forecasts(expiry)), (ALERTS, _old_alerts(expiry))):
-        some = select(table.c.number).where(old).limit(limit)
-        count += connection.execute(table.delete().where(table.c.number.in_(some))).rowcount
-    return count
-
-
-def _old_forecasts(expiry: Expiry) -> ColumnElement[bool]:
-    table, other = ISSUED_FORECASTS.c, ISSUED_FORECASTS.alias("other").c
-    newest = (
-        select(other.number)
-        .where(other.station == expiry.station)
-        .order_by(other.batch.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    # The horizon of the station may have changed since.
-    leads = func.json_array_length(table.content["timestamps"])
-    return and_(
-        table.station == expiry.station,
-        table.observed_until < expiry.ended_before,
-        table.issued < expiry.issued_before,
-        table.observed_until + leads * expiry.step_seconds < expiry.ended_before,
-        table.number != newest,
-    )
-
-
-def _old_alerts(expiry: Expiry) -> ColumnElement[bool]:
-    is_pending = exists().where(DELIVERIES.c.alert == ALERTS.c.number, DELIVERIES.c.next_attempt.is_not(None))
-    return and_(ALERTS.c.station == expiry.station, ALERTS.c.raised < expiry.issued_before, ~is_pending)
-
 
 logger = logging.getLogger("service")
 
@@ -89,6 +27,9 @@ _MORE_STEPS: Final = 2
 """Steps that a forecast is kept for after its last lead, whose reading may be late."""
 
 _LONGEST_MONTH: Final = 31 * DAY
+
+Old = Mapping[Table, ColumnElement[bool]]
+"""Which forecasts and alerts of a station are old."""
 
 
 class Retention:
@@ -110,29 +51,56 @@ class Retention:
         """Delete all that is old, a little in each transaction."""
         self._next = self._clock() + _SECONDS
         deleted, after = 0, ""
-        while expiries := await self._store.read(_expiries, after, int(self._clock()) - self._days * DAY):
-            for expiry in filter(None, expiries.values()):
-                while count := await self._store.write(delete_expired, expiry, _DELETED_AT_ONCE):
+        while found := await self._store.read(_find, after, int(self._clock()) - self._days * DAY):
+            for old in filter(None, found.values()):
+                while count := await self._store.write(_delete, old):
                     deleted += count
-            after = [*expiries][-1]
+            after = [*found][-1]
         if deleted:
             logger.info("deleted %d forecasts and alerts of stations, older than %d days", deleted, self._days)
 
 
-def _expiries(connection: Connection, after: str, issued_before: int) -> dict[str, Expiry | None]:
+def _find(connection: Connection, after: str, before: int) -> dict[str, Old | None]:
     """Return some stations, in the order of their IDs, with what to delete of each; None if there is nothing."""
-    stations = list_stations(connection, _STATIONS_AT_ONCE, after)
-    expiries = {station.id: _expiry_of(station, issued_before) for station in stations}
-    return {name: expiry if expiry and has_expired(connection, expiry) else None for name, expiry in expiries.items()}
+    found: dict[str, Old | None] = {}
+    for station in list_stations(connection, _STATIONS_AT_ONCE, after):
+        old = _old(station, before)
+        anything = select(or_(*(exists().where(condition) for condition in old.values()))) if old else None
+        found[station.id] = old if anything is not None and connection.scalar(anything) else None
+    return found
 
 
-def _expiry_of(station: Station, issued_before: int) -> Expiry | None:
-    """Return what is old at a station; None without readings.
+def _delete(connection: Connection, old: Old) -> int:
+    """Delete some of the rows that are old, with the deliveries of alerts; return how many."""
+    count = 0
+    for table, condition in old.items():
+        some = select(table.c.number).where(condition).limit(_DELETED_AT_ONCE)
+        count += connection.execute(table.delete().where(table.c.number.in_(some))).rowcount
+    return count
 
-    Forecasts of times that may still be observed are not old, because intervals learn from them.
+
+def _old(station: Station, before: int) -> Old:
+    """Return which forecasts and alerts from ``before`` a time are old; none without readings.
+
+    Forecasts of times that may still be observed are not old, because intervals learn from them. The newest forecast
+    and alerts with deliveries that are to be made are kept, however old they are.
     """
     if station.newest is None:
-        return None
+        return {}
     step = TimeStep.parse(station.settings.step)
-    seconds = _LONGEST_MONTH if step.calendar_month else step.seconds
-    return Expiry(station.number, issued_before, station.newest.time - _MORE_STEPS * seconds, seconds)
+    step_seconds = _LONGEST_MONTH if step.calendar_month else step.seconds
+    ended_before = station.newest.time - _MORE_STEPS * step_seconds
+    table, other = ISSUED_FORECASTS.c, ISSUED_FORECASTS.alias("other").c
+    newest = select(other.number).where(other.station == station.number).order_by(other.batch.desc()).limit(1)
+    # The horizon of the station may have changed since.
+    leads = func.json_array_length(table.content["timestamps"])
+    forecasts = and_(
+        table.station == station.number,
+        table.observed_until < ended_before,
+        table.issued < before,
+        table.observed_until + leads * step_seconds < ended_before,
+        table.number != newest.scalar_subquery(),
+    )
+    is_pending = exists().where(DELIVERIES.c.alert == ALERTS.c.number, DELIVERIES.c.next_attempt.is_not(None))
+    alerts = and_(ALERTS.c.station == station.number, ALERTS.c.raised < before, ~is_pending)
+    return {ISSUED_FORECASTS: forecasts, ALERTS: alerts}

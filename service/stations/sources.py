@@ -166,7 +166,7 @@ class SourceReader:
         """Return what a source has for a station from shortly before the newest reading that it gave.
 
         Args:
-            station: whose series it is.
+            station: the station whose series it is.
             source: where it is.
             now: the time.
             until: the time of this reading, Unix seconds; None before the first.

@@ -213,7 +213,7 @@ class ForecastPairs:
         """Return what was observed at the times of the forecasts.
 
         Args:
-            times: of the observations, Unix seconds ``(n,)``, ascending.
+            times: times of the observations, Unix seconds ``(n,)``, ascending.
             values: the latest revision of each, °C ``(n,)``.
         """
         start = min(row.first_time for rows in self._groups.values() for row in rows)

@@ -93,7 +93,7 @@ def check_webhooks(webhooks: Sequence[InputWebhook], events: Sequence[str], *, a
     """Check webhooks before they are stored.
 
     Args:
-        webhooks: to check.
+        webhooks: the webhooks to check.
         events: the names of the station's events.
         allow_private: whether they may be on private networks.
 

@@ -9,21 +9,17 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, and_, exists, func, or_, select
 
-from service.stations.store.database import insert_into
+from service.stations.store.database import insert_into, parts
 from service.stations.store.tables import ALERTS, DELIVERIES, EVENT_STATES, STATIONS
 
 Json = dict[str, Any]
-
-_AT_ONCE: Final = 500
-"""Stations or alerts in one statement."""
 
 
 def get_states(connection: Connection, stations: Sequence[int]) -> dict[int, dict[str, Json]]:
     """Return the state of each event of stations, as :func:`put_states` stored it, by number and name."""
     states: dict[int, dict[str, Json]] = {}
-    for begin in range(0, len(stations), _AT_ONCE):
-        some = EVENT_STATES.c.station.in_(stations[begin : begin + _AT_ONCE])
-        for row in connection.execute(select(EVENT_STATES).where(some)):
+    for some in parts(stations):
+        for row in connection.execute(select(EVENT_STATES).where(EVENT_STATES.c.station.in_(some))):
             states.setdefault(row.station, {})[row.event] = row.content
     return states
 
@@ -95,13 +91,7 @@ def get_alerts(
 ) -> list[Alert]:
     """Return the newest ``limit`` alerts of a station, newest first.
 
-    Args:
-        connection: of a transaction.
-        station: the number of the station.
-        begin: the earliest time at which they were raised.
-        end: the latest.
-        after: ``raised`` and the number of the alert that they come after, in this order.
-        limit: the most alerts to return.
+    Those raised from ``begin`` to ``end`` that come ``after`` this time of raising and number in this order.
     """
     query = select(*(ALERTS.c[name] for name in Alert.__slots__)).where(ALERTS.c.station == station)
     if begin is not None:
@@ -173,9 +163,9 @@ def put_deliveries(connection: Connection, deliveries: Sequence[Delivery]) -> No
 def deliveries_of(connection: Connection, alerts: Sequence[int]) -> dict[int, list[Delivery]]:
     """Return the deliveries of alerts, in the order in which they were stored, by the number of the alert."""
     deliveries: dict[int, list[Delivery]] = {}
-    for begin in range(0, len(alerts), _AT_ONCE):
-        some = DELIVERIES.c.alert.in_(alerts[begin : begin + _AT_ONCE])
-        for row in connection.execute(select(*_DELIVERY).where(some).order_by(DELIVERIES.c.number)):
+    for some in parts(alerts):
+        query = select(*_DELIVERY).where(DELIVERIES.c.alert.in_(some)).order_by(DELIVERIES.c.number)
+        for row in connection.execute(query):
             deliveries.setdefault(row.alert, []).append(Delivery(*row))
     return deliveries
 

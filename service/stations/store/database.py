@@ -4,12 +4,12 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from orjson import dumps, loads
 from sqlalchemy import URL, Connection, Engine, SingletonThreadPool, Table, create_engine, event, text
@@ -21,15 +21,21 @@ from service.stations.store.errors import StoreUnavailableError
 from service.stations.store.tables import METADATA
 from service.stations.store.url import SQLITE
 
+Item = TypeVar("Item")
+
+_AT_ONCE: Final = 500
+"""IDs, numbers or conditions in one statement: SQLite takes up to 32 766 parameters."""
+
 
 def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
     """Return an ``INSERT`` with ``ON CONFLICT``, which SQLAlchemy has only for each database separately."""
-    return insert_with(connection.dialect.name, table)
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
-def insert_with(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
-    """Return an ``INSERT`` with ``ON CONFLICT`` for the dialect of this name."""
-    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+def parts(items: Sequence[Item], size: int = _AT_ONCE) -> Iterator[Sequence[Item]]:
+    """Yield ``items`` in parts that are not too many for one statement."""
+    for begin in range(0, len(items), size):
+        yield items[begin : begin + size]
 
 
 # Alembic is imported at the first use of a database: that takes a tenth of the time in which a service starts.

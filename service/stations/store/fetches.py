@@ -24,8 +24,8 @@ class Fetch:
         next_attempt: when it is fetched again.
         attempted: when it was last fetched; None if it was not.
         succeeded: when that last succeeded.
-        failures: in a row, since then.
-        error: of the last attempt; None if it succeeded.
+        failures: number of failures in a row since then.
+        error: why the last attempt failed; None if it succeeded.
         content: what the last successful fetch stored.
         until: the time of the newest reading that the source has given; None before the first.
     """

@@ -5,22 +5,15 @@ Each function works in the transaction of the connection that it is given.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 from orjson import dumps
-from sqlalchemy import ColumnElement, Connection, Executable, Select, and_, bindparam, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, exists, or_, select
 
 from forecasting.series.times import iso_of
-from service.stations.store.database import insert_with
-from service.stations.store.stations import Station, fetch_stations, selected_stations
+from service.stations.store.database import insert_into, parts
+from service.stations.store.stations import ALL_STATIONS, Station, fetch_stations
 from service.stations.store.tables import CALIBRATIONS, ISSUED_FORECASTS, STATIONS
-
-_STATIONS_AT_ONCE: Final = 500
-"""Stations in one statement."""
-
-# To build the statement takes longer than to run it for one station.
-_OF_STATIONS: Final = select(CALIBRATIONS).where(CALIBRATIONS.c.station.in_(bindparam("stations", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +23,7 @@ class Calibration:
     Attributes:
         station: the number of the station.
         model: the network or reference that made the forecasts.
-        version: of its release.
+        version: version of its release.
         until: the time of the last observation that it has learned from, Unix seconds.
         content: an :class:`~forecasting.universal.online_calibration.OnlineCalibration` as JSON.
     """
@@ -42,29 +35,27 @@ class Calibration:
     content: dict[str, Any]
 
 
+# To build the statement takes longer than to run it for one station.
+_OF_STATIONS: Final = select(*(CALIBRATIONS.c[name] for name in Calibration.__slots__)).where(
+    CALIBRATIONS.c.station.in_(bindparam("stations", expanding=True))
+)
+
+
 def get_calibrations(connection: Connection, stations: Sequence[int]) -> dict[tuple[int, str], Calibration]:
     """Return the calibrations of stations, by number of the station and model."""
-    calibrations: dict[tuple[int, str], Calibration] = {}
-    for begin in range(0, len(stations), _STATIONS_AT_ONCE):
-        for row in connection.execute(_OF_STATIONS, {"stations": stations[begin : begin + _STATIONS_AT_ONCE]}):
-            calibrations[row.station, row.model] = Calibration(*(getattr(row, name) for name in Calibration.__slots__))
-    return calibrations
+    rows = (row for some in parts(stations) for row in connection.execute(_OF_STATIONS, {"stations": some}))
+    return {(row.station, row.model): Calibration(*row) for row in rows}
 
 
 def put_calibrations(connection: Connection, calibrations: Sequence[Calibration]) -> None:
     """Store calibrations in place of those of the same stations and models."""
-    if not calibrations:
-        return
-    # dataclasses.asdict would copy the content, value by value.
-    rows = [{name: getattr(each, name) for name in Calibration.__slots__} for each in calibrations]
-    connection.execute(_replacement(connection.dialect.name), rows)
-
-
-@lru_cache(maxsize=2)
-def _replacement(dialect: str) -> Executable:
-    insert = insert_with(dialect, CALIBRATIONS)
-    changed = {name: insert.excluded[name] for name in ("version", "until", "content")}
-    return insert.on_conflict_do_update(index_elements=["station", "model"], set_=changed)
+    if calibrations:
+        insert = insert_into(connection, CALIBRATIONS)
+        changed = {name: insert.excluded[name] for name in ("version", "until", "content")}
+        replacement = insert.on_conflict_do_update(index_elements=["station", "model"], set_=changed)
+        # dataclasses.asdict would copy the content, value by value.
+        rows = [{name: getattr(each, name) for name in Calibration.__slots__} for each in calibrations]
+        connection.execute(replacement, rows)
 
 
 SHORT_LEVEL: Final = 80
@@ -73,9 +64,6 @@ SHORT_LEVEL: Final = 80
 _DOUBT: Final = "doubtful_position"
 """The warning of a forecast whose climatology may be that of another place."""
 
-_AT_ONCE: Final = 500
-"""Stations in one statement."""
-
 _CONDITIONS_AT_ONCE: Final = 100
 """Conditions in one statement: SQLite refuses expressions that are nested deeper than 1 000."""
 
@@ -83,7 +71,7 @@ _ROWS_AT_ONCE: Final = 100
 """Forecasts of a long archive that are read at once."""
 
 # To build a statement takes longer than to run it for one station.
-_WITHOUT_FORECAST: Final = selected_stations(
+_WITHOUT_FORECAST: Final = ALL_STATIONS.where(
     STATIONS.c.id.in_(bindparam("ids", expanding=True)),
     STATIONS.c.batches > 0,
     ~exists().where(ISSUED_FORECASTS.c.station == STATIONS.c.number, ISSUED_FORECASTS.c.batch == STATIONS.c.batches),
@@ -101,7 +89,7 @@ class IssuedForecast:
         observed_until: the time of the last observation that it rests on.
         replayed: whether the readings arrived after the time that the forecast begins with.
         model: the network or reference that made it.
-        version: of its release.
+        version: version of its release.
         content: its times, temperatures in °C and warnings, in the form of an answer to ``POST /forecast``.
         plain: its intervals before they were recalibrated; None if they were not.
     """
@@ -123,35 +111,28 @@ _COLUMNS: Final = tuple(ISSUED_FORECASTS.c[name] for name in IssuedForecast.__sl
 def add_forecasts(connection: Connection, forecasts: Sequence[IssuedForecast]) -> None:
     """Store forecasts of stations that the transaction has locked. One for a batch that has one already is left out."""
     if forecasts:
-        connection.execute(_insertion(connection.dialect.name), [_row_of(forecast) for forecast in forecasts])
-
-
-@lru_cache(maxsize=2)
-def _insertion(dialect: str) -> Executable:
-    return insert_with(dialect, ISSUED_FORECASTS).on_conflict_do_nothing(index_elements=["station", "batch"])
+        insert = insert_into(connection, ISSUED_FORECASTS).on_conflict_do_nothing(index_elements=["station", "batch"])
+        # dataclasses.asdict would copy the content, value by value.
+        rows = [
+            {name: getattr(each, name) for name in IssuedForecast.__slots__} | {"short": short_json(each)}
+            for each in forecasts
+        ]
+        connection.execute(insert, rows)
 
 
 def stations_without_forecast(connection: Connection, station_ids: Sequence[str]) -> list[Station]:
     """Return those of the stations whose last batch of readings has no forecast yet."""
-    pending = []
-    for begin in range(0, len(station_ids), _AT_ONCE):
-        pending += fetch_stations(connection, _WITHOUT_FORECAST, ids=station_ids[begin : begin + _AT_ONCE])
-    return pending
+    return fetch_stations(connection, _WITHOUT_FORECAST, station_ids)
 
 
 def last_forecast(connection: Connection, station: int, before: int | None = None) -> IssuedForecast | None:
-    """Return the forecast of a station that was issued last; None if there is none.
+    """Return the forecast of a station that was issued last, from observations ``before`` a time; None without any.
 
     Its last observation may be an earlier one than that of others, if a reading was taken back since.
-
-    Args:
-        connection: of a transaction.
-        station: the number of the station.
-        before: a time; the last observation is an earlier one.
     """
     query = _of_station(station, None, None if before is None else before - 1)
     row = connection.execute(query.order_by(ISSUED_FORECASTS.c.batch.desc()).limit(1)).one_or_none()
-    return None if row is None else _forecast_of(row)
+    return None if row is None else IssuedForecast(*row)
 
 
 def forecasts_after(
@@ -165,13 +146,7 @@ def forecasts_after(
 ) -> list[IssuedForecast]:
     """Return the first ``limit`` forecasts of a station, in the order of ``observed_until`` and of their batches.
 
-    Args:
-        connection: of a transaction.
-        station: the number of the station.
-        begin: the earliest ``observed_until``.
-        end: the latest.
-        after: the ``observed_until`` and the batch of the forecast that they come after.
-        limit: the most forecasts to return.
+    Those with ``observed_until`` from ``begin`` to ``end`` that come ``after`` this ``observed_until`` and batch.
     """
     table = ISSUED_FORECASTS.c
     query = _of_station(station, begin, end).order_by(table.observed_until, table.batch)
@@ -180,7 +155,7 @@ def forecasts_after(
         later = or_(table.observed_until > until, and_(table.observed_until == until, table.batch > batch))
         # The first condition lets the index begin there.
         query = query.where(table.observed_until >= until, later)
-    return [_forecast_of(row) for row in connection.execute(query.limit(limit))]
+    return [IssuedForecast(*row) for row in connection.execute(query.limit(limit))]
 
 
 def iterate_forecasts(
@@ -189,7 +164,7 @@ def iterate_forecasts(
     """Yield all forecasts of a station in the order of :func:`forecasts_after`, and keep only some in memory."""
     query = _of_station(station, begin, end).order_by(ISSUED_FORECASTS.c.observed_until, ISSUED_FORECASTS.c.batch)
     for row in connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)):
-        yield _forecast_of(row)
+        yield IssuedForecast(*row)
 
 
 def forecasts_of_batches(connection: Connection, batches: Mapping[int, int]) -> dict[int, IssuedForecast]:
@@ -204,9 +179,7 @@ def forecasts_between(
 ) -> dict[int, list[IssuedForecast]]:
     """Return the forecasts with ``observed_until`` in a period, in order of it and of their batches, for each station.
 
-    Args:
-        connection: of a transaction.
-        periods: the earliest and the latest ``observed_until``, by the number of the station.
+    ``periods`` are the earliest and the latest ``observed_until``, by the number of the station.
     """
     table = ISSUED_FORECASTS.c
     within = [
@@ -229,9 +202,10 @@ def _of_station(station: int, begin: int | None, end: int | None) -> Select[Any]
 def _selected(connection: Connection, conditions: Sequence[ColumnElement[bool]]) -> Iterator[IssuedForecast]:
     """Yield the forecasts that meet any of the conditions, each about one station."""
     table = ISSUED_FORECASTS.c
-    for begin in range(0, len(conditions), _CONDITIONS_AT_ONCE):
-        query = select(*_COLUMNS).where(or_(*conditions[begin : begin + _CONDITIONS_AT_ONCE]))
-        yield from map(_forecast_of, connection.execute(query.order_by(table.observed_until, table.batch)))
+    for some in parts(conditions, _CONDITIONS_AT_ONCE):
+        query = select(*_COLUMNS).where(or_(*some)).order_by(table.observed_until, table.batch)
+        for row in connection.execute(query):
+            yield IssuedForecast(*row)
 
 
 def newest_forecasts(connection: Connection, stations: Sequence[int]) -> dict[int, IssuedForecast]:
@@ -240,7 +214,7 @@ def newest_forecasts(connection: Connection, stations: Sequence[int]) -> dict[in
     ``plain`` is left out: reading it takes as long as all the rest.
     """
     columns = [column for column in _COLUMNS if column.name != "plain"]
-    return {row.station: _forecast_of(row) for row in _newest(connection, stations, columns)}
+    return {row.station: IssuedForecast(*row) for row in _newest(connection, stations, columns)}
 
 
 def newest_short_forecasts(connection: Connection, stations: Sequence[int]) -> dict[int, str]:
@@ -282,27 +256,15 @@ def _newest(connection: Connection, stations: Sequence[int], columns: Sequence[C
         .scalar_subquery()
     )
     query = select(*columns).join_from(STATIONS, ISSUED_FORECASTS, ISSUED_FORECASTS.c.number == newest)
-    for begin in range(0, len(stations), _AT_ONCE):
-        yield from connection.execute(query.where(STATIONS.c.number.in_(stations[begin : begin + _AT_ONCE])))
-
-
-def _row_of(forecast: IssuedForecast) -> dict[str, Any]:
-    # dataclasses.asdict would copy the content, value by value.
-    columns = {name: getattr(forecast, name) for name in IssuedForecast.__slots__}
-    return columns | {"short": short_json(forecast)}
-
-
-def _forecast_of(row: Sequence[Any]) -> IssuedForecast:
-    return IssuedForecast(*row)
+    for some in parts(stations):
+        yield from connection.execute(query.where(STATIONS.c.number.in_(some)))
 
 
 def counting_forecasts(forecasts: Iterable[IssuedForecast]) -> Iterator[IssuedForecast]:
     """Yield one forecast from each last observation: the one issued last that is not replayed, or else the last.
 
-    A correction, or a reading from the past, issues another forecast from the same last observation.
-
-    Args:
-        forecasts: in order of ``observed_until`` and of their batches.
+    A correction, or a reading from the past, issues another forecast from the same last observation. The forecasts are
+    in the order of ``observed_until`` and of their batches.
     """
     best: IssuedForecast | None = None
     for forecast in forecasts:

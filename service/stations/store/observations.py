@@ -1,7 +1,7 @@
 """Observations in the database. Each function works in the transaction of the connection that it is given."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Select, and_, bindparam, exists, func, or_, s
 
 from forecasting.qartod import FAIL, MISSING, NOT_EVALUATED
 from forecasting.series.times import Floats, iso_of
+from service.stations.store.database import parts
 from service.stations.store.errors import UnknownReadingError
 from service.stations.store.stations import lock_stations
 from service.stations.store.tables import OBSERVATIONS, STATIONS
@@ -37,24 +38,17 @@ _DAILY: Final = (
 
 
 def daily_means(connection: Connection, station: int, begin: int) -> list[tuple[int, float]]:
-    """Return the mean of the latest revisions of each day with observations since ``begin``: its 00:00 UTC, and °C.
-
-    Args:
-        connection: of a transaction.
-        station: the number of the station.
-        begin: the earliest time.
-    """
+    """Return the mean of the latest revisions of each day with observations since ``begin``: its 00:00 UTC, and °C."""
     rows = connection.execute(_DAILY, {"station": station, "begin": begin})
     return [(number * DAY, value) for number, value in rows]
 
 
-Item = TypeVar("Item")
 Integers = npt.NDArray[np.int64]
 Row = tuple[int, float, int, int, int, str | None]
 """The fields of an :class:`Observation`, where making objects of thousands would take too long."""
 
 _STATIONS_AT_ONCE: Final = 200
-"""Stations in one statement. SQLite takes up to 32 766 parameters."""
+"""Stations in one statement, each with several conditions."""
 
 _AFTER_ALL: Final = 2**62
 """After any time that a reading may have, Unix seconds."""
@@ -102,8 +96,8 @@ class Observation(NamedTuple):
         value: °C.
         revision: 0 for the first reading of this time.
         received: when it arrived, Unix seconds.
-        flag: of QARTOD; missing if it was taken back.
-        tests: that it fails, or :data:`PERSON`; separated by commas. None if it fails none.
+        flag: its QARTOD flag; missing if it was taken back.
+        tests: the tests that it fails, or :data:`PERSON`; separated by commas. None if it fails none.
     """
 
     time: int
@@ -141,21 +135,16 @@ def add_observations(
     now: int,
     changed: Callable[[int, Sequence[Change]], object] = lambda station, changes: None,
 ) -> dict[int, Outcome]:
-    """Store readings, and return what they changed.
+    """Store readings that arrived at ``now``, and return what they changed; both by the number of the station.
 
     A reading that is the same as the latest revision of its time is not stored again, nor is one that a person has
-    corrected. Another one becomes the next revision. All count as good until they are tested, in the same transaction.
-    Two transactions that write to the same station wait for each other.
-
-    Args:
-        connection: of a writing transaction.
-        readings: °C by time, for each station, which its number names. A station that no longer exists is left out.
-        now: when they arrived.
-        changed: called with each station that has new or revised readings, once they are stored, and with these.
+    corrected. Another one becomes the next revision. All count as good until they are tested, in the same transaction:
+    ``changed`` is called with each station that has new or revised readings, once they are stored, and with these.
+    Two transactions that write to the same station wait for each other. A station that no longer exists is left out.
     """
     stations = lock_stations(connection, sorted(readings))
     outcomes: dict[int, Outcome] = {}
-    for some in _chunks(stations):
+    for some in parts(stations, _STATIONS_AT_ONCE):
         stored = _stored_of(connection, {station: readings[station] for station in some})
         rows, by_station = [], dict[int, list[Change]]()
         for station in some:
@@ -173,18 +162,12 @@ def add_observations(
 def correct_observation(
     connection: Connection, station: int, time: int, now: int, *, value: float | None, flag: int
 ) -> Observation:
-    """Give an observation the flag that a person decides, or another value, which becomes the next revision.
+    """Give an observation the flag that a person decides, or another value, °C, which becomes the next revision.
 
-    Args:
-        connection: of a writing transaction.
-        station: the number of the station.
-        time: of the observation.
-        now: when the correction arrived.
-        value: °C; None to keep it. The values before it fail.
-        flag: of QARTOD; missing takes back all values of the time.
+    The values before a new one fail. The flag of missing values takes back all values of the time.
 
     Raises:
-        UnknownReadingError: if there is none.
+        UnknownReadingError: if there is none at this time.
     """
     lock_stations(connection, [station])
     at_time = and_(OBSERVATIONS.c.station == station, OBSERVATIONS.c.time == time)
@@ -253,13 +236,8 @@ def get_observations(
 ) -> list[Observation]:
     """Return the newest ``limit`` observations of a station in chronological order.
 
-    Args:
-        connection: of a transaction.
-        station: the number of the station.
-        begin: the earliest time.
-        end: the latest time.
-        limit: the most observations, or revisions, to return.
-        revisions: whether to return every revision, not only the latest of each time that was not taken back.
+    Of each time from ``begin`` to ``end``, this is the latest revision unless it was taken back; with ``revisions``, it
+    is each revision.
     """
     table, later = OBSERVATIONS.c, OBSERVATIONS.alias().c
     query = _FLAGGED.where(table.station == station)
@@ -277,14 +255,12 @@ def get_observations(
 def first_readings(connection: Connection, periods: Mapping[int, tuple[int, int]]) -> dict[int, list[Observation]]:
     """Return the first reading of each time in a period that counts, in chronological order, for each station.
 
-    Args:
-        connection: of a transaction.
-        periods: the earliest and the latest time, by the number of the station.
+    ``periods`` are the earliest and the latest time, by the number of the station.
     """
     readings: dict[int, dict[int, Observation]] = {station: {} for station in periods}
     table = OBSERVATIONS.c
     query = _FLAGGED.add_columns(table.station).where(table.flag <= NOT_EVALUATED)
-    for some in _chunks([*periods]):
+    for some in parts([*periods], _STATIONS_AT_ONCE):
         within = [and_(table.station == station, table.time.between(*periods[station])) for station in some]
         for *observation, station in connection.execute(query.where(or_(*within)).order_by(table.time, table.revision)):
             first = Observation(*observation)
@@ -297,14 +273,8 @@ def latest_values(
 ) -> tuple[Integers, Floats]:
     """Return the latest revision that counts of every observation of a station: times and °C, in chronological order.
 
-    Faster than :func:`get_observations`, for thousands of values.
-
-    Args:
-        connection: of a transaction.
-        station: the number of the station.
-        begin: the earliest time.
-        end: the latest; None for any.
-        worst: QARTOD flag of those that count: by default, neither suspect nor failed ones do.
+    Faster than :func:`get_observations`, for thousands of values. Those with a worse flag than ``worst`` do not count:
+    by default, neither suspect nor failed ones.
     """
     period = {"station": station, "begin": begin, "end": _AFTER_ALL if end is None else end, "worst": worst}
     rows = _rows(connection, _VALUES, period)
@@ -349,8 +319,3 @@ def _stored_of(
     for *observation, station in connection.execute(query.order_by(table.station, table.time, table.revision)):
         stored[station].setdefault(observation[0], []).append(Observation(*observation))
     return stored
-
-
-def _chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    for begin in range(0, len(items), _STATIONS_AT_ONCE):
-        yield items[begin : begin + _STATIONS_AT_ONCE]

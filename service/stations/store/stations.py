@@ -4,17 +4,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, exists, func, or_, select
+from sqlalchemy import Connection, Row, Select, bindparam, exists, func, or_, select
 
 from forecasting.qartod import MISSING
 from forecasting.series.units import Units
-from service.stations.store.database import insert_into
+from service.stations.store.database import insert_into, parts
 from service.stations.store.errors import NotOwnerError, StepChangeError, StoreError, UnknownStationError
 from service.stations.store.fetches import schedule_fetch
 from service.stations.store.tables import OBSERVATIONS, STATIONS
-
-_IDS_AT_ONCE: Final = 500
-"""IDs in one statement."""
 
 SETTLED_READINGS: Final = 14
 """Readings that settle the steps of a station. Until then, one at a wrong time must not refuse all that follow."""
@@ -41,11 +38,11 @@ class SeriesEnd(NamedTuple):
     """Where the readings of a station end.
 
     Attributes:
-        number: of the station.
+        number: number of the station in other tables.
         step: between its readings.
         newest: time of the newest, Unix seconds; None if there is none.
         settling: time of the last of the newest :data:`SETTLED_READINGS`; None if there are fewer.
-        latitude: of the station, degrees north; None if it is not known.
+        latitude: degrees north; None if it is not known.
         longitude: degrees east.
     """
 
@@ -56,18 +53,12 @@ class SeriesEnd(NamedTuple):
     latitude: float | None
     longitude: float | None
 
-    @property
-    def is_settled(self) -> bool:
-        """Whether there are so many readings that the next must be whole steps from them."""
-        return self.settling is not None
-
 
 def ends_of(connection: Connection, station_ids: Sequence[str]) -> dict[str, SeriesEnd]:
     """Return where the readings of those stations end that exist, by ID."""
     ends: dict[str, SeriesEnd] = {}
-    for begin in range(0, len(station_ids), _IDS_AT_ONCE):
-        rows = connection.execute(_ENDS, {"ids": station_ids[begin : begin + _IDS_AT_ONCE]})
-        ends |= {station: SeriesEnd(*end) for station, *end in rows}
+    for ids in parts(station_ids):
+        ends |= {station: SeriesEnd(*end) for station, *end in connection.execute(_ENDS, {"ids": ids})}
     return ends
 
 
@@ -77,15 +68,15 @@ class StationSettings:
 
     Attributes:
         step: between its values, as :meth:`forecasting.series.timestep.TimeStep.parse` reads it.
-        name: for people.
+        name: display name.
         latitude: degrees north.
         longitude: degrees east.
-        units: of the readings that are sent, and of answers.
-        model: that forecasts it.
+        units: units of the readings that are sent, and of responses.
+        model: ``best``, a cell or a full name.
         horizon: steps to forecast; None for all that the model forecasts.
-        events: that it watches, as clients send them; None for none.
-        baseline: of the events, as clients send it.
-        webhooks: that receive alerts: ``url``, ``secret``, and ``events`` or None for all.
+        events: events that it watches, as clients send them; None for none.
+        baseline: baseline of the events, as clients send it.
+        webhooks: where alerts are sent: ``url``, ``secret``, and ``events`` or None for all.
         source: where its readings are fetched, as :meth:`service.stations.sources.Source.load` reads it.
     """
 
@@ -107,7 +98,7 @@ class Writer:
     """Who writes a station.
 
     Attributes:
-        name: of the key, by which stations are owned; None without keys. A new key of the same name owns them too.
+        name: name of the key, by which stations are owned; None without keys. A new key of the same name owns them too.
         may_all: whether it may write the stations of others: an admin key does, and everyone without keys.
     """
 
@@ -153,7 +144,7 @@ class Station:
 
     Attributes:
         id: chosen by clients.
-        number: in other tables.
+        number: its number in other tables.
         settings: as clients sent them.
         created: when it was created, Unix seconds.
         changed: when its settings last changed.
@@ -170,6 +161,26 @@ class Station:
     batches: int
     received: int | None
     newest: Observed | None
+
+
+_NEWEST_OBSERVED: Final = [
+    select(column)
+    .where(OBSERVATIONS.c.station == STATIONS.c.number, OBSERVATIONS.c.flag != MISSING)
+    .order_by(OBSERVATIONS.c.time.desc(), OBSERVATIONS.c.revision.desc())
+    .limit(1)
+    .scalar_subquery()
+    .label(f"newest_{column.name}")
+    for column in (OBSERVATIONS.c[name] for name in Observed.__slots__)
+]
+
+ALL_STATIONS: Final = select(
+    *_NEWEST_OBSERVED,
+    *(STATIONS.c[name] for name in ("id", "number", "created", "changed", "batches", "received")),
+    *_SETTINGS,
+)
+"""Selects stations, for :func:`fetch_stations`; add conditions about their table."""
+
+NUMBERED_STATIONS: Final = ALL_STATIONS.where(STATIONS.c.number.in_(bindparam("ids", expanding=True)))
 
 
 def put_station(
@@ -212,44 +223,26 @@ def get_station(connection: Connection, station_id: str) -> Station:
     Raises:
         UnknownStationError: if there is none with this ID.
     """
-    row = connection.execute(_with_newest().where(STATIONS.c.id == station_id)).one_or_none()
+    row = connection.execute(ALL_STATIONS.where(STATIONS.c.id == station_id)).one_or_none()
     if row is None:
         raise UnknownStationError(station_id)
     return _station_of(row)
 
 
 def list_stations(connection: Connection, limit: int, after: str = "", search: str = "") -> list[Station]:
-    """Return stations in the database's order of their IDs.
+    """Return the first ``limit`` stations after an ID, in the database's order, with ``search`` in their IDs or names.
 
-    Args:
-        connection: of a transaction.
-        limit: the most stations to return.
-        after: the ID that they come after.
-        search: a part of their IDs or names, in upper or lower case.
+    Upper and lower case are the same to ``search``.
     """
-    query = _with_newest().where(STATIONS.c.id > after).order_by(STATIONS.c.id).limit(limit)
+    query = ALL_STATIONS.where(STATIONS.c.id > after).order_by(STATIONS.c.id).limit(limit)
     if search:
         query = query.where(or_(*(c.icontains(search, autoescape=True) for c in (STATIONS.c.id, STATIONS.c.name))))
     return [_station_of(row) for row in connection.execute(query)]
 
 
-def numbered_stations(connection: Connection, numbers: Sequence[int]) -> dict[int, Station]:
-    """Return the stations with these numbers that exist, by number."""
-    stations: dict[int, Station] = {}
-    for begin in range(0, len(numbers), _IDS_AT_ONCE):
-        some = selected_stations(STATIONS.c.number.in_(numbers[begin : begin + _IDS_AT_ONCE]))
-        stations |= {station.number: station for station in fetch_stations(connection, some)}
-    return stations
-
-
-def selected_stations(*conditions: ColumnElement[bool]) -> Select[Any]:
-    """Return the statement that selects stations by conditions about their table, for :func:`fetch_stations`."""
-    return _with_newest().where(*conditions)
-
-
-def fetch_stations(connection: Connection, statement: Select[Any], **parameters: object) -> list[Station]:
-    """Return the stations that a statement of :func:`selected_stations` selects."""
-    return [_station_of(row) for row in connection.execute(statement, parameters)]
+def fetch_stations(connection: Connection, statement: Select[Any], ids: Sequence[str | int]) -> list[Station]:
+    """Return the stations that a statement with the parameter ``ids`` selects, in no particular order."""
+    return [_station_of(row) for some in parts(ids) for row in connection.execute(statement, {"ids": some})]
 
 
 def lock_webhooks(connection: Connection, station_id: str, writer: Writer = EVERYONE) -> list[dict[str, Any]] | None:
@@ -280,26 +273,14 @@ def settings_to_write(
 ) -> dict[str, StationSettings | StoreError]:
     """Return the settings of each station by ID, or the error that keeps ``writer`` from writing it."""
     settings: dict[str, StationSettings | StoreError] = {name: UnknownStationError(name) for name in station_ids}
-    for begin in range(0, len(station_ids), _IDS_AT_ONCE):
-        ids = station_ids[begin : begin + _IDS_AT_ONCE]
-        rows = connection.execute(_SETTINGS_OF, {"ids": ids})
-        for name, owner, *values in rows:
+    for ids in parts(station_ids):
+        for name, owner, *values in connection.execute(_SETTINGS_OF, {"ids": ids}):
             try:
                 writer.check(name, owner)
                 settings[name] = StationSettings(*values)
             except NotOwnerError as error:
                 settings[name] = error
     return settings
-
-
-def numbers_of(connection: Connection, station_ids: Sequence[str]) -> dict[str, int]:
-    """Return the numbers of those stations that exist, by ID."""
-    numbers: dict[str, int] = {}
-    for begin in range(0, len(station_ids), _IDS_AT_ONCE):
-        ids = station_ids[begin : begin + _IDS_AT_ONCE]
-        rows = connection.execute(select(STATIONS.c.id, STATIONS.c.number).where(STATIONS.c.id.in_(ids)))
-        numbers |= {row.id: row.number for row in rows}
-    return numbers
 
 
 def oldest_newest(connection: Connection) -> tuple[int, int | None]:
@@ -316,9 +297,8 @@ def lock_stations(connection: Connection, numbers: Sequence[int]) -> list[int]:
     SQLite has one writer at a time anyway. All lock in the order of the numbers, so that they never wait in a circle.
     """
     locked: list[int] = []
-    ordered = sorted(numbers)
-    for begin in range(0, len(ordered), _IDS_AT_ONCE):
-        locked += connection.scalars(_LOCK, {"numbers": ordered[begin : begin + _IDS_AT_ONCE]})
+    for some in parts(sorted(numbers)):
+        locked += connection.scalars(_LOCK, {"numbers": some})
     return locked
 
 
@@ -339,22 +319,6 @@ def _lock_owned(connection: Connection, station_id: str, writer: Writer) -> Row[
 
 def _has_readings(connection: Connection, number: int) -> bool:
     return bool(connection.scalar(select(exists().where(OBSERVATIONS.c.station == number))))
-
-
-def _with_newest() -> Select[Any]:
-    """Select what :func:`_station_of` takes."""
-    newest = [
-        select(column)
-        .where(OBSERVATIONS.c.station == STATIONS.c.number, OBSERVATIONS.c.flag != MISSING)
-        .order_by(OBSERVATIONS.c.time.desc(), OBSERVATIONS.c.revision.desc())
-        .limit(1)
-        .scalar_subquery()
-        .label(f"newest_{column.name}")
-        for column in (OBSERVATIONS.c[name] for name in Observed.__slots__)
-    ]
-    columns = STATIONS.c
-    others = columns.id, columns.number, columns.created, columns.changed, columns.batches, columns.received
-    return select(*newest, *others, *_SETTINGS)
 
 
 def _station_of(row: Sequence[Any]) -> Station:

@@ -8,7 +8,7 @@ from sqlalchemy import make_url
 
 from service.stations.store.database import Database
 from service.stations.store.observations import Observation, Outcome, add_observations, get_observations
-from service.stations.store.stations import StationSettings, get_station, numbers_of, put_station
+from service.stations.store.stations import StationSettings, ends_of, get_station, put_station
 
 Send = Callable[[dict[int, float], int], Outcome]
 
@@ -18,7 +18,7 @@ def pier(database: Database) -> int:
     """The number of a station."""
     with database.writing() as connection:
         put_station(connection, "pier", StationSettings("day"), 1)
-        return numbers_of(connection, ["pier"])["pier"]
+        return get_station(connection, "pier").number
 
 
 def send(database: Database, station: int, readings: dict[int, float], now: int = 100) -> Outcome:
@@ -76,7 +76,7 @@ def test_a_period_includes_both_ends_and_the_newest_come_first_if_there_are_too_
 def test_stations_do_not_mix(database: Database, pier: int) -> None:
     with database.writing() as connection:
         put_station(connection, "buoy", StationSettings("hour"), 1)
-        buoy = numbers_of(connection, ["buoy", "pier", "none"])["buoy"]
+        buoy = get_station(connection, "buoy").number
         outcomes = add_observations(connection, {pier: {10: 1.0}, buoy: {10: 2.0, 20: 3.0}, 12_345: {10: 4.0}}, 100)
     assert outcomes == {pier: Outcome(new=1), buoy: Outcome(new=2)}
     assert [row.value for row in stored(database, pier)] == [1.0]
@@ -88,7 +88,7 @@ def test_hundreds_of_stations_are_stored_in_one_transaction(database: Database) 
     with database.writing() as connection:
         for name in ids:
             put_station(connection, name, StationSettings("day"), 1)
-        numbers = numbers_of(connection, ids)
+        numbers = {name: end.number for name, end in ends_of(connection, ids).items()}
         batch = {number: {86_400: number / 100} for number in numbers.values()}
         assert set(add_observations(connection, batch, 5).values()) == {Outcome(new=1)}
         assert set(add_observations(connection, batch, 6).values()) == {Outcome(unchanged=1)}

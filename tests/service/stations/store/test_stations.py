@@ -12,7 +12,6 @@ from service.stations.store.stations import (
     delete_station,
     get_station,
     list_stations,
-    numbers_of,
     put_station,
 )
 
@@ -38,7 +37,7 @@ def test_settings_can_change_later(database: Database) -> None:
 def test_the_step_of_a_station_with_readings_cannot_change(database: Database) -> None:
     with database.writing() as connection:
         put_station(connection, "pier", PIER, 100)
-        add_observations(connection, {numbers_of(connection, ["pier"])["pier"]: {10: 14.0}}, 100)
+        add_observations(connection, {get_station(connection, "pier").number: {10: 14.0}}, 100)
         put_station(connection, "pier", replace(PIER, name=None), 200)
         with pytest.raises(StepChangeError, match="'day', which cannot change"):
             put_station(connection, "pier", replace(PIER, step="hour"), 300)
@@ -61,12 +60,12 @@ def test_pages_of_stations_hold_each_station_once(database: Database) -> None:
 def test_a_deleted_station_takes_its_readings_along(database: Database) -> None:
     with database.writing() as connection:
         put_station(connection, "pier", PIER, 100)
-        number = numbers_of(connection, ["pier"])["pier"]
+        number = get_station(connection, "pier").number
         add_observations(connection, {number: {10: 14.0}}, 100)
         delete_station(connection, "pier")
         assert get_observations(connection, number, limit=1) == []
         put_station(connection, "pier", PIER, 200)
-        assert numbers_of(connection, ["pier"])["pier"] != number
+        assert get_station(connection, "pier").number != number
 
 
 def test_an_unknown_station_is_named(database: Database) -> None:
