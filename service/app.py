@@ -61,7 +61,7 @@ from service.http.query import refuse_unusable
 from service.http.security_headers import PAGE_POLICY, security_headers
 from service.settings import Settings
 from service.stations import routes as stations
-from service.stations.background import Background, BackgroundTask
+from service.stations.background import Background
 from service.stations.fetching import Fetcher
 from service.stations.outbound import Outbound
 from service.stations.parameters import install_store_errors
@@ -227,9 +227,8 @@ async def _working(app: FastAPI) -> AsyncIterator[None]:
     reader = SourceReader(outbound, store, settings.max_body_bytes)
     fetcher = Fetcher(store, reader, lambda: app.state.lifecycle.serving, lambda: app.state.background.wake())
     sender = WebhookSender(store, outbound)
-    delivering = BackgroundTask("webhooks", sender.is_due, sender.run)
     keeping = [Retention(store, settings.keep_days).task] if settings.keep_days else []
-    background = app.state.background = Background(store, [fetcher.task, delivering, *keeping])
+    background = app.state.background = Background(store, [fetcher.task, sender.task, *keeping])
     async with anyio.create_task_group() as group:
         if settings.background:
             group.start_soon(background.work)

@@ -12,7 +12,7 @@ from forecasting.qartod import SUSPECT
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units
 from forecasting.wording import counted
-from service.stations.schemas import NewestObservation, StationAnswer, StationEventAnswer
+from service.stations.schemas import StationAnswer, StationEventAnswer
 from service.stations.store.observations import DAY
 
 NO_VALUE: Final = "No readings yet"
@@ -79,22 +79,22 @@ def columns_of(station: StationAnswer, now: int) -> list[Column]:
     for i, (time, sst) in enumerate(zip(forecast.timestamps, forecast.sst, strict=True)):
         if _end_of(time, station.step) <= now:
             continue
-        places = 2 if narrow else 1
+        decimals = 2 if narrow else 1
         lower, upper = bounds[i] if bounds else (sst, sst)
-        text = f"{fixed(lower, places)}–{fixed(upper, places)}" if bounds else ""
-        columns.append(Column(_label(time, station.step), fixed(sst, places), text, sst, (lower, upper)))
+        text = f"{fixed(lower, decimals)}–{fixed(upper, decimals)}" if bounds else ""
+        columns.append(Column(_label(time, station.step), fixed(sst, decimals), text, sst, (lower, upper)))
     longest = max([len(column.range) for column in columns], default=0)
     return columns[: min(_MOST_COLUMNS, int(_WIDTH / (longest * _CHARACTER + _GAP)))]
 
 
-def degrees(value: float, units: Units, places: int = 1) -> str:
+def degrees(value: float, units: Units, decimals: int = 1) -> str:
     """Return a temperature with its unit."""
-    return f"{fixed(value, places)}{_NO_BREAK}{_SYMBOLS[units]}"
+    return f"{fixed(value, decimals)}{_NO_BREAK}{_SYMBOLS[units]}"
 
 
-def fixed(value: float, places: int) -> str:
+def fixed(value: float, decimals: int) -> str:
     """Return a number with so many decimals."""
-    return f"{value:.{places}f}".replace("-", "\N{MINUS SIGN}")
+    return f"{value:.{decimals}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def anomaly_in_words(station: StationAnswer) -> str:
@@ -115,19 +115,18 @@ def observed_in_words(station: StationAnswer) -> str:
     """Return when the newest observation was, and how long ago that is."""
     newest = station.newest
     assert newest is not None
-    words = _time_in_words(station, newest)
-    return f"{words} · suspect" if newest.flag >= SUSPECT else words
-
-
-def _time_in_words(station: StationAnswer, newest: NewestObservation) -> str:
     time = datetime.fromisoformat(newest.time)
-    if station.step == "month":
-        return f"{time:%B %Y}"
-    day = f"{time.day} {time:%b %Y}"
-    if TimeStep.parse(station.step).is_under_a_day:
-        return f"{day}, {time:%H:%M} UTC · {_age_in_words(newest.age_seconds)}"
+    words = f"{time.day} {time:%b %Y}"
     days = newest.age_seconds // DAY
-    return f"{day} · {_NEAR_DAYS[days] if 0 <= days < len(_NEAR_DAYS) else _age_in_words(newest.age_seconds)}"
+    if station.step == "month":
+        words = f"{time:%B %Y}"
+    elif TimeStep.parse(station.step).is_under_a_day:
+        words = f"{words}, {time:%H:%M} UTC · {_age_in_words(newest.age_seconds)}"
+    elif 0 <= days < len(_NEAR_DAYS):
+        words = f"{words} · {_NEAR_DAYS[days]}"
+    else:
+        words = f"{words} · {_age_in_words(newest.age_seconds)}"
+    return f"{words} · suspect" if newest.flag >= SUSPECT else words
 
 
 def active_events(station: StationAnswer) -> list[str]:
@@ -315,10 +314,10 @@ def _sparkline(station: StationAnswer, columns: Sequence[Column]) -> list[str]:
     last = len(past) - 1
     parts = [f'<path class="past" d="M{"L".join(point(i, value) for i, value in enumerate(past))}"/>']
     if ahead:
-        places = [*enumerate(ahead, last + 1)]
-        line = [point(last, past[-1]), *(point(i, sst) for i, (sst, _, _) in places)]
-        edge = [point(i, upper) for i, (_, _, upper) in places]
-        edge += [point(i, lower) for i, (_, lower, _) in places[::-1]]
+        steps = [*enumerate(ahead, last + 1)]
+        line = [point(last, past[-1]), *(point(i, sst) for i, (sst, _, _) in steps)]
+        edge = [point(i, upper) for i, (_, _, upper) in steps]
+        edge += [point(i, lower) for i, (_, lower, _) in steps[::-1]]
         parts.append(
             f'<path class="fan" d="M{"L".join([line[0], *edge])}Z"/><path class="ahead" d="M{"L".join(line)}"/>'
         )

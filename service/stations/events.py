@@ -111,12 +111,12 @@ def check_events(
 
 
 def options_of(events: Sequence[Json] | None, horizon: int, units: Units) -> EventOptions | None:
-    """Return what a forecast judges for a station with these stored ``events``; None without any."""
+    """Return what a forecast evaluates for a station with these stored ``events``; None without any."""
     return event_options(_EVENTS.validate_python(events, context=[]), 0, None, horizon, units) if events else None
 
 
 def needs_whole_past(settings: StationSettings) -> bool:
-    """Return whether some event of a station is judged by all of its readings, and not only the newest."""
+    """Return whether some event of a station is evaluated from all of its readings, and not only the newest."""
     has_climatology = "climatology" in (settings.baseline or ())
     return any(
         "mmm" not in event

@@ -246,11 +246,11 @@ def doubt_in_words(reading: Observation, units: Units) -> str:
     return f"the reading of {iso_of(reading.time)}, {value}, is {kind} ({reasons})"
 
 
-def _usual(end: SeriesEnd, times: Times, places: Places) -> Floats:
+def _usual(end: SeriesEnd, times: Times, rows: Places) -> Floats:
     if end.latitude is None or end.longitude is None:
-        return np.full(len(places), np.nan)
+        return np.full(len(rows), np.nan)
     coefficients = GlobalClimatology.load().coefficients(end.latitude, end.longitude)
-    return evaluate(coefficients, times[places]).astype(np.float64)
+    return evaluate(coefficients, times[rows]).astype(np.float64)
 
 
 def _expected(connection: Connection, end: SeriesEnd, time: np.datetime64) -> Range | None:

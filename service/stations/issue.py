@@ -35,7 +35,7 @@ _BEFORE_ALL: Final = -(2**62)
 """Before any time that a reading may have, Unix seconds."""
 
 _KEPT: Final = ("timestamps", "sst", "intervals", "baselines", "usual", "warnings", "events")
-"""What is stored of an entry of an answer."""
+"""What is stored of an entry of a response."""
 
 _STEPS_UNTIL_LATE: Final = 2
 _STATIONS_AT_ONCE: Final = 64

@@ -74,14 +74,14 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
 class OutboundError(Exception):
-    """A URL that cannot be used, or a request without a usable answer.
+    """A URL that cannot be used, or a request without a usable response.
 
     ``str()`` is a sentence for users. Of the URL, it has the host at most: the rest may hold a secret.
     """
 
 
-class OutboundAnswer(NamedTuple):
-    """What a server answers.
+class OutboundResponse(NamedTuple):
+    """The response of a server.
 
     Attributes:
         status: HTTP status. Redirects are responses like all others.
@@ -150,19 +150,19 @@ class Outbound:
         content: bytes = b"",
         max_bytes: int = 0,
         seconds: float = 30.0,
-    ) -> OutboundAnswer:
-        """Send a request and return the answer, whatever its status. Redirects are not followed.
+    ) -> OutboundResponse:
+        """Send a request and return the response, whatever its status. Redirects are not followed.
 
         Args:
             method: HTTP method.
             url: as :func:`check_url` takes it.
             headers: headers of the request.
             content: its body.
-            max_bytes: the longest body of an answer; with 0, it is not read.
+            max_bytes: the longest body of a response; with 0, it is not read.
             seconds: the longest time from the first to the last byte, with the resolution of the name.
 
         Raises:
-            OutboundError: if there is no answer in time, it is too long, or its address is not allowed.
+            OutboundError: if there is no response in time, it is too long, or its address is not allowed.
         """
         target = check_url(url, allow_private=self._allow_private)
         request = httpx.Request(method, target, headers=_HEADERS | dict(headers or {}), content=content)
@@ -179,7 +179,7 @@ class Outbound:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise OutboundError(f"the request to {target.host} failed: {error}") from None
 
-    async def _exchange(self, request: httpx.Request, max_bytes: int) -> OutboundAnswer:
+    async def _exchange(self, request: httpx.Request, max_bytes: int) -> OutboundResponse:
         addresses = await self._checked_addresses(request.url)
         if self._tls is None:
             self._tls = httpx.create_ssl_context()
@@ -191,7 +191,7 @@ class Outbound:
                 body = await _read(response, request.url.host, max_bytes) if max_bytes else b""
             finally:
                 await response.aclose()
-        return OutboundAnswer(response.status_code, dict(response.headers), body)
+        return OutboundResponse(response.status_code, dict(response.headers), body)
 
     async def _checked_addresses(self, url: httpx.URL) -> Sequence[str]:
         port = url.port or (443 if url.scheme == "https" else 80)

@@ -49,8 +49,8 @@ def grid_of(times: Times, step: TimeStep) -> np.datetime64:
 
 def _most_common(times: Times, step: TimeStep) -> np.datetime64:
     """Return the last of the times that most others are whole steps from."""
-    places = step.place(times, times[0])
-    phases = places - np.floor(places)
+    steps = step.place(times, times[0])
+    phases = steps - np.floor(steps)
     # Once more before and after: the end of a step is next to its beginning.
     around = np.sort(np.concatenate([phases - 1, phases, phases + 1]))
     last = np.searchsorted(around, phases + TOLERANCE_STEPS, "right")

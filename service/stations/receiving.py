@@ -120,17 +120,17 @@ class Receiver:
         refused = sum(len(read.refused) for name, read in accepted.items() if name in outcomes)
         count_readings(self._store.metrics, outcomes.values(), refused)
         issued = await self._issue([*outcomes], progressed)
-        answers: list[StationStored | StationFailure] = []
+        listed: list[StationStored | StationFailure] = []
         for i, body in enumerate(bodies):
             name, result = body.station, results[body.station]
             station, outcome = stations[name], outcomes.get(name)
             if isinstance(result, SeriesError) or isinstance(station, StoreError) or outcome is None:
                 error = result if isinstance(result, SeriesError) else SeriesError(str(UnknownStationError(name)))
-                answers.append(StationFailure(station=name, error=sentence(error)))
+                listed.append(StationFailure(station=name, error=sentence(error)))
                 continue
             stored = _stored(outcome, result, f"body.readings[{i}].", issued.get(name), station)
-            answers.append(StationStored(station=name, **dict(stored)))
-        return ManyStored(stations=answers)
+            listed.append(StationStored(station=name, **dict(stored)))
+        return ManyStored(stations=listed)
 
     async def correct(self, station: str, moment: str, correction: Correction | None) -> CorrectedReading:
         """Correct a reading, or take it back without a correction, and issue a forecast.

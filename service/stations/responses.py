@@ -124,8 +124,8 @@ def archive(
     forecasts = forecasts_after(connection, station.number, period.begin, period.end, after=after, limit=limit + 1)
     page, following = cut_page(forecasts, limit, lambda issued: Cursor(issued.observed_until, issued.batch))
     units = station.settings.units
-    answers = [IssuedAnswer(**_forecast_fields(issued, units)) for issued in page]
-    return ForecastArchive(station=station.id, units=units, forecasts=answers, next=following)
+    listed = [IssuedAnswer(**_forecast_fields(issued, units)) for issued in page]
+    return ForecastArchive(station=station.id, units=units, forecasts=listed, next=following)
 
 
 def station_alerts(
@@ -140,12 +140,12 @@ def station_alerts(
     alerts = get_alerts(connection, number, period.begin, period.end, after=after, limit=limit + 1)
     page, following = cut_page(alerts, limit, lambda alert: Cursor(alert.raised, alert.number))
     deliveries = deliveries_of(connection, [alert.number for alert in page])
-    answers = []
+    listed = []
     for alert in page:
         fields = {name: value for name, value in alert.content.items() if name in AlertAnswer.model_fields}
-        sent = [_delivery_answer(delivery) for delivery in deliveries.get(alert.number, ())]
-        answers.append(AlertAnswer(**fields, deliveries=sent))
-    return AlertList(station=station_id, alerts=answers, next=following)
+        sent = [_delivery_response(delivery) for delivery in deliveries.get(alert.number, ())]
+        listed.append(AlertAnswer(**fields, deliveries=sent))
+    return AlertList(station=station_id, alerts=listed, next=following)
 
 
 def observations(
@@ -217,7 +217,7 @@ def _described(
                 "flag": newest.flag,
                 "age_seconds": int(time.time()) - newest.time,
             },
-            "events": [_event_answer(event, known.get(event["name"])) for event in settings.events or ()],
+            "events": [_event_response(event, known.get(event["name"])) for event in settings.events or ()],
             "webhooks": shown_webhooks(settings.webhooks),
             "recent": _recent(connection, station) if recent else None,
             **_usual_now(station, short),
@@ -226,8 +226,8 @@ def _described(
         yield fields, short
 
 
-def _plain(answer: BaseModel) -> Json:
-    return answer.model_dump(mode="json", by_alias=True)
+def _plain(response: BaseModel) -> Json:
+    return response.model_dump(mode="json", by_alias=True)
 
 
 def _recent(connection: Connection, station: Station) -> Json:
@@ -252,7 +252,7 @@ def _usual_now(station: Station, short: str | None) -> Json:
     return {"usual": usual, "anomaly": anomaly}
 
 
-def _event_answer(event: Json, stored: Json | None) -> StationEventAnswer:
+def _event_response(event: Json, stored: Json | None) -> StationEventAnswer:
     """Return a stored event with its state, if it has one."""
     state = EventState(**stored["state"]) if stored else EventState(None)
     # The store has what this service wrote, and checking the fields of many stations takes longer than reading them.
@@ -279,7 +279,7 @@ def _fetch_state(fetch: Fetch) -> FetchState:
     )
 
 
-def _delivery_answer(delivery: Delivery) -> DeliveryAnswer:
+def _delivery_response(delivery: Delivery) -> DeliveryAnswer:
     waiting = "given_up" if delivery.next_attempt is None else "waiting"
     return DeliveryAnswer(
         url=shown_url(delivery.url),

@@ -79,10 +79,10 @@ from service.stations.webhooks import InputWebhook, check_webhooks
 router = APIRouter(tags=["stations"])
 
 MAX_PAGE: Final = 1_000
-"""Stations in one answer."""
+"""Stations in one response."""
 
 MAX_RECENT: Final = 100
-"""Stations in one answer with their recent past."""
+"""Stations in one response with their recent past."""
 
 Recent = Annotated[bool, Query(description="Return the last sixty days.")]
 

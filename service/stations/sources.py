@@ -22,7 +22,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso, parse_time
 from forecasting.series.timestep import TimeStep, in_words, not_of_station
 from service.http.reading_query import MAX_COLUMNS, MAX_LINES, MAX_STATIONS, ReadingQuery
-from service.stations.outbound import MAX_URL, Outbound, OutboundAnswer, OutboundError, check_url
+from service.stations.outbound import MAX_URL, Outbound, OutboundError, OutboundResponse, check_url
 from service.stations.store.station_store import StationStore
 from service.stations.store.stations import Station
 
@@ -176,8 +176,8 @@ class SourceReader:
             step that is over.
 
         Raises:
-            OutboundError: if the server gives no usable answer in time.
-            SeriesError: if the answer holds no such series.
+            OutboundError: if the server gives no usable response in time.
+            SeriesError: if the response holds no such series.
         """
         step = TimeStep.parse(station.settings.step)
         begin = _begin(station, source, step, now, until)
@@ -214,11 +214,11 @@ class SourceReader:
     async def _get(self, url: str) -> bytes:
         """Return what is at an address, after at most five redirects."""
         for _ in range(1 + _MAX_REDIRECTS):
-            answer = await self._outbound.send("GET", url, max_bytes=self._max_bytes, seconds=self._seconds)
-            if not (300 <= answer.status < 400 and "location" in answer.headers):
-                return _content(answer)
+            response = await self._outbound.send("GET", url, max_bytes=self._max_bytes, seconds=self._seconds)
+            if not (300 <= response.status < 400 and "location" in response.headers):
+                return _content(response)
             try:
-                url = urljoin(url, answer.headers["location"])
+                url = urljoin(url, response.headers["location"])
             except ValueError:
                 raise OutboundError("the server redirects to an invalid URL: check the address") from None
         raise OutboundError(f"the server redirects more than {_MAX_REDIRECTS} times: use the final address")
@@ -313,24 +313,24 @@ def _span(value: float | None) -> Span | None:
     return None if value is None else (value, value)
 
 
-def _content(answer: OutboundAnswer) -> bytes:
-    """Return the body of a good answer.
+def _content(response: OutboundResponse) -> bytes:
+    """Return the body of a good response.
 
     Raises:
         _NoRowsError: if the server says that it has no rows in the period.
         OutboundError: quoting the server.
     """
-    head = answer.body[:4_096].decode("utf-8", "replace")
+    head = response.body[:4_096].decode("utf-8", "replace")
     message = erddap_error(head)
     if message is not None and _NOTHING_NEW in message:
         raise _NoRowsError
-    if answer.status != HTTPStatus.OK:
+    if response.status != HTTPStatus.OK:
         reason = message or " ".join(re.sub(r"<[^>]*>", " ", head).split())[:200] or "no reason given"
-        raise OutboundError(f"the server responded {answer.status}: {reason}")
+        raise OutboundError(f"the server responded {response.status}: {reason}")
     if message is not None:
         raise OutboundError(f"the server responded: {message}")
     if head.lstrip()[:1] == "<":
         raise OutboundError("the server sent a web page instead of data: check the address")
-    if not answer.body.endswith(b"\n") and answer.body[:2] != _GZIP:
+    if not response.body.endswith(b"\n") and response.body[:2] != _GZIP:
         raise OutboundError("the response was cut short")
-    return answer.body
+    return response.body

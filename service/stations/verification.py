@@ -224,9 +224,9 @@ class ForecastPairs:
         groups = {form: rows for form, rows in self._groups.items() if form[0] >= lead}
         rows = [row for group in groups.values() for row in group]
         joined: dict[_Column, Floats] = {}
-        begin, place = 0, lead - 1 if self._lead is None else 0
+        begin, index = 0, lead - 1 if self._lead is None else 0
         for (_, columns), group in groups.items():
-            numbers = np.stack([row.table[:, place] for row in group], axis=1)
+            numbers = np.stack([row.table[:, index] for row in group], axis=1)
             for column, values in zip(columns, from_celsius(numbers, units), strict=True):
                 joined.setdefault(column, np.full(len(rows), np.nan))[begin : begin + len(group)] = values
             begin += len(group)

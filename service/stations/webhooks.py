@@ -13,11 +13,11 @@ import httpx
 from orjson import dumps
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
-from sqlalchemy import Connection
 
 from forecasting.errors import RequestError
 from forecasting.events.event_schema import MAX_EVENTS, MAX_NAME
 from forecasting.requests.model import ONE_LINE, RequestModel
+from service.stations.background import BackgroundTask
 from service.stations.outbound import MAX_URL, Outbound, OutboundError, check_url
 from service.stations.store.alerts import Delivery, DueDelivery, due_deliveries, is_delivery_due, put_attempt
 from service.stations.store.station_store import StationStore
@@ -31,7 +31,7 @@ _LEAST_SECRET: Final = 16
 _MOST_SECRET: Final = 256
 
 _SHOWN: Final = re.compile(r"(?i:https?)://[^/?#]+/\.\.\.#[0-9a-f]{6}")
-"""A URL as answers show it."""
+"""A URL as responses show it."""
 
 _FINGERPRINT: Final = 6
 """Digits that tell two URLs of one host apart, and too few to find what is hidden by trying."""
@@ -117,23 +117,23 @@ def stored_webhooks(webhooks: Sequence[InputWebhook], before: Sequence[Json] | N
     """Return webhooks as they are stored, with what is left out or hidden of those ``before``.
 
     Raises:
-        RequestError: if a webhook without a secret, or with a URL as answers show it, is new.
+        RequestError: if a webhook without a secret, or with a URL as responses show it, is new.
     """
     return [_stored(webhook, i, before or ()) for i, webhook in enumerate(webhooks)] or None
 
 
-def _stored(webhook: InputWebhook, place: int, before: Sequence[Json]) -> Json:
+def _stored(webhook: InputWebhook, index: int, before: Sequence[Json]) -> Json:
     known = next((known for known in before if shown_url(known["url"]) == shown_url(webhook.url)), None)
     if known is None and _SHOWN.fullmatch(webhook.url):
         raise RequestError(
-            f"webhooks[{place}].url is partly hidden, and no webhook of the station matches it: send the complete URL",
-            field=f"webhooks[{place}].url",
+            f"webhooks[{index}].url is partly hidden, and no webhook of the station matches it: send the complete URL",
+            field=f"webhooks[{index}].url",
         )
     if known is None and webhook.secret is None:
         raise RequestError(
-            f"webhooks[{place}].secret is missing, and the station has no webhook with this URL: send a secret of at "
+            f"webhooks[{index}].secret is missing, and the station has no webhook with this URL: send a secret of at "
             f"least {_LEAST_SECRET} characters",
-            field=f"webhooks[{place}].secret",
+            field=f"webhooks[{index}].secret",
         )
     url, secret = (webhook.url, webhook.secret) if known is None else (known["url"], webhook.secret or known["secret"])
     return {"url": url, "secret": secret, "events": None if webhook.events is None else [*webhook.events]}
@@ -169,9 +169,10 @@ class WebhookSender:
         self._outbound = outbound
         self._clock = clock
 
-    def is_due(self, connection: Connection, now: int) -> bool:
-        """Return whether an alert is to be sent by now."""
-        return is_delivery_due(connection, now)
+    @property
+    def task(self) -> BackgroundTask:
+        """What runs in the background."""
+        return BackgroundTask("webhooks", is_delivery_due, self.run)
 
     async def run(self) -> None:
         """Send all alerts that are due, several at a time."""

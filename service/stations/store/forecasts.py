@@ -62,7 +62,7 @@ SHORT_LEVEL: Final = 80
 """Percent, the level of the only interval in a list of stations."""
 
 _DOUBT: Final = "doubtful_position"
-"""The warning of a forecast whose climatology may be that of another place."""
+"""The warning of a forecast whose climatology may be that of another position."""
 
 _CONDITIONS_AT_ONCE: Final = 100
 """Conditions in one statement: SQLite refuses expressions that are nested deeper than 1 000."""
@@ -90,7 +90,7 @@ class IssuedForecast:
         replayed: whether the readings arrived after the time that the forecast begins with.
         model: the network or reference that made it.
         version: version of its release.
-        content: its times, temperatures in °C and warnings, in the form of an answer to ``POST /forecast``.
+        content: its times, temperatures in °C and warnings, in the form of a response to ``POST /forecast``.
         plain: its intervals before they were recalibrated; None if they were not.
     """
 

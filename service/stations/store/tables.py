@@ -84,7 +84,7 @@ ISSUED_FORECASTS: Final = Table(
     Column("replayed", Boolean, nullable=False),
     Column("model", Text, nullable=False),
     Column("version", Text, nullable=False),
-    # Times, temperatures in °C and warnings, in the form of an answer to POST /forecast.
+    # Times, temperatures in °C and warnings, in the form of a response to POST /forecast.
     Column("content", JSON, nullable=False),
     # The intervals before they were recalibrated; null if they were not.
     Column("plain", JSON),

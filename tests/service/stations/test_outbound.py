@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 import trustme
 
-from service.stations.outbound import Outbound, OutboundAnswer, OutboundError, Resolve, check_url, is_public
+from service.stations.outbound import Outbound, OutboundError, OutboundResponse, Resolve, check_url, is_public
 from tests.servers.webhook_receiver import Answer, die, drip, endless, hang, receiving, status
 
 PRIVATE = (
@@ -38,7 +38,7 @@ def names(*addresses: str) -> Resolve:
     return resolve
 
 
-def send(outbound: Outbound, url: str, seconds: float = 30, max_bytes: int = 0) -> OutboundAnswer:
+def send(outbound: Outbound, url: str, seconds: float = 30, max_bytes: int = 0) -> OutboundResponse:
     return asyncio.run(outbound.send("POST", url, content=b"{}", seconds=seconds, max_bytes=max_bytes))
 
 

@@ -1,5 +1,3 @@
-"""TODO"""
-
 import re
 from collections.abc import Iterator
 from contextlib import closing

@@ -1,5 +1,3 @@
-"""TODO"""
-
 from dataclasses import replace
 
 import pytest
