@@ -29,6 +29,8 @@ _COMMANDS: Final = {
     "train": _Command("training.cli", None, "train the networks and publish a release"),
     "inspect": _Command("training.cli", "inspect", "describe data files and how they are read"),
     "fetch": _Command("training.cli", "fetch", "download a series from an ERDDAP server"),
+    "forecast": _Command("scoring.cli", "forecast", "forecast the series in a file"),
+    "events": _Command("scoring.cli", "events", "list marine heatwaves or cold spells in the series of a file"),
     "rollback": _Command("training.cli", "rollback", "serve an older release again"),
     "release": _Command("training.cli", "release", "sign, verify, move and import releases, and go back to one"),
     "score": _Command("scoring.cli", "score", "forecast every station of a table or every cell of a grid"),

@@ -42,7 +42,7 @@ def read_events(file: Path, horizon: int, units: Units, *, baseline: str | None,
         raise ScoringError(f"{file}: the list has no events; add one, or leave out --events")
     names = tuple(_safe(definition.name, file) for definition in definitions)
     _refuse_clashes(definitions, names, file)
-    period = None if baseline is None else _period(baseline)
+    period = None if baseline is None else read_period(baseline)
     if baseline is None or period is not None:
         return EventRequest(definitions, names, paths, period)
     if not Path(baseline).exists():
@@ -92,7 +92,7 @@ def _refuse_clashes(definitions: Sequence[EventDefinition], names: Sequence[str]
                 )
 
 
-def _period(text: str) -> Period | None:
+def read_period(text: str) -> Period | None:
     """Return a period of days or whole years; None if the text is neither.
 
     Raises:

@@ -21,6 +21,8 @@ COMMANDS = {
     "train": "training",
     "inspect": "training",
     "fetch": "training",
+    "forecast": "scoring",
+    "events": "scoring",
     "rollback": "training",
     "release": "training",
     "score": "scoring",
@@ -38,14 +40,17 @@ REFUSED = {
     "train --data none.csv --name sea": "none.csv: cannot read it: ",
     "inspect none.csv": "none.csv: cannot read it: ",
     "fetch --erddap ftp://sea --dataset sst --variable t -o sst.csv": "'ftp://sea/info/sst/index.csv' is not ",
+    "forecast none.csv": "none.csv: cannot read it: ",
+    "events none.csv": "none.csv: cannot read it: ",
     "rollback nowhere": "no dataset 'nowhere' in artifacts",
     "release sign nowhere --key none.pem": "cannot read none.pem: ",
+    "release rollback nowhere": "no dataset 'nowhere' in artifacts",
     "score none.csv forecast.csv": "none.csv: no such file",
     "verify none.parquet none.csv": "none.parquet: is not an archive",
     "station add pier --step day --source none.json": "none.json: cannot read it: ",
 }
 """What each command is asked, and how it begins to say why it refuses."""
-SUBCOMMANDS = {"release sign", "station add"}
+SUBCOMMANDS = {"release rollback", "release sign", "station add"}
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +116,7 @@ def test_version_is_that_of_the_distribution() -> None:
     assert (done.returncode, done.stdout) == (0, f"sst {version('sst-forecasting')}\n")
 
 
-@pytest.mark.parametrize("arguments", [(), ("forecast",), ("--horizon", "3")])
+@pytest.mark.parametrize("arguments", [(), ("predict",), ("--horizon", "3")])
 def test_anything_but_a_command_is_refused(arguments: tuple[str, ...]) -> None:
     done = run([SST, *arguments])
     assert done.returncode == 2

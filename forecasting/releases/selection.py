@@ -18,6 +18,11 @@ from forecasting.series.timestep import TimeStep, in_words
 Run = Callable[[Model, SeriesBatch, ForecastOptions], Forecasts]
 
 
+def forecast_directly(model: Model, batch: SeriesBatch, options: ForecastOptions) -> Forecasts:
+    """Forecast a batch in the calling thread."""
+    return model.forecast_batch(batch, options)
+
+
 @dataclass(frozen=True, eq=False)
 class Selection:
     """The models that a request asks for: those of a release that it names, or of the release for each series' step.
@@ -91,9 +96,7 @@ class Selection:
         loaded = self.universal_at(step, horizon)
         return [model for column in self.columns for model in loaded.select(column)]
 
-    def forecast(
-        self, series: SeriesByStep, options: ForecastOptions, run: Run = Model.forecast_batch
-    ) -> list[Forecasts]:
+    def forecast(self, series: SeriesByStep, options: ForecastOptions, run: Run = forecast_directly) -> list[Forecasts]:
         """Forecast each series with the models of its step.
 
         Args:

@@ -1,18 +1,36 @@
-"""The command line options of batch scoring. Imports nothing slow."""
+"""The options of the commands of batch scoring. Imports nothing slow."""
 
 import argparse
 import os
 import re
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from forecasting.bundled import default_artifacts
-from forecasting.console import Program
-from forecasting.readers.options import OPTIONS
+import numpy as np
+
+from forecasting.console import (
+    Program,
+    add_artifacts,
+    add_format,
+    add_reading_options,
+    add_trusted_keys,
+    add_version,
+    levels,
+    not_negative,
+    number,
+    numbers,
+    positive,
+)
+from forecasting.errors import SeriesError
+from forecasting.series.times import parse_time
+from forecasting.series.timestep import TimeStep
 
 SCORE: Final = Program("score", "scoring")
+VERIFY: Final = Program("verify", "scoring verify")
+FORECAST: Final = Program("forecast")
+EVENTS: Final = Program("events")
+
 OUTPUTS: Final = {".nc": "netcdf", ".nc4": "netcdf", ".zarr": "zarr", ".csv": "csv", ".parquet": "parquet",
                   ".pq": "parquet"}  # fmt: skip
 """Output formats by file extension."""
@@ -21,6 +39,7 @@ MAX_PATHS: Final = 10_000
 """Joint sample paths of one forecast; see :data:`forecasting.events.joint.paths.MAX_PATHS`."""
 READING: Final = ("value_column", "time_column", "units", "missing", "flags", "depth", "dates", "timezone", "resample")
 """Reading options that apply to every file of an input."""
+READING_TABLES: Final = tuple(name for name in READING if name != "depth")
 LEVELS_OF_ARCHIVES: Final = (50, 80, 95)
 """Prediction intervals in an archive if the user names none: with the median, enough for a CRPS."""
 DONE: Final = 0
@@ -31,31 +50,12 @@ EXITS: Final = """\
 exit status: 0 success; 1 stopped by a system error such as a full disk; 2 invalid options or input;
 3 nothing could be forecast, or some chunks failed; 130 interrupted. After 1 or 130, or if chunks failed, run the same
 command again to resume."""
-_APPEND: Final = "--append"
-_USAGE: Final = """\
-{0} [-h] [options] INPUT [INPUT ...] OUTPUT
-       {0} [-h] [options] INPUT [INPUT ...] --append ARCHIVE"""
+APPEND: Final = "--append"
 
 
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Parse the command line of ``python -m scoring``; print a message and exit if it is wrong."""
-    appending = any(argument.partition("=")[0] == _APPEND for argument in arguments)
-    options = parser(appending=appending).parse_args(arguments)
-    if options.levels is None:
-        options.levels = LEVELS_OF_ARCHIVES if appending else ()
-    return options
-
-
-def parser(*, appending: bool = False) -> argparse.ArgumentParser:
-    """Return the parser; of a command line that names no OUTPUT if it is ``appending``."""
-    parser = argparse.ArgumentParser(
-        prog=SCORE.name,
-        usage=_USAGE.format(SCORE.name),
-        description="Forecast every station of a table, or every cell of a grid.",
-        epilog=EXITS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=version("sst-forecasting"))
+def add_score_options(parser: argparse.ArgumentParser, *, appending: bool) -> None:
+    """Add the options of ``sst score``; no OUTPUT if it is ``appending``."""
+    add_version(parser)
     parser.add_argument(
         "input", type=Path, nargs="+", metavar="INPUT",
         help="NetCDF, Zarr, CSV or Parquet: one or more files, a folder, or a pattern such as 'sst/*.nc'",
@@ -66,46 +66,9 @@ def parser(*, appending: bool = False) -> argparse.ArgumentParser:
         parser.add_argument(
             "output", type=Path, metavar="OUTPUT", help=".csv or .parquet for tables; .nc or .zarr for grids"
         )
-    _add_forecast(parser)
-    add_reading(parser, READING)
-    _add_execution(parser)
-    return parser
-
-
-def _folder_or_url(text: str) -> Path | str:
-    return text if "://" in text else Path(text)
-
-
-def _add_forecast(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("forecast")
-    group.add_argument(
-        "--model", default="best", metavar="NAME",
-        help="rnn, lstm, gru, best, or a full name such as nino12-gru; best is the model with the best record on each "
-        "station, and in a grid the network that did best on held-out seas (default: best)",
-    )  # fmt: skip
-    group.add_argument(
-        "--dataset", metavar="NAME", help="release to use (default: the universal release for the step of the input)"
-    )
-    group.add_argument(
-        "--artifacts", type=_folder_or_url, default=default_artifacts(), metavar="DIR|URL",
-        help="folder of releases, or a URL such as s3://bucket/artifacts (default: artifacts, else the bundled "
-        "releases)",
-    )  # fmt: skip
-    group.add_argument(
-        "--trusted-key", action="append", default=[], type=Path, metavar="FILE",
-        help="PEM file with a public key that the release must be signed with, or a folder of such files; repeatable "
-        "(default: SST_TRUSTED_KEYS)",
-    )  # fmt: skip
-    group.add_argument("--horizon", type=positive, default=1, metavar="H", help="number of leads (default: 1)")
-    group.add_argument(
-        "--levels", type=_levels, metavar="LIST",
-        help="prediction intervals in percent, such as 80,95 (default: none; with --append 50,80,95)",
-    )  # fmt: skip
-    group.add_argument(
-        "--events", type=Path, metavar="FILE.json",
-        help="JSON list of events, in the form of POST /forecast; temperatures are in the unit of --units (default: "
-        "°C)",
-    )  # fmt: skip
+    _add_model(group)
+    _add_levels(group, LEVELS_OF_ARCHIVES if appending else (), "none; with --append 50,80,95")
     group.add_argument(
         "--baseline", metavar="PERIOD|FILE",
         help="baseline of percentiles and marine heatwaves: a period such as 1983/2012, or for a grid a file with "
@@ -118,22 +81,15 @@ def _add_forecast(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--device", type=_device, default="cpu", metavar="NAME", help="cpu, cuda, cuda:N or auto (default: cpu)"
     )
-
-
-def add_reading(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
-    """Add the reading options with these names."""
-    group = parser.add_argument_group("input", "override what is detected in the files")
-    for name in names:
-        option = OPTIONS[name]
-        flags = ("--variable", option.flag) if name == "value_column" else (option.flag,)
-        group.add_argument(*flags, dest=name, **option.argument(argparse.ArgumentTypeError))
+    _add_reading(parser, READING)
+    _add_execution(parser)
 
 
 def _add_execution(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("execution")
     where = group.add_mutually_exclusive_group()
     where.add_argument(
-        "--processes", type=count, metavar="N",
+        "--processes", type=not_negative, metavar="N",
         help="number of worker processes, or 0 for none (default: one per core for large inputs)",
     )  # fmt: skip
     where.add_argument("--cluster", metavar="ADDRESS", help="address of a Dask scheduler, such as tcp://HOST:8786")
@@ -144,7 +100,7 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
         help="cells or rows per chunk (default: 65536 cells, or 16384 with universal networks; 250000 rows)",
     )
     group.add_argument(
-        _APPEND, type=Path, metavar="ARCHIVE",
+        APPEND, type=Path, metavar="ARCHIVE",
         help="instead of OUTPUT: add the forecasts of a table to this folder of Parquet files, such as "
         "archive.parquet, with their time of issue; 'sst verify' compares them with later observations",
     )  # fmt: skip
@@ -155,22 +111,126 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--quiet", action="store_true", help="hide the progress bar")
 
 
-def count(text: str) -> int:
-    """Parse a number from 0."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a whole number, 0 or more, not {text!r}")
-    return int(text)
+def add_verify_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``sst verify``."""
+    parser.add_argument("archive", type=Path, metavar="ARCHIVE", help="folder written by 'sst score --append'")
+    parser.add_argument(
+        "observations", type=Path, nargs="+", metavar="OBSERVATIONS",
+        help="tables with the same stations, in any form that 'sst score' reads",
+    )  # fmt: skip
+    parser.add_argument(
+        "--lead", type=_leads, dest="leads", metavar="LIST", help="leads, such as 1 or 1,3,7 (default: all)"
+    )
+    parser.add_argument(
+        "--from", type=str, dest="begin", metavar="TIME",
+        help="only forecasts whose last observation is at or after this day or time (UTC)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--to",
+        type=str,
+        dest="end",
+        metavar="TIME",
+        help="only forecasts whose last observation is at or before this day or time",
+    )
+    parser.add_argument(
+        "--by",
+        choices=("month",),
+        help="score each month of the last observation by itself (default: all months together)",
+    )
+    add_format(parser)
+    _add_reading(parser, READING_TABLES)
 
 
-def positive(text: str) -> int:
-    """Parse a number from 1."""
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"expected a whole number, 1 or more, not {text!r}")
-    return int(text)
+def add_forecast_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``sst forecast``."""
+    _add_file(parser)
+    _add_model(parser)
+    _add_levels(parser, None, "80,95, as far as the network offers them")
+    parser.add_argument(
+        "--thresholds", type=numbers, default=(), metavar="LIST",
+        help="temperatures, such as 24,25.5, for which to show the probability that SST exceeds them",
+    )  # fmt: skip
+    _add_baseline(parser)
+    parser.add_argument("--latitude", type=number, metavar="LAT", help="degrees north (default: as the file says)")
+    parser.add_argument("--longitude", type=number, metavar="LON", help="degrees east (default: as the file says)")
+    parser.add_argument(
+        "--as-of", type=_time, metavar="TIME",
+        help="time that counts as now: a series that ends later is refused (default: now)",
+    )  # fmt: skip
+    parser.add_argument("--check", action="store_true", help="leave out implausible values; universal networks only")
+    _add_table_output(parser)
+
+
+def add_events_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``sst events``."""
+    _add_file(parser)
+    kinds = ("marine_heatwave", "marine_cold_spell")
+    parser.add_argument("--kind", choices=kinds, default=kinds[0], help="kind of event (default: %(default)s)")
+    _add_baseline(parser)
+    _add_table_output(parser)
+
+
+def _add_model(group: argparse._ActionsContainer) -> None:
+    group.add_argument(
+        "--model", default="best", metavar="NAME",
+        help="rnn, lstm, gru, best, or a full name such as nino12-gru; best is the model with the best record on each "
+        "series, and in a grid the network that did best on held-out seas (default: best)",
+    )  # fmt: skip
+    group.add_argument(
+        "--dataset", metavar="NAME", help="release to use (default: the universal release for the step of the input)"
+    )
+    add_artifacts(group)
+    add_trusted_keys(group)
+    group.add_argument("--horizon", type=positive, default=1, metavar="H", help="number of leads (default: 1)")
+    group.add_argument(
+        "--events", type=Path, metavar="FILE.json",
+        help="JSON list of events, in the form of POST /forecast; temperatures are in the unit of --units (default: "
+        "°C)",
+    )  # fmt: skip
+
+
+def _add_levels(group: argparse._ActionsContainer, default: tuple[int, ...] | None, meaning: str) -> None:
+    group.add_argument(
+        "--levels", type=levels, default=default, metavar="LIST",
+        help=f"prediction intervals in percent, such as 80,95 (default: {meaning})",
+    )  # fmt: skip
+
+
+def _add_baseline(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--baseline", metavar="PERIOD",
+        help="baseline of percentiles, heatwaves and cold spells, such as 1983/2012 (default: the whole series)",
+    )  # fmt: skip
+
+
+def _add_reading(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
+    group = parser.add_argument_group("input", "override what is detected in the files")
+    add_reading_options(group, names, {"value_column": ("--variable", "--value-column")})
+
+
+def _add_file(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file", type=Path, metavar="FILE", help="CSV, ERDDAP, NDBC, NetCDF or Zarr; - reads standard input"
+    )
+
+
+def _add_table_output(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the output, and those of the file, whose names begin with ``reading_``."""
+    add_format(parser)
+    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw it too; needs the extra `training`")
+    group = parser.add_argument_group(
+        "reading", "override what is detected in the file; --units also sets the unit of the output (default: °C)"
+    )
+    group.add_argument(
+        "--step", type=_step, metavar="STEP",
+        help="time between values: month, week, day, hour, or ISO 8601 such as PT30M (default: by the times)",
+    )  # fmt: skip
+    # --format is that of the output.
+    add_reading_options(group, flags={"format": ("--file-format",)}, prefix="reading_")
 
 
 def _paths(text: str) -> int:
-    if not 1 <= count(text) <= MAX_PATHS:
+    if not 1 <= not_negative(text) <= MAX_PATHS:
         raise argparse.ArgumentTypeError(f"expected a number from 1 to {MAX_PATHS}, not {text!r}")
     return int(text)
 
@@ -181,11 +241,22 @@ def _device(text: str) -> str:
     return text
 
 
-def _levels(text: str) -> tuple[int, ...]:
+def _leads(text: str) -> tuple[int, ...]:
+    return tuple(sorted({positive(part) for part in text.split(",")}))
+
+
+def _time(text: str) -> np.datetime64:
     try:
-        return tuple(sorted({int(level) for level in text.split(",")})) if text else ()
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a list of percentages such as 80,95, not {text!r}") from None
+        return parse_time(text)
+    except SeriesError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _step(text: str) -> TimeStep:
+    try:
+        return TimeStep.parse(text)
+    except SeriesError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def cores() -> int:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from forecasting.console import Program
 from forecasting.errors import FileError, ReleaseError
 from forecasting.readers.options import ReadingOptions
 from forecasting.readers.text import sniff_binary
@@ -90,14 +91,14 @@ def chosen_model(source: Source, input_: Input[Any], options: argparse.Namespace
     """
     with named(source.path):
         trusted = TrustedKeys.chosen(options.trusted_key)
-        artifacts = _folder_of(options.artifacts, trusted)
+        artifacts = releases_folder(options.artifacts, trusted, SCORE)
         choice = Choice.of(artifacts, options.dataset, options.model, _device_of(options), trusted)
         model: Model = input_.choose(choice)
     model.check(options.horizon, options.levels)
     return model
 
 
-def _folder_of(artifacts: Path | str, trusted: TrustedKeys | None) -> Path:
+def releases_folder(artifacts: Path | str, trusted: TrustedKeys | None, program: Program) -> Path:
     """Return the folder of releases; those at a URL are copied to the cache first.
 
     If that is not possible, what was copied before is used, with a warning.
@@ -117,7 +118,7 @@ def _folder_of(artifacts: Path | str, trusted: TrustedKeys | None) -> Path:
     except ReleaseError as error:
         if mirror.is_empty:
             raise
-        SCORE.say(f"using the releases that were copied before: {error}")
+        program.say(f"using the releases that were copied before: {error}")
     return mirror.folder
 
 

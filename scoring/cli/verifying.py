@@ -15,10 +15,9 @@ from scoring.archive.archive import Archive
 from scoring.archive.issued import IssuedForecasts
 from scoring.archive.observed import Observations
 from scoring.archive.verification import Verification, verify
-from scoring.cli.arguments import DONE
+from scoring.cli.arguments import DONE, READING_TABLES, VERIFY
 from scoring.cli.outcome import status_of
 from scoring.cli.scores import written
-from scoring.cli.verify_arguments import READING_TABLES, VERIFY
 from scoring.errors import NothingToForecastError, ScoringError
 from scoring.source import find_source, is_parquet, named
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from forecasting.errors import RequestError
+from forecasting.events.event_json import event_in_units
 from forecasting.forecasts.json import rounded
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso_of
@@ -21,7 +22,6 @@ from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
 from service.api.forecast.age import warn_if_late
 from service.api.series_request import SeriesWarning
-from service.engine.events.event_json import event_in_units
 from service.stations.alerts import EventState
 from service.stations.events import parse_baseline
 from service.stations.issue import DEFAULT_HORIZON

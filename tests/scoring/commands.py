@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from scoring.cli.arguments import parse
+from scoring.cli import parse
 from scoring.cli.command import main
 from tests.zygote.process import Popen
 

@@ -10,7 +10,8 @@ from orjson import dumps
 
 from forecasting.errors import RequestError, SeriesError
 from forecasting.events.baseline import Baseline, Kind
-from forecasting.events.detection import Event, find_events
+from forecasting.events.detection import find_events
+from forecasting.events.event_json import past_event_json
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY
 from forecasting.series.timestep import TimeStep, in_words
@@ -118,7 +119,7 @@ def _events(series_id: str, series: SstSeries, given: InputBaseline | None, kind
     if baseline.period is not None:
         period = BaselinePeriod(start=str(baseline.period.start), end=str(baseline.period.end))
     warnings = [SeriesWarning(code=warning.code, message=warning.message) for warning in baseline.warnings]
-    written = [_written(event, units) for event in events]
+    written = [PastEvent(**past_event_json(event, units)) for event in events]
     return SeriesEvents(
         id=series_id,
         events=written,
@@ -135,23 +136,3 @@ def _by_day(baseline: Baseline, units: Units) -> BaselineByDay:
         for celsius in (baseline.climatology, baseline.threshold)
     )
     return BaselineByDay(climatology=climatology, threshold=threshold)
-
-
-def _written(event: Event, units: Units) -> PastEvent:
-    scale = float(from_celsius(1.0, units) - from_celsius(0.0, units))
-
-    def degrees(celsius: float) -> float:
-        return round(celsius * scale, _DECIMALS)
-
-    return PastEvent(
-        start=str(event.start),
-        end=str(event.end),
-        peak=str(event.peak),
-        days=event.days,
-        intensity_mean=degrees(event.intensity_mean),
-        intensity_max=degrees(event.intensity_max),
-        intensity_cumulative=degrees(event.intensity_cumulative),
-        rate_onset=degrees(event.rate_onset),
-        rate_decline=degrees(event.rate_decline),
-        category=event.category,
-    )

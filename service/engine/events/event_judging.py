@@ -10,13 +10,13 @@ from orjson import OPT_SERIALIZE_NUMPY, dumps
 from forecasting.errors import RequestError, SeriesError
 from forecasting.events.baseline import Baseline, Period
 from forecasting.events.definitions import EventDefinition, needs_baseline
+from forecasting.events.event_json import outcome_json
 from forecasting.events.judge import judge
 from forecasting.events.outlook import JointForecast, Outlook
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.units import Units, from_celsius
 from service.engine.events.baselines import given_baseline, refuse_inverted
-from service.engine.events.event_json import outcome_json
 from service.engine.options import EventOptions
 from service.engine.reading.baseline_schema import InputBaseline
 from service.engine.reading.parsing import sentence

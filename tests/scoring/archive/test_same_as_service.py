@@ -9,8 +9,7 @@ import pytest
 from sqlalchemy import make_url
 
 from forecasting.series.times import iso_of
-from scoring.cli.verify_arguments import verify_parser
-from scoring.cli.verifying import main
+from scoring.cli import main
 from scoring.tables.rows import BASELINES
 from service.stations.store.database import Database
 from service.stations.store.forecasts import IssuedForecast, add_forecasts
@@ -74,7 +73,7 @@ def test_both_score_the_same_pairs_in_the_same_way(
     service = scored_by_service(archive, readings, tmp_path / "sst.db")
     capsys.readouterr()
     arguments = [str(archive), str(tmp_path / "observations.csv"), "--format", "json"]
-    assert main(verify_parser().parse_args(arguments)) == 0
+    assert main(["verify", *arguments]) == 0
     (group,) = json.loads(capsys.readouterr().out)["groups"]
     assert [lead["n"] for lead in group["leads"]] == [4, 4, 5]
     for scored, lead in zip(service["leads"], group["leads"], strict=True):

@@ -9,15 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from scoring.cli.verify_arguments import verify_parser
-from scoring.cli.verifying import main
+from scoring.cli import main
 from tests.scoring.archive.tables import append, files, growing, read, until
 from tests.scoring.grids.sample import oisst, save, temperatures
 from tests.scoring.tables.sample import station, walk
 
 
 def verify(*arguments: object) -> int:
-    return main(verify_parser().parse_args(list(map(str, arguments))))
+    return main(["verify", *map(str, arguments)])
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 from forecasting.climatology.usual import OF_BASELINE, OF_POSITION, Usual
 from forecasting.errors import SeriesError
 from forecasting.events.baseline import Period
+from forecasting.events.event_json import event_in_units, outcome_json
 from forecasting.events.outcomes import (
     EventOutcome,
     EventState,
@@ -20,7 +21,6 @@ from forecasting.events.outcomes import (
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.units import Units
 from service.api.forecast.event_answers import EventForecast
-from service.engine.events.event_json import event_in_units, outcome_json
 
 ANSWERS = TypeAdapter[EventForecast](EventForecast)
 DAYS = [np.datetime64(f"2026-07-0{day}", "s") for day in (4, 3, 6)]

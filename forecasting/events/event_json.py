@@ -1,4 +1,4 @@
-"""The JSON of forecasts of events, in the units of a request."""
+"""The JSON of past events and of forecasts of events, in the units of a request."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -7,7 +7,7 @@ import numpy as np
 
 from forecasting.errors import SeriesError
 from forecasting.events.baseline import Period
-from forecasting.events.detection import Category
+from forecasting.events.detection import Category, Event
 from forecasting.events.outcomes import (
     AlertLevel,
     EventOutcome,
@@ -32,7 +32,7 @@ Json = dict[str, Any]
 
 
 def outcome_json(outcome: EventOutcome, units: Units) -> Json:
-    """Return the JSON of one of :data:`~service.api.forecast.event_answers.EventForecast`.
+    """Return the JSON of the forecast of an event.
 
     Differences of temperatures, such as intensities, are scaled to ``units`` without their offset.
 
@@ -50,11 +50,22 @@ def outcome_json(outcome: EventOutcome, units: Units) -> Json:
     return fields | {"calibrated": outcome.calibrated, "warnings": warnings}
 
 
+def past_event_json(event: Event, units: Units) -> Json:
+    """Return the JSON of a past event: its days, and its intensities in the degrees of ``units``."""
+    scale = _scale(units)
+    days = {name: _day(getattr(event, name)) for name in ("start", "end", "peak")}
+    intensities = (
+        "intensity_mean", "intensity_max", "intensity_cumulative", "rate_onset", "rate_decline",
+    )  # fmt: skip
+    degrees = {name: round(getattr(event, name) * scale, _DECIMALS) for name in intensities}
+    return {**days, "days": event.days, **degrees, "category": event.category}
+
+
 def event_in_units(event: Json, units: Units) -> Json:
     """Return the JSON of an event's forecast, as :func:`outcome_json` writes it in °C, in other units."""
     if units == "celsius" or "error" in event:
         return event
-    scale = float(from_celsius(1.0, units) - from_celsius(0.0, units))
+    scale = _scale(units)
     converted = dict(event)
     for name in _TEMPERATURES & event.keys():
         converted[name] = _mapped(event[name], lambda celsius: from_celsius(celsius, units))
@@ -78,7 +89,7 @@ class _Writer:
 
     def __init__(self, units: Units) -> None:
         self._units = units
-        self._scale = float(from_celsius(1.0, units) - from_celsius(0.0, units))
+        self._scale = _scale(units)
 
     def threshold(self, outcome: ThresholdOutcome) -> Json:
         return {
@@ -140,6 +151,11 @@ class _Writer:
             "category": state.category,
             "intensity": _number(state.intensity * self._scale),
         }
+
+
+def _scale(units: Units) -> float:
+    """Return how many degrees of ``units`` one °C is."""
+    return float(from_celsius(1.0, units) - from_celsius(0.0, units))
 
 
 def _numbers(values: Floats) -> list[float]:

@@ -1,0 +1,434 @@
+"""``sst forecast`` and ``sst events``: forecasts and past events of the series in a file, without a server."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from forecasting.console import Program, csv_text, in_command_line, json_text, table_text
+from forecasting.errors import FileError, RequestError, SeriesError
+from forecasting.events.baseline import Baseline, Kind, Period
+from forecasting.events.definitions import EventDefinition
+from forecasting.events.detection import find_events
+from forecasting.events.event_json import Json, outcome_json, past_event_json
+from forecasting.events.judge import judge
+from forecasting.extras import needs_extra
+from forecasting.forecasts.forecasts import Forecasts
+from forecasting.forecasts.json import entries_of
+from forecasting.forecasts.options import ForecastOptions
+from forecasting.models.base import ALL, BEST
+from forecasting.networks.device import CPU
+from forecasting.networks.metadata import CELLS
+from forecasting.readers import ReadingOptions, read, read_content
+from forecasting.readers.options import OPTIONS
+from forecasting.releases.loaded_universal import LoadedUniversal
+from forecasting.releases.registry import load_release, unknown_model
+from forecasting.releases.release import open_current, universal_names
+from forecasting.releases.selection import Selection
+from forecasting.releases.trusted_keys import TrustedKeys
+from forecasting.releases.universal_catalog import UniversalCatalog
+from forecasting.series.batch import future_error
+from forecasting.series.by_step import SeriesByStep
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import DAY, short
+from forecasting.series.timestep import TimeStep, in_words
+from forecasting.series.units import Units, from_celsius
+from forecasting.universal.network.metadata import parse_universal_metadata
+from forecasting.universal.steps.nearest import nearest_step
+from forecasting.wording import counted
+from scoring.cli.arguments import DONE, EVENTS, FORECAST, INCOMPLETE
+from scoring.cli.preparing import releases_folder
+from scoring.events_file import read_events, read_period
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_STANDARD_INPUT: Final = "-"
+_MOST_PLOTS: Final = 12
+_PAST_STEPS: Final = 60
+"""Steps before a forecast that are drawn, or three times its own if these are more."""
+_BLUE, _ORANGE, _GREY = "#0072b2", "#d55e00", "0.25"
+_SIGNS: Final[dict[Units, str]] = {"celsius": "°C", "kelvin": "K", "fahrenheit": "°F"}
+_KINDS: Final[dict[Kind, str]] = {"marine_heatwave": "marine heatwave", "marine_cold_spell": "marine cold spell"}
+
+
+class _Member(NamedTuple):
+    """A series of the file, with the position that the file states, degrees north and east."""
+
+    name: str
+    series: SstSeries
+    position: tuple[float, float] | None
+
+
+class _Entry(NamedTuple):
+    """The forecast of one series: row ``i`` of ``forecasts``, and the JSON of the events that were asked for."""
+
+    name: str
+    forecasts: Forecasts
+    i: int
+    events: Sequence[Json]
+
+
+def forecast(options: argparse.Namespace) -> int:
+    """Print the forecast of each series in a file; returns the exit status."""
+    units: Units = options.reading_units or "celsius"
+    wanted = ForecastOptions(options.horizon, options.levels, options.thresholds, units, options.check)
+    definitions, period = _events_of(options, units)
+    stated = _stated_position(options)
+    members, failures = _members(options, FORECAST)
+    selection = _selection(options, [member.series.step for member in members])
+    selection.check(wanted)
+    columns, refused = _forecast(members, stated, selection, wanted, options)
+    failures |= refused
+    listed = [
+        _Entry(members[row].name, column, i, _evaluated(column, i, definitions, period))
+        for column in columns
+        for i, row in enumerate(column.row.tolist())
+    ]
+    for name, failure in failures.items():
+        FORECAST.say(f"{name}: {failure}")
+    for entry in listed:
+        messages = [warning.message for warning in entry.forecasts.warnings[entry.i]]
+        for message in [*messages, *(event["error"] for event in entry.events if "error" in event)]:
+            FORECAST.say(f"{entry.name}: warning: {message}")
+    if options.format == "json":
+        print(json_text(_response(columns, listed, failures, selection)))
+    elif options.format == "csv":
+        print(csv_text(pd.concat(map(_csv_table, listed))) if listed else "", end="")
+    else:
+        print("\n\n".join(map(_text, listed)), end="\n" * bool(listed))
+    if options.plot is not None and listed:
+        _save(options.plot, len(listed), lambda i, axes: _draw_forecast(axes, listed[i]))
+    return DONE if listed else INCOMPLETE
+
+
+def events(options: argparse.Namespace) -> int:
+    """Print the marine heatwaves or cold spells in each series of a file; returns the exit status."""
+    units: Units = options.reading_units or "celsius"
+    kind: Kind = options.kind
+    period = _period_of(options)
+    members, failures = _members(options, EVENTS)
+    found = []
+    for member in members:
+        try:
+            _refuse_step(member.series.step)
+            baseline = Baseline.fit(member.series, kind, period)
+            listed = [past_event_json(event, units) for event in find_events(member.series, baseline, kind)]
+            found.append((member, baseline, listed))
+        except SeriesError as error:
+            failures[member.name] = _in_one_line(error)
+    for name, failure in failures.items():
+        EVENTS.say(f"{name}: {failure}")
+    for member, baseline, _ in found:
+        for warning in baseline.warnings:
+            EVENTS.say(f"{member.name}: warning: {warning.message}")
+    if options.format == "json":
+        series = [_events_entry(*one) for one in found] + _failed(failures)
+        print(json_text({"kind": kind, "units": units, "series": series}))
+    elif options.format == "csv":
+        rows = [{"id": member.name, **event} for member, _, listed in found for event in listed]
+        print(csv_text(pd.DataFrame(rows)) if rows else "", end="")
+    else:
+        texts = [_events_text(member, listed, kind) for member, _, listed in found]
+        print("\n\n".join(texts), end="\n" * bool(texts))
+    if options.plot is not None and found:
+        _save(options.plot, len(found), lambda i, axes: _draw_events(axes, *found[i], units))
+    return DONE if found else INCOMPLETE
+
+
+def _refuse_step(step: TimeStep) -> None:
+    if step != TimeStep(DAY):
+        raise SeriesError(
+            f"the step is {in_words(str(step))}, but marine heatwaves and cold spells are defined for daily values: "
+            "average shorter steps with --resample day"
+        )
+
+
+def _stated_position(options: argparse.Namespace) -> tuple[float, float] | None:
+    """Return the position that the options state.
+
+    Raises:
+        RequestError: if they give only a latitude or a longitude.
+    """
+    if options.latitude is None and options.longitude is None:
+        return None
+    for name in ("latitude", "longitude"):
+        if getattr(options, name) is None:
+            raise RequestError(f"{name} is missing: give both latitude and longitude, or neither", field=name)
+    return options.latitude, options.longitude
+
+
+def _members(options: argparse.Namespace, program: Program) -> tuple[list[_Member], dict[str, str]]:
+    """Read the series of the file; returns them, and why others have none, by name. Says what is doubtful.
+
+    Raises:
+        FileError: if the file cannot be read: where, and what to do.
+    """
+    values = {name: getattr(options, f"reading_{name}") for name in OPTIONS}
+    reading_options = ReadingOptions.from_values(values, step=options.step)
+    if str(options.file) == _STANDARD_INPUT:
+        reading, name = read_content(sys.stdin.buffer.read(), reading_options), "stdin"
+    else:
+        reading, name = read(options.file, reading_options), options.file.stem
+    if not reading.stations and reading.error is not None:
+        raise reading.error
+    members, failures = [], dict[str, str]()
+    for station in reading.stations:
+        own = station.name or name
+        if station.series is None:
+            assert station.error is not None
+            failures[own] = _in_one_line(station.error)
+            continue
+        for warning in station.warnings:
+            program.say(f"{own}: warning: {warning}")
+        # The first note says which columns were read; networks of a place would repeat it as a warning.
+        notes = tuple(note for note in station.series.notes[1:] if note not in station.warnings)
+        members.append(_Member(own, replace(station.series, notes=notes), station.position))
+    return members, failures
+
+
+def _in_one_line(error: SeriesError) -> str:
+    return " ".join(error.written(in_command_line).split())
+
+
+def _events_of(options: argparse.Namespace, units: Units) -> tuple[Sequence[EventDefinition], Period | None]:
+    """Return the events to forecast, and the period of their baseline.
+
+    Raises:
+        ScoringError: if the file of events or the period cannot be used.
+    """
+    if options.events is None:
+        return (), None
+    period = _period_of(options)
+    asked = read_events(options.events, options.horizon, units, baseline=None, paths=None)
+    return asked.definitions, period
+
+
+def _period_of(options: argparse.Namespace) -> Period | None:
+    """Return the period of the baseline; None for the whole series.
+
+    Raises:
+        ForecastError: if it is not a period.
+    """
+    if options.baseline is None:
+        return None
+    period = read_period(options.baseline)
+    if period is None:
+        raise RequestError(f"--baseline {options.baseline}: expected a period, such as 1983/2012", field="baseline")
+    return period
+
+
+def _selection(options: argparse.Namespace, steps: Sequence[TimeStep]) -> Selection:
+    """Load the release that the options name, else the universal releases for the steps.
+
+    Raises:
+        RequestError: if the model is one of another dataset than that named.
+        ForecastError: if there is no such model, or its release cannot be used.
+    """
+    named, _, cell = options.model.rpartition("-")
+    if named and options.dataset not in (None, named):
+        message = f"model {options.model} belongs to dataset {named}, not {options.dataset}"
+        raise RequestError(message, field="model")
+    dataset = options.dataset or named or None
+    trusted = TrustedKeys.chosen(options.trusted_key)
+    folder = releases_folder(options.artifacts, trusted, FORECAST)
+    if dataset is not None:
+        loaded = load_release(open_current(folder, dataset, trusted), CPU)
+        models = loaded.select(cell)
+        if not models:
+            raise unknown_model(options.model, [BEST, ALL, *loaded.cells, *loaded.models])
+        return Selection(cell, loaded, models, UniversalCatalog({}), {})
+    if cell not in (BEST, ALL, *CELLS):
+        raise unknown_model(options.model, [BEST, ALL, *CELLS])
+    # Loading takes a second for each release, so only what the steps need is loaded.
+    releases = [open_current(folder, name, trusted) for name in universal_names(folder)]
+    networks = [parse_universal_metadata(release.read(f"{release.cells[0]}.json")) for release in releases]
+    known = {TimeStep.parse(metadata.step): release for metadata, release in zip(networks, releases, strict=True)}
+    horizons = {TimeStep.parse(metadata.step): metadata.horizon for metadata in networks}
+    needed = {nearest_step(step, horizons, options.horizon) for step in steps}
+    chosen = [known[step] for step in needed if step is not None]
+    catalog = UniversalCatalog({release.dataset: LoadedUniversal.load(release, CPU) for release in chosen})
+    return Selection(cell, None, (), catalog, {})
+
+
+def _forecast(
+    members: Sequence[_Member],
+    stated: tuple[float, float] | None,
+    selection: Selection,
+    wanted: ForecastOptions,
+    options: argparse.Namespace,
+) -> tuple[list[Forecasts], dict[str, str]]:
+    """Forecast every series; returns the forecasts of each model, and why other series have none, by name."""
+    as_of = None if options.as_of is None else int(options.as_of.astype(np.int64))
+
+    def refusal(series: SstSeries) -> SeriesError | None:
+        if (error := future_error(series, as_of)) is not None:
+            return SeriesError(str(error).replace("send the time that counts as now in as_of", "name it with --as-of"))
+        if selection.release is None and selection.catalog.nearest(series.step, wanted.horizon) is None:
+            return SeriesError(
+                f"no universal release forecasts steps of {in_words(str(series.step))}: average the series to longer "
+                "ones with --resample, or name a release of its place with --dataset"
+            )
+        return selection.refusal(series.step, wanted.horizon)
+
+    positions = np.array([stated or member.position or (np.nan, np.nan) for member in members]).reshape(-1, 2)
+    given = [refusal(member.series) or member.series for member in members]
+    columns = selection.forecast(SeriesByStep.of(given, positions), wanted)
+    errors = {i: error for column in columns for i, error in column.errors.items()}
+    return columns, {members[i].name: _in_one_line(error) for i, error in sorted(errors.items())}
+
+
+def _evaluated(
+    forecasts: Forecasts, i: int, definitions: Sequence[EventDefinition], period: Period | None
+) -> list[Json]:
+    """Return the JSON of the forecast of each event, or its error."""
+
+    def evaluated(definition: EventDefinition) -> Json:
+        coefficients = forecasts.coefficients[i]
+        position = None if np.isnan(coefficients[0]) else coefficients
+        try:
+            outlook = forecasts[i].outlook(forecasts.series[i], baseline=period, coefficients=position)
+            return outcome_json(judge(definition, outlook), forecasts.units)
+        except (SeriesError, RequestError) as error:
+            return {"name": definition.name, "error": str(error)}
+
+    return [evaluated(definition) for definition in definitions]
+
+
+def _response(
+    columns: Sequence[Forecasts], listed: Sequence[_Entry], failures: Mapping[str, str], selection: Selection
+) -> Json:
+    """Return the JSON as ``POST /forecast`` has it."""
+    models: list[Json] = []
+    for place, column in enumerate(columns):
+        entries = [json.loads(b"{" + entry) for entry in entries_of(column)]
+        shared = selection.known_fields(place) | {
+            name: entries[0][name]
+            for name in ("model", "version", "step")
+            if entries and all(entry[name] == entries[0][name] for entry in entries)
+        }
+        own = [entry for entry in listed if entry.forecasts is column]
+        forecasts = [
+            {"id": one.name, **entry} | ({"events": [*one.events]} if one.events else {})
+            for one, entry in zip(own, entries, strict=True)
+        ]
+        models.append({"kind": "one", **shared, "units": column.units, "forecasts": forecasts + _failed(failures)})
+    return models[0] if selection.name != ALL else {"kind": "all", "models": models}
+
+
+def _failed(failures: Mapping[str, str]) -> list[Json]:
+    return [{"id": name, "error": failure} for name, failure in failures.items()]
+
+
+def _table(entry: _Entry) -> pd.DataFrame:
+    """Return a row for each lead; an event has the column of its probability, or of its degree heating weeks."""
+    forecasts, i = entry.forecasts, entry.i
+    columns: dict[str, Any] = {"time": pd.DatetimeIndex(forecasts.times[i], tz="UTC"), "sst": forecasts.sst[i]}
+    for level in forecasts.columns.levels:
+        columns[f"lower_{level}"], columns[f"upper_{level}"] = (bounds[i] for bounds in forecasts.bounds(level))
+    for threshold in forecasts.columns.thresholds:
+        columns[f"exceedance_{threshold:.12g}"] = forecasts.exceedance(threshold)[i]
+    for event in entry.events:
+        by_lead = {"threshold": "by_lead", "degree_heating_weeks": "median"}.get(event.get("kind", ""), "probability")
+        columns[event["name"]] = event.get(by_lead, np.nan)
+    return pd.DataFrame(columns)
+
+
+def _csv_table(entry: _Entry) -> pd.DataFrame:
+    """Return the table with the columns that batch scoring has."""
+    forecasts, i = entry.forecasts, entry.i
+    table = _table(entry)
+    table.insert(0, "station", entry.name)
+    table.insert(1, "issued", pd.Timestamp(forecasts.issued[i], tz="UTC"))
+    codes = " ".join(warning.code for warning in forecasts.warnings[i])
+    calibrated = bool(forecasts.calibrated[i])
+    return table.assign(model=forecasts.model[i], version=forecasts.version[i], calibrated=calibrated, warnings=codes)
+
+
+def _text(entry: _Entry) -> str:
+    forecasts, i = entry.forecasts, entry.i
+    network = f"{forecasts.model[i]} {forecasts.version[i]}"
+    head = f"{entry.name}: forecast by {network} from {short(forecasts.issued[i])}, {_SIGNS[forecasts.units]}"
+    return f"{head}\n{table_text(_table(entry).dropna(axis='columns', how='all'))}"
+
+
+def _events_entry(member: _Member, baseline: Baseline, listed: Sequence[Json]) -> Json:
+    period = baseline.period
+    return {
+        "id": member.name,
+        "events": [*listed],
+        "baseline": None if period is None else {"start": str(period.start), "end": str(period.end)},
+        "usual": baseline.usual.basis,
+        "warnings": [{"code": warning.code, "message": warning.message} for warning in baseline.warnings],
+    }
+
+
+def _events_text(member: _Member, listed: Sequence[Json], kind: Kind) -> str:
+    times = member.series.times
+    head = f"{member.name}: {counted(len(listed), _KINDS[kind])} from {short(times[0])} to {short(times[-1])}"
+    return f"{head}\n{table_text(pd.DataFrame(listed))}" if listed else head
+
+
+def _save(path: Path, count: int, draw: "Callable[[int, Axes], None]") -> None:
+    """Draw a panel for each of ``count`` series, and write the figure.
+
+    Raises:
+        RequestError: if there are too many, or matplotlib does not write such files.
+        FileError: if the file cannot be written.
+        MissingExtraError: if matplotlib is not installed.
+    """
+    with needs_extra("training", "--plot"):
+        from matplotlib.figure import Figure
+    if count > _MOST_PLOTS:
+        raise RequestError(
+            f"--plot draws up to {_MOST_PLOTS} series, not {count}: choose one with --station", field="plot"
+        )
+    figure = Figure(figsize=(10, 1 + 3 * count), layout="constrained")
+    for i, axes in enumerate(np.atleast_1d(figure.subplots(count, 1))):
+        draw(i, axes)
+        axes.margins(x=0.01)
+        axes.grid(color="0.92")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False, fontsize="small", ncols=4)
+    try:
+        figure.savefig(path, dpi=144)
+    except ValueError as error:
+        raise RequestError(f"--plot {path}: {error}", field="plot") from None
+    except OSError as error:
+        raise FileError(f"{path}: cannot write it: {error.strerror}") from None
+
+
+def _draw_forecast(axes: "Axes", entry: _Entry) -> None:
+    forecasts, i = entry.forecasts, entry.i
+    series, times = forecasts.series[i], forecasts.times[i]
+    shown = max(_PAST_STEPS, 3 * len(times))
+    past = from_celsius(series.values[-shown:], forecasts.units)
+    axes.plot(series.times[-shown:], past, color=_GREY, lw=1.2, label="observed")
+    for level in sorted(forecasts.columns.levels, reverse=True):
+        lower, upper = (bounds[i] for bounds in forecasts.bounds(level))
+        axes.fill_between(times, lower, upper, color=_BLUE, alpha=0.18, linewidth=0, label=f"{level} %")
+    axes.plot(times, forecasts.sst[i], color=_BLUE, lw=2.0, marker="o", markersize=3, label=forecasts.model[i])
+    axes.set_title(f"{entry.name}, from {short(forecasts.issued[i])}", loc="left")
+    axes.set_ylabel(f"SST ({_SIGNS[forecasts.units]})")
+
+
+def _draw_events(axes: "Axes", member: _Member, baseline: Baseline, listed: Sequence[Json], units: Units) -> None:
+    times = member.series.times
+    sst, climatology, threshold = (
+        from_celsius(values, units) for values in (member.series.values, *baseline.at(times))
+    )
+    during = np.zeros(len(times), dtype=bool)
+    for event in listed:
+        during |= (times >= np.datetime64(event["start"])) & (times <= np.datetime64(event["end"]))
+    axes.fill_between(times, threshold, sst, where=during, color=_ORANGE, alpha=0.5, linewidth=0, label="events")
+    axes.plot(times, sst, color=_GREY, lw=0.8, label="observed")
+    axes.plot(times, climatology, color=_BLUE, lw=0.8, label="climatology")
+    axes.plot(times, threshold, color=_ORANGE, lw=0.8, label="threshold")
+    axes.set_title(f"{member.name}: {counted(len(listed), 'event')}", loc="left")
+    axes.set_ylabel(f"SST ({_SIGNS[units]})")
