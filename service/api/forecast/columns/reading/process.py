@@ -4,8 +4,8 @@
 
 reads one body after another from standard input: a line of JSON with the arguments of :func:`read_body`, and then the
 pieces of the body, each after its length in four bytes; the length 0 ends it. It writes the rows to standard output as
-:func:`~service.api.forecast.columns.reading.rows.write_rows` does. A body that is refused ends the process, after a
-line with the reason.
+:func:`~service.api.forecast.columns.reading.rows.write_rows` does, or a line with the reason why a body is refused. If
+pyarrow has refused it, the process ends.
 """
 
 import json
@@ -128,6 +128,12 @@ class _Body:
             whole += piece
         return whole
 
+    def skip(self) -> None:
+        """Leave out the rest."""
+        while self._left is not None:
+            self._source.read(self._left)
+            self._next_piece()
+
     def close(self) -> None:
         """Do nothing."""
 
@@ -245,28 +251,31 @@ def _check_ends(content: bytearray) -> None:
         raise RefusedError("its footer is larger than the file")
 
 
-def _answer(request: bytes, source: "BufferedReader[FileIO]", out: BinaryIO) -> RefusedError | None:
-    """Write the rows of one body; return why it is refused, if it is."""
-    arguments = json.loads(request)
-    body = _Body(source, arguments.pop("limit"))
+def _answer(body: _Body, kind: str, rows: int, out: BinaryIO) -> None:
+    """Write the rows of a body; the arguments are those of :func:`read_body`."""
     waiting: list[Rows] = []
-    try:
-        for parts in read_body(body, **arguments):
-            if waiting:
-                write_rows(waiting, out, is_last=False)
-            waiting = parts
-    except RefusedError as error:
-        return error
-    except MemoryError:
+    for parts in read_body(body, kind, rows):
+        if waiting:
+            write_rows(waiting, out, is_last=False)
+        waiting = parts
+    write_rows(waiting, out, is_last=True)
+
+
+def _refusal_of(error: Exception) -> RefusedError:
+    """Return the refusal of a body that pyarrow could not read."""
+    if isinstance(error, MemoryError):
         return RefusedError(
             f"the body is too large: decoding takes more than {_MEMORY // 2**20} MiB of memory: write smaller pages "
             "and record batches",
             TOO_LARGE,
         )
-    except (pa.ArrowException, OSError, StopIteration, ValueError, TypeError, LookupError) as error:
-        return RefusedError((" ".join(str(error).split()) or type(error).__name__)[:_MAX_REASON])
-    write_rows(waiting, out, is_last=True)
-    return None
+    return RefusedError((" ".join(str(error).split()) or type(error).__name__)[:_MAX_REASON])
+
+
+def _refuse(error: RefusedError, out: BinaryIO, *, is_end: bool) -> None:
+    refusal = {"refused": str(error), "status": error.status, "column": error.column, "is_end": is_end}
+    out.write(json.dumps(refusal).encode() + b"\n")
+    out.flush()
 
 
 def _limit_time() -> None:
@@ -287,12 +296,15 @@ def main() -> None:
     source = BufferedReader(FileIO(0))
     while request := source.readline():
         _limit_time()
-        error = _answer(request, source, out)
-        if error is not None:
-            refusal = {"refused": str(error), "status": error.status, "column": error.column}
-            out.write(json.dumps(refusal).encode() + b"\n")
-            out.flush()
-            # Without the rest of the body, which may be long.
+        arguments = json.loads(request)
+        body = _Body(source, arguments["limit"])
+        try:
+            _answer(body, arguments["kind"], arguments["rows"], out)
+        except RefusedError as error:
+            _refuse(error, out, is_end=False)
+            body.skip()
+        except (pa.ArrowException, OSError, MemoryError, ValueError, TypeError, LookupError) as error:
+            _refuse(_refusal_of(error), out, is_end=True)
             os._exit(0)
 
 

@@ -110,6 +110,8 @@ class ColumnReaders:
         if turns is None:
             turns = self._turns_of_callers[caller] = asyncio.Semaphore(self._share)
         async with turns, self._turns:
+            # When memory is short, the kernel ends these processes first.
+            self._idle = [reader for reader in self._idle if reader.is_alive]
             reader = self._idle.pop() if self._idle else await _Reader.start()
             try:
                 yield reader
@@ -139,6 +141,8 @@ class _Reader:
         self._stdin, self._stdout = process.stdin, process.stdout
         self._kind = ""
         self._written = 0
+        self._is_whole = False
+        """Whether all of the body has been written."""
         self.is_reusable = True
 
     @classmethod
@@ -154,10 +158,15 @@ class _Reader:
                 )
             )  # fmt: skip
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.returncode is None and not self._stdout.at_eof()
+
     def begin(self, media_type: str, rows: int, limit: int) -> None:
         """Begin a body; the arguments are those of :meth:`ColumnReaders.read`."""
         kind = "parquet" if media_type == PARQUET_TYPE else "arrow"
-        self.is_reusable, self._kind, self._written = False, kind, 0
+        self.is_reusable, self._is_whole, self._kind, self._written = False, False, kind, 0
         self._stdin.write(json.dumps({"kind": kind, "rows": rows, "limit": limit}).encode() + b"\n")
 
     def write(self, piece: bytes | bytearray, *, is_last: bool = False) -> None:
@@ -209,7 +218,7 @@ class _Reader:
         Raises:
             ProblemError: if the body is refused.
         """
-        rows = _NOTHING
+        rows, self._is_whole = _NOTHING, True
         while not rows.is_last:
             rows = await self._rows()
             yield rows
@@ -218,6 +227,7 @@ class _Reader:
         with suppress(ValueError, LookupError, TypeError, EOFError):
             line = json.loads(await self._stdout.readline())
             if "refused" in line:
+                self.is_reusable = self._is_whole and not line["is_end"]
                 raise self._refusal(line["refused"], line["status"], line["column"])
             if line["bytes"] <= _MAX_ROWS_BYTES:
                 parts = rows_of(line["sizes"], await self._stdout.readexactly(line["bytes"]))
