@@ -240,13 +240,18 @@ class Planned(Generic[P, T]):
     """Makes a method of a plan: one that returns the result, or one to be awaited, as its object carries out plans."""
 
     def __init__(self, plan: Callable[Concatenate[Any, P], Plan[T]]) -> None:
-        def method(caller: Any, *args: P.args, **kwargs: P.kwargs) -> Any:
+        def returning(caller: Any, *args: P.args, **kwargs: P.kwargs) -> Any:
             return caller._run(plan(caller, *args, **kwargs))
 
+        async def awaited(caller: Any, *args: P.args, **kwargs: P.kwargs) -> Any:
+            return await caller._run(plan(caller, *args, **kwargs))
+
         signature = inspect.signature(plan)
-        function: Any = wraps(plan)(method)
-        function.__signature__ = signature.replace(return_annotation=get_args(signature.return_annotation)[-1])
-        self._function = function
+        signature = signature.replace(return_annotation=get_args(signature.return_annotation)[-1])
+        functions: list[Any] = [wraps(plan)(function) for function in (returning, awaited)]
+        for function in functions:
+            function.__signature__ = signature
+        self._returning, self._awaited = functions
 
     @overload
     def __get__(self, caller: SyncCaller, owner: type) -> Callable[P, T]: ...
@@ -259,4 +264,5 @@ class Planned(Generic[P, T]):
 
     def __get__(self, caller: Caller | None, owner: type) -> Any:
         """Return the method of an object, or the function of a class."""
-        return self._function.__get__(caller, owner)
+        function = self._awaited if issubclass(owner, AsyncCaller) else self._returning
+        return function.__get__(caller, owner)

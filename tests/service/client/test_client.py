@@ -694,6 +694,8 @@ def test_the_methods_of_both_clients_are_documented_functions() -> None:
     assert signature.startswith("(self, dataset: str | None = None, *, horizon: int | None = None) -> ")
     assert signature.endswith("DataFrame")
     assert inspect.signature(AsyncClient.compare) == inspect.signature(Client.compare)
+    assert inspect.iscoroutinefunction(AsyncClient.compare)
+    assert not inspect.iscoroutinefunction(Client.compare)
     assert str(inspect.getdoc(AsyncClient.compare)).startswith("Return the accuracy on the held-out test part")
 
 
