@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from forecasting.errors import FileError
 from forecasting.readers import Reading, ReadingOptions, read
 from forecasting.series.timestep import TimeStep
+from tests.forecasting.readers import test_layouts
 from tests.forecasting.readers.files import rows
-from tests.forecasting.readers.table import test_ndbc
 
 SEEDS = (
     "time,sst\n2001-01-01,10\n2001-01-02,11\n",
     "time,station,latitude,longitude,depth,sst,sst_qc\nUTC,,degrees_north,degrees_east,m,K,1\n"
     "2001-01-01T00:00:00Z,a,1,2,0,283.15,1\n2001-01-01T00:00:00Z,b,1,2,0,283.15,4\n",
-    "\n".join(test_ndbc.REALTIME),
+    "\n".join(test_layouts.REALTIME),
     "year,month,day,hour,sst\n2001,1,1,0,10\n2001,1,1,1,11\n",
     "date;sst\n31/12/2010;10\n01/01/2011;11\n",
     "\n".join(["time,sst", *rows(["2001-01-01T01:00+01:00", "2001-01-02T01:00"])]),

@@ -1,4 +1,4 @@
-"""Options that do not apply to a file are refused, so that no other series is mistaken for the chosen one."""
+"""What overrides how a file is read, and when that does not apply."""
 
 from pathlib import Path
 from typing import Any
@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from forecasting.errors import FileError
+from forecasting.errors import FileError, RequestError
 from forecasting.readers import ReadingOptions, read
+from forecasting.readers.options import OPTIONS
 from forecasting.series.times import iso
 
 DAYS = np.arange("2001-01-01", "2001-03-01", dtype="datetime64[D]")
@@ -85,3 +86,16 @@ def test_the_options_refused_for_a_grid(
     with pytest.raises(FileError) as refused:
         read(tmp_path / "sst.nc", ReadingOptions(**options))
     assert f"sst.nc: {sentence}" in str(refused.value)
+
+
+@pytest.mark.parametrize(("option", "choices"), [("units", "celsius, kelvin, fahrenheit"), ("dates", "dmy, mdy")])
+def test_a_value_that_is_none_of_the_choices_is_refused(option: str, choices: str) -> None:
+    values: dict[str, Any] = {option: "foo"}
+    with pytest.raises(RequestError, match=rf"^unknown {option} 'foo': use one of {choices}$"):
+        ReadingOptions(**values)
+
+
+@pytest.mark.parametrize("option", ["depth", "missing"])
+def test_a_text_that_is_no_number_is_refused_in_words(option: str) -> None:
+    with pytest.raises(ValueError, match=r"^expected a number, not 'deep'$"):
+        OPTIONS[option].parse("deep")

@@ -26,7 +26,7 @@ from service.http.reading_query import MAX_COLUMNS, MAX_STATIONS
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from tests.conftest import NINO12
-from tests.forecasting.readers.table import test_ndbc
+from tests.forecasting.readers import test_layouts
 from tests.forecasting.readers.test_any_bytes import contents
 from tests.service.api.uploads.test_grid_files import SPIN
 from tests.service.requests import CSV, Json, answered, loaded, refusal
@@ -245,7 +245,7 @@ def test_irregular_days_become_months_when_asked(client: httpx.Client) -> None:
 
 
 def test_ndbc_and_packed_files_are_read(client: httpx.Client) -> None:
-    answer = post(client, gzip.compress("\n".join(test_ndbc.REALTIME).encode()))
+    answer = post(client, gzip.compress("\n".join(test_layouts.REALTIME).encode()))
     assert "NDBC" in answer["format"]
     assert answer["stations"][0]["columns"]["value"] == "WTMP"
 

@@ -1,3 +1,5 @@
+"""Dates and times as files write them."""
+
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""CSV."""
+
 import bz2
 import lzma
 from pathlib import Path

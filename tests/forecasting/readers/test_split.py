@@ -1,3 +1,5 @@
+"""Several stations, places and depths in one table."""
+
 from pathlib import Path
 
 import numpy as np
