@@ -11,16 +11,16 @@ import torch
 
 from benchmarks.studies.daily_places import Place, add_daily_places, places_in
 from benchmarks.studies.options import study_parser
+from forecasting.backtest.backtest import Backtest
+from forecasting.backtest.universal import rolling_universal
 from forecasting.errors import SeriesError
 from forecasting.evaluation.events import RequestedEvents, VerifiedEvent
 from forecasting.events.definitions import Percentile, ThresholdEvent
-from forecasting.models.base import ALL
+from forecasting.models.base import ALL, BEST
 from forecasting.networks.device import CPU
 from forecasting.releases.loaded_universal import LoadedUniversal
 from forecasting.releases.release import open_current
 from forecasting.scores.events import EventScore
-from service.api.compare.universal import UniversalRecord
-from service.api.compare.universal_rolling import rolling_universal
 
 _EVENT: Final = ThresholdEvent("event", "above", Percentile(90.0), duration=3, within=10)
 _REFERENCES: Final = ("climatology", "persistence", "independent")
@@ -52,19 +52,23 @@ def main() -> None:
 def _verified(loaded: LoadedUniversal, model: str, place: Place, last: int | None) -> VerifiedEvent | None:
     """Return the verification of the event on a series; None if it is too short for a baseline."""
     series = place.series.part(max(0, len(place.series) - (last or len(place.series))), len(place.series))
-    rolling = rolling_universal(loaded, model, series, place.coefficients, 1, "celsius", RequestedEvents([_EVENT]))
-    record = _finish(rolling)
-    verified = record.rolled.events["event"] if isinstance(record, UniversalRecord) else record
+    cells = [loaded.best] if model == BEST else loaded.select_cells(model)
+    asked = RequestedEvents([_EVENT])
+    try:
+        backtest = _finish(rolling_universal(loaded.networks, cells, series, place.coefficients, 1, asked))
+    except SeriesError:
+        return None
+    verified = backtest.events["event"]
     return verified if isinstance(verified, VerifiedEvent) else None
 
 
-def _finish(rolling: Generator[None, None, UniversalRecord | SeriesError]) -> UniversalRecord | SeriesError:
+def _finish(rolling: Generator[None, None, Backtest]) -> Backtest:
     while True:
         try:
             next(rolling)
         except StopIteration as stop:
-            result: UniversalRecord | SeriesError = stop.value
-            return result
+            backtest: Backtest = stop.value
+            return backtest
 
 
 def _row(name: str, cell: str, score: EventScore, probability: float) -> str:

@@ -1,11 +1,15 @@
 """The interface of every verified release in memory, whether its networks are of one place or universal."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 
+from forecasting.backtest.backtest import Backtest
+from forecasting.evaluation.events import NO_EVENTS, RequestedEvents
 from forecasting.models.base import Model
 from forecasting.releases.release import Release
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import Floats
 from forecasting.series.timestep import TimeStep
 
 
@@ -59,6 +63,35 @@ class Loaded(ABC):
 
         Raises:
             UnknownNameError: if no such network serves.
+        """
+
+    @property
+    @abstractmethod
+    def references(self) -> Sequence[str]:
+        """Names of the references that a backtest may have."""
+
+    @abstractmethod
+    def backtest(
+        self,
+        name: str,
+        series: SstSeries,
+        position: Floats,
+        horizon: int,
+        events: RequestedEvents = NO_EVENTS,
+    ) -> Generator[None, None, Backtest]:
+        """Forecast a series ``horizon`` steps ahead from each of its past steps, with networks and references.
+
+        The generator yields between parts, so that the caller can do other work, or stop.
+
+        Args:
+            name: of the networks, as for :meth:`select`; ``best`` is the network that is expected to do best.
+            series: at a step that the release forecasts.
+            position: degrees north and east, ``(2,)``; NaN where it is not known.
+            horizon: the lead that is scored.
+            events: to verify.
+
+        Raises:
+            SeriesError: if no step can be scored.
         """
 
     @property

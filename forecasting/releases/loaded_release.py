@@ -2,25 +2,28 @@
 
 import csv
 import io
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 import torch
 
+from forecasting.backtest.backtest import Backtest
+from forecasting.backtest.place import rolling_through
 from forecasting.errors import ForecastError, ReleaseError
+from forecasting.evaluation.events import NO_EVENTS, RequestedEvents
 from forecasting.evaluation.report import Report, parse_report
 from forecasting.models.base import ALL, BEST
 from forecasting.networks.checkpoint import load
 from forecasting.networks.checkpoint_file import CheckpointFile
 from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.metadata import digest
-from forecasting.references.baselines import Baselines
+from forecasting.references.baselines import BASELINES, Baselines
 from forecasting.releases.loaded import Loaded
 from forecasting.releases.release import EVALUATED, Release
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import parse_time
+from forecasting.series.times import Floats, parse_time
 from forecasting.series.timestep import TimeStep
 
 
@@ -105,6 +108,22 @@ class LoadedRelease(Loaded):
             return list(self.forecasters.values())
         chosen = self.forecasters.get(self.best if name == BEST else name)
         return [chosen] if chosen else []
+
+    @property
+    def references(self) -> Sequence[str]:
+        """See :attr:`~forecasting.releases.loaded.Loaded.references`."""
+        return BASELINES
+
+    def backtest(
+        self,
+        name: str,
+        series: SstSeries,
+        position: Floats,
+        horizon: int,
+        events: RequestedEvents = NO_EVENTS,
+    ) -> Generator[None, None, Backtest]:
+        """See :meth:`~forecasting.releases.loaded.Loaded.backtest`; the position does not matter."""
+        return rolling_through(series, self.select(name), horizon, events)
 
 
 def load_evaluated(release: Release, device: torch.device) -> tuple[dict[str, Forecaster], Baselines]:

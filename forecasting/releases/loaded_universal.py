@@ -1,17 +1,23 @@
 """A universal release in memory: its networks forecast series from places that they have never seen."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Generator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
+from forecasting.backtest.backtest import Backtest
+from forecasting.backtest.universal import rolling_universal
 from forecasting.errors import ForecastError, ReleaseError, UnknownNameError
-from forecasting.models.base import ALL, BEST, Model
+from forecasting.evaluation.events import NO_EVENTS, RequestedEvents
+from forecasting.models.base import ALL, BEST, Model, climatology_at, on_land
 from forecasting.networks.metadata import CELLS
 from forecasting.releases.loaded import Loaded
 from forecasting.releases.release import Release
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import Floats
 from forecasting.series.timestep import TimeStep
 from forecasting.universal.model import UniversalModel
+from forecasting.universal.own_past.references import REFERENCES
 from forecasting.universal.release import UniversalRelease
 from forecasting.universal.report import UniversalReport, parse_universal_report
 from forecasting.wording import available
@@ -91,3 +97,22 @@ class LoadedUniversal(Loaded):
         if not set(chosen) <= set(self.cells):
             raise UnknownNameError(f"no model {model[:64]!r}; {available([BEST, ALL, *CELLS, *self.models])}")
         return chosen
+
+    @property
+    def references(self) -> Sequence[str]:
+        """See :attr:`~forecasting.releases.loaded.Loaded.references`."""
+        return REFERENCES
+
+    def backtest(
+        self,
+        name: str,
+        series: SstSeries,
+        position: Floats,
+        horizon: int,
+        events: RequestedEvents = NO_EVENTS,
+    ) -> Generator[None, None, Backtest]:
+        """See :meth:`~forecasting.releases.loaded.Loaded.backtest`; the release may have another step."""
+        cells = [self.best] if name == BEST else self.select_cells(name)
+        coefficients = climatology_at(position[None])[0]
+        backtest = yield from rolling_universal(self.networks, cells, series, coefficients, horizon, events)
+        return backtest.with_warnings(on_land(position, coefficients))

@@ -185,7 +185,8 @@ class Registry:
         if not dataset and model in (BEST, ALL, *CELLS):
             return Selection(model, None, (), self.universal, steps)
         release, networks = self.resolve(model, dataset)
-        return Selection(model, release, networks, self.universal, steps)
+        name = networks[0].metadata.cell if model in self._by_name else model
+        return Selection(name, release, networks, self.universal, steps)
 
     def resolve(self, model: str, dataset: str | None = None) -> tuple[LoadedRelease, list[Forecaster]]:
         """Return the release and networks that ``model`` means: ``best``, ``all``, a cell, or a full name.

@@ -9,11 +9,11 @@ from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.base import ALL, BEST, Model
 from forecasting.networks.metadata import CELLS
 from forecasting.releases.loaded import Loaded
-from forecasting.releases.loaded_universal import LoadedUniversal
 from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.by_step import SeriesByStep
 from forecasting.series.timestep import TimeStep, in_words
+from forecasting.universal.own_past.references import REFERENCES
 
 Run = Callable[[Model, SeriesBatch, ForecastOptions], Forecasts]
 
@@ -41,16 +41,21 @@ class Selection:
     catalog: UniversalCatalog
     places: Mapping[str, TimeStep]
 
-    @property
-    def universal(self) -> LoadedUniversal | None:
-        """The release that the request names, if it is universal."""
-        return self.release if isinstance(self.release, LoadedUniversal) else None
-
-    def universal_at(self, step: TimeStep, horizon: int) -> LoadedUniversal:
-        """Return the universal release for series at ``step``, which :meth:`refusal` lets pass."""
-        loaded = self.universal or self.catalog.nearest(step, horizon)
+    def release_at(self, step: TimeStep, horizon: int) -> Loaded:
+        """Return the release for series at ``step``, which :meth:`refusal` lets pass."""
+        loaded = self.release or self.catalog.nearest(step, horizon)
         assert loaded is not None
         return loaded
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether all models are quick; see :class:`~forecasting.models.base.Model`."""
+        return bool(self.named) and all(model.quick for model in self.named)
+
+    @property
+    def references(self) -> Sequence[str]:
+        """Names of the references that a comparison may have."""
+        return REFERENCES if self.release is None else self.release.references
 
     @property
     def reads_at(self) -> TimeStep | None:
@@ -93,7 +98,7 @@ class Selection:
         """Return the model of each column for series at ``step``, which :meth:`refusal` lets pass."""
         if self.named:
             return self.named
-        loaded = self.universal_at(step, horizon)
+        loaded = self.release_at(step, horizon)
         return [model for column in self.columns for model in loaded.select(column)]
 
     def forecast(self, series: SeriesByStep, options: ForecastOptions, run: Run = forecast_directly) -> list[Forecasts]:

@@ -69,15 +69,11 @@ class Job(NamedTuple):
     options: RequestOptions
 
     @property
-    def is_quick(self) -> bool:
-        """Whether all models are quick; see :class:`~forecasting.models.base.Model`."""
-        return bool(self.selection.named) and all(model.quick for model in self.selection.named)
-
-    @property
     def is_small(self) -> bool:
         """Whether the request is small enough to be answered on the event loop."""
         forecasts = len(self.series) * len(self.selection.columns) * self.options.forecast.horizon
-        return self.is_quick and not self.options.events and forecasts <= SMALL and self.weight <= SMALL_VALUES
+        is_short = forecasts <= SMALL and self.weight <= SMALL_VALUES
+        return self.selection.is_quick and not self.options.events and is_short
 
     @property
     def weight(self) -> int:
@@ -87,9 +83,9 @@ class Job(NamedTuple):
     def pieces(self) -> "Iterator[Job]":
         """Yield jobs with some of the series each, in order."""
         columns, events = len(self.selection.columns), self.options.events
-        most, values = (
-            (max(PIECE // columns, 1), SMALL_VALUES // columns) if self.is_quick else (SLOW_PIECE, SLOW_PIECE_VALUES)
-        )
+        most, values = SLOW_PIECE, SLOW_PIECE_VALUES
+        if self.selection.is_quick:
+            most, values = max(PIECE // columns, 1), SMALL_VALUES // columns
         if events is not None:
             most = events.piece(most, self.options.forecast.horizon)
         begin, total = 0, 0

@@ -8,22 +8,20 @@ from orjson import dumps
 from pydantic import Field
 from starlette.responses import Response
 
+from forecasting.backtest.backtest import NetworkFacts
 from forecasting.errors import RequestError
-from forecasting.evaluation.report import accuracy_table
+from forecasting.evaluation.report import ModelReport, accuracy_table
 from forecasting.models.base import ALL, BEST
 from forecasting.releases.loaded_release import LoadedRelease
-from service.api.compare.answer import compared_model, comparison_json, universal_comparison_json
-from service.api.compare.handler import compare_series, compare_universal
 from service.api.compare.held_out import HeldOutComparison, held_out_comparison, held_out_csv, held_out_markdown
 from service.api.compare.hindcast import MAX_ORIGINS, HindcastAnswer, HindcastStore, hindcast_json
 from service.api.compare.leads import LeadComparison, compare_leads
+from service.api.compare.own_series import compare_series
+from service.api.compare.rows import compared_model, comparison_csv
 from service.api.compare.schemas import EXAMPLES, CompareRequest, Comparison, OwnComparison, Predictions, TestPeriod
-from service.api.compare.tables import comparison_csv, own_csv, own_markdown, universal_csv, universal_markdown
-from service.api.compare.universal import UniversalCompared
 from service.api.dependencies import DatasetQuery, RegistryDep, SeriesDatasetQuery, ServingDep, SettingsDep
 from service.api.openapi import BYTES, problems, request_body
 from service.api.series_request import check_horizon
-from service.engine.serving import Serving
 from service.http.media import require_json
 from service.http.query import merge_query_and_body
 from service.http.time_fields import InputTime
@@ -117,25 +115,12 @@ async def post_compare(
     }
     body = body.model_copy(update=merged)
     selection = serving.select(body.model, body.dataset)
-    if selection.reads_at is None:
-        universal = await compare_universal(serving, settings, body, selection, strict=strict)
-        return await _universal_answer(serving, universal, format, predictions=body.predictions)
-    compared = await compare_series(serving, settings, body, strict=strict)
+    compared = await compare_series(serving, settings, body, selection, strict=strict)
     if format == "json":
-        answer = await serving.run_in_worker(comparison_json, compared, body.predictions)
-        return Response(await serving.run_in_worker(dumps, answer), media_type="application/json")
-    table = own_csv if format == "csv" else own_markdown
-    return Response(await serving.run_in_worker(table, compared), media_type=_MEDIA_TYPES[format])
-
-
-async def _universal_answer(
-    serving: Serving, compared: UniversalCompared, format: str, *, predictions: bool
-) -> Response:
-    if format == "json":
-        answer = await serving.run_in_worker(universal_comparison_json, compared, predictions)
-        return Response(await serving.run_in_worker(dumps, answer), media_type="application/json")
-    table = universal_csv if format == "csv" else universal_markdown
-    return Response(await serving.run_in_worker(table, compared), media_type=_MEDIA_TYPES[format])
+        content = await serving.run_in_worker(lambda: dumps(compared.to_json(predictions=body.predictions)))
+        return Response(content, media_type="application/json")
+    table = compared.to_csv if format == "csv" else compared.to_markdown
+    return Response(await serving.run_in_worker(table), media_type=_MEDIA_TYPES[format])
 
 
 @router.get(
@@ -256,5 +241,13 @@ def _comparison(release: LoadedRelease, horizon: int) -> Comparison:
         horizon=horizon,
         test=TestPeriod(start=test.start, end=test.end, n=report.models[0].accuracy["test"].n[horizon - 1]),
         best=f"{report.dataset}-{release.best}",
-        models=[compared_model(release, model, report.models, horizon) for model in report.models],
+        models=[compared_model(model, report.models, horizon, _facts(release, model)) for model in report.models],
     )
+
+
+def _facts(release: LoadedRelease, model: ModelReport) -> NetworkFacts | None:
+    """Return what the report says of a network; None of a baseline."""
+    if model.kind == "baseline":
+        return None
+    name = f"{release.dataset}-{model.name}"
+    return NetworkFacts(name, model.kind, model.parameters or 0, model.latency_ms or 0.0, model.train_seconds)

@@ -51,7 +51,7 @@ class Pipeline:
             ({"model": name} if selection.name == ALL else {}) | selection.known_fields(place)
             for place, name in enumerate(columns)
         ]
-        self._most = max((_MOST_WINDOWS if job.is_quick else SLOW_PIECE) // len(columns), 1)
+        self._most = max((_MOST_WINDOWS if selection.is_quick else SLOW_PIECE) // len(columns), 1)
         """The most series that are forecast at once."""
 
     def steps(self, rows: Sequence[Rows], *, is_last: bool) -> Generator[bytes, None, None]:

@@ -13,7 +13,7 @@ import pytest
 from forecasting.errors import RequestError
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso
-from service.api.compare.handler import refuse_long_work
+from service.api.compare.own_series import refuse_long_work
 from service.api.compare.schemas import CompareRequest
 from service.settings import Settings
 from tests.service.requests import Json, answered

@@ -1,74 +1,33 @@
-"""How good networks and references are on a user's series, rolled through it one step at a time."""
+"""Rolls networks of one place through a series: forecasts every step that follows a full window."""
 
-from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Sequence
 from typing import Final
 
 import numpy as np
 
+from forecasting.backtest.backtest import Backtest, Bounds, NetworkFacts
 from forecasting.errors import SeriesError
-from forecasting.evaluation.events import NO_EVENTS, PlaceForecasts, RequestedEvents, Verified, pooled, verifying
-from forecasting.evaluation.report import ModelReport, Skill
-from forecasting.evaluation.rolling_origin import skills_at
+from forecasting.evaluation.events import NO_EVENTS, PlaceForecasts, RequestedEvents, verifying
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.networks.forecaster import Forecaster
-from forecasting.networks.metadata import CheckpointMetadata, Period
+from forecasting.networks.metadata import CheckpointMetadata
+from forecasting.networks.uncertainty.intervals import ErrorDistribution
 from forecasting.references.baselines import BASELINES
 from forecasting.references.expanding import ExpandingReferences
 from forecasting.references.from_past import CLIMATOLOGY_YEARS
-from forecasting.scores.accuracy import Accuracy, diebold_mariano, rounded_or_none
 from forecasting.series.origins import Origins, origins
 from forecasting.series.shape import ForecastShape
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import LAST_TIME, YEAR, Floats, Times, iso, short
-from forecasting.series.units import Units, from_celsius
+from forecasting.series.times import LAST_TIME, YEAR, Floats, Times, short
 from forecasting.wording import counted, too_few
 
 CHUNK_FORECASTS: Final = 2_048
 """Windows × leads to forecast before other work gets a turn."""
 
 
-@dataclass(frozen=True)
-class Rolled:
-    """Forecasts of every model for the same steps of a series, each from the values before it.
-
-    Attributes:
-        times: Times of the steps, ``(n,)``.
-        observed: °C, ``(n,)``.
-        predicted: °C, ``(n,)``, by name: the networks, then the references that the series is long enough for.
-        scale: factor for the errors of the networks, ``(n,)``, by cell.
-        warnings: what a reader should know.
-        events: verification of the requested events.
-    """
-
-    times: Times
-    observed: Floats
-    predicted: Mapping[str, Floats]
-    scale: Mapping[str, Floats]
-    warnings: tuple[ForecastWarning, ...] = ()
-    events: Verified = field(default_factory=dict)
-
-    @property
-    def period(self) -> Period:
-        """First and last forecast step, and the number of steps."""
-        return Period(start=iso(self.times.min()), end=iso(self.times.max()), n=len(self.times))
-
-    @classmethod
-    def pooled(cls, parts: Sequence["Rolled"]) -> "Rolled":
-        """Join several series, with the models that all of them have."""
-        names = [name for name in parts[0].predicted if all(name in part.predicted for part in parts)]
-        return cls(
-            np.concatenate([part.times for part in parts]),
-            np.concatenate([part.observed for part in parts]),
-            {name: np.concatenate([part.predicted[name] for part in parts]) for name in names},
-            {name: np.concatenate([part.scale[name] for part in parts]) for name in parts[0].scale},
-            events=pooled([part.events for part in parts]),
-        )
-
-
 def rolling_through(
     series: SstSeries, networks: Sequence[Forecaster], horizon: int, events: RequestedEvents = NO_EVENTS
-) -> Generator[None, None, Rolled]:
+) -> Generator[None, None, Backtest]:
     """Forecast every step of ``series`` that follows a full window, ``horizon`` steps ahead.
 
     The generator yields between chunks, so that the caller can do other work, or stop.
@@ -105,75 +64,26 @@ def rolling_through(
             message = "gaps leave too few windows to fit the linear autoregression"
             warnings.append(ForecastWarning("no_linear", message))
     times = series.step.shift(usable.valid_time[:, None], np.arange(max(horizon, events.reach)))
-    scale = {network.metadata.cell: network.metadata.errors.scale(usable.windows) for network in networks}
-    joint = {
-        network.metadata.cell: PlaceForecasts(
-            leads[network.metadata.cell], times, scale[network.metadata.cell], network.metadata
-        )
-        for network in networks
-    }
+    joint, bounds = dict[str, PlaceForecasts](), dict[str, Bounds]()
+    for network in networks:
+        cell, errors = network.metadata.cell, network.metadata.errors
+        scale = errors.scale(usable.windows)
+        joint[cell] = PlaceForecasts(leads[cell], times, scale, network.metadata)
+        bounds[cell] = _bounds(predicted[cell], times[:, horizon - 1 : horizon], scale, errors, horizon)
     verified = yield from verifying(events, series, usable.position - 1, joint)
     warnings += _training_warnings(usable, metadata)
-    return Rolled(times[:, horizon - 1], usable.targets[:, -1], predicted, scale, tuple(warnings), verified)
+    facts = {network.metadata.cell: _facts(network.metadata) for network in networks}
+    return Backtest(times[:, horizon - 1], usable.targets[:, -1], predicted, bounds, facts, tuple(warnings), verified)
 
 
-def score(
-    rolled: Rolled,
-    networks: Mapping[str, CheckpointMetadata],
-    horizon: int,
-    units: Units,
-    *,
-    significance: bool = True,
-) -> list[ModelReport]:
-    """Return the errors of each model, in ``units``, as its only lead.
-
-    Args:
-        rolled: forecasts and observations.
-        networks: the metadata of the networks, by cell; their error distributions give the coverage of intervals.
-        horizon: the lead that was forecast.
-        units: Units of errors; MAPE is in percent on that scale.
-        significance: whether the forecasts are consecutive in time, so that p-values and intervals of the skill can be
-            computed.
-    """
-    observed = from_celsius(rolled.observed, units)[:, None]
-    accuracy = {
-        name: Accuracy.of(observed, from_celsius(column, units)[:, None]) for name, column in rolled.predicted.items()
-    }
-    references = [name for name in BASELINES if name in rolled.predicted]
-    best = min(references, key=lambda name: accuracy[name].rmse[0])
-    reference_errors = {name: rolled.predicted[name] - rolled.observed for name in references} if significance else {}
-    return [
-        ModelReport(name=name, kind="baseline", accuracy={"test": accuracy[name]})
-        if name in references
-        else _network_report(rolled, networks[name], accuracy[name], horizon, reference_errors, best)
-        for name in rolled.predicted
-    ]
+def _bounds(predicted: Floats, times: Times, scale: Floats, errors: ErrorDistribution, lead: int) -> Bounds:
+    """Return the intervals around forecasts °C ``(n,)`` for ``times`` ``(n, 1)`` at one lead."""
+    widths = {level: errors.half_widths(level, times, scale, lead)[:, 0] for level in errors.half_width}
+    return {level: (predicted - width, predicted + width) for level, width in widths.items()}
 
 
-def _network_report(
-    rolled: Rolled,
-    network: CheckpointMetadata,
-    accuracy: Accuracy,
-    horizon: int,
-    reference_errors: Mapping[str, Floats],
-    best: str,
-) -> ModelReport:
-    name, errors = network.cell, network.errors
-    predicted, p_value, skill = rolled.predicted[name], None, dict[str, Skill]()
-    if reference_errors:
-        error = predicted - rolled.observed
-        p_value = diebold_mariano(error, reference_errors[best], horizon)
-        skill = skills_at(error, reference_errors, horizon)
-    return ModelReport(
-        name=name,
-        kind=network.kind,
-        accuracy={"test": accuracy},
-        p_value=(rounded_or_none(p_value),),
-        skill=skill,
-        coverage=errors.coverage(
-            rolled.observed[:, None], predicted[:, None], rolled.times[:, None], rolled.scale[name], horizon
-        ),
-    )
+def _facts(metadata: CheckpointMetadata) -> NetworkFacts:
+    return NetworkFacts(metadata.model, metadata.kind, metadata.parameters, metadata.latency_ms, metadata.train_seconds)
 
 
 def _usable_origins(series: SstSeries, model: str, shape: ForecastShape) -> Origins:

@@ -5,19 +5,17 @@ from collections.abc import Generator
 import numpy as np
 import pytest
 
-from forecasting.errors import SeriesError
+from forecasting.backtest.backtest import Backtest
 from forecasting.models.base import ALL
 from forecasting.networks.device import CPU
 from forecasting.releases.loaded_universal import LoadedUniversal
 from forecasting.releases.release import open_current
 from forecasting.series.sst_series import SstSeries
-from service.api.compare.universal import UniversalRecord
-from service.api.compare.universal_rolling import rolling_universal
 from tests.conftest import ROOT
 
-NOWHERE = np.full(7, np.nan, dtype=np.float32)
+NOWHERE = np.full(2, np.nan)
 
-Rolling = Generator[None, None, UniversalRecord | SeriesError]
+Rolling = Generator[None, None, Backtest]
 
 
 @pytest.fixture(scope="module")
@@ -31,29 +29,29 @@ def series(loaded: LoadedUniversal, n: int) -> SstSeries:
     return SstSeries(values, np.datetime64("1990-01-01T00:00:00"), loaded.step)
 
 
-def finish(rolling: Rolling) -> tuple[UniversalRecord, int]:
-    """Return the record, and after how many parts it was complete."""
-    parts, record = 0, None
-    while record is None:
+def finish(rolling: Rolling) -> tuple[Backtest, int]:
+    """Return the backtest, and after how many parts it was complete."""
+    parts, backtest = 0, None
+    while backtest is None:
         try:
             next(rolling)
             parts += 1
         except StopIteration as stop:
-            record = stop.value
-    assert isinstance(record, UniversalRecord)
-    return record, parts
+            backtest = stop.value
+    assert isinstance(backtest, Backtest)
+    return backtest, parts
 
 
 def test_networks_that_are_compared_together_forecast_what_each_does_alone(weekly: LoadedUniversal) -> None:
     past = series(weekly, 150)
-    together, _ = finish(rolling_universal(weekly, ALL, past, NOWHERE, 2, "celsius"))
-    assert set(weekly.serving) <= set(together.rolled.predicted)
+    together, _ = finish(weekly.backtest(ALL, past, NOWHERE, 2))
+    assert set(weekly.serving) <= set(together.predicted)
     for cell in weekly.serving:
-        alone, _ = finish(rolling_universal(weekly, cell, past, NOWHERE, 2, "celsius"))
-        np.testing.assert_array_equal(alone.rolled.predicted[cell], together.rolled.predicted[cell])
+        alone, _ = finish(weekly.backtest(cell, past, NOWHERE, 2))
+        np.testing.assert_array_equal(alone.predicted[cell], together.predicted[cell])
 
 
 def test_a_long_series_is_left_between_its_parts(weekly: LoadedUniversal) -> None:
     length = 2 * weekly.networks.any_network.metadata.maximum
-    _, parts = finish(rolling_universal(weekly, ALL, series(weekly, length), NOWHERE, 1, "celsius"))
+    _, parts = finish(weekly.backtest(ALL, series(weekly, length), NOWHERE, 1))
     assert parts >= 3

@@ -1,12 +1,13 @@
-"""Rolled through a caller's series: what is scored, and that nothing looks ahead."""
+"""Backtest through a caller's series: what is scored, and that nothing looks ahead."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
+from forecasting.backtest.backtest import Backtest, NetworkFacts
+from forecasting.backtest.place import rolling_through
 from forecasting.errors import SeriesError
-from forecasting.evaluation.comparison import Rolled, rolling_through, score
 from forecasting.networks.forecaster import Forecaster
 from forecasting.references.baselines import BASELINES
 from forecasting.releases.registry import Registry
@@ -37,14 +38,14 @@ def half_hourly(n: int) -> SstSeries:
     return SstSeries(6 + np.cumsum(noise) * 0.1, np.datetime64("2016-03-01", "s"), TimeStep.parse("PT30M"))
 
 
-def roll_through(series: SstSeries, networks: Sequence[Forecaster], horizon: int) -> Rolled:
+def roll_through(series: SstSeries, networks: Sequence[Forecaster], horizon: int) -> Backtest:
     """All pieces of :func:`rolling_through`."""
     rolling = rolling_through(series, networks, horizon)
     while True:
         try:
             next(rolling)
         except StopIteration as done:
-            rolled: Rolled = done.value
+            rolled: Backtest = done.value
             return rolled
 
 
@@ -96,8 +97,7 @@ def test_references_are_refitted_as_the_series_grows(networks: Sequence[Forecast
 
 def test_scores_are_those_of_the_forecasts(networks: Sequence[Forecaster]) -> None:
     rolled = roll_through(monthly(120), networks, 2)
-    metadata = {model.metadata.cell: model.metadata for model in networks}
-    scores = {model.name: model for model in score(rolled, metadata, 2, "celsius")}
+    scores = {model.name: model for model in rolled.reports(2, "celsius")}
     best = min(BASELINES, key=lambda name: scores[name].accuracy["test"].rmse[0])
     for name, column in rolled.predicted.items():
         assert scores[name].accuracy["test"] == Accuracy.of(rolled.observed[:, None], column[:, None])
@@ -106,14 +106,14 @@ def test_scores_are_those_of_the_forecasts(networks: Sequence[Forecaster]) -> No
     assert scores["gru"].p_value == pytest.approx((expected,), abs=1e-6)
     coverage = scores["gru"].coverage
     assert coverage is not None
-    width = metadata["gru"].errors.half_widths(80, rolled.times[:, None], rolled.scale["gru"], lead=2)[:, 0]
+    errors = next(model.metadata.errors for model in networks if model.metadata.cell == "gru")
+    width = errors.half_widths(80, rolled.times[:, None], np.ones(len(gru)), lead=2)[:, 0]
     assert coverage[80] == pytest.approx((np.mean(np.abs(gru) <= width),), abs=1e-6)
 
 
 def test_errors_are_in_the_requested_units(networks: Sequence[Forecaster]) -> None:
     rolled = roll_through(monthly(60), networks, 1)
-    metadata = {model.metadata.cell: model.metadata for model in networks}
-    celsius, fahrenheit = (score(rolled, metadata, 1, units) for units in ("celsius", "fahrenheit"))
+    celsius, fahrenheit = (rolled.reports(1, units) for units in ("celsius", "fahrenheit"))
     for model, other in zip(celsius, fahrenheit, strict=True):
         assert other.accuracy["test"].rmse[0] == pytest.approx(1.8 * model.accuracy["test"].rmse[0], abs=1e-5)
         assert (other.p_value, other.coverage) == (model.p_value, model.coverage)
@@ -181,17 +181,25 @@ def test_a_series_past_the_year_9999_is_refused(networks: Sequence[Forecaster]) 
 
 def test_pooled_series_have_the_models_that_all_of_them_have() -> None:
     times = np.asarray(["2001-01-01", "2001-02-01"], dtype="datetime64[s]")
-    first = Rolled(
+    facts = {"gru": NetworkFacts("nino12-gru", "recurrent", 1, 1.0, None)}
+    first = Backtest(
         times,
         np.asarray([1.0, 2.0]),
         {"gru": np.zeros(2), "persistence": np.ones(2), "damped": np.ones(2)},
-        {"gru": np.ones(2)},
+        {"gru": {80: (np.zeros(2), np.ones(2))}},
+        facts,
     )
-    second = Rolled(
-        times[1:], np.asarray([3.0]), {"gru": np.full(1, 9.0), "persistence": np.ones(1)}, {"gru": np.ones(1)}
+    second = Backtest(
+        times[1:],
+        np.asarray([3.0]),
+        {"gru": np.full(1, 9.0), "persistence": np.ones(1)},
+        {"gru": {80: (np.full(1, 8.0), np.full(1, 10.0))}},
+        facts,
     )
-    pooled = Rolled.pooled([first, second])
+    pooled = Backtest.pooled([first, second])
     assert pooled.observed.tolist() == [1, 2, 3]
     assert pooled.predicted["gru"].tolist() == [0, 0, 9]
     assert list(pooled.predicted) == ["gru", "persistence"]
     assert pooled.period.n == 3
+    assert pooled.bounds["gru"][80][1].tolist() == [1, 1, 10]
+    assert [report.p_value for report in pooled.reports(1, "celsius") if report.kind != "baseline"] == [(None,)]

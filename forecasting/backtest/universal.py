@@ -1,23 +1,22 @@
-"""Rolls universal networks through a caller's series, from its past steps."""
+"""Rolls universal networks through a series, from its past steps."""
 
 import math
-from collections.abc import Generator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
+from forecasting.backtest.backtest import Backtest, Bounds, NetworkFacts
 from forecasting.errors import SeriesError
-from forecasting.evaluation.comparison import Rolled
 from forecasting.evaluation.events import NO_EVENTS, RequestedEvents, verifying
+from forecasting.events.joint.dependence import Dependence
+from forecasting.events.joint.paths import Coupling
 from forecasting.forecasts.forecast import DEFAULT_LEVELS, Forecast
-from forecasting.models.base import BEST
-from forecasting.releases.loaded_universal import LoadedUniversal
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Bools, Floats, unix_seconds
-from forecasting.series.units import Units
 from forecasting.universal.contexts.contexts import Contexts, read_contexts
-from forecasting.universal.distribution import Quantiles, interval
+from forecasting.universal.distribution import Quantiles, exceedance, interval
 from forecasting.universal.network.forecaster import Coefficients, Steps
 from forecasting.universal.own_past.past import Past
 from forecasting.universal.own_past.references import REFERENCES, forecast_references
@@ -25,8 +24,6 @@ from forecasting.universal.own_past.rolling_record import RollingRecord
 from forecasting.universal.release import UniversalRelease
 from forecasting.universal.steps.any_step import forecast_at_any_step
 from forecasting.universal.steps.resampling import Resampling
-from service.api.compare.joint_forecasts import RecalibratedForecasts, SeparateForecasts
-from service.api.compare.universal import Bounds, UniversalRecord
 
 _LEAST_SHARE: Final = 0.5
 """Share of the origins that a reference must know to be compared."""
@@ -40,46 +37,46 @@ _NOTHING: Final = "there is nothing to compare with: send at least {needed} valu
 
 
 def rolling_universal(
-    loaded: LoadedUniversal,
-    model: str,
+    release: UniversalRelease,
+    cells: Sequence[str],
     series: SstSeries,
     coefficients: Coefficients,
     horizon: int,
-    units: Units,
     events: RequestedEvents = NO_EVENTS,
-) -> Generator[None, None, UniversalRecord | SeriesError]:
+) -> Generator[None, None, Backtest]:
     """Forecast a series ``horizon`` steps ahead from each of its past steps, with networks and references.
 
-    Each forecast is recalibrated on those before it that were verified by then, as ``POST /forecast`` does it. A series
-    at another step than the release is forecast from up to 200 steps. A long series is forecast in parts, and the
-    generator yields after each.
+    Each forecast is recalibrated on those before it that were verified by then, as a forecast from the end of the
+    series is. A series at another step than the release is forecast from up to 200 steps. A long series is forecast in
+    parts, and the generator yields after each.
 
     Args:
-        loaded: the release of its step, or of the nearest one.
-        model: ``best``, ``all`` or a cell.
+        release: of the step of the series, or of the nearest one.
+        cells: of the networks, at least one.
         series: the series.
         coefficients: climatology of its position, ``(7,)``; NaN where there is none.
         horizon: the lead that is scored.
-        units: of the errors.
         events: to verify.
+
+    Raises:
+        SeriesError: if the series cannot be forecast, or no step can be scored.
     """
-    cells = [loaded.best] if model == BEST else list(loaded.select_cells(model))
-    if series.step != loaded.step:
-        return (yield from _roll_resampled(loaded, cells, series, coefficients, horizon, units, events))
-    metadata = loaded.networks.networks[cells[0]].metadata
+    if series.step != release.step:
+        return (yield from _roll_resampled(release, cells, series, coefficients, horizon, events))
+    metadata = release.networks[cells[0]].metadata
     groups, failures = read_contexts([series], coefficients[None], 1, metadata, len(series))
     if failures:
-        return failures[0]
+        raise failures[0]
     usable, scored = _origins(groups[0], horizon, metadata.minimum)
     if not len(scored):
-        return SeriesError(_NOTHING.format(needed=metadata.minimum + horizon))
+        raise SeriesError(_NOTHING.format(needed=metadata.minimum + horizon))
     origins = usable[scored]
     contexts = _until(groups[0], int(origins[-1]))
     leads = slice(0 if events.reach else horizon - 1, max(horizon, events.reach))
-    by_lead = yield from _rolling(loaded.networks, cells, contexts, usable, leads)
+    by_lead = yield from _rolling(release, cells, contexts, usable, leads)
     values = groups[0].values[0]
     records = {
-        cell: RollingRecord.of(values, usable, answer, leads.start + 1, loaded.networks.networks[cell].metadata)
+        cell: RollingRecord.of(values, usable, answer, leads.start + 1, release.networks[cell].metadata)
         for cell, answer in by_lead.items()
     }
     predicted = {cell: answer[scored, horizon - 1 - leads.start, 0] for cell, answer in by_lead.items()}
@@ -89,22 +86,32 @@ def rolling_universal(
     steps = _first_step(series, groups[0]) + origins
     forecasts = {cell: RecalibratedForecasts(record, scored) for cell, record in records.items()}
     verified = yield from verifying(events, series, steps, forecasts)
-    rolled = Rolled(
+    return Backtest(
         contexts.step.shift(series.times[0], steps[known] + horizon),
         values[origins[known] + horizon],
         {name: column[known] for name, column in predicted.items()},
-        {},
+        bounds,
+        _facts(release, cells),
         contexts.warnings.get(0, ()),
         verified,
     )
-    return UniversalRecord(loaded, series.step, rolled, bounds, horizon, units)
+
+
+def _facts(release: UniversalRelease, cells: Sequence[str]) -> dict[str, NetworkFacts]:
+    known = {cell: release.networks[cell].metadata for cell in cells}
+    return {
+        cell: NetworkFacts(
+            metadata.model, "recurrent", metadata.parameters, metadata.latency_ms, metadata.train_seconds
+        )
+        for cell, metadata in known.items()
+    }
 
 
 def _intervals(
     records: Mapping[str, RollingRecord], places: Steps, horizon: int, levels: tuple[float, ...]
-) -> Generator[None, None, Bounds]:
+) -> Generator[None, None, dict[str, Bounds]]:
     """Return the intervals of each network from the origins at these places; yields after each network."""
-    bounds: Bounds = {}
+    bounds: dict[str, Bounds] = {}
     for cell, record in records.items():
         quantiles = record.quantiles(places, horizon, horizon)[:, 0]
         bounds[cell] = {level: interval(level, quantiles, levels) for level in DEFAULT_LEVELS}
@@ -195,19 +202,18 @@ def _backtest(
 
 
 def _roll_resampled(
-    loaded: LoadedUniversal,
+    release: UniversalRelease,
     cells: Sequence[str],
     series: SstSeries,
     coefficients: Coefficients,
     horizon: int,
-    units: Units,
     events: RequestedEvents,
-) -> Generator[None, None, UniversalRecord | SeriesError]:
-    """Forecast a series at another step than the release from its past, each time as ``POST /forecast`` does it."""
-    release, resampling, leads = loaded.networks, Resampling(series.step, loaded.step), max(horizon, events.reach)
+) -> Generator[None, None, Backtest]:
+    """Forecast a series at another step than the release from its past, each time as from its end."""
+    resampling, leads = Resampling(series.step, release.step), max(horizon, events.reach)
     (whole,) = forecast_at_any_step(release, [series], leads, coefficients=coefficients[None], model=cells[0])
     if isinstance(whole, SeriesError):
-        return whole
+        raise whole
     minimum = release.any_network.metadata.minimum
     origins = _spread(np.flatnonzero(_can_be_scored(series, resampling, minimum, horizon)))
     past = [replace(series, values=series.values[: origin + 1]) for origin in origins.tolist()]
@@ -223,7 +229,7 @@ def _roll_resampled(
     used = [i for i, forecast in enumerate(forecasts[cells[0]]) if isinstance(forecast, Forecast)]
     if not used:
         needed = math.ceil(minimum * max(resampling.ratio, 1.0)) + horizon
-        return SeriesError(_NOTHING.format(needed=needed))
+        raise SeriesError(_NOTHING.format(needed=needed))
     targets = origins[used] + horizon
     columns = {
         cell: [forecast for i in used if isinstance(forecast := results[i], Forecast)]
@@ -232,11 +238,19 @@ def _roll_resampled(
     warnings = tuple(warning for warning in whole.warnings if warning.code not in _OF_THE_END)
     joint = {cell: SeparateForecasts(column) for cell, column in columns.items()}
     verified = yield from verifying(events, series, origins[used], joint)
-    rolled = Rolled(series.times[targets], series.values[targets], _predicted(columns, horizon), {}, warnings, verified)
     bounds = {
         cell: {level: _bounds(column, level, horizon) for level in DEFAULT_LEVELS} for cell, column in columns.items()
     }
-    return UniversalRecord(loaded, series.step, rolled, bounds, horizon, units, consecutive=False)
+    return Backtest(
+        series.times[targets],
+        series.values[targets],
+        _predicted(columns, horizon),
+        bounds,
+        _facts(release, cells),
+        warnings,
+        verified,
+        consecutive=False,
+    )
 
 
 def _can_be_scored(series: SstSeries, resampling: Resampling, minimum: int, horizon: int) -> Bools:
@@ -271,3 +285,58 @@ def _predicted(columns: Mapping[str, Sequence[Forecast[Quantiles]]], lead: int) 
 def _bounds(column: Sequence[Forecast[Quantiles]], level: int, lead: int) -> tuple[Floats, Floats]:
     bounds = np.asarray([[bound[lead - 1] for bound in forecast.interval(level)] for forecast in column])
     return bounds[:, 0], bounds[:, 1]
+
+
+@dataclass(frozen=True, eq=False)
+class RecalibratedForecasts:
+    """Forecasts at the step of a release, each recalibrated on the past of the series before it.
+
+    Attributes:
+        record: forecasts from all usable steps.
+        places: of the origins in the record, ``(origins,)``.
+    """
+
+    record: RollingRecord
+    places: Steps
+
+    def couplings(self, rows: Steps, leads: int) -> Iterator[tuple[Coupling, Steps]]:
+        """Yield how the ``leads`` are related, for the forecasts of each variant of the dependence."""
+        dependence, numbers = self.record.metadata.dependence, tuple(range(1, leads + 1))
+        if dependence is None:
+            yield Coupling(None, numbers), np.arange(len(rows))
+            return
+        variant = self.record.variants(self.places[rows], dependence, leads)
+        for place in np.unique(variant).tolist():
+            suited = dependence if place < 0 else dependence.of_variants[place]
+            yield Coupling(suited, numbers), np.flatnonzero(variant == place)
+
+    def exceedance(self, rows: Steps, threshold: Floats) -> Floats:
+        """Return the probability that SST exceeds ``threshold`` °C, both ``(rows, leads)``."""
+        quantiles = self.record.quantiles(self.places[rows], 1, threshold.shape[1])
+        return exceedance(threshold, quantiles, self.record.metadata.levels)
+
+
+@dataclass(frozen=True, eq=False)
+class SeparateForecasts:
+    """Forecasts at another step, each made on its own.
+
+    Attributes:
+        forecasts: one from each origin, at least one.
+    """
+
+    forecasts: Sequence[Forecast[Quantiles]]
+
+    def couplings(self, rows: Steps, leads: int) -> Iterator[tuple[Coupling, Steps]]:
+        """Yield how the first ``leads`` are related, for the forecasts of each dependence: as in the first of them."""
+        used: dict[Dependence | None, list[int]] = {}
+        for place, row in enumerate(rows.tolist()):
+            used.setdefault(self.forecasts[row].distribution.coupling.dependence, []).append(place)
+        for places in used.values():
+            coupling = self.forecasts[int(rows[places[0]])].distribution.coupling
+            yield coupling.until(leads), np.asarray(places, dtype=np.int64)
+
+    def exceedance(self, rows: Steps, threshold: Floats) -> Floats:
+        """Return the probability that SST exceeds ``threshold`` °C, both ``(rows, leads)``."""
+        levels = self.forecasts[0].distribution.levels
+        quantiles = np.stack([self.forecasts[row].distribution.at_leads[: threshold.shape[1]] for row in rows.tolist()])
+        return exceedance(threshold, quantiles, levels)

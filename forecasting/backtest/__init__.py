@@ -1,0 +1,1 @@
+"""How good networks and references were on the past of a series: forecasts from each of its steps."""

@@ -1,0 +1,276 @@
+"""Compares models on the caller's series: every model rolled through each, and the figures as JSON, CSV or Markdown."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from forecasting.backtest.backtest import Backtest
+from forecasting.errors import RequestError, SeriesError
+from forecasting.evaluation.report import ModelReport, models_table
+from forecasting.forecasts.json import Json, rounded, written_times
+from forecasting.forecasts.options import ForecastOptions
+from forecasting.models.base import half_position
+from forecasting.networks.metadata import CELLS
+from forecasting.releases.loaded import Loaded
+from forecasting.releases.selection import Selection
+from forecasting.series.timestep import TimeStep
+from forecasting.series.units import Units, from_celsius
+from forecasting.wording import counted
+from service.api.compare.events import check_reach, reach_of, requested_events, threshold_events, verifications
+from service.api.compare.rows import Cell, compared_model, header_of, row_of, to_csv
+from service.api.compare.schemas import ComparedBaseline, ComparedNetwork, CompareRequest
+from service.api.series_request import (
+    check_horizon,
+    check_limits,
+    refuse_failures,
+    refuse_missing_steps,
+    series_ids,
+)
+from service.engine.forecasting import positions_of
+from service.engine.reading.parsing import parse_all, sentence
+from service.engine.reading.step_reading import read_each
+from service.engine.serving import Serving
+from service.settings import Settings
+
+SECONDS_PER_SERIES: Final = 0.02
+SECONDS_PER_VALUE: Final = 3e-5
+SECONDS_PER_FORECAST: Final = 3e-6
+"""Computing time that a comparison takes, rounded up: for each series, value, and one-step forecast."""
+
+SECONDS_PER_EVENT_BASELINE: Final = 1e-5
+SECONDS_PER_EVENT: Final = 6e-5
+"""The same of events: for each value and event, and for each of these and each model."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The backtest of one series, or of several by one release.
+
+    Attributes:
+        loaded: the release.
+        step: of the series.
+        backtest: by its models.
+        horizon: the lead that was scored.
+        units: of the errors.
+    """
+
+    loaded: Loaded
+    step: TimeStep
+    backtest: Backtest
+    horizon: int
+    units: Units
+
+    @property
+    def reports(self) -> list[ModelReport]:
+        """The errors of each model."""
+        return self.backtest.reports(self.horizon, self.units)
+
+    def row(self, model: ModelReport, models: Sequence[ModelReport]) -> ComparedNetwork | ComparedBaseline:
+        """Return one row of a comparison, with its skill over the baselines among ``models``."""
+        row = compared_model(model, models, 1, self.backtest.networks.get(model.name))
+        if isinstance(row, ComparedNetwork):
+            return row.model_copy(update={"events": verifications(self.backtest.events, model.name)})
+        return row
+
+    @property
+    def release_json(self) -> Json:
+        """The release and the step."""
+        return {"dataset": self.loaded.dataset, "version": self.loaded.version, "step": str(self.step)}
+
+    @property
+    def scores_json(self) -> Json:
+        """The scored period, and a row for each model."""
+        reports = self.reports
+        rows = [self.row(report, reports) for report in reports]
+        return {
+            "test": self.backtest.period.model_dump(),
+            "lowest_rmse": min(rows, key=lambda row: row.rmse).model,
+            "models": [row.model_dump() for row in rows],
+        }
+
+    def series_json(self, *, predictions: bool) -> Json:
+        """Return the fields of :class:`~service.api.compare.schemas.SeriesComparison` after its ID."""
+        backtest = self.backtest
+        fields = self.release_json | self.scores_json
+        fields["warnings"] = [{"code": warning.code, "message": warning.message} for warning in backtest.warnings]
+        if predictions:
+            names = {cell: facts.model for cell, facts in backtest.networks.items()}
+            fields["predictions"] = {
+                "timestamps": written_times(backtest.times[None])[0],
+                "observed": rounded(from_celsius(backtest.observed, self.units)).tolist(),
+                "predicted": {
+                    names.get(name, name): rounded(from_celsius(column, self.units)).tolist()
+                    for name, column in backtest.predicted.items()
+                },
+            }
+        return fields
+
+
+@dataclass(frozen=True)
+class OwnSeries:
+    """The backtests of the series of a request.
+
+    Attributes:
+        selection: the models that were compared.
+        horizon: the lead that was scored.
+        units: of the errors.
+        ids: the ID of each series.
+        entries: the backtest of each series, or why it could not be used.
+    """
+
+    selection: Selection
+    horizon: int
+    units: Units
+    ids: Sequence[str]
+    entries: Sequence[Entry | SeriesError]
+
+    @property
+    def shared(self) -> tuple[Loaded, TimeStep] | None:
+        """The release that the request names, or that all series share, and their step; None if there are several."""
+        named = self.selection.release
+        if named is not None:
+            return named, named.step
+        used = {(entry.loaded.dataset, entry.step): entry for entry in self._usable}
+        return next(((entry.loaded, entry.step) for entry in used.values()), None) if len(used) == 1 else None
+
+    def pooled(self) -> Entry | None:
+        """Return the backtest of all series together; None if no series could be used, or they have several steps."""
+        usable = self._usable
+        if not usable or self.shared is None:
+            return None
+        together = Backtest.pooled([entry.backtest for entry in usable])
+        return Entry(usable[0].loaded, usable[0].step, together, self.horizon, self.units)
+
+    @property
+    def _usable(self) -> list[Entry]:
+        return [entry for entry in self.entries if isinstance(entry, Entry)]
+
+    def to_json(self, *, predictions: bool) -> Json:
+        """Return the fields of :class:`~service.api.compare.schemas.OwnComparison`."""
+        shared: Json = {}
+        if self.shared is not None:
+            loaded, step = self.shared
+            best = f"{loaded.dataset}-{loaded.best}"
+            shared = {"dataset": loaded.dataset, "version": loaded.version, "step": str(step), "best": best}
+        series = [
+            {"id": name, "error": sentence(entry)}
+            if isinstance(entry, SeriesError)
+            else {"id": name} | entry.series_json(predictions=predictions)
+            for name, entry in zip(self.ids, self.entries, strict=True)
+        ]
+        response: Json = {"kind": "own_series", **shared, "units": self.units, "horizon": self.horizon, "models": []}
+        pooled = self.pooled()
+        return response | {"series": series} | ({} if pooled is None else pooled.scores_json)
+
+    def to_csv(self) -> str:
+        """Return the rows of each series, after its ID. A series that could not be used has one row, with its error."""
+        references = self.selection.references
+        rows: list[Sequence[Cell]] = [["id", "start", "end", "n", *header_of(references), "error"]]
+        for name, entry in zip(self.ids, self.entries, strict=True):
+            if isinstance(entry, SeriesError):
+                rows.append([name, *[None] * (len(rows[0]) - 2), sentence(entry)])
+                continue
+            period, reports = entry.backtest.period, entry.reports
+            for report in reports:
+                row = row_of(entry.row(report, reports), references)
+                rows.append([name, period.start, period.end, period.n, *row, None])
+        return to_csv(rows)
+
+    def to_markdown(self) -> str:
+        """Return a table of errors for all series together and, if there are several, for each."""
+        tables = [
+            sentence(entry) if isinstance(entry, SeriesError) else models_table(entry.reports) for entry in self.entries
+        ]
+        if len(tables) == 1:
+            return tables[0] + "\n"
+        sections = [f"### {' '.join(name.split())}\n\n{table}" for name, table in zip(self.ids, tables, strict=True)]
+        pooled = self.pooled()
+        return "\n\n".join([models_table(pooled.reports), *sections] if pooled else sections) + "\n"
+
+
+async def compare_series(
+    serving: Serving, settings: Settings, request: CompareRequest, selection: Selection, *, strict: bool
+) -> OwnSeries:
+    """Roll the models of ``selection`` through each series.
+
+    Raises:
+        ForecastError: if the request asks for something that is not available.
+        ProblemError: 422 if ``strict`` and a series could not be used.
+    """
+    check_limits(request.series, settings)
+    horizon = request.horizon or 1
+    check_horizon(horizon, settings)
+    if selection.release is None:
+        refuse_missing_steps(request.series)
+    selection.check(ForecastOptions(horizon))
+    events = threshold_events(request, horizon)
+    for model in selection.named[:1]:
+        check_reach(events, model.horizon, model.dataset)
+    reach = reach_of(events, horizon)
+    models = len(selection.columns) if selection.is_quick else len(CELLS)
+    refuse_long_work(request, models, reach, settings.request_seconds)
+    if selection.reads_at is not None:
+        parsed = await serving.run_in_worker(parse_all, request.series, request.units, selection.reads_at)
+    else:
+        step = selection.default_step
+        parsed = await serving.run_in_worker(
+            read_each, request.series, request.units, step, 0, lambda step: selection.refusal(step, reach)
+        )
+    entries: list[Entry | SeriesError] = []
+    for given, series, position in zip(request.series, parsed, positions_of(request.series), strict=True):
+        try:
+            if isinstance(series, SeriesError):
+                raise series
+            if error := half_position(*position.tolist()):
+                raise error
+            loaded = selection.release_at(series.step, reach)
+            asked = requested_events(events, given.baseline or request.baseline, request.units)
+            backtest = await _in_turns(serving, loaded.backtest(selection.name, series, position, horizon, asked))
+            entries.append(Entry(loaded, series.step, backtest, horizon, request.units))
+        except SeriesError as error:
+            entries.append(error.with_traceback(None))
+    ids = series_ids(request.series)
+    if strict:
+        refuse_failures(ids, entries)
+    return OwnSeries(selection, horizon, request.units, ids, entries)
+
+
+def refuse_long_work(request: CompareRequest, models: int, horizon: int, seconds: float) -> None:
+    """Raise RequestError if the comparison would likely take over half of the ``seconds`` that a request may take.
+
+    The error says how much can be compared at once.
+    """
+    n, values = len(request.series), sum(len(series.values) for series in request.series)
+    per_event = SECONDS_PER_EVENT_BASELINE + models * SECONDS_PER_EVENT
+    per_value = SECONDS_PER_VALUE + models * horizon * SECONDS_PER_FORECAST + len(request.events) * per_event
+    work = n * SECONDS_PER_SERIES + values * per_value
+    share = seconds / 2 / work
+    if share >= 1:
+        return
+    if n > 1 and (limit := int(n * share)):
+        remedy = f"send at most {limit} such series in one request"
+    else:
+        fewer = ", a smaller horizon or fewer events" if request.events else " or a smaller horizon"
+        remedy = f"send shorter series, or ask for one model{fewer}"
+    raise RequestError(
+        f"comparing {counted(models, 'model')} {counted(horizon, 'step')} ahead on {n} series with {values} values in "
+        f"total would take longer than a request may take: {remedy}",
+        field="series",
+    )
+
+
+async def _in_turns(serving: Serving, rolling: Generator[None, None, Backtest]) -> Backtest:
+    """Run a generator in turns, so that other large requests get theirs and a cancelled one ends soon."""
+    while True:
+        backtest = await serving.run_in_worker(_advance, rolling)
+        if backtest is not None:
+            return backtest
+
+
+def _advance(rolling: Generator[None, None, Backtest]) -> Backtest | None:
+    try:
+        next(rolling)
+    except StopIteration as stop:
+        backtest: Backtest = stop.value
+        return backtest
+    return None
