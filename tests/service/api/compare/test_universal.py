@@ -89,7 +89,7 @@ def test_tables_have_the_same_figures(seas_client: httpx.Client) -> None:
     ("series", "fields", "message"),
     [
         ({"step": None}, {}, "`step` is required with `start`"),
-        ({}, {"dataset": "ocean-daily", "horizon": 15}, "ocean-daily forecasts 1 to 14 steps"),
+        ({}, {"dataset": "ocean-daily", "horizon": 15}, "ocean-daily-rnn forecasts 1 to 14 steps"),
         ({"values": [20.0] * 50}, {}, "all 50 values are 20 °C"),
         ({"values": VALUES[:14]}, {}, "send at least 15 values"),
         ({"values": [None] * 50}, {}, "every value of the series is missing"),
