@@ -70,14 +70,14 @@ def _score(options: argparse.Namespace) -> int:
             leave_out_dask()
         if processes_for(options):
             load_torch_aside(options)
-        from scoring.cli.command import main
+        from scoring.cli.score import main
 
         return main(options)
 
 
 def _verify(options: argparse.Namespace) -> int:
     with exit_without_extra("scoring", "Verification"):
-        from scoring.cli.verifying import main
+        from scoring.cli.verify import main
 
         return main(options)
 

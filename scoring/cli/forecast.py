@@ -43,7 +43,7 @@ from forecasting.universal.network.metadata import parse_universal_metadata
 from forecasting.universal.steps.nearest import nearest_step
 from forecasting.wording import counted
 from scoring.cli.arguments import DONE, EVENTS, FORECAST, INCOMPLETE
-from scoring.cli.preparing import releases_folder
+from scoring.cli.start import releases_folder
 from scoring.events_file import read_events, read_period
 
 if TYPE_CHECKING:

@@ -5,12 +5,17 @@ import multiprocessing
 import os
 import sys
 import tempfile
+from pathlib import Path
 from types import ModuleType
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from forecasting.errors import FileError
+from forecasting.console import Program
+from forecasting.errors import FileError, ReleaseError
 from scoring.cli.arguments import GRIDS, OUTPUTS, cores
 from scoring.source import find_source
+
+if TYPE_CHECKING:
+    from forecasting.releases.trusted_keys import TrustedKeys
 
 _LARGE_GRID: Final = 4_000_000
 _LARGE_TABLE: Final = 256_000_000
@@ -66,3 +71,27 @@ def load_torch_aside(options: argparse.Namespace) -> None:
             tempfile.tempdir = "/tmp"  # noqa: S108
         forkserver.set_forkserver_preload(_IN_WORKERS if _is_grid(options) else [*_IN_WORKERS, "scoring.tables.input"])
         forkserver.ensure_running()
+
+
+def releases_folder(artifacts: Path | str, trusted: "TrustedKeys | None", program: Program) -> Path:
+    """Return the folder of releases; those at a URL are copied to the cache first.
+
+    If that is not possible, what was copied before is used, with a warning.
+
+    Raises:
+        ReleaseError: if they cannot be copied, and none was copied before.
+        MissingExtraError: if a package that the URL needs is not installed.
+    """
+    if isinstance(artifacts, Path):
+        return artifacts
+    from forecasting.releases.remote.cache import chosen_cache
+    from forecasting.releases.remote.mirror import Mirror
+
+    mirror = Mirror(artifacts, chosen_cache(), trusted)
+    try:
+        mirror.refresh(0.0, wait=True)
+    except ReleaseError as error:
+        if mirror.is_empty:
+            raise
+        program.say(f"using the releases that were copied before: {error}")
+    return mirror.folder

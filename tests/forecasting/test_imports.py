@@ -12,8 +12,8 @@ import pytest
         ("forecasting.readers, forecasting.releases.release, forecasting.networks.windows", ("torch",)),
         ("forecasting, scoring.__main__", ("torch", "pandas", "pydantic")),
         ("training.cli.data, training.cli.release", ("torch", "tqdm")),
-        ("scoring.cli.command, scoring.grids.input", ("torch", "zarr", "dask")),
-        ("scoring.cli.command, scoring.tables.input", ("torch", "xarray")),
+        ("scoring.cli.score, scoring.grids.input", ("torch", "zarr", "dask")),
+        ("scoring.cli.score, scoring.tables.input", ("torch", "xarray")),
         ("scoring.engine, scoring.grids.job, scoring.models.universal_forecaster", ("pandas", "xarray")),
     ],
     ids=[

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from scoring.cli import parse
-from scoring.cli.command import main
+from scoring.cli.score import main
 from tests.zygote.process import Popen
 
 

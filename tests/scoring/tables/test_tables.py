@@ -125,7 +125,7 @@ def peak_memory(artifacts: Path, folder: Path, stations: int) -> int:
     long_table(table, stations)
     # Not the peak of getrusage, which counts what the parent had when the process started.
     code = (
-        "import re, sys; from scoring.cli import parse; from scoring.cli.command import main;"
+        "import re, sys; from scoring.cli import parse; from scoring.cli.score import main;"
         "status = main(parse(sys.argv[1:]));"
         "print(status, *re.findall(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read()))"
     )

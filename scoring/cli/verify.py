@@ -1,27 +1,36 @@
-"""``sst verify``: from its options to its exit status."""
+"""``sst verify``: from its options to its scores as a table, as CSV or as JSON."""
 
 import argparse
+import csv
+import io
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
+from forecasting.console import aligned
 from forecasting.errors import FileError, SeriesError
 from forecasting.readers.options import ReadingOptions
 from forecasting.readers.text import sniff_binary
+from forecasting.scores.events import BIN_EDGES, PERSISTENCE
 from forecasting.series.times import parse_time
+from forecasting.series.timestep import length_of
 from forecasting.wording import counted, listed
 from scoring.archive.archive import Archive
 from scoring.archive.issued import IssuedForecasts
 from scoring.archive.observed import Observations
-from scoring.archive.verification import Verification, verify
+from scoring.archive.verification import AS_ISSUED, EventVerification, Group, Verification, verify
 from scoring.cli.arguments import DONE, READING_TABLES, VERIFY
-from scoring.cli.outcome import status_of
-from scoring.cli.scores import written
+from scoring.cli.score import status_of
 from scoring.errors import NothingToForecastError, ScoringError
 from scoring.source import find_source, is_parquet, named
 
 _DAY: Final = "YYYY-MM-DD"
+_ERRORS: Final = ("mae", "rmse", "bias", "crps")
+_HEADINGS: Final = {"mae": "MAE", "rmse": "RMSE", "bias": "bias", "crps": "CRPS"}
+
+Row = dict[str, Any]
 
 
 def main(options: argparse.Namespace) -> int:
@@ -30,7 +39,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _print(options: argparse.Namespace) -> int:
-    print(written(_verify(options), options.format), end="")
+    print(_written(_verify(options), options.format), end="")
     return DONE
 
 
@@ -122,3 +131,102 @@ def _why(verification: Verification, observations: Observations) -> str:
             "of stations is one station with the name of its file"
         )
     return "the observations have no value at the valid time of any forecast"
+
+
+def _written(verification: Verification, form: str) -> str:
+    """Return the scores in a form: ``table``, ``csv`` or ``json``; temperatures are in °C."""
+    if form == "json":
+        return verification.model_dump_json(indent=1) + "\n"
+    return _csv(verification) if form == "csv" else _table(verification)
+
+
+def _csv(verification: Verification) -> str:
+    rows = [
+        {"asked": group.asked, "step": group.step, "month": group.month, **row}
+        for group in verification.groups
+        for row in _rows(group)
+    ]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    file = io.StringIO()
+    writer = csv.DictWriter(file, _in_order(names), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return file.getvalue()
+
+
+def _table(verification: Verification) -> str:
+    return "\n".join(_part(group) for group in verification.groups)
+
+
+def _part(group: Group) -> str:
+    """Return a title and the aligned scores of a group."""
+    month = "" if group.month is None else f", {group.month}"
+    rows = list(_rows(group))
+    names = _in_order(list(dict.fromkeys(name for row in rows for name in row if name != "kind")))
+    lines = [[_heading(name) for name in names]]
+    before = None
+    for row in rows:
+        lead = row["lead"] if row["lead"] != before else ""
+        before = row["lead"]
+        lines.append([_cell(name, {**row, "lead": lead}.get(name)) for name in names])
+    title = f"{group.asked}, every {length_of(group.step)}{month}; °C\n"
+    events = f"\n{_event_table(group.events)}" if group.events else ""
+    return title + aligned(lines, {"model"}) + events
+
+
+def _rows(group: Group) -> Iterator[Row]:
+    for scores in group.leads:
+        for model in scores.models:
+            row: Row = {"lead": scores.lead, "model": model.model, "kind": model.kind, "n": model.n}
+            row |= {name: getattr(model, name) for name in _ERRORS}
+            row |= {f"skill_{name}": value for name, value in model.skill.items()}
+            row |= {f"coverage_{level}": kinds[AS_ISSUED] for level, kinds in model.coverage.items()}
+            yield row
+
+
+def _in_order(names: Sequence[str]) -> list[str]:
+    """Return the names with skills before coverages, and the levels of these in ascending order."""
+    levels = sorted((name for name in names if name.startswith("coverage_")), key=lambda name: int(name[9:]))
+    return [name for name in names if not name.startswith("coverage_")] + levels
+
+
+def _heading(name: str) -> str:
+    kind, _, rest = name.partition("_")
+    if kind == "skill":
+        return f"vs {rest}"
+    return f"in {rest} %" if kind == "coverage" else _HEADINGS.get(name, name)
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if name.startswith("coverage_"):
+        return f"{100 * value:.0f} %"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _event_table(events: Sequence[EventVerification]) -> str:
+    """Return a line for each lead of each event; its last columns are the reliability table.
+
+    ``3/45`` below ``10-30 %``: of 45 probabilities from 10 to 30 %, 3 came true.
+    """
+    bins = [
+        (BIN_EDGES[i], f"{100 * BIN_EDGES[i]:.0f}-{100 * BIN_EDGES[i + 1]:.0f} %") for i in range(len(BIN_EDGES) - 1)
+    ]
+    lines = [["lead", "event", "n", "happened", "Brier", f"vs {PERSISTENCE}", *(title for _, title in bins)]]
+    for event in events:
+        score = event.score
+        skill = score.skill[PERSISTENCE].value
+        cells = {part.minimum: f"{round(part.frequency * part.n)}/{part.n}" for part in score.reliability}
+        lines.append(
+            [
+                str(event.lead),
+                event.event if event.level is None else f"{event.event}, {event.level}",
+                str(score.n),
+                f"{100 * score.frequency:.0f} %",
+                f"{score.brier:.3f}",
+                "" if skill is None else f"{skill:.3f}",
+                *(cells.get(minimum, "") for minimum, _ in bins),
+            ]
+        )
+    return aligned(lines, {"event"})

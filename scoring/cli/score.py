@@ -1,0 +1,370 @@
+"""``sst score``: from its options to its exit status."""
+
+import argparse
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from tqdm import tqdm
+
+from forecasting.console import Program, in_command_line
+from forecasting.errors import FileError, ForecastError
+from forecasting.readers.options import ReadingOptions
+from forecasting.readers.text import sniff_binary
+from forecasting.releases.trusted_keys import TrustedKeys
+from forecasting.series.units import Units
+from scoring.cli.arguments import DONE, GRIDS, INCOMPLETE, OUTPUTS, READING, REFUSED, SCORE
+from scoring.cli.start import processes_for, releases_folder
+from scoring.engine import Cluster, Engine, InProcess, Processes
+from scoring.errors import NothingToForecastError, ScoringError
+from scoring.events import EventRequest
+from scoring.models.catalog import Choice
+from scoring.models.model import Model
+from scoring.run import Input, Result, Run, execute, finish
+from scoring.source import Source, find_source, is_parquet, named
+from scoring.work import Fingerprint, Plan, WorkFolder, installed, locked
+
+if TYPE_CHECKING:
+    from scoring.archive.archive import Archive
+    from scoring.tables.input import TableInput
+
+ARCHIVE: Final = "archive"
+"""In place of an output format: the forecasts are added to an archive."""
+_KEEP: Final = ", or keep the forecasts of every run with --append ARCHIVE.parquet instead of OUTPUT"
+_HOW: Final = ("processes", "cluster", "chunk", "overwrite", "restart", "quiet")
+"""Options that say how a job is done, not what it is."""
+
+
+def main(options: argparse.Namespace) -> int:
+    """Run batch scoring and return the exit status: 0 done, 2 refused, 3 without forecasts or with failed chunks."""
+    begun = time.perf_counter()
+    return status_of(SCORE, lambda: _append(options, begun) if options.append else _write(options, begun))
+
+
+def _write(options: argparse.Namespace, begun: float) -> int:
+    """Write the forecasts to OUTPUT."""
+    kind = _output_kind(options.output)
+    source = find_source(options.input, grid=kind in GRIDS)
+    source.refuse(options.output)
+    input_ = _input_of(source, kind, options)
+    model = _chosen_model(source, input_, options)
+    with locked(options.output, restart=options.restart) as work:
+        if _is_complete(work, options.output):
+            SCORE.say(f"{options.output} is already complete; nothing to do")
+            return DONE
+        _refuse_existing(options, work, kind)
+        with _removed_if_nothing_staged(work), _engine_of(options, model) as engine:
+            with named(source.path):
+                narrowed = input_.narrowed(model)
+                fingerprint = Fingerprint.of(narrowed.files)
+                plan = _plan_of(options, kind, fingerprint, model, narrowed)
+                run = Run(narrowed, options.output, model, plan, fingerprint, begun)
+                result = execute(run, work, engine, _ProgressBar(input_.unit, options.quiet), SCORE.say)
+            finish(run, work, result)
+    _tell(run, result, run.output)
+    return INCOMPLETE if result.failed or not result.counts.forecast else DONE
+
+
+def _output_kind(output: Path) -> str:
+    kind = OUTPUTS.get(output.suffix.lower())
+    if kind is None:
+        raise ScoringError(f"{output}: unknown output format; use one of the extensions {', '.join(OUTPUTS)}")
+    if not output.absolute().parent.is_dir():
+        raise ScoringError(f"{output}: the folder {output.absolute().parent} does not exist; create it first")
+    return kind
+
+
+def _is_complete(work: WorkFolder, output: Path) -> bool:
+    """Return whether a run was killed after it had placed its output, and remove its work folder if so."""
+    if not work.has_placed(output) or work.failures():
+        return False
+    work.remove()
+    return True
+
+
+def _refuse_existing(options: argparse.Namespace, work: WorkFolder, kind: str) -> None:
+    if options.output.exists() and not options.overwrite and not work.has_placed(options.output):
+        work.remove_if_empty()
+        keep = "" if kind in GRIDS else _KEEP
+        raise ScoringError(
+            f"{options.output} already exists; choose another name, or replace it with --overwrite{keep}"
+        )
+
+
+def _append(options: argparse.Namespace, begun: float) -> int:
+    """Add the forecasts to the archive and return the exit status.
+
+    Raises:
+        ForecastError: if the input, the model or the archive cannot be used.
+    """
+    # pyarrow is slow to import, and grids do not need it.
+    from scoring.archive.archive import Archive, key_of
+    from scoring.tables.input import TableInput
+
+    if options.overwrite:
+        raise ScoringError("--overwrite cannot be used with --append, because an archive only grows; leave it out")
+    archive = Archive.to_extend(options.append)
+    source = _source(options)
+    source.refuse(archive.path)
+    input_ = _input_of(source, ARCHIVE, options)
+    assert isinstance(input_, TableInput)
+    model = _chosen_model(source, input_, options)
+    with locked(archive.path, restart=options.restart, job=_job(options)) as work:
+        with named(source.path):
+            fingerprint = Fingerprint.of(input_.files)
+        plan = _plan_of(options, ARCHIVE, fingerprint, model, input_)
+        added = archive.file_of(key_of(plan))
+        if added is not None:
+            work.remove()
+            print(f"{archive.path}: already holds these forecasts, in {added.name}; nothing added")
+            return DONE
+        _forget_other_work(work, plan)
+        run = Run(input_, archive.path, model, plan, fingerprint, begun)
+        return _score(run, input_, work, archive, options)
+
+
+def _source(options: argparse.Namespace) -> Source:
+    last = options.input[-1]
+    if len(options.input) > 1 and not last.exists():
+        raise ScoringError(f"{last}: no such file; --append replaces OUTPUT, so name only inputs")
+    return find_source(options.input, grid=False)
+
+
+def _job(options: argparse.Namespace) -> str:
+    """Return a name for the work folder: jobs with other inputs or options run at the same time."""
+    wanted = {name: str(value) for name, value in vars(options).items() if name not in _HOW}
+    wanted["input"] = str([str(path.absolute()) for path in options.input])
+    return f".{hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()[:8]}"
+
+
+def _forget_other_work(work: WorkFolder, plan: Plan) -> None:
+    """Clear the work of a killed run if the input or the model has changed since: its forecasts were not issued."""
+    differences = work.differences(plan)
+    if differences:
+        SCORE.say(f"discarding an unfinished run: {'; '.join(differences)}")
+        work.clear()
+
+
+def _score(run: Run, input_: "TableInput", work: WorkFolder, archive: "Archive", options: argparse.Namespace) -> int:
+    from scoring.archive.archive import archive_schema, key_of, write_rows
+
+    with _removed_if_nothing_staged(work), _engine_of(options, run.model) as engine, named(input_.path):
+        result = execute(run, work, engine, _ProgressBar(input_.unit, options.quiet), SCORE.say)
+    place = archive.path
+    if result.counts.forecast and not result.failed:
+        issued = np.datetime64(time.time_ns() // 1_000_000, "ms")
+        complete = work.path / "complete.parquet"
+        columns = archive_schema(input_.levels, input_.events).with_metadata({"plan": run.plan.to_json()})
+        write_rows(complete, columns, input_.parts(work, {}), run.plan.model, issued, input_.events)
+        place = archive.add(complete, issued, key_of(run.plan), work)
+    result.seconds = time.perf_counter() - run.begun
+    _tell(run, result, place)
+    if result.failed:
+        SCORE.say(f"nothing was added to {archive.path}")
+        return INCOMPLETE
+    work.remove()
+    return DONE if result.counts.forecast else INCOMPLETE
+
+
+def _events(options: argparse.Namespace) -> EventRequest:
+    """Return the events to judge.
+
+    Raises:
+        ScoringError: if the file of events or the baseline cannot be used.
+    """
+    if options.events is None:
+        for name in ("baseline", "paths"):
+            if getattr(options, name) is not None:
+                raise ScoringError(f"--{name} applies to events: name them with --events FILE.json")
+        return EventRequest()
+    from scoring.events_file import read_events
+
+    units: Units = options.units or "celsius"
+    events = read_events(options.events, options.horizon, units, baseline=options.baseline, paths=options.paths)
+    output = options.append or options.output
+    if events.baseline_file is not None and Path(events.baseline_file).resolve() == output.resolve():
+        raise ScoringError(f"{output} is also the baseline; choose another output")
+    return events
+
+
+def _input_of(source: Source, kind: str, options: argparse.Namespace) -> Input[Any]:
+    """Return the input as a grid or a table, by the content of its first file.
+
+    Raises:
+        ForecastError: if the file is neither, or the output is of the other kind.
+    """
+    reading = ReadingOptions.from_values({name: getattr(options, name) for name in READING})
+    events = _events(options)
+    with named(source.files[0]):
+        first = source.files[0]
+        is_grid = not (first.is_file() and is_parquet(first)) and sniff_binary(first) is not None
+        if is_grid and kind == ARCHIVE:
+            raise FileError(
+                "is a grid, but --append takes tables; write the forecasts of each run to a file of its own, such as "
+                "forecast-2026-11-27.nc, or extract the cells that you want to verify into a table"
+            )
+        if is_grid and kind not in GRIDS:
+            raise FileError("is a grid; write its forecasts to .nc or .zarr")
+        if not is_grid and OUTPUTS.get(first.suffix.lower()) in GRIDS:
+            raise FileError("is neither NetCDF nor Zarr, although its name says so; download it again")
+        if not is_grid and kind in GRIDS:
+            raise FileError("is a table; write its forecasts to .csv or .parquet")
+    if is_grid:
+        from scoring.grids.input import GridInput
+
+        return GridInput(source.path, source.files, reading, options.horizon, options.levels, events)
+    from scoring.tables.input import TableInput
+
+    if events.baseline_file is not None:
+        raise ScoringError(f"--baseline {events.baseline_file}: a table needs a period, such as 1983/2012")
+    return TableInput(
+        source.path, source.files, reading, options.horizon, options.levels, events, archived=kind == ARCHIVE
+    )
+
+
+def _chosen_model(source: Source, input_: Input[Any], options: argparse.Namespace) -> Model:
+    """Return the model that the user asks for.
+
+    Raises:
+        ForecastError: if there is no such model, or it does not offer the horizon or the levels.
+    """
+    with named(source.path):
+        trusted = TrustedKeys.chosen(options.trusted_key)
+        artifacts = releases_folder(options.artifacts, trusted, SCORE)
+        choice = Choice.of(artifacts, options.dataset, options.model, _device_of(options), trusted)
+        model: Model = input_.choose(choice)
+    model.check(options.horizon, options.levels)
+    return model
+
+
+def _device_of(options: argparse.Namespace) -> str:
+    """Return the device to use. On a cluster, each worker chooses its own.
+
+    Raises:
+        RequestError: if there is no such device.
+    """
+    if options.device == "cpu" or options.cluster:
+        return str(options.device)
+    from forecasting.networks.device import choose_device
+
+    return str(choose_device(options.device))
+
+
+@contextmanager
+def _removed_if_nothing_staged(work: WorkFolder) -> Iterator[None]:
+    """Remove the work folder if a run fails before anything is staged, so that corrected input can start afresh."""
+    try:
+        yield
+    except Exception:
+        if not work.staged.exists():
+            work.remove()
+        raise
+
+
+@contextmanager
+def _engine_of(options: argparse.Namespace, model: Model) -> Iterator[Engine]:
+    """Yield where the chunks are scored: in this process, in others, or on a cluster."""
+    count = processes_for(options)
+    engine: Engine
+    if options.cluster:
+        engine = Cluster(options.cluster, SCORE.say)
+    else:
+        engine = Processes(count, model) if count else InProcess()
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def _plan_of(
+    options: argparse.Namespace, kind: str, fingerprint: Fingerprint, model: Model, narrowed: Input[Any]
+) -> Plan:
+    """Return the identity of a run."""
+    reading = {name: getattr(options, name) for name in READING}
+    events = narrowed.events
+    return Plan(
+        input_sha256=fingerprint.sha256,
+        model=model.name,
+        version=model.version,
+        model_sha256=model.sha256,
+        horizon=options.horizon,
+        levels=options.levels,
+        chunk=options.chunk or narrowed.chunk_size(model),
+        output=kind,
+        device=model.device,
+        events_sha256=events.sha256,
+        baseline=None if events.period is None else f"{events.period.start}/{events.period.end}",
+        baseline_sha256=events.baseline_sha256,
+        reading={
+            name: str(value) if name == "resample" else value
+            for name, value in reading.items()
+            if value not in (None, [])
+        },
+        libraries=installed(),
+    )
+
+
+def status_of(program: Program, command: Callable[[], int]) -> int:
+    """Run a command of ``program``; return its exit status, or that of an error, which is written to standard error."""
+    try:
+        return command()
+    except NothingToForecastError as error:
+        program.say(error.written(in_command_line))
+        return INCOMPLETE
+    except ForecastError as error:
+        program.say(error.written(in_command_line))
+        return REFUSED
+
+
+def _tell(run: Run, result: Result, path: Path) -> None:
+    """Write the outcome of a run, whose forecasts are in ``path``."""
+    for note in result.notes:
+        SCORE.say(note)
+    counts = result.counts
+    by = f" by {run.plan.model} {result.version(run.plan)}, {run.model.choice}" if counts.forecast else ""
+    parts = [f"{counts.forecast:,} of {counts.places:,} {run.input.unit} forecast{by}"]
+    parts += [
+        f"{count:,} not forecast: {counts.examples.get(why, why) if count == 1 else why}"
+        for why, count in counts.missing.items()
+    ]
+    parts += [f"{count:,} {kind}" for kind, count in counts.warnings.items()]
+    parts += [f"{count:,} without event {why}" for why, count in counts.unjudged.items()]
+    parts.append(f"{result.seconds:.1f} s, {result.scored / result.seconds:,.0f} {run.input.unit}/s")
+    print(f"{path}: {'; '.join(parts)}")
+    if not counts.forecast and not result.failed:
+        why = max(counts.missing, key=counts.missing.__getitem__, default="the input has no values")
+        count, example = counts.missing.get(why, 0), counts.examples.get(why, why)
+        if count > 1 and example != why:
+            example = f"{example} (the first of {count:,} {run.input.unit} like this)"
+        SCORE.say(f"nothing could be forecast: {example}")
+    if result.failed:
+        first = min(result.failed)
+        SCORE.say(
+            f"{len(result.failed)} of {result.chunks} chunks failed; chunk {first}: "
+            f"{result.failed[first]}. Run the same command again to retry them"
+        )
+
+
+class _ProgressBar:
+    """A progress bar with rate and time left, shown if standard error is a terminal."""
+
+    def __init__(self, unit: str, quiet: bool) -> None:
+        self._unit = unit
+        self._quiet = quiet
+        self._bar: tqdm[Any] | None = None
+
+    def begin(self, total: int, done: int) -> None:
+        """See :class:`scoring.run.Progress`."""
+        self._bar = tqdm(total=total, initial=done, unit=f" {self._unit}", unit_scale=True, disable=self._quiet or None)
+
+    def update(self, places: int) -> None:
+        """See :class:`scoring.run.Progress`."""
+        assert self._bar is not None
+        self._bar.update(places)
+        if self._bar.n >= (self._bar.total or 0):
+            self._bar.close()
