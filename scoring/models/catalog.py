@@ -8,17 +8,24 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from forecasting.errors import RequestError, UnknownNameError
+import numpy as np
+
+from forecasting.errors import RequestError, SeriesError, UnknownNameError
 from forecasting.evaluation.report import parse_report
+from forecasting.forecasts.forecasts import Forecasts
+from forecasting.models.base import Model as ForecastModel
 from forecasting.networks.checkpoint_file import CheckpointFile
 from forecasting.networks.metadata import CheckpointMetadata, digest, parse_metadata
+from forecasting.qartod import GOOD
 from forecasting.releases.release import Release, dataset_names, open_current, universal_names
 from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.universal.network.metadata import UniversalMetadata, parse_universal_metadata
+from forecasting.universal.steps.nearest import nearest_step
 from forecasting.wording import available
 from scoring.errors import NothingToForecastError
-from scoring.models.model import CellModel, Model, Span
+from scoring.models.model import CellModel, Span, TableModel
+from scoring.models.quality import Flags, held_out_ratio, judge
 
 if TYPE_CHECKING:
     import torch
@@ -33,10 +40,11 @@ _loading = threading.Lock()
 
 
 @dataclass(frozen=True)
-class PlaceModel(CellModel):
+class PlaceModel(CellModel, TableModel):
     """A network of one place, which the user named."""
 
     cells_per_chunk = 65_536
+    uses_positions = False
 
     file: CheckpointFile
     metadata: CheckpointMetadata = field(hash=False)
@@ -69,6 +77,19 @@ class PlaceModel(CellModel):
         """See :class:`~scoring.models.model.Model`."""
         with _loading:
             return _load_place(self.file, self.device)
+
+    @property
+    def reads_at(self) -> TimeStep:
+        """See :class:`~scoring.models.model.TableModel`."""
+        return self.metadata.time_step
+
+    def at(self, step: TimeStep, horizon: int) -> ForecastModel:
+        """See :class:`~scoring.models.model.TableModel`."""
+        return self.load().forecaster
+
+    def evaluate(self, forecasts: Forecasts, model: ForecastModel) -> Flags:
+        """See :class:`~scoring.models.model.TableModel`; by forecasts from the past of each series."""
+        return self.load().evaluate(forecasts, self.span().longest)
 
 
 @dataclass(frozen=True)
@@ -151,7 +172,7 @@ class UniversalNetwork(CellModel):
 
 
 @dataclass(frozen=True)
-class UniversalModels(Model):
+class UniversalModels(TableModel):
     """The networks of universal releases, for tables: the step of each series chooses among them.
 
     Attributes:
@@ -159,6 +180,9 @@ class UniversalModels(Model):
         cell: ``best``, or the cell that the user named.
         named: whether the user named the release; it is then the only one.
     """
+
+    reads_at = None
+    uses_positions = True
 
     releases: tuple[UniversalFiles, ...]
     cell: str
@@ -192,6 +216,55 @@ class UniversalModels(Model):
 
     def load(self) -> None:
         """Load nothing yet: the step of the series decides which release is needed."""
+
+    def at(self, step: TimeStep, horizon: int) -> ForecastModel:
+        """See :class:`~scoring.models.model.TableModel`; the release is for this step, or the nearest."""
+        from forecasting.universal.model import UniversalModel  # imports torch
+
+        files = self._files_at(step, horizon)
+        if self.cell not in (BEST, *files.metadata):
+            raise SeriesError(f"{files.name} has no network {self.cell}; it has {', '.join(files.metadata)}")
+        return UniversalModel(files.load(self.device), self.cell)
+
+    def _files_at(self, step: TimeStep, horizon: int) -> UniversalFiles:
+        by_step = {files.step: files for files in self.releases}
+        if self.named and step not in by_step:
+            (files,) = self.releases
+            raise SeriesError(
+                f"its step is {in_words(str(step))}, but {files.name} forecasts steps of {in_words(str(files.step))}; "
+                "leave out --dataset to let the step choose the release"
+            )
+        nearest = nearest_step(step, {other: files.any_metadata.horizon for other, files in by_step.items()}, horizon)
+        if nearest is None:
+            known = ", ".join(in_words(str(other)) for other in by_step)
+            raise SeriesError(
+                f"no universal release forecasts steps of {in_words(str(step))}, only of {known}; average it with "
+                "--resample"
+            )
+        return by_step[nearest]
+
+    def evaluate(self, forecasts: Forecasts, model: ForecastModel) -> Flags:
+        """See :class:`~scoring.models.model.TableModel`; by the backtest of each series and the held-out seas."""
+        files = next(files for files in self.releases if files.name == model.dataset)
+        return np.asarray([_flag(forecasts, i, files) for i in range(len(forecasts))], dtype=np.int8)
+
+
+def _flag(forecasts: Forecasts, i: int, files: UniversalFiles) -> int:
+    model, past, series = forecasts.model[i], forecasts.past[i], forecasts.series[i]
+    cell = model.removeprefix(f"{files.name}-")
+    if cell not in files.metadata:
+        return GOOD  # a reference, which only the backtest can choose
+    ratio = series.step.seconds / files.step.seconds
+    leads = min(max(round(forecasts.horizon * ratio), 1), files.any_metadata.horizon)
+    count = np.asarray([round(np.isfinite(series.values).sum() * min(ratio, 1.0))])
+    relative, independent = np.nan, 0.0
+    if past is not None and model in past.relative_rmse:
+        known = past.relative_rmse
+        better = min(known.get(name, 1.0) for name in ("persistence", "usual_change"))
+        relative, independent = known[model] / better, past.independent
+    # Whether another reference is better by more than chance has been tested when the model was chosen.
+    held_out = held_out_ratio(files.metadata[cell], count, leads)
+    return int(judge(np.asarray([relative]), np.asarray([np.nan]), np.asarray([independent]), held_out)[0])
 
 
 def _check_horizon(name: str, metadata: CheckpointMetadata | UniversalMetadata, horizon: int) -> None:
@@ -276,7 +349,7 @@ class Choice:
             raise RequestError(f"model {model} belongs to dataset {named}, not {dataset}", field="model")
         return cls(artifacts, dataset or named or None, cell, device, trusted)
 
-    def for_table(self) -> Model:
+    def for_table(self) -> TableModel:
         """Return the model for a table, whose stations may differ in step.
 
         Raises:

@@ -13,12 +13,15 @@ import numpy.typing as npt
 from forecasting.climatology.annual_cycle import COEFFICIENTS
 from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.events.outlook import JointForecast
+from forecasting.forecasts.forecasts import Forecasts
+from forecasting.models.base import Model as ForecastModel
 from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.series.shape import fill_gaps
 from forecasting.series.times import Bools, Floats, Times
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import SEA_RANGE
 from forecasting.universal.network.metadata import UniversalMetadata
+from scoring.models.quality import Flags
 
 Coefficients = npt.NDArray[np.float32]
 
@@ -241,6 +244,33 @@ class Model(ABC):
     @abstractmethod
     def check(self, horizon: int, levels: tuple[int, ...]) -> None:
         """Raise RequestError if the model does not offer ``horizon`` or ``levels`` percent."""
+
+
+class TableModel(Model):
+    """Models for the series of a table.
+
+    Attributes:
+        uses_positions: whether forecasts depend on where a series is from.
+    """
+
+    uses_positions: ClassVar[bool]
+
+    @property
+    @abstractmethod
+    def reads_at(self) -> TimeStep | None:
+        """The step that all series must have; None if it chooses the model."""
+
+    @abstractmethod
+    def at(self, step: TimeStep, horizon: int) -> ForecastModel:
+        """Return the loaded model for series at ``step``.
+
+        Raises:
+            SeriesError: if there is none.
+        """
+
+    @abstractmethod
+    def evaluate(self, forecasts: Forecasts, model: ForecastModel) -> Flags:
+        """Return the flag that the evidence supports for each of ``forecasts``, which ``model`` made, ``(n,)``."""
 
 
 class CellModel(Model):

@@ -1,14 +1,19 @@
-"""Forecasts of any series by a network of one place, judged by their own past."""
+"""Forecasts of series by a network of one place, evaluated by their own past."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.networks.forecaster import Forecaster
+from forecasting.forecasts.distribution import Distribution
+from forecasting.forecasts.forecast import Forecast
+from forecasting.forecasts.forecasts import Forecasts
+from forecasting.networks.forecaster import Forecaster, outside_training
+from forecasting.networks.uncertainty.residuals import AllResiduals
 from forecasting.qartod import SUSPECT
+from forecasting.series.batch import SeriesBatch
 from forecasting.series.shape import fill_gaps
-from forecasting.series.times import Floats, Times
+from forecasting.series.times import Bools, Floats, Times
 from forecasting.universal.contexts.contexts import Contexts
 from forecasting.universal.own_past.past import Past
 from forecasting.universal.own_past.record import errors_of
@@ -23,7 +28,6 @@ from scoring.models.quality import (
     relative_rmse,
     spread_origins,
 )
-from scoring.models.window_forecasts import forecast_windows, joint_forecasts
 
 
 @dataclass(frozen=True)
@@ -40,25 +44,43 @@ class PlaceForecaster:
         windows = cell_windows(cells.values, metadata.window, metadata.fill_limit)
         n = len(windows.cell)
         valid_times = np.broadcast_to(times, (n, len(times)))
-        scored = forecast_windows(self.forecaster, windows.values, valid_times, levels)
+        sst, unlike = np.empty((0, len(times))), np.empty(0, dtype=np.bool_)
+        bounds, forecasts = dict.fromkeys(levels, (sst, sst)), list[Forecast[Distribution]]()
+        if n:
+            sst = self.forecaster.network.roll_all(windows.values, valid_times)
+            unlike = metadata.training_range.unlike(windows.values, valid_times[:, 0])
+            scale = metadata.errors.scale(windows.values)
+            widths = {level: metadata.errors.half_widths(level, valid_times, scale) for level in levels}
+            bounds = {level: (sst - width, sst + width) for level, width in widths.items()}
+            if joint:
+                forecasts = self._joint(sst, unlike, windows.values, valid_times)
         quality = self._quality(cells, windows.cell, times)
         warnings = {
             "reference_is_better": int((quality == SUSPECT).sum()),
             "gap_filled": int(windows.filled.sum()),
-            "outside_training": int(scored.unlike.sum()),
+            "outside_training": int(unlike.sum()),
             "no_sea_temperature": windows.missing.get(NO_SEA, 0),
         }
-        quality[scored.unlike] = SUSPECT
-        return CellForecasts(
-            windows.cell,
-            scored.sst,
-            {level: (scored.sst - width, scored.sst + width) for level, width in scored.widths.items()},
-            quality,
-            windows.missing,
-            {kind: count for kind, count in warnings.items() if count},
-            windows.bad,
-            joint_forecasts(self.forecaster, scored, windows.values, valid_times) if joint else (),
-        )
+        quality[unlike] = SUSPECT
+        known = {kind: count for kind, count in warnings.items() if count}
+        return CellForecasts(windows.cell, sst, bounds, quality, windows.missing, known, windows.bad, forecasts)
+
+    def _joint(self, sst: Floats, unlike: Bools, windows: Floats, times: Times) -> list[Forecast[Distribution]]:
+        """Return forecasts ``sst`` from ``windows`` as objects that events can be evaluated by."""
+        metadata = self.forecaster.metadata
+        scale = metadata.errors.scale(windows)
+        distributions = AllResiduals(sst, metadata.errors, metadata.dependence, times, scale)
+        return [
+            Forecast(
+                model=metadata.model,
+                times=times[i],
+                sst=sst[i],
+                distribution=distribution,
+                baselines={},
+                warnings=(outside_training(windows[i], times[i, 0], metadata),) if unlike[i] else (),
+            )
+            for i, distribution in enumerate(distributions)
+        ]
 
     def _quality(self, cells: Cells, forecast: npt.NDArray[np.intp], times: Times) -> Flags:
         """Return the flag of each cell with a ``forecast``, ``(n,)``, from the past of some of them."""
@@ -73,6 +95,16 @@ class PlaceForecaster:
             sample.coefficients,
         )
         return self.judged(contexts, len(times))[neighbours(n, cells.every)]
+
+    def evaluate(self, forecasts: Forecasts, longest: int) -> Flags:
+        """Return the flag that the own past of each series supports, by its last ``longest`` values, ``(n,)``."""
+        n, step = len(forecasts), self.forecaster.metadata.time_step
+        if not n:
+            return np.empty(0, dtype=np.int8)
+        values = SeriesBatch.of([forecasts.series[i] for i in range(n)], step).tails(longest)
+        unobserved = np.zeros(n, dtype=np.int64)
+        contexts = Contexts(step, np.arange(n), values, forecasts.issued, unobserved, forecasts.coefficients)
+        return self.judged(contexts, forecasts.horizon)
 
     def judged(self, contexts: Contexts, horizon: int) -> Flags:
         """Return the flag that the own past of each series supports, ``(n,)``.

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from scoring.models.catalog import Choice, PlaceModel, UniversalModels
-from scoring.models.model import Model
+from scoring.models.catalog import Choice
+from scoring.models.model import TableModel
 from scoring.run import Input
-from scoring.tables.job import PlaceTableJob, TableJob, UniversalTableJob
+from scoring.tables.job import TableJob
 from scoring.tables.reading.stage import ChunkStations, Staged, stage_rows
 from scoring.tables.rows import schema, without_forecasts, write_table
 from scoring.work import Plan, WorkFolder
@@ -18,7 +18,7 @@ _ROWS: Final = 250_000
 
 
 @dataclass(frozen=True)
-class TableInput(Input[Model]):
+class TableInput(Input[TableModel]):
     """A table whose rows are in one or more files.
 
     Attributes:
@@ -29,26 +29,24 @@ class TableInput(Input[Model]):
 
     archived: bool = False
 
-    def chunk_size(self, model: Model) -> int:
+    def chunk_size(self, model: TableModel) -> int:
         """See :class:`~scoring.run.Input`."""
         return _ROWS
 
-    def choose(self, choice: Choice) -> Model:
+    def choose(self, choice: Choice) -> TableModel:
         """See :class:`~scoring.run.Input`."""
         return choice.for_table()
 
-    def stage(self, model: Model, chunk: int, folder: Path) -> None:
+    def stage(self, model: TableModel, chunk: int, folder: Path) -> None:
         """See :class:`~scoring.run.Input`."""
         stage_rows(self.files, self.options, chunk, folder)
 
-    def job(self, folder: Path, model: Model) -> TableJob:
+    def job(self, folder: Path, model: TableModel) -> TableJob:
         """See :class:`~scoring.run.Input`."""
-        staged = Staged.read(folder)
-        rest = (self.events, str(folder.resolve()), self.horizon, staged, self.options.resample, self.archived)
-        if isinstance(model, PlaceModel):
-            return PlaceTableJob(model, self.levels, *rest)
-        assert isinstance(model, UniversalModels)
-        return UniversalTableJob(model, self.levels, *rest)
+        return TableJob(
+            model, self.levels, self.events, str(folder.resolve()), self.horizon, Staged.read(folder),
+            self.options.resample, self.archived,
+        )  # fmt: skip
 
     def notes(self, folder: Path) -> tuple[str, ...]:
         """See :class:`~scoring.run.Input`."""
