@@ -15,6 +15,17 @@ from service.stations.store.errors import StoreError
 from service.stations.store.station_store import StationStore
 from service.stations.store.tables import LEASES
 
+logger = logging.getLogger("service")
+
+_PAUSE_SECONDS: Final = 2.0
+"""Between two looks for work."""
+
+_LEASE_SECONDS: Final = 60
+"""After a process dies, the others wait this long before they do its work."""
+
+_RENEWALS: Final = 4
+"""In the time of a lease."""
+
 
 def take_lease(connection: Connection, name: str, holder: str, seconds: int) -> bool:
     """Take or renew a lease for some seconds, in a writing transaction; return whether ``holder`` has it."""
@@ -38,18 +49,6 @@ def _now(connection: Connection) -> ColumnElement[int]:
     if connection.dialect.name == "postgresql":
         return cast(func.extract("epoch", func.clock_timestamp()), BigInteger)
     return literal(int(time.time()), BigInteger)
-
-
-logger = logging.getLogger("service")
-
-_PAUSE_SECONDS: Final = 2.0
-"""Between two looks for work."""
-
-_LEASE_SECONDS: Final = 60
-"""After a process dies, the others wait this long before they do its work."""
-
-_RENEWALS: Final = 4
-"""In the time of a lease."""
 
 
 @dataclass(frozen=True)

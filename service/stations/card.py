@@ -48,6 +48,39 @@ _LEAST_UNITS: Final = 2
 
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
+WIDTH: Final = 360
+
+HEIGHT: Final = 224
+
+_MARGIN: Final = 16
+
+_SPARKLINE: Final = (200, 56, 144, 40)
+"""Left, top, width and height."""
+
+_NAME_LENGTH: Final = 34
+"""Characters of a name that fit."""
+
+_EVENT_LENGTH: Final = 43
+"""Characters of an event that fit."""
+
+_STYLE: Final = """
+svg{color-scheme:light dark;--card:#fff;--ink:#13212c;--muted:#52616d;--line:#dbe3e9;--accent:#0b5c8a}
+svg{--warm:#a63d00;--cold:#0b5c8a;--bad:#b3261e}
+@media(prefers-color-scheme:dark){
+svg{--card:#151d24;--ink:#e7edf2;--muted:#a2b1bd;--line:#2a3641;--accent:#74bdea;--warm:#ff9a5c;--cold:#74bdea;
+--bad:#ff9a90}}
+text{font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;font-size:13px}
+text{fill:var(--ink)}
+.small{font-size:11.5px;fill:var(--muted)}.range{font-size:10.5px;fill:var(--muted)}
+.name{font-size:15px;font-weight:650}.value{font-size:30px;font-weight:650;letter-spacing:-.5px}
+.day{font-weight:620}.warmer{fill:var(--warm);font-weight:600}.colder{fill:var(--cold);font-weight:600}
+.active{font-size:11.5px;font-weight:600;fill:var(--bad)}.alarm{fill:var(--bad)}
+.mid{text-anchor:middle}.end{text-anchor:end}
+.card{fill:var(--card);stroke:var(--line)}.rule{stroke:var(--line)}
+.past{fill:none;stroke:var(--ink);stroke-width:1.5;stroke-linejoin:round}.dot{fill:var(--ink)}
+.ahead{fill:none;stroke:var(--accent);stroke-width:1.75;stroke-linejoin:round}.fan{fill:var(--accent);opacity:.22}
+"""
+
 
 class Column(NamedTuple):
     """A step ahead.
@@ -188,38 +221,6 @@ def _age_in_words(seconds: int) -> str:
         if count >= _LEAST_UNITS:
             return f"{count} {unit}s ago"
     return "just now"
-
-
-WIDTH: Final = 360
-HEIGHT: Final = 224
-
-_MARGIN: Final = 16
-_SPARKLINE: Final = (200, 56, 144, 40)
-"""Left, top, width and height."""
-
-_NAME_LENGTH: Final = 34
-"""Characters of a name that fit."""
-
-_EVENT_LENGTH: Final = 43
-"""Characters of an event that fit."""
-
-_STYLE: Final = """
-svg{color-scheme:light dark;--card:#fff;--ink:#13212c;--muted:#52616d;--line:#dbe3e9;--accent:#0b5c8a}
-svg{--warm:#a63d00;--cold:#0b5c8a;--bad:#b3261e}
-@media(prefers-color-scheme:dark){
-svg{--card:#151d24;--ink:#e7edf2;--muted:#a2b1bd;--line:#2a3641;--accent:#74bdea;--warm:#ff9a5c;--cold:#74bdea;
---bad:#ff9a90}}
-text{font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;font-size:13px}
-text{fill:var(--ink)}
-.small{font-size:11.5px;fill:var(--muted)}.range{font-size:10.5px;fill:var(--muted)}
-.name{font-size:15px;font-weight:650}.value{font-size:30px;font-weight:650;letter-spacing:-.5px}
-.day{font-weight:620}.warmer{fill:var(--warm);font-weight:600}.colder{fill:var(--cold);font-weight:600}
-.active{font-size:11.5px;font-weight:600;fill:var(--bad)}.alarm{fill:var(--bad)}
-.mid{text-anchor:middle}.end{text-anchor:end}
-.card{fill:var(--card);stroke:var(--line)}.rule{stroke:var(--line)}
-.past{fill:none;stroke:var(--ink);stroke-width:1.5;stroke-linejoin:round}.dot{fill:var(--ink)}
-.ahead{fill:none;stroke:var(--accent);stroke-width:1.75;stroke-linejoin:round}.fan{fill:var(--accent);opacity:.22}
-"""
 
 
 def card_svg(station: StationAnswer, now: int) -> str:

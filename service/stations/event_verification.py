@@ -17,6 +17,7 @@ from forecasting.series.timestep import TimeStep
 from service.stations.events import EventKind
 from service.stations.schemas import VerifiedEvent
 from service.stations.store.forecasts import IssuedForecast
+from service.stations.store.observations import Integers
 
 _THRESHOLD: Final = "threshold"
 _HEAT_STRESS: Final = "degree_heating_weeks"
@@ -98,9 +99,7 @@ class EventCases:
                     yield VerifiedEvent.model_validate(scored._asdict() | {"lead": lead} | score.model_dump())
 
 
-def _happened(
-    scored: _Scored, valid: Times, leads: "np.typing.NDArray[np.int64]", limit: Floats, observed: Observed
-) -> Floats | None:
+def _happened(scored: _Scored, valid: Times, leads: Integers, limit: Floats, observed: Observed) -> Floats | None:
     """Return whether an event was on at each valid time, NaN where that is not known; None for threshold events."""
     if scored.kind == _THRESHOLD:
         return None

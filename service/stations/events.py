@@ -89,11 +89,6 @@ def stored_events(events: Sequence[StationEvent]) -> list[Json] | None:
     return [event.model_dump(mode="json", by_alias=True, exclude_none=True) for event in events] or None
 
 
-def stored_baseline(baseline: InputBaseline | None) -> Json | None:
-    """Return a baseline as it is stored, in the units of the station."""
-    return None if baseline is None else baseline.model_dump(mode="json", exclude_none=True)
-
-
 def check_events(
     events: Sequence[StationEvent], baseline: InputBaseline | None, horizon: int, step: str, units: Units
 ) -> None:
@@ -118,16 +113,15 @@ def options_of(events: Sequence[Json] | None, horizon: int, units: Units) -> Eve
 def needs_whole_past(settings: StationSettings) -> bool:
     """Return whether some event of a station is evaluated from all of its readings, and not only the newest."""
     has_climatology = "climatology" in (settings.baseline or ())
-    return any(
-        "mmm" not in event
-        if event["kind"] == "degree_heating_weeks"
-        else not has_climatology and (event["kind"] != "threshold" or _is_percentile(event))
-        for event in settings.events or ()
-    )
-
-
-def _is_percentile(event: Json) -> bool:
-    return isinstance(event.get("above", event.get("below")), dict)
+    for event in settings.events or ():
+        if event["kind"] == "degree_heating_weeks":
+            needs_all = "mmm" not in event
+        else:
+            is_percentile = isinstance(event.get("above", event.get("below")), dict)
+            needs_all = not has_climatology and (event["kind"] != "threshold" or is_percentile)
+        if needs_all:
+            return True
+    return False
 
 
 def parse_baseline(stored: Json | None) -> InputBaseline | None:

@@ -37,6 +37,29 @@ from service.stations.store.observations import (
 from service.stations.store.stations import SeriesEnd, ends_of, lock_stations
 from service.telemetry.station_metrics import StationMetrics
 
+_BEFORE_ONE: Final = LEAST + 5
+
+_BEFORE: Final = REACH + 20
+
+_BEFORE_FLAT: Final = 400
+"""Rows before the first new reading that are read; those that repeat one value are compared with more."""
+
+_WORDS: Final = {
+    "gross_range": "outside the range of nearly all seas",
+    "rate_of_change": "a larger change than the readings before it make",
+    "climatology": "far from what is usual at the position",
+    "forecast": "outside the range of the forecast before it",
+    "flat_line": "the same value for so long that the sensor may be stuck",
+    "spike": "contradicted by the readings after it",
+    PERSON: "doubted by a person",
+}
+
+_SUSPECT: Final = (
+    "no forecast uses it and no event changes by it until the next readings confirm it, or you do with the flag 1"
+)
+
+_FAILED: Final = "it is stored, but not used; if it is right, give it the flag 1"
+
 
 def ingest(connection: Connection, readings: Mapping[str, Readings], now: int) -> dict[str, Outcome]:
     """Store and test the readings of stations in one transaction.
@@ -145,27 +168,6 @@ def _grid(connection: Connection, times: Integers, end: SeriesEnd, step: TimeSte
         return grid_of(stored.view(SECONDS), step)
     both = grid_of(np.union1d(stored, times).view(SECONDS), step)
     return min(both, batch, key=lambda start: int(between_steps(times.view(SECONDS), start, step).sum()))
-
-
-_BEFORE_ONE: Final = LEAST + 5
-_BEFORE: Final = REACH + 20
-_BEFORE_FLAT: Final = 400
-"""Rows before the first new reading that are read; those that repeat one value are compared with more."""
-
-_WORDS: Final = {
-    "gross_range": "outside the range of nearly all seas",
-    "rate_of_change": "a larger change than the readings before it make",
-    "climatology": "far from what is usual at the position",
-    "forecast": "outside the range of the forecast before it",
-    "flat_line": "the same value for so long that the sensor may be stuck",
-    "spike": "contradicted by the readings after it",
-    PERSON: "doubted by a person",
-}
-
-_SUSPECT: Final = (
-    "no forecast uses it and no event changes by it until the next readings confirm it, or you do with the flag 1"
-)
-_FAILED: Final = "it is stored, but not used; if it is right, give it the flag 1"
 
 
 def check_readings(

@@ -32,6 +32,19 @@ _NOT_PUBLIC: Final = tuple(
 _TRANSLATED: Final = ip_network("64:ff9b::/96")
 """Its last 32 bits are the IPv4 address that a translator connects to."""
 
+CONNECT_SECONDS: Final = 5.0
+"""How long a connection to one address may take."""
+
+MAX_URL: Final = 2_000
+"""Characters of a URL."""
+
+_HEADERS: Final = {"User-Agent": "sst-forecasting", "Accept": "*/*", "Accept-Encoding": "identity"}
+
+_MAX_PORT: Final = 65_535
+
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+"""Returns the addresses of a host; raises OSError if there are none."""
+
 
 def is_public(address: str) -> bool:
     """Return whether an address, such as ``192.0.2.1`` or ``fe80::1%eth0``, can be anywhere on the Internet.
@@ -58,19 +71,6 @@ def _ipv4_inside(ip: IPv6Address) -> IPv4Address | None:
     if ip in _TRANSLATED:
         return IPv4Address(int(ip) & 0xFFFF_FFFF)
     return ip.ipv4_mapped or ip.sixtofour
-
-
-CONNECT_SECONDS: Final = 5.0
-"""How long a connection to one address may take."""
-
-MAX_URL: Final = 2_000
-"""Characters of a URL."""
-
-_HEADERS: Final = {"User-Agent": "sst-forecasting", "Accept": "*/*", "Accept-Encoding": "identity"}
-_MAX_PORT: Final = 65_535
-
-Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-"""Returns the addresses of a host; raises OSError if there are none."""
 
 
 class OutboundError(Exception):

@@ -24,7 +24,7 @@ from service.http.reading_query import ReadingQuery
 from service.settings import Settings
 from service.stations.alerts import put_watching_station
 from service.stations.card import card_svg
-from service.stations.events import check_events, stored_baseline, stored_events
+from service.stations.events import check_events, stored_events
 from service.stations.forecaster import check_model
 from service.stations.issue import DEFAULT_HORIZON
 from service.stations.parameters import (
@@ -444,6 +444,6 @@ def _stored_settings(body: StationRequest, settings: Settings) -> StationSetting
     return StationSettings(
         **body.model_dump(exclude={"events", "baseline", "webhooks", "source"}),
         events=stored_events(body.events),
-        baseline=stored_baseline(body.baseline),
+        baseline=None if body.baseline is None else body.baseline.model_dump(mode="json", exclude_none=True),
         source=None if body.source is None else body.source.stored(),
     )

@@ -29,6 +29,28 @@ from service.stations.store.stations import Station
 STEPS_BY_DEFAULT: Final = 1_000
 """Steps that the first fetch asks for."""
 
+_Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+_MAX_REDIRECTS: Final = 5
+
+_SECONDS: Final = 120.0
+"""For all requests of a fetch and their redirects. Servers of large archives take long to begin."""
+
+_OVERLAP_STEPS: Final = 10
+"""Steps that are asked for again, since their readings may have been revised."""
+
+_NOTHING_NEW: Final = "no matching results"
+"""ERDDAP's message if its dataset has no rows in the period."""
+
+_GZIP: Final = b"\x1f\x8b"
+
+_FIELDS: Final = {"lat": "latitude", "lon": "longitude", "erddap": "server"}
+"""Fields of a source, by the name that errors have for them."""
+
+_ERDDAP_OPTIONS: Final = ReadingOptions(
+    format="erddap", max_stations=MAX_STATIONS, max_columns=MAX_COLUMNS, max_lines=MAX_LINES
+)
+
 
 def _address(text: str) -> str:
     try:
@@ -47,7 +69,6 @@ def _time(text: str) -> str:
 
 
 _Address = Annotated[str, Field(max_length=MAX_URL), AfterValidator(_address)]
-_Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 class ErddapSource(RequestModel):
@@ -133,23 +154,6 @@ def check_source(source: Source, *, allow_private: bool) -> None:
         raise RequestError(str(error), field=field) from None
 
 
-_MAX_REDIRECTS: Final = 5
-_SECONDS: Final = 120.0
-"""For all requests of a fetch and their redirects. Servers of large archives take long to begin."""
-
-_OVERLAP_STEPS: Final = 10
-"""Steps that are asked for again, since their readings may have been revised."""
-
-_NOTHING_NEW: Final = "no matching results"
-"""ERDDAP's message if its dataset has no rows in the period."""
-
-
-_GZIP: Final = b"\x1f\x8b"
-
-_FIELDS: Final = {"lat": "latitude", "lon": "longitude", "erddap": "server"}
-"""Fields of a source, by the name that errors have for them."""
-
-
 class SourceReader:
     """Fetches the readings of stations. Create one in each process."""
 
@@ -226,11 +230,6 @@ class SourceReader:
 
 class _NoRowsError(Exception):
     """ERDDAP has no rows in the period."""
-
-
-_ERDDAP_OPTIONS: Final = ReadingOptions(
-    format="erddap", max_stations=MAX_STATIONS, max_columns=MAX_COLUMNS, max_lines=MAX_LINES
-)
 
 
 def read_series(

@@ -32,7 +32,7 @@ from service.stations.schemas import (
     VerifiedMonth,
 )
 from service.stations.store.forecasts import IssuedForecast, counting_forecasts, iterate_forecasts
-from service.stations.store.observations import latest_values
+from service.stations.store.observations import Integers, latest_values
 from service.stations.store.stations import get_station
 
 MAX_PAIRS: Final = 200_000
@@ -209,7 +209,7 @@ class ForecastPairs:
         begin, end = self._step.shift(np.array([np.datetime64(first, "s"), last]), [-before, after]).astype(np.int64)
         return int(begin), int(end)
 
-    def observed(self, times: "np.typing.NDArray[np.int64]", values: Floats) -> Observed:
+    def observed(self, times: Integers, values: Floats) -> Observed:
         """Return what was observed at the times of the forecasts.
 
         Args:

@@ -38,6 +38,29 @@ _FINGERPRINT: Final = 6
 
 Json = dict[str, Any]
 
+SECONDS: Final = 10.0
+"""How long a receiver may take for one delivery."""
+
+FIRST_PAUSE: Final = 30
+"""Seconds after the first attempt. Each further pause is twice as long."""
+
+LONGEST_PAUSE: Final = 3 * 3_600
+
+GIVEN_UP_AFTER: Final = 86_400
+"""Seconds since the alert, after which a delivery that fails is not tried again."""
+
+_DOUBLINGS: Final = 20
+
+_AT_ONCE: Final = 16
+
+_READ_AT_ONCE: Final = 64
+
+_REMOVED: Final = "the webhook was removed from the station before it was delivered"
+
+_SUCCESS: Final = range(200, 300)
+
+_REDIRECT: Final = range(300, 400)
+
 
 class InputWebhook(RequestModel):
     """Where alerts are sent."""
@@ -137,25 +160,6 @@ def _stored(webhook: InputWebhook, index: int, before: Sequence[Json]) -> Json:
         )
     url, secret = (webhook.url, webhook.secret) if known is None else (known["url"], webhook.secret or known["secret"])
     return {"url": url, "secret": secret, "events": None if webhook.events is None else [*webhook.events]}
-
-
-SECONDS: Final = 10.0
-"""How long a receiver may take for one delivery."""
-
-FIRST_PAUSE: Final = 30
-"""Seconds after the first attempt. Each further pause is twice as long."""
-
-LONGEST_PAUSE: Final = 3 * 3_600
-
-GIVEN_UP_AFTER: Final = 86_400
-"""Seconds since the alert, after which a delivery that fails is not tried again."""
-
-_DOUBLINGS: Final = 20
-_AT_ONCE: Final = 16
-_READ_AT_ONCE: Final = 64
-_REMOVED: Final = "the webhook was removed from the station before it was delivered"
-_SUCCESS: Final = range(200, 300)
-_REDIRECT: Final = range(300, 400)
 
 
 class WebhookSender:

@@ -6,10 +6,9 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from orjson import dumps, loads
 from sqlalchemy import URL, Connection, Engine, SingletonThreadPool, Table, create_engine, event, text
@@ -26,6 +25,23 @@ Item = TypeVar("Item")
 _AT_ONCE: Final = 500
 """IDs, numbers or conditions in one statement: SQLite takes up to 32 766 parameters."""
 
+_SCRIPTS: Final = Path(__file__).parent / "migrations"
+
+_LOCK: Final = 7_305_417_221
+"""The advisory lock of migrations in PostgreSQL: a number that other programs are unlikely to use."""
+
+logger = logging.getLogger("service")
+
+_CONNECT_SECONDS: Final = 5
+
+_PAUSE_SECONDS: Final = 0.01
+
+_CONNECTIONS: Final = 8
+"""Connections of one process at most."""
+
+_WRITES: Final = "sst_writes"
+"""Option of a connection whose transaction will write."""
+
 
 def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
     """Return an ``INSERT`` with ``ON CONFLICT``, which SQLAlchemy has only for each database separately."""
@@ -38,16 +54,6 @@ def parts(items: Sequence[Item], size: int = _AT_ONCE) -> Iterator[Sequence[Item
         yield items[begin : begin + size]
 
 
-# Alembic is imported at the first use of a database: that takes a tenth of the time in which a service starts.
-if TYPE_CHECKING:
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
-
-_SCRIPTS: Final = Path(__file__).parent / "migrations"
-_LOCK: Final = 7_305_417_221
-"""The advisory lock of migrations in PostgreSQL: a number that other programs are unlikely to use."""
-
-
 def migrate(connection: Connection) -> None:
     """Bring the database to the newest revision, in the transaction of ``connection``.
 
@@ -57,12 +63,17 @@ def migrate(connection: Connection) -> None:
     Raises:
         StoreUnavailableError: if another version of the service has written the database.
     """
+    # Imported at the first use of a database: that takes a tenth of the time in which a service starts.
     from alembic import command
+    from alembic.config import Config
     from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
 
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-    scripts = _scripts()
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    scripts = ScriptDirectory.from_config(config)
     revision = MigrationContext.configure(connection).get_current_revision()
     if revision == scripts.get_current_head():
         return
@@ -71,34 +82,7 @@ def migrate(connection: Connection) -> None:
             f"another version of this service has written the database (revision {revision}): start that version, or "
             "restore a backup from before the upgrade"
         )
-    config = _config()
-    config.attributes["connection"] = connection
     command.upgrade(config, "head")
-
-
-@lru_cache(maxsize=1)
-def _scripts() -> "ScriptDirectory":
-    from alembic.script import ScriptDirectory
-
-    return ScriptDirectory.from_config(_config())
-
-
-def _config() -> "Config":
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
-    return config
-
-
-logger = logging.getLogger("service")
-
-_CONNECT_SECONDS: Final = 5
-_PAUSE_SECONDS: Final = 0.01
-_CONNECTIONS: Final = 8
-"""Connections of one process at most."""
-_WRITES: Final = "sst_writes"
-"""Option of a connection whose transaction will write."""
 
 
 class Database:

@@ -15,6 +15,25 @@ from service.stations.store.database import insert_into, parts
 from service.stations.store.stations import ALL_STATIONS, Station, fetch_stations
 from service.stations.store.tables import CALIBRATIONS, ISSUED_FORECASTS, STATIONS
 
+SHORT_LEVEL: Final = 80
+"""Percent, the level of the only interval in a list of stations."""
+
+_DOUBT: Final = "doubtful_position"
+"""The warning of a forecast whose climatology may be that of another position."""
+
+_CONDITIONS_AT_ONCE: Final = 100
+"""Conditions in one statement: SQLite refuses expressions that are nested deeper than 1 000."""
+
+_ROWS_AT_ONCE: Final = 100
+"""Forecasts of a long archive that are read at once."""
+
+# To build a statement takes longer than to run it for one station.
+_WITHOUT_FORECAST: Final = ALL_STATIONS.where(
+    STATIONS.c.id.in_(bindparam("ids", expanding=True)),
+    STATIONS.c.batches > 0,
+    ~exists().where(ISSUED_FORECASTS.c.station == STATIONS.c.number, ISSUED_FORECASTS.c.batch == STATIONS.c.batches),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
@@ -56,26 +75,6 @@ def put_calibrations(connection: Connection, calibrations: Sequence[Calibration]
         # dataclasses.asdict would copy the content, value by value.
         rows = [{name: getattr(each, name) for name in Calibration.__slots__} for each in calibrations]
         connection.execute(replacement, rows)
-
-
-SHORT_LEVEL: Final = 80
-"""Percent, the level of the only interval in a list of stations."""
-
-_DOUBT: Final = "doubtful_position"
-"""The warning of a forecast whose climatology may be that of another position."""
-
-_CONDITIONS_AT_ONCE: Final = 100
-"""Conditions in one statement: SQLite refuses expressions that are nested deeper than 1 000."""
-
-_ROWS_AT_ONCE: Final = 100
-"""Forecasts of a long archive that are read at once."""
-
-# To build a statement takes longer than to run it for one station.
-_WITHOUT_FORECAST: Final = ALL_STATIONS.where(
-    STATIONS.c.id.in_(bindparam("ids", expanding=True)),
-    STATIONS.c.batches > 0,
-    ~exists().where(ISSUED_FORECASTS.c.station == STATIONS.c.number, ISSUED_FORECASTS.c.batch == STATIONS.c.batches),
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ from service.stations.store.tables import OBSERVATIONS, STATIONS
 
 DAY: Final = 86_400
 
-
 _LATER: Final = OBSERVATIONS.alias().c
 
 # To build this statement takes longer than to run it.
@@ -36,14 +35,8 @@ _DAILY: Final = (
     .order_by("day")
 )
 
-
-def daily_means(connection: Connection, station: int, begin: int) -> list[tuple[int, float]]:
-    """Return the mean of the latest revisions of each day with observations since ``begin``: its 00:00 UTC, and °C."""
-    rows = connection.execute(_DAILY, {"station": station, "begin": begin})
-    return [(number * DAY, value) for number, value in rows]
-
-
 Integers = npt.NDArray[np.int64]
+
 Row = tuple[int, float, int, int, int, str | None]
 """The fields of an :class:`Observation`, where making objects of thousands would take too long."""
 
@@ -61,6 +54,7 @@ _VALUES: Final = (
     .where(OBSERVATIONS.c.flag <= bindparam("worst"))
     .order_by(OBSERVATIONS.c.time, OBSERVATIONS.c.revision)
 )
+
 _FLAGGED: Final = select(
     OBSERVATIONS.c.time,
     OBSERVATIONS.c.value,
@@ -69,14 +63,17 @@ _FLAGGED: Final = select(
     OBSERVATIONS.c.flag,
     OBSERVATIONS.c.tests,
 )
+
 _SINCE: Final = _FLAGGED.where(
     OBSERVATIONS.c.station == bindparam("station"), OBSERVATIONS.c.time >= bindparam("begin")
 ).order_by(OBSERVATIONS.c.time, OBSERVATIONS.c.revision)
+
 _BEFORE: Final = (
     _FLAGGED.where(OBSERVATIONS.c.station == bindparam("station"), OBSERVATIONS.c.time < bindparam("begin"))
     .order_by(OBSERVATIONS.c.time.desc(), OBSERVATIONS.c.revision.desc())
     .limit(bindparam("limit"))
 )
+
 _FLAGGING: Final = (
     OBSERVATIONS.update()
     .where(OBSERVATIONS.c.station == bindparam("key"), OBSERVATIONS.c.time == bindparam("at"))
@@ -86,6 +83,12 @@ _FLAGGING: Final = (
 
 PERSON: Final = "person"
 """In place of the tests that gave a flag: what a person decides stays."""
+
+
+def daily_means(connection: Connection, station: int, begin: int) -> list[tuple[int, float]]:
+    """Return the mean of the latest revisions of each day with observations since ``begin``: its 00:00 UTC, and °C."""
+    rows = connection.execute(_DAILY, {"station": station, "begin": begin})
+    return [(number * DAY, value) for number, value in rows]
 
 
 class Observation(NamedTuple):

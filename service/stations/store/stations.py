@@ -33,6 +33,13 @@ _ENDS: Final = select(
     STATIONS.c.longitude,
 ).where(STATIONS.c.id.in_(bindparam("ids", expanding=True)))
 
+_LOCK: Final = (
+    select(STATIONS.c.number)
+    .where(STATIONS.c.number.in_(bindparam("numbers", expanding=True)))
+    .order_by(STATIONS.c.number)
+    .with_for_update()
+)
+
 
 class SeriesEnd(NamedTuple):
     """Where the readings of a station end.
@@ -119,12 +126,6 @@ _SETTINGS: Final = tuple(STATIONS.c[name] for name in StationSettings.__slots__)
 # To build these statements takes longer than to run them for one station.
 _SETTINGS_OF: Final = select(STATIONS.c.id, STATIONS.c.owner, *_SETTINGS).where(
     STATIONS.c.id.in_(bindparam("ids", expanding=True))
-)
-_LOCK: Final = (
-    select(STATIONS.c.number)
-    .where(STATIONS.c.number.in_(bindparam("numbers", expanding=True)))
-    .order_by(STATIONS.c.number)
-    .with_for_update()
 )
 
 
