@@ -12,7 +12,7 @@ import torch
 
 from benchmarks.support.payloads import arrow_body, general, large_body, simple, simple_bodies, stretches
 from benchmarks.support.servers import COLUMNS, SERVICE, Server, serving
-from forecasting.networks.roller import BATCH_WINDOWS
+from forecasting.models.place.network import BATCH_WINDOWS
 from forecasting.releases.registry import load_forecaster
 
 _SERIES: Final = 1_000

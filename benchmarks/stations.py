@@ -20,7 +20,7 @@ from benchmarks.support import machine
 from benchmarks.support.servers import Program, Server, serving
 from benchmarks.support.station_history import fill, series_of, size_of, station_id, times_of
 from forecasting.climatology.global_climatology import GlobalClimatology
-from forecasting.networks.device import CPU
+from forecasting.models.checkpoint import CPU
 from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.sst_series import SstSeries
 from service.stations.events import stored_events

@@ -16,7 +16,7 @@ from forecasting.extras import needs_extra
 
 if TYPE_CHECKING:
     from forecasting.forecasts.forecast import Forecast
-    from forecasting.networks.forecaster import Forecaster
+    from forecasting.models.place.forecaster import Forecaster
     from forecasting.readers import read_csv
     from forecasting.releases.registry import Registry, load_forecaster
     from forecasting.releases.trusted_keys import TrustedKeys
@@ -45,7 +45,7 @@ __all__ = [
 
 _MODULES: Final = {
     "Forecast": "forecasting.forecasts.forecast",
-    "Forecaster": "forecasting.networks.forecaster",
+    "Forecaster": "forecasting.models.place.forecaster",
     "Registry": "forecasting.releases.registry",
     "SstSeries": "forecasting.series.sst_series",
     "TimeStep": "forecasting.series.timestep",

@@ -16,7 +16,7 @@ from fastapi.routing import iter_route_contexts
 from fastapi.telemetry import TelemetryConfig
 from pydantic import BaseModel
 
-from forecasting.networks.device import choose_device
+from forecasting.models.checkpoint import choose_device
 from forecasting.releases.registry import Registry
 from service.api import health, models, recent, training
 from service.api import metrics as metrics_route

@@ -16,8 +16,8 @@ import torch
 from hypothesis import HealthCheck, settings
 
 from forecasting.evaluation.report import parse_report
-from forecasting.networks.device import CPU
-from forecasting.networks.forecaster import Forecaster
+from forecasting.models.checkpoint import CPU
+from forecasting.models.place.forecaster import Forecaster
 from forecasting.readers import read_csv
 from forecasting.releases.registry import Registry, load_forecaster
 from forecasting.releases.release import open_current
@@ -25,7 +25,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import MONTH, TimeStep
 from service.settings import Settings
 from tests import imported
-from tests.forecasting.universal import tiny
+from tests.forecasting.models.universal import tiny
 from tests.serving import serve
 from tests.trained import trained_once
 from tests.zygote.process import end_zygotes, fork_spawned_processes

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
-from forecasting.networks.metadata import CELLS
+from forecasting.models.metadata import CELLS
 from forecasting.series.shape import ForecastShape
 from forecasting.series.times import YEAR
 from forecasting.series.timestep import TimeStep

@@ -19,11 +19,11 @@ from forecasting.evaluation.rolling_origin import (
     probability_score,
     skills,
 )
-from forecasting.networks.device import CPU
-from forecasting.networks.forecaster import Forecaster
-from forecasting.networks.metadata import CheckpointMetadata
-from forecasting.networks.roller import NetworkRoller
-from forecasting.networks.training_range import TrainingRange
+from forecasting.models.checkpoint import CPU
+from forecasting.models.metadata import CheckpointMetadata
+from forecasting.models.place.forecaster import Forecaster
+from forecasting.models.place.network import NetworkRoller
+from forecasting.models.training_range import TrainingRange
 from forecasting.references.baselines import Baselines
 from forecasting.releases.loaded_release import load_evaluated
 from forecasting.releases.release import Release, current_version, open_current

@@ -9,7 +9,7 @@ import torch
 
 from forecasting.errors import RequestError
 from forecasting.evaluation.report import Report
-from forecasting.networks.device import CPU
+from forecasting.models.checkpoint import CPU
 from forecasting.readers import content_digest
 from forecasting.releases.release import LONGEST_TITLE, Release, is_dataset_name, is_title
 from training.config import TrainingConfig

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from benchmarks.support.processor_time import seconds_of
-from forecasting.networks.device import CPU
+from forecasting.models.checkpoint import CPU
 from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.sst_series import SstSeries
 

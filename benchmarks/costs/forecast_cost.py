@@ -9,8 +9,8 @@ import torch
 from benchmarks.support.payloads import stretches
 from benchmarks.support.processor_time import seconds_of
 from forecasting.forecasts.options import ForecastOptions
-from forecasting.networks.device import CPU
-from forecasting.networks.forecaster import Forecaster
+from forecasting.models.checkpoint import CPU
+from forecasting.models.place.forecaster import Forecaster
 from forecasting.releases.registry import Registry
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries

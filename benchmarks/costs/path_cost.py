@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from forecasting.networks.device import CPU
+from forecasting.models.checkpoint import CPU
+from forecasting.models.universal.release import UniversalRelease
 from forecasting.releases.release import open_current
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
-from forecasting.universal.release import UniversalRelease
 
 _REPEATS = 50
 _SERIES = 10_000

@@ -23,9 +23,9 @@ import torch
 from benchmarks.studies.selection import read
 from forecasting.evaluation.report import IntervalReport
 from forecasting.evaluation.rolling_origin import Evaluation, intervals
-from forecasting.networks.device import CPU
-from forecasting.networks.roller import NetworkRoller
-from forecasting.networks.uncertainty.intervals import ErrorDistribution
+from forecasting.models.checkpoint import CPU
+from forecasting.models.intervals import ErrorDistribution
+from forecasting.models.place.network import NetworkRoller
 from training.config import TrainingConfig
 from training.data.dataset import Dataset
 from training.fit.cell_networks import FIRST_TWENTIETH, TRAIN_TWENTIETHS, Residuals, earlier_residuals, validate

@@ -12,12 +12,12 @@ from benchmarks.studies.options import add_places, study_parser
 from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.errors import SeriesError
 from forecasting.events.baseline import Baseline, Period
-from forecasting.networks.device import CPU
+from forecasting.models.checkpoint import CPU
+from forecasting.models.universal.release import UniversalRelease
 from forecasting.readers import read
 from forecasting.releases.release import open_current
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
-from forecasting.universal.release import UniversalRelease
 
 CONTEXT: Final = 1_500
 """Last days that a forecast is made from."""

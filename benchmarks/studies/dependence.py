@@ -17,11 +17,11 @@ import torch
 
 from benchmarks.studies.options import study_parser
 from forecasting.events.joint.dependence import Dependence, random_walk
-from forecasting.networks.device import CPU
+from forecasting.models.checkpoint import CPU
+from forecasting.models.universal.distribution import normal_scores
+from forecasting.models.universal.network import load
 from forecasting.releases.release import open_current
 from forecasting.series.times import Floats
-from forecasting.universal.distribution import normal_scores
-from forecasting.universal.network.checkpoint import load
 from training.config import SPECS, Spec
 from training.pretraining.evaluate import PAST, STRIDE, past_errors
 from training.pretraining.examples import Panel, simulated_panel

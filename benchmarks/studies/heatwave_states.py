@@ -15,8 +15,8 @@ from forecasting.events.definitions import MarineEvent
 from forecasting.events.detection import find_events
 from forecasting.events.judge import judge
 from forecasting.forecasts.forecast import Forecast
+from forecasting.models.universal.release import UniversalRelease
 from forecasting.series.times import Bools, Floats, month_of
-from forecasting.universal.release import UniversalRelease
 
 _ORIGINS: Final = 500
 _HEATWAVE: Final = MarineEvent("heatwave")

@@ -17,9 +17,9 @@ from forecasting.errors import SeriesError
 from forecasting.events.days import day_of_year
 from forecasting.events.joint.dependence import Dependence
 from forecasting.forecasts.forecast import Forecast
+from forecasting.models.universal.distribution import Quantiles
+from forecasting.models.universal.release import UniversalRelease
 from forecasting.series.times import Bools, Floats, month_of
-from forecasting.universal.distribution import Quantiles
-from forecasting.universal.release import UniversalRelease
 
 _DURATION: Final = 3
 _WITHIN: Final = (3, 7, 10, 14)

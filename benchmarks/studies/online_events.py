@@ -16,12 +16,12 @@ import torch
 
 from benchmarks.studies.online_intervals import long_series, recalibrate, replay, series_parser
 from forecasting.events.days import DAYS, day_of_year
+from forecasting.models.universal.distribution import exceedance
+from forecasting.models.universal.network import UniversalForecaster
 from forecasting.scores.events import score_event
 from forecasting.scores.probabilistic import long_run_error
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
-from forecasting.universal.distribution import exceedance
-from forecasting.universal.network.forecaster import UniversalForecaster
 
 _PERCENTILES: Final = (10, 25, 50, 75, 90)
 _LEADS: Final = (1, 3, 7)

@@ -20,17 +20,17 @@ import numpy.typing as npt
 import torch
 
 from benchmarks.studies.options import study_parser
-from forecasting.networks.device import CPU
+from forecasting.models.checkpoint import CPU
+from forecasting.models.universal.distribution import interval
+from forecasting.models.universal.network import UniversalForecaster
+from forecasting.models.universal.online_calibration import OnlineCalibration
+from forecasting.models.universal.release import UniversalRelease
 from forecasting.readers import read
 from forecasting.readers.options import ReadingOptions
 from forecasting.releases.release import open_current
 from forecasting.scores.probabilistic import interval_score
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
-from forecasting.universal.distribution import interval
-from forecasting.universal.network.forecaster import UniversalForecaster
-from forecasting.universal.online_calibration import OnlineCalibration
-from forecasting.universal.release import UniversalRelease
 from training.config import SPECS
 
 Floats = npt.NDArray[np.float64]

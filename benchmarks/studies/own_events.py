@@ -17,7 +17,7 @@ from forecasting.errors import SeriesError
 from forecasting.evaluation.events import RequestedEvents, VerifiedEvent
 from forecasting.events.definitions import Percentile, ThresholdEvent
 from forecasting.models.base import ALL, BEST
-from forecasting.networks.device import CPU
+from forecasting.models.checkpoint import CPU
 from forecasting.releases.loaded_universal import LoadedUniversal
 from forecasting.releases.release import open_current
 from forecasting.scores.events import EventScore

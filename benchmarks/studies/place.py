@@ -15,8 +15,8 @@ from benchmarks.studies.options import add_places, study_parser
 from forecasting.errors import SeriesError
 from forecasting.evaluation.division import SPLITS
 from forecasting.evaluation.rolling_origin import Evaluation
-from forecasting.networks.device import CPU
-from forecasting.networks.roller import NetworkRoller
+from forecasting.models.checkpoint import CPU
+from forecasting.models.place.network import NetworkRoller
 from forecasting.readers import read
 from forecasting.series.origins import origins
 from forecasting.series.sst_series import SstSeries

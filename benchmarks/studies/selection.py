@@ -24,9 +24,9 @@ import torch
 
 from forecasting.errors import SeriesError
 from forecasting.evaluation.rolling_origin import Evaluation
-from forecasting.networks.device import CPU
-from forecasting.networks.metadata import CELLS
-from forecasting.networks.roller import NetworkRoller
+from forecasting.models.checkpoint import CPU
+from forecasting.models.metadata import CELLS
+from forecasting.models.place.network import NetworkRoller
 from forecasting.readers import read_csv
 from forecasting.references.baselines import Baselines
 from forecasting.series.sst_series import SstSeries

@@ -14,13 +14,13 @@ import numpy.typing as npt
 import torch
 
 from benchmarks.studies.options import study_parser
+from forecasting.models.universal.checks import Check, check_series
+from forecasting.models.universal.network import UniversalForecaster
 from forecasting.qartod import GOOD, SUSPECT
 from forecasting.readers import read
 from forecasting.releases.universal_catalog import load_universal
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
-from forecasting.universal.checks.check import Check, check_series
-from forecasting.universal.network.forecaster import UniversalForecaster
 from training.config import SPECS
 from training.simulation.seas import simulate_seas
 

@@ -17,13 +17,13 @@ from benchmarks.studies.options import add_places, study_parser
 from forecasting.climatology.annual_cycle import annual_terms
 from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.forecasts.forecast import Forecast
-from forecasting.networks.device import CPU
+from forecasting.models.checkpoint import CPU
+from forecasting.models.universal.network import UniversalForecaster
+from forecasting.models.universal.release import UniversalRelease
 from forecasting.readers import read
 from forecasting.releases.release import open_current
 from forecasting.scores.probabilistic import crps
 from forecasting.series.sst_series import SstSeries
-from forecasting.universal.network.forecaster import UniversalForecaster
-from forecasting.universal.release import UniversalRelease
 from training.config import SPECS
 
 Floats = npt.NDArray[np.float64]

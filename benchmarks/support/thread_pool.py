@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from fastapi import FastAPI
 
-from forecasting.networks.device import CPU
-from forecasting.networks.forecaster import Forecaster
+from forecasting.models.checkpoint import CPU
+from forecasting.models.place.forecaster import Forecaster
 from forecasting.releases.registry import Registry
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso, parse_time

@@ -9,7 +9,7 @@ from forecasting.evaluation.events import Verified, pooled
 from forecasting.evaluation.report import ModelReport, Skill
 from forecasting.evaluation.rolling_origin import skills_at
 from forecasting.forecast_warning import ForecastWarning
-from forecasting.networks.metadata import NetworkKind, Period
+from forecasting.models.metadata import NetworkKind, Period
 from forecasting.scores.accuracy import Accuracy, coverage, diebold_mariano, rounded_or_none
 from forecasting.series.times import Floats, Times, iso
 from forecasting.series.units import Units, from_celsius

@@ -9,9 +9,9 @@ from forecasting.backtest.backtest import Backtest, Bounds, NetworkFacts
 from forecasting.errors import SeriesError
 from forecasting.evaluation.events import NO_EVENTS, PlaceForecasts, RequestedEvents, verifying
 from forecasting.forecast_warning import ForecastWarning
-from forecasting.networks.forecaster import Forecaster
-from forecasting.networks.metadata import CheckpointMetadata
-from forecasting.networks.uncertainty.intervals import ErrorDistribution
+from forecasting.models.intervals import ErrorDistribution
+from forecasting.models.metadata import CheckpointMetadata
+from forecasting.models.place.forecaster import Forecaster
 from forecasting.references.baselines import BASELINES
 from forecasting.references.expanding import ExpandingReferences
 from forecasting.references.from_past import CLIMATOLOGY_YEARS

@@ -13,17 +13,16 @@ from forecasting.evaluation.events import NO_EVENTS, RequestedEvents, verifying
 from forecasting.events.joint.dependence import Dependence
 from forecasting.events.joint.paths import Coupling
 from forecasting.forecasts.forecast import DEFAULT_LEVELS, Forecast
+from forecasting.models.universal.backtest import RollingRecord
+from forecasting.models.universal.contexts import Contexts, read_contexts
+from forecasting.models.universal.distribution import Quantiles, exceedance, interval
+from forecasting.models.universal.model import forecast_at_any_step
+from forecasting.models.universal.network import Coefficients, Steps
+from forecasting.models.universal.references import REFERENCES, Past, forecast_references
+from forecasting.models.universal.release import UniversalRelease
+from forecasting.models.universal.resampling import Resampling
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Bools, Floats, unix_seconds
-from forecasting.universal.contexts.contexts import Contexts, read_contexts
-from forecasting.universal.distribution import Quantiles, exceedance, interval
-from forecasting.universal.network.forecaster import Coefficients, Steps
-from forecasting.universal.own_past.past import Past
-from forecasting.universal.own_past.references import REFERENCES, forecast_references
-from forecasting.universal.own_past.rolling_record import RollingRecord
-from forecasting.universal.release import UniversalRelease
-from forecasting.universal.steps.any_step import forecast_at_any_step
-from forecasting.universal.steps.resampling import Resampling
 
 _LEAST_SHARE: Final = 0.5
 """Share of the origins that a reference must know to be compared."""

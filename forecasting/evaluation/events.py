@@ -15,7 +15,7 @@ from forecasting.events.joint.joint_probability import event_probability
 from forecasting.events.joint.occurrence import History, RunEvent, Steps
 from forecasting.events.joint.paths import Coupling
 from forecasting.events.outlook import baseline_for
-from forecasting.networks.metadata import CheckpointMetadata
+from forecasting.models.metadata import CheckpointMetadata
 from forecasting.scores.events import EventScore, score_event
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import YEAR, Floats, Times

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from forecasting.errors import ReleaseError
 from forecasting.evaluation.division import Split
 from forecasting.events.definitions import Side
-from forecasting.networks.metadata import Imported, Period
+from forecasting.models.metadata import Imported, Period
 from forecasting.scores.accuracy import Accuracy, skill
 from forecasting.scores.events import EventScore
 from forecasting.wording import counted

@@ -18,9 +18,9 @@ from forecasting.events.days import day_of_year
 from forecasting.events.definitions import Side
 from forecasting.events.joint.occurrence import RunEvent
 from forecasting.events.joint.paths import Coupling
-from forecasting.networks.metadata import CheckpointMetadata
-from forecasting.networks.uncertainty import error_quantiles
-from forecasting.networks.uncertainty.intervals import ErrorDistribution
+from forecasting.models import error_quantiles
+from forecasting.models.intervals import ErrorDistribution
+from forecasting.models.metadata import CheckpointMetadata
 from forecasting.references.climatology import Climatology
 from forecasting.scores.accuracy import Accuracy, coverage, diebold_mariano, rounded, rounded_or_none, skill
 from forecasting.scores.probabilistic import (

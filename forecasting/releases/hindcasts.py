@@ -9,7 +9,7 @@ import torch
 
 from forecasting.errors import ForecastError, ReleaseError, RequestError, UnknownNameError
 from forecasting.evaluation.rolling_origin import Evaluation
-from forecasting.networks.forecaster import Forecaster
+from forecasting.models.place.forecaster import Forecaster
 from forecasting.references.baselines import Baselines
 from forecasting.releases.loaded_release import LoadedRelease, load_evaluated, read_series
 from forecasting.releases.release import EVALUATED_SERIES

@@ -15,10 +15,10 @@ from forecasting.errors import ForecastError, ReleaseError
 from forecasting.evaluation.events import NO_EVENTS, RequestedEvents
 from forecasting.evaluation.report import Report, parse_report
 from forecasting.models.base import ALL, BEST
-from forecasting.networks.checkpoint import load
-from forecasting.networks.checkpoint_file import CheckpointFile
-from forecasting.networks.forecaster import Forecaster
-from forecasting.networks.metadata import digest
+from forecasting.models.checkpoint import load
+from forecasting.models.checkpoint_file import CheckpointFile
+from forecasting.models.metadata import digest
+from forecasting.models.place.forecaster import Forecaster
 from forecasting.references.baselines import BASELINES, Baselines
 from forecasting.releases.loaded import Loaded
 from forecasting.releases.release import EVALUATED, Release

@@ -10,16 +10,16 @@ from forecasting.backtest.universal import rolling_universal
 from forecasting.errors import ForecastError, ReleaseError, UnknownNameError
 from forecasting.evaluation.events import NO_EVENTS, RequestedEvents
 from forecasting.models.base import ALL, BEST, Model, climatology_at, on_land
-from forecasting.networks.metadata import CELLS
+from forecasting.models.metadata import CELLS
+from forecasting.models.universal.model import UniversalModel
+from forecasting.models.universal.references import REFERENCES
+from forecasting.models.universal.release import UniversalRelease
+from forecasting.models.universal.report import UniversalReport, parse_universal_report
 from forecasting.releases.loaded import Loaded
 from forecasting.releases.release import Release
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
 from forecasting.series.timestep import TimeStep
-from forecasting.universal.model import UniversalModel
-from forecasting.universal.own_past.references import REFERENCES
-from forecasting.universal.release import UniversalRelease
-from forecasting.universal.report import UniversalReport, parse_universal_report
 from forecasting.wording import available
 
 
@@ -30,7 +30,7 @@ class LoadedUniversal(Loaded):
     Attributes:
         networks: the release, ready to forecast.
         device: that the networks run on.
-        serving: cells of its networks that serve, in the order of :data:`~forecasting.networks.metadata.CELLS`.
+        serving: cells of its networks that serve, in the order of :data:`~forecasting.models.metadata.CELLS`.
         report: how the networks did on held-out seas; None in a release without a report.
     """
 
@@ -64,7 +64,7 @@ class LoadedUniversal(Loaded):
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """Cells of the networks that serve, in the order of :data:`~forecasting.networks.metadata.CELLS`."""
+        """Cells of the networks that serve, in the order of :data:`~forecasting.models.metadata.CELLS`."""
         return self.serving
 
     @property

@@ -8,9 +8,9 @@ import torch
 from forecasting.bundled import default_artifacts
 from forecasting.errors import ForecastError, ReleaseError, RequestError, UnknownNameError
 from forecasting.models.base import ALL, BEST
-from forecasting.networks.device import choose_device
-from forecasting.networks.forecaster import Forecaster
-from forecasting.networks.metadata import CELLS
+from forecasting.models.checkpoint import choose_device
+from forecasting.models.metadata import CELLS
+from forecasting.models.place.forecaster import Forecaster
 from forecasting.references.baselines import BASELINES
 from forecasting.releases.loaded_release import LoadedRelease, load_cell
 from forecasting.releases.loaded_universal import LoadedUniversal

@@ -11,11 +11,11 @@ from typing import Final
 from pydantic import BaseModel, ValidationError
 
 from forecasting.errors import ReleaseError, UnknownNameError
-from forecasting.networks.checkpoint_file import read_unchanged
-from forecasting.networks.metadata import CELLS
+from forecasting.models.checkpoint_file import read_unchanged
+from forecasting.models.metadata import CELLS
+from forecasting.models.universal.metadata import UNIVERSAL
 from forecasting.releases.signatures import SIGNATURES, read_signatures
 from forecasting.releases.trusted_keys import TrustedKeys
-from forecasting.universal.network.metadata import UNIVERSAL
 from forecasting.wording import available
 
 MANIFEST: Final = "manifest.json"

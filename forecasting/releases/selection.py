@@ -7,13 +7,13 @@ from forecasting.errors import SeriesError
 from forecasting.forecasts.forecasts import Columns, Forecasts
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.base import ALL, BEST, Model
-from forecasting.networks.metadata import CELLS
+from forecasting.models.metadata import CELLS
+from forecasting.models.universal.references import REFERENCES
 from forecasting.releases.loaded import Loaded
 from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.by_step import SeriesByStep
 from forecasting.series.timestep import TimeStep, in_words
-from forecasting.universal.own_past.references import REFERENCES
 
 Run = Callable[[Model, SeriesBatch, ForecastOptions], Forecasts]
 

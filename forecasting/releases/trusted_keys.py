@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from forecasting.errors import ReleaseError, RequestError
 from forecasting.extras import needs_extra
-from forecasting.networks.metadata import digest
+from forecasting.models.metadata import digest
 from forecasting.releases.signatures import PURPOSE, SIGNATURES, Signature, SignatureFile, fingerprint, shortened
 from forecasting.wording import available, listed
 

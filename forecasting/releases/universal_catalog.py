@@ -12,19 +12,19 @@ from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.errors import ReleaseError, RequestError, SeriesError, UnknownNameError
 from forecasting.forecasts.forecast import Forecast
 from forecasting.models.base import BEST
-from forecasting.networks.device import choose_device
+from forecasting.models.checkpoint import choose_device
+from forecasting.models.universal.checks import Check
+from forecasting.models.universal.contexts import other_step_error
+from forecasting.models.universal.distribution import Quantiles
+from forecasting.models.universal.model import forecast_at_any_step, refusal_at_any_step
+from forecasting.models.universal.network import Coefficients
+from forecasting.models.universal.release import UniversalRelease
+from forecasting.models.universal.resampling import nearest_step
 from forecasting.releases.loaded_universal import LoadedUniversal
 from forecasting.releases.release import open_current, universal_names
 from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep, in_words
-from forecasting.universal.checks.check import Check
-from forecasting.universal.contexts.refusals import other_step_error
-from forecasting.universal.distribution import Quantiles
-from forecasting.universal.network.forecaster import Coefficients
-from forecasting.universal.release import UniversalRelease
-from forecasting.universal.steps.any_step import forecast_at_any_step, refusal_at_any_step
-from forecasting.universal.steps.nearest import nearest_step
 from forecasting.wording import available
 
 
@@ -147,7 +147,7 @@ class UniversalCatalog:
         Args:
             series: at any steps.
             horizon: number of steps after the end of each series, at its own step.
-            coefficients: as for :meth:`~forecasting.universal.release.UniversalRelease.forecast_many`.
+            coefficients: as for :meth:`~forecasting.models.universal.release.UniversalRelease.forecast_many`.
             model: ``best`` or a cell.
             record: as for ``coefficients``.
             check: as for ``coefficients``.

@@ -23,8 +23,10 @@ from forecasting.forecasts.forecasts import Forecasts
 from forecasting.forecasts.json import entries_of
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.base import ALL, BEST
-from forecasting.networks.device import CPU
-from forecasting.networks.metadata import CELLS
+from forecasting.models.checkpoint import CPU
+from forecasting.models.metadata import CELLS
+from forecasting.models.universal.metadata import parse_universal_metadata
+from forecasting.models.universal.resampling import nearest_step
 from forecasting.readers import ReadingOptions, read, read_content
 from forecasting.readers.options import OPTIONS
 from forecasting.releases.loaded_universal import LoadedUniversal
@@ -39,8 +41,6 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, short
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.series.units import Units, from_celsius
-from forecasting.universal.network.metadata import parse_universal_metadata
-from forecasting.universal.steps.nearest import nearest_step
 from forecasting.wording import counted
 from scoring.cli.arguments import DONE, EVENTS, FORECAST, INCOMPLETE
 from scoring.cli.start import releases_folder

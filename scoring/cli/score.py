@@ -250,7 +250,7 @@ def _device_of(options: argparse.Namespace) -> str:
     """
     if options.device == "cpu" or options.cluster:
         return str(options.device)
-    from forecasting.networks.device import choose_device
+    from forecasting.models.checkpoint import choose_device
 
     return str(choose_device(options.device))
 

@@ -14,14 +14,14 @@ from forecasting.errors import RequestError, SeriesError, UnknownNameError
 from forecasting.evaluation.report import parse_report
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.models.base import Model as ForecastModel
-from forecasting.networks.checkpoint_file import CheckpointFile
-from forecasting.networks.metadata import CheckpointMetadata, digest, parse_metadata
+from forecasting.models.checkpoint_file import CheckpointFile
+from forecasting.models.metadata import CheckpointMetadata, digest, parse_metadata
+from forecasting.models.universal.metadata import UniversalMetadata, parse_universal_metadata
+from forecasting.models.universal.resampling import nearest_step
 from forecasting.qartod import GOOD
 from forecasting.releases.release import Release, dataset_names, open_current, universal_names
 from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.series.timestep import TimeStep, in_words
-from forecasting.universal.network.metadata import UniversalMetadata, parse_universal_metadata
-from forecasting.universal.steps.nearest import nearest_step
 from forecasting.wording import available
 from scoring.errors import NothingToForecastError
 from scoring.models.model import CellModel, Span, TableModel
@@ -30,7 +30,7 @@ from scoring.models.quality import Flags, held_out_ratio, judge
 if TYPE_CHECKING:
     import torch
 
-    from forecasting.universal.release import UniversalRelease
+    from forecasting.models.universal.release import UniversalRelease
     from scoring.models.place_forecaster import PlaceForecaster
     from scoring.models.universal_forecaster import UniversalCellForecaster
 
@@ -219,7 +219,7 @@ class UniversalModels(TableModel):
 
     def at(self, step: TimeStep, horizon: int) -> ForecastModel:
         """See :class:`~scoring.models.model.TableModel`; the release is for this step, or the nearest."""
-        from forecasting.universal.model import UniversalModel  # imports torch
+        from forecasting.models.universal.model import UniversalModel  # imports torch
 
         files = self._files_at(step, horizon)
         if self.cell not in (BEST, *files.metadata):
@@ -284,8 +284,8 @@ def _check_levels(levels: tuple[int, ...]) -> None:
 
 @lru_cache(maxsize=4)
 def _load_place(file: CheckpointFile, device_name: str) -> "PlaceForecaster":
-    from forecasting.networks.checkpoint import load
-    from forecasting.networks.forecaster import Forecaster
+    from forecasting.models.checkpoint import load
+    from forecasting.models.place.forecaster import Forecaster
     from scoring.models.place_forecaster import PlaceForecaster
 
     device = _device(device_name)
@@ -294,9 +294,8 @@ def _load_place(file: CheckpointFile, device_name: str) -> "PlaceForecaster":
 
 @lru_cache(maxsize=8)
 def _load_universal(files: UniversalFiles, device_name: str) -> "UniversalRelease":
-    from forecasting.universal.network.checkpoint import load
-    from forecasting.universal.network.forecaster import UniversalForecaster
-    from forecasting.universal.release import UniversalRelease
+    from forecasting.models.universal.network import UniversalForecaster, load
+    from forecasting.models.universal.release import UniversalRelease
 
     device = _device(device_name)
     networks = {cell: UniversalForecaster(*load(_content(file), device), device, file) for cell, file in files.networks}
@@ -306,7 +305,7 @@ def _load_universal(files: UniversalFiles, device_name: str) -> "UniversalReleas
 def _device(name: str) -> "torch.device":
     import torch
 
-    from forecasting.networks.device import choose_device
+    from forecasting.models.checkpoint import choose_device
 
     # For networks this small, one thread is faster than two.
     torch.set_num_threads(1)

@@ -15,12 +15,12 @@ from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.events.outlook import JointForecast
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.models.base import Model as ForecastModel
-from forecasting.networks.metadata import CheckpointMetadata
+from forecasting.models.metadata import CheckpointMetadata
+from forecasting.models.universal.metadata import UniversalMetadata
 from forecasting.series.shape import fill_gaps
 from forecasting.series.times import Bools, Floats, Times
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import SEA_RANGE
-from forecasting.universal.network.metadata import UniversalMetadata
 from scoring.models.quality import Flags
 
 Coefficients = npt.NDArray[np.float32]

@@ -8,16 +8,15 @@ import numpy.typing as npt
 from forecasting.forecasts.distribution import Distribution
 from forecasting.forecasts.forecast import Forecast
 from forecasting.forecasts.forecasts import Forecasts
-from forecasting.networks.forecaster import Forecaster, outside_training
-from forecasting.networks.uncertainty.residuals import AllResiduals
+from forecasting.models.place.forecaster import Forecaster, outside_training
+from forecasting.models.place.residuals import AllResiduals
+from forecasting.models.universal.backtest import errors_of
+from forecasting.models.universal.contexts import Contexts
+from forecasting.models.universal.references import Past, forecast_references
 from forecasting.qartod import SUSPECT
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.shape import fill_gaps
 from forecasting.series.times import Bools, Floats, Times
-from forecasting.universal.contexts.contexts import Contexts
-from forecasting.universal.own_past.past import Past
-from forecasting.universal.own_past.record import errors_of
-from forecasting.universal.own_past.references import forecast_references
 from scoring.models.model import NO_SEA, CellForecasts, Cells, cell_windows
 from scoring.models.quality import (
     Flags,

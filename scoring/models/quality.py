@@ -11,9 +11,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.models.universal.metadata import UniversalMetadata
 from forecasting.qartod import FAIL, GOOD, MISSING, NOT_EVALUATED, SUSPECT
 from forecasting.series.times import Bools, Floats
-from forecasting.universal.network.metadata import UniversalMetadata
 
 MEANINGS: Final = {
     GOOD: "good", NOT_EVALUATED: "not_evaluated", SUSPECT: "suspect", FAIL: "fail", MISSING: "missing"

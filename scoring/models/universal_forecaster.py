@@ -13,15 +13,14 @@ from forecasting.events.detection import steps_after
 from forecasting.events.joint.paths import Coupling
 from forecasting.forecast_warning import DOUBTS
 from forecasting.forecasts.forecast import Forecast
+from forecasting.models.universal.backtest import errors_of
+from forecasting.models.universal.checks import implausible_ends
+from forecasting.models.universal.contexts import Contexts, contexts_of_rows, gaps_within
+from forecasting.models.universal.distribution import Quantiles, interval
+from forecasting.models.universal.network import UniversalForecaster
+from forecasting.models.universal.references import Past, forecast_references
 from forecasting.qartod import SUSPECT
 from forecasting.series.times import Floats, Times, unix_seconds
-from forecasting.universal.checks.warnings import implausible_ends
-from forecasting.universal.contexts.contexts import Contexts, contexts_of_rows, gaps_within
-from forecasting.universal.distribution import Quantiles, interval
-from forecasting.universal.network.forecaster import UniversalForecaster
-from forecasting.universal.own_past.past import Past
-from forecasting.universal.own_past.record import errors_of
-from forecasting.universal.own_past.references import forecast_references
 from scoring.errors import kind_of
 from scoring.models.model import CellForecasts, Cells, joined
 from scoring.models.quality import (

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.forecasts.forecasts import Forecasts
-from forecasting.networks.forecaster import Forecaster
+from forecasting.models.place.forecaster import Forecaster
+from forecasting.models.universal.network import UniversalForecaster
 from forecasting.releases.registry import Registry
 from forecasting.releases.selection import Selection
 from forecasting.series.by_step import SeriesByStep
-from forecasting.universal.network.forecaster import UniversalForecaster
 from service.engine.batching import Batcher
 from service.engine.forecasting import PIECE, SMALL, SMALL_VALUES, Column, Job, forecast_jobs, timed
 from service.engine.running import Returned, Threads, counted, run_in

@@ -7,11 +7,11 @@ from typing import Final
 from forecasting.errors import ForecastError, RequestError, SeriesError, UnknownNameError
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.base import ALL, BEST, Model
-from forecasting.networks.metadata import CELLS
+from forecasting.models.metadata import CELLS
+from forecasting.models.universal.resampling import Resampling
 from forecasting.releases.registry import unknown_model
 from forecasting.releases.selection import Selection
 from forecasting.series.timestep import TimeStep, in_words
-from forecasting.universal.steps.resampling import Resampling
 from service.engine.forecasting import Job
 from service.engine.options import EventOptions, RequestOptions
 from service.engine.reading.series_schema import InputSeries

@@ -9,13 +9,13 @@ from sqlalchemy import Connection
 
 from forecasting.climatology.annual_cycle import evaluate
 from forecasting.climatology.global_climatology import GlobalClimatology
+from forecasting.models.universal.checks import plausible_range
 from forecasting.qartod import FAIL, GOOD, SUSPECT
 from forecasting.series.doubts import LEAST_REPEATS
 from forecasting.series.quality import LEAST, LEAST_CHANGE, REACH, Places, QualityCheck, Range
 from forecasting.series.times import SECONDS, Floats, Times, iso_of, seconds_of
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.series.units import SYMBOLS, Units, from_celsius
-from forecasting.universal.checks.bounds import plausible_range
 from forecasting.wording import counted
 from service.stations.readings import PAST_STEPS, Readings, between_steps, grid_of, nearby_steps, shifted
 from service.stations.recalibration import levels_of, probabilities_of, quantiles_of

@@ -9,11 +9,11 @@ import numpy as np
 from sqlalchemy import Connection
 
 from forecasting.forecasts.json import rounded
+from forecasting.models.universal.online_calibration import OnlineCalibration
 from forecasting.scores.events import PERSISTENCE, SIGNS
 from forecasting.scores.verification import positions_of
 from forecasting.series.times import SECONDS, Floats, seconds_of
 from forecasting.series.timestep import TimeStep
-from forecasting.universal.online_calibration import OnlineCalibration
 from service.stations.alerts import Draft, raise_alerts
 from service.stations.readings import shifted
 from service.stations.store.forecasts import (

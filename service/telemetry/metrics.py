@@ -121,7 +121,7 @@ class Metrics:
         """Count how far windows are from the training data.
 
         ``level_sum`` and ``spread_sum`` are sums over the windows of
-        :meth:`~forecasting.networks.training_range.TrainingRange.distances`; ``outside`` is the number of windows with
+        :meth:`~forecasting.models.training_range.TrainingRange.distances`; ``outside`` is the number of windows with
         the warning ``outside_training``.
         """
         child = self._models.get(model) or self._models[OTHER]

@@ -10,15 +10,15 @@ import pytest
 
 from forecasting.evaluation.report import parse_report
 from forecasting.evaluation.rolling_origin import Evaluation
-from forecasting.networks.device import CPU
-from forecasting.networks.forecaster import Forecaster
-from forecasting.networks.metadata import CELLS, digest
+from forecasting.models.checkpoint import CPU
+from forecasting.models.metadata import CELLS, digest
+from forecasting.models.place.forecaster import Forecaster
+from forecasting.models.universal.report import parse_universal_report
 from forecasting.readers import read_csv
 from forecasting.references.baselines import Baselines
 from forecasting.releases.loaded_release import LoadedRelease, load_evaluated
 from forecasting.releases.release import open_current
 from forecasting.series.shape import ForecastShape
-from forecasting.universal.report import parse_universal_report
 from tests.conftest import ROOT
 from training.config import SPECS, TrainingConfig
 from training.data.dataset import Dataset

@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from forecasting.networks.checkpoint import load
-from forecasting.networks.device import CPU
+from forecasting.models.checkpoint import CPU, load
 from forecasting.releases.release import current_version
 from forecasting.series.times import unix_seconds
 from tests.refused_start import refused_start

@@ -12,7 +12,7 @@ from scoring.models.quality import (
     relative_rmse,
     spread_origins,
 )
-from tests.forecasting.universal import tiny
+from tests.forecasting.models.universal import tiny
 
 NAN = float("nan")
 

@@ -8,10 +8,10 @@ import pytest
 
 from forecasting.errors import ReleaseError, RequestError
 from forecasting.evaluation.report import TITLES, Coverage, ModelReport, accuracy_table
-from forecasting.networks.device import CPU
-from forecasting.networks.forecaster import Forecaster
-from forecasting.networks.metadata import digest
-from forecasting.networks.roller import NetworkRoller
+from forecasting.models.checkpoint import CPU
+from forecasting.models.metadata import digest
+from forecasting.models.place.forecaster import Forecaster
+from forecasting.models.place.network import NetworkRoller
 from forecasting.references.baselines import Baselines
 from forecasting.releases.loaded_release import LoadedRelease, load_evaluated
 from forecasting.releases.registry import Registry

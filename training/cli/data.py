@@ -29,8 +29,8 @@ from training.data.dataset import Panel, commonest_step, usable_series
 from training.data.fetch import Downloader, fetch
 
 if TYPE_CHECKING:
+    from forecasting.models.universal.checks import Check
     from forecasting.releases.universal_catalog import UniversalCatalog
-    from forecasting.universal.checks.check import Check
 
 TRAINABLE, NOT_TRAINABLE, UNREADABLE = 0, 1, 2
 _SHOWN: Final = 5
@@ -225,7 +225,7 @@ def _check_text(check: dict[str, Any]) -> list[str]:
 def _catalog(artifacts: Path) -> "UniversalCatalog | str":
     """Return the universal releases in a folder, or why there are none."""
     # PyTorch takes seconds to import, and only a check needs it.
-    from forecasting.networks.device import CPU
+    from forecasting.models.checkpoint import CPU
     from forecasting.releases.universal_catalog import UniversalCatalog
 
     try:

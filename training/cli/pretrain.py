@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from forecasting.console import Command, add_out, positive, whole
-from forecasting.networks.device import choose_device
+from forecasting.models.checkpoint import choose_device
 from forecasting.readers import read
 from training.cli import GALLERY, PRETRAIN
 from training.cli.train import add_workers

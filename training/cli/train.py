@@ -25,8 +25,8 @@ from forecasting.console import (
 )
 from forecasting.errors import FileError, RequestError, SeriesError
 from forecasting.evaluation.report import ModelReport, accuracy_table
-from forecasting.networks.device import choose_device
-from forecasting.networks.metadata import CELLS
+from forecasting.models.checkpoint import choose_device
+from forecasting.models.metadata import CELLS
 from forecasting.references.baselines import BASELINES
 from forecasting.releases.release import is_cell_name, versions
 from forecasting.releases.signatures import SIGNATURES

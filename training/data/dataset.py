@@ -19,7 +19,7 @@ from forecasting.evaluation.division import (
     divide,
     least_values,
 )
-from forecasting.networks.metadata import Period
+from forecasting.models.metadata import Period
 from forecasting.readers import Station
 from forecasting.series.origins import Origins, joined, origins
 from forecasting.series.shape import ForecastShape, fill_gaps

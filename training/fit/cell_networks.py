@@ -16,8 +16,8 @@ import torch
 from forecasting.evaluation.division import TRAIN_TENTHS, Split, is_still
 from forecasting.evaluation.report import LossCurves, StartReport
 from forecasting.evaluation.rolling_origin import Evaluation
-from forecasting.networks.device import CPU
-from forecasting.networks.roller import NetworkRoller
+from forecasting.models.checkpoint import CPU
+from forecasting.models.place.network import NetworkRoller
 from forecasting.scores.accuracy import Accuracy, rounded
 from forecasting.series.origins import Origins, joined
 from forecasting.series.times import Floats, unix_seconds

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from forecasting.errors import ForecastError
 from forecasting.evaluation.division import SPLITS
 from forecasting.evaluation.report import LossCurves
-from forecasting.networks.device import CPU
+from forecasting.models.checkpoint import CPU
 from training.config import TrainingConfig
 from training.data.dataset import Dataset
 from training.data.inputs import Examples

@@ -114,7 +114,7 @@ class RecurrentForecaster(nn.Module):
 
     @torch.jit.export
     def folded(self) -> dict[str, Tensor]:
-        """The matrices of :class:`~forecasting.networks.folded.FoldedNetwork`; empty if there are several layers."""
+        """Return the matrices of :class:`~forecasting.models.place.network.FoldedNetwork`; none for several layers."""
         if self.layers > 1:
             return {}
         size = self.head.weight.shape[1]

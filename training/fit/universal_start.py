@@ -12,18 +12,18 @@ from torch import Tensor, nn
 from forecasting.bundled import RELEASES
 from forecasting.climatology.global_climatology import Coefficients, GlobalClimatology
 from forecasting.errors import RequestError, SeriesError
-from forecasting.networks.device import CPU
-from forecasting.networks.metadata import CELLS
+from forecasting.models.checkpoint import CPU
+from forecasting.models.metadata import CELLS
+from forecasting.models.universal.contexts import Agreement, compare_with_climatology
+from forecasting.models.universal.metadata import parse_universal_metadata
+from forecasting.models.universal.network import CLIMATOLOGY_TERMS
+from forecasting.models.universal.release import UniversalRelease
 from forecasting.releases.release import Release, open_current, universal_names
 from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.series.shape import ForecastShape
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import unix_seconds
 from forecasting.series.timestep import TimeStep
-from forecasting.universal.contexts.position_check import Agreement, compare_with_climatology
-from forecasting.universal.network.checkpoint import CLIMATOLOGY_TERMS
-from forecasting.universal.network.metadata import parse_universal_metadata
-from forecasting.universal.release import UniversalRelease
 from forecasting.wording import too_few
 from training.config import TrainingConfig
 from training.fit.fit_data import Network
@@ -43,7 +43,7 @@ class UniversalAtPlace(nn.Module):
         """Place a universal network.
 
         Args:
-            universal: as :mod:`forecasting.universal.network.checkpoint` describes it.
+            universal: as :mod:`forecasting.models.universal.network` describes it.
             window: number of values of a window.
             history: the series of the place.
             climatology: coefficients of its climatology, °C, float32 ``(7,)``; NaN if the position is not known.

@@ -23,10 +23,9 @@ import torch
 from torch import Tensor
 
 from forecasting.errors import ReleaseError
-from forecasting.networks.checkpoint import load_module
-from forecasting.networks.device import CPU
-from forecasting.networks.metadata import digest
-from forecasting.networks.roller import NetworkRoller
+from forecasting.models.checkpoint import CPU, load_module
+from forecasting.models.metadata import digest
+from forecasting.models.place.network import NetworkRoller
 from forecasting.process_limits import limit_memory
 from forecasting.series.origins import Origins, origins
 from forecasting.series.shape import ForecastShape

@@ -19,11 +19,10 @@ from forecasting.evaluation.division import (
 )
 from forecasting.evaluation.report import Report
 from forecasting.evaluation.rolling_origin import Evaluation
-from forecasting.networks.checkpoint import load_module
-from forecasting.networks.device import CPU
-from forecasting.networks.metadata import CheckpointMetadata, Imported
-from forecasting.networks.roller import NetworkRoller
-from forecasting.networks.training_range import TrainingRange
+from forecasting.models.checkpoint import CPU, load_module
+from forecasting.models.metadata import CheckpointMetadata, Imported
+from forecasting.models.place.network import NetworkRoller
+from forecasting.models.training_range import TrainingRange
 from forecasting.releases.release import EVALUATED, current_version, open_current
 from forecasting.series.origins import Origins, origins
 from forecasting.series.shape import ForecastShape

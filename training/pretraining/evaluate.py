@@ -12,11 +12,11 @@ from forecasting.events.joint.dependence import Dependence
 from forecasting.events.joint.joint_probability import event_probability
 from forecasting.events.joint.occurrence import History, RunEvent, Steps
 from forecasting.events.joint.paths import Coupling
+from forecasting.models.universal.distribution import exceedance, scores_of
+from forecasting.models.universal.report import HeldOutEvent, HeldOutScore
 from forecasting.scores.events import score_event
 from forecasting.series.times import Bools, Floats
 from forecasting.series.timestep import TimeStep
-from forecasting.universal.distribution import exceedance, scores_of
-from forecasting.universal.report import HeldOutEvent, HeldOutScore
 from training.config import Spec
 from training.pretraining.examples import Panel
 from training.pretraining.network import LEVELS, AnyModule

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from forecasting.climatology.annual_cycle import FREEZING_POINT
-from forecasting.networks.device import CPU
+from forecasting.models.checkpoint import CPU
 from forecasting.series.times import YEAR
 from training.config import Spec
 from training.pretraining.companion import Companion, Moments, fit_prior

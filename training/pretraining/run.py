@@ -16,12 +16,11 @@ import torch
 from torch import Tensor
 
 from forecasting.events.joint.dependence import Dependence
-from forecasting.networks.checkpoint import script
-from forecasting.networks.device import CPU
-from forecasting.networks.metadata import CELLS
-from forecasting.universal.network.checkpoint import save
-from forecasting.universal.network.metadata import UniversalMetadata
-from forecasting.universal.report import HeldOutEvent, HeldOutModel, HeldOutScore, UniversalReport
+from forecasting.models.checkpoint import CPU, script
+from forecasting.models.metadata import CELLS
+from forecasting.models.universal.metadata import UniversalMetadata
+from forecasting.models.universal.network import save
+from forecasting.models.universal.report import HeldOutEvent, HeldOutModel, HeldOutScore, UniversalReport
 from training.config import Spec
 from training.pretraining.companion import Companion, Moments
 from training.pretraining.evaluate import held_out_dependence, mean_by_context, score_events, score_held_out

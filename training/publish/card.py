@@ -22,12 +22,12 @@ from forecasting.evaluation.report import (
     figure,
     model_title,
 )
-from forecasting.networks.metadata import Imported
+from forecasting.models.metadata import Imported
+from forecasting.models.universal.report import HeldOutEvent, UniversalReport
 from forecasting.references.baselines import BASELINES
 from forecasting.scores.events import BrierSkill, EventScore, ReliabilityBin
 from forecasting.series.times import parse_time, short
 from forecasting.series.timestep import in_words, one_each
-from forecasting.universal.report import HeldOutEvent, UniversalReport
 from forecasting.wording import counted, listed
 from training.config import Spec
 

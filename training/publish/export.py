@@ -15,12 +15,11 @@ from torch import nn
 from forecasting.evaluation.division import Split
 from forecasting.evaluation.report import Report
 from forecasting.evaluation.rolling_origin import Evaluation
-from forecasting.networks.checkpoint import load, save, script
-from forecasting.networks.device import CPU
-from forecasting.networks.forecaster import Forecaster
-from forecasting.networks.metadata import CheckpointMetadata
-from forecasting.networks.training_range import TrainingRange
-from forecasting.networks.uncertainty.intervals import ErrorDistribution
+from forecasting.models.checkpoint import CPU, load, save, script
+from forecasting.models.intervals import ErrorDistribution
+from forecasting.models.metadata import CheckpointMetadata
+from forecasting.models.place.forecaster import Forecaster
+from forecasting.models.training_range import TrainingRange
 from forecasting.references.baselines import BASELINES, Baselines
 from forecasting.references.climatology import Climatology
 from forecasting.releases.release import EVALUATED, EVALUATED_SERIES

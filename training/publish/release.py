@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from forecasting.errors import ReleaseError, RequestError, UnknownNameError
 from forecasting.extras import needs_extra
-from forecasting.networks.metadata import digest
+from forecasting.models.metadata import digest
 from forecasting.releases.current import UNFINISHED, point_current, replace_text
 from forecasting.releases.release import (
     MANIFEST,

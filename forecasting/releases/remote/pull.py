@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from forecasting.errors import ReleaseError
-from forecasting.networks.metadata import digest
+from forecasting.models.metadata import digest
 from forecasting.releases.current import point_current
 from forecasting.releases.release import (
     CURRENT,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from forecasting.errors import ReleaseError
-from forecasting.networks.metadata import digest
+from forecasting.models.metadata import digest
 from forecasting.releases.release import CURRENT, MANIFEST, ManifestEntry, Release
 from forecasting.releases.remote.remote_folder import RemoteFolder
 from forecasting.releases.signatures import SIGNATURES, read_signatures

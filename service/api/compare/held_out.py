@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field
 
 from forecasting.errors import RequestError, UnknownNameError
 from forecasting.evaluation.report import aligned
+from forecasting.models.universal.report import HeldOutScore
 from forecasting.releases.loaded_universal import LoadedUniversal
-from forecasting.universal.report import HeldOutScore
 from forecasting.wording import available
 
 

@@ -10,7 +10,7 @@ from forecasting.evaluation.report import ModelReport, models_table
 from forecasting.forecasts.json import Json, rounded, written_times
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.base import half_position
-from forecasting.networks.metadata import CELLS
+from forecasting.models.metadata import CELLS
 from forecasting.releases.loaded import Loaded
 from forecasting.releases.selection import Selection
 from forecasting.series.timestep import TimeStep

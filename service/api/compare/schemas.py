@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from forecasting.evaluation.report import ModelKind
 from forecasting.events.event_schema import MAX_VERIFIED_EVENTS, ThresholdEvents
-from forecasting.networks.metadata import NetworkKind
+from forecasting.models.metadata import NetworkKind
 from forecasting.series.units import Units
 from service.api.series_request import EXAMPLE_VALUES, SeriesFailure, SeriesRequest, SeriesWarning
 from service.engine.reading.baseline_schema import InputBaseline

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope
 
 from forecasting.errors import SeriesError
 from forecasting.models.base import ALL
-from forecasting.networks.metadata import CELLS
+from forecasting.models.metadata import CELLS
 from forecasting.requests.model import UnknownFieldsError
 from service.api.dependencies import ready
 from service.api.forecast.answer import bytes_of_entry, with_ids

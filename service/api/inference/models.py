@@ -8,9 +8,9 @@ import numpy as np
 
 from forecasting.errors import UnknownNameError
 from forecasting.models.base import ALL, BEST
-from forecasting.networks.forecaster import Forecaster
+from forecasting.models.place.forecaster import Forecaster
+from forecasting.models.universal.metadata import UniversalMetadata
 from forecasting.releases.loaded_universal import LoadedUniversal
-from forecasting.universal.network.metadata import UniversalMetadata
 from forecasting.wording import counted
 from service.api.inference.tensors import (
     FORECAST,

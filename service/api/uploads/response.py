@@ -10,8 +10,9 @@ from orjson import dumps
 from forecasting.errors import FileError, SeriesError
 from forecasting.evaluation.division import untrainable
 from forecasting.forecasts.json import Json, rounded
-from forecasting.networks.metadata import CheckpointMetadata
-from forecasting.networks.windows import last_windows
+from forecasting.models.metadata import CheckpointMetadata
+from forecasting.models.place.windows import last_windows
+from forecasting.models.universal.checks import Check
 from forecasting.readers import Reading, Station, describe
 from forecasting.readers.flags import Marked
 from forecasting.releases.registry import Registry
@@ -19,7 +20,6 @@ from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso
-from forecasting.universal.checks.check import Check
 from service.api.uploads.reading import in_query
 from service.api.uploads.schemas import MAX_CHECKED, MAX_FLAGGED
 from service.engine.reading.series_schema import MAX_ID

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from forecasting.errors import ReleaseError, RequestError
-from forecasting.networks.device import choose_device
+from forecasting.models.checkpoint import choose_device
 from forecasting.releases.registry import LoadedRelease, LoadedUniversal, Registry, load_release
 from forecasting.releases.release import Release, current_versions, open_current, traces
 from forecasting.releases.remote.cache import default_cache

@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from forecasting.climatology.annual_cycle import COEFFICIENTS
 from forecasting.climatology.global_climatology import GlobalClimatology
+from forecasting.models.universal.network import UniversalForecaster
 from forecasting.series.times import SECONDS, Floats, unix_seconds
-from forecasting.universal.network.forecaster import UniversalForecaster
 from service.engine.running import Threads, counted, run_in
 from service.telemetry.metrics import Metrics
 from service.telemetry.spans import INFERENCE

@@ -44,7 +44,7 @@ class Calibration:
         model: the network or reference that made the forecasts.
         version: version of its release.
         until: the time of the last observation that it has learned from, Unix seconds.
-        content: an :class:`~forecasting.universal.online_calibration.OnlineCalibration` as JSON.
+        content: an :class:`~forecasting.models.universal.online_calibration.OnlineCalibration` as JSON.
     """
 
     station: int

@@ -8,7 +8,7 @@ import pytest
 from forecasting.backtest.backtest import Backtest, NetworkFacts
 from forecasting.backtest.place import rolling_through
 from forecasting.errors import SeriesError
-from forecasting.networks.forecaster import Forecaster
+from forecasting.models.place.forecaster import Forecaster
 from forecasting.references.baselines import BASELINES
 from forecasting.releases.registry import Registry
 from forecasting.scores.accuracy import Accuracy, diebold_mariano

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from forecasting.errors import ReleaseError, RequestError, UnknownNameError
-from forecasting.networks.device import CPU, choose_device
+from forecasting.models.checkpoint import CPU, choose_device
 from forecasting.releases.registry import Registry, load_forecaster
 from forecasting.releases.release import Release, current_version, dataset_names, open_current
 

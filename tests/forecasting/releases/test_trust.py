@@ -7,7 +7,7 @@ import pytest
 
 from forecasting import TrustedKeys, load_forecaster, load_universal
 from forecasting.errors import ReleaseError
-from forecasting.networks.device import CPU
+from forecasting.models.checkpoint import CPU
 from forecasting.releases.registry import Registry
 from forecasting.releases.release_folders import release_folders
 from tests.scoring.commands import score

@@ -5,12 +5,12 @@ import pytest
 
 from forecasting import load_universal
 from forecasting.errors import ReleaseError, SeriesError, UnknownNameError
-from forecasting.networks.device import CPU
+from forecasting.models.checkpoint import CPU
 from forecasting.releases.registry import Registry, load_forecaster
 from forecasting.releases.release import open_current, universal_names
 from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.timestep import MONTH, TimeStep
-from tests.forecasting.universal.tiny import publish, series, walk
+from tests.forecasting.models.universal.tiny import publish, series, walk
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forecasting.models.universal.references import REFERENCES
 from forecasting.readers import read_csv
 from forecasting.releases.registry import load_forecaster
-from forecasting.universal.own_past.references import REFERENCES
 from scoring.tables.reading.stage import rows_file
 from scoring.tables.rows import BASELINES
 from tests.conftest import NINO12

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from forecasting.networks.metadata import digest
+from forecasting.models.metadata import digest
 from tests.scoring.commands import finish, score, start
 from tests.scoring.grids.sample import oisst, save, temperatures
 from tests.scoring.independent import checkpoint

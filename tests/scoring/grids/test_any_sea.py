@@ -14,7 +14,7 @@ from forecasting.releases.universal_catalog import load_universal
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
 from tests.conftest import ROOT
-from tests.forecasting.universal import tiny
+from tests.forecasting.models.universal import tiny
 from tests.scoring.commands import score
 from tests.scoring.grids.sample import daily, opened, save, walks
 

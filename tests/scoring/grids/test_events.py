@@ -19,7 +19,7 @@ from forecasting.events.judge import judge
 from forecasting.forecasts.forecast import Forecast
 from forecasting.releases.universal_catalog import load_universal
 from forecasting.series.sst_series import SstSeries
-from tests.forecasting.universal import tiny
+from tests.forecasting.models.universal import tiny
 from tests.scoring.commands import score, snapshot
 from tests.scoring.grids.sample import daily, oisst, opened, save, temperatures, walks
 from tests.scoring.heatwaves import DAYS, HEATWAVE, START, cells, events_file

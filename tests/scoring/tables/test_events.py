@@ -11,7 +11,7 @@ from forecasting.events.definitions import MarineEvent, ThresholdEvent
 from forecasting.events.judge import judge
 from forecasting.forecasts.forecast import Forecast
 from forecasting.releases.universal_catalog import load_universal
-from tests.forecasting.universal import tiny
+from tests.forecasting.models.universal import tiny
 from tests.scoring.commands import finish, score, start, wait_for, work_folder
 from tests.scoring.heatwaves import HEATWAVE, events_file, with_departure
 from tests.scoring.tables.sample import long_table, station, walk

@@ -1,6 +1,6 @@
 import httpx
 
-from forecasting.networks.metadata import digest
+from forecasting.models.metadata import digest
 from tests.service.requests import answered
 from training.run import Published
 

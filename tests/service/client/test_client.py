@@ -24,7 +24,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 from pydantic import SecretStr
 
-from forecasting.networks.forecaster import Forecaster
+from forecasting.models.place.forecaster import Forecaster
 from forecasting.readers import read_csv
 from forecasting.releases.registry import Registry
 from forecasting.series.sst_series import SstSeries

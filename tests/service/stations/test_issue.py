@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sqlalchemy import Connection, make_url
 
-from forecasting.networks.device import CPU
+from forecasting.models.checkpoint import CPU
 from forecasting.releases.registry import Registry
 from service.engine.running import Threads
 from service.engine.serving import Serving

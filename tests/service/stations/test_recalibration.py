@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from orjson import loads
 
+from forecasting.models.universal.online_calibration import OnlineCalibration
 from forecasting.series.times import Floats, iso_of
 from forecasting.series.timestep import TimeStep
-from forecasting.universal.online_calibration import OnlineCalibration
 from service.stations.alerts import Draft
 from service.stations.recalibration import store_forecasts
 from service.stations.store.database import Database

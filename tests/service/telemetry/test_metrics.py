@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from forecasting.errors import RequestError
 from forecasting.forecasts.options import ForecastOptions
-from forecasting.networks.forecaster import Forecaster
+from forecasting.models.place.forecaster import Forecaster
 from forecasting.releases.registry import Registry
 from forecasting.releases.release import dataset_names
 from forecasting.series.batch import SeriesBatch

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.forecasting.universal import tiny
+from tests.forecasting.models.universal import tiny
 from training.cli import main
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forecasting.networks.device import CPU
-from forecasting.networks.uncertainty.error_table import LEVELS
+from forecasting.models.checkpoint import CPU
+from forecasting.models.intervals import LEVELS
 from forecasting.releases.loaded_release import LoadedRelease, load_evaluated
 from forecasting.releases.release import open_current
 from forecasting.series.shape import ForecastShape
-from tests.forecasting.universal import tiny
+from tests.forecasting.models.universal import tiny
 from training.cli import main
 from training.data.dataset import Dataset
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from forecasting.evaluation.report import Report, parse_report
-from forecasting.networks.device import choose_device
+from forecasting.models.checkpoint import choose_device
 from forecasting.readers import ReadingOptions, read
 from forecasting.references.baselines import BASELINES
 from forecasting.releases.loaded_release import LoadedRelease

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from forecasting.evaluation.rolling_origin import Evaluation
-from forecasting.networks.device import CPU
-from forecasting.networks.roller import NetworkRoller
+from forecasting.models.checkpoint import CPU
+from forecasting.models.place.network import NetworkRoller
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import unix_seconds
 from forecasting.series.timestep import TimeStep

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from forecasting.evaluation.rolling_origin import Evaluation
-from forecasting.networks.device import CPU
-from forecasting.networks.roller import NetworkRoller
+from forecasting.models.checkpoint import CPU
+from forecasting.models.place.network import NetworkRoller
 from forecasting.series.origins import joined
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats

@@ -9,16 +9,15 @@ from torch import Tensor, nn
 
 from forecasting.errors import SeriesError
 from forecasting.evaluation.division import SHORTEST_MONTHLY, SHORTEST_SERIES, untrainable
-from forecasting.networks.checkpoint import script
-from forecasting.networks.device import CPU
-from forecasting.networks.roller import LEADS_WINDOWS, NetworkRoller
+from forecasting.models.checkpoint import CPU, script
+from forecasting.models.place.network import LEADS_WINDOWS, NetworkRoller
 from forecasting.series.origins import origins
 from forecasting.series.shape import ForecastShape
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import unix_seconds
 from forecasting.series.timestep import TimeStep
 from tests.conftest import daily
-from tests.forecasting.universal.tiny import LastValue
+from tests.forecasting.models.universal.tiny import LastValue
 from training.config import SPECS, TrainingConfig
 from training.data.dataset import Dataset
 from training.data.inputs import Scaling

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from forecasting.networks.device import CPU
+from forecasting.models.checkpoint import CPU
 from forecasting.releases.loaded_release import load_evaluated
 from forecasting.releases.registry import load_forecaster
 from forecasting.releases.release import Release

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from forecasting.evaluation.rolling_origin import Evaluation
-from forecasting.networks.device import CPU
-from forecasting.networks.roller import NetworkRoller
+from forecasting.models.checkpoint import CPU
+from forecasting.models.place.network import NetworkRoller
 from forecasting.references.baselines import Baselines
 from forecasting.series.origins import Roller
 from forecasting.series.shape import ForecastShape

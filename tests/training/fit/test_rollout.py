@@ -8,8 +8,8 @@ import torch
 
 from forecasting.evaluation.division import Split
 from forecasting.evaluation.rolling_origin import Evaluation
-from forecasting.networks.device import CPU
-from forecasting.networks.roller import NetworkRoller
+from forecasting.models.checkpoint import CPU
+from forecasting.models.place.network import NetworkRoller
 from forecasting.references.baselines import Baselines
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import YEAR, Floats

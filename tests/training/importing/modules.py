@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from forecasting.networks.checkpoint import script
+from forecasting.models.checkpoint import script
 from forecasting.series.timestep import MONTH
 
 WINDOW = 24

@@ -6,7 +6,7 @@ import pytest
 
 from forecasting.errors import FileError, ReleaseError, RequestError
 from forecasting.evaluation.rolling_origin import Evaluation
-from forecasting.networks.device import CPU
+from forecasting.models.checkpoint import CPU
 from forecasting.releases.loaded_release import LoadedRelease, load_evaluated
 from forecasting.releases.release import Release, current_version
 from forecasting.series.shape import ForecastShape

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from forecasting.networks.checkpoint import script
+from forecasting.models.checkpoint import script
 from training.config import SPECS
 from training.pretraining.companion import Companion
 from training.pretraining.features import Features

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from forecasting.errors import ReleaseError
-from forecasting.networks.device import CPU
+from forecasting.models.checkpoint import CPU
+from forecasting.models.universal.network import load
+from forecasting.models.universal.report import parse_universal_report
 from forecasting.releases.release import open_current
-from forecasting.universal.network.checkpoint import load
-from forecasting.universal.report import parse_universal_report
 from training.config import SPECS
 from training.pretraining.examples import read_real_series
 from training.pretraining.network import FitSettings

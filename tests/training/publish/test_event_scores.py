@@ -6,9 +6,8 @@ import pytest
 from forecasting.evaluation.report import EventReport, parse_report
 from forecasting.evaluation.rolling_origin import seasonal_percentile
 from forecasting.forecasts.options import ForecastOptions
-from forecasting.networks.checkpoint import load
-from forecasting.networks.device import CPU
-from forecasting.networks.forecaster import Forecaster
+from forecasting.models.checkpoint import CPU, load
+from forecasting.models.place.forecaster import Forecaster
 from forecasting.references.baselines import Baselines
 from forecasting.releases.loaded_release import LoadedRelease, load_evaluated
 from forecasting.releases.release import Release

@@ -5,8 +5,8 @@ from pydantic import ValidationError
 from forecasting.errors import RequestError
 from forecasting.events.joint.dependence import Dependence
 from forecasting.events.joint.paths import Coupling
+from forecasting.models.universal.distribution import normal_scores
 from forecasting.series.times import Floats
-from forecasting.universal.distribution import normal_scores
 
 CLOSE = Dependence(correlation=((1.0, 0.9, 0.5), (0.9, 1.0, 0.7), (0.5, 0.7, 1.0)))
 

@@ -9,7 +9,7 @@ import pytest
 from forecasting.events.definitions import ThresholdEvent
 from forecasting.events.judge import judge
 from forecasting.forecasts.options import ForecastOptions
-from forecasting.networks.forecaster import Forecaster
+from forecasting.models.place.forecaster import Forecaster
 from forecasting.releases.registry import Registry
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries

@@ -10,7 +10,7 @@ import pytest
 
 from forecasting.errors import RequestError
 from forecasting.evaluation.rolling_origin import Evaluation
-from forecasting.networks.device import CPU
+from forecasting.models.checkpoint import CPU
 from forecasting.releases.hindcasts import Hindcasts
 from forecasting.releases.loaded_release import load_evaluated
 from forecasting.releases.registry import Registry

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from forecasting.networks.checkpoint import load
-from forecasting.networks.device import CPU
+from forecasting.models.checkpoint import CPU, load
 from forecasting.releases.registry import Registry
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso

@@ -11,7 +11,7 @@ import pytest
 from forecasting.series.sst_series import SstSeries
 from service.api.forecast.schemas import AllForecasts, ModelForecast
 from service.server.hot_path import HotPath
-from tests.forecasting.universal.tiny import VERSION
+from tests.forecasting.models.universal.tiny import VERSION
 from tests.service.requests import Json, answered, body
 
 NDJSON = {"Content-Type": "application/x-ndjson"}

@@ -15,7 +15,7 @@ import pytest
 import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
-from forecasting.networks.forecaster import Forecaster
+from forecasting.models.place.forecaster import Forecaster
 from forecasting.releases.registry import Registry
 from forecasting.series.sst_series import SstSeries
 from service.app import create_app

@@ -6,7 +6,7 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.forecasting.universal.tiny import LEVELS, VERSION
+from tests.forecasting.models.universal.tiny import LEVELS, VERSION
 from tests.service.requests import Json, answered
 
 MODEL = "/v2/models/ocean-daily-gru"

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasting.networks.device import CPU
+from forecasting.models.checkpoint import CPU
 from forecasting.readers import ReadingOptions, read_csv
 from forecasting.releases.registry import Registry
 from service.api.uploads.reading import SHORT_TEXT, GridFiles, read_upload

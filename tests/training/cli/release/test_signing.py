@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from forecasting.networks.metadata import digest
+from forecasting.models.metadata import digest
 from tests.signing import make_key, make_release, sign
 from training.cli import main
 from training.publish.release import seal

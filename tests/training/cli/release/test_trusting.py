@@ -8,10 +8,10 @@ import pytest
 
 from forecasting import read_csv
 from forecasting.errors import ReleaseError
+from forecasting.models.universal.metadata import UNIVERSAL
 from forecasting.releases.release import current_version, open_current
 from forecasting.releases.remote.mirror import Mirror
 from forecasting.releases.trusted_keys import TrustedKeys
-from forecasting.universal.network.metadata import UNIVERSAL
 from tests.signing import make_key, make_release, sign
 from training.cli import main
 from training.evaluate import Predecessor

@@ -1,0 +1,159 @@
+"""The metadata inside a checkpoint and in its sidecar file. Reading it does not load torch."""
+
+import hashlib
+from typing import Final, Literal, TypeVar
+
+from pydantic import BaseModel, Field, ValidationError
+
+from forecasting.errors import ReleaseError
+from forecasting.events.joint.dependence import Dependence
+from forecasting.models.intervals import ErrorDistribution
+from forecasting.models.training_range import TrainingRange
+from forecasting.scores.accuracy import Accuracy
+from forecasting.series.timestep import TimeStep
+
+CELLS: Final = ("rnn", "lstm", "gru")
+"""Cells that training fits. A release may hold others, which were imported."""
+
+NetworkKind = Literal["recurrent", "imported"]
+SCHEMA_VERSION: Final = 1
+
+
+class Period(BaseModel, frozen=True):
+    """A part of a series: ISO 8601 times of its first and last step, and the number of steps."""
+
+    start: str
+    end: str
+    n: int
+
+
+class Imported(BaseModel, frozen=True):
+    """Where a network comes from that was trained elsewhere.
+
+    Attributes:
+        file: name of the file that was imported.
+        sha256: of that file.
+        trained_until: ISO 8601 time of the last value that the network was trained on, as its user states; None if that
+            is unknown.
+    """
+
+    file: str
+    sha256: str
+    trained_until: str | None = None
+
+
+class VersionedMetadata(BaseModel, frozen=True):
+    """Metadata of any kind of checkpoint, with the version of their schema."""
+
+    schema_version: int = Field(default=SCHEMA_VERSION)
+
+
+Metadata = TypeVar("Metadata", bound=VersionedMetadata)
+
+
+class CheckpointMetadata(VersionedMetadata, frozen=True):
+    """The metadata inside a checkpoint and in its sidecar file.
+
+    Attributes:
+        dataset: name of the dataset of the release.
+        title: of the dataset, for people to read; None if it was not given.
+        version: of the release.
+        cell: ``rnn``, ``lstm`` or ``gru``, or the name that an imported network was given.
+        window: number of values that a forecast starts from.
+        step: as :class:`~forecasting.series.timestep.TimeStep` writes it.
+        step_seconds: length of the step.
+        horizon: number of leads that intervals are calibrated for, and the most that can be requested.
+        fill_limit: longest gap, in steps, that is interpolated inside a window.
+        units: of forecasts; always ``celsius``.
+        periods: the parts ``train``, ``validation`` and ``test``.
+        training_range: of the data that the weights were fitted on; of an imported network, of the data that its
+            intervals are calibrated on and of what precedes them.
+        accuracy: by split, of this network fitted to less data: ``train`` and ``test`` are of the weights fitted to the
+            training and validation parts, ``validation`` of those fitted to the training part.
+        baselines: accuracy of each reference, by name and split.
+        errors: calibrated on out-of-sample residuals.
+        dependence: between the errors at different leads, from the same residuals; None in older files.
+        configuration: every setting of the training.
+        seed: of the initial weights and the order of batches; None of an imported network.
+        parameters: number of trained weights.
+        train_seconds: wall time of fitting this network; None of an imported network.
+        latency_ms: median time of a single forecast on the machine that trained the network.
+        libraries: versions that wrote the file.
+        data_sha256: of the data file.
+        created: ISO 8601 time of the release.
+        imported: where the network comes from; None if it was trained here.
+    """
+
+    dataset: str
+    title: str | None = None
+    version: str
+    cell: str
+    window: int = Field(ge=2)
+    step: str
+    step_seconds: int
+    horizon: int = Field(ge=1)
+    fill_limit: int = Field(ge=0)
+    units: str
+    periods: dict[str, Period]
+    training_range: TrainingRange
+    accuracy: dict[str, Accuracy]
+    baselines: dict[str, dict[str, Accuracy]]
+    errors: ErrorDistribution
+    dependence: Dependence | None = None
+    configuration: dict[str, int | float | str | bool]
+    seed: int | None = None
+    parameters: int
+    train_seconds: float | None = None
+    latency_ms: float
+    libraries: dict[str, str]
+    data_sha256: str
+    created: str
+    imported: Imported | None = None
+
+    @property
+    def kind(self) -> NetworkKind:
+        """``recurrent`` if the network was trained here, else ``imported``."""
+        return "recurrent" if self.imported is None else "imported"
+
+    @property
+    def model(self) -> str:
+        """Full name, such as ``nino12-gru``."""
+        return f"{self.dataset}-{self.cell}"
+
+    @property
+    def time_step(self) -> TimeStep:
+        """The step as a TimeStep."""
+        return TimeStep.parse(self.step)
+
+
+def parse_metadata(content: bytes) -> CheckpointMetadata:
+    """Parse metadata as stored in a checkpoint or its sidecar file.
+
+    Raises:
+        ReleaseError: if it does not match this schema.
+    """
+    return parse_metadata_as(CheckpointMetadata, content)
+
+
+def parse_metadata_as(schema: type[Metadata], content: bytes) -> Metadata:
+    """Parse metadata of another ``schema``, as :func:`parse_metadata` does.
+
+    Raises:
+        ReleaseError: if it does not match.
+    """
+    try:
+        metadata = schema.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "metadata"
+        raise ReleaseError(f"the metadata is invalid: {where}: {first['msg']}") from None
+    if metadata.schema_version != SCHEMA_VERSION:
+        raise ReleaseError(
+            f"metadata schema {metadata.schema_version} is not supported, only {SCHEMA_VERSION}: train the model again"
+        )
+    return metadata
+
+
+def digest(content: bytes) -> str:
+    """Return the sha256 of ``content`` in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,86 @@
+"""The distribution of one forecast of a place's network, from its errors on the calibration part."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import overload
+
+from forecasting.events.joint.dependence import Dependence
+from forecasting.events.joint.paths import Coupling
+from forecasting.forecasts.distribution import Distribution
+from forecasting.models import error_quantiles
+from forecasting.models.intervals import ErrorDistribution
+from forecasting.series.times import Floats, Times
+
+
+@dataclass(frozen=True, eq=False)
+class Residuals(Distribution):
+    """A forecast and the errors around it.
+
+    Intervals come from the quantiles of absolute errors, and probabilities from those of errors of both signs: where
+    errors are skewed, the probability outside an interval is not the same on both sides.
+
+    Attributes:
+        sst: the forecast, °C ``(horizon,)``.
+        errors: of the network.
+        times: valid times, UTC ``(1, horizon)``.
+        scale: factor for the errors, ``(1,)``.
+    """
+
+    sst: Floats
+    errors: ErrorDistribution
+    times: Times
+    scale: Floats
+
+    def interval(self, level: float) -> tuple[Floats, Floats]:
+        """See :meth:`~forecasting.forecasts.distribution.Distribution.interval`; only calibrated levels are offered."""
+        self.errors.check(level)
+        width = self.errors.half_widths(int(level), self.times, self.scale)[0]
+        return self.sst - width, self.sst + width
+
+    def exceedance(self, threshold: float | Floats) -> Floats:
+        """See :meth:`~forecasting.forecasts.distribution.Distribution.exceedance`."""
+        return error_quantiles.exceedance(threshold - self.sst, self._quantiles, self.errors.probabilities)
+
+    def quantiles_at(self, probabilities: tuple[float, ...]) -> Floats:
+        """See :meth:`~forecasting.forecasts.distribution.Distribution.quantiles_at`."""
+        errors = error_quantiles.quantiles_at(probabilities, self._quantiles, self.errors.probabilities)
+        quantiles: Floats = self.sst[:, None] + errors
+        return quantiles
+
+    @cached_property
+    def _quantiles(self) -> Floats:
+        """Quantiles of the errors, °C ``(horizon, probabilities)``."""
+        quantiles: Floats = self.errors.quantiles_at(self.times, self.scale)[0]
+        return quantiles
+
+
+class AllResiduals(Sequence[Residuals]):
+    """The distributions of many forecasts, each made when it is asked for."""
+
+    def __init__(
+        self, sst: Floats, errors: ErrorDistribution, dependence: Dependence | None, times: Times, scale: Floats
+    ) -> None:
+        """Describe forecasts ``sst`` °C ``(n, horizon)``; the other arguments are as in :class:`Residuals`, by row."""
+        self._sst, self._errors, self._times, self._scale = sst, errors, times, scale
+        self._coupling = Coupling(dependence, tuple(range(1, sst.shape[1] + 1)))
+
+    def __len__(self) -> int:
+        return len(self._sst)
+
+    @overload
+    def __getitem__(self, i: int) -> Residuals: ...
+
+    @overload
+    def __getitem__(self, i: slice) -> Sequence[Residuals]: ...
+
+    def __getitem__(self, i: int | slice) -> Residuals | Sequence[Residuals]:
+        if isinstance(i, slice):
+            return [self[place] for place in range(*i.indices(len(self)))]
+        rows = slice(i, i + 1)
+        return Residuals(
+            self._coupling, self._sst.shape[1], 0, self._sst[i], self._errors, self._times[rows], self._scale[rows]
+        )
+
+    def __iter__(self) -> Iterator[Residuals]:
+        return (self[i] for i in range(len(self)))

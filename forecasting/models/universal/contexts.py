@@ -1,0 +1,461 @@
+"""Contexts: the values that forecasts of many series start from, checked and right-aligned in one array."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.climatology.annual_cycle import annual_terms, evaluate
+from forecasting.errors import RangeError, SeriesError
+from forecasting.forecast_warning import ForecastWarning
+from forecasting.models.universal.metadata import UniversalMetadata
+from forecasting.models.universal.network import Coefficients
+from forecasting.series.doubts import flat_end, may_end_flat, step_warnings
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import DAY, YEAR, Bools, Floats, Times, short, shorts
+from forecasting.series.timestep import TimeStep, in_words, length_of
+from forecasting.series.units import ICE_CELSIUS, outside_sea_range, range_error, to_celsius
+from forecasting.wording import counted
+
+_SHORT_SECONDS: Final = 2 * DAY
+
+
+def late_warning(last_time: np.datetime64, missing_after: int, step: TimeStep) -> ForecastWarning:
+    """Return the warning that the last observation of a series is ``missing_after`` steps before its end."""
+    seconds = missing_after * step.seconds
+    if str(step)[0] != "P":
+        age = counted(missing_after, length_of(str(step)))
+    else:
+        age = in_words(str(TimeStep(seconds))) if seconds < _SHORT_SECONDS else f"{seconds / DAY:.1f} days"
+    return ForecastWarning(
+        "late",
+        f"the last observation, from {short(last_time)}, is {age} before the end of the series: the forecast begins "
+        f"after the end, so it is less certain",
+    )
+
+
+_GREATEST_OFFSET_CELSIUS: Final = 4.0
+_ERROR_CELSIUS: Final = 1.0
+"""Standard deviation of anomalies that the climatology's own error and unusual years explain at right positions.
+
+Without it, 23 % of half years at moorings in the tropics were rejected, where values hardly vary; with it, 1 %.
+"""
+
+_VALUES_COMPARED: Final = 100
+"""Of longer series, not every value is compared."""
+
+_LEAST_YEARS: Final = 0.5
+"""Shorter series do not show enough of the annual cycle to reject a climatology."""
+
+
+class Agreement(IntEnum):
+    """How a climatology agrees with values: it does, it may not, or it does not and has to be ignored."""
+
+    AGREES = 0
+    DOUBTFUL = 1
+    IGNORED = 2
+
+
+def climatology_of_steps(coefficients: Coefficients, last_time: Times, steps: Floats | range, step: TimeStep) -> Floats:
+    """Return the climatology of several places at ``steps`` after each last time, °C ``(n, steps)``.
+
+    Args:
+        coefficients: °C, ``(n, 7)``; NaN where it is not known.
+        last_time: UTC, ``(n,)``.
+        steps: whole numbers, ``(m,)``; negative before the last time.
+        step: of the series.
+    """
+    offsets, known = np.asarray(steps, dtype=np.int64), coefficients.astype(np.float64)
+    if not step.calendar_month:
+        return evaluate(_from(last_time, known), (offsets * step.seconds).astype("datetime64[s]"))
+    usual = np.empty((len(known), len(offsets)))
+    for time in np.unique(last_time):
+        rows = last_time == time
+        usual[rows] = evaluate(known[rows], step.shift(time, offsets))
+    return usual
+
+
+def _from(times: Times, coefficients: Floats) -> Floats:
+    """Return the coefficients of the same cycles, where time is counted from ``times`` ``(n,)`` instead of 1970."""
+    terms = annual_terms(times)
+    cosine, sine = terms[:, 1::2], terms[:, 2::2]
+    moved = coefficients.copy()
+    moved[:, 1::2] = coefficients[:, 1::2] * cosine + coefficients[:, 2::2] * sine
+    moved[:, 2::2] = coefficients[:, 2::2] * cosine - coefficients[:, 1::2] * sine
+    return moved
+
+
+def compare_with_climatology(
+    values: Floats, last_time: Times, coefficients: Coefficients, step: TimeStep
+) -> npt.NDArray[np.int64]:
+    """Return the :class:`Agreement` of each series with its climatology, ``(n,)``.
+
+    A climatology disagrees if anomalies vary more than values and its own error do, or are off by more than 4 °C on
+    average. It is ignored from half a year of values on. Below that, anomalies vary more at many right positions too,
+    and it is doubtful if it is off by as much.
+
+    Args:
+        values: °C, ``(n, steps)``, NaN where missing.
+        last_time: of the last value of each, UTC ``(n,)``.
+        coefficients: climatology, °C, ``(n, 7)``.
+        step: of the series.
+    """
+    length = values.shape[1]
+    every = max(length // _VALUES_COMPARED, 1)
+    compared = values[:, (length - 1) % every :: every]
+    steps = range(1 - length + (length - 1) % every, 1, every)
+    anomalies = compared - climatology_of_steps(coefficients, last_time, steps, step)
+    offset = np.abs(np.nanmean(anomalies, axis=1)) > _GREATEST_OFFSET_CELSIUS
+    spread, spread_of_values = np.nanstd(anomalies, axis=1), np.nanstd(compared, axis=1)
+    years = (length - np.isfinite(values).argmax(axis=1)) * step.seconds / YEAR
+    agreement = np.zeros(len(values), dtype=np.int64)
+    agreement[offset] = Agreement.DOUBTFUL
+    varying = spread > np.hypot(spread_of_values, _ERROR_CELSIUS)
+    agreement[(years >= _LEAST_YEARS) & (offset | varying)] = Agreement.IGNORED
+    return agreement
+
+
+def other_step_error(step: TimeStep, metadata: UniversalMetadata) -> SeriesError:
+    """Return the error that a series has another step than the release."""
+    return SeriesError(
+        f"the series has a step of {in_words(str(step))}, but {metadata.dataset} forecasts series with a step of "
+        f"{in_words(metadata.step)}: choose the release for that step, or resample the series"
+    )
+
+
+def outside_error(values: Floats) -> RangeError:
+    """Return the error that one of ``values`` °C ``(n,)`` is not a sea temperature, with the likely remedy."""
+    return range_error(values, "celsius", lambda i: f"value {i}", "leave it empty")
+
+
+def too_late_error(missing_after: int, horizon: int, metadata: UniversalMetadata) -> SeriesError:
+    """Return the error that the end of a series is too long after its last value."""
+    longest = metadata.horizon - missing_after
+    remedy = f"ask for at most {longest}" if longest > 0 else "send newer values"
+    return SeriesError(
+        f"the series ends in {counted(missing_after, 'missing value')}, so that a horizon of {horizon} reaches "
+        f"{missing_after + horizon} steps of {in_words(metadata.step)} beyond the last value; {metadata.dataset} "
+        f"forecasts up to {metadata.horizon}: {remedy}"
+    )
+
+
+def too_short_error(count: int, needed: int, used: int, metadata: UniversalMetadata) -> SeriesError:
+    """Return the error that a series has too few values."""
+    noun = f"{'daily' if metadata.step == 'day' else metadata.step + 'ly'} value"
+    where = f" in its last {metadata.maximum} steps" if used == metadata.maximum else ""
+    remedy = ""
+    if metadata.time_step.calendar_month and needed > metadata.minimum:
+        remedy = f", or a position at sea (latitude and longitude), with which {metadata.minimum} are enough"
+    return SeriesError(
+        f"a forecast needs at least {counted(needed, noun)}, but the series has {count}{where}: send "
+        f"{needed - count} more{remedy}"
+    )
+
+
+def constant_error(count: int, value: float) -> SeriesError:
+    """Return the error that all values are the same."""
+    return SeriesError(
+        f"all {count} values are {value:g} °C: a forecast needs values that vary; check whether the sensor is stuck, "
+        "or a constant marks missing values"
+    )
+
+
+_MONTHS_WITHOUT_POSITION: Final = 24
+"""Monthly values needed where no climatology tells the season."""
+
+_LENGTH_RATIO: Final = 1.2
+"""Series of one group differ in length by no more than this factor, so that little is padded."""
+
+_SHOWN_GAPS: Final = 3
+
+Indices = npt.NDArray[np.int64]
+Failures = dict[int, SeriesError]
+
+
+@dataclass(frozen=True, eq=False)
+class Contexts:
+    """Series of similar length and one step, each of which ends in an observed value.
+
+    Attributes:
+        step: of all series.
+        row: index of each in the request, ``(n,)``.
+        values: °C, ``(n, steps)``; NaN where missing and before shorter series.
+        last_time: of the last value, UTC ``(n,)``.
+        missing_after: steps between the last value and the end of the series, ``(n,)``.
+        coefficients: climatology, °C, ``(n, 7)``; NaN where it is not known or disagrees with the values.
+        warnings: for each series, by index in the request.
+    """
+
+    step: TimeStep
+    row: Indices
+    values: Floats
+    last_time: Times
+    missing_after: Indices
+    coefficients: Coefficients
+    warnings: dict[int, tuple[ForecastWarning, ...]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def take(self, places: "Indices | slice") -> "Contexts":
+        """Return the contexts at ``places``, without steps before all of them."""
+        selected = self.take_whole(places)
+        first = int(np.isfinite(selected.values).any(axis=0).argmax())
+        return replace(selected, values=selected.values[:, first:])
+
+    def take_whole(self, places: "Indices | slice") -> "Contexts":
+        """Return the contexts at ``places`` with all steps."""
+        return Contexts(
+            self.step,
+            self.row[places],
+            self.values[places],
+            self.last_time[places],
+            self.missing_after[places],
+            self.coefficients[places],
+            self.warnings,
+        )
+
+    def chunks(self, size: int) -> Iterator["Contexts"]:
+        """Yield groups of at most ``size`` contexts of similar length."""
+        lengths = self.values.shape[1] - np.isfinite(self.values).argmax(axis=1)
+        groups = np.ceil(np.log(lengths) / np.log(_LENGTH_RATIO)).astype(np.int64)
+        for group in np.unique(groups).tolist():
+            places = np.flatnonzero(groups == group)
+            for begin in range(0, len(places), size):
+                yield self.take(places[begin : begin + size])
+
+
+def read_contexts(
+    series: Sequence[SstSeries], coefficients: Coefficients, horizon: int, metadata: UniversalMetadata, longest: int
+) -> tuple[list[Contexts], Failures]:
+    """Check ``series`` and combine those of equal length.
+
+    Args:
+        series: to forecast.
+        coefficients: climatology of each, °C, ``(n, 7)``; NaN where it is not known.
+        horizon: number of steps after the end of each series.
+        metadata: of the networks.
+        longest: number of values, at the end of a series, that are used.
+
+    Returns:
+        The contexts, and the error of each series that cannot be forecast from, by index.
+    """
+    failures: Failures = {}
+    rows_by_length: dict[int, list[int]] = defaultdict(list)
+    step = metadata.time_step
+    for i, member in enumerate(series):
+        if member.step != step:
+            failures[i] = other_step_error(member.step, metadata)
+        else:
+            rows_by_length[len(member.values)].append(i)
+    groups = []
+    for length, rows in rows_by_length.items():
+        row = np.asarray(rows, dtype=np.int64)
+        values = np.stack([series[i].values for i in rows]) if length else np.empty((len(rows), 0))
+        starts = np.asarray([series[i].start for i in rows], dtype="datetime64[s]")
+        group = _Group(step, row, values, starts, coefficients[row])
+        contexts = group.contexts(horizon, metadata, longest, failures)
+        _warn_of_gaps(contexts, metadata.maximum)
+        _warn_of_steps(contexts)
+        groups.append(contexts)
+    return [group for group in groups if len(group)], failures
+
+
+def contexts_of_rows(
+    values: Floats,
+    start: np.datetime64,
+    step: TimeStep,
+    coefficients: Coefficients,
+    horizon: int,
+    metadata: UniversalMetadata,
+) -> tuple[Contexts, Failures]:
+    """Check many series that share their times, such as the cells of a grid.
+
+    There are no warnings of gaps, which would take longer than the rest; see :func:`gaps_within`.
+
+    Args:
+        values: °C, ``(n, steps)``; NaN where missing.
+        start: time of the first step.
+        step: of the series and of the networks.
+        coefficients: climatology of each, °C, ``(n, 7)``; NaN where it is not known.
+        horizon: number of steps after the end of each series.
+        metadata: of the networks.
+
+    Returns:
+        The contexts, and the error of each series that cannot be forecast from, by row.
+    """
+    failures: Failures = {}
+    group = _Group(step, np.arange(len(values)), values, np.full(len(values), start), coefficients)
+    return group.contexts(horizon, metadata, metadata.maximum, failures), failures
+
+
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """Series of equal length: index in the request, values °C ``(n, length)``, first times, and climatologies."""
+
+    step: TimeStep
+    row: Indices
+    values: Floats
+    starts: Times
+    coefficients: Coefficients
+
+    def contexts(self, horizon: int, metadata: UniversalMetadata, longest: int, failures: Failures) -> Contexts:
+        """Return the contexts of the series that can be forecast from; add the errors of the others."""
+        observed = np.isfinite(self.values)
+        last = self.values.shape[1] - 1 - observed[:, ::-1].argmax(axis=1) if self.values.shape[1] else self.row * 0
+        fit = np.ones(len(self.row), dtype=np.bool_)
+        self._refuse(
+            ~observed.any(axis=1), fit, failures, lambda i: SeriesError("every value of the series is missing")
+        )
+        outside = outside_sea_range(self.values).any(axis=1)
+        self._refuse(outside, fit, failures, lambda i: outside_error(self.values[i]))
+        missing_after = self.values.shape[1] - 1 - last
+        too_late = missing_after + horizon > metadata.horizon
+        self._refuse(too_late, fit, failures, lambda i: too_late_error(int(missing_after[i]), horizon, metadata))
+        contexts = self._aligned(np.flatnonzero(fit), last, longest)
+        contexts = _with_agreeing_climatology(contexts)
+        _warn_of_flat_ends(contexts)
+        return _without_short_or_constant(_with_late(contexts), metadata, failures)
+
+    def _refuse(
+        self, wrong: npt.ArrayLike, fit: Bools, failures: Failures, error: Callable[[int], SeriesError]
+    ) -> None:
+        for i in np.flatnonzero(np.asarray(wrong) & fit).tolist():
+            failures[int(self.row[i])] = error(i)
+            fit[i] = False
+
+    def _aligned(self, places: Indices, last: Indices, longest: int) -> Contexts:
+        """Return the contexts at ``places``, moved so that their last observed values share a column."""
+        if len(places) == len(self.row) and (last == self.values.shape[1] - 1).all():
+            values = self.values[:, -longest:]
+        else:
+            columns = last[places, None] + np.arange(1 - min(longest, self.values.shape[1]), 1)
+            values = np.take_along_axis(self.values[places], np.maximum(columns, 0), axis=1)
+            values[columns < 0] = np.nan
+        return Contexts(
+            self.step,
+            self.row[places],
+            values,
+            self.step.shift(self.starts[places], last[places]),
+            self.values.shape[1] - 1 - last[places],
+            self.coefficients[places],
+        )
+
+
+def _with_agreeing_climatology(contexts: Contexts) -> Contexts:
+    known = np.flatnonzero(np.isfinite(contexts.coefficients[:, 0]))
+    if not len(known):
+        return contexts
+    agreement = _agreements(contexts, known, contexts.values[known])
+    doubtful = np.flatnonzero(agreement != Agreement.AGREES)
+    coefficients = contexts.coefficients
+    if len(doubtful):
+        coefficients = coefficients.copy()
+        in_fahrenheit = _suiting_fahrenheit(contexts, known[doubtful])
+    for place in doubtful.tolist():
+        i = int(known[place])
+        ignored = agreement[place] == Agreement.IGNORED
+        if ignored:
+            coefficients[i] = np.nan
+        _warn(contexts, i, _doubtful_position(ignored, i in in_fahrenheit))
+    return Contexts(
+        contexts.step,
+        contexts.row,
+        contexts.values,
+        contexts.last_time,
+        contexts.missing_after,
+        coefficients,
+        contexts.warnings,
+    )
+
+
+def _agreements(contexts: Contexts, rows: Indices, values: Floats) -> Indices:
+    """Return how the ``values`` of the contexts at ``rows`` agree with their climatologies."""
+    return compare_with_climatology(values, contexts.last_time[rows], contexts.coefficients[rows], contexts.step)
+
+
+def _suiting_fahrenheit(contexts: Contexts, rows: Indices) -> set[int]:
+    """Return which of ``rows`` would agree with their climatologies if their values were in °F."""
+    celsius = to_celsius(contexts.values[rows], "fahrenheit")
+    possible = ~outside_sea_range(celsius).any(axis=1)
+    if not possible.any():
+        return set()
+    agreement = _agreements(contexts, rows[possible], celsius[possible])
+    return set(rows[possible][agreement == Agreement.AGREES].tolist())
+
+
+def _warn_of_flat_ends(contexts: Contexts) -> None:
+    length = contexts.values.shape[1]
+    for i in may_end_flat(contexts.values).tolist():
+        line = flat_end(contexts.values[i])
+        if line is not None:
+            _warn(contexts, i, line.warning(contexts.step.shift(contexts.last_time[i], np.arange(1 - length, 1))))
+
+
+def _with_late(contexts: Contexts) -> Contexts:
+    for i in np.flatnonzero(contexts.missing_after).tolist():
+        _warn(contexts, i, late_warning(contexts.last_time[i], int(contexts.missing_after[i]), contexts.step))
+    return contexts
+
+
+def _without_short_or_constant(contexts: Contexts, metadata: UniversalMetadata, failures: Failures) -> Contexts:
+    if not len(contexts):
+        return contexts
+    recent = contexts.values[:, -metadata.maximum :]
+    count = np.isfinite(recent).sum(axis=1)
+    needed = np.full(len(contexts), metadata.minimum)
+    if contexts.step.calendar_month:
+        needed[np.isnan(contexts.coefficients[:, 0])] = max(metadata.minimum, _MONTHS_WITHOUT_POSITION)
+    short_of = count < needed
+    warmest = np.nanmax(recent, axis=1)
+    constant = ~short_of & (warmest == np.nanmin(recent, axis=1)) & (warmest > ICE_CELSIUS)
+    for i in np.flatnonzero(short_of).tolist():
+        failures[int(contexts.row[i])] = too_short_error(int(count[i]), int(needed[i]), recent.shape[1], metadata)
+    for i in np.flatnonzero(constant).tolist():
+        failures[int(contexts.row[i])] = constant_error(int(count[i]), float(recent[i, -1]))
+    fit = ~(short_of | constant)
+    return contexts if fit.all() else contexts.take(np.flatnonzero(fit)) if fit.any() else contexts.take(slice(0))
+
+
+def gaps_within(contexts: Contexts, maximum: int) -> Bools:
+    """Return which of the last ``maximum`` values are missing after an observed one, ``(n, steps)``."""
+    missing = np.isnan(contexts.values[:, -maximum:])
+    gaps: Bools = missing & np.maximum.accumulate(~missing, axis=1)
+    return gaps
+
+
+def _warn_of_gaps(contexts: Contexts, maximum: int) -> None:
+    """Warn of missing values between the observed ones of the part that networks see."""
+    gaps = gaps_within(contexts, maximum)
+    for i in np.flatnonzero(gaps.any(axis=1)).tolist():
+        places = np.flatnonzero(gaps[i])
+        times = shorts(contexts.step.shift(contexts.last_time[i], places[:_SHOWN_GAPS] - gaps.shape[1] + 1))
+        shown = ", ".join(times) + (", …" if len(places) > _SHOWN_GAPS else "")
+        _warn(contexts, i, ForecastWarning("gap_filled", f"{counted(len(places), 'missing value')} bridged: {shown}"))
+
+
+def _warn_of_steps(contexts: Contexts) -> None:
+    for i, warning in step_warnings(contexts.values, contexts.step).items():
+        _warn(contexts, i, warning)
+
+
+def _warn(contexts: Contexts, place: int, warning: ForecastWarning) -> None:
+    row = int(contexts.row[place])
+    contexts.warnings[row] = (*contexts.warnings.get(row, ()), warning)
+
+
+def _doubtful_position(ignored: bool, in_fahrenheit: bool) -> ForecastWarning:
+    sentence = "the values disagree with the usual temperatures of this position"
+    if in_fahrenheit:
+        sentence += ", but would agree if they were in °F: check the units"
+    else:
+        sentence += ": check latitude and longitude, and the step"
+    if ignored:
+        return ForecastWarning("no_climatology", f"{sentence}; the forecast ignores the position")
+    return ForecastWarning(
+        "doubtful_position", f"{sentence}; the series is too short to be sure, so the forecast uses the position"
+    )

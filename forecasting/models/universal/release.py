@@ -1,0 +1,279 @@
+"""A universal release in memory: the networks of one time step, and forecasts of any series by them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from forecasting.errors import ReleaseError, RequestError, SeriesError, UnknownNameError
+from forecasting.forecast_warning import ForecastWarning
+from forecasting.forecasts.forecast import Forecast
+from forecasting.models.base import BEST
+from forecasting.models.universal.checks import Check, after_check, check_series, warn_of_suspect_ends, without_suspects
+from forecasting.models.universal.chunk import ChunkOptions, forecast_chunk
+from forecasting.models.universal.contexts import other_step_error, read_contexts
+from forecasting.models.universal.distribution import Quantiles
+from forecasting.models.universal.network import (
+    CLIMATOLOGY_TERMS,
+    Coefficients,
+    ReleaseFiles,
+    SharedParts,
+    UniversalForecaster,
+    load_networks,
+)
+from forecasting.series.batch import refuse_future
+from forecasting.series.sst_series import SeriesLike, SstSeries, to_sst_series
+from forecasting.series.timestep import TimeStep, in_words
+from forecasting.wording import available
+
+_CHUNK_WITH_RECORD: Final = 8
+"""Series of one pass with a record; the forecasts of the past of more take too much memory."""
+
+_MAX_HISTORY: Final = 4_000
+"""Last values of a series that references are fitted to; the networks use fewer."""
+
+
+@dataclass(frozen=True, eq=False)
+class UniversalRelease:
+    """The universal networks of one time step. Safe to call from several threads.
+
+    Attributes:
+        name: of the release, such as ``ocean-daily``.
+        version: of the release.
+        path: folder of the release; None if it was made in memory.
+        networks: by cell, in the order of :data:`~forecasting.models.metadata.CELLS`; at least one. All share step,
+            horizon, contexts and levels.
+    """
+
+    name: str
+    version: str
+    path: Path | None
+    networks: Mapping[str, UniversalForecaster]
+
+    @classmethod
+    def open(cls, release: ReleaseFiles, device: torch.device) -> "UniversalRelease":
+        """Verify the checkpoints of ``release``, load them, and warm them up.
+
+        Raises:
+            ReleaseError: if a file is missing, altered or invalid.
+        """
+        return cls(release.dataset, release.version, release.path, load_networks(release, device))
+
+    def __post_init__(self) -> None:
+        shared = {
+            (m.step, m.horizon, m.minimum, m.maximum, m.levels) for m in (n.metadata for n in self.networks.values())
+        }
+        if len(shared) > 1:
+            raise ReleaseError(f"the networks of {self.name} differ in step, horizon, contexts or levels")
+
+    @property
+    def any_network(self) -> UniversalForecaster:
+        """One of the networks, for what they share."""
+        return next(iter(self.networks.values()))
+
+    @cached_property
+    def shared_parts(self) -> SharedParts | None:
+        """What the networks compute once for all of them; None if they share nothing."""
+        return SharedParts.of([*self.networks.values()])
+
+    @property
+    def step(self) -> TimeStep:
+        """Step of the series that the release forecasts."""
+        return self.any_network.step
+
+    @property
+    def horizon(self) -> int:
+        """Number of leads."""
+        return self.any_network.metadata.horizon
+
+    @property
+    def best_on_held_out(self) -> str:
+        """The cell of the network with the lowest RMSE on held-out seas."""
+        return min(self.networks, key=lambda cell: self.networks[cell].metadata.held_out_score)
+
+    def without(self, cells: Sequence[str]) -> "UniversalRelease | None":
+        """Return a release without the networks of ``cells``; None if no network is left."""
+        networks = {cell: network for cell, network in self.networks.items() if cell not in cells}
+        return UniversalRelease(self.name, self.version, self.path, networks) if networks else None
+
+    def forecast(
+        self,
+        series: SeriesLike,
+        horizon: int = 1,
+        *,
+        coefficients: Coefficients | None = None,
+        model: str = BEST,
+        record: bool = True,
+        check: bool = False,
+        as_of: np.datetime64 | None = None,
+    ) -> Forecast[Quantiles]:
+        """Forecast one series.
+
+        Args:
+            series: in °C, at the step of the release; see
+                :meth:`~forecasting.models.place.forecaster.Forecaster.forecast`.
+            horizon: number of steps after the end of the series.
+            coefficients: climatology of the position, ``(7,)``, from
+                :meth:`~forecasting.climatology.global_climatology.GlobalClimatology.coefficients`; None or NaN without.
+            model: ``best``, a cell such as ``gru``, or a full name.
+            record: see :meth:`forecast_many`.
+            check: see :meth:`forecast_many`.
+            as_of: the time that counts as now, UTC: a series that ends more than one step, and at least a day, after it
+                is an error. None for no such check.
+
+        Raises:
+            TypeError: if ``series`` is of another type.
+            SeriesError: if the series cannot be forecast from.
+            RequestError: if the horizon is not offered.
+            UnknownNameError: if there is no such model.
+        """
+        rows = None if coefficients is None else coefficients[None]
+        read = to_sst_series(series)
+        refuse_future(read, as_of)
+        forecast = self.forecast_many([read], horizon, coefficients=rows, model=model, record=record, check=check)[0]
+        if isinstance(forecast, SeriesError):
+            raise forecast
+        return forecast
+
+    def forecast_many(
+        self,
+        series: Sequence[SstSeries],
+        horizon: int = 1,
+        *,
+        coefficients: Coefficients | None = None,
+        model: str = BEST,
+        record: bool = True,
+        references: bool = False,
+        check: bool = False,
+    ) -> list[Forecast[Quantiles] | SeriesError]:
+        """Forecast each of ``series``; the networks take many at once.
+
+        A forecast carries the warning ``suspect_value`` if one of the last values of its series is implausible.
+
+        Args:
+            series: at the step of the release.
+            horizon: number of steps after the end of each series.
+            coefficients: climatology of each position, °C, float32 ``(n, 7)``; NaN where there is none.
+            model: ``best``, a cell such as ``gru``, or a full name. ``best`` is the network or reference with the best
+                record on each series.
+            record: whether to forecast the past of each series too. The record chooses the best model, recalibrates the
+                quantiles of a network, and warns if a reference was better than a network that was named. Without it,
+                a forecast takes a fraction of the time, ``best`` is the network that did best on held-out seas, and
+                baselines are persistence and, with a position, the usual change.
+            references: whether to fit the other references to each series, without a record; with one they always are.
+            check: whether to leave out all values that are implausible, which the same warning then says.
+
+        Returns:
+            In the order of ``series``: a forecast, or the error of a series that cannot be forecast from.
+
+        Raises:
+            RequestError: if the horizon is not offered.
+            UnknownNameError: if there is no such model.
+        """
+        self.check(horizon)
+        cell = self.resolve(model)
+        coefficients = _checked_coefficients(coefficients, len(series))
+        metadata = self.any_network.metadata
+        left_out: dict[int, ForecastWarning] = {}
+        if check:
+            series, left_out = self.without_suspects(series, coefficients)
+        groups, failures = read_contexts(series, coefficients, horizon, metadata, max(metadata.maximum, _MAX_HISTORY))
+        results: dict[int, Forecast[Quantiles] | SeriesError] = {
+            i: after_check(error, [left_out[i]] if i in left_out else []) for i, error in failures.items()
+        }
+        for group in groups:
+            if not check:
+                warn_of_suspect_ends(self._checking, group)
+            group.warnings.update(
+                {i: (left_out[i], *group.warnings.get(i, ())) for i in group.row.tolist() if i in left_out}
+            )
+            for chunk in group.chunks(self._chunk_size(group.values.shape[1], record or references)):
+                options = ChunkOptions(horizon, cell, self.best_on_held_out, record, references)
+                results |= forecast_chunk(chunk, self.networks, self.shared_parts, options)
+        return [results[i] for i in range(len(series))]
+
+    def without_suspects(
+        self, series: Sequence[SstSeries], coefficients: Coefficients
+    ) -> tuple[list[SstSeries], dict[int, ForecastWarning]]:
+        """Return ``series`` without the implausible values that a forecast would see, and what was left out.
+
+        Args:
+            series: in °C; those at another step than the release stay as they are.
+            coefficients: climatology of each, °C ``(n, 7)``; NaN where there is none.
+
+        Returns:
+            The series, and by index a warning for each that had such values.
+        """
+        return without_suspects(self._checking, series, coefficients)
+
+    @property
+    def _checking(self) -> UniversalForecaster:
+        return self.networks[self.best_on_held_out]
+
+    def check_values(
+        self, series: SeriesLike, *, coefficients: Coefficients | None = None, last: int | None = None
+    ) -> Check:
+        """Check each value of one series against the forecast made before it; a value outside 99.9 % of it is suspect.
+
+        Args:
+            series: as in :meth:`forecast`.
+            coefficients: as in :meth:`forecast`.
+            last: number of values at the end to check; all if None.
+
+        Raises:
+            TypeError: if ``series`` is of another type.
+            SeriesError: if the series has another step than the release.
+        """
+        read = to_sst_series(series)
+        if read.step != self.step:
+            raise other_step_error(read.step, self.any_network.metadata)
+        return check_series(self._checking, read, coefficients, last)
+
+    def _chunk_size(self, length: int, fits: bool) -> int:
+        return _CHUNK_WITH_RECORD if fits else self.any_network.pass_size(length)
+
+    def check(self, horizon: int) -> None:
+        """Raise RequestError if the horizon is not offered."""
+        if not 1 <= horizon <= self.horizon:
+            raise RequestError(
+                f"horizon {horizon} is out of range: {self.name} forecasts 1 to {self.horizon} steps of "
+                f"{in_words(str(self.step))}",
+                field="horizon",
+            )
+
+    def resolve(self, model: str) -> str | None:
+        """Return the cell that ``model`` means: a cell or full name; None for ``best``.
+
+        Raises:
+            UnknownNameError: if there is no such model.
+        """
+        if model == BEST:
+            return None
+        for cell, network in self.networks.items():
+            if model in (cell, network.metadata.model):
+                return cell
+        names = (network.metadata.model for network in self.networks.values())
+        raise UnknownNameError(f"no model {model[:64]!r}; {available([BEST, *self.networks, *names])}")
+
+
+def _checked_coefficients(coefficients: npt.ArrayLike | None, n: int) -> Coefficients:
+    """Return the climatology of ``n`` positions as float32.
+
+    Raises:
+        RequestError: if it has another shape.
+    """
+    if coefficients is None:
+        return np.full((n, CLIMATOLOGY_TERMS), np.nan, dtype=np.float32)
+    checked = np.asarray(coefficients, dtype=np.float32)
+    if checked.shape != (n, CLIMATOLOGY_TERMS):
+        raise RequestError(
+            f"coefficients of the shape {checked.shape} do not fit {n} series: expected "
+            f"({n}, {CLIMATOLOGY_TERMS}), from GlobalClimatology.coefficients",
+            field="coefficients",
+        )
+    return checked

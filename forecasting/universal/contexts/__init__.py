@@ -1,1 +1,0 @@
-"""The values that forecasts start from, checked and aligned."""

@@ -1,1 +1,0 @@
-"""Universal networks: their checkpoints, and one of them on a device."""

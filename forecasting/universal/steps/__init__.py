@@ -1,1 +1,0 @@
-"""Series at steps that no release has."""

@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+import torch
+
+from forecasting import load_universal
+from forecasting.models.universal.network import SharedParts
+from forecasting.models.universal.release import UniversalRelease
+from forecasting.series.times import unix_seconds
+from tests.forecasting.models.universal.tiny import walk
+
+
+@pytest.fixture(scope="module")
+def shipped() -> UniversalRelease:
+    return load_universal("ocean-daily")
+
+
+def test_shipped_networks_share_all_but_their_cells(shipped: UniversalRelease) -> None:
+    parts = shipped.shared_parts
+    assert parts is not None
+    values = np.stack([walk(200, seed).values for seed in range(3)])
+    values[1, 40:70] = np.nan
+    coefficients = np.full((3, 7), np.nan, dtype=np.float32)
+    coefficients[2] = [15.0, 2.0, 1.0, 0.2, 0.1, 0.0, 0.1]
+    last_time = unix_seconds(np.array(["2020-01-01", "1999-06-01", "2010-03-01"], dtype="datetime64[s]"))
+    origins = np.array([60, 90, 150, 199], dtype=np.int64)
+    together = parts.backtest(values, last_time, coefficients, origins)
+    for network in shipped.networks.values():
+        alone = network.backtest(values, last_time, coefficients, origins)
+        assert together[network.metadata.model] == pytest.approx(alone, abs=1e-4)
+
+
+def test_best_is_the_same_with_and_without_shared_parts(shipped: UniversalRelease) -> None:
+    apart = UniversalRelease(shipped.name, shipped.version, shipped.path, shipped.networks)
+    apart.__dict__["shared_parts"] = None
+    with_parts, without = (release.forecast(walk(200), 7) for release in (shipped, apart))
+    assert with_parts.model == without.model
+    assert with_parts.sst == pytest.approx(without.sst, abs=1e-4)
+
+
+def test_networks_with_other_parts_or_weights_share_nothing(daily: UniversalRelease, shipped: UniversalRelease) -> None:
+    assert daily.shared_parts is None
+    assert SharedParts.of([shipped.networks["gru"]]) is None
+    gru, other = shipped.networks["gru"], load_universal("ocean-daily").networks["lstm"]
+    with torch.no_grad():
+        other.module.companion.mean.add_(0.1)
+    assert SharedParts.of([gru, other]) is None
