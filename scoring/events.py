@@ -283,7 +283,7 @@ Coefficients = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Place:
-    """A place whose events are judged.
+    """A place whose events are evaluated.
 
     Attributes:
         forecast: of the place.
@@ -299,13 +299,13 @@ class Place:
 
 
 @dataclass
-class Judged:
+class EvaluatedEvents:
     """Forecasts of events at several places.
 
     Attributes:
         values: by column, ``(n,)`` or ``(n, horizon)``.
-        errors: why an event cannot be judged at a place, by event; None if it can.
-        calibrated: whether the probabilities of an event can be relied on, by event; None if it cannot be judged.
+        errors: why an event cannot be evaluated at a place, by event; None if it can.
+        calibrated: whether the probabilities of an event can be relied on, by event; None if it cannot be evaluated.
         warnings: their kinds, for each place.
     """
 
@@ -315,7 +315,7 @@ class Judged:
     warnings: list[set[str]] = field(default_factory=list)
 
     @classmethod
-    def none(cls, events: EventRequest, n: int, horizon: int) -> "Judged":
+    def none(cls, events: EventRequest, n: int, horizon: int) -> "EvaluatedEvents":
         """Return missing values for ``n`` places."""
         return cls(
             {column.name: column.empty(n, horizon) for column in events.columns},
@@ -325,7 +325,7 @@ class Judged:
         )
 
     def unjudged(self, events: EventRequest) -> dict[str, int]:
-        """Return the number of places at which an event cannot be judged, by its name and the kind of reason."""
+        """Return the number of places at which an event cannot be evaluated, by its name and the kind of reason."""
         return dict(
             Counter(
                 f"{definition.name}: {kind_of(error)}"
@@ -336,25 +336,25 @@ class Judged:
         )
 
 
-def judge_places(events: EventRequest, places: Iterable[Place], n: int, horizon: int, paths: int) -> Judged:
+def evaluate_events(events: EventRequest, places: Iterable[Place], n: int, horizon: int, paths: int) -> EvaluatedEvents:
     """Judge all events at each of ``n`` places, by so many sample ``paths``."""
-    judged = Judged.none(events, n, horizon)
+    evaluated = EvaluatedEvents.none(events, n, horizon)
     for i, place in enumerate(places):
         outlook = _outlook(place, paths)
         for e, (definition, name) in enumerate(zip(events.definitions, events.names, strict=True)):
-            outcome = outlook if isinstance(outlook, str) else _judge(definition, outlook)
+            outcome = outlook if isinstance(outlook, str) else _evaluate(definition, outlook)
             if isinstance(outcome, str):
-                judged.errors[e][i] = outcome
+                evaluated.errors[e][i] = outcome
                 continue
-            judged.calibrated[e][i] = outcome.calibrated
-            judged.warnings[i].update(warning.code for warning in outcome.warnings)
+            evaluated.calibrated[e][i] = outcome.calibrated
+            evaluated.warnings[i].update(warning.code for warning in outcome.warnings)
             for column in columns_of(definition, name):
-                judged.values[column.name][i] = column.value(outcome)
-    return judged
+                evaluated.values[column.name][i] = column.value(outcome)
+    return evaluated
 
 
 def _outlook(place: Place, paths: int) -> Outlook | str:
-    """Return the outlook by which events are judged, or why there is none."""
+    """Return the outlook by which events are evaluated, or why there is none."""
     coefficients = None if np.isnan(place.coefficients[0]) else place.coefficients
     try:
         return place.forecast.outlook(place.past, paths, place.baseline, coefficients)
@@ -362,7 +362,7 @@ def _outlook(place: Place, paths: int) -> Outlook | str:
         return in_one_line(error)
 
 
-def _judge(definition: EventDefinition, outlook: Outlook) -> EventOutcome | str:
+def _evaluate(definition: EventDefinition, outlook: Outlook) -> EventOutcome | str:
     try:
         return judge(definition, outlook)
     except SeriesError as error:

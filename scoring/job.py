@@ -16,7 +16,7 @@ class Counts:
         forecast: number of places with a forecast.
         missing: number of places without a forecast, by reason.
         warnings: number of places with a warning, by kind.
-        unjudged: number of places at which an event cannot be judged, by event and reason.
+        unjudged: number of places at which an event cannot be evaluated, by event and reason.
         examples: of reasons, with the numbers and names of one place, by reason.
         releases: number of places by the release that was used, if the step of each place chooses it.
     """
@@ -64,7 +64,7 @@ class Job(ABC):
     Attributes:
         model: forecasts the places.
         levels: levels of the prediction intervals, percent.
-        events: to judge.
+        events: the events to evaluate.
         staged: path of the staged input.
     """
 

@@ -31,7 +31,7 @@ class Input(ABC, Generic[M]):
         options: how to read the files.
         horizon: number of leads.
         levels: levels of the prediction intervals, percent.
-        events: to judge.
+        events: the events to evaluate.
     """
 
     unit: ClassVar[str]

@@ -48,7 +48,7 @@ class Plan:
         chunk: cells or rows per chunk.
         output: output format.
         device: device that the model runs on.
-        events_sha256: digest of the events to judge; None without any.
+        events_sha256: digest of the events to evaluate; None without any.
         baseline: period of the baseline of events; None for the whole input, or a file.
         baseline_sha256: digest of the file of baselines; None without one.
         reading: reading options that the user set.

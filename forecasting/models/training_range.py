@@ -208,6 +208,8 @@ class TrainingRange(BaseModel, frozen=True, populate_by_name=True):
         low, high, least, greatest = self._bounds
         level = (windows.min(axis=1) < low) | (windows.max(axis=1) > high)
         variability = (rms_increment < least) | (rms_increment > greatest)
+        if len(self.months) == 12:
+            return level, variability, np.zeros(len(windows), dtype=np.bool_)
         return level, variability, ~np.isin(month_of(valid_time) + 1, self.months)
 
     @cached_property

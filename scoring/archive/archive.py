@@ -174,7 +174,7 @@ def write_rows(
         parts: rows of each chunk, as a job returns them.
         asked: the model that the user asked for, such as ``best``.
         issued: time of issue.
-        events: that were judged.
+        events: that were evaluated.
     """
     with papq.ParquetWriter(path, columns) as file:
         for part in parts:

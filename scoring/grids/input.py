@@ -60,7 +60,7 @@ def write_positions(places: Positions, folder: Path) -> None:
     (folder / POSITIONS).write_bytes(places.astype("<f4").tobytes())
 
 
-def cells_between_judged(places: Positions) -> int:
+def cells_between_evaluated(places: Positions) -> int:
     """Return N, so that each cell is at most 2° along its row from one of every N cells."""
     distances = np.abs(np.diff(places[: _CELLS_MEASURED + 1], axis=0)).sum(axis=1)
     known = distances[np.isfinite(distances) & (distances > 0)]
@@ -151,7 +151,7 @@ def stage_cells(
         valid_times=tuple(ahead.astype(np.int64).tolist()),
         start=int(steps.start.astype(np.int64)),
         issued=int(steps.issued.astype(np.int64)),
-        every=1 if places is None else cells_between_judged(places),
+        every=1 if places is None else cells_between_evaluated(places),
         placed=places is not None,
         dims=tuple(map(str, field.value.dims)),
         along=field.along,

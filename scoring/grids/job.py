@@ -19,7 +19,7 @@ from forecasting.qartod import FAIL, MISSING
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
 from forecasting.series.units import outside_sea_range
-from scoring.events import Column, EventRequest, Judged, Place, judge_places
+from scoring.events import Column, EvaluatedEvents, EventRequest, Place, evaluate_events
 from scoring.job import Counts, Job, Part
 from scoring.models.model import LAND, CellForecasts, CellModel, Cells
 
@@ -45,7 +45,7 @@ class Layout:
         valid_times: Unix seconds, one per lead.
         start: time of the first staged step, Unix seconds.
         issued: Unix seconds.
-        every: the past of one in so many cells is forecast, to judge it and its neighbours.
+        every: the past of one in so many cells is forecast, to evaluate it and its neighbours.
         placed: whether the positions of cells are known.
         dims: dimensions of the output, in the order of the input.
         along: dimension of time.
@@ -125,7 +125,7 @@ class CellBaselines:
 
 
 _PATHS: Final = 100
-"""Sample paths that events of a cell are judged by."""
+"""Sample paths that events of a cell are evaluated by."""
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -159,10 +159,10 @@ class GridJob(Job):
         missing = Counter({LAND: n - len(sea)}) + Counter(forecasts.missing)
         counts = Counts(n, len(cell), dict(missing), forecasts.warnings)
         if self.events:
-            judged = self._judge(chunk, forecasts.joint, cell, past, cells.coefficients[forecasts.cell])
-            arrays |= event_fields(self.events, judged, cell, n)
-            counts.unjudged = judged.unjudged(self.events)
-            for kinds in judged.warnings:
+            evaluated = self._evaluate(chunk, forecasts.joint, cell, past, cells.coefficients[forecasts.cell])
+            arrays |= event_fields(self.events, evaluated, cell, n)
+            counts.unjudged = evaluated.unjudged(self.events)
+            for kinds in evaluated.warnings:
                 counts.add(Counts(warnings=dict.fromkeys(sorted(kinds), 1)))
         return Part(_to_bytes(arrays), counts)
 
@@ -181,14 +181,14 @@ class GridJob(Job):
         values = recent[:, sea].T.astype(np.float64)
         return sea, Cells(values, start, self._positions(self.bounds[chunk] + sea), self.layout.every)
 
-    def _judge(
+    def _evaluate(
         self,
         chunk: int,
         forecasts: Sequence[JointForecast],
         cell: npt.NDArray[np.intp],
         past: npt.NDArray[np.float32],
         coefficients: npt.NDArray[np.float32],
-    ) -> Judged:
+    ) -> EvaluatedEvents:
         """Judge the events of some cells of a chunk by their ``forecasts``.
 
         Args:
@@ -209,7 +209,9 @@ class GridJob(Job):
             )
             for forecast, i, climatology in zip(forecasts, cell.tolist(), coefficients, strict=True)
         )
-        return judge_places(self.events, places, len(cell), len(self.layout.valid_times), self.events.paths or _PATHS)
+        return evaluate_events(
+            self.events, places, len(cell), len(self.layout.valid_times), self.events.paths or _PATHS
+        )
 
     def _baselines(self, chunk: int) -> CellBaselines | None:
         """Return the baselines of the cells of a chunk; None if no file was given."""
@@ -281,18 +283,18 @@ def read_part(content: bytes) -> Arrays:
     return arrays
 
 
-def event_fields(events: EventRequest, judged: Judged, cell: npt.NDArray[np.intp], n: int) -> Arrays:
-    """Return the values of each variable: ``(n,)``, or ``(horizon, n)``, missing where no event was judged.
+def event_fields(events: EventRequest, evaluated: EvaluatedEvents, cell: npt.NDArray[np.intp], n: int) -> Arrays:
+    """Return the values of each variable: ``(n,)``, or ``(horizon, n)``, missing where no event was evaluated.
 
     Args:
-        events: that were judged.
-        judged: of some cells.
+        events: that were evaluated.
+        evaluated: of some cells.
         cell: index of each of them, ``(len(cell),)``.
         n: number of cells.
     """
     fields: Arrays = {}
     for column in events.columns:
-        values = judged.values[column.name]
+        values = evaluated.values[column.name]
         field = column.empty(n, values.shape[-1]).astype(stored_type(column))
         field[cell] = values
         fields[column.name] = np.ascontiguousarray(field.T)

@@ -25,7 +25,7 @@ from forecasting.series.timestep import TimeStep, in_words
 from forecasting.wording import available
 from scoring.errors import NothingToForecastError
 from scoring.models.model import CellModel, Span, TableModel
-from scoring.models.quality import Flags, held_out_ratio, judge
+from scoring.models.quality import Flags, evaluate, held_out_ratio
 
 if TYPE_CHECKING:
     import torch
@@ -57,7 +57,7 @@ class PlaceModel(CellModel, TableModel):
         return self.file.sha256
 
     def span(self) -> Span:
-        """Return the last window, the steps in which a gap may begin, and as many steps to judge the network by."""
+        """Return the last window, the steps in which a gap may begin, and as many steps to evaluate the network by."""
         window = self.metadata.window
         return Span(self.name, self.metadata.time_step, window, 2 * window + self.metadata.fill_limit + 1)
 
@@ -264,7 +264,7 @@ def _flag(forecasts: Forecasts, i: int, files: UniversalFiles) -> int:
         relative, independent = known[model] / better, past.independent
     # Whether another reference is better by more than chance has been tested when the model was chosen.
     held_out = held_out_ratio(files.metadata[cell], count, leads)
-    return int(judge(np.asarray([relative]), np.asarray([np.nan]), np.asarray([independent]), held_out)[0])
+    return int(evaluate(np.asarray([relative]), np.asarray([np.nan]), np.asarray([independent]), held_out)[0])
 
 
 def _check_horizon(name: str, metadata: CheckpointMetadata | UniversalMetadata, horizon: int) -> None:

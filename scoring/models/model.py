@@ -34,7 +34,7 @@ class Cells:
         values: °C, ``(n, steps)``; NaN where missing.
         start: time of the first step.
         positions: latitude and longitude, degrees, ``(n, 2)``; NaN where they are not known.
-        every: the past of one in so many cells is forecast, to judge it and its neighbours.
+        every: the past of one in so many cells is forecast, to evaluate it and its neighbours.
     """
 
     values: Floats

@@ -21,8 +21,8 @@ from scoring.models.model import NO_SEA, CellForecasts, Cells, cell_windows
 from scoring.models.quality import (
     Flags,
     Origins,
+    evaluate,
     independent_forecasts,
-    judge,
     neighbours,
     relative_rmse,
     spread_origins,
@@ -93,7 +93,7 @@ class PlaceForecaster:
             np.zeros(len(sample), dtype=np.int64),
             sample.coefficients,
         )
-        return self.judged(contexts, len(times))[neighbours(n, cells.every)]
+        return self._flags(contexts, len(times))[neighbours(n, cells.every)]
 
     def evaluate(self, forecasts: Forecasts, longest: int) -> Flags:
         """Return the flag that the own past of each series supports, by its last ``longest`` values, ``(n,)``."""
@@ -103,9 +103,9 @@ class PlaceForecaster:
         values = SeriesBatch.of([forecasts.series[i] for i in range(n)], step).tails(longest)
         unobserved = np.zeros(n, dtype=np.int64)
         contexts = Contexts(step, np.arange(n), values, forecasts.issued, unobserved, forecasts.coefficients)
-        return self.judged(contexts, forecasts.horizon)
+        return self._flags(contexts, forecasts.horizon)
 
-    def judged(self, contexts: Contexts, horizon: int) -> Flags:
+    def _flags(self, contexts: Contexts, horizon: int) -> Flags:
         """Return the flag that the own past of each series supports, ``(n,)``.
 
         Args:
@@ -115,9 +115,9 @@ class PlaceForecaster:
         unknown = np.full(len(contexts), np.nan)
         origins = spread_origins(self.forecaster.metadata.window - 1, contexts.values.shape[1] - 1 - horizon)
         if not len(origins) or not len(contexts):
-            return judge(unknown, unknown, np.zeros(len(contexts)), unknown)
+            return evaluate(unknown, unknown, np.zeros(len(contexts)), unknown)
         independent = np.full(len(contexts), independent_forecasts(origins, horizon))
-        return judge(*self._relative_rmse(contexts, origins, horizon), independent, unknown)
+        return evaluate(*self._relative_rmse(contexts, origins, horizon), independent, unknown)
 
     def _relative_rmse(self, contexts: Contexts, origins: Origins, horizon: int) -> tuple[Floats, Floats]:
         references = forecast_references(Past.of(contexts, origins, horizon))

@@ -36,7 +36,7 @@ _FEWEST_INDEPENDENT: Final = 3.0
 Flags = npt.NDArray[np.int8]
 
 
-def judge(to_persistence: Floats, to_best: Floats, independent: Floats, held_out: Floats) -> Flags:
+def evaluate(to_persistence: Floats, to_best: Floats, independent: Floats, held_out: Floats) -> Flags:
     """Return the flag that the evidence supports, ``(n,)``.
 
     Args:

@@ -25,9 +25,9 @@ from scoring.errors import kind_of
 from scoring.models.model import CellForecasts, Cells, joined
 from scoring.models.quality import (
     Flags,
+    evaluate,
     held_out_ratio,
     independent_forecasts,
-    judge,
     neighbours,
     relative_rmse,
     spread_origins,
@@ -69,14 +69,14 @@ class UniversalCellForecaster:
             sst[places], quantiles[places] = answer[:, :, 0], answer[:, :, 1:]
             all_quantiles[places] = all_leads[:, : all_quantiles.shape[1], 1:]
         codes = _codes(contexts, cells, implausible_ends(self.network, contexts))
-        judged = self._judged(contexts, horizon, cells.every)
+        evaluated = self._evaluated(contexts, horizon, cells.every)
         return CellForecasts(
             cell=contexts.row,
             sst=sst,
             bounds={level: interval(level, quantiles, metadata.levels) for level in levels},
-            quality=_with_doubts(judged, contexts, codes),
+            quality=_with_doubts(evaluated, contexts, codes),
             missing=dict(Counter(kind_of(str(error)) for error in failures.values())),
-            warnings=self._warnings(contexts, codes, judged),
+            warnings=self._warnings(contexts, codes, evaluated),
             bad=np.asarray([i for i, e in failures.items() if isinstance(e, RangeError)], dtype=np.intp),
             joint=self._joint(contexts, times, sst, all_quantiles) if joint else (),
         )
@@ -105,12 +105,12 @@ class UniversalCellForecaster:
             )
         return forecasts
 
-    def _warnings(self, contexts: Contexts, codes: dict[int, tuple[str, ...]], judged: Flags) -> dict[str, int]:
+    def _warnings(self, contexts: Contexts, codes: dict[int, tuple[str, ...]], evaluated: Flags) -> dict[str, int]:
         """Return the number of cells with each kind of warning."""
         gappy = int(gaps_within(contexts, self.network.metadata.maximum).any(axis=1).sum())
         counts = Counter({"gap_filled": gappy} if gappy else {})
         counts.update(code for kinds in codes.values() for code in kinds)
-        counts.update({"reference_is_better": int((judged == SUSPECT).sum())})
+        counts.update({"reference_is_better": int((evaluated == SUSPECT).sum())})
         return dict(+counts)
 
     def _passes(self, contexts: Contexts) -> Iterable[tuple[npt.NDArray[np.int64], Contexts]]:
@@ -124,7 +124,7 @@ class UniversalCellForecaster:
         values = part.values[:, -self.network.metadata.maximum :]
         return self.network.predict(values, unix_seconds(part.last_time), part.coefficients)
 
-    def _judged(self, contexts: Contexts, horizon: int, every: int) -> Flags:
+    def _evaluated(self, contexts: Contexts, horizon: int, every: int) -> Flags:
         """Return the flag that past forecasts of every so many contexts, and held-out seas, support."""
         n = len(contexts)
         counts = np.isfinite(contexts.values).sum(axis=1)
@@ -136,7 +136,7 @@ class UniversalCellForecaster:
                 to_persistence[places], to_best[places], independent[places] = self._past_skill(part, horizon)
             nearest = neighbours(n, every)
             to_persistence, to_best, independent = (of[nearest] for of in (to_persistence, to_best, independent))
-        return judge(to_persistence, to_best, independent, held_out)
+        return evaluate(to_persistence, to_best, independent, held_out)
 
     def _past_skill(self, part: Contexts, horizon: int) -> tuple[Floats, Floats, float]:
         """Return the RMSE relative to persistence and to the best reference, and how many forecasts do not overlap."""
@@ -150,10 +150,10 @@ class UniversalCellForecaster:
         return *relative_rmse(errors), independent_forecasts(origins, horizon)
 
 
-def _with_doubts(judged: Flags, contexts: Contexts, codes: dict[int, tuple[str, ...]]) -> Flags:
+def _with_doubts(evaluated: Flags, contexts: Contexts, codes: dict[int, tuple[str, ...]]) -> Flags:
     """Return flags that are 3 too where a warning casts doubt on the forecast."""
     doubtful = [row for row, kinds in codes.items() if DOUBTS & set(kinds)]
-    quality = judged.copy()
+    quality = evaluated.copy()
     quality[np.searchsorted(contexts.row, np.asarray(doubtful, dtype=np.int64))] = SUSPECT
     return quality
 

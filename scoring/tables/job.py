@@ -14,7 +14,7 @@ from forecasting.qartod import SUSPECT
 from forecasting.series.by_step import SeriesByStep
 from forecasting.series.timestep import TimeStep
 from scoring.errors import in_one_line, kind_of
-from scoring.events import Judged, Place, judge_places
+from scoring.events import EvaluatedEvents, Place, evaluate_events
 from scoring.job import Counts, Job, Part
 from scoring.models.model import TableModel
 from scoring.models.quality import Flags
@@ -23,7 +23,7 @@ from scoring.tables.reading.stations import ReadStations, read_stations
 from scoring.tables.rows import TableForecasts, to_bytes
 
 _PATHS: Final = 1_000
-"""Sample paths that events are judged by."""
+"""Sample paths that events are evaluated by."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,13 @@ class TableJob(Job):
         for sentence in scored.errors.values():
             kind = kind_of(sentence)
             counts.add(Counts(missing={kind: 1}, examples={kind: sentence}))
-        counts.unjudged = scored.judged.unjudged(self.events)
+        counts.unjudged = scored.evaluated.unjudged(self.events)
         return Part(to_bytes(scored, self.events, archived=self.archived), counts)
 
     def _score(self, stations: ReadStations) -> TableForecasts:
         forecasts, flags, releases = self._forecast(stations)
         errors = stations.errors | {i: in_one_line(error) for i, error in forecasts.errors.items()}
-        judged = self._judge(forecasts, stations)
+        evaluated = self._evaluate(forecasts, stations)
         warnings = []
         quality = flags[forecasts.row]
         unplaced = set(stations.unplaced) if self.model.uses_positions else set()
@@ -76,8 +76,8 @@ class TableJob(Job):
                 codes.append("reference_is_better")
             if DOUBTS & set(codes):
                 quality[i] = SUSPECT
-            warnings.append([*codes, *sorted(judged.warnings[i])])
-        return TableForecasts(stations.names, forecasts, quality, warnings, judged, errors, releases)
+            warnings.append([*codes, *sorted(evaluated.warnings[i])])
+        return TableForecasts(stations.names, forecasts, quality, warnings, evaluated, errors, releases)
 
     def _forecast(self, stations: ReadStations) -> tuple[Forecasts, Flags, dict[str, int]]:
         """Return forecasts, the flag that the evidence supports for each station, and how many each release made."""
@@ -102,12 +102,12 @@ class TableJob(Job):
                 releases[release] = releases.get(release, 0) + len(part)
         return Forecasts.joined(parts), flags, releases
 
-    def _judge(self, forecasts: Forecasts, stations: ReadStations) -> Judged:
+    def _evaluate(self, forecasts: Forecasts, stations: ReadStations) -> EvaluatedEvents:
         """Judge the events of each forecast."""
         if not self.events:
-            return Judged.none(self.events, len(forecasts), self.horizon)
+            return EvaluatedEvents.none(self.events, len(forecasts), self.horizon)
         places = (
             Place(forecasts[i], stations.series[station], self.events.period, forecasts.coefficients[i])
             for i, station in enumerate(forecasts.row.tolist())
         )
-        return judge_places(self.events, places, len(forecasts), self.horizon, self.events.paths or _PATHS)
+        return evaluate_events(self.events, places, len(forecasts), self.horizon, self.events.paths or _PATHS)

@@ -16,7 +16,7 @@ import pyarrow.parquet as papq
 from forecasting.forecasts.forecasts import Columns, Forecasts
 from forecasting.qartod import MISSING
 from forecasting.series.times import Floats, Times
-from scoring.events import Column, EventRequest, Form, Judged, Values, columns_of
+from scoring.events import Column, EvaluatedEvents, EventRequest, Form, Values, columns_of
 
 BASELINES: Final = ("persistence", "usual_change", "climatology", "damped", "linear")
 """All references that a forecast may have; each has a column, so that all files of an archive do."""
@@ -63,17 +63,17 @@ def event_fields(events: EventRequest) -> list[tuple[str, pa.DataType]]:
     return fields
 
 
-def event_arrays(events: EventRequest, judged: Judged, row: Indices, total: int) -> dict[str, pa.Array]:
+def event_arrays(events: EventRequest, evaluated: EvaluatedEvents, row: Indices, total: int) -> dict[str, pa.Array]:
     """Return the columns of ``events``.
 
     Args:
-        events: that were judged.
-        judged: at each place with a forecast.
+        events: that were evaluated.
+        evaluated: at each place with a forecast.
         row: row of each lead of each place, ``(n, horizon)``.
         total: number of rows.
     """
-    columns = {column.name: _array(column, judged.values[column.name], row, total) for column in events.columns}
-    for name, calibrated, errors in zip(events.names, judged.calibrated, judged.errors, strict=True):
+    columns = {column.name: _array(column, evaluated.values[column.name], row, total) for column in events.columns}
+    for name, calibrated, errors in zip(events.names, evaluated.calibrated, evaluated.errors, strict=True):
         columns[f"event_{name}_calibrated"] = _repeated(calibrated, row, total, pa.bool_())
         columns[f"event_{name}_error"] = _repeated(errors, row, total)
     return columns
@@ -112,7 +112,7 @@ class TableForecasts:
         forecasts: in °C; the row of each is the index of its station.
         quality: flag of each forecast, see :mod:`scoring.models.quality`, ``(n,)``.
         warnings: codes of the warnings of each forecast.
-        judged: the events of each forecast.
+        evaluated: the events of each forecast.
         errors: reasons why stations have no forecast, by index.
         releases: number of forecasts by each release, if the step of each series chose it.
     """
@@ -121,7 +121,7 @@ class TableForecasts:
     forecasts: Forecasts
     quality: npt.NDArray[np.int8]
     warnings: list[list[str]]
-    judged: Judged
+    evaluated: EvaluatedEvents
     errors: dict[int, str]
     releases: dict[str, int] = field(default_factory=dict)
 
@@ -131,7 +131,7 @@ class TableForecasts:
     ) -> "TableForecasts":
         """Return no forecasts, for when a chunk could not be scored."""
         nothing = Forecasts.none(Columns(levels, (), ()), 1, {})
-        return cls(names, nothing, np.empty(0, dtype=np.int8), [], Judged.none(events, 0, 1), errors)
+        return cls(names, nothing, np.empty(0, dtype=np.int8), [], EvaluatedEvents.none(events, 0, 1), errors)
 
 
 def schema(levels: tuple[int, ...], events: EventRequest, *, archived: bool = False) -> pa.Schema:
@@ -167,7 +167,7 @@ def to_bytes(scored: TableForecasts, events: EventRequest, *, archived: bool = F
             _numbers(bound, at, total) for bound in forecasts.bounds(level)
         )
     columns |= {name: column.take(station) for name, column in _stations(scored).items()}
-    columns |= event_arrays(events, scored.judged, at, total)
+    columns |= event_arrays(events, scored.evaluated, at, total)
     if archived:
         columns |= archive_arrays(forecasts, at, total)
     table = pa.table(columns, schema=schema(levels, events, archived=archived))

@@ -5,9 +5,9 @@ import pytest
 
 from forecasting.qartod import GOOD, NOT_EVALUATED, SUSPECT
 from scoring.models.quality import (
+    evaluate,
     held_out_ratio,
     independent_forecasts,
-    judge,
     neighbours,
     relative_rmse,
     spread_origins,
@@ -37,7 +37,7 @@ def test_a_forecast_is_good_only_where_past_forecasts_support_it(
     to_persistence: float, to_best: float, independent: float, held_out: float, flag: int
 ) -> None:
     evidence = (np.array([x]) for x in (to_persistence, to_best, independent, held_out))
-    assert judge(*evidence).tolist() == [flag]
+    assert evaluate(*evidence).tolist() == [flag]
 
 
 def test_held_out_seas_are_interpolated_between_contexts_and_leads() -> None:
