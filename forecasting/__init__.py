@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from forecasting.models.place.forecaster import Forecaster
     from forecasting.readers import read_csv
     from forecasting.releases.registry import Registry, load_forecaster
-    from forecasting.releases.trusted_keys import TrustedKeys
+    from forecasting.releases.trust import TrustedKeys
     from forecasting.releases.universal_catalog import load_universal
     from forecasting.series.sst_series import SstSeries
     from forecasting.series.timestep import TimeStep
@@ -49,7 +49,7 @@ _MODULES: Final = {
     "Registry": "forecasting.releases.registry",
     "SstSeries": "forecasting.series.sst_series",
     "TimeStep": "forecasting.series.timestep",
-    "TrustedKeys": "forecasting.releases.trusted_keys",
+    "TrustedKeys": "forecasting.releases.trust",
     "load_forecaster": "forecasting.releases.registry",
     "load_universal": "forecasting.releases.universal_catalog",
     "read_csv": "forecasting.readers",

@@ -21,7 +21,7 @@ from forecasting.events.definitions import (
     needs_baseline,
 )
 from forecasting.events.detection import CATEGORIES
-from forecasting.events.judge import judge
+from forecasting.events.evaluate import evaluate
 from forecasting.events.outcomes import (
     AlertLevel,
     EventOutcome,
@@ -364,7 +364,7 @@ def _outlook(place: Place, paths: int) -> Outlook | str:
 
 def _evaluate(definition: EventDefinition, outlook: Outlook) -> EventOutcome | str:
     try:
-        return judge(definition, outlook)
+        return evaluate(definition, outlook)
     except SeriesError as error:
         return in_one_line(error)
     except RequestError as error:

@@ -25,9 +25,9 @@ from forecasting.models.place.forecaster import Forecaster
 from forecasting.models.place.network import NetworkRoller
 from forecasting.models.training_range import TrainingRange
 from forecasting.references.baselines import Baselines
-from forecasting.releases.loaded_release import load_evaluated
+from forecasting.releases.loaded import load_evaluated
 from forecasting.releases.release import Release, current_version, open_current
-from forecasting.releases.trusted_keys import TrustedKeys
+from forecasting.releases.trust import TrustedKeys
 from forecasting.scores.accuracy import Accuracy, anomaly_correlation, rounded_one
 from forecasting.series.origins import Roller, origins
 from forecasting.series.shape import ForecastShape

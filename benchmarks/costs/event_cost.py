@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.support.processor_time import seconds_of
 from forecasting.events.baseline import Baseline
 from forecasting.events.definitions import EventDefinition, HeatStress, MarineEvent, Percentile, ThresholdEvent
-from forecasting.events.judge import judge
+from forecasting.events.evaluate import evaluate
 from forecasting.events.outlook import Outlook
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, Floats
@@ -39,7 +39,7 @@ def measure() -> Iterator[str]:
     yield f"|---|{'---:|' * len(PATHS)}"
     outlooks = [_outlook(past, sst[-1] + 0.3 * random.normal(size=(n, HORIZON)).cumsum(axis=1)) for n in PATHS]
     for name, event in EVENTS.items():
-        costs = [f"{_cost(partial(judge, event, outlook)):.2f}" for outlook in outlooks]
+        costs = [f"{_cost(partial(evaluate, event, outlook)):.2f}" for outlook in outlooks]
         yield f"| {name} | {' | '.join(costs)} |"
 
 

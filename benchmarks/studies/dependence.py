@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 
 from benchmarks.studies.options import study_parser
-from forecasting.events.joint.dependence import Dependence, random_walk
+from forecasting.events.paths import Dependence, random_walk
 from forecasting.models.checkpoint import CPU
 from forecasting.models.universal.distribution import normal_scores
 from forecasting.models.universal.network import load

@@ -13,7 +13,7 @@ import torch
 from benchmarks.studies.daily_places import BINS, CONTEXT, Place, open_daily, parser_of_parts, places_in, spread
 from forecasting.events.definitions import MarineEvent
 from forecasting.events.detection import find_events
-from forecasting.events.judge import judge
+from forecasting.events.evaluate import evaluate
 from forecasting.forecasts.forecast import Forecast
 from forecasting.models.universal.release import UniversalRelease
 from forecasting.series.times import Bools, Floats, month_of
@@ -78,7 +78,7 @@ def score(place: Place, release: UniversalRelease, part: str, horizon: int, late
     probabilities, forecast_rows = [], []
     for i, (context, forecast) in enumerate(zip(contexts, forecasts, strict=True)):
         if isinstance(forecast, Forecast):
-            probabilities.append(judge(_HEATWAVE, forecast.outlook(context, baseline=baseline)).probability)
+            probabilities.append(evaluate(_HEATWAVE, forecast.outlook(context, baseline=baseline)).probability)
             forecast_rows.append(i)
     ahead = origins[forecast_rows, None] + late + np.arange(1, horizon + 1)
     month, earlier = month_of(series.times), np.arange(begin)

@@ -18,7 +18,7 @@ from forecasting.evaluation.events import RequestedEvents, VerifiedEvent
 from forecasting.events.definitions import Percentile, ThresholdEvent
 from forecasting.models.base import ALL, BEST
 from forecasting.models.checkpoint import CPU
-from forecasting.releases.loaded_universal import LoadedUniversal
+from forecasting.releases.loaded import LoadedUniversal
 from forecasting.releases.release import open_current
 from forecasting.scores.events import EventScore
 

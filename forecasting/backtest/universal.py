@@ -10,8 +10,7 @@ import numpy as np
 from forecasting.backtest.backtest import Backtest, Bounds, NetworkFacts
 from forecasting.errors import SeriesError
 from forecasting.evaluation.events import NO_EVENTS, RequestedEvents, verifying
-from forecasting.events.joint.dependence import Dependence
-from forecasting.events.joint.paths import Coupling
+from forecasting.events.paths import Coupling, Dependence
 from forecasting.forecasts.forecast import DEFAULT_LEVELS, Forecast
 from forecasting.models.universal.backtest import RollingRecord
 from forecasting.models.universal.contexts import Contexts, read_contexts

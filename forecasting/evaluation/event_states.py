@@ -10,7 +10,7 @@ import numpy as np
 
 from forecasting.events.days import Indices
 from forecasting.events.detection import DAYS_AFTER, DAYS_BEFORE, days_in_events
-from forecasting.events.kinds.heat_stress import WINDOW_DAYS, alert_levels, degree_heating_weeks
+from forecasting.events.heat_stress import WINDOW_DAYS, alert_levels, degree_heating_weeks
 from forecasting.events.outcomes import AlertLevel
 from forecasting.scores.verification import Observed
 from forecasting.series.times import Bools, Floats, Times

@@ -10,11 +10,9 @@ from forecasting.errors import SeriesError
 from forecasting.events.baseline import Baseline, Period
 from forecasting.events.days import day_of_year
 from forecasting.events.definitions import Percentile, ThresholdEvent
-from forecasting.events.joint.dependence import Dependence
-from forecasting.events.joint.joint_probability import event_probability
-from forecasting.events.joint.occurrence import History, RunEvent, Steps
-from forecasting.events.joint.paths import Coupling
 from forecasting.events.outlook import baseline_for
+from forecasting.events.paths import Coupling, Dependence
+from forecasting.events.probability import History, RunEvent, Steps, event_probability
 from forecasting.models.metadata import CheckpointMetadata
 from forecasting.scores.events import EventScore, score_event
 from forecasting.series.sst_series import SstSeries

@@ -16,8 +16,8 @@ from forecasting.evaluation.report import Coverage, EventReport, ExceedanceRepor
 from forecasting.events.baseline import Baseline
 from forecasting.events.days import day_of_year
 from forecasting.events.definitions import Side
-from forecasting.events.joint.occurrence import RunEvent
-from forecasting.events.joint.paths import Coupling
+from forecasting.events.paths import Coupling
+from forecasting.events.probability import RunEvent
 from forecasting.models import error_quantiles
 from forecasting.models.intervals import ErrorDistribution
 from forecasting.models.metadata import CheckpointMetadata

@@ -1,4 +1,4 @@
-"""The past of a series and joint sample paths of its future, by which events are judged."""
+"""The past of a series and joint sample paths of its future, by which events are evaluated."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -104,4 +104,4 @@ class JointForecast(Protocol):
         baseline: Baseline | Period | None = None,
         coefficients: npt.NDArray[np.float32] | None = None,
     ) -> Outlook:
-        """Return the past and the sample paths by which events are judged."""
+        """Return the past and the sample paths by which events are evaluated."""

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from forecasting.events.joint.paths import Coupling
+from forecasting.events.paths import Coupling
 from forecasting.series.times import Floats
 
 

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from forecasting.climatology.usual import Usual
 from forecasting.events.baseline import Baseline, Period
-from forecasting.events.joint.paths import observed_past
 from forecasting.events.outlook import Outlook
+from forecasting.events.paths import observed_past
 from forecasting.extras import needs_extra
 from forecasting.forecast_warning import ForecastWarning, are_calibrated
 from forecasting.forecasts.distribution import Distribution

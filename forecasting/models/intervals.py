@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from forecasting.errors import RequestError
-from forecasting.events.joint.dependence import Dependence
+from forecasting.events.paths import Dependence
 from forecasting.models import error_quantiles
 from forecasting.scores.accuracy import coverage, rounded, rounded_one
 from forecasting.series.origins import Origins

@@ -6,7 +6,7 @@ from typing import Final, Literal, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from forecasting.errors import ReleaseError
-from forecasting.events.joint.dependence import Dependence
+from forecasting.events.paths import Dependence
 from forecasting.models.intervals import ErrorDistribution
 from forecasting.models.training_range import TrainingRange
 from forecasting.scores.accuracy import Accuracy

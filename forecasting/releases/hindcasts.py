@@ -11,7 +11,7 @@ from forecasting.errors import ForecastError, ReleaseError, RequestError, Unknow
 from forecasting.evaluation.rolling_origin import Evaluation
 from forecasting.models.place.forecaster import Forecaster
 from forecasting.references.baselines import Baselines
-from forecasting.releases.loaded_release import LoadedRelease, load_evaluated, read_series
+from forecasting.releases.loaded import LoadedRelease, load_evaluated, read_series
 from forecasting.releases.release import EVALUATED_SERIES
 from forecasting.series.origins import Origins, origins
 from forecasting.series.shape import ForecastShape

@@ -12,11 +12,10 @@ from forecasting.models.checkpoint import choose_device
 from forecasting.models.metadata import CELLS
 from forecasting.models.place.forecaster import Forecaster
 from forecasting.references.baselines import BASELINES
-from forecasting.releases.loaded_release import LoadedRelease, load_cell
-from forecasting.releases.loaded_universal import LoadedUniversal
+from forecasting.releases.loaded import LoadedRelease, LoadedUniversal, load_cell
 from forecasting.releases.release import Release, dataset_names, open_current, universal_names
 from forecasting.releases.selection import Selection
-from forecasting.releases.trusted_keys import TrustedKeys
+from forecasting.releases.trust import TrustedKeys
 from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.wording import available
 

@@ -1,7 +1,9 @@
 """A release on disk: ``artifacts/<dataset>/<version>/`` with its manifest, and the pointer ``current`` next to it."""
 
 import json
+import os
 import re
+import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,9 +16,70 @@ from forecasting.errors import ReleaseError, UnknownNameError
 from forecasting.models.checkpoint_file import read_unchanged
 from forecasting.models.metadata import CELLS
 from forecasting.models.universal.metadata import UNIVERSAL
-from forecasting.releases.signatures import SIGNATURES, read_signatures
-from forecasting.releases.trusted_keys import TrustedKeys
+from forecasting.releases.trust import SIGNATURES, TrustedKeys, read_signatures
 from forecasting.wording import available
+
+_REMEDY: Final = "name the folder of a release, of a dataset, or of all datasets, such as artifacts"
+
+
+def release_folders(path: Path) -> list[Path]:
+    """Return the folders of the releases that ``path`` means, sorted.
+
+    Args:
+        path: of one release, of a dataset, which means its current release, or of an artifacts folder, which means the
+            current release of every dataset.
+
+    Raises:
+        ReleaseError: if there is no release.
+    """
+    is_release = (path / MANIFEST).exists()
+    if ".." in path.parts or not path.name or (is_release and not path.parent.name):
+        path = path.resolve()  # the last two names are those of the dataset and the version
+    if is_release:
+        return [path]
+    if (path / CURRENT).exists():
+        return [_current(path)]
+    if not path.is_dir():
+        raise ReleaseError(f"{path} is not a folder: {_REMEDY}")
+    folders = [_current(path / name) for name in dataset_names(path)]
+    if not folders:
+        raise ReleaseError(f"{path} holds no release: {_REMEDY}")
+    return folders
+
+
+def _current(dataset: Path) -> Path:
+    version = current_version(dataset)
+    assert version is not None
+    return dataset / version
+
+
+UNFINISHED: Final = ".publishing-"
+"""Prefix of the names of files and folders that are not published yet."""
+
+
+def point_current(dataset: Path, version: str) -> None:
+    """Make ``version`` the release that serves, atomically."""
+    replace_text(dataset / CURRENT, version + "\n")
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a file by rename, so that no reader finds half of it.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    handle, name = tempfile.mkstemp(prefix=UNFINISHED, dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
 
 MANIFEST: Final = "manifest.json"
 CURRENT: Final = "current"

@@ -20,9 +20,9 @@ from forecasting.models.universal.model import forecast_at_any_step, refusal_at_
 from forecasting.models.universal.network import Coefficients
 from forecasting.models.universal.release import UniversalRelease
 from forecasting.models.universal.resampling import nearest_step
-from forecasting.releases.loaded_universal import LoadedUniversal
+from forecasting.releases.loaded import LoadedUniversal
 from forecasting.releases.release import open_current, universal_names
-from forecasting.releases.trusted_keys import TrustedKeys
+from forecasting.releases.trust import TrustedKeys
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.wording import available

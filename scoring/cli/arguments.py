@@ -36,7 +36,7 @@ OUTPUTS: Final = {".nc": "netcdf", ".nc4": "netcdf", ".zarr": "zarr", ".csv": "c
 """Output formats by file extension."""
 GRIDS: Final = ("netcdf", "zarr")
 MAX_PATHS: Final = 10_000
-"""Joint sample paths of one forecast; see :data:`forecasting.events.joint.paths.MAX_PATHS`."""
+"""Joint sample paths of one forecast; see :data:`forecasting.events.paths.MAX_PATHS`."""
 READING: Final = ("value_column", "time_column", "units", "missing", "flags", "depth", "dates", "timezone", "resample")
 """Reading options that apply to every file of an input."""
 READING_TABLES: Final = tuple(name for name in READING if name != "depth")

@@ -16,8 +16,8 @@ from forecasting.errors import FileError, RequestError, SeriesError
 from forecasting.events.baseline import Baseline, Kind, Period
 from forecasting.events.definitions import EventDefinition
 from forecasting.events.detection import find_events
+from forecasting.events.evaluate import evaluate
 from forecasting.events.event_json import Json, outcome_json, past_event_json
-from forecasting.events.judge import judge
 from forecasting.extras import needs_extra
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.forecasts.json import entries_of
@@ -29,11 +29,11 @@ from forecasting.models.universal.metadata import parse_universal_metadata
 from forecasting.models.universal.resampling import nearest_step
 from forecasting.readers import ReadingOptions, read, read_content
 from forecasting.readers.options import OPTIONS
-from forecasting.releases.loaded_universal import LoadedUniversal
+from forecasting.releases.loaded import LoadedUniversal
 from forecasting.releases.registry import load_release, unknown_model
 from forecasting.releases.release import open_current, universal_names
 from forecasting.releases.selection import Selection
-from forecasting.releases.trusted_keys import TrustedKeys
+from forecasting.releases.trust import TrustedKeys
 from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.batch import future_error
 from forecasting.series.by_step import SeriesByStep
@@ -294,7 +294,7 @@ def _evaluated(
         position = None if np.isnan(coefficients[0]) else coefficients
         try:
             outlook = forecasts[i].outlook(forecasts.series[i], baseline=period, coefficients=position)
-            return outcome_json(judge(definition, outlook), forecasts.units)
+            return outcome_json(evaluate(definition, outlook), forecasts.units)
         except (SeriesError, RequestError) as error:
             return {"name": definition.name, "error": str(error)}
 

@@ -16,7 +16,7 @@ from forecasting.console import Program, in_command_line
 from forecasting.errors import FileError, ForecastError
 from forecasting.readers.options import ReadingOptions
 from forecasting.readers.text import sniff_binary
-from forecasting.releases.trusted_keys import TrustedKeys
+from forecasting.releases.trust import TrustedKeys
 from forecasting.series.units import Units
 from scoring.cli.arguments import DONE, GRIDS, INCOMPLETE, OUTPUTS, READING, REFUSED, SCORE
 from scoring.cli.start import processes_for, releases_folder

@@ -15,7 +15,7 @@ from scoring.cli.arguments import GRIDS, OUTPUTS, cores
 from scoring.source import find_source
 
 if TYPE_CHECKING:
-    from forecasting.releases.trusted_keys import TrustedKeys
+    from forecasting.releases.trust import TrustedKeys
 
 _LARGE_GRID: Final = 4_000_000
 _LARGE_TABLE: Final = 256_000_000

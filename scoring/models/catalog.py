@@ -20,7 +20,7 @@ from forecasting.models.universal.metadata import UniversalMetadata, parse_unive
 from forecasting.models.universal.resampling import nearest_step
 from forecasting.qartod import GOOD
 from forecasting.releases.release import Release, dataset_names, open_current, universal_names
-from forecasting.releases.trusted_keys import TrustedKeys
+from forecasting.releases.trust import TrustedKeys
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.wording import available
 from scoring.errors import NothingToForecastError

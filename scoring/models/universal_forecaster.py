@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from forecasting.errors import RangeError
 from forecasting.events.detection import steps_after
-from forecasting.events.joint.paths import Coupling
+from forecasting.events.paths import Coupling
 from forecasting.forecast_warning import DOUBTS
 from forecasting.forecasts.forecast import Forecast
 from forecasting.models.universal.backtest import errors_of

@@ -11,7 +11,7 @@ from forecasting.errors import UnknownNameError
 from forecasting.forecasts.forecast import DEFAULT_LEVELS
 from forecasting.models.base import ALL, BEST
 from forecasting.models.place.forecaster import Forecaster
-from forecasting.releases.loaded_universal import LoadedUniversal
+from forecasting.releases.loaded import LoadedUniversal
 from forecasting.releases.registry import LoadedRelease
 from service.api.dependencies import DatasetQuery, ModelPath, RegistryDep, SettingsDep
 from service.api.openapi import problems

@@ -8,7 +8,7 @@ from uuid import uuid4
 from sqlalchemy import Connection
 
 from forecasting.events.detection import Category
-from forecasting.events.kinds.heat_stress import FIRST_ACTIVE_LEVEL, LEVELS
+from forecasting.events.heat_stress import FIRST_ACTIVE_LEVEL, LEVELS
 from forecasting.events.outcomes import AlertLevel
 from forecasting.forecasts.json import rounded
 from forecasting.series.times import iso_of

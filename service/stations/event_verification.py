@@ -8,7 +8,7 @@ import numpy as np
 from forecasting.evaluation.event_states import SCORED_LEVELS, heat_stress_levels, marine_states
 from forecasting.events.baseline import PERCENTILES
 from forecasting.events.detection import sign_of
-from forecasting.events.kinds.heat_stress import LEVELS
+from forecasting.events.heat_stress import LEVELS
 from forecasting.events.outcomes import AlertLevel
 from forecasting.scores.events import PERSISTENCE, SIGNS, verify_states, verify_threshold
 from forecasting.scores.verification import Observed

@@ -16,7 +16,7 @@ from forecasting.models.place.forecaster import Forecaster
 from forecasting.models.universal.report import parse_universal_report
 from forecasting.readers import read_csv
 from forecasting.references.baselines import Baselines
-from forecasting.releases.loaded_release import LoadedRelease, load_evaluated
+from forecasting.releases.loaded import LoadedRelease, load_evaluated
 from forecasting.releases.release import open_current
 from forecasting.series.shape import ForecastShape
 from tests.conftest import ROOT

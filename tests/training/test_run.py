@@ -13,7 +13,7 @@ from forecasting.models.metadata import digest
 from forecasting.models.place.forecaster import Forecaster
 from forecasting.models.place.network import NetworkRoller
 from forecasting.references.baselines import Baselines
-from forecasting.releases.loaded_release import LoadedRelease, load_evaluated
+from forecasting.releases.loaded import LoadedRelease, load_evaluated
 from forecasting.releases.registry import Registry
 from forecasting.releases.release import Release, current_version
 from forecasting.series.sst_series import SstSeries

@@ -19,7 +19,7 @@ from forecasting.readers import Reading, ReadingOptions, Station, describe, read
 from forecasting.readers.flags import MEANINGS
 from forecasting.readers.options import AT
 from forecasting.readers.reading import describe_grid
-from forecasting.releases.trusted_keys import TrustedKeys
+from forecasting.releases.trust import TrustedKeys
 from forecasting.remedies import Remedy, Setting
 from forecasting.series.times import iso, parse_time, short
 from forecasting.wording import counted

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from forecasting.console import Command, add_out, add_trusted_keys
 from forecasting.errors import ReleaseError, RequestError
-from forecasting.releases.release import MANIFEST, Release, current_version, signed_releases
-from forecasting.releases.release_folders import release_folders
+from forecasting.releases.release import MANIFEST, Release, current_version, release_folders, signed_releases
 from forecasting.releases.remote.pull import pull, remote_releases
 from forecasting.releases.remote.push import Copied, push
 from forecasting.releases.remote.remote_folder import RemoteFolder
-from forecasting.releases.signatures import SIGNATURES, SignatureFile, fingerprint, read_signatures
-from forecasting.releases.trusted_keys import Signer, TrustedKeys
+from forecasting.releases.trust import SIGNATURES, SignatureFile, Signer, TrustedKeys, fingerprint, read_signatures
 from forecasting.wording import counted, listed
 from training.cli import RELEASE, ROLLBACK
 from training.publish.release import make_key_pair, read_private_key, rollback, sign

@@ -29,8 +29,7 @@ from forecasting.models.checkpoint import choose_device
 from forecasting.models.metadata import CELLS
 from forecasting.references.baselines import BASELINES
 from forecasting.releases.release import is_cell_name, versions
-from forecasting.releases.signatures import SIGNATURES
-from forecasting.releases.trusted_keys import VARIABLE
+from forecasting.releases.trust import SIGNATURES, VARIABLE
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import parse_time, short
 from forecasting.series.timestep import TimeStep, in_words, one_each

@@ -19,7 +19,7 @@ from forecasting.models.universal.metadata import parse_universal_metadata
 from forecasting.models.universal.network import CLIMATOLOGY_TERMS
 from forecasting.models.universal.release import UniversalRelease
 from forecasting.releases.release import Release, open_current, universal_names
-from forecasting.releases.trusted_keys import TrustedKeys
+from forecasting.releases.trust import TrustedKeys
 from forecasting.series.shape import ForecastShape
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import unix_seconds

@@ -8,10 +8,8 @@ import torch
 from torch import Tensor
 
 from forecasting.evaluation.events import CLIMATOLOGY, INDEPENDENT, PERSISTENCE
-from forecasting.events.joint.dependence import Dependence
-from forecasting.events.joint.joint_probability import event_probability
-from forecasting.events.joint.occurrence import History, RunEvent, Steps
-from forecasting.events.joint.paths import Coupling
+from forecasting.events.paths import Coupling, Dependence
+from forecasting.events.probability import History, RunEvent, Steps, event_probability
 from forecasting.models.universal.distribution import exceedance, scores_of
 from forecasting.models.universal.report import HeldOutEvent, HeldOutScore
 from forecasting.scores.events import score_event

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from forecasting.events.joint.dependence import Dependence
+from forecasting.events.paths import Dependence
 from forecasting.models.checkpoint import CPU, script
 from forecasting.models.metadata import CELLS
 from forecasting.models.universal.metadata import UniversalMetadata

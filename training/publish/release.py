@@ -14,28 +14,30 @@ from typing import TYPE_CHECKING
 from forecasting.errors import ReleaseError, RequestError, UnknownNameError
 from forecasting.extras import needs_extra
 from forecasting.models.metadata import digest
-from forecasting.releases.current import UNFINISHED, point_current, replace_text
 from forecasting.releases.release import (
     MANIFEST,
+    UNFINISHED,
     Manifest,
     ManifestEntry,
     Release,
     current_version,
     dataset_names,
+    point_current,
+    replace_text,
     signed_releases,
     versions,
 )
-from forecasting.releases.signatures import (
+from forecasting.releases.trust import (
     ALGORITHM,
     PURPOSE,
     SIGNATURES,
     Signature,
     SignatureFile,
+    TrustedKeys,
     fingerprint,
     read_signatures,
     signed_bytes,
 )
-from forecasting.releases.trusted_keys import TrustedKeys
 from forecasting.wording import available
 
 if TYPE_CHECKING:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import overload
 
-from forecasting.events.joint.dependence import Dependence
-from forecasting.events.joint.paths import Coupling
+from forecasting.events.paths import Coupling, Dependence
 from forecasting.forecasts.distribution import Distribution
 from forecasting.models import error_quantiles
 from forecasting.models.intervals import ErrorDistribution

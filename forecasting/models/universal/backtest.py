@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.events.joint.dependence import Dependence, Places
+from forecasting.events.paths import Dependence, Places
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.forecasts.forecast import PastSkill
 from forecasting.models.universal.contexts import Contexts

@@ -8,8 +8,7 @@ import numpy as np
 
 from forecasting.climatology.usual import Usual
 from forecasting.events.detection import steps_after
-from forecasting.events.joint.dependence import Dependence
-from forecasting.events.joint.paths import Coupling
+from forecasting.events.paths import Coupling, Dependence
 from forecasting.forecast_warning import ForecastWarning, starts_from_suspect
 from forecasting.forecasts.forecast import Chosen, Forecast
 from forecasting.models.universal.backtest import (

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from forecasting.events.joint.dependence import Dependence
+from forecasting.events.paths import Dependence
 from forecasting.models.metadata import VersionedMetadata, parse_metadata_as
 from forecasting.series.timestep import TimeStep
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import SeriesError
-from forecasting.events.joint.paths import Coupling
+from forecasting.events.paths import Coupling
 from forecasting.forecast_warning import ForecastWarning, starts_from_suspect
 from forecasting.forecasts.forecast import Forecast
 from forecasting.models.universal.checks import LAST_VALUES

@@ -11,13 +11,19 @@ from typing import Final
 
 from forecasting.errors import ReleaseError, RemoteError
 from forecasting.models.metadata import digest
-from forecasting.releases.current import point_current
-from forecasting.releases.release import CURRENT, MANIFEST, current_version, dataset_names, is_dataset_name, versions
+from forecasting.releases.release import (
+    CURRENT,
+    MANIFEST,
+    current_version,
+    dataset_names,
+    is_dataset_name,
+    point_current,
+    versions,
+)
 from forecasting.releases.remote.cache import VARIABLE
 from forecasting.releases.remote.pull import UNFINISHED, RemoteRelease, current_release, pull, remove_unfinished
 from forecasting.releases.remote.remote_folder import RemoteFolder
-from forecasting.releases.signatures import SIGNATURES, read_signatures
-from forecasting.releases.trusted_keys import TrustedKeys
+from forecasting.releases.trust import SIGNATURES, TrustedKeys, read_signatures
 
 _LOCK: Final = ".lock"
 _LAST_COPY: Final = ".last-copy"

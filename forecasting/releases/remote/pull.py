@@ -11,7 +11,6 @@ from typing import Final
 
 from forecasting.errors import ReleaseError
 from forecasting.models.metadata import digest
-from forecasting.releases.current import point_current
 from forecasting.releases.release import (
     CURRENT,
     MANIFEST,
@@ -20,12 +19,12 @@ from forecasting.releases.release import (
     Release,
     is_dataset_name,
     is_version,
+    point_current,
     signed_releases,
 )
 from forecasting.releases.remote.push import Copied
 from forecasting.releases.remote.remote_folder import RemoteFolder
-from forecasting.releases.signatures import SIGNATURES, read_signatures
-from forecasting.releases.trusted_keys import TrustedKeys
+from forecasting.releases.trust import SIGNATURES, TrustedKeys, read_signatures
 
 UNFINISHED: Final = ".pulling-"
 """Prefix of the names of releases that are not complete."""

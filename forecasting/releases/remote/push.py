@@ -7,7 +7,7 @@ from forecasting.errors import ReleaseError
 from forecasting.models.metadata import digest
 from forecasting.releases.release import CURRENT, MANIFEST, ManifestEntry, Release
 from forecasting.releases.remote.remote_folder import RemoteFolder
-from forecasting.releases.signatures import SIGNATURES, read_signatures
+from forecasting.releases.trust import SIGNATURES, read_signatures
 
 
 @dataclass(frozen=True)

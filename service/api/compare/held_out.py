@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from forecasting.errors import RequestError, UnknownNameError
 from forecasting.evaluation.report import aligned
 from forecasting.models.universal.report import HeldOutScore
-from forecasting.releases.loaded_universal import LoadedUniversal
+from forecasting.releases.loaded import LoadedUniversal
 from forecasting.wording import available
 
 

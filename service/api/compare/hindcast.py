@@ -10,7 +10,7 @@ from forecasting.errors import RequestError, SeriesError
 from forecasting.forecasts.forecast import DEFAULT_LEVELS
 from forecasting.forecasts.json import Json, rounded, written_times
 from forecasting.releases.hindcasts import Hindcast, Hindcasts
-from forecasting.releases.loaded_release import LoadedRelease
+from forecasting.releases.loaded import LoadedRelease
 from forecasting.series.times import Floats, iso, parse_time
 from service.api.compare.schemas import Caveat
 from service.api.forecast.schemas import Interval

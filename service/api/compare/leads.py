@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from forecasting.evaluation.report import ModelKind, ModelReport, Report
-from forecasting.releases.loaded_release import LoadedRelease
+from forecasting.releases.loaded import LoadedRelease
 from service.api.compare.schemas import Caveat
 
 

@@ -12,7 +12,7 @@ from forecasting.backtest.backtest import NetworkFacts
 from forecasting.errors import RequestError
 from forecasting.evaluation.report import ModelReport, accuracy_table
 from forecasting.models.base import ALL, BEST
-from forecasting.releases.loaded_release import LoadedRelease
+from forecasting.releases.loaded import LoadedRelease
 from service.api.compare.held_out import HeldOutComparison, held_out_comparison, held_out_csv, held_out_markdown
 from service.api.compare.hindcast import MAX_ORIGINS, HindcastAnswer, HindcastStore, hindcast_json
 from service.api.compare.leads import LeadComparison, compare_leads

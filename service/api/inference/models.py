@@ -10,7 +10,7 @@ from forecasting.errors import UnknownNameError
 from forecasting.models.base import ALL, BEST
 from forecasting.models.place.forecaster import Forecaster
 from forecasting.models.universal.metadata import UniversalMetadata
-from forecasting.releases.loaded_universal import LoadedUniversal
+from forecasting.releases.loaded import LoadedUniversal
 from forecasting.wording import counted
 from service.api.inference.tensors import (
     FORECAST,

@@ -10,8 +10,8 @@ from orjson import OPT_SERIALIZE_NUMPY, dumps
 from forecasting.errors import RequestError, SeriesError
 from forecasting.events.baseline import Baseline, Period
 from forecasting.events.definitions import EventDefinition, needs_baseline
+from forecasting.events.evaluate import evaluate
 from forecasting.events.event_json import outcome_json
-from forecasting.events.judge import judge
 from forecasting.events.outlook import JointForecast, Outlook
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.series.sst_series import SstSeries
@@ -79,7 +79,7 @@ def _judged_one(
             raise refused
         if isinstance(outlook, SeriesError):
             raise outlook
-        return outcome_json(judge(definition, outlook), units)
+        return outcome_json(evaluate(definition, outlook), units)
     except SeriesError as error:
         return {"name": definition.name, "error": sentence(error)}
     except RequestError as error:

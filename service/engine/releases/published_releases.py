@@ -12,7 +12,7 @@ from forecasting.releases.registry import LoadedRelease, LoadedUniversal, Regist
 from forecasting.releases.release import Release, current_versions, open_current, traces
 from forecasting.releases.remote.cache import default_cache
 from forecasting.releases.remote.mirror import Mirror
-from forecasting.releases.trusted_keys import FIELD, TrustedKeys
+from forecasting.releases.trust import FIELD, TrustedKeys
 from service.engine.releases.worker_bus import WorkerBus
 from service.settings import Settings
 

@@ -8,7 +8,7 @@ import pytest
 from forecasting.backtest.backtest import Backtest
 from forecasting.models.base import ALL
 from forecasting.models.checkpoint import CPU
-from forecasting.releases.loaded_universal import LoadedUniversal
+from forecasting.releases.loaded import LoadedUniversal
 from forecasting.releases.release import open_current
 from forecasting.series.sst_series import SstSeries
 from tests.conftest import ROOT

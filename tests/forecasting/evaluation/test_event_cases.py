@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from forecasting.evaluation.events import EventCases, Threshold, independent_leads
-from forecasting.events.joint.occurrence import RunEvent, Steps
-from forecasting.events.joint.paths import Coupling
+from forecasting.events.paths import Coupling
+from forecasting.events.probability import RunEvent, Steps
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, Times
 from forecasting.series.timestep import MONTH
-from tests.forecasting.events.joint.test_occurrence import DAILY, WEEKLY, weather
+from tests.forecasting.events.test_occurrence import DAILY, WEEKLY, weather
 
 START = np.datetime64("2000-01-01T00:00:00")
 EVENT = RunEvent("above", 2, 1, 6)

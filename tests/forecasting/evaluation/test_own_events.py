@@ -8,12 +8,12 @@ from forecasting.errors import SeriesError
 from forecasting.evaluation.events import EventCases, RequestedEvents, Verified, VerifiedEvent, pooled, verifying
 from forecasting.events.baseline import Baseline, Period
 from forecasting.events.definitions import Percentile, ThresholdEvent
-from forecasting.events.joint.occurrence import Steps
-from forecasting.events.joint.paths import Coupling
+from forecasting.events.paths import Coupling
+from forecasting.events.probability import Steps
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, YEAR, Floats
 from forecasting.series.timestep import MONTH
-from tests.forecasting.events.joint.test_occurrence import DAILY, weather
+from tests.forecasting.events.test_occurrence import DAILY, weather
 
 START = np.datetime64("1990-01-01T00:00:00")
 HOT = ThresholdEvent("hot", "above", Percentile(90), duration=3, within=10)

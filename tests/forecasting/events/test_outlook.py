@@ -6,7 +6,7 @@ import pytest
 from forecasting.errors import SeriesError
 from forecasting.events.baseline import Baseline
 from forecasting.events.definitions import EventDefinition, HeatStress, MarineEvent, Percentile, ThresholdEvent
-from forecasting.events.judge import judge
+from forecasting.events.evaluate import evaluate
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
 from forecasting.series.timestep import TimeStep
@@ -40,7 +40,7 @@ def path_by_path(event: EventDefinition, name: str) -> Floats:
     for path in weather():
         seen = replace(past, values=np.append(past.values, path[:UNOBSERVED]))
         fields.append(
-            getattr(judge(event, outlook(seen, path[None, UNOBSERVED:], baseline=baseline, after=AFTER)), name)
+            getattr(evaluate(event, outlook(seen, path[None, UNOBSERVED:], baseline=baseline, after=AFTER)), name)
         )
     mean: Floats = np.mean(fields, axis=0)
     return mean
@@ -53,7 +53,7 @@ def path_by_path(event: EventDefinition, name: str) -> Floats:
 )
 def test_steps_that_were_not_observed_are_as_each_path_has_them(event: EventDefinition, field: str) -> None:
     baseline = Baseline.fit(sea(), "marine_heatwave")
-    late = judge(event, outlook(sea(), weather(), baseline=baseline, unobserved=UNOBSERVED, after=AFTER))
+    late = evaluate(event, outlook(sea(), weather(), baseline=baseline, unobserved=UNOBSERVED, after=AFTER))
     expected = path_by_path(event, field)
     assert np.max(expected) > 0
     np.testing.assert_allclose(getattr(late, field), expected)
@@ -61,15 +61,15 @@ def test_steps_that_were_not_observed_are_as_each_path_has_them(event: EventDefi
 
 def test_heat_stress_of_each_path_has_its_unobserved_days() -> None:
     paths = np.full((4, 3), 33.0)
-    late = judge(BLEACHING, outlook(sea(), paths, unobserved=1))
+    late = evaluate(BLEACHING, outlook(sea(), paths, unobserved=1))
     seen = replace(sea(), values=np.append(sea().values, 33.0))
-    np.testing.assert_allclose(late.median, judge(BLEACHING, outlook(seen, paths[:, 1:])).median)
-    assert late.now == judge(BLEACHING, outlook(sea(), paths)).now
+    np.testing.assert_allclose(late.median, evaluate(BLEACHING, outlook(seen, paths[:, 1:])).median)
+    assert late.now == evaluate(BLEACHING, outlook(sea(), paths)).now
 
 
 def test_baselines_and_periods_end_with_the_last_observation() -> None:
     given = outlook(sea(), np.full((4, 5), 35.0), unobserved=3)
-    heatwave, bleaching = judge(HEATWAVE, given), judge(BLEACHING, given)
+    heatwave, bleaching = evaluate(HEATWAVE, given), evaluate(BLEACHING, given)
     assert heatwave.baseline is not None
     assert heatwave.baseline.end == sea().times[-1].astype("datetime64[D]")
     assert len(heatwave.threshold) == 2
@@ -85,4 +85,4 @@ def test_baselines_and_periods_end_with_the_last_observation() -> None:
 def test_events_of_days_are_refused_at_other_steps(event: EventDefinition, step: str, end: str) -> None:
     past = SstSeries(np.full(9, 20.0), np.datetime64("2025-01-01", "s"), TimeStep.parse(step))
     with pytest.raises(SeriesError, match=f"the step is one {step}, but .* {end}$"):
-        judge(event, outlook(past, [[20.0]]))
+        evaluate(event, outlook(past, [[20.0]]))

@@ -9,7 +9,7 @@ from forecasting import TrustedKeys, load_forecaster, load_universal
 from forecasting.errors import ReleaseError
 from forecasting.models.checkpoint import CPU
 from forecasting.releases.registry import Registry
-from forecasting.releases.release_folders import release_folders
+from forecasting.releases.release import release_folders
 from tests.scoring.commands import score
 from tests.scoring.tables.sample import long_table
 from tests.signing import make_key, sign

@@ -15,7 +15,7 @@ import xarray as xr
 from forecasting.events.baseline import Baseline, Kind
 from forecasting.events.definitions import HeatStress, MarineEvent, ThresholdEvent
 from forecasting.events.detection import find_events
-from forecasting.events.judge import judge
+from forecasting.events.evaluate import evaluate
 from forecasting.forecasts.forecast import Forecast
 from forecasting.releases.universal_catalog import load_universal
 from forecasting.series.sst_series import SstSeries
@@ -93,9 +93,9 @@ def test_a_cell_is_judged_as_its_series_is(netcdf: Path, seas: Path, row: int, c
     (forecast,) = release.forecast_many([past], HORIZON, coefficients=nowhere, model="gru", record=False)
     assert isinstance(forecast, Forecast)
     outlook = forecast.outlook(past, paths=100)
-    warm = judge(ThresholdEvent("warm", "above", 15.5, duration=3, within=4), outlook)
-    heatwave = judge(MarineEvent("heatwave"), outlook)
-    bleaching = judge(HeatStress("bleaching", 16.0), outlook)
+    warm = evaluate(ThresholdEvent("warm", "above", 15.5, duration=3, within=4), outlook)
+    heatwave = evaluate(MarineEvent("heatwave"), outlook)
+    bleaching = evaluate(HeatStress("bleaching", 16.0), outlook)
     cell = opened(netcdf).isel(lat=row, lon=column)
     wanted: dict[str, Any] = {
         "event_warm_probability": warm.probability,

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from forecasting.events.definitions import MarineEvent, ThresholdEvent
-from forecasting.events.judge import judge
+from forecasting.events.evaluate import evaluate
 from forecasting.forecasts.forecast import Forecast
 from forecasting.releases.universal_catalog import load_universal
 from tests.forecasting.models.universal import tiny
@@ -44,7 +44,7 @@ def test_columns_of_thresholds_are_what_judging_by_hand_gives(seas: Path, tmp_pa
         assert isinstance(forecast, Forecast)
         of_station = rows[rows["station"] == name]
         for column, definition in definitions.items():
-            wanted = judge(definition, forecast.outlook(past))
+            wanted = evaluate(definition, forecast.outlook(past))
             assert set(of_station[f"event_{column}_probability"]) == {round(wanted.probability, 6)}
             np.testing.assert_allclose(of_station[f"event_{column}_by_lead"], wanted.by_lead, atol=1e-6)
             np.testing.assert_allclose(of_station[f"event_{column}_peak"], wanted.peak.median, atol=1e-5)
@@ -67,7 +67,7 @@ def test_a_heatwave_has_a_state_a_category_and_probabilities(seas: Path, tmp_pat
     nowhere = np.full((1, 7), np.nan, dtype=np.float32)
     (forecast,) = load_universal("ocean-daily", seas).forecast_many([past], 3, coefficients=nowhere, model="gru")
     assert isinstance(forecast, Forecast)
-    wanted = judge(MarineEvent("heatwave"), forecast.outlook(past))
+    wanted = evaluate(MarineEvent("heatwave"), forecast.outlook(past))
     assert wanted.state.active
     assert set(warm["event_heatwave_state"]) == {"Active"}
     assert set(warm["event_heatwave_days"]) == {wanted.state.days}

@@ -7,7 +7,7 @@ import pytest
 
 from forecasting.models.checkpoint import CPU
 from forecasting.models.intervals import LEVELS
-from forecasting.releases.loaded_release import LoadedRelease, load_evaluated
+from forecasting.releases.loaded import LoadedRelease, load_evaluated
 from forecasting.releases.release import open_current
 from forecasting.series.shape import ForecastShape
 from tests.forecasting.models.universal import tiny

@@ -12,7 +12,7 @@ from forecasting.evaluation.report import Report, parse_report
 from forecasting.models.checkpoint import choose_device
 from forecasting.readers import ReadingOptions, read
 from forecasting.references.baselines import BASELINES
-from forecasting.releases.loaded_release import LoadedRelease
+from forecasting.releases.loaded import LoadedRelease
 from forecasting.releases.release import Release
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import short

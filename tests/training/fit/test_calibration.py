@@ -3,7 +3,7 @@
 import numpy as np
 
 from forecasting.models.checkpoint import CPU
-from forecasting.releases.loaded_release import load_evaluated
+from forecasting.releases.loaded import load_evaluated
 from forecasting.releases.registry import load_forecaster
 from forecasting.releases.release import Release
 from forecasting.series.sst_series import SstSeries

@@ -7,7 +7,7 @@ import pytest
 from forecasting.errors import FileError, ReleaseError, RequestError
 from forecasting.evaluation.rolling_origin import Evaluation
 from forecasting.models.checkpoint import CPU
-from forecasting.releases.loaded_release import LoadedRelease, load_evaluated
+from forecasting.releases.loaded import LoadedRelease, load_evaluated
 from forecasting.releases.release import Release, current_version
 from forecasting.series.shape import ForecastShape
 from forecasting.series.sst_series import SstSeries

@@ -9,7 +9,7 @@ from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.checkpoint import CPU, load
 from forecasting.models.place.forecaster import Forecaster
 from forecasting.references.baselines import Baselines
-from forecasting.releases.loaded_release import LoadedRelease, load_evaluated
+from forecasting.releases.loaded import LoadedRelease, load_evaluated
 from forecasting.releases.release import Release
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries

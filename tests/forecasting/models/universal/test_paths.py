@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from forecasting.errors import SeriesError
-from forecasting.events.joint.dependence import Dependence
+from forecasting.events.paths import Dependence
 from forecasting.models.universal.release import UniversalRelease
 from tests.forecasting.models.universal.tiny import noise, series, walk
 

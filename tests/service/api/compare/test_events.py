@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from forecasting.events.definitions import ThresholdEvent
-from forecasting.events.judge import judge
+from forecasting.events.evaluate import evaluate
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.place.forecaster import Forecaster
 from forecasting.releases.registry import Registry
@@ -60,7 +60,7 @@ def test_the_scores_are_those_of_what_forecast_answers_from_each_step(
         forecast = forecasts[i]
         beyond = series.values[len(known) - 1 : len(known) + 4] > 25.0
         happened = bool((beyond[1:] & beyond[:-1]).any())
-        squares.append((judge(definition, forecast.outlook(known)).probability - happened) ** 2)
+        squares.append((evaluate(definition, forecast.outlook(known)).probability - happened) ** 2)
         outcomes.append(happened)
     assert event["frequency"] == pytest.approx(np.mean(outcomes), abs=1e-6)
     assert event["brier"] == pytest.approx(np.mean(squares), abs=1e-5)

@@ -12,7 +12,7 @@ from forecasting.errors import RequestError
 from forecasting.evaluation.rolling_origin import Evaluation
 from forecasting.models.checkpoint import CPU
 from forecasting.releases.hindcasts import Hindcasts
-from forecasting.releases.loaded_release import load_evaluated
+from forecasting.releases.loaded import load_evaluated
 from forecasting.releases.registry import Registry
 from forecasting.releases.release import Release
 from forecasting.series.sst_series import SstSeries

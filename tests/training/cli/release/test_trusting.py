@@ -11,7 +11,7 @@ from forecasting.errors import ReleaseError
 from forecasting.models.universal.metadata import UNIVERSAL
 from forecasting.releases.release import current_version, open_current
 from forecasting.releases.remote.mirror import Mirror
-from forecasting.releases.trusted_keys import TrustedKeys
+from forecasting.releases.trust import TrustedKeys
 from tests.signing import make_key, make_release, sign
 from training.cli import main
 from training.evaluate import Predecessor

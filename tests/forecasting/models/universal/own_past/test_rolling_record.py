@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from forecasting.events.joint.dependence import Dependence
+from forecasting.events.paths import Dependence
 from forecasting.models.universal.backtest import RollingRecord
 from forecasting.models.universal.network import UniversalForecaster
 from forecasting.models.universal.references import Steps

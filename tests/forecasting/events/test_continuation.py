@@ -3,7 +3,7 @@ import pytest
 
 from forecasting.events.baseline import Baseline
 from forecasting.events.days import DAYS
-from forecasting.events.kinds.continuation import continued
+from forecasting.events.marine_event import continued
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
 from tests.forecasting.events.outlooks import DAILY

@@ -5,8 +5,8 @@ from forecasting.climatology import annual_cycle
 from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.errors import RequestError, SeriesError
 from forecasting.events.definitions import HeatStress
-from forecasting.events.judge import judge
-from forecasting.events.kinds.heat_stress import LEVELS, alert_levels, degree_heating_weeks
+from forecasting.events.evaluate import evaluate
+from forecasting.events.heat_stress import LEVELS, alert_levels, degree_heating_weeks
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
 from forecasting.series.timestep import TimeStep
@@ -20,7 +20,7 @@ BLEACHING = HeatStress("bleaching", maximum_monthly_mean=28.4)
     [([1.0, 2.0, 0.8, 1.2], 0.6), ([1.0] * 28, 4.0), ([2.0] * 7, 2.0), ([0.99] * 84, 0.0), ([-3.0, 0.5], 0.0)],
 )
 def test_hotspots_of_a_degree_add_up_to_weeks(hotspots: list[float], weeks: float) -> None:
-    forecast = judge(BLEACHING, outlook([28.0] * 84 + [28.4 + hotspot for hotspot in hotspots], [[20.0]]))
+    forecast = evaluate(BLEACHING, outlook([28.0] * 84 + [28.4 + hotspot for hotspot in hotspots], [[20.0]]))
     assert forecast.now == pytest.approx(weeks)
     assert forecast.warnings == ()
 
@@ -29,7 +29,7 @@ def test_every_path_adds_to_the_last_84_days_and_drops_what_is_older() -> None:
     random = np.random.default_rng(7)
     past = 28.4 + random.normal(0.2, 1, 120)
     paths = 28.4 + random.normal(0.2, 1, (50, 100))
-    forecast = judge(BLEACHING, outlook(past.tolist(), paths))
+    forecast = evaluate(BLEACHING, outlook(past.tolist(), paths))
     weeks = np.empty(paths.shape)
     for i, path in enumerate(paths):
         sst = np.concatenate([past, path])
@@ -68,7 +68,7 @@ def test_alert_levels_are_those_of_coral_reef_watch(hotspot: float, weeks: float
 
 def test_a_bound_is_reached_in_every_unit() -> None:
     """302.55 K is 1 °C above 28.4 °C, and 28 such days are 4 °C weeks."""
-    forecast = judge(BLEACHING, outlook([302.55 - 273.15] * 28, [[29.4]]))
+    forecast = evaluate(BLEACHING, outlook([302.55 - 273.15] * 28, [[29.4]]))
     assert forecast.now == pytest.approx(4)
     assert forecast.level == "Alert Level 1"
 
@@ -83,7 +83,7 @@ def test_stress_that_leaves_the_window_leaves_nothing() -> None:
     ("past", "known"), [([30.0] * 20, 20), ([30.0] * 100 + [np.nan] * 4 + [30.0], 80)], ids=["short", "gap"]
 )
 def test_days_without_a_value_are_warned_of(past: list[float], known: int) -> None:
-    (warning,) = judge(BLEACHING, outlook(past, [[30.0]])).warnings
+    (warning,) = evaluate(BLEACHING, outlook(past, [[30.0]])).warnings
     assert warning.code == "incomplete_past"
     assert warning.message.startswith(f"Only {known} of the 84 days before the forecast have a value.")
 
@@ -113,7 +113,7 @@ def test_a_series_over_the_years_of_coral_reef_watch_gives_its_maximum_monthly_m
         series.values[series.times.astype("datetime64[Y]") == np.datetime64("1990")] = np.nan
         means, known = np.delete(means, 5, axis=0), np.delete(known, 5)
     expected = max(np.polyval(np.polyfit(known - 1988.2857, means[:, month], 1), 0.0) for month in range(12))
-    forecast = judge(HeatStress("bleaching"), outlook(series, [[28.0]]))
+    forecast = evaluate(HeatStress("bleaching"), outlook(series, [[28.0]]))
     assert forecast.maximum_monthly_mean == pytest.approx(expected)
     assert forecast.source == "series"
     assert forecast.period is not None
@@ -124,14 +124,14 @@ def test_a_series_over_the_years_of_coral_reef_watch_gives_its_maximum_monthly_m
 def test_the_period_of_the_maximum_monthly_mean_ends_with_the_series() -> None:
     series = years(1984, 2012)
     series = series.part(200, len(series) - 75)
-    period = judge(HeatStress("bleaching"), outlook(series, [[28.0]])).period
+    period = evaluate(HeatStress("bleaching"), outlook(series, [[28.0]])).period
     assert period is not None
     assert (str(period.start), str(period.end)) == ("1985-01-01", str(series.times[-1])[:10])
 
 
 def test_other_years_give_the_mean_of_their_warmest_month_with_a_warning() -> None:
     series = years(2003, 2016)
-    forecast = judge(HeatStress("bleaching"), outlook(series, [[28.0]]))
+    forecast = evaluate(HeatStress("bleaching"), outlook(series, [[28.0]]))
     assert forecast.maximum_monthly_mean == pytest.approx(month_means(series, 2003, 2016).mean(axis=0).max())
     (warning,) = forecast.warnings
     assert warning.code == "approximate_mmm"
@@ -144,13 +144,13 @@ def test_months_with_few_days_do_not_count() -> None:
     odd = (series.times >= np.datetime64("2010-03-01")) & (series.times < np.datetime64("2010-04-01"))
     values = np.where(odd, np.nan, series.values)
     values[np.flatnonzero(odd)[:7]] = 35.0
-    forecast = judge(HeatStress("bleaching"), outlook(SstSeries(values, series.start, DAILY), [[28.0]]))
+    forecast = evaluate(HeatStress("bleaching"), outlook(SstSeries(values, series.start, DAILY), [[28.0]]))
     assert forecast.maximum_monthly_mean == pytest.approx(28, abs=0.15)
 
 
 def test_a_short_series_falls_back_on_the_position_with_a_warning() -> None:
     coefficients = GlobalClimatology.load().coefficients(-18.3, 147.7)
-    forecast = judge(HeatStress("bleaching"), outlook([28.0] * 84, [[28.0]], coefficients=coefficients))
+    forecast = evaluate(HeatStress("bleaching"), outlook([28.0] * 84, [[28.0]], coefficients=coefficients))
     assert forecast.source == "position"
     assert forecast.maximum_monthly_mean == pytest.approx(float(annual_cycle.monthly_means(coefficients).max()))
     assert [warning.code for warning in forecast.warnings] == ["approximate_mmm"]
@@ -164,7 +164,7 @@ def test_without_a_maximum_monthly_mean_there_is_no_answer(
     with pytest.raises(
         SeriesError, match=r"degree heating weeks need the maximum monthly mean \(mmm\): send it, ten years"
     ):
-        judge(HeatStress("bleaching"), outlook([28.0] * 84, [[28.0]], coefficients=position))
+        evaluate(HeatStress("bleaching"), outlook([28.0] * 84, [[28.0]], coefficients=position))
 
 
 def test_a_series_that_never_saw_a_month_has_no_maximum_monthly_mean() -> None:
@@ -172,13 +172,13 @@ def test_a_series_that_never_saw_a_month_has_no_maximum_monthly_mean() -> None:
     march = series.times.astype("datetime64[M]").astype(int) % 12 == 2
     seasonal = SstSeries(np.where(march, np.nan, series.values), series.start, DAILY)
     with pytest.raises(SeriesError, match="ten years of daily values in all months, or a position"):
-        judge(HeatStress("bleaching"), outlook(seasonal, [[28.0]]))
+        evaluate(HeatStress("bleaching"), outlook(seasonal, [[28.0]]))
 
 
 def test_heat_stress_is_of_days() -> None:
     weekly = SstSeries(np.full(90, 28.0), np.datetime64("2024-01-01T00:00:00"), TimeStep.parse("week"))
     with pytest.raises(SeriesError, match="the step is one week, but degree heating weeks need daily values"):
-        judge(BLEACHING, outlook(weekly, [[28.0]]))
+        evaluate(BLEACHING, outlook(weekly, [[28.0]]))
 
 
 def test_a_maximum_monthly_mean_is_a_number() -> None:

@@ -5,15 +5,15 @@ import numpy as np
 from forecasting.errors import RequestError
 from forecasting.events.days import Indices, days_from
 from forecasting.events.definitions import Percentile, ThresholdEvent
+from forecasting.events.detection import run_lengths, steps_at_end
 from forecasting.events.outcomes import MEDIAN_AND_BOUNDS, RunState, Spread, ThresholdOutcome, TimeSpread
 from forecasting.events.outlook import Outlook
-from forecasting.events.runs import run_lengths, steps_at_end
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.times import Bools, Floats
 from forecasting.wording import counted
 
 
-def judge_threshold(event: ThresholdEvent, outlook: Outlook) -> ThresholdOutcome:
+def evaluate_threshold(event: ThresholdEvent, outlook: Outlook) -> ThresholdOutcome:
     """Return the probability of a run of steps beyond the threshold that is long enough by the last lead considered.
 
     A run may have begun in the past, or at a step before the first lead that was not observed: its steps there count. A

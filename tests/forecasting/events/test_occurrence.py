@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from forecasting.events.joint.occurrence import History, RunEvent
+from forecasting.events.probability import History, RunEvent
 from forecasting.series.times import DAY, YEAR, Floats
 from forecasting.series.timestep import MONTH, TimeStep
 

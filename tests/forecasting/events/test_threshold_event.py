@@ -7,7 +7,7 @@ from forecasting.errors import RequestError, SeriesError
 from forecasting.events.baseline import Baseline, Period
 from forecasting.events.days import DAYS
 from forecasting.events.definitions import Percentile, Side, ThresholdEvent
-from forecasting.events.judge import judge
+from forecasting.events.evaluate import evaluate
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
 from forecasting.series.timestep import TimeStep
@@ -33,7 +33,7 @@ NEVER = [23.0] * 4
     ids=["none behind", "one behind", "three behind", "interrupted", "interrupted by a missing value", "already"],
 )
 def test_past_days_of_a_run_count(past: list[float], probability: float, steps: int) -> None:
-    forecast = judge(WARM, outlook(past, [ALWAYS, ONLY_TWO, NEVER]))
+    forecast = evaluate(WARM, outlook(past, [ALWAYS, ONLY_TWO, NEVER]))
     assert forecast.probability == pytest.approx(probability)
     assert forecast.by_lead.tolist() == pytest.approx([2 / 3, 2 / 3, 1 / 3, 1 / 3])
     assert (forecast.state.steps, forecast.state.active) == (steps, steps >= 5)
@@ -46,8 +46,8 @@ def test_below_is_the_mirror_of_above(side: Side) -> None:
     random = np.random.default_rng(1)
     weather = random.normal(size=(400, 10)).cumsum(axis=1)
     event = ThresholdEvent("extreme", side, 10 + sign * 1.0, duration=3)
-    forecast = judge(event, outlook([10.0, 10 + sign * 2], 10 + sign * weather))
-    mirrored = judge(ThresholdEvent("extreme", "above", 11.0, duration=3), outlook([10.0, 12], 10 + weather))
+    forecast = evaluate(event, outlook([10.0, 10 + sign * 2], 10 + sign * weather))
+    mirrored = evaluate(ThresholdEvent("extreme", "above", 11.0, duration=3), outlook([10.0, 12], 10 + weather))
     assert forecast.probability == mirrored.probability
     assert forecast.by_lead == pytest.approx(mirrored.by_lead)
     assert forecast.longest_mean == mirrored.longest_mean
@@ -58,7 +58,7 @@ def test_below_is_the_mirror_of_above(side: Side) -> None:
 def test_every_run_in_every_path_counts() -> None:
     random = np.random.default_rng(2)
     paths = random.normal(size=(300, 9)).cumsum(axis=1)
-    forecast = judge(ThresholdEvent("warm", "above", 0.5, duration=3, within=7), outlook([0.0], paths))
+    forecast = evaluate(ThresholdEvent("warm", "above", 0.5, duration=3, within=7), outlook([0.0], paths))
     runs = [re.findall("1+", "".join("1" if sst > 0.5 else "0" for sst in path[:7])) for path in paths]
     longest = [max(map(len, path), default=0) for path in runs]
     assert forecast.probability == np.mean([days >= 3 for days in longest])
@@ -69,7 +69,7 @@ def test_every_run_in_every_path_counts() -> None:
 def test_the_onset_is_the_first_step_of_the_first_run_even_in_the_past() -> None:
     event = ThresholdEvent("warm", "above", 24.0, duration=2)
     begun, later, twice, never = [25.0, 23, 23, 23], [23.0, 23, 25, 25], [23.0, 25, 25, 23], [23.0] * 4
-    forecast = judge(event, outlook([23.0, 25], [begun, later, twice, never]))
+    forecast = evaluate(event, outlook([23.0, 25], [begun, later, twice, never]))
     assert forecast.onset is not None
     onset = forecast.onset
     assert [str(onset.lower), str(onset.median), str(onset.upper)] == [
@@ -77,31 +77,31 @@ def test_the_onset_is_the_first_step_of_the_first_run_even_in_the_past() -> None
         "2025-07-02T00:00:00",
         "2025-07-03T00:00:00",
     ]
-    assert judge(event, outlook([23.0], [never])).onset is None
+    assert evaluate(event, outlook([23.0], [never])).onset is None
 
 
 def test_one_step_is_as_probable_as_by_lead_says() -> None:
     exact = outlook([23.0], np.full((10, 2), 25.0), exceedance=lambda threshold: np.array([0.312, 0.4]))
-    assert judge(ThresholdEvent("warm", "above", 24.0, within=1), exact).probability == 0.312
-    assert judge(ThresholdEvent("cold", "below", 24.0, within=1), exact).probability == 1 - 0.312
-    assert judge(ThresholdEvent("cold", "below", 24.0), exact).probability == 1 - 0.312
-    assert judge(ThresholdEvent("warm", "above", 24.0), exact).probability == 0.712
+    assert evaluate(ThresholdEvent("warm", "above", 24.0, within=1), exact).probability == 0.312
+    assert evaluate(ThresholdEvent("cold", "below", 24.0, within=1), exact).probability == 1 - 0.312
+    assert evaluate(ThresholdEvent("cold", "below", 24.0), exact).probability == 1 - 0.312
+    assert evaluate(ThresholdEvent("warm", "above", 24.0), exact).probability == 0.712
 
 
 def test_an_event_that_needs_more_steps_than_there_are_says_so() -> None:
-    (warning,) = judge(WARM, outlook([23.0], [ALWAYS])).warnings
+    (warning,) = evaluate(WARM, outlook([23.0], [ALWAYS])).warnings
     assert warning.code == "short_horizon"
     assert warning.message == (
         "The event needs 5 consecutive steps, but only 4 leads count, so its probability is 0. "
         "Ask for more leads, or for fewer consecutive steps."
     )
-    assert judge(WARM, outlook([23.0, 25], [ALWAYS])).warnings == ()
+    assert evaluate(WARM, outlook([23.0, 25], [ALWAYS])).warnings == ()
 
 
 def test_an_event_cannot_be_about_leads_without_a_forecast() -> None:
     event = ThresholdEvent("bloom", "above", 20.0, within=10)
     with pytest.raises(RequestError, match=r"event 'bloom' covers 10 leads, but the forecast has 4: ask for") as error:
-        judge(event, outlook([18.0], [ALWAYS]))
+        evaluate(event, outlook([18.0], [ALWAYS]))
     assert error.value.field == "events"
 
 
@@ -135,7 +135,9 @@ def test_a_percentile_follows_the_day_of_the_year(side: Side) -> None:
     threshold[181] = 22.0  # 30 June
     threshold[183] = 24.0  # 2 July
     event = ThresholdEvent("unusual", side, Percentile(90), duration=2)
-    forecast = judge(event, outlook([21.0, 21], [[21.0, 21], [21.0, 25]], baseline=Baseline(by_day(15.0), threshold)))
+    forecast = evaluate(
+        event, outlook([21.0, 21], [[21.0, 21], [21.0, 25]], baseline=Baseline(by_day(15.0), threshold))
+    )
     assert forecast.threshold.tolist() == [20, 24]
     assert forecast.by_lead.tolist() == ([1, 0.5] if side == "above" else [0, 0.5])
     assert forecast.probability == (0.5 if side == "above" else 0)
@@ -145,13 +147,13 @@ def test_a_percentile_follows_the_day_of_the_year(side: Side) -> None:
 def test_a_percentile_comes_from_ten_years_of_the_past(percent: float) -> None:
     random = np.random.default_rng(3)
     past = SstSeries(random.normal(15, 1, 4_000), np.datetime64("2010-01-01T00:00:00"), TimeStep.parse("day"))
-    forecast = judge(ThresholdEvent("unusual", "above", Percentile(percent)), outlook(past, [[14.0, 14]]))
+    forecast = evaluate(ThresholdEvent("unusual", "above", Percentile(percent)), outlook(past, [[14.0, 14]]))
     assert forecast.threshold == pytest.approx(np.percentile(past.values, percent), abs=0.2)
 
 
 def test_a_percentile_of_a_short_past_is_less_certain() -> None:
     past = SstSeries(np.zeros(4_383), np.datetime64("2012-01-01T00:00:00"), TimeStep.parse("day"))
-    (warning,) = judge(ThresholdEvent("unusual", "above", Percentile(90)), outlook(past, [[1.0]])).warnings
+    (warning,) = evaluate(ThresholdEvent("unusual", "above", Percentile(90)), outlook(past, [[1.0]])).warnings
     assert warning.code == "short_baseline"
     assert warning.message.startswith("The baseline covers 12 years; thirty are recommended.")
 
@@ -161,7 +163,7 @@ def test_a_percentile_of_days_that_were_never_observed_is_refused() -> None:
     spring = np.isin(past.times.astype("datetime64[M]").astype(int) % 12, [2, 3])
     past.values[spring] = np.nan
     with pytest.raises(SeriesError, match=r"no year of the baseline has values around 03-06 \(month and day\): send"):
-        judge(ThresholdEvent("unusual", "above", Percentile(90)), outlook(past, np.zeros((2, 30))))
+        evaluate(ThresholdEvent("unusual", "above", Percentile(90)), outlook(past, np.zeros((2, 30))))
 
 
 @pytest.mark.parametrize(
@@ -174,18 +176,18 @@ def test_a_percentile_of_days_that_were_never_observed_is_refused() -> None:
 def test_a_given_threshold_answers_for_its_own_percentile_only(percent: float, threshold: float, sentence: str) -> None:
     event = ThresholdEvent("unusual", "above", Percentile(percent))
     with pytest.raises(SeriesError, match=sentence):
-        judge(event, outlook([18.0], [ALWAYS], baseline=Baseline(by_day(15.0), by_day(threshold))))
+        evaluate(event, outlook([18.0], [ALWAYS], baseline=Baseline(by_day(15.0), by_day(threshold))))
 
 
 def test_a_percentile_needs_a_baseline_and_days() -> None:
     event = ThresholdEvent("unusual", "above", Percentile(90))
     with pytest.raises(SeriesError, match=r"the series has 0\.0 years, but a baseline needs 10 years"):
-        judge(event, outlook([18.0], [ALWAYS]))
+        evaluate(event, outlook([18.0], [ALWAYS]))
     period = Period(np.datetime64("1990-01-01"), np.datetime64("2000-12-31"))
     with pytest.raises(SeriesError, match="no values between 1990-01-01 and 2000-12-31"):
-        judge(event, outlook([18.0], [ALWAYS], baseline=period))
+        evaluate(event, outlook([18.0], [ALWAYS], baseline=period))
     hours = SstSeries(np.full(9, 18.0), np.datetime64("2025-01-01T00:00:00"), TimeStep.parse("hour"))
     with pytest.raises(
         SeriesError, match=r"the step is one hour, but .* percentiles of the day of the year need daily values"
     ):
-        judge(event, outlook(hours, [ALWAYS]))
+        evaluate(event, outlook(hours, [ALWAYS]))

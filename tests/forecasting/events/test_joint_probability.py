@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from forecasting.events.definitions import Side, ThresholdEvent
-from forecasting.events.joint.joint_probability import PATHS, event_probability
-from forecasting.events.joint.occurrence import RunEvent
-from forecasting.events.joint.paths import Coupling
-from forecasting.events.judge import judge
+from forecasting.events.evaluate import evaluate
 from forecasting.events.outlook import Outlook
+from forecasting.events.paths import Coupling
+from forecasting.events.probability import PATHS, RunEvent, event_probability
 from forecasting.series.times import Floats
 from tests.forecasting.events.outlooks import outlook
 
@@ -41,7 +40,9 @@ def test_many_origins_at_once_have_the_probabilities_of_one_after_another(
     run = RunEvent.of(event, LEADS)
     together = event_probability(run, COUPLING, exceedance_of(threshold, means)[:, :within], before)
     for mean, steps, probability in zip(means, before.tolist(), together.tolist(), strict=True):
-        alone = judge(event, _outlook(mean - threshold + 20, [20.0, *([21.0] if side == "above" else [19.0]) * steps]))
+        alone = evaluate(
+            event, _outlook(mean - threshold + 20, [20.0, *([21.0] if side == "above" else [19.0]) * steps])
+        )
         assert probability == pytest.approx(alone.probability, abs=1e-12)
     assert within + 6 < duration or together.max() > 0.1
 

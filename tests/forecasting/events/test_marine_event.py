@@ -10,8 +10,8 @@ from forecasting.events.baseline import Baseline, Kind, Period
 from forecasting.events.days import DAYS, day_of_year
 from forecasting.events.definitions import MarineEvent
 from forecasting.events.detection import CATEGORIES, Category, find_events
-from forecasting.events.judge import judge
-from forecasting.events.kinds.continuation import continued
+from forecasting.events.evaluate import evaluate
+from forecasting.events.marine_event import continued
 from forecasting.events.outlook import Outlook
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Bools, Floats
@@ -74,7 +74,7 @@ def path_by_path(given: Outlook, baseline: Baseline, kind: Kind) -> Expected:
 
 def check(given: Outlook, baseline: Baseline, kind: Kind = "marine_heatwave") -> None:
     """Compare a forecast with the events of each path."""
-    forecast = judge(MarineEvent("extreme", kind), given)
+    forecast = evaluate(MarineEvent("extreme", kind), given)
     expected = path_by_path(given, baseline, kind)
     np.testing.assert_array_equal(forecast.probability, expected.inside.mean(axis=0))
     np.testing.assert_array_equal(forecast.onset_within, expected.begun.mean(axis=0))
@@ -150,7 +150,7 @@ def test_paths_over_leap_days_and_years_are_those_of_detection(kind: Kind, last:
 
 
 def test_an_event_that_began_four_days_ago_needs_one_more_day() -> None:
-    forecast = judge(HEATWAVE, ahead("..####", ["#..........", ".##########"], after=6))
+    forecast = evaluate(HEATWAVE, ahead("..####", ["#..........", ".##########"], after=6))
     assert not forecast.state.active
     assert (str(forecast.state.since), forecast.state.days, forecast.state.category) == ("2025-06-27", 4, None)
     assert forecast.probability.tolist() == [0.5, 0.5, 0.5, 0.5, 0.5]
@@ -162,7 +162,7 @@ def test_a_forecast_of_an_active_event_says_when_it_ends_and_whether_another_beg
     lasting, ending, pausing, two = "2222222222", "33........", "#..#######", "#...######"
     later = ["######", "......", "######", "######"]
     paths = [path + rest for path, rest in zip([lasting, ending, pausing, two], later, strict=True)]
-    forecast = judge(HEATWAVE, ahead("..###3#", paths, after=6))
+    forecast = evaluate(HEATWAVE, ahead("..###3#", paths, after=6))
     state = forecast.state
     assert (state.active, str(state.since), state.days, state.category) == (True, "2025-06-26", 5, "Severe")
     assert state.intensity == 1.5
@@ -175,7 +175,7 @@ def test_a_forecast_of_an_active_event_says_when_it_ends_and_whether_another_beg
 
 
 def test_an_event_that_paused_is_over_until_a_path_resumes_it() -> None:
-    forecast = judge(HEATWAVE, ahead("..#####.", [".###########", "..##########"], after=6))
+    forecast = evaluate(HEATWAVE, ahead("..#####.", [".###########", "..##########"], after=6))
     assert (forecast.state.active, forecast.state.since, forecast.ends_within) == (False, None, None)
     assert forecast.probability.tolist() == [0.5, 0.5, 1, 1, 1, 1]
     assert forecast.onset_within.tolist() == [0.5, 0.5, 1, 1, 1, 1]
@@ -183,24 +183,26 @@ def test_an_event_that_paused_is_over_until_a_path_resumes_it() -> None:
 
 def test_days_after_the_horizon_decide_whether_the_last_leads_are_in_an_event() -> None:
     paths = [".#####..", ".###....", ".#.#####"]
-    assert judge(HEATWAVE, ahead("..", paths, after=6)).probability.tolist() == [0, pytest.approx(1 / 3)]
-    assert judge(HEATWAVE, ahead("..", paths, after=4)).probability.tolist() == pytest.approx([0, 1 / 3, 1 / 3, 2 / 3])
+    assert evaluate(HEATWAVE, ahead("..", paths, after=6)).probability.tolist() == [0, pytest.approx(1 / 3)]
+    assert evaluate(HEATWAVE, ahead("..", paths, after=4)).probability.tolist() == pytest.approx(
+        [0, 1 / 3, 1 / 3, 2 / 3]
+    )
 
 
 def test_days_that_were_not_observed_can_begin_and_end_an_event() -> None:
     """The state is that of the last observation; the paths say what may have happened since."""
-    forecast = judge(HEATWAVE, ahead("..#####", ["##......", "........", "........"], unobserved=1, after=6))
+    forecast = evaluate(HEATWAVE, ahead("..#####", ["##......", "........", "........"], unobserved=1, after=6))
     assert (forecast.state.active, forecast.state.days) == (True, 5)
     assert forecast.ends_within is not None
     assert forecast.ends_within.tolist() == pytest.approx([2 / 3])
-    begun = judge(HEATWAVE, ahead("..###", ["###.......", "..........", "####......"], unobserved=2, after=6))
+    begun = evaluate(HEATWAVE, ahead("..###", ["###.......", "..........", "####......"], unobserved=2, after=6))
     assert (begun.state.active, begun.state.days, begun.ends_within) == (False, 3, None)
     assert begun.probability.tolist() == pytest.approx([2 / 3, 1 / 3])
 
 
 def test_a_cold_spell_has_a_negative_intensity() -> None:
     cold = Baseline(np.full(DAYS, 18.0), np.full(DAYS, 17.0))
-    forecast = judge(MarineEvent("cold", "marine_cold_spell"), outlook([16.0] * 5, [[15.5, 18.0]], baseline=cold))
+    forecast = evaluate(MarineEvent("cold", "marine_cold_spell"), outlook([16.0] * 5, [[15.5, 18.0]], baseline=cold))
     assert (forecast.state.intensity, forecast.state.category) == (-2.0, "Strong")
     assert forecast.category_probability["Strong"].tolist() == [1, 0]
     assert forecast.probability.tolist() == [1, 0]
@@ -215,7 +217,7 @@ def sea(years: int) -> SstSeries:
 @pytest.mark.parametrize(("years", "codes"), [(12, ["short_baseline"]), (31, [])])
 def test_the_baseline_comes_from_the_past(years: int, codes: list[str]) -> None:
     past = sea(years)
-    forecast = judge(HEATWAVE, outlook(past, [[15.0, 15.0]]))
+    forecast = evaluate(HEATWAVE, outlook(past, [[15.0, 15.0]]))
     assert [warning.code for warning in forecast.warnings] == codes
     assert forecast.baseline is not None
     assert str(forecast.baseline.start) == "1990-01-01"
@@ -225,12 +227,12 @@ def test_the_baseline_comes_from_the_past(years: int, codes: list[str]) -> None:
 
 def test_the_baseline_comes_from_a_period_of_the_past() -> None:
     period = Period(np.datetime64("1991-01-01"), np.datetime64("2001-12-31"))
-    forecast = judge(HEATWAVE, outlook(sea(20), [[15.0, 15.0]], baseline=period))
+    forecast = evaluate(HEATWAVE, outlook(sea(20), [[15.0, 15.0]], baseline=period))
     assert forecast.baseline == period
 
 
 def test_a_given_baseline_has_no_period_and_is_not_short() -> None:
-    forecast = judge(HEATWAVE, ahead("..", [".."]))
+    forecast = evaluate(HEATWAVE, ahead("..", [".."]))
     assert (forecast.baseline, forecast.warnings) == (None, ())
     assert (forecast.climatology.tolist(), forecast.threshold.tolist()) == ([18, 18], [19, 19])
 
@@ -250,11 +252,11 @@ def test_a_given_baseline_has_no_period_and_is_not_short() -> None:
 )
 def test_an_event_without_a_baseline_is_refused(given: Outlook, kind: Kind, sentence: str) -> None:
     with pytest.raises(SeriesError, match=sentence):
-        judge(MarineEvent("extreme", kind), given)
+        evaluate(MarineEvent("extreme", kind), given)
 
 
 def test_a_baseline_without_the_last_day_of_the_past_is_refused() -> None:
     unknown: Floats = np.full(DAYS, 18.0)
     unknown[181] = np.nan
     with pytest.raises(SeriesError, match=r"no year of the baseline has values around 06-30 \(month and day\)"):
-        judge(HEATWAVE, outlook([18.0], [[18.0]], baseline=Baseline(unknown, unknown + 1)))
+        evaluate(HEATWAVE, outlook([18.0], [[18.0]], baseline=Baseline(unknown, unknown + 1)))

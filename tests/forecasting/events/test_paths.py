@@ -3,8 +3,7 @@ import pytest
 from pydantic import ValidationError
 
 from forecasting.errors import RequestError
-from forecasting.events.joint.dependence import Dependence
-from forecasting.events.joint.paths import Coupling
+from forecasting.events.paths import Coupling, Dependence
 from forecasting.models.universal.distribution import normal_scores
 from forecasting.series.times import Floats
 

@@ -1,1 +1,0 @@
-"""How the errors of several days are related: joint probabilities of runs of days."""
