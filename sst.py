@@ -25,7 +25,7 @@ class _Command(NamedTuple):
 
 _COMMANDS: Final = {
     "serve": _Command("service", None, "serve forecasts over HTTP"),
-    "key": _Command("service.gate.keys_cli", None, "make an API key"),
+    "key": _Command("service.keys_cli", None, "make an API key"),
     "train": _Command("training.cli", None, "train the networks and publish a release"),
     "inspect": _Command("training.cli", "inspect", "describe data files and how they are read"),
     "fetch": _Command("training.cli", "fetch", "download a series from an ERDDAP server"),

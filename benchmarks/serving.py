@@ -9,7 +9,7 @@ from typing import Final
 from benchmarks.support import load
 from benchmarks.support.comparison import Row, compare
 from benchmarks.support.payloads import mixed_bodies, simple_bodies, write
-from benchmarks.support.servers import ECHO, NO_OP, SERVICE, THREAD_POOL, serving
+from benchmarks.support.servers import ECHO, SERVICE, THREAD_POOL, VALIDATING, serving
 
 BODIES: Final = 500
 _ROUNDS: Final = 5
@@ -26,13 +26,14 @@ def measure() -> Iterator[str]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         simple_file, mixed_file = write(folder / "simple", simple), write(folder / "mixed", mixed)
         servers = {
-            program: stack.enter_context(serving(program, simple[0])) for program in (ECHO, NO_OP, THREAD_POOL, SERVICE)
+            program: stack.enter_context(serving(program, simple[0]))
+            for program in (ECHO, VALIDATING, THREAD_POOL, SERVICE)
         }
         for program in (THREAD_POOL, SERVICE):
             for body in simple + mixed:
                 servers[program].post(body)
         echo, no_op, pool = (
-            Row(program.name, servers[program].url, simple_file) for program in (ECHO, NO_OP, THREAD_POOL)
+            Row(program.name, servers[program].url, simple_file) for program in (ECHO, VALIDATING, THREAD_POOL)
         )
         service = [Row(SERVICE.name, servers[SERVICE].url, simple_file)]
         service += [Row(f"{SERVICE.name}, mixed", servers[SERVICE].url, mixed_file)]

@@ -32,13 +32,13 @@ with exit_without_extra("service", "The service"):
     from forecasting.console import Program, add_version, discard_output
     from forecasting.errors import ForecastError, RequestError
     from forecasting.releases.registry import Registry
+    from service import keys_cli
     from service.app import create_app
     from service.engine.releases.published_releases import PublishedReleases, open_registry
     from service.engine.releases.worker_bus import WorkerBus
-    from service.gate import keys_cli
-    from service.gate.keys import read_keys
-    from service.gate.policy import refuse_open_bind
-    from service.server.process import serve
+    from service.middleware.access import refuse_open_bind
+    from service.middleware.keys import read_keys
+    from service.server.server import serve
     from service.server.supervisor import Supervisor
     from service.settings import Settings, invalid_settings, stated_log_format, unknown_settings
     from service.stations.store.url import store_url

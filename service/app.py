@@ -4,8 +4,7 @@ import asyncio
 import gc
 import logging
 import sys
-from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
@@ -27,19 +26,15 @@ from service.api.events import routes as events
 from service.api.events.schemas import EventsRequest
 from service.api.forecast import routes as forecast
 from service.api.forecast.columns.streams import ColumnStreams
-from service.api.forecast.handler import answer_forecast
 from service.api.forecast.schemas import AllLine, FailedAllLine, FailedLine, ForecastLine, ForecastRequest
-from service.api.forecast.streaming import stream_forecast
 from service.api.inference import repository as model_repository
 from service.api.inference import routes as inference
-from service.api.inference.handler import answer_infer
 from service.api.inference.schemas import IndexRequest, InferRequest, LoadRequest
 from service.api.openapi import install_openapi
 from service.api.pages import docs as docs_page
 from service.api.pages import routes as page
 from service.api.pages.assets import Assets
 from service.api.timeseries import routes as timeseries
-from service.api.timeseries.handler import answer_timeseries
 from service.api.timeseries.schemas import TimeSeriesRequest
 from service.api.uploads import routes as uploads
 from service.api.uploads.reading import GridFiles
@@ -47,18 +42,16 @@ from service.engine.lifecycle import Lifecycle
 from service.engine.releases.published_releases import PublishedReleases, open_registry
 from service.engine.releases.release_watcher import ReleaseWatcher
 from service.engine.releases.worker_bus import WorkerBus
-from service.engine.running import Threads
 from service.engine.serving import Serving
-from service.gate.admission import Guard
-from service.gate.gate import Gate, Stream
-from service.gate.keys import read_keys
-from service.gate.policy import Access, Origins
-from service.gate.rate_limit import RateLimiter
-from service.http.compression import Compression
-from service.http.media import ARROW_TYPE, NDJSON_TYPE, PARQUET_TYPE
 from service.http.problems import has_route, install_error_handlers
 from service.http.query import refuse_unusable
-from service.http.security_headers import PAGE_POLICY, security_headers
+from service.http.security_headers import PAGE_POLICY
+from service.middleware.access import Access, AccessMiddleware, RateLimiter
+from service.middleware.bodies import BodyMiddleware, CompressionMiddleware
+from service.middleware.keys import read_keys
+from service.middleware.limits import LimitMiddleware
+from service.middleware.origins import CorsMiddleware, OriginMiddleware
+from service.middleware.requests import ProblemMiddleware, RequestMiddleware
 from service.settings import Settings
 from service.stations import routes as stations
 from service.stations.background import Background
@@ -75,6 +68,8 @@ from service.stations.webhooks import WebhookSender
 from service.telemetry.metrics import Metrics
 from service.telemetry.spans import trace_parts
 from service.telemetry.tracing import request_tracer, send_the_rest
+from service.worker.accounts import Accounts
+from service.worker.threads import Worker
 
 logger = logging.getLogger("service")
 
@@ -130,8 +125,8 @@ def create_app(
     registry: Registry | None = None,
     bus: WorkerBus | None = None,
     telemetry: TelemetryConfig | None = None,
-) -> Gate:
-    """Return the application: FastAPI behind the gate.
+) -> FastAPI:
+    """Return the application.
 
     Args:
         settings: the settings.
@@ -142,11 +137,11 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        gate.tracer = request_tracer((telemetry or {}).get("tracer_provider"))
-        if gate.tracer is not None:
+        app.state.tracer = request_tracer((telemetry or {}).get("tracer_provider"))
+        if app.state.tracer is not None:
             # What runs in the background is traced too.
-            trace_parts(gate.tracer)
-        async with _serving(gate, registry, bus or WorkerBus()) as watcher, _working(app):
+            trace_parts(app.state.tracer)
+        async with _serving(app, registry, bus or WorkerBus()) as watcher, _working(app):
             app.state.release_watcher = watcher
             yield
         await columns.close()
@@ -163,33 +158,21 @@ def create_app(
         lifespan=lifespan,
         telemetry=telemetry,
     )
-    lifecycle = Lifecycle()
-    app.state.settings, app.state.lifecycle = settings, lifecycle
+    app.state.settings, app.state.lifecycle, app.state.tracer = settings, Lifecycle(), None
     app.state.assets, app.state.grid_files = Assets.find(), GridFiles()
     app.state.hindcasts = HindcastStore()
+    app.state.column_streams = ColumnStreams(app.state.lifecycle, settings)
     _add_routes(app)
-    guard = _guard(settings, app)
-    templates = [context.path for context in iter_route_contexts(app.routes) if context.path]
-    app.state.metrics = Metrics(templates)
+    policies = {page.PATH: PAGE_POLICY, docs_page.PATH: docs_page.install_docs(app, app.state.assets)}
+    routes = [context.path for context in iter_route_contexts(app.routes) if context.path]
+    app.state.metrics = Metrics(routes)
     app.state.station_store = StationStore(store_url(settings), app.state.metrics.stations)
-    # The gate answers these paths without FastAPI, with the functions that their endpoints call.
-    answers = {"/forecast": answer_forecast, timeseries.FORECAST_PATH: answer_timeseries} | dict.fromkeys(
-        inference.INFER_PATHS, answer_infer
-    )
-    direct = {path: partial(answer, lifecycle, settings) for path, answer in answers.items()}
-    columns = ColumnStreams(lifecycle, settings)
-    streams: dict[tuple[str, str], Stream] = {
-        ("/forecast", NDJSON_TYPE): partial(stream_forecast, lifecycle, settings),
-        ("/forecast", ARROW_TYPE): columns.arrow,
-        ("/forecast", PARQUET_TYPE): columns.parquet,
-    }
-    gate = Gate(app, settings, lifecycle, guard, app.state.metrics, direct, streams, templates)
-    return gate
+    _add_middleware(app, settings, routes, policies)
+    return app
 
 
 def _add_routes(app: FastAPI) -> None:
-    """Add every resource, the handlers of errors, the OpenAPI document, and compression."""
-    app.add_middleware(Compression)
+    """Add every resource, the handlers of errors, and the OpenAPI document."""
     install_error_handlers(app)
     install_store_errors(app)
     install_openapi(app, bodies=_SCHEMAS)
@@ -198,21 +181,22 @@ def _add_routes(app: FastAPI) -> None:
 
 
 @asynccontextmanager
-async def _serving(gate: Gate, registry: Registry | None, bus: WorkerBus) -> AsyncIterator[ReleaseWatcher]:
-    """Serve the models through ``gate``, and load newer releases as they are published."""
+async def _serving(app: FastAPI, registry: Registry | None, bus: WorkerBus) -> AsyncIterator[ReleaseWatcher]:
+    """Serve the models through ``app``, and load newer releases as they are published."""
+    settings: Settings = app.state.settings
     sys.setswitchinterval(_SWITCH_SECONDS)
     gc.set_threshold(_GC_THRESHOLD)
     async with AsyncExitStack() as stack:
         # Runs last, so that it sends what the others report as they close.
-        stack.callback(lambda: send_the_rest(gate.lifecycle.until))
-        stack.enter_context(gate.metrics.batches.on_loop())
-        watcher = _release_watcher(gate, bus, stack)
+        stack.callback(lambda: send_the_rest(app.state.lifecycle.until))
+        stack.enter_context(app.state.metrics.batches.on_loop())
+        watcher = _release_watcher(app, bus, stack)
         stack.callback(watcher.stop)
-        watcher.start(registry or open_registry(gate.settings))
+        watcher.start(registry or open_registry(settings))
         await stack.enter_async_context(bus.listening(watcher.handle))
         # Only now, when this worker hears of models that others unload.
         watcher.refresh()
-        watching = asyncio.create_task(watcher.watch(gate.settings.reload_seconds))
+        watching = asyncio.create_task(watcher.watch(settings.reload_seconds))
         stack.callback(watching.cancel)
         logger.info("ready: %s", ", ".join(watcher.registry.model_names))
         yield watcher
@@ -236,20 +220,21 @@ async def _working(app: FastAPI) -> AsyncIterator[None]:
         group.cancel_scope.cancel()
 
 
-def _release_watcher(gate: Gate, bus: WorkerBus, stack: AsyncExitStack) -> ReleaseWatcher:
+def _release_watcher(app: FastAPI, bus: WorkerBus, stack: AsyncExitStack) -> ReleaseWatcher:
     """Return the object that loads releases and serves them; its threads end with ``stack``."""
-    settings, metrics = gate.settings, gate.metrics
-    workers = stack.enter_context(Threads(2, "large"))
+    settings: Settings = app.state.settings
+    metrics: Metrics = app.state.metrics
+    worker = stack.enter_context(Worker(2, "large"))
     # Each thread keeps the memory that it allocates, so all loading happens in one.
-    loader = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="load"))
+    loader = stack.enter_context(Worker(1, "load"))
 
     def serving(loaded: Registry) -> Serving:
-        return Serving(loaded, workers, settings.request_seconds, metrics)
+        return Serving(loaded, worker, settings.request_seconds, metrics)
 
     return ReleaseWatcher(
         PublishedReleases.of(settings),
         choose_device(settings.device),
-        gate.lifecycle,
+        app.state.lifecycle,
         serving,
         bus,
         metrics,
@@ -257,15 +242,22 @@ def _release_watcher(gate: Gate, bus: WorkerBus, stack: AsyncExitStack) -> Relea
     )
 
 
-def _guard(settings: Settings, app: FastAPI) -> Guard:
-    """Return the guard, which decides who may call; adds ``/docs`` to ``app``, whose policy depends on its content."""
-    return Guard(
-        access=Access(settings, read_keys(settings), partial(has_route, app.routes)),
-        origins=Origins(settings),
-        limiter=RateLimiter(settings.rate_limit),
-        headers=security_headers(),
-        page_headers={
-            page.PATH: security_headers(PAGE_POLICY),
-            docs_page.PATH: security_headers(docs_page.install_docs(app, app.state.assets)),
-        },
+def _add_middleware(app: FastAPI, settings: Settings, routes: Sequence[str], policies: Mapping[str, str]) -> None:
+    """Add what holds for every request, from the innermost to the outermost."""
+    lifecycle, metrics = app.state.lifecycle, app.state.metrics
+    access = Access(settings, read_keys(settings), partial(has_route, app.routes))
+    app.add_middleware(CompressionMiddleware)
+    app.add_middleware(BodyMiddleware, settings=settings)
+    app.add_middleware(AccessMiddleware, access=access, limiter=RateLimiter(settings.rate_limit))
+    app.add_middleware(
+        LimitMiddleware,
+        settings=settings,
+        lifecycle=lifecycle,
+        accounts=Accounts(settings),
+        streamed=frozenset({"/forecast"}),
     )
+    app.add_middleware(OriginMiddleware, settings=settings)
+    app.add_middleware(ProblemMiddleware)
+    if settings.origins:
+        app.add_middleware(CorsMiddleware, origins=settings.origins)
+    app.add_middleware(RequestMiddleware, settings=settings, metrics=metrics, routes=routes, policies=policies)

@@ -72,7 +72,6 @@ class Settings(BaseSettings):
         host: the address to listen on.
         port: the port to listen on.
         workers: the number of processes.
-        http: ``fast``, or ``standard`` to serve everything through stock uvicorn.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         log_level: the level of the service's and uvicorn's logs.
         max_body_bytes: the largest request body.
@@ -84,9 +83,8 @@ class Settings(BaseSettings):
         request_seconds: the longest time that a request may take; of one that is worked on in parts, that each part may
             take.
         write_seconds: how long a client may read nothing of a response before its connection is closed.
-        busy_poll_microseconds: how long a process that answers one connection twice in a row polls for more.
         drain_seconds: the longest time for a process to finish its requests when it is asked to stop.
-        linger_seconds: how long it then answers that it is shutting down before it closes idle connections.
+        linger_seconds: how long it then answers that it is shutting down, before it stops to listen.
         reload_seconds: the time between checks for new releases.
         max_line_bytes: the longest line of an NDJSON request.
         max_spool_bytes: the most bytes of Arrow and Parquet responses in temporary files, of all requests; the share of
@@ -120,7 +118,6 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65_535)
     workers: int = Field(default=1, ge=1, le=256)
-    http: Literal["fast", "standard"] = "fast"
     device: str = "auto"
     log_level: Annotated[
         Literal["critical", "error", "warning", "info", "debug"], BeforeValidator(lambda text: str(text).lower())
@@ -133,7 +130,6 @@ class Settings(BaseSettings):
     caller_share: float = Field(default=0.5, gt=0, le=1)
     request_seconds: float = Field(default=30.0, gt=0, le=_MAX_SECONDS)
     write_seconds: float = Field(default=30.0, gt=0, le=_MAX_SECONDS)
-    busy_poll_microseconds: float = Field(default=50.0, ge=0, le=1_000_000)
     drain_seconds: int = Field(default=30, ge=1, le=_MAX_SECONDS)
     linger_seconds: float = Field(default=1.0, ge=0, le=_MAX_SECONDS)
     reload_seconds: float = Field(default=10.0, gt=0, le=_MAX_SECONDS)

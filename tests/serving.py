@@ -10,8 +10,6 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from service.app import create_app
-from service.gate.gate import Gate
-from service.server.http_choice import STANDARD, choose_http
 from service.settings import Settings
 
 
@@ -29,12 +27,10 @@ def serve_app(app: ASGIApp, keep_alive_seconds: int = 60) -> Iterator[httpx.Clie
     The socket listens before the server runs, so the first request waits until it does.
     """
     listener = socket.create_server(("127.0.0.1", 0))
-    http = choose_http(app.settings, app) if isinstance(app, Gate) else STANDARD
     config = uvicorn.Config(
         app,
         log_level="warning",
         server_header=False,
-        http=http,
         ws="none",
         timeout_keep_alive=keep_alive_seconds,
     )

@@ -4,9 +4,8 @@ import timeit
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from service.gate.keys import Keys, Role, new_key
-from service.gate.policy import Access
-from service.gate.rate_limit import RateLimiter
+from service.middleware.access import Access, RateLimiter
+from service.middleware.keys import Keys, Role, new_key
 from service.settings import Settings
 
 _CALLS = 100_000

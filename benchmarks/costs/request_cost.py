@@ -1,24 +1,22 @@
-"""Cost of a small request from the incoming bytes to the outgoing ones, without a socket."""
+"""Cost of a small request from the incoming bytes to the outgoing ones, without a socket, beside a FastAPI no-op."""
 
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from http import HTTPStatus
 from itertools import cycle
 from typing import Any
 
 import uvicorn
 import uvloop
+from fastapi import FastAPI
 from opentelemetry.trace import TracerProvider
 from uvicorn.server import ServerState
 
+from benchmarks.support.floors import validating
 from benchmarks.support.payloads import mixed_bodies, simple_bodies
 from service.app import create_app
-from service.gate.gate import Gate
-from service.server.hot_path import HotPath
-from service.server.process import KEEP_ALIVE_SECONDS
-from service.server.protocol import Protocol
+from service.server.server import KEEP_ALIVE_SECONDS
 from service.settings import Settings
 
 BODIES = 500
@@ -33,27 +31,31 @@ def measure() -> Iterator[str]:
     yield f"µs of processor time per request, with {' / '.join(map(str, CONNECTIONS))} at a time; best of {ROUNDS}:"
     yield "| requests | from bytes to bytes |"
     yield "|---|---:|"
-    for name, bodies in (("uniform", simple_bodies(BODIES)), ("mixed", mixed_bodies(BODIES))):
-        yield f"| {name} | {' / '.join(f'{cost:.1f}' for cost in uvloop.run(_costs(bodies)))} |"
+    simple, mixed = simple_bodies(BODIES), mixed_bodies(BODIES)
+    for name, build, bodies in (
+        ("uniform, FastAPI no-op that validates them", validating, simple),
+        ("uniform", lambda: create_app(Settings()), simple),
+        ("mixed", lambda: create_app(Settings()), mixed),
+    ):
+        yield f"| {name} | {' / '.join(f'{cost:.1f}' for cost in uvloop.run(_costs(build(), bodies)))} |"
 
 
-async def _costs(bodies: Sequence[bytes]) -> list[float]:
-    gate = create_app(Settings())
-    async with gate.app.router.lifespan_context(gate.app):
-        return [await _cost(gate, bodies, connections) for connections in CONNECTIONS]
+async def _costs(app: FastAPI, bodies: Sequence[bytes]) -> list[float]:
+    async with app.router.lifespan_context(app):
+        return [await _cost(app, bodies, connections) for connections in CONNECTIONS]
 
 
 async def traced_costs(bodies: Sequence[bytes], provider: TracerProvider | None) -> list[float]:
     """Return the same costs with traces by ``provider``, those of all threads of the process together."""
-    gate = create_app(Settings(), telemetry=None if provider is None else {"tracer_provider": provider})
-    async with gate.app.router.lifespan_context(gate.app):
-        return [await _cost(gate, bodies, connections, time.process_time) for connections in CONNECTIONS]
+    app = create_app(Settings(), telemetry=None if provider is None else {"tracer_provider": provider})
+    async with app.router.lifespan_context(app):
+        return [await _cost(app, bodies, connections, time.process_time) for connections in CONNECTIONS]
 
 
 async def _cost(
-    gate: Gate, bodies: Sequence[bytes], connections: int, clock: Callable[[], float] = time.thread_time
+    app: FastAPI, bodies: Sequence[bytes], connections: int, clock: Callable[[], float] = time.thread_time
 ) -> float:
-    wires = _connect(gate, connections)
+    wires = _connect(app, connections)
     requests = cycle([_request(body) for body in bodies])
     await _send(wires, requests, REQUESTS)
     costs = []
@@ -77,7 +79,7 @@ async def _send(wires: "Sequence[_Wire]", requests: Iterator[bytes], n: int) -> 
         for wire in wires:
             wire.protocol.data_received(next(requests))
         sent += len(wires)
-        while not all(wire.response for wire in wires):
+        while not all(wire.protocol.cycle.response_complete for wire in wires):
             await asyncio.sleep(0)
         for wire in wires:
             if not wire.response.startswith(b"HTTP/1.1 200 "):
@@ -91,17 +93,17 @@ def _request(body: bytes) -> bytes:
     return head % len(body) + body
 
 
-def _connect(gate: Gate, n: int) -> "list[_Wire]":
-    config = uvicorn.Config(gate, server_header=False, access_log=False, timeout_keep_alive=KEEP_ALIVE_SECONDS)
+def _connect(app: FastAPI, n: int) -> "list[_Wire]":
+    config = uvicorn.Config(app, server_header=False, access_log=False, timeout_keep_alive=KEEP_ALIVE_SECONDS)
     config.load()
-    make = partial(Protocol, HotPath(gate), config=config, server_state=ServerState(), app_state={})
-    return [_Wire(make()) for _ in range(n)]
+    make: Any = config.http_protocol_class
+    return [_Wire(make(config=config, server_state=ServerState(), app_state={})) for _ in range(n)]
 
 
 class _Wire(asyncio.Transport):
     """A connection that stores what is written to it."""
 
-    def __init__(self, protocol: Protocol) -> None:
+    def __init__(self, protocol: Any) -> None:
         super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)})
         self.protocol = protocol
         self.response = b""
@@ -114,4 +116,10 @@ class _Wire(asyncio.Transport):
         return False
 
     def close(self) -> None:
+        """Do nothing."""
+
+    def pause_reading(self) -> None:
+        """Do nothing."""
+
+    def resume_reading(self) -> None:
         """Do nothing."""

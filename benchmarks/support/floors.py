@@ -4,6 +4,8 @@ import pyarrow as pa
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from service.api.forecast.schemas import ForecastRequest
+
 
 def echo() -> ASGIApp:
     """An ASGI application without a framework that echoes the request body."""
@@ -61,5 +63,16 @@ def no_op() -> FastAPI:
     @app.post("/forecast")
     async def forecast() -> dict[str, bool]:
         return {"ok": True}
+
+    return app
+
+
+def validating() -> FastAPI:
+    """A FastAPI application whose endpoint validates the body as the service does, and returns a constant."""
+    app = FastAPI()
+
+    @app.post("/forecast")
+    async def forecast(request: ForecastRequest) -> dict[str, bool]:
+        return {"ok": bool(request.series)}
 
     return app

@@ -44,6 +44,7 @@ def uvicorn(name: str, factory: str) -> Program:
 
 ECHO: Final = uvicorn("bare ASGI echo", "benchmarks.support.floors:echo")
 COLUMNS: Final = uvicorn("bare Arrow reader", "benchmarks.support.floors:columns")
+VALIDATING: Final = uvicorn("FastAPI no-op that validates", "benchmarks.support.floors:validating")
 NO_OP: Final = uvicorn("FastAPI no-op", "benchmarks.support.floors:no_op")
 THREAD_POOL: Final = uvicorn("FastAPI, thread pool", "benchmarks.support.thread_pool:create")
 SERVICE: Final = Program("this service", (sys.executable, "-m", "service", "--port", "{port}"))

@@ -1,7 +1,10 @@
-"""The dependencies and parameters that endpoints share, each an ``Annotated`` type."""
+"""The dependencies and parameters that endpoints share, each an ``Annotated`` type.
+
+Dependencies are coroutines: FastAPI calls any other function in a thread, which takes longer than all of them.
+"""
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Depends, Path, Query, Request
 
@@ -13,17 +16,17 @@ from service.http.problems import ProblemError, shutting_down
 from service.settings import Settings
 
 
-def _settings(request: Request) -> Settings:
+async def _settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
 
 
-def _lifecycle(request: Request) -> Lifecycle:
+async def _lifecycle(request: Request) -> Lifecycle:
     lifecycle: Lifecycle = request.app.state.lifecycle
     return lifecycle
 
 
-def ready(lifecycle: "LifecycleDep") -> Serving:
+def ready(lifecycle: Lifecycle) -> Serving:
     """Return the loaded models.
 
     Raises:
@@ -39,6 +42,10 @@ def ready(lifecycle: "LifecycleDep") -> Serving:
     return lifecycle.serving
 
 
+async def _serving(lifecycle: "LifecycleDep") -> Serving:
+    return ready(lifecycle)
+
+
 def refuse_draining(lifecycle: Lifecycle) -> None:
     """Raise ProblemError (503) if the process is shutting down."""
     if lifecycle.draining:
@@ -51,13 +58,13 @@ async def _release_watcher(request: Request, serving: "ServingDep") -> ReleaseWa
     return watcher
 
 
-def _registry(serving: "ServingDep") -> Registry:
+async def _registry(serving: "ServingDep") -> Registry:
     return serving.registry
 
 
 SettingsDep = Annotated[Settings, Depends(_settings)]
 LifecycleDep = Annotated[Lifecycle, Depends(_lifecycle)]
-ServingDep = Annotated[Serving, Depends(ready)]
+ServingDep = Annotated[Serving, Depends(_serving)]
 RegistryDep = Annotated[Registry, Depends(_registry)]
 ReleaseWatcherDep = Annotated[ReleaseWatcher, Depends(_release_watcher)]
 
@@ -67,13 +74,11 @@ DatasetQuery = Annotated[
         description="The dataset whose models to use. Defaults to the service's default dataset.", examples=["nino12"]
     ),
 ]
-SeriesDatasetQuery = Annotated[
-    str | None,
-    Query(
-        description="The dataset whose models to use, unless the body names it. With neither it nor a full model name, "
-        "the step of each series chooses the universal release that forecasts it."
-    ),
-]
+SERIES_DATASET: Final = (
+    "The dataset whose models to use, unless the body names it. With neither it nor a full model name, the step of "
+    "each series chooses the universal release that forecasts it."
+)
+SeriesDatasetQuery = Annotated[str | None, Query(description=SERIES_DATASET)]
 ModelPath = Annotated[
     str,
     Path(

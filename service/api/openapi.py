@@ -8,9 +8,9 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
-from service.gate.policy import is_open
 from service.http.media import NDJSON_TYPE
 from service.http.problems import PROBLEM_JSON, InferenceError, Problem, error_model, title_of
+from service.middleware.access import is_open
 
 _REF: Final = "#/components/schemas/{model}"
 
@@ -58,7 +58,7 @@ _REFUSALS: Final = (
     HTTPStatus.SERVICE_UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT,
 )
-"""Statuses that the gate may answer with, before the endpoint, except on paths that need no key."""
+"""Statuses of refusals by the middleware, before the endpoint, except on paths that need no key."""
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -219,9 +219,9 @@ def _drop_titles(node: Any) -> None:
 
 
 def _describe_responses(path: str, method: str, operation: dict[str, Any]) -> None:
-    """Add the gate's responses and the headers of every response. Outside protocols, errors are problem documents."""
+    """Add the middleware's responses and the headers of all. Outside protocols, errors are problem documents."""
     responses = operation["responses"]
-    statuses = [HTTPStatus.MISDIRECTED_REQUEST, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE]
+    statuses = [HTTPStatus.MISDIRECTED_REQUEST]
     if method != "get":
         # From a page of another origin.
         statuses.append(HTTPStatus.FORBIDDEN)

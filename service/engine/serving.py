@@ -13,15 +13,14 @@ from forecasting.models.universal.network import UniversalForecaster
 from forecasting.releases.registry import Registry
 from forecasting.releases.selection import Selection
 from forecasting.series.by_step import SeriesByStep
-from service.engine.batching import Batcher
 from service.engine.forecasting import PIECE, SMALL, SMALL_VALUES, Column, Job, forecast_jobs, timed
-from service.engine.running import Returned, Threads, counted, run_in
 from service.engine.universal.runner import UniversalRunner
-from service.http.bodies import read_json
-from service.http.large_json import LARGE_BYTES, Body
 from service.telemetry.metrics import Metrics
 from service.telemetry.spans import INFERENCE
-from service.telemetry.statistics import NetworkRun
+from service.telemetry.statistics import NetworkRun, counted
+from service.worker.batches import Batches
+from service.worker.json_bodies import LARGE_BYTES, Body, read_json
+from service.worker.threads import Returned, Worker
 
 Float32s = npt.NDArray[np.float32]
 
@@ -29,20 +28,20 @@ Float32s = npt.NDArray[np.float32]
 class ModelRunner:
     """Runs one network on bare windows, as the Open Inference Protocol sends them. Small requests share a batch."""
 
-    def __init__(self, forecaster: Forecaster, workers: Threads, seconds: float, metrics: Metrics) -> None:
+    def __init__(self, forecaster: Forecaster, worker: Worker, seconds: float, metrics: Metrics) -> None:
         """Wire a runner.
 
         Args:
             forecaster: the network.
-            workers: run what is too large for the event loop.
+            worker: runs what is too large for the event loop.
             seconds: how long a request may wait.
             metrics: records each run.
         """
         self.statistics = metrics.batches.statistics_of(forecaster)
-        self._workers = workers
+        self._worker = worker
         # Not a method, which would refer back to the runner: only a garbage collection could free the network then.
         self._infer_together = partial(_infer_together, forecaster, metrics)
-        self._batcher = Batcher(self._infer_together, seconds, _executor_of(forecaster, workers))
+        self._batches = Batches(self._infer_together, seconds, _executor_of(forecaster, worker))
 
     async def infer(self, windows: Float32s, seconds: npt.NDArray[np.float64]) -> Float32s:
         """Run the network itself.
@@ -61,12 +60,12 @@ class ModelRunner:
 
     async def _infer(self, windows: Float32s, seconds: npt.NDArray[np.float64]) -> Float32s:
         if len(windows) <= SMALL:
-            return await self._batcher.submit((windows, seconds))
+            return await self._batches.submit((windows, seconds))
         pieces = list[Float32s]()
         for begin in range(0, len(windows), PIECE):
             rows = slice(begin, begin + PIECE)
             piece = [(windows[rows], seconds[rows])]
-            pieces += await run_in(self._workers, self._infer_together, piece, [0.0], span=INFERENCE)
+            pieces += await self._worker.run(self._infer_together, piece, [0.0], span=INFERENCE)
         return np.concatenate(pieces)
 
 
@@ -88,21 +87,21 @@ def _infer_together(
 class Serving:
     """What one request is answered from, from its beginning to its end, whatever is loaded meanwhile."""
 
-    def __init__(self, registry: Registry, workers: Threads, seconds: float, metrics: Metrics) -> None:
+    def __init__(self, registry: Registry, worker: Worker, seconds: float, metrics: Metrics) -> None:
         """Serve the networks of ``registry``; the other arguments are those of :class:`ModelRunner`."""
         self.registry = registry
         self._metrics = metrics
         self._selected: dict[tuple[str, str | None], Selection] = {}
-        self._workers = workers
-        self._runners = {network: ModelRunner(network, workers, seconds, metrics) for network in registry.models}
+        self._worker = worker
+        self._runners = {network: ModelRunner(network, worker, seconds, metrics) for network in registry.models}
         self._universal_runners = {
-            network: UniversalRunner(network, workers, metrics)
+            network: UniversalRunner(network, worker, metrics)
             for loaded in registry.universal.by_dataset.values()
             for network in loaded.networks.networks.values()
         }
         # Only jobs of quick models are batched.
         self._run = partial(forecast_jobs, metrics=metrics)
-        self._batcher = Batcher(self._run, seconds, None, lambda job: job.weight, SMALL_VALUES)
+        self._batches = Batches(self._run, seconds, None, lambda job: job.weight, SMALL_VALUES)
 
     def select(self, model: str, dataset: str | None) -> Selection:
         """Return the models that ``model`` refers to within ``dataset``.
@@ -141,7 +140,7 @@ class Serving:
         Raises:
             ProblemError: 504 if its turn did not come in time.
         """
-        return await self._counted(self._batcher.submit(job), job)
+        return await self._counted(self._batches.submit(job), job)
 
     async def forecast_pieces(self, job: Job, on_columns: Callable[[list[Column]], None]) -> None:
         """Call ``on_columns`` with the columns of some series at a time, in order, in a worker thread."""
@@ -153,10 +152,10 @@ class Serving:
 
     async def run_in_worker(self, function: Callable[..., Returned], *arguments: object, span: str = "") -> Returned:
         """Call ``function`` in a worker thread, and return its result; ``span`` is its name in traces."""
-        return await run_in(self._workers, function, *arguments, span=span)
+        return await self._worker.run(function, *arguments, span=span)
 
     async def read_json(self, model: type[Body], content: bytes, max_series: int, max_bytes: int) -> Body:
-        """Read a JSON body as :func:`~service.http.bodies.read_json` does, a large one in a worker thread."""
+        """Read a JSON body as :func:`~service.worker.json_bodies.read_json` does, a large one in a worker thread."""
         if len(content) <= LARGE_BYTES:
             return read_json(model, content, max_series, max_bytes)
         return await self.run_in_worker(read_json, model, content, max_series, max_bytes)
@@ -174,6 +173,6 @@ class Serving:
         return await counted(work, [self._metrics.batches.statistics_of(network) for network in networks])
 
 
-def _executor_of(forecaster: Forecaster, workers: Threads) -> Threads | None:
-    """Return where batches run: None is the event loop. For a GPU it is ``workers``, since the loop would only wait."""
-    return None if forecaster.device.type == "cpu" else workers
+def _executor_of(forecaster: Forecaster, worker: Worker) -> Worker | None:
+    """Return where batches run: None is the event loop. For a GPU it is ``worker``, since the loop would only wait."""
+    return None if forecaster.device.type == "cpu" else worker

@@ -5,15 +5,13 @@ from http import HTTPStatus
 from typing import Final
 
 from service.http.problems import ProblemError
-from service.http.security_headers import RawHeaders
+
+Headers = dict[bytes, bytes]
+"""Request headers, by name in lower case."""
 
 _JSON: Final = b"application/json"
 
 NDJSON_TYPE: Final = "application/x-ndjson"
-NDJSON: Final[RawHeaders] = ((b"content-type", NDJSON_TYPE.encode()),)
-"""The headers of an NDJSON response."""
-
-
 ARROW_TYPE: Final = "application/vnd.apache.arrow.stream"
 PARQUET_TYPE: Final = "application/vnd.apache.parquet"
 
@@ -23,7 +21,7 @@ STREAMED_TYPES: Final = frozenset({NDJSON_TYPE, ARROW_TYPE, PARQUET_TYPE})
 _SHORTEST_STREAMED: Final = min(map(len, STREAMED_TYPES))
 
 
-def streamed_type(headers: dict[bytes, bytes]) -> str | None:
+def streamed_type(headers: Headers) -> str | None:
     """Return which of :data:`STREAMED_TYPES` the headers announce; None if none of them."""
     header = headers.get(b"content-type", b"")
     # Most headers are shorter, and need no closer look.
@@ -76,7 +74,7 @@ def weighed(offer: str) -> tuple[str, float]:
     return name, 1.0
 
 
-def is_json(headers: dict[bytes, bytes]) -> bool:
+def is_json(headers: Headers) -> bool:
     """Whether the headers announce JSON."""
     header = headers.get(b"content-type", b"")
     if header == _JSON:
@@ -85,7 +83,7 @@ def is_json(headers: dict[bytes, bytes]) -> bool:
     return media_type == _JSON or (media_type.startswith(b"application/") and media_type.endswith(b"+json"))
 
 
-def require_json(headers: dict[bytes, bytes]) -> None:
+def require_json(headers: Headers) -> None:
     """Raise ProblemError (415) unless the headers announce JSON."""
     if is_json(headers):
         return

@@ -35,6 +35,9 @@ _TITLES: Final = {413: "Request Entity Too Large", 422: "Unprocessable Entity"}
 _MAX_PATH_LENGTH: Final = 200
 """Characters of a path that a message repeats."""
 
+REFUSAL: Final = "refusal"
+"""Key in the scope of a request that was refused without being processed: the reason, for the metrics."""
+
 PROBLEM_JSON: Final = "application/problem+json"
 _JSON: Final = "application/json"
 
@@ -124,7 +127,7 @@ def install_error_handlers(app: FastAPI) -> None:
     async def answer(request: Request, error: Exception) -> Response:
         return error_response(error, request.scope)
 
-    for kind in (ProblemError, ForecastError, RequestValidationError, HTTPException, OSError, Exception):
+    for kind in (ProblemError, ForecastError, RequestValidationError, HTTPException, OSError):
         app.add_exception_handler(kind, answer)
 
 
@@ -132,6 +135,8 @@ def error_response(error: Exception, scope: Scope) -> Response:
     """Return the response for an error: a problem document, or the form of the protocol that the path belongs to."""
     match error:
         case ProblemError():
+            if error.reason:
+                scope[REFUSAL] = error.reason
             return _refusal(scope, error.status, error.detail, error.places, error.headers, error.choices)
         case ForecastError():
             return _forecast_error(error, scope)

@@ -1,1 +1,1 @@
-"""Sockets, workers, and everything that touches private names of uvicorn."""
+"""uvicorn, in one process or in several workers."""

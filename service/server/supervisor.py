@@ -18,7 +18,7 @@ from typing import Final
 from forecasting.errors import ForecastError
 from service.engine.releases.published_releases import open_registry
 from service.engine.releases.worker_bus import WorkerBus
-from service.server.process import BuildApp, serve
+from service.server.server import BuildApp, serve
 from service.settings import Settings
 from service.telemetry.logs import configure_logs
 from service.telemetry.shared_metrics import begin_worker, shared_by_workers, worker_ended
@@ -56,7 +56,7 @@ def _work(build: BuildApp, settings: Settings, listener: socket.socket, folder: 
     except ForecastError as error:
         logger.error("%s", error)
         sys.exit(REFUSED)
-    serve(settings, listener, build(settings, registry, bus), bus)
+    serve(settings, listener, build(settings, registry, bus))
 
 
 def _short_folder() -> str | None:

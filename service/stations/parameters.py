@@ -12,8 +12,8 @@ from starlette.responses import Response
 
 from forecasting.errors import RequestError, SeriesError
 from forecasting.series.times import DAY, seconds_of
-from service.gate.call import KEY
-from service.gate.keys import Key, Role
+from service.middleware.access import KEY
+from service.middleware.keys import Key, Role
 from service.http.problems import ProblemError, error_response
 from service.stations.background import Background
 from service.stations.store.errors import (
@@ -28,17 +28,17 @@ from service.stations.store.station_store import StationStore
 from service.stations.store.stations import EVERYONE, Writer
 
 
-def _station_store(request: Request) -> StationStore:
+async def _station_store(request: Request) -> StationStore:
     store: StationStore = request.app.state.station_store
     return store
 
 
-def _background(request: Request) -> Background:
+async def _background(request: Request) -> Background:
     background: Background = request.app.state.background
     return background
 
 
-def _writer(request: Request) -> Writer:
+async def _writer(request: Request) -> Writer:
     key: Key | None = request.scope.get(KEY)
     return EVERYONE if key is None else Writer(key.name, may_all=key.role is Role.ADMIN)
 

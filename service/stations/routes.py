@@ -18,7 +18,7 @@ from forecasting.series.timestep import TimeStep
 from service.api.dependencies import ServingDep, SettingsDep
 from service.api.openapi import BYTES, problems, request_body
 from service.api.uploads.reading import GridFilesDep, read_upload
-from service.gate.call import RENEW_DEADLINE
+from service.middleware.limits import DEADLINE
 from service.http.media import is_json, require_json
 from service.http.reading_query import ReadingQuery
 from service.settings import Settings
@@ -327,7 +327,7 @@ async def post_many(request: Request, receiver: ReceiverDep, serving: ServingDep
     body = await serving.read_json(
         ManyReadingsRequest, await request.body(), settings.max_series, settings.max_body_bytes
     )
-    return await receiver.many(body.readings, request.scope[RENEW_DEADLINE])
+    return await receiver.many(body.readings, request.scope[DEADLINE].renew)
 
 
 @router.get(

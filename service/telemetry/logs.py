@@ -22,7 +22,7 @@ from service.settings import Settings
 from service.telemetry.faults import log_faults
 from service.telemetry.instruments import METHODS, OTHER
 from service.telemetry.log_thread import LineHandler
-from service.telemetry.tracing import request_span
+from service.telemetry.tracing import client_span
 
 request_scope: Final[ContextVar[Scope | None]] = ContextVar("request_scope", default=None)
 """The request that the current task serves. Its ids are added to log lines.
@@ -102,7 +102,7 @@ def _request_ids() -> dict[str, str]:
     ids = {} if scope is None or "request_id" not in scope else {"request_id": str(scope["request_id"])}
     span: SpanContext | None = trace.get_current_span().get_span_context()
     if span is None or not span.is_valid:
-        span = None if scope is None else request_span(scope)
+        span = None if scope is None else client_span(scope)
     if span is None:
         return ids
     return {**ids, "trace_id": trace.format_trace_id(span.trace_id), "span_id": trace.format_span_id(span.span_id)}

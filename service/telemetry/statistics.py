@@ -2,10 +2,13 @@
 
 import threading
 import time
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Sequence
+from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 from forecasting.models.base import Network
+
+Returned = TypeVar("Returned")
 
 
 class NetworkRun(NamedTuple):
@@ -84,3 +87,17 @@ Statistics = WeakKeyDictionary[Network, ModelStatistics]
 
 def _duration(count: int, seconds: float) -> dict[str, int]:
     return {"count": count, "ns": int(seconds * 1e9)}
+
+
+async def counted(work: Awaitable[Returned], statistics: Sequence[ModelStatistics]) -> Returned:
+    """Await ``work``, and count in ``statistics`` whether it succeeded, and how long it took."""
+    begin = time.perf_counter()
+    try:
+        result = await work
+    except BaseException:
+        for figures in statistics:
+            figures.failed(time.perf_counter() - begin)
+        raise
+    for figures in statistics:
+        figures.succeeded(time.perf_counter() - begin)
+    return result

@@ -1,7 +1,7 @@
-"""Spans of requests that FastAPI's routing does not see, and the client's trace that a request belongs to.
+"""What FastAPI's tracing leaves open: the tracer of a request's parts, the client's span, and the end of exporters.
 
-FastAPI creates the spans of all other requests. Both are off until there is a tracer provider: FastAPI's, with
-``FASTAPI_OTEL_AUTO_CONFIGURE=true``, or one that is set by a program which embeds the application.
+Tracing is off until there is a tracer provider: FastAPI's, with ``FASTAPI_OTEL_AUTO_CONFIGURE=true``, or one that is
+set by a program which embeds the application.
 """
 
 import logging
@@ -11,21 +11,11 @@ import time
 from importlib.metadata import version
 from typing import Any, Final
 
-from opentelemetry import propagate, trace
+from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import (
-    NoOpTracerProvider,
-    ProxyTracerProvider,
-    SpanContext,
-    SpanKind,
-    StatusCode,
-    Tracer,
-    TracerProvider,
-)
+from opentelemetry.trace import NoOpTracerProvider, ProxyTracerProvider, SpanContext, Tracer, TracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from service.telemetry.instruments import METHODS
+from starlette.types import Scope
 
 logger = logging.getLogger("service")
 
@@ -34,23 +24,6 @@ _MAX_FLUSH_SECONDS: Final = 10.0
 """Bounds of the time that a collector gets at the end of the process."""
 
 _PROPAGATOR: Final = TraceContextTextMapPropagator()
-
-
-_SPAN: Final = "span"
-"""The entry of a request's scope with the span of the service."""
-
-
-def note_span(scope: Scope) -> None:
-    """Keep the current span for the log lines about the request that follow its end."""
-    span = trace.get_current_span().get_span_context()
-    if span.is_valid:
-        scope[_SPAN] = span
-
-
-def request_span(scope: Scope) -> SpanContext | None:
-    """Return the service's span of a request, or else its client's; None if it has neither."""
-    span: SpanContext | None = scope.get(_SPAN)
-    return span or client_span(scope)
 
 
 def client_span(scope: Scope) -> SpanContext | None:
@@ -99,7 +72,7 @@ def _close(exporter: Any) -> None:
 
 
 def request_tracer(provider: TracerProvider | None = None) -> Tracer | None:
-    """Return the tracer for :func:`traced`; None if tracing is off.
+    """Return the tracer for the parts of requests; None if tracing is off.
 
     Call it when the application starts or later: FastAPI sets up its exporters then. The default ``provider`` is the
     global one.
@@ -108,40 +81,3 @@ def request_tracer(provider: TracerProvider | None = None) -> Tracer | None:
     if isinstance(provider, ProxyTracerProvider | NoOpTracerProvider):
         return None
     return provider.get_tracer("sst-forecasting", version("sst-forecasting"))
-
-
-async def traced(tracer: Tracer, app: ASGIApp, route: str, scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve one request with ``app`` in a server span named after ``route``, as part of the client's trace.
-
-    Attributes have the names of those in FastAPI's spans. Do not use it for requests that FastAPI answers: they would
-    have two spans.
-    """
-    carrier: dict[str, list[str]] = {}
-    for name, value in scope["headers"]:
-        carrier.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
-    method = scope["method"] if scope["method"] in METHODS else "HTTP"
-    with tracer.start_as_current_span(
-        f"{method} {route}", propagate.extract(carrier), SpanKind.SERVER, attributes=_attributes(scope, route)
-    ) as span:
-        note_span(scope)
-
-        async def send_with_status(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                span.set_attribute("http.response.status_code", status)
-                if status >= 500:
-                    span.set_attribute("error.type", str(status))
-                    span.set_status(StatusCode.ERROR)
-            await send(message)
-
-        await app(scope, receive, send_with_status)
-
-
-def _attributes(scope: Scope, route: str) -> dict[str, Any]:
-    return {
-        "http.request.method": scope["method"] if scope["method"] in METHODS else "_OTHER",
-        "http.route": route,
-        "network.protocol.version": scope["http_version"],
-        "url.path": scope["path"],
-        "url.scheme": scope["scheme"],
-    }

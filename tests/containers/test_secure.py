@@ -9,7 +9,7 @@ import pytest
 import trustme
 
 from forecasting.series.sst_series import SstSeries
-from service.gate.keys import Role, new_key
+from service.middleware.keys import Role, new_key
 from tests.conftest import ROOT
 from tests.containers.composition import IMAGES, Composition
 from tests.containers.conftest import Build

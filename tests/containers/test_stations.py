@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from service.gate.keys import Role, new_key
+from service.middleware.keys import Role, new_key
 from tests.containers.composition import IMAGES, PROJECT, Composition, ask, start_state
 from tests.containers.conftest import Build
 from tests.containers.engine import docker, inspect

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 from pydantic import SecretStr
 
-from service.gate.keys import Role, new_key
+from service.middleware.keys import Role, new_key
 from service.settings import Settings
 from tests.page.browser import DESKTOP, LOOKS, Visit
 from tests.page.conftest import Visitor

@@ -1,11 +1,10 @@
-"""A service on both ways through HTTP, and connections to it that a test writes to itself."""
+"""A service, and connections to it that a test writes to itself."""
 
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
 import httpx
 import pytest
@@ -15,20 +14,9 @@ from sqlalchemy import make_url
 from service.settings import Settings
 from service.stations.store.database import Database
 from tests.servers.postgres import Cluster, running_cluster
-from tests.service.either_way import either_of
 from tests.serving import connect, serve
 
-Http = Literal["fast", "standard"]
-
-
-@pytest.fixture(scope="module", params=["fast", "standard"])
-def http(request: pytest.FixtureRequest) -> Http:
-    """The value of ``SST_HTTP``. Tests of the fast path alone have a fixture of this name that returns ``fast``."""
-    way: Http = request.param
-    return way
-
-
-Shared = Callable[[Path, Http], httpx.Client]
+Shared = Callable[[Path], httpx.Client]
 
 
 @pytest.fixture(scope="session")
@@ -37,34 +25,21 @@ def shared() -> Iterator[Shared]:
     with ExitStack() as services:
 
         @cache
-        def start(folder: Path, http: Http) -> httpx.Client:
-            return services.enter_context(serve(Settings(artifacts=folder, http=http)))
+        def start(folder: Path) -> httpx.Client:
+            return services.enter_context(serve(Settings(artifacts=folder)))
 
         yield start
 
 
 @pytest.fixture(scope="module")
-def client(shared: Shared, artifacts: Path, http: Http) -> httpx.Client:
-    return shared(artifacts, http)
+def client(shared: Shared, artifacts: Path) -> httpx.Client:
+    return shared(artifacts)
 
 
 @pytest.fixture(scope="module")
-def seas_client(shared: Shared, seas: Path, http: Http) -> httpx.Client:
+def seas_client(shared: Shared, seas: Path) -> httpx.Client:
     """A service with universal releases."""
-    return shared(seas, http)
-
-
-@pytest.fixture(scope="session")
-def either_way(shared: Shared, artifacts: Path) -> Iterator[httpx.Client]:
-    """For generated requests: one way or the other, as their body has it, since both take twice as long."""
-    with either_of(shared(artifacts, "fast"), shared(artifacts, "standard")) as client:
-        yield client
-
-
-@pytest.fixture(scope="session")
-def seas_either_way(shared: Shared, seas: Path) -> Iterator[httpx.Client]:
-    with either_of(shared(seas, "fast"), shared(seas, "standard")) as client:
-        yield client
+    return shared(seas)
 
 
 @pytest.fixture(scope="session")

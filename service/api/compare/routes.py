@@ -27,7 +27,7 @@ from service.http.query import merge_query_and_body
 from service.http.time_fields import InputTime
 
 
-def _hindcasts(request: Request) -> HindcastStore:
+async def _hindcasts(request: Request) -> HindcastStore:
     hindcasts: HindcastStore = request.app.state.hindcasts
     return hindcasts
 

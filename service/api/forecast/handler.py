@@ -1,16 +1,9 @@
-"""Answer ``/forecast``: from the request as it arrived to the JSON of the answer.
+"""Answer ``/forecast``: from the request as it arrived to the JSON of the response."""
 
-Most small ``POST /forecast`` requests skip FastAPI and the coroutines of this module: :mod:`service.server.hot_path`
-calls the same steps, :func:`~service.api.forecast.request.read_request`, :func:`plan_forecast` and
-:func:`~service.api.forecast.answer.write_answer`.
-"""
-
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from starlette.types import Scope
 
 from forecasting.errors import RequestError
 from forecasting.forecasts.options import ForecastOptions
@@ -29,27 +22,25 @@ from service.engine.forecasting import SLOW_PIECE, Job, column_of
 from service.engine.lifecycle import Lifecycle
 from service.engine.options import RequestOptions, event_options, read_as_of
 from service.engine.serving import Serving
-from service.gate.call import Headers
-from service.gate.gate import JSON, Hold, RawAnswer
-from service.http.bodies import refuse_costly
-from service.http.large_json import LARGE_BYTES
+from service.http.media import Headers
 from service.http.query import merge_query_and_body
 from service.settings import Settings
 from service.telemetry.spans import INFERENCE, WRITING, part
+from service.worker.accounts import reserve
+from service.worker.json_bodies import LARGE_BYTES, refuse_costly
 
 
 async def answer_forecast(
-    lifecycle: Lifecycle, settings: Settings, scope: Scope, headers: Headers, body: bytes, hold: Hold
-) -> RawAnswer:
-    """Answer ``POST /forecast`` with a JSON body. The gate calls this too, without FastAPI.
+    lifecycle: Lifecycle, settings: Settings, query_string: bytes, headers: Headers, body: bytes
+) -> bytes:
+    """Return the JSON that answers ``POST /forecast`` with a JSON body.
 
     Args:
         lifecycle: holds the loaded models.
         settings: the limits.
-        scope: the request's ASGI scope.
+        query_string: the query of the request's URL.
         headers: the request's headers.
         body: the request's body.
-        hold: called with the bytes of memory that the request needs; may refuse.
 
     Raises:
         ForecastError: if the request asks for something that is not available.
@@ -57,7 +48,7 @@ async def answer_forecast(
         RequestValidationError: if the query or the body is invalid.
     """
     serving = ready(lifecycle)
-    read = partial(_read, settings, scope["query_string"], headers, body)
+    read = partial(_read, settings, query_string, headers, body)
     request, dataset, strict = read() if len(body) <= LARGE_BYTES else await serving.run_in_worker(read)
 
     def hold_answer(size: int) -> None:
@@ -78,13 +69,12 @@ async def forecast_series(
     settings: Settings,
     request: ForecastRequest,
     dataset: str | None,
-    hold: Callable[[int], None],
     *,
     strict: bool,
 ) -> bytes:
     """Return the JSON of :class:`~service.api.forecast.schemas.ModelForecast` or ``AllForecasts``.
 
-    For a large request, ``hold`` is called with the size of the response, and may refuse.
+    For a large request, memory for the response is reserved.
 
     Raises:
         ForecastError: if the request asks for something that is not available, or the response would be too large.
@@ -95,7 +85,7 @@ async def forecast_series(
     if job.is_small:
         response.add(await serving.forecast(job))
     else:
-        hold(estimate_bytes(job, settings))
+        reserve(estimate_bytes(job, settings))
         await serving.forecast_pieces(job, response.add)
     if len(job.series) <= SLOW_PIECE:
         with part(WRITING):

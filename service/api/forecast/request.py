@@ -6,9 +6,8 @@ from fastapi.exceptions import RequestValidationError
 
 from service.api.forecast.query import LinesQuery
 from service.api.forecast.schemas import ForecastRequest
-from service.gate.call import Headers
-from service.http.large_json import read_model
-from service.http.media import require_json
+from service.http.media import Headers, require_json
+from service.worker.json_bodies import read_model
 
 _BODY_FIELDS: Final = {
     "model": "model",

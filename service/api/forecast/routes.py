@@ -1,17 +1,16 @@
 """The routes of ``/forecast``: for a dataset's own series, and for the caller's.
 
-``GET`` and ``POST`` are answered in :mod:`service.api.forecast.handler`, NDJSON in
-:mod:`service.api.forecast.streaming`, and Arrow and Parquet in :mod:`service.api.forecast.columns.streams`. Most small
-``POST`` requests do not pass through here: the server answers them in :mod:`service.server.hot_path`, with the
-functions of the handler and without FastAPI.
+JSON is answered in :mod:`service.api.forecast.handler`, NDJSON in :mod:`service.api.forecast.streaming`, and Arrow and
+Parquet in :mod:`service.api.forecast.columns.streams`.
 """
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from service.api.dependencies import LifecycleDep, RegistryDep, SeriesDatasetQuery, SettingsDep
+from service.api.dependencies import SERIES_DATASET, RegistryDep, SettingsDep
+from service.api.forecast.columns.streams import ColumnStreams
 from service.api.forecast.handler import answer_forecast, forecast_dataset
 from service.api.forecast.query import ForecastQuery, LinesQuery
 from service.api.forecast.schemas import (
@@ -23,10 +22,13 @@ from service.api.forecast.schemas import (
     ForecastLine,
     ForecastRequest,
 )
+from service.api.forecast.streaming import stream_forecast
 from service.api.openapi import BYTES, ndjson_lines, problems, query_parameters, request_body
-from service.gate.gate import unheld
-from service.http.media import ARROW_TYPE, NDJSON_TYPE, PARQUET_TYPE
+from service.engine.lifecycle import Lifecycle
+from service.http.media import ARROW_TYPE, NDJSON_TYPE, PARQUET_TYPE, streamed_type
+from service.http.plain_route import PlainRoute
 from service.http.problems import Problem
+from service.settings import Settings
 
 router = APIRouter(prefix="/forecast", tags=["forecast"])
 
@@ -37,6 +39,22 @@ _BODY["requestBody"]["description"] = (
     "options are query parameters. The service responds line by line while it reads. If it has to stop early, the last "
     "line is a problem document. An Arrow stream or a Parquet file has the columns `id`, `time` and `sst`, and "
     "optionally `latitude` and `longitude`, one series after another; `Accept` selects the format of the response."
+)
+_QUERY: Final = (
+    {
+        "name": "dataset",
+        "in": "query",
+        "required": False,
+        "description": SERIES_DATASET,
+        "schema": {"type": "string"},
+    },
+    {
+        "name": "strict",
+        "in": "query",
+        "required": False,
+        "description": "Return 422 if any series cannot be forecast.",
+        "schema": {"type": "boolean", "default": False},
+    },
 )
 _LINES_QUERY = query_parameters(
     LinesQuery, "model", "horizon", "level", "threshold", "units", "events", "paths", "check", "as_of",
@@ -56,8 +74,30 @@ def get_forecast(registry: RegistryDep, settings: SettingsDep, query: Annotated[
     return Response(forecast_dataset(registry, settings, query), media_type="application/json")
 
 
-@router.post(
+async def post_forecast(request: Request) -> Response:
+    """Forecast what follows each of your series, from one to thousands.
+
+    A series that cannot be forecast has an `error` in its place.
+    """
+    state, scope = request.app.state, request.scope
+    lifecycle: Lifecycle = state.lifecycle
+    settings: Settings = state.settings
+    headers = dict(scope["headers"])
+    media_type = streamed_type(headers)
+    if media_type == NDJSON_TYPE:
+        return stream_forecast(lifecycle, settings, request)
+    if media_type is not None:
+        columns: ColumnStreams = state.column_streams
+        return columns.respond(media_type, request)
+    content = await answer_forecast(lifecycle, settings, scope["query_string"], headers, await request.body())
+    return Response(content, media_type="application/json")
+
+
+router.add_api_route(
     "",
+    post_forecast,
+    methods=["POST"],
+    route_class_override=PlainRoute,
     operation_id="forecastSeries",
     summary="Forecast your series",
     response_model=ForecastAnswer,
@@ -68,19 +108,5 @@ def get_forecast(registry: RegistryDep, settings: SettingsDep, query: Annotated[
             | {name: {"schema": BYTES} for name in (ARROW_TYPE, PARQUET_TYPE)}
         }
     },
-    openapi_extra=_BODY | _LINES_QUERY,
+    openapi_extra=_BODY | {"parameters": [*_QUERY, *_LINES_QUERY["parameters"]]},
 )
-async def post_forecast(
-    request: Request,
-    lifecycle: LifecycleDep,
-    settings: SettingsDep,
-    dataset: SeriesDatasetQuery = None,
-    strict: Annotated[bool, Query(description="Return 422 if any series cannot be forecast.")] = False,
-) -> Response:
-    """Forecast what follows each of your series, from one to thousands.
-
-    A series that cannot be forecast has an `error` in its place.
-    """
-    headers = dict(request.scope["headers"])
-    content, _ = await answer_forecast(lifecycle, settings, request.scope, headers, await request.body(), unheld)
-    return Response(content, media_type="application/json")

@@ -4,9 +4,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
+from fastapi import Request
 from orjson import dumps
 from pydantic import ValidationError
-from starlette.types import Receive, Scope
+from starlette.types import Receive
 
 from forecasting.errors import SeriesError
 from forecasting.models.base import ALL
@@ -22,13 +23,13 @@ from service.engine.lifecycle import Lifecycle
 from service.engine.reading.parsing import sentence
 from service.engine.reading.series_schema import InputSeries
 from service.engine.serving import Serving
-from service.gate.call import Headers, StreamedAnswer
-from service.http.bodies import refuse_compression, refuse_costly
-from service.http.media import NDJSON
-from service.http.ndjson import BATCH, Line, read_lines
+from service.http.bodies import BATCH, Line, read_lines, refuse_compression
+from service.http.media import NDJSON_TYPE
 from service.http.problems import ProblemError
 from service.http.validation import Place, errors_of, first_error
+from service.middleware.streaming import StreamedResponse
 from service.settings import Settings
+from service.worker.json_bodies import refuse_costly
 
 _ANSWER_BYTES: Final = 2**20
 """Events and paths that are answered at once."""
@@ -61,10 +62,8 @@ class _AnswerLine(NamedTuple):
     error: str | None = None
 
 
-def stream_forecast(
-    lifecycle: Lifecycle, settings: Settings, scope: Scope, headers: Headers, receive: Receive
-) -> StreamedAnswer:
-    """Answer ``POST /forecast`` with an NDJSON body. The gate calls this without FastAPI.
+def stream_forecast(lifecycle: Lifecycle, settings: Settings, request: Request) -> StreamedResponse:
+    """Answer ``POST /forecast`` with an NDJSON body.
 
     With ``strict``, the pieces end with a 422 at the first line that could not be forecast.
 
@@ -73,10 +72,10 @@ def stream_forecast(
         ProblemError: if the service is not ready, or the body is compressed.
         RequestValidationError: if the query is invalid.
     """
-    refuse_compression(headers, "NDJSON")
-    forecaster = _LineForecaster(ready(lifecycle), settings, LinesQuery.read(scope["query_string"]))
-    pieces = _forecast_lines(forecaster, settings, receive)
-    return StreamedAnswer(NDJSON, pieces, lambda problem: problem + b"\n")
+    refuse_compression(dict(request.scope["headers"]), "NDJSON")
+    forecaster = _LineForecaster(ready(lifecycle), settings, LinesQuery.read(request.scope["query_string"]))
+    pieces = _forecast_lines(forecaster, settings, request.receive)
+    return StreamedResponse(pieces, NDJSON_TYPE, lambda problem: problem + b"\n")
 
 
 async def _forecast_lines(forecaster: "_LineForecaster", settings: Settings, receive: Receive) -> AsyncGenerator[bytes]:

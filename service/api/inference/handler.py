@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Callable
 from typing import Final
 
+from starlette.responses import Response
 from starlette.types import Scope
 
 from service.api.dependencies import ready
@@ -13,9 +14,7 @@ from service.api.inference.models import find_model
 from service.api.inference.tensors import read_inputs
 from service.engine.forecasting import SMALL
 from service.engine.lifecycle import Lifecycle
-from service.gate.call import Headers
-from service.gate.gate import Hold, RawAnswer
-from service.http.media import weighed
+from service.http.media import Headers, weighed
 from service.http.query import merge_query_and_body, read_query
 from service.settings import Settings
 
@@ -26,9 +25,9 @@ _MIN_COMPRESSED_BYTES: Final = 1_024
 
 
 async def answer_infer(
-    lifecycle: Lifecycle, settings: Settings, scope: Scope, headers: Headers, body: bytes, _: Hold
-) -> RawAnswer:
-    """Answer ``POST …/infer``. The gate calls this too, without FastAPI.
+    lifecycle: Lifecycle, settings: Settings, scope: Scope, headers: Headers, body: bytes
+) -> Response:
+    """Answer ``POST …/infer``.
 
     Raises:
         ForecastError: if the model is unknown.
@@ -48,14 +47,14 @@ async def answer_infer(
     content, answer_headers = write_answer(model.name, model.version, request.id, outputs, wanted)
     encoding = _encoding(headers) if len(content) >= _MIN_COMPRESSED_BYTES else None
     if encoding is None:
-        return content, answer_headers
+        return Response(content, headers=answer_headers)
     compress, is_large = _COMPRESS[encoding], len(inputs[0]) > SMALL
     compressed = (
         await serving.run_in_worker(compress, content, _FASTEST_LEVEL)
         if is_large
         else compress(content, _FASTEST_LEVEL)
     )
-    return compressed, (*answer_headers, (b"content-encoding", encoding.encode()))
+    return Response(compressed, headers=answer_headers | {"Content-Encoding": encoding})
 
 
 def query_dataset(scope: Scope) -> str | None:

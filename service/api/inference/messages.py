@@ -9,8 +9,7 @@ from orjson import dumps
 from service.api.inference.schemas import InferRequest
 from service.api.inference.tensors import HEADER_LENGTH, MAX_DIGITS, OUTPUT, Array, TensorSpec, malformed
 from service.engine.serving import Serving
-from service.gate.call import Headers
-from service.gate.gate import JSON, RawAnswer
+from service.http.media import Headers
 from service.settings import Settings
 
 BINARY: Final = "application/octet-stream"
@@ -80,7 +79,7 @@ def wanted_outputs(request: InferRequest, specs: Sequence[TensorSpec]) -> dict[T
 
 def write_answer(
     model: str, version: str, request_id: str | None, arrays: Mapping[str, Array], wanted: Mapping[TensorSpec, bool]
-) -> RawAnswer:
+) -> tuple[bytes, dict[str, str]]:
     """Return the body of the response with the outputs that are ``wanted``, and its headers.
 
     Bytes follow the JSON in the order of the outputs.
@@ -100,5 +99,5 @@ def write_answer(
         answer["id"] = request_id
     head = dumps(answer)
     if not any(wanted.values()):
-        return head, JSON
-    return b"".join((head, *contents)), ((b"content-type", BINARY.encode()), (_HEADER_LENGTH, b"%d" % len(head)))
+        return head, {"Content-Type": "application/json"}
+    return b"".join((head, *contents)), {"Content-Type": BINARY, HEADER_LENGTH: str(len(head))}

@@ -10,7 +10,7 @@ from service.api.inference.schemas import IndexEntry, IndexRequest, LoadRequest,
 from service.api.inference.tensors import malformed
 from service.api.openapi import path_parameters, refusals, request_body
 from service.engine.releases.release_watcher import ReleaseWatcher
-from service.http.bodies import read_json
+from service.worker.json_bodies import read_json
 
 router = APIRouter(prefix="/v2/repository", tags=["inference protocol"])
 

@@ -1,7 +1,7 @@
 """The routes of the Open Inference Protocol, under ``/v2``, for the clients of KServe, Triton and Seldon.
 
 These clients send any media type or none, so the endpoints read their bodies themselves. ``infer`` is answered in
-:mod:`service.api.inference.handler`; the gate calls it there without FastAPI.
+:mod:`service.api.inference.handler`.
 """
 
 from importlib.metadata import version as installed_version
@@ -32,7 +32,6 @@ from service.api.inference.schemas import (
 )
 from service.api.inference.tensors import TensorSpec
 from service.api.openapi import BYTES, path_parameters, refusals, request_body
-from service.gate.gate import unheld
 
 router = APIRouter(prefix="/v2", tags=["inference protocol"])
 
@@ -41,7 +40,6 @@ EXTENSIONS: Final = ["binary_tensor_data", "model_configuration", "model_reposit
 
 _MODEL: Final = "/models/{model}"
 _VERSION: Final = "/models/{model}/versions/{version}"
-INFER_PATHS: Final = [f"{router.prefix}{path}/infer" for path in (_MODEL, _VERSION)]
 _NAMES: Final = "The full name of a model, such as `nino12-gru`; or `rnn`, `lstm`, `gru` or `best`."
 _DATASET: Final = {
     "name": "dataset",
@@ -174,10 +172,7 @@ async def infer(request: Request) -> Response:
     its length.
     """
     state, scope = request.app.state, request.scope
-    content, headers = await answer_infer(
-        state.lifecycle, state.settings, scope, dict(scope["headers"]), await request.body(), unheld
-    )
-    return Response(content, headers={name.decode(): value.decode() for name, value in headers})
+    return await answer_infer(state.lifecycle, state.settings, scope, dict(scope["headers"]), await request.body())
 
 
 def _statistics(model: InferenceModel) -> ModelStatistics:

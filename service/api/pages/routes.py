@@ -24,7 +24,7 @@ _CACHE_FOREVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
 _REVALIDATE: Final = {"Cache-Control": "no-cache"}
 
 
-def _assets(request: Request) -> Assets:
+async def _assets(request: Request) -> Assets:
     assets: Assets = request.app.state.assets
     return assets
 

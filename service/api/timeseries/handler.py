@@ -8,7 +8,6 @@ from typing import Any, Final
 from uuid import uuid4
 
 from orjson import loads
-from starlette.types import Scope
 
 from forecasting.errors import RequestError
 from forecasting.models.base import ALL
@@ -26,8 +25,6 @@ from service.api.timeseries.schemas import (
 )
 from service.engine.lifecycle import Lifecycle
 from service.engine.reading.series_schema import InputSeries
-from service.gate.call import Headers
-from service.gate.gate import JSON, Hold, RawAnswer
 from service.http.problems import ProtocolError, title_of
 from service.http.query import read_query
 from service.settings import Settings
@@ -44,10 +41,8 @@ _FIELDS: Final = (
 """Fields of ``POST /forecast``, and what they are called here."""
 
 
-async def answer_timeseries(
-    lifecycle: Lifecycle, settings: Settings, scope: Scope, headers: Headers, body: bytes, hold: Hold
-) -> RawAnswer:
-    """Answer ``POST /v1/timeseries/forecast``. The gate calls this too, without FastAPI.
+async def answer_timeseries(lifecycle: Lifecycle, settings: Settings, query_string: bytes, body: bytes) -> bytes:
+    """Return the JSON that answers ``POST /v1/timeseries/forecast``.
 
     The protocol does not say which media type a request has, so any will do.
 
@@ -56,8 +51,8 @@ async def answer_timeseries(
         ProblemError: if the service is not ready, or refuses the body.
         RequestValidationError: if the body is invalid, or there is a query.
     """
-    if scope["query_string"]:
-        read_query(scope["query_string"], ())
+    if query_string:
+        read_query(query_string, ())
     serving = ready(lifecycle)
     request = await serving.read_json(TimeSeriesRequest, body, settings.max_series, settings.max_body_bytes)
     if len(request.inputs) > settings.max_series:
@@ -73,14 +68,12 @@ async def answer_timeseries(
     if sent:
         question = _question(request, sent)
         try:
-            answer = await forecast_series(
-                serving, settings, question, None, lambda size: hold(len(body) + size), strict=False
-            )
+            answer = await forecast_series(serving, settings, question, None, strict=False)
         except RequestError as error:
             raise RequestError(str(error), field=_field(error.field)) from None
         entries = _entries(loads(answer))
     response = _response(request, problems, entries)
-    return response.model_dump_json().encode(), JSON
+    return response.model_dump_json().encode()
 
 
 def _problem_of(given: TimeSeriesInput) -> str | None:

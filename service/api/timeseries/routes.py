@@ -1,7 +1,5 @@
 """The routes of KServe's time-series protocol, under ``/v1/timeseries``."""
 
-from typing import Final
-
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -9,12 +7,9 @@ from service.api.dependencies import LifecycleDep, RegistryDep, SettingsDep
 from service.api.openapi import refusals, request_body
 from service.api.timeseries.handler import answer_timeseries
 from service.api.timeseries.schemas import EXAMPLES, TimeSeriesRequest, TimeSeriesResponse
-from service.gate.gate import unheld
 from service.http.problems import TimeSeriesError
 
 router = APIRouter(prefix="/v1/timeseries", tags=["time-series protocol"])
-
-FORECAST_PATH: Final = f"{router.prefix}/forecast"
 
 
 @router.post(
@@ -31,8 +26,7 @@ async def forecast(request: Request, lifecycle: LifecycleDep, settings: Settings
     A series that cannot be forecast has an `error` in its place. With `best`, `rnn`, `lstm` or `gru`, the universal
     release of its step forecasts it.
     """
-    headers = dict(request.scope["headers"])
-    content, _ = await answer_timeseries(lifecycle, settings, request.scope, headers, await request.body(), unheld)
+    content = await answer_timeseries(lifecycle, settings, request.scope["query_string"], await request.body())
     return Response(content, media_type="application/json")
 
 

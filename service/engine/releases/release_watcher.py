@@ -22,9 +22,9 @@ from forecasting.wording import available
 from service.engine.lifecycle import Lifecycle
 from service.engine.releases.published_releases import PublishedReleases, ReleaseState
 from service.engine.releases.worker_bus import Message, WorkerBus
-from service.engine.running import run_abandonable
 from service.engine.serving import Serving
 from service.telemetry.metrics import Metrics, loaded_models
+from service.worker.threads import run_abandonable
 
 logger = logging.getLogger("service")
 

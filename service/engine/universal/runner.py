@@ -10,10 +10,10 @@ from forecasting.climatology.annual_cycle import COEFFICIENTS
 from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.models.universal.network import UniversalForecaster
 from forecasting.series.times import SECONDS, Floats, unix_seconds
-from service.engine.running import Threads, counted, run_in
 from service.telemetry.metrics import Metrics
 from service.telemetry.spans import INFERENCE
-from service.telemetry.statistics import NetworkRun
+from service.telemetry.statistics import NetworkRun, counted
+from service.worker.threads import Worker
 
 _PIECE: Final = 128
 """Windows of a large request that are forecast at once."""
@@ -24,11 +24,11 @@ Float64s = npt.NDArray[np.float64]
 class UniversalRunner:
     """Runs one universal network in worker threads."""
 
-    def __init__(self, network: UniversalForecaster, workers: Threads, metrics: Metrics) -> None:
-        """Run ``network`` in ``workers``, and record each run in ``metrics``."""
+    def __init__(self, network: UniversalForecaster, worker: Worker, metrics: Metrics) -> None:
+        """Run ``network`` in ``worker``, and record each run in ``metrics``."""
         self.network = network
         self.statistics = metrics.batches.statistics_of(network)
-        self._workers = workers
+        self._worker = worker
         self._metrics = metrics
 
     async def infer(self, windows: Floats, seconds: Float64s, latitudes: Float64s, longitudes: Float64s) -> Floats:
@@ -43,7 +43,7 @@ class UniversalRunner:
         Returns:
             The mean, then the quantiles, °C, ``(n, horizon, 1 + levels)``.
         """
-        work = run_in(self._workers, self._infer, windows, seconds, latitudes, longitudes, span=INFERENCE)
+        work = self._worker.run(self._infer, windows, seconds, latitudes, longitudes, span=INFERENCE)
         return await counted(work, [self.statistics])
 
     def _infer(self, windows: Floats, seconds: Float64s, latitudes: Float64s, longitudes: Float64s) -> Floats:

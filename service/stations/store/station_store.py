@@ -10,13 +10,13 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 from prometheus_client import CollectorRegistry
 from sqlalchemy import URL, Connection
 
-from service.engine.running import Threads, run_in
 from service.stations.store.alerts import pending_deliveries
 from service.stations.store.database import Database
 from service.stations.store.errors import StoreError
 from service.stations.store.fetches import failing_fetches
 from service.stations.store.stations import oldest_newest
 from service.telemetry.station_metrics import StationFigures, StationMetrics, StoreCall
+from service.worker.threads import Worker
 
 Parameters = ParamSpec("Parameters")
 Returned = TypeVar("Returned")
@@ -38,8 +38,8 @@ class StationStore:
     def __init__(self, url: URL, metrics: StationMetrics | None = None) -> None:
         self.metrics = metrics or StationMetrics(CollectorRegistry())
         self._database = Database(url)
-        self._threads = Threads(_THREADS, "store")
-        self._long = Threads(_LONG_THREADS, "store-long")
+        self._threads = Worker(_THREADS, "store")
+        self._long = Worker(_LONG_THREADS, "store-long")
 
     async def read(
         self,
@@ -83,7 +83,7 @@ class StationStore:
         self, work: Callable[Parameters, Returned], /, *args: Parameters.args, **kwargs: Parameters.kwargs
     ) -> Returned:
         """Call ``work``, which uses no database, beside the transactions."""
-        return await run_in(self._threads, partial(work, *args, **kwargs))
+        return await self._threads.run(partial(work, *args, **kwargs))
 
     async def figures(self) -> StationFigures | None:
         """Return the figures of all stations for metrics; None if the database cannot be used soon."""
@@ -101,7 +101,7 @@ class StationStore:
     async def _call(
         self,
         kind: StoreCall,
-        threads: Threads,
+        threads: Worker,
         transaction: Callable[[], AbstractContextManager[Connection]],
         work: Callable[Concatenate[Connection, Parameters], Returned],
         *args: Parameters.args,
@@ -115,7 +115,7 @@ class StationStore:
 
         begin = time.perf_counter()
         try:
-            return await run_in(threads, run, span=f"store.{kind}")
+            return await threads.run(run, span=f"store.{kind}")
         finally:
             self.metrics.store_call(kind, time.perf_counter() - begin)
 

@@ -9,4 +9,5 @@ from tests.service.requests import Json
 
 @cache
 def openapi_document() -> Json:
-    return create_app(Settings()).app.openapi()
+    document: Json = create_app(Settings()).openapi()
+    return document

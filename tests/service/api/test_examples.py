@@ -8,7 +8,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from service.gate.keys import Role, new_key
+from service.middleware.keys import Role, new_key
 from service.settings import Settings
 from tests.service.api.openapi import openapi_document
 from tests.service.requests import Json

@@ -15,8 +15,8 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from pydantic import SecretStr
 
-from service.gate.keys import Key, Role, new_key
-from service.gate.policy import is_open
+from service.middleware.access import is_open
+from service.middleware.keys import Key, Role, new_key
 from service.settings import Settings
 from tests.service.api.openapi import openapi_document
 from tests.serving import serve

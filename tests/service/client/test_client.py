@@ -29,7 +29,7 @@ from forecasting.readers import read_csv
 from forecasting.releases.registry import Registry
 from forecasting.series.sst_series import SstSeries
 from service.client import AnswerError, AsyncClient, Client, Place, ProblemError, ServiceError, UnavailableError
-from service.gate.keys import Role, new_key
+from service.middleware.keys import Role, new_key
 from service.settings import Settings
 from tests.conftest import ROOT
 from tests.service.client.conftest import Ask

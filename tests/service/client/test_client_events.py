@@ -11,18 +11,11 @@ from pandas.testing import assert_frame_equal
 
 from service.client import ForecastTable, ProblemError
 from tests.service.client.conftest import Ask
-from tests.service.conftest import Http
 from tests.service.requests import answered
 
 WARM = {"name": "warm", "above": np.float64(20.0), "for": np.int64(2)}
 HEATWAVE = {"name": "heatwave", "kind": "marine_heatwave"}
 GIVEN = {"climatology": [18.0] * 366, "threshold": np.full(366, 19.0)}
-
-
-@pytest.fixture(scope="module")
-def http() -> Http:
-    """Events never take the fast path."""
-    return "fast"
 
 
 @pytest.fixture(scope="module")

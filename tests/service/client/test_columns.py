@@ -11,14 +11,8 @@ import pytest
 from forecasting.series.sst_series import SstSeries
 from service.client import AsyncClient, Client, ProblemError
 from service.client.bodies import ARROW_TYPE, FEWEST_SERIES
-from tests.service.conftest import Http
 
 Frame = pd.DataFrame
-
-
-@pytest.fixture(scope="module")
-def http() -> Http:
-    return "fast"
 
 
 @pytest.fixture(scope="module")

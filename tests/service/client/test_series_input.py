@@ -11,16 +11,10 @@ import pytest
 from forecasting.series.sst_series import SstSeries
 from service.client.bodies import FEWEST_SERIES
 from tests.service.client.conftest import Ask
-from tests.service.conftest import Http
 
 Frame = pd.DataFrame
 
 PLACE: dict[str, Any] = {"dataset": "nino12", "model": "gru"}
-
-
-@pytest.fixture(scope="module")
-def http() -> Http:
-    return "fast"
 
 
 @pytest.fixture(scope="module")

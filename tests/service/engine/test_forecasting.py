@@ -16,7 +16,7 @@ from service.api.forecast.answer import with_ids
 from service.engine.forecasting import PIECE, SMALL, SMALL_VALUES, Column, Job, forecast_jobs
 from service.engine.options import RequestOptions
 from service.engine.reading.series_schema import InputSeries
-from service.engine.running import Threads
+from service.worker.threads import Worker
 from service.engine.serving import Serving
 from service.telemetry.metrics import Metrics
 
@@ -26,8 +26,8 @@ ONE = ForecastOptions(1)
 
 
 @pytest.fixture(scope="module")
-def workers() -> Iterator[Threads]:
-    with Threads(1, "large") as executor:
+def workers() -> Iterator[Worker]:
+    with Worker(1, "large") as executor:
         yield executor
 
 
@@ -37,7 +37,7 @@ def metrics() -> Metrics:
 
 
 @pytest.fixture
-def serving(registry: Registry, workers: Threads, metrics: Metrics) -> Serving:
+def serving(registry: Registry, workers: Worker, metrics: Metrics) -> Serving:
     return Serving(registry, workers, 60, metrics)
 
 

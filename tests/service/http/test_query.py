@@ -97,7 +97,7 @@ def test_probes_scrapes_and_the_page_ignore_unknown_parameters(client: httpx.Cli
 
 
 def test_every_documented_parameter_is_accepted(client: httpx.Client) -> None:
-    paths = {context.path for context in iter_route_contexts(create_app(Settings()).app.routes)}
+    paths = {context.path for context in iter_route_contexts(create_app(Settings()).routes)}
     assert {path for _, path in CALLS} <= paths
     for path in ("/compare", "/forecast", "/models/gru", "/v2/models/gru", "/v2/models/gru/config", "/series"):
         assert client.get(path, params={"dataset": "buoy"}).status_code == 200

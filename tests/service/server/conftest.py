@@ -8,7 +8,6 @@ import httpx
 import pytest
 
 from service.settings import Settings
-from tests.service.conftest import Http
 from tests.serving import serve
 
 
@@ -19,7 +18,7 @@ def two_releases(trained_twice: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def client(artifacts: Path, http: Http) -> Iterator[httpx.Client]:
+def client(artifacts: Path) -> Iterator[httpx.Client]:
     """A service of one file of tests alone, since they break its connections and count what that does."""
-    with serve(Settings(artifacts=artifacts, http=http)) as client:
+    with serve(Settings(artifacts=artifacts)) as client:
         yield client

@@ -8,9 +8,8 @@ import httpx
 import pytest
 
 from forecasting.series.sst_series import SstSeries
-from service.gate.keys import Role, new_key
+from service.middleware.keys import Role, new_key
 from tests.processes import Service, running, wait_until
-from tests.service.conftest import Http
 from tests.service.requests import JSON, body
 from tests.service.server.test_limits import content, head
 from tests.serving import connect
@@ -37,11 +36,9 @@ def greedy(service: Service, headers: Headers, n: int, size: int) -> Iterator[No
 
 
 @pytest.fixture(scope="module")
-def proxied(artifacts: Path, http: Http) -> Iterator[Service]:
+def proxied(artifacts: Path) -> Iterator[Service]:
     """A service behind a proxy that it trusts, with room for few requests and little memory."""
-    with running(
-        artifacts, http=http, max_waiting=6, max_waiting_bytes=400_000, trusted_proxies="127.0.0.0/8,::1"
-    ) as service:
+    with running(artifacts, max_waiting=6, max_waiting_bytes=400_000, trusted_proxies="127.0.0.0/8,::1") as service:
         yield service
 
 
@@ -69,21 +66,21 @@ def test_a_caller_that_holds_its_share_is_refused_and_others_are_answered(
         assert httpx.get(f"{proxied.url}/health/ready", headers=forwarded(same)).status_code == 200
 
 
-def test_only_a_trusted_proxy_says_whose_a_request_is(artifacts: Path, nino12: SstSeries, http: Http) -> None:
+def test_only_a_trusted_proxy_says_whose_a_request_is(artifacts: Path, nino12: SstSeries) -> None:
     with (
-        running(artifacts, http=http, max_waiting=6, trusted_proxies="192.0.2.0/24") as service,
+        running(artifacts, max_waiting=6, trusted_proxies="192.0.2.0/24") as service,
         greedy(service, forwarded("192.0.2.1"), 3, 10),
     ):
         refused = httpx.post(f"{service.url}/forecast", json=body(nino12), headers=forwarded("192.0.2.2"))
         assert refused.status_code == 503
 
 
-def test_each_key_has_its_own_share(artifacts: Path, nino12: SstSeries, http: Http) -> None:
+def test_each_key_has_its_own_share(artifacts: Path, nino12: SstSeries) -> None:
     keys = {name: new_key(name, Role.FORECAST) for name in ("greedy", "other")}
     headers = {name: {"Authorization": f"Bearer {presented}"} for name, (presented, _) in keys.items()}
     lines = "\n".join(key.line for _, key in keys.values())
     with (
-        running(artifacts, http=http, max_waiting=6, keys=lines, allow_anonymous=False) as service,
+        running(artifacts, max_waiting=6, keys=lines, allow_anonymous=False) as service,
         greedy(service, headers["greedy"], 3, 10),
     ):
         answers = {

@@ -15,7 +15,6 @@ import pytest
 from forecasting.series.sst_series import SstSeries
 from service.settings import Settings
 from tests.processes import Service, running, wait_until
-from tests.service.conftest import Http
 from tests.service.requests import JSON, body
 from tests.serving import connect, serve
 
@@ -40,9 +39,9 @@ def content(request: dict[str, object]) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def strict(artifacts: Path, http: Http) -> Iterator[Service]:
+def strict(artifacts: Path) -> Iterator[Service]:
     """A process in which few requests may wait, and whose clients have to read; it logs no error."""
-    with running(artifacts, max_waiting=4, write_seconds=1, http=http) as service:
+    with running(artifacts, max_waiting=4, write_seconds=1) as service:
         yield service
     assert not any("Traceback" in line or "ERROR" in line for line in service.log)
 
@@ -98,9 +97,9 @@ def test_the_connection_of_a_client_that_does_not_read_its_answer_is_closed(stri
 
 
 @pytest.fixture(scope="module")
-def cramped(artifacts: Path, http: Http) -> Iterator[httpx.Client]:
+def cramped(artifacts: Path) -> Iterator[httpx.Client]:
     """A service that holds 100 kB of waiting bodies."""
-    with serve(Settings(artifacts=artifacts, max_waiting_bytes=100_000, caller_share=1, http=http)) as client:
+    with serve(Settings(artifacts=artifacts, max_waiting_bytes=100_000, caller_share=1)) as client:
         yield client
 
 
@@ -146,10 +145,8 @@ def test_the_answer_to_a_large_request_counts_as_waiting_memory(artifacts: Path,
         assert client.post("/forecast", json=large).status_code == 200
 
 
-def test_a_client_that_sends_too_slowly_gets_504_and_delays_nobody(
-    artifacts: Path, nino12: SstSeries, http: Http
-) -> None:
-    with serve(Settings(artifacts=artifacts, request_seconds=1, http=http)) as client:
+def test_a_client_that_sends_too_slowly_gets_504_and_delays_nobody(artifacts: Path, nino12: SstSeries) -> None:
+    with serve(Settings(artifacts=artifacts, request_seconds=1)) as client:
         with connect(client) as slow:
             slow.sendall(head(100) + b"{")
             assert client.post("/forecast", json=body(nino12)).status_code == 200

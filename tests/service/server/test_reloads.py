@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from forecasting.releases.release import current_version
-from service.gate.keys import Role, new_key
+from service.middleware.keys import Role, new_key
 from service.settings import Settings
 from tests.processes import wait_until
 from tests.service.server.releases import spoil

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from forecasting.series.sst_series import SstSeries
-from service.gate.keys import Role, new_key
+from service.middleware.keys import Role, new_key
 from tests.load import CLIENTS, load
 from tests.processes import Service, running
 from tests.service.requests import body
@@ -25,9 +25,6 @@ pytestmark = pytest.mark.anyio
 
 STARTED = "Application startup complete"
 """Each worker logs this once it serves."""
-
-on_both_ways = pytest.mark.parametrize("http", ["fast", "standard"])
-"""Through the fast path and through stock uvicorn."""
 
 
 @pytest.fixture(scope="module")
@@ -139,14 +136,13 @@ def test_a_service_exits_if_all_workers_are_killed_and_there_is_nothing_to_load(
     assert any(f"cannot read the artifacts folder {two_releases}" in line for line in service.log)
 
 
-@on_both_ways
 @pytest.mark.parametrize("workers", [1, 2])
-async def test_sigterm_under_load_loses_no_request_and_resets_no_connection(
-    artifacts: Path, nino12: SstSeries, workers: int, http: str
+async def test_sigterm_under_load_answers_what_has_begun_and_refuses_the_rest_with_503(
+    artifacts: Path, nino12: SstSeries, workers: int
 ) -> None:
     large = body(nino12)
     large["series"] *= 2_000
-    with running(artifacts, workers=workers, http=http) as service:
+    with running(artifacts, workers=workers) as service:
         async with load(service.url, body(nino12)) as calls, httpx.AsyncClient(timeout=60) as client:
             await calls.more(50)
             slow = asyncio.create_task(client.post(f"{service.url}/forecast", json=large))
@@ -154,11 +150,13 @@ async def test_sigterm_under_load_loses_no_request_and_resets_no_connection(
             service.process.terminate()
             # The first that finds nobody listening any more ends the load.
             await calls.until(calls.enough.is_set)
-            assert (await slow).status_code in (200, 503)
+            assert (await slow).status_code == 200
         assert await asyncio.to_thread(service.process.wait) == 0
-    assert set(calls.statuses) <= {200, 503}
-    lost = [error for error in calls.failures if not isinstance(error, httpx.ConnectError)]
-    assert not lost
+    assert set(calls.statuses) == {200, 503}
+    # A connection that was just opened, or that the client uses again in the moment when it is closed. Load balancers
+    # send these requests to another process.
+    assert all(isinstance(error, httpx.TransportError) for error in calls.failures)
+    assert len(calls.failures) <= CLIENTS
     for answer in calls.answers:
         assert answer.headers["x-request-id"]
         if answer.status_code == 503:
@@ -167,13 +165,10 @@ async def test_sigterm_under_load_loses_no_request_and_resets_no_connection(
     assert not any("Traceback" in line for line in service.log)
 
 
-@on_both_ways
-async def test_a_large_request_in_progress_is_answered_before_the_stop(
-    artifacts: Path, nino12: SstSeries, http: str
-) -> None:
+async def test_a_large_request_in_progress_is_answered_before_the_stop(artifacts: Path, nino12: SstSeries) -> None:
     large = body(nino12, horizon=12)
     large["series"] *= 3_000
-    with running(artifacts, linger_seconds=0, http=http) as service:
+    with running(artifacts, linger_seconds=0) as service:
         async with httpx.AsyncClient(base_url=service.url, timeout=60) as client:
             slow = asyncio.create_task(client.post("/forecast", json=large))
             # The scrape is one request in hand itself.
@@ -186,9 +181,8 @@ async def test_a_large_request_in_progress_is_answered_before_the_stop(
     assert len(answer.json()["forecasts"]) == 3_000
 
 
-@on_both_ways
-def test_a_request_that_is_cut_off_by_the_stop_gets_503(artifacts: Path, http: str) -> None:
-    with running(artifacts, drain_seconds=1, linger_seconds=0, http=http) as service:
+def test_a_request_that_is_cut_off_by_the_stop_gets_503(artifacts: Path) -> None:
+    with running(artifacts, drain_seconds=1, linger_seconds=0) as service:
         with socket.create_connection(("127.0.0.1", service.port)) as slow:
             slow.sendall(b"POST /forecast HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n")
             slow.sendall(b"Content-Length: 100\r\n\r\n{")

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from service.gate.keys import Role, new_key
+from service.middleware.keys import Role, new_key
 from service.settings import Settings
 from tests.service.requests import Json, answered
 from tests.service.stations.conftest import NewStation

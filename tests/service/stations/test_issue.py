@@ -11,7 +11,6 @@ from sqlalchemy import Connection, make_url
 
 from forecasting.models.checkpoint import CPU
 from forecasting.releases.registry import Registry
-from service.engine.running import Threads
 from service.engine.serving import Serving
 from service.stations import issue as issuing
 from service.stations.ingestion import ingest
@@ -21,6 +20,7 @@ from service.stations.store.forecasts import IssuedForecast
 from service.stations.store.station_store import StationStore
 from service.stations.store.stations import StationSettings, put_station
 from service.telemetry.metrics import Metrics
+from service.worker.threads import Worker
 
 DAY = 86_400
 NAMES = [f"buoy{i}" for i in range(5)]
@@ -28,7 +28,7 @@ NAMES = [f"buoy{i}" for i in range(5)]
 
 @pytest.fixture
 def serving(seas: Path) -> Iterator[Serving]:
-    with Threads(2, "large") as workers:
+    with Worker(2, "large") as workers:
         yield Serving(Registry.open(seas, CPU, "nino12"), workers, 60, Metrics())
 
 

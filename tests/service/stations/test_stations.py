@@ -7,7 +7,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from service.gate.keys import Key, Role, new_key
+from service.middleware.keys import Key, Role, new_key
 from service.settings import Settings
 from service.stations.schemas import StationPage
 from tests.service.requests import Json, answered

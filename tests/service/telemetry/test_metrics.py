@@ -23,7 +23,7 @@ from forecasting.releases.registry import Registry
 from forecasting.releases.release import dataset_names
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
-from service.gate.keys import Role, new_key
+from service.middleware.keys import Role, new_key
 from service.settings import Settings
 from service.telemetry.batch_metrics import BatchMetrics
 from service.telemetry.instruments import ModelInfo

@@ -11,7 +11,7 @@ from service.api.forecast.columns.reading.readers import ColumnReaders
 from service.api.forecast.columns.spool import SpoolSpace
 from service.api.forecast.columns.writing.held_answer import HeldAnswer
 from service.engine.serving import Serving
-from service.gate.call import WholeAnswer
+from service.middleware.streaming import WholeContent
 
 
 class ColumnAnswer:
@@ -31,7 +31,7 @@ class ColumnAnswer:
         self._space = space
         self._readers = readers
 
-    async def pieces(self, media_type: str, receive: Receive, caller: str) -> AsyncGenerator[bytes | WholeAnswer]:
+    async def pieces(self, media_type: str, receive: Receive, caller: str) -> AsyncGenerator[bytes | WholeContent]:
         """Yield the answer to ``caller``; an empty piece says that there is progress.
 
         The answer waits for the end of the body: most clients read only then, and an invalid request is refused as a
@@ -58,7 +58,7 @@ class ColumnAnswer:
                     # What the last step worked on must not stay until the client has read the answer.
                     steps.close()
             if held.is_in_memory:
-                yield WholeAnswer(held.whole())
+                yield WholeContent(held.whole())
             else:
                 for piece in held.end():
                     yield piece

@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from starlette.types import Receive, Scope
+from fastapi import Request
 
 from forecasting.errors import MissingExtraError
 from forecasting.extras import needs_extra
@@ -13,12 +13,12 @@ from service.api.forecast.columns.plan import plan_columns
 from service.api.forecast.columns.spool import SpoolSpace
 from service.api.forecast.query import LinesQuery
 from service.engine.lifecycle import Lifecycle
-from service.engine.running import reservation
-from service.gate.call import Headers, StreamedAnswer
 from service.http.bodies import refuse_compression
 from service.http.media import ARROW_TYPE, PARQUET_TYPE, preferred
 from service.http.problems import ProblemError
+from service.middleware.streaming import StreamedResponse
 from service.settings import Settings
+from service.worker.accounts import current
 
 if TYPE_CHECKING:
     from service.api.forecast.columns.reading.readers import ColumnReaders
@@ -42,20 +42,6 @@ class ColumnStreams:
         if self._readers is not None:
             await self._readers.close()
 
-    def arrow(self, scope: Scope, headers: Headers, receive: Receive) -> StreamedAnswer:
-        """Answer a request with an Arrow stream; raises as :meth:`parquet` does."""
-        return self._answer(ARROW_TYPE, scope, headers, receive)
-
-    def parquet(self, scope: Scope, headers: Headers, receive: Receive) -> StreamedAnswer:
-        """Answer a request with a Parquet file.
-
-        Raises:
-            ForecastError: if the query asks for something that is not available.
-            ProblemError: 406 or 415 if the media types do not fit; 503 if the service is not ready.
-            RequestValidationError: if the query is invalid.
-        """
-        return self._answer(PARQUET_TYPE, scope, headers, receive)
-
     def _space_of(self, caller: str) -> SpoolSpace:
         space = self._spaces.get(caller)
         if space is None:
@@ -63,7 +49,14 @@ class ColumnStreams:
             space = self._spaces[caller] = SpoolSpace(limit, self._space)
         return space
 
-    def _answer(self, media_type: str, scope: Scope, headers: Headers, receive: Receive) -> StreamedAnswer:
+    def respond(self, media_type: str, request: Request) -> StreamedResponse:
+        """Begin the response to a request with an Arrow stream or a Parquet file.
+
+        Raises:
+            ForecastError: if the query asks for something that is not available.
+            ProblemError: 406 or 415 if the media types do not fit; 503 if the service is not ready.
+            RequestValidationError: if the query is invalid.
+        """
         try:
             with needs_extra("columns", _PURPOSE):
                 from service.api.forecast.columns.answering import ColumnAnswer
@@ -71,6 +64,7 @@ class ColumnStreams:
                 from service.api.forecast.columns.reading.readers import ColumnReaders
         except MissingExtraError as error:
             raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"{error}; or send JSON or NDJSON") from None
+        headers = dict(request.scope["headers"])
         refuse_compression(headers, "Parquet" if media_type == PARQUET_TYPE else "Arrow")
         others = [kind for kind in (ARROW_TYPE, PARQUET_TYPE) if kind != media_type]
         accepted = preferred(headers.get(b"accept", b"").decode("latin-1"), [media_type, *others])
@@ -78,13 +72,12 @@ class ColumnStreams:
             detail = f"a columnar request gets a columnar response: accept {ARROW_TYPE} or {PARQUET_TYPE}"
             raise ProblemError(HTTPStatus.NOT_ACCEPTABLE, detail)
         serving = ready(self._lifecycle)
-        query = LinesQuery.read(scope["query_string"])
+        query = LinesQuery.read(request.scope["query_string"])
         job = plan_columns(serving, self._settings, query)
         pipeline = Pipeline(serving, job, accepted, self._settings.max_values, strict=query.strict)
         if self._readers is None:
             self._readers = ColumnReaders(self._settings.caller_share)
-        account = reservation.get()
+        account = current.get()
         caller = "" if account is None else account.caller
         answer = ColumnAnswer(serving, pipeline, self._space_of(caller), self._readers)
-        pieces = answer.pieces(media_type, receive, caller)
-        return StreamedAnswer(((b"content-type", accepted.encode()),), pieces, answer.abort)
+        return StreamedResponse(answer.pieces(media_type, request.receive, caller), accepted, answer.abort)

@@ -55,8 +55,8 @@ def post(client: httpx.Client, body: Json, **parameters: str) -> OwnComparison |
 
 
 @given(Requests)
-def test_series_of_any_kind_are_compared_or_have_an_error(either_way: httpx.Client, body: Json) -> None:
-    answer = post(either_way, body)
+def test_series_of_any_kind_are_compared_or_have_an_error(client: httpx.Client, body: Json) -> None:
+    answer = post(client, body)
     assert answer is not None
     for comparison, sent in zip(answer.series, body["series"], strict=True):
         if isinstance(comparison, SeriesComparison):
@@ -72,7 +72,7 @@ def test_series_of_any_kind_are_compared_or_have_an_error(either_way: httpx.Clie
     step=st.sampled_from(["day", "month"]),
 )
 def test_each_event_is_verified_or_has_an_error_in_its_place(
-    seas_either_way: httpx.Client,
+    seas_client: httpx.Client,
     body: Json,
     events: list[Json],
     given_baseline: Json | None,
@@ -82,7 +82,7 @@ def test_each_event_is_verified_or_has_an_error_in_its_place(
     series = [{"step": "month" if dataset == "nino12" else step, **member} for member in body["series"]]
     model = "best" if body.get("model") == "nino12-gru" else body.get("model", "all")
     fields = {"dataset": dataset, "model": model, "series": series, "events": events, "baseline": given_baseline}
-    answer = post(seas_either_way, body | fields)
+    answer = post(seas_client, body | fields)
     if answer is None:
         return
     compared: list[OwnComparison | SeriesComparison] = [answer]
@@ -97,9 +97,9 @@ def test_each_event_is_verified_or_has_an_error_in_its_place(
 
 @given(broken_request(), st.dictionaries(st.sampled_from(["strict", "format", "dataset", "horizon"]), st.text()))
 def test_broken_requests_are_refused_in_a_problem_document(
-    either_way: httpx.Client, body: Json, parameters: dict[str, Any]
+    client: httpx.Client, body: Json, parameters: dict[str, Any]
 ) -> None:
     whole = {name: value for name, value in body.items() if name not in ("levels", "thresholds")}
-    response = either_way.post("/compare", content=to_json(whole).encode(), headers=JSON, params=parameters)
+    response = client.post("/compare", content=to_json(whole).encode(), headers=JSON, params=parameters)
     assert response.status_code == 200 or response.status_code in REFUSALS, response.text
     assert response.status_code == 200 or Problem.model_validate(json.loads(response.content))

@@ -9,7 +9,6 @@ import pytest
 
 from forecasting.series.sst_series import SstSeries
 from service.api.forecast.schemas import AllForecasts, ModelForecast
-from tests.service.conftest import Http
 from tests.service.requests import Json, answered, body, loaded
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -17,12 +16,6 @@ VALUES = [round(20 + 3 * np.sin(i / 20) + 0.3 * np.sin(1.7 * i), 2) for i in ran
 WARM: Json = {"name": "warm", "above": VALUES[-1], "for": 2, "within": 3}
 HEATWAVE: Json = {"name": "heatwave", "kind": "marine_heatwave"}
 GIVEN = {"climatology": [VALUES[-1] - 2.0] * 366, "threshold": [VALUES[-1] - 1.0] * 366}
-
-
-@pytest.fixture(scope="module")
-def http() -> Http:
-    """Events never take the fast path."""
-    return "fast"
 
 
 def days(**fields: object) -> Json:

@@ -81,36 +81,34 @@ def forecasts(models: list[ModelForecast]) -> list[SeriesForecast]:
 
 
 @given(content=st.binary() | Anything.map(to_json).map(str.encode), query=st.binary(max_size=30))
-def test_bytes_that_are_not_a_request_are_refused(either_way: httpx.Client, content: bytes, query: bytes) -> None:
-    response = either_way.post(f"/forecast?{quote_from_bytes(query, safe='&=%+')}", content=content, headers=JSON)
+def test_bytes_that_are_not_a_request_are_refused(client: httpx.Client, content: bytes, query: bytes) -> None:
+    response = client.post(f"/forecast?{quote_from_bytes(query, safe='&=%+')}", content=content, headers=JSON)
     assert response.status_code in REFUSALS, response.text
     Problem.model_validate(loaded(response))
 
 
 @given(broken=broken_request(), strict=st.booleans())
-def test_a_request_with_a_broken_part_is_answered_or_refused(
-    either_way: httpx.Client, broken: Json, strict: bool
-) -> None:
-    post(either_way, broken, strict=str(strict).lower())
+def test_a_request_with_a_broken_part_is_answered_or_refused(client: httpx.Client, broken: Json, strict: bool) -> None:
+    post(client, broken, strict=str(strict).lower())
 
 
 @given(asked=request(st.lists(valid_series(30), min_size=1, max_size=1)), cut=st.data())
 def test_a_request_that_lost_or_changed_a_byte_is_answered_or_refused(
-    either_way: httpx.Client, asked: Json, cut: st.DataObject
+    client: httpx.Client, asked: Json, cut: st.DataObject
 ) -> None:
     content = bytearray(to_json(asked).encode())
     place = cut.draw(st.integers(0, len(content) - 1))
     content[place : place + cut.draw(st.integers(0, 2))] = cut.draw(st.binary(max_size=2))
-    post(either_way, bytes(content))
+    post(client, bytes(content))
 
 
 @given(asked=request(st.lists(doubtful_series(), min_size=1, max_size=6)))
-def test_each_series_gets_a_forecast_or_an_error_in_its_place(either_way: httpx.Client, asked: Json) -> None:
-    models = post(either_way, asked)
+def test_each_series_gets_a_forecast_or_an_error_in_its_place(client: httpx.Client, asked: Json) -> None:
+    models = post(client, asked)
     assert models
     failed = [not isinstance(forecast, SeriesForecast) for forecast in models[0].forecasts]
     # With strict, the same answer or, if any failed, none.
-    strict = post(either_way, asked, strict="true")
+    strict = post(client, asked, strict="true")
     assert strict == ([] if any(failed) else models)
 
 
@@ -122,11 +120,11 @@ def test_a_nested_field_of_any_depth_is_refused(client: httpx.Client, field: str
 
 
 @given(lone=Surrogates, place=st.sampled_from(["model", "dataset", "units"]))
-def test_a_lone_surrogate_is_refused_with_a_message(either_way: httpx.Client, lone: str, place: str) -> None:
+def test_a_lone_surrogate_is_refused_with_a_message(client: httpx.Client, lone: str, place: str) -> None:
     series = {"start": "2010-01-01", "values": [24.0] * WINDOW}
-    assert post(either_way, {"series": [series], place: lone}) == []
+    assert post(client, {"series": [series], place: lone}) == []
     for field in ("id", "start", "step"):
-        assert post(either_way, {"series": [series | {field: lone}]}) == []
+        assert post(client, {"series": [series | {field: lone}]}) == []
 
 
 @given(
@@ -136,32 +134,32 @@ def test_a_lone_surrogate_is_refused_with_a_message(either_way: httpx.Client, lo
     order=st.randoms(use_true_random=False),
 )
 def test_a_good_series_is_answered_the_same_among_any_neighbours(
-    either_way: httpx.Client, good: list[Json], bad: list[Json], horizon: int, order: Any
+    client: httpx.Client, good: list[Json], bad: list[Json], horizon: int, order: Any
 ) -> None:
     named = [series | {"id": f"good {i}"} for i, series in enumerate(good)]
     mixed = named + [series | {"id": f"bad {i}"} for i, series in enumerate(bad)]
     order.shuffle(mixed)
-    (answer,) = post(either_way, {"dataset": "nino12", "model": "gru", "horizon": horizon, "series": mixed})
+    (answer,) = post(client, {"dataset": "nino12", "model": "gru", "horizon": horizon, "series": mixed})
     together = {forecast.id: forecast.model_dump() for forecast in answer.forecasts}
     for series in named:
         (alone,) = forecasts(
-            post(either_way, {"dataset": "nino12", "model": "gru", "horizon": horizon, "series": [series]})
+            post(client, {"dataset": "nino12", "model": "gru", "horizon": horizon, "series": [series]})
         )
         assert_same(together[series["id"]], alone.model_dump())
 
 
 @given(series=valid_series(), horizon=st.integers(1, 12), model=st.sampled_from(["rnn", "lstm", "gru"]))
-def test_units_change_only_what_is_written(either_way: httpx.Client, series: Json, horizon: int, model: str) -> None:
+def test_units_change_only_what_is_written(client: httpx.Client, series: Json, horizon: int, model: str) -> None:
     conversions: dict[str, tuple[Convert, Convert]] = {
         "kelvin": (lambda c: c + 273.15, lambda kelvin: kelvin - 273.15),
         "fahrenheit": (lambda c: c * 1.8 + 32, lambda f: (f - 32) / 1.8),
     }
     asked = {"dataset": "nino12", "model": model, "horizon": horizon, "thresholds": [20.0], "series": [series]}
-    (celsius,) = forecasts(post(either_way, asked))
+    (celsius,) = forecasts(post(client, asked))
     for units, (there, back) in conversions.items():
         converted = series | {"values": [there(value) for value in series["values"]]}
         other = asked | {"units": units, "thresholds": [there(20.0)], "series": [converted]}
-        (forecast,) = forecasts(post(either_way, other))
+        (forecast,) = forecasts(post(client, other))
         assert (forecast.timestamps, forecast.warnings) == (celsius.timestamps, celsius.warnings)
         assert_same([back(value) for value in forecast.sst], celsius.sst)
         assert_same(forecast.exceedance[0].probability, celsius.exceedance[0].probability)
@@ -173,7 +171,7 @@ def test_units_change_only_what_is_written(either_way: httpx.Client, series: Jso
 
 @given(series=valid_series(), offsets=st.lists(Offsets, min_size=48, max_size=48), data=st.data())
 def test_months_follow_the_local_calendar_whatever_the_offsets(
-    either_way: httpx.Client, series: Json, offsets: list[timezone], data: st.DataObject
+    client: httpx.Client, series: Json, offsets: list[timezone], data: st.DataObject
 ) -> None:
     first = datetime.fromisoformat(series["start"])
     months = range(12 * first.year + first.month - 1, 12 * first.year + first.month - 1 + len(series["values"]))
@@ -184,7 +182,7 @@ def test_months_follow_the_local_calendar_whatever_the_offsets(
     ]
     stamped = {"values": series["values"], "timestamps": times}
     asked: Json = {"dataset": "nino12", "model": "gru", "horizon": 12, "series": [series]}
-    assert forecasts(post(either_way, asked | {"series": [stamped]})) == forecasts(post(either_way, asked))
+    assert forecasts(post(client, asked | {"series": [stamped]})) == forecasts(post(client, asked))
 
 
 @given(
@@ -194,14 +192,14 @@ def test_months_follow_the_local_calendar_whatever_the_offsets(
     offset=Offsets,
 )
 def test_timestamps_are_equivalent_to_a_start(
-    either_way: httpx.Client, values: list[float], year: int, day: tuple[int, int], offset: timezone
+    client: httpx.Client, values: list[float], year: int, day: tuple[int, int], offset: timezone
 ) -> None:
     times = half_hours(datetime(year, *day), len(values))
     asked: Json = {"dataset": "buoy", "model": "gru", "horizon": 4}
     regular = asked | {"series": [{"start": times[0].isoformat(), "values": values}]}
     shifted = times if year in (1, 9998) else [time.astimezone(offset) for time in times]
     stamped = asked | {"series": [{"timestamps": [time.isoformat() for time in shifted], "values": values}]}
-    assert forecasts(post(either_way, stamped)) == forecasts(post(either_way, regular))
+    assert forecasts(post(client, stamped)) == forecasts(post(client, regular))
 
 
 @pytest.mark.parametrize("switch", [datetime(2016, 3, 27, 1), datetime(2016, 10, 30, 1)])
@@ -231,7 +229,7 @@ def test_a_month_that_starts_at_the_end_of_february_is_not_shifted(
     dataset=st.sampled_from([None, "ocean-daily", "ocean-monthly"]),
 )
 def test_series_of_any_sea_get_a_forecast_or_an_error_in_their_place(
-    seas_either_way: httpx.Client,
+    seas_client: httpx.Client,
     series: list[Json],
     asked: Json,
     position: tuple[float, float] | None,
@@ -242,7 +240,7 @@ def test_series_of_any_sea_get_a_forecast_or_an_error_in_their_place(
     fields = asked | {"series": series, "dataset": dataset}
     if fields.get("model") == "nino12-gru":
         fields["model"] = "best"
-    post(seas_either_way, fields)
+    post(seas_client, fields)
 
 
 @given(
@@ -255,7 +253,7 @@ def test_series_of_any_sea_get_a_forecast_or_an_error_in_their_place(
     step=st.sampled_from(["day", "month"]),
 )
 def test_each_event_is_forecast_or_has_an_error_in_its_place(
-    seas_either_way: httpx.Client,
+    seas_client: httpx.Client,
     series: list[Json],
     asked: Json,
     events: list[Json],
@@ -270,7 +268,7 @@ def test_each_event_is_forecast_or_has_an_error_in_its_place(
     fields = asked | {"series": series, "dataset": dataset, "events": events, "paths": paths}
     if fields.get("model") == "nino12-gru":
         fields["model"] = "best"
-    for model in post(seas_either_way, fields):
+    for model in post(seas_client, fields):
         for forecast in model.forecasts:
             if isinstance(forecast, SeriesForecast):
                 assert [outcome.name for outcome in forecast.events or []] == [event["name"] for event in events]
@@ -279,10 +277,10 @@ def test_each_event_is_forecast_or_has_an_error_in_its_place(
 
 @given(broken=broken_request(), path=st.sampled_from(["/forecast", "/compare"]))
 def test_a_broken_request_for_any_sea_is_answered_or_refused(
-    seas_either_way: httpx.Client, broken: Json, path: str
+    seas_client: httpx.Client, broken: Json, path: str
 ) -> None:
     content = to_json({name: value for name, value in broken.items() if name != "dataset"}).encode()
-    response = seas_either_way.post(path, content=content, headers=JSON)
+    response = seas_client.post(path, content=content, headers=JSON)
     assert response.status_code == 200 or response.status_code in REFUSALS, response.text
 
 

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from forecasting.series.sst_series import SstSeries
-from service.gate.keys import Role, new_key
+from service.middleware.keys import Role, new_key
 from service.settings import Settings
 from tests.processes import Service, running
 from tests.service.requests import body

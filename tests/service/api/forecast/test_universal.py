@@ -2,7 +2,6 @@
 
 import json
 from datetime import date, timedelta
-from typing import Any
 
 import httpx
 import numpy as np
@@ -10,7 +9,6 @@ import pytest
 
 from forecasting.series.sst_series import SstSeries
 from service.api.forecast.schemas import AllForecasts, ModelForecast
-from service.server.hot_path import HotPath
 from tests.forecasting.models.universal.tiny import VERSION
 from tests.service.requests import Json, answered, body
 
@@ -270,22 +268,6 @@ def test_a_request_that_names_a_place_is_answered_as_before(
     for fields in ({}, {"dataset": None, "model": "nino12-gru"}):
         request = body(nino12) | fields
         assert answered(seas_client.post("/forecast", json=request)) == answered(client.post("/forecast", json=request))
-
-
-def test_the_hot_path_leaves_universal_networks_to_worker_threads(
-    seas_client: httpx.Client, nino12: SstSeries, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    taken: list[bool] = []
-    handle = HotPath.try_handle
-
-    def recorded(path: HotPath, *arguments: Any) -> bool:
-        taken.append(handle(path, *arguments))
-        return taken[-1]
-
-    monkeypatch.setattr(HotPath, "try_handle", recorded)
-    forecast(seas_client, days())
-    forecast(seas_client, days(), dataset="ocean-daily")
-    assert not any(taken)
 
 
 def test_lines_are_answered_as_json_is(seas_client: httpx.Client) -> None:

@@ -19,10 +19,10 @@ from forecasting.models.place.forecaster import Forecaster
 from forecasting.releases.registry import Registry
 from forecasting.series.sst_series import SstSeries
 from service.app import create_app
-from service.engine.running import Threads
 from service.engine.serving import Serving
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
+from service.worker.threads import Worker
 from tests.conftest import ROOT
 from tests.service.api.inference.requests import (
     INFER,
@@ -288,7 +288,7 @@ def test_metrics_count_inference_by_path_template(infer_client: Any, client: htt
 
 @pytest.mark.anyio
 async def test_a_request_whose_client_disconnects_counts_as_failed(registry: Registry, gru: Forecaster) -> None:
-    with Threads(1, "large") as workers:
+    with Worker(1, "large") as workers:
         serving = Serving(registry, workers, 60, Metrics())
         runner = serving.runner(registry.releases["nino12"].forecasters["gru"])
         waiting = asyncio.create_task(runner.infer(np.full((1, WINDOW), 24.5, np.float32), np.zeros(1)))
@@ -301,10 +301,10 @@ async def test_a_request_whose_client_disconnects_counts_as_failed(registry: Reg
 
 
 def test_while_it_drains_the_process_is_live_and_not_ready(artifacts: Path) -> None:
-    gate = create_app(Settings(artifacts=artifacts))
-    with serve_app(gate) as client, triton.InferenceServerClient(address(client)) as triton_client:
+    app = create_app(Settings(artifacts=artifacts))
+    with serve_app(app) as client, triton.InferenceServerClient(address(client)) as triton_client:
         assert triton_client.is_server_ready()
-        gate.lifecycle.draining = True
+        app.state.lifecycle.draining = True
         assert triton_client.is_server_live()
         assert not triton_client.is_server_ready()
         assert "shutting down" in refused(client.get("/v2/health/ready"), 503)
@@ -323,20 +323,6 @@ async def test_before_the_models_are_loaded_it_is_live_and_not_ready(artifacts: 
             await client.get("/v2/models/stats"),
         ):
             assert "still loading" in refused(answer, 503)
-
-
-def test_the_route_in_the_document_answers_as_the_gate_does(artifacts: Path, client: httpx.Client) -> None:
-    head, tail = binary_request(300)
-    head["parameters"] = {"binary_data_output": True}
-    with serve_app(create_app(Settings(artifacts=artifacts)).app) as bare:
-        for answer, other in (
-            (bare.post(INFER, json=request(2)), client.post(INFER, json=request(2))),
-            (post_binary(bare, head, tail), post_binary(client, head, tail)),
-            (bare.post(INFER, json={}), client.post(INFER, json={})),
-        ):
-            assert (answer.status_code, answer.content) == (other.status_code, other.content)
-            for name in ("content-type", "content-encoding", "inference-header-content-length"):
-                assert answer.headers.get(name) == other.headers.get(name)
 
 
 def test_the_documentations_example_runs(client: httpx.Client, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,7 @@ from forecasting.readers import ReadingOptions, read_csv
 from forecasting.releases.registry import Registry
 from service.api.uploads.reading import SHORT_TEXT, GridFiles, read_upload
 from service.api.uploads.schemas import FileReading
-from service.engine.running import Threads
+from service.worker.threads import Worker
 from service.engine.serving import Serving
 from service.http.problems import Problem, ProblemError
 from service.http.reading_query import MAX_COLUMNS, MAX_STATIONS
@@ -376,7 +376,7 @@ def test_a_long_text_is_read_in_a_process_that_can_be_stopped(
 ) -> None:
     reads = GridFiles(processor_seconds=1, seconds=3_600, reader=SPIN)
     content = packed(b"time,sst\n2020-01-01,15\n2020-01-02,15.5\n" + SHORT_TEXT * b"\n")
-    with Threads(1, "worker") as workers:
+    with Worker(1, "worker") as workers:
         serving = Serving(Registry.open(artifacts, CPU, "nino12"), workers, 60, Metrics())
         with pytest.raises(ProblemError, match="more than 1 s of computing time"):
             asyncio.run(read_upload({}, content, ReadingOptions(), reads, serving, Settings()))

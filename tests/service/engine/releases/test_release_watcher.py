@@ -14,14 +14,14 @@ import httpx
 import pytest
 import tritonclient.http as triton
 import tritonclient.http.aio as triton_aio
+from fastapi import FastAPI
 from pydantic import SecretStr
 from tritonclient.utils import InferenceServerException
 
 from forecasting.releases.release import open_current
 from forecasting.series.sst_series import SstSeries
 from service.app import create_app
-from service.gate.gate import Gate
-from service.gate.keys import Role, new_key
+from service.middleware.keys import Role, new_key
 from service.settings import Settings
 from tests.processes import wait_until
 from tests.service.api.inference.requests import address, inputs, refused, windows
@@ -270,10 +270,10 @@ def nothing_frozen() -> Iterator[None]:
     gc.freeze()
 
 
-def loaded_networks(app: Gate) -> list[Any]:
+def loaded_networks(app: FastAPI) -> list[Any]:
     """Return the matrices of the networks of nino12 that an application serves."""
-    assert app.lifecycle.serving is not None
-    return [forecaster.network.folded for forecaster in app.lifecycle.serving.resolve("all", "nino12")]
+    assert app.state.lifecycle.serving is not None
+    return [forecaster.network.folded for forecaster in app.state.lifecycle.serving.resolve("all", "nino12")]
 
 
 def is_collected(network: Any) -> bool:

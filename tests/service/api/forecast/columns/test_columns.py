@@ -22,19 +22,10 @@ from tests.service.api.forecast.columns.bodies import (
     read,
     refusal,
 )
-from tests.service.conftest import Http, Shared
 from tests.service.requests import answered
 from tests.serving import serve
 
 PLACE: dict[str, Any] = {"dataset": "nino12", "model": "gru"}
-
-WAYS: tuple[Http, Http] = ("fast", "standard")
-
-
-@pytest.fixture(scope="module")
-def http() -> Http:
-    """Columns come the same way through both servers; one test below has the other."""
-    return "fast"
 
 
 @pytest.fixture(scope="module")
@@ -200,11 +191,6 @@ def test_every_model_answers_series_by_series(client: httpx.Client, months: pa.T
     answer = read(post(client, arrow_bytes(months), dataset="nino12", model="all", horizon=2))
     assert answer["station"].tolist() == ["n0"] * 6 + ["n1"] * 6 + ["n2"] * 6
     assert answer["model"].tolist() == [f"nino12-{cell}" for cell in ("rnn", "lstm", "gru") for _ in range(2)] * 3
-
-
-def test_the_standard_server_streams_columns_too(shared: Shared, artifacts: Path, months: pa.Table) -> None:
-    fast, standard = (read(post(shared(artifacts, http), arrow_bytes(months, 20), **PLACE)) for http in WAYS)
-    pd.testing.assert_frame_equal(standard, fast)
 
 
 def test_strict_refuses_the_request_and_names_the_series(client: httpx.Client, months: pa.Table) -> None:

@@ -13,7 +13,6 @@ import pytest
 from forecasting.series.sst_series import SstSeries
 from service.api.forecast.columns.reading.process import MAX_PLAIN
 from tests.service.api.forecast.columns.bodies import ARROW, PARQUET, long_table, post, read, refusal
-from tests.service.conftest import Http
 
 PLACE = {"dataset": "nino12", "model": "gru"}
 
@@ -23,11 +22,6 @@ LARGE = MAX_PLAIN - 400
 NOT_TEXT = pa.Array.from_buffers(
     pa.string(), 2, [None, pa.py_buffer(np.array([0, 1, 2], np.int32)), pa.py_buffer(b"a\xff")]
 )
-
-
-@pytest.fixture(scope="module")
-def http() -> Http:
-    return "fast"
 
 
 @pytest.fixture(scope="module")

@@ -11,14 +11,8 @@ import pytest
 
 from forecasting.series.sst_series import SstSeries
 from tests.service.api.forecast.columns.bodies import ARROW, arrow_bytes, long_table, post, read, refusal
-from tests.service.conftest import Http
 
 PLACE: dict[str, Any] = {"dataset": "nino12", "model": "gru"}
-
-
-@pytest.fixture(scope="module")
-def http() -> Http:
-    return "fast"
 
 
 @pytest.fixture(scope="module")

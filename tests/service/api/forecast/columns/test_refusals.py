@@ -30,15 +30,9 @@ from tests.service.api.forecast.columns.bodies import (
     read,
     refusal,
 )
-from tests.service.conftest import Http
 from tests.serving import serve
 
 PLACE = {"dataset": "nino12", "model": "gru"}
-
-
-@pytest.fixture(scope="module")
-def http() -> Http:
-    return "fast"
 
 
 @pytest.fixture(scope="module")

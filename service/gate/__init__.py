@@ -1,1 +1,0 @@
-"""Who may call, how often, and whether there is room: the outermost layer."""

@@ -1,0 +1,288 @@
+"""Who may call what, and how often: one policy, built from the keys and the address that the service listens on."""
+
+import ipaddress
+import math
+import re
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Final
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from forecasting.errors import RequestError
+from service.http.problems import ProblemError
+from service.http.query import OPERATOR_PATHS
+from service.middleware.keys import ANONYMOUS, Key, Keys, Role
+from service.settings import Settings
+from service.telemetry.logs import CALLER
+from service.worker.accounts import current
+
+KEY: Final = "key"
+"""Key in the scope of a request with an API key: that :class:`~service.middleware.keys.Key`."""
+
+_LOOPBACK: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+
+_OPEN: Final = frozenset({"/", "/metrics", "/docs", "/openapi.json", "/favicon.ico"})
+_OPEN_FOLDERS: Final = ("/health/", "/v2/health/", "/assets/")
+# Plain characters only, and no segment that is empty or begins with a dot.
+_OPEN_FILE: Final = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
+
+REPOSITORY: Final = "/v2/repository/"
+"""Prefix of the paths that, except for the index, change what all workers load."""
+
+_INDEX: Final = "/v2/repository/index"
+
+_STATIONS: Final = ("/stations", "/observations")
+"""Prefixes of the paths that, except for reading, change what is stored of stations."""
+
+READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing."""
+
+_BURST_SECONDS: Final = 10
+
+_ARTICLES: Final = {Role.STATION: "a", Role.ADMIN: "an"}
+_LOADING: Final = "loading and unloading models need"
+_WRITING: Final = "writing stations and their readings needs"
+_CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
+_INVALID: Final = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+
+
+class Access:
+    """Which key each path needs.
+
+    - Open paths never need a key, and ignore it: probes, metrics, the page and its files, the documentation.
+    - Everything under ``/v2/repository/`` except its index needs an admin key, wherever the service listens.
+    - Writing stations and their readings needs a station or admin key, except on loopback if there are no keys. Whose
+      station it is, only the store knows.
+    - All other paths, known or not, need a key of any role, unless forecasts are open (``forecasts_are_open``).
+      An unknown key is refused even then. Methods that a path of stations does not have follow this rule too.
+    """
+
+    def __init__(
+        self, settings: Settings, keys: Keys, has_route: Callable[[str, str], bool] = lambda path, method: True
+    ) -> None:
+        """Read the policy from ``settings``; ``has_route`` says whether a path has a method."""
+        self._keys = keys
+        self._has_route = has_route
+        self._open = forecasts_are_open(settings)
+        self._anyone_writes = not keys and is_loopback(settings.host)
+        self._looks_at_keys = bool(keys) or not self._open
+        self._keyless = ANONYMOUS if keys and settings.allow_anonymous else None
+
+    def check(self, path: str, authorization: bytes | None, method: str = "POST") -> Key | None:
+        """Return the key of a request, for the rate limit; None if it has none and is not limited.
+
+        Args:
+            path: decoded, as the router sees it (``scope["path"]``).
+            authorization: value of the header; None if it was not sent.
+            method: of the request.
+
+        Raises:
+            ProblemError: 401 (with ``WWW-Authenticate``) if the key is missing or unknown, 403 if its role may not.
+        """
+        if _loads_models(path):
+            return self._check_admin(authorization)
+        if method not in READING and path.startswith(_STATIONS):
+            try:
+                return self._check_station(authorization)
+            except ProblemError:
+                # A call that no key allows is a 404 or 405, which only the routes can answer.
+                if self._has_route(path, method):
+                    raise
+        if not self._looks_at_keys or is_open(path):
+            return None
+        presented = _presented(authorization)
+        if presented is None and self._open:
+            return self._keyless
+        return self._identify(presented)
+
+    def _check_station(self, authorization: bytes | None) -> Key | None:
+        if self._anyone_writes:
+            return None
+        if not self._keys.has_station:
+            raise _no_key(_WRITING, Role.STATION)
+        key = self._identify(_presented(authorization))
+        if key.role is Role.FORECAST:
+            raise _wrong_role(_WRITING, Role.STATION, key)
+        return key
+
+    def _check_admin(self, authorization: bytes | None) -> Key:
+        if not self._keys.has_admin:
+            raise _no_key(_LOADING, Role.ADMIN)
+        key = self._identify(_presented(authorization))
+        if key.role is not Role.ADMIN:
+            raise _wrong_role(_LOADING, Role.ADMIN, key)
+        return key
+
+    def _identify(self, presented: bytes | None) -> Key:
+        if presented is None:
+            raise ProblemError(
+                HTTPStatus.UNAUTHORIZED,
+                "missing API key: send the header Authorization: Bearer KEY",
+                headers=_CHALLENGE,
+                reason="unauthorized",
+            )
+        key = self._keys.find(presented)
+        if key is None:
+            raise ProblemError(
+                HTTPStatus.UNAUTHORIZED,
+                "unknown API key; ask the operator of the service",
+                headers=_INVALID,
+                reason="unauthorized",
+            )
+        return key
+
+
+def _no_key(purpose: str, role: Role) -> ProblemError:
+    return ProblemError(
+        HTTPStatus.FORBIDDEN,
+        f"{purpose} {_ARTICLES[role]} {role} key, but none is configured: create one with python -m service key --name "
+        f"NAME --role {role}, and start the service with its line in SST_KEYS_FILE or SST_KEYS",
+        reason="forbidden",
+    )
+
+
+def _wrong_role(purpose: str, role: Role, key: Key) -> ProblemError:
+    return ProblemError(
+        HTTPStatus.FORBIDDEN,
+        f"{purpose} {_ARTICLES[role]} {role} key, but the key of {key.name} is a {key.role} key",
+        reason="forbidden",
+    )
+
+
+def is_audited(path: str, method: str) -> bool:
+    """Whether a call is always logged: it loads or unloads a model, or deletes what belongs to a station."""
+    return _loads_models(path) or (method == "DELETE" and path.startswith(_STATIONS))
+
+
+def _loads_models(path: str) -> bool:
+    return path.startswith(REPOSITORY) and path != _INDEX
+
+
+def is_open(path: str) -> bool:
+    """Whether a decoded path never needs a key: it must match the list exactly."""
+    return path in _OPEN or (path.startswith(_OPEN_FOLDERS) and _OPEN_FILE.fullmatch(path) is not None)
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is an IP address."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a service on ``host``. Of names, only localhost counts as loopback."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return any(address in network for network in _LOOPBACK)
+
+
+def forecasts_are_open(settings: Settings) -> bool:
+    """Whether forecasts need no key: as ``SST_ALLOW_ANONYMOUS`` says, and by default only on loopback."""
+    return is_loopback(settings.host) if settings.allow_anonymous is None else settings.allow_anonymous
+
+
+def refuse_open_bind(settings: Settings, keys: Keys) -> None:
+    """Refuse to serve everyone by accident, or nobody at all.
+
+    Raises:
+        RequestError: if there are no keys, and forecasts need one.
+    """
+    if keys or forecasts_are_open(settings):
+        return
+    create = "create a key with python -m service key --name NAME and put its line in SST_KEYS_FILE or SST_KEYS"
+    if settings.allow_anonymous is False:
+        raise RequestError(f"SST_ALLOW_ANONYMOUS=false needs keys, but there are none: {create}", field="keys")
+    raise RequestError(
+        f"other machines can reach {settings.host or 'every address'}, but there are no keys: {create}, or let "
+        "everyone forecast with SST_ALLOW_ANONYMOUS=true",
+        field="host",
+    )
+
+
+def _presented(authorization: bytes | None) -> bytes | None:
+    """Return the key in the header; None for any other scheme, such as the login of a proxy."""
+    if authorization is None:
+        return None
+    scheme, _, key = authorization.partition(b" ")
+    return key.strip() if scheme.lower() == b"bearer" else None
+
+
+class RateLimiter:
+    """Allows each key ``per_minute`` requests a minute, and at most ten seconds' worth of them (at least one) at once.
+
+    Args:
+        per_minute: requests a minute; 0 for no limit.
+        clock: a monotonic clock, in seconds.
+    """
+
+    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._interval = 60 / per_minute if per_minute else 0.0
+        self._ahead = max(_BURST_SECONDS - self._interval, 0.0)
+        self._clock = clock
+        # One number describes a bucket: the time at which it will be full again.
+        self._full_at: dict[str, float] = {}
+
+    def take(self, key: Key) -> float:
+        """Return the seconds until ``key`` may call again; 0.0 if it may call now, and this call is counted."""
+        if not self._interval:
+            return 0.0
+        now = self._clock()
+        full_at = max(self._full_at.get(key.name, now), now)
+        wait = full_at - now - self._ahead
+        if wait > 0:
+            return wait
+        self._full_at[key.name] = full_at + self._interval
+        return 0.0
+
+    def admit(self, key: Key | None) -> None:
+        """Count a call of ``key``. Calls without a key are not limited.
+
+        Raises:
+            ProblemError: 429 with ``Retry-After``, if the key calls too often.
+        """
+        if key is None:
+            return
+        wait = self.take(key)
+        if wait > 0:
+            seconds = math.ceil(wait)
+            raise ProblemError(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                f"rate limit of {key.name} exceeded: wait {seconds} s, or send more series in one request",
+                headers={"Retry-After": str(seconds)},
+                reason="rate_limited",
+            )
+
+
+class AccessMiddleware:
+    """Checks the key of each request, its caller's share of the places, and how often the key calls."""
+
+    def __init__(self, app: ASGIApp, access: Access, limiter: RateLimiter) -> None:
+        self._app = app
+        self._access = access
+        self._limiter = limiter
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or the lifespan."""
+        if scope["type"] == "http":
+            self._admit(scope)
+        await self._app(scope, receive, send)
+
+    def _admit(self, scope: Scope) -> None:
+        """Raise ProblemError if a request may not pass."""
+        authorization = next((value for name, value in scope["headers"] if name == b"authorization"), None)
+        key = self._access.check(scope["path"], authorization, scope["method"])
+        if key is not None:
+            scope[CALLER], scope[KEY] = key.name, key
+        account = current.get()
+        if account is not None and not scope["path"].startswith(OPERATOR_PATHS):
+            account.identify(account.caller if key is None or key is ANONYMOUS else f"key {key.name}")
+        self._limiter.admit(key)
