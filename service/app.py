@@ -144,7 +144,7 @@ def create_app(
         async with _serving(app, registry, bus or WorkerBus()) as watcher, _working(app):
             app.state.release_watcher = watcher
             yield
-        await columns.close()
+        await app.state.column_streams.close()
         app.state.station_store.close()
 
     app = FastAPI(

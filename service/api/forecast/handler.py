@@ -50,11 +50,7 @@ async def answer_forecast(
     serving = ready(lifecycle)
     read = partial(_read, settings, query_string, headers, body)
     request, dataset, strict = read() if len(body) <= LARGE_BYTES else await serving.run_in_worker(read)
-
-    def hold_answer(size: int) -> None:
-        hold(len(body) + size)
-
-    return await forecast_series(serving, settings, request, dataset, hold_answer, strict=strict), JSON
+    return await forecast_series(serving, settings, request, dataset, strict=strict)
 
 
 def _read(

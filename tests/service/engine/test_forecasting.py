@@ -16,9 +16,9 @@ from service.api.forecast.answer import with_ids
 from service.engine.forecasting import PIECE, SMALL, SMALL_VALUES, Column, Job, forecast_jobs
 from service.engine.options import RequestOptions
 from service.engine.reading.series_schema import InputSeries
-from service.worker.threads import Worker
 from service.engine.serving import Serving
 from service.telemetry.metrics import Metrics
+from service.worker.threads import Worker
 
 Forecast = partial[list[list[Column]]]
 

@@ -19,12 +19,12 @@ from forecasting.readers import ReadingOptions, read_csv
 from forecasting.releases.registry import Registry
 from service.api.uploads.reading import SHORT_TEXT, GridFiles, read_upload
 from service.api.uploads.schemas import FileReading
-from service.worker.threads import Worker
 from service.engine.serving import Serving
 from service.http.problems import Problem, ProblemError
 from service.http.reading_query import MAX_COLUMNS, MAX_STATIONS
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
+from service.worker.threads import Worker
 from tests.conftest import NINO12
 from tests.forecasting.readers import test_layouts
 from tests.forecasting.readers.test_any_bytes import contents
