@@ -12,9 +12,9 @@ from starlette.responses import Response
 
 from forecasting.errors import RequestError, SeriesError
 from forecasting.series.times import DAY, seconds_of
+from service.http.problems import ProblemError, error_response
 from service.middleware.access import KEY
 from service.middleware.keys import Key, Role
-from service.http.problems import ProblemError, error_response
 from service.stations.background import Background
 from service.stations.store.errors import (
     NoForecastError,

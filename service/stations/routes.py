@@ -18,9 +18,9 @@ from forecasting.series.timestep import TimeStep
 from service.api.dependencies import ServingDep, SettingsDep
 from service.api.openapi import BYTES, problems, request_body
 from service.api.uploads.reading import GridFilesDep, read_upload
-from service.middleware.limits import DEADLINE
 from service.http.media import is_json, require_json
 from service.http.reading_query import ReadingQuery
+from service.middleware.limits import DEADLINE
 from service.settings import Settings
 from service.stations.alerts import put_watching_station
 from service.stations.card import card_svg
