@@ -131,3 +131,15 @@ def test_requests_that_timed_out_are_not_retried(proxy: str) -> None:
     (cases,) = re.findall(r"^ *retry-on (.*)", proxy, flags=re.MULTILINE)
     assert {"conn-failure", "empty-response", "junk-response", "503"} <= set(cases.split())
     assert not {"504", "all-retryable-errors"} & set(cases.split())
+
+
+def test_the_proxy_limits_slow_and_endless_heads(proxy: str) -> None:
+    # The service itself waits for a head as long as it takes, and reads as much of it as there is.
+    assert 0 < seconds("timeout http-request", proxy) <= 30
+    (buffer,) = re.findall(r"^ *tune.bufsize (\d+)$", proxy, flags=re.MULTILINE)
+    assert int(buffer) <= 2**18
+    assert "option http-buffer-request" in proxy
+
+
+def test_the_proxy_asks_no_replica_for_another_protocol(proxy: str) -> None:
+    assert "http-request del-header Upgrade" in proxy
