@@ -64,7 +64,7 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
 
     @classmethod
     def for_step(cls, step: TimeStep, **settings: Any) -> "TrainingConfig":
-        """The defaults for a series with this step, overridden by the ``settings`` that are not None.
+        """Return the defaults for a series with this step, overridden by the ``settings`` that are not None.
 
         The defaults of window, horizon and longest filled gap are those of
         :meth:`~forecasting.series.shape.ForecastShape.for_step`; for any other window, gaps up to an eighth of it are
@@ -86,7 +86,7 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
         return ForecastShape(self.window, self.horizon, self.fill_limit)
 
     def schedule(self, windows: int) -> "Schedule":
-        """Batch size and epochs for a number of training windows.
+        """Return the batch size and epochs for a number of training windows.
 
         If ``epochs`` is None, train for 30 epochs, but for at least 600 and at most 1,500 steps of the optimiser.
         """
@@ -96,11 +96,11 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
         return Schedule(batch=batch, epochs=self.epochs or math.ceil(steps / batches))
 
     def counts_trend(self, step: TimeStep) -> bool:
-        """Whether the level is also measured from a trend; a window of a year or more shows the level by itself."""
+        """Return whether the level is also measured from a trend; a window of a year shows the level by itself."""
         return self.trend and self.window * step.seconds < YEAR
 
     def share(self, windows: int) -> float:
-        """Weight of the cell in the combined forecast, for a number of training windows.
+        """Return the weight of the cell in the combined forecast, for a number of training windows.
 
         It grows with the number of windows, since a cell trained on few is less reliable, and reaches half of
         :attr:`cell_share` at 1,000 windows. It is 1 without an autoregression.
@@ -108,7 +108,7 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
         return self.cell_share * windows / (windows + 1_000) if self.autoregression else 1.0
 
     def flat(self) -> dict[str, int | float | str | bool]:
-        """Every setting as a plain value, for the metadata."""
+        """Return every setting as a plain value, for the metadata."""
         return {**self.model_dump(exclude_none=True), "cells": ",".join(self.cells)}
 
 

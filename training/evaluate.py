@@ -80,7 +80,7 @@ class Assessment:
     def station_reports(
         self, dataset: Dataset, networks: Mapping[str, CheckpointMetadata]
     ) -> tuple[StationReport, ...]:
-        """The stations of a panel; empty for a single series."""
+        """Return the stations of a panel; empty for a single series."""
         if len(dataset.stations) + len(dataset.left_out) == 1:
             return ()
         best = min(networks, key=lambda name: self.accuracy[name]["validation"].rmse[0])
@@ -97,7 +97,7 @@ class Assessment:
         )
 
     def left_out_accuracy(self) -> dict[str, Accuracy]:
-        """Accuracy by model over all stations left out of training; empty if there are none."""
+        """Return the accuracy by model over all stations left out of training; empty if there are none."""
         if not self.left_out:
             return {}
         test = Evaluation.joined(list(self.left_out.values()))
@@ -128,7 +128,7 @@ def assess(dataset: Dataset, networks: Mapping[str, Forecaster]) -> Assessment:
 
 
 def drift(assessment: Assessment, training_range: TrainingRange) -> Drift:
-    """How far the test part lies from the data that the weights were fitted to."""
+    """Return how far the test part lies from the data that the weights were fitted to."""
     test = Evaluation.joined(list(assessment.stations.values()))
     observed = test.origins.targets[:, 0]
     known = np.isfinite(observed)
@@ -147,7 +147,7 @@ def drift(assessment: Assessment, training_range: TrainingRange) -> Drift:
 def seed_spread(
     ingredients: Ingredients, made: Mapping[str, CellNetworks], fits: Mapping[tuple[str, int], Fit]
 ) -> dict[str, SeedSpread]:
-    """Spread of the test RMSE one step ahead over the seeds of each cell."""
+    """Return the spread of the test RMSE one step ahead over the seeds of each cell."""
     dataset = ingredients.dataset
     one_step = dataset.origins("test", horizon=1)
     spread = {}

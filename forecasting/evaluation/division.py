@@ -78,7 +78,7 @@ def check_parts(
 
 
 def is_still(series: SstSeries) -> bool:
-    """Whether the values hardly change from step to step, so that there is nothing to learn."""
+    """Return whether the values hardly change from step to step, so that there is nothing to learn."""
     increments = np.diff(series.values)
     increments = increments[np.isfinite(increments)]
     return bool(len(increments)) and bool(increments.std() < _STILL_CELSIUS)
@@ -90,8 +90,14 @@ def untrainable(series: SstSeries) -> str | None:
     A series that is too short to fit networks to can start from the included universal networks.
     """
     series = series.until_last_observation()
+    shape, bounds = ForecastShape.for_step(series.step), divide(len(series))
+
+    def of_part(part: Split) -> Origins:
+        return origins(series, shape, *bounds[part])
+
     try:
-        _check(series, ForecastShape.for_step(series.step))
+        check_length(len(series), shape)
+        check_parts(series.part(*bounds["train"]), of_part, shape.horizon, least_values(shape))
     except SeriesError as error:
         shortest = SHORTEST_SERIES.get(str(series.step))
         if shortest is None or is_still(series):
@@ -101,14 +107,3 @@ def untrainable(series: SstSeries) -> str | None:
         known = f", or {SHORTEST_MONTHLY} if its position is known" if series.step.calendar_month else ""
         return f"{too_few(len(series), 'value')} to train on: a place needs {shortest}{known}; use a longer series"
     return None
-
-
-def _check(series: SstSeries, shape: ForecastShape) -> None:
-    """Raise SeriesError if networks cannot be fitted to ``series``."""
-    check_length(len(series), shape)
-    bounds = divide(len(series))
-
-    def of_part(part: Split) -> Origins:
-        return origins(series, shape, *bounds[part])
-
-    check_parts(series.part(*bounds["train"]), of_part, shape.horizon, least_values(shape))

@@ -38,15 +38,15 @@ def marine_states(valid: Times, leads: Indices, threshold: Floats, sign: float, 
     """
     if not len(valid):
         return np.zeros(0)
-    place, days = _places(valid, observed.step, DAYS_BEFORE, DAYS_AFTER)
+    position, days = _positions(valid, observed.step, DAYS_BEFORE, DAYS_AFTER)
     sst, limit = observed.at(days), np.full(len(days), np.nan)
     farthest_first = np.argsort(-leads, kind="stable")
-    limit[place[farthest_first]] = threshold[farthest_first]
+    limit[position[farthest_first]] = threshold[farthest_first]
     beyond = sign * (sst - limit) > 0
     is_open = _outside_readings(sst) | (np.isnan(limit) & np.isfinite(sst))
     at_least, at_most = days_in_events(beyond), days_in_events(beyond | is_open)
     states = np.where((at_least == at_most) & np.isfinite(sst), at_least.astype(np.float64), np.nan)
-    return states[place]
+    return states[position]
 
 
 def heat_stress_levels(valid: Times, maximum_monthly_mean: Floats, observed: Observed) -> Floats:
@@ -61,11 +61,11 @@ def heat_stress_levels(valid: Times, maximum_monthly_mean: Floats, observed: Obs
     """
     if not len(valid):
         return np.zeros(0)
-    place, days = _places(valid, observed.step, WINDOW_DAYS - 1, 0)
+    position, days = _positions(valid, observed.step, WINDOW_DAYS - 1, 0)
     sst = observed.at(days)
     first = int(np.isfinite(sst).argmax())
     # Most forecasts say the same of a day, which is computed once.
-    distinct, rows = np.unique(np.stack([place, maximum_monthly_mean]), axis=1, return_inverse=True)
+    distinct, rows = np.unique(np.stack([position, maximum_monthly_mean]), axis=1, return_inverse=True)
     last = distinct[0].astype(np.int64)
     window = last[:, None] + np.arange(1 - WINDOW_DAYS, 1)
     hotspots = np.nan_to_num(sst[window] - distinct[1][:, None])
@@ -74,11 +74,11 @@ def heat_stress_levels(valid: Times, maximum_monthly_mean: Floats, observed: Obs
     return np.where(is_known, levels.astype(np.float64), np.nan)[rows.ravel()]
 
 
-def _places(valid: Times, step: TimeStep, before: int, after: int) -> tuple[Indices, Times]:
+def _positions(valid: Times, step: TimeStep, before: int, after: int) -> tuple[Indices, Times]:
     """Return the place of each valid day among all days, and those: from ``before`` the first to ``after`` the last."""
-    place = np.round(step.place(valid, valid.min())).astype(np.int64)
+    position = np.round(step.place(valid, valid.min())).astype(np.int64)
     start = step.shift(valid.min(keepdims=True), -before)[0]
-    return place + before, step.range(start, before + int(place.max()) + 1 + after)
+    return position + before, step.range(start, before + int(position.max()) + 1 + after)
 
 
 def _outside_readings(sst: Floats) -> Bools:

@@ -28,7 +28,7 @@ class JointForecasts(Protocol):
         """Yield how the leads of each forecast are related, and the places within ``rows`` of those alike.
 
         Args:
-            rows: places of the origins.
+            rows: positions of the origins.
             leads: number of leads considered.
         """
         ...
@@ -37,7 +37,7 @@ class JointForecasts(Protocol):
         """Return the probability that SST exceeds a threshold, ``(rows, leads)``.
 
         Args:
-            rows: places of the origins.
+            rows: positions of the origins.
             threshold: Threshold at each lead from the first, °C ``(rows, leads)``.
         """
         ...
@@ -336,7 +336,8 @@ def _cases(
             raise baseline
         thresholds = list(_known_thresholds(event.threshold.percent, baseline, series, origins))
     else:
-        thresholds = [(slice(None), _constant(event.threshold))]
+        level = event.threshold
+        thresholds = [(slice(None), lambda times: np.full(len(times), level))]
     cases = EventCases.of(run, series, origins, thresholds)
     if not len(cases):
         raise SeriesError(
@@ -344,10 +345,6 @@ def _cases(
             f"{counted(run.last, 'observed step')}; send a longer series"
         )
     return cases
-
-
-def _constant(threshold: float) -> Threshold:
-    return lambda times: np.full(len(times), threshold)
 
 
 def _by_day(baseline: Baseline) -> Threshold:
@@ -372,12 +369,12 @@ def _known_thresholds(
         yield slice(None), _by_day(baseline_for(series, given, percentile))
         return
     baseline_for(series.part(0, int(origins[-1]) + 1), given, percentile)
-    place = 0
-    while place < len(origins):
-        begin = int(origins[place])
-        end = max(int(np.searchsorted(origins, (begin + 1) * _REFIT_GROWTH)), place + 1)
+    first = 0
+    while first < len(origins):
+        begin = int(origins[first])
+        end = max(int(np.searchsorted(origins, (begin + 1) * _REFIT_GROWTH)), first + 1)
         try:
-            yield slice(place, end), _by_day(baseline_for(series.part(0, begin + 1), given, percentile))
+            yield slice(first, end), _by_day(baseline_for(series.part(0, begin + 1), given, percentile))
         except SeriesError:
-            end = min(end, place + max(len(origins) // _TRIES, 1))
-        place = end
+            end = min(end, first + max(len(origins) // _TRIES, 1))
+        first = end

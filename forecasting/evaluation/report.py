@@ -350,35 +350,30 @@ def accuracy_table(report: Report, lead: int = 1) -> str:
 
 def models_table(models: Sequence[ModelReport], lead: int = 1) -> str:
     """Return the table for models without a report."""
-    return aligned([("Model", "MAE", "RMSE", "MAPE (%)"), *(_accuracy_row(model, lead) for model in models)])
+    rows: list[Sequence[str]] = [("Model", "MAE", "RMSE", "MAPE (%)")]
+    for model in models:
+        title = model_title(model.name) + (f" ({model.caveat})" if model.caveat else "")
+        accuracy, at = model.accuracy["test"], lead - 1
+        rows.append((title, figure(accuracy.mae[at]), figure(accuracy.rmse[at]), figure(accuracy.mape[at], 2)))
+    return aligned(rows)
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table of a header and rows; the first column is left-aligned, the others right-aligned."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
-        "| " + " | ".join(_pad(cell, width, i) for i, (cell, width) in enumerate(zip(row, widths, strict=True))) + " |"
+        "| "
+        + " | ".join(
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        + " |"
         for row in rows
     ]
     rule = "|" + "|".join("-" * (width + 1) + ("-" if i == 0 else ":") for i, width in enumerate(widths)) + "|"
     return "\n".join([lines[0], rule, *lines[1:]])
 
 
-def _accuracy_row(model: ModelReport, lead: int) -> tuple[str, str, str, str]:
-    accuracy = model.accuracy["test"]
-    mape = accuracy.mape[lead - 1]
-    return (
-        model_title(model.name) + (f" ({model.caveat})" if model.caveat else ""),
-        f"{accuracy.mae[lead - 1]:.4f}",
-        f"{accuracy.rmse[lead - 1]:.4f}",
-        figure(mape, 2),
-    )
-
-
 def figure(value: float | None, decimals: int = 4) -> str:
     """Format a number for a table; a dash if it is None."""
     return "–" if value is None else f"{value:.{decimals}f}"
-
-
-def _pad(cell: str, width: int, column: int) -> str:
-    return cell.ljust(width) if column == 0 else cell.rjust(width)

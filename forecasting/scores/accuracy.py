@@ -57,7 +57,10 @@ class Accuracy(BaseModel, frozen=True):
             n=tuple(map(int, n)),
             mae=rounded(np.nanmean(np.abs(error), axis=0)),
             rmse=rounded(np.sqrt(np.nanmean(error**2, axis=0))),
-            mape=tuple(_mean_percentage(column) for column in fractions.T),
+            mape=tuple(
+                rounded_one(100 * float(column[known].mean())) if (known := np.isfinite(column)).any() else None
+                for column in fractions.T
+            ),
             bias=rounded(np.nanmean(error, axis=0)),
         )
 
@@ -75,11 +78,6 @@ def rounded_one(value: SupportsFloat) -> float:
 def rounded_or_none(value: float | None) -> float | None:
     """Round a value to :data:`DECIMALS`; None stays None."""
     return None if value is None else rounded_one(value)
-
-
-def _mean_percentage(fractions: Floats) -> float | None:
-    known = fractions[np.isfinite(fractions)]
-    return round(100 * float(known.mean()), DECIMALS) if len(known) else None
 
 
 def skill(rmse: float, reference: float) -> float | None:

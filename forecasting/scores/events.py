@@ -140,26 +140,26 @@ def _variance_inflation(differences: Floats, groups: Groups, lead: int) -> float
 
 def bin_of(probability: float) -> tuple[float, float]:
     """Return the bounds of the bin of a reliability table that a probability is in."""
-    place = int(_places(np.array([probability]))[0])
-    return BIN_EDGES[place], BIN_EDGES[place + 1]
+    index = int(_bins(np.array([probability]))[0])
+    return BIN_EDGES[index], BIN_EDGES[index + 1]
 
 
-def _places(probability: Floats) -> npt.NDArray[np.int64]:
-    places: npt.NDArray[np.int64] = np.searchsorted(BIN_EDGES, probability, side="right") - 1
-    return np.clip(places, 0, len(BIN_EDGES) - 2)
+def _bins(probability: Floats) -> npt.NDArray[np.int64]:
+    bins_of_cases: npt.NDArray[np.int64] = np.searchsorted(BIN_EDGES, probability, side="right") - 1
+    return np.clip(bins_of_cases, 0, len(BIN_EDGES) - 2)
 
 
 def _reliability(probability: Floats, happened: Floats, inflation: float) -> tuple[ReliabilityBin, ...]:
-    places = _places(probability)
+    bins_of_cases = _bins(probability)
     bins = []
-    for place in np.unique(places).tolist():
-        inside = places == place
+    for index in np.unique(bins_of_cases).tolist():
+        inside = bins_of_cases == index
         n, frequency = int(inside.sum()), float(happened[inside].mean())
         lower, upper = _wilson(frequency, n / inflation)
         bins.append(
             ReliabilityBin(
-                minimum=BIN_EDGES[place],
-                maximum=BIN_EDGES[place + 1],
+                minimum=BIN_EDGES[index],
+                maximum=BIN_EDGES[index + 1],
                 n=n,
                 probability=rounded_one(probability[inside].mean()),
                 frequency=rounded_one(frequency),

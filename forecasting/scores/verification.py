@@ -49,8 +49,8 @@ class Observed(NamedTuple):
         if not len(self.values):
             return np.full(len(times), np.nan)
         positions = np.round(self.step.place(times, self.start)).astype(np.int64)
-        place = np.minimum(np.searchsorted(self.positions, positions), len(self.positions) - 1)
-        return np.where(self.positions[place] == positions, self.values[place], np.nan)
+        row = np.minimum(np.searchsorted(self.positions, positions), len(self.positions) - 1)
+        return np.where(self.positions[row] == positions, self.values[row], np.nan)
 
 
 def positions_of(times: Times, step: TimeStep, start: np.datetime64) -> tuple[npt.NDArray[np.int64], Bools]:

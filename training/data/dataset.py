@@ -92,7 +92,7 @@ class Dataset:
         return {"train": (0, train_end), "validation": (train_end, validation_end), "test": (validation_end, n)}
 
     def periods(self) -> dict[Split, Period]:
-        """Dates and lengths of the parts."""
+        """Return the dates and lengths of the parts."""
         times = self.series.times
         return {
             split: Period(start=iso(times[begin]), end=iso(times[end - 1]), n=end - begin)
@@ -100,24 +100,24 @@ class Dataset:
         }
 
     def origins(self, split: Split, horizon: int | None = None) -> Origins:
-        """The origins of one part, at the horizon of the run unless another is given."""
+        """Return the origins of one part, at the horizon of the run unless another is given."""
         return self._origins(*self.bounds[split], horizon)
 
     def past(self, split: Split) -> SstSeries:
-        """The series up to the end of a part: all that a fit to the part may see."""
+        """Return the series up to the end of a part: all that a fit to the part may see."""
         return self.series.part(0, self.bounds[split][1])
 
     def before(self, time: np.datetime64) -> SstSeries:
-        """The series before a time: all that a fit may see that forecasts from then on."""
+        """Return the series before a time: all that a fit may see that forecasts from then on."""
         return self.series.part(0, int(np.searchsorted(self.series.times, time)))
 
     def origins_between(self, begin: np.datetime64, end: np.datetime64, horizon: int | None = None) -> Origins:
-        """The origins of the values from ``begin`` until before ``end``."""
+        """Return the origins of the values from ``begin`` until before ``end``."""
         first, last = map(int, np.searchsorted(self.series.times, (begin, end)))
         return self._origins(first, last, horizon)
 
     def origins_seen(self, split: Split) -> Origins:
-        """Every window up to the end of a part, with the value that followed: all that a fit to it may see."""
+        """Return every window up to the end of a part, with the value that followed: all that a fit to it may see."""
         seen = self.past(split)
         return origins(seen, self.shape.leading(1), 0, len(seen))
 
@@ -125,7 +125,7 @@ class Dataset:
         return origins(self.series, self.shape.leading(horizon) if horizon else self.shape, begin, end)
 
     def last_usable_end(self) -> int:
-        """Position of the end (exclusive) of the last window that a forecast can start from."""
+        """Return the position of the end (exclusive) of the last window that a forecast can start from."""
         filled = fill_gaps(self.series.values, self.shape.fill_limit)
         complete = np.isfinite(np.lib.stride_tricks.sliding_window_view(filled, self.shape.window)).all(axis=1)
         usable = complete & np.isfinite(self.series.values[self.shape.window - 1 :])
@@ -175,7 +175,7 @@ class JoinedSeries(SstSeries):
 
 
 def parts_of(seen: SstSeries) -> tuple[SstSeries, ...]:
-    """The series that ``seen`` was joined from, or ``seen`` itself."""
+    """Return the series that ``seen`` was joined from, or ``seen`` itself."""
     return seen.parts if isinstance(seen, JoinedSeries) else (seen,)
 
 
@@ -265,7 +265,7 @@ class Panel(Dataset):
         return (*self.panel_notes, *(f"{first}: {note}" for note in self.series.describe()))
 
     def periods(self) -> dict[Split, Period]:
-        """Parts from the earliest start to the latest end over all members; ``n`` is the sum of their steps."""
+        """Return parts from the earliest start to the latest end of all members; ``n`` is the sum of their steps."""
         periods = [station.periods() for station in self.members.values()]
         return {
             split: Period(
@@ -277,24 +277,24 @@ class Panel(Dataset):
         }
 
     def origins(self, split: Split, horizon: int | None = None) -> Origins:
-        """The origins of one part of all members."""
+        """Return the origins of one part of all members."""
         return joined([station.origins(split, horizon) for station in self.members.values()])
 
     def past(self, split: Split) -> SstSeries:
-        """The series of all members up to the end of a part."""
+        """Return the series of all members up to the end of a part."""
         return JoinedSeries.of([station.past(split) for station in self.members.values()])
 
     def before(self, time: np.datetime64) -> SstSeries:
-        """The series of all members before a time."""
+        """Return the series of all members before a time."""
         pasts = [station.before(time) for station in self.members.values()]
         return JoinedSeries.of([past for past in pasts if len(past)])
 
     def origins_between(self, begin: np.datetime64, end: np.datetime64, horizon: int | None = None) -> Origins:
-        """The origins of the values of all members from ``begin`` until before ``end``."""
+        """Return the origins of the values of all members from ``begin`` until before ``end``."""
         return joined([station.origins_between(begin, end, horizon) for station in self.members.values()])
 
     def origins_seen(self, split: Split) -> Origins:
-        """Every window of all members up to the end of a part."""
+        """Return every window of all members up to the end of a part."""
         return joined([station.origins_seen(split) for station in self.members.values()])
 
 
@@ -314,7 +314,7 @@ def usable_series(stations: Sequence[Station]) -> tuple[dict[str, SstSeries], li
 
 
 def commonest_step(series: Iterable[SstSeries]) -> TimeStep:
-    """The step of most of ``series``; in a tie, the one that occurs first."""
+    """Return the step of most of ``series``; in a tie, the one that occurs first."""
     return Counter(member.step for member in series).most_common(1)[0][0]
 
 

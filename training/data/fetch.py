@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -175,14 +174,14 @@ def _refuse(response: httpx.Response) -> None:
 
 
 def _plain_text(text: str) -> str:
-    """The title of an HTML page, or the beginning of plain text."""
+    """Return the title of an HTML page, or the beginning of plain text."""
     title = re.search(r"<title>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
     summary = title[1] if title else ("" if "<" in text[:100] else text[:200])
     return " ".join(summary.split())
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds that the server asks to wait; None if it does not say."""
+    """Return the seconds that the server asks to wait; None if it does not say."""
     header = response.headers.get("Retry-After", "")
     if header.isdecimal():
         return float(header)
@@ -234,12 +233,6 @@ def write_whole(target: Path) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):
             part.unlink()
-
-
-def write_json(target: Path, content: dict[str, Any]) -> None:
-    """Write plain values as JSON; the file appears only once it is complete."""
-    with write_whole(target) as file:
-        file.write((json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 @dataclass(frozen=True)
@@ -298,7 +291,8 @@ def fetch(server: str, dataset: str, query: SeriesQuery, target: Path, downloade
         **info.provenance,
         "sha256": content_digest(target),
     }
-    write_json(source, record)
+    with write_whole(source) as file:
+        file.write((json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
     return Fetched(target, source, url, rows)
 
 
@@ -332,15 +326,14 @@ class _Completeness:
 
     @cached_property
     def _min_rows(self) -> int:
-        return prod(
-            self._axis_length(axis) if count is None else count
-            for axis, count in known_counts(self.info, self.query).items()
-        )
-
-    def _axis_length(self, axis: str) -> int:
-        values = io.BytesIO()
-        self.downloader.download(axis_url(self.info, self.query, axis), values)
-        return _count(values, (axis,))[0]
+        rows = 1
+        for axis, count in known_counts(self.info, self.query).items():
+            if count is None:
+                values = io.BytesIO()
+                self.downloader.download(axis_url(self.info, self.query, axis), values)
+                count, _ = _count(values, (axis,))
+            rows *= count
+        return rows
 
     def _truncated_station(self, file: BinaryIO) -> str | None:
         """Describe the first station whose rows end before the last row that the server has of it."""
@@ -361,7 +354,7 @@ class _Completeness:
 
 
 def _last_times(file: BinaryIO, station: str | None) -> dict[str, str]:
-    """The last time of each station in CSV with a row of units; that of all rows if ``station`` is None."""
+    """Return the last time of each station in CSV with a row of units; that of all rows if ``station`` is None."""
     last: dict[str, str] = {}
     for row in _rows(file):
         name = "" if station is None else row.get(station) or ""
@@ -370,13 +363,13 @@ def _last_times(file: BinaryIO, station: str | None) -> dict[str, str]:
 
 
 def _count(file: BinaryIO, variables: Sequence[str]) -> tuple[int, int]:
-    """Number of rows, and of rows with a value of any of ``variables``, in CSV with a row of units."""
+    """Return the number of rows, and of rows with a value of any of ``variables``, in CSV with a row of units."""
     has_value = [any(row.get(name) not in (None, "", "NaN") for name in variables) for row in _rows(file)]
     return len(has_value), sum(has_value)
 
 
 def _rows(file: BinaryIO) -> Iterator[dict[str, str]]:
-    """The rows of data in CSV with a row of units."""
+    """Return the rows of data in CSV with a row of units."""
     file.seek(0)
     text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
     try:

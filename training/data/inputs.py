@@ -79,12 +79,12 @@ class Trend:
         return self.slope / (TREND_SINE_RATE * YEAR)
 
     def at(self, times: Times) -> Floats:
-        """The trend at ``times`` of any shape, °C."""
+        """Return the trend at ``times`` of any shape, °C."""
         rise: Floats = self.amplitude * np.sin(TREND_SINE_RATE * (unix_seconds(times) - self.end))
         return rise
 
     def removed_from(self, seen: SstSeries) -> Floats:
-        """The values of ``seen`` minus the trend, °C."""
+        """Return the values of ``seen`` minus the trend, °C."""
         return np.concatenate([part.values - self.at(part.times) for part in parts_of(seen)])
 
 
@@ -92,7 +92,7 @@ NO_TREND: Final = Trend(0.0, 0.0)
 
 
 def _slope(series: SstSeries) -> tuple[float, float] | None:
-    """Slope of yearly means, °C a year, and the variance of its error; None if there are too few means."""
+    """Return the slope of yearly means, °C a year, and the variance of its error; None if there are too few means."""
     try:
         means = _yearly_means(series)
     except SeriesError:
@@ -116,7 +116,7 @@ def _slope(series: SstSeries) -> tuple[float, float] | None:
 
 
 def _yearly_means(series: SstSeries) -> Floats:
-    """Yearly means of anomalies, °C, oldest first; NaN if less than half of a year was observed.
+    """Return the yearly means of anomalies, °C, oldest first; NaN if less than half of a year was observed.
 
     Raises:
         SeriesError: if there is too little data for a climatology.
@@ -204,17 +204,17 @@ class Calendar(nn.Module):
         self.register_buffer("phases", torch.tensor(phases, dtype=torch.float64), persistent=False)
 
     def forward(self, time: Tensor) -> Tensor:
-        """Calendar columns, float32 ``(batch, columns)``, of Unix seconds, float64 ``(batch,)``."""
+        """Return the calendar columns, float32 ``(batch, columns)``, of Unix seconds, float64 ``(batch,)``."""
         columns: Tensor = torch.sin(torch.addcmul(self.phases, time.unsqueeze(1), self.rates)).to(torch.float32)
         return columns
 
-    def places(self, annual: int, daily: int) -> list[int]:
-        """Positions of the columns of the first ``annual`` and ``daily`` harmonics."""
+    def positions(self, annual: int, daily: int) -> list[int]:
+        """Return the positions of the columns of the first ``annual`` and ``daily`` harmonics."""
         day = 1 + 2 * self.annual
         return [*range(1, 1 + 2 * annual), *range(day, day + 2 * daily)]
 
     def turn(self, seconds: float) -> Tensor:
-        """Matrix that turns the calendar of a time, as a row, into that of ``seconds`` later; float64."""
+        """Return the matrix that turns the calendar of a time, as a row, into that of ``seconds`` later; float64."""
         constant = torch.ones(1, 1, dtype=torch.float64)
         matrix: Tensor = torch.block_diag(constant, *(_rotation(float(rate) * seconds) for rate in self.rates[1::2]))
         return matrix
@@ -241,7 +241,7 @@ class Examples:
 
     @classmethod
     def of(cls, origins: Origins) -> "Examples":
-        """The examples that start from ``origins``."""
+        """Return the examples that start from ``origins``."""
         return cls(
             torch.from_numpy(origins.windows.astype(np.float32)),
             torch.from_numpy(unix_seconds(origins.times)),
@@ -257,7 +257,7 @@ class Examples:
         return self.target.shape[1]
 
     def joined(self, other: "Examples") -> "Examples":
-        """These examples followed by ``other`` ones."""
+        """Return these examples followed by ``other`` ones."""
         return Examples(
             torch.cat([self.sst, other.sst]),
             torch.cat([self.valid_time, other.valid_time]),
@@ -265,17 +265,17 @@ class Examples:
         )
 
     def with_next(self) -> "Examples":
-        """The examples with an observation at the first lead."""
+        """Return the examples with an observation at the first lead."""
         return self.take(self.target[:, 0].isfinite())
 
     def take(self, chosen: Tensor | slice) -> "Examples":
-        """The ``chosen`` examples."""
+        """Return the ``chosen`` examples."""
         return Examples(self.sst[chosen], self.valid_time[chosen], self.target[chosen])
 
     def to(self, device: torch.device) -> "Examples":
-        """The examples moved to a ``device``."""
+        """Return the examples moved to a ``device``."""
         return Examples(self.sst.to(device), self.valid_time.to(device), self.target.to(device))
 
     def increments(self, spread: float) -> Tensor:
-        """Increments from the last value of the window to the first lead, in one-step spreads, ``(n,)``."""
+        """Return the increments from the last value of the window to the first lead, in one-step spreads, ``(n,)``."""
         return (self.target[:, 0] - self.sst[:, -1]) / spread

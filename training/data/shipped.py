@@ -180,10 +180,11 @@ def build(folder: Path) -> GlobalClimatology:
     nodes = CELL_DEGREES * MASK_NODES_PER_DEGREE
     sea_nodes = sea[:-1].reshape(GRID_SHAPE[0], nodes, GRID_SHAPE[1], nodes).sum(axis=(1, 3))
     cells = fit_cells(read_monthly_sst(sst_path), sea_nodes > 0)
+    first_line = gzip.decompress(changelog.read_bytes()).decode().partition("\n")[0]
     provenance = {
         "source": "COADS monthly climatology of SST on 2 degrees, and ETOPO5 relief, distributed by NOAA PMEL",
         "licence": "public domain",
-        "package": _package(changelog),
+        "package": f"Debian ferret-datasets, {first_line.partition(';')[0]}",
         f"sha256 of {SST_FILE}": sha256(sst_path.read_bytes()).hexdigest(),
         f"sha256 of {RELIEF_FILE}": sha256(relief_path.read_bytes()).hexdigest(),
         "changes": f"mean and {HARMONICS} harmonics fitted to the months; cells without sea left out",
@@ -197,11 +198,6 @@ def _find(folder: Path, name: str) -> Path:
     if path is None:
         raise FileError(f"no {name} in {folder}: extract the Debian package ferret-datasets into it")
     return path
-
-
-def _package(changelog: Path) -> str:
-    first_line = gzip.decompress(changelog.read_bytes()).decode().partition("\n")[0]
-    return f"Debian ferret-datasets, {first_line.partition(';')[0]}"
 
 
 def write_climatology(folder: Path, path: Path = FILE) -> None:
@@ -274,8 +270,8 @@ def _distances(points: Floats, begin: Floats, end: Floats) -> Floats:
     """Return the distance of points ``(n, 2)`` from a stretch."""
     along = end - begin
     length = float(along @ along)
-    place = np.clip((points - begin) @ along / length, 0.0, 1.0) if length else np.zeros(len(points))
-    distances: Floats = np.hypot(*(points - begin - place[:, np.newaxis] * along).T)
+    share = np.clip((points - begin) @ along / length, 0.0, 1.0) if length else np.zeros(len(points))
+    distances: Floats = np.hypot(*(points - begin - share[:, np.newaxis] * along).T)
     return distances
 
 
@@ -301,7 +297,7 @@ def _path(line: Floats) -> str:
 
 
 def nino12() -> pd.DataFrame:
-    """ERSST v3b, Niño 1+2 region mean by NOAA, monthly 1950–2010, from ``statsmodels.datasets.elnino``."""
+    """Return ERSST v3b, Niño 1+2 region mean by NOAA, monthly 1950–2010, from ``statsmodels.datasets.elnino``."""
     from statsmodels.datasets import elnino
 
     years = elnino.load_pandas().data.set_index("YEAR")
@@ -310,7 +306,7 @@ def nino12() -> pd.DataFrame:
 
 
 def neracoos_b01() -> pd.DataFrame:
-    """NERACOOS buoy B01 (B01_sbe37_all), half-hourly 2016–2017, from ``bokeh_sampledata``; faults included."""
+    """Return NERACOOS buoy B01 (B01_sbe37_all), half-hourly 2016–2017, from ``bokeh_sampledata``; faults included."""
     from bokeh_sampledata.sea_surface_temperature import sea_surface_temperature as table
 
     return pd.DataFrame(

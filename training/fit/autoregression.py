@@ -87,7 +87,7 @@ def _solve(free: Tensor, shrunk: Tensor, target: Tensor, given: Tensor | None) -
     )
 
     def beyond_free(columns: Tensor) -> Tensor:
-        """The part of ``columns`` that the free terms do not explain."""
+        """Return the part of ``columns`` that the free terms do not explain."""
         return columns - free @ _least_squares(free, columns)
 
     terms, residual = beyond_free(shrunk), beyond_free(target[:, None])[:, 0]
@@ -107,7 +107,7 @@ def _solve(free: Tensor, shrunk: Tensor, target: Tensor, given: Tensor | None) -
 
 
 def _least_squares(terms: Tensor, target: Tensor) -> Tensor:
-    """Least-squares weights of ``terms`` for each column of ``target``, ``(terms, columns)``."""
+    """Return the least-squares weights of ``terms`` for each column of ``target``, ``(terms, columns)``."""
     if not terms.shape[1]:
         return target.new_zeros(0, target.shape[1])
     weights: Tensor = torch.linalg.lstsq(terms, target, driver="gelsd").solution
@@ -186,16 +186,16 @@ class SeasonalAutoregression(nn.Module):
         self.raw = raw = level + 1 + columns
         bent = raw + 1
         self.driftless = DRIFTLESS_SECONDS / step_seconds
-        drift: Entries = [(level + 1, column) for column in calendar.places(1, 0)]
-        course: Entries = [(level + 1, column) for column in calendar.places(0, calendar.daily)]
+        drift: Entries = [(level + 1, column) for column in calendar.positions(1, 0)]
+        course: Entries = [(level + 1, column) for column in calendar.positions(0, calendar.daily)]
         shrunk: Entries = [(row, 0) for row in range(window - 1)]
         bounded, bends = bent + 5, [(bent + offset, 0) for offset in range(6, _NONLINEAR_TERMS)]
         courses: list[Entries] = [[], course] if course else [[]]
         new = (1 - scaling.usual) / len(courses)
         self.alternatives = [Terms(new, drift, free, shrunk, bends) for free in courses]
         if scaling.usual:
-            varying, once = (calendar.places(order, 0) for order in (2, 1))
-            free = [(level + 1, column) for column in (0, *calendar.places(3, calendar.daily))]
+            varying, once = (calendar.positions(order, 0) for order in (2, 1))
+            free = [(level + 1, column) for column in (0, *calendar.positions(3, calendar.daily))]
             bends = [
                 *bends,
                 *((bent + offset, column) for offset in range(5) for column in ([0, *once] if offset < 2 else [0])),
@@ -232,29 +232,29 @@ class SeasonalAutoregression(nn.Module):
         return increment
 
     def rows(self, known: Tensor) -> Tensor:
-        """The predictors, followed by the nonlinear terms."""
+        """Return the predictors, followed by the nonlinear terms."""
         seen = known @ self.views
         increment, _, level, anomaly, spread = torch.clamp(seen, -self.bounds, self.bounds).unbind(1)
         products = [anomaly * anomaly, anomaly * increment, increment * increment, level * increment, level * level]
         products.append(increment * spread)
         return torch.cat([known, torch.stack(products, dim=1), torch.tanh(seen[:, :2] / 2)], dim=1)
 
-    def places(self) -> tuple[list[int], list[int]]:
-        """Rows and columns of the fitted weights of the current regression."""
+    def positions(self) -> tuple[list[int], list[int]]:
+        """Return the rows and columns of the fitted weights of the current regression."""
         terms = self.active
         rows, columns = zip(*terms.drift, *terms.free, *terms.shrunk, *terms.bent, strict=True)
         return list(rows), list(columns)
 
     def terms(self, known: Tensor, season: Tensor) -> Tensor:
-        """The factors of the weights, in the order of :meth:`places`, ``(n, terms)``."""
-        rows, columns = self.places()
+        """Return the factors of the weights, in the order of :meth:`positions`, ``(n, terms)``."""
+        rows, columns = self.positions()
         return self.rows(known)[:, rows] * season[:, columns]
 
     @torch.no_grad()
     def set(self, weights: Tensor) -> None:
-        """Set these weights, in the order of :meth:`places`, and all others to zero."""
+        """Set these weights, in the order of :meth:`positions`, and all others to zero."""
         self.weights.zero_()
-        self.weights[self.places()] = weights.float()
+        self.weights[self.positions()] = weights.float()
 
     @torch.no_grad()
     def fit(self, known: Tensor, season: Tensor, increments: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
@@ -269,7 +269,7 @@ class SeasonalAutoregression(nn.Module):
             time: Unix seconds of the increments, ``(n,)``.
 
         Returns:
-            The weights in the order of :meth:`places`, and the penalty on the square of each, for windows with a mean
+            The weights in the order of :meth:`positions`, and the penalty on the square of each, for windows of a mean
             weight of 1; both float64 ``(terms,)``.
         """
         self._see_anomalies(known)
@@ -304,12 +304,12 @@ class SeasonalAutoregression(nn.Module):
 
 
 def recency(time: Tensor) -> Tensor:
-    """Weight of windows by age: 1 for the newest, half for the oldest; of Unix seconds, ``(n,)``."""
+    """Return the weight of windows by age: 1 for the newest, half for the oldest; of Unix seconds, ``(n,)``."""
     return 0.5 ** ((time.max() - time) / (time.max() - time.min()).clamp_min(1.0))
 
 
 def scatter(residual: Tensor, season: Tensor) -> Tensor:
-    """Variance of ``residual`` by season: its logarithm regressed on the calendar, ``(n,)``."""
+    """Return the variance of ``residual`` by season: its logarithm regressed on the calendar, ``(n,)``."""
     calendar = season[:, :5].double()
     logarithm = torch.log(residual**2 + 0.01 * residual.var() + torch.finfo(torch.float64).tiny)
     fitted: Tensor = calendar @ torch.linalg.lstsq(calendar, logarithm[:, None], driver="gelsd").solution[:, 0]

@@ -48,12 +48,12 @@ class Residuals:
 
     @classmethod
     def joined(cls, parts: Sequence["Residuals"]) -> "Residuals":
-        """The residuals of several parts, one after the other."""
+        """Return the residuals of several parts, one after the other."""
         return cls(joined([part.origins for part in parts]), np.concatenate([part.values for part in parts]))
 
 
 def earlier_residuals(dataset: Dataset, config: TrainingConfig, first: int = FIRST_TWENTIETH) -> list[Residuals]:
-    """Residuals of the training part to calibrate on, in addition to those of the validation part.
+    """Return the residuals of the training part to calibrate on, in addition to those of the validation part.
 
     Each twentieth from number ``first`` on, counted from 0, is forecast by a fit to the data before it. A twentieth
     with too little data before it is left out. Without an autoregression there are no residuals, since a cell would
@@ -71,7 +71,7 @@ def earlier_residuals(dataset: Dataset, config: TrainingConfig, first: int = FIR
 def _forecast(
     dataset: Dataset, config: TrainingConfig, start: np.datetime64, begin: np.datetime64, end: np.datetime64
 ) -> Residuals | None:
-    """Residuals from ``begin`` until before ``end``, forecast by a fit to the data from ``start`` to ``begin``.
+    """Return residuals from ``begin`` until before ``end``, forecast by a fit to the data from ``start`` to ``begin``.
 
     None if that is too little data, or hardly changes.
     """
@@ -190,7 +190,7 @@ class Ingredients:
         )
 
     def evaluated(self, fit: Fit, share: float) -> AnyNetwork:
-        """The network of a fit that has not seen the test part, where the universal one has the weight ``share``."""
+        """Return the network that has not seen the test part, where the universal one has the weight ``share``."""
         return self._mixed(fit.cell, beside(fit.evaluated, self.companions.evaluated), "validation", share)
 
     def _mixed(self, cell: str, fitted: Network, seen_until: Split, share: float) -> AnyNetwork:
@@ -204,7 +204,7 @@ class Ingredients:
         return self.start.at_place(cell, self.config.window, self.dataset.past(seen_until))
 
     def _only_universal(self, cell: str) -> CellNetworks:
-        """The universal network at a place whose series is too short to fit another one."""
+        """Return the universal network at a place whose series is too short to fit another one."""
         universal = self._at_place(cell, "validation")
         origins = joined([self.dataset.origins("train"), self.dataset.origins("validation")])
         past = Residuals(origins, evaluate(universal, cell, origins, self.dataset).residuals(cell))
@@ -238,7 +238,8 @@ def choose_share(start: UniversalStart, fitted: Floats, universal: Floats) -> St
     The geometric mean of the RMSE over all leads decides; the universal network has to gain :data:`MIN_GAIN`.
     """
     known = np.isfinite(fitted) & np.isfinite(universal)
-    rmse = {name: _rmse(np.where(known, _mean(fitted, universal, share), np.nan)) for name, share in SHARES.items()}
+    errors = {name: np.where(known, _mean(fitted, universal, share), np.nan) for name, share in SHARES.items()}
+    rmse = {name: np.sqrt(np.nanmean(of_share**2, axis=0)) for name, of_share in errors.items()}
     means = {name: float(np.log(by_lead).mean()) for name, by_lead in rmse.items()}
     best = min(means, key=lambda name: means[name])
     if means["place"] + np.log(1 - MIN_GAIN) < means[best]:
@@ -258,19 +259,15 @@ def draw_residuals(universal: UniversalAtPlace, origins: Origins) -> Residuals:
     selected = origins.take(np.linspace(0, len(origins) - 1, count).round().astype(np.intp))
     seconds = torch.from_numpy(unix_seconds(selected.valid_time))
     with torch.inference_mode():
-        answer = universal.distribution(torch.from_numpy(selected.windows.astype(np.float32)), seconds).numpy()
+        forecast = universal.distribution(torch.from_numpy(selected.windows.astype(np.float32)), seconds).numpy()
     levels = list(universal.universal.levels)
     probabilities = (np.arange(count) * _DRAWING_STRIDE % count + 0.5) / count
     errors = np.empty(selected.targets.shape)
     for row, lead in np.ndindex(errors.shape):
-        mean, quantiles = answer[row, lead, 0], answer[row, lead, 1:]
+        mean, quantiles = forecast[row, lead, 0], forecast[row, lead, 1:]
         errors[row, lead] = np.interp(probabilities[row], levels, quantiles) - mean
     return Residuals(selected, errors)
 
 
 def _mean(fitted: Floats, universal: Floats, share: float) -> Floats:
     return fitted if share == 0.0 else (1 - share) * fitted + share * universal
-
-
-def _rmse(errors: Floats) -> Floats:
-    return np.asarray(np.sqrt(np.nanmean(errors**2, axis=0)))

@@ -38,7 +38,7 @@ def fit_to_rollout(
     Args:
         network: Network whose autoregression is fitted.
         examples: windows, and the observations at each lead.
-        weights: float64 ``(terms,)``, in the order of the autoregression's places.
+        weights: float64 ``(terms,)``, in the order of the autoregression's positions.
         costs: penalty on the square of each weight, float64 ``(terms,)``.
         later: total weight of the later leads, relative to the first.
     """
@@ -64,7 +64,7 @@ def fit_to_rollout(
 
 
 def derivatives(network: RecurrentForecaster, examples: Examples) -> Iterator[tuple[Tensor, Tensor]]:
-    """By lead, forecasts of the autoregression, °C ``(n,)``, and their derivatives by its weights, ``(n, terms)``."""
+    """Yield by lead the forecasts of the autoregression, °C ``(n,)``, and their derivatives, ``(n, terms)``."""
     sst, window = examples.sst, examples.sst.shape[1]
     derivatives: list[Tensor] = []
     for lead in range(examples.leads):
@@ -83,7 +83,7 @@ def derivatives(network: RecurrentForecaster, examples: Examples) -> Iterator[tu
 
 
 def _importance(network: RecurrentForecaster, examples: Examples, errors: Tensor, later: float) -> Tensor:
-    """Weight of each window and lead, ``(n, leads)``: 0 without an observation; the mean at the first lead is 1."""
+    """Return the weight of each window and lead, ``(n, leads)``: 0 without an observation, 1 on average at lead 1."""
     importance = torch.zeros_like(errors)
     ages = recency(examples.valid_time[:, 0])
     for lead, known in enumerate(errors.isfinite().T):
@@ -103,7 +103,7 @@ def _step(
     weights: Tensor,
     costs: Tensor,
 ) -> Tensor:
-    """The Gauss–Newton step, to the best weights if forecasts were linear in them, ``(terms,)``."""
+    """Return the Gauss–Newton step, to the best weights if forecasts were linear in them, ``(terms,)``."""
     normal, slope = torch.diag(costs), -costs * weights
     for lead, (_, derivative) in enumerate(leads):
         by_weight = derivative.double() / network.spread
@@ -200,7 +200,7 @@ def fit_autoregression(config: TrainingConfig, seen: SstSeries, examples: Exampl
 
 
 def leads_learnt(config: TrainingConfig) -> int:
-    """Number of leads that a network is fitted to."""
+    """Return the number of leads that a network is fitted to."""
     return min(config.horizon, MAX_ROLLOUT_LEADS)
 
 
@@ -255,7 +255,7 @@ class PlacedForecaster(nn.Module):
         return torch.lerp(self.general(sst, valid_time), relative, self.most * sure)
 
     def size(self) -> int:
-        """Number of fitted weights, including the seasonal cycles of the places."""
+        """Return the number of fitted weights, including the seasonal cycles of the places."""
         return self.general.size() + self.relative.size() + self.places.ahead.numel()
 
 

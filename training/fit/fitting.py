@@ -97,7 +97,7 @@ def fit(
 
 
 def total_epochs(dataset: Dataset, config: TrainingConfig) -> int:
-    """Number of epochs of one :func:`fit`."""
+    """Return the number of epochs of one :func:`fit`."""
     windows = accumulate(len(dataset.origins(part, horizon=1)) for part in SPLITS)
     return sum(config.schedule(count).epochs for count in windows)
 
@@ -168,7 +168,7 @@ def new_optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Opt
 
 
 def _rate(step: int, steps: int) -> float:
-    """Learning rate at ``step``, counted from 0, as a share of the peak."""
+    """Return the learning rate at ``step``, counted from 0, as a share of the peak."""
     warm_up = max(1, round(WARM_UP_SHARE * steps))
     if step < warm_up:
         return (step + 1) / warm_up
@@ -176,7 +176,7 @@ def _rate(step: int, steps: int) -> float:
 
 
 def _loss(network: RecurrentForecaster, examples: Examples, config: TrainingConfig) -> Tensor:
-    """Huber loss over the cell's leads.
+    """Return the Huber loss over the cell's leads.
 
     Errors are in one-step spreads times the square root of the lead: the spread of a random walk at that lead.
     """
@@ -224,7 +224,7 @@ class _Fitting:
 
 
 def jobs(config: TrainingConfig) -> list[Job]:
-    """Every network to fit: each cell with each seed, the published seed first."""
+    """Return every network to fit: each cell with each seed, the published seed first."""
     return [(cell, config.seed + offset) for offset in range(config.seeds) for cell in config.cells]
 
 

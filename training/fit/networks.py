@@ -39,7 +39,7 @@ class RecurrentForecaster(nn.Module):
         # Faster daily harmonics are zero or repeat another at every step: their weights would be arbitrary in between.
         self.calendar = Calendar(annual, step.daily_harmonics(DAILY_HARMONICS))
         self.linear = SeasonalAutoregression(config.window, self.calendar, scaling, self.step_seconds)
-        seen = self.calendar.places(config.harmonics, min(1, self.calendar.daily)) if scaling.annual else []
+        seen = self.calendar.positions(config.harmonics, min(1, self.calendar.daily)) if scaling.annual else []
         self.annual = scaling.annual
         self.inputs = 1 + self.annual + len(seen)
         self.cell = _CELLS[cell](self.inputs, config.hidden, config.layers, batch_first=True)
@@ -51,14 +51,14 @@ class RecurrentForecaster(nn.Module):
         self.register_buffer("columns", self._columns(scaling, seen), persistent=False)
 
     def _columns(self, scaling: Scaling, seen: list[int]) -> Tensor:
-        """Matrix from the predictors to the inputs of the cell, all linear, including the calendar of each step."""
+        """Return a matrix from the predictors to the inputs of the cell, all linear, and the calendar of each step."""
         level = self.window
         columns = torch.zeros(len(self.linear.views), self.seen, self.inputs, dtype=torch.float64)
-        for step, place in enumerate(range(self.window - self.seen, self.window)):
-            columns[place, step, 0] = 1 / scaling.spread
+        for step, position in enumerate(range(self.window - self.seen, self.window)):
+            columns[position, step, 0] = 1 / scaling.spread
             if scaling.annual:
-                columns[[place, level], step, 1] = 1 / scaling.std
-                turned = self.calendar.turn((place - self.window) * self.step_seconds)
+                columns[[position, level], step, 1] = 1 / scaling.std
+                turned = self.calendar.turn((position - self.window) * self.step_seconds)
                 columns[level + 1 : -1, step, 2:] = turned[:, seen]
         return columns.flatten(1).to(torch.float32)
 
@@ -77,7 +77,7 @@ class RecurrentForecaster(nn.Module):
         return torch.add(sst[:, -1], increment, alpha=self.spread)
 
     def known(self, sst: Tensor, valid_time: Tensor) -> tuple[Tensor, Tensor]:
-        """Predictors of the cell and the autoregression, and the calendar; for the arguments, see :meth:`forward`."""
+        """Return predictors of cell and autoregression, and the calendar; for the arguments, see :meth:`forward`."""
         last, season = sst[:, -1:], self.calendar(valid_time)
         level = last - self.mean
         above = level
@@ -87,13 +87,13 @@ class RecurrentForecaster(nn.Module):
         return torch.cat([sst - last, above, season, level], dim=1), season
 
     def added(self, known: Tensor) -> Tensor:
-        """The increment that the cell adds to that of the autoregression, in one-step spreads, ``(batch,)``."""
+        """Return the increment that the cell adds to that of the autoregression, in one-step spreads, ``(batch,)``."""
         states, _ = self.cell((known @ self.columns).view(-1, self.seen, self.inputs))
         increment: Tensor = self.head(self.dropout(states[:, -1]))[:, 0]
         return increment
 
     def size(self) -> int:
-        """Number of fitted weights, including those of the autoregression."""
+        """Return the number of fitted weights, including those of the autoregression."""
         return sum(weights.numel() for weights in self.parameters()) + int(torch.count_nonzero(self.linear.weights))
 
     @torch.no_grad()
@@ -103,7 +103,7 @@ class RecurrentForecaster(nn.Module):
 
     @torch.no_grad()
     def mix(self, share: float) -> None:
-        """Weight the cell by ``share``, and the autoregression by the rest.
+        """Return the weight the cell by ``share``, and the autoregression by the rest.
 
         Combining two forecasts with different errors reduces the error (Bates and Granger 1969, Operational Research
         Quarterly 20, 451).

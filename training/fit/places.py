@@ -112,13 +112,13 @@ class Places(nn.Module):
         return usual + offset.unsqueeze(1), shares, offset, sure
 
     def at(self, valid_time: Tensor, shares: Tensor, offset: Tensor) -> Tensor:
-        """The usual SST at a time, °C ``(batch,)``, from ``shares`` and ``offset`` as returned by :meth:`forward`."""
+        """Return the usual SST at a time, °C ``(batch,)``; ``shares`` and ``offset`` are those of :meth:`forward`."""
         usual: Tensor = ((self.calendar(valid_time) @ self.ahead) * shares).sum(1) + offset + self.middle
         return usual
 
     @classmethod
     def of(cls, seen: SstSeries, config: TrainingConfig) -> "Places | None":
-        """The places in the data of a fit; None for fewer than two places with data from every season.
+        """Return the places in the data of a fit; None for fewer than two places with data from every season.
 
         Also None without an autoregression, which the companion network consists of.
         """
@@ -127,7 +127,7 @@ class Places(nn.Module):
 
     @torch.no_grad()
     def relative(self, examples: Examples) -> Examples:
-        """Windows and targets minus what is usual at the place that the window seems to come from."""
+        """Return the windows and targets minus what is usual at the place that the window seems to come from."""
         rows = max(1, _MAX_CHUNK_VALUES // self.fitted.shape[1])
         tensors = (examples.sst, examples.valid_time, examples.target)
         chunks = zip(*(tensor.split(rows) for tensor in tensors), strict=True)
@@ -140,7 +140,7 @@ class Places(nn.Module):
         return Examples(torch.cat(windows), examples.valid_time, torch.cat(targets))
 
     def _cycle(self, series: SstSeries) -> Tensor:
-        """The seasonal cycle of a series, as weights of the calendar, float64 ``(columns,)``."""
+        """Return the seasonal cycle of a series, as weights of the calendar, float64 ``(columns,)``."""
         observed = np.isfinite(series.values)
         calendar = self.calendar(torch.from_numpy(unix_seconds(series.times[observed]))).double()
         values = torch.from_numpy(series.values[observed])[:, None]
@@ -153,7 +153,7 @@ class Places(nn.Module):
 
 
 def _square_of_means(anomalies: Sequence[Floats], window: int) -> float:
-    """Mean square of the means of all windows that are at least half observed; 0 if there are none."""
+    """Return the mean square of the means of all windows that are at least half observed; 0 if there are none."""
     means = [_means(values, window) for values in anomalies if len(values) >= window]
     together = np.concatenate([np.empty(0), *means])
     return float((together**2).mean()) if len(together) else 0.0

@@ -79,7 +79,7 @@ class UniversalAtPlace(nn.Module):
 
     @torch.jit.export
     def distribution(self, sst: Tensor, valid_time: Tensor) -> Tensor:
-        """Mean and quantiles of the universal network, °C, float32 ``(batch, horizon, 1 + levels)``.
+        """Return the mean and quantiles of the universal network, °C, float32 ``(batch, horizon, 1 + levels)``.
 
         Args:
             sst: °C, float32 ``(batch, window)``.
@@ -87,24 +87,24 @@ class UniversalAtPlace(nn.Module):
         """
         context = torch.cat([self.earlier(valid_time), sst], 1)[:, -self.maximum :]
         known = self.climatology.expand(sst.shape[0], -1)
-        answer: Tensor = self.universal.quantiles(context, valid_time - self.step_seconds, known)
-        return answer
+        quantiles: Tensor = self.universal.quantiles(context, valid_time - self.step_seconds, known)
+        return quantiles
 
     def earlier(self, valid_time: Tensor) -> Tensor:
-        """The history before each window, NaN where unknown, without steps before all of it: °C, ``(batch, steps)``."""
+        """Return the history before each window, NaN where unknown, without leading gaps: °C, ``(batch, steps)``."""
         steps = torch.round((valid_time - self.begin) / self.step_seconds).to(torch.int64)
         back = torch.arange(-self.before - self.window, -self.window, device=steps.device)
-        places = steps.unsqueeze(1) + back.unsqueeze(0)
+        positions = steps.unsqueeze(1) + back.unsqueeze(0)
         length = self.history.shape[0]
-        inside = (places >= 0) & (places < length)
+        inside = (positions >= 0) & (positions < length)
         missing = torch.full([1], float("nan"), device=steps.device)
-        values = torch.where(inside, self.history[torch.clamp(places, 0, length - 1)], missing)
+        values = torch.where(inside, self.history[torch.clamp(positions, 0, length - 1)], missing)
         known = torch.nonzero(torch.isfinite(values).any(0))
         first = int(known[0, 0]) if known.shape[0] > 0 else self.before
         return values[:, first:]
 
     def size(self) -> int:
-        """Number of fitted weights."""
+        """Return the number of fitted weights."""
         return sum(weights.numel() for weights in self.universal.parameters())
 
 
@@ -138,7 +138,7 @@ class MixedForecaster(nn.Module):
         return torch.lerp(forecasts, self.universal.leads(sst, valid_time), self.share)
 
     def size(self) -> int:
-        """Number of fitted weights of both networks."""
+        """Return the number of fitted weights of both networks."""
         return self.place_network.size() + self.universal.size()
 
 
@@ -207,7 +207,7 @@ class UniversalStart:
         )
 
     def short_settings(self, series: SstSeries) -> dict[str, int]:
-        """Window and horizon for a series that is too short to fit networks to.
+        """Return the window and horizon for a series that is too short to fit networks to.
 
         Raises:
             SeriesError: if it is too short for the universal networks, too.
@@ -229,7 +229,7 @@ class UniversalStart:
         return {"window": window, "horizon": min(shape.horizon, self.horizon, len(series) // 4)}
 
     def suits(self, config: TrainingConfig) -> bool:
-        """Whether the universal networks forecast as far as ``config`` asks, with its cells, from its windows."""
+        """Return whether the universal networks reach as far as ``config`` asks, from its windows, with its cells."""
         cells = set(config.cells) <= set(self.modules)
         return cells and config.horizon <= self.horizon and config.window >= self.minimum
 
@@ -244,7 +244,7 @@ class UniversalStart:
         return f"{self.dataset} {self.version}"
 
     def at_place(self, cell: str, window: int, history: SstSeries) -> UniversalAtPlace:
-        """The network of a cell, with the ``history`` of the place."""
+        """Return the network of a cell, with the ``history`` of the place."""
         return UniversalAtPlace(self.modules[cell], window, history, self.climatology).eval()
 
 
@@ -261,7 +261,7 @@ def _releases(folder: Path, step: TimeStep) -> Iterator[Release]:
 
 
 def _climatology(series: SstSeries, position: Position | None) -> tuple[Coefficients, str]:
-    """Coefficients of the climatology at a position, NaN where it cannot be used, and a sentence that says so."""
+    """Return the coefficients of the climatology at a position, NaN where it is not used, and a sentence about it."""
     nowhere = np.full(CLIMATOLOGY_TERMS, np.nan, dtype=np.float32)
     if position is None:
         return nowhere, "no position: the universal networks do not know the usual temperatures of the place"

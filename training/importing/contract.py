@@ -16,7 +16,7 @@ import zipfile
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
@@ -223,25 +223,25 @@ def _forward(module: torch.jit.ScriptModule, sst: Tensor, valid_time: Tensor) ->
     n = len(sst)
     try:
         with torch.inference_mode():
-            answer = module(sst, valid_time)
+            forecasts = module(sst, valid_time)
     except Exception as error:  # an operator of any library may raise anything
         raise ReleaseError(_failure(n, error)) from None
-    if not isinstance(answer, Tensor):
-        raise ReleaseError(f"forward returns a {type(answer).__name__}: return one tensor, float32[batch] in °C")
-    if answer.device.type != "cpu":
-        raise ReleaseError(f"it needs a GPU (forward returns a tensor on {answer.device}): {_TO_CPU}")
-    if answer.shape != (n,):
-        remedy = ", with squeeze(1)" if answer.shape == (n, 1) else ""
+    if not isinstance(forecasts, Tensor):
+        raise ReleaseError(f"forward returns a {type(forecasts).__name__}: return one tensor, float32[batch] in °C")
+    if forecasts.device.type != "cpu":
+        raise ReleaseError(f"it needs a GPU (forward returns a tensor on {forecasts.device}): {_TO_CPU}")
+    if forecasts.shape != (n,):
+        remedy = ", with squeeze(1)" if forecasts.shape == (n, 1) else ""
         raise ReleaseError(
-            f"forward returns the shape {list(answer.shape)} for {counted(n, 'window')}: return [{n}], a forecast for "
-            f"each{remedy}"
+            f"forward returns the shape {list(forecasts.shape)} for {counted(n, 'window')}: return [{n}], a forecast "
+            f"for each{remedy}"
         )
-    if answer.dtype != torch.float32:
-        raise ReleaseError(f"forward returns {str(answer.dtype).removeprefix('torch.')}: return answer.float()")
-    if not bool(torch.isfinite(answer).all()):
-        bad = int((~torch.isfinite(answer)).sum())
+    if forecasts.dtype != torch.float32:
+        raise ReleaseError(f"forward returns {str(forecasts.dtype).removeprefix('torch.')}: return answer.float()")
+    if not bool(torch.isfinite(forecasts).all()):
+        bad = int((~torch.isfinite(forecasts)).sum())
         raise ReleaseError(f"forward returns NaN or infinity for {bad} of {counted(n, 'window')} without gaps")
-    return answer
+    return forecasts
 
 
 def _failure(n: int, error: Exception) -> str:
@@ -300,100 +300,64 @@ def _tensors(tried: Origins) -> tuple[Tensor, Tensor]:
 
 
 MEMORY: Final = 4 * 2**30
-"""Bytes for the process, beyond the size of the file."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """A module to try.
-
-    Attributes:
-        content: Content of its file.
-        series: Series to try it on.
-        horizon: number of leads.
-    """
-
-    content: bytes
-    series: SstSeries
-    horizon: int
-
-
-def answer(request: Request) -> dict[str, Any]:
-    """Return the fields of :class:`~training.importing.contract.Facts`, or ``problem``."""
-    try:
-        module, _ = load_module(request.content, CPU)
-        return asdict(check_contract(module, request.series, request.horizon))
-    except ReleaseError as error:
-        return {"problem": str(error)}
-    except MemoryError:
-        return {"problem": "it needs too much memory"}
-
-
-def run(request: Request, parent: Connection) -> None:
-    """Answer one request, as JSON, in a process that was started for it."""
-    silence = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 1)  # what a module prints
-    os.dup2(silence, 2)
-    torch.set_num_threads(1)
-    _forbid_writing()
-    limit_memory(MEMORY + 3 * len(request.content))
-    parent.send_bytes(json.dumps(answer(request)).encode())
-
-
-def _forbid_writing() -> None:
-    with contextlib.suppress(OSError, ValueError, ImportError):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-
+"""Bytes for the process that tries a module, beyond the size of the file."""
 
 CHECK_SECONDS: Final = 120.0
 """Default time limit of a check; loading torch is part of it."""
 
 
 def check(file: ModelFile, series: SstSeries, horizon: int, seconds: float = CHECK_SECONDS) -> Facts:
-    """Load and try a module in a process of its own.
-
-    Args:
-        file: File of the module.
-        series: Series to try it on.
-        horizon: number of leads.
-        seconds: how long the process may take.
+    """Load a module and try it on windows of ``series``, at most ``seconds`` long, in a process of its own.
 
     Raises:
         ReleaseError: if the module breaks the contract, crashes, or takes too long; says what to do.
     """
-    try:
-        outcome = _try(Request(file.content, series, horizon), seconds)
-    except ReleaseError as error:
-        raise ReleaseError(f"{file.name}: {error}") from None
-    if "problem" in outcome:
-        raise ReleaseError(f"{file.name}: {outcome['problem']}")
-    return Facts(**outcome)
-
-
-def _try(request: Request, seconds: float) -> dict[str, Any]:
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=run, args=(request, sender), daemon=True)
+    process = context.Process(target=_run, args=(file.content, series, horizon, sender), daemon=True)
     process.start()
     sender.close()
     try:
-        if not receiver.poll(seconds):
-            raise ReleaseError(
+        if receiver.poll(seconds):
+            outcome = json.loads(receiver.recv_bytes())
+        else:
+            outcome = (
                 f"loading and trying it took more than {seconds:g} s: use a smaller network, or raise --time-limit"
             )
-        outcome: dict[str, Any] = json.loads(receiver.recv_bytes())
-        return outcome
     except EOFError:
         process.join()
-        raise ReleaseError(_crash(process.exitcode or 0)) from None
+        status = process.exitcode or 0
+        how = f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"
+        outcome = f"it ends the process that tries it ({how}): run it with torch alone to find out why"
     finally:
         process.kill()
         process.join()
         receiver.close()
+    if isinstance(outcome, str):
+        raise ReleaseError(f"{file.name}: {outcome}")
+    return Facts(**outcome)
 
 
-def _crash(status: int) -> str:
-    how = f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"
-    return f"it ends the process that tries it ({how}): run it with torch alone to find out why"
+def try_module(content: bytes, series: SstSeries, horizon: int) -> dict[str, int] | str:
+    """Return the fields of :class:`Facts` of the module in a file, or why it cannot be used."""
+    try:
+        module, _ = load_module(content, CPU)
+        return asdict(check_contract(module, series, horizon))
+    except ReleaseError as error:
+        return str(error)
+    except MemoryError:
+        return "it needs too much memory"
+
+
+def _run(content: bytes, series: SstSeries, horizon: int, parent: Connection) -> None:
+    """Send the outcome of :func:`try_module` as JSON, from a process that was started for it."""
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)  # what a module prints
+    os.dup2(silence, 2)
+    torch.set_num_threads(1)
+    with contextlib.suppress(OSError, ValueError, ImportError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # no writing
+    limit_memory(MEMORY + 3 * len(content))
+    parent.send_bytes(json.dumps(try_module(content, series, horizon)).encode())

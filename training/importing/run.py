@@ -148,7 +148,7 @@ class ImportedNetwork:
         if self.trained_until is not None:
             after = max(begin, int(np.searchsorted(series.times, self.trained_until, side="right")))
             unseen = origins(series, shape, after, end)
-            if _fewest(unseen) >= MIN_VALIDATION_RESIDUALS:
+            if len(unseen) and np.isfinite(unseen.targets).sum(axis=0).min() >= MIN_VALIDATION_RESIDUALS:
                 usable = unseen
         return Residuals(usable, self._evaluate(module, usable).residuals(self.cell))
 
@@ -160,11 +160,6 @@ class ImportedNetwork:
             time = usable.valid_time[int(np.argmin(finite))]
             raise ReleaseError(f"{self.file.name}: its forecast for {short(time)} is NaN or infinite")
         return evaluation
-
-
-def _fewest(usable: Origins) -> int:
-    """Return the number of observations to compare with at the lead that has the fewest."""
-    return int(np.isfinite(usable.targets).sum(axis=0).min()) if len(usable) else 0
 
 
 @dataclass(frozen=True)
@@ -201,7 +196,8 @@ def import_models(wanted: Import, series: SstSeries, data_file: Path, destinatio
         RequestError: if the networks differ in their window, or the name is that of a universal release.
     """
     files = {cell: ModelFile.read(path) for cell, path in wanted.models.items()}
-    _refuse_universal(destination)
+    if current_version(destination.folder) and open_current(destination.artifacts, destination.name).is_universal:
+        raise RequestError(f"{destination.name} is a universal release: choose another name for a place", field="name")
     horizon = wanted.horizon or ForecastShape.for_step(series.step).horizon
     facts = {cell: check(file, series, horizon, wanted.check_seconds) for cell, file in files.items()}
     window = _common_window(files, facts)
@@ -218,12 +214,6 @@ def import_models(wanted: Import, series: SstSeries, data_file: Path, destinatio
 
     with writing_to(destination.folder):
         return destination.serve(*destination.publish(data_file, write))
-
-
-def _refuse_universal(destination: Destination) -> None:
-    folder = destination.folder
-    if current_version(folder) is not None and open_current(destination.artifacts, destination.name).is_universal:
-        raise RequestError(f"{destination.name} is a universal release: choose another name for a place", field="name")
 
 
 def _common_window(files: Mapping[str, ModelFile], facts: Mapping[str, Facts]) -> int:

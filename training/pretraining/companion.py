@@ -86,7 +86,7 @@ class Companion(nn.Module):
         return Moments(gram, product, totals[:, :, :knots], totals[:, :, knots:])
 
     def _running_targets(self, features: Tensor, weighted: Tensor, ends: Tensor) -> Tensor:
-        """Sums over the steps before ``ends`` of predictors times targets, ``(batch, origins * knots, size)``."""
+        """Sum predictors times targets over the steps before ``ends``, ``(batch, origins * knots, size)``."""
         knots = len(self.knots)
         start, stop = int(ends.min()), int(ends.max())
         base = torch.bmm(weighted[:, :start].transpose(1, 2), features[:, :start]).unsqueeze(1)
@@ -137,7 +137,7 @@ class Companion(nn.Module):
 
 
 def running_products(features: Tensor, weight: Tensor, ends: Tensor, few: int = 16) -> Tensor:
-    """Sums of the weighted products of predictors over the steps before each of ``ends``.
+    """Return the sums of the weighted products of predictors over the steps before each of ``ends``.
 
     Args:
         features: ``(batch, steps, size)``.

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from forecasting.evaluation.events import CLIMATOLOGY, INDEPENDENT, PERSISTENCE
+from forecasting.evaluation.events import CLIMATOLOGY, INDEPENDENT, PERSISTENCE, independent_leads
 from forecasting.events.paths import Coupling, Dependence
 from forecasting.events.probability import History, RunEvent, Steps, event_probability
 from forecasting.models.universal.distribution import exceedance, scores_of
@@ -61,11 +61,11 @@ def score_held_out(module: AnyModule, spec: Spec, panel: Panel) -> list[HeldOutS
 @torch.no_grad()
 def forecast_contexts(module: AnyModule, asked: HeldOutContexts) -> Tensor:
     """Return mean and quantiles, °C, ``(n, horizon, 1 + levels)``."""
-    answers = [
+    forecasts = [
         module.quantiles(*(part[i : i + _BATCH] for part in (asked.sst, asked.last_time, asked.climatology)))
         for i in range(0, len(asked.sst), _BATCH)
     ]
-    return torch.cat(answers).double()
+    return torch.cat(forecasts).double()
 
 
 def cut_contexts(spec: Spec, panel: Panel, context: int) -> HeldOutContexts:
@@ -113,7 +113,7 @@ def _score_lead(asked: HeldOutContexts, forecast: Tensor, context: int, lead: in
 
 
 def mean_by_context(scores: list[HeldOutScore]) -> dict[str, dict[str, float]]:
-    """Relative RMSE by context and lead, with and without a position alike."""
+    """Return the relative RMSE by context and lead, with and without a position alike."""
     table: dict[str, dict[str, list[float]]] = {}
     for score in scores:
         table.setdefault(str(score.context), {}).setdefault(str(score.lead), []).append(score.relative_rmse)
@@ -121,7 +121,7 @@ def mean_by_context(scores: list[HeldOutScore]) -> dict[str, dict[str, float]]:
 
 
 PAST: Final = 60
-"""Past forecasts of each sea; as many as decide which model answers for a series."""
+"""Past forecasts of each sea; as many as decide which model forecasts a series."""
 
 STRIDE: Final = 3
 _PAST_BATCH: Final = 50
@@ -167,12 +167,12 @@ def _batches(panel: Panel) -> list[Panel]:
 def _errors(module: AnyModule, spec: Spec, panel: Panel) -> tuple[Floats, Floats]:
     last = panel.sst.shape[1] - spec.horizon - 1
     origins = np.arange(last, max(spec.minimum, last - PAST * STRIDE), -STRIDE)[::-1].copy()
-    answer = module.backtest(
+    forecast = module.backtest(
         panel.sst.float(), panel.last_time, panel.climatology.float(), torch.from_numpy(origins)
     ).double()
     truth = np.stack([panel.sst[:, o + 1 : o + 1 + spec.horizon].numpy() for o in origins.tolist()], axis=1)
     truth[~np.isfinite(panel.sst[:, origins].numpy())] = np.nan
-    return scores_of(truth, answer[..., 1:].numpy(), LEVELS), truth - answer[..., 0].numpy()
+    return scores_of(truth, forecast[..., 1:].numpy(), LEVELS), truth - forecast[..., 0].numpy()
 
 
 _PERCENTILE: Final = 90.0
@@ -196,7 +196,7 @@ def score_events(module: AnyModule, spec: Spec, panel: Panel, dependence: Depend
     """
     leads = tuple(range(1, spec.horizon + 1))
     event = RunEvent("above", _DURATION, 1, min(_WITHIN, spec.horizon))
-    couplings = {"": Coupling(dependence, leads), INDEPENDENT: Coupling(_independent(spec.horizon), leads)}
+    couplings = {"": Coupling(dependence, leads), INDEPENDENT: independent_leads(spec.horizon)}
     events = []
     for context in spec.contexts:
         contexts = cut_contexts(spec, panel, context)
@@ -226,10 +226,6 @@ def score_events(module: AnyModule, spec: Spec, panel: Panel, dependence: Depend
             )
         )
     return events
-
-
-def _independent(horizon: int) -> Dependence:
-    return Dependence(correlation=tuple(tuple(row) for row in np.eye(horizon).tolist()))
 
 
 def _outcomes(event: RunEvent, spec: Spec, sst: Floats, observed: Floats, threshold: Floats) -> tuple[Floats, Steps]:

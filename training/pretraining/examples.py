@@ -104,7 +104,7 @@ def simulated_panel(spec: Spec, seed: int, n: int) -> Panel:
 
 @torch.no_grad()
 def companion_moments(features: Features, companion: Companion, panel: Panel) -> Moments:
-    """The moments of each series, ``(n, knots, …)``."""
+    """Return the moments of each series, ``(n, knots, …)``."""
     parts = []
     for anomaly, last, positioned in _batches(panel):
         end = torch.tensor([anomaly.shape[1] - 1])
@@ -146,9 +146,9 @@ def make_examples(
             target = (x[:, ahead] - x[:, origins].unsqueeze(2)) / scale[:, origins].unsqueeze(2)
             weight = observed[:, ahead] * observed[:, origins].unsqueeze(2)
             level = (torch.nan_to_num(sst[:, origins]) - LEVEL_CENTRE) / LEVEL_SPREAD
-            places = (origins - (end - size + 1)).expand(len(sst), -1)
+            inside = (origins - (end - size + 1)).expand(len(sst), -1)
             unit = scale[:, origins].unsqueeze(2) / usual.unsqueeze(1)
-            values = [stretch, places, mean, spread, fit, context[:, origins], level.unsqueeze(2), target, weight, unit]
+            values = [stretch, inside, mean, spread, fit, context[:, origins], level.unsqueeze(2), target, weight, unit]
             parts.append(Examples(*(v if v.dtype == torch.int64 else v.to(torch.float32) for v in values)))
     return joined(parts)
 
@@ -158,7 +158,7 @@ def _batches(panel: Panel) -> "zip[tuple[Tensor, Tensor, Tensor]]":
 
 
 def _usual_sizes(x: Tensor, observed: Tensor, horizon: int) -> Tensor:
-    """Root mean square of the increments of each series over each lead, °C, ``(n, horizon)``."""
+    """Return the root mean square of the increments of each series over each lead, °C, ``(n, horizon)``."""
     sizes = []
     for lead in range(1, horizon + 1):
         both = observed[:, lead:] * observed[:, :-lead]

@@ -59,13 +59,13 @@ class Features(nn.Module):
         batch, steps = anomaly.shape
         seen = ~torch.isnan(anomaly)
         observed = seen.to(anomaly.dtype)
-        places = torch.arange(steps, device=anomaly.device).unsqueeze(0).expand(batch, steps)
-        last_seen = torch.cummax(torch.where(seen, places, -1), 1)[0]
+        positions = torch.arange(steps, device=anomaly.device).unsqueeze(0).expand(batch, steps)
+        last_seen = torch.cummax(torch.where(seen, positions, -1), 1)[0]
         begun = last_seen >= 0
         began = begun.to(anomaly.dtype)
         first = torch.argmax(observed, 1, keepdim=True)
         filled = torch.gather(torch.nan_to_num(anomaly), 1, torch.where(begun, last_seen, first))
-        age = (places - last_seen).to(anomaly.dtype) * began  # steps since the last observation
+        age = (positions - last_seen).to(anomaly.dtype) * began  # steps since the last observation
         x = filled - filled[:, -1:]
 
         increments = torch.diff(x, dim=1, prepend=x[:, :1])
@@ -137,7 +137,7 @@ class Features(nn.Module):
         return features, inputs, known, x, scale, observed
 
     def turn(self, x: Tensor, observed: Tensor) -> Tensor:
-        """The distance from one cycle ago, and how the series went on from there: °C, ``(batch, steps, 1 + ahead)``."""
+        """Return the distance from one cycle ago, and how the series went on: °C, ``(batch, steps, 1 + ahead)``."""
         batch, steps = x.shape
         size = 1 + len(self.ahead)
         reach = steps - self.cycle - self.smooth  # steps whose smoothed value one cycle ago is known
@@ -158,7 +158,7 @@ class Features(nn.Module):
 
 
 def centred_sum(values: Tensor, reach: int) -> Tensor:
-    """Sums over ``reach`` steps to either side, ``(batch, steps)``."""
+    """Return the sums over ``reach`` steps to either side, ``(batch, steps)``."""
     sums = torch.cumsum(nn.functional.pad(values, (reach + 1, reach)), 1)
     return sums[:, 2 * reach + 1 :] - sums[:, : -(2 * reach + 1)]
 

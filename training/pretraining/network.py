@@ -1,6 +1,7 @@
 """The universal network: a recurrent cell beside a regression that adapts to the series, its fit, and its export."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,7 +53,7 @@ class UniversalNetwork(nn.Module):
         self.register_buffer("gaps", torch.log(torch.expm1(gaps)))
 
     def run(self, inputs: Tensor) -> Tensor:
-        """States of the cell after each step, ``(n, steps, hidden)``."""
+        """Return the states of the cell after each step, ``(n, steps, hidden)``."""
         states: Tensor = self.cell(inputs)[0]
         return states
 
@@ -85,7 +86,7 @@ class UniversalNetwork(nn.Module):
 
 
 def _interpolation(knots: tuple[int, ...], leads: Tensor) -> Tensor:
-    """Matrix from values at the knots to values at all leads, linear in the square root of the lead."""
+    """Return the matrix from values at the knots to values at all leads, linear in the square root of the lead."""
     roots = torch.tensor(knots, dtype=torch.float32).sqrt()
     matrix = torch.zeros(len(knots), len(leads))
     for column, lead in enumerate(leads.sqrt().tolist()):
@@ -120,16 +121,27 @@ class FitSettings:
     companion: bool = True
 
 
-def fit_companion(companion: Companion, spec: Spec, moments: Moments, positioned: Tensor) -> None:
-    """Fit the two priors of the companion, in place, to the moments of many series ``(n, knots, …)``."""
-    for place, lead in enumerate(spec.knots):
-        usable = moments.rows[:, place] > _FEWEST_ROWS
+def fit_companion(spec: Spec, size: int, parts: Iterable[tuple[Moments, Tensor]]) -> Companion:
+    """Fit the two priors of a companion to many series.
+
+    Args:
+        spec: Time step.
+        size: Number of predictors.
+        parts: Moments of series ``(n, knots, …)``, and 1 for those with a position, else 0, ``(n,)``.
+    """
+    companion = Companion(spec, size)
+    all_moments, positions = zip(*parts, strict=True)
+    moments = Moments(*(torch.cat(part) for part in zip(*all_moments, strict=True)))
+    positioned = torch.cat(positions)
+    for knot, lead in enumerate(spec.knots):
+        usable = moments.rows[:, knot] > _FEWEST_ROWS
         for prior in (0, 1):
             chosen = usable & ((positioned > 0.5) == bool(prior))
-            mean, precision, noise = fit_prior(Moments(*(part[chosen, place] / lead for part in moments)), float(lead))
-            companion.mean[prior, place] = mean
-            companion.precision[prior, place] = precision
-            companion.noise[prior, place] = noise
+            mean, precision, noise = fit_prior(Moments(*(part[chosen, knot] / lead for part in moments)), float(lead))
+            companion.mean[prior, knot] = mean
+            companion.precision[prior, knot] = precision
+            companion.noise[prior, knot] = noise
+    return companion
 
 
 def fit_network(
@@ -159,7 +171,7 @@ def fit_network(
 
 
 def _loss(network: UniversalNetwork, examples: Examples, hidden: Tensor) -> Tensor:
-    """Huber loss of the mean and pinball losses of the quantiles, in units of what is usual in each series."""
+    """Return the Huber loss of the mean plus pinball losses of the quantiles, in usual changes of each series."""
     n, origins = examples.origins.shape
     states = network.run(examples.inputs)
     states = states.gather(1, examples.origins.unsqueeze(2).expand(-1, -1, states.shape[2]))
@@ -296,7 +308,7 @@ class UniversalModule(nn.Module):
         return torch.clamp(base.unsqueeze(3) + increments, min=-3.0)
 
     def states(self, inputs: Tensor, origins: Tensor) -> Tensor:
-        """States of the cell at the origins, each after at most the last ``cell_steps`` steps."""
+        """Return the states of the cell at the origins, each after at most the last ``cell_steps`` steps."""
         batch, size = inputs.shape[0], self.cell_steps
         if len(origins) == 1:
             end = int(origins[0]) + 1
@@ -310,12 +322,12 @@ class UniversalModule(nn.Module):
         return states.flatten(1, 2)[:, origins + half]
 
     def usual(self, steps: int, last_time: Tensor, climatology: Tensor) -> Tensor:
-        """The climatology at each step of the context and each lead, °C; zero without one."""
-        places = torch.arange(1 - steps, self.horizon + 1, device=last_time.device, dtype=torch.float64)
-        times = last_time.unsqueeze(1) + places.unsqueeze(0) * self.seconds
+        """Return the climatology at each step of the context and each lead, °C; zero without one."""
+        positions = torch.arange(1 - steps, self.horizon + 1, device=last_time.device, dtype=torch.float64)
+        times = last_time.unsqueeze(1) + positions.unsqueeze(0) * self.seconds
         angle = times * self.year_rate
         known = torch.nan_to_num(climatology.to(torch.float64))
-        usual = known[:, :1].expand(-1, places.shape[0])
+        usual = known[:, :1].expand(-1, positions.shape[0])
         for harmonic in range(1, 4):
             usual = usual + known[:, 2 * harmonic - 1 : 2 * harmonic] * torch.cos(harmonic * angle)
             usual = usual + known[:, 2 * harmonic : 2 * harmonic + 1] * torch.sin(harmonic * angle)

@@ -3,7 +3,7 @@
 import multiprocessing
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -133,7 +133,7 @@ def _fit_all(spec: Spec, settings: PretrainingSettings, progress: Callable[[str]
     ):
         begin = time.perf_counter()
         prior_seas = _chunks(_PRIOR_SEEDS, settings.prior_seas)
-        companion = _fit_companion(spec, parallel_map(partial(_moments, spec), prior_seas))
+        companion = fit_companion(spec, Features(spec).size, parallel_map(partial(_moments, spec), prior_seas))
         progress(f"fitted the companion's prior: {time.perf_counter() - begin:.0f} s")
         store = _Store(spec, Path(folder))
         torch.save(companion.state_dict(), store.companion)
@@ -209,7 +209,7 @@ def _write_release(folder: Path, spec: Spec, settings: PretrainingSettings, fitt
 
 
 def _latency(module: torch.jit.ScriptModule, spec: Spec) -> float:
-    """Median milliseconds of a single forecast from the shorter of a year and the longest context."""
+    """Return the median milliseconds of a single forecast from the shorter of a year and the longest context."""
     sst = 15 + torch.sin(torch.arange(min(365, spec.maximum), dtype=torch.float32)).unsqueeze(0)
     time_of_last, nowhere = torch.zeros(1, dtype=torch.float64), torch.full((1, 7), float("nan"))
     seconds = []
@@ -249,7 +249,7 @@ class _Store:
 
 
 def _chunks(first_seed: int, seas: int) -> list[tuple[int, int]]:
-    """Seed and number of seas of each chunk."""
+    """Return the seed and number of seas of each chunk."""
     sizes = [_CHUNK] * (seas // _CHUNK) + [seas % _CHUNK] * (seas % _CHUNK > 0)
     return [(first_seed + i, size) for i, size in enumerate(sizes)]
 
@@ -262,14 +262,6 @@ def _moments(spec: Spec, chunk: tuple[int, int]) -> tuple[Moments, Tensor]:
     features = Features(spec)
     panel = simulated_panel(spec, *chunk)
     return companion_moments(features, Companion(spec, features.size), panel), panel.positioned
-
-
-def _fit_companion(spec: Spec, chunks: Iterable[tuple[Moments, Tensor]]) -> Companion:
-    companion = Companion(spec, Features(spec).size)
-    moments, positioned = zip(*chunks, strict=True)
-    joined = Moments(*(torch.cat(part) for part in zip(*moments, strict=True)))
-    fit_companion(companion, spec, joined, torch.cat(positioned))
-    return companion
 
 
 def _cut_examples(store: _Store, chunk: tuple[int, int]) -> Examples:

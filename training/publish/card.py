@@ -1,7 +1,7 @@
 """The model cards of releases, after Mitchell et al. (2019, FAT*, 220), and sentences about their figures."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -23,7 +23,7 @@ from forecasting.evaluation.report import (
     model_title,
 )
 from forecasting.models.metadata import Imported
-from forecasting.models.universal.report import HeldOutEvent, UniversalReport
+from forecasting.models.universal.report import UniversalReport
 from forecasting.references.baselines import BASELINES
 from forecasting.scores.events import BrierSkill, EventScore, ReliabilityBin
 from forecasting.series.times import parse_time, short
@@ -36,15 +36,19 @@ _STATED_LEVELS = (80, 95)
 
 
 def skill_text(skill: Skill, lead: int) -> str:
-    """Skill at ``lead`` with its interval and p-value, in percent: ``3.5 [1.2, 5.6] p 0.003``."""
+    """Return the skill at ``lead`` with its interval and p-value, in percent: ``3.5 [1.2, 5.6] p 0.003``."""
     value, lower, upper, p = (figures[lead - 1] for figures in (skill.value, skill.lower, skill.upper, skill.p_value))
-    bounds = "" if lower is None or upper is None else f" [{100 * lower:.1f}, {100 * upper:.1f}]"
     significance = "< 0.001" if p is not None and p < 0.001 else figure(p, 3)
-    return "–" if value is None else f"{100 * value:.1f}{bounds} p {significance}"
+    return "–" if value is None else f"{_percent(value, lower, upper, 1)} p {significance}"
+
+
+def _percent(value: float, lower: float | None, upper: float | None, decimals: int) -> str:
+    bounds = (f"{100 * bound:.{decimals}f}" for bound in (lower, upper) if bound is not None)
+    return f"{100 * value:.{decimals}f}" + ("" if lower is None or upper is None else f" [{', '.join(bounds)}]")
 
 
 def coverage_text(coverage: Coverage, lead: int) -> str:
-    """Coverage at ``lead`` with its standard error, in percent: ``79.6 ± 3.1``."""
+    """Return the coverage at ``lead`` with its standard error, in percent: ``79.6 ± 3.1``."""
     return f"{100 * coverage.share[lead - 1]:.1f} ± {100 * coverage.error[lead - 1]:.1f}"
 
 
@@ -141,7 +145,7 @@ def _describe_gap(report: Report, stations: Sequence[StationReport], lead: int, 
 
 
 def _rmse_ratio(station: StationReport, model: str, lead: int) -> float:
-    """RMSE of ``model`` at ``lead`` over that of the best reference."""
+    """Return the RMSE of ``model`` at ``lead`` over that of the best reference."""
     rmse = {name: accuracy.rmse[lead - 1] for name, accuracy in station.accuracy.items()}
     lowest = min(value for name, value in rmse.items() if name in BASELINES)
     return rmse[model] / lowest if lowest else math.inf
@@ -157,13 +161,13 @@ def _describe_misses(stations: Sequence[StationReport], level: int, among: str) 
         for name, coverage in missed.items()
         for lead in coverage.misses(level)
     }
-    worst, lead = max(differences, key=lambda place: differences[place])
+    worst, lead = max(differences, key=lambda key: differences[key])
     share = f"{100 * missed[worst].share[lead - 1]:.0f} %"
     return f"{subject} {len(missed)} of {among}; the largest miss is at {worst} ({share} at lead {lead})."
 
 
 def _lead_ranges(leads: Sequence[int]) -> str:
-    """Leads with consecutive ones joined: ``1, 3 to 5``."""
+    """Return the leads with consecutive ones joined: ``1, 3 to 5``."""
     ranges: list[list[int]] = []
     for lead in leads:
         if ranges and lead == ranges[-1][-1] + 1:
@@ -204,7 +208,7 @@ def event_sections(report: Report) -> list[str]:
     titles = [f"skill over {name}" for name in REFERENCES.values()]
     for model in report.networks:
         rows: list[Sequence[str]] = [("Event", "n", "happened (%)", "Brier score", *titles)]
-        rows += [_event_row(event) for event in model.events]
+        rows += [(event.description, *_score_cells(event.score)) for event in model.events]
         sections += [f"### {model_title(model.name)}", aligned(rows)]
     chosen = report.best.events[-1]
     if chosen.assumed:
@@ -253,21 +257,18 @@ def _event_line(event: EventReport) -> str:
     )
 
 
-def _event_row(event: EventReport) -> Sequence[str]:
-    score = event.score
-    skills = (event_skill_text(score.skill.get(name)) for name in REFERENCES)
+def _score_cells(score: EventScore) -> tuple[str, ...]:
+    """Return the number of cases, their share with the event, the Brier score and the skills, for a table."""
     brier = f"{score.brier:.4f} ± {score.brier_error:.4f}"
-    return (event.description, str(score.n), f"{100 * score.frequency:.1f}", brier, *skills)
+    skills = (event_skill_text(score.skill.get(name)) for name in REFERENCES)
+    return (str(score.n), f"{100 * score.frequency:.1f}", brier, *skills)
 
 
 def event_skill_text(skill: BrierSkill | None) -> str:
     """Return the skill in percent with its interval; a dash where there is none."""
     if skill is None or skill.value is None:
         return "–"
-    bounds = (
-        "" if skill.lower is None or skill.upper is None else f" [{100 * skill.lower:.0f}, {100 * skill.upper:.0f}]"
-    )
-    return f"{100 * skill.value:.0f}{bounds}"
+    return _percent(skill.value, skill.lower, skill.upper, 0)
 
 
 def _bin_row(row: ReliabilityBin) -> Sequence[str]:
@@ -303,18 +304,12 @@ def describe_caveats(report: Report) -> list[str]:
 def imported_training_data(report: Report) -> list[str]:
     """Return the section on the training data, which is unknown, and on the data of the figures."""
     sources = [f"- {model_title(cell)}: {_source(imported)}" for cell, imported in report.imported.items()]
-    lines = [f"- `{report.data_file}`, sha256 `{report.data_sha256}`"]
-    lines += [
-        f"- {split}: {period.start} to {period.end}, {period.n} steps: {_USES_IMPORTED[split]}"
-        for split, period in report.periods.items()
-    ]
-    lines += [f"- {note}" for note in report.notes]
     return [
         "## Training data",
         "Unknown: the networks were trained elsewhere.",
         "\n".join(sources),
         "## Evaluation data",
-        "\n".join(lines),
+        _data(report, _USES_IMPORTED),
         "The references are fitted to the training and validation parts. Intervals are calibrated on errors after the "
         "stated end of the training where enough data follows it, otherwise on data that the networks may have seen. "
         "`outside_training` marks windows unlike this data.",
@@ -358,9 +353,10 @@ def model_card(report: Report) -> str:
 
 def _head(report: Report) -> list[str]:
     cells = ", ".join(model_title(model.name) for model in report.networks)
+    subject = f"{report.title} ({report.dataset})" if report.title else report.dataset
     networks = IMPORTED_NETWORKS if report.imported else f"recurrent networks{_kind(report)}"
     return [
-        f"# Model card: {_subject(report)} {report.version}",
+        f"# Model card: {subject} {report.version}",
         f"{cells}: {networks}. They forecast sea-surface "
         f"temperature (SST) 1 to {report.horizon} steps ahead from a window of {report.window} values, "
         f"{one_each(report.step)}. `best` is {model_title(report.best.name)}, chosen by its RMSE on the validation "
@@ -368,12 +364,8 @@ def _head(report: Report) -> list[str]:
     ]
 
 
-def _subject(report: Report) -> str:
-    return f"{report.title} ({report.dataset})" if report.title else report.dataset
-
-
 def _kind(report: Report) -> str:
-    """What the networks are besides a cell."""
+    """Return what the networks are besides a cell."""
     shares = {start.share for start in report.starts.values()}
     if shares == {1.0}:
         return " that were trained on simulated seas, and know the series of this place"
@@ -385,15 +377,19 @@ def _kind(report: Report) -> str:
 def _training_data(report: Report) -> list[str]:
     if report.imported:
         return imported_training_data(report)
-    lines = [f"- `{report.data_file}`, sha256 `{report.data_sha256}`"]
-    together = " over all stations" if report.stations else ""
     uses = _USES_BEFORE_REFIT if report.fitted_until else _USES
     if report.starts and not any(start.rmse for start in report.starts.values()):
         uses = _USES_UNFITTED
+    return ["## Training data", _data(report, uses), *_weights(report), *_starts(report)]
+
+
+def _data(report: Report, uses: Mapping[Split, str]) -> str:
+    """Return the file, the parts with their uses, and the notes, as a list."""
+    lines = [f"- `{report.data_file}`, sha256 `{report.data_sha256}`"]
+    together = " over all stations" if report.stations else ""
     for split, period in report.periods.items():
         lines.append(f"- {split}: {period.start} to {period.end}, {period.n} steps{together}: {uses[split]}")
-    lines += [f"- {note}" for note in report.notes]
-    return ["## Training data", "\n".join(lines), *_weights(report), *_starts(report)]
+    return "\n".join([*lines, *(f"- {note}" for note in report.notes)])
 
 
 def _starts(report: Report) -> list[str]:
@@ -414,12 +410,12 @@ def _weights(report: Report) -> list[str]:
 def _intended_use(report: Report) -> list[str]:
     drift = report.drift
     span = "" if drift is None else f", at temperatures from {drift.minimum:.1f} to {drift.maximum:.1f} °C"
-    place = "the stations it was trained on" if report.stations else "the place it was trained on"
+    location = "the stations it was trained on" if report.stations else "the place it was trained on"
     if report.imported:
-        place = "the place that the references below were fitted to"
+        location = "the place that the references below were fitted to"
     return [
         "## Intended use",
-        f"SST at {place}, at a step of {in_words(report.step)}{span}. Before you use it anywhere else, check with "
+        f"SST at {location}, at a step of {in_words(report.step)}{span}. Before you use it anywhere else, check with "
         "`POST /compare` on a series from that place that it beats the references there.",
         "## Out of scope",
         f"- Leads beyond {report.horizon} steps, or a step other than {in_words(report.step)}.\n"
@@ -460,7 +456,7 @@ def _skill_lines(report: Report, best: ModelReport) -> list[str]:
 
 
 def _verdict(lower: float | None, upper: float | None) -> str:
-    """What the interval of a skill says."""
+    """Return what the interval of a skill says."""
     if lower is None or upper is None:
         return "unknown"
     if lower > 0:
@@ -537,6 +533,7 @@ _NOT_BLIND: Final = (
 
 def universal_card(report: UniversalReport, spec: Spec) -> str:
     """Write the model card of a universal release."""
+    seen = f"on {', '.join(report.real_series)}" if report.real_series else "have seen no real series"
     lines = [
         f"# {report.dataset}",
         "",
@@ -544,7 +541,7 @@ def universal_card(report: UniversalReport, spec: Spec) -> str:
         f"{spec.horizon} steps ahead, "
         f"from {spec.minimum} to {spec.maximum} values, with or without a position. Version {report.version}.",
         "",
-        f"They were trained on {report.seas} simulated seas and {_real(report)}. How good their forecasts of other "
+        f"They were trained on {report.seas} simulated seas and {seen}. How good their forecasts of other "
         "places are depends on how closely the simulation resembles those places. The service compares them with "
         "simple references on the past of each series that it gets, and says which did better.",
         "",
@@ -598,7 +595,9 @@ def _held_out_events(report: UniversalReport) -> Iterator[str]:
     yield ""
     titles = [f"skill over {title}" for title in REFERENCES.values()]
     rows = [("Model", "values", "seas", "happened (%)", "Brier score", *titles)]
-    rows += [_held_out_event_row(model.model, event) for model in scored for event in model.events]
+    rows += [
+        (model.model, str(event.context), *_score_cells(event.score)) for model in scored for event in model.events
+    ]
     yield aligned(rows)
     yield ""
     best = scored[-1]
@@ -609,14 +608,3 @@ def _held_out_events(report: UniversalReport) -> Iterator[str]:
     yield ""
     yield reliability_table(best.events[-1].score)
     yield ""
-
-
-def _held_out_event_row(model: str, event: HeldOutEvent) -> tuple[str, ...]:
-    score = event.score
-    skills = (event_skill_text(score.skill.get(name)) for name in REFERENCES)
-    brier = f"{score.brier:.4f} ± {score.brier_error:.4f}"
-    return (model, str(event.context), str(score.n), f"{100 * score.frequency:.1f}", brier, *skills)
-
-
-def _real(report: UniversalReport) -> str:
-    return f"on {', '.join(report.real_series)}" if report.real_series else "have seen no real series"

@@ -21,7 +21,6 @@ from forecasting.models.metadata import CheckpointMetadata
 from forecasting.models.place.forecaster import Forecaster
 from forecasting.models.training_range import TrainingRange
 from forecasting.references.baselines import BASELINES, Baselines
-from forecasting.references.climatology import Climatology
 from forecasting.releases.release import EVALUATED, EVALUATED_SERIES
 from forecasting.scores.accuracy import Accuracy
 from forecasting.series.sst_series import SstSeries
@@ -80,7 +79,7 @@ class Checkpoint:
         return metadata
 
     def latency_ms(self) -> float:
-        """Median wall time of a single forecast, in milliseconds."""
+        """Return the median wall time of a single forecast, in milliseconds."""
         window = np.full((1, self.forecaster.metadata.window), self.forecaster.metadata.training_range.minimum)
         valid_time = np.zeros(1, dtype="datetime64[s]")
         seconds = []
@@ -256,6 +255,8 @@ def write_beside_checkpoints(
     metadata = {cell: both.complete(assessment.accuracy[cell], accuracy) for cell, both in exported.items()}
     first_station, shape, end = next(iter(dataset.stations.values())), dataset.shape, dataset.last_usable_end()
     references = Baselines.fit(first_station.past("validation"), shape)
+    cycle = references.climatology
+    daily = f", {cycle.daily_harmonics} of the day" if cycle.daily_harmonics else ""
     report = Report(
         **asdict(identity),
         step=str(dataset.series.step),
@@ -264,7 +265,7 @@ def write_beside_checkpoints(
         horizon=shape.horizon,
         notes=(*dataset.notes, *_late_gap_notes(dataset, end)),
         periods=dataset.periods(),
-        climatology=_describe_climatology(references.climatology),
+        climatology=f"mean and {cycle.annual_harmonics} harmonics of the year{daily}",
         libraries=library_versions(),
         drift=drift(assessment, next(iter(metadata.values())).training_range),
         **describe(assessment, metadata),
@@ -285,13 +286,8 @@ def _write_baselines(baselines: Baselines, folder: Path) -> None:
     (folder / "baselines.json").write_text(baselines.model_dump_json() + "\n", encoding="utf-8")
 
 
-def _describe_climatology(climatology: Climatology) -> str:
-    annual = f"mean and {climatology.annual_harmonics} harmonics of the year"
-    return annual + (f", {climatology.daily_harmonics} of the day" if climatology.daily_harmonics else "")
-
-
 def _late_gap_notes(dataset: Dataset, end: int) -> tuple[str, ...]:
-    """A note if a long gap near the end keeps forecasts from starting at the last observation."""
+    """Return a note if a long gap near the end keeps forecasts from starting at the last observation."""
     if end == len(dataset.series):
         return ()
     last = short(dataset.series.times[end - 1])

@@ -1,7 +1,6 @@
 """Plots: the predictions of a release beside the observations, and a gallery of series."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,8 +55,8 @@ def draw_comparison(predictions: pd.DataFrame, report: Report) -> Figure:
     _draw_series(large, close, cells, thin=False)
     large.set_title(f"the last {steps} steps", loc="left", fontsize="medium")
     large.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=4, frameon=False, handlelength=4)
-    for cell, line in _lines(cells).items():
-        _draw_line(error, line, close[cell] - close["observed"], thin=False)
+    for cell, style in _styles(cells).items():
+        error.plot(close.index, close[cell] - close["observed"], **style)
     error.axhline(0, color="0.3", lw=0.8)
     error.set_ylabel("error (°C)")
     for axes in (whole, large, error):
@@ -77,39 +76,26 @@ def _break_at_gaps(frame: pd.DataFrame) -> pd.DataFrame:
 def _draw_series(axes: Axes, frame: pd.DataFrame, cells: list[str], *, thin: bool) -> None:
     axes.plot(frame.index, frame["observed"], color="0.25", lw=1.0 if thin else 2.4, alpha=0.55, label="observed",
               marker=None if thin else "o", markersize=3)  # fmt: skip
-    for cell, line in _lines(cells).items():
-        _draw_line(axes, line, frame[cell], thin=thin)
+    for cell, style in _styles(cells).items():
+        axes.plot(frame.index, frame[cell], **style | {"lw": style["lw"] / 2 if thin else style["lw"]})
     axes.set_ylabel("SST (°C)")
 
 
-@dataclass(frozen=True)
-class _Line:
-    """How the predictions of a cell are drawn."""
-
-    label: str
-    colour: str
-    style: Any
-    width: float
-    order: float
-
-
-def _lines(cells: Sequence[str]) -> dict[str, _Line]:
+def _styles(cells: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Return the line of each cell: dashes lie over a solid line, and dots in their gaps, so that all are visible."""
     others = [cell for cell in cells if cell not in COLOURS]
     colours = COLOURS | {cell: _OTHER_COLOURS[i % len(_OTHER_COLOURS)] for i, cell in enumerate(others)}
     first = [*_WIDTH_POINTS, *others]
     return {
-        cell: _Line(
-            model_title(cell), colours[cell], _STYLES.get(cell, "solid"), _WIDTH_POINTS.get(cell, 2.0),
-            (len(first) - first.index(cell)) / 10,
-        )
+        cell: {
+            "label": model_title(cell),
+            "color": colours[cell],
+            "linestyle": _STYLES.get(cell, "solid"),
+            "lw": _WIDTH_POINTS.get(cell, 2.0),
+            "zorder": 2 + (len(first) - first.index(cell)) / 10,
+        }
         for cell in cells
-    }  # fmt: skip
-
-
-def _draw_line(axes: Axes, line: _Line, values: "pd.Series[float]", *, thin: bool) -> None:
-    axes.plot(values.index, values, color=line.colour, linestyle=line.style, lw=line.width / 2 if thin else line.width,
-              zorder=2 + line.order, label=line.label)  # fmt: skip
+    }
 
 
 def save_comparison(predictions: pd.DataFrame, report: Report, folder: Path) -> None:

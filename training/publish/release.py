@@ -177,7 +177,7 @@ __all__ = ["next_version", "point_current", "prune", "publish", "rollback", "sea
 
 
 def next_version(dataset: Path, now: datetime | None = None) -> str:
-    """The version for a release made ``now``, which sorts after every version and number of ``dataset``."""
+    """Return the version for a release made ``now``, which sorts after every version and number of ``dataset``."""
     moment = now or datetime.now(UTC)
     existing = sorted([*versions(dataset), *numbers(dataset)])
     while existing and f"{moment:%Y%m%dT%H%M%SZ}" <= existing[-1]:
@@ -201,7 +201,7 @@ def writing_to(dataset: Path) -> Iterator[None]:
 
 @contextmanager
 def staging(dataset: Path) -> Iterator[Path]:
-    """An empty folder to write a release into, removed at the end of the block unless it was published.
+    """Yield an empty folder to write a release into, removed at the end of the block unless it was published.
 
     It is created beside the releases, so that a rename can publish it, and locked while in use. Folders without a lock
     were left behind by killed processes; this removes them.

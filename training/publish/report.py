@@ -21,7 +21,7 @@ Rows = list[Sequence[str]]
 
 
 def readable_report(report: Report) -> str:
-    """Every measure on the test part at the leads that are shown, as Markdown."""
+    """Return every measure on the test part at the leads that are shown, as Markdown."""
     test = report.periods["test"]
     sections = [
         f"# {report.dataset} {report.version}",
@@ -131,7 +131,7 @@ def _probabilities(report: Report) -> list[str]:
 
 
 def _stations(report: Report) -> list[str]:
-    """RMSE of every model at every station, and sentences on them; nothing where there is one series."""
+    """Return the RMSE of every model at every station, and sentences on them; nothing where there is one series."""
     if not report.stations:
         return []
     names = [model.name for model in report.models]

@@ -151,7 +151,7 @@ class Seas:
     kinds: npt.NDArray[np.str_]
 
     def usual(self) -> npt.NDArray[np.float64]:
-        """The climatology by position at each step, °C, ``(places, steps)``."""
+        """Return the climatology by position at each step, °C, ``(places, steps)``."""
         return np.maximum(
             evaluate_seasons(self.places.climatology, self.times / _DAY).T.astype(np.float64), FREEZING_POINT
         )
@@ -181,7 +181,7 @@ def simulate_seas(random: Generator, step: str, places: int, steps: int) -> Seas
 
 
 def _tides(random: Generator, rms_increment: Array, times: npt.NDArray[np.float64]) -> Array:
-    """Tides that move a gradient of temperature to and fro; the gradient changes over weeks, and may turn."""
+    """Simulate tides that move a gradient of temperature to and fro; the gradient changes over weeks, and may turn."""
     n, hours = len(rms_increment), times * 24
     size = rms_increment * log_uniform(random, 0.05, 2.5, n) * (random.random(n) < 0.7)
     constant = random.uniform(0.2, 1, n)
@@ -196,7 +196,7 @@ def _tides(random: Generator, rms_increment: Array, times: npt.NDArray[np.float6
 
 
 def _sunshine(random: Generator, places: Places, rms_increment: Array, times: npt.NDArray[np.float64]) -> Array:
-    """Warming by day, strong when the wind is weak; by solar time of a random longitude."""
+    """Simulate warming by day, strong when the wind is weak; by solar time of a random longitude."""
     n = len(rms_increment)
     hour = (times[:, np.newaxis] * 24 + random.uniform(0, 24, n)) % 24
     peak = random.uniform(13, 17, n)

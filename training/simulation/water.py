@@ -175,7 +175,7 @@ def _turn(coefficients: Array, days: npt.NDArray[np.float64], amplitude: npt.NDA
 
 
 def _sea_cells() -> tuple[Array, Array]:
-    """Coefficients, ``(cells, 7)``, and latitudes of the cells of the global climatology that are sea."""
+    """Return the coefficients, ``(cells, 7)``, and latitudes of the cells of the global climatology that are sea."""
     climatology = GlobalClimatology.load()
     rows, columns = climatology.cells.shape[:2]
     latitude = np.repeat(-90 + 180 / rows * (np.arange(rows) + 0.5), columns).astype(np.float32)
@@ -226,7 +226,7 @@ def simulate_water(
 
 
 def _summer(places: Places, times: npt.NDArray[np.float64]) -> Array:
-    """The season from -1 (coldest) to 1 (warmest), ``(steps, places)``."""
+    """Return the season from -1 (coldest) to 1 (warmest), ``(steps, places)``."""
     cycle = places.seasonal.copy()
     cycle[:, 0] = 0
     cycle[:, 3:] = 0

@@ -3,7 +3,7 @@ import pytest
 
 from forecasting.scores.events import score_event
 from forecasting.series.times import Floats
-from tests.forecasting.scores.test_sampling import autoregressive
+from tests.forecasting.scores.test_probabilistic import autoregressive
 
 PROBABILITY = np.array([0.05, 0.2, 0.2, 0.6, 0.95, 0.95, 1.0])
 HAPPENED = np.array([0.0, 0, 1, 1, 1, 1, 1])

@@ -12,7 +12,7 @@ from forecasting.models.place.network import NetworkRoller
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import unix_seconds
 from forecasting.series.timestep import TimeStep
-from tests.training.examples.test_panel import long_csv, trained
+from tests.training.data.test_dataset import long_csv, trained
 from training.config import TrainingConfig
 from training.data.dataset import JoinedSeries, Panel
 from training.data.inputs import Examples

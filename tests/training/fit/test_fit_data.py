@@ -61,7 +61,7 @@ def test_derivatives_are_those_of_the_roll_out(nino12: SstSeries) -> None:
     """Against finite differences: the last lead's forecast by the weight of the last increment."""
     network, dataset = alone(nino12)
     some = Examples.of(dataset.origins("validation")).take(slice(0, 5))
-    rows, columns = network.linear.places()
+    rows, columns = network.linear.positions()
     place = rows.index(dataset.shape.window - 2)
     before = [forecast for forecast, _ in derivatives(network, some)]
     expected = [by_weight[:, place] for _, by_weight in derivatives(network, some)]
