@@ -17,7 +17,6 @@ from forecasting.models.base import Model as ForecastModel
 from forecasting.models.checkpoint_file import CheckpointFile
 from forecasting.models.metadata import CheckpointMetadata, digest, parse_metadata
 from forecasting.models.universal.metadata import UniversalMetadata, parse_universal_metadata
-from forecasting.models.universal.resampling import nearest_step
 from forecasting.qartod import GOOD
 from forecasting.releases.release import Release, dataset_names, open_current, universal_names
 from forecasting.releases.trust import TrustedKeys
@@ -227,6 +226,8 @@ class UniversalModels(TableModel):
         return UniversalModel(files.load(self.device), self.cell)
 
     def _files_at(self, step: TimeStep, horizon: int) -> UniversalFiles:
+        from forecasting.models.universal.resampling import nearest_step  # imports torch
+
         by_step = {files.step: files for files in self.releases}
         if self.named and step not in by_step:
             (files,) = self.releases
