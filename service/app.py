@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from forecasting.models.checkpoint import choose_device
 from forecasting.releases.registry import Registry
-from service.api import health, models, recent, training
+from service.api import health, models, pages, recent, timeseries, training
 from service.api import metrics as metrics_route
 from service.api.compare import routes as compare
 from service.api.compare.hindcast import HindcastStore
@@ -27,15 +27,10 @@ from service.api.events.schemas import EventsRequest
 from service.api.forecast import routes as forecast
 from service.api.forecast.columns.streams import ColumnStreams
 from service.api.forecast.schemas import AllLine, FailedAllLine, FailedLine, ForecastLine, ForecastRequest
-from service.api.inference import repository as model_repository
 from service.api.inference import routes as inference
 from service.api.inference.schemas import IndexRequest, InferRequest, LoadRequest
 from service.api.openapi import install_openapi
-from service.api.pages import docs as docs_page
-from service.api.pages import routes as page
-from service.api.pages.assets import Assets
-from service.api.timeseries import routes as timeseries
-from service.api.timeseries.schemas import TimeSeriesRequest
+from service.api.timeseries import TimeSeriesRequest
 from service.api.uploads import routes as uploads
 from service.api.uploads.reading import GridFiles
 from service.engine.lifecycle import Lifecycle
@@ -91,9 +86,8 @@ _RESOURCES = (
     health,
     timeseries,
     inference,
-    model_repository,
     metrics_route,
-    page,
+    pages,
 )
 """The modules with the routes, in the order in which ``/docs`` lists them."""
 
@@ -159,11 +153,11 @@ def create_app(
         telemetry=telemetry,
     )
     app.state.settings, app.state.lifecycle, app.state.tracer = settings, Lifecycle(), None
-    app.state.assets, app.state.grid_files = Assets.find(), GridFiles()
+    app.state.assets, app.state.grid_files = pages.Assets.find(), GridFiles()
     app.state.hindcasts = HindcastStore()
     app.state.column_streams = ColumnStreams(app.state.lifecycle, settings)
     _add_routes(app)
-    policies = {page.PATH: PAGE_POLICY, docs_page.PATH: docs_page.install_docs(app, app.state.assets)}
+    policies = {pages.PATH: PAGE_POLICY, pages.DOCS_PATH: pages.install_docs(app, app.state.assets)}
     routes = [context.path for context in iter_route_contexts(app.routes) if context.path]
     app.state.metrics = Metrics(routes)
     app.state.station_store = StationStore(store_url(settings), app.state.metrics.stations)
@@ -177,7 +171,7 @@ def _add_routes(app: FastAPI) -> None:
     install_store_errors(app)
     install_openapi(app, bodies=_SCHEMAS)
     for resource in _RESOURCES:
-        app.include_router(resource.router, dependencies=[] if resource is page else [Depends(refuse_unusable)])
+        app.include_router(resource.router, dependencies=[] if resource is pages else [Depends(refuse_unusable)])
 
 
 @asynccontextmanager

@@ -1,24 +1,39 @@
 """The routes of the Open Inference Protocol, under ``/v2``, for the clients of KServe, Triton and Seldon.
 
-These clients send any media type or none, so the endpoints read their bodies themselves. ``infer`` is answered in
-:mod:`service.api.inference.handler`.
+These clients send any media type or none, so the endpoints read their bodies themselves.
 """
 
+import gzip
+import zlib
+from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version as installed_version
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel
 from starlette.responses import Response
+from starlette.types import Scope
 
-from service.api.dependencies import LifecycleDep, ServingDep, SettingsDep, ready, refuse_draining
-from service.api.inference.handler import answer_infer, query_dataset
-from service.api.inference.messages import BINARY
+from service.api.dependencies import (
+    LifecycleDep,
+    RegistryDep,
+    ReleaseWatcherDep,
+    ServingDep,
+    SettingsDep,
+    ready,
+    refuse_draining,
+)
 from service.api.inference.models import InferenceModel, all_models, find_model
 from service.api.inference.schemas import (
     EXAMPLES,
     ConfigParameter,
+    IndexEntry,
+    IndexRequest,
     InferRequest,
     InferResponse,
+    LoadRequest,
+    LoadResponse,
     ModelConfig,
     ModelMetadata,
     ModelReady,
@@ -30,8 +45,21 @@ from service.api.inference.schemas import (
     TensorConfig,
     TensorMetadata,
 )
-from service.api.inference.tensors import TensorSpec
+from service.api.inference.tensors import (
+    BINARY,
+    TensorSpec,
+    malformed,
+    read_inputs,
+    read_request,
+    wanted_outputs,
+    write_response,
+)
 from service.api.openapi import BYTES, path_parameters, refusals, request_body
+from service.engine.forecasting import SMALL
+from service.engine.releases.release_watcher import ReleaseWatcher
+from service.http.media import Headers, weighed
+from service.http.query import merge_query_and_body, read_query
+from service.worker.json_bodies import read_json
 
 router = APIRouter(prefix="/v2", tags=["inference protocol"])
 
@@ -73,7 +101,7 @@ def _inference(documented: dict[str, Any]) -> dict[str, Any]:
 
 async def _model(request: Request, serving: ServingDep) -> InferenceModel:
     path = request.path_params
-    return find_model(serving, path["model"], path.get("version"), query_dataset(request.scope))
+    return find_model(serving, path["model"], path.get("version"), _query_dataset(request.scope))
 
 
 ModelDep = Annotated[InferenceModel, Depends(_model)]
@@ -162,7 +190,7 @@ async def model_metadata(model: ModelDep) -> ModelMetadata:
 
 @router.post(_MODEL + "/infer", **_inference(_of_model("runInference", "Run inference")))
 @router.post(_VERSION + "/infer", **_inference(_of_version("runVersionInference", "Run inference on a model version")))
-async def infer(request: Request) -> Response:
+async def infer(request: Request, lifecycle: LifecycleDep, settings: SettingsDep) -> Response:
     """Run the network itself: from windows of SST to the SST one step ahead.
 
     Universal networks also return the quantiles of all leads. NaN, or null in JSON, means that a value is missing.
@@ -171,8 +199,23 @@ async def infer(request: Request) -> Response:
     `Inference-Header-Content-Length` gives the length of the JSON, and the parameter `binary_data_size` of each input
     its length.
     """
-    state, scope = request.app.state, request.scope
-    return await answer_infer(state.lifecycle, state.settings, scope, dict(scope["headers"]), await request.body())
+    serving, scope, headers = ready(lifecycle), request.scope, dict(request.scope["headers"])
+    name, version, dataset = scope["path_params"]["model"], scope["path_params"].get("version"), _query_dataset(scope)
+    model = find_model(serving, name, version, dataset)
+    message, tail = await read_request(serving, await request.body(), headers, settings)
+    if message.parameters is not None and message.parameters.dataset is not None:
+        dataset = merge_query_and_body("dataset", dataset, message.parameters.dataset)
+        model = find_model(serving, name, version, dataset)
+    wanted = wanted_outputs(message, model.outputs)
+    inputs = read_inputs(message, tail, model.inputs, settings.max_series)
+    outputs = await model.infer(inputs)
+    content, response_headers = write_response(model.name, model.version, message.id, outputs, wanted)
+    encoding = _encoding(headers) if len(content) >= _MIN_COMPRESSED_BYTES else None
+    if encoding is not None:
+        response_headers["Content-Encoding"] = encoding
+        compress, is_large = partial(_COMPRESS[encoding], content, _FASTEST_LEVEL), len(inputs[0]) > SMALL
+        content = await serving.run_in_worker(compress) if is_large else compress()
+    return Response(content, headers=response_headers)
 
 
 def _statistics(model: InferenceModel) -> ModelStatistics:
@@ -185,3 +228,104 @@ def _tensor_metadata(spec: TensorSpec) -> TensorMetadata:
 
 def _tensor_config(spec: TensorSpec) -> TensorConfig:
     return TensorConfig(name=spec.name, data_type=f"TYPE_{spec.datatype}", dims=list(spec.shape))
+
+
+_COMPRESS: Final[dict[str, Callable[[bytes, int], bytes]]] = {"gzip": gzip.compress, "deflate": zlib.compress}
+_FASTEST_LEVEL: Final = 1
+_MIN_COMPRESSED_BYTES: Final = 1_024
+"""A shorter response fits into one packet without compression."""
+
+
+def _query_dataset(scope: Scope) -> str | None:
+    """Return the dataset that the query names, if any.
+
+    Raises:
+        RequestValidationError: if the query holds another parameter, or several datasets.
+    """
+    query = scope["query_string"]
+    return (read_query(query, ("dataset",)).get("dataset", [""])[-1] or None) if query else None
+
+
+def _encoding(headers: Headers) -> str | None:
+    """Return the first compression that the client accepts and this protocol's clients can decompress."""
+    accepted = headers.get(b"accept-encoding", b"").decode("latin-1").lower()
+    for name, weight in map(weighed, accepted.split(",")):
+        if name in _COMPRESS and weight > 0:
+            return name
+    return None
+
+
+_FULL_NAME: Final = path_parameters(model="The full name of a model, such as `nino12-gru`.")
+_LOAD_BODY: Final = {**_FULL_NAME, **request_body(LoadRequest, required=False)}
+
+_INDEX_EXAMPLES: Final = {"ready": {"summary": "Only models that are ready", "value": {"ready": True}}}
+
+_Body = TypeVar("_Body", bound=BaseModel)
+
+
+@router.post(
+    "/repository/index",
+    operation_id="listRepository",
+    summary="List the repository",
+    responses=refusals(400, 413, 415, 503),
+    openapi_extra=request_body(IndexRequest, required=False, examples=_INDEX_EXAMPLES),
+)
+async def index(request: Request, watcher: ReleaseWatcherDep, registry: RegistryDep) -> list[IndexEntry]:
+    """List every model, including models that were unloaded. The body may be empty."""
+    only_ready = _read_optional(IndexRequest, await request.body()).ready
+    served, versions = set(registry.model_names), watcher.registry.versions
+    datasets = {model: model.rpartition("-")[0] for model in watcher.registry.model_names}
+    entries = [_entry(watcher, model, dataset, versions[dataset], served) for model, dataset in datasets.items()]
+    return [entry for entry in entries if entry.state == "READY" or not only_ready]
+
+
+@router.post(
+    "/repository/models/{model}/load",
+    operation_id="loadModel",
+    summary="Load a model",
+    responses=refusals(400, 401, 403, 404, 409, 413, 415, 503),
+    openapi_extra=_LOAD_BODY,
+)
+async def load(request: Request, watcher: ReleaseWatcherDep) -> LoadResponse:
+    """Read the artifacts folder again and serve the current release of the model's dataset, in every worker.
+
+    This undoes an unload. A release that fails its checks is refused with a 409, and the loaded one stays in service.
+    This call needs an admin key.
+    """
+    _refuse_overrides(_read_optional(LoadRequest, await request.body()))
+    await watcher.load(request.path_params["model"])
+    return LoadResponse()
+
+
+@router.post(
+    "/repository/models/{model}/unload",
+    operation_id="unloadModel",
+    summary="Unload a model",
+    responses=refusals(400, 401, 403, 404, 413, 415, 503),
+    openapi_extra=_LOAD_BODY,
+)
+async def unload(request: Request, watcher: ReleaseWatcherDep) -> LoadResponse:
+    """Stop serving a model in every worker, until it is loaded again. This call needs an admin key."""
+    _read_optional(LoadRequest, await request.body())
+    await watcher.unload(request.path_params["model"])
+    return LoadResponse()
+
+
+def _read_optional(model: type[_Body], body: bytes) -> _Body:
+    return read_json(model, body or b"{}", max_series=0, max_bytes=len(body))
+
+
+def _refuse_overrides(request: LoadRequest) -> None:
+    for name in request.parameters or ():
+        if name == "config" or name.startswith("file:"):
+            subject = "files are" if name.startswith("file:") else "a configuration is"
+            raise malformed(f"{subject} not accepted: models come from the artifacts folder; publish a release instead")
+
+
+def _entry(watcher: ReleaseWatcher, model: str, dataset: str, version: str, served: set[str]) -> IndexEntry:
+    if model not in served:
+        reason = f"unloaded; POST /v2/repository/models/{model}/load to serve it again"
+        return IndexEntry(name=model, version=version, state="UNAVAILABLE", reason=reason)
+    refused = watcher.refused.get(dataset)
+    reason = f"a newer release was refused, so this one stays in service: {refused}" if refused else ""
+    return IndexEntry(name=model, version=version, state="READY", reason=reason)

@@ -1,7 +1,7 @@
-"""Tensors of the Open Inference Protocol: what a model takes and gives, and how its inputs are read."""
+"""Messages of the Open Inference Protocol: how requests are read and responses written, with binary tensors or not."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -11,11 +11,16 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from fastapi.exceptions import RequestValidationError
+from orjson import dumps
 
 from forecasting.series.units import SEA_RANGE
 from forecasting.wording import counted
 from service.api.inference.schemas import InferRequest, InputTensor
+from service.engine.serving import Serving
+from service.http.media import Headers
 from service.http.problems import ProblemError
+from service.settings import Settings
 
 Array = npt.NDArray[Any]
 
@@ -195,12 +200,12 @@ def _read_json(tensor: InputTensor, spec: TensorSpec, count: int) -> Array:
         raise malformed(f"input {spec.name}: data holds {length}, but the shape {_show(tensor.shape)} needs {count}")
     if not {float, int}.issuperset(map(type, values)):
         wrong = next(i for i, value in enumerate(values) if type(value) not in (float, int))
-        raise malformed(f"{_place(spec, tensor.shape, wrong)} is not a number")
+        raise malformed(f"{_element(spec, tensor.shape, wrong)} is not a number")
     try:
         return np.array(values, dtype=np.float64)
     except OverflowError:
         wrong = next(i for i, value in enumerate(values) if abs(value) > spec.high)
-        raise malformed(f"{_place(spec, tensor.shape, wrong)} is {spec.invalid}") from None
+        raise malformed(f"{_element(spec, tensor.shape, wrong)} is {spec.invalid}") from None
 
 
 def _flat(data: object, spec: TensorSpec) -> list[Any]:
@@ -236,7 +241,7 @@ def _check_range(array: Array, spec: TensorSpec) -> Array:
         # Rounded, it would look valid.
         shown = str(value).removesuffix(".0")
     raise malformed(
-        f"{_place(spec, array.shape, wrong)} is {shown}: {spec.invalid} ({spec.low:.12g} to {spec.high:.12g})"
+        f"{_element(spec, array.shape, wrong)} is {shown}: {spec.invalid} ({spec.low:.12g} to {spec.high:.12g})"
     )
 
 
@@ -245,7 +250,7 @@ def malformed(message: str) -> ProblemError:
     return ProblemError(HTTPStatus.BAD_REQUEST, message)
 
 
-def _place(spec: TensorSpec, shape: Sequence[int], flat: int) -> str:
+def _element(spec: TensorSpec, shape: Sequence[int], flat: int) -> str:
     return spec.name + "".join(f"[{i}]" for i in np.unravel_index(flat, tuple(shape)))
 
 
@@ -256,3 +261,94 @@ def _show(shape: Sequence[int]) -> str:
 def _short(number: int) -> str:
     """Return a number in digits, unless it has too many of them."""
     return str(number) if number < 10**MAX_DIGITS else f"more than {10**MAX_DIGITS:.0e}"
+
+
+BINARY: Final = "application/octet-stream"
+
+_HEADER_LENGTH: Final = HEADER_LENGTH.lower().encode()
+
+
+async def read_request(
+    serving: Serving, body: bytes, headers: Headers, settings: Settings
+) -> tuple[InferRequest, memoryview | None]:
+    """Return an inference request, and the bytes behind its JSON; None without the header that says where they begin.
+
+    Raises:
+        ProblemError: 400 if the header is not a length within the body, if it is missing but bytes follow the JSON, or
+            if the JSON would take many times its size in memory.
+        RequestValidationError: if the JSON is invalid.
+    """
+    header = headers.get(_HEADER_LENGTH)
+    content, tail = body, None
+    if header is not None:
+        length = int(header) if header.isdigit() and len(header) <= MAX_DIGITS else -1
+        if not 0 <= length <= len(body):
+            shown = header[:64].decode("latin-1")
+            raise malformed(
+                f"{HEADER_LENGTH} is {shown!r}: expected a number from 0 to {len(body)}, the size of the body in bytes"
+            )
+        content, tail = body[:length], memoryview(body)[length:]
+    try:
+        return await serving.read_json(InferRequest, content, settings.max_series, settings.max_body_bytes), tail
+    except RequestValidationError as error:
+        first = error.errors()[0]
+        reason = first.get("ctx", {}).get("error", "")
+        if header is None and first["type"] == "json_invalid" and reason.startswith("trailing characters"):
+            raise malformed(
+                f"there is data after the JSON, but the header {HEADER_LENGTH} is missing: it gives the length of the "
+                "JSON when binary tensors follow"
+            ) from None
+        raise
+
+
+def wanted_outputs(request: InferRequest, specs: Sequence[TensorSpec]) -> dict[TensorSpec, bool]:
+    """Return the outputs that the client wants, all of them if it names none, and whether it wants each as bytes.
+
+    Raises:
+        ProblemError: 400 if it requests another output, or a form that is not supported.
+    """
+    default = False if request.parameters is None else bool(request.parameters.binary_data_output)
+    if not request.outputs:
+        return dict.fromkeys(specs, default)
+    known, wanted = {spec.name: spec for spec in specs}, dict[TensorSpec, bool]()
+    for output in request.outputs:
+        spec = known.get(output.name)
+        if spec is None:
+            offered = f"the only output is {OUTPUT}" if len(specs) == 1 else f"the outputs are {' and '.join(known)}"
+            raise malformed(f"unknown output {output.name[:64]!r}: {offered}")
+        if spec in wanted:
+            raise malformed(f"output {spec.name} is requested twice")
+        wanted[spec] = default
+        parameters = output.parameters
+        if parameters is None:
+            continue
+        if parameters.classification or parameters.shared_memory_region is not None:
+            raise malformed(f"output {spec.name} does not support classification or shared memory")
+        wanted[spec] = default if parameters.binary_data is None else parameters.binary_data
+    return wanted
+
+
+def write_response(
+    model: str, version: str, request_id: str | None, arrays: Mapping[str, Array], wanted: Mapping[TensorSpec, bool]
+) -> tuple[bytes, dict[str, str]]:
+    """Return the body of the response with the outputs that are ``wanted``, and its headers.
+
+    Bytes follow the JSON in the order of the outputs.
+    """
+    outputs, contents = [], []
+    for spec, binary in wanted.items():
+        array = arrays[spec.name].astype(spec.dtype, copy=False)
+        output: dict[str, Any] = {"name": spec.name, "datatype": spec.datatype, "shape": list(array.shape)}
+        if binary:
+            contents.append(array.tobytes())
+            output["parameters"] = {"binary_data_size": len(contents[-1])}
+        else:
+            output["data"] = array.ravel().tolist()
+        outputs.append(output)
+    response: dict[str, Any] = {"model_name": model, "model_version": version, "outputs": outputs}
+    if request_id is not None:
+        response["id"] = request_id
+    head = dumps(response)
+    if not any(wanted.values()):
+        return head, {"Content-Type": "application/json"}
+    return b"".join((head, *contents)), {"Content-Type": BINARY, HEADER_LENGTH: str(len(head))}

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 from forecasting.requests.model import UnknownFieldsError
 from service.api.events.schemas import EventsRequest
 from service.api.forecast.schemas import ForecastRequest
-from service.api.timeseries.schemas import TimeSeriesRequest
+from service.api.timeseries import TimeSeriesRequest
 from service.http.validation import invalid_body
 from service.worker.json_bodies import LARGE_BYTES, read_model
 

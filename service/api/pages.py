@@ -1,0 +1,236 @@
+"""The page, `/docs`, and the files they load: the page's own, and browser libraries from Python packages.
+
+The folder of each bundle is named after its content or version, so that browsers can cache its files forever. `/docs`
+is Swagger UI inside the page's frame. It comes from the package that the extra ``page`` installs; without it, `/docs`
+says so: nothing is loaded from another server.
+"""
+
+import gzip
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from hashlib import sha256
+from http import HTTPStatus
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from string import Template
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.responses import HTMLResponse
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from service.api.dependencies import SettingsDep
+from service.http.security_headers import ALWAYS
+
+MEDIA_TYPES: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+
+PAGE: Final = Path(__file__).parents[1] / "page"
+
+_IMPORT: Final = re.compile(rb'^(?:import|export) [^"]*"\./([^"]+)";', re.MULTILINE)
+
+_COMPRESSION_LEVEL: Final = 6
+"""Level 9 takes a third longer for Swagger UI and saves 0.2 %."""
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file, read and compressed on the first request, then kept in memory."""
+
+    path: Path
+
+    @property
+    def media_type(self) -> str:
+        """The media type of the file, by its suffix."""
+        return MEDIA_TYPES[self.path.suffix]
+
+    @cached_property
+    def content(self) -> bytes:
+        """The bytes of the file."""
+        return self.path.read_bytes()
+
+    @cached_property
+    def compressed(self) -> bytes:
+        """The bytes of the file, compressed with gzip."""
+        return gzip.compress(self.content, _COMPRESSION_LEVEL, mtime=0)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The files under one folder.
+
+    Attributes:
+        folder: the URL of the folder, such as ``/assets/flask-swagger-ui-5.32.2``.
+        files: the files by their path in the folder.
+    """
+
+    folder: str
+    files: Mapping[str, Asset]
+
+    def modules_of(self, *names: str) -> list[str]:
+        """Return the paths of some modules and of all modules that they import."""
+        pending, modules = [f"modules/{name}.js" for name in names], dict[str, None]()
+        while pending:
+            path = pending.pop()
+            if path not in modules:
+                modules[path] = None
+                pending += [f"modules/{name.decode()}" for name in _IMPORT.findall(self.files[path].content)]
+        return sorted(modules)
+
+
+@dataclass(frozen=True)
+class Assets:
+    """All files that the service provides to browsers.
+
+    Attributes:
+        page: the files of the page.
+        swagger: Swagger UI; None if the package is not installed.
+    """
+
+    page: Bundle
+    swagger: Bundle | None
+
+    @classmethod
+    def find(cls) -> "Assets":
+        """Find the assets of the installed packages."""
+        return cls(_page(), _swagger())
+
+    @cached_property
+    def by_path(self) -> Mapping[str, Asset]:
+        """Every file, by its URL path."""
+        bundles = [bundle for bundle in (self.page, self.swagger) if bundle]
+        return {f"{bundle.folder}/{name}": asset for bundle in bundles for name, asset in bundle.files.items()}
+
+
+def _page() -> Bundle:
+    paths = sorted(path for path in PAGE.rglob("*") if path.suffix in MEDIA_TYPES)
+    files = {path.relative_to(PAGE).as_posix(): Asset(path) for path in paths}
+    digest = sha256()
+    for name, asset in files.items():
+        digest.update(b"%s\0%d\0" % (name.encode(), len(asset.content)) + asset.content)
+    return Bundle(f"/assets/page-{digest.hexdigest()[:12]}", files)
+
+
+def _swagger() -> Bundle | None:
+    """Return Swagger UI, without importing the package that brings it; None if it is not installed."""
+    spec = find_spec("flask_swagger_ui")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    folder = Path(spec.submodule_search_locations[0]) / "dist"
+    files = {name: Asset(folder / name) for name in ("swagger-ui-bundle.js", "swagger-ui.css")}
+    return Bundle(f"/assets/flask-swagger-ui-{version('flask-swagger-ui')}", files)
+
+
+PATH: Final = "/"
+VIEWS: Final = ("forecast", "data", "stations", "compare", "operate")
+"""The views of the page, as in address.js. The first is the default."""
+
+router = APIRouter(include_in_schema=False)
+
+_CACHE_FOREVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
+_REVALIDATE: Final = {"Cache-Control": "no-cache"}
+
+
+async def _assets(request: Request) -> Assets:
+    assets: Assets = request.app.state.assets
+    return assets
+
+
+AssetsDep = Annotated[Assets, Depends(_assets)]
+
+
+@router.get(PATH)
+def page(assets: AssetsDep, settings: SettingsDep, view: str = "") -> HTMLResponse:
+    """Return the page, with links to the modules of a view so that browsers load them all at once."""
+    view = view if view in VIEWS else VIEWS[0]
+    modules = tuple(assets.page.modules_of("main", view))
+    return HTMLResponse(_page_html(assets.page.folder, modules, settings.max_body_bytes), headers=_REVALIDATE)
+
+
+# Not async: the first request for a large file compresses it.
+@router.get("/assets/{path:path}")
+def asset(request: Request, assets: AssetsDep) -> Response:
+    """Return a file of the page or of Swagger UI."""
+    file = assets.by_path.get(request.scope["path"])
+    if file is None:
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    return _file(request, file, _CACHE_FOREVER)
+
+
+@router.get("/favicon.ico")
+def icon(request: Request, assets: AssetsDep) -> Response:
+    """Return the page's icon, which browsers request for other responses too."""
+    return _file(request, assets.page.files["icon.svg"], _REVALIDATE)
+
+
+def _file(request: Request, asset: Asset, caching: Mapping[str, str]) -> Response:
+    headers = {**caching, "Vary": "Accept-Encoding"}
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return Response(asset.content, headers=headers, media_type=asset.media_type)
+    return Response(asset.compressed, headers=headers | {"Content-Encoding": "gzip"}, media_type=asset.media_type)
+
+
+@lru_cache
+def _page_html(folder: str, modules: tuple[str, ...], max_bytes: int) -> str:
+    """Return the HTML, which preloads these modules."""
+    preloads = "\n  ".join(f'<link rel="modulepreload" href="{folder}/{name}">' for name in modules)
+    text = (PAGE / "index.html").read_text(encoding="utf-8")
+    return Template(text).substitute(assets=folder, preloads=preloads, largest=max_bytes)
+
+
+DOCS_PATH: Final = "/docs"
+
+_ABOUT: Final = "<p>Open a call to see its fields and responses. <b>Try it out</b> sends a request to this service.</p>"
+_NOT_INSTALLED: Final = (
+    '<p class="notice" id="not-installed">The calls are not shown, because Swagger UI is not installed. To install it, '
+    "run <code>pip install 'sst-forecasting[page]'</code>, and restart the service.</p>"
+)
+# Swagger UI needs inline styles.
+_DOCS_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    f"img-src 'self' data: blob:; connect-src 'self'; {ALWAYS}"
+)
+_DOCS_LINK: Final = f'<a href="{DOCS_PATH}">'
+
+
+def install_docs(app: FastAPI, assets: Assets) -> str:
+    """Add ``/docs`` to an ``app`` made with ``docs_url=None``. Returns the page's Content-Security-Policy."""
+    html = _docs_html(app, assets)
+
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(html, headers={"Cache-Control": "no-cache"})
+
+    app.add_api_route(DOCS_PATH, docs, include_in_schema=False)
+    return _DOCS_POLICY
+
+
+def _docs_html(app: FastAPI, assets: Assets) -> str:
+    page = (PAGE / "index.html").read_text(encoding="utf-8")
+    template = (PAGE / "docs" / "docs.html").read_text(encoding="utf-8")
+    if assets.swagger is None:
+        template = "\n".join(line for line in template.splitlines() if "$swagger" not in line)
+    header = _element("header", page).replace(_DOCS_LINK, _DOCS_LINK.replace(">", ' aria-current="page">'))
+    parts = {
+        "header": header,
+        "footer": _element("footer", page),
+        "about": _ABOUT if assets.swagger else _NOT_INSTALLED,
+    }
+    return Template(Template(template).safe_substitute(parts)).substitute(
+        assets=assets.page.folder,
+        swagger=assets.swagger.folder if assets.swagger else "",
+        openapi=app.openapi_url or "/openapi.json",
+        version=app.version,
+    )
+
+
+def _element(name: str, html: str) -> str:
+    """Return the only element ``name`` of the page, so that both pages show the same."""
+    (element,) = re.findall(f"<{name}[ >].*?</{name}>", html, re.DOTALL)
+    return str(element)

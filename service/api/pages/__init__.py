@@ -1,1 +1,0 @@
-"""The web page, `/docs`, and the files they load."""

@@ -1,1 +1,0 @@
-"""``/v1/timeseries``: the time-series protocol of KServe."""
