@@ -13,7 +13,7 @@ from forecasting.releases.registry import Registry
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso, parse_time
 from service.api.forecast.schemas import ForecastRequest
-from service.engine.reading.series_schema import InputSeries
+from service.engine.series_schema import InputSeries
 
 
 def create() -> FastAPI:

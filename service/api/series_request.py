@@ -11,9 +11,8 @@ from forecasting.errors import RequestError, SeriesError
 from forecasting.forecast_warning import WarningCode
 from forecasting.requests.model import RequestModel
 from forecasting.series.units import Units
-from service.engine.reading.parsing import sentence
-from service.engine.reading.series_schema import InputSeries
-from service.engine.reading.step_reading import MISSING_STEP, lacks_step
+from service.engine.reading import MISSING_STEP, lacks_step, sentence
+from service.engine.series_schema import InputSeries
 from service.http.problems import ProblemError
 from service.http.validation import Place
 from service.settings import Settings

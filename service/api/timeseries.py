@@ -27,7 +27,7 @@ from service.api.forecast.handler import forecast_series
 from service.api.forecast.schemas import ForecastRequest
 from service.api.openapi import refusals, request_body
 from service.api.series_request import DAILY_VALUES, SeriesWarning
-from service.engine.reading.series_schema import MAX_ID, InputSeries
+from service.engine.series_schema import MAX_ID, InputSeries
 from service.engine.serving import Serving
 from service.http.problems import ProtocolError, TimeSeriesError, title_of
 from service.http.query import read_query

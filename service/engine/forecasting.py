@@ -18,12 +18,10 @@ from forecasting.series.by_step import SeriesByStep
 from forecasting.series.observations import max_steps
 from forecasting.series.times import YEAR, Floats
 from forecasting.series.timestep import TimeStep
-from service.engine.events.event_judging import with_events
+from service.engine.events import with_events
 from service.engine.options import EventOptions, RequestOptions
-from service.engine.reading.baseline_schema import InputBaseline
-from service.engine.reading.parsing import parse
-from service.engine.reading.series_schema import InputSeries
-from service.engine.reading.step_reading import read_each
+from service.engine.reading import parse, read_each
+from service.engine.series_schema import InputBaseline, InputSeries
 from service.telemetry.metrics import Metrics
 
 SMALL: Final = 64

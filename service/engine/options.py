@@ -10,7 +10,7 @@ from forecasting.events.event_schema import InputEvent, definitions_of
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.series.times import seconds_of
 from forecasting.series.units import Units
-from service.engine.reading.baseline_schema import InputBaseline
+from service.engine.series_schema import InputBaseline
 
 MAX_EVENT_HORIZON: Final = 300
 """Steps ahead of events and paths. How the leads depend on each other takes the cube of their number to compute."""

@@ -1,11 +1,7 @@
 """The loaded releases that serve at one moment, and where the work for their networks runs."""
 
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
-
-import numpy as np
-import numpy.typing as npt
 
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.models.place.forecaster import Forecaster
@@ -13,75 +9,14 @@ from forecasting.models.universal.network import UniversalForecaster
 from forecasting.releases.registry import Registry
 from forecasting.releases.selection import Selection
 from forecasting.series.by_step import SeriesByStep
-from service.engine.forecasting import PIECE, SMALL, SMALL_VALUES, Column, Job, forecast_jobs, timed
-from service.engine.universal.runner import UniversalRunner
+from service.engine.forecasting import SMALL_VALUES, Column, Job, forecast_jobs, timed
+from service.engine.inference import ModelRunner, UniversalRunner
 from service.telemetry.metrics import Metrics
 from service.telemetry.spans import INFERENCE
-from service.telemetry.statistics import NetworkRun, counted
+from service.telemetry.statistics import counted
 from service.worker.batches import Batches
 from service.worker.json_bodies import LARGE_BYTES, Body, read_json
 from service.worker.threads import Returned, Worker
-
-Float32s = npt.NDArray[np.float32]
-
-
-class ModelRunner:
-    """Runs one network on bare windows, as the Open Inference Protocol sends them. Small requests share a batch."""
-
-    def __init__(self, forecaster: Forecaster, worker: Worker, seconds: float, metrics: Metrics) -> None:
-        """Wire a runner.
-
-        Args:
-            forecaster: the network.
-            worker: runs what is too large for the event loop.
-            seconds: how long a request may wait.
-            metrics: records each run.
-        """
-        self.statistics = metrics.batches.statistics_of(forecaster)
-        self._worker = worker
-        # Not a method, which would refer back to the runner: only a garbage collection could free the network then.
-        self._infer_together = partial(_infer_together, forecaster, metrics)
-        self._batches = Batches(self._infer_together, seconds, _executor_of(forecaster, worker))
-
-    async def infer(self, windows: Float32s, seconds: npt.NDArray[np.float64]) -> Float32s:
-        """Run the network itself.
-
-        Args:
-            windows: °C, ``(n, window)``, finite.
-            seconds: valid times, Unix seconds ``(n,)``.
-
-        Returns:
-            °C, ``(n,)``.
-
-        Raises:
-            ProblemError: 504 if the network was not free in time.
-        """
-        return await counted(self._infer(windows, seconds), [self.statistics])
-
-    async def _infer(self, windows: Float32s, seconds: npt.NDArray[np.float64]) -> Float32s:
-        if len(windows) <= SMALL:
-            return await self._batches.submit((windows, seconds))
-        pieces = list[Float32s]()
-        for begin in range(0, len(windows), PIECE):
-            rows = slice(begin, begin + PIECE)
-            piece = [(windows[rows], seconds[rows])]
-            pieces += await self._worker.run(self._infer_together, piece, [0.0], span=INFERENCE)
-        return np.concatenate(pieces)
-
-
-def _infer_together(
-    forecaster: Forecaster,
-    metrics: Metrics,
-    jobs: Sequence[tuple[Float32s, npt.NDArray[np.float64]]],
-    waits: Sequence[float],
-) -> list[Float32s]:
-    """Run the network once on the windows and valid times of all ``jobs``."""
-    begin = time.perf_counter()
-    windows = np.concatenate([values for values, _ in jobs])
-    forecast = forecaster.network.infer(windows, np.concatenate([seconds for _, seconds in jobs]))
-    seconds = time.perf_counter() - begin
-    metrics.batches.add_run(NetworkRun(forecaster, len(windows), [*waits], seconds, seconds))
-    return np.split(forecast, np.cumsum([len(values) for values, _ in jobs])[:-1])
 
 
 class Serving:
@@ -171,8 +106,3 @@ class Serving:
     async def _counted(self, work: Awaitable[Returned], job: Job) -> Returned:
         networks = dict.fromkeys(network for model in job.selection.named for network in model.networks)
         return await counted(work, [self._metrics.batches.statistics_of(network) for network in networks])
-
-
-def _executor_of(forecaster: Forecaster, worker: Worker) -> Worker | None:
-    """Return where batches run: None is the event loop. For a GPU it is ``worker``, since the loop would only wait."""
-    return None if forecaster.device.type == "cpu" else worker

@@ -20,9 +20,9 @@ from forecasting.events.event_schema import (
 from forecasting.requests.model import ONE_LINE, Finite, tag
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, to_celsius
-from service.engine.events.event_judging import read_baseline
+from service.engine.events import read_baseline
 from service.engine.options import EventOptions, event_options
-from service.engine.reading.baseline_schema import InputBaseline
+from service.engine.series_schema import InputBaseline
 from service.stations.store.stations import StationSettings
 
 DEFAULT_ALERT_AT: Final = 0.5

@@ -14,7 +14,7 @@ from forecasting.releases.selection import Selection
 from forecasting.series.timestep import TimeStep, in_words
 from service.engine.forecasting import Job
 from service.engine.options import EventOptions, RequestOptions
-from service.engine.reading.series_schema import InputSeries
+from service.engine.series_schema import InputSeries
 from service.engine.serving import Serving
 
 _LEVELS: Final = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98)

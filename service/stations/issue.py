@@ -13,8 +13,8 @@ from forecasting.qartod import SUSPECT
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import SECONDS, Floats, iso, iso_of
 from forecasting.series.timestep import TimeStep
-from service.engine.reading.parsing import sentence
-from service.engine.reading.series_schema import InputSeries
+from service.engine.reading import sentence
+from service.engine.series_schema import InputSeries
 from service.engine.serving import Serving
 from service.stations.alerts import Draft
 from service.stations.events import baseline_in_celsius, needs_whole_past, options_of

@@ -18,7 +18,7 @@ from forecasting.series.units import from_celsius, sea_temperatures
 from service.api.dependencies import ServingDep, SettingsDep
 from service.api.uploads.reading import unreadable_file
 from service.api.uploads.response import station_series
-from service.engine.reading.parsing import sentence
+from service.engine.reading import sentence
 from service.http.problems import ProblemError
 from service.http.validation import Place
 from service.stations.ingestion import correct, count_readings, doubts_in_words, ingest

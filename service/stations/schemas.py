@@ -13,7 +13,7 @@ from forecasting.series.units import Units
 from service.api.compare.schemas import EventSkill, ReliabilityBin
 from service.api.forecast.event_answers import EventForecast
 from service.api.series_request import SeriesWarning, UsualSst
-from service.engine.reading.baseline_schema import InputBaseline
+from service.engine.series_schema import InputBaseline
 from service.http.time_fields import Day, Time
 from service.stations.alerts import AlertKind, EventCategory
 from service.stations.events import EventKind, StationEvents

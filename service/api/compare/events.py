@@ -12,10 +12,10 @@ from forecasting.scores.events import EventScore
 from forecasting.series.units import Units
 from forecasting.wording import counted
 from service.api.compare.schemas import CompareRequest, EventVerification, EventVerificationFailure
-from service.engine.events.event_judging import read_baseline
+from service.engine.events import read_baseline
 from service.engine.options import MAX_EVENT_HORIZON
-from service.engine.reading.baseline_schema import InputBaseline
-from service.engine.reading.parsing import sentence
+from service.engine.reading import sentence
+from service.engine.series_schema import InputBaseline
 
 
 def threshold_events(request: CompareRequest, horizon: int) -> tuple[ThresholdEvent, ...]:

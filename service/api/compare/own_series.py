@@ -27,8 +27,7 @@ from service.api.series_request import (
     series_ids,
 )
 from service.engine.forecasting import positions_of
-from service.engine.reading.parsing import parse_all, sentence
-from service.engine.reading.step_reading import read_each
+from service.engine.reading import parse_all, read_each, sentence
 from service.engine.serving import Serving
 from service.settings import Settings
 

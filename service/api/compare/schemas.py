@@ -9,7 +9,7 @@ from forecasting.events.event_schema import MAX_VERIFIED_EVENTS, ThresholdEvents
 from forecasting.models.metadata import NetworkKind
 from forecasting.series.units import Units
 from service.api.series_request import EXAMPLE_VALUES, SeriesFailure, SeriesRequest, SeriesWarning
-from service.engine.reading.baseline_schema import InputBaseline
+from service.engine.series_schema import InputBaseline
 from service.http.time_fields import Time
 
 _ONE_PLACE: Final[dict[str, Any]] = {

@@ -18,10 +18,9 @@ from forecasting.series.timestep import TimeStep, in_words
 from forecasting.series.units import Units, from_celsius
 from service.api.events.schemas import BaselineByDay, BaselinePeriod, EventsRequest, PastEvent, SeriesEvents
 from service.api.series_request import ClimatologyBasis, SeriesFailure, SeriesWarning, refuse_failures, series_ids
-from service.engine.events.baselines import given_baseline, refuse_inverted
-from service.engine.reading.baseline_schema import InputBaseline
-from service.engine.reading.parsing import sentence
-from service.engine.reading.step_reading import read_each
+from service.engine.events import given_baseline, refuse_inverted
+from service.engine.reading import read_each, sentence
+from service.engine.series_schema import InputBaseline
 from service.engine.serving import Serving
 
 _DAILY: Final = TimeStep(DAY)

@@ -10,8 +10,7 @@ from forecasting.events.detection import Category
 from forecasting.requests.model import RequestModel
 from forecasting.series.units import Units
 from service.api.series_request import ClimatologyBasis, SeriesFailure, SeriesWarning
-from service.engine.reading.baseline_schema import InputBaseline
-from service.engine.reading.series_schema import InputSeries
+from service.engine.series_schema import InputBaseline, InputSeries
 from service.http.time_fields import Day
 
 

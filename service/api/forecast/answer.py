@@ -11,7 +11,7 @@ from forecasting.models.base import ALL
 from service.api.series_request import refuse_failures
 from service.engine.forecasting import Column, Job
 from service.engine.options import RequestOptions
-from service.engine.reading.parsing import sentence
+from service.engine.reading import sentence
 from service.settings import Settings
 
 _REFERENCES: Final = 6

@@ -18,7 +18,7 @@ from service.api.series_request import (
     SeriesWarning,
     UsualSst,
 )
-from service.engine.reading.baseline_schema import InputBaseline
+from service.engine.series_schema import InputBaseline
 from service.http.time_fields import InputTime, Time
 
 Level = Annotated[int, Field(ge=1, le=99, strict=True)]

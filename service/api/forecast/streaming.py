@@ -20,8 +20,8 @@ from service.api.forecast.query import LinesQuery
 from service.api.series_request import check_horizon
 from service.engine.forecasting import Column, Job
 from service.engine.lifecycle import Lifecycle
-from service.engine.reading.parsing import sentence
-from service.engine.reading.series_schema import InputSeries
+from service.engine.reading import sentence
+from service.engine.series_schema import InputSeries
 from service.engine.serving import Serving
 from service.http.bodies import BATCH, Line, read_lines, refuse_compression
 from service.http.media import NDJSON_TYPE

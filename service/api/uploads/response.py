@@ -22,7 +22,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso
 from service.api.uploads.reading import in_query
 from service.api.uploads.schemas import MAX_CHECKED, MAX_FLAGGED
-from service.engine.reading.series_schema import MAX_ID
+from service.engine.series_schema import MAX_ID
 from service.engine.serving import Serving
 from service.http.choices import Choice, choices_of
 from service.http.problems import ProblemError

@@ -15,7 +15,7 @@ from forecasting.series.sst_series import SstSeries
 from service.api.forecast.answer import with_ids
 from service.engine.forecasting import PIECE, SMALL, SMALL_VALUES, Column, Job, forecast_jobs
 from service.engine.options import RequestOptions
-from service.engine.reading.series_schema import InputSeries
+from service.engine.series_schema import InputSeries
 from service.engine.serving import Serving
 from service.telemetry.metrics import Metrics
 from service.worker.threads import Worker

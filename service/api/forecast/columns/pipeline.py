@@ -11,9 +11,9 @@ from service.api.forecast.columns.reading.rows import Rows
 from service.api.forecast.columns.writing.form import form_of
 from service.api.forecast.columns.writing.table import to_batch
 from service.api.forecast.columns.writing.writers import writer_of
-from service.engine.columns.series_columns import SeriesColumns
 from service.engine.forecasting import PIECE, SLOW_PIECE, Job
-from service.engine.reading.parsing import sentence
+from service.engine.reading import sentence
+from service.engine.series_columns import SeriesColumns
 from service.engine.serving import Serving
 from service.http.problems import ProblemError
 from service.http.validation import Place

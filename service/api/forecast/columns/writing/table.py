@@ -14,7 +14,7 @@ from forecasting.forecasts.forecasts import Forecasts
 from forecasting.qartod import MISSING
 from forecasting.series.times import Floats, Times
 from service.api.forecast.columns.writing.form import TIME, AnswerForm, exceedance_column
-from service.engine.reading.parsing import sentence
+from service.engine.reading import sentence
 
 _SCALE: Final = 1e6
 """Values are rounded to six decimals."""

@@ -18,11 +18,11 @@ from forecasting.series.times import FIRST_TIME, LAST_TIME, Floats, Times
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, sea_temperatures
 from service.engine.forecasting import Job, without_future
-from service.engine.reading.parsing import Errors, are_regular, celsius_of, join_grids, on_grid
-from service.engine.reading.step_reading import checked, step_of
+from service.engine.reading import Errors, are_regular, celsius_of, checked, join_grids, on_grid, step_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
 
 _FIRST_SECOND: Final = int(FIRST_TIME.astype(np.int64))
 _LAST_SECOND: Final = int(LAST_TIME.astype(np.int64))
@@ -177,7 +177,7 @@ class SeriesColumns:
         return read._replace(batches=[(rows, without_future(batch, options.as_of)) for rows, batch in read.batches])
 
     def _read_each(self, selection: Selection, options: ForecastOptions) -> list[SstSeries | SeriesError]:
-        """Read each series at its own step; see :func:`~service.engine.reading.step_reading.read_each`."""
+        """Read each series at its own step; see :func:`~service.engine.reading.read_each`."""
         results: list[SstSeries | SeriesError] = [SeriesError("") for _ in range(len(self))]
         members: dict[TimeStep, list[int]] = {}
         errors = self.wrong_times() | {**self.errors}

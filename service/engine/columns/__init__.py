@@ -1,1 +1,0 @@
-"""Forecasts of series as columns: numpy arrays in, numpy arrays out."""

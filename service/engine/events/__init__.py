@@ -1,1 +1,0 @@
-"""Events of a forecast: what a request asks for, how it is judged, and how it is written."""

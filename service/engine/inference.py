@@ -1,0 +1,132 @@
+"""Runs networks on bare windows, as the Open Inference Protocol sends them."""
+
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.climatology.annual_cycle import COEFFICIENTS
+from forecasting.climatology.global_climatology import GlobalClimatology
+from forecasting.models.place.forecaster import Forecaster
+from forecasting.models.universal.network import UniversalForecaster
+from forecasting.series.times import SECONDS, Floats, unix_seconds
+from service.engine.forecasting import PIECE, SMALL
+from service.telemetry.metrics import Metrics
+from service.telemetry.spans import INFERENCE
+from service.telemetry.statistics import NetworkRun, counted
+from service.worker.batches import Batches
+from service.worker.threads import Worker
+
+Float32s = npt.NDArray[np.float32]
+_PIECE: Final = 128
+"""Windows of a large request that are forecast at once."""
+
+Float64s = npt.NDArray[np.float64]
+
+
+class ModelRunner:
+    """Runs one network on bare windows, as the Open Inference Protocol sends them. Small requests share a batch."""
+
+    def __init__(self, forecaster: Forecaster, worker: Worker, seconds: float, metrics: Metrics) -> None:
+        """Wire a runner.
+
+        Args:
+            forecaster: the network.
+            worker: runs what is too large for the event loop.
+            seconds: how long a request may wait.
+            metrics: records each run.
+        """
+        self.statistics = metrics.batches.statistics_of(forecaster)
+        self._worker = worker
+        # Not a method, which would refer back to the runner: only a garbage collection could free the network then.
+        self._infer_together = partial(_infer_together, forecaster, metrics)
+        self._batches = Batches(self._infer_together, seconds, _executor_of(forecaster, worker))
+
+    async def infer(self, windows: Float32s, seconds: npt.NDArray[np.float64]) -> Float32s:
+        """Run the network itself.
+
+        Args:
+            windows: °C, ``(n, window)``, finite.
+            seconds: valid times, Unix seconds ``(n,)``.
+
+        Returns:
+            °C, ``(n,)``.
+
+        Raises:
+            ProblemError: 504 if the network was not free in time.
+        """
+        return await counted(self._infer(windows, seconds), [self.statistics])
+
+    async def _infer(self, windows: Float32s, seconds: npt.NDArray[np.float64]) -> Float32s:
+        if len(windows) <= SMALL:
+            return await self._batches.submit((windows, seconds))
+        pieces = list[Float32s]()
+        for begin in range(0, len(windows), PIECE):
+            rows = slice(begin, begin + PIECE)
+            piece = [(windows[rows], seconds[rows])]
+            pieces += await self._worker.run(self._infer_together, piece, [0.0], span=INFERENCE)
+        return np.concatenate(pieces)
+
+
+def _infer_together(
+    forecaster: Forecaster,
+    metrics: Metrics,
+    jobs: Sequence[tuple[Float32s, npt.NDArray[np.float64]]],
+    waits: Sequence[float],
+) -> list[Float32s]:
+    """Run the network once on the windows and valid times of all ``jobs``."""
+    begin = time.perf_counter()
+    windows = np.concatenate([values for values, _ in jobs])
+    forecast = forecaster.network.infer(windows, np.concatenate([seconds for _, seconds in jobs]))
+    seconds = time.perf_counter() - begin
+    metrics.batches.add_run(NetworkRun(forecaster, len(windows), [*waits], seconds, seconds))
+    return np.split(forecast, np.cumsum([len(values) for values, _ in jobs])[:-1])
+
+
+def _executor_of(forecaster: Forecaster, worker: Worker) -> Worker | None:
+    """Return where batches run: None is the event loop. For a GPU it is ``worker``, since the loop would only wait."""
+    return None if forecaster.device.type == "cpu" else worker
+
+
+class UniversalRunner:
+    """Runs one universal network in worker threads."""
+
+    def __init__(self, network: UniversalForecaster, worker: Worker, metrics: Metrics) -> None:
+        """Run ``network`` in ``worker``, and record each run in ``metrics``."""
+        self.network = network
+        self.statistics = metrics.batches.statistics_of(network)
+        self._worker = worker
+        self._metrics = metrics
+
+    async def infer(self, windows: Floats, seconds: Float64s, latitudes: Float64s, longitudes: Float64s) -> Floats:
+        """Forecast all leads after each window.
+
+        Args:
+            windows: °C, ``(n, window)``, NaN where missing; the last value must not be missing.
+            seconds: Unix seconds of the step after each window, ``(n,)``.
+            latitudes: degrees north, ``(n,)``; NaN without a position.
+            longitudes: degrees east, ``(n,)``; NaN without a position.
+
+        Returns:
+            The mean, then the quantiles, °C, ``(n, horizon, 1 + levels)``.
+        """
+        work = self._worker.run(self._infer, windows, seconds, latitudes, longitudes, span=INFERENCE)
+        return await counted(work, [self.statistics])
+
+    def _infer(self, windows: Floats, seconds: Float64s, latitudes: Float64s, longitudes: Float64s) -> Floats:
+        coefficients = np.full((len(windows), COEFFICIENTS), np.nan, dtype=np.float32)
+        placed = np.isfinite(latitudes)
+        if placed.any():
+            coefficients[placed] = GlobalClimatology.load().coefficients(latitudes[placed], longitudes[placed])
+        last = unix_seconds(self.network.step.shift(np.rint(seconds).astype(np.int64).view(SECONDS), -1))
+        pieces = []
+        for begin in range(0, len(windows), _PIECE):
+            rows = slice(begin, begin + _PIECE)
+            start = time.perf_counter()
+            pieces.append(self.network.predict(windows[rows], last[rows], coefficients[rows]))
+            duration = time.perf_counter() - start
+            self._metrics.batches.add_run(NetworkRun(self.network, len(pieces[-1]), [0.0], duration, duration))
+        return np.concatenate(pieces)

@@ -1,1 +1,0 @@
-"""Reads the series of a request."""

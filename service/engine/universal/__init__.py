@@ -1,1 +1,0 @@
-"""Forecasts by universal networks: each series at its own step."""
