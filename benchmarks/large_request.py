@@ -13,7 +13,7 @@ import torch
 from benchmarks.support.payloads import arrow_body, general, large_body, simple, simple_bodies, stretches
 from benchmarks.support.servers import COLUMNS, SERVICE, Server, serving
 from forecasting.models.place.network import BATCH_WINDOWS
-from forecasting.releases.registry import load_forecaster
+from forecasting.releases.catalog import load_forecaster
 
 _SERIES: Final = 1_000
 _MANY: Final = 100_000

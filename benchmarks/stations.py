@@ -21,7 +21,7 @@ from benchmarks.support.servers import Program, Server, serving
 from benchmarks.support.station_history import fill, series_of, size_of, station_id, times_of
 from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.models.checkpoint import CPU
-from forecasting.releases.universal_catalog import UniversalCatalog
+from forecasting.releases.catalog import Catalog
 from forecasting.series.sst_series import SstSeries
 from service.stations.events import stored_events
 from service.stations.schemas import StationRequest
@@ -152,7 +152,7 @@ def _pages(server: Server, stations: int, limit: int) -> Iterator[str]:
 def _bare(stations: int, days: int, first: date) -> dict[int, float]:
     """Return what the same forecasts cost without a service and a store, ms each, by how many are made at once."""
     torch.set_num_threads(1)
-    networks = UniversalCatalog.open(Path("artifacts"), CPU).by_dataset["ocean-daily"].networks
+    networks = Catalog.open(Path("artifacts"), CPU, lazy=True).universal["ocean-daily"].networks
     start = np.datetime64(first, "s")
     series = [SstSeries(series_of(i, days, first), start, networks.step) for i in range(stations)]
     coefficients = GlobalClimatology.load().coefficients([43.0] * stations, [-40.0] * stations)

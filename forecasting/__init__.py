@@ -18,19 +18,18 @@ if TYPE_CHECKING:
     from forecasting.forecasts.forecast import Forecast
     from forecasting.models.place.forecaster import Forecaster
     from forecasting.readers import read_csv
-    from forecasting.releases.registry import Registry, load_forecaster
+    from forecasting.releases.catalog import Catalog, load_forecaster, load_universal
     from forecasting.releases.trust import TrustedKeys
-    from forecasting.releases.universal_catalog import load_universal
     from forecasting.series.sst_series import SstSeries
     from forecasting.series.timestep import TimeStep
 
 __all__ = [
     "NINO12",
+    "Catalog",
     "FileError",
     "Forecast",
     "ForecastError",
     "Forecaster",
-    "Registry",
     "ReleaseError",
     "RequestError",
     "SeriesError",
@@ -44,21 +43,21 @@ __all__ = [
 ]
 
 _MODULES: Final = {
+    "Catalog": "forecasting.releases.catalog",
     "Forecast": "forecasting.forecasts.forecast",
     "Forecaster": "forecasting.models.place.forecaster",
-    "Registry": "forecasting.releases.registry",
     "SstSeries": "forecasting.series.sst_series",
     "TimeStep": "forecasting.series.timestep",
     "TrustedKeys": "forecasting.releases.trust",
-    "load_forecaster": "forecasting.releases.registry",
-    "load_universal": "forecasting.releases.universal_catalog",
+    "load_forecaster": "forecasting.releases.catalog",
+    "load_universal": "forecasting.releases.catalog",
     "read_csv": "forecasting.readers",
 }
 """Where each name is imported from on first use: pandas and torch take seconds, and many programs need neither."""
 
 _NEEDS_TORCH: Final = {
+    "Catalog": "Loading a forecaster",
     "Forecaster": "A forecaster",
-    "Registry": "Loading a forecaster",
     "load_forecaster": "Loading a forecaster",
     "load_universal": "Loading a universal release",
 }

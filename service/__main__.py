@@ -31,7 +31,7 @@ with exit_without_extra("service", "The service"):
 
     from forecasting.console import Program, add_version, discard_output
     from forecasting.errors import ForecastError, RequestError
-    from forecasting.releases.registry import Registry
+    from forecasting.releases.catalog import Catalog
     from service import keys_cli
     from service.app import create_app
     from service.engine.releases.published_releases import PublishedReleases, open_registry
@@ -85,7 +85,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _start() -> tuple[Settings, Registry | None, socket.socket]:
+def _start() -> tuple[Settings, Catalog | None, socket.socket]:
     """Return the settings, the models if one process serves them, and the socket that it listens on."""
     settings = Settings()
     keys = read_keys(settings)

@@ -16,7 +16,7 @@ from fastapi.telemetry import TelemetryConfig
 from pydantic import BaseModel
 
 from forecasting.models.checkpoint import choose_device
-from forecasting.releases.registry import Registry
+from forecasting.releases.catalog import Catalog
 from service.api import health, models, pages, recent, timeseries, training
 from service.api import metrics as metrics_route
 from service.api.compare import routes as compare
@@ -116,7 +116,7 @@ baselines to compare them with. Temperatures are in °C unless you ask for anoth
 
 def create_app(
     settings: Settings,
-    registry: Registry | None = None,
+    registry: Catalog | None = None,
     bus: WorkerBus | None = None,
     telemetry: TelemetryConfig | None = None,
 ) -> FastAPI:
@@ -175,7 +175,7 @@ def _add_routes(app: FastAPI) -> None:
 
 
 @asynccontextmanager
-async def _serving(app: FastAPI, registry: Registry | None, bus: WorkerBus) -> AsyncIterator[ReleaseWatcher]:
+async def _serving(app: FastAPI, registry: Catalog | None, bus: WorkerBus) -> AsyncIterator[ReleaseWatcher]:
     """Serve the models through ``app``, and load newer releases as they are published."""
     settings: Settings = app.state.settings
     sys.setswitchinterval(_SWITCH_SECONDS)
@@ -222,7 +222,7 @@ def _release_watcher(app: FastAPI, bus: WorkerBus, stack: AsyncExitStack) -> Rel
     # Each thread keeps the memory that it allocates, so all loading happens in one.
     loader = stack.enter_context(Worker(1, "load"))
 
-    def serving(loaded: Registry) -> Serving:
+    def serving(loaded: Catalog) -> Serving:
         return Serving(loaded, worker, settings.request_seconds, metrics)
 
     return ReleaseWatcher(

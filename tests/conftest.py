@@ -19,7 +19,7 @@ from forecasting.evaluation.report import parse_report
 from forecasting.models.checkpoint import CPU
 from forecasting.models.place.forecaster import Forecaster
 from forecasting.readers import read_csv
-from forecasting.releases.registry import Registry, load_forecaster
+from forecasting.releases.catalog import Catalog, load_forecaster
 from forecasting.releases.release import open_current
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import MONTH, TimeStep
@@ -171,8 +171,8 @@ def imported_artifacts(artifacts: Path, abroad: Path, tmp_path_factory: pytest.T
 
 
 @pytest.fixture(scope="session")
-def registry(artifacts: Path) -> Registry:
-    return Registry.open(artifacts, CPU, "nino12")
+def registry(artifacts: Path) -> Catalog:
+    return Catalog.open(artifacts, CPU, "nino12")
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import torch
 
 from benchmarks.support.processor_time import seconds_of
 from forecasting.models.checkpoint import CPU
-from forecasting.releases.universal_catalog import UniversalCatalog
+from forecasting.releases.catalog import Catalog
 from forecasting.series.sst_series import SstSeries
 
 SECONDS = 1.0
@@ -25,7 +25,7 @@ def measure() -> Iterator[str]:
     yield f"ms of processor time per series of {VALUES} values, alone / in batches of {BATCH}, {HORIZON} steps ahead:"
     yield "| release | one network, no record | one network | best |"
     yield "|---|---:|---:|---:|"
-    for loaded in UniversalCatalog.open(Path("artifacts"), CPU).by_dataset.values():
+    for loaded in Catalog.open(Path("artifacts"), CPU, lazy=True).universal.values():
         walks = 18 + 0.1 * np.cumsum(np.random.default_rng(0).normal(size=(BATCH, VALUES)), axis=1)
         series = [SstSeries(values, np.datetime64("2020-01-01", "s"), loaded.step) for values in walks]
         columns = [

@@ -11,7 +11,7 @@ from benchmarks.support.processor_time import seconds_of
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.checkpoint import CPU
 from forecasting.models.place.forecaster import Forecaster
-from forecasting.releases.registry import Registry
+from forecasting.releases.catalog import Catalog
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
 
@@ -22,7 +22,7 @@ BATCHES = (1, 8, 32, 512)
 def measure() -> Iterator[str]:
     """Yield a table with a row for each model: microseconds of processor time per series."""
     torch.set_num_threads(1)
-    registry = Registry.open(Path("artifacts"), CPU, "nino12")
+    registry = Catalog.open(Path("artifacts"), CPU, "nino12")
     yield f"µs of processor time per series, in batches of {' / '.join(map(str, BATCHES))}:"
     yield "| model | TorchScript | NumPy | whole forecast |"
     yield "|---|---:|---:|---:|"

@@ -18,7 +18,7 @@ from benchmarks.support import load, machine
 from benchmarks.support.comparison import Row, compare
 from benchmarks.support.payloads import Stretch, simple_bodies, stretches, write
 from benchmarks.support.servers import ECHO, NO_OP, SERVICE, Program, serving
-from forecasting.releases.registry import load_forecaster
+from forecasting.releases.catalog import load_forecaster
 from forecasting.releases.release import open_current
 
 _HERE: Final = Path(__file__).parent

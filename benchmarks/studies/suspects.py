@@ -18,7 +18,7 @@ from forecasting.models.universal.checks import Check, check_series
 from forecasting.models.universal.network import UniversalForecaster
 from forecasting.qartod import GOOD, SUSPECT
 from forecasting.readers import read
-from forecasting.releases.universal_catalog import load_universal
+from forecasting.releases.catalog import load_universal
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
 from training.config import SPECS

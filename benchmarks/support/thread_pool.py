@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from forecasting.models.checkpoint import CPU
 from forecasting.models.place.forecaster import Forecaster
-from forecasting.releases.registry import Registry
+from forecasting.releases.catalog import Catalog
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso, parse_time
 from service.api.forecast.schemas import ForecastRequest
@@ -19,7 +19,7 @@ from service.engine.series_schema import InputSeries
 def create() -> FastAPI:
     """The application, with the models loaded. Its responses have the same content as those of the service."""
     torch.set_num_threads(1)
-    registry = Registry.open(Path("artifacts"), CPU, "nino12")
+    registry = Catalog.open(Path("artifacts"), CPU, "nino12")
     app = FastAPI()
 
     # No response model, since validation would slow it down.

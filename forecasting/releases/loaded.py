@@ -311,6 +311,11 @@ class LoadedUniversal(Loaded):
         return self.networks.step
 
     @property
+    def horizon(self) -> int:
+        """Number of leads."""
+        return self.networks.horizon
+
+    @property
     def cells(self) -> tuple[str, ...]:
         """Cells of the networks that serve, in the order of :data:`~forecasting.models.metadata.CELLS`."""
         return self.serving
@@ -364,3 +369,12 @@ class LoadedUniversal(Loaded):
         coefficients = climatology_at(position[None])[0]
         backtest = yield from rolling_universal(self.networks, cells, series, coefficients, horizon, events)
         return backtest.with_warnings(on_land(position, coefficients))
+
+
+def load_release(release: Release, device: torch.device) -> LoadedRelease | LoadedUniversal:
+    """Verify a release, and load its networks, of a place or universal.
+
+    Raises:
+        ReleaseError: if a file is missing, altered or invalid.
+    """
+    return LoadedUniversal.load(release, device) if release.is_universal else LoadedRelease.load(release, device)

@@ -22,19 +22,12 @@ from forecasting.extras import needs_extra
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.forecasts.json import entries_of
 from forecasting.forecasts.options import ForecastOptions
-from forecasting.models.base import ALL, BEST
+from forecasting.models.base import ALL
 from forecasting.models.checkpoint import CPU
-from forecasting.models.metadata import CELLS
-from forecasting.models.universal.metadata import parse_universal_metadata
-from forecasting.models.universal.resampling import nearest_step
 from forecasting.readers import ReadingOptions, read, read_content
 from forecasting.readers.options import OPTIONS
-from forecasting.releases.loaded import LoadedUniversal
-from forecasting.releases.registry import load_release, unknown_model
-from forecasting.releases.release import open_current, universal_names
-from forecasting.releases.selection import Selection
+from forecasting.releases.catalog import Catalog, Selection
 from forecasting.releases.trust import TrustedKeys
-from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.batch import future_error
 from forecasting.series.by_step import SeriesByStep
 from forecasting.series.sst_series import SstSeries
@@ -82,7 +75,7 @@ def forecast(options: argparse.Namespace) -> int:
     definitions, period = _events_of(options, units)
     stated = _stated_position(options)
     members, failures = _members(options, FORECAST)
-    selection = _selection(options, [member.series.step for member in members])
+    selection = _selection(options)
     selection.check(wanted)
     columns, refused = _forecast(members, stated, selection, wanted, options)
     failures |= refused
@@ -224,37 +217,16 @@ def _period_of(options: argparse.Namespace) -> Period | None:
     return period
 
 
-def _selection(options: argparse.Namespace, steps: Sequence[TimeStep]) -> Selection:
-    """Load the release that the options name, else the universal releases for the steps.
+def _selection(options: argparse.Namespace) -> Selection:
+    """Find the models that the options name; those of universal releases are loaded when a series needs them.
 
     Raises:
         RequestError: if the model is one of another dataset than that named.
         ForecastError: if there is no such model, or its release cannot be used.
     """
-    named, _, cell = options.model.rpartition("-")
-    if named and options.dataset not in (None, named):
-        message = f"model {options.model} belongs to dataset {named}, not {options.dataset}"
-        raise RequestError(message, field="model")
-    dataset = options.dataset or named or None
     trusted = TrustedKeys.chosen(options.trusted_key)
     folder = releases_folder(options.artifacts, trusted, FORECAST)
-    if dataset is not None:
-        loaded = load_release(open_current(folder, dataset, trusted), CPU)
-        models = loaded.select(cell)
-        if not models:
-            raise unknown_model(options.model, [BEST, ALL, *loaded.cells, *loaded.models])
-        return Selection(cell, loaded, models, UniversalCatalog({}), {})
-    if cell not in (BEST, ALL, *CELLS):
-        raise unknown_model(options.model, [BEST, ALL, *CELLS])
-    # Loading takes a second for each release, so only what the steps need is loaded.
-    releases = [open_current(folder, name, trusted) for name in universal_names(folder)]
-    networks = [parse_universal_metadata(release.read(f"{release.cells[0]}.json")) for release in releases]
-    known = {TimeStep.parse(metadata.step): release for metadata, release in zip(networks, releases, strict=True)}
-    horizons = {TimeStep.parse(metadata.step): metadata.horizon for metadata in networks}
-    needed = {nearest_step(step, horizons, options.horizon) for step in steps}
-    chosen = [known[step] for step in needed if step is not None]
-    catalog = UniversalCatalog({release.dataset: LoadedUniversal.load(release, CPU) for release in chosen})
-    return Selection(cell, None, (), catalog, {})
+    return Catalog.open(folder, CPU, trusted=trusted, lazy=True).select(options.model, options.dataset)
 
 
 def _forecast(
@@ -275,7 +247,7 @@ def _forecast(
                 f"no universal release forecasts steps of {in_words(str(series.step))}: average the series to longer "
                 "ones with --resample, or name a release of its place with --dataset"
             )
-        return selection.refusal(series.step, wanted.horizon)
+        return None
 
     positions = np.array([stated or member.position or (np.nan, np.nan) for member in members]).reshape(-1, 2)
     given = [refusal(member.series) or member.series for member in members]

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Path, Query, Request
 
-from forecasting.releases.registry import Registry
+from forecasting.releases.catalog import Catalog
 from service.engine.lifecycle import Lifecycle
 from service.engine.releases.release_watcher import ReleaseWatcher
 from service.engine.serving import Serving
@@ -58,14 +58,14 @@ async def _release_watcher(request: Request, serving: "ServingDep") -> ReleaseWa
     return watcher
 
 
-async def _registry(serving: "ServingDep") -> Registry:
+async def _registry(serving: "ServingDep") -> Catalog:
     return serving.registry
 
 
 SettingsDep = Annotated[Settings, Depends(_settings)]
 LifecycleDep = Annotated[Lifecycle, Depends(_lifecycle)]
 ServingDep = Annotated[Serving, Depends(_serving)]
-RegistryDep = Annotated[Registry, Depends(_registry)]
+RegistryDep = Annotated[Catalog, Depends(_registry)]
 ReleaseWatcherDep = Annotated[ReleaseWatcher, Depends(_release_watcher)]
 
 DatasetQuery = Annotated[

@@ -11,8 +11,7 @@ from forecasting.errors import UnknownNameError
 from forecasting.forecasts.forecast import DEFAULT_LEVELS
 from forecasting.models.base import ALL, BEST
 from forecasting.models.place.forecaster import Forecaster
-from forecasting.releases.loaded import LoadedUniversal
-from forecasting.releases.registry import LoadedRelease
+from forecasting.releases.loaded import LoadedRelease, LoadedUniversal
 from service.api.dependencies import DatasetQuery, ModelPath, RegistryDep, SettingsDep
 from service.api.openapi import problems
 from service.settings import Settings
@@ -77,15 +76,13 @@ def list_models(registry: RegistryDep, settings: SettingsDep) -> ModelList:
     """List the loaded models."""
     models = [
         _summary(release, forecaster, settings)
-        for release in registry.releases.values()
+        for release in registry.places.values()
         for forecaster in release.forecasters.values()
     ]
     models += [
-        _universal_summary(loaded, cell, settings)
-        for loaded in registry.universal.by_dataset.values()
-        for cell in loaded.cells
+        _universal_summary(loaded, cell, settings) for loaded in registry.universal.values() for cell in loaded.cells
     ]
-    return ModelList(default_dataset=registry.default_dataset, models=models)
+    return ModelList(default_dataset=settings.default_dataset, models=models)
 
 
 @router.get("/{model}", operation_id="getModel", summary="Get a model", responses=problems(404, 422, 503))
@@ -95,12 +92,12 @@ def get_model(
     """Return one model, by its full name, by its cell, or as `best`."""
     if model == ALL:
         raise UnknownNameError("'all' is not a single model; GET /models lists the models")
-    universal = registry.find_universal(model, dataset)
-    if universal is not None:
-        loaded, cell = universal[0], universal[1] if universal[1] != BEST else universal[0].best
-        metadata = loaded.networks.networks[cell].metadata.model_dump(mode="json")
-        return ModelDetail(**_universal_summary(loaded, cell, settings).model_dump(), metadata=metadata)
-    release, (forecaster,) = registry.resolve(model, dataset)
+    release, name = registry.find(model, dataset)
+    cell = release.best if name == BEST else name
+    if isinstance(release, LoadedUniversal):
+        metadata = release.networks.networks[cell].metadata.model_dump(mode="json")
+        return ModelDetail(**_universal_summary(release, cell, settings).model_dump(), metadata=metadata)
+    forecaster = release.forecasters[cell]
     summary = _summary(release, forecaster, settings)
     return ModelDetail(**summary.model_dump(), metadata=forecaster.metadata.model_dump(mode="json", by_alias=True))
 
@@ -117,8 +114,7 @@ def get_model(
 )
 def get_card(registry: RegistryDep, model: ModelPath, dataset: DatasetQuery = None) -> Response:
     """Return the model card of the release: its training data, intended use, and limits."""
-    universal = registry.find_universal(model, dataset)
-    loaded = registry.resolve(model, dataset)[0] if universal is None else universal[0]
+    loaded, _ = registry.find(model, dataset)
     if loaded.card is None:
         raise UnknownNameError(f"release {loaded.release.version} of {loaded.release.dataset} has no model card")
     return Response(loaded.card, media_type="text/markdown; charset=utf-8")

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import SeriesError
-from forecasting.releases.universal_catalog import UniversalCatalog
+from forecasting.releases.catalog import Catalog
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.observations import choose_clock, infer_step
 from forecasting.series.sst_series import SstSeries
@@ -40,45 +40,38 @@ def parse(
     series: Sequence[InputSeries],
     units: Sequence[Units],
     step: TimeStep,
-    universal: UniversalCatalog | None = None,
+    catalog: Catalog | None = None,
 ) -> tuple[SeriesBatch, Errors]:
     """Parse ``series``, each in its ``units``, at ``step``. Those with errors have no values in the batch.
 
-    An error of a series at another step names the release among ``universal`` that forecasts it.
+    An error of a series at another step names the release in ``catalog`` that forecasts it.
     """
     lengths = [len(given.values) for given in series]
     ends = [*accumulate(lengths)]
     begins = [0, *ends]
     errors: Errors = {}
-    starts, stamps = _starts(series, step, errors, universal)
+    starts, stamps = _starts(series, step, errors, catalog)
     raw = np.array([*chain.from_iterable([given.values for given in series])], dtype=np.float64)
     values = celsius_of(raw, begins, units, errors)
-    grids = _grids(stamps, values, begins, step, errors, universal)
+    grids = _grids(stamps, values, begins, step, errors, catalog)
     when = np.array(starts, dtype=np.int64).view(SECONDS)
     return join_grids(step, values, np.array(ends), np.array(lengths), when, grids, errors), errors
 
 
-def release_hint(universal: UniversalCatalog | None, step: TimeStep) -> str:
+def release_hint(catalog: Catalog | None, step: TimeStep) -> str:
     """Return the end of a sentence about a series at ``step``: the release that forecasts it; empty if none does."""
-    if universal is None:
-        return ""
-    loaded, words = universal.nearest(step), in_words(str(step))
-    if loaded is None:
-        return ""
-    if loaded.step == step:
-        return f"; {loaded.dataset} forecasts steps of {words}"
-    return f"; without a dataset or model, {loaded.dataset} forecasts steps of {words} by resampling them"
+    return "" if catalog is None else catalog.hint(step)
 
 
 def _starts(
-    series: Sequence[InputSeries], step: TimeStep, errors: Errors, universal: UniversalCatalog | None
+    series: Sequence[InputSeries], step: TimeStep, errors: Errors, catalog: Catalog | None
 ) -> tuple[list[int], dict[int, list[int]]]:
     """Return the Unix seconds of each series' first value, and of all values of series with timestamps."""
     starts, stamps = [0] * len(series), dict[int, list[int]]()
     for i, given in enumerate(series):
         try:
             if given.step is not None and (other := TimeStep.parse(given.step)) != step:
-                sent, expected, hint = in_words(given.step), in_words(str(step)), release_hint(universal, other)
+                sent, expected, hint = in_words(given.step), in_words(str(step)), release_hint(catalog, other)
                 raise SeriesError(f"the step is {sent}, but this model forecasts steps of {expected}{hint}")
             if given.start is not None and given.timestamps is None:
                 starts[i] = seconds_of(given.start, local=step.calendar_month)
@@ -135,7 +128,7 @@ def _grids(
     begins: Sequence[int],
     step: TimeStep,
     errors: Errors,
-    universal: UniversalCatalog | None,
+    catalog: Catalog | None,
 ) -> dict[int, SstSeries]:
     """Return the series whose timestamps are irregular, on a regular grid."""
     grids: dict[int, SstSeries] = {}
@@ -149,23 +142,23 @@ def _grids(
         if i in errors or (is_regular and own_values[-1] == own_values[-1]):
             continue
         try:
-            grids[i] = on_grid(np.array(times, dtype=np.int64).view(SECONDS), own_values, step, universal)
+            grids[i] = on_grid(np.array(times, dtype=np.int64).view(SECONDS), own_values, step, catalog)
         except SeriesError as error:
             errors[i] = error
     return grids
 
 
-def on_grid(when: Times, celsius: Floats, step: TimeStep, universal: UniversalCatalog | None) -> SstSeries:
+def on_grid(when: Times, celsius: Floats, step: TimeStep, catalog: Catalog | None) -> SstSeries:
     """Put values at irregular times, both ``(n,)``, on a regular grid.
 
     Raises:
-        SeriesError: if that cannot be done; for values at a shorter step it names the release among ``universal``.
+        SeriesError: if that cannot be done; for values at a shorter step it names the release in ``catalog``.
     """
     try:
         grid = SstSeries.from_observations(when, celsius, step=step, place=_place)
         _refuse_longer_steps(when, step)
     except SeriesError as error:
-        raise _shorter_steps(when, step, universal) or error from None
+        raise _shorter_steps(when, step, catalog) or error from None
     return grid
 
 
@@ -211,7 +204,7 @@ def _refuse_longer_steps(when: Times, step: TimeStep) -> None:
         )
 
 
-def _shorter_steps(when: Times, step: TimeStep, universal: UniversalCatalog | None) -> SeriesError | None:
+def _shorter_steps(when: Times, step: TimeStep, catalog: Catalog | None) -> SeriesError | None:
     """Return the error of times that are mostly closer together than ``step``; None if they are not."""
     gaps = np.diff(np.sort(when)).astype(np.int64)
     pace = int(np.median(gaps)) if len(gaps) else 0
@@ -219,7 +212,7 @@ def _shorter_steps(when: Times, step: TimeStep, universal: UniversalCatalog | No
         return None
     return SeriesError(
         f"its times are {in_words(str(TimeStep(pace)))} apart, but this model needs {one_each(str(step))}: send means, "
-        f"or name or train a dataset that has this step{release_hint(universal, TimeStep(pace))}"
+        f"or name or train a dataset that has this step{release_hint(catalog, TimeStep(pace))}"
     )
 
 

@@ -9,8 +9,7 @@ import numpy.typing as npt
 
 from forecasting.errors import SeriesError
 from forecasting.forecasts.options import ForecastOptions
-from forecasting.releases.selection import Selection
-from forecasting.releases.universal_catalog import UniversalCatalog
+from forecasting.releases.catalog import Catalog, Selection
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.by_step import SeriesByStep
 from forecasting.series.sst_series import SstSeries
@@ -119,12 +118,10 @@ class SeriesColumns:
             {new: self.errors[old] for new, old in enumerate(places) if old in self.errors},
         )
 
-    def parse(
-        self, units: Units, step: TimeStep, universal: UniversalCatalog | None = None
-    ) -> tuple[SeriesBatch, Errors]:
+    def parse(self, units: Units, step: TimeStep, catalog: Catalog | None = None) -> tuple[SeriesBatch, Errors]:
         """Return all series at ``step``, °C, and errors of some, which have no values in the batch.
 
-        An error of a series at another step names the release among ``universal`` that forecasts it.
+        An error of a series at another step names the release in ``catalog`` that forecasts it.
         """
         ends, begins = self.ends.copy(), self.begins
         lengths = ends - begins
@@ -142,7 +139,7 @@ class SeriesColumns:
             if i in errors:
                 continue
             try:
-                grids[i] = on_grid(times[rows], values[rows], step, universal)
+                grids[i] = on_grid(times[rows], values[rows], step, catalog)
             except SeriesError as error:
                 # The frames of its traceback would keep what has been read in memory.
                 errors[i] = error.with_traceback(None)

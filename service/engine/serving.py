@@ -6,8 +6,7 @@ from functools import partial
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.models.place.forecaster import Forecaster
 from forecasting.models.universal.network import UniversalForecaster
-from forecasting.releases.registry import Registry
-from forecasting.releases.selection import Selection
+from forecasting.releases.catalog import Catalog, Selection
 from forecasting.series.by_step import SeriesByStep
 from service.engine.forecasting import SMALL_VALUES, Column, Job, forecast_jobs, timed
 from service.engine.inference import ModelRunner, UniversalRunner
@@ -22,7 +21,7 @@ from service.worker.threads import Returned, Worker
 class Serving:
     """What one request is answered from, from its beginning to its end, whatever is loaded meanwhile."""
 
-    def __init__(self, registry: Registry, worker: Worker, seconds: float, metrics: Metrics) -> None:
+    def __init__(self, registry: Catalog, worker: Worker, seconds: float, metrics: Metrics) -> None:
         """Serve the networks of ``registry``; the other arguments are those of :class:`ModelRunner`."""
         self.registry = registry
         self._metrics = metrics
@@ -31,7 +30,7 @@ class Serving:
         self._runners = {network: ModelRunner(network, worker, seconds, metrics) for network in registry.models}
         self._universal_runners = {
             network: UniversalRunner(network, worker, metrics)
-            for loaded in registry.universal.by_dataset.values()
+            for loaded in registry.universal.values()
             for network in loaded.networks.networks.values()
         }
         # Only jobs of quick models are batched.

@@ -13,7 +13,7 @@ from typing import Final
 import uvicorn
 from fastapi import FastAPI
 
-from forecasting.releases.registry import Registry
+from forecasting.releases.catalog import Catalog
 from service.engine.lifecycle import Lifecycle
 from service.engine.releases.worker_bus import WorkerBus
 from service.settings import Settings
@@ -24,7 +24,7 @@ logger = logging.getLogger("service")
 KEEP_ALIVE_SECONDS: Final = 75
 """How long an idle connection stays open: longer than usual proxies keep theirs, so that they close first."""
 
-BuildApp = Callable[[Settings, Registry, WorkerBus], FastAPI]
+BuildApp = Callable[[Settings, Catalog, WorkerBus], FastAPI]
 """Builds the application. It has to be a function of a module, so that worker processes can import it."""
 
 

@@ -9,8 +9,7 @@ from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.base import ALL, BEST, Model
 from forecasting.models.metadata import CELLS
 from forecasting.models.universal.resampling import Resampling
-from forecasting.releases.registry import unknown_model
-from forecasting.releases.selection import Selection
+from forecasting.releases.catalog import Selection, unknown_model
 from forecasting.series.timestep import TimeStep, in_words
 from service.engine.forecasting import Job
 from service.engine.options import EventOptions, RequestOptions

@@ -17,7 +17,7 @@ from prometheus_client import (
 )
 from prometheus_client.registry import Collector
 
-from forecasting.releases.registry import Registry
+from forecasting.releases.catalog import Catalog
 from service.telemetry.batch_metrics import BatchMetrics
 from service.telemetry.instruments import METHODS, OTHER, OUTCOMES, REASONS, Instruments, ModelInfo, Outcome, Reason
 from service.telemetry.station_metrics import StationMetrics
@@ -25,7 +25,7 @@ from service.telemetry.station_metrics import StationMetrics
 Observe = Callable[[float], None]
 
 
-def loaded_models(registry: Registry) -> list[ModelInfo]:
+def loaded_models(registry: Catalog) -> list[ModelInfo]:
     """Return the labels of each network of ``registry``, for :meth:`Metrics.models`."""
     places = [
         ModelInfo(
@@ -36,7 +36,7 @@ def loaded_models(registry: Registry) -> list[ModelInfo]:
             device=str(forecaster.device),
             sha256=release.digests[cell][:12],
         )
-        for release in registry.releases.values()
+        for release in registry.places.values()
         for cell, forecaster in release.forecasters.items()
     ]
     universal = [
@@ -48,7 +48,7 @@ def loaded_models(registry: Registry) -> list[ModelInfo]:
             device=str(loaded.device),
             sha256=loaded.digests[cell][:12],
         )
-        for loaded in registry.universal.by_dataset.values()
+        for loaded in registry.universal.values()
         for cell in loaded.cells
     ]
     return places + universal

@@ -13,8 +13,8 @@ from forecasting.models.metadata import digest
 from forecasting.models.place.forecaster import Forecaster
 from forecasting.models.place.network import NetworkRoller
 from forecasting.references.baselines import Baselines
+from forecasting.releases.catalog import Catalog
 from forecasting.releases.loaded import LoadedRelease, load_evaluated
-from forecasting.releases.registry import Registry
 from forecasting.releases.release import Release, current_version
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import MONTH
@@ -211,7 +211,7 @@ def test_the_spread_over_seeds_starts_with_the_published_one(published: Publishe
 
 
 def test_published_accuracy_is_that_of_the_weights_that_have_not_seen_the_test_part(
-    published: Published, registry: Registry, nino12: SstSeries, small: TrainingConfig
+    published: Published, registry: Catalog, nino12: SstSeries, small: TrainingConfig
 ) -> None:
     test = Dataset.divide(nino12, small).origins("test")
     served = registry.dataset("nino12").forecasters
@@ -223,7 +223,7 @@ def test_published_accuracy_is_that_of_the_weights_that_have_not_seen_the_test_p
 
 
 def test_the_served_weights_and_references_have_seen_the_newest_data(
-    published: Published, registry: Registry, nino12: SstSeries, small: TrainingConfig
+    published: Published, registry: Catalog, nino12: SstSeries, small: TrainingConfig
 ) -> None:
     """The test part is as warm as in 1982 and 1997, so only weights that have seen it differ when it is changed."""
     served = registry.dataset("nino12")

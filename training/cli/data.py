@@ -30,7 +30,7 @@ from training.data.fetch import Downloader, fetch
 
 if TYPE_CHECKING:
     from forecasting.models.universal.checks import Check
-    from forecasting.releases.universal_catalog import UniversalCatalog
+    from forecasting.releases.catalog import Catalog
 
 TRAINABLE, NOT_TRAINABLE, UNREADABLE = 0, 1, 2
 _SHOWN: Final = 5
@@ -197,7 +197,7 @@ def _add_checks(description: dict[str, Any], stations: Sequence[Station], artifa
             continue
         try:
             check = catalog.check_values(station.series, station.position)
-        except SeriesError as error:
+        except ForecastError as error:
             described["check"] = _nothing(str(error))
         else:
             described["check"] = _described(check)
@@ -222,17 +222,18 @@ def _check_text(check: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _catalog(artifacts: Path) -> "UniversalCatalog | str":
-    """Return the universal releases in a folder, or why there are none."""
+def _catalog(artifacts: Path) -> "Catalog | str":
+    """Return the releases in a folder, or why there are none."""
     # PyTorch takes seconds to import, and only a check needs it.
     from forecasting.models.checkpoint import CPU
-    from forecasting.releases.universal_catalog import UniversalCatalog
+    from forecasting.releases.catalog import Catalog
 
     try:
-        catalog = UniversalCatalog.open(artifacts, CPU, trusted=TrustedKeys.chosen(()))
+        catalog = Catalog.open(artifacts, CPU, trusted=TrustedKeys.chosen(()), lazy=True)
+        steps = catalog.steps
     except ForecastError as error:
         return f"the values are not checked: {error}"
-    if not len(catalog):
+    if not steps:
         return (
             f"the values are not checked, as {artifacts} has no universal release: name a folder that has one with "
             "--artifacts"

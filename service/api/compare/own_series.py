@@ -11,8 +11,8 @@ from forecasting.forecasts.json import Json, rounded, written_times
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.base import half_position
 from forecasting.models.metadata import CELLS
+from forecasting.releases.catalog import Selection
 from forecasting.releases.loaded import Loaded
-from forecasting.releases.selection import Selection
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
 from forecasting.wording import counted

@@ -69,8 +69,8 @@ def compare(
     A universal dataset, such as `ocean-daily`, has no test part: its networks are compared on held-out seas, by length
     of context.
     """
-    if dataset is not None and dataset in registry.universal.by_dataset:
-        return _held_out(held_out_comparison(registry.universal.dataset(dataset), horizon), format)
+    if dataset is not None and dataset in registry.universal:
+        return _held_out(held_out_comparison(registry.universal[dataset], horizon), format)
     horizon = horizon or 1
     check_horizon(horizon, settings)
     release = registry.dataset(dataset)

@@ -8,8 +8,7 @@ import numpy as np
 from forecasting.errors import RequestError
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.base import Model
-from forecasting.releases.registry import Registry
-from forecasting.releases.selection import Selection
+from forecasting.releases.catalog import Catalog, Selection
 from forecasting.series.batch import SeriesBatch
 from service.api.dependencies import ready
 from service.api.forecast.age import warn_if_late
@@ -111,7 +110,7 @@ def plan_forecast(serving: Serving, settings: Settings, request: ForecastRequest
     return Job(selection, request.series, options)
 
 
-def forecast_dataset(registry: Registry, settings: Settings, query: ForecastQuery) -> bytes:
+def forecast_dataset(registry: Catalog, settings: Settings, query: ForecastQuery) -> bytes:
     """Return the forecast that follows a dataset's last observation, in the form of :func:`forecast_series`.
 
     Raises:

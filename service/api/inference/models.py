@@ -70,12 +70,12 @@ def find_model(serving: Serving, model: str, version: str | None = None, dataset
     """
     if model == ALL:
         raise UnknownNameError("'all' is not a single model; POST /v2/repository/index lists the models")
-    universal = serving.registry.find_universal(model, dataset)
-    if universal is not None:
-        loaded, cell = universal
-        found = _universal_model(serving, loaded, loaded.best if cell == BEST else cell)
+    release, name = serving.registry.find(model, dataset)
+    cell = release.best if name == BEST else name
+    if isinstance(release, LoadedUniversal):
+        found = _universal_model(serving, release, cell)
     else:
-        found = _place_model(serving, *serving.resolve(model, dataset))
+        found = _place_model(serving, release.forecasters[cell])
     if version not in (None, found.version):
         raise UnknownNameError(f"{found.name} has no version {version[:64]!r}: {found.version} is loaded")
     return found
@@ -86,7 +86,7 @@ def all_models(serving: Serving) -> list[InferenceModel]:
     places = [_place_model(serving, forecaster) for forecaster in serving.registry.models]
     universal = [
         _universal_model(serving, loaded, cell)
-        for loaded in serving.registry.universal.by_dataset.values()
+        for loaded in serving.registry.universal.values()
         for cell in loaded.cells
     ]
     return [*places, *universal]

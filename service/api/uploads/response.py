@@ -15,8 +15,7 @@ from forecasting.models.place.windows import last_windows
 from forecasting.models.universal.checks import Check
 from forecasting.readers import Reading, Station, describe
 from forecasting.readers.flags import Marked
-from forecasting.releases.registry import Registry
-from forecasting.releases.universal_catalog import UniversalCatalog
+from forecasting.releases.catalog import Catalog
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso
@@ -55,11 +54,11 @@ def station_series(reading: Reading, settings: Settings) -> list[StationSeries]:
     ]
 
 
-def described(reading: Reading, registry: Registry, settings: Settings) -> Json:
+def described(reading: Reading, registry: Catalog, settings: Settings) -> Json:
     """Describe a reading as :class:`~service.api.uploads.schemas.FileReading`."""
     metadata = [
         forecaster.metadata
-        for release in registry.releases.values()
+        for release in registry.places.values()
         for forecaster in [*release.forecasters.values()][:1]
     ]
     stations = station_series(reading, settings)
@@ -67,7 +66,7 @@ def described(reading: Reading, registry: Registry, settings: Settings) -> Json:
         "format": reading.format,
         "problem": _problem(reading.error),
         "choices": _choices(reading.error),
-        "stations": [_station(station, metadata, registry.universal) for station in stations],
+        "stations": [_station(station, metadata, registry) for station in stations],
         "units": "celsius",
         "series": [
             _series_json(station.name, station.series, station.station.position)
@@ -118,7 +117,7 @@ def _choices(error: FileError | None) -> list[Json]:
     return [choice.model_dump() for choice in choices_of(error)]
 
 
-def _station(station: StationSeries, metadata: Sequence[CheckpointMetadata], universal: UniversalCatalog) -> Json:
+def _station(station: StationSeries, metadata: Sequence[CheckpointMetadata], catalog: Catalog) -> Json:
     description, series = describe(station.station), station.series
     response: Json = {
         "id": station.name,
@@ -135,7 +134,7 @@ def _station(station: StationSeries, metadata: Sequence[CheckpointMetadata], uni
     }
     if series is not None:
         refusals = {checkpoint.dataset: _refusal(series, checkpoint) for checkpoint in metadata}
-        refusals |= universal.refusals(series, station.station.position)
+        refusals |= catalog.refusals(series, station.station.position)
         response["forecast"] = [
             {"dataset": dataset, "problem": None if error is None else str(error)}
             for dataset, error in refusals.items()
@@ -173,7 +172,7 @@ async def checks_of(reading: Reading, serving: Serving, settings: Settings) -> l
 def _checked(station: StationSeries, serving: Serving, last: int) -> Json:
     assert station.series is not None
     try:
-        check = serving.registry.universal.check_values(station.series, station.station.position, last)
+        check = serving.registry.check_values(station.series, station.station.position, last)
     except SeriesError as error:
         return _described(station, Check.nothing(station.series), str(error))
     return _described(station, check, None)

@@ -8,7 +8,8 @@ import torch
 
 from forecasting.errors import ReleaseError, RequestError
 from forecasting.models.checkpoint import choose_device
-from forecasting.releases.registry import LoadedRelease, LoadedUniversal, Registry, load_release
+from forecasting.releases.catalog import Catalog
+from forecasting.releases.loaded import LoadedRelease, LoadedUniversal, load_release
 from forecasting.releases.release import Release, current_versions, open_current, traces
 from forecasting.releases.remote.cache import default_cache
 from forecasting.releases.remote.mirror import Mirror
@@ -119,7 +120,7 @@ class PublishedReleases:
         }
 
 
-def open_registry(settings: Settings, bus: WorkerBus | None = None) -> Registry:
+def open_registry(settings: Settings, bus: WorkerBus | None = None) -> Catalog:
     """Load the releases that ``settings`` name, or what the workers on ``bus`` serve if those are unusable.
 
     Raises:
@@ -130,4 +131,4 @@ def open_registry(settings: Settings, bus: WorkerBus | None = None) -> Registry:
     serving = bus.serving() if bus else {}
     releases, device = PublishedReleases.of(settings), choose_device(settings.device)
     releases.prepare(alone=bus is None)
-    return Registry.open(releases.folder, device, settings.default_dataset, serving, releases.trusted)
+    return Catalog.open(releases.folder, device, settings.default_dataset, serving, releases.trusted)

@@ -16,7 +16,7 @@ from functools import partial
 import torch
 
 from forecasting.errors import ForecastError, ReleaseError, RemoteError, UnknownNameError
-from forecasting.releases.registry import Registry
+from forecasting.releases.catalog import Catalog
 from forecasting.releases.release import CURRENT
 from forecasting.wording import available
 from service.engine.lifecycle import Lifecycle
@@ -42,7 +42,7 @@ class ReleaseWatcher:
         releases: PublishedReleases,
         device: torch.device,
         lifecycle: Lifecycle,
-        serve: Callable[[Registry], Serving],
+        serve: Callable[[Catalog], Serving],
         bus: WorkerBus,
         metrics: Metrics,
         loader: Executor,
@@ -69,15 +69,15 @@ class ReleaseWatcher:
         self._serve = serve
         self._loader = loader
         self._lock = asyncio.Lock()
-        self._registry: Registry | None = None
+        self._registry: Catalog | None = None
 
     @property
-    def registry(self) -> Registry:
+    def registry(self) -> Catalog:
         """All loaded releases, unloaded models included."""
         assert self._registry is not None
         return self._registry
 
-    def start(self, registry: Registry) -> None:
+    def start(self, registry: Catalog) -> None:
         """Watch the releases of a loaded registry, which serve after :meth:`refresh`. :meth:`stop` ends this."""
         self._registry = registry
         # A program that runs the service beside other work may have frozen its own objects, and they stay frozen.
@@ -248,7 +248,7 @@ class ReleaseWatcher:
         self.metrics.reloaded("loaded")
         logger.info("now serving %s release %s", dataset, release.release.version)
 
-    def _switch_to(self, registry: Registry) -> None:
+    def _switch_to(self, registry: Catalog) -> None:
         self._registry = registry
         serving = self._serve(registry.without(self._withdrawn()))
         self.lifecycle.serving = serving

@@ -10,7 +10,7 @@ from forecasting.backtest.place import rolling_through
 from forecasting.errors import SeriesError
 from forecasting.models.place.forecaster import Forecaster
 from forecasting.references.baselines import BASELINES
-from forecasting.releases.registry import Registry
+from forecasting.releases.catalog import Catalog
 from forecasting.scores.accuracy import Accuracy, diebold_mariano
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import MONTH, TimeStep
@@ -19,12 +19,12 @@ WINDOW = 24
 
 
 @pytest.fixture(scope="module")
-def networks(registry: Registry) -> Sequence[Forecaster]:
+def networks(registry: Catalog) -> Sequence[Forecaster]:
     return list(registry.dataset("nino12").forecasters.values())
 
 
 @pytest.fixture(scope="module")
-def buoy(registry: Registry) -> Sequence[Forecaster]:
+def buoy(registry: Catalog) -> Sequence[Forecaster]:
     return list(registry.dataset("buoy").forecasters.values())
 
 

@@ -8,7 +8,7 @@ import pytest
 from forecasting import TrustedKeys, load_forecaster, load_universal
 from forecasting.errors import ReleaseError
 from forecasting.models.checkpoint import CPU
-from forecasting.releases.registry import Registry
+from forecasting.releases.catalog import Catalog
 from forecasting.releases.release import release_folders
 from tests.scoring.commands import score
 from tests.scoring.tables.sample import long_table
@@ -40,7 +40,7 @@ def signature(artifacts: Path, dataset: str) -> Path:
 def test_signed_releases_are_loaded(signed: tuple[Path, Path]) -> None:
     artifacts, public = signed
     trusted = TrustedKeys.read([public])
-    assert len(Registry.open(artifacts, CPU, "nino12", trusted=trusted).versions) == 4
+    assert len(Catalog.open(artifacts, CPU, "nino12", trusted=trusted).versions) == 4
     assert load_forecaster("nino12-gru", artifacts, trusted=trusted).metadata.cell == "gru"
     assert load_universal("ocean-daily", artifacts, trusted=trusted).horizon > 0
 
@@ -69,7 +69,7 @@ def test_an_unsigned_release_is_refused_before_its_networks_are_read(
     (file.parent / "gru.pt").write_bytes(b"not a network")
     try:
         with pytest.raises(ReleaseError, match=f"{dataset}/.* is not signed"):
-            Registry.open(artifacts, CPU, "nino12", trusted=trusted)
+            Catalog.open(artifacts, CPU, "nino12", trusted=trusted)
         with pytest.raises(ReleaseError, match=f"{dataset}/.* is not signed"):
             load(artifacts, trusted)
         table = long_table(tmp_path / "in.csv", stations=1)

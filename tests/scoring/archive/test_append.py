@@ -10,7 +10,7 @@ import pytest
 
 from forecasting.models.universal.references import REFERENCES
 from forecasting.readers import read_csv
-from forecasting.releases.registry import load_forecaster
+from forecasting.releases.catalog import load_forecaster
 from scoring.tables.reading.stage import rows_file
 from scoring.tables.rows import BASELINES
 from tests.conftest import NINO12

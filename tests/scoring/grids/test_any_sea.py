@@ -10,7 +10,7 @@ import pytest
 
 from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.forecasts.forecast import Forecast
-from forecasting.releases.universal_catalog import load_universal
+from forecasting.releases.catalog import load_universal
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
 from tests.conftest import ROOT

@@ -17,7 +17,7 @@ from forecasting.events.definitions import HeatStress, MarineEvent, ThresholdEve
 from forecasting.events.detection import find_events
 from forecasting.events.evaluate import evaluate
 from forecasting.forecasts.forecast import Forecast
-from forecasting.releases.universal_catalog import load_universal
+from forecasting.releases.catalog import load_universal
 from forecasting.series.sst_series import SstSeries
 from tests.forecasting.models.universal import tiny
 from tests.scoring.commands import score, snapshot

@@ -10,7 +10,7 @@ import pytest
 from forecasting.events.definitions import MarineEvent, ThresholdEvent
 from forecasting.events.evaluate import evaluate
 from forecasting.forecasts.forecast import Forecast
-from forecasting.releases.universal_catalog import load_universal
+from forecasting.releases.catalog import load_universal
 from tests.forecasting.models.universal import tiny
 from tests.scoring.commands import finish, score, start, wait_for, work_folder
 from tests.scoring.heatwaves import HEATWAVE, events_file, with_departure

@@ -26,7 +26,7 @@ from pydantic import SecretStr
 
 from forecasting.models.place.forecaster import Forecaster
 from forecasting.readers import read_csv
-from forecasting.releases.registry import Registry
+from forecasting.releases.catalog import Catalog
 from forecasting.series.sst_series import SstSeries
 from service.client import AnswerError, AsyncClient, Client, Place, ProblemError, ServiceError, UnavailableError
 from service.middleware.keys import Role, new_key
@@ -380,7 +380,7 @@ def test_implausible_values_of_a_file_are_flagged_and_left_out_of_forecasts(ask:
     assert checked["sst"].tolist() == pytest.approx([sst[-2] + 0.01], abs=1e-4)
 
 
-def test_predictions_are_next_to_the_observations(ask: Ask, url: str, registry: Registry) -> None:
+def test_predictions_are_next_to_the_observations(ask: Ask, url: str, registry: Catalog) -> None:
     table = ask(url, "predictions", "nino12")
     expected = registry.dataset("nino12").predictions
     assert table.index[0] == pd.Timestamp("1998-10-01", tz="UTC")

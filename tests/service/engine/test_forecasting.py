@@ -10,7 +10,7 @@ import pytest
 
 from forecasting.errors import SeriesError
 from forecasting.forecasts.options import ForecastOptions
-from forecasting.releases.registry import Registry
+from forecasting.releases.catalog import Catalog
 from forecasting.series.sst_series import SstSeries
 from service.api.forecast.answer import with_ids
 from service.engine.forecasting import PIECE, SMALL, SMALL_VALUES, Column, Job, forecast_jobs
@@ -37,7 +37,7 @@ def metrics() -> Metrics:
 
 
 @pytest.fixture
-def serving(registry: Registry, workers: Worker, metrics: Metrics) -> Serving:
+def serving(registry: Catalog, workers: Worker, metrics: Metrics) -> Serving:
     return Serving(registry, workers, 60, metrics)
 
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, make_url
 
 from forecasting.models.checkpoint import CPU
-from forecasting.releases.registry import Registry
+from forecasting.releases.catalog import Catalog
 from service.engine.serving import Serving
 from service.stations import issue as issuing
 from service.stations.ingestion import ingest
@@ -29,7 +29,7 @@ NAMES = [f"buoy{i}" for i in range(5)]
 @pytest.fixture
 def serving(seas: Path) -> Iterator[Serving]:
     with Worker(2, "large") as workers:
-        yield Serving(Registry.open(seas, CPU, "nino12"), workers, 60, Metrics())
+        yield Serving(Catalog.open(seas, CPU, "nino12"), workers, 60, Metrics())
 
 
 def fill(connection: Connection) -> None:

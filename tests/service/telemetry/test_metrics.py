@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from forecasting.errors import RequestError
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.place.forecaster import Forecaster
-from forecasting.releases.registry import Registry
+from forecasting.releases.catalog import Catalog
 from forecasting.releases.release import dataset_names
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
@@ -136,10 +136,10 @@ def test_models_follow_a_reload() -> None:
     assert versions(samples(metrics)) == {GRU.version}
 
 
-def test_loaded_models_are_those_of_the_registry(registry: Registry) -> None:
+def test_loaded_models_are_those_of_the_registry(registry: Catalog) -> None:
     infos = {info.model: info for info in loaded_models(registry)}
     assert set(infos) == {f"{dataset}-{cell}" for dataset in ("nino12", "buoy") for cell in ("rnn", "lstm", "gru")}
-    release = registry.releases["nino12"]
+    release = registry.places["nino12"]
     assert infos["nino12-gru"] == ModelInfo(
         "nino12-gru", release.release.version, "gru", "nino12", "cpu", release.digests["gru"][:12]
     )

@@ -11,7 +11,7 @@ from forecasting.console import in_command_line
 from forecasting.erddap import SeriesQuery, server_address
 from forecasting.errors import ForecastError
 from forecasting.readers import content_digest, read
-from forecasting.releases.registry import load_forecaster
+from forecasting.releases.catalog import load_forecaster
 from tests.servers.erddap import GRID, TABLE, Answer, Erddap, error, serving
 from training.cli import main
 from training.data.fetch import Downloader, Fetched, FetchError, fetch

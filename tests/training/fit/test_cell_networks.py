@@ -3,8 +3,8 @@
 import numpy as np
 
 from forecasting.models.checkpoint import CPU
+from forecasting.releases.catalog import load_forecaster
 from forecasting.releases.loaded import load_evaluated
-from forecasting.releases.registry import load_forecaster
 from forecasting.releases.release import Release
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY

@@ -9,7 +9,7 @@ from forecasting.forecasts.forecast import Forecast
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.checkpoint import CPU, load
 from forecasting.models.place.forecaster import Forecaster
-from forecasting.releases.registry import Registry
+from forecasting.releases.catalog import Catalog
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import unix_seconds
@@ -151,7 +151,7 @@ def test_a_long_past_has_its_own_climatology(gru: Forecaster, nino12: SstSeries)
     assert "no_climatology" not in codes(forecast)
 
 
-def test_a_short_past_has_persistence_only_and_a_warning(registry: Registry) -> None:
+def test_a_short_past_has_persistence_only_and_a_warning(registry: Catalog) -> None:
     release = registry.dataset("buoy")
     forecast = release.forecasters["gru"].forecast(release.recent)
     assert list(forecast.baselines) == ["persistence"]

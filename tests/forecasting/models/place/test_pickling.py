@@ -12,7 +12,7 @@ from forecasting.errors import ReleaseError
 from forecasting.forecasts.distribution import Distribution
 from forecasting.forecasts.forecast import Forecast
 from forecasting.models.place.forecaster import Forecaster
-from forecasting.releases.registry import load_forecaster
+from forecasting.releases.catalog import load_forecaster
 from forecasting.series.sst_series import SstSeries
 from training.run import Published
 

@@ -10,7 +10,7 @@ from forecasting.events.definitions import ThresholdEvent
 from forecasting.events.evaluate import evaluate
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.place.forecaster import Forecaster
-from forecasting.releases.registry import Registry
+from forecasting.releases.catalog import Catalog
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
 from service.api.compare.schemas import Comparison, OwnComparison
@@ -44,7 +44,7 @@ def events_of(answer: Json) -> dict[str, list[Json]]:
 
 
 def test_the_scores_are_those_of_what_forecast_answers_from_each_step(
-    client: httpx.Client, nino12: SstSeries, gru: Forecaster, registry: Registry
+    client: httpx.Client, nino12: SstSeries, gru: Forecaster, registry: Catalog
 ) -> None:
     n = 160
     answer = compare(client, [one_series(nino12, n)], dataset="nino12", model="gru", events=[WARM])

@@ -11,9 +11,9 @@ import pytest
 from forecasting.errors import RequestError
 from forecasting.evaluation.rolling_origin import Evaluation
 from forecasting.models.checkpoint import CPU
+from forecasting.releases.catalog import Catalog
 from forecasting.releases.hindcasts import Hindcasts
 from forecasting.releases.loaded import load_evaluated
-from forecasting.releases.registry import Registry
 from forecasting.releases.release import Release
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso, short
@@ -200,7 +200,7 @@ def test_the_networks_stay_in_memory_once_they_are_loaded(
         assert answered(client.get("/compare/hindcast")) == first
 
 
-def test_a_gap_splits_the_origins_and_names_its_neighbours(registry: Registry) -> None:
+def test_a_gap_splits_the_origins_and_names_its_neighbours(registry: Catalog) -> None:
     hindcasts = Hindcasts.load(registry.dataset("nino12"), CPU)
     values = hindcasts.series.values.copy()
     values[60] = np.nan

@@ -4,7 +4,7 @@ import io
 import httpx
 import pytest
 
-from forecasting.releases.registry import Registry
+from forecasting.releases.catalog import Catalog
 from tests.service.requests import answered
 
 
@@ -18,7 +18,7 @@ def test_the_networks_come_first_and_the_references_follow(client: httpx.Client)
     assert (answer["dataset"], answer["units"], answer["step"], answer["horizon"]) == ("nino12", "celsius", "month", 1)
 
 
-def test_the_figures_are_those_of_the_report(client: httpx.Client, registry: Registry) -> None:
+def test_the_figures_are_those_of_the_report(client: httpx.Client, registry: Catalog) -> None:
     report = registry.dataset("nino12").report
     for horizon in (1, 12):
         answer = answered(client.get("/compare", params={"horizon": horizon}))
@@ -50,7 +50,7 @@ def test_skill_is_against_each_reference(client: httpx.Client) -> None:
     assert models["persistence"]["skill"]["persistence"] == 0
 
 
-def test_a_network_has_the_uncertainty_of_its_figures(client: httpx.Client, registry: Registry) -> None:
+def test_a_network_has_the_uncertainty_of_its_figures(client: httpx.Client, registry: Catalog) -> None:
     report = registry.dataset("nino12").report
     answer = answered(client.get("/compare?horizon=2"))
     for entry, model in zip(answer["models"], report.models, strict=True):
@@ -68,7 +68,7 @@ def test_a_network_has_the_uncertainty_of_its_figures(client: httpx.Client, regi
         assert len(verification["exceedance"]) == 3
 
 
-def test_a_skill_has_an_interval_against_each_reference(client: httpx.Client, registry: Registry) -> None:
+def test_a_skill_has_an_interval_against_each_reference(client: httpx.Client, registry: Catalog) -> None:
     report = registry.dataset("nino12").report
     for horizon in (1, 12):
         models = answered(client.get("/compare", params={"horizon": horizon}))["models"]

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from forecasting.models.checkpoint import CPU, load
-from forecasting.releases.registry import Registry
+from forecasting.releases.catalog import Catalog
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso
 from service.settings import Settings
@@ -18,7 +18,7 @@ from tests.serving import serve
 from training.run import Published
 
 
-def test_a_dataset_is_forecast_from_its_own_last_observation(client: httpx.Client, registry: Registry) -> None:
+def test_a_dataset_is_forecast_from_its_own_last_observation(client: httpx.Client, registry: Catalog) -> None:
     answer = answered(client.get("/forecast", params={"model": "gru", "horizon": 3}))
     assert (answer["model"], answer["units"], answer["step"]) == ("nino12-gru", "celsius", "month")
     assert answer["version"] == registry.dataset("nino12").release.version

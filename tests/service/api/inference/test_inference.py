@@ -16,7 +16,7 @@ import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
 from forecasting.models.place.forecaster import Forecaster
-from forecasting.releases.registry import Registry
+from forecasting.releases.catalog import Catalog
 from forecasting.series.sst_series import SstSeries
 from service.app import create_app
 from service.engine.serving import Serving
@@ -49,7 +49,7 @@ def infer_client(client: httpx.Client) -> Iterator[Any]:
 # As clients see it.
 
 
-def test_the_server_and_its_models_describe_themselves(infer_client: Any, registry: Registry) -> None:
+def test_the_server_and_its_models_describe_themselves(infer_client: Any, registry: Catalog) -> None:
     assert infer_client.is_server_live()
     assert infer_client.is_server_ready()
     server = infer_client.get_server_metadata()
@@ -80,7 +80,7 @@ def test_a_models_configuration_agrees_with_its_metadata(infer_client: Any) -> N
     assert config["parameters"]["step"] == {"string_value": "month"}
 
 
-def test_a_model_is_ready_if_the_requested_version_is_loaded(infer_client: Any, registry: Registry) -> None:
+def test_a_model_is_ready_if_the_requested_version_is_loaded(infer_client: Any, registry: Catalog) -> None:
     version = registry.dataset("nino12").release.version
     assert infer_client.is_model_ready("nino12-gru")
     assert infer_client.is_model_ready("nino12-gru", version)
@@ -287,10 +287,10 @@ def test_metrics_count_inference_by_path_template(infer_client: Any, client: htt
 
 
 @pytest.mark.anyio
-async def test_a_request_whose_client_disconnects_counts_as_failed(registry: Registry, gru: Forecaster) -> None:
+async def test_a_request_whose_client_disconnects_counts_as_failed(registry: Catalog, gru: Forecaster) -> None:
     with Worker(1, "large") as workers:
         serving = Serving(registry, workers, 60, Metrics())
-        runner = serving.runner(registry.releases["nino12"].forecasters["gru"])
+        runner = serving.runner(registry.places["nino12"].forecasters["gru"])
         waiting = asyncio.create_task(runner.infer(np.full((1, WINDOW), 24.5, np.float32), np.zeros(1)))
         await asyncio.sleep(0)
         waiting.cancel()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from forecasting.models.checkpoint import CPU
 from forecasting.readers import ReadingOptions, read_csv
-from forecasting.releases.registry import Registry
+from forecasting.releases.catalog import Catalog
 from service.api.uploads.reading import SHORT_TEXT, GridFiles, read_upload
 from service.api.uploads.schemas import FileReading
 from service.engine.serving import Serving
@@ -377,7 +377,7 @@ def test_a_long_text_is_read_in_a_process_that_can_be_stopped(
     reads = GridFiles(processor_seconds=1, seconds=3_600, reader=SPIN)
     content = packed(b"time,sst\n2020-01-01,15\n2020-01-02,15.5\n" + SHORT_TEXT * b"\n")
     with Worker(1, "worker") as workers:
-        serving = Serving(Registry.open(artifacts, CPU, "nino12"), workers, 60, Metrics())
+        serving = Serving(Catalog.open(artifacts, CPU, "nino12"), workers, 60, Metrics())
         with pytest.raises(ProblemError, match="more than 1 s of computing time"):
             asyncio.run(read_upload({}, content, ReadingOptions(), reads, serving, Settings()))
 

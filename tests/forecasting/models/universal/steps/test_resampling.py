@@ -1,30 +1,49 @@
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from forecasting.errors import SeriesError
 from forecasting.forecasts.forecast import Forecast
+from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.checkpoint import CPU
 from forecasting.models.universal.distribution import Quantiles
 from forecasting.models.universal.model import forecast_at_any_step
 from forecasting.models.universal.resampling import Detail, Resampling, nearest_step
-from forecasting.releases.universal_catalog import UniversalCatalog
+from forecasting.releases.catalog import Catalog
+from forecasting.series.by_step import SeriesByStep
+from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import MONTH, TimeStep
 from tests.forecasting.models.universal.tiny import publish, series, walk
 
+NOWHERE = np.full((1, 7), np.nan, dtype=np.float32)
 HORIZONS = {TimeStep.parse(name): n for name, n in (("hour", 48), ("day", 14), ("week", 13), ("month", 12))}
 
 
 @pytest.fixture(scope="module")
-def releases(tmp_path_factory: pytest.TempPathFactory) -> UniversalCatalog:
+def releases(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     artifacts = tmp_path_factory.mktemp("steps")
     for name, step in (("ocean-hourly", "hour"), ("ocean-daily", "day"), ("ocean-weekly", "week")):
         publish(artifacts, name, step, {"gru": 0.0})
-    return UniversalCatalog.open(artifacts, CPU)
+    return Catalog.open(artifacts, CPU)
 
 
-def forecast(releases: UniversalCatalog, values: list[float], step: str, horizon: int) -> Forecast[Quantiles]:
-    result = releases.forecast_many([series(values, step)], horizon, model="gru", record=False)[0]
+def forecast_each(
+    releases: Catalog, given: Sequence[SstSeries], horizon: int, model: str = "best", check: bool = False
+) -> list[Forecast[Quantiles] | SeriesError]:
+    results: dict[int, Forecast[Quantiles] | SeriesError] = {}
+    for i, sent in enumerate(given):
+        loaded = releases.nearest(sent.step, horizon)
+        assert loaded is not None
+        (results[i],) = forecast_at_any_step(
+            loaded.networks, [sent], horizon, coefficients=NOWHERE, model=model, record=model == "best", check=check
+        )
+    return [*results.values()]
+
+
+def forecast(releases: Catalog, values: list[float], step: str, horizon: int) -> Forecast[Quantiles]:
+    (result,) = forecast_each(releases, [series(values, step)], horizon, "gru")
     assert isinstance(result, Forecast), result
     return result
 
@@ -86,7 +105,7 @@ def test_another_step_is_interpolated() -> None:
     assert resampling.leads(0, 7)[-1] == pytest.approx(8.0)
 
 
-def test_a_half_hourly_series_is_forecast_at_its_own_step(releases: UniversalCatalog) -> None:
+def test_a_half_hourly_series_is_forecast_at_its_own_step(releases: Catalog) -> None:
     values = np.repeat(walk(60).values, 2)
     result = forecast(releases, [*values, np.nan], "PT30M", 4)
     assert result.model == "ocean-hourly-gru"
@@ -102,48 +121,45 @@ def test_a_half_hourly_series_is_forecast_at_its_own_step(releases: UniversalCat
     assert (np.diff(width) > 0).all()
 
 
-def test_a_spread_before_the_first_lead_grows_with_the_square_root_of_time(releases: UniversalCatalog) -> None:
+def test_a_spread_before_the_first_lead_grows_with_the_square_root_of_time(releases: Catalog) -> None:
     result = forecast(releases, list(walk(100).values), "PT45M", 1)
     assert result.interval(80)[1] - result.sst == pytest.approx([1.2816 * 0.5 * 0.75**0.5], abs=1e-3)
 
 
-def test_a_series_of_each_step_goes_to_its_release(releases: UniversalCatalog) -> None:
-    members = [series(walk(60).values, step) for step in ("day", "PT3H", "week", "PT20M", "month")]
-    members[3] = series(walk(400).values, "PT20M")
-    results = releases.forecast_many(members, 3)
-    assert [getattr(result, "model", str(result))[:12] for result in results] == [
-        *("ocean-daily-", "ocean-hourly", "ocean-weekly", "ocean-hourly"),
-        "no universal",
-    ]
+def test_a_series_of_each_step_goes_to_its_release(releases: Catalog) -> None:
+    given = [series(walk(400).values, step) for step in ("day", "PT3H", "week", "PT20M", "month")]
+    (forecasts,) = releases.select("gru", None).forecast(SeriesByStep.of(given), ForecastOptions(3))
+    models = {row: forecasts[i].model for i, row in enumerate(forecasts.row.tolist())}
+    assert models == {0: "ocean-daily-gru", 1: "ocean-hourly-gru", 2: "ocean-weekly-gru", 3: "ocean-hourly-gru"}
+    assert str(forecasts.errors[4]).startswith("the step is one month, but no universal release")
 
 
-def test_a_horizon_beyond_the_release_is_an_error_of_the_series(releases: UniversalCatalog) -> None:
-    results = releases.forecast_many([series(walk(400).values, "PT30M"), walk(60)], 20)
+def test_a_horizon_beyond_the_release_is_an_error_of_the_series(releases: Catalog) -> None:
+    results = forecast_each(releases, [series(walk(400).values, "PT30M"), walk(60)], 20)
     assert isinstance(results[0], Forecast)
     assert str(results[1]) == (
         "horizon 20, in steps of one day after the end of the series, reaches further than ocean-daily forecasts (14 "
         "steps of one day after the last observation): ask for at most 14"
     )
     half_hourly = series(walk(400).values, "PT30M")
-    hourly = releases.dataset("ocean-hourly").networks
-    nowhere = np.full((1, 7), np.nan, dtype=np.float32)
-    too_far = forecast_at_any_step(hourly, [half_hourly], 97, coefficients=nowhere)[0]
+    hourly = releases.universal["ocean-hourly"].networks
+    too_far = forecast_at_any_step(hourly, [half_hourly], 97, coefficients=NOWHERE)[0]
     assert str(too_far).endswith("after the last observation): ask for at most 95")
-    assert str(releases.forecast_many([half_hourly], 97)[0]) == (
+    assert str(forecast_each(releases, [half_hourly], 97)[0]) == (
         "a forecast needs at least 14 daily values, but the series has 8: send 6 more; the series has a step of 30 "
         "minutes, and was resampled to one day"
     )
 
 
-def test_a_bad_value_is_named_by_its_place_in_the_callers_series(releases: UniversalCatalog) -> None:
+def test_a_bad_value_is_named_by_its_place_in_the_callers_series(releases: Catalog) -> None:
     values = walk(400).values
     values[37] = 99.0
-    refused = releases.forecast_many([series(values, "PT30M")], 2)[0]
+    refused = forecast_each(releases, [series(values, "PT30M")], 2)[0]
     assert isinstance(refused, SeriesError)
     assert refused.index == 37
-    missing = releases.forecast_many([series([np.nan] * 9, "PT30M")], 2)[0]
+    missing = forecast_each(releases, [series([np.nan] * 9, "PT30M")], 2)[0]
     assert str(missing) == "every value of the series is missing"
-    short = releases.forecast_many([series([12.0], "PT30M")], 2)[0]
+    short = forecast_each(releases, [series([12.0], "PT30M")], 2)[0]
     assert str(short) == (
         "a forecast needs at least 48 hourly values, but the series has 1: send 47 more; the series has a step of 30 "
         "minutes, and was resampled to one hour"
@@ -159,12 +175,11 @@ def daily_cycle(n: int, step: str) -> tuple[npt.NDArray[np.float64], npt.NDArray
 
 @pytest.mark.parametrize(("step", "n"), [("PT6H", 120), ("PT10M", 4_320), ("PT2H", 360)])
 def test_a_finer_step_than_a_day_keeps_its_daily_cycle_where_days_are_forecast(
-    releases: UniversalCatalog, step: str, n: int
+    releases: Catalog, step: str, n: int
 ) -> None:
     past, future = daily_cycle(n, step)
-    daily = releases.dataset("ocean-daily").networks
-    nowhere = np.full((1, 7), np.nan, dtype=np.float32)
-    (result,) = forecast_at_any_step(daily, [series(past, step)], 12, coefficients=nowhere, model="gru", record=False)
+    daily = releases.universal["ocean-daily"].networks
+    (result,) = forecast_at_any_step(daily, [series(past, step)], 12, coefficients=NOWHERE, model="gru", record=False)
     assert isinstance(result, Forecast)
     assert np.abs(result.sst - future[:12]).max() < 0.25
     assert result.warnings[-1].message.endswith(
@@ -175,18 +190,17 @@ def test_a_finer_step_than_a_day_keeps_its_daily_cycle_where_days_are_forecast(
     assert (np.diff(width) > -1e-9).all()
 
 
-def test_a_time_of_day_that_is_missing_does_not_shift_the_forecast(releases: UniversalCatalog) -> None:
+def test_a_time_of_day_that_is_missing_does_not_shift_the_forecast(releases: Catalog) -> None:
     past, future = daily_cycle(120, "PT6H")
     past[[-2, -3]] = np.nan
-    daily = releases.dataset("ocean-daily").networks
-    nowhere = np.full((1, 7), np.nan, dtype=np.float32)
-    (result,) = forecast_at_any_step(daily, [series(past, "PT6H")], 8, coefficients=nowhere, record=False)
+    daily = releases.universal["ocean-daily"].networks
+    (result,) = forecast_at_any_step(daily, [series(past, "PT6H")], 8, coefficients=NOWHERE, record=False)
     assert isinstance(result, Forecast)
     assert np.abs(result.sst - future[:8]).max() < 0.25
 
 
 def test_paths_at_a_finer_step_agree_with_the_probabilities_and_begin_after_the_last_observation(
-    releases: UniversalCatalog,
+    releases: Catalog,
 ) -> None:
     level, _ = daily_cycle(60 * 2, "PT12H")
     values = level + np.random.default_rng(0).normal(0.0, 0.2, len(level))
@@ -211,15 +225,13 @@ def test_a_series_shorter_than_one_mean_has_no_daily_cycle(n: int) -> None:
     assert np.isfinite([detail.last, detail.decay, detail.spread]).all()
 
 
-def test_a_check_leaves_out_the_values_of_a_suspect_mean_and_not_only_their_mean(releases: UniversalCatalog) -> None:
+def test_a_check_leaves_out_the_values_of_a_suspect_mean_and_not_only_their_mean(releases: Catalog) -> None:
     level, _ = daily_cycle(60 * 2, "PT12H")
     values = level + np.random.default_rng(0).normal(0.0, 0.2, len(level))
     values[-1] = 35.0
     sent = series(values, "PT12H")
-    (checked,) = releases.forecast_many([sent], 3, model="gru", record=False, check=True)
-    (without,) = releases.forecast_many(
-        [series([*values[:-2], np.nan, np.nan], "PT12H")], 3, model="gru", record=False, check=True
-    )
+    (checked,) = forecast_each(releases, [sent], 3, "gru", check=True)
+    (without,) = forecast_each(releases, [series([*values[:-2], np.nan, np.nan], "PT12H")], 3, "gru", check=True)
     assert isinstance(checked, Forecast)
     assert isinstance(without, Forecast)
     np.testing.assert_array_equal(checked.sst, without.sst)

@@ -1,0 +1,630 @@
+"""The releases in an artifacts folder, and the models that a name, a dataset, a step and a horizon mean among them."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Generic, TypeVar, cast
+
+import numpy as np
+import torch
+
+from forecasting.bundled import default_artifacts
+from forecasting.errors import ForecastError, ReleaseError, RequestError, SeriesError, UnknownNameError
+from forecasting.forecasts.forecasts import Columns, Forecasts
+from forecasting.forecasts.options import ForecastOptions
+from forecasting.models.base import ALL, BEST, Model, climatology_at
+from forecasting.models.checkpoint import choose_device
+from forecasting.models.metadata import CELLS
+from forecasting.models.place.forecaster import Forecaster
+from forecasting.models.universal.checks import Check
+from forecasting.models.universal.contexts import other_step_error
+from forecasting.models.universal.metadata import UniversalMetadata, parse_universal_metadata
+from forecasting.models.universal.model import refusal_at_any_step
+from forecasting.models.universal.network import Coefficients
+from forecasting.models.universal.references import REFERENCES
+from forecasting.models.universal.release import UniversalRelease
+from forecasting.models.universal.resampling import nearest_step
+from forecasting.references.baselines import BASELINES
+from forecasting.releases.loaded import Loaded, LoadedRelease, LoadedUniversal, load_cell, load_release
+from forecasting.releases.release import Release, dataset_names, open_current, universal_names
+from forecasting.releases.trust import TrustedKeys
+from forecasting.series.batch import SeriesBatch
+from forecasting.series.by_step import SeriesByStep
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.timestep import TimeStep, in_words
+from forecasting.wording import available
+
+Run = Callable[[Model, SeriesBatch, ForecastOptions], Forecasts]
+_L = TypeVar("_L", LoadedRelease, LoadedUniversal)
+
+
+@dataclass(frozen=True, eq=False)
+class _OnDisk(Generic[_L]):
+    """A release that is opened, verified and loaded on first use.
+
+    Attributes:
+        dataset: name of the dataset.
+        open: opens the release.
+        device: that the networks run on.
+    """
+
+    dataset: str
+    open: Callable[[], Release]
+    device: torch.device
+
+    @cached_property
+    def _release(self) -> Release:
+        return self.open()
+
+    @cached_property
+    def _metadata(self) -> UniversalMetadata:
+        return parse_universal_metadata(self._release.read(f"{self.cells[0]}.json"))
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Cells of the networks."""
+        return self._release.cells
+
+    @property
+    def step(self) -> TimeStep:
+        """The step of a universal release."""
+        return self._metadata.time_step
+
+    @property
+    def horizon(self) -> int:
+        """The number of leads of a universal release."""
+        return self._metadata.horizon
+
+    @cached_property
+    def loaded(self) -> _L:
+        """The release in memory."""
+        return cast(_L, load_release(self._release, self.device))
+
+
+def _loaded(entry: _L | _OnDisk[_L]) -> _L:
+    return entry.loaded if isinstance(entry, _OnDisk) else entry
+
+
+_Place = LoadedRelease | _OnDisk[LoadedRelease]
+_Universal = LoadedUniversal | _OnDisk[LoadedUniversal]
+
+
+class Catalog:
+    """The releases in an artifacts folder.
+
+    Attributes:
+        default_dataset: dataset of a place, used where no dataset is named; None without one.
+    """
+
+    def __init__(
+        self, places: Mapping[str, _Place], universal: Mapping[str, _Universal], default_dataset: str | None = None
+    ) -> None:
+        """Hold releases by dataset: those of one place, and universal ones, at most one for each step.
+
+        Raises:
+            ReleaseError: if two loaded universal releases have the same step.
+        """
+        self._places = places
+        self._universal = universal
+        self.default_dataset = default_dataset
+        if all(isinstance(entry, LoadedUniversal) for entry in universal.values()):
+            _by_step(universal.values())
+
+    @classmethod
+    def open(
+        cls,
+        artifacts: Path,
+        device: torch.device,
+        default_dataset: str | None = None,
+        serving: Mapping[str, str] | None = None,
+        trusted: TrustedKeys | None = None,
+        *,
+        lazy: bool = False,
+    ) -> "Catalog":
+        """Load the current release of every dataset in ``artifacts``.
+
+        Args:
+            artifacts: folder with the releases.
+            device: that the networks run on.
+            default_dataset: used where no dataset is named.
+            serving: versions that other processes serve, by dataset; loaded where the current release of a dataset is
+                missing or cannot be used.
+            trusted: keys that must have signed each release; None to load any release.
+            lazy: whether to load each release on first use, which raises its errors; for one thread.
+
+        Raises:
+            ReleaseError: if a release cannot be used, no trusted key signed it, or the default dataset has no release.
+        """
+        serving = serving or {}
+        names = sorted({*dataset_names(artifacts), *serving})
+        universal = universal_names(artifacts)
+        places = [name for name in names if name not in universal]
+        if default_dataset is not None and default_dataset not in places:
+            raise ReleaseError(
+                f"{artifacts} has no release of the default dataset {default_dataset!r}; {available(places)}; train "
+                "one with python -m training"
+            )
+        if lazy:
+            opening = {name: partial(open_current, artifacts, name, trusted) for name in names}
+            return cls(
+                {name: _OnDisk[LoadedRelease](name, opening[name], device) for name in places},
+                {name: _OnDisk[LoadedUniversal](name, opening[name], device) for name in universal},
+                default_dataset,
+            )
+        catalog = cls({}, {}, default_dataset)
+        for name in names:
+            catalog = catalog.with_release(_load_current(artifacts, name, device, serving.get(name), trusted))
+        return catalog
+
+    @property
+    def places(self) -> dict[str, LoadedRelease]:
+        """The releases of one place, by dataset."""
+        return {name: _loaded(entry) for name, entry in self._places.items()}
+
+    @property
+    def universal(self) -> dict[str, LoadedUniversal]:
+        """The releases that forecast any series at their step or one near it, by dataset."""
+        return {name: _loaded(entry) for name, entry in self._universal.items()}
+
+    @property
+    def models(self) -> list[Forecaster]:
+        """All networks of places."""
+        return [forecaster for release in self.places.values() for forecaster in release.forecasters.values()]
+
+    @property
+    def model_names(self) -> list[str]:
+        """Full names of all networks, except in releases that cannot be opened."""
+        names: list[str] = []
+        for dataset, entry in {**self._places, **self._universal}.items():
+            with suppress(ForecastError):
+                names += [f"{dataset}-{cell}" for cell in entry.cells]
+        return names
+
+    @property
+    def loaded(self) -> dict[str, Release]:
+        """The loaded release of each dataset."""
+        return {name: entry.release for name, entry in {**self.places, **self.universal}.items()}
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The loaded version of each dataset."""
+        return {dataset: release.version for dataset, release in self.loaded.items()}
+
+    def with_release(self, release: LoadedRelease | LoadedUniversal) -> "Catalog":
+        """Return a catalog in which ``release`` replaces the release of its dataset, if any.
+
+        Raises:
+            ReleaseError: if another universal release has the same step.
+        """
+        places = {name: entry for name, entry in self._places.items() if name != release.dataset}
+        universal = {name: entry for name, entry in self._universal.items() if name != release.dataset}
+        if isinstance(release, LoadedUniversal):
+            universal[release.dataset] = release
+        else:
+            places[release.dataset] = release
+        return Catalog(places, universal, self.default_dataset)
+
+    def without(self, models: Collection[str]) -> "Catalog":
+        """Return a catalog without the networks of these full names."""
+        if not models:
+            return self
+        places = {name: release.without(models) for name, release in self.places.items()}
+        universal = {name: release.without(models) for name, release in self.universal.items()}
+        return Catalog(places, universal, self.default_dataset)
+
+    def dataset(self, name: str | None) -> LoadedRelease:
+        """Return the release of one place; of the default dataset if ``name`` is None.
+
+        Raises:
+            UnknownNameError: if there is no such dataset.
+            RequestError: if its release is universal.
+        """
+        name = name or self.default_dataset or ""
+        if name in self._universal:
+            raise _belongs_to_no_place(name, "dataset")
+        if name not in self._places:
+            raise UnknownNameError(f"no dataset {name[:64]!r}; {available([*self._places, *self._universal])}")
+        return _loaded(self._places[name])
+
+    def find(self, model: str, dataset: str | None = None) -> tuple[LoadedRelease | LoadedUniversal, str]:
+        """Return the release that a name means within ``dataset``, and ``best``, ``all`` or the cell that it means.
+
+        Args:
+            model: ``best``, ``all``, a cell, or a full name.
+            dataset: that the name is looked up in; the default dataset if None.
+
+        Raises:
+            UnknownNameError: if there is no such model or dataset.
+            RequestError: if a full name contradicts ``dataset``.
+        """
+        if owner := self._owner(model):
+            name, cell = owner
+            if dataset not in (None, name):
+                if dataset not in self._universal:
+                    self.dataset(dataset)
+                raise RequestError(f"model {model} belongs to dataset {name}, not {dataset}", field="model")
+            return (_loaded(self._universal[name]) if name in self._universal else self.dataset(name)), cell
+        if dataset is not None and dataset in self._universal:
+            universal = _loaded(self._universal[dataset])
+            universal.select_cells(model)
+            return universal, model
+        if not dataset and self.default_dataset is None:
+            raise unknown_model(model, [BEST, ALL, *CELLS])
+        release = self.dataset(dataset)
+        if release.select(model):
+            return release, model
+        if not release.forecasters:
+            others = available(self.model_names) if self.model_names else "no other dataset has one loaded"
+            raise UnknownNameError(f"all models of {release.dataset} are unloaded: load one again; {others}")
+        raise unknown_model(model, [BEST, ALL, *release.release.cells, *self.model_names])
+
+    def _owner(self, model: str) -> tuple[str, str] | None:
+        """Return the dataset and the cell of a full name; None if no network is called that."""
+        for dataset, entry in {**self._places, **self._universal}.items():
+            cell = model.removeprefix(f"{dataset}-")
+            if cell != model and cell in entry.cells:
+                return dataset, cell
+        return None
+
+    def resolve(self, model: str, dataset: str | None = None) -> tuple[LoadedRelease, list[Forecaster]]:
+        """Return the release of one place that a name means, and its networks; see :meth:`find`.
+
+        Raises:
+            UnknownNameError: if there is no such model or dataset.
+            RequestError: if a full name contradicts ``dataset``, or a name means a universal release.
+        """
+        if dataset is not None and dataset in self._universal and self._owner(model) is None:
+            raise _belongs_to_no_place(dataset, "dataset")
+        release, name = self.find(model, dataset)
+        if isinstance(release, LoadedUniversal):
+            raise _belongs_to_no_place(model, "model")
+        return release, release.select(name)
+
+    def select(self, model: str, dataset: str | None) -> "Selection":
+        """Return the models that ``model`` means within ``dataset``, for series of the caller.
+
+        Without a dataset or a full name, the step of each series chooses the release.
+
+        Raises:
+            UnknownNameError: if there is no such model or dataset.
+            RequestError: if a full name contradicts ``dataset``.
+        """
+        if not dataset and model in (BEST, ALL, *CELLS):
+            return Selection(model, None, (), self)
+        release, name = self.find(model, dataset or None)
+        return Selection(name, release, release.select(name), self)
+
+    @cached_property
+    def _served(self) -> dict[TimeStep, _Universal]:
+        return {step: entry for step, entry in _by_step(self._universal.values()).items() if entry.cells}
+
+    @property
+    def steps(self) -> list[TimeStep]:
+        """Steps of the universal releases that serve, shortest first."""
+        return sorted(self._served, key=lambda step: step.seconds)
+
+    @property
+    def steps_in_words(self) -> str:
+        """The steps that are served, for a sentence: ``one day (ocean-daily), one month (ocean-monthly)``."""
+        served = self._served
+        return ", ".join(f"{in_words(str(step))} ({served[step].dataset})" for step in self.steps)
+
+    @property
+    def universal_cells(self) -> tuple[str, ...]:
+        """Cells of the networks of all universal releases."""
+        return tuple(dict.fromkeys(cell for entry in self._universal.values() for cell in entry.cells))
+
+    def at(self, step: TimeStep) -> LoadedUniversal | None:
+        """Return the universal release for series at ``step``; None if none serves."""
+        entry = self._served.get(step)
+        return None if entry is None else _loaded(entry)
+
+    def nearest(self, step: TimeStep, horizon: int = 1) -> LoadedUniversal | None:
+        """Return the release that series at ``step`` are forecast by: that of the step, else of the nearest one.
+
+        A release that does not reach ``horizon`` steps ahead is left out if another one does. None if no release takes
+        series at this step.
+        """
+        served = self._served
+        nearest = nearest_step(step, {other: entry.horizon for other, entry in served.items()}, horizon)
+        return None if nearest is None else _loaded(served[nearest])
+
+    def hint(self, step: TimeStep) -> str:
+        """Return the end of a sentence about series at ``step``: what forecasts them; empty if nothing does."""
+        loaded, words = None, in_words(str(step))
+        # Releases that cannot be used are no news where another one was named.
+        with suppress(ForecastError):
+            loaded = self.nearest(step)
+        if loaded is None:
+            return ""
+        if loaded.step == step:
+            return f"; {loaded.dataset} forecasts steps of {words}"
+        return f"; without a dataset or model, {loaded.dataset} forecasts steps of {words} by resampling them"
+
+    def check_values(
+        self, series: SstSeries, position: tuple[float, float] | None = None, last: int | None = None
+    ) -> Check:
+        """Check each value of ``series`` with the release of its step.
+
+        Args:
+            series: in °C.
+            position: degrees north and east; None if unknown.
+            last: number of values at the end to check; all if None.
+
+        Raises:
+            SeriesError: if no release that serves has the step of the series.
+        """
+        loaded = self.at(series.step)
+        if loaded is None:
+            known = self.steps_in_words
+            if not known:
+                raise SeriesError("the values are not checked: that needs a universal release, but none is loaded")
+            raise SeriesError(
+                f"the values are not checked, as no universal release has their step of {in_words(str(series.step))}: "
+                f"resample them to one of {known}"
+            )
+        return loaded.networks.check_values(series, coefficients=_climatology_at(position), last=last)
+
+    def refusals(self, series: SstSeries, position: tuple[float, float] | None = None) -> dict[str, SeriesError | None]:
+        """Return why each universal release that serves cannot forecast ``series``; None for the one that can.
+
+        Args:
+            series: in °C, at any step.
+            position: degrees north and east; None if unknown.
+        """
+        nearest = self.nearest(series.step)
+        refusals: dict[str, SeriesError | None] = {}
+        for name, loaded in self.universal.items():
+            if loaded is nearest:
+                refusals[name] = refusal_at_any_step(loaded.networks, series)
+                # Few series need their position, and looking it up takes longer than the rest.
+                if refusals[name] is not None and position is not None:
+                    refusals[name] = refusal_at_any_step(loaded.networks, series, _climatology_at(position))
+            elif loaded.cells:
+                refusals[name] = other_step_error(series.step, loaded.networks.any_network.metadata)
+        return refusals
+
+
+def _by_step(entries: Iterable[_Universal]) -> dict[TimeStep, _Universal]:
+    """Return universal releases by their step.
+
+    Raises:
+        ReleaseError: if two have the same.
+    """
+    found: dict[TimeStep, _Universal] = {}
+    for entry in entries:
+        if other := found.get(entry.step):
+            words = in_words(str(entry.step))
+            raise ReleaseError(f"{other.dataset} and {entry.dataset} both forecast steps of {words}: remove one")
+        found[entry.step] = entry
+    return found
+
+
+def _climatology_at(position: tuple[float, float] | None) -> Coefficients | None:
+    return None if position is None else climatology_at(np.array([position]))[0]
+
+
+def unknown_model(model: str, choices: Iterable[str]) -> UnknownNameError:
+    """Return the error for a name that no model has, with the ``choices``."""
+    hint = f": {model} is included in each forecast, under baselines" if model in BASELINES else ""
+    return UnknownNameError(f"no model {model[:64]!r}{hint}; {available(choices)}")
+
+
+def _belongs_to_no_place(name: str, field: str) -> RequestError:
+    return RequestError(
+        f"{name} forecasts any sea, so it has no series, test part or plot of its own: send your series to POST "
+        "/forecast or POST /compare; GET /compare shows how its networks did on held-out seas",
+        field=field,
+    )
+
+
+def _load_current(
+    artifacts: Path, dataset: str, device: torch.device, fallback: str | None, trusted: TrustedKeys | None
+) -> LoadedRelease | LoadedUniversal:
+    """Load the current release of a dataset; if that fails, its version ``fallback``, if given."""
+    try:
+        return load_release(open_current(artifacts, dataset, trusted), device)
+    except ForecastError as error:
+        if fallback is None:
+            raise
+        try:
+            return load_release(Release.open(artifacts / dataset / fallback, trusted), device)
+        except ForecastError:
+            # The user has to repair the current release, not the fallback.
+            raise error from None
+
+
+def forecast_directly(model: Model, batch: SeriesBatch, options: ForecastOptions) -> Forecasts:
+    """Forecast a batch in the calling thread."""
+    return model.forecast_batch(batch, options)
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The models that a request asks for: those of a release that it names, or of the release for each series' step.
+
+    Attributes:
+        name: ``best``, ``all`` or a cell.
+        release: that the request names; None if the step of each series chooses it.
+        named: models of that release; empty without one.
+        catalog: that the models are from.
+    """
+
+    name: str
+    release: Loaded | None
+    named: Sequence[Model]
+    catalog: Catalog
+
+    def release_at(self, step: TimeStep, horizon: int) -> Loaded:
+        """Return the release for series at ``step``, which :meth:`refusal` lets pass."""
+        loaded = self.release or self.catalog.nearest(step, horizon)
+        assert loaded is not None
+        return loaded
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether all models are quick; see :class:`~forecasting.models.base.Model`."""
+        return bool(self.named) and all(model.quick for model in self.named)
+
+    @property
+    def references(self) -> Sequence[str]:
+        """Names of the references that a comparison may have."""
+        return REFERENCES if self.release is None else self.release.references
+
+    @property
+    def reads_at(self) -> TimeStep | None:
+        """The step that every series is read at; None if each series tells its own."""
+        return None if self.release is None else self.release.reads_at
+
+    @property
+    def default_step(self) -> TimeStep | None:
+        """The step of series that do not tell theirs; None if they have to."""
+        return None if self.release is None else self.release.step
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What forecasts each series: ``best`` or a cell, or with ``all`` each of several cells."""
+        if self.name != ALL:
+            return (self.name,)
+        if self.named:
+            return tuple(model.name.rpartition("-")[2] for model in self.named)
+        return self.catalog.universal_cells or CELLS
+
+    def known_fields(self, column: int) -> dict[str, str]:
+        """Return what the request fixes for all series of a column: the name, version and step of its model."""
+        if not self.named:
+            return {}
+        model = self.named[column]
+        known = {"version": model.version, "step": str(model.step)}
+        return known if model.name == model.dataset else {"model": model.name} | known
+
+    def check(self, options: ForecastOptions) -> None:
+        """Raise RequestError if a model that the request names does not offer what ``options`` ask for."""
+        for model in self.named:
+            model.check(options)
+
+    def levels(self, options: ForecastOptions) -> tuple[int, ...]:
+        """Return the interval levels of all models, percent."""
+        offered = [model.levels for model in self.named] or [range(1, 100)]
+        return tuple(dict.fromkeys(level for some in offered for level in options.offered_levels(some)))
+
+    def models_at(self, step: TimeStep, horizon: int) -> Sequence[Model]:
+        """Return the model of each column for series at ``step``, which :meth:`refusal` lets pass."""
+        if self.named:
+            return self.named
+        loaded = self.release_at(step, horizon)
+        return [model for column in self.columns for model in loaded.select(column)]
+
+    def forecast(self, series: SeriesByStep, options: ForecastOptions, run: Run = forecast_directly) -> list[Forecasts]:
+        """Forecast each series with the models of its step.
+
+        Args:
+            series: at any steps; those that :meth:`refusal` refuses become errors.
+            options: what each forecast contains.
+            run: calls :meth:`~forecasting.models.base.Model.forecast_batch`.
+
+        Returns:
+            The forecasts of each of :attr:`columns`, in the units of ``options``.
+        """
+        nothing, errors = Columns(self.levels(options), options.thresholds, ()), dict(series.errors)
+        batches = []
+        for rows, batch in series.batches:
+            if error := self.refusal(batch.step, options.horizon):
+                errors |= dict.fromkeys(rows.tolist(), error)
+            else:
+                batches.append((rows, batch))
+        refused = Forecasts.none(nothing, options.horizon, errors).in_units(options.units)
+        parts = [[refused] for _ in self.columns]
+        for rows, batch in batches:
+            for column, model in zip(parts, self.models_at(batch.step, options.horizon), strict=True):
+                column.append(run(model, batch, options).for_rows(rows, {}))
+        return [Forecasts.joined(some) for some in parts]
+
+    def refusal(self, step: TimeStep, horizon: int) -> SeriesError | None:
+        """Return the error of a series at ``step`` that no release forecasts so far; None if one does."""
+        if self.named:
+            model = self.named[0]
+            if step != model.step:
+                hint, words, expected = self.catalog.hint(step), in_words(str(step)), in_words(str(model.step))
+                return SeriesError(f"the step is {words}, but {model.dataset} forecasts steps of {expected}{hint}")
+            return _out_of_range(model.dataset, horizon, model.horizon, step)
+        loaded = self.catalog.nearest(step, horizon)
+        if loaded is None:
+            served = self.catalog.steps_in_words
+            also = f", or send a series at an available step: {served}" if served else ""
+            words, remedy = in_words(str(step)), f"{self._name_a_dataset()}{also}"
+            return SeriesError(f"the step is {words}, but no universal release for this step is loaded: {remedy}")
+        if loaded.step == step and (error := _out_of_range(loaded.dataset, horizon, loaded.horizon, step)):
+            return error
+        if self.name not in (*loaded.cells, BEST, ALL):
+            return SeriesError(f"{loaded.dataset}-{self.name} is not loaded; loaded: {', '.join(loaded.models)}")
+        return None
+
+    def _name_a_dataset(self) -> str:
+        datasets = ", ".join(
+            f"{name} (steps of {in_words(str(place.step))})" for name, place in self.catalog.places.items()
+        )
+        return f"name a dataset to use a model of one place: {datasets}"
+
+
+def _out_of_range(dataset: str, horizon: int, longest: int, step: TimeStep) -> SeriesError | None:
+    if horizon <= longest:
+        return None
+    words = in_words(str(step))
+    return SeriesError(f"horizon {horizon} is out of range: {dataset} forecasts 1 to {longest} steps of {words}")
+
+
+def load_forecaster(
+    model: str, artifacts: Path | str | None = None, device: str = "cpu", trusted: TrustedKeys | None = None
+) -> Forecaster:
+    """Load the network ``<dataset>-<cell>`` from an artifacts folder, as notebooks do.
+
+    Args:
+        model: full name of the network.
+        artifacts: folder with the releases; None for ``artifacts`` in the working folder or, if there is none, the
+            bundled releases.
+        device: that the network runs on.
+        trusted: keys that must have signed the release; None to load any release.
+
+    Raises:
+        UnknownNameError: if there is no such model.
+        ReleaseError: if its release cannot be used, or no trusted key signed it.
+    """
+    dataset, _, cell = model.rpartition("-")
+    if not dataset:
+        raise UnknownNameError(f"{model!r} names no network: write its dataset and its cell, as in nino12-gru")
+    release = open_current(Path(artifacts or default_artifacts()), dataset, trusted)
+    if release.is_universal:
+        raise UnknownNameError(f"{model} is a network of the universal release {dataset}: open it with load_universal")
+    if f"{cell}.pt" not in release.manifest.files:
+        models = (f"{dataset}-{other}" for other in release.cells)
+        raise UnknownNameError(f"no model {model!r}; {available(models)}")
+    return load_cell(release, cell, release.read(f"{cell}.pt"), choose_device(device))
+
+
+def load_universal(
+    name: str, artifacts: Path | str | None = None, device: str = "cpu", trusted: TrustedKeys | None = None
+) -> UniversalRelease:
+    """Load the universal release ``name``, such as ``ocean-daily``, from an artifacts folder, as notebooks do.
+
+    Args:
+        name: of the release.
+        artifacts: folder with the releases; None for ``artifacts`` in the working folder or, if there is none, the
+            bundled releases.
+        device: that the networks run on.
+        trusted: keys that must have signed the release; None to load any release.
+
+    Raises:
+        UnknownNameError: if there is no such release.
+        ReleaseError: if it cannot be used, or no trusted key signed it.
+    """
+    folder = Path(artifacts or default_artifacts())
+    release = open_current(folder, name, trusted)
+    if not release.is_universal:
+        others = ", ".join(universal_names(folder)) or "none"
+        raise UnknownNameError(
+            f"{name} is the release of a place: open it with load_forecaster. Universal releases: {others}"
+        )
+    return LoadedUniversal.load(release, choose_device(device)).networks
