@@ -11,7 +11,8 @@ from forecasting.backtest.backtest import Backtest, Bounds, NetworkFacts
 from forecasting.errors import SeriesError
 from forecasting.evaluation.events import NO_EVENTS, RequestedEvents, verifying
 from forecasting.events.paths import Coupling, Dependence
-from forecasting.forecasts.forecast import DEFAULT_LEVELS, Forecast
+from forecasting.forecasts.forecast import Forecast
+from forecasting.forecasts.options import DEFAULT_LEVELS
 from forecasting.models.universal.backtest import RollingRecord
 from forecasting.models.universal.contexts import Contexts, read_contexts
 from forecasting.models.universal.distribution import Quantiles, exceedance, interval

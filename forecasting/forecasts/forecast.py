@@ -14,15 +14,13 @@ from forecasting.events.paths import observed_past
 from forecasting.extras import needs_extra
 from forecasting.forecast_warning import ForecastWarning, are_calibrated
 from forecasting.forecasts.distribution import Distribution
+from forecasting.forecasts.options import DEFAULT_LEVELS
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, Times
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray
-
-DEFAULT_LEVELS: Final = (80, 95)
-"""Interval levels, percent, where none are named."""
 
 DistributionT = TypeVar("DistributionT", bound=Distribution, covariant=True)
 

@@ -9,6 +9,7 @@ from pydantic import (
     Field,
     GetJsonSchemaHandler,
     ValidationInfo,
+    WithJsonSchema,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticKnownError
@@ -18,6 +19,18 @@ MAX_UNKNOWN_FIELDS: Final = 50
 
 Finite = Annotated[float, Field(allow_inf_nan=False, strict=True)]
 """A JSON number; text is not converted."""
+
+InputTime = Annotated[
+    str,
+    WithJsonSchema(
+        {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}, {"type": "string"}]}
+    ),
+]
+"""A time that a client sends: ISO 8601, in UTC without an offset. A date alone means midnight.
+
+The readers in :mod:`forecasting.series.times` check it, since they also take times that neither format allows, such as
+``2010-12``. Any other text is an error of its series, not of the request.
+"""
 
 ONE_LINE: Final = r"^[^\x00-\x1f\x7f]*$"
 """Pattern of text without control characters. PostgreSQL stores no zero characters, and a name is one line."""

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, WithJsonSchema
 from starlette.responses import Response
 
 from forecasting.errors import UnknownNameError
-from forecasting.forecasts.forecast import DEFAULT_LEVELS
+from forecasting.forecasts.options import DEFAULT_LEVELS
 from forecasting.models.base import ALL, BEST
 from forecasting.models.place.forecaster import Forecaster
 from forecasting.releases.loaded import LoadedRelease, LoadedUniversal

@@ -107,7 +107,7 @@ def query_parameters(model: type[BaseModel], *names: str, note: str) -> dict[str
 
 def _query_parameter(name: str, field: dict[str, Any], note: str) -> dict[str, Any]:
     schema = _without_null(field)
-    kept = {key: value for key, value in schema.items() if key not in ("title", "description", "default")}
+    kept = {key: value for key, value in schema.items() if key not in ("title", "description", "default", "examples")}
     return {"name": name, "in": "query", "description": f"{_described(field)} {note}", "schema": kept}
 
 

@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field
 from forecasting.climatology.usual import Source
 from forecasting.errors import RequestError, SeriesError
 from forecasting.forecast_warning import WarningCode
+from forecasting.forecasts.options import Dataset, InputUnits
 from forecasting.requests.model import RequestModel
-from forecasting.series.units import Units
 from service.engine.reading import MISSING_STEP, lacks_step, sentence
 from service.engine.series_schema import InputSeries
 from service.http.problems import ProblemError
@@ -36,12 +36,8 @@ EXAMPLE_VALUES: Final = (
 class SeriesRequest(RequestModel):
     """The fields that every request with series has."""
 
-    dataset: str | None = Field(
-        default=None,
-        description="The dataset whose models to use. Without it, the step of each series chooses the universal "
-        "release that forecasts it.",
-    )
-    units: Units = Field(default="celsius", description="The unit of all temperatures in the request and response.")
+    dataset: Dataset = None
+    units: InputUnits = "celsius"
     series: list[InputSeries] = Field(min_length=1, fail_fast=True, description="The series, at least one.")
 
 

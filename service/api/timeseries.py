@@ -20,7 +20,7 @@ from starlette.responses import Response
 
 from forecasting.errors import RequestError
 from forecasting.models.base import ALL
-from forecasting.requests.model import Finite
+from forecasting.requests.model import Finite, InputTime
 from forecasting.series.units import Units
 from service.api.dependencies import LifecycleDep, RegistryDep, SettingsDep, ready
 from service.api.forecast.handler import forecast_series
@@ -31,7 +31,7 @@ from service.engine.series_schema import MAX_ID, InputSeries
 from service.engine.serving import Serving
 from service.http.problems import ProtocolError, TimeSeriesError, title_of
 from service.http.query import read_query
-from service.http.time_fields import InputTime, Time
+from service.http.time_fields import Time
 from service.settings import Settings
 
 STEPS: Final = {
@@ -233,7 +233,7 @@ def _question(request: TimeSeriesRequest, sent: Sequence[TimeSeriesInput]) -> Fo
     return ForecastRequest.model_construct(
         model=request.model,
         horizon=options.horizon,
-        levels=sorted({_level_of(quantile) for quantile in options.quantiles or ()} - {0}),
+        levels=tuple(sorted({_level_of(quantile) for quantile in options.quantiles or ()} - {0})),
         units=options.units,
         as_of=options.as_of,
         series=[

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
-from forecasting.errors import RequestError, SeriesError
+from forecasting.errors import RequestError
 from forecasting.events.definitions import EventDefinition
 from forecasting.events.event_schema import InputEvent, definitions_of
-from forecasting.forecasts.options import ForecastOptions
-from forecasting.series.times import seconds_of
+from forecasting.forecasts.options import DatasetForecastFields, ForecastOptions
 from forecasting.series.units import Units
 from service.engine.series_schema import InputBaseline
 
@@ -52,17 +51,15 @@ class RequestOptions(NamedTuple):
     events: EventOptions | None = None
     as_of: int | None = None
 
+    @classmethod
+    def of(cls, asked: DatasetForecastFields, baseline: InputBaseline | None = None) -> Self:
+        """Return what ``asked`` asks for, with the ``baseline`` of series without their own.
 
-def read_as_of(text: str | None) -> int | None:
-    """Return the time that counts as now, Unix seconds; None if the clock tells it.
-
-    Raises:
-        RequestError: if it is not a time.
-    """
-    try:
-        return None if text is None else seconds_of(text)
-    except SeriesError as error:
-        raise RequestError(str(error), field="as_of") from None
+        Raises:
+            RequestError: if the forecast does not have what an event asks for, or ``as_of`` is not a time.
+        """
+        events = event_options(asked.events, asked.paths, baseline, asked.horizon, asked.units)
+        return cls(asked.forecast_options, events, asked.now)
 
 
 def event_options(

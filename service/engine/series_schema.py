@@ -6,8 +6,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from forecasting.events.days import DAYS
-from forecasting.requests.model import Finite, RequestModel
-from service.http.time_fields import InputTime
+from forecasting.requests.model import Finite, InputTime, RequestModel
 
 ByDay = Annotated[list[Finite], Field(min_length=DAYS, max_length=DAYS)]
 

@@ -67,7 +67,8 @@ def _known(route: APIRoute) -> Mapping[str, bool]:
     for parameter in route.dependant.query_params:
         annotation: Any = parameter.field_info.annotation
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            known |= {name: _is_list(field.annotation) for name, field in annotation.model_fields.items()}
+            fields = annotation.model_fields.items()
+            known |= {field.alias or name: _is_list(field.annotation) for name, field in fields}
         else:
             known[parameter.alias] = _is_list(annotation)
     others = (route.openapi_extra or {}).get("parameters", ())
@@ -76,7 +77,7 @@ def _known(route: APIRoute) -> Mapping[str, bool]:
 
 def _is_list(annotation: Any) -> bool:
     """Return whether a type is a list, or may be one."""
-    return get_origin(annotation) is list or any(map(_is_list, get_args(annotation)))
+    return get_origin(annotation) in (list, tuple) or any(map(_is_list, get_args(annotation)))
 
 
 def merge_query_and_body(field: str, query: Value | None, body: Value | None) -> Value | None:

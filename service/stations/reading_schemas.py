@@ -5,10 +5,10 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from forecasting.requests.model import Finite, RequestModel
+from forecasting.requests.model import Finite, InputTime, RequestModel
 from forecasting.series.units import Units
 from service.api.series_request import DAILY_VALUES
-from service.http.time_fields import InputTime, Time
+from service.http.time_fields import Time
 from service.http.validation import Place
 from service.stations.parameters import StationName
 from service.stations.schemas import Flag, IssuedAnswer, IssuedFailure, Tests

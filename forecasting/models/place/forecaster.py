@@ -10,9 +10,9 @@ import torch
 from forecasting.climatology.usual import UsualOfSeries
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.forecasts.distribution import Distribution
-from forecasting.forecasts.forecast import DEFAULT_LEVELS, Forecast
+from forecasting.forecasts.forecast import Forecast
 from forecasting.forecasts.forecasts import Columns, Forecasts
-from forecasting.forecasts.options import ForecastOptions
+from forecasting.forecasts.options import DEFAULT_LEVELS, ForecastOptions
 from forecasting.models.base import Model, climatology_at
 from forecasting.models.checkpoint import choose_device, compiling, load
 from forecasting.models.checkpoint_file import CheckpointFile

@@ -7,8 +7,8 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from forecasting.errors import RequestError, SeriesError
-from forecasting.forecasts.forecast import DEFAULT_LEVELS
 from forecasting.forecasts.json import Json, rounded, written_times
+from forecasting.forecasts.options import DEFAULT_LEVELS
 from forecasting.releases.hindcasts import Hindcast, Hindcasts
 from forecasting.releases.loaded import LoadedRelease
 from forecasting.series.times import Floats, iso, parse_time

@@ -13,6 +13,7 @@ from forecasting.errors import RequestError
 from forecasting.evaluation.report import ModelReport, accuracy_table
 from forecasting.models.base import ALL, BEST
 from forecasting.releases.loaded import LoadedRelease
+from forecasting.requests.model import InputTime
 from service.api.compare.held_out import HeldOutComparison, held_out_comparison, held_out_csv, held_out_markdown
 from service.api.compare.hindcast import MAX_ORIGINS, HindcastAnswer, HindcastStore, hindcast_json
 from service.api.compare.leads import LeadComparison, compare_leads
@@ -24,7 +25,6 @@ from service.api.openapi import BYTES, problems, request_body
 from service.api.series_request import check_horizon
 from service.http.media import require_json
 from service.http.query import merge_query_and_body
-from service.http.time_fields import InputTime
 
 
 async def _hindcasts(request: Request) -> HindcastStore:

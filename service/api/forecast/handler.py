@@ -13,13 +13,12 @@ from forecasting.series.batch import SeriesBatch
 from service.api.dependencies import ready
 from service.api.forecast.age import warn_if_late
 from service.api.forecast.answer import ForecastResponse, estimate_bytes
-from service.api.forecast.query import ForecastQuery, LinesQuery
-from service.api.forecast.request import read_request
+from service.api.forecast.request import ForecastQuery, LinesQuery, read_request
 from service.api.forecast.schemas import ForecastRequest
 from service.api.series_request import check_horizon, check_limits, refuse_missing_steps, series_ids
 from service.engine.forecasting import SLOW_PIECE, Job, column_of
 from service.engine.lifecycle import Lifecycle
-from service.engine.options import RequestOptions, event_options, read_as_of
+from service.engine.options import RequestOptions
 from service.engine.serving import Serving
 from service.http.media import Headers
 from service.http.query import merge_query_and_body
@@ -97,12 +96,7 @@ def plan_forecast(serving: Serving, settings: Settings, request: ForecastRequest
     check_limits(request.series, settings)
     check_horizon(request.horizon, settings)
     dataset = merge_query_and_body("dataset", dataset, request.dataset)
-    horizon, levels = request.horizon, None if request.levels is None else tuple(request.levels)
-    options = RequestOptions(
-        ForecastOptions(horizon, levels, request.thresholds, request.units, request.check),
-        event_options(request.events, request.paths, request.baseline, horizon, request.units),
-        read_as_of(request.as_of),
-    )
+    options = RequestOptions.of(request, request.baseline)
     selection = serving.select(request.model, dataset)
     if selection.release is None:
         refuse_missing_steps(request.series)
@@ -118,7 +112,7 @@ def forecast_dataset(registry: Catalog, settings: Settings, query: ForecastQuery
     """
     check_horizon(query.horizon, settings)
     release, forecasters = registry.resolve(query.model, query.dataset)
-    options = query.options
+    options = RequestOptions.of(query)
     job = Job(registry.select(query.model, release.dataset), (), options)
     response = ForecastResponse(job, query.model, [release.dataset])
     now = np.datetime64("now") if options.as_of is None else np.datetime64(options.as_of, "s")
@@ -143,7 +137,7 @@ def select_models(serving: Serving, query: LinesQuery) -> Selection:
     """
     selection = serving.select(query.model, query.dataset or None)
     for model in selection.named:
-        check_query(model, query.options.forecast)
+        check_query(model, query.forecast_options)
     return selection
 
 

@@ -1,26 +1,109 @@
-"""Read a request to ``POST /forecast``: a JSON body, and the query parameters that may stand in for its fields."""
+"""Read a request to ``/forecast``: its query parameters, and a JSON body whose fields they may stand in for."""
 
-from typing import Final
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Annotated, Any, Final
 
 from fastapi.exceptions import RequestValidationError
+from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema
 
-from service.api.forecast.query import LinesQuery
+from forecasting.events.event_schema import InputEvent, parse_events
+from forecasting.forecasts.options import SINGULAR, DatasetForecastFields, ForecastFields, Levels, Thresholds
+from forecasting.requests.model import UnknownFieldsError
+from forecasting.requests.sentences import invalid_json
 from service.api.forecast.schemas import ForecastRequest
 from service.http.media import Headers, require_json
+from service.http.query import read_query
+from service.http.validation import errors_of
 from service.worker.json_bodies import read_model
 
-_BODY_FIELDS: Final = {
-    "model": "model",
-    "horizon": "horizon",
-    "level": "levels",
-    "threshold": "thresholds",
-    "units": "units",
-    "events": "events",
-    "paths": "paths",
-    "check": "check",
-    "as_of": "as_of",
-}
-"""Query parameters, and the field of a JSON body that means the same."""
+_MAX_CACHED_BYTES: Final = 256
+_EVENTS_SCHEMA: Final = {"type": "string", "examples": ['[{"name": "warm", "above": 24.0}]']}
+
+
+def _drop_blanks(value: Iterable[object]) -> object:
+    """Drop empty strings from the values of a repeatable parameter, so that ``level=`` asks for no levels."""
+    return [text for text in value if text != ""] if isinstance(value, list) else value
+
+
+def read_events(text: str) -> tuple[InputEvent, ...]:
+    """Read the events in a query; there are none in an empty text.
+
+    Raises:
+        RequestValidationError: if they are not JSON, or not valid.
+    """
+    if not text:
+        return ()
+    try:
+        return parse_events(text)
+    except (ValidationError, UnknownFieldsError) as error:
+        raise RequestValidationError([_in_query(each) for each in errors_of(text.encode(), error)]) from None
+
+
+def _in_query(error: dict[str, Any]) -> dict[str, Any]:
+    """Return an error of the events as one of the query; the body may well be JSON."""
+    if error["type"] == "json_invalid":
+        error = {"type": "events", "loc": (), "msg": f"send a JSON array: {invalid_json(error['ctx']['error'])}"}
+    return {**error, "loc": ("query", "events", *error["loc"])}
+
+
+class ForecastQuery(DatasetForecastFields):
+    """The options of a forecast as query parameters: text, with repeated parameters instead of lists."""
+
+    dataset: str | None = Field(
+        default=None,
+        description="The dataset whose models to use. Defaults to the service's default dataset.",
+        examples=["nino12"],
+    )
+    levels: Annotated[Levels | None, BeforeValidator(_drop_blanks)] = Field(
+        default=None,
+        alias=SINGULAR["levels"],
+        description="The level of a prediction interval, in percent. Repeat it for several levels; leave it empty for "
+        "no intervals. Defaults to 80 and 95.",
+    )
+    thresholds: Thresholds = Field(
+        default=(),
+        alias=SINGULAR["thresholds"],
+        description="A temperature for which to return the probability of exceedance. Repeat it for several.",
+    )
+    # FastAPI would take several values of a tuple, and these are one text.
+    events: Annotated[Any, BeforeValidator(read_events), WithJsonSchema(_EVENTS_SCHEMA)] = Field(
+        default_factory=tuple,
+        description="The events to forecast, as a JSON array in the form of `events` of `ForecastRequest`, "
+        "URL-encoded.",
+    )
+
+
+class LinesQuery(ForecastQuery, ForecastFields, frozen=True):
+    """The options of an NDJSON request, which has no place for them in its body: each line is a series."""
+
+    strict: bool = False
+
+    @classmethod
+    def read(cls, query_string: bytes) -> "LinesQuery":
+        """Read the query of a request.
+
+        Raises:
+            RequestValidationError: if a parameter is unknown or repeated, or its value is invalid.
+        """
+        # Requests of one client have the same query. Long ones must not fill the cache.
+        return (_read_lines if len(query_string) <= _MAX_CACHED_BYTES else _read_lines.__wrapped__)(query_string)
+
+
+_PARAMETERS: Final = [SINGULAR.get(name, name) for name in LinesQuery.model_fields]
+
+
+@lru_cache(maxsize=256)
+def _read_lines(query_string: bytes) -> LinesQuery:
+    repeatable = SINGULAR.values()
+    parameters = read_query(query_string, _PARAMETERS, repeatable)
+    try:
+        return LinesQuery.model_validate(
+            {name: values if name in repeatable else values[-1] for name, values in parameters.items()}
+        )
+    except ValidationError as error:
+        errors = error.errors(include_url=False, include_input=False)
+        raise RequestValidationError([{**entry, "loc": ("query", *entry["loc"])} for entry in errors]) from None
 
 
 def read_request(query_string: bytes, headers: Headers, body: bytes) -> tuple[ForecastRequest, str | None, bool]:
@@ -41,12 +124,12 @@ def read_request(query_string: bytes, headers: Headers, body: bytes) -> tuple[Fo
 def _merge(request: ForecastRequest, query: LinesQuery) -> ForecastRequest:
     """Return the request with what the query says and the body does not."""
     update: dict[str, object] = {}
-    for name in query.model_fields_set & _BODY_FIELDS.keys():
-        field, value = _BODY_FIELDS[name], query.parsed_events if name == "events" else getattr(query, name)
-        value = tuple(value) if field == "thresholds" else value
+    for field in query.model_fields_set - {"dataset", "strict"}:
+        value = getattr(query, field)
         if field not in request.model_fields_set:
             update[field] = value
         elif getattr(request, field) != value:
+            name = SINGULAR.get(field, field)
             message = f"{name} in the query contradicts {field} in the body: send only one of them"
             raise RequestValidationError([{"type": "contradiction", "loc": ("query", name), "msg": message}])
     return request.model_copy(update=update)

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from service.api.dependencies import SERIES_DATASET, RegistryDep, SettingsDep
 from service.api.forecast.columns.streams import ColumnStreams
 from service.api.forecast.handler import answer_forecast, forecast_dataset
-from service.api.forecast.query import ForecastQuery, LinesQuery
+from service.api.forecast.request import ForecastQuery, LinesQuery
 from service.api.forecast.schemas import (
     EXAMPLES,
     AllLine,

@@ -5,11 +5,9 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, Field
 
 from forecasting.events.days import DAYS
-from forecasting.events.event_schema import Events
-from forecasting.requests.model import Finite
+from forecasting.forecasts.options import ForecastFields
 from forecasting.series.units import Units
 from service.api.forecast.event_answers import EventForecast
-from service.api.forecast.event_request import MAX_PATHS
 from service.api.series_request import (
     DAILY_VALUES,
     EXAMPLE_VALUES,
@@ -19,9 +17,7 @@ from service.api.series_request import (
     UsualSst,
 )
 from service.engine.series_schema import InputBaseline
-from service.http.time_fields import InputTime, Time
-
-Level = Annotated[int, Field(ge=1, le=99, strict=True)]
+from service.http.time_fields import Time
 
 EXAMPLE: Final[dict[str, Any]] = {
     "horizon": 7,
@@ -79,47 +75,9 @@ Calibrated = Annotated[
 ]
 
 
-class ForecastRequest(SeriesRequest):
+class ForecastRequest(ForecastFields, SeriesRequest, strict=True):
     """A request for forecasts of one or thousands of series."""
 
-    model: str = Field(
-        default="best",
-        description="`best`, `all`, `rnn`, `lstm`, `gru`, or the full name of a model, such as `nino12-gru`. For a "
-        "universal release, `best` is the network or reference with the best record on the past of the series.",
-    )
-    horizon: int = Field(default=1, ge=1, le=10_000, strict=True, description="The number of steps to forecast.")
-    levels: list[Level] | None = Field(
-        default=None,
-        max_length=16,
-        fail_fast=True,
-        description="The levels of the prediction intervals, in percent. Defaults to 80 and 95; `[]` asks for none.",
-    )
-    thresholds: tuple[Finite, ...] = Field(
-        default=(),
-        max_length=16,
-        fail_fast=True,
-        description="The temperatures for which to return the probability of exceedance.",
-    )
-    events: Events = Field(default=(), description="The events to forecast, as probabilities.")
-    paths: int = Field(
-        default=0,
-        ge=0,
-        le=MAX_PATHS,
-        strict=True,
-        description="The number of sample paths to return. The probabilities of events always come from at least "
-        "1,000.",
-    )
-    check: bool = Field(
-        default=False,
-        strict=True,
-        description="Whether to leave out values that are implausible given the forecast made before them. The warning "
-        "`suspect_value` says which. Only universal networks check.",
-    )
-    as_of: InputTime | None = Field(
-        default=None,
-        description="The time that counts as now, in ISO 8601. A series whose last observation is more than one step, "
-        "and at least a day, after it is an error. Defaults to the time of the request.",
-    )
     baseline: InputBaseline | None = Field(
         default=None,
         description="The baseline for events in every series without its own. Defaults to the whole series as sent.",

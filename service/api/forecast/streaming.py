@@ -16,10 +16,11 @@ from forecasting.requests.model import UnknownFieldsError
 from service.api.dependencies import ready
 from service.api.forecast.answer import bytes_of_entry, with_ids
 from service.api.forecast.handler import select_models
-from service.api.forecast.query import LinesQuery
+from service.api.forecast.request import LinesQuery
 from service.api.series_request import check_horizon
 from service.engine.forecasting import Column, Job
 from service.engine.lifecycle import Lifecycle
+from service.engine.options import RequestOptions
 from service.engine.reading import sentence
 from service.engine.series_schema import InputSeries
 from service.engine.serving import Serving
@@ -109,7 +110,7 @@ class _LineForecaster:
         self._serving = serving
         check_horizon(query.horizon, settings)
         self.strict = query.strict
-        self._options = query.options
+        self._options = RequestOptions.of(query)
         self._selection = select_models(serving, query)
         self._count = 0
 

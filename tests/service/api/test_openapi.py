@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.api.forecast.query import LinesQuery
+from service.api.forecast.request import LinesQuery
 from tests.service.api.openapi import openapi_document
 from tests.service.requests import Json, answered
 
@@ -127,7 +127,7 @@ _NOTE = " Use it with NDJSON, Arrow or Parquet, or with a JSON body that leaves 
 
 def test_the_query_parameters_of_ndjson_are_declared(document: Json) -> None:
     declared = {parameter["name"]: parameter for parameter in document["paths"]["/forecast"]["post"]["parameters"]}
-    assert set(declared) == set(LinesQuery.model_fields)
+    assert set(declared) == set(LinesQuery.model_json_schema()["properties"])
     for name in ("model", "horizon", "level", "threshold", "units", "events", "paths"):
         assert declared[name]["description"].endswith(_NOTE)
     assert declared["horizon"]["schema"] == {"type": "integer", "minimum": 1, "maximum": 10_000}

@@ -2,9 +2,10 @@
 
 from forecasting.errors import RequestError
 from service.api.forecast.handler import select_models
-from service.api.forecast.query import LinesQuery
+from service.api.forecast.request import LinesQuery
 from service.api.series_request import check_horizon
 from service.engine.forecasting import Job
+from service.engine.options import RequestOptions
 from service.engine.serving import Serving
 from service.settings import Settings
 
@@ -17,7 +18,7 @@ def plan_columns(serving: Serving, settings: Settings, query: LinesQuery) -> Job
         RequestValidationError: if the query is invalid.
     """
     check_horizon(query.horizon, settings)
-    options = query.options
+    options = RequestOptions.of(query)
     if options.events is not None:
         field = "events" if query.events else "paths"
         raise RequestError(

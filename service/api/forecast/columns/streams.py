@@ -11,7 +11,7 @@ from forecasting.extras import needs_extra
 from service.api.dependencies import ready
 from service.api.forecast.columns.plan import plan_columns
 from service.api.forecast.columns.spool import SpoolSpace
-from service.api.forecast.query import LinesQuery
+from service.api.forecast.request import LinesQuery
 from service.engine.lifecycle import Lifecycle
 from service.http.bodies import refuse_compression
 from service.http.media import ARROW_TYPE, PARQUET_TYPE, preferred
