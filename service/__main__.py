@@ -34,7 +34,7 @@ with exit_without_extra("service", "The service"):
     from forecasting.releases.catalog import Catalog
     from service import keys_cli
     from service.app import create_app
-    from service.engine.releases.published_releases import PublishedReleases, open_registry
+    from service.engine.releases.published_releases import PublishedReleases, open_catalog
     from service.engine.releases.worker_bus import WorkerBus
     from service.middleware.access import refuse_open_bind
     from service.middleware.keys import read_keys
@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
     log_format = stated_log_format(os.environ)
     with starting_logs(log_format):
         try:
-            settings, registry, listener = _start()
+            settings, catalog, listener = _start()
         except ValidationError as error:
             return _refuse(invalid_settings(error), log_format)
         except ForecastError as error:
@@ -76,12 +76,12 @@ def main(arguments: list[str] | None = None) -> int:
     for message in unknown_settings(os.environ):
         logger.warning(message)
     _print(_greeting(settings, listener.getsockname()[1]))
-    if registry is None:
+    if catalog is None:
         try:
             return Supervisor(create_app, settings, listener).run()
         except ForecastError as error:
             return _refuse([str(error)], log_format)
-    serve(settings, listener, create_app(settings, registry, WorkerBus()))
+    serve(settings, listener, create_app(settings, catalog, WorkerBus()))
     return 0
 
 
@@ -95,8 +95,8 @@ def _start() -> tuple[Settings, Catalog | None, socket.socket]:
     settings = settings.model_copy(update={"keys": SecretStr(keys.lines), "keys_file": None})
     PublishedReleases.of(settings)
     # A single worker uses the models that are loaded here; several load their own.
-    registry = open_registry(settings) if settings.workers == 1 else None
-    return settings, registry, _listen(settings)
+    catalog = open_catalog(settings) if settings.workers == 1 else None
+    return settings, catalog, _listen(settings)
 
 
 def _refuse(messages: Iterable[str], log_format: str) -> int:

@@ -34,7 +34,7 @@ from service.api.timeseries import TimeSeriesRequest
 from service.api.uploads import routes as uploads
 from service.api.uploads.reading import GridFiles
 from service.engine.lifecycle import Lifecycle
-from service.engine.releases.published_releases import PublishedReleases, open_registry
+from service.engine.releases.published_releases import PublishedReleases, open_catalog
 from service.engine.releases.release_watcher import ReleaseWatcher
 from service.engine.releases.worker_bus import WorkerBus
 from service.engine.serving import Serving
@@ -116,7 +116,7 @@ baselines to compare them with. Temperatures are in °C unless you ask for anoth
 
 def create_app(
     settings: Settings,
-    registry: Catalog | None = None,
+    catalog: Catalog | None = None,
     bus: WorkerBus | None = None,
     telemetry: TelemetryConfig | None = None,
 ) -> FastAPI:
@@ -124,7 +124,7 @@ def create_app(
 
     Args:
         settings: the settings.
-        registry: the models, if they are loaded already; otherwise the application loads them when it starts.
+        catalog: the models, if they are loaded already; otherwise the application loads them when it starts.
         bus: connects the workers that serve together; None if there is only this one.
         telemetry: OpenTelemetry providers to use in place of the global ones.
     """
@@ -135,7 +135,7 @@ def create_app(
         if app.state.tracer is not None:
             # What runs in the background is traced too.
             trace_parts(app.state.tracer)
-        async with _serving(app, registry, bus or WorkerBus()) as watcher, _working(app):
+        async with _serving(app, catalog, bus or WorkerBus()) as watcher, _working(app):
             app.state.release_watcher = watcher
             yield
         await app.state.column_streams.close()
@@ -175,7 +175,7 @@ def _add_routes(app: FastAPI) -> None:
 
 
 @asynccontextmanager
-async def _serving(app: FastAPI, registry: Catalog | None, bus: WorkerBus) -> AsyncIterator[ReleaseWatcher]:
+async def _serving(app: FastAPI, catalog: Catalog | None, bus: WorkerBus) -> AsyncIterator[ReleaseWatcher]:
     """Serve the models through ``app``, and load newer releases as they are published."""
     settings: Settings = app.state.settings
     sys.setswitchinterval(_SWITCH_SECONDS)
@@ -186,13 +186,13 @@ async def _serving(app: FastAPI, registry: Catalog | None, bus: WorkerBus) -> As
         stack.enter_context(app.state.metrics.batches.on_loop())
         watcher = _release_watcher(app, bus, stack)
         stack.callback(watcher.stop)
-        watcher.start(registry or open_registry(settings))
+        watcher.start(catalog or open_catalog(settings))
         await stack.enter_async_context(bus.listening(watcher.handle))
         # Only now, when this worker hears of models that others unload.
         watcher.refresh()
         watching = asyncio.create_task(watcher.watch(settings.reload_seconds))
         stack.callback(watching.cancel)
-        logger.info("ready: %s", ", ".join(watcher.registry.model_names))
+        logger.info("ready: %s", ", ".join(watcher.catalog.model_names))
         yield watcher
 
 

@@ -171,7 +171,7 @@ def imported_artifacts(artifacts: Path, abroad: Path, tmp_path_factory: pytest.T
 
 
 @pytest.fixture(scope="session")
-def registry(artifacts: Path) -> Catalog:
+def catalog(artifacts: Path) -> Catalog:
     return Catalog.open(artifacts, CPU, "nino12")
 
 

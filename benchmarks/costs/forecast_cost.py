@@ -22,12 +22,12 @@ BATCHES = (1, 8, 32, 512)
 def measure() -> Iterator[str]:
     """Yield a table with a row for each model: microseconds of processor time per series."""
     torch.set_num_threads(1)
-    registry = Catalog.open(Path("artifacts"), CPU, "nino12")
+    catalog = Catalog.open(Path("artifacts"), CPU, "nino12")
     yield f"µs of processor time per series, in batches of {' / '.join(map(str, BATCHES))}:"
     yield "| model | TorchScript | NumPy | whole forecast |"
     yield "|---|---:|---:|---:|"
-    for forecaster in registry.models:
-        if forecaster.metadata.dataset == registry.default_dataset:
+    for forecaster in catalog.models:
+        if forecaster.metadata.dataset == catalog.default_dataset:
             columns = zip(*(_costs(forecaster, batch) for batch in BATCHES), strict=True)
             yield f"| {forecaster.metadata.model} | {' | '.join(' / '.join(column) for column in columns)} |"
 

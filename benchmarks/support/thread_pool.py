@@ -19,13 +19,13 @@ from service.engine.series_schema import InputSeries
 def create() -> FastAPI:
     """The application, with the models loaded. Its responses have the same content as those of the service."""
     torch.set_num_threads(1)
-    registry = Catalog.open(Path("artifacts"), CPU, "nino12")
+    catalog = Catalog.open(Path("artifacts"), CPU, "nino12")
     app = FastAPI()
 
     # No response model, since validation would slow it down.
     @app.post("/forecast", response_model=None)
     def forecast(request: ForecastRequest) -> dict[str, Any]:
-        _, (forecaster,) = registry.resolve(request.model, request.dataset)
+        _, (forecaster,) = catalog.resolve(request.model, request.dataset)
         return {
             "model": forecaster.metadata.model,
             "version": forecaster.metadata.version,

@@ -58,14 +58,14 @@ async def _release_watcher(request: Request, serving: "ServingDep") -> ReleaseWa
     return watcher
 
 
-async def _registry(serving: "ServingDep") -> Catalog:
-    return serving.registry
+async def _catalog(serving: "ServingDep") -> Catalog:
+    return serving.catalog
 
 
 SettingsDep = Annotated[Settings, Depends(_settings)]
 LifecycleDep = Annotated[Lifecycle, Depends(_lifecycle)]
 ServingDep = Annotated[Serving, Depends(_serving)]
-RegistryDep = Annotated[Catalog, Depends(_registry)]
+CatalogDep = Annotated[Catalog, Depends(_catalog)]
 ReleaseWatcherDep = Annotated[ReleaseWatcher, Depends(_release_watcher)]
 
 DatasetQuery = Annotated[

@@ -5,7 +5,7 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from service.api.dependencies import LifecycleDep, RegistryDep, refuse_draining
+from service.api.dependencies import CatalogDep, LifecycleDep, refuse_draining
 from service.api.openapi import problems
 
 
@@ -32,10 +32,10 @@ async def live() -> Live:
 
 
 @router.get("/ready", operation_id="checkReadiness", summary="Check readiness", responses=problems(503))
-async def ready(registry: RegistryDep, lifecycle: LifecycleDep) -> Ready:
+async def ready(catalog: CatalogDep, lifecycle: LifecycleDep) -> Ready:
     """Report that every model is loaded, verified and warmed up, except models that were unloaded.
 
     Otherwise the status is 503, with the reason.
     """
     refuse_draining(lifecycle)
-    return Ready(models=registry.model_names)
+    return Ready(models=catalog.model_names)

@@ -12,7 +12,7 @@ from forecasting.forecasts.options import DEFAULT_LEVELS
 from forecasting.models.base import ALL, BEST
 from forecasting.models.place.forecaster import Forecaster
 from forecasting.releases.loaded import LoadedRelease, LoadedUniversal
-from service.api.dependencies import DatasetQuery, ModelPath, RegistryDep, SettingsDep
+from service.api.dependencies import CatalogDep, DatasetQuery, ModelPath, SettingsDep
 from service.api.openapi import problems
 from service.settings import Settings
 
@@ -72,27 +72,27 @@ router = APIRouter(prefix="/models", tags=["models"])
 
 
 @router.get("", operation_id="listModels", summary="List models", responses=problems(422, 503))
-def list_models(registry: RegistryDep, settings: SettingsDep) -> ModelList:
+def list_models(catalog: CatalogDep, settings: SettingsDep) -> ModelList:
     """List the loaded models."""
     models = [
         _summary(release, forecaster, settings)
-        for release in registry.places.values()
+        for release in catalog.places.values()
         for forecaster in release.forecasters.values()
     ]
     models += [
-        _universal_summary(loaded, cell, settings) for loaded in registry.universal.values() for cell in loaded.cells
+        _universal_summary(loaded, cell, settings) for loaded in catalog.universal.values() for cell in loaded.cells
     ]
     return ModelList(default_dataset=settings.default_dataset, models=models)
 
 
 @router.get("/{model}", operation_id="getModel", summary="Get a model", responses=problems(404, 422, 503))
 def get_model(
-    registry: RegistryDep, settings: SettingsDep, model: ModelPath, dataset: DatasetQuery = None
+    catalog: CatalogDep, settings: SettingsDep, model: ModelPath, dataset: DatasetQuery = None
 ) -> ModelDetail:
     """Return one model, by its full name, by its cell, or as `best`."""
     if model == ALL:
         raise UnknownNameError("'all' is not a single model; GET /models lists the models")
-    release, name = registry.find(model, dataset)
+    release, name = catalog.find(model, dataset)
     cell = release.best if name == BEST else name
     if isinstance(release, LoadedUniversal):
         metadata = release.networks.networks[cell].metadata.model_dump(mode="json")
@@ -112,9 +112,9 @@ def get_model(
         **problems(404, 422, 503),
     },
 )
-def get_card(registry: RegistryDep, model: ModelPath, dataset: DatasetQuery = None) -> Response:
+def get_card(catalog: CatalogDep, model: ModelPath, dataset: DatasetQuery = None) -> Response:
     """Return the model card of the release: its training data, intended use, and limits."""
-    loaded, _ = registry.find(model, dataset)
+    loaded, _ = catalog.find(model, dataset)
     if loaded.card is None:
         raise UnknownNameError(f"release {loaded.release.version} of {loaded.release.dataset} has no model card")
     return Response(loaded.card, media_type="text/markdown; charset=utf-8")

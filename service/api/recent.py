@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from forecasting.climatology.usual import Usual
-from service.api.dependencies import DatasetQuery, RegistryDep
+from service.api.dependencies import CatalogDep, DatasetQuery
 from service.api.openapi import problems
 from service.api.series_request import ClimatologyBasis
 from service.http.time_fields import Time
@@ -35,9 +35,9 @@ router = APIRouter(prefix="/series", tags=["series"])
     summary="Get the recent values of a dataset",
     responses=problems(404, 422, 503),
 )
-def recent_series(registry: RegistryDep, dataset: DatasetQuery = None) -> RecentSeries:
+def recent_series(catalog: CatalogDep, dataset: DatasetQuery = None) -> RecentSeries:
     """Return the end of the series that a dataset's models were trained on."""
-    release = registry.dataset(dataset)
+    release = catalog.dataset(dataset)
     series = release.recent
     times = np.datetime_as_string(series.times, unit="s")
     return RecentSeries(

@@ -22,7 +22,7 @@ from forecasting.errors import RequestError
 from forecasting.models.base import ALL
 from forecasting.requests.model import Finite, InputTime
 from forecasting.series.units import Units
-from service.api.dependencies import LifecycleDep, RegistryDep, SettingsDep, ready
+from service.api.dependencies import CatalogDep, LifecycleDep, SettingsDep, ready
 from service.api.forecast.handler import forecast_series
 from service.api.forecast.schemas import ForecastRequest
 from service.api.openapi import refusals, request_body
@@ -355,6 +355,6 @@ async def forecast(request: Request, lifecycle: LifecycleDep, settings: Settings
     summary="List the models",
     responses=refusals(503, model=TimeSeriesError),
 )
-def models(registry: RegistryDep) -> list[str]:
+def models(catalog: CatalogDep) -> list[str]:
     """Return the full names of the models."""
-    return [*registry.model_names]
+    return [*catalog.model_names]

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from forecasting.evaluation.report import Report
-from service.api.dependencies import DatasetQuery, RegistryDep
+from service.api.dependencies import CatalogDep, DatasetQuery
 from service.api.openapi import problems
 
 
@@ -52,9 +52,9 @@ router = APIRouter(prefix="/compare", tags=["compare"])
     summary="Get the training record",
     responses=problems(404, 422, 503),
 )
-def training(registry: RegistryDep, dataset: DatasetQuery = None) -> TrainingRecord:
+def training(catalog: CatalogDep, dataset: DatasetQuery = None) -> TrainingRecord:
     """Return the loss curves of each network, and the test errors of each random seed."""
-    report = registry.dataset(dataset).report
+    report = catalog.dataset(dataset).report
     return TrainingRecord(
         dataset=report.dataset,
         version=report.version,

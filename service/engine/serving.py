@@ -21,16 +21,16 @@ from service.worker.threads import Returned, Worker
 class Serving:
     """What one request is answered from, from its beginning to its end, whatever is loaded meanwhile."""
 
-    def __init__(self, registry: Catalog, worker: Worker, seconds: float, metrics: Metrics) -> None:
-        """Serve the networks of ``registry``; the other arguments are those of :class:`ModelRunner`."""
-        self.registry = registry
+    def __init__(self, catalog: Catalog, worker: Worker, seconds: float, metrics: Metrics) -> None:
+        """Serve the networks of ``catalog``; the other arguments are those of :class:`ModelRunner`."""
+        self.catalog = catalog
         self._metrics = metrics
         self._selected: dict[tuple[str, str | None], Selection] = {}
         self._worker = worker
-        self._runners = {network: ModelRunner(network, worker, seconds, metrics) for network in registry.models}
+        self._runners = {network: ModelRunner(network, worker, seconds, metrics) for network in catalog.models}
         self._universal_runners = {
             network: UniversalRunner(network, worker, metrics)
-            for loaded in registry.universal.values()
+            for loaded in catalog.universal.values()
             for network in loaded.networks.networks.values()
         }
         # Only jobs of quick models are batched.
@@ -47,7 +47,7 @@ class Serving:
         selected = self._selected.get((model, dataset))
         if selected is None:
             # Only valid names are kept, and there are few of them.
-            selected = self._selected[model, dataset] = self.registry.select(model, dataset)
+            selected = self._selected[model, dataset] = self.catalog.select(model, dataset)
         return selected
 
     def resolve(self, model: str, dataset: str | None) -> list[Forecaster]:
@@ -57,15 +57,15 @@ class Serving:
             UnknownNameError: if there is no such model or dataset.
             RequestError: if a full name contradicts ``dataset``.
         """
-        _, networks = self.registry.resolve(model, dataset)
+        _, networks = self.catalog.resolve(model, dataset)
         return networks
 
     def runner(self, forecaster: Forecaster) -> ModelRunner:
-        """Return the runner of one of the registry's networks."""
+        """Return the runner of one of the catalog's networks."""
         return self._runners[forecaster]
 
     def universal_runner(self, network: UniversalForecaster) -> UniversalRunner:
-        """Return the runner of one of the registry's universal networks."""
+        """Return the runner of one of the catalog's universal networks."""
         return self._universal_runners[network]
 
     async def forecast(self, job: Job) -> list[Column]:

@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Final
 
 from forecasting.errors import ForecastError
-from service.engine.releases.published_releases import open_registry
+from service.engine.releases.published_releases import open_catalog
 from service.engine.releases.worker_bus import WorkerBus
 from service.server.server import BuildApp, serve
 from service.settings import Settings
@@ -52,11 +52,11 @@ def _work(build: BuildApp, settings: Settings, listener: socket.socket, folder: 
     begin_worker(place)
     bus = WorkerBus(folder)
     try:
-        registry = open_registry(settings, bus)
+        catalog = open_catalog(settings, bus)
     except ForecastError as error:
         logger.error("%s", error)
         sys.exit(REFUSED)
-    serve(settings, listener, build(settings, registry, bus))
+    serve(settings, listener, build(settings, catalog, bus))
 
 
 def _short_folder() -> str | None:

@@ -60,7 +60,7 @@ def check_model(serving: Serving, model: str, step: TimeStep, horizon: int) -> N
     try:
         selection = serving.select(model, None)
     except UnknownNameError:
-        if not serving.registry.model_names:
+        if not serving.catalog.model_names:
             raise
         choices = _choices(serving, step, horizon)
         if not choices:
@@ -83,7 +83,7 @@ def check_model(serving: Serving, model: str, step: TimeStep, horizon: int) -> N
 def _choices(serving: Serving, step: TimeStep, horizon: int) -> list[str]:
     """Return the models that :func:`check_model` accepts."""
     choices = []
-    for name in [BEST, *CELLS, *serving.registry.model_names]:
+    for name in [BEST, *CELLS, *serving.catalog.model_names]:
         with suppress(ForecastError):
             check_model(serving, name, step, horizon)
             choices.append(name)

@@ -25,8 +25,8 @@ from service.telemetry.station_metrics import StationMetrics
 Observe = Callable[[float], None]
 
 
-def loaded_models(registry: Catalog) -> list[ModelInfo]:
-    """Return the labels of each network of ``registry``, for :meth:`Metrics.models`."""
+def loaded_models(catalog: Catalog) -> list[ModelInfo]:
+    """Return the labels of each network of ``catalog``, for :meth:`Metrics.models`."""
     places = [
         ModelInfo(
             model=forecaster.metadata.model,
@@ -36,7 +36,7 @@ def loaded_models(registry: Catalog) -> list[ModelInfo]:
             device=str(forecaster.device),
             sha256=release.digests[cell][:12],
         )
-        for release in registry.places.values()
+        for release in catalog.places.values()
         for cell, forecaster in release.forecasters.items()
     ]
     universal = [
@@ -48,7 +48,7 @@ def loaded_models(registry: Catalog) -> list[ModelInfo]:
             device=str(loaded.device),
             sha256=loaded.digests[cell][:12],
         )
-        for loaded in registry.universal.values()
+        for loaded in catalog.universal.values()
         for cell in loaded.cells
     ]
     return places + universal

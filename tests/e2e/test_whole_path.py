@@ -141,8 +141,8 @@ def test_a_tampered_checkpoint_stops_the_start_with_a_sentence(artifacts: Path, 
 def test_serving_never_imports_training(artifacts: Path) -> None:
     code = (
         "import sys, service.__main__; from pathlib import Path; from service.settings import Settings; "
-        "from service.engine.releases.published_releases import open_registry; "
-        f"open_registry(Settings(artifacts=Path({str(artifacts)!r}), default_dataset='pier')); "
+        "from service.engine.releases.published_releases import open_catalog; "
+        f"open_catalog(Settings(artifacts=Path({str(artifacts)!r}), default_dataset='pier')); "
         "print(sorted(name for name in sys.modules if name.split('.')[0] in ('training', 'matplotlib')))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -211,10 +211,10 @@ def test_the_spread_over_seeds_starts_with_the_published_one(published: Publishe
 
 
 def test_published_accuracy_is_that_of_the_weights_that_have_not_seen_the_test_part(
-    published: Published, registry: Catalog, nino12: SstSeries, small: TrainingConfig
+    published: Published, catalog: Catalog, nino12: SstSeries, small: TrainingConfig
 ) -> None:
     test = Dataset.divide(nino12, small).origins("test")
-    served = registry.dataset("nino12").forecasters
+    served = catalog.dataset("nino12").forecasters
     for cell, forecaster in evaluated(published).items():
         error = forecaster.roll(test.windows, test.valid_time, 12) - test.targets
         stated = next(model for model in published.report.networks if model.name == cell).accuracy["test"]
@@ -223,10 +223,10 @@ def test_published_accuracy_is_that_of_the_weights_that_have_not_seen_the_test_p
 
 
 def test_the_served_weights_and_references_have_seen_the_newest_data(
-    published: Published, registry: Catalog, nino12: SstSeries, small: TrainingConfig
+    published: Published, catalog: Catalog, nino12: SstSeries, small: TrainingConfig
 ) -> None:
     """The test part is as warm as in 1982 and 1997, so only weights that have seen it differ when it is changed."""
-    served = registry.dataset("nino12")
+    served = catalog.dataset("nino12")
     windows = nino12.values[None, -24:]
     ahead = np.asarray(["2011-01-01"], dtype="datetime64[s]")
     changed = SstSeries(nino12.values.copy(), nino12.start, nino12.step)

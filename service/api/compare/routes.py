@@ -20,7 +20,7 @@ from service.api.compare.leads import LeadComparison, compare_leads
 from service.api.compare.own_series import compare_series
 from service.api.compare.rows import compared_model, comparison_csv
 from service.api.compare.schemas import EXAMPLES, CompareRequest, Comparison, OwnComparison, Predictions, TestPeriod
-from service.api.dependencies import DatasetQuery, RegistryDep, SeriesDatasetQuery, ServingDep, SettingsDep
+from service.api.dependencies import CatalogDep, DatasetQuery, SeriesDatasetQuery, ServingDep, SettingsDep
 from service.api.openapi import BYTES, problems, request_body
 from service.api.series_request import check_horizon
 from service.http.media import require_json
@@ -58,7 +58,7 @@ _PLOT_TYPES = {"png": "image/png", "svg": "image/svg+xml"}
     responses={200: _TEXTS, **problems(404, 422, 503)},
 )
 def compare(
-    registry: RegistryDep,
+    catalog: CatalogDep,
     settings: SettingsDep,
     dataset: DatasetQuery = None,
     horizon: LeadQuery = None,
@@ -69,11 +69,11 @@ def compare(
     A universal dataset, such as `ocean-daily`, has no test part: its networks are compared on held-out seas, by length
     of context.
     """
-    if dataset is not None and dataset in registry.universal:
-        return _held_out(held_out_comparison(registry.universal[dataset], horizon), format)
+    if dataset is not None and dataset in catalog.universal:
+        return _held_out(held_out_comparison(catalog.universal[dataset], horizon), format)
     horizon = horizon or 1
     check_horizon(horizon, settings)
-    release = registry.dataset(dataset)
+    release = catalog.dataset(dataset)
     if horizon > release.report.horizon:
         raise RequestError(
             f"horizon {horizon} was not evaluated: choose 1 to {release.report.horizon} for {release.report.dataset}",
@@ -129,9 +129,9 @@ async def post_compare(
     summary="Get the predictions of the test part",
     responses=problems(404, 422, 503),
 )
-def predictions(registry: RegistryDep, dataset: DatasetQuery = None) -> Predictions:
+def predictions(catalog: CatalogDep, dataset: DatasetQuery = None) -> Predictions:
     """Return observed and predicted SST of the test part, one step ahead, for each model."""
-    release = registry.dataset(dataset)
+    release = catalog.dataset(dataset)
     table = release.predictions
     networks = {model.name for model in release.report.networks}
     return Predictions(
@@ -161,9 +161,9 @@ def predictions(registry: RegistryDep, dataset: DatasetQuery = None) -> Predicti
     summary="Compare models at every lead",
     responses=problems(404, 422, 503),
 )
-def leads(registry: RegistryDep, dataset: DatasetQuery = None) -> LeadComparison:
+def leads(catalog: CatalogDep, dataset: DatasetQuery = None) -> LeadComparison:
     """Return the errors of each model on the test part at every lead, and whether its intervals held."""
-    return compare_leads(registry.dataset(dataset))
+    return compare_leads(catalog.dataset(dataset))
 
 
 @router.get(
@@ -197,7 +197,7 @@ async def hindcast(
     """
     if model == ALL:
         raise RequestError("past forecasts come from one model: choose best or the name of one network", field="model")
-    release, forecasters = serving.registry.resolve(model, dataset)
+    release, forecasters = serving.catalog.resolve(model, dataset)
     cell = forecasters[0].metadata.cell
     answer = await serving.run_in_worker(hindcast_json, hindcasts, release, cell, origin, origins)
     return Response(await serving.run_in_worker(dumps, answer), media_type="application/json")
@@ -214,12 +214,12 @@ async def hindcast(
     },
 )
 def plot(
-    registry: RegistryDep,
+    catalog: CatalogDep,
     dataset: DatasetQuery = None,
     format: Annotated[Literal["png", "svg"], Query(description="The format of the image.")] = "png",
 ) -> Response:
     """Plot the observations and the forecasts of all three models."""
-    return Response(registry.dataset(dataset).plots[format], HTTPStatus.OK, media_type=_PLOT_TYPES[format])
+    return Response(catalog.dataset(dataset).plots[format], HTTPStatus.OK, media_type=_PLOT_TYPES[format])
 
 
 def _held_out(comparison: HeldOutComparison, format: str) -> HeldOutComparison | Response:

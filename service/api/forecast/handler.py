@@ -104,16 +104,16 @@ def plan_forecast(serving: Serving, settings: Settings, request: ForecastRequest
     return Job(selection, request.series, options)
 
 
-def forecast_dataset(registry: Catalog, settings: Settings, query: ForecastQuery) -> bytes:
+def forecast_dataset(catalog: Catalog, settings: Settings, query: ForecastQuery) -> bytes:
     """Return the forecast that follows a dataset's last observation, in the form of :func:`forecast_series`.
 
     Raises:
         ForecastError: if the query asks for something that is not available.
     """
     check_horizon(query.horizon, settings)
-    release, forecasters = registry.resolve(query.model, query.dataset)
+    release, forecasters = catalog.resolve(query.model, query.dataset)
     options = RequestOptions.of(query)
-    job = Job(registry.select(query.model, release.dataset), (), options)
+    job = Job(catalog.select(query.model, release.dataset), (), options)
     response = ForecastResponse(job, query.model, [release.dataset])
     now = np.datetime64("now") if options.as_of is None else np.datetime64(options.as_of, "s")
     late = warn_if_late(release.recent, options.forecast.horizon, now)

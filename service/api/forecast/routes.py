@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from service.api.dependencies import SERIES_DATASET, RegistryDep, SettingsDep
+from service.api.dependencies import SERIES_DATASET, CatalogDep, SettingsDep
 from service.api.forecast.columns.streams import ColumnStreams
 from service.api.forecast.handler import answer_forecast, forecast_dataset
 from service.api.forecast.request import ForecastQuery, LinesQuery
@@ -69,9 +69,9 @@ _LINES_QUERY = query_parameters(
     response_model=ForecastAnswer,
     responses=problems(404, 422, 503),
 )
-def get_forecast(registry: RegistryDep, settings: SettingsDep, query: Annotated[ForecastQuery, Query()]) -> Response:
+def get_forecast(catalog: CatalogDep, settings: SettingsDep, query: Annotated[ForecastQuery, Query()]) -> Response:
     """Forecast what follows the last observation of a dataset's own series."""
-    return Response(forecast_dataset(registry, settings, query), media_type="application/json")
+    return Response(forecast_dataset(catalog, settings, query), media_type="application/json")
 
 
 async def post_forecast(request: Request) -> Response:

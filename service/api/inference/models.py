@@ -70,7 +70,7 @@ def find_model(serving: Serving, model: str, version: str | None = None, dataset
     """
     if model == ALL:
         raise UnknownNameError("'all' is not a single model; POST /v2/repository/index lists the models")
-    release, name = serving.registry.find(model, dataset)
+    release, name = serving.catalog.find(model, dataset)
     cell = release.best if name == BEST else name
     if isinstance(release, LoadedUniversal):
         found = _universal_model(serving, release, cell)
@@ -83,10 +83,10 @@ def find_model(serving: Serving, model: str, version: str | None = None, dataset
 
 def all_models(serving: Serving) -> list[InferenceModel]:
     """Return every network that is loaded."""
-    places = [_place_model(serving, forecaster) for forecaster in serving.registry.models]
+    places = [_place_model(serving, forecaster) for forecaster in serving.catalog.models]
     universal = [
         _universal_model(serving, loaded, cell)
-        for loaded in serving.registry.universal.values()
+        for loaded in serving.catalog.universal.values()
         for cell in loaded.cells
     ]
     return [*places, *universal]

@@ -16,8 +16,8 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from service.api.dependencies import (
+    CatalogDep,
     LifecycleDep,
-    RegistryDep,
     ReleaseWatcherDep,
     ServingDep,
     SettingsDep,
@@ -270,11 +270,11 @@ _Body = TypeVar("_Body", bound=BaseModel)
     responses=refusals(400, 413, 415, 503),
     openapi_extra=request_body(IndexRequest, required=False, examples=_INDEX_EXAMPLES),
 )
-async def index(request: Request, watcher: ReleaseWatcherDep, registry: RegistryDep) -> list[IndexEntry]:
+async def index(request: Request, watcher: ReleaseWatcherDep, catalog: CatalogDep) -> list[IndexEntry]:
     """List every model, including models that were unloaded. The body may be empty."""
     only_ready = _read_optional(IndexRequest, await request.body()).ready
-    served, versions = set(registry.model_names), watcher.registry.versions
-    datasets = {model: model.rpartition("-")[0] for model in watcher.registry.model_names}
+    served, versions = set(catalog.model_names), watcher.catalog.versions
+    datasets = {model: model.rpartition("-")[0] for model in watcher.catalog.model_names}
     entries = [_entry(watcher, model, dataset, versions[dataset], served) for model, dataset in datasets.items()]
     return [entry for entry in entries if entry.state == "READY" or not only_ready]
 

@@ -54,19 +54,17 @@ def station_series(reading: Reading, settings: Settings) -> list[StationSeries]:
     ]
 
 
-def described(reading: Reading, registry: Catalog, settings: Settings) -> Json:
+def described(reading: Reading, catalog: Catalog, settings: Settings) -> Json:
     """Describe a reading as :class:`~service.api.uploads.schemas.FileReading`."""
     metadata = [
-        forecaster.metadata
-        for release in registry.places.values()
-        for forecaster in [*release.forecasters.values()][:1]
+        forecaster.metadata for release in catalog.places.values() for forecaster in [*release.forecasters.values()][:1]
     ]
     stations = station_series(reading, settings)
     return {
         "format": reading.format,
         "problem": _problem(reading.error),
         "choices": _choices(reading.error),
-        "stations": [_station(station, metadata, registry) for station in stations],
+        "stations": [_station(station, metadata, catalog) for station in stations],
         "units": "celsius",
         "series": [
             _series_json(station.name, station.series, station.station.position)
@@ -172,7 +170,7 @@ async def checks_of(reading: Reading, serving: Serving, settings: Settings) -> l
 def _checked(station: StationSeries, serving: Serving, last: int) -> Json:
     assert station.series is not None
     try:
-        check = serving.registry.check_values(station.series, station.station.position, last)
+        check = serving.catalog.check_values(station.series, station.station.position, last)
     except SeriesError as error:
         return _described(station, Check.nothing(station.series), str(error))
     return _described(station, check, None)

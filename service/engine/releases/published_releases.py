@@ -120,7 +120,7 @@ class PublishedReleases:
         }
 
 
-def open_registry(settings: Settings, bus: WorkerBus | None = None) -> Catalog:
+def open_catalog(settings: Settings, bus: WorkerBus | None = None) -> Catalog:
     """Load the releases that ``settings`` name, or what the workers on ``bus`` serve if those are unusable.
 
     Raises:

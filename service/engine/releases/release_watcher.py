@@ -69,21 +69,21 @@ class ReleaseWatcher:
         self._serve = serve
         self._loader = loader
         self._lock = asyncio.Lock()
-        self._registry: Catalog | None = None
+        self._catalog: Catalog | None = None
 
     @property
-    def registry(self) -> Catalog:
+    def catalog(self) -> Catalog:
         """All loaded releases, unloaded models included."""
-        assert self._registry is not None
-        return self._registry
+        assert self._catalog is not None
+        return self._catalog
 
-    def start(self, registry: Catalog) -> None:
-        """Watch the releases of a loaded registry, which serve after :meth:`refresh`. :meth:`stop` ends this."""
-        self._registry = registry
+    def start(self, catalog: Catalog) -> None:
+        """Watch the releases of a loaded catalog, which serve after :meth:`refresh`. :meth:`stop` ends this."""
+        self._catalog = catalog
         # A program that runs the service beside other work may have frozen its own objects, and they stay frozen.
         if _freezing or gc.get_freeze_count() == 0:
             _freezing.add(self)
-        for dataset, version in registry.versions.items():
+        for dataset, version in catalog.versions.items():
             self.bus.serve(dataset, version)
         self._freeze()
 
@@ -159,7 +159,7 @@ class ReleaseWatcher:
             raise ReleaseError(self.refused[dataset])
         self._check_name(model)
         if published is not None and dataset not in published:
-            version = self.registry.versions[dataset]
+            version = self.catalog.versions[dataset]
             raise ReleaseError(
                 f"{self.releases.place}/{dataset}/{CURRENT} is missing, so no release of {dataset} is published, and "
                 f"{version} is still served: write the version to serve into that file"
@@ -170,10 +170,10 @@ class ReleaseWatcher:
 
     def refresh(self) -> None:
         """Serve all loaded releases without the models that are unloaded by now."""
-        self._switch_to(self.registry)
+        self._switch_to(self.catalog)
 
     def _check_name(self, model: str) -> None:
-        known = self.registry.model_names
+        known = self.catalog.model_names
         if model not in known:
             raise UnknownNameError(f"no model {model[:64]!r}; {available(known)}")
 
@@ -217,7 +217,7 @@ class ReleaseWatcher:
 
     def _states_to_load(self) -> dict[str, ReleaseState | None]:
         """Return the current version and its files, by dataset; None if it is loaded."""
-        loaded = self.registry.versions
+        loaded = self.catalog.versions
         return {
             dataset: None if loaded.get(dataset) == state[0] else state
             for dataset, state in self.releases.states().items()
@@ -231,7 +231,7 @@ class ReleaseWatcher:
     async def _replace(self, dataset: str, state: ReleaseState) -> None:
         try:
             loop = asyncio.get_running_loop()
-            loaded = self.registry.loaded.get(dataset)
+            loaded = self.catalog.loaded.get(dataset)
             release = await loop.run_in_executor(self._loader, self.releases.load, dataset, self.device, loaded)
         except Exception as error:
             # Neither a bug nor a lack of memory is a reason to stop serving the loaded release.
@@ -242,17 +242,17 @@ class ReleaseWatcher:
             logger.error("refused a new release of %s; still serving the loaded one: %s", dataset, error)
             return
         self._forget_refusal(dataset)
-        self._switch_to(self.registry.with_release(release))
+        self._switch_to(self.catalog.with_release(release))
         self._freeze()
         self.bus.serve(dataset, release.release.version)
         self.metrics.reloaded("loaded")
         logger.info("now serving %s release %s", dataset, release.release.version)
 
-    def _switch_to(self, registry: Catalog) -> None:
-        self._registry = registry
-        serving = self._serve(registry.without(self._withdrawn()))
+    def _switch_to(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        serving = self._serve(catalog.without(self._withdrawn()))
         self.lifecycle.serving = serving
-        self.metrics.models(loaded_models(serving.registry))
+        self.metrics.models(loaded_models(serving.catalog))
 
     def _freeze(self) -> None:
         """Leave what is loaded out of garbage collections, and collect what it has replaced.

@@ -19,13 +19,13 @@ WINDOW = 24
 
 
 @pytest.fixture(scope="module")
-def networks(registry: Catalog) -> Sequence[Forecaster]:
-    return list(registry.dataset("nino12").forecasters.values())
+def networks(catalog: Catalog) -> Sequence[Forecaster]:
+    return list(catalog.dataset("nino12").forecasters.values())
 
 
 @pytest.fixture(scope="module")
-def buoy(registry: Catalog) -> Sequence[Forecaster]:
-    return list(registry.dataset("buoy").forecasters.values())
+def buoy(catalog: Catalog) -> Sequence[Forecaster]:
+    return list(catalog.dataset("buoy").forecasters.values())
 
 
 def monthly(n: int, seed: int = 0) -> SstSeries:

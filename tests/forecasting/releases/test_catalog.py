@@ -26,16 +26,16 @@ def release_folder(artifacts: Path) -> Path:
     return artifacts / "nino12" / (current_version(artifacts / "nino12") or "")
 
 
-def test_every_dataset_is_loaded_with_its_three_cells(registry: Catalog) -> None:
-    assert [forecaster.metadata.model for forecaster in registry.models] == [
+def test_every_dataset_is_loaded_with_its_three_cells(catalog: Catalog) -> None:
+    assert [forecaster.metadata.model for forecaster in catalog.models] == [
         *("buoy-rnn", "buoy-lstm", "buoy-gru"),
         *("nino12-rnn", "nino12-lstm", "nino12-gru"),
     ]
 
 
-def test_names_resolve_as_documented(registry: Catalog) -> None:
+def test_names_resolve_as_documented(catalog: Catalog) -> None:
     def names(model: str, dataset: str | None = None) -> list[str]:
-        return [forecaster.metadata.model for forecaster in registry.resolve(model, dataset)[1]]
+        return [forecaster.metadata.model for forecaster in catalog.resolve(model, dataset)[1]]
 
     assert names("gru") == ["nino12-gru"]
     assert names("gru", "buoy") == ["buoy-gru"]
@@ -44,26 +44,26 @@ def test_names_resolve_as_documented(registry: Catalog) -> None:
     assert names("all") == ["nino12-rnn", "nino12-lstm", "nino12-gru"]
 
 
-def test_best_is_the_cell_with_the_lowest_validation_rmse(registry: Catalog) -> None:
-    release, (best,) = registry.resolve("best")
+def test_best_is_the_cell_with_the_lowest_validation_rmse(catalog: Catalog) -> None:
+    release, (best,) = catalog.resolve("best")
     rmse = {
         cell: forecaster.metadata.accuracy["validation"].rmse[0] for cell, forecaster in release.forecasters.items()
     }
     assert best.metadata.cell == min(rmse, key=lambda cell: rmse[cell])
 
 
-def test_a_full_name_that_contradicts_the_dataset_is_refused(registry: Catalog) -> None:
+def test_a_full_name_that_contradicts_the_dataset_is_refused(catalog: Catalog) -> None:
     with pytest.raises(RequestError, match="buoy-gru belongs to dataset buoy, not nino12"):
-        registry.resolve("buoy-gru", "nino12")
+        catalog.resolve("buoy-gru", "nino12")
 
 
-def test_unknown_names_are_refused_with_the_known_ones(registry: Catalog) -> None:
+def test_unknown_names_are_refused_with_the_known_ones(catalog: Catalog) -> None:
     with pytest.raises(UnknownNameError, match="no dataset 'north-sea'; available: buoy, nino12"):
-        registry.resolve("gru", "north-sea")
+        catalog.resolve("gru", "north-sea")
     with pytest.raises(UnknownNameError, match=r"no model 'transformer'.*nino12-gru"):
-        registry.resolve("transformer")
+        catalog.resolve("transformer")
     with pytest.raises(UnknownNameError, match="is included in each forecast, under baselines"):
-        registry.resolve("persistence")
+        catalog.resolve("persistence")
 
 
 @pytest.mark.parametrize(

@@ -380,9 +380,9 @@ def test_implausible_values_of_a_file_are_flagged_and_left_out_of_forecasts(ask:
     assert checked["sst"].tolist() == pytest.approx([sst[-2] + 0.01], abs=1e-4)
 
 
-def test_predictions_are_next_to_the_observations(ask: Ask, url: str, registry: Catalog) -> None:
+def test_predictions_are_next_to_the_observations(ask: Ask, url: str, catalog: Catalog) -> None:
     table = ask(url, "predictions", "nino12")
-    expected = registry.dataset("nino12").predictions
+    expected = catalog.dataset("nino12").predictions
     assert table.index[0] == pd.Timestamp("1998-10-01", tz="UTC")
     assert table["observed"].tolist() == expected["observed"].tolist()
     assert table["nino12-gru"].tolist() == expected["gru"].tolist()

@@ -37,8 +37,8 @@ def metrics() -> Metrics:
 
 
 @pytest.fixture
-def serving(registry: Catalog, workers: Worker, metrics: Metrics) -> Serving:
-    return Serving(registry, workers, 60, metrics)
+def serving(catalog: Catalog, workers: Worker, metrics: Metrics) -> Serving:
+    return Serving(catalog, workers, 60, metrics)
 
 
 @pytest.fixture

@@ -136,10 +136,10 @@ def test_models_follow_a_reload() -> None:
     assert versions(samples(metrics)) == {GRU.version}
 
 
-def test_loaded_models_are_those_of_the_registry(registry: Catalog) -> None:
-    infos = {info.model: info for info in loaded_models(registry)}
+def test_loaded_models_are_those_of_the_catalog(catalog: Catalog) -> None:
+    infos = {info.model: info for info in loaded_models(catalog)}
     assert set(infos) == {f"{dataset}-{cell}" for dataset in ("nino12", "buoy") for cell in ("rnn", "lstm", "gru")}
-    release = registry.places["nino12"]
+    release = catalog.places["nino12"]
     assert infos["nino12-gru"] == ModelInfo(
         "nino12-gru", release.release.version, "gru", "nino12", "cpu", release.digests["gru"][:12]
     )

@@ -151,8 +151,8 @@ def test_a_long_past_has_its_own_climatology(gru: Forecaster, nino12: SstSeries)
     assert "no_climatology" not in codes(forecast)
 
 
-def test_a_short_past_has_persistence_only_and_a_warning(registry: Catalog) -> None:
-    release = registry.dataset("buoy")
+def test_a_short_past_has_persistence_only_and_a_warning(catalog: Catalog) -> None:
+    release = catalog.dataset("buoy")
     forecast = release.forecasters["gru"].forecast(release.recent)
     assert list(forecast.baselines) == ["persistence"]
     assert "no_climatology" in codes(forecast)

@@ -44,7 +44,7 @@ def events_of(answer: Json) -> dict[str, list[Json]]:
 
 
 def test_the_scores_are_those_of_what_forecast_answers_from_each_step(
-    client: httpx.Client, nino12: SstSeries, gru: Forecaster, registry: Catalog
+    client: httpx.Client, nino12: SstSeries, gru: Forecaster, catalog: Catalog
 ) -> None:
     n = 160
     answer = compare(client, [one_series(nino12, n)], dataset="nino12", model="gru", events=[WARM])
@@ -53,7 +53,7 @@ def test_the_scores_are_those_of_what_forecast_answers_from_each_step(
     definition = ThresholdEvent("warm", "above", 25.0, duration=2, within=4)
     first = n - 4 - event["n"]
     past = [series.part(0, origin + 1) for origin in range(first, n - 4)]
-    baselines = registry.dataset("nino12").baselines
+    baselines = catalog.dataset("nino12").baselines
     forecasts = gru.forecast_batch(SeriesBatch.of(past, gru.step), ForecastOptions(4, ()), baselines)
     squares, outcomes = [], []
     for i, known in enumerate(past):

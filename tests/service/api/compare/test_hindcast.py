@@ -200,8 +200,8 @@ def test_the_networks_stay_in_memory_once_they_are_loaded(
         assert answered(client.get("/compare/hindcast")) == first
 
 
-def test_a_gap_splits_the_origins_and_names_its_neighbours(registry: Catalog) -> None:
-    hindcasts = Hindcasts.load(registry.dataset("nino12"), CPU)
+def test_a_gap_splits_the_origins_and_names_its_neighbours(catalog: Catalog) -> None:
+    hindcasts = Hindcasts.load(catalog.dataset("nino12"), CPU)
     values = hindcasts.series.values.copy()
     values[60] = np.nan
     gappy = replace(hindcasts, series=replace(hindcasts.series, values=values))

@@ -18,8 +18,8 @@ def test_the_networks_come_first_and_the_references_follow(client: httpx.Client)
     assert (answer["dataset"], answer["units"], answer["step"], answer["horizon"]) == ("nino12", "celsius", "month", 1)
 
 
-def test_the_figures_are_those_of_the_report(client: httpx.Client, registry: Catalog) -> None:
-    report = registry.dataset("nino12").report
+def test_the_figures_are_those_of_the_report(client: httpx.Client, catalog: Catalog) -> None:
+    report = catalog.dataset("nino12").report
     for horizon in (1, 12):
         answer = answered(client.get("/compare", params={"horizon": horizon}))
         for entry, model in zip(answer["models"], report.models, strict=True):
@@ -50,8 +50,8 @@ def test_skill_is_against_each_reference(client: httpx.Client) -> None:
     assert models["persistence"]["skill"]["persistence"] == 0
 
 
-def test_a_network_has_the_uncertainty_of_its_figures(client: httpx.Client, registry: Catalog) -> None:
-    report = registry.dataset("nino12").report
+def test_a_network_has_the_uncertainty_of_its_figures(client: httpx.Client, catalog: Catalog) -> None:
+    report = catalog.dataset("nino12").report
     answer = answered(client.get("/compare?horizon=2"))
     for entry, model in zip(answer["models"], report.models, strict=True):
         correlation = model.anomaly_correlation
@@ -68,8 +68,8 @@ def test_a_network_has_the_uncertainty_of_its_figures(client: httpx.Client, regi
         assert len(verification["exceedance"]) == 3
 
 
-def test_a_skill_has_an_interval_against_each_reference(client: httpx.Client, registry: Catalog) -> None:
-    report = registry.dataset("nino12").report
+def test_a_skill_has_an_interval_against_each_reference(client: httpx.Client, catalog: Catalog) -> None:
+    report = catalog.dataset("nino12").report
     for horizon in (1, 12):
         models = answered(client.get("/compare", params={"horizon": horizon}))["models"]
         for entry, model in zip(models[:3], report.networks, strict=True):

@@ -49,13 +49,13 @@ def infer_client(client: httpx.Client) -> Iterator[Any]:
 # As clients see it.
 
 
-def test_the_server_and_its_models_describe_themselves(infer_client: Any, registry: Catalog) -> None:
+def test_the_server_and_its_models_describe_themselves(infer_client: Any, catalog: Catalog) -> None:
     assert infer_client.is_server_live()
     assert infer_client.is_server_ready()
     server = infer_client.get_server_metadata()
     assert server["name"] == "sst-forecasting"
     assert {"binary_tensor_data", "model_repository"} <= set(server["extensions"])
-    version = registry.dataset("nino12").release.version
+    version = catalog.dataset("nino12").release.version
     assert infer_client.get_model_metadata("nino12-gru") == {
         "name": "nino12-gru",
         "versions": [version],
@@ -80,8 +80,8 @@ def test_a_models_configuration_agrees_with_its_metadata(infer_client: Any) -> N
     assert config["parameters"]["step"] == {"string_value": "month"}
 
 
-def test_a_model_is_ready_if_the_requested_version_is_loaded(infer_client: Any, registry: Catalog) -> None:
-    version = registry.dataset("nino12").release.version
+def test_a_model_is_ready_if_the_requested_version_is_loaded(infer_client: Any, catalog: Catalog) -> None:
+    version = catalog.dataset("nino12").release.version
     assert infer_client.is_model_ready("nino12-gru")
     assert infer_client.is_model_ready("nino12-gru", version)
     assert not infer_client.is_model_ready("nino12-gru", "1")
@@ -287,10 +287,10 @@ def test_metrics_count_inference_by_path_template(infer_client: Any, client: htt
 
 
 @pytest.mark.anyio
-async def test_a_request_whose_client_disconnects_counts_as_failed(registry: Catalog, gru: Forecaster) -> None:
+async def test_a_request_whose_client_disconnects_counts_as_failed(catalog: Catalog, gru: Forecaster) -> None:
     with Worker(1, "large") as workers:
-        serving = Serving(registry, workers, 60, Metrics())
-        runner = serving.runner(registry.places["nino12"].forecasters["gru"])
+        serving = Serving(catalog, workers, 60, Metrics())
+        runner = serving.runner(catalog.places["nino12"].forecasters["gru"])
         waiting = asyncio.create_task(runner.infer(np.full((1, WINDOW), 24.5, np.float32), np.zeros(1)))
         await asyncio.sleep(0)
         waiting.cancel()
