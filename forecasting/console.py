@@ -104,9 +104,8 @@ class Command(NamedTuple):
 
     def main(self, arguments: Sequence[str]) -> int:
         """Parse the arguments and carry the command out; returns the exit status: 2 after an error, which it prints."""
-        options = self.parser().parse_args(arguments)
         try:
-            return self.run(options)
+            return self.run(self.parser().parse_args(arguments))
         except ForecastError as error:
             self.program.say_error(error)
             return REFUSED
@@ -364,14 +363,6 @@ def number(text: str) -> float:
         return float(text)
     except ValueError:
         _refuse("a number", text)
-
-
-def numbers(text: str) -> tuple[float, ...]:
-    """Parse an option's list of numbers, such as ``24,25.5``; empty text has none."""
-    try:
-        return tuple(float(part) for part in text.split(",")) if text else ()
-    except ValueError:
-        _refuse("a list of numbers such as 24,25.5", text)
 
 
 def levels(text: str) -> tuple[int, ...]:

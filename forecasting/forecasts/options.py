@@ -143,14 +143,25 @@ class ForecastFields(DatasetForecastFields):
         return ForecastOptions(self.horizon, self.levels, self.thresholds, self.units, self.check)
 
 
+def help_of(name: str) -> str:
+    """Return the description of an option as the phrase of a command line's help, without its default."""
+    description = str(ForecastFields.model_fields[name].description).replace("`", "").removesuffix(".")
+    sentences = [part for part in description.split(". ") if not part.startswith("Defaults to")]
+    phrase = "; ".join(part[0].lower() + part[1:] for part in sentences)
+    return phrase.removeprefix("the ").removeprefix("whether to ")
+
+
 def parse_option(name: str, text: str) -> Any:
-    """Return the value of an option in a command line; several are separated by commas, and an empty text has none.
+    """Return the value of an option in a command line.
+
+    Several values are separated by commas, and an empty text has none. Levels are returned in ascending order.
 
     Raises:
         RequestError: if the text is not valid for the option.
     """
     value = (text.split(",") if text else []) if name in SINGULAR else text
     try:
-        return getattr(ForecastFields.model_validate({name: value}), name)
+        parsed = getattr(ForecastFields.model_validate({name: value}), name)
+        return tuple(sorted({*parsed})) if name == "levels" else parsed
     except ValidationError as error:
         raise RequestError(first_error(error.errors(include_url=False), name), field=name) from None

@@ -4,10 +4,9 @@ import argparse
 import os
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Final
-
-import numpy as np
+from typing import Any, Final
 
 from forecasting.console import (
     Program,
@@ -16,14 +15,11 @@ from forecasting.console import (
     add_reading_options,
     add_trusted_keys,
     add_version,
-    levels,
     not_negative,
     number,
-    numbers,
     positive,
 )
 from forecasting.errors import SeriesError
-from forecasting.series.times import parse_time
 from forecasting.series.timestep import TimeStep
 
 SCORE: Final = Program("score", "scoring")
@@ -67,7 +63,7 @@ def add_score_options(parser: argparse.ArgumentParser, *, appending: bool) -> No
             "output", type=Path, metavar="OUTPUT", help=".csv or .parquet for tables; .nc or .zarr for grids"
         )
     group = parser.add_argument_group("forecast")
-    _add_model(group)
+    _add_model(group, "; in a grid, best is the network that did best on held-out seas; all is only for sst forecast")
     _add_levels(group, LEVELS_OF_ARCHIVES if appending else (), "none; with --append 50,80,95")
     group.add_argument(
         "--baseline", metavar="PERIOD|FILE",
@@ -146,18 +142,12 @@ def add_forecast_options(parser: argparse.ArgumentParser) -> None:
     _add_file(parser)
     _add_model(parser)
     _add_levels(parser, None, "80,95, as far as the network offers them")
-    parser.add_argument(
-        "--thresholds", type=numbers, default=(), metavar="LIST",
-        help="temperatures, such as 24,25.5, for which to show the probability that SST exceeds them",
-    )  # fmt: skip
+    _add_option(parser, "thresholds", ", such as 24,25.5", metavar="LIST")
     _add_baseline(parser)
     parser.add_argument("--latitude", type=number, metavar="LAT", help="degrees north (default: as the file says)")
     parser.add_argument("--longitude", type=number, metavar="LON", help="degrees east (default: as the file says)")
-    parser.add_argument(
-        "--as-of", type=_time, metavar="TIME",
-        help="time that counts as now: a series that ends later is refused (default: now)",
-    )  # fmt: skip
-    parser.add_argument("--check", action="store_true", help="leave out implausible values; universal networks only")
+    _add_option(parser, "as_of", " (default: now)", metavar="TIME")
+    _add_option(parser, "check", action="store_true")
     _add_table_output(parser)
 
 
@@ -170,18 +160,22 @@ def add_events_options(parser: argparse.ArgumentParser) -> None:
     _add_table_output(parser)
 
 
-def _add_model(group: argparse._ActionsContainer) -> None:
-    group.add_argument(
-        "--model", default="best", metavar="NAME",
-        help="rnn, lstm, gru, best, or a full name such as nino12-gru; best is the model with the best record on each "
-        "series, and in a grid the network that did best on held-out seas (default: best)",
-    )  # fmt: skip
-    group.add_argument(
-        "--dataset", metavar="NAME", help="release to use (default: the universal release for the step of the input)"
-    )
+def _add_option(group: argparse._ActionsContainer, name: str, note: str = "", **changes: Any) -> None:
+    """Add an option as :class:`~forecasting.forecasts.options.ForecastFields` declares it, with a note to its help."""
+    from forecasting.forecasts.options import ForecastFields, help_of, parse_option
+
+    given = {"default": ForecastFields.model_fields[name].default, "help": help_of(name) + note} | changes
+    if "action" not in given:
+        given["type"] = partial(parse_option, name)
+    group.add_argument(f"--{name.replace('_', '-')}", **given)
+
+
+def _add_model(group: argparse._ActionsContainer, note: str = "") -> None:
+    _add_option(group, "model", f"{note} (default: best)", metavar="NAME")
+    _add_option(group, "dataset", metavar="NAME")
     add_artifacts(group)
     add_trusted_keys(group)
-    group.add_argument("--horizon", type=positive, default=1, metavar="H", help="number of leads (default: 1)")
+    _add_option(group, "horizon", " (default: 1)", metavar="H")
     group.add_argument(
         "--events", type=Path, metavar="FILE.json",
         help="JSON list of events, in the form of POST /forecast; temperatures are in the unit of --units (default: "
@@ -190,10 +184,7 @@ def _add_model(group: argparse._ActionsContainer) -> None:
 
 
 def _add_levels(group: argparse._ActionsContainer, default: tuple[int, ...] | None, meaning: str) -> None:
-    group.add_argument(
-        "--levels", type=levels, default=default, metavar="LIST",
-        help=f"prediction intervals in percent, such as 80,95 (default: {meaning})",
-    )  # fmt: skip
+    _add_option(group, "levels", f", such as 80,95 (default: {meaning})", metavar="LIST", default=default)
 
 
 def _add_baseline(parser: argparse.ArgumentParser) -> None:
@@ -243,13 +234,6 @@ def _device(text: str) -> str:
 
 def _leads(text: str) -> tuple[int, ...]:
     return tuple(sorted({positive(part) for part in text.split(",")}))
-
-
-def _time(text: str) -> np.datetime64:
-    try:
-        return parse_time(text)
-    except SeriesError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _step(text: str) -> TimeStep:

@@ -21,7 +21,7 @@ from forecasting.events.event_json import Json, outcome_json, past_event_json
 from forecasting.extras import needs_extra
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.forecasts.json import entries_of
-from forecasting.forecasts.options import ForecastOptions
+from forecasting.forecasts.options import ForecastFields, ForecastOptions
 from forecasting.models.base import ALL
 from forecasting.models.checkpoint import CPU
 from forecasting.readers import ReadingOptions, read, read_content
@@ -237,7 +237,7 @@ def _forecast(
     options: argparse.Namespace,
 ) -> tuple[list[Forecasts], dict[str, str]]:
     """Forecast every series; returns the forecasts of each model, and why other series have none, by name."""
-    as_of = None if options.as_of is None else int(options.as_of.astype(np.int64))
+    as_of = ForecastFields(as_of=options.as_of).now
 
     def refusal(series: SstSeries) -> SeriesError | None:
         if (error := future_error(series, as_of)) is not None:
