@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from forecasting.errors import RequestError
-from forecasting.forecasts.options import SINGULAR
+from forecasting.forecasts.options import SINGULAR, ForecastFields, ForecastOptions
 from scoring.cli.arguments import add_forecast_options, add_score_options
 from tests.service.api.openapi import openapi_document
 
@@ -76,6 +76,10 @@ def test_the_bounds_are_those_of_the_document(command: str, name: str) -> None:
     for text in ("1.5x", "nan"):
         with pytest.raises(RequestError, match=rf"^{name}(\[0\])?: must be a (valid|finite)"):
             parsed(command, flag, text)
+
+
+def test_the_defaults_are_those_of_models_in_python() -> None:
+    assert ForecastFields().forecast_options == ForecastOptions()
 
 
 def test_levels_are_sorted_and_thresholds_are_not() -> None:

@@ -165,6 +165,7 @@ class ModelLine(_Forecast):
 
     model: ModelName
     version: Version
+    step: str | None = Field(default=None, description="The step of the series.", examples=["month"])
 
 
 class ModelFailure(BaseModel):
