@@ -510,12 +510,12 @@ class Selection:
         offered = [model.levels for model in self.named] or [range(1, 100)]
         return tuple(dict.fromkeys(level for some in offered for level in options.offered_levels(some)))
 
-    def models_at(self, step: TimeStep, horizon: int) -> Sequence[Model]:
-        """Return the model of each column for series at ``step``, which :meth:`refusal` lets pass."""
+    def models_at(self, step: TimeStep, horizon: int) -> Sequence[Model | SeriesError]:
+        """Return the model of each column, or why it has none, for series at a step that :meth:`refusal` lets pass."""
         if self.named:
             return self.named
         loaded = self.release_at(step, horizon)
-        return [model for column in self.columns for model in loaded.select(column)]
+        return [_not_loaded(loaded, cell) or loaded.select(cell)[0] for cell in self.columns]
 
     def forecast(self, series: SeriesByStep, options: ForecastOptions, run: Run = forecast_directly) -> list[Forecasts]:
         """Forecast each series with the models of its step.
@@ -539,7 +539,11 @@ class Selection:
         parts = [[refused] for _ in self.columns]
         for rows, batch in batches:
             for column, model in zip(parts, self.models_at(batch.step, options.horizon), strict=True):
-                column.append(run(model, batch, options).for_rows(rows, {}))
+                if isinstance(model, SeriesError):
+                    missing = Forecasts.none(nothing, options.horizon, dict.fromkeys(rows.tolist(), model))
+                    column.append(missing.in_units(options.units))
+                else:
+                    column.append(run(model, batch, options).for_rows(rows, {}))
         return [Forecasts.joined(some) for some in parts]
 
     def refusal(self, step: TimeStep, horizon: int) -> SeriesError | None:
@@ -558,15 +562,19 @@ class Selection:
             return SeriesError(f"the step is {words}, but no universal release for this step is loaded: {remedy}")
         if loaded.step == step and (error := _out_of_range(loaded.dataset, horizon, loaded.horizon, step)):
             return error
-        if self.name not in (*loaded.cells, BEST, ALL):
-            return SeriesError(f"{loaded.dataset}-{self.name} is not loaded; loaded: {', '.join(loaded.models)}")
-        return None
+        return None if self.name == ALL else _not_loaded(loaded, self.name)
 
     def _name_a_dataset(self) -> str:
         datasets = ", ".join(
             f"{name} (steps of {in_words(str(place.step))})" for name, place in self.catalog.places.items()
         )
         return f"name a dataset to use a model of one place: {datasets}"
+
+
+def _not_loaded(loaded: Loaded, cell: str) -> SeriesError | None:
+    if cell in (*loaded.cells, BEST):
+        return None
+    return SeriesError(f"{loaded.dataset}-{cell} is not loaded; loaded: {', '.join(loaded.models)}")
 
 
 def _out_of_range(dataset: str, horizon: int, longest: int, step: TimeStep) -> SeriesError | None:

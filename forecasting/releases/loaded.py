@@ -19,7 +19,7 @@ from forecasting.evaluation.report import Report, parse_report
 from forecasting.models.base import ALL, BEST, Model, climatology_at, on_land
 from forecasting.models.checkpoint import load
 from forecasting.models.checkpoint_file import CheckpointFile
-from forecasting.models.metadata import CELLS, digest
+from forecasting.models.metadata import CELLS
 from forecasting.models.place.forecaster import Forecaster
 from forecasting.models.universal.model import UniversalModel
 from forecasting.models.universal.references import REFERENCES
@@ -39,12 +39,10 @@ class Loaded(ABC):
 
     Attributes:
         release: on disk.
-        digests: sha256 of each checkpoint, by cell.
         card: ``MODEL_CARD.md``; None in a release without a model card.
     """
 
     release: Release
-    digests: Mapping[str, str]
     card: bytes | None
 
     @property
@@ -57,10 +55,19 @@ class Loaded(ABC):
         """Version of the release."""
         return self.release.version
 
+    def sha256(self, cell: str) -> str:
+        """Return the digest of a checkpoint."""
+        return self.release.manifest.files[f"{cell}.pt"].sha256
+
     @property
     @abstractmethod
     def step(self) -> TimeStep:
         """The step of the series that the networks forecast."""
+
+    @property
+    @abstractmethod
+    def horizon(self) -> int:
+        """Number of leads."""
 
     @property
     @abstractmethod
@@ -165,14 +172,18 @@ class LoadedRelease(Loaded):
             plots = {kind: files[f"comparison.{kind}"] for kind in ("png", "svg")}
         except (ForecastError, LookupError, ValueError) as error:
             raise ReleaseError(f"{release.path} cannot be used: {error}") from None
-        digests = {cell: digest(files[f"{cell}.pt"]) for cell in cells}
         card = files.get("MODEL_CARD.md")
-        return cls(release, digests, card, forecasters, baselines, recent, report, predictions, plots)
+        return cls(release, card, forecasters, baselines, recent, report, predictions, plots)
 
     @property
     def step(self) -> TimeStep:
         """The step of the series that the networks forecast."""
         return TimeStep.parse(self.report.step)
+
+    @property
+    def horizon(self) -> int:
+        """Number of leads."""
+        return self.report.horizon
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -302,8 +313,7 @@ class LoadedUniversal(Loaded):
             raise
         except (ForecastError, LookupError, ValueError) as error:
             raise ReleaseError(f"{release.path} cannot be used: {error}") from None
-        digests = {cell: release.manifest.files[f"{cell}.pt"].sha256 for cell in networks.networks}
-        return cls(release, digests, others.get("MODEL_CARD.md"), networks, device, tuple(networks.networks), report)
+        return cls(release, others.get("MODEL_CARD.md"), networks, device, tuple(networks.networks), report)
 
     @property
     def step(self) -> TimeStep:

@@ -138,7 +138,7 @@ def _summary(release: LoadedRelease, forecaster: Forecaster, settings: Settings)
         imported=metadata.imported is not None,
         training_period={"start": metadata.periods["train"].start, "end": metadata.periods["validation"].end},
         accuracy={"mae": test.mae[0], "rmse": test.rmse[0], "mape": test.mape[0], "bias": test.bias[0]},
-        sha256=release.digests[metadata.cell],
+        sha256=release.sha256(metadata.cell),
         device=str(forecaster.device),
         best=release.best == metadata.cell,
     )
@@ -159,7 +159,7 @@ def _universal_summary(loaded: LoadedUniversal, cell: str, settings: Settings) -
         levels=list(DEFAULT_LEVELS),
         training_period={},
         accuracy={},
-        sha256=loaded.digests[cell],
+        sha256=loaded.sha256(cell),
         device=str(loaded.device),
         best=loaded.best == cell,
     )

@@ -6,10 +6,11 @@ from typing import Final
 
 from forecasting.errors import ForecastError, RequestError, SeriesError, UnknownNameError
 from forecasting.forecasts.options import ForecastOptions
-from forecasting.models.base import ALL, BEST, Model
+from forecasting.models.base import ALL, BEST
 from forecasting.models.metadata import CELLS
 from forecasting.models.universal.resampling import Resampling
 from forecasting.releases.catalog import Selection, unknown_model
+from forecasting.releases.loaded import Loaded
 from forecasting.series.timestep import TimeStep, in_words
 from service.engine.forecasting import Job
 from service.engine.options import EventOptions, RequestOptions
@@ -97,13 +98,13 @@ def _check_own_step(selection: Selection, step: TimeStep, horizon: int) -> None:
     if error is not None:
         is_about_model = selection.refusal(step, 1) is not None
         raise RequestError(str(error), field="model" if is_about_model else "horizon")
-    model = selection.models_at(step, horizon)[0]
-    if model.step != step:
-        _check_reach(model, step, horizon)
+    loaded = selection.release_at(step, horizon)
+    if loaded.step != step:
+        _check_reach(loaded, step, horizon)
 
 
-def _check_reach(loaded: Model, step: TimeStep, horizon: int) -> None:
-    """Check how far a model for another step reaches."""
+def _check_reach(loaded: Loaded, step: TimeStep, horizon: int) -> None:
+    """Check how far a release for another step reaches."""
     resampling, reach = Resampling(step, loaded.step), loaded.horizon
     if resampling.needed(0, horizon) <= reach:
         return

@@ -34,7 +34,7 @@ def loaded_models(catalog: Catalog) -> list[ModelInfo]:
             cell=cell,
             dataset=forecaster.metadata.dataset,
             device=str(forecaster.device),
-            sha256=release.digests[cell][:12],
+            sha256=release.sha256(cell)[:12],
         )
         for release in catalog.places.values()
         for cell, forecaster in release.forecasters.items()
@@ -46,7 +46,7 @@ def loaded_models(catalog: Catalog) -> list[ModelInfo]:
             cell=cell,
             dataset=loaded.dataset,
             device=str(loaded.device),
-            sha256=loaded.digests[cell][:12],
+            sha256=loaded.sha256(cell)[:12],
         )
         for loaded in catalog.universal.values()
         for cell in loaded.cells

@@ -229,6 +229,16 @@ def test_a_horizon_beyond_the_release_of_the_step_is_an_error_of_the_series(tmp_
     assert selection.refusal(TimeStep.parse("day"), 14) is None
 
 
+def test_a_network_that_only_one_of_the_releases_has_is_missing_from_series_of_the_other(tmp_path: Path) -> None:
+    publish(tmp_path, "ocean-daily", "day", {"gru": 0.0, "lstm": 0.0})
+    publish(tmp_path, "ocean-monthly", "month", {"gru": 0.0})
+    selection = Catalog.open(tmp_path, CPU, lazy=True).select("all", None)
+    given = SeriesByStep.of([walk(60), series(walk(60).values, "month")])
+    columns = dict(zip(selection.columns, selection.forecast(given, ForecastOptions(3)), strict=True))
+    assert {cell: column.row.tolist() for cell, column in columns.items()} == {"lstm": [0], "gru": [0, 1]}
+    assert str(columns["lstm"].errors[1]) == "ocean-monthly-lstm is not loaded; loaded: ocean-monthly-gru"
+
+
 @pytest.mark.parametrize("lazy", [False, True])
 def test_two_releases_of_one_step_are_refused(tmp_path: Path, lazy: bool) -> None:
     publish(tmp_path, "ocean-daily", "day", {"gru": 0.0})
