@@ -38,6 +38,7 @@ Dataset = Annotated[
         "release that forecasts it."
     ),
 ]
+Horizon = Annotated[int, Field(ge=1, le=MAX_HORIZON)]
 InputUnits = Annotated[Units, Field(description="The unit of all temperatures in the request and response.")]
 Level = Annotated[int, Field(ge=ANY_LEVEL[0], le=ANY_LEVEL[-1])]
 # Programs that are strict with numbers still take any sequence.
@@ -87,7 +88,7 @@ class DatasetForecastFields(BaseModel):
         "universal release, `best` is the network or reference with the best record on the past of the series.",
     )
     dataset: Dataset = None
-    horizon: int = Field(default=1, ge=1, le=MAX_HORIZON, description="The number of steps to forecast.")
+    horizon: Horizon = Field(default=1, description="The number of steps to forecast.")
     levels: Levels | None = Field(
         default=None,
         description="The levels of the prediction intervals, in percent. Defaults to 80 and 95; `[]` asks for none.",

@@ -19,9 +19,9 @@ from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
 from forecasting.errors import RequestError
+from forecasting.forecasts.options import Horizon, InputUnits
 from forecasting.models.base import ALL
 from forecasting.requests.model import Finite, InputTime
-from forecasting.series.units import Units
 from service.api.dependencies import CatalogDep, LifecycleDep, SettingsDep, ready
 from service.api.forecast.handler import forecast_series
 from service.api.forecast.schemas import ForecastRequest
@@ -106,11 +106,11 @@ class TimeSeriesInput(_Extensible):
 class TimeSeriesOptions(_Extensible):
     """How to forecast."""
 
-    horizon: int = Field(ge=1, le=10_000, strict=True, description="The number of steps to forecast.")
+    horizon: Horizon = Field(strict=True, description="The number of steps to forecast.")
     quantiles: list[Quantile] | None = Field(
         default=None, max_length=32, fail_fast=True, description="Multiples of 0.005 between 0 and 1."
     )
-    units: Units = Field(default="celsius", description="The unit of all temperatures in the request and response.")
+    units: InputUnits = "celsius"
     as_of: InputTime | None = Field(
         default=None, description="The time that counts as now, in ISO 8601. Defaults to the time of the request."
     )

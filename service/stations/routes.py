@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from forecasting.errors import RequestError
+from forecasting.forecasts.options import Horizon
 from forecasting.requests.model import ONE_LINE
 from forecasting.series.timestep import TimeStep
 from service.api.dependencies import ServingDep, SettingsDep
@@ -409,9 +410,7 @@ _CSV: dict[str, Any] = {"content": {"text/csv": {"schema": {"type": "string"}}}}
 async def get_verification(
     store: StationStoreDep,
     id: StationId,
-    lead: Annotated[
-        int | None, Query(ge=1, le=10_000, description="The number of steps ahead. Defaults to all.")
-    ] = None,
+    lead: Annotated[Horizon | None, Query(description="The number of steps ahead. Defaults to all.")] = None,
     begin: Annotated[TimeQuery, Query(alias="from", description="The earliest `observed_until`, in ISO 8601.")] = None,
     to: Annotated[TimeQuery, Query(description="The latest `observed_until`.")] = None,
     by: Annotated[Literal["month"] | None, Query(description="Score each month too.")] = None,

@@ -7,6 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from forecasting.errors import SeriesError
 from forecasting.events.outcomes import AlertLevel
+from forecasting.forecasts.options import Horizon
 from forecasting.requests.model import ONE_LINE, Finite, RequestModel
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units
@@ -200,7 +201,7 @@ class StationRequest(RequestModel):
         description="The model that forecasts it: `best`, `rnn`, `lstm` or `gru` of the universal release for its "
         "step, or a full name.",
     )
-    horizon: Annotated[int, Field(ge=1, le=10_000, strict=True)] | None = Field(
+    horizon: Annotated[Horizon, Field(strict=True)] | None = Field(
         default=None, description=f"The number of steps to forecast. Defaults to {DEFAULT_HORIZON}."
     )
     source: Source | None = Field(

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from forecasting.backtest.backtest import NetworkFacts
 from forecasting.errors import RequestError
 from forecasting.evaluation.report import ModelReport, accuracy_table
+from forecasting.forecasts.options import Horizon
 from forecasting.models.base import ALL, BEST
 from forecasting.releases.loaded import LoadedRelease
 from forecasting.requests.model import InputTime
@@ -34,10 +35,8 @@ async def _hindcasts(request: Request) -> HindcastStore:
 
 HindcastsDep = Annotated[HindcastStore, Depends(_hindcasts)]
 LeadQuery = Annotated[
-    int | None,
+    Horizon | None,
     Query(
-        ge=1,
-        le=10_000,
         description="The number of steps ahead. Defaults to 1; for a universal dataset, to all leads that were scored.",
     ),
 ]
@@ -100,9 +99,7 @@ async def post_compare(
     serving: ServingDep,
     settings: SettingsDep,
     dataset: SeriesDatasetQuery = None,
-    horizon: Annotated[
-        int | None, Query(ge=1, le=10_000, description="The number of steps ahead. Defaults to 1.")
-    ] = None,
+    horizon: Annotated[Horizon | None, Query(description="The number of steps ahead. Defaults to 1.")] = None,
     format: FormatQuery = "json",
     strict: Annotated[bool, Query(description="Return 422 if any series cannot be used.")] = False,
 ) -> Response:

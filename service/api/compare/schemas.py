@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 
 from forecasting.evaluation.report import ModelKind
 from forecasting.events.event_schema import MAX_VERIFIED_EVENTS, ThresholdEvents
+from forecasting.forecasts.options import Horizon
 from forecasting.models.metadata import NetworkKind
 from forecasting.series.units import Units
 from service.api.series_request import EXAMPLE_VALUES, SeriesFailure, SeriesRequest, SeriesWarning
@@ -235,8 +236,8 @@ class CompareRequest(SeriesRequest):
         default="all",
         description="`all`, `best`, `rnn`, `lstm`, `gru`, or the full name of a model, such as `nino12-gru`.",
     )
-    horizon: int | None = Field(
-        default=None, ge=1, le=10_000, strict=True, description="The number of steps ahead to score. Defaults to 1."
+    horizon: Annotated[Horizon, Field(strict=True)] | None = Field(
+        default=None, description="The number of steps ahead to score. Defaults to 1."
     )
     predictions: bool = Field(default=False, strict=True, description="Also return the forecasts themselves.")
     events: ThresholdEvents = Field(

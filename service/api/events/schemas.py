@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from forecasting.events.baseline import Kind
 from forecasting.events.days import DAYS
 from forecasting.events.detection import Category
+from forecasting.forecasts.options import InputUnits
 from forecasting.requests.model import RequestModel
 from forecasting.series.units import Units
 from service.api.series_request import ClimatologyBasis, SeriesFailure, SeriesWarning
@@ -17,7 +18,7 @@ from service.http.time_fields import Day
 class EventsRequest(RequestModel):
     """The series to find events in."""
 
-    units: Units = Field(default="celsius", description="The unit of all temperatures in the request and response.")
+    units: InputUnits = "celsius"
     baseline: InputBaseline | None = Field(
         default=None, description="The baseline of every series without its own. Defaults to the whole series."
     )

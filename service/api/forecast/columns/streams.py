@@ -6,13 +6,17 @@ from weakref import WeakValueDictionary
 
 from fastapi import Request
 
-from forecasting.errors import MissingExtraError
+from forecasting.errors import MissingExtraError, RequestError
 from forecasting.extras import needs_extra
 from service.api.dependencies import ready
-from service.api.forecast.columns.plan import plan_columns
 from service.api.forecast.columns.spool import SpoolSpace
+from service.api.forecast.handler import select_models
 from service.api.forecast.request import LinesQuery
+from service.api.series_request import check_horizon
+from service.engine.forecasting import Job
 from service.engine.lifecycle import Lifecycle
+from service.engine.options import RequestOptions
+from service.engine.serving import Serving
 from service.http.bodies import refuse_compression
 from service.http.media import ARROW_TYPE, PARQUET_TYPE, preferred
 from service.http.problems import ProblemError
@@ -73,7 +77,7 @@ class ColumnStreams:
             raise ProblemError(HTTPStatus.NOT_ACCEPTABLE, detail)
         serving = ready(self._lifecycle)
         query = LinesQuery.read(request.scope["query_string"])
-        job = plan_columns(serving, self._settings, query)
+        job = _plan(serving, self._settings, query)
         pipeline = Pipeline(serving, job, accepted, self._settings.max_values, strict=query.strict)
         if self._readers is None:
             self._readers = ColumnReaders(self._settings.caller_share)
@@ -81,3 +85,20 @@ class ColumnStreams:
         caller = "" if account is None else account.caller
         answer = ColumnAnswer(serving, pipeline, self._space_of(caller), self._readers)
         return StreamedResponse(answer.pieces(media_type, request.receive, caller), accepted, answer.abort)
+
+
+def _plan(serving: Serving, settings: Settings, query: LinesQuery) -> Job:
+    """Return the models and options of a request, without its series.
+
+    Raises:
+        ForecastError: if it asks for something that is not available.
+        RequestValidationError: if the query is invalid.
+    """
+    check_horizon(query.horizon, settings)
+    options = RequestOptions.of(query)
+    if options.events is not None:
+        field = "events" if query.events else "paths"
+        raise RequestError(
+            f"{field} are not available in Arrow or Parquet: request them with JSON or NDJSON", field=field
+        )
+    return Job(select_models(serving, query), (), options)
