@@ -108,6 +108,7 @@ class Catalog:
         """
         self._places = places
         self._universal = universal
+        self._entries = {**places, **universal}
         self.default_dataset = default_dataset
         if all(isinstance(entry, LoadedUniversal) for entry in universal.values()):
             _by_step(universal.values())
@@ -177,20 +178,20 @@ class Catalog:
     def model_names(self) -> list[str]:
         """Full names of all networks, except in releases that cannot be opened."""
         names: list[str] = []
-        for dataset, entry in {**self._places, **self._universal}.items():
+        for dataset, entry in self._entries.items():
             with suppress(ForecastError):
                 names += [f"{dataset}-{cell}" for cell in entry.cells]
         return names
 
     @property
-    def loaded(self) -> dict[str, Release]:
-        """The loaded release of each dataset."""
-        return {name: entry.release for name, entry in {**self.places, **self.universal}.items()}
+    def releases(self) -> dict[str, LoadedRelease | LoadedUniversal]:
+        """All releases, by dataset."""
+        return {**self.places, **self.universal}
 
     @property
     def versions(self) -> dict[str, str]:
         """The loaded version of each dataset."""
-        return {dataset: release.version for dataset, release in self.loaded.items()}
+        return {dataset: release.version for dataset, release in self.releases.items()}
 
     def with_release(self, release: LoadedRelease | LoadedUniversal) -> "Catalog":
         """Return a catalog in which ``release`` replaces the release of its dataset, if any.
@@ -225,7 +226,7 @@ class Catalog:
         if name in self._universal:
             raise _belongs_to_no_place(name, "dataset")
         if name not in self._places:
-            raise UnknownNameError(f"no dataset {name[:64]!r}; {available([*self._places, *self._universal])}")
+            raise UnknownNameError(f"no dataset {name[:64]!r}; {available(self._entries)}")
         return _loaded(self._places[name])
 
     def find(self, model: str, dataset: str | None = None) -> tuple[LoadedRelease | LoadedUniversal, str]:
@@ -262,7 +263,7 @@ class Catalog:
 
     def _owner(self, model: str) -> tuple[str, str] | None:
         """Return the dataset and the cell of a full name; None if no network is called that."""
-        for dataset, entry in {**self._places, **self._universal}.items():
+        for dataset, entry in self._entries.items():
             cell = model.removeprefix(f"{dataset}-")
             if cell != model and cell in entry.cells:
                 return dataset, cell

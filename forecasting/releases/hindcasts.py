@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 
 from forecasting.errors import ForecastError, ReleaseError, RequestError, UnknownNameError
 from forecasting.evaluation.rolling_origin import Evaluation
@@ -59,7 +58,7 @@ class Hindcasts:
     fill_limit: int
 
     @classmethod
-    def load(cls, loaded: LoadedRelease, device: torch.device) -> "Hindcasts":
+    def load(cls, loaded: LoadedRelease) -> "Hindcasts":
         """Load the files in the folder ``evaluated`` of a release, and verify them.
 
         Raises:
@@ -72,7 +71,7 @@ class Hindcasts:
                 f"release {release.version} of {release.dataset} does not hold the networks that its accuracy was "
                 "measured on, so it has no past forecasts: train the dataset again"
             )
-        networks, baselines = load_evaluated(release, device)
+        networks, baselines = load_evaluated(release, loaded.device)
         if not release.holds(EVALUATED_SERIES):
             return cls(networks, baselines, _scored_series(loaded), 0)._with_origins(loaded)
         try:

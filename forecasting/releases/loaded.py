@@ -39,10 +39,12 @@ class Loaded(ABC):
 
     Attributes:
         release: on disk.
+        device: that the networks run on.
         card: ``MODEL_CARD.md``; None in a release without a model card.
     """
 
     release: Release
+    device: torch.device
     card: bytes | None
 
     @property
@@ -173,7 +175,7 @@ class LoadedRelease(Loaded):
         except (ForecastError, LookupError, ValueError) as error:
             raise ReleaseError(f"{release.path} cannot be used: {error}") from None
         card = files.get("MODEL_CARD.md")
-        return cls(release, card, forecasters, baselines, recent, report, predictions, plots)
+        return cls(release, device, card, forecasters, baselines, recent, report, predictions, plots)
 
     @property
     def step(self) -> TimeStep:
@@ -288,13 +290,11 @@ class LoadedUniversal(Loaded):
 
     Attributes:
         networks: the release, ready to forecast.
-        device: that the networks run on.
         serving: cells of its networks that serve, in the order of :data:`~forecasting.models.metadata.CELLS`.
         report: how the networks did on held-out seas; None in a release without a report.
     """
 
     networks: UniversalRelease
-    device: torch.device
     serving: tuple[str, ...]
     report: UniversalReport | None
 
@@ -313,7 +313,7 @@ class LoadedUniversal(Loaded):
             raise
         except (ForecastError, LookupError, ValueError) as error:
             raise ReleaseError(f"{release.path} cannot be used: {error}") from None
-        return cls(release, others.get("MODEL_CARD.md"), networks, device, tuple(networks.networks), report)
+        return cls(release, device, others.get("MODEL_CARD.md"), networks, tuple(networks.networks), report)
 
     @property
     def step(self) -> TimeStep:

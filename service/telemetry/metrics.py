@@ -27,31 +27,18 @@ Observe = Callable[[float], None]
 
 def loaded_models(catalog: Catalog) -> list[ModelInfo]:
     """Return the labels of each network of ``catalog``, for :meth:`Metrics.models`."""
-    places = [
+    return [
         ModelInfo(
-            model=forecaster.metadata.model,
-            version=forecaster.metadata.version,
+            model=f"{release.dataset}-{cell}",
+            version=release.version,
             cell=cell,
-            dataset=forecaster.metadata.dataset,
-            device=str(forecaster.device),
+            dataset=release.dataset,
+            device=str(release.device),
             sha256=release.sha256(cell)[:12],
         )
-        for release in catalog.places.values()
-        for cell, forecaster in release.forecasters.items()
+        for release in catalog.releases.values()
+        for cell in release.cells
     ]
-    universal = [
-        ModelInfo(
-            model=f"{loaded.dataset}-{cell}",
-            version=loaded.release.version,
-            cell=cell,
-            dataset=loaded.dataset,
-            device=str(loaded.device),
-            sha256=loaded.sha256(cell)[:12],
-        )
-        for loaded in catalog.universal.values()
-        for cell in loaded.cells
-    ]
-    return places + universal
 
 
 class Metrics:

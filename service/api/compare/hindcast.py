@@ -80,8 +80,7 @@ class HindcastStore:
         with self._lock:
             version, hindcasts = self._kept.get(loaded.dataset, ("", None))
             if hindcasts is None or version != loaded.version:
-                device = next(iter(loaded.forecasters.values())).device
-                hindcasts = Hindcasts.load(loaded, device)
+                hindcasts = Hindcasts.load(loaded)
                 self._kept[loaded.dataset] = (loaded.version, hindcasts)
             return hindcasts
 

@@ -9,8 +9,8 @@ import torch
 from forecasting.errors import ReleaseError, RequestError
 from forecasting.models.checkpoint import choose_device
 from forecasting.releases.catalog import Catalog
-from forecasting.releases.loaded import LoadedRelease, LoadedUniversal, load_release
-from forecasting.releases.release import Release, current_versions, open_current, traces
+from forecasting.releases.loaded import Loaded, LoadedRelease, LoadedUniversal, load_release
+from forecasting.releases.release import current_versions, open_current, traces
 from forecasting.releases.remote.cache import default_cache
 from forecasting.releases.remote.mirror import Mirror
 from forecasting.releases.trust import FIELD, TrustedKeys
@@ -93,9 +93,7 @@ class PublishedReleases:
                 raise
             logger.warning("serving the releases that were copied before: %s", error)
 
-    def load(
-        self, dataset: str, device: torch.device, loaded: Release | None = None
-    ) -> LoadedRelease | LoadedUniversal:
+    def load(self, dataset: str, device: torch.device, loaded: Loaded | None = None) -> LoadedRelease | LoadedUniversal:
         """Verify and load the current release of a dataset, in place of the one that is ``loaded``.
 
         Raises:
@@ -105,7 +103,7 @@ class PublishedReleases:
         release = open_current(self.folder, dataset, self.trusted)
         if self.trusted is not None and loaded is not None:
             # Its folder may have been removed since.
-            release.refuse_if_older([loaded])
+            release.refuse_if_older([loaded.release])
         return load_release(release, device)
 
     def states(self) -> dict[str, ReleaseState]:

@@ -231,7 +231,7 @@ class ReleaseWatcher:
     async def _replace(self, dataset: str, state: ReleaseState) -> None:
         try:
             loop = asyncio.get_running_loop()
-            loaded = self.catalog.loaded.get(dataset)
+            loaded = self.catalog.releases.get(dataset)
             release = await loop.run_in_executor(self._loader, self.releases.load, dataset, self.device, loaded)
         except Exception as error:
             # Neither a bug nor a lack of memory is a reason to stop serving the loaded release.

@@ -201,7 +201,7 @@ def test_the_networks_stay_in_memory_once_they_are_loaded(
 
 
 def test_a_gap_splits_the_origins_and_names_its_neighbours(catalog: Catalog) -> None:
-    hindcasts = Hindcasts.load(catalog.dataset("nino12"), CPU)
+    hindcasts = Hindcasts.load(catalog.dataset("nino12"))
     values = hindcasts.series.values.copy()
     values[60] = np.nan
     gappy = replace(hindcasts, series=replace(hindcasts.series, values=values))
