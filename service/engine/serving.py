@@ -50,16 +50,6 @@ class Serving:
             selected = self._selected[model, dataset] = self.catalog.select(model, dataset)
         return selected
 
-    def resolve(self, model: str, dataset: str | None) -> list[Forecaster]:
-        """Return the networks of a place that ``model`` refers to within ``dataset``.
-
-        Raises:
-            UnknownNameError: if there is no such model or dataset.
-            RequestError: if a full name contradicts ``dataset``.
-        """
-        _, networks = self.catalog.resolve(model, dataset)
-        return networks
-
     def runner(self, forecaster: Forecaster) -> ModelRunner:
         """Return the runner of one of the catalog's networks."""
         return self._runners[forecaster]

@@ -114,7 +114,7 @@ def test_a_request_gets_the_same_response_in_a_batch_as_alone(
 def test_values_and_forecasts_of_one_request_are_not_another_networks(
     serving: Serving, forecast: Forecast, nino12: SstSeries
 ) -> None:
-    networks = serving.resolve("all", "nino12")
+    _, networks = serving.catalog.resolve("all", "nino12")
     series = monthly(nino12, 200)
     results = forecast([job(serving, network.name, "nino12", [series]) for network in networks], [0.0] * 3)
     values: list[float] = [sst(columns[0]) for columns in results]
@@ -149,7 +149,7 @@ def test_statistics_count_each_network_by_its_own_windows(
     series = [monthly(nino12, begin) for begin in (0, 24, 48)]
     forecast([job(serving, "gru", "nino12", series), job(serving, "gru", "nino12", series[:1])], [0.5, 0.25])
     forecast([job(serving, "rnn", "nino12", series[:1])], [0.25])
-    networks = serving.resolve("all", "nino12")
+    _, networks = serving.catalog.resolve("all", "nino12")
     figures = [metrics.batches.statistics_of(network).snapshot() for network in networks]
     assert [figure["inference_count"] for figure in figures] == [1, 0, 4]
     assert [figure["execution_count"] for figure in figures] == [1, 0, 1]

@@ -273,7 +273,8 @@ def nothing_frozen() -> Iterator[None]:
 def loaded_networks(app: FastAPI) -> list[Any]:
     """Return the matrices of the networks of nino12 that an application serves."""
     assert app.state.lifecycle.serving is not None
-    return [forecaster.network.folded for forecaster in app.state.lifecycle.serving.resolve("all", "nino12")]
+    _, networks = app.state.lifecycle.serving.catalog.resolve("all", "nino12")
+    return [forecaster.network.folded for forecaster in networks]
 
 
 def is_collected(network: Any) -> bool:
