@@ -175,7 +175,11 @@ class LimitMiddleware:
             error = None if STATUS in scope else deadline.take_error()
             if error is None:
                 raise
-            raise error from None
+            try:
+                raise error from None
+            finally:
+                # The error's context refers to this frame: together they would keep the body until a garbage collection.
+                del error
         finally:
             deadline.end()
             account.release()
