@@ -80,7 +80,7 @@ def key(request: pytest.FixtureRequest) -> tuple[str, Key]:
 
 
 # As a parameter, since schemathesis gives all operations the same test name in a test that has none.
-@pytest.fixture(params=["open"])
+@pytest.fixture(scope="module", params=["open"])
 def opened(client: httpx.Client) -> httpx.Client:
     """A service that requires no key."""
     return client
