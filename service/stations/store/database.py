@@ -3,6 +3,7 @@
 import logging
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -26,6 +27,8 @@ _AT_ONCE: Final = 500
 """IDs, numbers or conditions in one statement: SQLite takes up to 32 766 parameters."""
 
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
+
+_migrating = threading.Lock()  # Alembic keeps the migration that runs in global variables
 
 _LOCK: Final = 7_305_417_221
 """The advisory lock of migrations in PostgreSQL: a number that other programs are unlikely to use."""
@@ -82,7 +85,8 @@ def migrate(connection: Connection) -> None:
             f"another version of this service has written the database (revision {revision}): start that version, or "
             "restore a backup from before the upgrade"
         )
-    command.upgrade(config, "head")
+    with _migrating:
+        command.upgrade(config, "head")
 
 
 class Database:
