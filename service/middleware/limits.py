@@ -178,7 +178,7 @@ class LimitMiddleware:
             try:
                 raise error from None
             finally:
-                # The error's context refers to this frame: together they would keep the body until a garbage collection.
+                # The error and this frame refer to each other: only a garbage collection would free the body.
                 del error
         finally:
             deadline.end()

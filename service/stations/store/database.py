@@ -3,7 +3,6 @@
 import logging
 import os
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -28,7 +27,7 @@ _AT_ONCE: Final = 500
 
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
 
-_migrating = threading.Lock()  # Alembic keeps the migration that runs in global variables
+_migrating = Lock()  # Alembic keeps the migration that runs in global variables
 
 _LOCK: Final = 7_305_417_221
 """The advisory lock of migrations in PostgreSQL: a number that other programs are unlikely to use."""
