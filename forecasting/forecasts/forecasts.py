@@ -256,12 +256,16 @@ class Forecasts:
             rows: ascending, ``(series,)``.
             errors: of other series of the larger batch.
         """
+        if not errors and rows[-1] == len(rows) - 1:
+            return self  # the batch has no other series
         renamed = {int(rows[i]): error for i, error in self.errors.items()}
         return replace(self, row=rows[self.row], errors=errors | renamed)
 
     @classmethod
     def joined(cls, parts: "Sequence[Forecasts]") -> "Forecasts":
         """Join forecasts of different series of one batch, at least one part, which share levels and thresholds."""
+        if len(parts) == 1:
+            return parts[0]
         errors = {i: error for part in parts for i, error in part.errors.items()}
         filled = [part for part in parts if len(part)]
         if len(filled) < 2:

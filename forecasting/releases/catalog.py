@@ -536,8 +536,10 @@ class Selection:
                 errors |= dict.fromkeys(rows.tolist(), error)
             else:
                 batches.append((rows, batch))
-        refused = Forecasts.none(nothing, options.horizon, errors).in_units(options.units)
-        parts = [[refused] for _ in self.columns]
+        parts: list[list[Forecasts]] = [[] for _ in self.columns]
+        if errors or not batches:
+            refused = Forecasts.none(nothing, options.horizon, errors).in_units(options.units)
+            parts = [[refused] for _ in self.columns]
         for rows, batch in batches:
             for column, model in zip(parts, self.models_at(batch.step, options.horizon), strict=True):
                 if isinstance(model, SeriesError):
