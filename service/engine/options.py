@@ -58,7 +58,7 @@ class RequestOptions(NamedTuple):
         Raises:
             RequestError: if the forecast does not have what an event asks for, or ``as_of`` is not a time.
         """
-        events = event_options(asked.events, asked.paths, baseline, asked.horizon, asked.units)
+        events = event_options(asked.events or (), asked.paths, baseline, asked.horizon, asked.units)
         return cls(asked.forecast_options, events, asked.now)
 
 

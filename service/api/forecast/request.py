@@ -68,7 +68,7 @@ class ForecastQuery(DatasetForecastFields):
     )
     # FastAPI would take several values of a tuple, and these are one text.
     events: Annotated[Any, BeforeValidator(read_events), WithJsonSchema(_EVENTS_SCHEMA)] = Field(
-        default_factory=tuple,
+        default=None,
         description="The events to forecast, as a JSON array in the form of `events` of `ForecastRequest`, "
         "URL-encoded.",
     )

@@ -197,9 +197,11 @@ def _arrow(body: _Body) -> Iterator[tuple[pa.RecordBatch, Layout]]:
 
 def _check_size(batch: pa.RecordBatch, stored: int) -> None:
     """Refuse a record batch of ``stored`` bytes that is too large once it is decompressed."""
-    entries = sum(column.dictionary.nbytes for column in batch.columns if isinstance(column, pa.DictionaryArray))
+    # pyarrow 23 cannot tell the nbytes of string views.
+    dictionaries = (column.dictionary for column in batch.columns if isinstance(column, pa.DictionaryArray))
+    entries = sum(entries.get_total_buffer_size() for entries in dictionaries)
     arrays = (column.indices if isinstance(column, pa.DictionaryArray) else column for column in batch.columns)
-    plain = sum(array.nbytes for array in arrays)
+    plain = sum(array.get_total_buffer_size() for array in arrays)
     for size, kind in ((entries, "set of dictionaries"), (plain if plain > stored else 0, "decompressed message")):
         if size > MAX_PLAIN:
             raise _too_large(kind, size, MAX_PLAIN)
