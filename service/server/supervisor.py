@@ -90,7 +90,6 @@ class Supervisor:
     def _watch(self, folder: Path) -> int:
         workers: dict[int, SpawnProcess] = {}
         bus = WorkerBus(folder)
-        bus.announce_start()
         status = 0
         try:
             while not self._stopping:
@@ -111,7 +110,6 @@ class Supervisor:
                         # A worker that exits by itself would most likely do so again at once.
                         self._wake_read.poll(_RESTART_PAUSE_SECONDS if (worker.exitcode or 0) > 0 else 0)
         finally:
-            bus.announce_stop()
             self._end(workers.values())
         return status
 

@@ -11,8 +11,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from forecasting.climatology.annual_cycle import COEFFICIENTS
-from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.console import in_command_line
 from forecasting.errors import FileError
 from forecasting.readers.clock import clock_of
@@ -72,16 +70,6 @@ class StationPositions:
         fills = {"_last": np.nan, "_lowest": np.inf, "_highest": -np.inf}
         for name, fill in fills.items():
             setattr(self, name, np.concatenate([getattr(self, name), np.full((more, 2), fill)]))
-
-
-def climatology_of(positions: list[Position | None]) -> npt.NDArray[np.float32]:
-    """Return the climatology of each position, °C ``(n, 7)``; NaN where there is none, and on land."""
-    coefficients = np.full((len(positions), COEFFICIENTS), np.nan, dtype=np.float32)
-    known = [i for i, position in enumerate(positions) if position is not None]
-    if known:
-        latitudes, longitudes = zip(*(position for position in positions if position is not None), strict=True)
-        coefficients[known] = GlobalClimatology.load().coefficients(latitudes, longitudes)
-    return coefficients
 
 
 ROW: Final = np.dtype([("station", "<i4"), ("time", "<i8"), ("clock", "<i2"), ("sst", "<f8")])

@@ -14,7 +14,6 @@ Handle = Callable[[Message], Awaitable[Message]]
 
 _MAX_LINE_BYTES: Final = 64 * 1_024
 _SERVES: Final = "=serves"
-_RUNNING: Final = "running"
 
 
 class WorkerBus:
@@ -78,20 +77,6 @@ class WorkerBus:
         if self.folder is None:
             return {}
         return {path.name.removesuffix(_SERVES): path.read_text() for path in self.folder.glob(f"*{_SERVES}")}
-
-    def announce_start(self) -> None:
-        """Tell the workers that the service runs."""
-        if self.folder is not None:
-            (self.folder / _RUNNING).touch()
-
-    def announce_stop(self) -> None:
-        """Tell the workers that all of them are about to stop. This needs no room on the disk."""
-        if self.folder is not None:
-            (self.folder / _RUNNING).unlink(missing_ok=True)
-
-    def is_stopping(self) -> bool:
-        """Whether the whole service stops, not this worker alone."""
-        return self.folder is None or not (self.folder / _RUNNING).exists()
 
     def is_any_left(self) -> bool:
         """Whether any worker listens for messages."""
