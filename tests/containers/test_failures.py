@@ -35,7 +35,7 @@ with ThreadPoolExecutor() as threads:
 """
 
 
-async def test_every_caller_gets_an_answer_when_a_replica_is_killed_and_it_is_restarted(
+async def test_a_killed_replica_breaks_off_at_most_the_response_it_is_sending_and_is_restarted(
     composition: Composition, nino12: SstSeries
 ) -> None:
     before = {replica: start_state(replica) for replica in composition.replicas()}
@@ -45,7 +45,9 @@ async def test_every_caller_gets_an_answer_when_a_replica_is_killed_and_it_is_re
             await asyncio.to_thread(kill, replica)
             await calls.more(300)
             await asyncio.to_thread(composition.up)
-    assert not calls.failures
+    # uvicorn sends the head of a response before its body, and the proxy cannot resend a request once it has the head.
+    assert len(calls.failures) <= len(before)
+    assert all(isinstance(failure, httpx.RemoteProtocolError) for failure in calls.failures)
     assert calls.statuses == {200: len(calls.answers)}
     for replica, (start, restarts, _) in before.items():
         again = start_state(replica)
