@@ -51,7 +51,7 @@ def measure() -> Iterator[str]:
             "1 replica of 2 workers": [port_of_two_workers],
         }
         urls |= {
-            f"HAProxy, {name}": stack.enter_context(serving(_haproxy(folder / name, replicas), first)).url
+            f"HAProxy, {name}": stack.enter_context(serving(haproxy(folder / name, replicas), first)).url
             for name, replicas in behind.items()
         }
         yield from _table(urls, file)
@@ -77,9 +77,9 @@ def _table(urls: dict[str, str], bodies: Path) -> Iterator[str]:
     yield f"{_SECONDS} s each; medians of {_ROUNDS} rounds, ratios within a round. wrk and HAProxy use the same cores."
 
 
-def _haproxy(folder: Path, ports: Sequence[int]) -> Program:
+def haproxy(folder: Path, ports: Sequence[int]) -> Program:
     """Return HAProxy in front of servers on ``ports``, as it is deployed but for addresses and its own metrics."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     shared, clients = ((_CONFIGURATION / name).read_text(encoding="utf-8") for name in ("haproxy.cfg", "http.cfg"))
     shared = re.sub(r"^    stats socket .*\n", "", shared, flags=re.MULTILINE).partition("frontend metrics")[0]
     servers = "\n".join(f"    server replica{i} 127.0.0.1:{port} check inter 1s" for i, port in enumerate(ports))

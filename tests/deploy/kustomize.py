@@ -14,8 +14,8 @@ def rendered(folder: Path) -> list[Manifest]:
     """Return every object, rendered by kustomize; without kubectl, as written in the files."""
     kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text(encoding="utf-8"))
     if shutil.which("kubectl") is None:
-        files = [(folder / name).read_text(encoding="utf-8") for name in kustomization["resources"]]
-        return [manifest for file in files for manifest in yaml.safe_load_all(file)]
+        files = [folder / name for name in kustomization["resources"] if (folder / name).is_file()]
+        return [manifest for file in files for manifest in yaml.safe_load_all(file.read_text(encoding="utf-8"))]
     done = subprocess.run(["kubectl", "kustomize", folder], capture_output=True, text=True, check=True)
     return list(yaml.safe_load_all(done.stdout))
 

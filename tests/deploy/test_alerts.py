@@ -4,7 +4,6 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
@@ -69,22 +68,24 @@ def test_a_cluster_has_the_alerts_of_the_composition(monitoring: list[Manifest])
     assert alerts == yaml.safe_load(ALERTS.read_text(encoding="utf-8"))
 
 
-def test_the_monitors_select_the_replicas_and_the_worker_under_the_names_of_their_jobs(
-    monitoring: list[Manifest],
+@pytest.mark.parametrize(
+    ("kind", "name", "endpoints"),
+    [
+        ("ServiceMonitor", "service", "endpoints"),
+        ("PodMonitor", "worker", "podMetricsEndpoints"),
+        ("PodMonitor", "proxy", "podMetricsEndpoints"),
+    ],
+)
+def test_each_monitor_selects_its_pods_under_the_name_of_their_job(
+    monitoring: list[Manifest], kind: str, name: str, endpoints: str
 ) -> None:
-    def scraped(kind: str, name: str, endpoints: str) -> tuple[dict[str, Any], str, set[str]]:
-        monitor = of(monitoring, kind, name)["spec"]
-        ports = {endpoint["port"] for endpoint in monitor[endpoints]}
-        return monitor["selector"]["matchLabels"], monitor["jobLabel"], ports
-
-    manifests = rendered(KUBERNETES)
-    service, pod = of(manifests, "Service"), of(manifests, "Deployment", "worker")["spec"]["template"]
-    ports = {port["name"] for port in service["spec"]["ports"]}
-    container_ports = {port["name"] for port in pod["spec"]["containers"][0]["ports"]}
-    for labels, existing, (selector, job_label, scraped_ports), job in (
-        (service["metadata"]["labels"], ports, scraped("ServiceMonitor", "service", "endpoints"), "service"),
-        (pod["metadata"]["labels"], container_ports, scraped("PodMonitor", "worker", "podMetricsEndpoints"), "worker"),
-    ):
-        assert selector.items() <= labels.items()
-        assert labels[job_label] == job
-        assert scraped_ports <= existing
+    monitor, manifests = of(monitoring, kind, name)["spec"], rendered(KUBERNETES)
+    if kind == "ServiceMonitor":
+        service = of(manifests, "Service", name)
+        labels, ports = service["metadata"]["labels"], service["spec"]["ports"]
+    else:
+        pod = of(manifests, "Deployment", name)["spec"]["template"]
+        labels, ports = pod["metadata"]["labels"], pod["spec"]["containers"][0]["ports"]
+    assert monitor["selector"]["matchLabels"].items() <= labels.items()
+    assert labels[monitor["jobLabel"]] == name
+    assert {endpoint["port"] for endpoint in monitor[endpoints]} <= {port["name"] for port in ports}
