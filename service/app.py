@@ -61,8 +61,7 @@ from service.stations.store.station_store import StationStore
 from service.stations.store.url import store_url
 from service.stations.webhooks import WebhookSender
 from service.telemetry.metrics import Metrics
-from service.telemetry.spans import trace_parts
-from service.telemetry.tracing import request_tracer, send_the_rest
+from service.telemetry.tracing import request_tracer, send_the_rest, trace_parts
 from service.worker.accounts import Accounts
 from service.worker.threads import Worker
 

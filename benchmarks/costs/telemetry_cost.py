@@ -8,9 +8,8 @@ import timeit
 from collections.abc import Callable, Iterator
 
 from service.settings import Settings
-from service.telemetry.instruments import ModelInfo
 from service.telemetry.logs import log_access, log_config, request_scope
-from service.telemetry.metrics import Metrics
+from service.telemetry.metrics import Metrics, ModelInfo
 from service.telemetry.shared_metrics import shared_by_workers
 
 _CALLS = 20_000
@@ -40,8 +39,8 @@ def _metrics_cost() -> str:
         metrics.request("/forecast", "POST", 200, 0.003)
 
     def batch() -> None:
-        metrics.batch(_MODEL, 64, 0.001, 0.002)
-        metrics.drift(_MODEL, 64, 10.0, 10.0, 0)
+        metrics.batches.count_run(_MODEL, 64, 0.001, 0.002)
+        metrics.batches.count_drift(_MODEL, 64, 10.0, 10.0, 0)
 
     return f"{_microseconds(request):.1f} µs per request, {_microseconds(batch):.1f} µs per batch"
 

@@ -14,9 +14,9 @@ from forecasting.models.place.forecaster import Forecaster
 from forecasting.models.universal.network import UniversalForecaster
 from forecasting.series.times import SECONDS, Floats, unix_seconds
 from service.engine.forecasting import PIECE, SMALL
+from service.telemetry.batch_metrics import NetworkRun, counted
 from service.telemetry.metrics import Metrics
-from service.telemetry.spans import INFERENCE
-from service.telemetry.statistics import NetworkRun, counted
+from service.telemetry.tracing import INFERENCE
 from service.worker.batches import Batches
 from service.worker.threads import Worker
 
@@ -82,7 +82,7 @@ def _infer_together(
     windows = np.concatenate([values for values, _ in jobs])
     forecast = forecaster.network.infer(windows, np.concatenate([seconds for _, seconds in jobs]))
     seconds = time.perf_counter() - begin
-    metrics.batches.add_run(NetworkRun(forecaster, len(windows), [*waits], seconds, seconds))
+    metrics.batches.add_run(NetworkRun(forecaster, len(windows), waits, seconds))
     return np.split(forecast, np.cumsum([len(values) for values, _ in jobs])[:-1])
 
 
@@ -128,5 +128,5 @@ class UniversalRunner:
             start = time.perf_counter()
             pieces.append(self.network.predict(windows[rows], last[rows], coefficients[rows]))
             duration = time.perf_counter() - start
-            self._metrics.batches.add_run(NetworkRun(self.network, len(pieces[-1]), [0.0], duration, duration))
+            self._metrics.batches.add_run(NetworkRun(self.network, len(pieces[-1]), [0.0], duration))
         return np.concatenate(pieces)

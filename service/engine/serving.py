@@ -10,9 +10,9 @@ from forecasting.releases.catalog import Catalog, Selection
 from forecasting.series.by_step import SeriesByStep
 from service.engine.forecasting import SMALL_VALUES, Column, Job, forecast_jobs, timed
 from service.engine.inference import ModelRunner, UniversalRunner
+from service.telemetry.batch_metrics import counted
 from service.telemetry.metrics import Metrics
-from service.telemetry.spans import INFERENCE
-from service.telemetry.statistics import counted
+from service.telemetry.tracing import INFERENCE
 from service.worker.batches import Batches
 from service.worker.json_bodies import LARGE_BYTES, Body, read_json
 from service.worker.threads import Returned, Worker

@@ -19,7 +19,7 @@ from starlette.types import Scope
 from forecasting.errors import ForecastError, ReleaseError, RequestError, SeriesError, UnknownNameError
 from service.http.choices import Choice
 from service.http.validation import Place, first_error, places_of
-from service.telemetry.instruments import Reason
+from service.telemetry.metrics import Reason
 
 STATUSES: Final[dict[type[ForecastError], HTTPStatus]] = {
     SeriesError: HTTPStatus.UNPROCESSABLE_ENTITY,

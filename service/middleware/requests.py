@@ -15,10 +15,9 @@ from service.http.problems import REFUSAL, error_response
 from service.http.security_headers import security_headers
 from service.middleware.access import is_audited
 from service.settings import Settings
-from service.telemetry.instruments import OTHER
 from service.telemetry.logs import log_access, log_audit, request_scope
-from service.telemetry.metrics import Metrics
-from service.telemetry.spans import trace_parts
+from service.telemetry.metrics import OTHER, Metrics
+from service.telemetry.tracing import trace_parts
 
 STATUS: Final = "response_status"
 """Key in the scope of a request whose response has begun: its status."""

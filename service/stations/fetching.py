@@ -26,7 +26,7 @@ from service.stations.store.fetches import Fetch, due_fetches, has_source, is_fe
 from service.stations.store.observations import Outcome
 from service.stations.store.station_store import StationStore
 from service.stations.store.stations import Station, get_station
-from service.telemetry.spans import traced_job
+from service.telemetry.tracing import traced_job
 
 logger = logging.getLogger("service")
 

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 import httpx
 
-from service.telemetry.spans import part
+from service.telemetry.tracing import part
 
 _Address = IPv4Address | IPv6Address
 

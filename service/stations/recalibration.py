@@ -29,7 +29,7 @@ from service.stations.store.forecasts import (
 )
 from service.stations.store.observations import Observation, first_readings
 from service.stations.store.stations import lock_stations
-from service.telemetry.verification_metrics import COUNTED_LEADS, COUNTED_LEVELS, ModelKind, Verified
+from service.telemetry.station_metrics import COUNTED_LEADS, COUNTED_LEVELS, ModelKind, VerifiedForecast
 
 Intervals = Sequence[Mapping[str, Any]]
 """The intervals of an issued forecast: its ``level`` in percent, and ``lower`` and ``upper`` in °C by lead, of each."""
@@ -66,7 +66,7 @@ class Stored(NamedTuple):
 
     forecasts: list[IssuedForecast]
     new: int
-    verified: list[Verified]
+    verified: list[VerifiedForecast]
     alerts: int
 
 
@@ -85,7 +85,7 @@ def store_forecasts(connection: Connection, drafts: Sequence[Draft]) -> Stored:
     earlier = _earlier_forecasts(connection, learners)
     readings = _readings_since(connection, learners, earlier)
     new = {draft.forecast.station: draft for draft in wanted}
-    calibrations, scores = [], list[Verified]()
+    calibrations, scores = [], list[VerifiedForecast]()
     for learner in learners:
         draft, station = learner.draft, learner.draft.forecast.station
         verified = [*learner.verified(earlier.get(station, ()), readings.get(station, ()))]
@@ -223,7 +223,7 @@ def _readings_since(
     return first_readings(connection, periods)
 
 
-def _scored(draft: Draft, value: float, forecasts: Mapping[int, IssuedForecast]) -> Iterator[Verified]:
+def _scored(draft: Draft, value: float, forecasts: Mapping[int, IssuedForecast]) -> Iterator[VerifiedForecast]:
     """Yield what a reading says of the forecasts at the leads that are counted."""
     network: ModelKind = "universal" if draft.is_universal else "place"
     for lead in COUNTED_LEADS:
@@ -232,7 +232,7 @@ def _scored(draft: Draft, value: float, forecasts: Mapping[int, IssuedForecast])
         forecast, i = forecasts[lead], lead - 1
         content, baselines = forecast.content, forecast.content["baselines"]
         persistence = baselines.get(PERSISTENCE)
-        yield Verified(
+        yield VerifiedForecast(
             lead=lead,
             kind="reference" if forecast.model in baselines else network,
             error=abs(content["sst"][i] - value),

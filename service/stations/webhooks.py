@@ -21,8 +21,8 @@ from service.stations.background import BackgroundTask
 from service.stations.outbound import MAX_URL, Outbound, OutboundError, check_url
 from service.stations.store.alerts import Delivery, DueDelivery, due_deliveries, is_delivery_due, put_attempt
 from service.stations.store.station_store import StationStore
-from service.telemetry.spans import traced_job
 from service.telemetry.station_metrics import Delivered
+from service.telemetry.tracing import traced_job
 
 MAX_WEBHOOKS: Final = 10
 """Webhooks of one station."""

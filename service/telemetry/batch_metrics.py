@@ -1,44 +1,128 @@
-"""Records each batch once, for the inference statistics and for Prometheus.
+"""Records each batch once, for the inference statistics in the form of Triton's, and for Prometheus.
 
-The statistics are updated at once. Prometheus follows a moment later, when the answers are out.
+The statistics are updated at once. Prometheus follows a moment later, when the responses are out.
 """
 
 import asyncio
+import threading
+import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.models.base import Model, Network
 from forecasting.series.times import Bools, Floats
-from service.telemetry.statistics import ModelStatistics, NetworkRun, Statistics
+
+Returned = TypeVar("Returned")
 
 DELAY_SECONDS: Final = 0.05
 """How long a batch waits to be counted, at most. Its requests need not wait for that, and counting many costs less."""
 
-_LARGE: Final = 256
-"""Windows of a batch that is counted by itself."""
+_WORK_SECONDS: Final = (
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
+)  # fmt: skip
+_WINDOWS: Final = tuple(2**power for power in range(11))
 
-_Drift = tuple[Floats, Bools]
-"""The windows of a network, and whether they are like the training data."""
 
-CountBatch = Callable[[str, int, float, float], None]
-"""Has the signature of :meth:`~service.telemetry.metrics.Metrics.batch`."""
+class NetworkRun(NamedTuple):
+    """One run of a network on a batch.
 
-CountDrift = Callable[[str, int, float, float, int], None]
-"""Has the signature of :meth:`~service.telemetry.metrics.Metrics.drift`."""
+    Attributes:
+        network: the network that ran.
+        windows: number of windows in the batch.
+        waits: seconds that each of its requests had waited, the longest first.
+        seconds: duration of the batch.
+    """
+
+    network: Network
+    windows: int
+    waits: Sequence[float]
+    seconds: float
+
+
+class ModelStatistics:
+    """Statistics of one network since it was loaded. All methods are safe to call from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._windows = self._batches = self._batched = self._succeeded = self._failed = 0
+        self._queued_seconds = self._computed_seconds = self._success_seconds = self._failure_seconds = 0.0
+        self._last = 0.0
+
+    def batch(self, run: NetworkRun) -> None:
+        """Count one run of the network."""
+        with self._lock:
+            self._windows += run.windows
+            self._batches += 1
+            self._batched += len(run.waits)
+            self._queued_seconds += sum(run.waits)
+            self._computed_seconds += run.seconds * len(run.waits)
+            self._last = time.time()
+
+    def succeeded(self, seconds: float) -> None:
+        """Count a request that was answered after ``seconds``."""
+        with self._lock:
+            self._succeeded += 1
+            self._success_seconds += seconds
+
+    def failed(self, seconds: float) -> None:
+        """Count a request that was not answered, because it was overdue or its client left."""
+        with self._lock:
+            self._failed += 1
+            self._failure_seconds += seconds
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the figures with Triton's names and units: nanoseconds, and milliseconds of Unix time."""
+        with self._lock:
+            return {
+                "last_inference": int(self._last * 1_000),
+                "inference_count": self._windows,
+                "execution_count": self._batches,
+                "inference_stats": {
+                    "success": _duration(self._succeeded, self._success_seconds),
+                    "fail": _duration(self._failed, self._failure_seconds),
+                    "queue": _duration(self._batched, self._queued_seconds),
+                    # Reading and writing tensors is not part of a batch, and nothing is cached.
+                    "compute_input": _duration(self._batched, 0.0),
+                    "compute_infer": _duration(self._batched, self._computed_seconds),
+                    "compute_output": _duration(self._batched, 0.0),
+                    "cache_hit": _duration(0, 0.0),
+                    "cache_miss": _duration(0, 0.0),
+                },
+            }
+
+
+def _duration(count: int, seconds: float) -> dict[str, int]:
+    return {"count": count, "ns": int(seconds * 1e9)}
+
+
+async def counted(work: Awaitable[Returned], statistics: Sequence[ModelStatistics]) -> Returned:
+    """Await ``work``, and count in ``statistics`` whether it succeeded, and how long it took."""
+    begin = time.perf_counter()
+    try:
+        result = await work
+    except BaseException:
+        for figures in statistics:
+            figures.failed(time.perf_counter() - begin)
+        raise
+    for figures in statistics:
+        figures.succeeded(time.perf_counter() - begin)
+    return result
 
 
 class _Batch(NamedTuple):
     """What is counted of a batch.
 
     Attributes:
-        runs: of each network.
-        windows: that a network with a fixed window forecast from, °C ``(n, window)``; None for other networks.
-        calibrated: whether each is like the training data, ``(n,)``.
+        runs: the run of each network.
+        windows: what a network with a fixed window forecast from, °C ``(n, window)``; None for other networks.
+        calibrated: whether each window is like the training data, ``(n,)``.
     """
 
     runs: list[NetworkRun]
@@ -47,19 +131,47 @@ class _Batch(NamedTuple):
 
 
 class BatchMetrics:
-    """Records batches.
+    """Records batches."""
 
-    Attributes:
-        statistics: of each network.
-    """
-
-    def __init__(self, count_batch: CountBatch, count_drift: CountDrift) -> None:
-        self.statistics = Statistics()
-        self._count_batch = count_batch
-        self._count_drift = count_drift
+    def __init__(self, registry: CollectorRegistry) -> None:
+        # A network keeps its figures while others come and go.
+        self._statistics = WeakKeyDictionary[Network, ModelStatistics]()
         self._waiting: deque[_Batch] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_due = False
+
+        def histogram(name: str, text: str, buckets: Sequence[float]) -> Histogram:
+            return Histogram(name, text, ("model",), registry=registry, buckets=buckets)
+
+        def counter(name: str, text: str) -> Counter:
+            return Counter(f"sst_input_{name}_total", text, ("model",), registry=registry)
+
+        def distance(name: str, of: str, middle: str) -> Counter:
+            return counter(
+                name,
+                f"Sum over input windows of the distance between the window's {of} and the middle of the training "
+                f"{middle}, in half ranges: 0 is the middle, 1 the edge. Divide its rate by that of "
+                "sst_input_windows_total to get the mean distance.",
+            )
+
+        self._waited = histogram(
+            "sst_queue_wait_seconds", "Time that the first request in a batch waited.", _WORK_SECONDS
+        )
+        self._inference = histogram(
+            "sst_inference_seconds", "Duration of the network's work on a batch, including all leads.", _WORK_SECONDS
+        )
+        self._sizes = histogram("sst_batch_windows", "Number of windows in a batch.", _WINDOWS)
+        self._windows = counter("windows", "Input windows of forecasts.")
+        self._level = distance("level_distance", "mean", "temperatures")
+        self._spread = distance("spread_distance", "root mean square change per step", "range")
+        self._outside = counter("outside_training", "Input windows of forecasts with the warning outside_training.")
+
+    def show(self, model: str) -> None:
+        """Show the metrics of a model that is loaded, as zero until it has forecast."""
+        for histogram in (self._waited, self._inference, self._sizes):
+            histogram.labels(model)
+        for counter in (self._windows, self._level, self._spread, self._outside):
+            counter.labels(model)
 
     @contextmanager
     def on_loop(self) -> Iterator[None]:
@@ -76,18 +188,18 @@ class BatchMetrics:
 
     def statistics_of(self, network: Network) -> ModelStatistics:
         """Return the statistics of a network."""
-        return self.statistics.setdefault(network, ModelStatistics())
+        return self._statistics.setdefault(network, ModelStatistics())
 
-    def add(self, model: Model, forecasts: Forecasts, waits: list[float], seconds: float) -> None:
+    def add(self, model: Model, forecasts: Forecasts, waits: Sequence[float], seconds: float) -> None:
         """Record a batch of forecasts; from any thread.
 
         Args:
-            model: that forecast.
+            model: the model that forecast.
             forecasts: what it returned.
             waits: seconds that each request has waited, the longest first.
             seconds: duration of the batch.
         """
-        runs = [NetworkRun(network, len(forecasts), waits, seconds, seconds) for network in model.networks]
+        runs = [NetworkRun(network, len(forecasts), waits, seconds) for network in model.networks]
         for run in runs:
             self.statistics_of(run.network).batch(run)
         # Only the arrays that are counted stay in memory until then.
@@ -102,36 +214,43 @@ class BatchMetrics:
     def add_run(self, run: NetworkRun) -> None:
         """Record a run on bare windows; from any thread."""
         self.statistics_of(run.network).batch(run)
-        self._count_run(run)
+        self.count_run(run.network.metadata.model, run.windows, run.waits[0], run.seconds)
 
-    def _count_run(self, run: NetworkRun) -> None:
-        self._count_batch(run.network.metadata.model, run.windows, run.waits[0], run.seconds)
+    def count_run(self, model: str, windows: int, waited: float, seconds: float) -> None:
+        """Count a run of a model: its size, the wait of its first request, and the duration of the network's work."""
+        self._sizes.labels(model).observe(windows)
+        self._waited.labels(model).observe(waited)
+        self._inference.labels(model).observe(seconds)
+
+    def count_drift(self, model: str, windows: int, level: float, spread: float, outside: int) -> None:
+        """Count how far windows are from the training data.
+
+        ``level`` and ``spread`` are sums over the windows of
+        :meth:`~forecasting.models.training_range.TrainingRange.distances`; ``outside`` is the number of windows with
+        the warning ``outside_training``.
+        """
+        self._windows.labels(model).inc(windows)
+        self._level.labels(model).inc(level)
+        self._spread.labels(model).inc(spread)
+        self._outside.labels(model).inc(outside)
 
     def count(self) -> None:
         """Count the batches that wait; from any thread."""
         # Set first: a batch that arrives meanwhile is counted now, or schedules the next count.
         self._is_due = False
-        drifted: dict[Network, list[_Drift]] = {}
-        for batch in self._pop_waiting():
-            for run in batch.runs:
-                self._count_run(run)
+        drifted: dict[Network, list[tuple[Floats, Bools]]] = {}
+        for batch in iter(self._next, None):
+            for network, size, waits, seconds in batch.runs:
+                self.count_run(network.metadata.model, size, waits[0], seconds)
                 if batch.windows is not None:
-                    drifted.setdefault(run.network, []).append((batch.windows, batch.calibrated))
-        for network, waiting in drifted.items():
-            for windows, calibrated in _joined(waiting):
-                level, spread = network.metadata.training_range.distances(windows).sum(axis=1).tolist()
-                self._count_drift(network.metadata.model, len(windows), level, spread, int((~calibrated).sum()))
+                    drifted.setdefault(network, []).append((batch.windows, batch.calibrated))
+        for network, parts in drifted.items():
+            # As one: copying them costs less than counting each.
+            windows, calibrated = map(np.concatenate, zip(*parts, strict=True))
+            level, spread = network.metadata.training_range.distances(windows).sum(axis=1).tolist()
+            self.count_drift(network.metadata.model, len(windows), level, spread, int((~calibrated).sum()))
 
-    def _pop_waiting(self) -> Iterator[_Batch]:
+    def _next(self) -> _Batch | None:
         with suppress(IndexError):
-            while True:
-                yield self._waiting.popleft()
-
-
-def _joined(parts: Sequence[_Drift]) -> Iterator[_Drift]:
-    """Yield large parts as they are, and small ones as one: copying those costs less than counting each of them."""
-    yield from (part for part in parts if len(part[0]) >= _LARGE)
-    small = [part for part in parts if len(part[0]) < _LARGE]
-    if small:
-        windows, calibrated = zip(*small, strict=True)
-        yield np.concatenate(windows), np.concatenate(calibrated)
+            return self._waiting.popleft()
+        return None

@@ -7,22 +7,28 @@ import json
 import logging
 import logging.config
 import math
+import os
+import queue
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, Final
+from logging.handlers import QueueHandler, QueueListener
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from opentelemetry import trace
 from opentelemetry.trace import SpanContext
 from starlette.types import Scope
 
 from service.settings import Settings
-from service.telemetry.faults import log_faults
-from service.telemetry.instruments import METHODS, OTHER
-from service.telemetry.log_thread import LineHandler
+from service.telemetry.metrics import METHODS, OTHER
 from service.telemetry.tracing import client_span
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 request_scope: Final[ContextVar[Scope | None]] = ContextVar("request_scope", default=None)
 """The request that the current task serves. Its ids are added to log lines.
@@ -34,12 +40,19 @@ context.
 CALLER: Final = "caller"
 """The entry of a request's scope with the name of its key; missing if it had none."""
 
+logger = logging.getLogger("service")
 access_logger = logging.getLogger("service.access")
 audit_logger = logging.getLogger("service.audit")
 
 _RECORD_ATTRIBUTES: Final = frozenset(
     {*vars(logging.makeLogRecord({})), "asctime", "color_message", "message", "taskName"}
 )
+
+MAX_WAITING_CHARACTERS: Final = 2**22
+"""Characters of log lines that may wait to be written."""
+
+_FLUSH_SECONDS: Final = 1.0
+"""How long the end of a process waits for its log lines."""
 
 # C0, DEL and C1, which terminals obey, and the two other characters that end a line for some readers.
 _ESCAPES: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))} | {
@@ -132,7 +145,34 @@ def configure_logs(settings: Settings) -> None:
     """Set up logging as in :func:`log_config`, for Python's own warnings and unhandled exceptions too."""
     logging.config.dictConfig(log_config(settings))
     logging.captureWarnings(capture=True)
-    log_faults()
+    _log_faults()
+
+
+def _log_faults() -> None:
+    """Log exceptions that nothing handles; Python would print their tracebacks to standard error itself."""
+    sys.excepthook = _ended
+    threading.excepthook = _thread_ended
+    sys.unraisablehook = _ignored
+
+
+def _ended(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    logger.critical("the process is exiting because of an unexpected error", exc_info=(kind, error, trace))
+
+
+def _thread_ended(ended: threading.ExceptHookArgs) -> None:
+    if ended.exc_value is None or issubclass(ended.exc_type, SystemExit):
+        return
+    name = "" if ended.thread is None else ended.thread.name
+    exception = ended.exc_type, ended.exc_value, ended.exc_traceback
+    logger.error("thread %s ended because of an unexpected error", name, exc_info=exception)
+
+
+def _ignored(ignored: "UnraisableHookArgs") -> None:
+    message = ignored.err_msg or "exception ignored in"
+    error = ignored.exc_value or ignored.exc_type()
+    logger.error("%s %r", message, ignored.object, exc_info=(ignored.exc_type, error, ignored.exc_traceback))
 
 
 def is_json(log_format: str) -> bool:
@@ -173,3 +213,77 @@ def log_config(settings: Settings) -> dict[str, Any]:
             "uvicorn.access": {"handlers": [], "propagate": False},
         },
     }
+
+
+class LineHandler(QueueHandler):
+    """Writes log lines to ``stream`` from a thread. Lines that there is no room for are dropped and counted.
+
+    A log collector may be slow, or stop reading. Then a write blocks, and no request may wait for it.
+    """
+
+    queue: "queue.Queue[logging.LogRecord]"
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(queue.Queue())
+        self._waiting = 0
+        """Characters of the lines that are not written yet."""
+        self._dropped = 0
+        # Not the handler's own lock: logging holds that one while it waits for flush().
+        self._counts = threading.Lock()
+        # The listener's thread is a daemon, so it does not keep the process alive while its reader is stuck.
+        self._listener = _LineListener(self.queue, stream.fileno(), self._finish)
+        self._listener.start()
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Queue the formatted ``record``, or drop it if too much waits already."""
+        size = len(record.msg)
+        with self._counts:
+            if self._waiting + size > MAX_WAITING_CHARACTERS:
+                self._dropped += 1
+                return
+            self._waiting += size
+            self.queue.put_nowait(record)
+
+    def _finish(self, record: logging.LogRecord) -> None:
+        """Make room after ``record`` was written, and report dropped lines."""
+        with self._counts:
+            self._waiting -= len(record.msg)
+            dropped, self._dropped = self._dropped, 0
+        if dropped:
+            message = f"{dropped} log lines were dropped: the reader of standard error was too slow"
+            warning = logging.LogRecord("service", logging.WARNING, __file__, 0, message, None, None)
+            self.enqueue(self.prepare(warning))
+
+    def flush(self) -> None:
+        """Wait a moment for the lines in the queue to be written."""
+        with self.queue.all_tasks_done:
+            self.queue.all_tasks_done.wait_for(lambda: not self.queue.unfinished_tasks, _FLUSH_SECONDS)
+
+    def close(self) -> None:
+        """Stop the thread after the lines in the queue, without waiting for it: its reader may be stuck."""
+        self._listener.enqueue_sentinel()
+        super().close()
+
+
+class _LineListener(QueueListener):
+    """Writes lines to a file descriptor.
+
+    Neither a stream nor a handler would do: the end of the process waits for their locks, and so for a write that is
+    stuck.
+    """
+
+    def __init__(
+        self, lines: "queue.Queue[logging.LogRecord]", descriptor: int, finish: Callable[[logging.LogRecord], None]
+    ) -> None:
+        super().__init__(lines)
+        self._descriptor = descriptor
+        self._finish = finish
+
+    def handle(self, record: logging.LogRecord) -> None:
+        """Write the line of ``record``."""
+        rest = memoryview(f"{record.msg}\n".encode(errors="backslashreplace"))
+        # An error means that nobody reads the log any more, or the disk is full. There is nowhere to report it.
+        with suppress(OSError):
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        self._finish(record)

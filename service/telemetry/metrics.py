@@ -1,14 +1,19 @@
 """The metrics for Prometheus: counts and durations of this process, or of all workers if there are several.
 
-No label ever contains a client's string: a route, method, model or reason that is not known from the start counts as
-``other``.
+No label ever contains a client's string: a route or method that is not known from the start counts as ``other``.
 """
 
+import platform
 from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import version
+from typing import Final, Literal, NamedTuple, get_args
 
 from prometheus_client import (
     CONTENT_TYPE_PLAIN_0_0_4,
     CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
     Metric,
     ProcessCollector,
     generate_latest,
@@ -19,10 +24,30 @@ from prometheus_client.registry import Collector
 
 from forecasting.releases.catalog import Catalog
 from service.telemetry.batch_metrics import BatchMetrics
-from service.telemetry.instruments import METHODS, OTHER, OUTCOMES, REASONS, Instruments, ModelInfo, Outcome, Reason
 from service.telemetry.station_metrics import StationMetrics
 
-Observe = Callable[[float], None]
+OTHER: Final = "other"
+METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+
+Reason = Literal[
+    "body_too_large", "deadline", "draining", "forbidden", "not_ready", "overloaded", "rate_limited", "unauthorized"
+]
+Outcome = Literal["loaded", "unchanged", "failed"]
+
+_REQUEST_SECONDS: Final = (
+    0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+)  # fmt: skip
+
+
+class ModelInfo(NamedTuple):
+    """The labels of a loaded network; ``sha256`` is cut to twelve digits."""
+
+    model: str
+    version: str
+    cell: str
+    dataset: str
+    device: str
+    sha256: str
 
 
 def loaded_models(catalog: Catalog) -> list[ModelInfo]:
@@ -60,17 +85,50 @@ class Metrics:
         """Create the metrics, with these route templates (such as ``/models/{model}``) as labels."""
         registry = CollectorRegistry()
         self.shared = values.ValueClass is not values.MutexValue
-        self._instruments = instruments = Instruments(registry)
         self._routes = frozenset(routes)
+        build = Gauge(
+            "sst_build_info",
+            "Always 1, labelled with the versions of the service, Python and torch.",
+            ("version", "python", "torch"),
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        build.labels(version("sst-forecasting"), platform.python_version(), version("torch")).set(1)
+        self._request_seconds = Histogram(
+            "sst_request_seconds",
+            "Time from the arrival of a request to the last byte of its response.",
+            ("route", "method", "status"),
+            registry=registry,
+            buckets=_REQUEST_SECONDS,
+        )
         # Children and their methods are looked up once: labels() costs more than counting.
-        self.started: Callable[[float], None] = instruments.in_flight.inc
-        self.ended: Callable[[float], None] = instruments.in_flight.dec
-        self._requests: dict[tuple[str, str, int], Observe] = {}
-        self._rejects = {reason: instruments.rejected.labels(reason).inc for reason in REASONS}
-        self._reloads = {outcome: instruments.reloads.labels(outcome).inc for outcome in OUTCOMES}
+        self._requests: dict[tuple[str, str, int], Callable[[float], None]] = {}
+        in_flight = Gauge(
+            "sst_requests_in_flight",
+            "Requests that have arrived but have not been answered yet.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self.started: Callable[[float], None] = in_flight.inc
+        self.ended: Callable[[float], None] = in_flight.dec
+        self._rejected = Counter(
+            "sst_rejected_total", "Requests refused before they were processed.", ("reason",), registry=registry
+        )
+        self._reloads = Counter(
+            "sst_reloads_total", "Checks for a new release, by outcome.", ("outcome",), registry=registry
+        )
+        for counter, labels in ((self._rejected, get_args(Reason)), (self._reloads, get_args(Outcome))):
+            for label in labels:
+                counter.labels(label)
+        self._info = Gauge(
+            "sst_model_info",
+            "1 for each loaded network.",
+            ModelInfo._fields,
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
         self._infos: frozenset[ModelInfo] = frozenset()
-        self._models = {OTHER: _Model(instruments, OTHER)}
-        self.batches = BatchMetrics(self.batch, self.drift)
+        self.batches = BatchMetrics(registry)
         self.stations = StationMetrics(registry)
         self._source: Collector = multiprocess.MultiProcessCollector(None) if self.shared else registry
         if not self.shared:
@@ -83,73 +141,34 @@ class Metrics:
         """
         observe = self._requests.get((route, method, status))
         if observe is None:
-            observe = self._find_request(route, method, status)
+            # Only known labels are kept, so that clients cannot fill the memory with names that they make up.
+            known = (route if route in self._routes else OTHER, method if method in METHODS else OTHER, status)
+            observe = self._requests[known] = self._request_seconds.labels(*known).observe
         observe(seconds)
-
-    def _find_request(self, route: str, method: str, status: int) -> Observe:
-        # Only known labels are cached, so that clients cannot fill the memory with names that they make up.
-        known = (route if route in self._routes else OTHER, method if method in METHODS else OTHER, status)
-        if known not in self._requests:
-            self._requests[known] = self._instruments.request_seconds.labels(*known).observe
-        return self._requests[known]
 
     def rejected(self, reason: Reason) -> None:
         """Count a request that is refused before it is processed. It also counts as a request when it is answered."""
-        self._rejects.get(reason, self._rejects[OTHER])()
-
-    def batch(self, model: str, windows: int, waited_seconds: float, inference_seconds: float) -> None:
-        """Count a batch of a model: its size, the wait of its first request, and the duration of the network's work."""
-        child = self._models.get(model) or self._models[OTHER]
-        child.batch_windows(windows)
-        child.waited(waited_seconds)
-        child.inference(inference_seconds)
-
-    def drift(self, model: str, windows: int, level_sum: float, spread_sum: float, outside: int) -> None:
-        """Count how far windows are from the training data.
-
-        ``level_sum`` and ``spread_sum`` are sums over the windows of
-        :meth:`~forecasting.models.training_range.TrainingRange.distances`; ``outside`` is the number of windows with
-        the warning ``outside_training``.
-        """
-        child = self._models.get(model) or self._models[OTHER]
-        child.windows(windows)
-        child.level(level_sum)
-        child.spread(spread_sum)
-        child.outside(outside)
+        self._rejected.labels(reason).inc()
 
     def models(self, infos: Iterable[ModelInfo]) -> None:
         """Show these networks as the loaded ones. Others disappear."""
         loaded = frozenset(infos)
         for info in loaded:
-            self._instruments.model_info.labels(*info).set(1)
-            if info.model not in self._models:
-                self._models[info.model] = _Model(self._instruments, info.model)
+            self._info.labels(*info).set(1)
+            self.batches.show(info.model)
         # A sample cannot be removed from a file that processes share. At 0, it is left out of the exposition.
         for info in self._infos - loaded:
-            self._instruments.model_info.labels(*info).set(0)
+            self._info.labels(*info).set(0)
         self._infos = loaded
 
     def reloaded(self, outcome: Outcome) -> None:
         """Count a check for a new release."""
-        self._reloads.get(outcome, self._reloads[OTHER])()
+        self._reloads.labels(outcome).inc()
 
     def exposition(self, further: Iterable[Metric] = ()) -> tuple[bytes, str]:
         """Return these and ``further`` metrics in Prometheus's text format, and its media type."""
         self.batches.count()
         return generate_latest(_VisibleMetrics(self._source, further)), CONTENT_TYPE_PLAIN_0_0_4
-
-
-class _Model:
-    """The metrics of one model."""
-
-    def __init__(self, instruments: Instruments, model: str) -> None:
-        self.batch_windows: Observe = instruments.batch_windows.labels(model).observe
-        self.waited: Observe = instruments.queue_wait_seconds.labels(model).observe
-        self.inference: Observe = instruments.inference_seconds.labels(model).observe
-        self.windows: Observe = instruments.windows.labels(model).inc
-        self.level: Observe = instruments.level_distance.labels(model).inc
-        self.spread: Observe = instruments.spread_distance.labels(model).inc
-        self.outside: Observe = instruments.outside.labels(model).inc
 
 
 class _VisibleMetrics:

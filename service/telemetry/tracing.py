@@ -1,15 +1,20 @@
-"""What FastAPI's tracing leaves open: the tracer of a request's parts, the client's span, and the end of exporters.
+"""What FastAPI's tracing leaves open: spans of the parts of a request, the client's span, and the end of exporters.
 
-Tracing is off until there is a tracer provider: FastAPI's, with ``FASTAPI_OTEL_AUTO_CONFIGURE=true``, or one that is
-set by a program which embeds the application.
+The parts (waiting in a queue, inference, writing, the database) are children of the request's span, and cost next to
+nothing while tracing is off. Tracing is off until there is a tracer provider: FastAPI's, with
+``FASTAPI_OTEL_AUTO_CONFIGURE=true``, or one that is set by a program which embeds the application.
 """
 
 import logging
 import sys
 import threading
 import time
+from collections.abc import Callable, Coroutine, Mapping, MutableMapping
+from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
+from functools import partial, wraps
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any, Final, ParamSpec, TypeAlias, TypeVar
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -18,6 +23,21 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from starlette.types import Scope
 
 logger = logging.getLogger("service")
+
+QUEUE: Final = "queue"
+INFERENCE: Final = "inference"
+WRITING: Final = "writing"
+
+Returned = TypeVar("Returned")
+Parameters = ParamSpec("Parameters")
+
+Job: TypeAlias = Callable[Parameters, Coroutine[Any, Any, None]]
+"""Work in the background."""
+
+_tracer: Final[ContextVar[Tracer | None]] = ContextVar("tracer", default=None)
+_NOTHING: Final = nullcontext()
+
+_RESOURCE: Final = "OTEL_RESOURCE_ATTRIBUTES"
 
 _MIN_FLUSH_SECONDS: Final = 2.0
 _MAX_FLUSH_SECONDS: Final = 10.0
@@ -81,3 +101,71 @@ def request_tracer(provider: TracerProvider | None = None) -> Tracer | None:
     if isinstance(provider, ProxyTracerProvider | NoOpTracerProvider):
         return None
     return provider.get_tracer("sst-forecasting", version("sst-forecasting"))
+
+
+def trace_parts(tracer: Tracer) -> None:
+    """Let ``tracer`` record the parts of what the current task and those that it starts do."""
+    _tracer.set(tracer)
+
+
+def part_tracer() -> Tracer | None:
+    """Return what records the parts of the current request; None if tracing is off or leaves this request out."""
+    tracer = _tracer.get()
+    return tracer if tracer is not None and trace.get_current_span().is_recording() else None
+
+
+def part(name: str, attributes: Mapping[str, str] | None = None) -> AbstractContextManager[object]:
+    """Return a context whose work is a part of the current request. An error is left to the span of the request."""
+    return _span(part_tracer(), name, attributes)
+
+
+def traced_job(name: str) -> Callable[[Job[Parameters]], Job[Parameters]]:
+    """Return a decorator for work that belongs to no request: each call is a trace of its own."""
+
+    def decorate(work: Job[Parameters]) -> Job[Parameters]:
+        @wraps(work)
+        async def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
+            with _span(_tracer.get(), name):
+                await work(*args, **kwargs)
+
+        return run
+
+    return decorate
+
+
+def _span(
+    tracer: Tracer | None, name: str, attributes: Mapping[str, str] | None = None
+) -> AbstractContextManager[object]:
+    if tracer is None:
+        return _NOTHING
+    return tracer.start_as_current_span(
+        name, attributes=attributes, record_exception=False, set_status_on_exception=False
+    )
+
+
+def in_thread(name: str, function: Callable[..., Returned]) -> Callable[..., Returned]:
+    """Return ``function`` for a thread that may have to become free: the wait and the work are two parts."""
+    tracer = part_tracer()
+    return function if tracer is None else partial(_run, tracer, name, time.time_ns(), function)
+
+
+def _run(tracer: Tracer, name: str, queued: int, function: Callable[..., Returned], /, *arguments: Any) -> Returned:
+    record(tracer, QUEUE, queued, time.time_ns())
+    with _span(tracer, name):
+        return function(*arguments)
+
+
+def record(tracer: Tracer, name: str, begin: int, end: int, **attributes: int) -> None:
+    """Record a part that is over; ``begin`` and ``end`` are nanoseconds of Unix time."""
+    tracer.start_span(name, start_time=begin, attributes=attributes).end(end)
+
+
+def describe_process(environment: MutableMapping[str, str]) -> None:
+    """Set ``service.name`` and ``service.version`` of what exporters send, unless the operator has."""
+    stated = environment.get(_RESOURCE, "")
+    names = {attribute.partition("=")[0].strip() for attribute in stated.split(",")}
+    if "service.name" not in names and not environment.get("OTEL_SERVICE_NAME"):
+        environment["OTEL_SERVICE_NAME"] = "sst-forecasting"
+    if "service.version" not in names:
+        separator = "," if stated.strip() else ""
+        environment[_RESOURCE] = f"{stated}{separator}service.version={version('sst-forecasting')}"

@@ -16,7 +16,7 @@ from typing import Final, Generic, TypeVar
 from opentelemetry.trace import Tracer
 
 from service.http.problems import ProblemError
-from service.telemetry.spans import INFERENCE, QUEUE, part_tracer, record
+from service.telemetry.tracing import INFERENCE, QUEUE, part_tracer, record
 
 FULL: Final = 64
 """Number of waiting jobs at which a batch starts without another turn of the loop."""

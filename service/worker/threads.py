@@ -8,7 +8,7 @@ from contextlib import suppress
 from contextvars import ContextVar, copy_context
 from typing import Final, TypeVar
 
-from service.telemetry.spans import in_thread
+from service.telemetry.tracing import in_thread
 from service.worker.accounts import Turns, current
 
 Returned = TypeVar("Returned")

@@ -23,7 +23,7 @@ from service.engine.serving import Serving
 from service.http.media import Headers
 from service.http.query import merge_query_and_body
 from service.settings import Settings
-from service.telemetry.spans import INFERENCE, WRITING, part
+from service.telemetry.tracing import INFERENCE, WRITING, part
 from service.worker.accounts import reserve
 from service.worker.json_bodies import LARGE_BYTES, refuse_costly
 

@@ -22,7 +22,7 @@ from service.api.inference.tensors import (
     universal_output_specs,
 )
 from service.engine.serving import Serving
-from service.telemetry.statistics import ModelStatistics
+from service.telemetry.batch_metrics import ModelStatistics
 
 _CELSIUS: Final = "celsius"
 

@@ -6,8 +6,7 @@ Its arguments are its place, the number of requests, and the ModelInfo of what i
 import json
 import sys
 
-from service.telemetry.instruments import ModelInfo
-from service.telemetry.metrics import Metrics
+from service.telemetry.metrics import Metrics, ModelInfo
 from service.telemetry.shared_metrics import begin_worker
 
 GRU = ModelInfo("nino12-gru", "20260101T000000Z", "gru", "nino12", "cpu", "0123456789ab")
@@ -22,7 +21,7 @@ def main(place: int, requests: int, info: ModelInfo) -> None:
         metrics.started(1)
         metrics.ended(1)
         metrics.request("/forecast", "POST", 200, 0.25)
-    metrics.batch("nino12-gru", requests, 0.001, 0.002)
+    metrics.batches.count_run("nino12-gru", requests, 0.001, 0.002)
     metrics.models([info])
     metrics.started(1)
     for _ in sys.stdin:

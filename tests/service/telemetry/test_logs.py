@@ -20,9 +20,9 @@ from starlette.types import Scope
 from forecasting.series.sst_series import SstSeries
 from service.middleware.keys import Role, new_key
 from service.settings import Settings
-from service.telemetry.log_thread import LineHandler
 from service.telemetry.logs import (
     JsonFormatter,
+    LineHandler,
     TextFormatter,
     access_logger,
     audit_logger,

@@ -5,7 +5,7 @@ from importlib.metadata import version
 import pytest
 from opentelemetry.sdk.resources import Resource
 
-from service.telemetry.resource import describe_process
+from service.telemetry.tracing import describe_process
 
 VERSION = version("sst-forecasting")
 
