@@ -55,7 +55,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     spec = SPECS[options.step]
-    module, _ = load(open_current(options.artifacts, spec.release).read("gru.pt"), CPU)
+    module = load(open_current(options.artifacts, spec.release).read("gru.pt"), CPU).module
     learn, score = (_forecast(module, spec, seed, options.seas) for seed in _SEEDS.values())
     print(f"{len(score.last)} seas; scores relative to those of the Gaussian copula")
     print("| dependence | energy | variogram | Brier 75 % | Brier 90 % | said / happened 75 % | 90 % |")

@@ -299,7 +299,9 @@ def _load_universal(files: UniversalFiles, device_name: str) -> "UniversalReleas
     from forecasting.models.universal.release import UniversalRelease
 
     device = _device(device_name)
-    networks = {cell: UniversalForecaster(*load(_content(file), device), device, file) for cell, file in files.networks}
+    networks: dict[str, UniversalForecaster] = {}
+    for cell, file in files.networks:
+        networks[cell] = load(_content(file), device, file, [*networks.values()])
     return UniversalRelease(files.name, files.version, Path(files.networks[0][1].path).parent, networks)
 
 

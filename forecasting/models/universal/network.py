@@ -25,42 +25,6 @@ def save(module: torch.jit.ScriptModule, metadata: UniversalMetadata, path: Path
     save_module(module, metadata.model_dump_json(), path)
 
 
-def load(content: bytes, device: torch.device) -> tuple[torch.jit.ScriptModule, UniversalMetadata]:
-    """Load a universal checkpoint from bytes.
-
-    TorchScript can run code while it loads: check the digest of the bytes first.
-
-    Raises:
-        ReleaseError: if the bytes are not a universal checkpoint of this schema, or the module breaks the contract.
-    """
-    module, metadata_json = load_module(content, device)
-    metadata = parse_universal_metadata(metadata_json)
-    names = ("window", "step_seconds", "horizon", "minimum", "maximum")
-    check_attributes(module, {name: getattr(metadata, name) for name in names})
-    levels = tuple(getattr(module, "levels", ()))
-    if levels != metadata.levels:
-        raise ReleaseError(f"the module has the levels {levels}, but the metadata says {metadata.levels}")
-    _check_contract(module, metadata, device)
-    return module, metadata
-
-
-def _check_contract(module: torch.jit.ScriptModule, metadata: UniversalMetadata, device: torch.device) -> None:
-    steps = metadata.minimum
-    waves = torch.sin(torch.arange(2 * steps, dtype=torch.float32, device=device)).view(2, steps)
-    times = torch.zeros(2, dtype=torch.float64, device=device)
-    nowhere = torch.full((2, CLIMATOLOGY_TERMS), float("nan"), device=device)
-    try:
-        with torch.inference_mode(), compiling(device):
-            answer = module.quantiles(_TYPICAL_CELSIUS + waves, times, nowhere)
-    except (AttributeError, RuntimeError) as error:
-        raise ReleaseError(f"the module fails on {steps} values: {str(error).splitlines()[-1]}") from None
-    shape = (2, metadata.horizon, 1 + len(metadata.levels))
-    if answer.shape != shape or answer.dtype != torch.float32 or not bool(torch.isfinite(answer).all()):
-        raise ReleaseError(f"the module does not return finite float32 values of the shape {shape}")
-    if not bool((answer[..., 1:].diff(dim=-1) >= 0).all()):
-        raise ReleaseError("the module returns quantiles that are not in ascending order")
-
-
 Coefficients = npt.NDArray[np.float32]
 Steps = npt.NDArray[np.int64]
 
@@ -77,6 +41,10 @@ _PROFILED_CALLS = 3
 class UniversalForecaster:
     """A loaded universal network on a device. Safe to call from several threads.
 
+    Its methods ``prepare``, of all parts before the cell, and ``answer``, of the cell and what follows, compute a
+    forecast. Networks with equal weights before their cells share one module that prepares: TorchScript compiles for
+    each module anew, which takes time and memory.
+
     Pickling keeps the path and sha256 of ``file``, which the checkpoint was loaded from. Unpickling loads that file
     again, and raises ReleaseError if it has changed. A forecaster without a file cannot be pickled.
     """
@@ -87,12 +55,16 @@ class UniversalForecaster:
         metadata: UniversalMetadata,
         device: torch.device,
         file: CheckpointFile | None = None,
+        beside: Sequence["UniversalForecaster"] = (),
     ) -> None:
         self.module = module
         self.metadata = metadata
         self.device = device
         self.file = file
         self.step = metadata.time_step
+        self.preparing: torch.jit.ScriptModule = next(
+            (other.preparing for other in beside if _equal(other.preparing, module)), module
+        )
 
     def __reduce__(self) -> tuple[Callable[[CheckpointFile, str], "UniversalForecaster"], tuple[CheckpointFile, str]]:
         if self.file is None:
@@ -119,9 +91,8 @@ class UniversalForecaster:
         Returns:
             The mean, then the quantiles, °C, ``(n, horizon, 1 + levels)``.
         """
-        with torch.inference_mode():
-            answer = self.module.quantiles(*self.inputs(values, last_time, coefficients))
-        return self.to_array(answer)
+        last = np.array([values.shape[1] - 1], dtype=np.int64)
+        return self.backtest(values, last_time, coefficients, last)[:, 0]
 
     def backtest(self, values: Floats, last_time: Floats, coefficients: Coefficients, origins: Steps) -> Floats:
         """Forecast all leads from several steps of each series, seeing nothing that came after each.
@@ -136,47 +107,93 @@ class UniversalForecaster:
             The mean, then the quantiles, °C, ``(n, origins, horizon, 1 + levels)``.
         """
         with torch.inference_mode():
-            places = torch.from_numpy(origins).to(self.device)
-            answer = self.module.backtest(*self.inputs(values, last_time, coefficients), places)
-        return self.to_array(answer)
+            return self.answer(self.prepare(values, last_time, coefficients, origins))
+
+    def prepare(
+        self, values: Floats, last_time: Floats, coefficients: Coefficients, origins: Steps
+    ) -> list[torch.Tensor]:
+        """Compute what :meth:`answer` needs, from the arguments of :meth:`backtest`."""
+        sst = torch.from_numpy(values.astype(np.float32))
+        arguments = (sst, *map(torch.from_numpy, (last_time, coefficients, origins)))
+        prepared: list[torch.Tensor] = self.preparing.prepare(*(argument.to(self.device) for argument in arguments))
+        return prepared
+
+    def answer(self, prepared: list[torch.Tensor]) -> Floats:
+        """Return what :meth:`backtest` returns."""
+        answer: torch.Tensor = self.module.answer(prepared)
+        return answer.cpu().numpy().astype(np.float64)
+
+    def check_contract(self) -> None:
+        """Run the network on two short series.
+
+        Raises:
+            ReleaseError: if it fails, or does not return quantiles.
+        """
+        metadata, steps = self.metadata, self.metadata.minimum
+        waves = np.sin(np.arange(2 * steps, dtype=np.float64)).reshape(2, steps)
+        nowhere = np.full((2, CLIMATOLOGY_TERMS), np.nan, dtype=np.float32)
+        try:
+            with torch.inference_mode(), compiling(self.device):
+                prepared = self.prepare(_TYPICAL_CELSIUS + waves, np.zeros(2), nowhere, np.array([steps - 1]))
+                answer = self.module.answer(prepared)
+        except (AttributeError, RuntimeError) as error:
+            raise ReleaseError(f"the module fails on {steps} values: {str(error).splitlines()[-1]}") from None
+        shape = (2, 1, metadata.horizon, 1 + len(metadata.levels))
+        if answer.shape != shape or answer.dtype != torch.float32 or not bool(torch.isfinite(answer).all()):
+            raise ReleaseError(f"the module does not return finite float32 values of the shape {shape}")
+        if not bool((answer[..., 1:].diff(dim=-1) >= 0).all()):
+            raise ReleaseError("the module returns quantiles that are not in ascending order")
 
     def warm_up(self) -> None:
         """Run the network on a series, so that the first caller does not wait for its compilation."""
-        series, origins = self.typical_series()
+        steps = min(self.metadata.maximum, 2 * self.metadata.minimum)
+        values = _TYPICAL_CELSIUS + np.sin(np.arange(steps, dtype=np.float64))[None]
+        nowhere = np.full((1, CLIMATOLOGY_TERMS), np.nan, dtype=np.float32)
         with compiling(self.device):
             for _ in range(1 if self.device.type == "cpu" else _PROFILED_CALLS):
-                self.predict(*series)
-                self.backtest(*series, origins)
+                self.predict(values, np.zeros(1), nowhere)
+                self.backtest(values, np.zeros(1), nowhere, np.arange(self.metadata.minimum - 1, steps, dtype=np.int64))
 
-    def typical_series(self) -> tuple[tuple[Floats, Floats, Coefficients], Steps]:
-        """Return one series as the arguments of :meth:`predict`, and steps of it to forecast from."""
-        steps = min(self.metadata.maximum, 2 * self.metadata.minimum)
-        values = 15.0 + np.sin(np.arange(steps, dtype=np.float64))[None]
-        nowhere = np.full((1, CLIMATOLOGY_TERMS), np.nan, dtype=np.float32)
-        return (values, np.zeros(1), nowhere), np.arange(self.metadata.minimum - 1, steps, dtype=np.int64)
 
-    def inputs(
-        self, values: Floats, last_time: Floats, coefficients: Coefficients
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return the arguments of :meth:`predict` as tensors on the device."""
-        sst = torch.from_numpy(values.astype(np.float32)).to(self.device)
-        return sst, torch.from_numpy(last_time).to(self.device), torch.from_numpy(coefficients).to(self.device)
+def load(
+    content: bytes,
+    device: torch.device,
+    file: CheckpointFile | None = None,
+    beside: Sequence[UniversalForecaster] = (),
+) -> UniversalForecaster:
+    """Load a universal checkpoint from bytes.
 
-    @staticmethod
-    def to_array(answer: torch.Tensor) -> Floats:
-        """Return an answer of the network in float64."""
-        return answer.cpu().numpy().astype(np.float64)
+    TorchScript can run code while it loads: check the digest of the bytes first.
+
+    Args:
+        content: of the checkpoint.
+        device: that the network runs on.
+        file: that the content comes from, for pickling.
+        beside: loaded networks of the same release, which may share work with this one.
+
+    Raises:
+        ReleaseError: if the bytes are not a universal checkpoint of this schema, or the module breaks the contract.
+    """
+    module, metadata_json = load_module(content, device)
+    metadata = parse_universal_metadata(metadata_json)
+    names = ("window", "step_seconds", "horizon", "minimum", "maximum")
+    check_attributes(module, {name: getattr(metadata, name) for name in names})
+    levels = tuple(getattr(module, "levels", ()))
+    if levels != metadata.levels:
+        raise ReleaseError(f"the module has the levels {levels}, but the metadata says {metadata.levels}")
+    network = UniversalForecaster(module, metadata, device, file, beside)
+    network.check_contract()
+    return network
 
 
 def _reopen(file: CheckpointFile, device_name: str) -> UniversalForecaster:
     """Load the forecaster that was pickled."""
     device = choose_device(device_name)
-    forecaster = UniversalForecaster(*load(file.read(), device), device, file)
+    forecaster = load(file.read(), device, file)
     forecaster.warm_up()
     return forecaster
 
 
-_METHODS: Final = ("prepare", "answer")
 _OWN: Final = "network."
 """Prefix of the weights that each network has for itself."""
 
@@ -189,31 +206,18 @@ class SharedParts:
 
     @classmethod
     def of(cls, networks: Sequence[UniversalForecaster]) -> "SharedParts | None":
-        """Return what ``networks`` share; None if there is only one, or their checkpoints do not share it."""
-        modules = [network.module for network in networks]
-        if len(modules) < 2 or not all(hasattr(module, method) for module in modules for method in _METHODS):
+        """Return what ``networks`` share; None if there is only one, or they share nothing."""
+        if len(networks) < 2 or any(network.preparing is not networks[0].preparing for network in networks):
             return None
-        if not all(_equal(modules[0], module) for module in modules[1:]):
-            return None
-        shared = cls(networks)
-        with compiling(networks[0].device):
-            series, origins = networks[0].typical_series()
-            shared.backtest(*series, origins)
-        return shared
+        return cls(networks)
 
     def backtest(
         self, values: Floats, last_time: Floats, coefficients: Coefficients, origins: Steps
     ) -> dict[str, Floats]:
         """Return what :meth:`UniversalForecaster.backtest` returns, by full name of the network."""
-        first = self._networks[0]
         with torch.inference_mode():
-            places = torch.from_numpy(origins).to(first.device)
-            prepared = first.module.prepare(*first.inputs(values, last_time, coefficients), places)
-            answers = [network.module.answer(prepared) for network in self._networks]
-        return {
-            network.metadata.model: network.to_array(answer)
-            for network, answer in zip(self._networks, answers, strict=True)
-        }
+            prepared = self._networks[0].prepare(values, last_time, coefficients, origins)
+            return {network.metadata.model: network.answer(prepared) for network in self._networks}
 
 
 def _equal(module: torch.jit.ScriptModule, other: torch.jit.ScriptModule) -> bool:
@@ -258,21 +262,26 @@ def load_networks(release: ReleaseFiles, device: torch.device) -> dict[str, Univ
     Raises:
         ReleaseError: if a file is missing, altered or invalid.
     """
-    networks = {cell: _load(release, cell, device) for cell in CELLS if release.holds(f"{cell}.pt")}
+    networks: dict[str, UniversalForecaster] = {}
+    for cell in CELLS:
+        if release.holds(f"{cell}.pt"):
+            networks[cell] = _load(release, cell, device, [*networks.values()])
     if not networks:
         raise ReleaseError(f"{release.path} has no checkpoint")
     return networks
 
 
-def _load(release: ReleaseFiles, cell: str, device: torch.device) -> UniversalForecaster:
+def _load(
+    release: ReleaseFiles, cell: str, device: torch.device, beside: Sequence[UniversalForecaster]
+) -> UniversalForecaster:
     path = release.path / f"{cell}.pt"
     content = release.read(path.name)
     try:
-        module, metadata = load(content, device)
+        network = load(content, device, CheckpointFile(path.resolve(), digest(content)), beside)
     except ReleaseError as error:
         raise ReleaseError(f"{path}: {error}") from None
+    metadata = network.metadata
     if (metadata.dataset, metadata.version, metadata.cell) != (release.dataset, release.version, cell):
         raise ReleaseError(f"{path} contains {metadata.model} of release {metadata.version}: restore the right file")
-    forecaster = UniversalForecaster(module, metadata, device, CheckpointFile(path.resolve(), digest(content)))
-    forecaster.warm_up()
-    return forecaster
+    network.warm_up()
+    return network

@@ -31,13 +31,18 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_publishes_three_networks_that_load_and_forecast(artifacts: Path) -> None:
     release = open_current(artifacts, "ocean-monthly")
     for cell in ("rnn", "lstm", "gru"):
-        module, metadata = load(release.read(f"{cell}.pt"), CPU)
+        network = load(release.read(f"{cell}.pt"), CPU)
+        metadata = network.metadata
         assert metadata.model == f"ocean-monthly-{cell}"
         assert metadata.held_out.keys() == {"24", "60"}
         assert metadata.dependence is not None
         assert len(metadata.dependence.correlation) == 12
-        forecast = module.quantiles(torch.full((1, 24), 15.0), torch.zeros(1).double(), torch.full((1, 7), torch.nan))
+        arguments = torch.full((1, 24), 15.0), torch.zeros(1).double(), torch.full((1, 7), torch.nan)
+        forecast = network.module.quantiles(*arguments)
         assert forecast.shape == (1, 12, 10)
+        assert network.predict(*(argument.numpy() for argument in arguments)) == pytest.approx(
+            forecast.detach().numpy()
+        )
         assert bool(torch.isfinite(forecast).all())
 
 
@@ -65,7 +70,7 @@ def test_the_report_scores_each_cell_with_its_companion_and_without(artifacts: P
 def test_the_same_settings_give_the_same_weights(artifacts: Path, tmp_path: Path) -> None:
     pretrain(MONTH, replace(TINY, workers=2), tmp_path)
     states = [
-        load(open_current(folder, "ocean-monthly").read("gru.pt"), CPU)[0].state_dict()
+        load(open_current(folder, "ocean-monthly").read("gru.pt"), CPU).module.state_dict()
         for folder in (artifacts, tmp_path)
     ]
     for name, weights in states[0].items():
@@ -89,7 +94,7 @@ def test_real_series_are_trained_on_and_named(artifacts: Path, tmp_path: Path) -
     assert report.real_series == ("pier.csv",)
     assert "trained on 24 simulated seas and on pier.csv." in release.read("MODEL_CARD.md").decode()
     weights, without = (
-        load(open_current(folder, "ocean-monthly").read("gru.pt"), CPU)[0].network.head.weight
+        load(open_current(folder, "ocean-monthly").read("gru.pt"), CPU).module.network.head.weight
         for folder in (tmp_path, artifacts)
     )
     assert not torch.equal(weights, without)

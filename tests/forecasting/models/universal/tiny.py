@@ -48,10 +48,17 @@ class LastValue(nn.Module):
 
     @torch.jit.export
     def backtest(self, sst: Tensor, last_time: Tensor, climatology: Tensor, origins: Tensor) -> Tensor:
+        return self.answer(self.prepare(sst, last_time, climatology, origins))
+
+    @torch.jit.export
+    def prepare(self, sst: Tensor, last_time: Tensor, climatology: Tensor, origins: Tensor) -> list[Tensor]:
+        return [torch.nan_to_num(sst)[:, origins]]
+
+    @torch.jit.export
+    def answer(self, prepared: list[Tensor]) -> Tensor:
         leads = torch.arange(1, self.horizon + 1, dtype=torch.float32)
         distances = self.bias + self.spread * torch.sqrt(leads).unsqueeze(1) * torch.tensor(self.scores)
-        last = torch.nan_to_num(sst)[:, origins]
-        return last.unsqueeze(2).unsqueeze(3) + distances
+        return prepared[0].unsqueeze(2).unsqueeze(3) + distances
 
 
 def metadata(module: LastValue, name: str, cell: str, step: str, held_out: float) -> UniversalMetadata:

@@ -15,16 +15,16 @@ class Unordered(LastValue):
     """A network whose quantiles descend."""
 
     @torch.jit.export
-    def quantiles(self, sst: Tensor, last_time: Tensor, climatology: Tensor) -> Tensor:
-        return torch.zeros(sst.shape[0], self.horizon, 10) - torch.arange(10)
+    def answer(self, prepared: list[Tensor]) -> Tensor:
+        return torch.zeros(len(prepared[0]), 1, self.horizon, 10) - torch.arange(10)
 
 
 class Infinite(LastValue):
     """A network that forecasts NaN."""
 
     @torch.jit.export
-    def quantiles(self, sst: Tensor, last_time: Tensor, climatology: Tensor) -> Tensor:
-        return torch.full([sst.shape[0], self.horizon, 10], float("nan"))
+    def answer(self, prepared: list[Tensor]) -> Tensor:
+        return torch.full([len(prepared[0]), 1, self.horizon, 10], float("nan"))
 
 
 def saved(module: LastValue, path: Path, **changes: object) -> bytes:
@@ -34,10 +34,10 @@ def saved(module: LastValue, path: Path, **changes: object) -> bytes:
 
 
 def test_a_saved_network_loads_with_its_metadata(tmp_path: Path) -> None:
-    module, loaded = load(saved(LastValue("day"), tmp_path), CPU)
-    assert loaded == metadata(LastValue("day"), "ocean-daily", "gru", "day", 0.9)
-    assert loaded.model == "ocean-daily-gru"
-    forecast = module(torch.full((2, 30), 12.0), torch.zeros(2, dtype=torch.float64))
+    network = load(saved(LastValue("day"), tmp_path), CPU)
+    assert network.metadata == metadata(LastValue("day"), "ocean-daily", "gru", "day", 0.9)
+    assert network.metadata.model == "ocean-daily-gru"
+    forecast = network.module(torch.full((2, 30), 12.0), torch.zeros(2, dtype=torch.float64))
     assert forecast.tolist() == [12.0, 12.0]
 
 
@@ -55,7 +55,7 @@ def test_other_levels_than_in_the_metadata_are_refused(tmp_path: Path) -> None:
 def test_a_network_that_breaks_the_contract_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match="returns quantiles that are not in ascending order"):
         load(saved(Unordered("day"), tmp_path), CPU)
-    with pytest.raises(ReleaseError, match=r"does not return finite float32 values of the shape \(2, 14, 10\)"):
+    with pytest.raises(ReleaseError, match=r"does not return finite float32 values of the shape \(2, 1, 14, 10\)"):
         load(saved(Infinite("day"), tmp_path), CPU)
 
 

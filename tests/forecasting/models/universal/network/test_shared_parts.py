@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from forecasting import load_universal
-from forecasting.models.universal.network import SharedParts
+from forecasting.models.universal.network import SharedParts, UniversalForecaster
 from forecasting.models.universal.release import UniversalRelease
 from forecasting.series.times import unix_seconds
 from tests.forecasting.models.universal.tiny import walk
@@ -37,10 +37,14 @@ def test_best_is_the_same_with_and_without_shared_parts(shipped: UniversalReleas
     assert with_parts.sst == pytest.approx(without.sst, abs=1e-4)
 
 
-def test_networks_with_other_parts_or_weights_share_nothing(daily: UniversalRelease, shipped: UniversalRelease) -> None:
-    assert daily.shared_parts is None
-    assert SharedParts.of([shipped.networks["gru"]]) is None
-    gru, other = shipped.networks["gru"], load_universal("ocean-daily").networks["lstm"]
+def test_networks_with_other_weights_share_nothing(shipped: UniversalRelease) -> None:
+    gru, lstm = shipped.networks["gru"], load_universal("ocean-daily").networks["lstm"]
+    assert SharedParts.of([gru]) is None
+
+    def beside_gru() -> UniversalForecaster:
+        return UniversalForecaster(lstm.module, lstm.metadata, lstm.device, beside=[gru])
+
+    assert SharedParts.of([gru, beside_gru()]) is not None
     with torch.no_grad():
-        other.module.companion.mean.add_(0.1)
-    assert SharedParts.of([gru, other]) is None
+        lstm.module.companion.mean.add_(0.1)
+    assert SharedParts.of([gru, beside_gru()]) is None
