@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from forecasting.models.checkpoint import choose_device
 from forecasting.releases.catalog import Catalog
-from service.api import health, models, pages, recent, timeseries, training
+from service.api import health, models, pages, timeseries
 from service.api import metrics as metrics_route
 from service.api.compare import routes as compare
 from service.api.compare.hindcast import HindcastStore
@@ -77,9 +77,7 @@ _RESOURCES = (
     forecast,
     events,
     compare,
-    training,
     uploads,
-    recent,
     stations,
     models,
     health,

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from forecasting.scores.accuracy import rounded_one
 from forecasting.scores.probabilistic import BlockBootstrap, Groups, long_run_error
@@ -24,62 +24,44 @@ _SCORE_95: Final = NormalDist().inv_cdf(0.975)
 _LEAST_VARIANCE: Final = 1e-12
 
 
-class BrierSkill(BaseModel, frozen=True):
-    """Brier skill score against one reference.
+class EventSkill(BaseModel, frozen=True, json_schema_serialization_defaults_required=True):
+    """The Brier skill score over one reference."""
 
-    Attributes:
-        brier: Brier score of the reference, for the same cases.
-        value: 1 − Brier score / that of the reference; None if the reference is perfect, or the event always or never
-            happened.
-        lower: lower end of its 95 % interval over block-bootstrap resamples; None if it cannot be computed.
-        upper: upper end of that interval.
-    """
-
-    brier: float
-    value: float | None = None
-    lower: float | None = None
+    brier: float = Field(description="The Brier score of the reference, for the same cases.")
+    value: float | None = Field(
+        default=None, description="1 − Brier score / that of the reference; null if the event always or never happened."
+    )
+    lower: float | None = Field(
+        default=None, description="The lower bound of the 95 % block-bootstrap interval; null if it cannot be computed."
+    )
     upper: float | None = None
 
 
 class ReliabilityBin(BaseModel, frozen=True):
-    """The cases whose probability was within some bounds.
+    """The forecasts whose probability was within some bounds."""
 
-    Attributes:
-        minimum: lower bound of the probability, included.
-        maximum: upper bound, excluded unless it is 1.
-        n: number of cases.
-        probability: mean of their probabilities.
-        frequency: share of them in which the event happened.
-        lower: lower end of the 95 % interval of that share.
-        upper: upper end of that interval.
-    """
-
-    minimum: float
-    maximum: float
+    minimum: float = Field(description="The lower bound, included.")
+    maximum: float = Field(description="The upper bound, excluded unless it is 1.")
     n: int
-    probability: float
-    frequency: float
-    lower: float
+    probability: float = Field(description="The mean of their probabilities.")
+    frequency: float = Field(description="The share of them in which the event happened.")
+    lower: float = Field(description="The lower bound of the 95 % interval of that share.")
     upper: float
 
 
 class EventScore(BaseModel, frozen=True):
-    """How good the probabilities of one event were.
+    """How good the probabilities of one event were; the bins of probability are those that have cases, ascending."""
 
-    Attributes:
-        n: number of cases.
-        frequency: share of them in which the event happened.
-        brier: Brier score; lower is better.
-        brier_error: its standard error.
-        skill: Brier skill scores, by reference.
-        reliability: the bins of probability that have cases, in ascending order.
-    """
-
-    n: int
-    frequency: float
-    brier: float
-    brier_error: float
-    skill: dict[str, BrierSkill]
+    n: int = Field(description="The number of forecasts for which every lead was observed.")
+    frequency: float = Field(description="The share of them in which the event happened.")
+    brier: float = Field(description="The Brier score; lower is better.")
+    brier_error: float = Field(description="The standard error of the Brier score.")
+    skill: dict[str, EventSkill] = Field(
+        description="By reference. `climatology`: how often the event happened within 15 days of the same date in "
+        "earlier years; absent if too few years precede most forecasts. `persistence`: how often it had happened "
+        "after the same number of steps beyond the threshold. `independent`: the same network with leads that do not "
+        "depend on each other; absent if one lead is considered."
+    )
     reliability: tuple[ReliabilityBin, ...]
 
 
@@ -118,16 +100,16 @@ def score_event(
     )
 
 
-def _skill(squares: Floats, reference: Floats, groups: Groups, resamples: BlockBootstrap | None) -> BrierSkill:
+def _skill(squares: Floats, reference: Floats, groups: Groups, resamples: BlockBootstrap | None) -> EventSkill:
     brier, total = rounded_one(reference.mean()), float(reference.sum())
     if resamples is None or total <= 0:
-        return BrierSkill(brier=brier)
+        return EventSkill(brier=brier)
     value = rounded_one(1 - float(squares.sum()) / total)
     ours, theirs = (resamples.totals(np.bincount(groups, part).astype(np.float64)) for part in (squares, reference))
     if not (theirs > 0).all():
-        return BrierSkill(brier=brier, value=value)
+        return EventSkill(brier=brier, value=value)
     lower, upper = np.quantile(1 - ours / theirs, (0.025, 0.975)).tolist()
-    return BrierSkill(brier=brier, value=value, lower=rounded_one(lower), upper=rounded_one(upper))
+    return EventSkill(brier=brier, value=value, lower=rounded_one(lower), upper=rounded_one(upper))
 
 
 def _variance_inflation(differences: Floats, groups: Groups, lead: int) -> float:

@@ -137,12 +137,15 @@ _SHORTER_MONTHS: Final = 5 * DAY
 """How much a few calendar months may be shorter than that many of mean length."""
 
 
-def future_error(series: SstSeries, as_of: int | None = None) -> SeriesError | None:
+def future_error(
+    series: SstSeries, as_of: int | None = None, remedy: str = ", or send the time that counts as now in as_of"
+) -> SeriesError | None:
     """Return the error of a series whose last observation is more than one step, and at least a day, after now.
 
     Args:
         series: the series with or without observations.
         as_of: the time that counts as now, Unix seconds; None for the clock.
+        remedy: what the caller can do besides checking the times.
     """
     observed = np.flatnonzero(np.isfinite(series.values))
     if not len(observed):
@@ -153,8 +156,7 @@ def future_error(series: SstSeries, as_of: int | None = None) -> SeriesError | N
         return None
     than = "in the future" if as_of is None else f"after {short(now)}, the time in as_of"
     return SeriesError(
-        f"the last observation, of {short(last)}, is {than}: check the times, or send the time that counts as now in "
-        "as_of",
+        f"the last observation, of {short(last)}, is {than}: check the times{remedy}",
         index=int(observed[-1]),
     )
 

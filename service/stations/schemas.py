@@ -9,9 +9,9 @@ from forecasting.errors import SeriesError
 from forecasting.events.outcomes import AlertLevel
 from forecasting.forecasts.options import Horizon
 from forecasting.requests.model import ONE_LINE, Finite, RequestModel
+from forecasting.scores.events import EventSkill, ReliabilityBin
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units
-from service.api.compare.schemas import EventSkill, ReliabilityBin
 from service.api.forecast.event_answers import EventForecast
 from service.api.series_request import SeriesWarning, UsualSst
 from service.engine.series_schema import InputBaseline

@@ -11,7 +11,7 @@ from forecasting.evaluation.events import CLIMATOLOGY, INDEPENDENT, PERSISTENCE,
 from forecasting.events.paths import Coupling, Dependence
 from forecasting.events.probability import History, RunEvent, Steps, event_probability
 from forecasting.models.universal.distribution import exceedance, scores_of
-from forecasting.models.universal.report import HeldOutEvent, HeldOutScore
+from forecasting.models.universal.report import HeldOutEvent, HeldOutRow
 from forecasting.scores.events import score_event
 from forecasting.series.times import Bools, Floats
 from forecasting.series.timestep import TimeStep
@@ -41,7 +41,7 @@ class HeldOutContexts:
     usual: Tensor
 
 
-def score_held_out(module: AnyModule, spec: Spec, panel: Panel) -> list[HeldOutScore]:
+def score_held_out(module: AnyModule, spec: Spec, panel: Panel) -> list[HeldOutRow]:
     """Score a network on a panel that it has not seen, by length of context and lead.
 
     Args:
@@ -86,7 +86,7 @@ def cut_contexts(spec: Spec, panel: Panel, context: int) -> HeldOutContexts:
     )
 
 
-def _score_lead(asked: HeldOutContexts, forecast: Tensor, context: int, lead: int) -> list[HeldOutScore]:
+def _score_lead(asked: HeldOutContexts, forecast: Tensor, context: int, lead: int) -> list[HeldOutRow]:
     scores = []
     known = torch.isfinite(asked.climatology[:, 0])
     truth, usual = asked.observed[:, lead - 1], asked.usual[:, lead - 1]
@@ -99,7 +99,7 @@ def _score_lead(asked: HeldOutContexts, forecast: Tensor, context: int, lead: in
         persistence = ((asked.sst[chosen, -1] - true) / usual[chosen]).square().mean().sqrt()
         inside = [((true >= at[:, low]) & (true <= at[:, high])).double().mean() for low, high in ((3, 7), (1, 9))]
         scores.append(
-            HeldOutScore(
+            HeldOutRow(
                 context=context,
                 lead=lead,
                 positioned=positioned,
@@ -112,7 +112,7 @@ def _score_lead(asked: HeldOutContexts, forecast: Tensor, context: int, lead: in
     return scores
 
 
-def mean_by_context(scores: list[HeldOutScore]) -> dict[str, dict[str, float]]:
+def mean_by_context(scores: list[HeldOutRow]) -> dict[str, dict[str, float]]:
     """Return the relative RMSE by context and lead, with and without a position alike."""
     table: dict[str, dict[str, list[float]]] = {}
     for score in scores:

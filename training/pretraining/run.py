@@ -20,7 +20,7 @@ from forecasting.models.checkpoint import CPU, script
 from forecasting.models.metadata import CELLS
 from forecasting.models.universal.metadata import UniversalMetadata
 from forecasting.models.universal.network import save
-from forecasting.models.universal.report import HeldOutEvent, HeldOutModel, HeldOutScore, UniversalReport
+from forecasting.models.universal.report import HeldOutEvent, HeldOutModel, HeldOutRow, UniversalReport
 from training.config import Spec
 from training.pretraining.companion import Companion, Moments
 from training.pretraining.evaluate import held_out_dependence, mean_by_context, score_events, score_held_out
@@ -115,7 +115,7 @@ class _Fit:
 
     module: UniversalModule
     seconds: float
-    scores: list[HeldOutScore]
+    scores: list[HeldOutRow]
     dependence: Dependence | None = None
     events: Sequence[HeldOutEvent] = ()
 

@@ -25,7 +25,7 @@ from forecasting.evaluation.report import (
 from forecasting.models.metadata import Imported
 from forecasting.models.universal.report import UniversalReport
 from forecasting.references.baselines import BASELINES
-from forecasting.scores.events import BrierSkill, EventScore, ReliabilityBin
+from forecasting.scores.events import EventScore, EventSkill, ReliabilityBin
 from forecasting.series.times import parse_time, short
 from forecasting.series.timestep import in_words, one_each
 from forecasting.wording import counted, listed
@@ -264,7 +264,7 @@ def _score_cells(score: EventScore) -> tuple[str, ...]:
     return (str(score.n), f"{100 * score.frequency:.1f}", brier, *skills)
 
 
-def event_skill_text(skill: BrierSkill | None) -> str:
+def event_skill_text(skill: EventSkill | None) -> str:
     """Return the skill in percent with its interval; a dash where there is none."""
     if skill is None or skill.value is None:
         return "–"

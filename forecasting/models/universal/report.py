@@ -1,32 +1,24 @@
 """The report of a universal release: how its networks did on seas that were held out of training."""
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from forecasting.errors import ReleaseError
 from forecasting.events.definitions import Side
 from forecasting.scores.events import EventScore
 
 
-class HeldOutScore(BaseModel, frozen=True):
-    """The score of a network at one context and lead.
+class HeldOutRow(BaseModel, frozen=True):
+    """The score of a network at one length of context and one lead."""
 
-    Attributes:
-        context: number of values that each forecast starts from.
-        lead: steps ahead.
-        positioned: whether the networks knew the position.
-        n: number of forecasts.
-        relative_rmse: RMSE relative to persistence, each error in units of what is usual in its series.
-        coverage_80: share of observations inside 80 % intervals.
-        coverage_95: share of observations inside 95 % intervals.
-    """
-
-    context: int
+    context: int = Field(description="The number of values that each forecast starts from.")
     lead: int
-    positioned: bool
-    n: int
-    relative_rmse: float
-    coverage_80: float
-    coverage_95: float
+    positioned: bool = Field(description="Whether the networks knew the position.")
+    n: int = Field(description="The number of forecasts.")
+    relative_rmse: float = Field(
+        description="The RMSE relative to persistence, with each error scaled by what is usual in its series."
+    )
+    coverage_80: float = Field(description="The share of observations inside 80 % intervals.")
+    coverage_95: float = Field(description="The share of observations inside 95 % intervals.")
 
 
 class HeldOutEvent(BaseModel, frozen=True):
@@ -65,8 +57,8 @@ class HeldOutModel(BaseModel, frozen=True):
     model: str
     parameters: int
     train_seconds: float
-    held_out: tuple[HeldOutScore, ...]
-    held_out_without_companion: tuple[HeldOutScore, ...] = ()
+    held_out: tuple[HeldOutRow, ...]
+    held_out_without_companion: tuple[HeldOutRow, ...] = ()
     events: tuple[HeldOutEvent, ...] = ()
 
 

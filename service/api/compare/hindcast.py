@@ -1,10 +1,9 @@
 """The forecasts that a model would have made during the test part, for ``GET /compare/hindcast``."""
 
 from threading import Lock
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
-from pydantic import BaseModel, Field
 
 from forecasting.errors import RequestError, SeriesError
 from forecasting.forecasts.json import Json, rounded, written_times
@@ -12,55 +11,9 @@ from forecasting.forecasts.options import DEFAULT_LEVELS
 from forecasting.releases.hindcasts import Hindcast, Hindcasts
 from forecasting.releases.loaded import LoadedRelease
 from forecasting.series.times import Floats, iso, parse_time
-from service.api.compare.schemas import Caveat
-from service.api.forecast.schemas import Interval
-from service.http.time_fields import Time
 
 MAX_ORIGINS: Final = 100
 """Forecasts in one answer."""
-
-
-class OriginRun(BaseModel):
-    """Consecutive steps of the test part, each of which a forecast can start from."""
-
-    start: Time
-    end: Time
-    n: int
-
-
-class PastForecast(BaseModel):
-    """The forecast that would have been given from one origin, and what was observed."""
-
-    origin: Time = Field(description="The time of the last observation that the forecast uses.")
-    timestamps: list[Time] = Field(description="The valid times, in UTC.")
-    sst: list[float]
-    intervals: list[Interval]
-    baselines: dict[str, list[float]]
-    observed: list[float | None] = Field(
-        description="The observations that followed; null where a value is missing, or after the end of the test part."
-    )
-
-
-class Observations(BaseModel):
-    """The observations around the forecasts: the window before the first origin, and all that followed."""
-
-    start: Time = Field(description="The time of the first value; the others follow at the step of the dataset.")
-    values: list[float | None]
-
-
-class HindcastAnswer(BaseModel):
-    """Forecasts from past origins in the test part, by a network that has not seen it unless `caveat` says so."""
-
-    dataset: str
-    version: str
-    units: Literal["celsius"]
-    step: str
-    model: str
-    caveat: Caveat
-    horizon: int
-    origins: list[OriginRun] = Field(description="All times that a forecast can start from.")
-    forecasts: list[PastForecast] = Field(description="In chronological order.")
-    observations: Observations
 
 
 class HindcastStore:

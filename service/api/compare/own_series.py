@@ -1,24 +1,34 @@
 """Compares models on the caller's series: every model rolled through each, and the figures as JSON, CSV or Markdown."""
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from forecasting.backtest.backtest import Backtest
 from forecasting.errors import RequestError, SeriesError
+from forecasting.evaluation.events import RequestedEvents
 from forecasting.evaluation.report import ModelReport, models_table
+from forecasting.events.baseline import Baseline, Period
+from forecasting.events.definitions import ThresholdEvent
+from forecasting.events.event_schema import definitions_of
 from forecasting.forecasts.json import Json, rounded, written_times
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.base import half_position
 from forecasting.models.metadata import CELLS
 from forecasting.releases.catalog import Selection
 from forecasting.releases.loaded import Loaded
+from forecasting.series.batch import future_error
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
 from forecasting.wording import counted
-from service.api.compare.events import check_reach, reach_of, requested_events, threshold_events, verifications
-from service.api.compare.rows import Cell, compared_model, header_of, row_of, to_csv
-from service.api.compare.schemas import ComparedBaseline, ComparedNetwork, CompareRequest
+from service.api.compare.schemas import (
+    ComparedBaseline,
+    ComparedNetwork,
+    CompareRequest,
+    EventVerification,
+    EventVerificationFailure,
+)
+from service.api.compare.test_part import Cell, compared_model, header_of, row_of, to_csv
 from service.api.series_request import (
     check_horizon,
     check_limits,
@@ -26,8 +36,11 @@ from service.api.series_request import (
     refuse_missing_steps,
     series_ids,
 )
+from service.engine.events import read_baseline
 from service.engine.forecasting import positions_of
+from service.engine.options import MAX_EVENT_HORIZON
 from service.engine.reading import parse_all, read_each, sentence
+from service.engine.series_schema import InputBaseline
 from service.engine.serving import Serving
 from service.settings import Settings
 
@@ -68,8 +81,18 @@ class Entry:
         """Return one row of a comparison, with its skill over the baselines among ``models``."""
         row = compared_model(model, models, 1, self.backtest.networks.get(model.name))
         if isinstance(row, ComparedNetwork):
-            return row.model_copy(update={"events": verifications(self.backtest.events, model.name)})
+            return row.model_copy(update={"events": self._verifications(model.name)})
         return row
+
+    def _verifications(self, cell: str) -> list[EventVerification | EventVerificationFailure] | None:
+        """Return the scores of the events of one network, in the order of the request; None if there are none."""
+        rows = [
+            EventVerificationFailure(name=name, error=sentence(event))
+            if isinstance(event, SeriesError)
+            else EventVerification(name=name, **event.score(cell).model_dump())
+            for name, event in self.backtest.events.items()
+        ]
+        return rows or None
 
     @property
     def release_json(self) -> Json:
@@ -202,10 +225,11 @@ async def compare_series(
     if selection.release is None:
         refuse_missing_steps(request.series)
     selection.check(ForecastOptions(horizon))
-    events = threshold_events(request, horizon)
+    events = _threshold_events(request, horizon)
     for model in selection.named[:1]:
-        check_reach(events, model.horizon, model.dataset)
-    reach = reach_of(events, horizon)
+        _check_reach(events, model.horizon, model.dataset)
+    # The last lead that has to be forecast: for the events, and for the lead that is scored.
+    reach = max([horizon, *(event.within or 1 for event in events)])
     models = len(selection.columns) if selection.is_quick else len(CELLS)
     refuse_long_work(request, models, reach, settings.request_seconds)
     if selection.reads_at is not None:
@@ -220,10 +244,10 @@ async def compare_series(
         try:
             if isinstance(series, SeriesError):
                 raise series
-            if error := half_position(*position.tolist()):
+            if error := half_position(*position.tolist()) or future_error(series, remedy=""):
                 raise error
             loaded = selection.release_at(series.step, reach)
-            asked = requested_events(events, given.baseline or request.baseline, request.units)
+            asked = _requested_events(events, given.baseline or request.baseline, request.units)
             backtest = await _in_turns(serving, loaded.backtest(selection.name, series, position, horizon, asked))
             entries.append(Entry(loaded, series.step, backtest, horizon, request.units))
         except SeriesError as error:
@@ -232,6 +256,49 @@ async def compare_series(
     if strict:
         refuse_failures(ids, entries)
     return OwnSeries(selection, horizon, request.units, ids, entries)
+
+
+def _threshold_events(request: CompareRequest, horizon: int) -> tuple[ThresholdEvent, ...]:
+    """Return the events of a request in °C, with the number of leads that each considers.
+
+    Args:
+        request: the request.
+        horizon: the lead that is scored, which an event considers unless it says how many.
+
+    Raises:
+        RequestError: if an event looks too far ahead, or has a temperature that no sea has.
+    """
+    definitions = definitions_of(request.events, MAX_EVENT_HORIZON, request.units)
+    events = tuple(
+        replace(event, within=event.within or max(event.duration, horizon))
+        for event in definitions
+        if isinstance(event, ThresholdEvent)
+    )
+    _check_reach(events, MAX_EVENT_HORIZON, "a comparison")
+    return events
+
+
+def _check_reach(events: tuple[ThresholdEvent, ...], leads: int, forecaster: str) -> None:
+    """Raise RequestError if an event considers more than the ``leads`` that ``forecaster`` forecasts."""
+    for i, event in enumerate(events):
+        if (event.within or 1) > leads:
+            raise RequestError(
+                f"events[{i}] looks {counted(event.within or 1, 'step')} ahead, but {forecaster} reaches only {leads}: "
+                f"set within to at most {leads}",
+                field=f"events[{i}].within",
+            )
+
+
+def _requested_events(
+    events: tuple[ThresholdEvent, ...], baseline: InputBaseline | None, units: Units
+) -> RequestedEvents:
+    """Return the events to verify on a series with this ``baseline``, whose temperatures are in ``units``."""
+    known: Baseline | Period | SeriesError | None
+    try:
+        known = read_baseline(baseline, units)
+    except SeriesError as error:
+        known = error
+    return RequestedEvents(events, known)
 
 
 def refuse_long_work(request: CompareRequest, models: int, horizon: int, seconds: float) -> None:

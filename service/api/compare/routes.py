@@ -8,19 +8,34 @@ from orjson import dumps
 from pydantic import Field
 from starlette.responses import Response
 
-from forecasting.backtest.backtest import NetworkFacts
 from forecasting.errors import RequestError
-from forecasting.evaluation.report import ModelReport, accuracy_table
+from forecasting.evaluation.report import accuracy_table
 from forecasting.forecasts.options import Horizon
 from forecasting.models.base import ALL, BEST
-from forecasting.releases.loaded import LoadedRelease
 from forecasting.requests.model import InputTime
-from service.api.compare.held_out import HeldOutComparison, held_out_comparison, held_out_csv, held_out_markdown
-from service.api.compare.hindcast import MAX_ORIGINS, HindcastAnswer, HindcastStore, hindcast_json
-from service.api.compare.leads import LeadComparison, compare_leads
+from service.api.compare.hindcast import MAX_ORIGINS, HindcastStore, hindcast_json
 from service.api.compare.own_series import compare_series
-from service.api.compare.rows import compared_model, comparison_csv
-from service.api.compare.schemas import EXAMPLES, CompareRequest, Comparison, OwnComparison, Predictions, TestPeriod
+from service.api.compare.schemas import (
+    EXAMPLES,
+    CompareRequest,
+    Comparison,
+    HeldOutComparison,
+    HindcastAnswer,
+    LeadComparison,
+    OwnComparison,
+    Predictions,
+    TrainingRecord,
+)
+from service.api.compare.test_part import (
+    compare_leads,
+    comparison,
+    comparison_csv,
+    held_out_comparison,
+    held_out_csv,
+    held_out_markdown,
+    predictions_of,
+    training_record,
+)
 from service.api.dependencies import CatalogDep, DatasetQuery, SeriesDatasetQuery, ServingDep, SettingsDep
 from service.api.openapi import BYTES, problems, request_body
 from service.api.series_request import check_horizon
@@ -69,21 +84,19 @@ def compare(
     of context.
     """
     if dataset is not None and dataset in catalog.universal:
-        return _held_out(held_out_comparison(catalog.universal[dataset], horizon), format)
-    horizon = horizon or 1
-    check_horizon(horizon, settings)
-    release = catalog.dataset(dataset)
-    if horizon > release.report.horizon:
-        raise RequestError(
-            f"horizon {horizon} was not evaluated: choose 1 to {release.report.horizon} for {release.report.dataset}",
-            field="horizon",
-        )
-    if format == "markdown":
-        return Response(accuracy_table(release.report, horizon) + "\n", media_type=_MEDIA_TYPES[format])
-    comparison = _comparison(release, horizon)
-    if format == "csv":
-        return Response(comparison_csv(comparison.models), media_type=_MEDIA_TYPES[format])
-    return comparison
+        held_out = held_out_comparison(catalog.universal[dataset], horizon)
+        if format == "json":
+            return held_out
+        text = held_out_csv(held_out) if format == "csv" else held_out_markdown(held_out)
+    else:
+        horizon = horizon or 1
+        check_horizon(horizon, settings)
+        release = catalog.dataset(dataset)
+        compared = comparison(release, horizon)
+        if format == "json":
+            return compared
+        text = comparison_csv(compared.models) if format == "csv" else accuracy_table(release.report, horizon) + "\n"
+    return Response(text, media_type=_MEDIA_TYPES[format])
 
 
 @router.post(
@@ -128,28 +141,7 @@ async def post_compare(
 )
 def predictions(catalog: CatalogDep, dataset: DatasetQuery = None) -> Predictions:
     """Return observed and predicted SST of the test part, one step ahead, for each model."""
-    release = catalog.dataset(dataset)
-    table = release.predictions
-    networks = {model.name for model in release.report.networks}
-    return Predictions(
-        dataset=release.report.dataset,
-        version=release.report.version,
-        units="celsius",
-        step=release.report.step,
-        best=f"{release.report.dataset}-{release.best}",
-        hindcast=release.release.holds_evaluated,
-        timestamps=list(map(str, table.index)),
-        observed=table["observed"].tolist(),
-        predictions={
-            f"{release.report.dataset}-{name}" if name in networks else str(name): values.tolist()
-            for name, values in table.drop(columns="observed").items()
-        },
-        caveats={
-            f"{release.report.dataset}-{model.name}": model.caveat
-            for model in release.report.networks
-            if model.caveat is not None
-        },
-    )
+    return predictions_of(catalog.dataset(dataset))
 
 
 @router.get(
@@ -219,32 +211,12 @@ def plot(
     return Response(catalog.dataset(dataset).plots[format], HTTPStatus.OK, media_type=_PLOT_TYPES[format])
 
 
-def _held_out(comparison: HeldOutComparison, format: str) -> HeldOutComparison | Response:
-    if format == "json":
-        return comparison
-    table = held_out_csv if format == "csv" else held_out_markdown
-    return Response(table(comparison), media_type=_MEDIA_TYPES[format])
-
-
-def _comparison(release: LoadedRelease, horizon: int) -> Comparison:
-    report = release.report
-    test = report.periods["test"]
-    return Comparison(
-        kind="test_part",
-        dataset=report.dataset,
-        version=report.version,
-        units="celsius",
-        step=report.step,
-        horizon=horizon,
-        test=TestPeriod(start=test.start, end=test.end, n=report.models[0].accuracy["test"].n[horizon - 1]),
-        best=f"{report.dataset}-{release.best}",
-        models=[compared_model(model, report.models, horizon, _facts(release, model)) for model in report.models],
-    )
-
-
-def _facts(release: LoadedRelease, model: ModelReport) -> NetworkFacts | None:
-    """Return what the report says of a network; None of a baseline."""
-    if model.kind == "baseline":
-        return None
-    name = f"{release.dataset}-{model.name}"
-    return NetworkFacts(name, model.kind, model.parameters or 0, model.latency_ms or 0.0, model.train_seconds)
+@router.get(
+    "/training",
+    operation_id="getTrainingRecord",
+    summary="Get the training record",
+    responses=problems(404, 422, 503),
+)
+def training(catalog: CatalogDep, dataset: DatasetQuery = None) -> TrainingRecord:
+    """Return the loss curves of each network, and the test errors of each random seed."""
+    return training_record(catalog.dataset(dataset).report)

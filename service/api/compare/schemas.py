@@ -1,5 +1,6 @@
 """The request and the responses of ``/compare``, as JSON."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field
@@ -8,7 +9,10 @@ from forecasting.evaluation.report import ModelKind
 from forecasting.events.event_schema import MAX_VERIFIED_EVENTS, ThresholdEvents
 from forecasting.forecasts.options import Horizon
 from forecasting.models.metadata import NetworkKind
+from forecasting.models.universal.report import HeldOutRow
+from forecasting.scores.events import EventScore
 from forecasting.series.units import Units
+from service.api.forecast.schemas import Interval
 from service.api.series_request import EXAMPLE_VALUES, SeriesFailure, SeriesRequest, SeriesWarning
 from service.engine.series_schema import InputBaseline
 from service.http.time_fields import Time
@@ -117,52 +121,17 @@ Caveat = Annotated[
 ]
 
 
-class EventSkill(BaseModel):
-    """The Brier skill score over one reference."""
-
-    brier: float = Field(description="The Brier score of the reference, for the same cases.")
-    value: float | None = Field(
-        description="1 − Brier score / that of the reference; null if the event always or never happened."
-    )
-    lower: float | None = Field(
-        description="The lower bound of the 95 % block-bootstrap interval; null if it cannot be computed."
-    )
-    upper: float | None
+class _Named(BaseModel):
+    name: str
 
 
-class ReliabilityBin(BaseModel):
-    """The forecasts whose probability was within some bounds."""
-
-    minimum: float = Field(description="The lower bound, included.")
-    maximum: float = Field(description="The upper bound, excluded unless it is 1.")
-    n: int
-    probability: float = Field(description="The mean of their probabilities.")
-    frequency: float = Field(description="The share of them in which the event happened.")
-    lower: float = Field(description="The lower bound of the 95 % interval of that share.")
-    upper: float
-
-
-class EventVerification(BaseModel):
+class EventVerification(EventScore, _Named):
     """How good the probabilities of one event were. All intervals account for autocorrelation."""
 
-    name: str
-    n: int = Field(description="The number of forecasts for which every lead was observed.")
-    frequency: float = Field(description="The share of them in which the event happened.")
-    brier: float = Field(description="The Brier score; lower is better.")
-    brier_error: float = Field(description="The standard error of the Brier score.")
-    skill: dict[str, EventSkill] = Field(
-        description="By reference. `climatology`: how often the event happened within 15 days of the same date in "
-        "earlier years; absent if too few years precede most forecasts. `persistence`: how often it had happened "
-        "after the same number of steps beyond the threshold. `independent`: the same network with leads that do not "
-        "depend on each other; absent if one lead is considered."
-    )
-    reliability: list[ReliabilityBin]
 
-
-class EventVerificationFailure(BaseModel):
+class EventVerificationFailure(_Named):
     """An event that could not be verified."""
 
-    name: str
     error: str
 
 
@@ -212,6 +181,107 @@ class Comparison(BaseModel):
     models: list[Compared]
 
 
+class LeadCoverage(BaseModel):
+    """The share of observations inside the intervals of one level, by lead."""
+
+    share: list[float]
+    error: list[float] | None = Field(
+        description="The standard errors, which account for autocorrelation; null if the release does not record them."
+    )
+
+
+class LeadSkill(BaseModel):
+    """The skill over one baseline, by lead, with its 95 % block-bootstrap interval."""
+
+    value: list[float | None]
+    lower: list[float | None]
+    upper: list[float | None]
+
+
+class LeadErrors(BaseModel):
+    """The errors of one model, in °C on the test part, by lead. A baseline has neither `coverage` nor `skill`."""
+
+    model: str
+    kind: ModelKind
+    n: list[int] = Field(description="The number of forecasts.")
+    mae: list[float]
+    rmse: list[float]
+    bias: list[float]
+    coverage: dict[str, LeadCoverage] = Field(description="By level, in percent.")
+    skill: dict[str, LeadSkill] = Field(description="By baseline.")
+    caveat: Caveat
+
+
+class LeadComparison(BaseModel):
+    """Accuracy on the test part at every lead: RNN, LSTM and GRU first, then the baselines."""
+
+    dataset: str
+    version: str
+    units: Literal["celsius"]
+    step: str
+    horizon: int = Field(description="The number of leads; the first entry of each list is one step ahead.")
+    best: str = Field(description="The network with the lowest validation RMSE.")
+    models: list[LeadErrors]
+
+
+class HeldOutNetwork(BaseModel):
+    """The scores of one universal network."""
+
+    model: str
+    parameters: int
+    train_seconds: float
+    held_out: list[HeldOutRow]
+    held_out_without_companion: list[HeldOutRow] = Field(
+        description="The same for a network that was trained without its companion, the regression that adapts to each "
+        "series. It shows what the cell alone remembers. Empty if not recorded."
+    )
+
+
+class HeldOutComparison(BaseModel):
+    """Accuracy of universal networks on held-out seas, by length of context: RNN, LSTM and GRU."""
+
+    kind: Literal["held_out_seas"]
+    dataset: str
+    version: str
+    step: str
+    seas: int = Field(description="The number of simulated seas that the networks were trained on.")
+    best: str = Field(description="The network with the lowest mean relative RMSE on held-out seas.")
+    models: list[HeldOutNetwork]
+
+
+class SeedRun(BaseModel):
+    """A network trained again with another random seed."""
+
+    seed: int
+    rmse: float = Field(description="The RMSE on the test part, one step ahead, in °C.")
+
+
+class TrainedNetwork(BaseModel):
+    """How one network was trained."""
+
+    model: str = Field(examples=["nino12-gru"])
+    parameters: int
+    epochs: int | None = Field(
+        description="The epochs of the final fit, which makes the forecasts; null if not recorded."
+    )
+    train_loss: list[float] = Field(
+        description="The mean loss of each epoch of the fit on the training part alone, in units of the one-step "
+        "spread; empty if not recorded."
+    )
+    validation_loss: list[float] = Field(description="The loss of the same fit on the validation part.")
+    seeds: list[SeedRun] = Field(description="One entry for each seed; empty if only one was trained.")
+
+
+class TrainingRecord(BaseModel):
+    """How a dataset's networks were trained."""
+
+    dataset: str
+    version: str
+    step: str
+    configuration: Mapping[str, int | float | str | bool] = Field(description="Every training setting.")
+    networks: list[TrainedNetwork]
+
+
 class Predictions(BaseModel):
     """The one-step forecasts of the test part, as in the plot."""
 
@@ -227,6 +297,49 @@ class Predictions(BaseModel):
     caveats: dict[str, str] = Field(
         description="What limits the predictions, by model, as `caveat` in `GET /compare`; empty if nothing does."
     )
+
+
+class OriginRun(BaseModel):
+    """Consecutive steps of the test part, each of which a forecast can start from."""
+
+    start: Time
+    end: Time
+    n: int
+
+
+class PastForecast(BaseModel):
+    """The forecast that would have been given from one origin, and what was observed."""
+
+    origin: Time = Field(description="The time of the last observation that the forecast uses.")
+    timestamps: list[Time] = Field(description="The valid times, in UTC.")
+    sst: list[float]
+    intervals: list[Interval]
+    baselines: dict[str, list[float]]
+    observed: list[float | None] = Field(
+        description="The observations that followed; null where a value is missing, or after the end of the test part."
+    )
+
+
+class Observations(BaseModel):
+    """The observations around the forecasts: the window before the first origin, and all that followed."""
+
+    start: Time = Field(description="The time of the first value; the others follow at the step of the dataset.")
+    values: list[float | None]
+
+
+class HindcastAnswer(BaseModel):
+    """Forecasts from past origins in the test part, by a network that has not seen it unless `caveat` says so."""
+
+    dataset: str
+    version: str
+    units: Literal["celsius"]
+    step: str
+    model: str
+    caveat: Caveat
+    horizon: int
+    origins: list[OriginRun] = Field(description="All times that a forecast can start from.")
+    forecasts: list[PastForecast] = Field(description="In chronological order.")
+    observations: Observations
 
 
 class CompareRequest(SeriesRequest):

@@ -1,16 +1,19 @@
-"""``POST /series``: read a file and describe what it holds."""
+"""``/series``: what a file holds, and the end of a dataset's own series, which ``GET /forecast`` starts from."""
 
 from typing import Annotated, Any, Final
 
+import numpy as np
 from fastapi import APIRouter, Query, Request
 from orjson import dumps
 from starlette.responses import Response
 
-from service.api.dependencies import ServingDep, SettingsDep
+from forecasting.climatology.usual import Usual
+from service.api.dependencies import CatalogDep, DatasetQuery, ServingDep, SettingsDep
 from service.api.openapi import BYTES, ndjson_lines, problems
+from service.api.series_request import ClimatologyBasis
 from service.api.uploads.reading import GridFilesDep, read_upload
 from service.api.uploads.response import checks_of, described, series_lines
-from service.api.uploads.schemas import FileQuery, FileReading, FoundSeries
+from service.api.uploads.schemas import FileQuery, FileReading, FoundSeries, RecentSeries
 from service.http.media import NDJSON_TYPE, wants_ndjson
 
 router = APIRouter(prefix="/series", tags=["series"])
@@ -60,3 +63,26 @@ async def post_series(
     if query.check:
         answer["checks"] = await checks_of(reading, serving, settings)
     return Response(await serving.run_in_worker(dumps, answer), media_type="application/json")
+
+
+@router.get(
+    "",
+    operation_id="getRecentValues",
+    summary="Get the recent values of a dataset",
+    responses=problems(404, 422, 503),
+)
+def recent_series(catalog: CatalogDep, dataset: DatasetQuery = None) -> RecentSeries:
+    """Return the end of the series that a dataset's models were trained on."""
+    release = catalog.dataset(dataset)
+    series = release.recent
+    times = np.datetime_as_string(series.times, unit="s")
+    return RecentSeries(
+        dataset=release.report.dataset,
+        version=release.report.version,
+        units="celsius",
+        step=release.report.step,
+        timestamps=[f"{time}Z" for time in times],
+        values=[None if np.isnan(value) else float(value) for value in series.values],
+        climatology=[float(value) for value in release.baselines.climatology(series.times)],
+        usual=ClimatologyBasis(**Usual(release.baselines.years, "series").basis),
+    )

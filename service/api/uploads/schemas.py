@@ -1,10 +1,11 @@
-"""Query and answer of ``POST /series``."""
+"""The query and the responses of ``/series``."""
 
 from typing import Final, Literal
 
 from pydantic import BaseModel, Field
 
 from forecasting.series.units import Units
+from service.api.series_request import ClimatologyBasis
 from service.http.choices import Choice
 from service.http.reading_query import ReadingQuery
 from service.http.time_fields import Time
@@ -143,3 +144,16 @@ class FileReading(BaseModel):
         description=f"With `check`: the check of each series. The last {MAX_CHECKED} values of a file are checked, an "
         "equal number of each series; earlier ones are not evaluated.",
     )
+
+
+class RecentSeries(BaseModel):
+    """The end of a dataset's own series."""
+
+    dataset: str
+    version: str
+    units: Literal["celsius"]
+    step: str
+    timestamps: list[Time] = Field(description="The time of each value, in UTC.")
+    values: list[float | None] = Field(description="The values in °C, with null for a missing value.")
+    climatology: list[float] = Field(description="The climatology at each time, in °C, as in GET /forecast.")
+    usual: ClimatologyBasis = Field(description="What the climatology rests on.")

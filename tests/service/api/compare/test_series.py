@@ -117,7 +117,8 @@ def test_a_bad_series_has_its_error_in_its_place(client: httpx.Client, nino12: S
     sound = one_series(nino12, 60, "sound")
     short = one_series(nino12, 24, "short")
     wrong = one_series(nino12, 60, "wrong", step="week")
-    answer = answered(client.post("/compare", json={"dataset": "nino12", "series": [short, sound, wrong]}))
+    future = one_series(nino12, 60, "future") | {"start": "2095-01-01"}
+    answer = answered(client.post("/compare", json={"dataset": "nino12", "series": [short, sound, wrong, future]}))
     assert answer["series"][0] == {
         "id": "short",
         "error": "24 values are too few: nino12-rnn needs 24, and 1 more to compare with",
@@ -127,6 +128,10 @@ def test_a_bad_series_has_its_error_in_its_place(client: httpx.Client, nino12: S
         == answered(client.post("/compare", json={"dataset": "nino12", "series": [sound]}))["series"][0]
     )
     assert "this model forecasts steps of one month" in answer["series"][2]["error"]
+    assert answer["series"][3] == {
+        "id": "future",
+        "error": "values[59]: the last observation, of 2099-12-01, is in the future: check the times",
+    }
     assert answer["test"]["n"] == 36
 
 

@@ -7,8 +7,7 @@ import httpx
 import numpy as np
 import pytest
 
-from service.api.compare.held_out import HeldOutComparison
-from service.api.compare.schemas import OwnComparison
+from service.api.compare.schemas import HeldOutComparison, OwnComparison
 from tests.service.requests import Json, answered
 
 VALUES = [round(20 + 3 * np.sin(i / 20) + 0.3 * np.sin(1.7 * i), 2) for i in range(200)]
@@ -61,7 +60,9 @@ def test_a_long_gappy_series_is_rolled_in_parts(seas_client: httpx.Client) -> No
 
 
 def test_series_at_several_steps_are_not_pooled(seas_client: httpx.Client) -> None:
-    answer = compare(seas_client, days(id="a"), days(id="b", step="month"), days(id="c", values=VALUES[:5]))
+    answer = compare(
+        seas_client, days(id="a"), days(id="b", start="2000-01-01", step="month"), days(id="c", values=VALUES[:5])
+    )
     assert answer["models"] == []
     assert "dataset" not in answer
     daily, monthly, failed = answer["series"]
