@@ -21,6 +21,7 @@ from forecasting.series.batch import future_error
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
 from forecasting.wording import counted
+from service.api.compare.held_out import Cell, compared_model, header_of, row_of, to_csv
 from service.api.compare.schemas import (
     ComparedBaseline,
     ComparedNetwork,
@@ -28,7 +29,6 @@ from service.api.compare.schemas import (
     EventVerification,
     EventVerificationFailure,
 )
-from service.api.compare.test_part import Cell, compared_model, header_of, row_of, to_csv
 from service.api.series_request import (
     check_horizon,
     check_limits,

@@ -13,6 +13,16 @@ from forecasting.evaluation.report import accuracy_table
 from forecasting.forecasts.options import Horizon
 from forecasting.models.base import ALL, BEST
 from forecasting.requests.model import InputTime
+from service.api.compare.held_out import (
+    compare_leads,
+    comparison,
+    comparison_csv,
+    held_out_comparison,
+    held_out_csv,
+    held_out_markdown,
+    predictions_of,
+    training_record,
+)
 from service.api.compare.hindcast import MAX_ORIGINS, HindcastStore, hindcast_json
 from service.api.compare.own_series import compare_series
 from service.api.compare.schemas import (
@@ -25,16 +35,6 @@ from service.api.compare.schemas import (
     OwnComparison,
     Predictions,
     TrainingRecord,
-)
-from service.api.compare.test_part import (
-    compare_leads,
-    comparison,
-    comparison_csv,
-    held_out_comparison,
-    held_out_csv,
-    held_out_markdown,
-    predictions_of,
-    training_record,
 )
 from service.api.dependencies import CatalogDep, DatasetQuery, SeriesDatasetQuery, ServingDep, SettingsDep
 from service.api.openapi import BYTES, problems, request_body
