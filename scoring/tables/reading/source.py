@@ -1,18 +1,17 @@
 """CSV and Parquet tables, read in batches with Arrow."""
 
 import codecs
-import csv
 import gzip
-import re
+import io
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from io import BufferedIOBase
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,7 +22,6 @@ from forecasting.errors import FileError
 from forecasting.readers.dates import UNAMBIGUOUS, AmbiguousOrderError
 from forecasting.readers.delimited import DECIMAL_COMMA, header
 from forecasting.readers.files import table_of
-from forecasting.readers.lines import is_row
 from forecasting.readers.options import DateOrder, ReadingOptions
 from forecasting.readers.split import are_repeated
 from forecasting.readers.table import ABSENT, Table
@@ -59,153 +57,70 @@ def name_files(files: list[Path]) -> str:
     return f"{files[0]}" + (f" and {counted(others, 'other file')}" if others else "")
 
 
-BLOCK: Final = 2_000_000
+_BLOCK: Final = 2_000_000
 """Bytes per block; Arrow always reads up to 32 blocks ahead."""
-_HEAD_LINES: Final = 200
-"""Lines from which the columns are identified, without comments."""
 _START: Final = 65_536
 """Bytes from which it is decided whether a file is text."""
-_RETURN: Final = re.compile(rb"\r(?!\n|\Z)")
-"""A line ending of classic Mac OS."""
-_STRANGE: Final = b'# \t"\r\n'
-"""First bytes of lines that may not be rows; the column separator is another."""
-_END: Final = ord("\n")
-_QUOTE: Final = ord('"')
 _GZIP: Final = b"\x1f\x8b"
 
 
-class Text:
-    """A CSV file, plain or gzip-compressed, decoded to UTF-8."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._latin: bool | None = None
-
-    @property
-    def is_latin(self) -> bool:
-        """Whether the part read so far is not valid UTF-8, and is read as Latin-1."""
-        return self._latin is True
-
-    def head(self) -> str:
-        """Return the first lines.
-
-        Raises:
-            FileError: if the file is not text, or is an error page of a server.
-        """
-        with _open(self._file) as file:
-            read_text(file.read(_START))
-        lines: list[bytes] = []
-        rows = 0
-        for line in (line for block in self._blocks() for line in block.splitlines(keepends=True)):
-            lines.append(line)
-            rows += bool(line.strip()) and not line.startswith(b"#")
-            if rows == _HEAD_LINES:
-                break
-        return b"".join(lines).decode()
-
-    def rows(self, below: int, separator: str) -> "Lines":
-        """Return the rows after the first ``below`` lines as a file, without blank lines and comments."""
-        return Lines(_without_comments(block, separator) for block in _below(self._blocks(), below))
-
-    def _blocks(self) -> Iterator[bytes]:
-        """Yield blocks of whole lines."""
-        rest, mark, returns = b"", codecs.BOM_UTF8, False
-        with _open(self._file) as file:
-            while piece := file.read(BLOCK - len(rest) % BLOCK):
-                if mark:
-                    piece = piece.removeprefix(mark)
-                    returns, mark = _RETURN.search(piece) is not None, b""
-                if returns:
-                    piece = piece.replace(b"\r", b"\n")
-                whole, end, rest = (rest + piece).rpartition(b"\n")
-                yield self._as_utf8(whole + end)
-        yield self._as_utf8(rest)
-
-    def _as_utf8(self, lines: bytes) -> bytes:
-        # Most files are ASCII and need no second read.
-        if lines.isascii():
-            return lines
-        if self._latin is None:
-            self._latin = not _is_utf8(self._file)
-        return lines.decode("latin-1").encode() if self._latin else lines
-
-
-def _is_utf8(file: Path) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        with _open(file) as content:
-            while block := content.read(BLOCK):
-                decoder.decode(block)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _open(file: Path) -> BufferedIOBase:
+    """Open a file, which may be compressed with gzip."""
     with file.open("rb") as raw:
         packed = raw.read(2) == _GZIP
     return gzip.open(file) if packed else file.open("rb")
 
 
-class Lines:
-    """A file-like object over blocks of bytes, for :mod:`pyarrow`."""
+def _encoding_of(file: Path) -> str:
+    """Return ``utf-8-sig``, or ``latin-1`` if the file is not valid UTF-8.
 
-    closed = False
-
-    def __init__(self, blocks: Iterator[bytes]) -> None:
-        self._blocks = blocks
-        self._left = b""
-
-    def read(self, size: int) -> bytes:
-        """Return at most ``size`` bytes; none at the end."""
-        while not self._left:
-            block = next(self._blocks, None)
-            if block is None:
-                return b""
-            self._left = block
-        piece, self._left = self._left[:size], self._left[size:]
-        return piece
-
-    def close(self) -> None:
-        """Mark the object as closed."""
-        self.closed = True
+    Raises:
+        FileError: if the file is not text, or is an error page of a server.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with _open(file) as content:
+        block = content.read(_START)
+        read_text(block)
+        try:
+            while block:
+                decoder.decode(block)
+                block = content.read(_BLOCK)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return "latin-1"
+    return "utf-8-sig"
 
 
-def _below(blocks: Iterator[bytes], lines: int) -> Iterator[bytes]:
-    for block in blocks:
-        begin = 0
-        while lines and (end := block.find(b"\n", begin)) >= 0:
-            begin, lines = end + 1, lines - 1
-        if not lines:
-            yield block[begin:]
+def _first_lines(file: Path, encoding: str) -> str:
+    """Return the lines from which the columns are identified."""
+    lines: list[str] = []
+    rows = 0
+    with io.TextIOWrapper(_open(file), encoding) as text:
+        for line in text:
+            lines.append(line)
+            rows += bool(line.strip()) and not line.startswith("#")
+            if rows == _HEAD:
+                break
+    return "".join(lines)
 
 
-def _without_comments(lines: bytes, separator: str) -> bytes:
-    """Return the lines that are neither blank nor comments."""
-    codes = np.frombuffer(lines, dtype=np.uint8)
-    begins = np.append(0, np.flatnonzero(codes[:-1] == _END) + 1)[: len(codes)]
-    strange = np.zeros(256, dtype=np.bool_)
-    strange[list(_STRANGE + separator.encode())] = True
-    suspect = begins[strange[codes[begins]]]
-    # A quotation mark alone is not suspect: many files quote their text.
-    quoted = codes[suspect] == _QUOTE
-    suspect = suspect[~quoted | strange[codes[np.minimum(suspect + 1, len(codes) - 1)]]]
-    blank = re.compile(rb"[\s\"%s]*(?:#|\n|\Z)" % re.escape(separator.encode()))
-    kept, done = [], 0
-    for begin in suspect.tolist():
-        if blank.match(lines, begin) is None:
-            continue
-        end = lines.find(b"\n", begin) + 1 or len(lines)
-        cells = next(csv.reader([lines[begin:end].decode()], delimiter=separator), [])
-        if not is_row([cell.strip() for cell in cells]):
-            kept.append(lines[done:begin])
-            done = end
-    return b"".join((*kept, lines[done:])) if done else lines
+def _is_no_row(row: pacsv.InvalidRow) -> bool:
+    """Return whether a line with another number of cells is blank or a comment."""
+    text = (row.text or "").lstrip(' \t"')
+    return not text.strip(',;\t" ') or text.startswith("#")
+
+
+def _without_comments(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the rows that are neither blank nor comments, without their first column, which only tells that."""
+    first, batch = batch.column(0), batch.select(range(1, batch.num_columns))
+    is_comment = pc.and_(pc.starts_with(pc.utf8_ltrim_whitespace(first), "#"), pc.not_equal(first, "#"))
+    is_filled = reduce(pc.or_, [pc.is_valid(column) for column in batch.columns])
+    kept = pc.and_not(is_filled, pc.fill_null(is_comment, False))
+    return batch if pc.all(kept).as_py() else batch.filter(kept)
 
 
 _HEAD: Final = 200
-"""Rows of a Parquet file from which the columns are identified."""
+"""Rows from which the columns are identified."""
 _SEEN: Final = 1_000_000
 """Rows from which it is decided whether places are stations."""
 _BATCH: Final = 131_072
@@ -313,8 +228,8 @@ def _used(layout: Layout) -> list[str]:
 
 
 def _read_csv(file: Path, options: ReadingOptions, notes: Notes) -> Iterator[Batch]:
-    text = Text(file)
-    head = text.head()
+    encoding = _encoding_of(file)
+    head = _first_lines(file, encoding)
     table = table_of(head, options)
     if not table.is_csv:
         yield from _read_whole(file, options, notes)
@@ -323,30 +238,36 @@ def _read_csv(file: Path, options: ReadingOptions, notes: Notes) -> Iterator[Bat
     positions = {name: f"f{i}" for i, name in enumerate(table.names if table.nameless else names)}
 
     def read(names: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        columns = [positions[name] for name in names]
-        invalid: list[pacsv.InvalidRow] = []
+        columns = ["f0", *(positions[name] for name in names)]
+        above = int(table.cells.index[0]) - 1
+        skipped, invalid = list[pacsv.InvalidRow](), list[pacsv.InvalidRow]()
 
-        def refuse(row: pacsv.InvalidRow) -> str:
-            invalid.append(row)
-            return "error"
+        def handle(row: pacsv.InvalidRow) -> str:
+            (skipped if _is_no_row(row) else invalid).append(row)
+            return "error" if invalid else "skip"
 
         try:
-            batches = pacsv.open_csv(
-                pa.PythonFile(text.rows(int(table.cells.index[0]) - 1, separator), mode="r"),
-                pacsv.ReadOptions(block_size=BLOCK, autogenerate_column_names=True, use_threads=False),
-                pacsv.ParseOptions(delimiter=separator, invalid_row_handler=refuse),
-                pacsv.ConvertOptions(
-                    column_types=dict.fromkeys(columns, pa.string()),
-                    include_columns=columns,
-                    null_values=_NULLS,
-                    strings_can_be_null=True,
-                ),
-            )
-            yield from map(_with_points, batches) if table.decimal_commas else batches
+            with _open(file) as content:
+                batches = pacsv.open_csv(
+                    content,
+                    pacsv.ReadOptions(
+                        block_size=_BLOCK, autogenerate_column_names=True, use_threads=False,
+                        skip_rows=above, encoding=encoding.removesuffix("-sig"),
+                    ),
+                    pacsv.ParseOptions(delimiter=separator, invalid_row_handler=handle),
+                    pacsv.ConvertOptions(
+                        column_types=dict.fromkeys(columns, pa.string()),
+                        include_columns=columns,
+                        null_values=_NULLS,
+                        strings_can_be_null=True,
+                    ),
+                )  # fmt: skip
+                rows = map(_without_comments, batches)
+                yield from map(_with_points, rows) if table.decimal_commas else rows
         except pa.ArrowInvalid:
             if not invalid:
                 raise
-            raise FileError(_wrong_width(invalid[0])) from None
+            raise FileError(_wrong_width(invalid[0], above + len(skipped))) from None
 
     layout = _layout(table, options, read)
     notes.add_all(file, (*table.notes, *layout.notes))
@@ -355,7 +276,7 @@ def _read_csv(file: Path, options: ReadingOptions, notes: Notes) -> Iterator[Bat
     for batch in read(wanted):
         yield Batch(dict(zip(wanted, batch.columns, strict=True)), first, file, layout)
         first += batch.num_rows
-    if text.is_latin:
+    if encoding == "latin-1":
         notes.add(file, "not valid UTF-8; read as Latin-1")
 
 
@@ -376,8 +297,8 @@ def _read_whole(file: Path, options: ReadingOptions, notes: Notes) -> Iterator[B
     yield Batch({name: columns[name] for name in _used(layout)}, 1, file, layout)
 
 
-def _wrong_width(row: pacsv.InvalidRow) -> str:
-    place = f"row {row.number} ({row.text[:40]!r})"
+def _wrong_width(row: pacsv.InvalidRow, above: int) -> str:
+    place = f"row {row.number - above} ({row.text[:40]!r})"
     return f"{place} has {counted(row.actual_columns, 'column')}, but the first row has {row.expected_columns}; fix it"
 
 
