@@ -15,7 +15,7 @@ from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
 from contextlib import suppress
 from itertools import repeat
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from scoring.errors import ScoringError
 from scoring.job import Failure, Job, Part, try_chunk
@@ -31,29 +31,19 @@ Outcome = tuple[int, Part | Failure]
 """The number of a chunk, with its part of the output or the reason why it failed."""
 
 
-class Engine(Protocol):
-    """Scores chunks, in any order."""
+class Engine:
+    """Scores chunks in this process, one after another."""
 
     def run(self, job: Job, chunks: Iterable[int]) -> Iterator[Outcome]:
-        """Score each of ``chunks`` once."""
+        """Score each of ``chunks`` once, in any order."""
+        for chunk in chunks:
+            yield chunk, try_chunk(job, chunk)
 
     def close(self) -> None:
         """Release all resources."""
 
 
-class InProcess:
-    """Scores chunks in this process, one after another."""
-
-    def run(self, job: Job, chunks: Iterable[int]) -> Iterator[Outcome]:
-        """See :class:`Engine`."""
-        for chunk in chunks:
-            yield chunk, try_chunk(job, chunk)
-
-    def close(self) -> None:
-        """Do nothing: there is nothing to release."""
-
-
-class _Distributed(ABC):
+class _Distributed(Engine, ABC):
     """Hands chunks out to executors while any of them is free."""
 
     def run(self, job: Job, chunks: Iterable[int]) -> Iterator[Outcome]:

@@ -6,7 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Final, Generic, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Final, Generic, Self, TypeVar
+
+from tqdm import tqdm
 
 from forecasting.readers.options import ReadingOptions
 from scoring.engine import Engine
@@ -84,16 +86,6 @@ class Input(ABC, Generic[M]):
         """Write the output from the parts of finished chunks; ``failed`` holds the reasons for the others."""
 
 
-class Progress(Protocol):
-    """Shows how many places (cells or stations) have been scored."""
-
-    def begin(self, total: int, done: int) -> None:
-        """Start at ``done`` of ``total`` places."""
-
-    def update(self, places: int) -> None:
-        """Add a number of ``places``."""
-
-
 @dataclass(frozen=True)
 class Run:
     """Everything that one run needs.
@@ -150,7 +142,7 @@ ATTEMPTS: Final = 3
 Say = Callable[[str], None]
 
 
-def execute(run: Run, work: WorkFolder, engine: Engine, progress: Progress, say: Say) -> Result:
+def execute(run: Run, work: WorkFolder, engine: Engine, say: Say, *, quiet: bool) -> Result:
     """Start or resume ``run`` and score its remaining chunks, each at most :data:`ATTEMPTS` times.
 
     Raises:
@@ -170,13 +162,23 @@ def execute(run: Run, work: WorkFolder, engine: Engine, progress: Progress, say:
     result = Result(Counts(), job.chunks, len(done), run.input.notes(work.staged))
     staged = time.perf_counter()
     result.parts["read"] = staged - begun
-    progress.begin(sum(map(job.places, range(job.chunks))), before)
     waiting = [chunk for chunk in range(job.chunks) if chunk not in done]
-    for turn in range(ATTEMPTS):
-        if waiting and turn:
-            say(f"retrying {len(waiting)} failed chunks; {_first(result.failed)}")
-        result.failed = _score(job, waiting, work, engine, progress, done)
-        waiting = sorted(result.failed)
+    total, unit = sum(map(job.places, range(job.chunks))), f" {run.input.unit}"
+    # Shown if standard error is a terminal.
+    with tqdm(total=total, initial=before, unit=unit, unit_scale=True, disable=quiet or None) as bar:
+        for turn in range(ATTEMPTS):
+            if waiting and turn:
+                say(f"retrying {len(waiting)} failed chunks; {_first(result.failed)}")
+            result.failed = {}
+            for chunk, outcome in engine.run(job, waiting) if waiting else ():
+                if isinstance(outcome, Failure):
+                    result.failed[chunk] = outcome.reason
+                    work.record(chunk, outcome)
+                else:
+                    work.save(chunk, outcome)
+                    done[chunk] = outcome.counts
+                    bar.update(outcome.counts.places)
+            waiting = sorted(result.failed)
     result.parts["score"] = time.perf_counter() - staged
     for counts in done.values():
         result.counts.add(counts)
@@ -185,22 +187,6 @@ def execute(run: Run, work: WorkFolder, engine: Engine, progress: Progress, say:
     if lost:
         result.counts.add(Counts(places=lost, missing={"its chunk failed": lost}))
     return result
-
-
-def _score(
-    job: Job, waiting: list[int], work: WorkFolder, engine: Engine, progress: Progress, done: dict[int, Counts]
-) -> dict[int, str]:
-    """Try each of the ``waiting`` chunks; return the reasons of those that failed."""
-    failed: dict[int, str] = {}
-    for chunk, outcome in engine.run(job, waiting) if waiting else ():
-        if isinstance(outcome, Failure):
-            failed[chunk] = outcome.reason
-            work.record(chunk, outcome)
-        else:
-            work.save(chunk, outcome)
-            done[chunk] = outcome.counts
-            progress.update(outcome.counts.places)
-    return failed
 
 
 def finish(run: Run, work: WorkFolder, result: Result) -> None:

@@ -208,7 +208,7 @@ class Verification(BaseModel, frozen=True):
     groups: tuple[Group, ...]
 
 
-def verify(
+def verify_archive(
     forecasts: IssuedForecasts, observations: Observations, leads: Sequence[int], *, by_month: bool
 ) -> Verification:
     """Score the forecasts at each of ``leads``; baselines are those that were issued with them.

@@ -5,15 +5,18 @@ Imports nothing slow: each command imports what it needs when its options are kn
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
+from importlib import import_module
 from typing import Final
 
-from forecasting.console import Command, run_process
+from forecasting.console import Command, Program, run_process
 from forecasting.extras import exit_without_extra
 from scoring.cli.arguments import (
     APPEND,
     EVENTS,
     EXITS,
     FORECAST,
+    INCOMPLETE,
     SCORE,
     VERIFY,
     add_events_options,
@@ -21,6 +24,7 @@ from scoring.cli.arguments import (
     add_score_options,
     add_verify_options,
 )
+from scoring.errors import NothingToForecastError
 
 _USAGE: Final = """\
 {0} [-h] [options] INPUT [INPUT ...] OUTPUT
@@ -42,27 +46,16 @@ def main(arguments: Sequence[str]) -> int:
     return _command(arguments).main(arguments[1:])
 
 
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Parse the arguments of ``sst score``; print a message and exit if they are wrong."""
-    return _score_command(arguments).parser().parse_args(arguments)
-
-
 def _command(arguments: Sequence[str]) -> Command:
-    return _COMMANDS.get(arguments[0]) or _score_command(arguments[1:])
-
-
-def _score_command(arguments: Sequence[str]) -> Command:
+    if arguments[0] != "score":
+        return _COMMANDS[arguments[0]]
     appending = any(argument.partition("=")[0] == APPEND for argument in arguments)
-
-    def add_options(parser: argparse.ArgumentParser) -> None:
-        add_score_options(parser, appending=appending)
-
+    add_options = partial(add_score_options, appending=appending)
     description = "Forecast every station of a table, or every cell of a grid."
     return Command(SCORE, description, add_options, _score, EXITS, _USAGE.format(SCORE.name))
 
 
 def _score(options: argparse.Namespace) -> int:
-    # Modules that read and write are imported later, depending on the input.
     with exit_without_extra("scoring", "Batch scoring"):
         from scoring.cli.start import leave_out_dask, load_torch_aside, processes_for
 
@@ -70,30 +63,18 @@ def _score(options: argparse.Namespace) -> int:
             leave_out_dask()
         if processes_for(options):
             load_torch_aside(options)
-        from scoring.cli.score import main
-
-        return main(options)
+    return _run(SCORE, "score", "score", "Batch scoring", options)
 
 
-def _verify(options: argparse.Namespace) -> int:
-    with exit_without_extra("scoring", "Verification"):
-        from scoring.cli.verify import main
-
-        return main(options)
-
-
-def _forecast(options: argparse.Namespace) -> int:
-    with exit_without_extra("scoring", "sst forecast"):
-        from scoring.cli.forecast import forecast
-
-        return forecast(options)
-
-
-def _events(options: argparse.Namespace) -> int:
-    with exit_without_extra("scoring", "sst events"):
-        from scoring.cli.forecast import events
-
-        return events(options)
+def _run(program: Program, module: str, name: str, purpose: str, options: argparse.Namespace) -> int:
+    """Run a function of a module of this package; returns its exit status, 3 if nothing can be forecast."""
+    with exit_without_extra("scoring", purpose):
+        try:
+            status: int = getattr(import_module(f"scoring.cli.{module}"), name)(options)
+            return status
+        except NothingToForecastError as error:
+            program.say_error(error)
+            return INCOMPLETE
 
 
 _COMMANDS: Final = {
@@ -101,21 +82,21 @@ _COMMANDS: Final = {
         VERIFY,
         "Compare the forecasts in an archive with later observations.",
         add_verify_options,
-        _verify,
+        partial(_run, VERIFY, "verify", "verify", "Verification"),
         _EXITS_OF_VERIFY,
     ),
     "forecast": Command(
         FORECAST,
         "Forecast each series in a file, without a server. The options are those of POST /forecast.",
         add_forecast_options,
-        _forecast,
+        partial(_run, FORECAST, "forecast", "forecast", "sst forecast"),
         _EXITS_OF_FILE,
     ),
     "events": Command(
         EVENTS,
         "List the marine heatwaves or cold spells in daily series. They need ten years of values.",
         add_events_options,
-        _events,
+        partial(_run, EVENTS, "forecast", "events", "sst events"),
         _EXITS_OF_FILE,
     ),
 }

@@ -4,24 +4,22 @@ import argparse
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from tqdm import tqdm
 
-from forecasting.console import Program, in_command_line
-from forecasting.errors import FileError, ForecastError
+from forecasting.errors import FileError
 from forecasting.readers.options import ReadingOptions
 from forecasting.readers.text import sniff_binary
 from forecasting.releases.trust import TrustedKeys
 from forecasting.series.units import Units
-from scoring.cli.arguments import DONE, GRIDS, INCOMPLETE, OUTPUTS, READING, REFUSED, SCORE
+from scoring.cli.arguments import DONE, GRIDS, INCOMPLETE, OUTPUTS, READING, SCORE
 from scoring.cli.start import processes_for, releases_folder
-from scoring.engine import Cluster, Engine, InProcess, Processes
-from scoring.errors import NothingToForecastError, ScoringError
+from scoring.engine import Cluster, Engine, Processes
+from scoring.errors import ScoringError
 from scoring.events import EventRequest
 from scoring.models.catalog import Choice
 from scoring.models.model import Model
@@ -40,10 +38,14 @@ _HOW: Final = ("processes", "cluster", "chunk", "overwrite", "restart", "quiet")
 """Options that say how a job is done, not what it is."""
 
 
-def main(options: argparse.Namespace) -> int:
-    """Run batch scoring and return the exit status: 0 done, 2 refused, 3 without forecasts or with failed chunks."""
+def score(options: argparse.Namespace) -> int:
+    """Run batch scoring and return the exit status: 0 done, 3 without forecasts or with failed chunks.
+
+    Raises:
+        ForecastError: if the input, the model or the output cannot be used.
+    """
     begun = time.perf_counter()
-    return status_of(SCORE, lambda: _append(options, begun) if options.append else _write(options, begun))
+    return _append(options, begun) if options.append else _write(options, begun)
 
 
 def _write(options: argparse.Namespace, begun: float) -> int:
@@ -58,13 +60,13 @@ def _write(options: argparse.Namespace, begun: float) -> int:
             SCORE.say(f"{options.output} is already complete; nothing to do")
             return DONE
         _refuse_existing(options, work, kind)
-        with _removed_if_nothing_staged(work), _engine_of(options, model) as engine:
+        with _removed_if_nothing_staged(work), closing(_engine_of(options, model)) as engine:
             with named(source.path):
                 narrowed = input_.narrowed(model)
                 fingerprint = Fingerprint.of(narrowed.files)
                 plan = _plan_of(options, kind, fingerprint, model, narrowed)
                 run = Run(narrowed, options.output, model, plan, fingerprint, begun)
-                result = execute(run, work, engine, _ProgressBar(input_.unit, options.quiet), SCORE.say)
+                result = execute(run, work, engine, SCORE.say, quiet=options.quiet)
             finish(run, work, result)
     _tell(run, result, run.output)
     return INCOMPLETE if result.failed or not result.counts.forecast else DONE
@@ -153,8 +155,8 @@ def _forget_other_work(work: WorkFolder, plan: Plan) -> None:
 def _score(run: Run, input_: "TableInput", work: WorkFolder, archive: "Archive", options: argparse.Namespace) -> int:
     from scoring.archive.archive import archive_schema, key_of, write_rows
 
-    with _removed_if_nothing_staged(work), _engine_of(options, run.model) as engine, named(input_.path):
-        result = execute(run, work, engine, _ProgressBar(input_.unit, options.quiet), SCORE.say)
+    with _removed_if_nothing_staged(work), closing(_engine_of(options, run.model)) as engine, named(input_.path):
+        result = execute(run, work, engine, SCORE.say, quiet=options.quiet)
     place = archive.path
     if result.counts.forecast and not result.failed:
         issued = np.datetime64(time.time_ns() // 1_000_000, "ms")
@@ -266,19 +268,12 @@ def _removed_if_nothing_staged(work: WorkFolder) -> Iterator[None]:
         raise
 
 
-@contextmanager
-def _engine_of(options: argparse.Namespace, model: Model) -> Iterator[Engine]:
-    """Yield where the chunks are scored: in this process, in others, or on a cluster."""
-    count = processes_for(options)
-    engine: Engine
+def _engine_of(options: argparse.Namespace, model: Model) -> Engine:
+    """Return where the chunks are scored: in this process, in others, or on a cluster."""
     if options.cluster:
-        engine = Cluster(options.cluster, SCORE.say)
-    else:
-        engine = Processes(count, model) if count else InProcess()
-    try:
-        yield engine
-    finally:
-        engine.close()
+        return Cluster(options.cluster, SCORE.say)
+    count = processes_for(options)
+    return Processes(count, model) if count else Engine()
 
 
 def _plan_of(
@@ -309,18 +304,6 @@ def _plan_of(
     )
 
 
-def status_of(program: Program, command: Callable[[], int]) -> int:
-    """Run a command of ``program``; return its exit status, or that of an error, which is written to standard error."""
-    try:
-        return command()
-    except NothingToForecastError as error:
-        program.say(error.written(in_command_line))
-        return INCOMPLETE
-    except ForecastError as error:
-        program.say(error.written(in_command_line))
-        return REFUSED
-
-
 def _tell(run: Run, result: Result, path: Path) -> None:
     """Write the outcome of a run, whose forecasts are in ``path``."""
     for note in result.notes:
@@ -348,23 +331,3 @@ def _tell(run: Run, result: Result, path: Path) -> None:
             f"{len(result.failed)} of {result.chunks} chunks failed; chunk {first}: "
             f"{result.failed[first]}. Run the same command again to retry them"
         )
-
-
-class _ProgressBar:
-    """A progress bar with rate and time left, shown if standard error is a terminal."""
-
-    def __init__(self, unit: str, quiet: bool) -> None:
-        self._unit = unit
-        self._quiet = quiet
-        self._bar: tqdm[Any] | None = None
-
-    def begin(self, total: int, done: int) -> None:
-        """See :class:`scoring.run.Progress`."""
-        self._bar = tqdm(total=total, initial=done, unit=f" {self._unit}", unit_scale=True, disable=self._quiet or None)
-
-    def update(self, places: int) -> None:
-        """See :class:`scoring.run.Progress`."""
-        assert self._bar is not None
-        self._bar.update(places)
-        if self._bar.n >= (self._bar.total or 0):
-            self._bar.close()

@@ -20,9 +20,8 @@ from forecasting.wording import counted, listed
 from scoring.archive.archive import Archive
 from scoring.archive.issued import IssuedForecasts
 from scoring.archive.observed import Observations
-from scoring.archive.verification import AS_ISSUED, EventVerification, Group, Verification, verify
+from scoring.archive.verification import AS_ISSUED, EventVerification, Group, Verification, verify_archive
 from scoring.cli.arguments import DONE, READING_TABLES, VERIFY
-from scoring.cli.score import status_of
 from scoring.errors import NothingToForecastError, ScoringError
 from scoring.source import find_source, is_parquet, named
 
@@ -33,12 +32,12 @@ _HEADINGS: Final = {"mae": "MAE", "rmse": "RMSE", "bias": "bias", "crps": "CRPS"
 Row = dict[str, Any]
 
 
-def main(options: argparse.Namespace) -> int:
-    """Verify an archive and return the exit status: 0 done, 2 refused, 3 if nothing could be verified."""
-    return status_of(VERIFY, lambda: _print(options))
+def verify(options: argparse.Namespace) -> int:
+    """Print the scores of an archive; returns the exit status.
 
-
-def _print(options: argparse.Namespace) -> int:
+    Raises:
+        ForecastError: if the archive or the observations cannot be read, or nothing could be verified.
+    """
     print(_written(_verify(options), options.format), end="")
     return DONE
 
@@ -60,7 +59,7 @@ def _verify(options: argparse.Namespace) -> Verification:
             f"{name}: degree heating weeks are verified by the probabilities of their alert levels, which an earlier "
             "version did not store; new runs store them"
         )
-    verification = verify(forecasts, observations, leads, by_month=options.by == "month")
+    verification = verify_archive(forecasts, observations, leads, by_month=options.by == "month")
     _tell(verification)
     if not verification.verified:
         raise NothingToForecastError(f"nothing could be verified: {_why(verification, observations)}")

@@ -7,14 +7,13 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from scoring.cli import parse
-from scoring.cli.score import main
+from scoring.cli import main
 from tests.zygote.process import Popen
 
 
 def score(*arguments: object) -> int:
     """Run the command in this process and return its exit status."""
-    return main(parse(list(map(str, arguments))))
+    return main(["score", *map(str, arguments)])
 
 
 def start(*arguments: object, **environment: str) -> Popen:

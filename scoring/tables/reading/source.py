@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from io import BufferedIOBase
 from pathlib import Path
 from typing import Final
 
@@ -57,14 +56,14 @@ def name_files(files: list[Path]) -> str:
     return f"{files[0]}" + (f" and {counted(others, 'other file')}" if others else "")
 
 
-_BLOCK: Final = 2_000_000
+BLOCK: Final = 2_000_000
 """Bytes per block; Arrow always reads up to 32 blocks ahead."""
 _START: Final = 65_536
 """Bytes from which it is decided whether a file is text."""
 _GZIP: Final = b"\x1f\x8b"
 
 
-def _open(file: Path) -> BufferedIOBase:
+def _open(file: Path) -> gzip.GzipFile | io.BufferedReader:
     """Open a file, which may be compressed with gzip."""
     with file.open("rb") as raw:
         packed = raw.read(2) == _GZIP
@@ -84,7 +83,7 @@ def _encoding_of(file: Path) -> str:
         try:
             while block:
                 decoder.decode(block)
-                block = content.read(_BLOCK)
+                block = content.read(BLOCK)
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
             return "latin-1"
@@ -113,10 +112,12 @@ def _is_no_row(row: pacsv.InvalidRow) -> bool:
 def _without_comments(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return the rows that are neither blank nor comments, without their first column, which only tells that."""
     first, batch = batch.column(0), batch.select(range(1, batch.num_columns))
-    is_comment = pc.and_(pc.starts_with(pc.utf8_ltrim_whitespace(first), "#"), pc.not_equal(first, "#"))
-    is_filled = reduce(pc.or_, [pc.is_valid(column) for column in batch.columns])
-    kept = pc.and_not(is_filled, pc.fill_null(is_comment, False))
-    return batch if pc.all(kept).as_py() else batch.filter(kept)
+    if not pc.any(pc.match_substring_regex(pc.fill_null(first, ""), r"^\s*(#|$)")).as_py():
+        return batch
+    first, *columns = (pc.fill_null(pc.utf8_trim_whitespace(column), "") for column in (first, *batch.columns))
+    is_comment = pc.and_(pc.starts_with(first, "#"), pc.not_equal(first, "#"))
+    is_blank = reduce(pc.and_, [pc.equal(column, "") for column in columns])
+    return batch.filter(pc.invert(pc.or_(is_comment, is_blank)))
 
 
 _HEAD: Final = 200
@@ -251,7 +252,7 @@ def _read_csv(file: Path, options: ReadingOptions, notes: Notes) -> Iterator[Bat
                 batches = pacsv.open_csv(
                     content,
                     pacsv.ReadOptions(
-                        block_size=_BLOCK, autogenerate_column_names=True, use_threads=False,
+                        block_size=BLOCK, autogenerate_column_names=True, use_threads=False,
                         skip_rows=above, encoding=encoding.removesuffix("-sig"),
                     ),
                     pacsv.ParseOptions(delimiter=separator, invalid_row_handler=handle),
