@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
-from typing import Any, Final, Literal, get_args
+from operator import attrgetter
+from typing import Any, Final, Literal, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +31,7 @@ from forecasting.events.outcomes import (
     MarineOutcome,
     ThresholdOutcome,
 )
-from forecasting.events.outlook import JointForecast, Outlook
+from forecasting.events.outlook import JointForecast
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY
 from forecasting.series.timestep import TimeStep, in_words
@@ -51,6 +52,7 @@ LEVEL_PROBABILITIES: Final[dict[AlertLevel, str]] = {
 """Columns of the probability of an alert level or a higher one, by the levels that are verified."""
 
 Values = npt.NDArray[Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ class Column:
         by_lead: whether each lead has its own.
         form: of the values.
         title: what they are, after the name of the event.
-        value: takes it from the outcome of the event; °C, seconds since 1970, or the index of a flag.
+        value: takes it from the outcome of the event, by default the attribute of that name; °C, seconds since 1970, or
+            the index of a flag.
         flags: texts of the flags, from 0.
     """
 
@@ -70,7 +73,7 @@ class Column:
     by_lead: bool
     form: Form
     title: str
-    value: Callable[[Any], Any]
+    value: Callable[[Any], Any] | None = None
     flags: tuple[str, ...] = ()
 
     @property
@@ -82,6 +85,11 @@ class Column:
     def missing(self) -> float:
         """Value where nothing is known."""
         return MISSING if self.form in ("flag", "days") else np.nan
+
+    def value_of(self, outcome: EventOutcome) -> Any:
+        """Return the value, ``()`` or ``(horizon,)``."""
+        assert self.value is not None
+        return self.value(outcome)
 
     def empty(self, n: int, horizon: int) -> Values:
         """Return missing values for ``n`` places, ``(n,)`` or ``(n, horizon)``."""
@@ -96,9 +104,14 @@ def columns_of(definition: EventDefinition, name: str) -> tuple[Column, ...]:
     elif isinstance(definition, MarineEvent):
         columns = _marine(definition)
     else:
-        columns = _heat_stress(definition)
+        columns = _heat_stress()
     return tuple(
-        replace(column, name=f"event_{name}_{column.name}", title=f"{definition.name}: {column.title}")
+        replace(
+            column,
+            name=f"event_{name}_{column.name}",
+            title=f"{definition.name}: {column.title}",
+            value=column.value or attrgetter(column.name),
+        )
         for column in columns
     )
 
@@ -114,42 +127,35 @@ def _threshold(event: ThresholdEvent) -> Sequence[Column]:
     run = f"{event.duration} consecutive steps of " if event.duration > 1 else ""
     extreme = "highest" if event.side == "above" else "lowest"
     columns = [
-        Column("probability", False, "probability", f"probability of {run}{beyond} within {leads}", _probability),
-        Column("by_lead", True, "probability", f"probability of {beyond}", lambda outcome: outcome.by_lead),
+        Column("probability", False, "probability", f"probability of {run}{beyond} within {leads}"),
+        Column("by_lead", True, "probability", f"probability of {beyond}"),
         Column("onset", False, "time", f"median time of the onset of {run}{beyond}", _onset),
-        Column("peak", False, "celsius", f"median of the {extreme} temperature within {leads}", _peak),
+        Column(
+            "peak", False, "celsius", f"median of the {extreme} temperature within {leads}", attrgetter("peak.median")
+        ),
     ]
-    if by_day:
-        columns.append(Column("threshold", True, "celsius", f"threshold, {limit}", lambda outcome: outcome.threshold))
-    return columns
-
-
-def _probability(outcome: ThresholdOutcome) -> float:
-    return outcome.probability
+    return [*columns, Column("threshold", True, "celsius", f"threshold, {limit}")] if by_day else columns
 
 
 def _onset(outcome: ThresholdOutcome) -> float:
     return np.nan if outcome.onset is None else float(outcome.onset.median.astype("datetime64[s]").astype(np.int64))
 
 
-def _peak(outcome: ThresholdOutcome) -> float:
-    return outcome.peak.median
-
-
 def _marine(event: MarineEvent) -> Sequence[Column]:
-    name = event.kind.replace("_", " ")
-    last = "on the day of the last observation"
+    name, last = event.kind.replace("_", " "), "the day of the last observation"
     return (
-        Column("state", False, "flag", f"state of the {name} {last}", lambda o: _state(o.state), STATES),
-        Column("days", False, "days", f"days of the {name} until {last[3:]}", lambda o: o.state.days),
+        Column("state", False, "flag", f"state of the {name} on {last}", lambda o: _state(o.state), STATES),
+        Column("days", False, "days", f"days of the {name} until {last}", attrgetter("state.days")),
         Column("category", False, "flag", f"category of the {name} so far", _category, CATEGORY_FLAGS),
-        Column("intensity", False, "difference", f"temperature minus climatology {last}", lambda o: o.state.intensity),
-        Column("probability", True, "probability", f"probability of a {name}", lambda o: o.probability),
+        Column(
+            "intensity", False, "difference", f"temperature minus climatology on {last}", attrgetter("state.intensity")
+        ),
+        Column("probability", True, "probability", f"probability of a {name}"),
         Column("likely_category", True, "flag", f"most likely category of a {name}", _likely_category, CATEGORY_FLAGS),
-        Column("onset_within", True, "probability", f"probability that a new {name} has begun", _onset_within),
+        Column("onset_within", True, "probability", f"probability that a new {name} has begun"),
         Column("ends_within", True, "probability", f"probability that the ongoing {name} has ended", _ends_within),
-        Column("climatology", True, "celsius", "usual temperature", lambda o: o.climatology),
-        Column("threshold", True, "celsius", f"threshold of a {name}", lambda o: o.threshold),
+        Column("climatology", True, "celsius", "usual temperature"),
+        Column("threshold", True, "celsius", f"threshold of a {name}"),
     )
 
 
@@ -168,24 +174,19 @@ def _likely_category(outcome: MarineOutcome) -> Values:
     return likely
 
 
-def _onset_within(outcome: MarineOutcome) -> Values:
-    return outcome.onset_within
-
-
 def _ends_within(outcome: MarineOutcome) -> Any:
     return np.nan if outcome.ends_within is None else outcome.ends_within
 
 
-def _heat_stress(event: HeatStress) -> Sequence[Column]:
-    weeks = "degree heating weeks"
-    last = "on the day of the last observation"
+def _heat_stress() -> Sequence[Column]:
+    weeks, last, bound = "degree heating weeks", "on the day of the last observation", "bound of the central 80 % range"
     return (
-        Column("mmm", False, "celsius", "maximum monthly mean", lambda o: o.maximum_monthly_mean),
-        Column("now", False, "celsius_weeks", f"{weeks} {last}", lambda o: o.now),
+        Column("mmm", False, "celsius", "maximum monthly mean", attrgetter("maximum_monthly_mean")),
+        Column("now", False, "celsius_weeks", f"{weeks} {last}"),
         Column("alert", False, "flag", f"alert level {last}", lambda o: ALERT_LEVELS.index(o.level), ALERT_LEVELS),
-        Column("median", True, "celsius_weeks", f"median of {weeks}", lambda o: o.median),
-        Column("lower", True, "celsius_weeks", f"lower bound of the central 80 % range of {weeks}", lambda o: o.lower),
-        Column("upper", True, "celsius_weeks", f"upper bound of the central 80 % range of {weeks}", lambda o: o.upper),
+        Column("median", True, "celsius_weeks", f"median of {weeks}"),
+        Column("lower", True, "celsius_weeks", f"lower {bound} of {weeks}"),
+        Column("upper", True, "celsius_weeks", f"upper {bound} of {weeks}"),
         Column("likely_alert", True, "flag", "most likely alert level", _likely_alert, ALERT_LEVELS),
         *(
             Column(name, True, "probability", f"probability of {level} or above", partial(_probability_from, level))
@@ -194,18 +195,20 @@ def _heat_stress(event: HeatStress) -> Sequence[Column]:
     )
 
 
+def _by_level(outcome: HeatStressOutcome) -> Values:
+    """Return the probability of each alert level, ``(levels, horizon)``."""
+    never = np.zeros(len(outcome.median))
+    return np.stack([outcome.level_probability.get(level, never) for level in get_args(AlertLevel)])
+
+
 def _probability_from(level: AlertLevel, outcome: HeatStressOutcome) -> Values:
     """Return the probability of an alert level or a higher one at each lead."""
-    levels = get_args(AlertLevel)[ALERT_LEVELS.index(level) :]
-    shares = [outcome.level_probability[each] for each in levels if each in outcome.level_probability]
-    probability: Values = np.minimum(np.sum([np.zeros(len(outcome.median)), *shares], axis=0), 1.0)
+    probability: Values = np.minimum(_by_level(outcome)[ALERT_LEVELS.index(level) :].sum(axis=0), 1.0)
     return probability
 
 
 def _likely_alert(outcome: HeatStressOutcome) -> Values:
-    never = np.zeros(len(outcome.median))
-    by_level = np.stack([outcome.level_probability.get(level, never) for level in get_args(AlertLevel)])
-    likely: Values = by_level.argmax(axis=0)
+    likely: Values = _by_level(outcome).argmax(axis=0)
     return likely
 
 
@@ -337,34 +340,27 @@ class EvaluatedEvents:
 
 
 def evaluate_events(events: EventRequest, places: Iterable[Place], n: int, horizon: int, paths: int) -> EvaluatedEvents:
-    """Judge all events at each of ``n`` places, by so many sample ``paths``."""
+    """Evaluate all events at each of ``n`` places, by so many sample ``paths``."""
     evaluated = EvaluatedEvents.none(events, n, horizon)
     for i, place in enumerate(places):
-        outlook = _outlook(place, paths)
+        coefficients = None if np.isnan(place.coefficients[0]) else place.coefficients
+        outlook = _or_reason(partial(place.forecast.outlook, place.past, paths, place.baseline, coefficients))
         for e, (definition, name) in enumerate(zip(events.definitions, events.names, strict=True)):
-            outcome = outlook if isinstance(outlook, str) else _evaluate(definition, outlook)
+            outcome = outlook if isinstance(outlook, str) else _or_reason(partial(evaluate, definition, outlook))
             if isinstance(outcome, str):
                 evaluated.errors[e][i] = outcome
                 continue
             evaluated.calibrated[e][i] = outcome.calibrated
             evaluated.warnings[i].update(warning.code for warning in outcome.warnings)
             for column in columns_of(definition, name):
-                evaluated.values[column.name][i] = column.value(outcome)
+                evaluated.values[column.name][i] = column.value_of(outcome)
     return evaluated
 
 
-def _outlook(place: Place, paths: int) -> Outlook | str:
-    """Return the outlook by which events are evaluated, or why there is none."""
-    coefficients = None if np.isnan(place.coefficients[0]) else place.coefficients
+def _or_reason(make: Callable[[], T]) -> T | str:
+    """Return what ``make`` returns, or why it cannot."""
     try:
-        return place.forecast.outlook(place.past, paths, place.baseline, coefficients)
-    except SeriesError as error:
-        return in_one_line(error)
-
-
-def _evaluate(definition: EventDefinition, outlook: Outlook) -> EventOutcome | str:
-    try:
-        return evaluate(definition, outlook)
+        return make()
     except SeriesError as error:
         return in_one_line(error)
     except RequestError as error:

@@ -15,7 +15,7 @@ import pyarrow.parquet as papq
 
 from forecasting.forecasts.forecasts import Columns, Forecasts
 from forecasting.qartod import MISSING
-from forecasting.series.times import Floats, Times
+from forecasting.series.times import Floats
 from scoring.events import Column, EvaluatedEvents, EventRequest, Form, Values, columns_of
 
 BASELINES: Final = ("persistence", "usual_change", "climatology", "damped", "linear")
@@ -29,78 +29,6 @@ USUAL: Final = ("usual_years", "usual_source")
 _DECIMALS: Final = 6
 _TIME: Final = pa.timestamp("s", "UTC")
 _TYPES: Final[dict[Form, pa.DataType]] = {"time": _TIME, "flag": pa.string(), "days": pa.int32()}
-
-Indices = npt.NDArray[np.int64]
-
-
-def archive_fields() -> list[tuple[str, pa.DataType]]:
-    """Return names and types of the columns."""
-    references = [(f"{PREFIX}{name}", pa.float64()) for name in BASELINES]
-    texts = [(name, pa.string()) for name in USUAL]
-    return [("lead", pa.int16()), ("step", pa.string()), *references, *texts]
-
-
-def archive_arrays(forecasts: Forecasts, row: Indices, total: int) -> dict[str, pa.Array]:
-    """Return the columns; ``row`` has the row of each lead of each forecast, ``(n, horizon)``."""
-    lead = np.zeros(total, dtype=np.int16)
-    lead[row] = np.arange(1, forecasts.horizon + 1)
-    columns = {"lead": pa.array(lead, mask=lead == 0), "step": _repeated(forecasts.step, row, total)}
-    rests_on = [(None, None) if each is None else (each.years_text, each.source) for each in forecasts.usual]
-    for i, name in enumerate(USUAL):
-        columns[name] = _repeated([pair[i] for pair in rests_on], row, total)
-    for name in BASELINES:
-        known = name in forecasts.columns.references
-        columns[f"{PREFIX}{name}"] = _numbers(forecasts.reference(name) if known else np.nan, row, total)
-    return columns
-
-
-def event_fields(events: EventRequest) -> list[tuple[str, pa.DataType]]:
-    """Return names and types of the columns of ``events``."""
-    fields: list[tuple[str, pa.DataType]] = []
-    for definition, name in zip(events.definitions, events.names, strict=True):
-        fields += [(column.name, _TYPES.get(column.form, pa.float64())) for column in columns_of(definition, name)]
-        fields += [(f"event_{name}_calibrated", pa.bool_()), (f"event_{name}_error", pa.string())]
-    return fields
-
-
-def event_arrays(events: EventRequest, evaluated: EvaluatedEvents, row: Indices, total: int) -> dict[str, pa.Array]:
-    """Return the columns of ``events``.
-
-    Args:
-        events: that were evaluated.
-        evaluated: at each place with a forecast.
-        row: row of each lead of each place, ``(n, horizon)``.
-        total: number of rows.
-    """
-    columns = {column.name: _array(column, evaluated.values[column.name], row, total) for column in events.columns}
-    for name, calibrated, errors in zip(events.names, evaluated.calibrated, evaluated.errors, strict=True):
-        columns[f"event_{name}_calibrated"] = _repeated(calibrated, row, total, pa.bool_())
-        columns[f"event_{name}_error"] = _repeated(errors, row, total)
-    return columns
-
-
-def _array(column: Column, values: Values, row: Indices, total: int) -> pa.Array:
-    whole = column.empty(total, 1).reshape(total)
-    if len(row):
-        whole[row] = values if column.by_lead else values[:, None]
-    if column.form == "flag":
-        return pa.array(
-            [None if flag == column.missing else column.flags[flag] for flag in whole.tolist()], pa.string()
-        )
-    if column.form == "days":
-        return pa.array(whole.astype(np.int32), mask=whole == column.missing)
-    unknown = np.isnan(whole)
-    if column.form == "time":
-        seconds = np.where(unknown, 0, whole).astype(np.int64)
-        return pa.array(seconds, mask=unknown).cast(_TIME)
-    return pa.array(np.round(whole, _DECIMALS), mask=unknown)
-
-
-def _repeated(values: Sequence[object], row: Indices, total: int, kind: pa.DataType | None = None) -> pa.Array:
-    """Return a column with the value of each forecast in all of its rows."""
-    column = np.full(total, None, dtype=object)
-    column[row] = np.asarray(values, dtype=object)[:, None]
-    return pa.array(column, kind or pa.string())
 
 
 @dataclass(frozen=True)
@@ -143,59 +71,53 @@ def schema(levels: tuple[int, ...], events: EventRequest, *, archived: bool = Fa
     texts = [(name, pa.string()) for name in ("model", "version", "chosen")]
     ends = [("quality", pa.int8()), ("error", pa.string()), ("warnings", pa.string())]
     keys = [("station", pa.string()), ("issued", _TIME), ("time", _TIME), ("sst", pa.float64())]
-    return pa.schema([*keys, *bounds, *texts, *ends, *event_fields(events), *(archive_fields() if archived else ())])
+    fields = [*keys, *bounds, *texts, *ends]
+    for definition, name in zip(events.definitions, events.names, strict=True):
+        fields += [(column.name, _TYPES.get(column.form, pa.float64())) for column in columns_of(definition, name)]
+        fields += [(f"event_{name}_calibrated", pa.bool_()), (f"event_{name}_error", pa.string())]
+    if archived:
+        fields += [("lead", pa.int16()), ("step", pa.string())]
+        fields += [(f"{PREFIX}{name}", pa.float64()) for name in BASELINES]
+        fields += [(name, pa.string()) for name in USUAL]
+    return pa.schema(fields)
 
 
 def to_bytes(scored: TableForecasts, events: EventRequest, *, archived: bool = False) -> bytes:
     """Return the rows as an Arrow stream, in the order of the stations; one row for a station without a forecast."""
     forecasts, horizon = scored.forecasts, scored.forecasts.horizon
-    rows = np.ones(len(scored.names), dtype=np.int64)
-    rows[forecasts.row] = horizon
-    begin = np.cumsum(rows) - rows
-    total = int(rows.sum())
-    at = begin[forecasts.row][:, None] + np.arange(horizon)
-    station = pa.array(np.repeat(np.arange(len(scored.names)), rows))
-    columns: dict[str, pa.Array] = {
-        "station": pa.array(scored.names, pa.string()).take(station),
-        "issued": _times(np.repeat(forecasts.issued, horizon), at.ravel(), total),
-        "time": _times(forecasts.times.ravel(), at.ravel(), total),
-        "sst": _numbers(forecasts.sst, at, total),
+    levels, names = forecasts.columns.levels, pa.array(scored.names, pa.string())
+    columns = schema(levels, events, archived=archived)
+    station = np.repeat(forecasts.row, horizon)
+    arrays: dict[str, pa.Array] = {
+        "station": names.take(pa.array(station)),
+        "issued": pa.array(np.repeat(forecasts.issued, horizon)).cast(_TIME),
+        "time": pa.array(forecasts.times.ravel()).cast(_TIME),
+        "sst": _numbers(forecasts.sst),
+        "model": _repeated(forecasts.model, horizon),
+        "version": _repeated(forecasts.version, horizon),
+        "chosen": _repeated([chosen and chosen.by for chosen in forecasts.chosen], horizon),
+        "quality": pa.array(np.repeat(scored.quality, horizon)),
+        "warnings": _repeated([";".join(dict.fromkeys(codes)) or None for codes in scored.warnings], horizon),
     }
-    levels = forecasts.columns.levels
     for level in levels:
-        columns[f"lower_{level}"], columns[f"upper_{level}"] = (
-            _numbers(bound, at, total) for bound in forecasts.bounds(level)
-        )
-    columns |= {name: column.take(station) for name, column in _stations(scored).items()}
-    columns |= event_arrays(events, scored.evaluated, at, total)
+        arrays[f"lower_{level}"], arrays[f"upper_{level}"] = map(_numbers, forecasts.bounds(level))
+    arrays |= _event_arrays(events, scored.evaluated, horizon)
     if archived:
-        columns |= archive_arrays(forecasts, at, total)
-    table = pa.table(columns, schema=schema(levels, events, archived=archived))
+        arrays |= _archive_arrays(forecasts)
+    failed = np.setdiff1d(np.arange(len(names)), forecasts.row)
+    reasons = pa.array([scored.errors.get(i) for i in failed.tolist()], pa.string())
+    without = {"station": names.take(pa.array(failed)), "error": reasons}
+    without["quality"] = pa.array(np.full(len(failed), MISSING, dtype=np.int8))
+    parts = [
+        pa.table([of.get(each.name, pa.nulls(count, each.type)) for each in columns], schema=columns)
+        for of, count in ((arrays, len(station)), (without, len(failed)))
+    ]
+    order = np.argsort(np.concatenate([station, failed]), kind="stable")
+    table = pa.concat_tables(parts).take(pa.array(order))
     file = io.BytesIO()
     with pa.ipc.new_stream(file, table.schema) as stream:
         stream.write_table(table)
     return file.getvalue()
-
-
-def _stations(scored: TableForecasts) -> dict[str, pa.Array]:
-    """Return the columns that are the same in all rows of a station, one value for each station."""
-    forecasts, count = scored.forecasts, len(scored.names)
-    columns = {
-        "model": forecasts.model,
-        "version": forecasts.version,
-        "chosen": [chosen and chosen.by for chosen in forecasts.chosen],
-        "warnings": [";".join(dict.fromkeys(codes)) or None for codes in scored.warnings],
-    }
-    quality = np.full(count, MISSING, dtype=np.int8)
-    quality[forecasts.row] = scored.quality
-    arrays = {
-        "quality": pa.array(quality),
-        "error": pa.array([scored.errors.get(i) for i in range(count)], pa.string()),
-    }
-    for name, values in columns.items():
-        known = dict(zip(forecasts.row.tolist(), values, strict=True))
-        arrays[name] = pa.array([known.get(i) for i in range(count)], pa.string())
-    return arrays
 
 
 def without_forecasts(names: list[str], reason: str, levels: tuple[int, ...], events: EventRequest) -> bytes:
@@ -203,16 +125,49 @@ def without_forecasts(names: list[str], reason: str, levels: tuple[int, ...], ev
     return to_bytes(TableForecasts.none(names, dict.fromkeys(range(len(names)), reason), levels, events), events)
 
 
-def _numbers(values: Floats | float, row: Indices, total: int) -> pa.Array:
-    column = np.full(total, np.nan)
-    column[row] = np.round(values, _DECIMALS)
-    return pa.array(column, pa.float64(), mask=np.isnan(column))
+def _archive_arrays(forecasts: Forecasts) -> dict[str, pa.Array]:
+    n, horizon = forecasts.times.shape
+    rests_on = [(None, None) if each is None else (each.years_text, each.source) for each in forecasts.usual]
+    arrays = {
+        "lead": pa.array(np.tile(np.arange(1, horizon + 1, dtype=np.int16), n)),
+        "step": _repeated(forecasts.step, horizon),
+    }
+    for i, name in enumerate(USUAL):
+        arrays[name] = _repeated([pair[i] for pair in rests_on], horizon)
+    for name in forecasts.columns.references:
+        arrays[f"{PREFIX}{name}"] = _numbers(forecasts.reference(name))
+    return arrays
 
 
-def _times(values: Times, at: npt.NDArray[np.int64], total: int) -> pa.Array:
-    column = np.full(total, np.datetime64("NaT", "s"))
-    column[at] = values
-    return pa.array(column, pa.timestamp("s")).cast(_TIME)
+def _event_arrays(events: EventRequest, evaluated: EvaluatedEvents, horizon: int) -> dict[str, pa.Array]:
+    arrays = {column.name: _event_array(column, evaluated.values[column.name], horizon) for column in events.columns}
+    for name, calibrated, errors in zip(events.names, evaluated.calibrated, evaluated.errors, strict=True):
+        arrays[f"event_{name}_calibrated"] = _repeated(calibrated, horizon, pa.bool_())
+        arrays[f"event_{name}_error"] = _repeated(errors, horizon)
+    return arrays
+
+
+def _event_array(column: Column, values: Values, horizon: int) -> pa.Array:
+    values = values.ravel() if column.by_lead else np.repeat(values, horizon)
+    if column.form == "flag":
+        return pa.array([None if flag == column.missing else column.flags[flag] for flag in values.tolist()])
+    if column.form == "days":
+        return pa.array(values.astype(np.int32), mask=values == column.missing)
+    if column.form == "time":
+        unknown = np.isnan(values)
+        return pa.array(np.where(unknown, 0, values).astype(np.int64), mask=unknown).cast(_TIME)
+    return _numbers(values)
+
+
+def _repeated(values: Sequence[object], horizon: int, kind: pa.DataType | None = None) -> pa.Array:
+    """Return a column with the value of each forecast in all of its rows."""
+    places = pa.array(np.repeat(np.arange(len(values)), horizon))
+    return pa.array(values, kind or pa.string()).take(places)
+
+
+def _numbers(values: Floats) -> pa.Array:
+    column = np.round(values.ravel(), _DECIMALS)
+    return pa.array(column, mask=np.isnan(column))
 
 
 def write_table(path: Path, kind: str, columns: pa.Schema, parts: Iterator[bytes]) -> None:
