@@ -1,100 +1,68 @@
 """Forecasts that a release would have made during its test part, by networks that have not seen that part."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from forecasting.errors import ForecastError, ReleaseError, RequestError, UnknownNameError
-from forecasting.evaluation.rolling_origin import Evaluation
+from forecasting.forecasts.forecasts import Forecasts
+from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.place.forecaster import Forecaster
 from forecasting.references.baselines import Baselines
 from forecasting.releases.loaded import LoadedRelease, load_evaluated, read_series
 from forecasting.releases.release import EVALUATED_SERIES
+from forecasting.series.batch import SeriesBatch
 from forecasting.series.origins import Origins, origins
 from forecasting.series.shape import ForecastShape
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import Bools, Floats, Times, parse_time, short
-
-
-@dataclass(frozen=True)
-class Hindcast:
-    """Forecasts of one network from several origins.
-
-    Attributes:
-        origins: time of the last observation that each forecast has seen, ``(n,)``.
-        times: valid times, ``(n, leads)``.
-        sst: °C, ``(n, leads)``.
-        bounds: lower and upper bounds, °C ``(n, leads)``, by level in percent.
-        baselines: forecasts of the references, °C ``(n, leads)``, by name.
-        observed: what was observed, °C ``(n, leads)``, NaN where nothing was observed or the series ends.
-        calibrated: whether each window is like the training data, ``(n,)``.
-    """
-
-    origins: Times
-    times: Times
-    sst: Floats
-    bounds: Mapping[int, tuple[Floats, Floats]]
-    baselines: Mapping[str, Floats]
-    observed: Floats
-    calibrated: Bools
+from forecasting.series.times import Times, short
 
 
 @dataclass(frozen=True)
 class Hindcasts:
-    """The evaluated networks and references of a release, and the series that they forecast.
+    """The evaluated networks, by cell, and references of a release, and the series that they forecast.
 
-    Attributes:
-        networks: by cell.
-        baselines: the references.
-        series: observations of the test part, and of the window before it.
-        fill_limit: longest gap, in steps, that a window may have.
+    The series holds the observations of the test part, and of the window before it.
     """
 
     networks: Mapping[str, Forecaster]
     baselines: Baselines
     series: SstSeries
-    fill_limit: int
 
     @classmethod
     def load(cls, loaded: LoadedRelease) -> "Hindcasts":
         """Load the files in the folder ``evaluated`` of a release, and verify them.
 
         Raises:
-            UnknownNameError: if the release has no such folder.
+            UnknownNameError: if the release has no such folder, or no forecast can start from its series.
             ReleaseError: if a file is missing, altered or invalid.
         """
         release = loaded.release
-        if not release.holds_evaluated:
+        if not (release.holds_evaluated and release.holds(EVALUATED_SERIES)):
             raise UnknownNameError(
                 f"release {release.version} of {release.dataset} does not hold the networks that its accuracy was "
-                "measured on, so it has no past forecasts: train the dataset again"
+                "measured on with their test part, so it has no past forecasts: train the dataset again"
             )
         networks, baselines = load_evaluated(release, loaded.device)
-        if not release.holds(EVALUATED_SERIES):
-            return cls(networks, baselines, _scored_series(loaded), 0)._with_origins(loaded)
         try:
             series = read_series(release.read(EVALUATED_SERIES), loaded.step)
         except (ForecastError, LookupError, ValueError) as error:
             raise ReleaseError(f"{release.path / EVALUATED_SERIES} cannot be used: {error}") from None
-        fill_limit = next(iter(networks.values())).metadata.fill_limit
-        return cls(networks, baselines, series, fill_limit)._with_origins(loaded)
-
-    def _with_origins(self, loaded: LoadedRelease) -> "Hindcasts":
-        """Return these hindcasts; raise UnknownNameError if no forecast can start from any of their steps."""
-        if not len(self.origins):
+        hindcasts = cls(networks, baselines, series)
+        if not len(hindcasts.origins):
             raise UnknownNameError(
                 f"release {loaded.version} of {loaded.dataset} does not hold enough of its test part for past "
                 "forecasts: train the dataset again"
             )
-        return self
+        return hindcasts
 
     @cached_property
     def origins(self) -> Origins:
         """Every step of the test part that can be forecast, with the window before it and what followed."""
         metadata = next(iter(self.networks.values())).metadata
-        shape = ForecastShape(metadata.window, metadata.horizon, self.fill_limit)
+        shape = ForecastShape(metadata.window, metadata.horizon, metadata.fill_limit)
         return origins(self.series, shape, metadata.window, len(self.series))
 
     @cached_property
@@ -138,45 +106,12 @@ class Hindcasts:
             field="origin",
         )
 
-    def forecast(self, cell: str, begin: int, n: int, levels: Sequence[int]) -> Hindcast:
-        """Forecast from up to ``n`` origins, starting with the one at index ``begin``.
+    def forecast(self, cell: str, begin: int, n: int) -> Forecasts:
+        """Forecast from up to ``n`` origins, a row each, by the network of ``cell``, with its references.
 
-        Args:
-            cell: of the network.
-            begin: index in :attr:`origins`.
-            n: number of origins; fewer at the end of the test part.
-            levels: of intervals, percent.
-
-        Raises:
-            RequestError: if a level is not offered.
+        The first is the one at index ``begin`` in :attr:`origins`. There are fewer at the end of the test part.
         """
-        network, rows = self.networks[cell], slice(begin, begin + n)
-        errors = network.metadata.errors
-        for level in levels:
-            errors.check(level)
-        selected = self.origins.take(rows)
-        predicted = Evaluation.run(selected, {cell: network, **self.baselines.rollers()}).predicted
-        sst, scale = predicted[cell], errors.scale(selected.windows)
-        widths = {level: errors.half_widths(level, selected.times, scale) for level in levels}
-        return Hindcast(
-            origins=self.origin_times[rows],
-            times=selected.times,
-            sst=sst,
-            bounds={level: (sst - width, sst + width) for level, width in widths.items()},
-            baselines={name: values for name, values in predicted.items() if name != cell},
-            observed=selected.targets,
-            calibrated=~network.metadata.training_range.unlike(selected.windows, selected.valid_time),
-        )
-
-
-def _scored_series(loaded: LoadedRelease) -> SstSeries:
-    """Return the observations that the report was measured on, for a release that does not hold the test part itself.
-
-    Steps that follow a gap are missing there, so windows with gaps cannot be restored.
-    """
-    observed = loaded.predictions["observed"]
-    times = np.asarray([parse_time(str(time)) for time in observed.index])
-    places = np.rint(loaded.step.place(times, times[0])).astype(np.int64)
-    values = np.full(int(places[-1]) + 1, np.nan)
-    values[places] = observed.to_numpy()
-    return SstSeries(values, times[0], loaded.step)
+        network, ends = self.networks[cell], self.origins.position[begin : begin + n]
+        starts = np.full(len(ends), self.series.start)
+        batch = SeriesBatch(self.series.step, self.series.values, ends=ends, lengths=ends, starts=starts)
+        return network.forecast_batch(batch, ForecastOptions(network.horizon), self.baselines)

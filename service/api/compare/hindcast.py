@@ -6,9 +6,9 @@ from typing import Any, Final
 import numpy as np
 
 from forecasting.errors import RequestError, SeriesError
+from forecasting.forecasts.forecasts import Forecasts
 from forecasting.forecasts.json import Json, rounded, written_times
-from forecasting.forecasts.options import DEFAULT_LEVELS
-from forecasting.releases.hindcasts import Hindcast, Hindcasts
+from forecasting.releases.hindcasts import Hindcasts
 from forecasting.releases.loaded import LoadedRelease
 from forecasting.series.times import Floats, iso, parse_time
 
@@ -56,8 +56,8 @@ def hindcast_json(store: HindcastStore, loaded: LoadedRelease, cell: str, origin
     hindcasts = store.load(loaded)
     network = hindcasts.networks[cell]
     begin = hindcasts.last_complete if origin is None else hindcasts.find(_time(origin))
-    levels = [level for level in DEFAULT_LEVELS if level in network.metadata.errors.half_width]
-    hindcast = hindcasts.forecast(cell, begin, n, levels)
+    forecasts = hindcasts.forecast(cell, begin, n)
+    observed = hindcasts.origins.targets[begin : begin + n]
     return {
         "dataset": loaded.dataset,
         "version": loaded.version,
@@ -67,8 +67,8 @@ def hindcast_json(store: HindcastStore, loaded: LoadedRelease, cell: str, origin
         "caveat": next(model.caveat for model in loaded.report.networks if model.name == cell),
         "horizon": network.metadata.horizon,
         "origins": _runs_json(hindcasts),
-        "forecasts": _forecasts_json(hindcast),
-        "observations": _observations_json(hindcasts, begin, len(hindcast.origins)),
+        "forecasts": _forecasts_json(forecasts, observed),
+        "observations": _observations_json(hindcasts, begin, len(forecasts)),
     }
 
 
@@ -86,23 +86,25 @@ def _runs_json(hindcasts: Hindcasts) -> list[Json]:
     ]
 
 
-def _forecasts_json(hindcast: Hindcast) -> list[Json]:
-    sst, observed, times = _lists(hindcast.sst), _lists(hindcast.observed), written_times(hindcast.times)
-    bounds = {level: (_lists(lower), _lists(upper)) for level, (lower, upper) in hindcast.bounds.items()}
-    baselines = {name: _lists(values) for name, values in hindcast.baselines.items()}
+def _forecasts_json(forecasts: Forecasts, observed: Floats) -> list[Json]:
+    """Return each of ``forecasts`` with what was ``observed`` afterwards, °C ``(n, horizon)``."""
+    columns, followed = forecasts.columns, _lists(observed)
+    sst, times = _lists(forecasts.sst), written_times(forecasts.times)
+    bounds = {level: tuple(map(_lists, forecasts.bounds(level))) for level in columns.levels}
+    baselines = {name: _lists(forecasts.reference(name)) for name in columns.references}
     return [
         {
             "origin": iso(origin),
             "timestamps": times[i],
             "sst": sst[i],
             "intervals": [
-                {"level": level, "lower": lower[i], "upper": upper[i], "calibrated": bool(hindcast.calibrated[i])}
+                {"level": level, "lower": lower[i], "upper": upper[i], "calibrated": bool(forecasts.calibrated[i])}
                 for level, (lower, upper) in bounds.items()
             ],
             "baselines": {name: values[i] for name, values in baselines.items()},
-            "observed": observed[i],
+            "observed": followed[i],
         }
-        for i, origin in enumerate(hindcast.origins)
+        for i, origin in enumerate(forecasts.issued)
     ]
 
 
