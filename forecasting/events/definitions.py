@@ -12,10 +12,7 @@ Side = Literal["above", "below"]
 
 @dataclass(frozen=True, slots=True)
 class Percentile:
-    """A threshold that follows the day of the year.
-
-    Attributes:
-        percent: of the values around each day of the year, from 1 to 99.
+    """A threshold that follows the day of the year: ``percent``, 1 to 99, of the values around each day.
 
     Raises:
         RequestError: if ``percent`` is out of range.
@@ -33,8 +30,6 @@ class ThresholdEvent:
     """SST beyond a threshold for some consecutive steps.
 
     Attributes:
-        name: of the event.
-        side: of the threshold.
         threshold: °C, or a percentile of the day of the year.
         duration: number of consecutive steps beyond the threshold.
         within: number of leads considered; the whole horizon if None.
@@ -61,12 +56,7 @@ class ThresholdEvent:
 
 @dataclass(frozen=True, slots=True)
 class MarineEvent:
-    """A marine heatwave or cold spell.
-
-    Attributes:
-        name: of the event.
-        kind: heatwave or cold spell.
-    """
+    """A marine heatwave or cold spell."""
 
     name: str
     kind: Kind = "marine_heatwave"
@@ -74,14 +64,10 @@ class MarineEvent:
 
 @dataclass(frozen=True, slots=True)
 class HeatStress:
-    """Degree heating weeks.
-
-    Attributes:
-        name: of the event.
-        maximum_monthly_mean: °C; from the series, else from the position, if None.
+    """Degree heating weeks, above a maximum monthly mean in °C; from the series, else from the position, if None.
 
     Raises:
-        RequestError: if it is not a finite number.
+        RequestError: if the maximum monthly mean is not a finite number.
     """
 
     name: str

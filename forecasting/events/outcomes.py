@@ -52,19 +52,17 @@ class RunState:
 class ThresholdOutcome:
     """Forecast of a :class:`~forecasting.events.definitions.ThresholdEvent`.
 
+    A run of steps may have begun before the first lead; then its past steps count.
+
     Attributes:
-        name: of the event.
-        state: at the last observation.
-        probability: of at least one run that is long enough by the last lead considered. A run may have begun before
-            the first lead; then its past steps count.
+        probability: of at least one run that is long enough by the last lead considered.
         by_lead: probability of being beyond the threshold at each lead, ``(leads,)``.
         threshold: °C at each lead, ``(leads,)``.
-        onset: first time of the first run that is long enough, among paths that have one; None if none has. It may be
-            in the past.
-        longest_mean: mean over paths of the longest run, in steps, with past steps of a run that had begun.
+        onset: first time, which may be in the past, of the first run that is long enough, among paths that have one;
+            None if none has.
+        longest_mean: mean over paths of the longest run, in steps.
         peak: the most extreme SST within the leads considered, °C: the highest if above, the lowest if below.
         calibrated: whether the probabilities can be relied on.
-        warnings: what a reader should know.
     """
 
     name: str
@@ -84,10 +82,10 @@ class EventState:
     """The state of a marine heatwave or cold spell on the day of the last observation.
 
     Attributes:
-        active: whether the last day belongs to an event.
+        active: whether the last day belongs to an event. An event that ended yesterday is over, although the next days
+            may still join it.
         since: first day of the event or, if the days beyond the threshold are still too few for one, of these days;
-            None if the last day does not belong to either. An event that ended yesterday is over, although the next
-            days may still join it.
+            None if the last day does not belong to either.
         days: from ``since`` to the last day; 0 without ``since``.
         category: at the peak so far; None if not active.
         intensity: SST minus climatology on the last day, °C.
@@ -105,20 +103,15 @@ class MarineOutcome:
     """Forecast of a :class:`~forecasting.events.definitions.MarineEvent`; arrays are ``(leads,)``.
 
     Attributes:
-        name: of the event.
-        kind: heatwave or cold spell.
-        state: on the day of the last observation.
         probability: of being in an event.
-        category_probability: of being in an event, on a day of this category, by category; together they are
-            ``probability``.
+        category_probability: of being in an event, on a day of this category; together they are ``probability``.
         onset_within: probability that a lead up to this one is in an event other than the active one.
         ends_within: probability that the active event is over at each lead; None if ``state`` has none.
         climatology: usual SST, °C.
         threshold: SST beyond which a day is extreme, °C.
-        baseline: period that these were computed from; None if they were given.
-        usual: what they rest on.
+        baseline: the period that these were computed from; None if they were given.
+        usual: what these rest on.
         calibrated: whether the probabilities can be relied on.
-        warnings: what a reader should know.
     """
 
     name: str
@@ -143,22 +136,18 @@ AlertLevel = Literal[
 
 @dataclass(frozen=True, slots=True)
 class HeatStressOutcome:
-    """Forecast of :class:`~forecasting.events.definitions.HeatStress`; arrays are ``(leads,)``.
+    """Forecast of :class:`~forecasting.events.definitions.HeatStress`: degree heating weeks, °C weeks.
 
     Attributes:
-        name: of the event.
         maximum_monthly_mean: °C.
-        source: where it came from.
-        usual: what it rests on.
-        now: degree heating weeks on the day of the last observation, °C weeks.
+        usual: what the maximum monthly mean rests on.
+        now: degree heating weeks on the day of the last observation.
         level: alert level on that day.
-        median: degree heating weeks at each lead, °C weeks.
-        lower: lower bound of the central 80 % range.
-        upper: upper bound.
-        level_probability: of each alert level at each lead, by level; levels that no path reaches are left out.
+        median: degree heating weeks at each lead, ``(leads,)``, with the bounds ``lower`` and ``upper`` of their
+            central 80 % range.
+        level_probability: of each alert level that any path reaches, at each lead, ``(leads,)``.
         calibrated: whether the probabilities can be relied on.
-        warnings: what a reader should know.
-        period: of the past that the maximum monthly mean was computed from; None if it has another source.
+        period: the past that the maximum monthly mean was computed from; None if it has another source.
     """
 
     name: str
