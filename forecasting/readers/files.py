@@ -2,13 +2,12 @@
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from forecasting.errors import FileError, SeriesError
 from forecasting.readers.delimited import read_delimited
 from forecasting.readers.layouts import bare_years, is_ndbc, one_row_per_month, read_ndbc
 from forecasting.readers.options import AT, FORMATS, ReadingOptions
-from forecasting.readers.place import name_place
 from forecasting.readers.reading import Observations, Reading
 from forecasting.readers.stations import build_station, try_build
 from forecasting.readers.table import Table, one_line
@@ -21,9 +20,6 @@ from forecasting.wording import listed
 
 DEFAULTS: Final = ReadingOptions()
 """Override nothing."""
-
-if TYPE_CHECKING:
-    from forecasting.readers.grid.grids import NoPlaceError
 
 _GRIDS: Final = {"netcdf": "NetCDF", "zarr": "Zarr"}
 
@@ -157,21 +153,13 @@ def _check_lines(text: str, limit: int | None) -> None:
 
 
 def _read_grid(path: Path, kind: str, options: ReadingOptions) -> Reading:
-    from forecasting.readers.grid.grids import NoPlaceError, read_grid  # needs an extra
+    from forecasting.readers.grid.cells import NoPlaceError  # needs an extra
+    from forecasting.readers.grid.grids import read_grid
 
     try:
         return _reading(path, _GRIDS[kind], read_grid(path, kind, options), options)
     except NoPlaceError as error:
-        return Reading(path, _GRIDS[kind], (), _with_example(error), error.grid)
-
-
-def _with_example(error: "NoPlaceError") -> FileError:
-    """Return the error, with a cell near the middle of the grid as a possible answer."""
-    if error.grid is None or error.grid.example is None or error.remedy is None:
-        return FileError.of(error)
-    example = error.grid.example
-    choice = Setting("at", ",".join(f"{degrees:g}" for degrees in example), f"The middle, {name_place(example)}")
-    return FileError(error.message, remedy=error.remedy.offering(choice))
+        return Reading(path, _GRIDS[kind], (), FileError.of(error), error.grid)
 
 
 def _reading(path: Path, kind: str, stations_found: list[Observations], options: ReadingOptions) -> Reading:

@@ -11,7 +11,7 @@ import pandas as pd
 from forecasting.errors import FileError
 from forecasting.readers.lines import units_in_remarks
 from forecasting.readers.names import PLACES, POSITIONS, STATIONS, YEARS, is_anomaly, month_number
-from forecasting.readers.options import MAX_COLUMNS, ReadingOptions
+from forecasting.readers.options import MAX_COLUMNS, ReadingOptions, refuse_size
 from forecasting.readers.table import ABSENT, Table, one_line, refuse_columns, to_numbers
 from forecasting.wording import listed
 
@@ -98,11 +98,7 @@ def one_row_per_month(table: Table, options: ReadingOptions) -> Table:
     if year is None or options.time_column or options.value_column or sorted(months.values()) != list(range(1, 13)):
         return table
     columns = sorted(months, key=lambda name: months[name])
-    count = len(table.cells) * len(columns)
-    if options.max_lines is not None and count > options.max_lines:
-        raise FileError(
-            f"holds {count} months, more than the limit of {options.max_lines} values; keep a shorter period"
-        )
+    refuse_size(len(table.cells) * len(columns), "months", options)
     plain = table.plain()
     beside = [plain[name] for name in (*STATIONS, *PLACES, *POSITIONS) if name in plain]
     ignored = [name for name in table.names if name not in {year, *columns, *beside}]

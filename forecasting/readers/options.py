@@ -191,6 +191,18 @@ OPTIONS: Final[dict[str, Option]] = {
 """Every option that users can set, by its name."""
 
 
+def refuse_size(count: int, of: str, options: ReadingOptions) -> None:
+    """Refuse a file of more values than ``options`` allow.
+
+    Raises:
+        FileError: saying how many there are.
+    """
+    limit = options.max_lines
+    if limit is not None and count > limit:
+        values = "" if of == "values" else " values"
+        raise FileError(f"holds {count} {of}, more than the limit of {limit}{values}; keep a shorter period")
+
+
 AT: Final = Setting("at", "LAT,LON")
 """The choice of a place."""
 

@@ -7,11 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import FileError, RangeError, SeriesError
-from forecasting.readers.grid.cf import Validity, as_written, find_time, find_times, find_units
-from forecasting.readers.options import AT, ReadingOptions
+from forecasting.readers.grid.cf import Validity, as_written
+from forecasting.readers.grid.fields import Field
+from forecasting.readers.options import AT
 from forecasting.readers.place import Place, distance_km, name_place
 from forecasting.readers.reading import Grid
-from forecasting.remedies import Remedy
+from forecasting.remedies import Remedy, Setting
 from forecasting.series.shape import missing_runs
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, Times, short
@@ -35,28 +36,15 @@ Index = dict[Hashable, int]
 
 
 class NoPlaceError(FileError):
-    """A readable grid for which no place was chosen; ``grid`` describes it."""
+    """A readable grid for which no place was chosen; ``grid`` describes it, with a cell as a possible answer."""
 
-    grid: Grid | None = None
-
-
-def take_cell(
-    data: "xr.Dataset", value: "xr.DataArray", along: Hashable, at: Place | None, missing: tuple[float, ...] = ()
-) -> tuple[Index, tuple[str, ...]]:
-    """Find the nearest sea cell; return its index and a note that describes it.
-
-    Raises:
-        FileError: if the axes are not latitude and longitude, or the place is off the grid or far from any sea.
-        NoPlaceError: if no place is chosen.
-    """
-    lat, lon = grid_axes(data, value, along)
-    dims = [dim for dim in value.dims if dim != along]
-    lats, lons = np.asarray(lat.values, dtype=np.float64), np.asarray(lon.values, dtype=np.float64)
-    if at is None:
-        shape = " × ".join(str(value.sizes[dim]) for dim in dims)
-        message = f"is a grid of {shape} cells, {_extent(lats, lons)}"
-        raise NoPlaceError(message, remedy=Remedy.of("; choose a place with {}", AT))
-    return _nearest_sea(value, along, (lat, lon), at, missing)
+    def __init__(self, message: str, grid: Grid) -> None:
+        remedy = Remedy.of("; choose a place with {}", AT)
+        if grid.example is not None:
+            written = ",".join(f"{degrees:g}" for degrees in grid.example)
+            remedy = remedy.offering(Setting("at", written, f"The middle, {name_place(grid.example)}"))
+        super().__init__(message, remedy=remedy)
+        self.grid = grid
 
 
 def grid_axes(data: "xr.Dataset", value: "xr.DataArray", along: Hashable) -> "tuple[xr.DataArray, xr.DataArray]":
@@ -90,27 +78,33 @@ def _axis(data: "xr.Dataset", value: "xr.DataArray", standard: str, letter: str)
     return None
 
 
-def _extent(lats: Floats, lons: Floats) -> str:
-    south_west = (np.nanmin(lats), np.nanmin(lons))
-    north_east = (np.nanmax(lats), np.nanmax(lons))
-    return f"latitudes {south_west[0]:g} to {north_east[0]:g} and longitudes {south_west[1]:g} to {north_east[1]:g}"
+def _extent(axes: "tuple[xr.DataArray, xr.DataArray]") -> str:
+    lats, lons = (f"{float(axis.min()):g} to {float(axis.max()):g}" for axis in axes)
+    return f"latitudes {lats} and longitudes {lons}"
 
 
-def _nearest_sea(
-    value: "xr.DataArray",
-    along: Hashable,
-    axes: "tuple[xr.DataArray, xr.DataArray]",
-    at: Place,
-    missing: tuple[float, ...],
-) -> tuple[Index, tuple[str, ...]]:
-    lat, lon = axes
+def take_cell(field: Field, value: "xr.DataArray", at: Place | None) -> tuple[Index, tuple[str, ...]]:
+    """Find the sea cell of ``value``, a variable of ``field``, that is nearest to a place.
+
+    Returns:
+        Its index, and a note that describes it.
+
+    Raises:
+        FileError: if the axes are not latitude and longitude, or the place is off the grid or far from any sea.
+        NoPlaceError: if no place is chosen.
+    """
+    lat, lon = grid_axes(field.data, value, field.along)
+    if at is None:
+        shape = " × ".join(str(value.sizes[dim]) for dim in value.dims if dim != field.along)
+        raise NoPlaceError(f"is a grid of {shape} cells, {_extent((lat, lon))}", overview(field, value))
     dims = tuple(dict.fromkeys((*lat.dims, *lon.dims)))
     nearest = _nearest(lat, lon, at)
     box = {dim: _around(value.sizes[dim], nearest[dim]) for dim in dims}
     near_lat, near_lon = meshed(lat, lon, box)
     km = distance_km(at, near_lat, near_lon)
-    _refuse_off_grid(at, near_lat, near_lon, float(np.nanmin(km)), axes)
-    sea = sea_of(value, along, box, dims, missing)
+    if float(np.nanmin(km)) > 2 * _spacing(near_lat, near_lon):
+        raise FileError(f"does not reach {name_place(at)}; its grid has {_extent((lat, lon))}")
+    sea = sea_of(value, field.along, box, dims, field.validity)
     if not sea.any():
         message = f"has no sea cell within {_SEARCHED_CELLS} cells of {name_place(at)}"
         raise FileError(message, remedy=Remedy.of("; choose another place with {}", AT))
@@ -147,16 +141,12 @@ def meshed(lat: "xr.DataArray", lon: "xr.DataArray", box: dict[Hashable, slice])
     return near[0], near[1] if lat.dims == lon.dims else near[1].T
 
 
-def _refuse_off_grid(at: Place, lats: Floats, lons: Floats, km: float, axes: Any) -> None:
-    """Refuse a place that is farther from the nearest cell than neighbouring cells are from each other."""
+def _spacing(lats: Floats, lons: Floats) -> float:
+    """Return how far neighbouring cells in a box are from each other in km, along its wider spaced dimension."""
     middle = (lats.shape[0] // 2, lats.shape[1] // 2)
     others = distance_km((lats[middle], lons[middle]), lats, lons)
-    # The spacing may differ between the dimensions.
     lines = [others[:, middle[1]], others[middle[0]]]
-    spacing = max((float(np.sort(line)[1]) for line in lines if len(line) > 1), default=np.inf)
-    if km > 2 * spacing:
-        extent = _extent(np.asarray(axes[0].values, dtype=np.float64), np.asarray(axes[1].values, dtype=np.float64))
-        raise FileError(f"does not reach {name_place(at)}; its grid has {extent}")
+    return max((float(np.sort(line)[1]) for line in lines if len(line) > 1), default=np.inf)
 
 
 def sea_of(
@@ -164,13 +154,13 @@ def sea_of(
     along: Hashable,
     box: dict[Hashable, slice],
     dims: tuple[Hashable, ...],
-    missing: tuple[float, ...] = (),
+    validity: Validity,
 ) -> Any:
     """Return which cells in the box hold a value at any of several times spread over the whole period."""
     count = value.sizes[along]
     at = np.unique(np.linspace(0, count - 1, min(count, _SAMPLED_TIMES)).astype(int))
     near = value.isel(box | {along: at}).transpose(along, *dims)
-    values, _ = Validity.of(value, missing).masked(np.asarray(near.values))
+    values, _ = validity.masked(np.asarray(near.values))
     return np.isfinite(values).any(axis=0)
 
 
@@ -179,14 +169,9 @@ _BLOCK_VALUES: Final = 8_000_000
 
 
 def draw_cells(
-    data: "xr.Dataset",
-    variables: "dict[str, xr.DataArray]",
-    along: Hashable,
-    count: int,
-    seed: int,
-    missing: tuple[float, ...] = (),
+    field: Field, variables: "dict[str, xr.DataArray]", count: int, seed: int
 ) -> Iterator[tuple[str, dict[str, Any], tuple[str, ...]]]:
-    """Draw up to ``count`` sea cells: the name of each, its variables along time, and a note.
+    """Draw up to ``count`` sea cells: the name of each, its ``variables`` of ``field`` along time, and a note.
 
     The grid is read only once, in blocks of times, whatever its chunks.
 
@@ -195,11 +180,11 @@ def draw_cells(
     """
     import xarray
 
-    value = variables["value"]
-    lat, lon = grid_axes(data, value, along)
+    value, along = variables["value"], field.along
+    lat, lon = grid_axes(field.data, value, along)
     dims = tuple(dict.fromkeys((*lat.dims, *lon.dims)))
     whole = {dim: slice(0, value.sizes[dim]) for dim in dims}
-    sea = np.flatnonzero(sea_of(value, along, whole, dims, missing))
+    sea = np.flatnonzero(sea_of(value, along, whole, dims, field.validity))
     if not len(sea):
         raise FileError("has no sea cell: every value is missing")
     chosen = np.sort(np.random.default_rng(seed).choice(sea, min(count, len(sea)), replace=False))
@@ -229,39 +214,27 @@ _MAX_VALUES: Final = 50_000_000
 """Largest grid that one time is read from, since whole chunks of many times may have to be read."""
 
 
-def overview(
-    data: "xr.Dataset", value: "xr.DataArray", along: Hashable, options: ReadingOptions, notes: tuple[str, ...] = ()
-) -> Grid:
-    """Describe a variable along time and over its cells.
-
-    Args:
-        data: the dataset of the variable.
-        value: the variable, with dimensions of time and space only.
-        along: its dimension of time.
-        options: what to override.
-        notes: notes on how other dimensions were removed.
+def overview(field: Field, value: "xr.DataArray") -> Grid:
+    """Describe a variable of ``field`` with dimensions of time and space only.
 
     Raises:
-        FileError: if units, times or axes are unknown.
+        FileError: if the axes are not latitude and longitude.
     """
-    units, units_from, doubts = find_units(data[str(value.name)], options)
-    time = find_time(data, value, options)
-    times = find_times(data, time)
-    lat, lon = grid_axes(data, value, along)
+    lat, lon = grid_axes(field.data, value, field.along)
     dims = tuple(dict.fromkeys((*lat.dims, *lon.dims)))
     lats, lons = meshed(lat, lon, {dim: slice(0, value.sizes[dim]) for dim in dims})
-    step, step_notes = _step(times[~np.isnat(times)])
-    notes = (*notes, *doubts, *step_notes)
+    times, known = field.times, field.times[~np.isnat(field.times)]
+    step, step_notes = _step(known)
+    notes = (*field.notes, *field.doubts, *step_notes)
     span: tuple[float, float] | None = None
     example: Place | None = None
-    known = times[~np.isnat(times)]
     if value.size <= _MAX_VALUES and len(times):
         at = len(times) // 2
-        plane = value.isel({along: at}).transpose(*dims)
-        values = as_written(Validity.of(value, options.missing).masked(np.asarray(plane.values))[0])
+        plane = value.isel({field.along: at}).transpose(*dims)
+        values = as_written(field.validity.masked(np.asarray(plane.values))[0])
         example = _sea_in_the_middle(values, lats, lons)
         try:
-            celsius = sea_temperatures(values.ravel(), units, lambda i: f"a value of {short(times[at])}")
+            celsius = sea_temperatures(values.ravel(), field.units, lambda i: f"a value of {short(times[at])}")
         except RangeError as error:
             notes = (*notes, str(error))
         else:
@@ -269,10 +242,10 @@ def overview(
         if example is None:
             notes = (*notes, f"no cell holds a value at {short(times[at])}")
     return Grid(
-        time=time,
+        time=field.time,
         value=str(value.name),
-        units=units,
-        units_from=units_from,
+        units=field.units,
+        units_from=field.units_from,
         step=step,
         times=len(np.unique(known)),
         start=known.min() if len(known) else None,

@@ -31,46 +31,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-@dataclass(frozen=True)
-class Temperatures:
-    """The temperatures of a grid, and what belongs to them.
-
-    Attributes:
-        name: the name of their variable.
-        units: the units in the file, or those that were requested.
-        units_from: where the units come from.
-        doubt: a warning if the requested units contradict the file.
-        time: the name of the variable of times.
-        variables: ``value``, and perhaps ``flags`` and ``unused``.
-        unused: the name of a variable of quality in an unsupported scheme.
-    """
-
-    name: str
-    units: Units
-    units_from: str
-    doubt: tuple[str, ...]
-    time: str
-    variables: "dict[str, xr.DataArray]"
-    unused: str | None
-
-
-def find_temperatures(data: "xr.Dataset", options: ReadingOptions) -> Temperatures:
-    """Find the variables to read.
-
-    Raises:
-        FileError: naming the variable, and what to choose.
-    """
-    name = find_variable(data, options)
-    if data[name].dtype.kind not in "fiu":
-        raise FileError(f"variable {name} does not hold numbers")
-    units, units_from, doubt = find_units(data[name], options)
-    time = find_time(data, data[name], options)
-    unused = find_unused_quality(data, name, options)
-    names = {"value": name, "flags": find_flags(data, name, options), "unused": unused}
-    variables = {role: data[each] for role, each in names.items() if each is not None}
-    return Temperatures(name, units, units_from, doubt, time, variables, unused)
-
-
 def find_units(variable: "xr.DataArray", options: ReadingOptions) -> tuple[Units, str, tuple[str, ...]]:
     """Return the units of a variable, their source, and a warning if they contradict the file.
 

@@ -1,9 +1,9 @@
-"""Read all cells of a grid, some times at once; see ``grids`` for the series of one place."""
+"""The temperatures of a grid, whose cells are read some times at once; see ``grids`` for the series of one place."""
 
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +14,17 @@ from forecasting.errors import FileError
 from forecasting.readers.flags import apply_flags, describe_unused
 from forecasting.readers.grid.cf import (
     Validity,
-    find_temperatures,
+    find_flags,
+    find_time,
     find_times,
+    find_units,
+    find_unused_quality,
+    find_variable,
     flags_of,
     one_depth,
 )
 from forecasting.readers.grid.store import opened, readable
-from forecasting.readers.options import ReadingOptions
+from forecasting.readers.options import ReadingOptions, refuse_size
 from forecasting.series.times import Times
 from forecasting.series.units import Units, to_celsius
 
@@ -30,31 +34,44 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Field:
-    """A variable on a grid whose values are read in pieces.
+    """The temperatures of a grid, and what belongs to them.
 
     Attributes:
         data: the whole dataset.
-        value: the temperatures as in the file, without a dimension of depth.
-        flags: their QARTOD flags; None if there are none.
-        units: the units of ``value``.
-        time: name of the variable of times.
+        variables: ``value``, as in the file, and perhaps ``flags`` and ``unused``: quality in an unsupported scheme.
+            None of them has a dimension of depth.
+        units: the units of the temperatures.
+        units_from: where the units come from.
+        time: the name of the variable of times.
         along: the dimension of time.
         times: UTC, in the order of the file, ``(n,)``.
         kind: ``netcdf`` or ``zarr``.
         validity: which values are valid.
-        notes: notes on choices and doubts.
+        notes: one sentence per choice.
+        doubts: a warning if the requested units contradict the file.
     """
 
     data: "xr.Dataset"
-    value: "xr.DataArray"
-    flags: "xr.DataArray | None"
+    variables: "dict[str, xr.DataArray]"
     units: Units
+    units_from: str
     time: str
     along: str
     times: Times
     kind: str
     validity: Validity
     notes: tuple[str, ...]
+    doubts: tuple[str, ...]
+
+    @property
+    def value(self) -> "xr.DataArray":
+        """The temperatures."""
+        return self.variables["value"]
+
+    @property
+    def unused(self) -> str | None:
+        """The name of a variable of quality in an unsupported scheme."""
+        return str(self.variables["unused"].name) if "unused" in self.variables else None
 
     @property
     def dims(self) -> tuple[str, ...]:
@@ -83,9 +100,9 @@ class Field:
         """
         with readable(self.kind):
             values, _ = self.validity.masked(self._read_values(self.value, steps, rows))
-            if self.flags is not None:
-                flags = flags_of(self.flags, self._read_values(self.flags, steps, rows))
-                values = apply_flags(values.astype(np.float64), flags, str(self.flags.name)).values
+            if (variable := self.variables.get("flags")) is not None:
+                flags = flags_of(variable, self._read_values(variable, steps, rows))
+                values = apply_flags(values.astype(np.float64), flags, str(variable.name)).values
         celsius = values if self.units == "celsius" else to_celsius(values, self.units)
         return np.asarray(celsius, dtype=np.float32).reshape(len(values), -1)
 
@@ -97,27 +114,41 @@ class Field:
 
 @contextmanager
 def open_field(path: Path, kind: str, options: ReadingOptions) -> Iterator[Field]:
-    """Open the temperatures of a ``netcdf`` file or ``zarr`` store on their grid.
+    """Open the temperatures of a ``netcdf`` file or ``zarr`` store on their grid, whose times are all known.
 
     Raises:
         FileError: if it cannot be read, naming the variable and the remedy.
     """
     with opened(path, kind) as data:
         with readable(kind):
-            field = _find_field(data, kind, options)
-        yield field
+            field = find_field(data, kind, options)
+        if np.isnat(field.times).any():
+            step = int(np.isnat(field.times).argmax())
+            raise FileError(f"variable {field.time} has no time for step {step}; correct the file")
+        unused = () if field.unused is None else (describe_unused(None, None, field.unused),)
+        yield replace(field, notes=(*unused, *field.notes, *field.doubts))
 
 
-def _find_field(data: "xr.Dataset", kind: str, options: ReadingOptions) -> Field:
-    found = find_temperatures(data, options)
-    value = data[found.name]
-    along = str(data[found.time].dims[0])
-    notes = [] if found.unused is None else [describe_unused(None, None, found.unused)]
-    selected = one_depth(data, found.variables, along, options, notes)
-    times = find_times(data, found.time)
-    if np.isnat(times).any():
-        raise FileError(f"variable {found.time} has no time for step {int(np.isnat(times).argmax())}; correct the file")
-    return Field(
-        data, selected["value"], selected.get("flags"), found.units, found.time, along, times, kind,
-        Validity.of(value, options.missing), (*notes, *found.doubt),
-    )  # fmt: skip
+def find_field(data: "xr.Dataset", kind: str, options: ReadingOptions) -> Field:
+    """Find the variables to read; times may be NaT.
+
+    Raises:
+        FileError: naming the variable, and what to choose.
+    """
+    name = find_variable(data, options)
+    if data[name].dtype.kind not in "fiu":
+        raise FileError(f"variable {name} does not hold numbers")
+    units, units_from, doubts = find_units(data[name], options)
+    time = find_time(data, data[name], options)
+    refuse_size(data[time].size, "values", options)
+    times, along = find_times(data, time), str(data[time].dims[0])
+    names = {
+        "value": name,
+        "flags": find_flags(data, name, options),
+        "unused": find_unused_quality(data, name, options),
+    }
+    notes: list[str] = []
+    variables = {role: data[each] for role, each in names.items() if each is not None}
+    variables = one_depth(data, variables, along, options, notes)
+    validity = Validity.of(data[name], options.missing)
+    return Field(data, variables, units, units_from, time, along, times, kind, validity, tuple(notes), doubts)

@@ -1,6 +1,6 @@
 """Read the observations of one place, or of each station, from a NetCDF file or Zarr store."""
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Hashable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,24 +9,17 @@ import numpy as np
 
 from forecasting.errors import FileError
 from forecasting.readers.flags import Flagged, apply_flags, describe_unused
-from forecasting.readers.grid.cells import NoPlaceError, draw_cells, overview, take_cell
-from forecasting.readers.grid.cf import (
-    Validity,
-    as_written,
-    find_temperatures,
-    find_times,
-    flags_of,
-    one_depth,
-    select,
-)
+from forecasting.readers.grid.cells import draw_cells, take_cell
+from forecasting.readers.grid.cf import Validity, as_written, flags_of, select
+from forecasting.readers.grid.fields import Field, find_field
 from forecasting.readers.grid.store import opened, readable
 from forecasting.readers.names import LATITUDES, LONGITUDES
-from forecasting.readers.options import AT, ReadingOptions, refuse_many
+from forecasting.readers.options import AT, ReadingOptions, refuse_many, refuse_size
 from forecasting.readers.place import Place, describe_depths, own_place
 from forecasting.readers.reading import Columns, Observations
 from forecasting.readers.table import one_line
 from forecasting.remedies import Remedy, Setting
-from forecasting.series.times import Floats, Times, short
+from forecasting.series.times import Floats, short
 from forecasting.wording import counted, listed
 
 if TYPE_CHECKING:
@@ -34,8 +27,6 @@ if TYPE_CHECKING:
 
 _DEPTHS = ("depth", "sea_water_pressure")
 """Standard names; a decibar is nearly a metre."""
-
-__all__ = ["NoPlaceError", "read_grid"]
 
 
 def read_grid(path: Path, kind: str, options: ReadingOptions) -> list[Observations]:
@@ -46,39 +37,36 @@ def read_grid(path: Path, kind: str, options: ReadingOptions) -> list[Observatio
         NoPlaceError: if it is a grid and no place is chosen.
     """
     with opened(path, kind) as data, readable(kind):
-        return list(_stations(data, options))
+        return list(_stations(find_field(data, kind, options), options))
 
 
-def _stations(data: "xr.Dataset", options: ReadingOptions) -> Iterator[Observations]:
-    found = find_temperatures(data, options)
-    name, along, flags = found.name, data[found.time].dims[0], found.variables.get("flags")
-    columns = Columns(found.time, name, None, None if flags is None else str(flags.name))
-    unused_options = [name for name in ("dates", "timezone") if getattr(options, name) is not None]
-    if unused_options:
+def _stations(field: Field, options: ReadingOptions) -> Iterator[Observations]:
+    name, flags = str(field.value.name), field.variables.get("flags")
+    columns = Columns(field.time, name, None, None if flags is None else str(flags.name))
+    not_for_grids = next((name for name in ("dates", "timezone") if getattr(options, name) is not None), None)
+    if not_for_grids is not None:
         raise FileError(
-            "has unambiguous times in UTC, as CF prescribes", remedy=Remedy.of("; remove {}", unused_options[0])
+            "has unambiguous times in UTC, as CF prescribes", remedy=Remedy.of("; remove {}", not_for_grids)
         )
-    _check_size(data.sizes[along], options)
-    validity = Validity.of(data[name], options.missing)
-    for station, variables, notes in _at_places(data, found.variables, along, options):
-        times = find_times(data, found.time)
-        values, outside = _numbers(variables["value"], validity)
+    kept = ~np.isnat(field.times)
+    times = field.times[kept]
+    for station, variables, notes in _at_places(field, options):
+        values, outside = _numbers(variables["value"], field.validity)
         if outside:
             if station is None and not np.isfinite(values).any():
-                raise FileError(f"has no value within {validity.describe(name)}; correct the attribute")
-            notes = (*notes, f"{counted(outside, 'value')} outside {validity.describe(name)} set to missing")
+                raise FileError(f"has no value within {field.validity.describe(name)}; correct the attribute")
+            notes = (*notes, f"{counted(outside, 'value')} outside {field.validity.describe(name)} set to missing")
         flagged = Flagged(values, {}, ())
         if flags is not None:
-            flagged = apply_flags(values, flags_of(flags, variables["flags"].values), str(flags.name), times)
+            flagged = apply_flags(values, flags_of(flags, variables["flags"].values), str(flags.name), field.times)
         warnings = flagged.warnings
-        if found.unused is not None:
+        if field.unused is not None:
             levels = np.asarray(variables["unused"].values, dtype=np.float64)
-            warnings = (describe_unused(values, levels, found.unused),)
-        kept = ~np.isnat(times)
-        times = times[kept]
+            warnings = (describe_unused(values, levels, field.unused),)
         yield Observations(
-            station, times, flagged.values[kept], _placer(times), columns, found.units, found.units_from,
-            flagged.counts, notes, (*found.doubt, *warnings), flagged.marked, _position(variables["value"]),
+            station, times, flagged.values[kept], lambda i: f"time {short(times[i])}", columns, field.units,
+            field.units_from, flagged.counts, (*field.notes, *notes), (*field.doubts, *warnings), flagged.marked,
+            _position(variables["value"]),
         )  # fmt: skip
 
 
@@ -90,15 +78,6 @@ def _position(variable: "xr.DataArray") -> Place | None:
         return None
     lat, lon = (np.asarray(axis, dtype=np.float64).ravel() for axis in axes)
     return own_place(np.stack([lat, lon], axis=1)) if len(lat) == len(lon) else None
-
-
-def _check_size(values: int, options: ReadingOptions) -> None:
-    if options.max_lines is not None and values > options.max_lines:
-        raise FileError(f"holds {values} values, more than the limit of {options.max_lines}; keep a shorter period")
-
-
-def _placer(times: Times) -> Callable[[int], str]:
-    return lambda i: f"time {short(times[i])}"
 
 
 def _numbers(variable: "xr.DataArray", validity: Validity) -> tuple[Floats, int]:
@@ -116,44 +95,28 @@ def _numbers(variable: "xr.DataArray", validity: Validity) -> tuple[Floats, int]
 Found = tuple[str | None, dict[str, Any], tuple[str, ...]]
 
 
-def _at_places(
-    data: "xr.Dataset", selected: "dict[str, xr.DataArray]", along: Hashable, options: ReadingOptions
-) -> Iterator[Found]:
+def _at_places(field: Field, options: ReadingOptions) -> Iterator[Found]:
     """Return the variables along time only, for each station or for the chosen place."""
-    notes: list[str] = []
-    selected = one_depth(data, selected, along, options, notes)
-    rest = [dim for dim in selected["value"].dims if dim != along]
-    single = {dim: 0 for dim in rest if selected["value"].sizes[dim] == 1}
+    data, along, selected = field.data, field.along, field.variables
+    rest = [dim for dim in field.value.dims if dim != along]
+    single: dict[Hashable, int] = {dim: 0 for dim in rest if field.value.sizes[dim] == 1}
     station_dim = next((dim for dim in rest if dim not in single and _station_names(data, dim)), None)
+    plane = select(selected, single)
     if station_dim is not None:
         _refuse_choice(options, "holds stations", Remedy.of("; choose one with {} instead of {}", "station"))
-        yield from _each_station(data, selected, station_dim, single, options, tuple(notes))
-        return
-    if set(rest) - set(single):
-        if options.station is not None:
-            raise FileError(
-                "is a grid without stations", remedy=Remedy.of("; choose a place with {} instead of {}", AT, "station")
-            )
-        if options.sample is not None:
-            plane = select(selected, single)
-            drawn = draw_cells(data, plane, along, options.sample, options.seed, options.missing)
-            yield from ((name, variables, (*notes, *cell_notes)) for name, variables, cell_notes in drawn)
-            return
-        plane_value = selected["value"].isel(single)
-        try:
-            index, cell_notes = take_cell(data, plane_value, along, options.at, options.missing)
-        except NoPlaceError as error:
-            error.grid = overview(data, plane_value, along, options, tuple(notes))
-            raise
-        yield (
-            None,
-            select(selected, single | index),
-            (*notes, *cell_notes),
+        yield from _each_station(data, plane, station_dim, options)
+    elif set(rest) == set(single):
+        _refuse_choice(options, "holds only one place", Remedy.of("; remove {}"))
+        yield _by_rows(data, plane, along, options)
+    elif options.station is not None:
+        raise FileError(
+            "is a grid without stations", remedy=Remedy.of("; choose a place with {} instead of {}", AT, "station")
         )
-        return
-    _refuse_choice(options, "holds only one place", Remedy.of("; remove {}"))
-    squeezed = select(selected, single)
-    yield from _by_rows(data, squeezed, along, options, tuple(notes))
+    elif options.sample is not None:
+        yield from draw_cells(field, plane, options.sample, options.seed)
+    else:
+        index, notes = take_cell(field, plane["value"], options.at)
+        yield None, select(plane, index), notes
 
 
 def _refuse_choice(options: ReadingOptions, reason: str, remedy: Remedy) -> None:
@@ -187,28 +150,23 @@ def _text(name: Any) -> str:
 
 
 def _each_station(
-    data: "xr.Dataset", selected: "dict[str, xr.DataArray]", dim: Hashable, single: dict[Hashable, int],
-    options: ReadingOptions, notes: tuple[str, ...],
-) -> Iterator[Found]:  # fmt: skip
+    data: "xr.Dataset", selected: "dict[str, xr.DataArray]", dim: Hashable, options: ReadingOptions
+) -> Iterator[Found]:
     names = _station_names(data, dim)
     if options.station is not None and options.station not in names:
         raise FileError(f"has no station {options.station!r}; it has {listed(names)}")
     if options.station is None:
         refuse_many(len(names), "stations", Setting("station"), options)
-        _check_size(sum(variable.size for key, variable in selected.items() if key != "unused"), options)
+        refuse_size(sum(variable.size for key, variable in selected.items() if key != "unused"), "values", options)
     for at, name in enumerate(names):
         if options.station in (None, name):
-            yield name, select(selected, single | {dim: at}), notes
+            yield name, select(selected, {dim: at}), ()
 
 
 def _by_rows(
-    data: "xr.Dataset",
-    selected: "dict[str, xr.DataArray]",
-    along: Hashable,
-    options: ReadingOptions,
-    notes: tuple[str, ...],
-) -> Iterator[Found]:
-    """Return a single series; refuses rows of several stations, as in ERDDAP's tables."""
+    data: "xr.Dataset", selected: "dict[str, xr.DataArray]", along: Hashable, options: ReadingOptions
+) -> Found:
+    """Return a single series; refuse rows of several stations, as in ERDDAP's tables."""
     names = _station_names(data, along)
     if len(set(names)) > 1:
         raise FileError(f"holds {len(set(names))} stations in one list of rows; fetch only one, or the table as CSV")
@@ -219,4 +177,4 @@ def _by_rows(
     deep = [str(name) for name in data.variables if data[name].attrs.get("standard_name") in _DEPTHS]
     columns = {name: depths for name in deep for depths in [data[name].squeeze()] if depths.dims == (along,)}
     warnings = [describe_depths(np.asarray(depths.values, float), name) for name, depths in columns.items()]
-    yield (names[0] if names else None), selected, (*notes, *chain.from_iterable(warnings))
+    return (names[0] if names else None), selected, tuple(chain.from_iterable(warnings))
