@@ -168,7 +168,7 @@ def _reading(path: Path, kind: str, stations_found: list[Observations], options:
     if len(stations_found) == 1:
         return Reading(path, kind, (build_station(stations_found[0], options),))
     stations = tuple(try_build(station, options) for station in stations_found)
-    places = " and " in (stations_found[0].columns.station or "")
+    places = " and " in (stations_found[0].station.columns.station or "")
     names = [station.name or "" for station in stations]
     shown = listed(names)
     if options.sample is not None:

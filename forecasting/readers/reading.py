@@ -1,7 +1,7 @@
 """Contents of a file, before and after they become series."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,39 +41,6 @@ class Columns:
 
 
 @dataclass(frozen=True)
-class Observations:
-    """Observations of one station in the order of the file.
-
-    Attributes:
-        station: its name; None if the file holds one series without a name.
-        times: UTC, ``(n,)``.
-        values: the values in ``units``, ``(n,)``, NaN where missing, marked as missing or flagged bad.
-        place: describes where the i-th observation is in the file.
-        columns: the columns that were read.
-        units: the units of ``values``.
-        units_from: where the units come from.
-        flags: number of values by QARTOD flag.
-        notes: one sentence per choice or change.
-        warnings: one sentence per doubt that the user should check.
-        marked: values flagged suspect or fail, in ``units``; None if there are no flags.
-        position: the position of the station; None if the file does not say, or the station moves.
-    """
-
-    station: str | None
-    times: Times
-    values: Floats
-    place: Callable[[int], str]
-    columns: Columns
-    units: Units
-    units_from: str
-    flags: dict[int, int] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    marked: Marked | None = None
-    position: Place | None = None
-
-
-@dataclass(frozen=True)
 class Station:
     """One station of a file: a series, or the reason why there is none.
 
@@ -84,11 +51,10 @@ class Station:
         units_from: where the units come from.
         flags: number of values by QARTOD flag.
         warnings: one sentence per doubt that the user should check.
+        marked: values flagged suspect or fail; °C, at their times in the series, if there is one. None without flags.
+        position: the last position; None if the file does not say, or the station moves.
         series: None if there is an error.
         error: why there is no series, and what to do.
-        marked: values flagged suspect or fail, °C, at their times in the series; None if there is no series or there
-            are no flags.
-        position: the position of the station; None if the file does not say, or the station moves.
     """
 
     name: str | None
@@ -97,32 +63,34 @@ class Station:
     units_from: str
     flags: dict[int, int]
     warnings: tuple[str, ...]
-    series: SstSeries | None
-    error: FileError | None = None
     marked: Marked | None = None
     position: Place | None = None
-
-    @classmethod
-    def of(
-        cls,
-        observations: Observations,
-        series: SstSeries | None,
-        *,
-        error: FileError | None = None,
-        doubts: tuple[str, ...] = (),
-        marked: Marked | None = None,
-    ) -> "Station":
-        """Return the station of ``observations``, with its series or the reason why there is none."""
-        return cls(
-            observations.station, observations.columns, observations.units, observations.units_from,
-            observations.flags, (*observations.warnings, *doubts), series, error, marked,
-            None if series is None else observations.position,
-        )  # fmt: skip
+    series: SstSeries | None = None
+    error: FileError | None = None
 
     @property
     def problem(self) -> str | None:
         """The error as a sentence, with options as in Python."""
         return None if self.error is None else str(self.error)
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Observations of one station in the order of the file.
+
+    Attributes:
+        station: what is known of the station, without its series.
+        times: UTC, ``(n,)``.
+        values: in the units of the station, ``(n,)``, NaN where missing, marked as missing or flagged bad.
+        place: describes where the i-th observation is in the file.
+        notes: one sentence per choice or change.
+    """
+
+    station: Station
+    times: Times
+    values: Floats
+    place: Callable[[int], str]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

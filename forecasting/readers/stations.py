@@ -28,7 +28,7 @@ MIN_OBSERVED_SHARE: Final = 0.5
 
 def resample(observations: Observations, step: TimeStep) -> SstSeries:
     """Average observations over steps; see :func:`average`."""
-    values = sea_temperatures(observations.values, observations.units, observations.place)
+    values = sea_temperatures(observations.values, observations.station.units, observations.place)
     return average(observations.times, values, step, observations.place)
 
 
@@ -142,20 +142,21 @@ def build_station(observations: Observations, options: ReadingOptions) -> Statio
         raise FileError(error.message, index=error.index, remedy=Remedy.any_of(error.settings)) from None
     except SeriesError as error:
         raise FileError.of(error) from None
-    columns = observations.columns
-    source = f"time from column {columns.time}, SST from column {columns.value}, in {observations.units}"
+    station = observations.station
+    columns = station.columns
+    source = f"time from column {columns.time}, SST from column {columns.value}, in {station.units}"
     line = flat_line(series.values)
     found = (
         _doubt_units(observations, series),
         _doubt_anomalies(series),
         line.describe(series.times) if line is not None else None,
-        describe_zeros(observations.times, observations.values) if observations.units == "celsius" else None,
+        describe_zeros(observations.times, observations.values) if observations.station.units == "celsius" else None,
         _doubt_repeats(observations),
     )
     doubts = tuple(doubt for doubt in found if doubt is not None)
-    notes = (source, *observations.notes, *observations.warnings, *doubts, *series.notes)
-    marked = _placed(observations, series, options)
-    return Station.of(observations, replace(series, notes=notes), doubts=doubts, marked=marked)
+    warnings = (*station.warnings, *doubts)
+    series = replace(series, notes=(source, *observations.notes, *warnings, *series.notes))
+    return replace(station, warnings=warnings, series=series, marked=_placed(station, series, options))
 
 
 def try_build(observations: Observations, options: ReadingOptions) -> Station:
@@ -163,7 +164,7 @@ def try_build(observations: Observations, options: ReadingOptions) -> Station:
     try:
         return build_station(observations, options)
     except FileError as error:
-        return Station.of(observations, None, error=FileError.of(error))
+        return replace(observations.station, error=FileError.of(error), marked=None, position=None)
 
 
 def _series(observations: Observations, options: ReadingOptions) -> SstSeries:
@@ -173,7 +174,7 @@ def _series(observations: Observations, options: ReadingOptions) -> SstSeries:
         SstSeries.from_observations,
         observations.times,
         observations.values,
-        units=observations.units,
+        units=observations.station.units,
         place=observations.place,
     )
     if options.step is not None:
@@ -200,7 +201,7 @@ def _doubt_units(observations: Observations, series: SstSeries) -> str | None:
     """Return a warning about units that the file does not state, if no sea is as warm in every season."""
     year = series.times[-1] - series.times[0] >= np.timedelta64(365, "D")
     least = float(np.fmin.reduce(series.values))
-    if observations.units_from not in (UNSAID, OF_STATION) or not year or least <= _WARMEST_YEAR:
+    if observations.station.units_from not in (UNSAID, OF_STATION) or not year or least <= _WARMEST_YEAR:
         return None
     warm = f"every value is above {_WARMEST_YEAR:g} °C, but no sea is that warm all year round"
     return f"{warm}; if they are °F, set units to fahrenheit"
@@ -231,15 +232,15 @@ def _doubt_repeats(observations: Observations) -> str | None:
     )
 
 
-def _placed(observations: Observations, series: SstSeries, options: ReadingOptions) -> Marked | None:
+def _placed(station: Station, series: SstSeries, options: ReadingOptions) -> Marked | None:
     """Return the marked values at times of the series; at their own times if the series is resampled."""
-    if observations.marked is None:
+    if station.marked is None:
         return None
-    times = observations.marked.times
+    times = station.marked.times
     if options.resample is None:
         steps = np.rint(series.step.place(times, series.start)).astype(np.int64)
         times = series.step.shift(np.asarray(series.start), steps)
-    return Marked(times, to_celsius(observations.marked.values, observations.units), observations.marked.flags)
+    return Marked(times, to_celsius(station.marked.values, station.units), station.marked.flags)
 
 
 def _yearly_restart(times: Times) -> int | None:

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 
 from forecasting.errors import FileError
 from forecasting.readers.clock import Clock, find_clock
@@ -12,7 +14,7 @@ from forecasting.readers.flags import Flagged, apply_flags, describe_unused, fla
 from forecasting.readers.names import EVERY_UNIT, SCALES
 from forecasting.readers.options import DateOrder, ReadingOptions, refuse_many
 from forecasting.readers.place import Place, own_place
-from forecasting.readers.reading import OF_STATION, UNSAID, Columns, Observations
+from forecasting.readers.reading import OF_STATION, UNSAID, Columns, Observations, Station
 from forecasting.readers.split import Part, place_columns, split, station_column
 from forecasting.readers.table import HEADER, Table, numbers, to_numbers
 from forecasting.readers.values import (
@@ -129,12 +131,28 @@ def _stations_of_column(
     flags = None if flag_name is None else _flag_numbers(table, flag_name)
     quality = None if flag_name is not None else _unused_quality(table, choice.value, options)
     unused = () if flag_name or quality or options.flags else _note_unused_flags(table, choice.value)
+    units, units_from, doubts = _units(table, choice.value, options)
+    lines = table.cells.index.to_numpy()
     for part, part_times in parts:
-        name = part.station if choice.station is None else choice.station
-        columns = Columns(time, choice.value, part.column, flag_name)
-        station = _observations(table, part, part_times, values, flags, name, columns, options)
-        doubts = () if quality is None else (describe_unused(station.values, quality[1][part.rows], quality[0]),)
-        yield replace(station, notes=(*station.notes, *unused), warnings=(*station.warnings, *doubts))
+        observed = values[part.rows]
+        observed[np.isin(observed, (*table.sentinels, *options.missing))] = np.nan
+        flagged = Flagged(observed, {}, ())
+        if flags is not None:
+            flagged = apply_flags(observed, flags[part.rows], str(flag_name), part_times)
+        elif quality is not None:
+            doubt = describe_unused(observed, quality[1][part.rows], quality[0])
+            flagged = Flagged(observed, {}, (doubt,))
+        station = Station(
+            part.station if choice.station is None else choice.station,
+            Columns(time, choice.value, part.column, flag_name),
+            units, units_from, flagged.counts, (*doubts, *flagged.warnings), flagged.marked, _position(table, part),
+        )  # fmt: skip
+        notes = (*table.notes, *part.notes, *_note_dropped(flagged.counts, flag_name), *unused)
+        yield Observations(station, part_times, flagged.values, partial(_line, lines[part.rows]), notes)
+
+
+def _line(lines: npt.NDArray[np.int64], i: int) -> str:
+    return f"line {lines[i]}"
 
 
 def _foreign_flags(table: Table, name: str) -> tuple[str, ...]:
@@ -170,35 +188,11 @@ def _check_choice(stations: list[Observations], options: ReadingOptions) -> None
         raise FileError("is a table, not a grid", remedy=Remedy.of("; remove {}", "sample"))
     if options.station is None:
         return
-    names = [observations.station for observations in stations if observations.station is not None]
+    names = [member.station.name for member in stations if member.station.name is not None]
     if not names:
         raise FileError("holds one series without a name", remedy=Remedy.of("; remove {}", "station"))
     if not any(name == options.station or name.startswith(f"{options.station} ") for name in names):
         raise FileError(f"has no station {options.station!r}; it has {listed(names)}")
-
-
-def _observations(
-    table: Table,
-    part: Part,
-    times: Times,
-    values: Floats,
-    flags: Floats | None,
-    station: str | None,
-    columns: Columns,
-    options: ReadingOptions,
-) -> Observations:
-    observed = values[part.rows]
-    observed[np.isin(observed, (*table.sentinels, *options.missing))] = np.nan
-    flagged = Flagged(observed, {}, ())
-    if flags is not None:
-        flagged = apply_flags(observed, flags[part.rows], str(columns.flags), times)
-    units, units_from, doubt = _units(table, columns.value, options)
-    lines = table.cells.index.to_numpy()[part.rows]
-    notes = (*table.notes, *part.notes, *_note_dropped(flagged.counts, columns.flags))
-    return Observations(
-        station, times, flagged.values, lambda i: f"line {lines[i]}", columns, units, units_from, flagged.counts, notes,
-        (*doubt, *flagged.warnings), flagged.marked, _position(table, part),
-    )  # fmt: skip
 
 
 def _position(table: Table, part: Part) -> Place | None:

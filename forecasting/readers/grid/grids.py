@@ -16,7 +16,7 @@ from forecasting.readers.grid.store import opened, readable
 from forecasting.readers.names import LATITUDES, LONGITUDES
 from forecasting.readers.options import AT, ReadingOptions, refuse_many, refuse_size
 from forecasting.readers.place import Place, describe_depths, own_place
-from forecasting.readers.reading import Columns, Observations
+from forecasting.readers.reading import Columns, Observations, Station
 from forecasting.readers.table import one_line
 from forecasting.remedies import Remedy, Setting
 from forecasting.series.times import Floats, short
@@ -63,11 +63,12 @@ def _stations(field: Field, options: ReadingOptions) -> Iterator[Observations]:
         if field.unused is not None:
             levels = np.asarray(variables["unused"].values, dtype=np.float64)
             warnings = (describe_unused(values, levels, field.unused),)
-        yield Observations(
-            station, times, flagged.values[kept], lambda i: f"time {short(times[i])}", columns, field.units,
-            field.units_from, flagged.counts, (*field.notes, *notes), (*field.doubts, *warnings), flagged.marked,
-            _position(variables["value"]),
+        about = Station(
+            station, columns, field.units, field.units_from, flagged.counts, (*field.doubts, *warnings),
+            flagged.marked, _position(variables["value"]),
         )  # fmt: skip
+        notes = (*field.notes, *notes)
+        yield Observations(about, times, flagged.values[kept], lambda i: f"time {short(times[i])}", notes)
 
 
 def _position(variable: "xr.DataArray") -> Place | None:
