@@ -14,7 +14,7 @@ import torch
 
 from benchmarks.studies.daily_places import BINS, CONTEXT, Place, open_daily, parser_of_parts, places_in, spread
 from forecasting.errors import SeriesError
-from forecasting.events.days import day_of_year
+from forecasting.events.baseline import day_of_year
 from forecasting.events.paths import Dependence
 from forecasting.forecasts.forecast import Forecast
 from forecasting.models.universal.distribution import Quantiles

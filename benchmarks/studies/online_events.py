@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from benchmarks.studies.online_intervals import long_series, recalibrate, replay, series_parser
-from forecasting.events.days import DAYS, day_of_year
+from forecasting.events.baseline import DAYS, day_of_year
 from forecasting.models.universal.distribution import exceedance
 from forecasting.models.universal.network import UniversalForecaster
 from forecasting.scores.events import score_event

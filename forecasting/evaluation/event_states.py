@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from forecasting.events.days import Indices
+from forecasting.events.baseline import Indices
 from forecasting.events.detection import DAYS_AFTER, DAYS_BEFORE, days_in_events
 from forecasting.events.heat_stress import WINDOW_DAYS, alert_levels, degree_heating_weeks
 from forecasting.events.outcomes import AlertLevel

@@ -7,8 +7,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from forecasting.errors import SeriesError
-from forecasting.events.baseline import Baseline, Period
-from forecasting.events.days import day_of_year
+from forecasting.events.baseline import Baseline, Period, day_of_year
 from forecasting.events.definitions import Percentile, ThresholdEvent
 from forecasting.events.outlook import baseline_for
 from forecasting.events.paths import Coupling, Dependence

@@ -13,8 +13,7 @@ import pandas as pd
 from forecasting.errors import SeriesError
 from forecasting.evaluation.events import EventCases, Threshold
 from forecasting.evaluation.report import Coverage, EventReport, ExceedanceReport, IntervalReport, Skill
-from forecasting.events.baseline import Baseline
-from forecasting.events.days import day_of_year
+from forecasting.events.baseline import Baseline, day_of_year
 from forecasting.events.definitions import Side
 from forecasting.events.paths import Coupling
 from forecasting.events.probability import RunEvent

@@ -9,8 +9,7 @@ from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
-from forecasting.events.baseline import Baseline, Kind
-from forecasting.events.days import Indices, days_from
+from forecasting.events.baseline import Baseline, Indices, Kind, days_from
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, Bools, Floats, Times
 from forecasting.series.timestep import TimeStep

@@ -16,8 +16,7 @@ import numpy.typing as npt
 from forecasting.climatology import annual_cycle
 from forecasting.climatology.usual import OF_BASELINE, OF_POSITION, Usual, of_series
 from forecasting.errors import SeriesError
-from forecasting.events.baseline import Period, observed_period
-from forecasting.events.days import Indices, require_days
+from forecasting.events.baseline import Indices, Period, observed_period, require_days
 from forecasting.events.definitions import HeatStress
 from forecasting.events.outcomes import MEDIAN_AND_BOUNDS, AlertLevel, HeatStressOutcome
 from forecasting.events.outlook import Outlook

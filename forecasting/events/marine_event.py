@@ -6,8 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from forecasting.events.baseline import PERCENTILES, Baseline, Kind
-from forecasting.events.days import days_from
+from forecasting.events.baseline import PERCENTILES, Baseline, Kind, days_from
 from forecasting.events.definitions import MarineEvent
 from forecasting.events.detection import (
     CATEGORIES,

@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import SeriesError
-from forecasting.events.baseline import Baseline, Period
-from forecasting.events.days import require_days
+from forecasting.events.baseline import Baseline, Period, require_days
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, Times
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from forecasting.errors import RequestError
-from forecasting.events.days import Indices, days_from
+from forecasting.events.baseline import Indices, days_from
 from forecasting.events.definitions import Percentile, ThresholdEvent
 from forecasting.events.detection import run_lengths, steps_at_end
 from forecasting.events.outcomes import MEDIAN_AND_BOUNDS, RunState, Spread, ThresholdOutcome, TimeSpread

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from forecasting.errors import FileError
-from forecasting.readers.lines import units_in_remarks
+from forecasting.readers.delimited import units_in_remarks
 from forecasting.readers.names import PLACES, POSITIONS, STATIONS, YEARS, is_anomaly, month_number
 from forecasting.readers.options import MAX_COLUMNS, ReadingOptions, refuse_size
 from forecasting.readers.table import ABSENT, Table, one_line, refuse_columns, to_numbers

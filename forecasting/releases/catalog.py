@@ -30,8 +30,7 @@ from forecasting.references.baselines import BASELINES
 from forecasting.releases.loaded import Loaded, LoadedRelease, LoadedUniversal, load_cell, load_release
 from forecasting.releases.release import Release, dataset_names, open_current, universal_names
 from forecasting.releases.trust import TrustedKeys
-from forecasting.series.batch import SeriesBatch
-from forecasting.series.by_step import SeriesByStep
+from forecasting.series.batch import SeriesBatch, SeriesByStep
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.wording import available

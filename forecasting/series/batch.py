@@ -1,10 +1,10 @@
-"""Many regular series of one step, stored together, and those that end in the future."""
+"""Many regular series of one step, stored together, those of a request by step, and those that end in the future."""
 
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -177,3 +177,35 @@ def future_errors(series: SeriesBatch, as_of: int | None = None) -> dict[int, Se
     latest = now + max(step, DAY) - (_SHORTER_MONTHS if series.step.calendar_month else 0)
     places = np.flatnonzero(ends > latest).tolist()
     return {i: error for i in places if (error := future_error(series[i], as_of)) is not None}
+
+
+class SeriesByStep(NamedTuple):
+    """Series that were read, in batches of one step.
+
+    Attributes:
+        batches: the i-th series of a batch is the one at ``rows[i]`` of the request.
+        errors: why other series could not be read, by their place in the request.
+    """
+
+    batches: Sequence[tuple[npt.NDArray[np.intp], SeriesBatch]]
+    errors: Mapping[int, SeriesError]
+
+    @classmethod
+    def of(cls, series: Sequence[SstSeries | SeriesError], positions: Floats | None = None) -> "SeriesByStep":
+        """Group series, or the errors of some, by their step.
+
+        Args:
+            series: in °C.
+            positions: degrees north and east of each, ``(n, 2)``, NaN where they are not known; None without any.
+        """
+        errors = {i: member for i, member in enumerate(series) if isinstance(member, SeriesError)}
+        members: dict[TimeStep, list[tuple[int, SstSeries]]] = {}
+        for i, member in enumerate(series):
+            if isinstance(member, SstSeries):
+                members.setdefault(member.step, []).append((i, member))
+        batches = []
+        for step, group in members.items():
+            rows = np.asarray([i for i, _ in group], dtype=np.intp)
+            of_batch = None if positions is None else positions[rows]
+            batches.append((rows, SeriesBatch.of([member for _, member in group], step, of_batch)))
+        return cls(batches, errors)

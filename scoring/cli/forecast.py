@@ -28,8 +28,7 @@ from forecasting.readers import ReadingOptions, read, read_content
 from forecasting.readers.options import OPTIONS
 from forecasting.releases.catalog import Catalog, Selection
 from forecasting.releases.trust import TrustedKeys
-from forecasting.series.batch import future_error
-from forecasting.series.by_step import SeriesByStep
+from forecasting.series.batch import SeriesByStep, future_error
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, short
 from forecasting.series.timestep import TimeStep, in_words

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from forecasting.errors import FileError
-from forecasting.events.days import DAYS
+from forecasting.events.baseline import DAYS
 from forecasting.readers.grid.cells import grid_axes, meshed
 from forecasting.readers.grid.cf import find_units
 from forecasting.readers.grid.fields import Field

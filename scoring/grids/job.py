@@ -12,8 +12,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.events.baseline import PERCENTILES, Baseline
-from forecasting.events.days import DAYS
+from forecasting.events.baseline import DAYS, PERCENTILES, Baseline
 from forecasting.events.outlook import JointForecast
 from forecasting.qartod import FAIL, MISSING
 from forecasting.series.sst_series import SstSeries

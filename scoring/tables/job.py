@@ -11,7 +11,7 @@ from forecasting.forecast_warning import DOUBTS
 from forecasting.forecasts.forecasts import Columns, Forecasts
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.qartod import SUSPECT
-from forecasting.series.by_step import SeriesByStep
+from forecasting.series.batch import SeriesByStep
 from forecasting.series.timestep import TimeStep
 from scoring.errors import in_one_line, kind_of
 from scoring.events import EvaluatedEvents, Place, evaluate_events

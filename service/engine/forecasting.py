@@ -13,8 +13,7 @@ from forecasting.forecasts.json import entries_of
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.base import Model
 from forecasting.releases.catalog import Run, Selection
-from forecasting.series.batch import SeriesBatch, future_errors
-from forecasting.series.by_step import SeriesByStep
+from forecasting.series.batch import SeriesBatch, SeriesByStep, future_errors
 from forecasting.series.observations import max_steps
 from forecasting.series.times import YEAR, Floats
 from forecasting.series.timestep import TimeStep

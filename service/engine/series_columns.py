@@ -10,8 +10,7 @@ import numpy.typing as npt
 from forecasting.errors import SeriesError
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.releases.catalog import Catalog, Selection
-from forecasting.series.batch import SeriesBatch
-from forecasting.series.by_step import SeriesByStep
+from forecasting.series.batch import SeriesBatch, SeriesByStep
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import FIRST_TIME, LAST_TIME, Floats, Times
 from forecasting.series.timestep import TimeStep

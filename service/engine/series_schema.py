@@ -5,7 +5,7 @@ from typing import Annotated, Final, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from forecasting.events.days import DAYS
+from forecasting.events.baseline import DAYS
 from forecasting.requests.model import Finite, InputTime, RequestModel
 
 ByDay = Annotated[list[Finite], Field(min_length=DAYS, max_length=DAYS)]

@@ -7,7 +7,7 @@ from forecasting.forecasts.forecasts import Forecasts
 from forecasting.models.place.forecaster import Forecaster
 from forecasting.models.universal.network import UniversalForecaster
 from forecasting.releases.catalog import Catalog, Selection
-from forecasting.series.by_step import SeriesByStep
+from forecasting.series.batch import SeriesByStep
 from service.engine.forecasting import SMALL_VALUES, Column, Job, forecast_jobs, timed
 from service.engine.inference import ModelRunner, UniversalRunner
 from service.telemetry.batch_metrics import counted

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 import numpy as np
 from pydantic import Field, Tag, TypeAdapter
 
-from forecasting.events.days import require_days
+from forecasting.events.baseline import require_days
 from forecasting.events.definitions import Percentile, ThresholdEvent
 from forecasting.events.event_schema import (
     BY_KIND,

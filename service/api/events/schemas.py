@@ -4,8 +4,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
-from forecasting.events.baseline import Kind
-from forecasting.events.days import DAYS
+from forecasting.events.baseline import DAYS, Kind
 from forecasting.events.detection import Category
 from forecasting.forecasts.options import InputUnits
 from forecasting.requests.model import RequestModel

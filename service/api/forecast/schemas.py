@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field
 
-from forecasting.events.days import DAYS
+from forecasting.events.baseline import DAYS
 from forecasting.forecasts.options import ForecastFields
 from forecasting.series.units import Units
 from service.api.forecast.event_answers import EventForecast

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from forecasting.evaluation.rolling_origin import seasonal_percentile
-from forecasting.events.baseline import Baseline
-from forecasting.events.days import day_of_year
+from forecasting.events.baseline import Baseline, day_of_year
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, YEAR, month_of
 from forecasting.series.timestep import MONTH, TimeStep

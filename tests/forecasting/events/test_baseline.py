@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from forecasting.events.baseline import Baseline, Period
-from forecasting.events.days import DAYS, FEBRUARY_29, day_of_year, smooth
+from forecasting.events.baseline import DAYS, FEBRUARY_29, Baseline, Period, day_of_year, smooth
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
 from tests.forecasting.events.outlooks import DAILY

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from forecasting.events.baseline import Baseline
-from forecasting.events.days import DAYS
+from forecasting.events.baseline import DAYS, Baseline
 from forecasting.events.marine_event import continued
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from forecasting.errors import SeriesError
-from forecasting.events.baseline import Baseline, Period
-from forecasting.events.days import DAYS, day_of_year
+from forecasting.events.baseline import DAYS, Baseline, Period, day_of_year
 from forecasting.events.detection import CATEGORIES, Event, find_events
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, Floats

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from forecasting.errors import SeriesError
-from forecasting.events.baseline import Baseline, Kind, Period
-from forecasting.events.days import DAYS, day_of_year
+from forecasting.events.baseline import DAYS, Baseline, Kind, Period, day_of_year
 from forecasting.events.definitions import MarineEvent
 from forecasting.events.detection import CATEGORIES, Category, find_events
 from forecasting.events.evaluate import evaluate

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from forecasting.errors import RequestError, SeriesError
-from forecasting.events.baseline import Baseline, Period
-from forecasting.events.days import DAYS
+from forecasting.events.baseline import DAYS, Baseline, Period
 from forecasting.events.definitions import Percentile, Side, ThresholdEvent
 from forecasting.events.evaluate import evaluate
 from forecasting.series.sst_series import SstSeries

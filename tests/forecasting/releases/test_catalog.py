@@ -11,7 +11,7 @@ from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.checkpoint import CPU, choose_device
 from forecasting.releases.catalog import Catalog, load_forecaster
 from forecasting.releases.release import Release, current_version, dataset_names, open_current, universal_names
-from forecasting.series.by_step import SeriesByStep
+from forecasting.series.batch import SeriesByStep
 from forecasting.series.timestep import MONTH, TimeStep
 from tests.forecasting.models.universal.tiny import publish, series, walk
 

@@ -12,7 +12,7 @@ from forecasting.models.universal.distribution import Quantiles
 from forecasting.models.universal.model import forecast_at_any_step
 from forecasting.models.universal.resampling import Detail, Resampling, nearest_step
 from forecasting.releases.catalog import Catalog
-from forecasting.series.by_step import SeriesByStep
+from forecasting.series.batch import SeriesByStep
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import MONTH, TimeStep
 from tests.forecasting.models.universal.tiny import publish, series, walk
