@@ -29,7 +29,6 @@ from service.client.options import (
     in_query,
     series_fields,
     split_baseline,
-    written,
 )
 from service.client.reports import File, FileReading, content_of
 from service.client.series import PandasInput, SeriesInput, find_pyarrow, to_pandas
@@ -123,10 +122,10 @@ class Calls(Caller):
             AnswerError: if the response is not from the service.
         """
         shared, by_name = split_baseline(baseline)
-        asked = written(
+        asked = given(
             model=model, horizon=horizon, levels=levels, thresholds=thresholds, units=units, events=events, paths=paths,
-            check=check,
-        ) | given(dataset=dataset, baseline=shared, as_of=as_of)  # fmt: skip
+            check=check, dataset=dataset, baseline=shared, as_of=as_of,
+        )  # fmt: skip
         series = to_pandas(series)
         further = partial(series_fields, latitude, longitude, by_name)
         rows = tables.ForecastRows(asked)
@@ -187,9 +186,10 @@ class Calls(Caller):
         paths: int = 0,
     ) -> Plan[ForecastTable]:
         """Forecast what follows a dataset's last observation. Returns the columns of :meth:`forecast`."""
-        asked = written(
-            model=model, horizon=horizon, levels=levels, thresholds=thresholds, units=units, events=events, paths=paths
-        ) | given(dataset=dataset)
+        asked = given(
+            model=model, horizon=horizon, levels=levels, thresholds=thresholds, units=units, events=events, paths=paths,
+            dataset=dataset,
+        )  # fmt: skip
         rows = tables.ForecastRows(asked)
         yield from self._service.ask(Call("GET", "/forecast", in_query(asked)), partial(rows.read, None))
         return rows.table()
@@ -243,8 +243,8 @@ class Calls(Caller):
         Raises:
             TypeError: if ``origins`` is not an integer.
         """
-        options = {"dataset": dataset, "model": model, "origin": origin, "origins": origins}
-        return self._get("/compare/hindcast", reports.hindcast_table, **options)
+        path, read = "/compare/hindcast", reports.hindcast_table
+        return self._get(path, read, dataset=dataset, model=model, origin=origin, origins=origins)
 
     @Planned
     def compare_series(
@@ -276,7 +276,7 @@ class Calls(Caller):
         Raises:
             TypeError, ValueError, ServiceError: as for :meth:`forecast`.
         """
-        fields = written(model=model, horizon=horizon, units=units) | given(dataset=dataset)
+        fields = given(model=model, horizon=horizon, units=units, dataset=dataset)
         parts = yield from self._ask_about("/compare", to_pandas(series), strict, fields, reports.compared_rows)
         return reports.compared_table(parts)
 

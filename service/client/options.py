@@ -54,20 +54,19 @@ class FileOptions(TypedDict, total=False):
     check: bool
 
 
-def written(**arguments: Any) -> Json:
-    """Return options as fields of a body, without those that have no value.
+def given(**arguments: Any) -> Json:
+    """Return the options that are not None as fields of a body, without those that ask for nothing.
 
     Raises:
         TypeError: if an argument has another type than its option.
         ValueError: if a number is missing or infinite.
     """
-    fields = {name: _WRITERS.get(name, _unchanged)(name, value) for name, value in arguments.items()}
+    fields = {
+        name: _WRITERS[name](name, value) if name in _WRITERS else value
+        for name, value in arguments.items()
+        if value is not None
+    }
     return {name: value for name, value in fields.items() if value is not None}
-
-
-def given(**arguments: Any) -> Json:
-    """Return the options that are not None as fields of a body, as :func:`written` does."""
-    return written(**{name: value for name, value in arguments.items() if value is not None})
 
 
 def in_query(fields: Json) -> Json:
@@ -218,33 +217,21 @@ def _plain(label: str, value: Any) -> Any:
     return plain
 
 
-def _unchanged(name: str, value: Any) -> Any:
-    return value
-
-
-def _unless_zero(name: str, value: Any) -> int | None:
-    return whole(name, value) or None
-
-
-def _if_true(name: str, value: Any) -> bool | None:
-    return value or None
-
-
 _WRITERS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
     "horizon": whole,
     "levels": _levels,
     "thresholds": _thresholds,
     "events": _events,
-    "paths": _unless_zero,
+    "paths": lambda name, number: whole(name, number) or None,
     "baseline": _baseline,
-    "check": _if_true,
+    "check": lambda name, flag: flag or None,
     "as_of": written_time,
     "origin": written_time,
     "origins": whole,
     "start": written_time,
     "end": written_time,
     "lead": whole,
-    "revisions": _if_true,
+    "revisions": lambda name, flag: flag or None,
     "limit": whole,
     "flag": whole,
     "latitude": lambda name, degrees: float(degrees),

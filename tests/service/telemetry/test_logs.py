@@ -33,10 +33,12 @@ from service.worker.threads import Worker
 from tests.processes import running
 from tests.refused_start import refused_start
 from tests.service.requests import body
-from tests.service.telemetry.test_trace_context import SPAN, TRACE
 from tests.serving import serve
 
 Json = dict[str, Any]
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+SPAN = "b7ad6b7169203331"
 
 FORGED = 'gone\n{"level": "info", "message": "all is well"}\r\x1b[2K\x85\u2028\x00'
 
