@@ -16,13 +16,14 @@ import torch
 from benchmarks.studies.options import add_places, study_parser
 from forecasting.climatology.annual_cycle import annual_terms
 from forecasting.climatology.global_climatology import GlobalClimatology
-from forecasting.forecasts.forecast import Forecast
+from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.checkpoint import CPU
 from forecasting.models.universal.network import UniversalForecaster
 from forecasting.models.universal.release import UniversalRelease
 from forecasting.readers import read
 from forecasting.releases.release import open_current
 from forecasting.scores.probabilistic import crps
+from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
 from training.config import SPECS
 
@@ -124,19 +125,11 @@ def _references(
     leads = _LEADS[place.step]
     contexts = [place.series.part(origin + 1 - context, origin + 1) for origin in origins.tolist()]
     coefficients = np.broadcast_to(place.coefficients, (len(contexts), 7))
-    answers = release.forecast_many(
-        contexts,
-        max(leads),
-        coefficients=coefficients,
-        model=release.best_on_held_out,
-        record=False,
-        references=True,
-    )
+    batch, options = SeriesBatch.of(contexts, release.step), ForecastOptions(max(leads), backtest=False)
+    made = release.columns(batch, options, coefficients, release.best_on_held_out, references=True)
     forecasts = {name: np.full((len(contexts), len(leads)), np.nan) for name in _REFERENCES}
-    for row, answer in enumerate(answers):
-        if isinstance(answer, Forecast):
-            for name, forecast in answer.baselines.items():
-                forecasts[name][row] = forecast[[lead - 1 for lead in leads]]
+    for name in made.columns.references:
+        forecasts[name][made.row] = made.reference(name)[:, [lead - 1 for lead in leads]]
     return forecasts
 
 

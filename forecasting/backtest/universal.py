@@ -3,7 +3,7 @@
 import math
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 
@@ -11,9 +11,10 @@ from forecasting.backtest.backtest import Backtest, Bounds, NetworkFacts
 from forecasting.errors import SeriesError
 from forecasting.evaluation.events import NO_EVENTS, RequestedEvents, verifying
 from forecasting.events.paths import Coupling, Dependence
-from forecasting.forecasts.forecast import Forecast
-from forecasting.forecasts.options import DEFAULT_LEVELS
-from forecasting.models.universal.backtest import RollingRecord
+from forecasting.forecast_warning import ForecastWarning
+from forecasting.forecasts.forecasts import Forecasts
+from forecasting.forecasts.options import DEFAULT_LEVELS, ForecastOptions
+from forecasting.models.universal.backtest import RollingErrors
 from forecasting.models.universal.contexts import Contexts, read_contexts
 from forecasting.models.universal.distribution import Quantiles, exceedance, interval
 from forecasting.models.universal.model import forecast_at_any_step
@@ -21,6 +22,7 @@ from forecasting.models.universal.network import Coefficients, Steps
 from forecasting.models.universal.references import REFERENCES, Past, forecast_references
 from forecasting.models.universal.release import UniversalRelease
 from forecasting.models.universal.resampling import Resampling
+from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Bools, Floats, unix_seconds
 
@@ -63,7 +65,9 @@ def rolling_universal(
     if series.step != release.step:
         return (yield from _roll_resampled(release, cells, series, coefficients, horizon, events))
     metadata = release.networks[cells[0]].metadata
-    groups, failures = read_contexts([series], coefficients[None], 1, metadata, len(series))
+    groups, failures = read_contexts(
+        SeriesBatch.of([series], series.step), coefficients[None], 1, metadata, len(series)
+    )
     if failures:
         raise failures[0]
     usable, scored = _origins(groups[0], horizon, metadata.minimum)
@@ -75,7 +79,7 @@ def rolling_universal(
     by_lead = yield from _rolling(release, cells, contexts, usable, leads)
     values = groups[0].values[0]
     records = {
-        cell: RollingRecord.of(values, usable, answer, leads.start + 1, release.networks[cell].metadata)
+        cell: RollingErrors.of(values, usable, answer, leads.start + 1, release.networks[cell].metadata)
         for cell, answer in by_lead.items()
     }
     predicted = {cell: answer[scored, horizon - 1 - leads.start, 0] for cell, answer in by_lead.items()}
@@ -107,7 +111,7 @@ def _facts(release: UniversalRelease, cells: Sequence[str]) -> dict[str, Network
 
 
 def _intervals(
-    records: Mapping[str, RollingRecord], places: Steps, horizon: int, levels: tuple[float, ...]
+    records: Mapping[str, RollingErrors], places: Steps, horizon: int, levels: tuple[float, ...]
 ) -> Generator[None, None, dict[str, Bounds]]:
     """Return the intervals of each network from the origins at these places; yields after each network."""
     bounds: dict[str, Bounds] = {}
@@ -210,46 +214,53 @@ def _roll_resampled(
 ) -> Generator[None, None, Backtest]:
     """Forecast a series at another step than the release from its past, each time as from its end."""
     resampling, leads = Resampling(series.step, release.step), max(horizon, events.reach)
-    (whole,) = forecast_at_any_step(release, [series], leads, coefficients=coefficients[None], model=cells[0])
-    if isinstance(whole, SeriesError):
-        raise whole
+    options = ForecastOptions(leads, DEFAULT_LEVELS, backtest=events.reach > 0)  # only events need what takes longest
+    warnings = _warnings_of(release, series, coefficients, leads, cells[0])
     minimum = release.any_network.metadata.minimum
     origins = _spread(np.flatnonzero(_can_be_scored(series, resampling, minimum, horizon)))
-    past = [replace(series, values=series.values[: origin + 1]) for origin in origins.tolist()]
-    forecasts: dict[str, list[Forecast[Quantiles] | SeriesError]] = {cell: [] for cell in cells}
-    for part in (past[begin : begin + _RESAMPLED_AT_ONCE] for begin in range(0, len(past), _RESAMPLED_AT_ONCE)):
-        rows = np.repeat(coefficients[None], len(part), axis=0)
+    parts: dict[str, list[Forecasts]] = {cell: [] for cell in cells}
+    for begin in range(0, len(origins), _RESAMPLED_AT_ONCE):
+        some = origins[begin : begin + _RESAMPLED_AT_ONCE].tolist()
+        past = SeriesBatch.of([replace(series, values=series.values[: origin + 1]) for origin in some], series.step)
+        rows, places = np.repeat(coefficients[None], len(some), axis=0), np.arange(begin, begin + len(some))
         for cell in cells:
-            # A record takes most of the time, and only events need it.
-            forecasts[cell] += forecast_at_any_step(
-                release, part, leads, coefficients=rows, model=cell, record=events.reach > 0, references=True
-            )
+            made = forecast_at_any_step(release, past, options, rows, cell, references=True)
+            parts[cell].append(replace(made, row=places[made.row]))
             yield
-    used = [i for i, forecast in enumerate(forecasts[cells[0]]) if isinstance(forecast, Forecast)]
-    if not used:
+    forecasts = {cell: Forecasts.joined(of_cell) for cell, of_cell in parts.items() if of_cell}
+    if not forecasts or not len(forecasts[cells[0]]):
         needed = math.ceil(minimum * max(resampling.ratio, 1.0)) + horizon
         raise SeriesError(_NOTHING.format(needed=needed))
-    targets = origins[used] + horizon
-    columns = {
-        cell: [forecast for i in used if isinstance(forecast := results[i], Forecast)]
-        for cell, results in forecasts.items()
-    }
-    warnings = tuple(warning for warning in whole.warnings if warning.code not in _OF_THE_END)
-    joint = {cell: SeparateForecasts(column) for cell, column in columns.items()}
-    verified = yield from verifying(events, series, origins[used], joint)
-    bounds = {
-        cell: {level: _bounds(column, level, horizon) for level in DEFAULT_LEVELS} for cell, column in columns.items()
-    }
+    used = origins[forecasts[cells[0]].row]
+    joint = {cell: SeparateForecasts(made) for cell, made in forecasts.items()}
+    verified = yield from verifying(events, series, used, joint)
+    place = horizon - 1
     return Backtest(
-        series.times[targets],
-        series.values[targets],
-        _predicted(columns, horizon),
-        bounds,
+        series.times[used + horizon],
+        series.values[used + horizon],
+        _predicted(forecasts, place),
+        {cell: {level: _at(made.bounds(level), place) for level in DEFAULT_LEVELS} for cell, made in forecasts.items()},
         _facts(release, cells),
         warnings,
         verified,
         consecutive=False,
     )
+
+
+def _warnings_of(
+    release: UniversalRelease, series: SstSeries, coefficients: Coefficients, leads: int, cell: str
+) -> tuple[ForecastWarning, ...]:
+    """Return the warnings about forecasts of a series, other than those about its end.
+
+    Raises:
+        SeriesError: if it cannot be forecast.
+    """
+    whole = forecast_at_any_step(
+        release, SeriesBatch.of([series], series.step), ForecastOptions(leads), coefficients[None], cell
+    )
+    if whole.errors:
+        raise whole.errors[0]
+    return tuple(warning for warning in whole.warnings[0] if warning.code not in _OF_THE_END)
 
 
 def _can_be_scored(series: SstSeries, resampling: Resampling, minimum: int, horizon: int) -> Bools:
@@ -269,21 +280,18 @@ def _spread(origins: Steps) -> Steps:
     return origins[np.linspace(0, len(origins) - 1, _MAX_ORIGINS).round().astype(np.int64)]
 
 
-def _predicted(columns: Mapping[str, Sequence[Forecast[Quantiles]]], lead: int) -> dict[str, Floats]:
+def _predicted(forecasts: Mapping[str, Forecasts], place: int) -> dict[str, Floats]:
     """Return the forecasts at one lead, °C ``(n,)``, by cell, and by reference where each forecast has it."""
-    place = lead - 1
-    predicted = {cell: np.asarray([forecast.sst[place] for forecast in column]) for cell, column in columns.items()}
-    first = next(iter(columns.values()))
+    predicted = {cell: made.sst[:, place] for cell, made in forecasts.items()}
+    first = next(iter(forecasts.values()))
     for name in REFERENCES:
-        values = [forecast.baselines[name][place] for forecast in first if name in forecast.baselines]
-        if len(values) == len(first):
-            predicted[name] = np.asarray(values)
+        if name in first.columns.references and np.isfinite(first.reference(name)[:, 0]).all():
+            predicted[name] = first.reference(name)[:, place]
     return predicted
 
 
-def _bounds(column: Sequence[Forecast[Quantiles]], level: int, lead: int) -> tuple[Floats, Floats]:
-    bounds = np.asarray([[bound[lead - 1] for bound in forecast.interval(level)] for forecast in column])
-    return bounds[:, 0], bounds[:, 1]
+def _at(bounds: tuple[Floats, Floats], place: int) -> tuple[Floats, Floats]:
+    return bounds[0][:, place], bounds[1][:, place]
 
 
 @dataclass(frozen=True, eq=False)
@@ -295,7 +303,7 @@ class RecalibratedForecasts:
         places: of the origins in the record, ``(origins,)``.
     """
 
-    record: RollingRecord
+    record: RollingErrors
     places: Steps
 
     def couplings(self, rows: Steps, leads: int) -> Iterator[tuple[Coupling, Steps]]:
@@ -323,19 +331,19 @@ class SeparateForecasts:
         forecasts: one from each origin, at least one.
     """
 
-    forecasts: Sequence[Forecast[Quantiles]]
+    forecasts: Forecasts
 
     def couplings(self, rows: Steps, leads: int) -> Iterator[tuple[Coupling, Steps]]:
         """Yield how the first ``leads`` are related, for the forecasts of each dependence: as in the first of them."""
         used: dict[Dependence | None, list[int]] = {}
         for place, row in enumerate(rows.tolist()):
-            used.setdefault(self.forecasts[row].distribution.coupling.dependence, []).append(place)
+            used.setdefault(self.forecasts.distributions[row].coupling.dependence, []).append(place)
         for places in used.values():
-            coupling = self.forecasts[int(rows[places[0]])].distribution.coupling
+            coupling = self.forecasts.distributions[int(rows[places[0]])].coupling
             yield coupling.until(leads), np.asarray(places, dtype=np.int64)
 
     def exceedance(self, rows: Steps, threshold: Floats) -> Floats:
         """Return the probability that SST exceeds ``threshold`` °C, both ``(rows, leads)``."""
-        levels = self.forecasts[0].distribution.levels
-        quantiles = np.stack([self.forecasts[row].distribution.at_leads[: threshold.shape[1]] for row in rows.tolist()])
-        return exceedance(threshold, quantiles, levels)
+        distributions = [cast("Quantiles", self.forecasts.distributions[row]) for row in rows.tolist()]
+        quantiles = np.stack([distribution.at_leads[: threshold.shape[1]] for distribution in distributions])
+        return exceedance(threshold, quantiles, distributions[0].levels)

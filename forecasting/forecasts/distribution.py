@@ -1,7 +1,9 @@
 """The predictive distribution of one series, whatever model it comes from."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar, overload
 
 from forecasting.events.paths import Coupling
 from forecasting.series.times import Floats
@@ -54,3 +56,31 @@ class Distribution(ABC):
     def sample_paths(self, n: int) -> Floats:
         """Return the leads of :meth:`all_paths`, °C ``(n, horizon)``."""
         return self.all_paths(n)[:, self.unobserved : self.unobserved + self.horizon]
+
+
+DistributionT = TypeVar("DistributionT", bound=Distribution, covariant=True)
+
+
+class Distributions(Sequence[DistributionT]):
+    """The distributions of many forecasts, each made when it is asked for."""
+
+    def __init__(self, n: int, make: Callable[[int], DistributionT]) -> None:
+        """Hold ``n`` distributions; ``make`` returns that of a row."""
+        self._n, self._make = n, make
+
+    def __len__(self) -> int:
+        return self._n
+
+    @overload
+    def __getitem__(self, i: int) -> DistributionT: ...
+
+    @overload
+    def __getitem__(self, i: slice) -> Sequence[DistributionT]: ...
+
+    def __getitem__(self, i: int | slice) -> DistributionT | Sequence[DistributionT]:
+        if isinstance(i, slice):
+            return [self._make(row) for row in range(*i.indices(self._n))]
+        return self._make(i)
+
+    def __iter__(self) -> Iterator[DistributionT]:
+        return map(self._make, range(self._n))

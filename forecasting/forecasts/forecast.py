@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from forecasting.events.outlook import Outlook
 from forecasting.events.paths import observed_past
 from forecasting.extras import needs_extra
 from forecasting.forecast_warning import ForecastWarning, are_calibrated
-from forecasting.forecasts.distribution import Distribution
+from forecasting.forecasts.distribution import DistributionT
 from forecasting.forecasts.options import DEFAULT_LEVELS
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, Times
@@ -21,8 +21,6 @@ from forecasting.series.times import Floats, Times
 if TYPE_CHECKING:
     import pandas as pd
     import xarray
-
-DistributionT = TypeVar("DistributionT", bound=Distribution, covariant=True)
 
 _SST: Final = {
     "standard_name": "sea_surface_temperature",

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.climatology.annual_cycle import COEFFICIENTS
 from forecasting.climatology.usual import Usual
 from forecasting.errors import SeriesError
 from forecasting.forecast_warning import DOUBTS, ForecastWarning
@@ -172,7 +173,7 @@ class Forecasts:
             past=(),
             distributions=(),
             series=(),
-            coefficients=np.empty((0, 0), dtype=np.float32),
+            coefficients=np.empty((0, COEFFICIENTS), dtype=np.float32),
             errors=errors,
         )
 

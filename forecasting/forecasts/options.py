@@ -58,6 +58,8 @@ class ForecastOptions(NamedTuple):
         units: units of all temperatures in the forecasts and thresholds.
         check: whether to leave out values that are implausible given the forecasts made before them.
         backtest: whether to forecast the past of each series too, where the model learns from that.
+        concise: for the cells of a grid: without a backtest, references, and all checks that take longer than a
+            forecast. Messages of warnings may leave out details.
     """
 
     horizon: int = 1
@@ -66,6 +68,7 @@ class ForecastOptions(NamedTuple):
     units: Units = "celsius"
     check: bool = False
     backtest: bool = True
+    concise: bool = False
 
     def offered_levels(self, offered: "range | Mapping[int, object]") -> tuple[int, ...]:
         """Return the interval levels for a model that offers these."""

@@ -1,6 +1,5 @@
 """The interface of every model."""
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -14,6 +13,7 @@ from forecasting.errors import RequestError, SeriesError
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.forecasts.options import ForecastOptions
+from forecasting.models.past_skill import PastSkills
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.times import Floats
 from forecasting.series.timestep import TimeStep, in_words
@@ -67,7 +67,18 @@ class Model(ABC):
         """Forecast each series of ``batch``, in the units of ``options``.
 
         A series that cannot be forecast has an error in the result, beside the errors of the batch. The options are not
-        checked; see :meth:`check`.
+        checked; see :meth:`check`. Memory grows with the batch: forecast the cells of a grid some at a time, as values,
+        times and quantiles of all of them are kept.
+        """
+
+    @abstractmethod
+    def past_skill(self, batch: SeriesBatch, coefficients: Coefficients, horizon: int) -> PastSkills:
+        """Forecast the past of each series from a few steps, and compare with references.
+
+        Args:
+            batch: series of the same length, each of which the model forecast.
+            coefficients: climatology of each, °C ``(n, 7)``; NaN where it is not known or was ignored.
+            horizon: number of leads.
         """
 
     def check(self, options: ForecastOptions) -> None:
@@ -103,12 +114,15 @@ def climatology_at(positions: Floats | None, n: int = 0) -> Coefficients:
     return coefficients
 
 
-def half_position(latitude: float, longitude: float) -> SeriesError | None:
-    """Return the error of a series with only one of latitude and longitude, NaN where they are not known; else None."""
-    if math.isnan(latitude) == math.isnan(longitude):
-        return None
-    missing = "longitude" if math.isnan(longitude) else "latitude"
-    return SeriesError(f"{missing} is missing: give both latitude and longitude, or neither")
+def half_positions(positions: Floats) -> dict[int, SeriesError]:
+    """Return the error of each series with only one of latitude and longitude, ``(n, 2)``; NaN where not known."""
+    missing = np.isnan(positions)
+    return {
+        i: SeriesError(
+            f"{'latitude' if missing[i, 0] else 'longitude'} is missing: give both latitude and longitude, or neither"
+        )
+        for i in np.flatnonzero(missing[:, 0] != missing[:, 1]).tolist()
+    }
 
 
 def on_land(position: Floats, coefficients: Coefficients) -> tuple[ForecastWarning, ...]:

@@ -78,6 +78,13 @@ class SeriesBatch:
             positions=positions,
         )
 
+    @classmethod
+    def of_rows(cls, values: Floats, starts: Times, step: TimeStep, positions: Floats | None = None) -> "SeriesBatch":
+        """Return series of the same length, °C ``(n, steps)``, from their first times ``(n,)`` on."""
+        n, steps = values.shape
+        lengths = np.full(n, steps, dtype=np.int64)
+        return cls(step, values.reshape(-1), np.cumsum(lengths), lengths, starts, positions=positions)
+
     def __len__(self) -> int:
         return len(self.ends)
 

@@ -165,9 +165,11 @@ class UniversalNetwork(CellModel):
 
     def load(self) -> "UniversalCellForecaster":
         """See :class:`~scoring.models.model.Model`."""
+        from forecasting.models.universal.model import UniversalModel  # imports torch
         from scoring.models.universal_forecaster import UniversalCellForecaster
 
-        return UniversalCellForecaster(self.files.load(self.device).any_network)
+        (cell,) = self.files.metadata
+        return UniversalCellForecaster(UniversalModel(self.files.load(self.device), cell))
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from typing import ClassVar, Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.climatology.annual_cycle import COEFFICIENTS
-from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.events.outlook import JointForecast
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.models.base import Model as ForecastModel
+from forecasting.models.base import climatology_at
 from forecasting.models.metadata import CheckpointMetadata
 from forecasting.models.universal.metadata import UniversalMetadata
+from forecasting.series.batch import SeriesBatch
 from forecasting.series.shape import fill_gaps
 from forecasting.series.times import Bools, Floats, Times
 from forecasting.series.timestep import TimeStep
@@ -52,22 +52,12 @@ class Cells:
     @cached_property
     def coefficients(self) -> Coefficients:
         """Climatology of each position, °C, ``(n, 7)``; NaN where there is none."""
-        coefficients = np.full((len(self), COEFFICIENTS), np.nan, dtype=np.float32)
-        known = self._placed
-        if known.any():
-            latitude, longitude = self.positions[known].T
-            coefficients[known] = GlobalClimatology.load().coefficients(latitude, longitude)
-        return coefficients
+        return climatology_at(self.positions.astype(np.float64))
 
-    @property
-    def on_land(self) -> Bools:
-        """Whether the position is known and on land, ``(n,)``."""
-        return np.logical_and(self._placed, np.isnan(self.coefficients[:, 0]))
-
-    @property
-    def _placed(self) -> Bools:
-        placed: Bools = np.asarray(np.isfinite(self.positions).all(axis=1))
-        return placed
+    def batch(self, step: TimeStep) -> SeriesBatch:
+        """Return the series, at ``step``."""
+        starts = np.full(len(self), self.start, dtype="datetime64[s]")
+        return SeriesBatch.of_rows(self.values, starts, step, self.positions.astype(np.float64))
 
 
 Bounds = dict[int, tuple[Floats, Floats]]

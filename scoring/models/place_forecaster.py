@@ -9,24 +9,12 @@ from forecasting.forecasts.distribution import Distribution
 from forecasting.forecasts.forecast import Forecast
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.models.place.forecaster import Forecaster, outside_training
-from forecasting.models.place.residuals import AllResiduals
-from forecasting.models.universal.backtest import errors_of
-from forecasting.models.universal.contexts import Contexts
-from forecasting.models.universal.references import Past, forecast_references
+from forecasting.models.place.residuals import residuals_of
 from forecasting.qartod import SUSPECT
 from forecasting.series.batch import SeriesBatch
-from forecasting.series.shape import fill_gaps
 from forecasting.series.times import Bools, Floats, Times
-from scoring.models.model import NO_SEA, CellForecasts, Cells, cell_windows
-from scoring.models.quality import (
-    Flags,
-    Origins,
-    evaluate,
-    independent_forecasts,
-    neighbours,
-    relative_rmse,
-    spread_origins,
-)
+from scoring.models.model import NO_SEA, CellForecasts, Cells, Coefficients, cell_windows
+from scoring.models.quality import Flags, evaluate, neighbours
 
 
 @dataclass(frozen=True)
@@ -68,7 +56,7 @@ class PlaceForecaster:
         """Return forecasts ``sst`` from ``windows`` as objects that events can be evaluated by."""
         metadata = self.forecaster.metadata
         scale = metadata.errors.scale(windows)
-        distributions = AllResiduals(sst, metadata.errors, metadata.dependence, times, scale)
+        distributions = residuals_of(sst, metadata.errors, metadata.dependence, times, scale)
         return [
             Forecast(
                 model=metadata.model,
@@ -83,56 +71,19 @@ class PlaceForecaster:
 
     def _quality(self, cells: Cells, forecast: npt.NDArray[np.intp], times: Times) -> Flags:
         """Return the flag of each cell with a ``forecast``, ``(n,)``, from the past of some of them."""
-        step, n = self.forecaster.metadata.time_step, len(forecast)
         sample = cells.part(forecast[:: cells.every])
-        contexts = Contexts(
-            step,
-            np.arange(len(sample)),
-            sample.values,
-            np.full(len(sample), step.shift(times[:1], -1)[0]),
-            np.zeros(len(sample), dtype=np.int64),
-            sample.coefficients,
-        )
-        return self._flags(contexts, len(times))[neighbours(n, cells.every)]
+        flags = self._flags(sample.batch(self.forecaster.step), sample.coefficients, len(times))
+        return flags[neighbours(len(forecast), cells.every)]
 
     def evaluate(self, forecasts: Forecasts, longest: int) -> Flags:
         """Return the flag that the own past of each series supports, by its last ``longest`` values, ``(n,)``."""
-        n, step = len(forecasts), self.forecaster.metadata.time_step
+        n, step = len(forecasts), self.forecaster.step
         if not n:
             return np.empty(0, dtype=np.int8)
         values = SeriesBatch.of([forecasts.series[i] for i in range(n)], step).tails(longest)
-        unobserved = np.zeros(n, dtype=np.int64)
-        contexts = Contexts(step, np.arange(n), values, forecasts.issued, unobserved, forecasts.coefficients)
-        return self._flags(contexts, forecasts.horizon)
+        batch = SeriesBatch.of_rows(values, step.shift(forecasts.issued, 1 - longest), step)
+        return self._flags(batch, forecasts.coefficients, forecasts.horizon)
 
-    def _flags(self, contexts: Contexts, horizon: int) -> Flags:
-        """Return the flag that the own past of each series supports, ``(n,)``.
-
-        Args:
-            contexts: series that end in a value; the window of the network and the steps before it.
-            horizon: number of leads.
-        """
-        unknown = np.full(len(contexts), np.nan)
-        origins = spread_origins(self.forecaster.metadata.window - 1, contexts.values.shape[1] - 1 - horizon)
-        if not len(origins) or not len(contexts):
-            return evaluate(unknown, unknown, np.zeros(len(contexts)), unknown)
-        independent = np.full(len(contexts), independent_forecasts(origins, horizon))
-        return evaluate(*self._relative_rmse(contexts, origins, horizon), independent, unknown)
-
-    def _relative_rmse(self, contexts: Contexts, origins: Origins, horizon: int) -> tuple[Floats, Floats]:
-        references = forecast_references(Past.of(contexts, origins, horizon))
-        forecasts = np.stack([self._forecast_from(contexts, int(origin), horizon) for origin in origins], axis=1)
-        return relative_rmse(errors_of(contexts, np.stack([forecasts, *references.values()]), origins, 1))
-
-    def _forecast_from(self, contexts: Contexts, origin: int, horizon: int) -> Floats:
-        """Return forecasts from one past step, °C ``(n, horizon)``; NaN where its window has a gap."""
-        metadata = self.forecaster.metadata
-        begin = max(0, origin - metadata.window - metadata.fill_limit)
-        windows = fill_gaps(contexts.values[:, begin : origin + 1], metadata.fill_limit)[:, -metadata.window :]
-        usable = np.isfinite(windows).all(axis=1)
-        ahead = origin + 1 - contexts.values.shape[1] + np.arange(1, horizon + 1)
-        times = contexts.step.shift(contexts.last_time[usable, None], ahead)
-        forecasts = np.full((len(contexts), horizon), np.nan)
-        if usable.any():
-            forecasts[usable] = self.forecaster.network.roll_all(windows[usable], times)
-        return forecasts
+    def _flags(self, batch: SeriesBatch, coefficients: Coefficients, horizon: int) -> Flags:
+        skills = self.forecaster.past_skill(batch, coefficients, horizon)
+        return evaluate(*skills, np.full(len(batch), np.nan))

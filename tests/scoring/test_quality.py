@@ -4,14 +4,7 @@ import numpy as np
 import pytest
 
 from forecasting.qartod import GOOD, NOT_EVALUATED, SUSPECT
-from scoring.models.quality import (
-    evaluate,
-    held_out_ratio,
-    independent_forecasts,
-    neighbours,
-    relative_rmse,
-    spread_origins,
-)
+from scoring.models.quality import evaluate, held_out_ratio, neighbours
 from tests.forecasting.models.universal import tiny
 
 NAN = float("nan")
@@ -47,33 +40,6 @@ def test_held_out_seas_are_interpolated_between_contexts_and_leads() -> None:
     ratios = held_out_ratio(metadata, np.array([29, 30, 60, 120, 700]), 3)
     np.testing.assert_allclose(ratios, [NAN, 0.9, np.sqrt(0.9 * 0.45), 0.45, 0.45])
     assert np.isnan(held_out_ratio(metadata.model_copy(update={"held_out": {}}), np.array([60]), 3)).all()
-
-
-def test_a_model_is_compared_with_each_reference_on_the_forecasts_they_have_in_common() -> None:
-    errors = np.empty((3, 3, 4, 2))
-    errors[0], errors[1], errors[2] = 1.0, 2.0, 0.5
-    errors[2, 1, 0] = 100.0
-    errors[0, 1, 0] = NAN  # the model has no forecast there
-    errors[2, 2, :2, 1] = NAN  # too few in common
-    to_persistence, to_best = relative_rmse(errors)
-    np.testing.assert_allclose(to_persistence, 0.5)
-    np.testing.assert_allclose(to_best, [2.0, 2.0, 0.5])
-
-
-def test_errors_of_rounding_make_no_reference_better() -> None:
-    errors = np.zeros((2, 1, 4, 2))
-    errors[0] = 0.004
-    np.testing.assert_array_equal(relative_rmse(errors), [[1.0], [1.0]])
-
-
-def test_origins_are_spread_and_counted_without_overlap() -> None:
-    assert spread_origins(13, 12).tolist() == []
-    assert spread_origins(13, 15).tolist() == [13, 14, 15]
-    origins = spread_origins(13, 45)
-    assert (origins[0], origins[-1], len(origins)) == (13, 45, 8)
-    assert independent_forecasts(origins, 16) == 3.0
-    assert independent_forecasts(origins, 1) == 8.0
-    assert independent_forecasts(origins[:0], 1) == 0.0
 
 
 def test_each_cell_is_judged_by_the_nearest_of_every_few() -> None:

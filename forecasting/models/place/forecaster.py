@@ -13,13 +13,17 @@ from forecasting.forecasts.distribution import Distribution
 from forecasting.forecasts.forecast import Forecast
 from forecasting.forecasts.forecasts import Columns, Forecasts
 from forecasting.forecasts.options import DEFAULT_LEVELS, ForecastOptions
-from forecasting.models.base import Model, climatology_at
+from forecasting.models.base import Coefficients, Model, climatology_at
 from forecasting.models.checkpoint import choose_device, compiling, load
 from forecasting.models.checkpoint_file import CheckpointFile
 from forecasting.models.metadata import CheckpointMetadata
+from forecasting.models.past_skill import PastSkills, spread_origins
 from forecasting.models.place.network import BATCH_WINDOWS, NetworkRoller
-from forecasting.models.place.residuals import AllResiduals
+from forecasting.models.place.residuals import residuals_of
 from forecasting.models.place.windows import Windows, last_windows
+from forecasting.models.universal.backtest import errors_of
+from forecasting.models.universal.contexts import Contexts
+from forecasting.models.universal.references import Past, forecast_references
 from forecasting.references.baselines import Baselines
 from forecasting.references.from_past import References, references_from_past
 from forecasting.series.batch import SeriesBatch, refuse_future
@@ -31,6 +35,7 @@ from forecasting.series.doubts import (
     may_end_flat,
     step_warnings,
 )
+from forecasting.series.shape import fill_gaps
 from forecasting.series.sst_series import SeriesLike, to_sst_series
 from forecasting.series.times import Bools, Floats, Times
 from forecasting.series.units import sea_temperatures
@@ -163,12 +168,38 @@ class Forecaster(Model):
             usual=usual.listed(),
             chosen=[None] * n,
             past=[None] * n,
-            distributions=AllResiduals(sst, metadata.errors, metadata.dependence, windows.times, scale),
+            distributions=residuals_of(sst, metadata.errors, metadata.dependence, windows.times, scale),
             series=batch,
             coefficients=climatology_at(batch.positions, n),
             errors=errors,
             windows=windows.values,
         ).in_units(options.units)
+
+    def past_skill(self, batch: SeriesBatch, coefficients: Coefficients, horizon: int) -> PastSkills:
+        """See :meth:`~forecasting.models.base.Model.past_skill`."""
+        n, steps = len(batch), batch.longest
+        origins = spread_origins(self.metadata.window - 1, steps - 1 - horizon)
+        if not n or not len(origins):
+            return PastSkills.unknown(n)
+        last_time = batch.step.shift(batch.starts, batch.lengths - 1)
+        unobserved = np.zeros(n, dtype=np.int64)
+        contexts = Contexts(batch.step, np.arange(n), batch.tails(steps), last_time, unobserved, coefficients)
+        references = forecast_references(Past.of(contexts, origins, horizon))
+        forecasts = np.stack([self._forecast_from(contexts, int(origin), horizon) for origin in origins], axis=1)
+        return PastSkills.of(errors_of(contexts, np.stack([forecasts, *references.values()]), origins, 1), origins)
+
+    def _forecast_from(self, contexts: Contexts, origin: int, horizon: int) -> Floats:
+        """Return forecasts from one past step, °C ``(n, horizon)``; NaN where its window has a gap."""
+        window, limit = self.metadata.window, self.metadata.fill_limit
+        begin = max(0, origin - window - limit)
+        windows = fill_gaps(contexts.values[:, begin : origin + 1], limit)[:, -window:]
+        usable = np.isfinite(windows).all(axis=1)
+        ahead = origin + 1 - contexts.values.shape[1] + np.arange(1, horizon + 1)
+        times = contexts.step.shift(contexts.last_time[usable, None], ahead)
+        forecasts = np.full((len(contexts), horizon), np.nan)
+        if usable.any():
+            forecasts[usable] = self.network.roll_all(windows[usable], times)
+        return forecasts
 
     def _table(
         self,

@@ -1,12 +1,10 @@
 """The distribution of one forecast of a place's network, from its errors on the calibration part."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import overload
 
 from forecasting.events.paths import Coupling, Dependence
-from forecasting.forecasts.distribution import Distribution
+from forecasting.forecasts.distribution import Distribution, Distributions
 from forecasting.models import error_quantiles
 from forecasting.models.intervals import ErrorDistribution
 from forecasting.series.times import Floats, Times
@@ -54,32 +52,14 @@ class Residuals(Distribution):
         return quantiles
 
 
-class AllResiduals(Sequence[Residuals]):
-    """The distributions of many forecasts, each made when it is asked for."""
+def residuals_of(
+    sst: Floats, errors: ErrorDistribution, dependence: Dependence | None, times: Times, scale: Floats
+) -> Distributions[Residuals]:
+    """Return the distributions of forecasts ``sst`` °C ``(n, horizon)``; the rest as in :class:`Residuals`, by row."""
+    n, horizon = sst.shape
+    coupling = Coupling(dependence, tuple(range(1, horizon + 1)))
 
-    def __init__(
-        self, sst: Floats, errors: ErrorDistribution, dependence: Dependence | None, times: Times, scale: Floats
-    ) -> None:
-        """Describe forecasts ``sst`` °C ``(n, horizon)``; the other arguments are as in :class:`Residuals`, by row."""
-        self._sst, self._errors, self._times, self._scale = sst, errors, times, scale
-        self._coupling = Coupling(dependence, tuple(range(1, sst.shape[1] + 1)))
+    def make(i: int) -> Residuals:
+        return Residuals(coupling, horizon, 0, sst[i], errors, times[i][None], scale[i][None])
 
-    def __len__(self) -> int:
-        return len(self._sst)
-
-    @overload
-    def __getitem__(self, i: int) -> Residuals: ...
-
-    @overload
-    def __getitem__(self, i: slice) -> Sequence[Residuals]: ...
-
-    def __getitem__(self, i: int | slice) -> Residuals | Sequence[Residuals]:
-        if isinstance(i, slice):
-            return [self[place] for place in range(*i.indices(len(self)))]
-        rows = slice(i, i + 1)
-        return Residuals(
-            self._coupling, self._sst.shape[1], 0, self._sst[i], self._errors, self._times[rows], self._scale[rows]
-        )
-
-    def __iter__(self) -> Iterator[Residuals]:
-        return (self[i] for i in range(len(self)))
+    return Distributions(n, make)

@@ -62,9 +62,10 @@ class AllowedRange(NamedTuple):
         margin = _MARGIN_CELSIUS + rate[:, None] * ahead
         return cls(np.maximum(low[:, None] - margin, SEA_RANGE[0]), np.minimum(high[:, None] + margin, SEA_RANGE[1]))
 
-    def excess(self, place: int, sst: Floats) -> float:
-        """Return how far a forecast of the series at ``place``, °C ``(leads,)``, leaves the range, °C; else 0."""
-        return float(np.maximum(np.maximum(self.low[place] - sst, sst - self.high[place]).max(), 0.0))
+    def excess(self, sst: Floats) -> Floats:
+        """Return how far each forecast, °C ``(n, leads)``, leaves the range, °C ``(n,)``; 0 if it does not."""
+        excess: Floats = np.maximum(np.maximum(self.low - sst, sst - self.high).max(axis=1), 0.0)
+        return excess
 
     def warning(self, place: int, sst: Floats, model: str, issued: str, *, allowed: bool) -> ForecastWarning:
         """Return the warning that the forecast of ``model`` leaves the range.
@@ -173,7 +174,7 @@ def errors_of(contexts: Contexts, forecasts: Floats, origins: Steps, minimum: in
 
 
 @dataclass(frozen=True, eq=False)
-class Record:
+class PastErrors:
     """Errors of all candidates on the past of one series.
 
     Attributes:
@@ -390,7 +391,7 @@ class _Known(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class RollingRecord:
+class RollingErrors:
     """Forecasts of one network from every usable step of a series.
 
     At each origin, past forecasts are chosen and used as in a forecast from there by the network that the caller names.
@@ -412,7 +413,7 @@ class RollingRecord:
     @classmethod
     def of(
         cls, values: Floats, origins: Steps, answers: Floats, first_lead: int, metadata: UniversalMetadata
-    ) -> "RollingRecord":
+    ) -> "RollingErrors":
         """Compare forecasts with the ``values`` that followed, °C ``(steps,)``; other arguments become attributes."""
         ahead = origins[:, None] + first_lead + np.arange(answers.shape[1])
         observed = np.where(ahead < len(values), values[np.minimum(ahead, len(values) - 1)], np.nan)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from forecasting.errors import SeriesError
 from forecasting.forecast_warning import ForecastWarning
-from forecasting.models.universal.contexts import Agreement, Contexts, Indices, compare_with_climatology
+from forecasting.models.universal.contexts import Agreement, Contexts, compare_with_climatology
 from forecasting.models.universal.distribution import quantiles_at
 from forecasting.models.universal.network import CLIMATOLOGY_TERMS, Coefficients, UniversalForecaster
 from forecasting.qartod import GOOD, MISSING, NOT_EVALUATED, SUSPECT
@@ -348,20 +348,25 @@ def warn_of_suspect_ends(network: UniversalForecaster, contexts: Contexts) -> No
             contexts.warnings[row] = (*contexts.warnings.get(row, ()), _started_from(check, len(at_end)))
 
 
-def implausible_ends(network: UniversalForecaster, contexts: Contexts) -> Indices:
-    """Return the places of ``contexts`` one of whose last values is implausible; faster than warnings for many."""
+_IMPLAUSIBLE_END: Final = ForecastWarning(
+    "suspect_value", "one of the last values is implausible: the forecast is not calibrated", uncalibrated=True
+)
+
+
+def note_implausible_ends(network: UniversalForecaster, contexts: Contexts) -> None:
+    """Add a warning to each of ``contexts`` one of whose last values is implausible: many at once, without details."""
     doubtful = doubtful_ends(contexts.values, LAST_VALUES)
     if not len(doubtful):
-        return doubtful
-    metadata, rows = network.metadata, []
+        return
+    metadata = network.metadata
     for part in contexts.take(doubtful).chunks(network.pass_size(contexts.values.shape[1])):
         values = part.values[:, -metadata.maximum :]
         origins = np.arange(values.shape[1] - LAST_VALUES, values.shape[1]) - 1
         answers = network.backtest(values, unix_seconds(part.last_time), part.coefficients, origins)[:, :, 0, 1:]
         lower, upper = plausible_range(answers, metadata.levels, 0.0)
         last = values[:, -LAST_VALUES:]
-        rows.append(part.row[((last < lower) | (last > upper)).any(axis=1)])
-    return np.flatnonzero(np.isin(contexts.row, np.concatenate(rows)))
+        for row in part.row[((last < lower) | (last > upper)).any(axis=1)].tolist():
+            contexts.warnings[row] = (*contexts.warnings.get(row, ()), _IMPLAUSIBLE_END)
 
 
 def without_suspects(

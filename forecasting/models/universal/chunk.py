@@ -1,22 +1,25 @@
-"""Forecasts of some tens of series at once."""
+"""Forecasts of many series as columns, made some tens of series at a time."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Final, Literal, NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from forecasting.climatology.usual import Usual
 from forecasting.events.detection import steps_after
 from forecasting.events.paths import Coupling, Dependence
-from forecasting.forecast_warning import ForecastWarning, starts_from_suspect
-from forecasting.forecasts.forecast import Chosen, Forecast
+from forecasting.forecast_warning import ForecastWarning, are_calibrated, starts_from_suspect
+from forecasting.forecasts.forecast import Chosen, PastSkill
+from forecasting.forecasts.forecasts import Columns, Errors, Forecasts
 from forecasting.models.universal.backtest import (
     MAX_ORIGINS,
     MAX_ORIGINS_OF_ONE,
     MIN_ORIGINS,
     AllowedRange,
-    Record,
+    PastErrors,
     errors_of,
     past_origins,
     relative_departures,
@@ -24,12 +27,22 @@ from forecasting.models.universal.backtest import (
     width_factors,
 )
 from forecasting.models.universal.contexts import Contexts
-from forecasting.models.universal.distribution import Quantiles
+from forecasting.models.universal.distribution import distributions_of, exceedance, interval
 from forecasting.models.universal.network import SharedParts, UniversalForecaster
-from forecasting.models.universal.references import Autoregression, Past, Steps, references_and_usual
+from forecasting.models.universal.references import (
+    REFERENCES,
+    Autoregression,
+    Past,
+    Steps,
+    references_and_usual,
+)
+from forecasting.series.batch import SeriesBatch
 from forecasting.series.times import Floats, Times, unix_seconds
 
+Item = TypeVar("Item")
+
 _NO_ORIGINS: Final = np.empty(0, dtype=np.int64)
+_HELD_OUT: Final = Chosen("held_out_seas", 0, {})
 
 
 class ChunkOptions(NamedTuple):
@@ -38,22 +51,151 @@ class ChunkOptions(NamedTuple):
     Attributes:
         horizon: number of steps after the end of each series.
         cell: of the network that was named; None for the best model.
-        best_on_held_out: cell of the network that answers where the record is too short.
-        record: whether to forecast the past of each series too.
-        references: whether to fit references to each series even without a record.
+        best_on_held_out: cell of the network that answers where the past of a series is too short.
+        backtest: whether to forecast the past of each series too.
+        references: whether to fit references to each series even without a backtest.
+        concise: see :attr:`~forecasting.forecasts.options.ForecastOptions.concise`.
     """
 
     horizon: int
     cell: str | None
     best_on_held_out: str
-    record: bool
+    backtest: bool
     references: bool
+    concise: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """Forecasts of several series of a batch, a row each.
+
+    Attributes:
+        contexts: the series; their rows are those of the batch.
+        times: valid times, UTC ``(n, horizon)``.
+        sst: °C, ``(n, horizon)``.
+        quantiles: of the steps after the last observation, °C ``(n, steps, levels)``; NaN where a row has fewer steps.
+        references: °C ``(n, horizon)``, by name; NaN where a series has none.
+        model: full name of each network or reference.
+        couplings: of the steps of each row.
+        warnings: beside those of the contexts.
+        usual: what the climatology of each series rests on.
+        chosen: why each model was chosen.
+        past: how well models forecast the past of each series.
+    """
+
+    contexts: Contexts
+    times: Times
+    sst: Floats
+    quantiles: Floats
+    references: dict[str, Floats]
+    model: list[str]
+    couplings: list[Coupling]
+    warnings: list[tuple[ForecastWarning, ...]]
+    usual: Sequence[Usual | None]
+    chosen: Sequence[Chosen | None]
+    past: Sequence[PastSkill | None]
+
+
+def columns_of(
+    parts: Sequence[Made],
+    batch: SeriesBatch,
+    columns: Columns,
+    earlier: Mapping[int, tuple[ForecastWarning, ...]],
+    network: UniversalForecaster,
+    errors: Errors,
+) -> Forecasts:
+    """Return forecasts in the order of their ``batch``, in °C.
+
+    Args:
+        parts: at least one.
+        batch: the series.
+        columns: levels, and thresholds in °C.
+        earlier: warnings that come before those of the forecasts, by series.
+        network: any of those that forecast.
+        errors: of the other series.
+    """
+    levels, version = network.metadata.levels, network.metadata.version
+    row = np.concatenate([part.contexts.row for part in parts])
+    order = np.argsort(row, kind="stable")
+    row, n, horizon = row[order], len(row), parts[0].times.shape[1]
+    sst = np.concatenate([part.sst for part in parts])[order]
+    unobserved = np.concatenate([part.contexts.missing_after for part in parts])[order]
+    couplings = _ordered([part.couplings for part in parts], order)
+    warnings = [
+        (*earlier.get(i, ()), *part.contexts.warnings.get(i, ()), *own)
+        for part in parts
+        for i, own in zip(part.contexts.row.tolist(), part.warnings, strict=True)
+    ]
+    warnings = [warnings[place] for place in order.tolist()]
+    quantiles = _padded([part.quantiles for part in parts])[order]
+    references = _references(parts, order)
+    columns = Columns(columns.levels, columns.thresholds, tuple(references))
+    table = np.empty((n, columns.count, horizon))
+    table[:, 0] = sst
+    ahead = unobserved[:, None] + np.arange(horizon)
+    at_leads = np.take_along_axis(quantiles, ahead[:, :, None], axis=1) if unobserved.any() else quantiles[:, :horizon]
+    for c, level in enumerate(columns.levels):
+        table[:, 1 + 2 * c], table[:, 2 + 2 * c] = interval(level, at_leads, levels)
+    for c, threshold in enumerate(columns.thresholds, columns.first_threshold):
+        table[:, c] = exceedance(threshold, at_leads, levels)
+    for c, values in enumerate(references.values(), columns.first_reference):
+        table[:, c] = values
+    return Forecasts(
+        columns=columns,
+        table=table,
+        units="celsius",
+        row=row.astype(np.intp),
+        issued=np.concatenate([part.contexts.last_time for part in parts])[order],
+        times=np.concatenate([part.times for part in parts])[order],
+        model=_ordered([part.model for part in parts], order),
+        version=[version] * n,
+        step=[str(batch.step)] * n,
+        calibrated=np.asarray([not some or are_calibrated(some) for some in warnings]),
+        warnings=warnings,
+        usual=_ordered([part.usual for part in parts], order),
+        chosen=_ordered([part.chosen for part in parts], order),
+        past=_ordered([part.past for part in parts], order),
+        distributions=distributions_of(quantiles, levels, horizon, unobserved, couplings),
+        series=batch if n == len(batch) else batch.take(row),
+        coefficients=np.concatenate([part.contexts.coefficients for part in parts])[order],
+        errors=errors,
+    )
+
+
+def _ordered(parts: Sequence[Sequence[Item]], order: npt.NDArray[np.intp]) -> list[Item]:
+    flat = [item for part in parts for item in part]
+    return [flat[place] for place in order.tolist()]
+
+
+def _padded(parts: Sequence[Floats]) -> Floats:
+    """Join quantiles ``(n, steps, levels)``, which may differ in the number of steps."""
+    steps = max(part.shape[1] for part in parts)
+    joined = np.full((sum(map(len, parts)), steps, parts[0].shape[2]), np.nan)
+    begin = 0
+    for part in parts:
+        joined[begin : begin + len(part), : part.shape[1]] = part
+        begin += len(part)
+    return joined
+
+
+def _references(parts: Sequence[Made], order: npt.NDArray[np.intp]) -> dict[str, Floats]:
+    """Return the references of all parts, those of the first series first; NaN where a series has none."""
+    joined: dict[str, Floats] = {}
+    for name in REFERENCES:
+        if any(name in part.references for part in parts):
+            missing = [np.full_like(part.sst, np.nan) for part in parts if name not in part.references]
+            rest = iter(missing)
+            columns = [part.references[name] if name in part.references else next(rest) for part in parts]
+            joined[name] = np.concatenate(columns)[order]
+    known = {name: np.isfinite(values[:, 0]) for name, values in joined.items()}
+    present = [name for name in joined if known[name].any()]
+    return {name: joined[name] for name in sorted(present, key=lambda name: int(known[name].argmax()))}
 
 
 def forecast_chunk(
     contexts: Contexts, networks: Mapping[str, UniversalForecaster], shared: SharedParts | None, options: ChunkOptions
-) -> dict[int, Forecast[Quantiles]]:
-    """Forecast each of ``contexts``, by index in the request.
+) -> Made:
+    """Forecast each of ``contexts``.
 
     Args:
         contexts: of similar length.
@@ -62,10 +204,9 @@ def forecast_chunk(
         options: what is asked of each forecast.
     """
     cell, best = options.cell, options.best_on_held_out
-    cells = [cell or best] if cell or not options.record else sorted(networks, key=best.__ne__)
+    cells = [cell or best] if cell or not options.backtest else sorted(networks, key=best.__ne__)
     used = {networks[name].metadata.model: networks[name] for name in cells}
-    chunk = _Chunk.run(contexts, used, shared if len(used) > 1 else None, options)
-    return {row: chunk.forecast(place) for place, row in enumerate(contexts.row.tolist())}
+    return _Chunk.run(contexts, used, shared if len(used) > 1 else None, options).made()
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,37 +215,31 @@ class _Chunk:
 
     Attributes:
         contexts: the series.
-        horizon: number of leads asked for.
-        named: whether the caller named the network.
+        options: what is asked.
         levels: probabilities of the quantiles.
         origins: past steps that were forecast from, ``(origins,)``; may be none.
         stride: steps between origins.
-        times: valid times, UTC ``(n, horizon)``.
         answers: mean and quantiles from the origins and then from the end, °C ``(n, origins + 1, leads, 1 + levels)``,
-            by full name of the network. The first is the network that answers where the record is too short. They may
+            by full name of the network. The first is the network that answers where the past is too short. They may
             have more leads than are asked for, and than references have.
         references: of the origins and then of the end, °C ``(n, origins + 1, leads)``, by name.
         errors: of the networks and then the references at the origins, °C ``(candidates, n, origins, leads)``.
         network_errors: of the networks at all leads of their answers, °C ``(networks, n, origins, leads)``.
         autoregression: on the series; None if references are not fitted.
-        allowed: range of the forecasts at the leads asked for.
         dependences: of the networks, by full name; None for those without one.
         usual: what the climatology of each series rests on; None without one.
     """
 
     contexts: Contexts
-    horizon: int
-    named: bool
+    options: ChunkOptions
     levels: tuple[float, ...]
     origins: Steps
     stride: int
-    times: Times
     answers: dict[str, Floats]
     references: dict[str, Floats]
     errors: Floats
     network_errors: Floats
     autoregression: Autoregression | None
-    allowed: AllowedRange
     dependences: dict[str, Dependence | None]
     usual: list[Usual | None]
 
@@ -118,138 +253,181 @@ class _Chunk:
     ) -> "_Chunk":
         """Run the networks and the references on ``contexts``."""
         metadata = next(iter(networks.values())).metadata
-        horizon, origins, stride = options.horizon, _NO_ORIGINS, 1
-        if options.record:
+        origins, stride = _NO_ORIGINS, 1
+        if options.backtest:
             limit = MAX_ORIGINS if options.cell is None else MAX_ORIGINS_OF_ONE
             origins, stride = past_origins(contexts, metadata.minimum, metadata.maximum, limit)
-        leads = int(contexts.missing_after.max()) + horizon
+        leads = int(contexts.missing_after.max()) + options.horizon
         with_end = np.append(origins, contexts.values.shape[1] - 1)
         answers = _answers(networks, shared, contexts, with_end, leads + steps_after(contexts.step))
-        past = Past.of(contexts, with_end, leads)
-        fitted = options.record or options.references
-        autoregression = Autoregression.fit(past) if fitted else None
-        references, usual = references_and_usual(past, fitted=fitted, autoregression=autoregression)
-        means = np.stack([answer[:, :-1, :, 0] for answer in answers.values()])
-        network_errors = errors_of(contexts, means, origins, metadata.minimum)
-        others = np.stack([forecast[:, :-1] for forecast in references.values()])
-        errors = np.concatenate([network_errors[..., :leads], errors_of(contexts, others, origins, metadata.minimum)])
-        ahead = contexts.missing_after[:, None] + np.arange(1, horizon + 1)
-        times = contexts.step.shift(contexts.last_time[:, None], ahead)
+        references, autoregression = dict[str, Floats](), None
+        usual: list[Usual | None] = [None] * len(contexts)
+        if not options.concise:
+            past = Past.of(contexts, with_end, leads)
+            fitted = options.backtest or options.references
+            autoregression = Autoregression.fit(past) if fitted else None
+            references, usual = references_and_usual(past, fitted=fitted, autoregression=autoregression)
+        errors = network_errors = np.empty(0)
+        if len(origins):
+            means = np.stack([answer[:, :-1, :, 0] for answer in answers.values()])
+            network_errors = errors_of(contexts, means, origins, metadata.minimum)
+            others = np.stack([forecast[:, :-1] for forecast in references.values()])
+            errors = errors_of(contexts, others, origins, metadata.minimum)
+            errors = np.concatenate([network_errors[..., :leads], errors])
+        dependences = {name: network.metadata.dependence for name, network in networks.items()}
         return cls(
             contexts,
-            horizon,
-            options.cell is not None,
+            options,
             metadata.levels,
             origins,
             stride,
-            times,
             answers,
             references,
             errors,
             network_errors,
             autoregression,
-            AllowedRange.of(contexts.values, contexts.coefficients, contexts.step, ahead),
-            {name: network.metadata.dependence for name, network in networks.items()},
+            dependences,
             usual,
         )
 
-    def forecast(self, place: int) -> Forecast[Quantiles]:
-        """Return the forecast of the series at ``place``, by the model that its record chooses."""
-        record = self._record(place)
-        model, warnings = self._choose(place, record)
-        network = model if model in self.answers else self._network(record)
-        leads = self._leads(place)
-        quantiles = self._quantiles(place, model, record)
-        references = {name: forecast[place, -1][leads] for name, forecast in self.references.items()}
-        known = {name: forecast for name, forecast in references.items() if np.isfinite(forecast[0])}
-        past = record.skill() if record and record.origins else None
-        return Forecast(
-            model=model,
-            times=self.times[place],
-            sst=self._sst(place, model),
-            distribution=Quantiles(
-                coupling=self._coupling(place, network, model, record, len(quantiles)),
-                horizon=self.horizon,
-                unobserved=leads.start,
-                quantiles=quantiles,
-                levels=self.levels,
-            ),
-            baselines=known,
-            warnings=(*self.contexts.warnings.get(int(self.contexts.row[place]), ()), *warnings),
-            usual=self.usual[place],
-            chosen=self._chosen(place, record),
-            past=past,
+    def made(self) -> Made:
+        """Return the forecasts from the end of the series, by the models that their past chooses."""
+        contexts, first, n = self.contexts, next(iter(self.answers)), len(self.contexts)
+        ahead = contexts.missing_after[:, None] + np.arange(1, self.options.horizon + 1)
+        steps = (contexts.missing_after + self.options.horizon + steps_after(contexts.step)).tolist()
+        references = {name: self._at_leads(forecast[:, -1]) for name, forecast in self.references.items()}
+        for values in references.values():
+            values[~np.isfinite(values[:, 0])] = np.nan
+        available = self.answers[first].shape[2]
+        leads = {count: tuple(range(1, min(count, available) + 1)) for count in {*steps}}
+        couplings = {count: Coupling(self.dependences[first], of_row) for count, of_row in leads.items()}
+        made = Made(
+            contexts,
+            contexts.step.shift(contexts.last_time[:, None], ahead),
+            self._sst(first).copy(),
+            self.answers[first][:, -1, :, 1:].copy(),
+            references,
+            [first] * n,
+            [couplings[count] for count in steps],
+            [()] * n,
+            self.usual,
+            [None if self.options.cell else _HELD_OUT] * n,
+            [None] * n,
         )
+        if len(self.origins):
+            made = self._recalibrated(made)
+        elif not self.options.concise:
+            for place in np.flatnonzero(self._excess(first)).tolist():
+                self._replace(made, place, None)
+        return made
 
-    def _choose(self, place: int, record: Record | None) -> tuple[str, tuple[ForecastWarning, ...]]:
+    def _recalibrated(self, made: Made) -> Made:
+        """Return the forecasts of the models that the past of each series chooses, recalibrated on it."""
+        chosen, past = list[Chosen | None](), list[PastSkill | None]()
+        for place in range(len(self.contexts)):
+            backtest = self._backtest(place)
+            self._replace(made, place, backtest)
+            chosen.append(self._chosen(place, backtest))
+            past.append(backtest.skill() if backtest.origins else None)
+        return replace(made, chosen=chosen, past=past)
+
+    def _replace(self, made: Made, place: int, backtest: PastErrors | None) -> None:
+        """Set the forecast of the series at ``place``, by the model that its past chooses."""
+        model, made.warnings[place] = self._choose(place, backtest)
+        network = model if model in self.answers else self._network(backtest)
+        quantiles = self._quantiles(place, model, backtest)
+        made.model[place] = model
+        made.sst[place] = self._sst(model)[place]
+        made.quantiles[place, : len(quantiles)] = quantiles
+        made.couplings[place] = self._coupling(place, network, model, backtest, len(quantiles))
+
+    def _choose(self, place: int, backtest: PastErrors | None) -> tuple[str, tuple[ForecastWarning, ...]]:
         """Return the model that forecasts the series at ``place``, and warnings about it.
 
         That is the preferred one whose forecast is within the allowed range; an autoregression also has to be stable.
         If there is none, the one that leaves it least forecasts.
         """
         candidates, warnings = iter(self.answers), tuple[ForecastWarning, ...]()
-        if record and record.origins >= MIN_ORIGINS:
-            ranked = (model for model in record.by_preference() if self._is_stable(place, model))
-            if not self.named:
+        if backtest and backtest.origins >= MIN_ORIGINS:
+            ranked = (model for model in backtest.by_preference() if self._is_stable(place, model))
+            if not self.options.cell:
                 candidates = ranked
             elif (better := next(ranked)) not in self.answers:
-                warnings = (_reference_is_better(record, next(iter(self.answers)), better),)
+                warnings = (_reference_is_better(backtest, next(iter(self.answers)), better),)
         excess = dict[str, float]()
         for model in candidates:
-            excess[model] = self.allowed.excess(place, self._sst(place, model))
+            excess[model] = float(self._excess(model)[place])
             if not excess[model]:
                 break
         preferred, model = next(iter(excess)), min(excess, key=excess.__getitem__)
         known = self.contexts.warnings.get(int(self.contexts.row[place]), ())
         if excess[preferred] and not starts_from_suspect(known):
-            sst = self._sst(place, preferred)
-            outside = self.allowed.warning(place, sst, preferred, model, allowed=not excess[model])
+            sst = self._sst(preferred)[place]
+            outside = self._allowed.warning(place, sst, preferred, model, allowed=not excess[model])
             warnings = (*warnings, outside)
         return model, warnings
 
-    def _network(self, record: Record | None) -> str:
-        """Return the best network on the record, or on held-out seas where that is too short."""
-        return record.best_network() if record and record.origins >= MIN_ORIGINS else next(iter(self.answers))
+    def _network(self, backtest: PastErrors | None) -> str:
+        """Return the network that did best on the past, or on held-out seas where that is too short."""
+        return backtest.best_network() if backtest and backtest.origins >= MIN_ORIGINS else next(iter(self.answers))
 
     def _is_stable(self, place: int, model: str) -> bool:
         if model != "linear" or self.autoregression is None:
             return True
         return bool(np.isfinite(self.references[model][place, -1]).all()) and self.autoregression.is_stable(place)
 
-    def _sst(self, place: int, model: str) -> Floats:
-        """Return the forecast of a network or reference, °C ``(horizon,)``."""
-        leads = self._leads(place)
-        if model in self.references:
-            return self.references[model][place, -1, leads]
-        return self.answers[model][place, -1, leads, 0]
+    @cached_property
+    def _known_sst(self) -> dict[str, Floats]:
+        return {}
 
-    def _chosen(self, place: int, record: Record | None) -> Chosen | None:
+    def _sst(self, model: str) -> Floats:
+        """Return the forecasts of a network or reference, °C ``(n, horizon)``."""
+        if model not in self._known_sst:
+            is_reference = model in self.references
+            leads = self.references[model][:, -1] if is_reference else self.answers[model][:, -1, :, 0]
+            self._known_sst[model] = self._at_leads(leads)
+        return self._known_sst[model]
+
+    def _at_leads(self, values: Floats) -> Floats:
+        """Return ``values`` of the steps after the last observation, ``(n, steps)``, at the leads, ``(n, horizon)``."""
+        return np.take_along_axis(
+            values, self.contexts.missing_after[:, None] + np.arange(self.options.horizon), axis=1
+        )
+
+    @cached_property
+    def _allowed(self) -> AllowedRange:
+        contexts = self.contexts
+        ahead = contexts.missing_after[:, None] + np.arange(1, self.options.horizon + 1)
+        return AllowedRange.of(contexts.values, contexts.coefficients, contexts.step, ahead)
+
+    def _excess(self, model: str) -> Floats:
+        return self._allowed.excess(self._sst(model))
+
+    def _chosen(self, place: int, backtest: PastErrors) -> Chosen | None:
         """Return why a model was chosen; None if the caller named it."""
-        if self.named:
+        if self.options.cell:
             return None
-        if not record or not record.origins:
-            return Chosen("held_out_seas", 0, {})
-        by: Literal["own_past", "held_out_seas"] = "own_past" if record.origins >= MIN_ORIGINS else "held_out_seas"
-        return Chosen(by, record.origins, record.rmse, self._since(place))
+        if not backtest.origins:
+            return _HELD_OUT
+        by: Literal["own_past", "held_out_seas"] = "own_past" if backtest.origins >= MIN_ORIGINS else "held_out_seas"
+        return Chosen(by, backtest.origins, backtest.rmse, self._since(place))
 
-    def _coupling(self, place: int, network: str, model: str, record: Record | None, steps: int) -> Coupling:
+    def _coupling(self, place: int, network: str, model: str, backtest: PastErrors | None, steps: int) -> Coupling:
         """Return how the leads are related: as in forecasts of ``network`` for series with errors like those here."""
         dependence = self.dependences[network]
-        if dependence and record and record.origins >= MIN_ORIGINS:
-            errors = self.errors[record.names.index(model), place, :, : self._leads(place).stop]
+        if dependence and backtest and backtest.origins >= MIN_ORIGINS:
+            errors = self.errors[backtest.names.index(model), place, :, : self._leads(place).stop]
             dependence = dependence.suited_to(errors)
         return Coupling(dependence, tuple(range(1, steps + 1)))
 
     def _leads(self, place: int) -> slice:
         first = int(self.contexts.missing_after[place])
-        return slice(first, first + self.horizon)
+        return slice(first, first + self.options.horizon)
 
-    def _record(self, place: int) -> Record | None:
-        if not len(self.origins):
-            return None
+    def _backtest(self, place: int) -> PastErrors:
         leads = self._leads(place)
         names = (*self.answers, *self.references)
-        return Record(names, self.errors[:, place, :, leads], len(self.answers), self.stride, leads.start + 1)
+        return PastErrors(names, self.errors[:, place, :, leads], len(self.answers), self.stride, leads.start + 1)
 
     def _since(self, place: int) -> np.datetime64:
         """Return the first time that a past forecast of the series at ``place`` started from."""
@@ -258,20 +436,20 @@ class _Chunk:
         since: np.datetime64 = self.contexts.step.shift(self.contexts.last_time[place : place + 1], -back)[0]
         return since
 
-    def _quantiles(self, place: int, model: str, record: Record | None) -> Floats:
+    def _quantiles(self, place: int, model: str, backtest: PastErrors | None) -> Floats:
         """Return quantiles of the steps after the last observation, °C ``(steps, levels)``.
 
         Those of a reference end with the last lead that was asked for. A network may have more.
         """
         until = self._leads(place).stop
-        if model in self.references and record:
-            errors = self.errors[record.names.index(model), place, :, :until]
+        if model in self.references and backtest:
+            errors = self.errors[backtest.names.index(model), place, :, :until]
             return self.references[model][place, -1, :until, None] + symmetric_quantiles(errors, self.levels)
         until += steps_after(self.contexts.step)
         answers = self.answers[model][place, :, :until]
         quantiles = answers[-1, :, 1:]
-        if record:
-            errors = self.network_errors[record.names.index(model), place, :, :until]
+        if backtest:
+            errors = self.network_errors[backtest.names.index(model), place, :, :until]
             factors = width_factors(relative_departures(answers[:-1], errors, self.levels), self.stride)[:, None]
             middle = quantiles[:, len(self.levels) // 2, None]
             quantiles = middle + (quantiles - middle) * factors
@@ -307,9 +485,9 @@ def _answers(
     }
 
 
-def _reference_is_better(record: Record, model: str, reference: str) -> ForecastWarning:
+def _reference_is_better(backtest: PastErrors, model: str, reference: str) -> ForecastWarning:
     return ForecastWarning(
         "reference_is_better",
-        f"over {record.origins} past forecasts of this series, the reference {reference} had an RMSE of "
-        f"{record.rmse[reference]:.3g} °C, and {model} of {record.rmse[model]:.3g} °C",
+        f"over {backtest.origins} past forecasts of this series, the reference {reference} had an RMSE of "
+        f"{backtest.rmse[reference]:.3g} °C, and {model} of {backtest.rmse[model]:.3g} °C",
     )

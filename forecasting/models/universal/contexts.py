@@ -1,7 +1,6 @@
 """Contexts: the values that forecasts of many series start from, checked and right-aligned in one array."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Final
@@ -14,8 +13,8 @@ from forecasting.errors import RangeError, SeriesError
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.models.universal.metadata import UniversalMetadata
 from forecasting.models.universal.network import Coefficients
+from forecasting.series.batch import SeriesBatch
 from forecasting.series.doubts import flat_end, may_end_flat, step_warnings
-from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, YEAR, Bools, Floats, Times, short, shorts
 from forecasting.series.timestep import TimeStep, in_words, length_of
 from forecasting.series.units import ICE_CELSIUS, outside_sea_range, range_error, to_celsius
@@ -171,6 +170,7 @@ _LENGTH_RATIO: Final = 1.2
 """Series of one group differ in length by no more than this factor, so that little is padded."""
 
 _SHOWN_GAPS: Final = 3
+_SOME_GAPS: Final = ForecastWarning("gap_filled", "missing values bridged")
 
 Indices = npt.NDArray[np.int64]
 Failures = dict[int, SeriesError]
@@ -230,72 +230,52 @@ class Contexts:
 
 
 def read_contexts(
-    series: Sequence[SstSeries], coefficients: Coefficients, horizon: int, metadata: UniversalMetadata, longest: int
+    batch: SeriesBatch,
+    coefficients: Coefficients,
+    horizon: int,
+    metadata: UniversalMetadata,
+    longest: int,
+    *,
+    concise: bool = False,
 ) -> tuple[list[Contexts], Failures]:
-    """Check ``series`` and combine those of equal length.
+    """Check the series of a batch that could be read, and combine those of equal length.
 
     Args:
-        series: to forecast.
-        coefficients: climatology of each, °C, ``(n, 7)``; NaN where it is not known.
+        batch: to forecast.
+        coefficients: climatology of each series, °C, ``(n, 7)``; NaN where it is not known.
         horizon: number of steps after the end of each series.
         metadata: of the networks.
         longest: number of values, at the end of a series, that are used.
+        concise: whether to leave out which gaps there are, and warnings of a doubtful step.
 
     Returns:
         The contexts, and the error of each series that cannot be forecast from, by index.
     """
-    failures: Failures = {}
-    rows_by_length: dict[int, list[int]] = defaultdict(list)
-    step = metadata.time_step
-    for i, member in enumerate(series):
-        if member.step != step:
-            failures[i] = other_step_error(member.step, metadata)
-        else:
-            rows_by_length[len(member.values)].append(i)
+    step, rows = metadata.time_step, batch.usable
+    failures = {i: other_step_error(other, metadata) for i, other in batch.other_steps.items()}
+    if failures:
+        rows = np.delete(rows, np.searchsorted(rows, [*failures]))
     groups = []
-    for length, rows in rows_by_length.items():
-        row = np.asarray(rows, dtype=np.int64)
-        values = np.stack([series[i].values for i in rows]) if length else np.empty((len(rows), 0))
-        starts = np.asarray([series[i].start for i in rows], dtype="datetime64[s]")
-        group = _Group(step, row, values, starts, coefficients[row])
+    lengths = batch.lengths[rows]
+    _, first = np.unique(lengths, return_index=True)
+    for length in lengths[np.sort(first)].tolist():
+        row = rows[lengths == length]
+        members = batch if len(row) == len(batch) else batch.take(row)
+        values = members.tails(length) if length else np.empty((len(row), 0))
+        group = _Group(step, row, values, members.starts, coefficients[row])
         contexts = group.contexts(horizon, metadata, longest, failures)
-        _warn_of_gaps(contexts, metadata.maximum)
-        _warn_of_steps(contexts)
+        if concise:
+            _note_gaps(contexts, metadata.maximum)
+        else:
+            _warn_of_gaps(contexts, metadata.maximum)
+            _warn_of_steps(contexts)
         groups.append(contexts)
     return [group for group in groups if len(group)], failures
 
 
-def contexts_of_rows(
-    values: Floats,
-    start: np.datetime64,
-    step: TimeStep,
-    coefficients: Coefficients,
-    horizon: int,
-    metadata: UniversalMetadata,
-) -> tuple[Contexts, Failures]:
-    """Check many series that share their times, such as the cells of a grid.
-
-    There are no warnings of gaps, which would take longer than the rest; see :func:`gaps_within`.
-
-    Args:
-        values: °C, ``(n, steps)``; NaN where missing.
-        start: time of the first step.
-        step: of the series and of the networks.
-        coefficients: climatology of each, °C, ``(n, 7)``; NaN where it is not known.
-        horizon: number of steps after the end of each series.
-        metadata: of the networks.
-
-    Returns:
-        The contexts, and the error of each series that cannot be forecast from, by row.
-    """
-    failures: Failures = {}
-    group = _Group(step, np.arange(len(values)), values, np.full(len(values), start), coefficients)
-    return group.contexts(horizon, metadata, metadata.maximum, failures), failures
-
-
 @dataclass(frozen=True, eq=False)
 class _Group:
-    """Series of equal length: index in the request, values °C ``(n, length)``, first times, and climatologies."""
+    """Series of equal length: index in the batch, values °C ``(n, length)``, first times, and climatologies."""
 
     step: TimeStep
     row: Indices
@@ -421,16 +401,21 @@ def _without_short_or_constant(contexts: Contexts, metadata: UniversalMetadata, 
     return contexts if fit.all() else contexts.take(np.flatnonzero(fit)) if fit.any() else contexts.take(slice(0))
 
 
-def gaps_within(contexts: Contexts, maximum: int) -> Bools:
+def _gaps(contexts: Contexts, maximum: int) -> Bools:
     """Return which of the last ``maximum`` values are missing after an observed one, ``(n, steps)``."""
     missing = np.isnan(contexts.values[:, -maximum:])
     gaps: Bools = missing & np.maximum.accumulate(~missing, axis=1)
     return gaps
 
 
+def _note_gaps(contexts: Contexts, maximum: int) -> None:
+    for i in np.flatnonzero(_gaps(contexts, maximum).any(axis=1)).tolist():
+        _warn(contexts, i, _SOME_GAPS)
+
+
 def _warn_of_gaps(contexts: Contexts, maximum: int) -> None:
     """Warn of missing values between the observed ones of the part that networks see."""
-    gaps = gaps_within(contexts, maximum)
+    gaps = _gaps(contexts, maximum)
     for i in np.flatnonzero(gaps.any(axis=1)).tolist():
         places = np.flatnonzero(gaps[i])
         times = shorts(contexts.step.shift(contexts.last_time[i], places[:_SHOWN_GAPS] - gaps.shape[1] + 1))

@@ -5,6 +5,7 @@ on with the slope of the outermost pair. The distribution is therefore normal pi
 spread of the outermost pair of quantiles.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
@@ -14,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import RequestError
-from forecasting.forecasts.distribution import Distribution
+from forecasting.events.paths import Coupling
+from forecasting.forecasts.distribution import Distribution, Distributions
 from forecasting.series.times import Floats
 
 _LEAST_GAP_CELSIUS: Final = 1e-6
@@ -60,6 +62,30 @@ class Quantiles(Distribution):
     def quantiles_at(self, probabilities: tuple[float, ...]) -> Floats:
         """See :meth:`~forecasting.forecasts.distribution.Distribution.quantiles_at`."""
         return quantiles_at(probabilities, self.quantiles, self.levels)
+
+
+def distributions_of(
+    quantiles: Floats,
+    levels: tuple[float, ...],
+    horizon: int,
+    unobserved: npt.NDArray[np.int64],
+    couplings: Sequence[Coupling],
+) -> Distributions[Quantiles]:
+    """Return the distributions of many forecasts, each as its coupling says.
+
+    Args:
+        quantiles: °C, ``(n, steps, levels)``; of each forecast, the steps of its coupling.
+        levels: probabilities of ``quantiles``.
+        horizon: number of leads.
+        unobserved: number of steps between the last observation and the first lead, ``(n,)``.
+        couplings: of the forecasts.
+    """
+
+    def make(i: int) -> Quantiles:
+        known = quantiles[i, : len(couplings[i].leads)]
+        return Quantiles(couplings[i], horizon, int(unobserved[i]), known, levels)
+
+    return Distributions(len(quantiles), make)
 
 
 def quantiles_at(probabilities: tuple[float, ...], quantiles: Floats, levels: tuple[float, ...]) -> Floats:

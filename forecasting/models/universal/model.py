@@ -1,87 +1,82 @@
 """A universal release as a model: one of its networks, or the best network or reference for each series."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
-from forecasting.climatology.annual_cycle import COEFFICIENTS
 from forecasting.errors import SeriesError
 from forecasting.forecast_warning import ForecastWarning, starts_from_suspect
+from forecasting.forecasts.distribution import Distribution
 from forecasting.forecasts.forecast import Forecast
-from forecasting.forecasts.forecasts import Columns, Errors, Forecasts
+from forecasting.forecasts.forecasts import Columns, Forecasts
 from forecasting.forecasts.options import ANY_LEVEL, ForecastOptions
-from forecasting.models.base import BEST, Coefficients, Model, climatology_at, half_position, on_land
-from forecasting.models.universal.backtest import AllowedRange
+from forecasting.models.base import BEST, Coefficients, Model, climatology_at, half_positions, on_land
+from forecasting.models.past_skill import PastSkills, spread_origins
+from forecasting.models.universal.backtest import AllowedRange, errors_of
 from forecasting.models.universal.checks import after_check
 from forecasting.models.universal.contexts import read_contexts
 from forecasting.models.universal.distribution import Quantiles
 from forecasting.models.universal.network import UniversalForecaster
+from forecasting.models.universal.references import Past, forecast_references
 from forecasting.models.universal.release import UniversalRelease
 from forecasting.models.universal.resampling import Resampled, Resampling
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import unix_seconds
 from forecasting.series.timestep import in_words
 
 
 def forecast_at_any_step(
     release: UniversalRelease,
-    series: Sequence[SstSeries],
-    horizon: int,
-    *,
+    batch: SeriesBatch,
+    options: ForecastOptions,
     coefficients: Coefficients,
-    model: str = BEST,
-    record: bool = True,
+    cell: str | None,
+    *,
     references: bool = False,
-    check: bool = False,
-) -> list[Forecast[Quantiles] | SeriesError]:
-    """Forecast each of ``series``, which share a step; resample those at another step than ``release``.
+    warnings: Mapping[int, tuple[ForecastWarning, ...]] | None = None,
+) -> Forecasts:
+    """Forecast each series of ``batch``, in °C; resample those at another step than ``release``.
 
-    The arguments are as for :meth:`~forecasting.models.universal.release.UniversalRelease.forecast_many`, but
-    ``horizon`` is in steps of the series, and one that reaches too far is an error of each series.
-
-    Raises:
-        UnknownNameError: if there is no such model.
+    The arguments are as for :meth:`~forecasting.models.universal.release.UniversalRelease.columns`, but the horizon is
+    in steps of the series, and one that reaches too far is an error of each series.
     """
-    if not series:
-        return []
-    resampling = Resampling(series[0].step, release.step)
+    resampling, horizon = Resampling(batch.step, release.step), options.horizon
+    columns = Columns(options.offered_levels(ANY_LEVEL), options.celsius_thresholds, ())
     if resampling.step == resampling.other:
         if horizon > release.horizon:
-            return [_too_far(release, resampling, horizon, release.horizon) for _ in series]
-        return release.forecast_many(
-            series, horizon, coefficients=coefficients, model=model, record=record, references=references, check=check
-        )
-    release.resolve(model)
-    results: dict[int, Forecast[Quantiles] | SeriesError] = {}
-    by_leads: dict[int, list[int]] = {}
+            too_far = _too_far(release, resampling, horizon, release.horizon)
+            return Forecasts.none(columns, horizon, {**dict.fromkeys(range(len(batch)), too_far), **batch.errors})
+        return release.columns(batch, options, coefficients, cell, references=references, warnings=warnings)
+    errors, earlier = dict(batch.errors), dict(warnings or {})
     resampled: dict[int, Resampled] = {}
-    left_out: dict[int, list[ForecastWarning]] = {}
-    for i, member in enumerate(series):
-        entry, left_out[i] = _resampled(release, resampling, member, horizon, coefficients[i] if check else None)
+    by_leads: dict[int, list[int]] = {}
+    coefficients = coefficients.copy()
+    for i in batch.usable.tolist():
+        entry, left_out = _resampled(release, resampling, batch[i], horizon, coefficients[i] if options.check else None)
+        earlier[i] = (*earlier.get(i, ()), *left_out)
         if isinstance(entry, SeriesError):
-            results[i] = entry
+            errors[i] = entry
         else:
             resampled[i] = entry
             by_leads.setdefault(entry.needed(horizon), []).append(i)
-    for leads, places in by_leads.items():
-        group = [resampled[i].series for i in places]
-        forecasts = release.forecast_many(
-            group,
-            leads,
-            coefficients=coefficients[places],
-            model=model,
-            record=record,
-            references=references,
-        )
-        for i, forecast in zip(places, forecasts, strict=True):
-            if isinstance(forecast, Forecast):
-                back = resampled[i].back(forecast, horizon, release.name)
-                outside = _outside(back, series[i], coefficients[i])
-                results[i] = replace(back, warnings=(*left_out[i], *outside, *back.warnings))
-            else:
-                results[i] = after_check(_after_resampling(forecast, resampling), left_out[i])
-    return [results[i] for i in range(len(series))]
+    forecasts: dict[int, Forecast[Distribution]] = {}
+    for leads, rows in by_leads.items():
+        group = SeriesBatch.of([resampled[i].series for i in rows], release.step)
+        plain = ForecastOptions(leads, (), backtest=options.backtest, concise=options.concise)
+        made = release.columns(group, plain, coefficients[rows], cell, references=references)
+        for place, error in made.errors.items():
+            errors[rows[place]] = after_check(_after_resampling(error, resampling), earlier[rows[place]])
+        for place, row in enumerate(made.row.tolist()):
+            i, forecast = rows[row], made[place]
+            back = resampled[i].back(cast("Forecast[Quantiles]", forecast), horizon, release.name)
+            outside = _outside(back, batch[i], coefficients[i])
+            forecasts[i] = replace(back, warnings=(*earlier[i], *outside, *back.warnings))
+        coefficients[np.asarray(rows)[made.row]] = made.coefficients
+    series = {i: batch[i] for i in forecasts}
+    return Forecasts.of(forecasts, columns, horizon, series, coefficients, release.version, errors)
 
 
 def refusal_at_any_step(
@@ -101,8 +96,8 @@ def refusal_at_any_step(
             return entry
         series, horizon = entry.series, entry.needed(horizon)
     metadata = release.any_network.metadata
-    known = np.full((1, COEFFICIENTS), np.nan, dtype=np.float32) if coefficients is None else coefficients[None]
-    _, failures = read_contexts([series], known, horizon, metadata, metadata.maximum)
+    known = climatology_at(None, 1) if coefficients is None else coefficients[None]
+    _, failures = read_contexts(SeriesBatch.of([series], release.step), known, horizon, metadata, metadata.maximum)
     error = failures.get(0)
     return error if error is None or resampling.step == resampling.other else _after_resampling(error, resampling)
 
@@ -145,7 +140,7 @@ def _outside(
         return ()
     ahead = forecast.distribution.unobserved + np.arange(1, len(forecast.sst) + 1)
     allowed = AllowedRange.of(series.values[None], coefficients[None], series.step, ahead[None])
-    if not allowed.excess(0, forecast.sst):
+    if not allowed.excess(forecast.sst[None])[0]:
         return ()
     return (allowed.warning(0, forecast.sst, forecast.model, forecast.model, allowed=False),)
 
@@ -192,51 +187,31 @@ class UniversalModel(Model):
 
     def forecast_batch(self, batch: SeriesBatch, options: ForecastOptions) -> Forecasts:
         """See :meth:`~forecasting.models.base.Model.forecast_batch`; series at another step are resampled."""
-        positions = np.full((len(batch), 2), np.nan) if batch.positions is None else batch.positions
-        halves = {i: half_position(*position) for i, position in enumerate(positions.tolist())}
-        batch = batch.with_errors({i: error for i, error in halves.items() if error})
-        errors, rows = dict(batch.errors), batch.usable.tolist()
-        coefficients = climatology_at(positions)
-        series = [batch[i] for i in rows]
-        earlier = {
-            i: (
-                *[ForecastWarning("adjusted", note) for note in batch.notes.get(i, ())],
-                *on_land(positions[i], coefficients[i]),
-            )
-            for i in rows
-        }
-        check = options.check
-        if check and batch.step == self.step:
-            series, left_out = self.release.without_suspects(series, coefficients[rows])
-            earlier |= {rows[i]: (warning, *earlier[rows[i]]) for i, warning in left_out.items()}
-            check = False
-        made = forecast_at_any_step(
-            self.release,
-            series,
-            options.horizon,
-            coefficients=coefficients[rows],
-            model=self.cell,
-            record=options.backtest,
-            check=check,
-        )
-        forecasts: dict[int, Forecast[Quantiles]] = {}
-        for i, forecast in zip(rows, made, strict=True):
-            if isinstance(forecast, SeriesError):
-                errors[i] = after_check(forecast, earlier[i])
-                continue
-            if any(warning.code == "no_climatology" for warning in forecast.warnings):
-                coefficients[i] = np.nan
-            forecasts[i] = replace(forecast, warnings=(*earlier[i], *forecast.warnings))
-        return self._columns(forecasts, options, dict(zip(rows, series, strict=True)), coefficients, errors)
-
-    def _columns(
-        self,
-        forecasts: Mapping[int, Forecast[Quantiles]],
-        options: ForecastOptions,
-        series: Mapping[int, SstSeries],
-        coefficients: Coefficients,
-        errors: Errors,
-    ) -> Forecasts:
-        columns = Columns(options.offered_levels(self.levels), options.celsius_thresholds, ())
-        made = Forecasts.of(forecasts, columns, options.horizon, series, coefficients, self.version, errors)
+        coefficients = climatology_at(batch.positions, len(batch))
+        warnings = {i: tuple([ForecastWarning("adjusted", note) for note in notes]) for i, notes in batch.notes.items()}
+        positions = batch.positions
+        if positions is not None:
+            batch = batch.with_errors(half_positions(positions))
+            for i in np.flatnonzero(np.isnan(coefficients[:, 0])).tolist():
+                warnings[i] = (*warnings.get(i, ()), *on_land(positions[i], coefficients[i]))
+        cell = None if self.cell == BEST else self.cell
+        made = forecast_at_any_step(self.release, batch, options, coefficients, cell, warnings=warnings)
         return made.in_units(options.units, options.thresholds)
+
+    def past_skill(self, batch: SeriesBatch, coefficients: Coefficients, horizon: int) -> PastSkills:
+        """See :meth:`~forecasting.models.base.Model.past_skill`; of the network that answers without a backtest."""
+        network = self.release.networks[self.release.best_on_held_out if self.cell == BEST else self.cell]
+        metadata, skills = network.metadata, PastSkills.unknown(len(batch))
+        groups, _ = read_contexts(batch, coefficients, horizon, metadata, metadata.maximum, concise=True)
+        for group in groups:
+            for part in group.chunks(network.pass_size(group.values.shape[1])):
+                origins = spread_origins(metadata.minimum - 1, part.values.shape[1] - 1 - horizon)
+                if not len(origins):
+                    continue
+                answers = network.backtest(part.values, unix_seconds(part.last_time), part.coefficients, origins)
+                references = forecast_references(Past.of(part, origins, horizon))
+                forecasts = np.stack([answers[:, :, :horizon, 0], *references.values()])
+                measured = PastSkills.of(errors_of(part, forecasts, origins, metadata.minimum), origins)
+                for column, values in zip(skills, measured, strict=True):
+                    column[part.row] = values
+        return skills

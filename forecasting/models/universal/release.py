@@ -1,10 +1,10 @@
 """A universal release in memory: the networks of one time step, and forecasts of any series by them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,18 @@ import torch
 from forecasting.errors import ReleaseError, RequestError, SeriesError, UnknownNameError
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.forecasts.forecast import Forecast
+from forecasting.forecasts.forecasts import Columns, Forecasts
+from forecasting.forecasts.options import ANY_LEVEL, ForecastOptions
 from forecasting.models.base import BEST
-from forecasting.models.universal.checks import Check, after_check, check_series, warn_of_suspect_ends, without_suspects
-from forecasting.models.universal.chunk import ChunkOptions, forecast_chunk
+from forecasting.models.universal.checks import (
+    Check,
+    after_check,
+    check_series,
+    note_implausible_ends,
+    warn_of_suspect_ends,
+    without_suspects,
+)
+from forecasting.models.universal.chunk import ChunkOptions, Made, columns_of, forecast_chunk
 from forecasting.models.universal.contexts import other_step_error, read_contexts
 from forecasting.models.universal.distribution import Quantiles
 from forecasting.models.universal.network import (
@@ -26,13 +35,13 @@ from forecasting.models.universal.network import (
     UniversalForecaster,
     load_networks,
 )
-from forecasting.series.batch import refuse_future
+from forecasting.series.batch import SeriesBatch, refuse_future
 from forecasting.series.sst_series import SeriesLike, SstSeries, to_sst_series
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.wording import available
 
-_CHUNK_WITH_RECORD: Final = 8
-"""Series of one pass with a record; the forecasts of the past of more take too much memory."""
+_CHUNK_WITH_BACKTEST: Final = 8
+"""Series of one pass with a backtest; the forecasts of the past of more take too much memory."""
 
 _MAX_HISTORY: Final = 4_000
 """Last values of a series that references are fitted to; the networks use fewer."""
@@ -108,7 +117,7 @@ class UniversalRelease:
         *,
         coefficients: Coefficients | None = None,
         model: str = BEST,
-        record: bool = True,
+        backtest: bool = True,
         check: bool = False,
         as_of: np.datetime64 | None = None,
     ) -> Forecast[Quantiles]:
@@ -121,7 +130,7 @@ class UniversalRelease:
             coefficients: climatology of the position, ``(7,)``, from
                 :meth:`~forecasting.climatology.global_climatology.GlobalClimatology.coefficients`; None or NaN without.
             model: ``best``, a cell such as ``gru``, or a full name.
-            record: see :meth:`forecast_many`.
+            backtest: see :meth:`forecast_many`.
             check: see :meth:`forecast_many`.
             as_of: the time that counts as now, UTC: a series that ends more than one step, and at least a day, after it
                 is an error. None for no such check.
@@ -135,7 +144,9 @@ class UniversalRelease:
         rows = None if coefficients is None else coefficients[None]
         read = to_sst_series(series)
         refuse_future(read, as_of)
-        forecast = self.forecast_many([read], horizon, coefficients=rows, model=model, record=record, check=check)[0]
+        (forecast,) = self.forecast_many(
+            [read], horizon, coefficients=rows, model=model, backtest=backtest, check=check
+        )
         if isinstance(forecast, SeriesError):
             raise forecast
         return forecast
@@ -147,8 +158,7 @@ class UniversalRelease:
         *,
         coefficients: Coefficients | None = None,
         model: str = BEST,
-        record: bool = True,
-        references: bool = False,
+        backtest: bool = True,
         check: bool = False,
     ) -> list[Forecast[Quantiles] | SeriesError]:
         """Forecast each of ``series``; the networks take many at once.
@@ -159,13 +169,12 @@ class UniversalRelease:
             series: at the step of the release.
             horizon: number of steps after the end of each series.
             coefficients: climatology of each position, °C, float32 ``(n, 7)``; NaN where there is none.
-            model: ``best``, a cell such as ``gru``, or a full name. ``best`` is the network or reference with the best
-                record on each series.
-            record: whether to forecast the past of each series too. The record chooses the best model, recalibrates the
+            model: ``best``, a cell such as ``gru``, or a full name. ``best`` is the network or reference that was best
+                in the backtest on each series.
+            backtest: whether to forecast the past of each series too. That chooses the best model, recalibrates the
                 quantiles of a network, and warns if a reference was better than a network that was named. Without it,
                 a forecast takes a fraction of the time, ``best`` is the network that did best on held-out seas, and
                 baselines are persistence and, with a position, the usual change.
-            references: whether to fit the other references to each series, without a record; with one they always are.
             check: whether to leave out all values that are implausible, which the same warning then says.
 
         Returns:
@@ -176,26 +185,61 @@ class UniversalRelease:
             UnknownNameError: if there is no such model.
         """
         self.check(horizon)
-        cell = self.resolve(model)
-        coefficients = _checked_coefficients(coefficients, len(series))
-        metadata = self.any_network.metadata
-        left_out: dict[int, ForecastWarning] = {}
-        if check:
-            series, left_out = self.without_suspects(series, coefficients)
-        groups, failures = read_contexts(series, coefficients, horizon, metadata, max(metadata.maximum, _MAX_HISTORY))
-        results: dict[int, Forecast[Quantiles] | SeriesError] = {
-            i: after_check(error, [left_out[i]] if i in left_out else []) for i, error in failures.items()
-        }
+        options = ForecastOptions(horizon, check=check, backtest=backtest)
+        batch = SeriesBatch.of(series, self.step)
+        forecasts = self.columns(batch, options, _checked_coefficients(coefficients, len(batch)), self.resolve(model))
+        made = {int(row): forecasts[i] for i, row in enumerate(forecasts.row)}
+        return [cast("Forecast[Quantiles]", made[i]) if i in made else forecasts.errors[i] for i in range(len(batch))]
+
+    def columns(
+        self,
+        batch: SeriesBatch,
+        options: ForecastOptions,
+        coefficients: Coefficients,
+        cell: str | None,
+        *,
+        references: bool = False,
+        warnings: Mapping[int, tuple[ForecastWarning, ...]] | None = None,
+    ) -> Forecasts:
+        """Forecast each series of ``batch``, in °C; all other forecasts of the release are views of these.
+
+        Args:
+            batch: at the step of the release.
+            options: not checked.
+            coefficients: climatology of each position, °C ``(n, 7)``; NaN where there is none.
+            cell: of the network that was named; None for the best model.
+            references: whether to fit references to each series even without a backtest.
+            warnings: known before, by series.
+        """
+        earlier, metadata = dict(warnings or {}), self.any_network.metadata
+        if options.check:
+            rows = batch.usable.tolist()
+            kept, suspect = self.without_suspects([batch[i] for i in rows], coefficients[rows])
+            left_out, values = {rows[place]: warning for place, warning in suspect.items()}, batch.values.copy()
+            for place in suspect:
+                end = batch.ends[rows[place]]
+                values[end - len(kept[place]) : end] = kept[place].values
+            batch = replace(batch, values=values)
+            earlier |= {i: (warning, *earlier.get(i, ())) for i, warning in left_out.items()}
+        longest = metadata.maximum if options.concise else max(metadata.maximum, _MAX_HISTORY)
+        groups, failures = read_contexts(
+            batch, coefficients, options.horizon, metadata, longest, concise=options.concise
+        )
+        errors = {**batch.errors, **{i: after_check(error, earlier.get(i, ())) for i, error in failures.items()}}
+        backtest = options.backtest and not options.concise
+        wanted = ChunkOptions(options.horizon, cell, self.best_on_held_out, backtest, references, options.concise)
+        parts: list[Made] = []
         for group in groups:
-            if not check:
+            if options.concise:
+                note_implausible_ends(self.networks[cell or self.best_on_held_out], group)
+            else:
                 warn_of_suspect_ends(self._checking, group)
-            group.warnings.update(
-                {i: (left_out[i], *group.warnings.get(i, ())) for i in group.row.tolist() if i in left_out}
-            )
-            for chunk in group.chunks(self._chunk_size(group.values.shape[1], record or references)):
-                options = ChunkOptions(horizon, cell, self.best_on_held_out, record, references)
-                results |= forecast_chunk(chunk, self.networks, self.shared_parts, options)
-        return [results[i] for i in range(len(series))]
+            chunks = group.chunks(self._chunk_size(group.values.shape[1], backtest or references))
+            parts += [forecast_chunk(chunk, self.networks, self.shared_parts, wanted) for chunk in chunks]
+        columns = Columns(options.offered_levels(ANY_LEVEL), options.celsius_thresholds, ())
+        if not parts:
+            return Forecasts.none(columns, options.horizon, errors)
+        return columns_of(parts, batch, columns, earlier, self.any_network, errors)
 
     def without_suspects(
         self, series: Sequence[SstSeries], coefficients: Coefficients
@@ -235,7 +279,7 @@ class UniversalRelease:
         return check_series(self._checking, read, coefficients, last)
 
     def _chunk_size(self, length: int, fits: bool) -> int:
-        return _CHUNK_WITH_RECORD if fits else self.any_network.pass_size(length)
+        return _CHUNK_WITH_BACKTEST if fits else self.any_network.pass_size(length)
 
     def check(self, horizon: int) -> None:
         """Raise RequestError if the horizon is not offered."""

@@ -13,7 +13,7 @@ from forecasting.events.definitions import ThresholdEvent
 from forecasting.events.event_schema import definitions_of
 from forecasting.forecasts.json import Json, rounded, written_times
 from forecasting.forecasts.options import ForecastOptions
-from forecasting.models.base import half_position
+from forecasting.models.base import half_positions
 from forecasting.models.metadata import CELLS
 from forecasting.releases.catalog import Selection
 from forecasting.releases.loaded import Loaded
@@ -244,7 +244,7 @@ async def compare_series(
         try:
             if isinstance(series, SeriesError):
                 raise series
-            if error := half_position(*position.tolist()) or future_error(series, remedy=""):
+            if error := half_positions(position[None]).get(0) or future_error(series, remedy=""):
                 raise error
             loaded = selection.release_at(series.step, reach)
             asked = _requested_events(events, given.baseline or request.baseline, request.units)

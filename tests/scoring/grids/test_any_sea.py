@@ -82,7 +82,7 @@ def test_cells_are_forecast_as_the_service_forecasts_series(tmp_path: Path, outp
         SstSeries(cell, np.datetime64("2024-01-01", "s"), TimeStep.parse("day"))
         for cell in values.astype(np.float32).astype(np.float64).reshape(80, -1).T
     ]
-    expected = release.forecast_many(series, 5, coefficients=coefficients, model="gru", record=False)
+    expected = release.forecast_many(series, 5, coefficients=coefficients, model="gru", backtest=False)
     for i, forecast in enumerate(expected):
         assert isinstance(forecast, Forecast)
         row, column = divmod(i, 4)

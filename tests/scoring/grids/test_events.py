@@ -90,7 +90,7 @@ def test_a_cell_is_judged_as_its_series_is(netcdf: Path, seas: Path, row: int, c
     past = past_of(row, column)
     nowhere = np.full((1, 7), np.nan, dtype=np.float32)
     release = load_universal("ocean-daily", seas)
-    (forecast,) = release.forecast_many([past], HORIZON, coefficients=nowhere, model="gru", record=False)
+    (forecast,) = release.forecast_many([past], HORIZON, coefficients=nowhere, model="gru", backtest=False)
     assert isinstance(forecast, Forecast)
     outlook = forecast.outlook(past, paths=100)
     warm = evaluate(ThresholdEvent("warm", "above", 15.5, duration=3, within=4), outlook)

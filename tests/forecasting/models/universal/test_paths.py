@@ -34,8 +34,8 @@ def test_paths_of_a_late_series_go_through_the_steps_that_were_not_observed(dail
     values = walk(400).values.copy()
     values[-3:] = np.nan
     sent = series(values)
-    forecast = daily.forecast(sent, 5, record=False)
-    whole = daily.forecast(sent.until_last_observation(), 8, record=False)
+    forecast = daily.forecast(sent, 5, backtest=False)
+    whole = daily.forecast(sent.until_last_observation(), 8, backtest=False)
     late, seen = forecast.outlook(sent, paths=100), whole.outlook(sent.until_last_observation(), paths=100)
     np.testing.assert_array_equal(late.past.values, sent.values[:-3])
     assert late.unobserved == 3

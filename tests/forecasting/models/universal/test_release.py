@@ -46,10 +46,10 @@ def test_a_named_network_forecasts_the_steps_after_the_end(daily: UniversalRelea
 
 def test_a_batch_of_any_lengths_gives_the_forecasts_of_each_series(daily: UniversalRelease) -> None:
     members = [walk(n, seed=n) for n in (14, 60, 60, 61, 200, 390, 500)]
-    for record in (True, False):
-        together = daily.forecast_many(members, 5, record=record)
+    for backtest in (True, False):
+        together = daily.forecast_many(members, 5, backtest=backtest)
         for member, forecast in zip(members, together, strict=True):
-            alone = daily.forecast(member, 5, record=record)
+            alone = daily.forecast(member, 5, backtest=backtest)
             assert not isinstance(forecast, SeriesError)
             assert forecast.model == alone.model
             assert forecast.sst == pytest.approx(alone.sst, abs=1e-5)
@@ -98,7 +98,7 @@ def test_a_series_that_cannot_be_forecast_is_refused(
 
 def test_missing_values_at_the_end_are_forecast_too_and_make_it_late(daily: UniversalRelease) -> None:
     values = np.append(walk(40).values, [np.nan] * 4)
-    forecast = daily.forecast(series(values), 10, model="gru", record=False)
+    forecast = daily.forecast(series(values), 10, model="gru", backtest=False)
     assert forecast.times[0] == np.datetime64("2020-02-14")
     assert codes(forecast) == ["late"]
     assert "from 2020-02-09, is 4 days before the end of the series" in forecast.warnings[0].message
@@ -176,15 +176,15 @@ def test_a_climatology_of_another_shape_is_refused(daily: UniversalRelease) -> N
         daily.forecast_many([walk(40)], coefficients=NOWHERE)
 
 
-def test_the_network_that_did_best_on_held_out_seas_answers_without_a_record(daily: UniversalRelease) -> None:
+def test_the_network_that_did_best_on_held_out_seas_answers_without_a_backtest(daily: UniversalRelease) -> None:
     forecast = daily.forecast(walk(20))
     assert forecast.model == "ocean-daily-lstm"
     assert forecast.chosen
     assert forecast.chosen.by == "held_out_seas"
-    assert daily.forecast(walk(300), record=False).model == "ocean-daily-lstm"
+    assert daily.forecast(walk(300), backtest=False).model == "ocean-daily-lstm"
 
 
-def test_the_network_with_the_best_record_answers(daily: UniversalRelease) -> None:
+def test_the_network_that_was_best_in_the_backtest_answers(daily: UniversalRelease) -> None:
     forecast = daily.forecast(walk(300), 3)
     assert forecast.model == "ocean-daily-gru"
     assert forecast.chosen
@@ -209,7 +209,7 @@ def test_quantiles_are_recalibrated_on_the_own_past(tmp_path: Path) -> None:
     folder = publish(tmp_path, "ocean-daily", "day", {"gru": 0.0}, spread=0.1)
     release = UniversalRelease.open(Release.open(folder), CPU)
     values = walk(400, scale=0.4)
-    plain = release.forecast(values, 2, model="gru", record=False)
+    plain = release.forecast(values, 2, model="gru", backtest=False)
     recalibrated = release.forecast(values, 2, model="gru")
     assert recalibrated.sst == pytest.approx(plain.sst, abs=1e-5)
     ratio = (recalibrated.distribution.at_leads[:, -1] - recalibrated.distribution.at_leads[:, 0]) / (
@@ -254,8 +254,8 @@ def test_a_forecast_outside_what_the_past_allows_is_replaced_and_never_clipped(b
 
 
 def test_a_named_network_that_leaves_the_range_forecasts_without_confidence(biased: UniversalRelease) -> None:
-    for record in (True, False):
-        forecast = biased.forecast(walk(100), 3, model="lstm", record=record)
+    for backtest in (True, False):
+        forecast = biased.forecast(walk(100), 3, model="lstm", backtest=backtest)
         assert forecast.sst == pytest.approx([walk(100).values[-1] + 20.0] * 3, abs=1e-4)
         assert not forecast.calibrated
         assert "implausible_forecast" in codes(forecast)

@@ -20,14 +20,14 @@ def messages(forecast: Forecast[Quantiles] | SeriesError) -> list[str]:
     return [warning.message for warning in forecast.warnings if warning.code == "suspect_value"]
 
 
-@pytest.mark.parametrize("record", [True, False])
+@pytest.mark.parametrize("backtest", [True, False])
 @pytest.mark.parametrize("back", [1, 2, 3])
 def test_a_forecast_from_an_implausible_value_says_so_and_is_not_calibrated(
-    daily: UniversalRelease, back: int, record: bool
+    daily: UniversalRelease, back: int, backtest: bool
 ) -> None:
     values = sea()
     values[-back] = 35.0
-    forecast = daily.forecast(series(values), 3, record=record)
+    forecast = daily.forecast(series(values), 3, backtest=backtest)
     (message,) = messages(forecast)
     assert f"the value 35 °C of 2020-02-{30 - back} is implausible" in message
     assert "was expected from the values before it" in message

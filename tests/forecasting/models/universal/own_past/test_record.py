@@ -3,7 +3,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from forecasting.models.universal.backtest import Record, relative_departures, symmetric_quantiles, width_factors
+from forecasting.models.universal.backtest import PastErrors, relative_departures, symmetric_quantiles, width_factors
 from forecasting.series.times import Floats
 
 LEVELS = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
@@ -18,8 +18,8 @@ def errors(*spreads: float, origins: int = 80, leads: int = 3, seed: int = 0) ->
     return np.stack([(shared + rng.normal(0.0, 1.0, shared.shape)) * spread * 0.5**0.5 for spread in spreads])
 
 
-def record(values: Floats, *, stride: int = 3) -> Record:
-    return Record(NAMES, values, 2, stride, 1)
+def record(values: Floats, *, stride: int = 3) -> PastErrors:
+    return PastErrors(NAMES, values, 2, stride, 1)
 
 
 def test_the_network_with_the_lowest_error_is_best() -> None:
@@ -52,7 +52,7 @@ def test_a_reference_that_is_better_by_chance_in_overlapping_forecasts_is_not_fo
         # Errors at a lead of 14 days from consecutive days are sums of the same days.
         shocks = rng.normal(0.0, 1.0, (4, 93))
         sums = np.lib.stride_tricks.sliding_window_view(shocks, 14, axis=1).sum(axis=2)
-        overlapping = Record(NAMES, sums[:, :, None], 2, 1, 14)
+        overlapping = PastErrors(NAMES, sums[:, :, None], 2, 1, 14)
         displaced += overlapping.better_reference("sea-gru") is not None
     assert displaced <= 20
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from forecasting.events.paths import Dependence
-from forecasting.models.universal.backtest import RollingRecord
+from forecasting.models.universal.backtest import RollingErrors
 from forecasting.models.universal.network import UniversalForecaster
 from forecasting.models.universal.references import Steps
 from forecasting.models.universal.release import UniversalRelease
@@ -41,12 +41,12 @@ def gappy(n: int) -> SstSeries:
     return series(values)
 
 
-def rolled(release: UniversalRelease, values: Floats) -> tuple[RollingRecord, Steps]:
+def rolled(release: UniversalRelease, values: Floats) -> tuple[RollingErrors, Steps]:
     network = release.networks["gru"]
     observed = np.isfinite(values)
     origins = np.flatnonzero(observed & (np.cumsum(observed) >= network.metadata.minimum)).astype(np.int64)
     answers = network.backtest(values[None], np.zeros(1), NOWHERE, origins)[0, :, :LEADS]
-    return RollingRecord.of(values, origins, answers, 1, network.metadata), origins
+    return RollingErrors.of(values, origins, answers, 1, network.metadata), origins
 
 
 def test_each_origin_knows_what_a_forecast_from_there_knows(release: UniversalRelease) -> None:
@@ -81,6 +81,6 @@ def test_nothing_that_came_later_changes_what_an_origin_knew(release: UniversalR
 def test_leads_of_a_record_may_begin_later(release: UniversalRelease) -> None:
     values = gappy(300).values
     record, origins = rolled(release, values)
-    late = RollingRecord.of(values, origins, record.answers[:, 3:], 4, record.metadata)
+    late = RollingErrors.of(values, origins, record.answers[:, 3:], 4, record.metadata)
     rows = np.arange(0, len(origins), 11)
     np.testing.assert_array_equal(late.quantiles(rows, 4, 5), record.quantiles(rows, 1, 5)[:, 3:])

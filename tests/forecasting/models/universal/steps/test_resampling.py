@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +11,10 @@ from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.checkpoint import CPU
 from forecasting.models.universal.distribution import Quantiles
 from forecasting.models.universal.model import forecast_at_any_step
+from forecasting.models.universal.release import UniversalRelease
 from forecasting.models.universal.resampling import Detail, Resampling, nearest_step
 from forecasting.releases.catalog import Catalog
-from forecasting.series.batch import SeriesByStep
+from forecasting.series.batch import SeriesBatch, SeriesByStep
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import MONTH, TimeStep
 from tests.forecasting.models.universal.tiny import publish, series, walk
@@ -29,6 +31,15 @@ def releases(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     return Catalog.open(artifacts, CPU)
 
 
+def forecast_one(
+    release: UniversalRelease, sent: SstSeries, options: ForecastOptions, model: str = "best"
+) -> Forecast[Quantiles] | SeriesError:
+    cell, backtest = (None, True) if model == "best" else (model, False)
+    batch = SeriesBatch.of([sent], sent.step)
+    made = forecast_at_any_step(release, batch, options._replace(backtest=backtest), NOWHERE, cell)
+    return made.errors[0] if made.errors else cast("Forecast[Quantiles]", made[0])
+
+
 def forecast_each(
     releases: Catalog, given: Sequence[SstSeries], horizon: int, model: str = "best", check: bool = False
 ) -> list[Forecast[Quantiles] | SeriesError]:
@@ -36,9 +47,7 @@ def forecast_each(
     for i, sent in enumerate(given):
         loaded = releases.nearest(sent.step, horizon)
         assert loaded is not None
-        (results[i],) = forecast_at_any_step(
-            loaded.networks, [sent], horizon, coefficients=NOWHERE, model=model, record=model == "best", check=check
-        )
+        results[i] = forecast_one(loaded.networks, sent, ForecastOptions(horizon, check=check), model)
     return [*results.values()]
 
 
@@ -143,7 +152,7 @@ def test_a_horizon_beyond_the_release_is_an_error_of_the_series(releases: Catalo
     )
     half_hourly = series(walk(400).values, "PT30M")
     hourly = releases.universal["ocean-hourly"].networks
-    too_far = forecast_at_any_step(hourly, [half_hourly], 97, coefficients=NOWHERE)[0]
+    too_far = forecast_one(hourly, half_hourly, ForecastOptions(97))
     assert str(too_far).endswith("after the last observation): ask for at most 95")
     assert str(forecast_each(releases, [half_hourly], 97)[0]) == (
         "a forecast needs at least 14 daily values, but the series has 8: send 6 more; the series has a step of 30 "
@@ -179,7 +188,7 @@ def test_a_finer_step_than_a_day_keeps_its_daily_cycle_where_days_are_forecast(
 ) -> None:
     past, future = daily_cycle(n, step)
     daily = releases.universal["ocean-daily"].networks
-    (result,) = forecast_at_any_step(daily, [series(past, step)], 12, coefficients=NOWHERE, model="gru", record=False)
+    result = forecast_one(daily, series(past, step), ForecastOptions(12), "gru")
     assert isinstance(result, Forecast)
     assert np.abs(result.sst - future[:12]).max() < 0.25
     assert result.warnings[-1].message.endswith(
@@ -194,7 +203,7 @@ def test_a_time_of_day_that_is_missing_does_not_shift_the_forecast(releases: Cat
     past, future = daily_cycle(120, "PT6H")
     past[[-2, -3]] = np.nan
     daily = releases.universal["ocean-daily"].networks
-    (result,) = forecast_at_any_step(daily, [series(past, "PT6H")], 8, coefficients=NOWHERE, record=False)
+    result = forecast_one(daily, series(past, "PT6H"), ForecastOptions(8), "gru")
     assert isinstance(result, Forecast)
     assert np.abs(result.sst - future[:8]).max() < 0.25
 
