@@ -5,10 +5,9 @@ Errors, skill and its uncertainty, intervals, and the probabilities of threshold
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pandas as pd
 
 from forecasting.errors import SeriesError
 from forecasting.evaluation.events import EventCases, Threshold
@@ -35,6 +34,9 @@ from forecasting.series.origins import Origins, Roller, joined
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, SEASONS, Floats, Times, iso, month_of, season_of
 from forecasting.series.timestep import TimeStep
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,10 @@ class Evaluation:
         scale = errors.scale(self.origins.windows)
         return errors.coverage(self.origins.targets, self.predicted[model], self.origins.times, scale)
 
-    def one_step(self) -> pd.DataFrame:
+    def one_step(self) -> "pd.DataFrame":
         """Return observed and predicted °C of one series at lead 1, a column for each model, by ISO time."""
+        import pandas as pd
+
         known = np.isfinite(self.origins.targets[:, 0])
         columns = {"observed": self.origins.targets[known, 0]}
         columns |= {name: predicted[known, 0] for name, predicted in self.predicted.items()}

@@ -20,7 +20,6 @@ import numpy as np
 
 from forecasting.errors import FileError
 from forecasting.process_limits import limit_memory
-from forecasting.readers.files import read_content
 from forecasting.readers.flags import Marked
 from forecasting.readers.options import ReadingOptions
 from forecasting.readers.reading import Columns, Grid, Reading, Station
@@ -51,6 +50,8 @@ def command() -> list[str]:
 
 def answer(path: Path, options: ReadingOptions, limit: int) -> Reading | FileError:
     """Read the file, a text of at most ``limit`` bytes or NetCDF; an error does not reveal its path."""
+    from forecasting.readers.files import read_content  # the parent needs neither this nor pandas
+
     try:
         _refuse_other_files(path, options)
         return read_content(path, options, name=NAME, limit=limit)

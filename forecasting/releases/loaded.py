@@ -7,7 +7,6 @@ from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 import torch
 
 from forecasting.backtest.backtest import Backtest
@@ -139,7 +138,8 @@ class LoadedRelease(Loaded):
             and validation parts.
         recent: the end of the training series.
         report: the results of the training.
-        predictions: ``predictions.csv``.
+        predictions: observed and predicted °C of the test part by column of ``predictions.csv``; NaN where empty.
+        predicted_times: the times of these, ISO 8601.
         plots: ``comparison`` as ``png`` and ``svg``.
     """
 
@@ -147,7 +147,8 @@ class LoadedRelease(Loaded):
     baselines: Baselines
     recent: SstSeries
     report: Report
-    predictions: pd.DataFrame
+    predictions: Mapping[str, Floats]
+    predicted_times: Sequence[str]
     plots: Mapping[str, bytes]
 
     @classmethod
@@ -170,12 +171,12 @@ class LoadedRelease(Loaded):
                 years = int(report.periods["train"].start[:4]), int(until[:4])
                 baselines = baselines.model_copy(update={"years": years})
             recent = read_series(files["recent.csv"], TimeStep.parse(report.step))
-            predictions = pd.read_csv(io.BytesIO(files["predictions.csv"]), index_col="time")
+            predicted_times, predictions = _read_predictions(files["predictions.csv"])
             plots = {kind: files[f"comparison.{kind}"] for kind in ("png", "svg")}
         except (ForecastError, LookupError, ValueError) as error:
             raise ReleaseError(f"{release.path} cannot be used: {error}") from None
         card = files.get("MODEL_CARD.md")
-        return cls(release, device, card, forecasters, baselines, recent, report, predictions, plots)
+        return cls(release, device, card, forecasters, baselines, recent, report, predictions, predicted_times, plots)
 
     @property
     def step(self) -> TimeStep:
@@ -282,6 +283,13 @@ def read_series(content: bytes, step: TimeStep) -> SstSeries:
     rows = list(csv.DictReader(io.StringIO(content.decode())))
     values = np.asarray([float(row["sst"] or "nan") for row in rows])
     return SstSeries(values, parse_time(rows[0]["time"]), step)
+
+
+def _read_predictions(content: bytes) -> tuple[list[str], dict[str, Floats]]:
+    rows = list(csv.DictReader(io.StringIO(content.decode())))
+    times = [row["time"] for row in rows]
+    names = [name for name in rows[0] if name != "time"]
+    return times, {name: np.asarray([float(row[name] or "nan") for row in rows]) for name in names}
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ import numpy as np
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from forecasting import readers
 from forecasting.erddap import SeriesQuery, Span, data_url, info_url, parse_info, server_address
 from forecasting.errors import FileError, RequestError, SeriesError
-from forecasting.readers import Reading, ReadingOptions, read_content
+from forecasting.readers import Reading, ReadingOptions
 from forecasting.readers import Station as ReadStation
 from forecasting.readers.text import erddap_error, sniff_binary
 from forecasting.remedies import Setting
@@ -246,10 +247,12 @@ def read_series(
     try:
         if sniff_binary(content) is not None:
             raise FileError("the file is not text: use erddap, or name a text file")
-        station = _only_station(read_content(content, options, limit=max_bytes))
+        station = _only_station(readers.read_content(content, options, limit=max_bytes))
         series = station.series
         if options.resample is None and (series is None or series.step.seconds < step.seconds):
-            means = _only_station(read_content(content, replace(options, resample=step), limit=max_bytes)).series
+            means = _only_station(
+                readers.read_content(content, replace(options, resample=step), limit=max_bytes)
+            ).series
             if means is not None:
                 return _complete(means, now)
         if series is None:

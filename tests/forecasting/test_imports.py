@@ -14,6 +14,7 @@ import pytest
         ("training.cli.data, training.cli.release", ("torch", "tqdm")),
         ("scoring.cli.score, scoring.grids.input", ("torch", "zarr", "dask")),
         ("scoring.cli.score, scoring.tables.input", ("torch", "xarray")),
+        ("service.__main__, service.app", ("pandas", "pyarrow", "xarray", "scipy")),
         ("scoring.engine, scoring.grids.job, scoring.models.universal_forecaster", ("pandas", "xarray")),
     ],
     ids=[
@@ -22,6 +23,7 @@ import pytest
         "commands without networks",
         "scoring a grid",
         "scoring a table",
+        "the service",
         "the server of worker processes",
     ],
 )

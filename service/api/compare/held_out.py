@@ -175,15 +175,16 @@ def to_csv(rows: Iterable[Sequence[Cell]]) -> str:
 
 def predictions_of(release: LoadedRelease) -> Predictions:
     """Return the observed and the predicted values of the test part, one step ahead."""
-    report, table = release.report, release.predictions
+    report = release.report
     names = {model.name: _full_name(report, model) for model in report.networks}
     return Predictions(
         **_release_fields(release),
         hindcast=release.release.holds_evaluated,
-        timestamps=list(map(str, table.index)),
-        observed=table["observed"].tolist(),
+        timestamps=list(release.predicted_times),
+        observed=release.predictions["observed"].tolist(),
         predictions={
-            names.get(str(name), str(name)): values.tolist() for name, values in table.drop(columns="observed").items()
+            names.get(str(name), str(name)): values.tolist() for name, values in release.predictions.items()
+            if name != "observed"
         },
         caveats={names[model.name]: model.caveat for model in report.networks if model.caveat is not None},
     )

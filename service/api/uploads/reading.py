@@ -15,8 +15,9 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Request
 
+from forecasting import readers
 from forecasting.errors import FileError
-from forecasting.readers import Reading, ReadingOptions, read_content
+from forecasting.readers import Reading, ReadingOptions
 from forecasting.readers.subprocess_reading import NAME, command, dump, load
 from forecasting.readers.text import is_longer, sniff_binary
 from forecasting.remedies import Setting
@@ -247,7 +248,8 @@ def read_short_text(content: bytes, options: ReadingOptions, settings: Settings)
     """
     if is_longer(content, SHORT_TEXT):
         return None
-    return read_content(content, options, limit=settings.max_body_bytes)
+    # The first use imports pandas, which a service that only gets JSON never needs.
+    return readers.read_content(content, options, limit=settings.max_body_bytes)
 
 
 def in_query(setting: Setting) -> str:
