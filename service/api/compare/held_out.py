@@ -183,7 +183,8 @@ def predictions_of(release: LoadedRelease) -> Predictions:
         timestamps=list(release.predicted_times),
         observed=release.predictions["observed"].tolist(),
         predictions={
-            names.get(str(name), str(name)): values.tolist() for name, values in release.predictions.items()
+            names.get(str(name), str(name)): values.tolist()
+            for name, values in release.predictions.items()
             if name != "observed"
         },
         caveats={names[model.name]: model.caveat for model in report.networks if model.caveat is not None},
