@@ -155,7 +155,8 @@ def seed_spread(
         start = made[cell].start
         share = start.share if start else 0.0
         seeds = tuple(seed for fitted_cell, seed in fits if fitted_cell == cell)
-        networks = {str(seed): ingredients.evaluated(fits[cell, seed], share) for seed in seeds}
+        fitted = {str(seed): fits[cell, seed].evaluated for seed in seeds}
+        networks = {seed: ingredients.mixed(cell, network, "validation", share) for seed, network in fitted.items()}
         rollers = {seed: NetworkRoller(network.eval(), dataset.series.step, CPU) for seed, network in networks.items()}
         evaluation = Evaluation.run(one_step, rollers)
         rmse = tuple(evaluation.accuracy(str(seed)).rmse[0] for seed in seeds)

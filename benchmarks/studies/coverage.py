@@ -28,7 +28,7 @@ from forecasting.models.intervals import ErrorDistribution
 from forecasting.models.place.network import NetworkRoller
 from training.config import TrainingConfig
 from training.data.dataset import Dataset
-from training.fit.cell_networks import FIRST_TWENTIETH, TRAIN_TWENTIETHS, Residuals, earlier_residuals, validate
+from training.fit.cell_networks import FIRST_TWENTIETH, TRAIN_TWENTIETHS, Residuals, earlier_residuals, evaluate
 from training.fit.fit_data import FitData
 from training.fit.fitting import fit
 
@@ -53,7 +53,7 @@ def judge(job: tuple[str, float]) -> Results:
     config = TrainingConfig.for_step(series.step, cells=(CELL,))
     dataset = Dataset.divide(series, config)
     fitted = fit(FitData.of_dataset(dataset, config), CELL, 0, lambda epochs: None)
-    validation = validate(fitted, dataset)
+    validation = evaluate(fitted.selected, CELL, dataset.origins("validation"))
     last = Residuals(validation.origins, validation.residuals(CELL))
     roller = NetworkRoller(fitted.evaluated, series.step, CPU)
     test = Evaluation.run(dataset.origins("test"), {CELL: roller})

@@ -79,15 +79,11 @@ def _fitted(series: SstSeries, start: UniversalStart) -> tuple[TrainingConfig, N
     except SeriesError:
         return TrainingConfig.for_step(series.step, cells=(CELL,), **start.short_settings(series)), None, 1.0
     train, validation, test = (Examples.of(dataset.origins(part, leads_learnt(config))) for part in SPLITS)
-    selected = evaluate(
-        autoregression(config, dataset.past("train"), train), CELL, dataset.origins("validation"), dataset
-    )
+    selected = evaluate(autoregression(config, dataset.past("train"), train), CELL, dataset.origins("validation"))
     past = [*earlier_residuals(dataset, config), Residuals(selected.origins, selected.residuals(CELL))]
     residuals = Residuals.joined(past)
     universal = start.at_place(CELL, config.window, dataset.before(residuals.origins.valid_time.min()))
-    share = choose_share(
-        start, residuals.values, evaluate(universal, CELL, residuals.origins, dataset).residuals(CELL)
-    ).share
+    share = choose_share(start, residuals.values, evaluate(universal, CELL, residuals.origins).residuals(CELL)).share
     return config, autoregression(config, series, train.joined(validation).joined(test)), share
 
 

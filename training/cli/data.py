@@ -25,7 +25,7 @@ from forecasting.series.times import iso, parse_time, short
 from forecasting.wording import counted
 from training.cli import FETCH, INSPECT
 from training.config import TrainingConfig
-from training.data.dataset import Panel, commonest_step, usable_series
+from training.data.dataset import Dataset, commonest_step, usable_series
 from training.data.fetch import Downloader, fetch
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _panel(stations: Sequence[Station]) -> tuple[list[str], str | None]:
     """Names of the stations that training would use together, or why it would not."""
     try:
         known, skipped = usable_series(stations)
-        panel = Panel.of(known, TrainingConfig.for_step(commonest_step(known.values())), (), skipped)
+        panel = Dataset.panel(known, TrainingConfig.for_step(commonest_step(known.values())), (), skipped)
     except SeriesError as error:
         return [], error.written(in_command_line)
     return list(panel.members), None

@@ -37,7 +37,7 @@ from forecasting.wording import counted
 from training.cli import FETCH, GALLERY, INSPECT, PRETRAIN, RELEASE, TRAIN
 from training.cli.data import read_with
 from training.config import DEFAULT_SEED, TrainingConfig
-from training.data.dataset import Dataset, Panel, commonest_step, usable_series
+from training.data.dataset import Dataset, commonest_step, usable_series
 from training.fit.fitting import jobs, total_epochs
 from training.fit.universal_start import Position, UniversalStart
 from training.importing.contract import CHECK_SECONDS
@@ -168,7 +168,7 @@ def _dataset(options: argparse.Namespace) -> tuple[Dataset, TrainingConfig, Univ
         series_by_name, skipped = usable_series(reading.stations)
         config = _config(commonest_step(series_by_name.values()), options)
         warnings = {station.name or "": station.warnings for station in reading.stations}
-        return Panel.of(series_by_name, config, options.leave_out, skipped, warnings), config, None, False
+        return Dataset.panel(series_by_name, config, options.leave_out, skipped, warnings), config, None, False
     except SeriesError as error:
         raise FileError(f"{options.data}: {error}") from None
 
@@ -319,7 +319,7 @@ def _dataset_summary(path: Path, dataset: Dataset, start: UniversalStart | None 
 
     Notes say which universal networks can be started from, and whether they are ``alone``.
     """
-    if isinstance(dataset, Panel):
+    if dataset.members:
         notes = [f"  {note}" for note in dataset.notes]
         head = "\n".join([f"{path}: several stations, {one_each(str(dataset.series.step))}", *notes])
     else:

@@ -1,7 +1,7 @@
 """Series divided in time into training, validation and test parts: one, or a panel of several."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
@@ -11,6 +11,7 @@ import numpy as np
 from forecasting.console import in_command_line
 from forecasting.errors import RequestError, SeriesError
 from forecasting.evaluation.division import (
+    SPLITS,
     TRAIN_TENTHS,
     VALIDATION_TENTHS,
     Split,
@@ -29,122 +30,13 @@ from forecasting.series.timestep import TimeStep, in_words
 from forecasting.wording import listed
 from training.config import TrainingConfig
 
-
-@dataclass(frozen=True)
-class Dataset:
-    """A series with its parts in chronological order: 70 % training, 10 % validation, 20 % test.
-
-    Attributes:
-        series: whole series.
-        shape: window, horizon and longest filled gap of a forecast.
-        cuts: times at which the validation and the test part begin; None divides the series by its length.
-    """
-
-    series: SstSeries
-    shape: ForecastShape
-    cuts: tuple[np.datetime64, np.datetime64] | None = None
-
-    @classmethod
-    def divide(cls, series: SstSeries, config: TrainingConfig) -> "Dataset":
-        """Divide ``series`` into parts.
-
-        Raises:
-            SeriesError: if the series, or one of its parts, is too short or hardly changes; says what to do.
-        """
-        check_length(len(series), config.shape)
-        dataset = cls(series, config.shape)
-        dataset.check_parts(least_values(config.shape))
-        return dataset
-
-    @classmethod
-    def divide_short(cls, series: SstSeries, config: TrainingConfig) -> "Dataset":
-        """Divide a series that is too short to fit networks to.
-
-        Raises:
-            SeriesError: if a part has no value to forecast at some lead, or the series hardly changes.
-        """
-        dataset = cls(series, config.shape)
-        dataset.check_parts({"train": 1, "validation": 1, "test": 1})
-        return dataset
-
-    @property
-    def stations(self) -> "Mapping[str, Dataset]":
-        """The series to train on, by name; a single series has the empty name."""
-        return {"": self}
-
-    @property
-    def left_out(self) -> "Mapping[str, Dataset]":
-        """Stations left out of training, to evaluate on."""
-        return {}
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Sentences on the data for a reader of the report."""
-        return self.series.describe()
-
-    @property
-    def bounds(self) -> dict[Split, tuple[int, int]]:
-        """Start and end (exclusive) of each part, as positions in the series."""
-        n = len(self.series)
-        if self.cuts is None:
-            return divide(n)
-        train_end, validation_end = map(int, np.searchsorted(self.series.times, self.cuts))
-        return {"train": (0, train_end), "validation": (train_end, validation_end), "test": (validation_end, n)}
-
-    def periods(self) -> dict[Split, Period]:
-        """Return the dates and lengths of the parts."""
-        times = self.series.times
-        return {
-            split: Period(start=iso(times[begin]), end=iso(times[end - 1]), n=end - begin)
-            for split, (begin, end) in self.bounds.items()
-        }
-
-    def origins(self, split: Split, horizon: int | None = None) -> Origins:
-        """Return the origins of one part, at the horizon of the run unless another is given."""
-        return self._origins(*self.bounds[split], horizon)
-
-    def past(self, split: Split) -> SstSeries:
-        """Return the series up to the end of a part: all that a fit to the part may see."""
-        return self.series.part(0, self.bounds[split][1])
-
-    def before(self, time: np.datetime64) -> SstSeries:
-        """Return the series before a time: all that a fit may see that forecasts from then on."""
-        return self.series.part(0, int(np.searchsorted(self.series.times, time)))
-
-    def origins_between(self, begin: np.datetime64, end: np.datetime64, horizon: int | None = None) -> Origins:
-        """Return the origins of the values from ``begin`` until before ``end``."""
-        first, last = map(int, np.searchsorted(self.series.times, (begin, end)))
-        return self._origins(first, last, horizon)
-
-    def origins_seen(self, split: Split) -> Origins:
-        """Return every window up to the end of a part, with the value that followed: all that a fit to it may see."""
-        seen = self.past(split)
-        return origins(seen, self.shape.leading(1), 0, len(seen))
-
-    def _origins(self, begin: int, end: int, horizon: int | None) -> Origins:
-        return origins(self.series, self.shape.leading(horizon) if horizon else self.shape, begin, end)
-
-    def last_usable_end(self) -> int:
-        """Return the position of the end (exclusive) of the last window that a forecast can start from."""
-        filled = fill_gaps(self.series.values, self.shape.fill_limit)
-        complete = np.isfinite(np.lib.stride_tricks.sliding_window_view(filled, self.shape.window)).all(axis=1)
-        usable = complete & np.isfinite(self.series.values[self.shape.window - 1 :])
-        return int(np.flatnonzero(usable)[-1]) + self.shape.window
-
-    def check_parts(self, least: Mapping[Split, int]) -> None:
-        """Refuse parts with fewer than ``least`` values to forecast, and a training part that hardly changes.
-
-        Raises:
-            SeriesError: says what is missing and what to do.
-        """
-        check_parts(self.past("train"), self.origins, self.shape.horizon, least)
-
-
 LEFT_OUT_SHARE: Final = 0.2
 """Default share of the stations to leave out of training: at least one, but none of fewer than three."""
 
 MAX_WARNINGS: Final = 12
 """Largest number of warnings in a report about stations other than the first."""
+
+_LEAST: Final[dict[Split, int]] = {"train": 1, "validation": 1, "test": 1}
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,31 +72,57 @@ def parts_of(seen: SstSeries) -> tuple[SstSeries, ...]:
 
 
 @dataclass(frozen=True)
-class Panel(Dataset):
-    """Stations with one step, divided at the same dates, so that no test part overlaps with another's training part.
+class Dataset:
+    """A series, or several stations, divided in time: 70 % training, 10 % validation, 20 % test.
 
-    A dataset has one forecast and one plot; they are those of the first station.
+    Stations are divided at the same dates, so that no test part overlaps with another's training part. The one forecast
+    and the one plot of a dataset are those of the first station.
 
     Attributes:
-        members: stations to train on, by name.
-        kept_out: stations to test on only, by name.
-        panel_notes: sentences on the choice of stations.
+        series: whole series; that of the first station if there are several.
+        shape: window, horizon and longest filled gap of a forecast.
+        cuts: times at which the validation and the test part begin; None divides the series by its length.
+        members: stations to train on, by name; empty for a single series.
+        left_out: stations left out of training, to evaluate on.
+        choice: sentences on the choice of stations.
     """
 
-    members: Mapping[str, Dataset] = field(default_factory=dict)
-    kept_out: Mapping[str, Dataset] = field(default_factory=dict)
-    panel_notes: tuple[str, ...] = ()
+    series: SstSeries
+    shape: ForecastShape
+    cuts: tuple[np.datetime64, np.datetime64] | None = None
+    members: "Mapping[str, Dataset]" = field(default_factory=dict)
+    left_out: "Mapping[str, Dataset]" = field(default_factory=dict)
+    choice: tuple[str, ...] = ()
 
     @classmethod
-    def of(
+    def divide(cls, series: SstSeries, config: TrainingConfig) -> "Dataset":
+        """Divide ``series`` into parts.
+
+        Raises:
+            SeriesError: if the series, or one of its parts, is too short or hardly changes; says what to do.
+        """
+        check_length(len(series), config.shape)
+        return cls(series, config.shape).checked(least_values(config.shape))
+
+    @classmethod
+    def divide_short(cls, series: SstSeries, config: TrainingConfig) -> "Dataset":
+        """Divide a series that is too short to fit networks to.
+
+        Raises:
+            SeriesError: if a part has no value to forecast at some lead, or the series hardly changes.
+        """
+        return cls(series, config.shape).checked(_LEAST)
+
+    @classmethod
+    def panel(
         cls,
         series: Mapping[str, SstSeries],
         config: TrainingConfig,
         leave_out: Sequence[str] | None,
         skipped: Sequence[str] = (),
         warnings: Mapping[str, Sequence[str]] = MappingProxyType({}),
-    ) -> "Panel":
-        """Make a panel of the stations that can be used; its notes say why others cannot.
+    ) -> "Dataset":
+        """Join the stations that can be used; notes say why others cannot.
 
         Args:
             series: Series by name of the station.
@@ -223,8 +141,8 @@ class Panel(Dataset):
                 f"--leave-out: unknown station {unknown[0]!r}; available: {listed(series)}", field="leave_out"
             )
         usable, unusable = _divide(series, config)
+        reasons = [*skipped, *unusable]
         if len(usable) < 2:
-            reasons = [*skipped, *unusable]
             few = "only one" if usable else "none"
             raise SeriesError(f"{few} of its stations can be trained on: {'; '.join(reasons[:3])}")
         out = _draw(list(usable), config.seed) if leave_out is None else [name for name in leave_out if name in usable]
@@ -234,68 +152,89 @@ class Panel(Dataset):
         name, first = next(iter(members.items()))
         notes = [f"trained on {len(members)} stations: {listed(members)}"]
         notes += [f"left out of training and used for testing only: {listed(out)}"] if out else []
-        notes += [f"not used: {reason}" for reason in (*skipped, *unusable)]
+        notes += [f"not used: {reason}" for reason in reasons]
         others = [other for other in usable if other != name]
         notes += [f"{other}: {warning}" for other in others for warning in warnings.get(other, ())][:MAX_WARNINGS]
-        panel = cls(
-            first.series,
-            config.shape,
-            first.cuts,
-            members,
-            {name: usable[name] for name in out},
-            tuple(notes),
-        )
-        panel.check_parts(least_values(config.shape))
-        return panel
+        left_out = {name: usable[name] for name in out}
+        panel = cls(first.series, config.shape, first.cuts, members, left_out, tuple(notes))
+        return panel.checked(least_values(config.shape))
+
+    def checked(self, least: Mapping[Split, int]) -> "Dataset":
+        """Return the dataset, unless a part has fewer than ``least`` values to forecast, or hardly changes.
+
+        Raises:
+            SeriesError: says what is missing and what to do.
+        """
+        check_parts(self.past("train"), self.origins, self.shape.horizon, least)
+        return self
 
     @property
-    def stations(self) -> Mapping[str, Dataset]:
-        """The stations that are trained on, by name."""
-        return self.members
-
-    @property
-    def left_out(self) -> Mapping[str, Dataset]:
-        """Stations that are kept out of training, to be evaluated on."""
-        return self.kept_out
+    def stations(self) -> "Mapping[str, Dataset]":
+        """The series to train on, by name; a single series has the empty name."""
+        return self.members or {"": self}
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Notes on the choice of stations, followed by those on the first station."""
-        first = next(iter(self.members))
-        return (*self.panel_notes, *(f"{first}: {note}" for note in self.series.describe()))
+        """Sentences for a reader of the report: on the choice of stations, then on the data of the first."""
+        first = next((f"{name}: " for name in self.members), "")
+        return (*self.choice, *(f"{first}{note}" for note in self.series.describe()))
+
+    @property
+    def bounds(self) -> dict[Split, tuple[int, int]]:
+        """Start and end (exclusive) of each part, as positions in the series."""
+        n = len(self.series)
+        if self.cuts is None:
+            return divide(n)
+        train_end, validation_end = self._positions(*self.cuts)
+        return {"train": (0, train_end), "validation": (train_end, validation_end), "test": (validation_end, n)}
+
+    def _positions(self, *times: np.datetime64) -> list[int]:
+        return [int(position) for position in np.searchsorted(self.series.times, times)]
 
     def periods(self) -> dict[Split, Period]:
-        """Return parts from the earliest start to the latest end of all members; ``n`` is the sum of their steps."""
-        periods = [station.periods() for station in self.members.values()]
-        return {
-            split: Period(
-                start=min(station[split].start for station in periods),
-                end=max(station[split].end for station in periods),
-                n=sum(station[split].n for station in periods),
-            )
-            for split in periods[0]
-        }
+        """Return parts from the earliest start to the latest end of all stations; ``n`` is the sum of their steps."""
+        periods: dict[Split, Period] = {}
+        for split in SPLITS:
+            parts = [station.series.times[slice(*station.bounds[split])] for station in self.stations.values()]
+            start, end = min(times[0] for times in parts), max(times[-1] for times in parts)
+            periods[split] = Period(start=iso(start), end=iso(end), n=sum(map(len, parts)))
+        return periods
 
     def origins(self, split: Split, horizon: int | None = None) -> Origins:
-        """Return the origins of one part of all members."""
-        return joined([station.origins(split, horizon) for station in self.members.values()])
-
-    def past(self, split: Split) -> SstSeries:
-        """Return the series of all members up to the end of a part."""
-        return JoinedSeries.of([station.past(split) for station in self.members.values()])
-
-    def before(self, time: np.datetime64) -> SstSeries:
-        """Return the series of all members before a time."""
-        pasts = [station.before(time) for station in self.members.values()]
-        return JoinedSeries.of([past for past in pasts if len(past)])
+        """Return the origins of one part, at the horizon of the run unless another is given."""
+        return self._origins(lambda station: station.bounds[split], horizon)
 
     def origins_between(self, begin: np.datetime64, end: np.datetime64, horizon: int | None = None) -> Origins:
-        """Return the origins of the values of all members from ``begin`` until before ``end``."""
-        return joined([station.origins_between(begin, end, horizon) for station in self.members.values()])
+        """Return the origins of the values from ``begin`` until before ``end``."""
+        return self._origins(lambda station: station._positions(begin, end), horizon)
+
+    def _origins(self, bounds: "Callable[[Dataset], Sequence[int]]", horizon: int | None) -> Origins:
+        shape = self.shape.leading(horizon) if horizon else self.shape
+        return joined([origins(station.series, shape, *bounds(station)) for station in self.stations.values()])
 
     def origins_seen(self, split: Split) -> Origins:
-        """Return every window of all members up to the end of a part."""
-        return joined([station.origins_seen(split) for station in self.members.values()])
+        """Return every window up to the end of a part, with the value that followed: all that a fit to it may see."""
+        shape, pasts = self.shape.leading(1), [station.past(split) for station in self.stations.values()]
+        return joined([origins(past, shape, 0, len(past)) for past in pasts])
+
+    def past(self, split: Split) -> SstSeries:
+        """Return the series up to the end of a part: all that a fit to the part may see."""
+        return self._part(lambda station: station.bounds[split][1])
+
+    def before(self, time: np.datetime64) -> SstSeries:
+        """Return the series before a time: all that a fit may see that forecasts from then on."""
+        return self._part(lambda station: station._positions(time)[0])
+
+    def _part(self, end: "Callable[[Dataset], int]") -> SstSeries:
+        parts = [station.series.part(0, end(station)) for station in self.stations.values()]
+        return JoinedSeries.of([part for part in parts if len(part)]) if self.members else parts[0]
+
+    def last_usable_end(self) -> int:
+        """Return the position of the end (exclusive) of the last window that a forecast can start from."""
+        filled = fill_gaps(self.series.values, self.shape.fill_limit)
+        complete = np.isfinite(np.lib.stride_tricks.sliding_window_view(filled, self.shape.window)).all(axis=1)
+        usable = complete & np.isfinite(self.series.values[self.shape.window - 1 :])
+        return int(np.flatnonzero(usable)[-1]) + self.shape.window
 
 
 def usable_series(stations: Sequence[Station]) -> tuple[dict[str, SstSeries], list[str]]:
@@ -341,11 +280,9 @@ def _divide(series: Mapping[str, SstSeries], config: TrainingConfig) -> tuple[di
             )
             continue
         try:
-            dataset.check_parts({"train": 1, "validation": 1, "test": 1})
+            usable[name] = dataset.checked(_LEAST)
         except SeriesError as error:
             unusable.append(f"{name}: {error}")
-        else:
-            usable[name] = dataset
     return usable, unusable
 
 

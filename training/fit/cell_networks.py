@@ -24,7 +24,7 @@ from forecasting.series.times import Floats, unix_seconds
 from training.config import TrainingConfig
 from training.data.dataset import Dataset
 from training.data.inputs import Examples
-from training.fit.fit_data import NO_COMPANIONS, Companion, Companions, Network, autoregression, beside, leads_learnt
+from training.fit.fit_data import Network, autoregression, leads_learnt
 from training.fit.fitting import Fit
 from training.fit.universal_start import MixedForecaster, UniversalAtPlace, UniversalStart
 
@@ -80,8 +80,7 @@ def _forecast(
     if len(past_origins) < 2 * config.window or not len(origins) or is_still(past):
         return None
     network = autoregression(config, past, Examples.of(past_origins))
-    roller = NetworkRoller(network.eval(), dataset.series.step, CPU)
-    return Residuals(origins, Evaluation.run(origins, {_MODEL: roller}).residuals(_MODEL))
+    return Residuals(origins, evaluate(network, _MODEL, origins).residuals(_MODEL))
 
 
 SHARES: Final = {"place": 0.0, "half": 0.5, "universal": 1.0}
@@ -137,50 +136,40 @@ class Ingredients:
     """The common basis of the networks of all cells of a run.
 
     Attributes:
+        dataset: data of the run.
         config: settings of the run.
-        companions: Companions of the networks of a panel.
         earlier: residuals from before the validation part.
         start: the universal networks; None if there are none.
     """
 
     dataset: Dataset
     config: TrainingConfig
-    companions: Companions
     earlier: Sequence[Residuals] = ()
     start: UniversalStart | None = None
-
-    @classmethod
-    def of(
-        cls, dataset: Dataset, config: TrainingConfig, start: UniversalStart | None, *, alone: bool
-    ) -> "Ingredients":
-        """Fit what the networks of all cells share; ``alone`` if nothing is fitted to the place."""
-        if alone:
-            return cls(dataset, config, NO_COMPANIONS, start=start)
-        return cls(dataset, config, Companions.of(dataset, config), earlier_residuals(dataset, config), start)
 
     def networks(self, cell: str, fit: Fit | None) -> CellNetworks:
         """Combine what was fitted to the place, if anything, with the universal network, if that helps."""
         if fit is None:
             return self._only_universal(cell)
-        validation = validate(fit, self.dataset, self.companions.selected)
+        validation = evaluate(fit.selected, cell, self.dataset.origins("validation"))
         residuals = Residuals.joined([*self.earlier, Residuals(validation.origins, validation.residuals(cell))])
         chosen = None
         if self.start is not None:
             # As in the test part, windows move away from the history that the network knows.
             history = self.dataset.before(residuals.origins.valid_time.min())
             universal = self.start.at_place(cell, self.config.window, history)
-            others = evaluate(universal, cell, residuals.origins, self.dataset)
+            others = evaluate(universal, cell, residuals.origins)
             chosen = choose_share(self.start, residuals.values, others.residuals(cell))
             residuals = Residuals(residuals.origins, _mean(residuals.values, others.residuals(cell), chosen.share))
-            others = evaluate(universal, cell, validation.origins, self.dataset)
+            others = evaluate(universal, cell, validation.origins)
             mixed = _mean(validation.predicted[cell], others.predicted[cell], chosen.share)
             validation = Evaluation(validation.origins, {cell: mixed})
         share = chosen.share if chosen else 0.0
         return CellNetworks(
             cell=cell,
             seed=fit.seed,
-            evaluated=self.evaluated(fit, share),
-            final=self._mixed(cell, beside(fit.final, self.companions.final), "test", share),
+            evaluated=self.mixed(cell, fit.evaluated, "validation", share),
+            final=self.mixed(cell, fit.final, "test", share),
             residuals=residuals,
             validation=validation.accuracy(cell),
             seconds=fit.seconds,
@@ -189,11 +178,8 @@ class Ingredients:
             start=chosen,
         )
 
-    def evaluated(self, fit: Fit, share: float) -> AnyNetwork:
-        """Return the network that has not seen the test part, where the universal one has the weight ``share``."""
-        return self._mixed(fit.cell, beside(fit.evaluated, self.companions.evaluated), "validation", share)
-
-    def _mixed(self, cell: str, fitted: Network, seen_until: Split, share: float) -> AnyNetwork:
+    def mixed(self, cell: str, fitted: Network, seen_until: Split, share: float) -> AnyNetwork:
+        """Mix a network of the place with the universal one, which has the weight ``share`` and has seen as much."""
         if share == 0.0:
             return fitted
         universal = self._at_place(cell, seen_until)
@@ -205,31 +191,24 @@ class Ingredients:
 
     def _only_universal(self, cell: str) -> CellNetworks:
         """Return the universal network at a place whose series is too short to fit another one."""
-        universal = self._at_place(cell, "validation")
-        origins = joined([self.dataset.origins("train"), self.dataset.origins("validation")])
-        past = Residuals(origins, evaluate(universal, cell, origins, self.dataset).residuals(cell))
-        validation = evaluate(universal, cell, self.dataset.origins("validation"), self.dataset)
+        universal, validation = self._at_place(cell, "validation"), self.dataset.origins("validation")
+        origins = joined([self.dataset.origins("train"), validation])
         assert self.start is not None
         return CellNetworks(
             cell=cell,
             seed=self.config.seed,
             evaluated=universal,
             final=self._at_place(cell, "test"),
-            residuals=past,
-            validation=validation.accuracy(cell),
+            residuals=Residuals(origins, evaluate(universal, cell, origins).residuals(cell)),
+            validation=evaluate(universal, cell, validation).accuracy(cell),
             start=StartReport(release=self.start.release, share=1.0, n=len(origins), position=self.start.note),
             drawn=draw_residuals(universal, origins),
         )
 
 
-def validate(fit: Fit, dataset: Dataset, companion: Companion | None = None) -> Evaluation:
-    """Forecast the validation part with the weights fitted to the training part only."""
-    return evaluate(beside(fit.selected, companion), fit.cell, dataset.origins("validation"), dataset)
-
-
-def evaluate(network: AnyNetwork, cell: str, origins: Origins, dataset: Dataset) -> Evaluation:
-    """Forecast ``origins`` of a ``dataset`` with the network of a cell."""
-    return Evaluation.run(origins, {cell: NetworkRoller(network.eval(), dataset.series.step, CPU)})
+def evaluate(network: AnyNetwork, cell: str, origins: Origins) -> Evaluation:
+    """Forecast ``origins`` with the network of a cell."""
+    return Evaluation.run(origins, {cell: NetworkRoller(network.eval(), origins.step, CPU)})
 
 
 def choose_share(start: UniversalStart, fitted: Floats, universal: Floats) -> StartReport:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Final
 
 import torch
@@ -119,116 +118,6 @@ def _step(
 MAX_ROLLOUT_LEADS: Final = 48
 """Largest number of leads that weights are fitted to."""
 
-
-@dataclass(frozen=True)
-class Autoregression:
-    """An autoregression fitted in closed form.
-
-    Attributes:
-        network: Network that holds the autoregression, beside a cell that is not trained.
-        unexplained: share of the increments' seasonal variance that the autoregression leaves.
-    """
-
-    network: RecurrentForecaster
-    unexplained: float
-
-
-@dataclass(frozen=True)
-class FitData:
-    """The data of a network, and everything computed from it that does not depend on the cell or the seed.
-
-    Attributes:
-        config: settings of the run.
-        seen: data that the network is scaled by.
-        examples: windows to train on, with an observation at the first lead.
-        validation: windows to evaluate after each epoch.
-        autoregression: fitted to all leads; None if the configuration has none.
-        seconds: wall time of computing all this.
-    """
-
-    config: TrainingConfig
-    seen: SstSeries
-    examples: Examples
-    validation: Examples | None
-    autoregression: Autoregression | None
-    seconds: float
-
-    @classmethod
-    def of(
-        cls, config: TrainingConfig, seen: SstSeries, examples: Examples, validation: Examples | None = None
-    ) -> "FitData":
-        """Prepare the data of one network: for several places, differences from what is usual at each."""
-        begin = time.perf_counter()
-        places = Places.of(seen, config)
-        if places is not None:
-            seen, examples = places.anomalies, places.relative(examples)
-            validation = places.relative(validation) if validation else None
-        autoregression = _solve_autoregression(config, seen, examples) if config.autoregression else None
-        examples, validation = examples.with_next(), validation.with_next() if validation else None
-        return cls(config, seen, examples, validation, autoregression, time.perf_counter() - begin)
-
-    @classmethod
-    def of_dataset(cls, dataset: Dataset, config: TrainingConfig) -> "tuple[FitData, FitData, FitData]":
-        """Prepare the data of the three networks of a :class:`Fit`: ``selected``, ``evaluated`` and ``final``."""
-        leads = leads_learnt(config)
-        train, validation, test = (Examples.of(dataset.origins(part, leads)) for part in SPLITS)
-        both = train.joined(validation)
-        return (
-            cls.of(config, dataset.past("train"), train, validation),
-            cls.of(config, dataset.past("validation"), both),
-            cls.of(config, dataset.past("test"), both.joined(test)),
-        )
-
-
-def new_network(cell: str, config: TrainingConfig, seen: SstSeries) -> RecurrentForecaster:
-    """Return a network with initial weights, scaled by the data that it is to be trained on."""
-    scaling = Scaling.of(seen, trend=config.counts_trend(seen.step))
-    return RecurrentForecaster(cell, config, seen.step, scaling)
-
-
-def fit_autoregression(config: TrainingConfig, seen: SstSeries, examples: Examples) -> RecurrentForecaster:
-    """Fit a network that forecasts by its autoregression only, which needs no gradient descent.
-
-    Args:
-        config: settings of the run.
-        seen: data that the network is scaled by.
-        examples: Examples to fit to, with :func:`leads_learnt` leads.
-    """
-    network = _solve_autoregression(config, seen, examples).network
-    network.mix(0.0)
-    return network.eval()
-
-
-def leads_learnt(config: TrainingConfig) -> int:
-    """Return the number of leads that a network is fitted to."""
-    return min(config.horizon, MAX_ROLLOUT_LEADS)
-
-
-def _solve_autoregression(config: TrainingConfig, seen: SstSeries, rolled: Examples) -> Autoregression:
-    """Fit the autoregression of a network, which does not depend on its cell.
-
-    The weights are the mean over the alternatives, so one step ahead the forecast is the mean of theirs.
-    """
-    # The cell is not trained, but a release may hold its weights: they must not depend on the caller's generator.
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        network = new_network(config.cells[0], config, seen)
-    examples = rolled.with_next()
-    known, season = network.known(examples.sst, examples.valid_time[:, 0])
-    increments = examples.increments(network.spread)
-    linear, alternatives = network.linear, []
-    for terms in linear.alternatives:
-        linear.active = terms
-        weights, costs = linear.fit(known, season, increments, examples.valid_time[:, 0])
-        fit_to_rollout(network, rolled, weights, costs, config.later_leads)
-        alternatives.append(terms.share * linear.weights)
-    linear.weights.copy_(torch.stack(alternatives).sum(0))
-    residual = increments - linear(known, season)
-    seasonal_mean = season @ torch.linalg.lstsq(season, increments[:, None], driver="gelsd").solution[:, 0]
-    unexplained = float(residual.square().mean() / (increments - seasonal_mean).square().mean())
-    return Autoregression(network, unexplained)
-
-
 MAX_PLACED_SHARE: Final = 0.75
 """Weight of the network that forecasts differences from what is usual at a place, if the place is certain."""
 
@@ -263,57 +152,126 @@ Network = RecurrentForecaster | PlacedForecaster
 
 
 @dataclass(frozen=True)
-class Companion:
-    """What all networks of a panel are combined with: an autoregression of values, and the places."""
+class FitData:
+    """The data of a network, and everything computed from it that does not depend on the cell or the seed.
 
-    general: RecurrentForecaster
-    places: Places
+    For several places, these are differences from what is usual at each, and the network is mixed with a general one.
+
+    Attributes:
+        config: settings of the run.
+        seen: data that the network is scaled by.
+        examples: windows to train on, with an observation at the first lead.
+        validation: windows to evaluate after each epoch.
+        autoregression: network with the autoregression fitted to all leads; None if the configuration has none.
+        unexplained: share of the increments' seasonal variance that the autoregression leaves.
+        places: which place a window comes from; None for one place.
+        general: the autoregression of values that networks of several places are mixed with.
+        seconds: wall time of computing all this.
+    """
+
+    config: TrainingConfig
+    seen: SstSeries
+    examples: Examples
+    validation: Examples | None
+    autoregression: RecurrentForecaster | None
+    unexplained: float
+    places: Places | None
+    general: RecurrentForecaster | None
+    seconds: float
 
     @classmethod
-    def fit(cls, config: TrainingConfig, seen: SstSeries, examples: Examples) -> "Companion | None":
-        """Fit as :func:`~training.fit.fit_data.fit_autoregression` does; None if :meth:`Places.of` finds no places."""
+    def of(
+        cls, config: TrainingConfig, seen: SstSeries, examples: Examples, validation: Examples | None = None
+    ) -> "FitData":
+        """Prepare the data of one network."""
+        begin, general, network, unexplained = time.perf_counter(), None, None, 1.0
         places = Places.of(seen, config)
-        return None if places is None else cls(fit_autoregression(config, seen, examples), places)
+        if places is not None:
+            general = fit_autoregression(config, seen, examples)
+            seen, examples = places.anomalies, places.relative(examples)
+            validation = places.relative(validation) if validation else None
+        if config.autoregression:
+            network, unexplained = _solve_autoregression(config, seen, examples)
+        examples, validation = examples.with_next(), validation.with_next() if validation else None
+        seconds = time.perf_counter() - begin
+        return cls(config, seen, examples, validation, network, unexplained, places, general, seconds)
+
+    @classmethod
+    def of_dataset(cls, dataset: Dataset, config: TrainingConfig) -> "tuple[FitData, FitData, FitData]":
+        """Prepare the data of the three networks of a :class:`Fit`: ``selected``, ``evaluated`` and ``final``."""
+        leads = leads_learnt(config)
+        train, validation, test = (Examples.of(dataset.origins(part, leads)) for part in SPLITS)
+        both = train.joined(validation)
+        return (
+            cls.of(config, dataset.past("train"), train, validation),
+            cls.of(config, dataset.past("validation"), both),
+            cls.of(config, dataset.past("test"), both.joined(test)),
+        )
+
+    def placed(self, network: RecurrentForecaster) -> Network:
+        """Return a network that was fitted to these data, mixed with the general one if there are several places."""
+        if self.places is None or self.general is None:
+            return network
+        return PlacedForecaster(self.general, network, self.places)
 
 
-def beside(network: RecurrentForecaster, companion: Companion | None) -> Network:
-    """Combine a network with its companion, if there is one."""
-    return network if companion is None else PlacedForecaster(companion.general, network, companion.places)
+def new_network(cell: str, config: TrainingConfig, seen: SstSeries) -> RecurrentForecaster:
+    """Return a network with initial weights, scaled by the data that it is to be trained on."""
+    scaling = Scaling.of(seen, trend=config.counts_trend(seen.step))
+    return RecurrentForecaster(cell, config, seen.step, scaling)
+
+
+def fit_autoregression(config: TrainingConfig, seen: SstSeries, examples: Examples) -> RecurrentForecaster:
+    """Fit a network that forecasts by its autoregression only, which needs no gradient descent.
+
+    Args:
+        config: settings of the run.
+        seen: data that the network is scaled by.
+        examples: Examples to fit to, with :func:`leads_learnt` leads.
+    """
+    network, _ = _solve_autoregression(config, seen, examples)
+    network.mix(0.0)
+    return network.eval()
 
 
 def autoregression(config: TrainingConfig, seen: SstSeries, examples: Examples) -> Network:
-    """Fit a network without a cell, combined with its companion, if there is one."""
-    companion = Companion.fit(config, seen, examples)
-    if companion is None:
-        return fit_autoregression(config, seen, examples)
-    places = companion.places
-    return beside(fit_autoregression(config, places.anomalies, places.relative(examples)), companion)
+    """Fit like :func:`fit_autoregression`, for several places as they are mixed in :class:`FitData`."""
+    general, places = fit_autoregression(config, seen, examples), Places.of(seen, config)
+    if places is None:
+        return general
+    relative = fit_autoregression(config, places.anomalies, places.relative(examples))
+    return PlacedForecaster(general, relative, places)
 
 
-@dataclass(frozen=True)
-class Companions:
-    """The companions of a run.
+def leads_learnt(config: TrainingConfig) -> int:
+    """Return the number of leads that a network is fitted to."""
+    return min(config.horizon, MAX_ROLLOUT_LEADS)
 
-    Attributes:
-        selected: Selected of the networks fitted to the training part only.
-        evaluated: Evaluated of the networks fitted to the training and validation parts.
-        final: Final of the networks fitted to the whole series.
+
+def _solve_autoregression(
+    config: TrainingConfig, seen: SstSeries, rolled: Examples
+) -> tuple[RecurrentForecaster, float]:
+    """Fit the autoregression of a network beside a cell that is not trained.
+
+    The weights are the mean over the alternatives, so one step ahead the forecast is the mean of theirs.
+
+    Returns:
+        The network, and the share of the increments' seasonal variance that the autoregression leaves.
     """
-
-    selected: Companion | None
-    evaluated: Companion | None
-    final: Companion | None
-
-    @classmethod
-    def of(cls, dataset: Dataset, config: TrainingConfig) -> "Companions":
-        """Fit the companions for a ``dataset``; :data:`NO_COMPANIONS` for a single station."""
-        if len(dataset.stations) < 2:
-            return NO_COMPANIONS
-        leads = leads_learnt(config)
-        parts = [Examples.of(dataset.origins(part, leads)) for part in SPLITS]
-        examples = accumulate(parts, Examples.joined)
-        fitted = (Companion.fit(config, dataset.past(part), seen) for part, seen in zip(SPLITS, examples, strict=True))
-        return cls(*fitted)
-
-
-NO_COMPANIONS: Final = Companions(None, None, None)
+    # The cell is not trained, but a release may hold its weights: they must not depend on the caller's generator.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        network = new_network(config.cells[0], config, seen)
+    examples = rolled.with_next()
+    known, season = network.known(examples.sst, examples.valid_time[:, 0])
+    increments = examples.increments(network.spread)
+    linear, alternatives = network.linear, []
+    for terms in linear.alternatives:
+        linear.active = terms
+        weights, costs = linear.fit(known, season, increments, examples.valid_time[:, 0])
+        fit_to_rollout(network, rolled, weights, costs, config.later_leads)
+        alternatives.append(terms.share * linear.weights)
+    linear.weights.copy_(torch.stack(alternatives).sum(0))
+    residual = increments - linear(known, season)
+    seasonal_mean = season @ torch.linalg.lstsq(season, increments[:, None], driver="gelsd").solution[:, 0]
+    return network, float(residual.square().mean() / (increments - seasonal_mean).square().mean())

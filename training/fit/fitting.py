@@ -32,7 +32,7 @@ from forecasting.models.checkpoint import CPU
 from training.config import TrainingConfig
 from training.data.dataset import Dataset
 from training.data.inputs import Examples
-from training.fit.fit_data import FitData, new_network
+from training.fit.fit_data import FitData, Network, new_network
 from training.fit.networks import RecurrentForecaster
 
 WARM_UP_SHARE: Final = 0.1
@@ -65,9 +65,9 @@ class Fit:
 
     cell: str
     seed: int
-    selected: RecurrentForecaster
-    evaluated: RecurrentForecaster
-    final: RecurrentForecaster
+    selected: Network
+    evaluated: Network
+    final: Network
     epochs: int
     loss: LossCurves
     seconds: float
@@ -111,7 +111,7 @@ class _Training:
     progress: Callable[[int], object]
     device: torch.device
 
-    def run(self, data: FitData) -> tuple[RecurrentForecaster, LossCurves]:
+    def run(self, data: FitData) -> tuple[Network, LossCurves]:
         """Train a new network; returns it and its loss by epoch."""
         config, device, examples = data.config, self.device, data.examples
         schedule = config.schedule(len(examples))
@@ -129,7 +129,7 @@ class _Training:
                     curves[1].append(_evaluate(network, data.validation.to(device), config))
                 self.progress(1)
         _add_autoregression(network.cpu(), data)
-        return network.eval(), LossCurves(train=tuple(curves[0]), validation=tuple(curves[1]))
+        return data.placed(network.eval()), LossCurves(train=tuple(curves[0]), validation=tuple(curves[1]))
 
     def _epoch(
         self, network: RecurrentForecaster, data: FitData, size: int, rate: torch.optim.lr_scheduler.LambdaLR
@@ -154,9 +154,9 @@ def _add_autoregression(network: RecurrentForecaster, data: FitData) -> None:
         known, _ = network.known(data.examples.sst, data.examples.valid_time[:, 0])
         network.centre(known)
     if data.autoregression is not None:
-        network.linear = copy.deepcopy(data.autoregression.network.linear)
+        network.linear = copy.deepcopy(data.autoregression.linear)
         share = data.config.share(len(data.examples))
-        network.mix(share * min(1.0, data.autoregression.unexplained / FULL_SHARE_UNEXPLAINED) ** 2)
+        network.mix(share * min(1.0, data.unexplained / FULL_SHARE_UNEXPLAINED) ** 2)
 
 
 def new_optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:

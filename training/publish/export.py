@@ -28,7 +28,7 @@ from forecasting.series.times import iso, short
 from training.config import TrainingConfig
 from training.data.dataset import Dataset
 from training.evaluate import Assessment, assess, drift, seed_spread
-from training.fit.cell_networks import AnyNetwork, CellNetworks, Ingredients, Residuals
+from training.fit.cell_networks import AnyNetwork, CellNetworks, Ingredients, Residuals, earlier_residuals
 from training.fit.fitting import Fit
 from training.fit.universal_start import UniversalStart
 from training.publish.plot import save_comparison
@@ -214,7 +214,8 @@ def write_contents(
         identity: Identity of the release.
         start: Universal networks to start from, if there are any.
     """
-    ingredients = Ingredients.of(dataset, config, start, alone=not fits)
+    earlier = earlier_residuals(dataset, config) if fits else ()
+    ingredients = Ingredients(dataset, config, earlier, start)
     networks = {cell: ingredients.networks(cell, fits.get((cell, config.seed))) for cell in config.cells}
     exported = {cell: export(made, dataset, config, identity, folder) for cell, made in networks.items()}
 

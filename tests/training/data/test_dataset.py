@@ -21,7 +21,7 @@ from forecasting.series.timestep import MONTH, TimeStep
 from tests.conftest import daily
 from training.cli import main
 from training.config import TrainingConfig
-from training.data.dataset import Dataset, Panel
+from training.data.dataset import Dataset
 from training.data.inputs import Scaling
 
 DAILY = TrainingConfig.for_step(daily([0, 1]).step)
@@ -190,7 +190,7 @@ def test_a_station_that_is_left_out_has_no_part_in_the_weights(tmp_path: Path) -
 def test_stations_are_divided_at_the_same_dates() -> None:
     series = stations(3)
     series["s1"] = series["s1"].part(100, 400)
-    panel = Panel.of(series, TrainingConfig.for_step(series["s0"].step, horizon=2), ())
+    panel = Dataset.panel(series, TrainingConfig.for_step(series["s0"].step, horizon=2), ())
     starts = {station.periods()["test"].start for station in panel.stations.values()}
     assert len(starts) == 1
     assert len(panel.origins("test", 1)) == 3 * len(panel.stations["s1"].origins("test", 1))
@@ -198,7 +198,7 @@ def test_stations_are_divided_at_the_same_dates() -> None:
 
 def test_a_panel_is_scaled_by_what_stations_hold_and_not_by_where_they_meet() -> None:
     series = stations(3)
-    panel = Panel.of(series, TrainingConfig.for_step(series["s0"].step, horizon=2), ())
+    panel = Dataset.panel(series, TrainingConfig.for_step(series["s0"].step, horizon=2), ())
     scalings = [Scaling.of(station.past("train")) for station in panel.stations.values()]
     whole = Scaling.of(panel.past("train"))
     assert whole.spread == pytest.approx(np.mean([scaling.spread for scaling in scalings]), rel=0.05)

@@ -12,7 +12,7 @@ from forecasting.series.timestep import TimeStep
 from tests.conftest import daily
 from tests.training.fit.test_fitting import changed
 from training.config import TrainingConfig
-from training.data.dataset import Dataset, Panel
+from training.data.dataset import Dataset
 from training.fit.cell_networks import FIRST_TWENTIETH, TRAIN_TWENTIETHS, Residuals, earlier_residuals
 from training.run import Published
 
@@ -65,7 +65,7 @@ def test_stations_of_a_panel_are_forecast_from_the_same_dates() -> None:
     series = {f"s{i}": daily(15 + i + np.sin(days / 30) + noise[i]) for i in range(3)}
     series["s1"] = series["s1"].part(200, 400)  # begins after the first twentieth that is forecast
     config = TrainingConfig.for_step(series["s0"].step, horizon=2)
-    panel = Panel.of(series, config, ())
+    panel = Dataset.panel(series, config, ())
     pieces = earlier_residuals(panel, config)
     train = len(panel.stations["s0"].past("train"))
     edges = [train * twentieth // TRAIN_TWENTIETHS for twentieth in range(FIRST_TWENTIETH, TRAIN_TWENTIETHS + 1)]

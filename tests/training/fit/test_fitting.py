@@ -1,11 +1,13 @@
 """What training may see, and that it does the same again."""
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 import torch
 
+from forecasting.evaluation.report import LossCurves
 from forecasting.evaluation.rolling_origin import Evaluation
 from forecasting.models.checkpoint import CPU
 from forecasting.models.place.network import NetworkRoller
@@ -19,7 +21,7 @@ from training.config import TrainingConfig
 from training.data.dataset import Dataset
 from training.data.inputs import Examples, Scaling
 from training.fit.fit_data import FitData, fit_autoregression, leads_learnt
-from training.fit.fitting import Fit, Fits, fit, fit_all, new_optimiser, total_epochs
+from training.fit.fitting import Fit, fit, fit_all, new_optimiser, total_epochs
 from training.fit.networks import RecurrentForecaster
 
 
@@ -34,18 +36,33 @@ def assert_same(network: RecurrentForecaster, other: RecurrentForecaster) -> Non
     torch.testing.assert_close(network.linear.weights, other.linear.weights, rtol=0, atol=0)
 
 
-def run(series: SstSeries, config: TrainingConfig, cell: str = "gru") -> Fit:
-    return fit(FitData.of_dataset(Dataset.divide(series, config), config), cell, 0, lambda epochs: None)
+class OfPlace(NamedTuple):
+    """The networks of a fit to one place."""
+
+    selected: RecurrentForecaster
+    evaluated: RecurrentForecaster
+    loss: LossCurves
+
+
+def of_place(fit: Fit) -> OfPlace:
+    assert isinstance(fit.selected, RecurrentForecaster)
+    assert isinstance(fit.evaluated, RecurrentForecaster)
+    return OfPlace(fit.selected, fit.evaluated, fit.loss)
+
+
+def run(series: SstSeries, config: TrainingConfig, cell: str = "gru") -> OfPlace:
+    data = FitData.of_dataset(Dataset.divide(series, config), config)
+    return of_place(fit(data, cell, 0, lambda epochs: None))
 
 
 @pytest.fixture(scope="module")
-def fits(nino12: SstSeries, small: TrainingConfig) -> Fits:
+def fits(nino12: SstSeries, small: TrainingConfig) -> dict[tuple[str, int], OfPlace]:
     """Three cells with two seeds, fitted in this process."""
-    return fit_all(Dataset.divide(nino12, small), small, workers=1)
+    return {job: of_place(fit) for job, fit in fit_all(Dataset.divide(nino12, small), small, workers=1).items()}
 
 
 @pytest.fixture(scope="module")
-def fitted(fits: Fits) -> Fit:
+def fitted(fits: dict[tuple[str, int], OfPlace]) -> OfPlace:
     return fits["gru", 0]
 
 
@@ -62,7 +79,7 @@ def changed(series: SstSeries, begin: int, end: int) -> SstSeries:
     return SstSeries(values, series.start, series.step)
 
 
-def test_the_same_seed_gives_the_same_weights(nino12: SstSeries, small: TrainingConfig, fitted: Fit) -> None:
+def test_the_same_seed_gives_the_same_weights(nino12: SstSeries, small: TrainingConfig, fitted: OfPlace) -> None:
     torch.rand(7)  # what happened to the global generator before makes no difference
     again = run(nino12, small)
     assert_same(again.selected, fitted.selected)
@@ -106,13 +123,13 @@ def test_matrices_decay_and_biases_do_not(nino12: SstSeries, small: TrainingConf
     }
 
 
-def test_another_seed_gives_other_weights(fits: Fits) -> None:
+def test_another_seed_gives_other_weights(fits: dict[tuple[str, int], OfPlace]) -> None:
     first, second = (weights(fits["gru", seed].evaluated)["head.weight"] for seed in (0, 1))
     assert not torch.equal(first, second)
 
 
 def test_the_test_part_changes_neither_weights_nor_scaling_nor_climatology(
-    nino12: SstSeries, small: TrainingConfig, fitted: Fit
+    nino12: SstSeries, small: TrainingConfig, fitted: OfPlace
 ) -> None:
     other = changed(nino12, 585, 732)
     again = run(other, small)
@@ -126,7 +143,7 @@ def test_the_test_part_changes_neither_weights_nor_scaling_nor_climatology(
 
 
 def test_the_validation_part_changes_only_the_published_weights(
-    nino12: SstSeries, small: TrainingConfig, fitted: Fit
+    nino12: SstSeries, small: TrainingConfig, fitted: OfPlace
 ) -> None:
     again = run(changed(nino12, 512, 585), small)
     assert_same(again.selected, fitted.selected)
@@ -134,7 +151,7 @@ def test_the_validation_part_changes_only_the_published_weights(
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-def test_the_three_cells_have_one_configuration(fits: Fits, cell: str) -> None:
+def test_the_three_cells_have_one_configuration(fits: dict[tuple[str, int], OfPlace], cell: str) -> None:
     network = fits[cell, 0].evaluated
     assert (network.cell.hidden_size, network.cell.num_layers, network.cell.input_size) == (4, 1, 4)
     assert type(network.cell).__name__.lower() == cell
@@ -219,7 +236,9 @@ def test_a_cell_has_less_weight_if_the_autoregression_explains_more(
     assert float(((mixed - linear) * apart).sum() / (apart**2).sum()) < most * small.share(windows)
 
 
-def test_the_three_cells_are_three_forecasts(nino12: SstSeries, small: TrainingConfig, fits: Fits) -> None:
+def test_the_three_cells_are_three_forecasts(
+    nino12: SstSeries, small: TrainingConfig, fits: dict[tuple[str, int], OfPlace]
+) -> None:
     rnn, lstm, gru = (rolled(fits[cell, 0].evaluated, nino12, small) for cell in ("rnn", "lstm", "gru"))
     for first, second in ((rnn, lstm), (rnn, gru), (lstm, gru)):
         assert float((first - second).std()) > 1e-3
@@ -282,7 +301,7 @@ def rolled(network: RecurrentForecaster, series: SstSeries, config: TrainingConf
     return forecasts
 
 
-def test_the_response_to_the_last_value_varies_with_the_season(nino12: SstSeries, fitted: Fit) -> None:
+def test_the_response_to_the_last_value_varies_with_the_season(nino12: SstSeries, fitted: OfPlace) -> None:
     network, season = fitted.evaluated, 7_889_400.0
     sst = torch.tensor(nino12.values[None, :24], dtype=torch.float32)
     warm = torch.cat([sst[:, :-1], sst[:, -1:] + 1], dim=1)
@@ -296,7 +315,7 @@ def test_the_response_to_the_last_value_varies_with_the_season(nino12: SstSeries
     assert answer(0.0) == pytest.approx(answer(4 * season), abs=1e-2)
 
 
-def test_a_jump_larger_than_any_seen_has_the_seasonal_effect_of_the_largest(fitted: Fit) -> None:
+def test_a_jump_larger_than_any_seen_has_the_seasonal_effect_of_the_largest(fitted: OfPlace) -> None:
     """In a quiet season, as under ice, the answer to one beyond what was seen there could grow without end."""
     network, seconds = fitted.evaluated, 7_889_400.0
 
@@ -318,11 +337,13 @@ def test_a_network_begins_as_persistence(small: TrainingConfig, nino12: SstSerie
     assert float(network(sst, torch.zeros(1, dtype=torch.float64)).detach()) == sst[0, -1]
 
 
-def test_several_processes_give_the_same_fits_as_one(nino12: SstSeries, small: TrainingConfig, fits: Fits) -> None:
+def test_several_processes_give_the_same_fits_as_one(
+    nino12: SstSeries, small: TrainingConfig, fits: dict[tuple[str, int], OfPlace]
+) -> None:
     dataset = Dataset.divide(nino12, small)
     heard: list[int] = []
     together = fit_all(dataset, small, workers=2, progress=heard.append)
     assert list(together) == list(fits) == [(cell, seed) for seed in (0, 1) for cell in ("rnn", "lstm", "gru")]
     for job, lone_fit in fits.items():
-        assert_same(lone_fit.evaluated, together[job].evaluated)
+        assert_same(lone_fit.evaluated, of_place(together[job]).evaluated)
     assert sum(heard) == 6 * total_epochs(dataset, small)

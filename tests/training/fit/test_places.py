@@ -14,7 +14,7 @@ from forecasting.series.times import unix_seconds
 from forecasting.series.timestep import TimeStep
 from tests.training.data.test_dataset import long_csv, trained
 from training.config import TrainingConfig
-from training.data.dataset import JoinedSeries, Panel
+from training.data.dataset import Dataset, JoinedSeries
 from training.data.inputs import Examples
 from training.fit.fit_data import autoregression, fit_autoregression, leads_learnt
 from training.fit.places import Places
@@ -89,7 +89,7 @@ def test_gaps_do_not_make_places_more_certain(unlike: dict[str, SstSeries]) -> N
 
 def test_a_network_of_unlike_places_returns_to_what_is_usual_at_each(unlike: dict[str, SstSeries]) -> None:
     config = TrainingConfig.for_step(WEEK)
-    panel = Panel.of(unlike, config, [])
+    panel = Dataset.panel(unlike, config, [])
     past, examples = panel.past("train"), Examples.of(panel.origins("train", leads_learnt(config)))
     fits = {"general": fit_autoregression, "placed": autoregression}
     rollers = {name: NetworkRoller(fit(config, past, examples).eval(), WEEK, CPU) for name, fit in fits.items()}
