@@ -28,11 +28,11 @@ from typing import Final
 import httpx
 
 from forecasting.readers import read_csv
+from forecasting.releases.release import point_current
 from service.api.forecast.schemas import EXAMPLE
 from service.api.series_request import EXAMPLE_VALUES
 from training.config import TrainingConfig
 from training.data.dataset import Dataset
-from training.publish.release import point_current
 from training.run import Destination, train
 
 DATASET: Final = "nino12"

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from forecasting.releases.release import point_current
 from training.cli import main
-from training.publish.release import point_current, publish, staging
+from training.publish.release import publish, staging
 
 
 def make_release(artifacts: Path, name: str, version: str, files: dict[str, bytes]) -> Path:

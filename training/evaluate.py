@@ -209,23 +209,6 @@ _REMEDY: Final = (
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """The outcome of a comparison.
-
-    Attributes:
-        replaces: whether the new release is at least as good as the one that serves.
-        sentence: both figures, or why there are none.
-    """
-
-    replaces: bool
-    sentence: str
-
-
-UNOPPOSED: Final = Verdict(True, "")
-"""There was no release to compare with."""
-
-
-@dataclass(frozen=True)
 class Predecessor:
     """The best network of the release that serves, with the weights that its accuracy was measured on.
 
@@ -255,26 +238,29 @@ class Predecessor:
         network, fitted_until = _best(release, report)
         return cls(release.version, network, fitted_until)
 
-    def compare(self, release: Release, report: Report, dataset: Dataset) -> Verdict:
+    def compare(self, release: Release, report: Report, dataset: Dataset) -> tuple[bool, str]:
         """Compare a new ``release`` of ``dataset`` with this one, one step ahead, on dates that neither was fitted to.
 
         Both forecast from the new data with the weights that their accuracy was measured on.
+
+        Returns:
+            Whether the new release is at least as good, and a sentence with both figures, or why there are none.
         """
         network, fitted_until = _best(release, report)
         if network.step != self.network.step:
             new_step, old_step = (in_words(str(forecaster.step)) for forecaster in (network, self.network))
-            return Verdict(False, f"the new step is {new_step}, but that of {self.version} is {old_step}: {_REMEDY}")
+            return False, f"the new step is {new_step}, but that of {self.version} is {old_step}: {_REMEDY}"
         begin, both = max(fitted_until, self.fitted_until), (network, self.network)
         common = [_squared_errors(station.series, begin, both) for station in dataset.stations.values()]
         times = np.concatenate([times for times, _ in common])
         if len(times) < MIN_COMMON_DATES:
-            return Verdict(
+            return (
                 False,
                 f"the data has {len(times)} values to forecast after {short(begin)}, the end of the data that the two "
                 f"releases were fitted to, but a comparison with {self.version} needs {MIN_COMMON_DATES}: {_REMEDY}",
             )
         new, old = np.sqrt(np.concatenate([squares for _, squares in common], axis=1).mean(axis=1))
-        return Verdict(
+        return (
             bool(new <= old),
             f"one step ahead on {len(times)} values from {short(times.min())} to {short(times.max())} that neither "
             f"release was fitted to, the RMSE of the new one is {new:.4f} °C, that of {self.version} {old:.4f} °C",

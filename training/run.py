@@ -11,14 +11,14 @@ from forecasting.errors import RequestError
 from forecasting.evaluation.report import Report
 from forecasting.models.checkpoint import CPU
 from forecasting.readers import content_digest
-from forecasting.releases.release import LONGEST_TITLE, Release, is_dataset_name, is_title
+from forecasting.releases.release import LONGEST_TITLE, Release, is_dataset_name, is_title, point_current
 from training.config import TrainingConfig
 from training.data.dataset import Dataset
-from training.evaluate import UNOPPOSED, Predecessor, Verdict
+from training.evaluate import Predecessor
 from training.fit.fitting import Progress, fit_all
 from training.fit.universal_start import UniversalStart
 from training.publish.export import Identity, write_contents
-from training.publish.release import made_at, next_version, point_current, prune, publish, staging, writing_to
+from training.publish.release import made_at, prune, publish_next, staging, writing_to
 
 
 @dataclass(frozen=True)
@@ -62,25 +62,21 @@ class Destination:
         return self.artifacts / self.name
 
     def publish(self, data_file: Path, write: Callable[[Path, Identity], Report]) -> tuple[Path, Report]:
-        """Publish the next release, whose files but the manifest ``write`` writes into a folder; it does not serve yet.
+        """Publish the next release, which does not serve yet; see :func:`~training.publish.release.publish_next`."""
 
-        Returns:
-            The folder of the release, and its report.
-        """
-        with staging(self.folder) as stage:
-            version = next_version(self.folder)
-            identity = Identity(
-                self.name, version, made_at(version), data_file.name, content_digest(data_file), self.title
-            )
-            report = write(stage, identity)
-            return publish(stage, self.folder, version), report
+        def write_version(stage: Path, version: str) -> Report:
+            digest = content_digest(data_file)
+            return write(stage, Identity(self.name, version, made_at(version), data_file.name, digest, self.title))
 
-    def serve(self, path: Path, report: Report, verdict: Verdict = UNOPPOSED) -> "Published":
-        """Let the release at ``path`` serve if it is not worse than the one before, and remove old ones."""
-        if verdict.replaces:
-            point_current(self.folder, path.name)
-        removed = [] if self.keep is None else prune(self.folder, self.keep, path.name)
-        return Published(path, report, verdict.replaces, verdict.sentence, tuple(removed))
+        return publish_next(self.folder, write_version)
+
+    def serve(self, path: Path, report: Report, replaces: bool = True, comparison: str = "") -> "Published":
+        """Let the release at ``path`` serve if it ``replaces`` the one before, and remove old ones."""
+        with writing_to(self.folder):
+            if replaces:
+                point_current(self.folder, path.name)
+            removed = [] if self.keep is None else prune(self.folder, self.keep, path.name)
+        return Published(path, report, replaces, comparison, tuple(removed))
 
 
 @dataclass(frozen=True)
@@ -137,21 +133,15 @@ def train(
     Raises:
         ReleaseError: if the release cannot be written.
     """
-    folder = destination.folder
-    with writing_to(folder):
-        # Fail before the long part if the folder cannot be written, or the serving release cannot be read.
-        with staging(folder):
-            predecessor = (
-                Predecessor.load(destination.artifacts, destination.name) if destination.if_not_worse else None
-            )
-        fits = (
-            {} if execution.alone else fit_all(dataset, config, execution.workers, execution.progress, execution.device)
-        )
+    # Fail before the long part if the folder cannot be written, or the serving release cannot be read.
+    with staging(destination.folder):
+        predecessor = Predecessor.load(destination.artifacts, destination.name) if destination.if_not_worse else None
+    fits = {} if execution.alone else fit_all(dataset, config, execution.workers, execution.progress, execution.device)
 
-        def write(stage: Path, identity: Identity) -> Report:
-            return write_contents(stage, dataset, config, fits, identity, execution.start)
+    def write(stage: Path, identity: Identity) -> Report:
+        return write_contents(stage, dataset, config, fits, identity, execution.start)
 
-        path, report = destination.publish(data_file, write)
-        if predecessor is None:
-            return destination.serve(path, report)
-        return destination.serve(path, report, predecessor.compare(Release.open(path), report, dataset))
+    path, report = destination.publish(data_file, write)
+    if predecessor is None:
+        return destination.serve(path, report)
+    return destination.serve(path, report, *predecessor.compare(Release.open(path), report, dataset))

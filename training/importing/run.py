@@ -34,7 +34,6 @@ from training.evaluate import Assessment
 from training.fit.cell_networks import FIRST_TWENTIETH, TWENTIETHS, Residuals
 from training.importing.contract import CHECK_SECONDS, Facts, ModelFile, check
 from training.publish.export import Checkpoint, Exported, Identity, checkpoint_metadata, write_beside_checkpoints
-from training.publish.release import writing_to
 from training.run import Destination, Published
 
 _LEAST: Final[dict[Split, int]] = {"train": 1, "validation": MIN_VALIDATION_RESIDUALS, "test": 1}
@@ -212,8 +211,7 @@ def import_models(wanted: Import, series: SstSeries, data_file: Path, destinatio
     def write(folder: Path, identity: Identity) -> Report:
         return _write(folder, networks, dataset, identity)
 
-    with writing_to(destination.folder):
-        return destination.serve(*destination.publish(data_file, write))
+    return destination.serve(*destination.publish(data_file, write))
 
 
 def _common_window(files: Mapping[str, ModelFile], facts: Mapping[str, Facts]) -> int:

@@ -21,6 +21,7 @@ from forecasting.models.metadata import CELLS
 from forecasting.models.universal.metadata import UniversalMetadata
 from forecasting.models.universal.network import save
 from forecasting.models.universal.report import HeldOutEvent, HeldOutModel, HeldOutRow, UniversalReport
+from forecasting.releases.release import point_current
 from training.config import Spec
 from training.pretraining.companion import Companion, Moments
 from training.pretraining.evaluate import held_out_dependence, mean_by_context, score_events, score_held_out
@@ -44,7 +45,7 @@ from training.pretraining.network import (
 )
 from training.publish.card import universal_card
 from training.publish.export import library_versions
-from training.publish.release import made_at, next_version, point_current, publish, staging, writing_to
+from training.publish.release import made_at, publish_next, staging, writing_to
 from training.publish.report import CARD, REPORT
 
 _TIMED: Final = 30
@@ -53,6 +54,12 @@ _PRIOR_SEEDS: Final = 10_000_000
 _HELD_OUT_SEEDS: Final = 30_000_000
 _EVENT_SEEDS: Final = 40_000_000
 """Where the seeds of each purpose begin, so that no sea serves two purposes."""
+
+_COMPANION: Final = "companion"
+_EXAMPLES: Final = "examples"
+_HELD_OUT: Final = "held_out"
+_EVENT_SEAS: Final = "event_seas"
+"""Files by which the processes of a run share data."""
 
 
 @dataclass(frozen=True)
@@ -97,15 +104,12 @@ def pretrain(
     """
     torch.set_num_threads(1)
     folder = artifacts / spec.release
+    with staging(folder):
+        pass  # fail before the long part if the folder cannot be written
+    fitted = _fit_all(spec, settings, progress)
+    path, _ = publish_next(folder, partial(_write_release, spec, settings, fitted))
     with writing_to(folder):
-        with staging(folder):
-            pass  # fail before the long part if the folder cannot be written
-        fitted = _fit_all(spec, settings, progress)
-        with staging(folder) as stage:
-            version = next_version(folder)
-            _write_release(stage, spec, settings, fitted, version)
-            path = publish(stage, folder, version)
-        point_current(folder, version)
+        point_current(folder, path.name)
     return path
 
 
@@ -135,27 +139,28 @@ def _fit_all(spec: Spec, settings: PretrainingSettings, progress: Callable[[str]
         prior_seas = _chunks(_PRIOR_SEEDS, settings.prior_seas)
         companion = fit_companion(spec, Features(spec).size, parallel_map(partial(_moments, spec), prior_seas))
         progress(f"fitted the companion's prior: {time.perf_counter() - begin:.0f} s")
-        store = _Store(spec, Path(folder))
-        torch.save(companion.state_dict(), store.companion)
-        examples = list(parallel_map(partial(_cut_examples, store), _chunks(0, seas)))
+        shared = Path(folder)
+        torch.save(companion.state_dict(), shared / _COMPANION)
+        examples = list(parallel_map(partial(_cut_examples, spec, shared), _chunks(0, seas)))
         if settings.real_series:
             random = np.random.default_rng(settings.fit.seed)
             panel = real_panel(spec, settings.real_series)
             examples.append(make_examples(spec, Features(spec), companion, panel, random))
-        torch.save(list(joined(examples)), store.examples)
-        for path, seed in ((store.held_out, _HELD_OUT_SEEDS), (store.event_seas, _EVENT_SEEDS)):
+        torch.save(list(joined(examples)), shared / _EXAMPLES)
+        for name, seed in ((_HELD_OUT, _HELD_OUT_SEEDS), (_EVENT_SEAS, _EVENT_SEEDS)):
             panels = parallel_map(partial(_simulate, spec), _chunks(seed, settings.held_out_seas))
-            torch.save([torch.cat(column) for column in zip(*panels, strict=True)], path)
+            torch.save([torch.cat(column) for column in zip(*panels, strict=True)], shared / name)
         progress(f"cut examples from {seas} seas: {time.perf_counter() - begin:.0f} s")
         jobs = [(cell, with_companion) for with_companion in (True, False) for cell in CELLS]
         fitted: _Fits = {}
-        for job, fit in zip(jobs, parallel_map(partial(_fit, store, settings.fit, settings.device), jobs), strict=True):
+        fit_job = partial(_fit, spec, shared, settings.fit, settings.device)
+        for job, fit in zip(jobs, parallel_map(fit_job, jobs), strict=True):
             fitted[job] = fit
             progress(f"fitted {job[0]}{'' if job[1] else ' without its companion'}: {fit.seconds:.0f} s")
     return fitted
 
 
-def _write_release(folder: Path, spec: Spec, settings: PretrainingSettings, fitted: _Fits, version: str) -> None:
+def _write_release(spec: Spec, settings: PretrainingSettings, fitted: _Fits, folder: Path, version: str) -> None:
     """Write every file of a release except its manifest into ``folder``."""
     seas = settings.seas or spec.seas
     configuration = {name: value for name, value in asdict(settings.fit).items() if name != "companion"}
@@ -232,22 +237,6 @@ def _parallel_map(workers: int) -> Iterator[Callable[..., Iterator[Any]]]:
         yield pool.map
 
 
-class _Store:
-    """Files by which the processes of a run share the companion, the examples and the seas that scores rest on."""
-
-    def __init__(self, spec: Spec, folder: Path) -> None:
-        self.spec = spec
-        self.companion = folder / "companion"
-        self.examples = folder / "examples"
-        self.held_out = folder / "held_out"
-        self.event_seas = folder / "event_seas"
-
-    def load_companion(self) -> Companion:
-        companion = Companion(self.spec, Features(self.spec).size)
-        companion.load_state_dict(torch.load(self.companion, weights_only=True))
-        return companion
-
-
 def _chunks(first_seed: int, seas: int) -> list[tuple[int, int]]:
     """Return the seed and number of seas of each chunk."""
     sizes = [_CHUNK] * (seas // _CHUNK) + [seas % _CHUNK] * (seas % _CHUNK > 0)
@@ -264,26 +253,29 @@ def _moments(spec: Spec, chunk: tuple[int, int]) -> tuple[Moments, Tensor]:
     return companion_moments(features, Companion(spec, features.size), panel), panel.positioned
 
 
-def _cut_examples(store: _Store, chunk: tuple[int, int]) -> Examples:
-    spec = store.spec
-    panel = simulated_panel(spec, *chunk)
-    return make_examples(spec, Features(spec), store.load_companion(), panel, np.random.default_rng(chunk[0]))
+def _cut_examples(spec: Spec, shared: Path, chunk: tuple[int, int]) -> Examples:
+    panel, companion = simulated_panel(spec, *chunk), _load_companion(spec, shared)
+    return make_examples(spec, Features(spec), companion, panel, np.random.default_rng(chunk[0]))
 
 
-def _fit(store: _Store, settings: FitSettings, device: torch.device, job: tuple[str, bool]) -> _Fit:
+def _load_companion(spec: Spec, shared: Path) -> Companion:
+    companion = Companion(spec, Features(spec).size)
+    companion.load_state_dict(torch.load(shared / _COMPANION, weights_only=True))
+    return companion
+
+
+def _fit(spec: Spec, shared: Path, settings: FitSettings, device: torch.device, job: tuple[str, bool]) -> _Fit:
     cell, with_companion = job
-    spec = store.spec
     # Mapped into memory, where all processes share them.
-    examples = Examples(*torch.load(store.examples, mmap=True, weights_only=True))
+    examples = Examples(*torch.load(shared / _EXAMPLES, mmap=True, weights_only=True))
     begin = time.perf_counter()
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         network = fit_network(cell, spec, examples, replace(settings, companion=with_companion), device)
     seconds = time.perf_counter() - begin
-    module = UniversalModule(spec, Features(spec), store.load_companion(), network).eval()
-    panel = Panel(*torch.load(store.held_out, weights_only=True))
-    scores = score_held_out(module, spec, panel)
+    module = UniversalModule(spec, Features(spec), _load_companion(spec, shared), network).eval()
+    scores = score_held_out(module, spec, panel := Panel(*torch.load(shared / _HELD_OUT, weights_only=True)))
     if not with_companion:
         return _Fit(module, seconds, scores)
     dependence = held_out_dependence(module, spec, panel)
-    events = score_events(module, spec, Panel(*torch.load(store.event_seas, weights_only=True)), dependence)
+    events = score_events(module, spec, Panel(*torch.load(shared / _EVENT_SEAS, weights_only=True)), dependence)
     return _Fit(module, seconds, scores, dependence, events)

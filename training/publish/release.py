@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from forecasting.errors import ReleaseError, RequestError, UnknownNameError
 from forecasting.extras import needs_extra
@@ -42,6 +42,8 @@ from forecasting.wording import available
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+Written = TypeVar("Written")
 
 
 def make_key_pair(private: Path, public: Path) -> str:
@@ -173,9 +175,6 @@ def _write_new(path: Path, content: bytes, mode: int) -> None:
         raise RequestError(f"cannot write {path}: {error.strerror}", field="key") from None
 
 
-__all__ = ["next_version", "point_current", "prune", "publish", "rollback", "seal", "staging"]
-
-
 def next_version(dataset: Path, now: datetime | None = None) -> str:
     """Return the version for a release made ``now``, which sorts after every version and number of ``dataset``."""
     moment = now or datetime.now(UTC)
@@ -205,20 +204,24 @@ def staging(dataset: Path) -> Iterator[Path]:
 
     It is created beside the releases, so that a rename can publish it, and locked while in use. Folders without a lock
     were left behind by killed processes; this removes them.
+
+    Raises:
+        ReleaseError: if the block cannot write to the folder of the releases.
     """
     existed = dataset.exists()
-    dataset.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(dataset)
-    folder = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=dataset))
-    lock = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield folder
-    finally:
-        os.close(lock)
-        shutil.rmtree(folder, ignore_errors=True)
-        if not existed and not any(dataset.iterdir()):
-            dataset.rmdir()
+    with writing_to(dataset):
+        dataset.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(dataset)
+        folder = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=dataset))
+        lock = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield folder
+        finally:
+            os.close(lock)
+            shutil.rmtree(folder, ignore_errors=True)
+            if not existed and not any(dataset.iterdir()):
+                dataset.rmdir()
 
 
 def _remove_abandoned(dataset: Path) -> None:
@@ -234,6 +237,22 @@ def _remove_abandoned(dataset: Path) -> None:
             pass
         finally:
             os.close(lock)
+
+
+def publish_next(dataset: Path, write: Callable[[Path, str], Written]) -> tuple[Path, Written]:
+    """Publish the next release of a dataset. It does not serve yet.
+
+    Args:
+        dataset: folder of the releases.
+        write: writes all files but the manifest into a folder, for a version.
+
+    Returns:
+        The folder of the release, and what ``write`` returned.
+    """
+    with staging(dataset) as stage:
+        version = next_version(dataset)
+        written = write(stage, version)
+        return publish(stage, dataset, version), written
 
 
 def publish(folder: Path, dataset: Path, version: str) -> Path:

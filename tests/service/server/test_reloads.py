@@ -7,13 +7,12 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from forecasting.releases.release import current_version
+from forecasting.releases.release import current_version, point_current
 from service.middleware.keys import Role, new_key
 from service.settings import Settings
 from tests.processes import wait_until
 from tests.service.server.releases import spoil
 from tests.serving import serve
-from training.publish.release import point_current
 
 REFUSED = "refused a new release of nino12; still serving the loaded one"
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from forecasting.releases.release import point_current
 from service.settings import Settings
 from service.stations.store.url import store_url
 from tests.processes import wait_until
@@ -12,7 +13,6 @@ from tests.refused_start import refused_start
 from tests.servers.s3 import S3Server, s3_server
 from tests.serving import serve
 from training.cli import main
-from training.publish.release import point_current
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from forecasting.releases.release import point_current
 from service.settings import Settings
 from tests.processes import wait_until
 from tests.refused_start import refused_start
 from tests.serving import serve
 from tests.signing import make_key, sign
 from training.cli import main
-from training.publish.release import point_current
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from forecasting.releases.release import point_current
 from forecasting.series.sst_series import SstSeries
 from service.middleware.keys import Role, new_key
 from tests.load import CLIENTS, load
 from tests.processes import Service, running
 from tests.service.requests import body
 from tests.service.server.releases import spoil
-from training.publish.release import point_current
 
 pytestmark = pytest.mark.anyio
 

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from forecasting.errors import ReleaseError, UnknownNameError
-from forecasting.releases.release import Release, current_version, versions
-from training.publish.release import next_version, point_current, prune, publish, rollback, staging
+from forecasting.releases.release import Release, current_version, point_current, versions
+from training.publish.release import next_version, prune, publish, rollback, staging
 
 
 def release(dataset: Path, version: str) -> Path:

@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from tritonclient.utils import InferenceServerException
 
-from forecasting.releases.release import open_current
+from forecasting.releases.release import open_current, point_current
 from forecasting.series.sst_series import SstSeries
 from service.app import create_app
 from service.middleware.keys import Role, new_key
@@ -27,7 +27,6 @@ from tests.processes import wait_until
 from tests.service.api.inference.requests import address, inputs, refused, windows
 from tests.service.requests import body
 from tests.serving import serve, serve_app
-from training.publish.release import point_current
 
 GRU = "nino12-gru"
 NDJSON = {"Content-Type": "application/x-ndjson"}

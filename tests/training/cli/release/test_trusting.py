@@ -9,14 +9,14 @@ import pytest
 from forecasting import read_csv
 from forecasting.errors import ReleaseError
 from forecasting.models.universal.metadata import UNIVERSAL
-from forecasting.releases.release import current_version, open_current
+from forecasting.releases.release import current_version, open_current, point_current
 from forecasting.releases.remote.mirror import Mirror
 from forecasting.releases.trust import TrustedKeys
 from tests.signing import make_key, make_release, sign
 from training.cli import main
 from training.evaluate import Predecessor
 from training.fit.universal_start import UniversalStart
-from training.publish.release import next_version, point_current
+from training.publish.release import next_version
 
 VERSION, NEWER = "20260101T000000Z", "20260102T000000Z"
 
