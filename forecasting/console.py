@@ -74,11 +74,7 @@ class Command(NamedTuple):
     """A command with its options.
 
     Attributes:
-        program: the names of the command.
-        description: what the command does, for ``--help``.
-        add_options: adds the options to a parser.
         run: carries the command out, and returns its exit status.
-        epilog: what ``--help`` ends with.
         usage: the line that ``--help`` begins with; None to write it from the options.
     """
 

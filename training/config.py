@@ -18,18 +18,13 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
     """Settings of one run; the same for every cell.
 
     Attributes:
-        cells: recurrent cells to train.
         window: number of values that a forecast starts from.
         horizon: number of leads to fit (see :attr:`later_leads`), evaluate and calibrate.
         fill_limit: longest gap, in steps, that is interpolated inside a window.
-        hidden: size of the hidden state.
-        layers: number of recurrent layers.
         epochs: passes over the training windows; None leaves it to :meth:`schedule`.
         seed: Seed of the initial weights and the order of batches.
         seeds: number of seeds to train, to measure their spread; the first is published.
-        learning_rate: Learning rate at the peak of the schedule.
         weight_decay: Weight decay of AdamW, on matrices only.
-        dropout: Dropout of the last hidden state.
         huber_delta: error, in one-step spreads, at which the loss turns from squared to linear.
         trend: whether the level is also measured from a linear trend; see :meth:`counts_trend`.
         autoregression: whether to combine the cell with an autoregression fitted in closed form.
@@ -114,12 +109,7 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
 
 @dataclass(frozen=True)
 class Schedule:
-    """Length of training.
-
-    Attributes:
-        batch: windows in a step of the optimiser.
-        epochs: passes over all windows.
-    """
+    """Length of training."""
 
     batch: int
     epochs: int
@@ -137,21 +127,15 @@ class Spec:
     """A time step and what the universal networks of that step use.
 
     Attributes:
-        step: name of the time step.
-        step_seconds: its length.
-        horizon: number of leads.
         minimum: smallest context, in steps.
         maximum: longest context, in steps.
         knots: leads at which the companion is fitted; the forecast at other leads is interpolated.
-        half_lives: Half lives of the exponential means, in steps.
         scale_half_life: Scale half life of the running volatility, in steps.
         periods: Periods of the waves that the companion knows, in seconds.
         cycle: steps of the cycle (a year, or a day) whose previous turn is a predictor.
         cycle_ahead: leads of that cycle's tendency.
         cell_steps: last steps that the cell sees.
         widening: share by which the quantiles of long leads are spread, since real seas differ from simulated ones.
-        seas: number of simulated series to train on.
-        training_steps: their length.
         contexts: lengths of the context at which networks are scored.
         scored_leads: leads at which they are scored.
     """

@@ -26,7 +26,6 @@ class Destination:
     """Where a release is published, and what happens to older releases of the dataset.
 
     Attributes:
-        artifacts: folder of all releases.
         keep: number of old releases to keep, beside the one that serves; None keeps all.
         if_not_worse: leave ``current`` as it is if the release that serves is better on dates that neither was fitted
             to, or if there are none.
@@ -84,8 +83,6 @@ class Execution:
     """How the networks of a run are fitted.
 
     Attributes:
-        workers: number of processes.
-        device: Device that cells are trained on.
         progress: called with the number of epochs completed since the last call.
         start: universal networks to start from; None fits every network to the place alone.
         alone: whether the series is too short to fit networks to it, so that the universal ones serve as they are.
@@ -106,8 +103,6 @@ class Published:
     """The outcome of a run.
 
     Attributes:
-        path: Folder of the release.
-        serves: Whether ``current`` names the release.
         comparison: Comparison with the release that served before, in a sentence; empty if they were not compared.
         removed: Versions of the old releases that were removed.
     """

@@ -14,13 +14,12 @@ ROLLBACK: Final = Program("rollback", "training rollback")
 GALLERY: Final = TRAIN.subcommand("gallery")
 PRETRAIN: Final = TRAIN.subcommand("pretrain")
 
-_TRAIN: Final = Entry("training.cli.train:TRAIN_COMMAND")
 _COMMANDS: Final = {
-    "fetch": Entry("training.cli.data:FETCH_COMMAND"),
-    "gallery": Entry("training.cli.pretrain:GALLERY_COMMAND"),
-    "inspect": Entry("training.cli.data:INSPECT_COMMAND"),
-    "pretrain": Entry("training.cli.pretrain:PRETRAIN_COMMAND"),
-    "rollback": Entry("training.cli.release:OLD_ROLLBACK_COMMAND"),
+    "fetch": (FETCH, Entry("training.cli.data:FETCH_COMMAND")),
+    "gallery": (GALLERY, Entry("training.cli.pretrain:GALLERY_COMMAND")),
+    "inspect": (INSPECT, Entry("training.cli.data:INSPECT_COMMAND")),
+    "pretrain": (PRETRAIN, Entry("training.cli.pretrain:PRETRAIN_COMMAND")),
+    "rollback": (ROLLBACK, Entry("training.cli.release:OLD_ROLLBACK_COMMAND")),
 }
 _RELEASE_COMMANDS: Final = {
     "import": Entry(
@@ -35,14 +34,12 @@ _RELEASE_COMMANDS: Final = {
     "sign": Entry("training.cli.release:SIGN_COMMAND", "sign releases with a private key"),
     "verify": Entry("training.cli.release:VERIFY_COMMAND", "check files and signatures of releases"),
 }
-_PROGRAMS: Final = {"fetch": FETCH, "gallery": GALLERY, "inspect": INSPECT, "pretrain": PRETRAIN, "rollback": ROLLBACK}
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command as this process; returns the exit status."""
-    return run_process(
-        lambda: main(arguments), _program_of(arguments), "interrupted; nothing was published or replaced"
-    )
+    program = RELEASE.subcommand(*arguments[1:2]) if arguments[:1] == ["release"] else _find(arguments)[0]
+    return run_process(lambda: main(arguments), program, "interrupted; nothing was published or replaced")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -54,13 +51,12 @@ def main(arguments: Sequence[str]) -> int:
     if arguments[:1] == ["release"]:
         description = "Sign, verify and move published releases, go back to an older one, and import networks."
         return run_group(RELEASE, description, _RELEASE_COMMANDS, arguments[1:])
-    command = _COMMANDS.get(arguments[0]) if arguments else None
+    program, entry = _find(arguments)
     with exit_without_extra("training", "Training"):
-        loaded = (command or _TRAIN).load()
-    return loaded.main(arguments if command is None else arguments[1:])
+        command = entry.load()
+    return command.main(arguments if program == TRAIN else arguments[1:])
 
 
-def _program_of(arguments: Sequence[str]) -> Program:
-    if arguments[:1] == ["release"]:
-        return RELEASE.subcommand(*arguments[1:2])
-    return _PROGRAMS.get(arguments[0], TRAIN) if arguments else TRAIN
+def _find(arguments: Sequence[str]) -> tuple[Program, Entry]:
+    train = TRAIN, Entry("training.cli.train:TRAIN_COMMAND")
+    return _COMMANDS.get(arguments[0], train) if arguments else train

@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,7 @@ from forecasting.readers.options import AT
 from forecasting.readers.reading import describe_grid
 from forecasting.releases.trust import TrustedKeys
 from forecasting.remedies import Remedy, Setting
+from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso, parse_time, short
 from forecasting.wording import counted
 from training.cli import FETCH, INSPECT
@@ -29,7 +31,6 @@ from training.data.dataset import Dataset, commonest_step, usable_series
 from training.data.fetch import Downloader, fetch
 
 if TYPE_CHECKING:
-    from forecasting.models.universal.checks import Check
     from forecasting.releases.catalog import Catalog
 
 TRAINABLE, NOT_TRAINABLE, UNREADABLE = 0, 1, 2
@@ -81,8 +82,9 @@ def _inspect(options: argparse.Namespace) -> int:
             INSPECT.say_error(error)
             worst = UNREADABLE
             continue
-        if options.check:
-            _add_checks(description, reading.stations, options.artifacts)
+        for described, station in zip(description["stations"], reading.stations, strict=True):
+            if options.check and station.series is not None:
+                described["check"] = _check(station.series, station, options.artifacts)
         print(json.dumps(description, ensure_ascii=False) if options.json else _text(description))
         worst = max(worst, TRAINABLE if description["trainable"] else NOT_TRAINABLE)
     return worst
@@ -90,7 +92,10 @@ def _inspect(options: argparse.Namespace) -> int:
 
 def _describe_file(reading: Reading) -> dict[str, Any]:
     """Describe a reading as plain values, as ``--json`` prints them."""
-    stations = [_station(station) for station in reading.stations]
+    stations = [describe(station, in_command_line) for station in reading.stations]
+    for description, station in zip(stations, reading.stations, strict=True):
+        if station.series is not None:
+            description["problem"] = untrainable(station.series)
     panel, refusal = _panel(reading.stations) if len(stations) > 1 else ([], None)
     problem = stations[0]["problem"] if reading.error is None else reading.error.written(in_command_line)
     return {
@@ -113,24 +118,16 @@ def _panel(stations: Sequence[Station]) -> tuple[list[str], str | None]:
     return list(panel.members), None
 
 
-def _station(station: Station) -> dict[str, Any]:
-    description = describe(station, in_command_line)
-    return description if station.series is None else description | {"problem": untrainable(station.series)}
-
-
 def _text(description: dict[str, Any]) -> str:
     lines = [description["file"], f"  format     {description['format']}"]
     if "grid" in description:
         lines += _grid_text(description["grid"])
     for station in description["stations"]:
         lines += _station_text(station, station["name"] in description["panel"])
+    answer = "yes" if description["trainable"] else f"no: {description['problem']}"
     if description["panel"]:
-        lines.append(
-            f"  trainable  yes, {len(description['panel'])} stations as a panel; the file {description['problem']}"
-        )
-        return "\n".join(lines)
-    lines.append(f"  trainable  {'yes' if description['trainable'] else 'no: ' + description['problem']}")
-    return "\n".join(lines)
+        answer = f"yes, {len(description['panel'])} stations as a panel; the file {description['problem']}"
+    return "\n".join([*lines, f"  trainable  {answer}"])
 
 
 def _grid_text(grid: dict[str, Any]) -> list[str]:
@@ -164,8 +161,7 @@ def _station_text(station: dict[str, Any], in_panel: bool) -> list[str]:
         f"  value      {columns['value']}, {station['units']} {station['units_from']}",
     ]
     if "flags" in columns:
-        counted = [f"{count} {MEANINGS[int(flag)]} ({flag})" for flag, count in station["flags"].items()]
-        lines.append(f"  flags      {columns['flags']}: {', '.join(counted) or 'not used'}")
+        lines.append(f"  flags      {columns['flags']}: {', '.join(_flag_counts(station['flags'])) or 'not used'}")
     series = station["series"]
     if series is None:
         return [*lines, f"  problem    {station['problem']}"]
@@ -182,48 +178,34 @@ def _station_text(station: dict[str, Any], in_panel: bool) -> list[str]:
     return lines
 
 
-def _add_checks(description: dict[str, Any], stations: Sequence[Station], artifacts: Path) -> None:
-    """Add ``check`` to each station of a description that has a series.
+def _check(series: SstSeries, station: Station, artifacts: Path) -> dict[str, Any]:
+    """Check the values of a station with the release of their step.
 
-    It has ``problem``, ``flags`` (number of values by QARTOD flag) and ``suspects``, each with ``time``, ``value``,
-    ``lower`` and ``upper``, °C.
+    Returns:
+        The ``problem``; ``flags``: number of values by QARTOD flag; ``suspects``, each with ``time``, ``value``,
+        ``lower`` and ``upper``, °C.
     """
-    catalog = _catalog(artifacts)
-    for described, station in zip(description["stations"], stations, strict=True):
-        if station.series is None:
-            continue
-        if isinstance(catalog, str):
-            described["check"] = _nothing(catalog)
-            continue
-        try:
-            check = catalog.check_values(station.series, station.position)
-        except ForecastError as error:
-            described["check"] = _nothing(str(error))
-        else:
-            described["check"] = _described(check)
+    try:
+        check = _catalog(artifacts).check_values(series, station.position)
+    except ForecastError as error:
+        return {"problem": str(error), "flags": {}, "suspects": []}
+    flags, counts = np.unique(check.flags, return_counts=True)
+    columns = {"value": check.series.values, "lower": check.lower, "upper": check.upper}
+    suspects = [
+        {"time": iso(check.series.times[i])} | {name: round(float(column[i]), 6) for name, column in columns.items()}
+        for i in check.suspects.tolist()
+    ]
+    by_flag = {str(flag): count for flag, count in zip(flags.tolist(), counts.tolist(), strict=True)}
+    return {"problem": None, "flags": by_flag, "suspects": suspects}
 
 
-def _check_text(check: dict[str, Any]) -> list[str]:
-    """Return lines that describe the ``check`` of a station."""
-    if check["problem"] is not None:
-        return [f"  check      {check['problem']}"]
-    counts = ", ".join(f"{count} {MEANINGS[int(flag)]} ({flag})" for flag, count in check["flags"].items())
-    suspects = check["suspects"]
-    if not suspects:
-        return [f"  check      no value is implausible: {counts}"]
-    verb = "is" if len(suspects) == 1 else "are"
-    lines = [f"  check      {counted(len(suspects), 'value')} {verb} implausible: {counts}"]
-    for suspect in suspects[:_SHOWN]:
-        time = short(np.datetime64(suspect["time"].rstrip("Z"), "s"))
-        expected = f"{suspect['lower']:.2f} to {suspect['upper']:.2f} °C"
-        lines.append(f"             {time}  {suspect['value']:g} °C, expected {expected}")
-    if len(suspects) > _SHOWN:
-        lines.append(f"             and {len(suspects) - _SHOWN} more; --json lists them all")
-    return lines
+@cache
+def _catalog(artifacts: Path) -> "Catalog":
+    """Open the releases in a folder.
 
-
-def _catalog(artifacts: Path) -> "Catalog | str":
-    """Return the releases in a folder, or why there are none."""
+    Raises:
+        ForecastError: if they cannot be used, or none is universal.
+    """
     # PyTorch takes seconds to import, and only a check needs it.
     from forecasting.models.checkpoint import CPU
     from forecasting.releases.catalog import Catalog
@@ -232,33 +214,35 @@ def _catalog(artifacts: Path) -> "Catalog | str":
         catalog = Catalog.open(artifacts, CPU, trusted=TrustedKeys.chosen(()), lazy=True)
         steps = catalog.steps
     except ForecastError as error:
-        return f"the values are not checked: {error}"
+        raise ForecastError(f"the values are not checked: {error}") from None
     if not steps:
-        return (
+        raise ForecastError(
             f"the values are not checked, as {artifacts} has no universal release: name a folder that has one with "
             "--artifacts"
         )
     return catalog
 
 
-def _nothing(problem: str) -> dict[str, Any]:
-    return {"problem": problem, "flags": {}, "suspects": []}
+def _flag_counts(flags: dict[str, int]) -> list[str]:
+    return [f"{count} {MEANINGS[int(flag)]} ({flag})" for flag, count in flags.items()]
 
 
-def _described(check: "Check") -> dict[str, Any]:
-    flags, counts = np.unique(check.flags, return_counts=True)
-    times, values = check.series.times, check.series.values
-    suspects = [
-        {
-            "time": iso(times[i]),
-            "value": round(float(values[i]), 6),
-            "lower": round(float(check.lower[i]), 6),
-            "upper": round(float(check.upper[i]), 6),
-        }
-        for i in check.suspects.tolist()
-    ]
-    by_flag = {str(flag): count for flag, count in zip(flags.tolist(), counts.tolist(), strict=True)}
-    return {"problem": None, "flags": by_flag, "suspects": suspects}
+def _check_text(check: dict[str, Any]) -> list[str]:
+    """Return lines that describe the ``check`` of a station."""
+    if check["problem"] is not None:
+        return [f"  check      {check['problem']}"]
+    counts = ", ".join(_flag_counts(check["flags"]))
+    suspects = check["suspects"]
+    if not suspects:
+        return [f"  check      no value is implausible: {counts}"]
+    verb = "is" if len(suspects) == 1 else "are"
+    lines = [f"  check      {counted(len(suspects), 'value')} {verb} implausible: {counts}"]
+    for suspect in suspects[:_SHOWN]:
+        expected = f"{suspect['lower']:.2f} to {suspect['upper']:.2f} °C"
+        lines.append(f"             {_short(suspect['time'])}  {suspect['value']:g} °C, expected {expected}")
+    if len(suspects) > _SHOWN:
+        lines.append(f"             and {len(suspects) - _SHOWN} more; --json lists them all")
+    return lines
 
 
 def _add_fetch_options(parser: argparse.ArgumentParser) -> None:
@@ -267,8 +251,8 @@ def _add_fetch_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--variable", required=True, action="append", metavar="V", help="temperature variable; repeatable"
     )
-    parser.add_argument("--from", dest="start", type=_time, metavar="TIME", help="first time, ISO 8601")
-    parser.add_argument("--to", dest="end", type=_time, metavar="TIME", help="last time, ISO 8601")
+    parser.add_argument("--from", dest="start", type=time, metavar="TIME", help="first time, ISO 8601")
+    parser.add_argument("--to", dest="end", type=time, metavar="TIME", help="last time, ISO 8601")
     parser.add_argument("--lat", type=_span, metavar="SPAN", help="degrees north")
     parser.add_argument("--lon", type=_span, metavar="SPAN", help="degrees east, −180 to 180 or 0 to 360")
     parser.add_argument("--depth", type=_span, metavar="SPAN", help="in the units of the dataset")
@@ -279,9 +263,8 @@ def _add_fetch_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _fetch(options: argparse.Namespace) -> int:
-    query = SeriesQuery(
-        tuple(options.variable), options.start, options.end, options.lat, options.lon, options.depth, options.station
-    )
+    start, end = (None if time is None else iso(time) for time in (options.start, options.end))
+    query = SeriesQuery(tuple(options.variable), start, end, options.lat, options.lon, options.depth, options.station)
     with Downloader.open(tell=lambda message: print(message, file=sys.stderr)) as downloader:
         fetched = fetch(options.erddap, options.dataset, query, options.output, downloader)
     print(f"{fetched.path}: {fetched.rows} rows from {fetched.url}")
@@ -290,9 +273,10 @@ def _fetch(options: argparse.Namespace) -> int:
     return 0
 
 
-def _time(text: str) -> str:
+def time(text: str) -> np.datetime64:
+    """Parse an option's ISO 8601 time."""
     try:
-        return iso(parse_time(text))
+        return parse_time(text)
     except ForecastError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

@@ -2,11 +2,10 @@
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import torch
 from pydantic import ValidationError
 from tqdm import tqdm
@@ -24,18 +23,18 @@ from forecasting.console import (
     whole,
 )
 from forecasting.errors import FileError, RequestError, SeriesError
-from forecasting.evaluation.report import ModelReport, accuracy_table
+from forecasting.evaluation.report import accuracy_table
 from forecasting.models.checkpoint import choose_device
 from forecasting.models.metadata import CELLS
 from forecasting.references.baselines import BASELINES
 from forecasting.releases.release import is_cell_name, versions
 from forecasting.releases.trust import SIGNATURES, VARIABLE
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import parse_time, short
+from forecasting.series.times import short
 from forecasting.series.timestep import TimeStep, in_words, one_each
 from forecasting.wording import counted
 from training.cli import FETCH, GALLERY, INSPECT, PRETRAIN, RELEASE, TRAIN
-from training.cli.data import read_with
+from training.cli.data import read_with, time
 from training.config import DEFAULT_SEED, TrainingConfig
 from training.data.dataset import Dataset, commonest_step, usable_series
 from training.fit.fitting import jobs, total_epochs
@@ -55,7 +54,8 @@ def _train(options: argparse.Namespace) -> int:
     device = choose_device(options.device)
     destination = Destination(options.name, options.out, options.keep, options.publish_if_not_worse, options.title)
     dataset, config, start, alone = _dataset(options)
-    print(_dataset_summary(options.data, dataset, start, alone=alone))
+    notes = [*dataset.notes, *_start_notes(start, alone)]
+    _print_data(options.data, dataset.series, notes, several=bool(dataset.members))
     epochs = 0 if alone else total_epochs(dataset, config) * len(jobs(config))
     with tqdm(total=epochs, unit=" epochs", disable=options.quiet or alone or None) as bar:
         execution = Execution(options.workers, device, bar.update, start, alone)
@@ -239,7 +239,7 @@ def _add_import_options(parser: argparse.ArgumentParser) -> None:
     evaluation.add_argument("--horizon", type=positive, metavar="N", help="number of leads to evaluate and calibrate")
     evaluation.add_argument(
         "--trained-until",
-        type=_time,
+        type=time,
         metavar="DATE",
         help="time of the last value that the networks were trained on (default: unknown)",
     )
@@ -269,17 +269,9 @@ def _import(options: argparse.Namespace) -> int:
     destination = Destination(options.name, options.out, options.keep, title=options.title)
     wanted = Import(models, options.horizon, options.trained_until, options.time_limit)
     series = read_with(options.data, options).series.until_last_observation()
-    print(_series_summary(options.data, series))
-    published = import_models(wanted, series, options.data, destination)
-    _print_published(published)
+    _print_data(options.data, series, series.describe())
+    _print_published(import_models(wanted, series, options.data, destination))
     return 0
-
-
-def _time(text: str) -> np.datetime64:
-    try:
-        return parse_time(text)
-    except SeriesError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _cells(given: Sequence[str] | None, models: Sequence[Path]) -> list[str]:
@@ -307,24 +299,11 @@ def _cells(given: Sequence[str] | None, models: Sequence[Path]) -> list[str]:
     return names
 
 
-def _series_summary(path: Path, series: SstSeries) -> str:
-    """Describe one series that was read from ``path``: a line, and an indented line for each note."""
-    span = f"from {short(series.times[0])} to {short(series.times[-1])}"
-    head = f"{path}: {len(series)} values, {one_each(str(series.step))}, {span}"
-    return "\n".join([head, *(f"  {note}" for note in series.describe())])
-
-
-def _dataset_summary(path: Path, dataset: Dataset, start: UniversalStart | None = None, *, alone: bool = False) -> str:
-    """Describe the data that were read from ``path``: a line, and an indented line for each note.
-
-    Notes say which universal networks can be started from, and whether they are ``alone``.
-    """
-    if dataset.members:
-        notes = [f"  {note}" for note in dataset.notes]
-        head = "\n".join([f"{path}: several stations, {one_each(str(dataset.series.step))}", *notes])
-    else:
-        head = _series_summary(path, dataset.series)
-    return "\n".join([head, *(f"  {note}" for note in _start_notes(start, alone))])
+def _print_data(path: Path, series: SstSeries, notes: Iterable[str], *, several: bool = False) -> None:
+    """Print a line on the data that were read from ``path``, and an indented line for each note."""
+    values = "several stations" if several else f"{len(series)} values"
+    span = "" if several else f", from {short(series.times[0])} to {short(series.times[-1])}"
+    print(f"{path}: {values}, {one_each(str(series.step))}{span}", *(f"  {note}" for note in notes), sep="\n")
 
 
 def _start_notes(start: UniversalStart | None, alone: bool) -> list[str]:
@@ -336,51 +315,35 @@ def _start_notes(start: UniversalStart | None, alone: bool) -> list[str]:
 
 
 def _print_published(published: Published) -> None:
-    print(_release_summary(published))
-    _print_unsigned(published.path)
-
-
-def _release_summary(published: Published) -> str:
-    """Describe a new release: its accuracy one step ahead, its weak points, and whether it serves."""
+    """Print the accuracy of a new release one step ahead, its weak points, whether it serves, and how to sign it."""
     report = published.report
-    test = report.periods["test"]
+    test, intervals = report.periods["test"], report.best.intervals
     lines = [
         f"\nTest part {test.start} to {test.end}, {in_words(report.step)} ahead, °C:\n",
         accuracy_table(report),
         "",
         describe_rank(report),
         *describe_caveats(report),
-        *_interval_lines(report.best),
-        *describe_stations(report),
-        *describe_starts(report),
-        "",
     ]
+    stated = [f"  {describe_coverage(intervals[level].coverage, level)}" for level in (80, 95) if level in intervals]
+    if stated:
+        lines += ["Coverage of its intervals on the test part:", *stated]
+    lines += [*describe_stations(report), *describe_starts(report), ""]
     for cell, spread in report.seeds.items():
         lines.append(f"{cell}: test RMSE {spread.mean:.4f} ± {spread.std:.4f} over {len(spread.seeds)} seeds")
     lines += [f"removed {version}" for version in published.removed]
     if published.comparison:
         lines.append(f"Comparison: {published.comparison}.")
-    state = "is now serving" if published.serves else "was published but is not serving"
-    return "\n".join([*lines, f"{published.path} {state}"])
-
-
-def _print_unsigned(path: Path) -> None:
-    """Print how to sign the release in ``path``, if keys to trust are named or another release of it is signed."""
-    dataset = path.parent
-    signed = any((dataset / version / SIGNATURES).exists() for version in versions(dataset) if version != path.name)
-    if (signed or os.environ.get(VARIABLE)) and not (path / SIGNATURES).exists():
+    path = published.path
+    lines.append(f"{path} {'is now serving' if published.serves else 'was published but is not serving'}")
+    others = [path.parent / version for version in versions(path.parent) if version != path.name]
+    if os.environ.get(VARIABLE) or any((other / SIGNATURES).exists() for other in others):
         command = RELEASE.subcommand("sign").name
-        print(
+        lines.append(
             f"{path} is not signed: services that trust only some keys do not load it. Sign it with {command} {path} "
             "--key FILE"
         )
-
-
-def _interval_lines(best: ModelReport) -> list[str]:
-    lines = [
-        f"  {describe_coverage(best.intervals[level].coverage, level)}" for level in (80, 95) if level in best.intervals
-    ]
-    return ["Coverage of its intervals on the test part:", *lines] if lines else []
+    print("\n".join(lines))
 
 
 TRAIN_COMMAND: Final = Command(

@@ -41,11 +41,7 @@ _LEAST: Final[dict[Split, int]] = {"train": 1, "validation": 1, "test": 1}
 
 @dataclass(frozen=True, eq=False)
 class JoinedSeries(SstSeries):
-    """Several series joined with missing values between them, to compute means and spreads; its times are meaningless.
-
-    Attributes:
-        parts: the series that were joined.
-    """
+    """Several series joined with missing values between them, for means and spreads; its times are meaningless."""
 
     parts: tuple[SstSeries, ...] = ()
 

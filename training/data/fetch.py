@@ -72,7 +72,6 @@ class Downloader:
     """Downloads CSV files, and retries with pauses that spare the server.
 
     Attributes:
-        client: HTTP client.
         pause: called with the seconds to wait before another attempt.
         tell: called with a sentence before each wait.
     """
@@ -240,9 +239,7 @@ class Fetched:
     """A series that was fetched.
 
     Attributes:
-        path: Path of the data, as the server sent them.
         source: path of the record beside the data: address, time of access, title, licence, digest.
-        rows: number of rows of data.
     """
 
     path: Path
@@ -301,8 +298,6 @@ class _Completeness:
     """A check of responses to a query against the server's description of the series.
 
     Attributes:
-        info: the server's description of the dataset.
-        query: the series.
         downloader: Downloader for further requests, if the description is not enough.
         counts: rows of data, and rows with a value, in the last response that was checked.
     """

@@ -148,7 +148,6 @@ class Scaling:
         std: standard deviation of the level above the trend, °C.
         spread: standard deviation of one-step increments, °C.
         years: Julian years of data that show what is usual; 0 for less than one, or if a season is missing.
-        trend: Trend of the level.
     """
 
     mean: float
@@ -182,12 +181,7 @@ class Scaling:
 
 
 class Calendar(nn.Module):
-    """The time of year and of day: a constant one, then the cosine and sine of every harmonic.
-
-    Args:
-        annual: number of annual harmonics.
-        daily: number of daily harmonics.
-    """
+    """The time of year and of day: a constant one, then the cosine and sine of every harmonic."""
 
     def __init__(self, annual: int, daily: int) -> None:
         super().__init__()

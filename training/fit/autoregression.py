@@ -19,7 +19,6 @@ class Solution(NamedTuple):
     """The solution of a regression.
 
     Attributes:
-        error: generalised cross-validation error.
         weights: float64 ``(terms,)``, those of the free terms first.
         costs: penalty on the square of each weight, float64 ``(terms,)``; for free terms, the ``given`` penalty.
     """
@@ -135,7 +134,6 @@ class Terms:
     Attributes:
         share: weight of the regression in the autoregression.
         drift: terms that are shrunk as :data:`DRIFTLESS_SECONDS` says.
-        free: terms that are not shrunk.
         shrunk: linear terms, shrunk with one penalty.
         bent: nonlinear terms, shrunk with another penalty.
     """

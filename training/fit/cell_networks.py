@@ -104,17 +104,13 @@ class CellNetworks:
     """The networks of one cell, as they are exported.
 
     Attributes:
-        cell: ``rnn``, ``lstm`` or ``gru``.
-        seed: Seed of the initial weights and the batches.
         evaluated: network that has not seen the test part.
         final: network that has seen the whole series.
         residuals: out of sample, from before the test part.
         drawn: residuals for the intervals of a short series, without any dependence between leads; None if the others
             are enough.
         validation: accuracy on the validation part.
-        seconds: wall time of fitting.
         epochs: Epochs of the final fit; None if nothing was fitted.
-        loss: Loss by epoch; None if nothing was fitted.
         start: how the universal network takes part; None if there was none to start from.
     """
 
@@ -136,8 +132,6 @@ class Ingredients:
     """The common basis of the networks of all cells of a run.
 
     Attributes:
-        dataset: data of the run.
-        config: settings of the run.
         earlier: residuals from before the validation part.
         start: the universal networks; None if there are none.
     """

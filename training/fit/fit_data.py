@@ -158,7 +158,6 @@ class FitData:
     For several places, these are differences from what is usual at each, and the network is mixed with a general one.
 
     Attributes:
-        config: settings of the run.
         seen: data that the network is scaled by.
         examples: windows to train on, with an observation at the first lead.
         validation: windows to evaluate after each epoch.
@@ -166,7 +165,6 @@ class FitData:
         unexplained: share of the increments' seasonal variance that the autoregression leaves.
         places: which place a window comes from; None for one place.
         general: the autoregression of values that networks of several places are mixed with.
-        seconds: wall time of computing all this.
     """
 
     config: TrainingConfig

@@ -53,12 +53,9 @@ class Fit:
     """A fitted network.
 
     Attributes:
-        cell: ``rnn``, ``lstm`` or ``gru``.
-        seed: Seed of the initial weights and the batches.
         selected: network fitted to the training part only, to measure validation residuals.
         evaluated: network fitted to the training and validation parts in the same way, to measure its accuracy.
         final: network fitted to the whole series in the same way, to serve.
-        epochs: number of epochs of ``final``.
         loss: Huber loss of the cell of ``selected``, by epoch.
         seconds: wall time of fitting, including that of computing the data, which fits share.
     """
@@ -236,13 +233,6 @@ def fit_all(
     device: torch.device = CPU,
 ) -> Fits:
     """Fit every job; the result does not depend on ``workers``.
-
-    Args:
-        dataset: Dataset to fit to.
-        config: settings of the run.
-        workers: number of processes.
-        progress: called as epochs are completed.
-        device: Device that cells are trained on.
 
     Raises:
         ForecastError: if a worker process dies.

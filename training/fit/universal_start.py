@@ -33,10 +33,6 @@ class UniversalAtPlace(nn.Module):
     """A universal network that knows a place: its climatology, and its series before a window.
 
     Only values before the window count, so a forecast never uses values from its own future.
-
-    Attributes:
-        window: number of values of a window.
-        step_seconds: length of the step.
     """
 
     def __init__(self, universal: torch.jit.ScriptModule, window: int, history: SstSeries, climatology: Tensor) -> None:
@@ -160,12 +156,8 @@ class UniversalStart:
     """A universal release, and the climatology of the place.
 
     Attributes:
-        dataset: name of the universal release.
-        modules: networks by cell.
         minimum: smallest number of values that the networks forecast from.
-        horizon: number of leads.
         climatology: coefficients, °C, float32 ``(7,)``; NaN if the position is not known.
-        note: a sentence on the position.
     """
 
     dataset: str

@@ -43,11 +43,7 @@ _PICKLED: Final = f"which is never opened because a pickle can run any program: 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A TorchScript file that was read once, so that what is checked is what is published.
-
-    Attributes:
-        name: Name of the file, without its folder.
-    """
+    """A TorchScript file that was read once, so that what is checked is what is published."""
 
     name: str
     content: bytes
@@ -140,12 +136,7 @@ _TO_CPU: Final = "call module.cpu() and remove device names before torch.jit.scr
 
 @dataclass(frozen=True)
 class Facts:
-    """The result of trying a module.
-
-    Attributes:
-        window: number of values that it forecasts from.
-        parameters: number of its weights.
-    """
+    """The result of trying a module."""
 
     window: int
     parameters: int

@@ -82,10 +82,7 @@ class ImportedNetwork:
     """A network of a release, and the file that it comes from.
 
     Attributes:
-        cell: the name that it was given.
-        file: File of the module, checked.
         trained_until: time of the last value that it was trained on; None if that is unknown.
-        parameters: number of its weights.
     """
 
     cell: str
@@ -169,7 +166,6 @@ class Import:
         models: paths of TorchScript files, by the name that each cell gets.
         horizon: number of leads to evaluate and calibrate; None for that of the step of the data.
         trained_until: time of the last value that the networks were trained on; None if that is unknown.
-        check_seconds: time limit of the check of each module.
     """
 
     models: Mapping[str, Path]
@@ -182,12 +178,6 @@ def import_models(wanted: Import, series: SstSeries, data_file: Path, destinatio
     """Check networks that were trained elsewhere, evaluate and calibrate them on a series, and publish a release.
 
     Nothing is published if a network cannot be used.
-
-    Args:
-        wanted: the networks.
-        series: Series to evaluate on.
-        data_file: Data file that the series was read from.
-        destination: Destination of the release.
 
     Raises:
         ReleaseError: if a file is not TorchScript or breaks the contract, or the release cannot be written.

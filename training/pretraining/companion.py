@@ -15,7 +15,6 @@ class Moments(NamedTuple):
         gram: Gram of the products of predictors, ``(…, size, size)``.
         product: Product of predictors times target, ``(…, size)``.
         power: Power of the squared target, ``(…)``.
-        rows: number of rows, ``(…)``.
     """
 
     gram: Tensor
@@ -101,15 +100,8 @@ class Companion(nn.Module):
         """Forecast the increments at the knots from each origin.
 
         Increments that overlap share most of what they say. At a lead of ``n`` steps, ``n`` of them weigh as much as
-        one, so that the regression does not take a few events of the past for a rule.
-
-        Args:
-            features: as in :meth:`moments`.
-            x: as in :meth:`moments`.
-            scale: as in :meth:`moments`.
-            observed: as in :meth:`moments`.
-            positioned: 1 where there is a climatology, ``(batch,)``.
-            origins: as in :meth:`moments`.
+        one, so that the regression does not take a few events of the past for a rule. ``positioned`` is 1 where there
+        is a climatology, ``(batch,)``; the other arguments are those of :meth:`moments`.
 
         Returns:
             Mean, spread and logarithm of the residual variance in the context relative to the prior's, in units of
@@ -137,16 +129,10 @@ class Companion(nn.Module):
 
 
 def running_products(features: Tensor, weight: Tensor, ends: Tensor, few: int = 16) -> Tensor:
-    """Return the sums of the weighted products of predictors over the steps before each of ``ends``.
+    """Return the sums of the weighted products of predictors over the steps before each of ``ends``, in any order.
 
-    Args:
-        features: ``(batch, steps, size)``.
-        weight: ``(batch, steps)``.
-        ends: Ends in any order, ``(n,)``.
-        few: number of ends up to which they are summed one by one, which needs less memory.
-
-    Returns:
-        ``(batch, n, size, size)``.
+    From ``features`` ``(batch, steps, size)`` and ``weight`` ``(batch, steps)`` to ``(batch, n, size, size)``. Up to a
+    ``few`` ends are summed one by one, which needs less memory.
     """
     batch, _, size = features.shape
     weighted = features * weight.unsqueeze(2)
@@ -169,12 +155,9 @@ def running_products(features: Tensor, weight: Tensor, ends: Tensor, few: int = 
 
 @torch.no_grad()
 def fit_prior(moments: Moments, noise: float, rounds: int = 25) -> tuple[Tensor, Tensor, float]:
-    """Fit a prior to many series by expectation maximisation (empirical Bayes).
+    """Fit a prior to the moments of many series, ``(series, …)``, by expectation maximisation (empirical Bayes).
 
-    Args:
-        moments: Moments of each series, ``(series, …)``.
-        noise: variance to begin with.
-        rounds: Rounds of expectation and maximisation.
+    It begins with ``noise`` as the variance.
 
     Returns:
         Mean ``(size,)``, precision ``(size, size)`` and variance of the noise.

@@ -13,7 +13,7 @@ from forecasting.events.probability import History, RunEvent, Steps, event_proba
 from forecasting.models.universal.distribution import exceedance, scores_of
 from forecasting.models.universal.report import HeldOutEvent, HeldOutRow
 from forecasting.scores.events import score_event
-from forecasting.series.times import Bools, Floats
+from forecasting.series.times import Floats
 from forecasting.series.timestep import TimeStep
 from training.config import Spec
 from training.pretraining.examples import Panel
@@ -44,10 +44,7 @@ class HeldOutContexts:
 def score_held_out(module: AnyModule, spec: Spec, panel: Panel) -> list[HeldOutRow]:
     """Score a network on a panel that it has not seen, by length of context and lead.
 
-    Args:
-        module: the network.
-        spec: Spec of its time step.
-        panel: series; each is forecast once for every length of context.
+    Each series is forecast once for every length of context.
     """
     scores = []
     for context in spec.contexts:
@@ -127,26 +124,9 @@ STRIDE: Final = 3
 _PAST_BATCH: Final = 50
 
 
-def held_out_dependence(module: AnyModule, spec: Spec, panel: Panel) -> Dependence:
-    """Estimate how the errors of a network at different leads are related.
-
-    Args:
-        module: the network.
-        spec: Spec of its time step.
-        panel: series that it has not seen.
-    """
-    scores, errors = past_errors(module, spec, panel)
-    return Dependence.of_series(scores, errors)
-
-
 @torch.no_grad()
 def past_errors(module: AnyModule, spec: Spec, panel: Panel) -> tuple[Floats, Floats]:
-    """Forecast the last part of each series from several steps.
-
-    Args:
-        module: the network.
-        spec: Spec of its time step.
-        panel: series; those that end in a missing value are left out.
+    """Forecast the last part of each series from several steps; those that end in a missing value are left out.
 
     Returns:
         Normal scores of what followed in the distributions that were forecast, and observation minus forecast, °C. Both
@@ -185,14 +165,8 @@ def score_events(module: AnyModule, spec: Spec, panel: Panel, dependence: Depend
 
     The references know what happened in the other seas: ``climatology`` is the share of them in which the event
     happened, ``persistence`` that among those with as many steps above the threshold before the forecast, and
-    ``independent`` is the same forecast with leads that do not depend on each other.
-
-    Args:
-        module: the network.
-        spec: Spec of its time step.
-        panel: series that neither the network nor ``dependence`` was fitted to; each is forecast once for every length
-            of context.
-        dependence: Dependence between the leads; that of a random walk if None.
+    ``independent`` is the same forecast with leads that do not depend on each other. Neither the network nor the
+    ``dependence`` between leads, that of a random walk if None, was fitted to the panel.
     """
     leads = tuple(range(1, spec.horizon + 1))
     event = RunEvent("above", _DURATION, 1, min(_WITHIN, spec.horizon))
@@ -210,7 +184,7 @@ def score_events(module: AnyModule, spec: Spec, panel: Panel, dependence: Depend
         beyond = exceedance(np.repeat(threshold[known, None], event.last, axis=1), quantiles, LEVELS)
         probability = {name: event_probability(event, c, beyond, before[known]) for name, c in couplings.items()}
         references = {
-            CLIMATOLOGY: _frequency_elsewhere(happened[known], np.ones_like(known[known])),
+            CLIMATOLOGY: _frequency_by_state(happened[known], np.zeros_like(before[known])),
             PERSISTENCE: _frequency_by_state(happened[known], np.minimum(before[known], _DURATION)),
             INDEPENDENT: probability[INDEPENDENT],
         }
@@ -239,15 +213,11 @@ def _outcomes(event: RunEvent, spec: Spec, sst: Floats, observed: Floats, thresh
     return happened, np.asarray([history.run[origin] for history in histories])
 
 
-def _frequency_elsewhere(happened: Floats, alike: Bools) -> Floats:
-    """Return how often the event happened in the other seas among ``alike``; 0.5 where there is no other."""
-    others = alike.sum() - alike
-    return np.where(others > 0, ((happened * alike).sum() - happened * alike) / np.maximum(others, 1), 0.5)
-
-
 def _frequency_by_state(happened: Floats, state: Steps) -> Floats:
+    """Return how often the event happened in the other seas of the same state; 0.5 where there is no other."""
     frequency = np.empty_like(happened)
     for value in np.unique(state).tolist():
         alike = state == value
-        frequency[alike] = _frequency_elsewhere(happened, alike)[alike]
+        others = int(alike.sum()) - 1
+        frequency[alike] = (happened[alike].sum() - happened[alike]) / others if others else 0.5
     return frequency

@@ -34,7 +34,6 @@ class Examples(NamedTuple):
     """Stretches of series with origins inside them; all float32.
 
     Attributes:
-        inputs: Inputs of the cell, ``(n, steps, inputs)``.
         origins: Steps of the stretch to forecast from, int64 ``(n, origins)``.
         mean: Mean that the companion forecasts, ``(n, origins, knots)``; likewise ``spread`` and ``fit``.
         context: What is known of the context, ``(n, origins, context)``.
@@ -176,7 +175,6 @@ class RealSeries:
     """A series of the user.
 
     Attributes:
-        name: Name of its file, with the station.
         series: Series at the time step of the networks.
         climatology: coefficients by its position, ``(7,)``; NaN where the file has none, or it is on land.
     """
@@ -192,15 +190,12 @@ def read_real_series(spec: Spec, paths: Sequence[Path]) -> list[RealSeries]:
     Raises:
         FileError: if a file cannot be read, holds a grid, or a series has another step or is too short.
     """
-    return [series for path in paths for series in _read(spec, path)]
-
-
-def _read(spec: Spec, path: Path) -> list[RealSeries]:
-    reading = read(path)
-    if not reading.stations:
-        raise reading.error or FileError("no series found")
-    members = []
-    for station in reading.stations:
+    readings = [read(path) for path in paths]
+    for reading in readings:
+        if not reading.stations:
+            raise reading.error or FileError("no series found")
+    members, fewest = [], spec.minimum + spec.horizon
+    for path, station in [(reading.path, station) for reading in readings for station in reading.stations]:
         name = path.name if station.name is None else f"{path.name} ({station.name})"
         if station.series is None:
             raise FileError(f"{name}: {station.problem}")
@@ -209,18 +204,13 @@ def _read(spec: Spec, path: Path) -> list[RealSeries]:
                 f"{name} has steps of {in_words(str(station.series.step))}, but the networks forecast steps of "
                 f"{in_words(spec.step)}; leave the file out, or resample it"
             )
-        fewest = spec.minimum + spec.horizon
         observed = int(np.isfinite(station.series.values).sum())
         if observed < fewest:
             raise FileError(f"{name}: {observed} values are too few to train on; {fewest} are needed")
-        members.append(RealSeries(name, station.series, _climatology(station.position)))
+        position = station.position
+        usual = GlobalClimatology.load().coefficients(*position) if position else np.full(COEFFICIENTS, np.nan)
+        members.append(RealSeries(name, station.series, usual.astype(np.float64)))
     return members
-
-
-def _climatology(position: tuple[float, float] | None) -> Floats:
-    if position is None:
-        return np.full(COEFFICIENTS, np.nan)
-    return GlobalClimatology.load().coefficients(*position).astype(np.float64)
 
 
 def real_panel(spec: Spec, series: Sequence[RealSeries]) -> Panel:

@@ -60,12 +60,8 @@ class UniversalNetwork(nn.Module):
     def forward(self, states: Tensor, mean: Tensor, spread: Tensor, fit: Tensor, context: Tensor) -> Tensor:
         """Forecast scaled increments.
 
-        Args:
-            states: States of the cell at the origins, float32 ``(n, hidden)``.
-            mean: Mean of the companion, ``(n, knots)``.
-            spread: Spread of the companion, ``(n, knots)``.
-            fit: Fit of the companion, ``(n, knots)``.
-            context: ``(n, context)``.
+        From the states of the cell at the origins, float32 ``(n, hidden)``, what the companion returns, each
+        ``(n, knots)``, and the context, ``(n, context)``.
 
         Returns:
             The mean and the quantiles at each lead, in units of the volatility, ``(n, horizon, 1 + quantiles)``.
@@ -122,12 +118,9 @@ class FitSettings:
 
 
 def fit_companion(spec: Spec, size: int, parts: Iterable[tuple[Moments, Tensor]]) -> Companion:
-    """Fit the two priors of a companion to many series.
+    """Fit the two priors of a companion of ``size`` predictors to many series.
 
-    Args:
-        spec: Time step.
-        size: Number of predictors.
-        parts: Moments of series ``(n, knots, …)``, and 1 for those with a position, else 0, ``(n,)``.
+    Each of ``parts`` has moments of series, ``(n, knots, …)``, and 1 for those with a position, else 0, ``(n,)``.
     """
     companion = Companion(spec, size)
     all_moments, positions = zip(*parts, strict=True)
@@ -193,11 +186,8 @@ class UniversalModule(nn.Module):
 
     Attributes:
         window: values of :meth:`forward`.
-        step_seconds: length of the step.
-        horizon: number of leads.
         minimum: smallest context.
         maximum: longest context that is used.
-        levels: probabilities of the quantiles.
     """
 
     def __init__(self, spec: Spec, features: Features, companion: Companion, network: UniversalNetwork) -> None:
@@ -253,12 +243,8 @@ class UniversalModule(nn.Module):
     def backtest(self, sst: Tensor, last_time: Tensor, climatology: Tensor, origins: Tensor) -> Tensor:
         """Forecast all leads from each of ``origins``, seeing only what came before.
 
-        Args:
-            sst: as in :meth:`quantiles`.
-            last_time: as in :meth:`quantiles`.
-            climatology: as in :meth:`quantiles`.
-            origins: steps to forecast from, increasing, int64 ``(origins,)``; forecasts from missing values are those
-                from the last value before.
+        The ``origins`` are increasing steps, int64 ``(origins,)``; forecasts from missing values are those from the
+        last value before. The other arguments are those of :meth:`quantiles`.
 
         Returns:
             °C, float32 ``(batch, origins, horizon, 1 + levels)``.
@@ -269,14 +255,7 @@ class UniversalModule(nn.Module):
     def prepare(self, sst: Tensor, last_time: Tensor, climatology: Tensor, origins: Tensor) -> list[Tensor]:
         """Compute what the networks of one release share: everything but the cell, and what follows it.
 
-        Args:
-            sst: as in :meth:`quantiles`.
-            last_time: as in :meth:`quantiles`.
-            climatology: as in :meth:`quantiles`.
-            origins: as in :meth:`backtest`.
-
-        Returns:
-            What :meth:`answer` of each network takes.
+        The arguments are those of :meth:`backtest`; :meth:`answer` of each network takes the result.
         """
         batch, steps = sst.shape
         positioned = torch.isfinite(climatology[:, 0]).to(torch.float64)

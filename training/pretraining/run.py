@@ -24,7 +24,7 @@ from forecasting.models.universal.report import HeldOutEvent, HeldOutModel, Held
 from forecasting.releases.release import point_current
 from training.config import Spec
 from training.pretraining.companion import Companion, Moments
-from training.pretraining.evaluate import held_out_dependence, mean_by_context, score_events, score_held_out
+from training.pretraining.evaluate import mean_by_context, past_errors, score_events, score_held_out
 from training.pretraining.examples import (
     Examples,
     Panel,
@@ -70,10 +70,6 @@ class PretrainingSettings:
         seas: number of simulated series that the networks are trained on; None for the spec's.
         prior_seas: number of those that the companion's prior is fitted to.
         held_out_seas: number of those that the networks are scored on; as many others score events.
-        fit: settings of the networks.
-        real_series: Real series to train on too.
-        device: Device that the networks are fitted on.
-        workers: number of processes.
     """
 
     seas: int | None = None
@@ -88,16 +84,9 @@ class PretrainingSettings:
 def pretrain(
     spec: Spec, settings: PretrainingSettings, artifacts: Path, progress: Callable[[str], None] = lambda line: None
 ) -> Path:
-    """Train the three universal networks of a time step, and publish them.
+    """Train the three universal networks of a time step, and publish them; returns the folder of the release.
 
-    Args:
-        spec: Time step.
-        settings: Settings of the run.
-        artifacts: Folder of all releases.
-        progress: Called with a line at each stage.
-
-    Returns:
-        The folder of the release.
+    ``progress`` is called with a line at each stage.
 
     Raises:
         ReleaseError: if the release cannot be written.
@@ -148,7 +137,9 @@ def _fit_all(spec: Spec, settings: PretrainingSettings, progress: Callable[[str]
             examples.append(make_examples(spec, Features(spec), companion, panel, random))
         torch.save(list(joined(examples)), shared / _EXAMPLES)
         for name, seed in ((_HELD_OUT, _HELD_OUT_SEEDS), (_EVENT_SEAS, _EVENT_SEEDS)):
-            panels = parallel_map(partial(_simulate, spec), _chunks(seed, settings.held_out_seas))
+            panels = parallel_map(
+                partial(simulated_panel, spec), *zip(*_chunks(seed, settings.held_out_seas), strict=True)
+            )
             torch.save([torch.cat(column) for column in zip(*panels, strict=True)], shared / name)
         progress(f"cut examples from {seas} seas: {time.perf_counter() - begin:.0f} s")
         jobs = [(cell, with_companion) for with_companion in (True, False) for cell in CELLS]
@@ -243,10 +234,6 @@ def _chunks(first_seed: int, seas: int) -> list[tuple[int, int]]:
     return [(first_seed + i, size) for i, size in enumerate(sizes)]
 
 
-def _simulate(spec: Spec, chunk: tuple[int, int]) -> Panel:
-    return simulated_panel(spec, *chunk)
-
-
 def _moments(spec: Spec, chunk: tuple[int, int]) -> tuple[Moments, Tensor]:
     features = Features(spec)
     panel = simulated_panel(spec, *chunk)
@@ -276,6 +263,6 @@ def _fit(spec: Spec, shared: Path, settings: FitSettings, device: torch.device, 
     scores = score_held_out(module, spec, panel := Panel(*torch.load(shared / _HELD_OUT, weights_only=True)))
     if not with_companion:
         return _Fit(module, seconds, scores)
-    dependence = held_out_dependence(module, spec, panel)
+    dependence = Dependence.of_series(*past_errors(module, spec, panel))
     events = score_events(module, spec, Panel(*torch.load(shared / _EVENT_SEAS, weights_only=True)), dependence)
     return _Fit(module, seconds, scores, dependence, events)

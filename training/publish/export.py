@@ -39,12 +39,7 @@ _TIMED_CALLS: Final = 100
 
 @dataclass(frozen=True)
 class Identity:
-    """Identity of a release, recorded in each of its checkpoints, with the file that it was trained or evaluated on.
-
-    Attributes:
-        created: ISO 8601 time.
-        title: name of the dataset for people to read.
-    """
+    """Identity of a release, recorded in each of its checkpoints, with the file that it was trained or evaluated on."""
 
     dataset: str
     version: str

@@ -139,10 +139,8 @@ class Seas:
     """Observed series of simulated places.
 
     Attributes:
-        places: where they are.
         sst: °C, float64 ``(places, steps)``, NaN where missing.
         times: Times of the steps, Unix seconds ``(steps,)``.
-        kinds: how each is observed.
     """
 
     places: Places

@@ -137,10 +137,6 @@ def draw_places(random: Generator, n: int) -> Places:
 
     The true cycle differs from the cell's as real places differ from a 2° climatology: by about 1 °C in level, a sixth
     in amplitude and nine days in phase.
-
-    Args:
-        random: generator.
-        n: number of places.
     """
     coefficients, latitudes = _sea_cells()
     weights = np.cos(np.radians(latitudes)) + 0.4 * (np.abs(latitudes) < 12)

@@ -38,7 +38,6 @@ class Mirror:
 
     Attributes:
         url: of the artifacts folder in the other place, without a user or a password.
-        folder: the local artifacts folder.
     """
 
     def __init__(self, url: str, cache: Path, trusted: TrustedKeys | None = None) -> None:

@@ -28,13 +28,7 @@ class RemoteFolder:
     """
 
     def __init__(self, system: Any, root: str, url: str) -> None:
-        """Create the object; use :meth:`open`.
-
-        Args:
-            system: file system of fsspec.
-            root: path of the folder in it.
-            url: of the folder, for messages.
-        """
+        """Create the object; use :meth:`open`."""
         self._system = system
         self._root = root.rstrip("/")
         self.url = url.rstrip("/")
