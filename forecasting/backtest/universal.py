@@ -8,6 +8,7 @@ from typing import Final, cast
 import numpy as np
 
 from forecasting.backtest.backtest import Backtest, Bounds, NetworkFacts
+from forecasting.climatology.global_climatology import Coefficients
 from forecasting.errors import SeriesError
 from forecasting.evaluation.events import NO_EVENTS, RequestedEvents, verifying
 from forecasting.events.paths import Coupling, Dependence
@@ -18,7 +19,7 @@ from forecasting.models.universal.backtest import RollingErrors
 from forecasting.models.universal.contexts import Contexts, read_contexts
 from forecasting.models.universal.distribution import Quantiles, exceedance, interval
 from forecasting.models.universal.model import forecast_at_any_step
-from forecasting.models.universal.network import Coefficients, Steps
+from forecasting.models.universal.network import Steps
 from forecasting.models.universal.references import REFERENCES, Past, forecast_references
 from forecasting.models.universal.release import UniversalRelease
 from forecasting.models.universal.resampling import Resampling

@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from forecasting.climatology.annual_cycle import COEFFICIENTS
-from forecasting.climatology.global_climatology import GlobalClimatology
+from forecasting.climatology.global_climatology import Coefficients, GlobalClimatology
 from forecasting.errors import RequestError, SeriesError
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.forecasts.forecasts import Forecasts
@@ -17,9 +16,6 @@ from forecasting.models.past_skill import PastSkills
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.times import Floats
 from forecasting.series.timestep import TimeStep, in_words
-
-Coefficients = npt.NDArray[np.float32]
-"""Climatology of positions, °C ``(n, 7)``; NaN where there is none."""
 
 BEST = "best"
 ALL = "all"

@@ -3,31 +3,24 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import Generic, TypeVar, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
-import torch
 
 from forecasting.bundled import default_artifacts
+from forecasting.climatology.global_climatology import Coefficients
 from forecasting.errors import ForecastError, ReleaseError, RequestError, SeriesError, UnknownNameError
 from forecasting.forecasts.forecasts import Columns, Forecasts
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.base import ALL, BEST, Model, climatology_at
-from forecasting.models.checkpoint import choose_device
 from forecasting.models.metadata import CELLS
-from forecasting.models.place.forecaster import Forecaster
-from forecasting.models.universal.checks import Check
 from forecasting.models.universal.contexts import other_step_error
-from forecasting.models.universal.metadata import UniversalMetadata, parse_universal_metadata
-from forecasting.models.universal.model import refusal_at_any_step
-from forecasting.models.universal.network import Coefficients
 from forecasting.models.universal.references import REFERENCES
-from forecasting.models.universal.release import UniversalRelease
-from forecasting.models.universal.resampling import nearest_step
+from forecasting.models.universal.resampling import nearest_step, refusal_at_any_step
 from forecasting.references.baselines import BASELINES
-from forecasting.releases.loaded import Loaded, LoadedRelease, LoadedUniversal, load_cell, load_release
+from forecasting.releases.on_disk import Entry, OnDisk, by_step, on_disk
 from forecasting.releases.release import Release, dataset_names, open_current, universal_names
 from forecasting.releases.trust import TrustedKeys
 from forecasting.series.batch import SeriesBatch, SeriesByStep
@@ -35,59 +28,15 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.wording import available
 
+if TYPE_CHECKING:
+    import torch
+
+    from forecasting.models.place.forecaster import Forecaster
+    from forecasting.models.universal.checks import Check
+    from forecasting.models.universal.release import UniversalRelease
+    from forecasting.releases.loaded import Loaded, LoadedRelease, LoadedUniversal
+
 Run = Callable[[Model, SeriesBatch, ForecastOptions], Forecasts]
-_L = TypeVar("_L", LoadedRelease, LoadedUniversal)
-
-
-@dataclass(frozen=True, eq=False)
-class _OnDisk(Generic[_L]):
-    """A release that is opened, verified and loaded on first use.
-
-    Attributes:
-        dataset: name of the dataset.
-        open: opens the release.
-        device: that the networks run on.
-    """
-
-    dataset: str
-    open: Callable[[], Release]
-    device: torch.device
-
-    @cached_property
-    def _release(self) -> Release:
-        return self.open()
-
-    @cached_property
-    def _metadata(self) -> UniversalMetadata:
-        return parse_universal_metadata(self._release.read(f"{self.cells[0]}.json"))
-
-    @property
-    def cells(self) -> tuple[str, ...]:
-        """Cells of the networks."""
-        return self._release.cells
-
-    @property
-    def step(self) -> TimeStep:
-        """The step of a universal release."""
-        return self._metadata.time_step
-
-    @property
-    def horizon(self) -> int:
-        """The number of leads of a universal release."""
-        return self._metadata.horizon
-
-    @cached_property
-    def loaded(self) -> _L:
-        """The release in memory."""
-        return cast(_L, load_release(self._release, self.device))
-
-
-def _loaded(entry: _L | _OnDisk[_L]) -> _L:
-    return entry.loaded if isinstance(entry, _OnDisk) else entry
-
-
-_Place = LoadedRelease | _OnDisk[LoadedRelease]
-_Universal = LoadedUniversal | _OnDisk[LoadedUniversal]
 
 
 class Catalog:
@@ -98,7 +47,10 @@ class Catalog:
     """
 
     def __init__(
-        self, places: Mapping[str, _Place], universal: Mapping[str, _Universal], default_dataset: str | None = None
+        self,
+        places: "Mapping[str, Entry[LoadedRelease]]",
+        universal: "Mapping[str, Entry[LoadedUniversal]]",
+        default_dataset: str | None = None,
     ) -> None:
         """Hold releases by dataset: those of one place, and universal ones, at most one for each step.
 
@@ -107,16 +59,16 @@ class Catalog:
         """
         self._places = places
         self._universal = universal
-        self._entries = {**places, **universal}
+        self._entries: dict[str, Entry[Loaded]] = {**places, **universal}
         self.default_dataset = default_dataset
-        if all(isinstance(entry, LoadedUniversal) for entry in universal.values()):
-            _by_step(universal.values())
+        if not any(isinstance(entry, OnDisk) for entry in universal.values()):
+            by_step(universal.values())
 
     @classmethod
     def open(
         cls,
         artifacts: Path,
-        device: torch.device,
+        device: "torch.device | str",
         default_dataset: str | None = None,
         serving: Mapping[str, str] | None = None,
         trusted: TrustedKeys | None = None,
@@ -147,29 +99,29 @@ class Catalog:
                 "one with python -m training"
             )
         if lazy:
-            opening = {name: partial(open_current, artifacts, name, trusted) for name in names}
-            return cls(
-                {name: _OnDisk[LoadedRelease](name, opening[name], device) for name in places},
-                {name: _OnDisk[LoadedUniversal](name, opening[name], device) for name in universal},
-                default_dataset,
-            )
+            unopened = {name: on_disk(artifacts, name, device, trusted) for name in names}
+            of_places, of_any_sea = ({name: unopened[name] for name in some} for some in (places, universal))
+            return cls(of_places, of_any_sea, default_dataset)
+        from forecasting.models.checkpoint import choose_device
+
+        device = choose_device(device) if isinstance(device, str) else device
         catalog = cls({}, {}, default_dataset)
         for name in names:
             catalog = catalog.with_release(_load_current(artifacts, name, device, serving.get(name), trusted))
         return catalog
 
     @property
-    def places(self) -> dict[str, LoadedRelease]:
+    def places(self) -> "dict[str, LoadedRelease]":
         """The releases of one place, by dataset."""
-        return {name: _loaded(entry) for name, entry in self._places.items()}
+        return {name: entry.loaded for name, entry in self._places.items()}
 
     @property
-    def universal(self) -> dict[str, LoadedUniversal]:
+    def universal(self) -> "dict[str, LoadedUniversal]":
         """The releases that forecast any series at their step or one near it, by dataset."""
-        return {name: _loaded(entry) for name, entry in self._universal.items()}
+        return {name: entry.loaded for name, entry in self._universal.items()}
 
     @property
-    def models(self) -> list[Forecaster]:
+    def models(self) -> "list[Forecaster]":
         """All networks of places."""
         return [forecaster for release in self.places.values() for forecaster in release.forecasters.values()]
 
@@ -183,7 +135,7 @@ class Catalog:
         return names
 
     @property
-    def releases(self) -> dict[str, LoadedRelease | LoadedUniversal]:
+    def releases(self) -> "dict[str, LoadedRelease | LoadedUniversal]":
         """All releases, by dataset."""
         return {**self.places, **self.universal}
 
@@ -192,7 +144,7 @@ class Catalog:
         """The loaded version of each dataset."""
         return {dataset: release.version for dataset, release in self.releases.items()}
 
-    def with_release(self, release: LoadedRelease | LoadedUniversal) -> "Catalog":
+    def with_release(self, release: "LoadedRelease | LoadedUniversal") -> "Catalog":
         """Return a catalog in which ``release`` replaces the release of its dataset, if any.
 
         Raises:
@@ -200,10 +152,10 @@ class Catalog:
         """
         places = {name: entry for name, entry in self._places.items() if name != release.dataset}
         universal = {name: entry for name, entry in self._universal.items() if name != release.dataset}
-        if isinstance(release, LoadedUniversal):
-            universal[release.dataset] = release
+        if release.is_universal:
+            universal[release.dataset] = cast("LoadedUniversal", release)
         else:
-            places[release.dataset] = release
+            places[release.dataset] = cast("LoadedRelease", release)
         return Catalog(places, universal, self.default_dataset)
 
     def without(self, models: Collection[str]) -> "Catalog":
@@ -214,7 +166,7 @@ class Catalog:
         universal = {name: release.without(models) for name, release in self.universal.items()}
         return Catalog(places, universal, self.default_dataset)
 
-    def dataset(self, name: str | None) -> LoadedRelease:
+    def dataset(self, name: str | None) -> "LoadedRelease":
         """Return the release of one place; of the default dataset if ``name`` is None.
 
         Raises:
@@ -226,9 +178,9 @@ class Catalog:
             raise _belongs_to_no_place(name, "dataset")
         if name not in self._places:
             raise UnknownNameError(f"no dataset {name[:64]!r}; {available(self._entries)}")
-        return _loaded(self._places[name])
+        return self._places[name].loaded
 
-    def find(self, model: str, dataset: str | None = None) -> tuple[LoadedRelease | LoadedUniversal, str]:
+    def find(self, model: str, dataset: str | None = None) -> "tuple[LoadedRelease | LoadedUniversal, str]":
         """Return the release that a name means within ``dataset``, and ``best``, ``all`` or the cell that it means.
 
         Args:
@@ -245,9 +197,9 @@ class Catalog:
                 if dataset not in self._universal:
                     self.dataset(dataset)
                 raise RequestError(f"model {model} belongs to dataset {name}, not {dataset}", field="model")
-            return (_loaded(self._universal[name]) if name in self._universal else self.dataset(name)), cell
+            return (self._universal[name].loaded if name in self._universal else self.dataset(name)), cell
         if dataset is not None and dataset in self._universal:
-            universal = _loaded(self._universal[dataset])
+            universal = self._universal[dataset].loaded
             universal.select_cells(model)
             return universal, model
         if not dataset and self.default_dataset is None:
@@ -268,7 +220,7 @@ class Catalog:
                 return dataset, cell
         return None
 
-    def resolve(self, model: str, dataset: str | None = None) -> tuple[LoadedRelease, list[Forecaster]]:
+    def resolve(self, model: str, dataset: str | None = None) -> "tuple[LoadedRelease, list[Forecaster]]":
         """Return the release of one place that a name means, and its networks; see :meth:`find`.
 
         Raises:
@@ -278,9 +230,10 @@ class Catalog:
         if dataset is not None and dataset in self._universal and self._owner(model) is None:
             raise _belongs_to_no_place(dataset, "dataset")
         release, name = self.find(model, dataset)
-        if isinstance(release, LoadedUniversal):
+        if release.is_universal:
             raise _belongs_to_no_place(model, "model")
-        return release, release.select(name)
+        place = cast("LoadedRelease", release)
+        return place, place.select(name)
 
     def select(self, model: str, dataset: str | None) -> "Selection":
         """Return the models that ``model`` means within ``dataset``, for series of the caller.
@@ -297,8 +250,8 @@ class Catalog:
         return Selection(name, release, release.select(name), self)
 
     @cached_property
-    def _served(self) -> dict[TimeStep, _Universal]:
-        return {step: entry for step, entry in _by_step(self._universal.values()).items() if entry.cells}
+    def _served(self) -> "dict[TimeStep, Entry[LoadedUniversal]]":
+        return {step: entry for step, entry in by_step(self._universal.values()).items() if entry.cells}
 
     @property
     def steps(self) -> list[TimeStep]:
@@ -316,12 +269,12 @@ class Catalog:
         """Cells of the networks of all universal releases."""
         return tuple(dict.fromkeys(cell for entry in self._universal.values() for cell in entry.cells))
 
-    def at(self, step: TimeStep) -> LoadedUniversal | None:
+    def at(self, step: TimeStep) -> "LoadedUniversal | None":
         """Return the universal release for series at ``step``; None if none serves."""
         entry = self._served.get(step)
-        return None if entry is None else _loaded(entry)
+        return None if entry is None else entry.loaded
 
-    def nearest(self, step: TimeStep, horizon: int = 1) -> LoadedUniversal | None:
+    def nearest(self, step: TimeStep, horizon: int = 1) -> "LoadedUniversal | None":
         """Return the release that series at ``step`` are forecast by: that of the step, else of the nearest one.
 
         A release that does not reach ``horizon`` steps ahead is left out if another one does. None if no release takes
@@ -329,7 +282,7 @@ class Catalog:
         """
         served = self._served
         nearest = nearest_step(step, {other: entry.horizon for other, entry in served.items()}, horizon)
-        return None if nearest is None else _loaded(served[nearest])
+        return None if nearest is None else served[nearest].loaded
 
     def hint(self, step: TimeStep) -> str:
         """Return the end of a sentence about series at ``step``: what forecasts them; empty if nothing does."""
@@ -345,7 +298,7 @@ class Catalog:
 
     def check_values(
         self, series: SstSeries, position: tuple[float, float] | None = None, last: int | None = None
-    ) -> Check:
+    ) -> "Check":
         """Check each value of ``series`` with the release of its step.
 
         Args:
@@ -377,29 +330,15 @@ class Catalog:
         nearest = self.nearest(series.step)
         refusals: dict[str, SeriesError | None] = {}
         for name, loaded in self.universal.items():
+            metadata = loaded.networks.any_network.metadata
             if loaded is nearest:
-                refusals[name] = refusal_at_any_step(loaded.networks, series)
+                refusals[name] = refusal_at_any_step(metadata, series)
                 # Few series need their position, and looking it up takes longer than the rest.
                 if refusals[name] is not None and position is not None:
-                    refusals[name] = refusal_at_any_step(loaded.networks, series, _climatology_at(position))
+                    refusals[name] = refusal_at_any_step(metadata, series, _climatology_at(position))
             elif loaded.cells:
-                refusals[name] = other_step_error(series.step, loaded.networks.any_network.metadata)
+                refusals[name] = other_step_error(series.step, metadata)
         return refusals
-
-
-def _by_step(entries: Iterable[_Universal]) -> dict[TimeStep, _Universal]:
-    """Return universal releases by their step.
-
-    Raises:
-        ReleaseError: if two have the same.
-    """
-    found: dict[TimeStep, _Universal] = {}
-    for entry in entries:
-        if other := found.get(entry.step):
-            words = in_words(str(entry.step))
-            raise ReleaseError(f"{other.dataset} and {entry.dataset} both forecast steps of {words}: remove one")
-        found[entry.step] = entry
-    return found
 
 
 def _climatology_at(position: tuple[float, float] | None) -> Coefficients | None:
@@ -421,9 +360,11 @@ def _belongs_to_no_place(name: str, field: str) -> RequestError:
 
 
 def _load_current(
-    artifacts: Path, dataset: str, device: torch.device, fallback: str | None, trusted: TrustedKeys | None
-) -> LoadedRelease | LoadedUniversal:
+    artifacts: Path, dataset: str, device: "torch.device", fallback: str | None, trusted: TrustedKeys | None
+) -> "LoadedRelease | LoadedUniversal":
     """Load the current release of a dataset; if that fails, its version ``fallback``, if given."""
+    from forecasting.releases.loaded import load_release
+
     try:
         return load_release(open_current(artifacts, dataset, trusted), device)
     except ForecastError as error:
@@ -453,11 +394,11 @@ class Selection:
     """
 
     name: str
-    release: Loaded | None
+    release: "Loaded | None"
     named: Sequence[Model]
     catalog: Catalog
 
-    def release_at(self, step: TimeStep, horizon: int) -> Loaded:
+    def release_at(self, step: TimeStep, horizon: int) -> "Loaded":
         """Return the release for series at ``step``, which :meth:`refusal` lets pass."""
         loaded = self.release or self.catalog.nearest(step, horizon)
         assert loaded is not None
@@ -573,7 +514,7 @@ class Selection:
         return f"name a dataset to use a model of one place: {datasets}"
 
 
-def _not_loaded(loaded: Loaded, cell: str) -> SeriesError | None:
+def _not_loaded(loaded: "Loaded", cell: str) -> SeriesError | None:
     if cell in (*loaded.cells, BEST):
         return None
     return SeriesError(f"{loaded.dataset}-{cell} is not loaded; loaded: {', '.join(loaded.models)}")
@@ -588,7 +529,7 @@ def _out_of_range(dataset: str, horizon: int, longest: int, step: TimeStep) -> S
 
 def load_forecaster(
     model: str, artifacts: Path | str | None = None, device: str = "cpu", trusted: TrustedKeys | None = None
-) -> Forecaster:
+) -> "Forecaster":
     """Load the network ``<dataset>-<cell>`` from an artifacts folder, as notebooks do.
 
     Args:
@@ -602,6 +543,9 @@ def load_forecaster(
         UnknownNameError: if there is no such model.
         ReleaseError: if its release cannot be used, or no trusted key signed it.
     """
+    from forecasting.models.checkpoint import choose_device
+    from forecasting.releases.loaded import load_cell
+
     dataset, _, cell = model.rpartition("-")
     if not dataset:
         raise UnknownNameError(f"{model!r} names no network: write its dataset and its cell, as in nino12-gru")
@@ -616,7 +560,7 @@ def load_forecaster(
 
 def load_universal(
     name: str, artifacts: Path | str | None = None, device: str = "cpu", trusted: TrustedKeys | None = None
-) -> UniversalRelease:
+) -> "UniversalRelease":
     """Load the universal release ``name``, such as ``ocean-daily``, from an artifacts folder, as notebooks do.
 
     Args:
@@ -630,6 +574,9 @@ def load_universal(
         UnknownNameError: if there is no such release.
         ReleaseError: if it cannot be used, or no trusted key signed it.
     """
+    from forecasting.models.checkpoint import choose_device
+    from forecasting.releases.loaded import LoadedUniversal
+
     folder = Path(artifacts or default_artifacts())
     release = open_current(folder, name, trusted)
     if not release.is_universal:

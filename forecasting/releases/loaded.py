@@ -5,6 +5,7 @@ import io
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -42,6 +43,8 @@ class Loaded(ABC):
         card: ``MODEL_CARD.md``; None in a release without a model card.
     """
 
+    is_universal: ClassVar[bool] = False
+
     release: Release
     device: torch.device
     card: bytes | None
@@ -55,6 +58,11 @@ class Loaded(ABC):
     def version(self) -> str:
         """Version of the release."""
         return self.release.version
+
+    @property
+    def loaded(self) -> Self:
+        """The release itself; see :class:`~forecasting.releases.on_disk.Entry`."""
+        return self
 
     def sha256(self, cell: str) -> str:
         """Return the digest of a checkpoint."""
@@ -301,6 +309,8 @@ class LoadedUniversal(Loaded):
         serving: cells of its networks that serve, in the order of :data:`~forecasting.models.metadata.CELLS`.
         report: how the networks did on held-out seas; None in a release without a report.
     """
+
+    is_universal = True
 
     networks: UniversalRelease
     serving: tuple[str, ...]

@@ -9,7 +9,7 @@ import pytest
 @pytest.mark.parametrize(
     ("modules", "slow"),
     [
-        ("forecasting.readers, forecasting.releases.release, forecasting.models.place.windows", ("torch",)),
+        ("forecasting.readers, forecasting.releases.catalog, forecasting.models.place.windows", ("torch",)),
         ("forecasting, scoring.__main__", ("torch", "pandas", "pydantic")),
         ("training.cli.data, training.cli.release", ("torch", "tqdm")),
         ("scoring.cli.score, scoring.grids.input", ("torch", "zarr", "dask")),

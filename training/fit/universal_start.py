@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from forecasting.bundled import RELEASES
+from forecasting.climatology.annual_cycle import COEFFICIENTS
 from forecasting.climatology.global_climatology import Coefficients, GlobalClimatology
 from forecasting.errors import RequestError, SeriesError
 from forecasting.models.checkpoint import CPU
 from forecasting.models.metadata import CELLS
 from forecasting.models.universal.contexts import Agreement, compare_with_climatology
 from forecasting.models.universal.metadata import parse_universal_metadata
-from forecasting.models.universal.network import CLIMATOLOGY_TERMS
 from forecasting.models.universal.release import UniversalRelease
 from forecasting.releases.release import Release, open_current, universal_names
 from forecasting.releases.trust import TrustedKeys
@@ -254,7 +254,7 @@ def _releases(folder: Path, step: TimeStep) -> Iterator[Release]:
 
 def _climatology(series: SstSeries, position: Position | None) -> tuple[Coefficients, str]:
     """Return the coefficients of the climatology at a position, NaN where it is not used, and a sentence about it."""
-    nowhere = np.full(CLIMATOLOGY_TERMS, np.nan, dtype=np.float32)
+    nowhere = np.full(COEFFICIENTS, np.nan, dtype=np.float32)
     if position is None:
         return nowhere, "no position: the universal networks do not know the usual temperatures of the place"
     coefficients = GlobalClimatology.load().coefficients(*position).astype(np.float32)

@@ -7,13 +7,14 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from forecasting.climatology.global_climatology import Coefficients
 from forecasting.climatology.usual import UsualOfSeries
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.forecasts.distribution import Distribution
 from forecasting.forecasts.forecast import Forecast
 from forecasting.forecasts.forecasts import Columns, Forecasts
 from forecasting.forecasts.options import DEFAULT_LEVELS, ForecastOptions
-from forecasting.models.base import Coefficients, Model, climatology_at
+from forecasting.models.base import Model, climatology_at
 from forecasting.models.checkpoint import choose_device, compiling, load
 from forecasting.models.checkpoint_file import CheckpointFile
 from forecasting.models.metadata import CheckpointMetadata

@@ -9,13 +9,13 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.climatology.global_climatology import Coefficients
 from forecasting.events.paths import Dependence, Places
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.forecasts.forecast import PastSkill
 from forecasting.models.universal.contexts import Contexts
 from forecasting.models.universal.distribution import quantiles_at
 from forecasting.models.universal.metadata import UniversalMetadata
-from forecasting.models.universal.network import Coefficients
 from forecasting.models.universal.references import Steps
 from forecasting.scores.probabilistic import long_run_error
 from forecasting.series.times import DAY, YEAR, Bools, Floats

@@ -3,20 +3,24 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.climatology.annual_cycle import COEFFICIENTS
+from forecasting.climatology.global_climatology import Coefficients
 from forecasting.errors import SeriesError
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.models.universal.contexts import Agreement, Contexts, compare_with_climatology
 from forecasting.models.universal.distribution import quantiles_at
-from forecasting.models.universal.network import CLIMATOLOGY_TERMS, Coefficients, UniversalForecaster
 from forecasting.qartod import GOOD, MISSING, NOT_EVALUATED, SUSPECT
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, Bools, Floats, short, unix_seconds
 from forecasting.wording import counted
+
+if TYPE_CHECKING:
+    from forecasting.models.universal.network import UniversalForecaster
 
 TAIL_SCORE: Final = 5.0
 """Normal score, beyond the outermost quantiles, that one value in a thousand exceeds."""
@@ -222,7 +226,7 @@ class Check:
 
 
 def check_series(
-    network: UniversalForecaster,
+    network: "UniversalForecaster",
     series: SstSeries,
     coefficients: Coefficients | None = None,
     last: int | None = None,
@@ -243,7 +247,7 @@ def check_series(
         score: see :func:`~forecasting.models.universal.checks.plausible_range`.
     """
     if coefficients is None:
-        coefficients = np.full(CLIMATOLOGY_TERMS, np.nan, dtype=np.float32)
+        coefficients = np.full(COEFFICIENTS, np.nan, dtype=np.float32)
     check = _Checking(network, series, _agreeing(series, coefficients), score)
     begin = 0 if last is None else max(len(series) - last, 0)
     for start in range(begin, len(series), _SEGMENT):
@@ -262,7 +266,7 @@ class _Checking:
     """A check in progress."""
 
     def __init__(
-        self, network: UniversalForecaster, series: SstSeries, coefficients: Coefficients, score: float
+        self, network: "UniversalForecaster", series: SstSeries, coefficients: Coefficients, score: float
     ) -> None:
         n, metadata = len(series), network.metadata
         self._network, self._series, self._coefficients = network, series, coefficients
@@ -335,7 +339,7 @@ _CHECKED: Final = 60
 """Values before the end that are checked too if one of the last is in doubt: a spike would widen the range for it."""
 
 
-def warn_of_suspect_ends(network: UniversalForecaster, contexts: Contexts) -> None:
+def warn_of_suspect_ends(network: "UniversalForecaster", contexts: Contexts) -> None:
     """Add a warning to each of ``contexts`` if one of its last values is suspect."""
     for place in doubtful_ends(contexts.values, LAST_VALUES).tolist():
         steps = contexts.values.shape[1]
@@ -353,7 +357,7 @@ _IMPLAUSIBLE_END: Final = ForecastWarning(
 )
 
 
-def note_implausible_ends(network: UniversalForecaster, contexts: Contexts) -> None:
+def note_implausible_ends(network: "UniversalForecaster", contexts: Contexts) -> None:
     """Add a warning to each of ``contexts`` one of whose last values is implausible: many at once, without details."""
     doubtful = doubtful_ends(contexts.values, LAST_VALUES)
     if not len(doubtful):
@@ -370,7 +374,7 @@ def note_implausible_ends(network: UniversalForecaster, contexts: Contexts) -> N
 
 
 def without_suspects(
-    network: UniversalForecaster, series: Sequence[SstSeries], coefficients: Coefficients
+    network: "UniversalForecaster", series: Sequence[SstSeries], coefficients: Coefficients
 ) -> tuple[list[SstSeries], dict[int, ForecastWarning]]:
     """Return ``series`` without the suspect values that a forecast would see, and a warning for each that had any.
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,6 @@ from forecasting.models.universal.backtest import (
 )
 from forecasting.models.universal.contexts import Contexts
 from forecasting.models.universal.distribution import distributions_of, exceedance, interval
-from forecasting.models.universal.network import SharedParts, UniversalForecaster
 from forecasting.models.universal.references import (
     REFERENCES,
     Autoregression,
@@ -38,6 +37,9 @@ from forecasting.models.universal.references import (
 )
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.times import Floats, Times, unix_seconds
+
+if TYPE_CHECKING:
+    from forecasting.models.universal.network import SharedParts, UniversalForecaster
 
 Item = TypeVar("Item")
 
@@ -101,7 +103,7 @@ def columns_of(
     batch: SeriesBatch,
     columns: Columns,
     earlier: Mapping[int, tuple[ForecastWarning, ...]],
-    network: UniversalForecaster,
+    network: "UniversalForecaster",
     errors: Errors,
 ) -> Forecasts:
     """Return forecasts in the order of their ``batch``, in °C.
@@ -193,7 +195,10 @@ def _references(parts: Sequence[Made], order: npt.NDArray[np.intp]) -> dict[str,
 
 
 def forecast_chunk(
-    contexts: Contexts, networks: Mapping[str, UniversalForecaster], shared: SharedParts | None, options: ChunkOptions
+    contexts: Contexts,
+    networks: Mapping[str, "UniversalForecaster"],
+    shared: "SharedParts | None",
+    options: ChunkOptions,
 ) -> Made:
     """Forecast each of ``contexts``.
 
@@ -247,8 +252,8 @@ class _Chunk:
     def run(
         cls,
         contexts: Contexts,
-        networks: Mapping[str, UniversalForecaster],
-        shared: SharedParts | None,
+        networks: Mapping[str, "UniversalForecaster"],
+        shared: "SharedParts | None",
         options: ChunkOptions,
     ) -> "_Chunk":
         """Run the networks and the references on ``contexts``."""
@@ -457,8 +462,8 @@ class _Chunk:
 
 
 def _answers(
-    networks: Mapping[str, UniversalForecaster],
-    shared: SharedParts | None,
+    networks: Mapping[str, "UniversalForecaster"],
+    shared: "SharedParts | None",
     contexts: Contexts,
     origins: Steps,
     leads: int,

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.climatology.annual_cycle import annual_terms, evaluate
+from forecasting.climatology.global_climatology import Coefficients
 from forecasting.errors import RangeError, SeriesError
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.models.universal.metadata import UniversalMetadata
-from forecasting.models.universal.network import Coefficients
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.doubts import flat_end, may_end_flat, step_warnings
 from forecasting.series.times import DAY, YEAR, Bools, Floats, Times, short, shorts

@@ -6,13 +6,14 @@ from typing import cast
 
 import numpy as np
 
+from forecasting.climatology.global_climatology import Coefficients
 from forecasting.errors import SeriesError
 from forecasting.forecast_warning import ForecastWarning, starts_from_suspect
 from forecasting.forecasts.distribution import Distribution
 from forecasting.forecasts.forecast import Forecast
 from forecasting.forecasts.forecasts import Columns, Forecasts
 from forecasting.forecasts.options import ANY_LEVEL, ForecastOptions
-from forecasting.models.base import BEST, Coefficients, Model, climatology_at, half_positions, on_land
+from forecasting.models.base import BEST, Model, climatology_at, half_positions, on_land
 from forecasting.models.past_skill import PastSkills, spread_origins
 from forecasting.models.universal.backtest import AllowedRange, errors_of
 from forecasting.models.universal.checks import after_check
@@ -21,11 +22,10 @@ from forecasting.models.universal.distribution import Quantiles
 from forecasting.models.universal.network import UniversalForecaster
 from forecasting.models.universal.references import Past, forecast_references
 from forecasting.models.universal.release import UniversalRelease
-from forecasting.models.universal.resampling import Resampled, Resampling
+from forecasting.models.universal.resampling import Resampled, Resampling, after_resampling, too_far
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import unix_seconds
-from forecasting.series.timestep import in_words
 
 
 def forecast_at_any_step(
@@ -43,12 +43,12 @@ def forecast_at_any_step(
     The arguments are as for :meth:`~forecasting.models.universal.release.UniversalRelease.columns`, but the horizon is
     in steps of the series, and one that reaches too far is an error of each series.
     """
-    resampling, horizon = Resampling(batch.step, release.step), options.horizon
+    resampling, horizon, metadata = Resampling(batch.step, release.step), options.horizon, release.any_network.metadata
     columns = Columns(options.offered_levels(ANY_LEVEL), options.celsius_thresholds, ())
     if resampling.step == resampling.other:
         if horizon > release.horizon:
-            too_far = _too_far(release, resampling, horizon, release.horizon)
-            return Forecasts.none(columns, horizon, {**dict.fromkeys(range(len(batch)), too_far), **batch.errors})
+            refused = dict.fromkeys(range(len(batch)), too_far(metadata, resampling, horizon, release.horizon))
+            return Forecasts.none(columns, horizon, {**refused, **batch.errors})
         return release.columns(batch, options, coefficients, cell, references=references, warnings=warnings)
     errors, earlier = dict(batch.errors), dict(warnings or {})
     resampled: dict[int, Resampled] = {}
@@ -68,7 +68,7 @@ def forecast_at_any_step(
         plain = ForecastOptions(leads, (), backtest=options.backtest, concise=options.concise)
         made = release.columns(group, plain, coefficients[rows], cell, references=references)
         for place, error in made.errors.items():
-            errors[rows[place]] = after_check(_after_resampling(error, resampling), earlier[rows[place]])
+            errors[rows[place]] = after_check(after_resampling(error, resampling), earlier[rows[place]])
         for place, row in enumerate(made.row.tolist()):
             i, forecast = rows[row], made[place]
             back = resampled[i].back(cast("Forecast[Quantiles]", forecast), horizon, release.name)
@@ -77,29 +77,6 @@ def forecast_at_any_step(
         coefficients[np.asarray(rows)[made.row]] = made.coefficients
     series = {i: batch[i] for i in forecasts}
     return Forecasts.of(forecasts, columns, horizon, series, coefficients, release.version, errors)
-
-
-def refusal_at_any_step(
-    release: UniversalRelease, series: SstSeries, coefficients: Coefficients | None = None
-) -> SeriesError | None:
-    """Return why ``release`` cannot forecast one step of ``series``, at any step; None if it can.
-
-    Args:
-        release: whose networks are not run.
-        series: in °C.
-        coefficients: climatology of its position, °C, float32 ``(7,)``; None without one.
-    """
-    resampling, horizon = Resampling(series.step, release.step), 1
-    if resampling.step != resampling.other:
-        entry, _ = _resampled(release, resampling, series, horizon, None)
-        if isinstance(entry, SeriesError):
-            return entry
-        series, horizon = entry.series, entry.needed(horizon)
-    metadata = release.any_network.metadata
-    known = climatology_at(None, 1) if coefficients is None else coefficients[None]
-    _, failures = read_contexts(SeriesBatch.of([series], release.step), known, horizon, metadata, metadata.maximum)
-    error = failures.get(0)
-    return error if error is None or resampling.step == resampling.other else _after_resampling(error, resampling)
 
 
 def _resampled(
@@ -113,11 +90,8 @@ def _resampled(
     warnings: list[ForecastWarning] = []
     if checked is not None:
         resampled, warnings = _without_suspects(release, resampled, checked)
-    if resampled.needed(horizon) <= release.horizon:
-        return resampled, warnings
-    steps = range(horizon - 1, 0, -1)
-    longest = next((h for h in steps if resampled.needed(h) <= release.horizon), 0)
-    return after_check(_too_far(release, resampling, horizon, longest), warnings), warnings
+    beyond = resampled.beyond(release.any_network.metadata, horizon)
+    return after_check(beyond, warnings) if beyond else resampled, warnings
 
 
 def _without_suspects(
@@ -143,25 +117,6 @@ def _outside(
     if not allowed.excess(forecast.sst[None])[0]:
         return ()
     return (allowed.warning(0, forecast.sst, forecast.model, forecast.model, allowed=False),)
-
-
-def _after_resampling(error: SeriesError, resampling: Resampling) -> SeriesError:
-    theirs, ours = (in_words(str(step)) for step in (resampling.step, resampling.other))
-    return SeriesError(f"{error}; the series has a step of {theirs}, and was resampled to {ours}")
-
-
-def _too_far(release: UniversalRelease, resampling: Resampling, horizon: int, longest: int) -> SeriesError:
-    words = in_words(str(resampling.step))
-    if longest:
-        remedy = f"ask for at most {longest}"
-    elif resampling.step.seconds > release.horizon * release.step.seconds:
-        remedy = "send a series with a shorter step"
-    else:
-        remedy = "send newer values"
-    return SeriesError(
-        f"horizon {horizon}, in steps of {words} after the end of the series, reaches further than {release.name} "
-        f"forecasts ({release.horizon} steps of {in_words(str(release.step))} after the last observation): {remedy}"
-    )
 
 
 class UniversalModel(Model):

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from forecasting.climatology.annual_cycle import COEFFICIENTS
+from forecasting.climatology.global_climatology import Coefficients
 from forecasting.errors import ReleaseError
 from forecasting.models.checkpoint import check_attributes, choose_device, compiling, load_module, save_module
 from forecasting.models.checkpoint_file import CheckpointFile
@@ -16,7 +18,6 @@ from forecasting.models.metadata import CELLS, digest
 from forecasting.models.universal.metadata import UniversalMetadata, parse_universal_metadata
 from forecasting.series.times import Floats
 
-CLIMATOLOGY_TERMS = 7
 _TYPICAL_CELSIUS = 15.0
 
 
@@ -25,7 +26,6 @@ def save(module: torch.jit.ScriptModule, metadata: UniversalMetadata, path: Path
     save_module(module, metadata.model_dump_json(), path)
 
 
-Coefficients = npt.NDArray[np.float32]
 Steps = npt.NDArray[np.int64]
 
 _PASS_VALUES = 16_000
@@ -131,7 +131,7 @@ class UniversalForecaster:
         """
         metadata, steps = self.metadata, self.metadata.minimum
         waves = np.sin(np.arange(2 * steps, dtype=np.float64)).reshape(2, steps)
-        nowhere = np.full((2, CLIMATOLOGY_TERMS), np.nan, dtype=np.float32)
+        nowhere = np.full((2, COEFFICIENTS), np.nan, dtype=np.float32)
         try:
             with torch.inference_mode(), compiling(self.device):
                 prepared = self.prepare(_TYPICAL_CELSIUS + waves, np.zeros(2), nowhere, np.array([steps - 1]))
@@ -148,7 +148,7 @@ class UniversalForecaster:
         """Run the network on a series, so that the first caller does not wait for its compilation."""
         steps = min(self.metadata.maximum, 2 * self.metadata.minimum)
         values = _TYPICAL_CELSIUS + np.sin(np.arange(steps, dtype=np.float64))[None]
-        nowhere = np.full((1, CLIMATOLOGY_TERMS), np.nan, dtype=np.float32)
+        nowhere = np.full((1, COEFFICIENTS), np.nan, dtype=np.float32)
         with compiling(self.device):
             for _ in range(1 if self.device.type == "cpu" else _PROFILED_CALLS):
                 self.predict(values, np.zeros(1), nowhere)

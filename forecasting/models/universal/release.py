@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from forecasting.climatology.annual_cycle import COEFFICIENTS
+from forecasting.climatology.global_climatology import Coefficients
 from forecasting.errors import ReleaseError, RequestError, SeriesError, UnknownNameError
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.forecasts.forecast import Forecast
@@ -27,14 +29,7 @@ from forecasting.models.universal.checks import (
 from forecasting.models.universal.chunk import ChunkOptions, Made, columns_of, forecast_chunk
 from forecasting.models.universal.contexts import other_step_error, read_contexts
 from forecasting.models.universal.distribution import Quantiles
-from forecasting.models.universal.network import (
-    CLIMATOLOGY_TERMS,
-    Coefficients,
-    ReleaseFiles,
-    SharedParts,
-    UniversalForecaster,
-    load_networks,
-)
+from forecasting.models.universal.network import ReleaseFiles, SharedParts, UniversalForecaster, load_networks
 from forecasting.series.batch import SeriesBatch, refuse_future
 from forecasting.series.sst_series import SeriesLike, SstSeries, to_sst_series
 from forecasting.series.timestep import TimeStep, in_words
@@ -312,12 +307,12 @@ def _checked_coefficients(coefficients: npt.ArrayLike | None, n: int) -> Coeffic
         RequestError: if it has another shape.
     """
     if coefficients is None:
-        return np.full((n, CLIMATOLOGY_TERMS), np.nan, dtype=np.float32)
+        return np.full((n, COEFFICIENTS), np.nan, dtype=np.float32)
     checked = np.asarray(coefficients, dtype=np.float32)
-    if checked.shape != (n, CLIMATOLOGY_TERMS):
+    if checked.shape != (n, COEFFICIENTS):
         raise RequestError(
             f"coefficients of the shape {checked.shape} do not fit {n} series: expected "
-            f"({n}, {CLIMATOLOGY_TERMS}), from GlobalClimatology.coefficients",
+            f"({n}, {COEFFICIENTS}), from GlobalClimatology.coefficients",
             field="coefficients",
         )
     return checked

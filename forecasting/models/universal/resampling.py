@@ -8,13 +8,17 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.climatology.global_climatology import Coefficients
 from forecasting.errors import SeriesError
 from forecasting.events.paths import Coupling
 from forecasting.forecast_warning import ForecastWarning, starts_from_suspect
 from forecasting.forecasts.forecast import Forecast
+from forecasting.models.base import climatology_at
 from forecasting.models.universal.checks import LAST_VALUES
-from forecasting.models.universal.contexts import late_warning, outside_error
+from forecasting.models.universal.contexts import late_warning, outside_error, read_contexts
 from forecasting.models.universal.distribution import Quantiles, normal_scores
+from forecasting.models.universal.metadata import UniversalMetadata
+from forecasting.series.batch import SeriesBatch
 from forecasting.series.doubts import flat_end
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, Floats, short
@@ -296,6 +300,13 @@ class Resampled:
         """Return how many leads of the release reach ``horizon`` steps after the end of the series."""
         return self.resampling.needed(self.missing_after, horizon)
 
+    def beyond(self, metadata: UniversalMetadata, horizon: int) -> SeriesError | None:
+        """Return the error that ``horizon`` steps after the end reach further than the networks do; None if not."""
+        if self.needed(horizon) <= metadata.horizon:
+            return None
+        longest = next((h for h in range(horizon - 1, 0, -1) if self.needed(h) <= metadata.horizon), 0)
+        return too_far(metadata, self.resampling, horizon, longest)
+
     def back(self, forecast: Forecast[Quantiles], horizon: int, release: str) -> Forecast[Quantiles]:
         """Return a forecast of :attr:`series` at the step of the caller, with a warning that says so.
 
@@ -420,3 +431,52 @@ class Resampled:
 def _ordinal(number: int) -> str:
     suffix = "th" if 10 < number % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{suffix}"
+
+
+def refusal_at_any_step(
+    metadata: UniversalMetadata, series: SstSeries, coefficients: Coefficients | None = None
+) -> SeriesError | None:
+    """Return why the networks of a release cannot forecast one step of ``series``, at any step; None if they can.
+
+    Args:
+        metadata: of the networks, which are not run.
+        series: in °C.
+        coefficients: climatology of its position, °C, float32 ``(7,)``; None without one.
+    """
+    resampling, horizon = Resampling(series.step, metadata.time_step), 1
+    if resampling.step != resampling.other:
+        try:
+            resampled = Resampled.of(series, resampling)
+        except SeriesError as error:
+            return error
+        if beyond := resampled.beyond(metadata, horizon):
+            return beyond
+        series, horizon = resampled.series, resampled.needed(horizon)
+    known = climatology_at(None, 1) if coefficients is None else coefficients[None]
+    batch = SeriesBatch.of([series], metadata.time_step)
+    _, failures = read_contexts(batch, known, horizon, metadata, metadata.maximum)
+    refused = failures.get(0)
+    if refused is None or resampling.step == resampling.other:
+        return refused
+    return after_resampling(refused, resampling)
+
+
+def after_resampling(error: SeriesError, resampling: Resampling) -> SeriesError:
+    """Return the error of a series that was resampled, which says so."""
+    theirs, ours = (in_words(str(step)) for step in (resampling.step, resampling.other))
+    return SeriesError(f"{error}; the series has a step of {theirs}, and was resampled to {ours}")
+
+
+def too_far(metadata: UniversalMetadata, resampling: Resampling, horizon: int, longest: int) -> SeriesError:
+    """Return the error that a horizon reaches too far; ``longest`` is one that would not, 0 without."""
+    words = in_words(str(resampling.step))
+    if longest:
+        remedy = f"ask for at most {longest}"
+    elif resampling.step.seconds > metadata.horizon * resampling.other.seconds:
+        remedy = "send a series with a shorter step"
+    else:
+        remedy = "send newer values"
+    return SeriesError(
+        f"horizon {horizon}, in steps of {words} after the end of the series, reaches further than {metadata.dataset} "
+        f"forecasts ({metadata.horizon} steps of {in_words(metadata.step)} after the last observation): {remedy}"
+    )

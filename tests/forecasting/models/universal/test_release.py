@@ -5,11 +5,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from forecasting.climatology.global_climatology import Coefficients
 from forecasting.errors import ReleaseError, RequestError, SeriesError, UnknownNameError
 from forecasting.forecasts.forecast import Forecast
 from forecasting.models.checkpoint import CPU
 from forecasting.models.universal.distribution import Quantiles
-from forecasting.models.universal.network import Coefficients
 from forecasting.models.universal.release import UniversalRelease
 from forecasting.releases.release import Release
 from forecasting.series.times import Floats

@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 
 from forecasting.climatology.annual_cycle import evaluate
-from forecasting.climatology.global_climatology import GlobalClimatology
+from forecasting.climatology.global_climatology import Coefficients, GlobalClimatology
 from forecasting.models.universal.contexts import Agreement, climatology_of_steps, compare_with_climatology
-from forecasting.models.universal.network import Coefficients
 from forecasting.series.times import Floats
 from forecasting.series.timestep import TimeStep
 
