@@ -23,7 +23,7 @@ from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.models.checkpoint import CPU
 from forecasting.releases.catalog import Catalog
 from forecasting.series.sst_series import SstSeries
-from service.stations.events import stored_events
+from service.stations.alerts import stored_events
 from service.stations.schemas import StationRequest
 from service.stations.store.database import Database
 

@@ -41,7 +41,7 @@ with exit_without_extra("service", "The service"):
     from service.server.server import serve
     from service.server.supervisor import Supervisor
     from service.settings import Settings, invalid_settings, stated_log_format, unknown_settings
-    from service.stations.store.url import store_url
+    from service.stations.store.database import store_url
     from service.telemetry.logs import configure_logs, is_json, starting_logs
     from service.telemetry.tracing import describe_process
 

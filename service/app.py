@@ -49,16 +49,13 @@ from service.middleware.origins import CorsMiddleware, OriginMiddleware
 from service.middleware.requests import ProblemMiddleware, RequestMiddleware
 from service.settings import Settings
 from service.stations import routes as stations
-from service.stations.background import Background
-from service.stations.fetching import Fetcher
+from service.stations.background import Background, Retention
 from service.stations.outbound import Outbound
 from service.stations.parameters import install_store_errors
-from service.stations.reading_schemas import Correction, ManyReadingsRequest, ReadingsRequest
-from service.stations.retention import Retention
-from service.stations.schemas import StationRequest
-from service.stations.sources import SourceReader
+from service.stations.schemas import Correction, ManyReadingsRequest, ReadingsRequest, StationRequest
+from service.stations.sources import Fetcher, SourceReader
+from service.stations.store.database import store_url
 from service.stations.store.station_store import StationStore
-from service.stations.store.url import store_url
 from service.stations.webhooks import WebhookSender
 from service.telemetry.metrics import Metrics
 from service.telemetry.tracing import request_tracer, send_the_rest, trace_parts

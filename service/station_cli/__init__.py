@@ -20,7 +20,7 @@ from forecasting.readers.options import OPTIONS
 from forecasting.series.units import UNITS
 
 DEFAULT_URL: Final = "http://127.0.0.1:8000"
-_IN_FILES: Final = {
+IN_FILES: Final = {
     "source": "the source from which the service fetches readings",
     "events": "the events to watch",
     "baseline": "the baseline of the events",
@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     _command(commands, "list", "list the stations", of_station=False)
     _command(commands, "show", "show the settings and the newest observation of a station")
     _add_readings(_command(commands, "push", "send readings, and show the new forecast"))
-    _add_correction(_command(commands, "correct", "give a stored reading another value, or a flag"))
+    _add_correction(_add_time(_command(commands, "correct", "give a stored reading another value, or a flag")))
     _add_time(_command(commands, "take-back", "take back a stored reading; only the revisions show it then"))
     _add_levels(_command(commands, "forecast", "show the newest forecast"))
     _add_verification(_command(commands, "verify", "compare the issued forecasts with later observations"))
@@ -90,9 +90,7 @@ def _command(
     command.add_argument(
         "--url",
         default=os.environ.get("SST_URL") or DEFAULT_URL,
-        help="the URL of the service (default: SST_URL, or %(default)s)"
-        if "SST_URL" not in os.environ
-        else "the URL of the service (default: SST_URL)",
+        help=f"the URL of the service (default: SST_URL, or {DEFAULT_URL})",
     )
     add_format(command)
     return command
@@ -112,7 +110,7 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
         "--model", default="best", metavar="NAME", help="model to forecast with (default: %(default)s)"
     )
     command.add_argument("--horizon", type=whole, metavar="H", help="number of steps to forecast (default: 7)")
-    for name, summary in _IN_FILES.items():
+    for name, summary in IN_FILES.items():
         command.add_argument(
             f"--{name}", metavar="FILE.json", help=f"JSON file with {summary}, in the form of PUT /stations/ID"
         )
@@ -135,12 +133,12 @@ def _add_readings(command: argparse.ArgumentParser) -> None:
     add_reading_options(group, READING, {"format": ["--file-format"]}, prefix="reading_")
 
 
-def _add_time(command: argparse.ArgumentParser) -> None:
+def _add_time(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
     command.add_argument("time", metavar="TIME", help="the time of the reading, such as 2026-07-14")
+    return command
 
 
 def _add_correction(command: argparse.ArgumentParser) -> None:
-    _add_time(command)
     command.add_argument("--value", type=number, help="the right value, in the units of the station")
     command.add_argument(
         "--flag", type=int, choices=(1, 3, 4), help="1: the reading is good; 3: it is suspect; 4: it is wrong"

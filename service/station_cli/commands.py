@@ -6,7 +6,6 @@ import math
 import os
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -15,12 +14,11 @@ import pandas as pd
 
 from forecasting.errors import FileError, ForecastError, RequestError, SeriesError
 from forecasting.readers import Reading, ReadingOptions, read, read_content
-from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import seconds_of
 from forecasting.series.timestep import TimeStep, not_of_station
 from forecasting.series.units import Units, from_celsius
 from service.client import Client, ProblemError, ServiceError
-from service.station_cli import READING, STATION
+from service.station_cli import IN_FILES, READING, STATION
 from service.station_cli.output import (
     print_alerts,
     print_event_verification,
@@ -36,18 +34,20 @@ from service.station_cli.output import (
 
 DONE, UNAVAILABLE, REFUSED, NOTHING, DOUBTED = range(5)
 _STANDARD_INPUT: Final = "-"
+_SETTINGS: Final = ("step", "name", "latitude", "longitude", "units", "model", "horizon")
 
 
 def run_station_command(options: argparse.Namespace) -> int:
     """Run a command; return the exit status: 0 done, 1 no answer, 2 refused, 3 no forecast or score, 4 doubted."""
     try:
         with Client(options.url, api_key=os.environ.get("SST_KEY") or None) as client:
-            return _COMMANDS[options.command](client, options)
+            return _COMMANDS[options.command](client, options) or DONE
     except ForecastError as error:
         STATION.subcommand(options.command).say_error(error)
     except ProblemError as error:
         _say(options, _explained(error, options))
-        return UNAVAILABLE if _is_temporary(error) else REFUSED
+        is_temporary = error.status == HTTPStatus.TOO_MANY_REQUESTS or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        return UNAVAILABLE if is_temporary else REFUSED
     except ServiceError as error:
         _say(options, str(error))
         return UNAVAILABLE
@@ -59,40 +59,29 @@ def run_station_command(options: argparse.Namespace) -> int:
     return REFUSED
 
 
-def _add(client: Client, options: argparse.Namespace) -> int:
-    station = client.stations.put(
-        options.station,
-        step=options.step,
-        name=options.name,
-        latitude=options.latitude,
-        longitude=options.longitude,
-        units=options.units,
-        model=options.model,
-        horizon=options.horizon,
-        source=_read_json(options.source),
-        events=_read_json(options.events) or (),
-        baseline=_read_json(options.baseline),
-        webhooks=_read_json(options.webhooks) or (),
-    )
-    print_station(station, options.format)
-    return DONE
+def _add(client: Client, options: argparse.Namespace) -> None:
+    settings = {name: getattr(options, name) for name in _SETTINGS}
+    files = {name: _read_json(getattr(options, name)) for name in IN_FILES}
+    settings |= {name: content for name, content in files.items() if content is not None}
+    print_station(client.stations.put(options.station, **settings), options.format)
 
 
-def _list(client: Client, options: argparse.Namespace) -> int:
-    print_stations(client.stations.list(), options.format)
-    return DONE
+def _correct(client: Client, options: argparse.Namespace) -> None:
+    reading = client.stations.correct(options.station, options.time, value=options.value, flag=options.flag)
+    print_reading(options.station, reading, options.format)
 
 
-def _show(client: Client, options: argparse.Namespace) -> int:
-    print_station(client.stations.get(options.station), options.format)
-    return DONE
+def _take_back(client: Client, options: argparse.Namespace) -> None:
+    print_reading(options.station, client.stations.take_back(options.station, options.time), options.format)
+
+
+def _alerts(client: Client, options: argparse.Namespace) -> None:
+    print_alerts(client.stations.alerts(options.station, start=options.start, end=options.end), options.format)
 
 
 def _push(client: Client, options: argparse.Namespace) -> int:
     station = client.stations.get(options.station)
-    readings, doubts = _read_readings(
-        options, TimeStep.parse(station["step"]), station["units"], partial(_say, options)
-    )
+    readings, doubts = _read_readings(options, TimeStep.parse(station["step"]), station["units"])
     result = client.stations.push(options.station, readings)
     print_pushed(options.station, result, options.format)
     for line in refused_lines(result):
@@ -107,17 +96,6 @@ def _push(client: Client, options: argparse.Namespace) -> int:
     if len(result.refused) and not stored:
         return REFUSED
     return DOUBTED if warnings else DONE
-
-
-def _correct(client: Client, options: argparse.Namespace) -> int:
-    reading = client.stations.correct(options.station, options.time, value=options.value, flag=options.flag)
-    print_reading(options.station, reading, options.format)
-    return DONE
-
-
-def _take_back(client: Client, options: argparse.Namespace) -> int:
-    print_reading(options.station, client.stations.take_back(options.station, options.time), options.format)
-    return DONE
 
 
 def _forecast(client: Client, options: argparse.Namespace) -> int:
@@ -145,26 +123,20 @@ def _newest_forecast(client: Client, options: argparse.Namespace) -> pd.DataFram
 
 
 def _verify(client: Client, options: argparse.Namespace) -> int:
+    asked = {"lead": options.lead, "start": options.start, "end": options.end}
     if options.events:
-        return _verify_events(client, options)
-    table = client.stations.verification(
-        options.station, lead=options.lead, start=options.start, end=options.end, by=options.by
-    )
-    if table.empty:
-        return _nothing_verified(client, options, "none of the forecast times has a reading")
-    print_verification(table, options.format)
-    return DONE
-
-
-def _verify_events(client: Client, options: argparse.Namespace) -> int:
-    table = client.stations.event_verification(options.station, lead=options.lead, start=options.start, end=options.end)
+        table = client.stations.event_verification(options.station, **asked)
+        reason = "the readings that decide the outcomes have not arrived"
+    else:
+        table = client.stations.verification(options.station, **asked, by=options.by)
+        reason = "none of the forecast times has a reading"
     if not table.empty:
-        print_event_verification(table, options.format)
+        (print_event_verification if options.events else print_verification)(table, options.format)
         return DONE
-    if not client.stations.get(options.station)["events"]:
+    if options.events and not client.stations.get(options.station)["events"]:
         _say(options, f"{options.station!r} watches no events: set them with '{STATION.name} add … --events FILE.json'")
         return NOTHING
-    return _nothing_verified(client, options, "the readings that decide the outcomes have not arrived")
+    return _nothing_verified(client, options, reason)
 
 
 def _nothing_verified(client: Client, options: argparse.Namespace, usual_reason: str) -> int:
@@ -182,32 +154,18 @@ def _nothing_verified(client: Client, options: argparse.Namespace, usual_reason:
     return NOTHING
 
 
-def _alerts(client: Client, options: argparse.Namespace) -> int:
-    print_alerts(client.stations.alerts(options.station, start=options.start, end=options.end), options.format)
-    return DONE
-
-
-def _remove(client: Client, options: argparse.Namespace) -> int:
-    client.stations.delete(options.station)
-    return DONE
-
-
-_COMMANDS: Final[dict[str, Callable[[Client, argparse.Namespace], int]]] = {
+_COMMANDS: Final[dict[str, Callable[[Client, argparse.Namespace], int | None]]] = {
     "add": _add,
-    "list": _list,
-    "show": _show,
+    "list": lambda client, options: print_stations(client.stations.list(), options.format),
+    "show": lambda client, options: print_station(client.stations.get(options.station), options.format),
     "push": _push,
     "correct": _correct,
     "take-back": _take_back,
     "forecast": _forecast,
     "verify": _verify,
     "alerts": _alerts,
-    "remove": _remove,
+    "remove": lambda client, options: client.stations.delete(options.station),
 }
-
-
-def _is_temporary(error: ProblemError) -> bool:
-    return error.status == HTTPStatus.TOO_MANY_REQUESTS or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def _explained(error: ProblemError, options: argparse.Namespace) -> str:
@@ -227,16 +185,10 @@ def _say(options: argparse.Namespace, message: str) -> None:
     STATION.subcommand(options.command).say(message)
 
 
-def _read_readings(
-    options: argparse.Namespace, step: TimeStep, units: Units, say: Callable[[str], None]
-) -> tuple["pd.Series[Any]", Sequence[str]]:
+def _read_readings(options: argparse.Namespace, step: TimeStep, units: Units) -> tuple["pd.Series[Any]", Sequence[str]]:
     """Return the readings in all files and options, indexed by time (UTC), in the units of the station; and warnings.
 
-    Args:
-        options: of the command line.
-        step: of the station.
-        units: of the station. A file that states no units is in these; another is converted.
-        say: tells the reader which units a file is in, where they are not plain.
+    A file that states no units is in those of the station; another is converted.
 
     Raises:
         FileError: if a file cannot be read: where, and what to do.
@@ -244,8 +196,11 @@ def _read_readings(
     """
     if not options.files and not options.reading:
         raise RequestError("there are no readings: name a file, or give --reading TIME VALUE", field="files")
-    read_files = [_at_step(file, options, step, units, say) for file in options.files]
-    parts = [_series(reading.series, units) for reading in read_files]
+    read_files = [_at_step(file, options, step, units) for file in options.files]
+    parts = [
+        pd.Series(from_celsius(series.values, units), pd.DatetimeIndex(series.times, tz="UTC"))
+        for series in (reading.series for reading in read_files)
+    ]
     if options.reading:
         parts.append(_given(options.reading, step))
     readings: pd.Series[Any] = pd.concat(parts)
@@ -268,17 +223,23 @@ def _read_json(file: str | None) -> Any:
         raise FileError(f"{file}: cannot read it: {error.strerror}") from None
 
 
-def _at_step(
-    file: str, options: argparse.Namespace, step: TimeStep, units: Units, say: Callable[[str], None]
-) -> Reading:
+def _at_step(file: str, options: argparse.Namespace, step: TimeStep, units: Units) -> Reading:
+    """Read a file, and say which units it is in where they are not plain."""
     values = {name: getattr(options, f"reading_{name}") for name in READING}
-    reading = _read(file, ReadingOptions.from_values(values, step=step, station_units=units))
+    reading_options = ReadingOptions.from_values(values, step=step, station_units=units)
+    if file == _STANDARD_INPUT:
+        reading = read_content(sys.stdin.buffer.read(), reading_options)
+    else:
+        reading = read(Path(file), reading_options)
     series = reading.series
     (found,) = reading.stations
     if found.units != units:
-        say(f"{reading.path}: the values are in {found.units}, {found.units_from}, and were converted to {units}")
+        _say(
+            options,
+            f"{reading.path}: the values are in {found.units}, {found.units_from}, and were converted to {units}",
+        )
     elif units != "celsius":
-        say(f"{reading.path}: the values are in {units}, {found.units_from}")
+        _say(options, f"{reading.path}: the values are in {units}, {found.units_from}")
     if series.step != step:
         raise FileError(
             f"{reading.path}: {not_of_station('the step', series.step, step)}: push a file with this step, or make it "
@@ -287,32 +248,18 @@ def _at_step(
     return reading
 
 
-def _read(file: str, options: ReadingOptions) -> Reading:
-    if file != _STANDARD_INPUT:
-        return read(Path(file), options)
-    return read_content(sys.stdin.buffer.read(), options)
-
-
-def _series(series: SstSeries, units: Units) -> "pd.Series[Any]":
-    return pd.Series(from_celsius(series.values, units), pd.DatetimeIndex(series.times, tz="UTC"))
-
-
 def _given(readings: Sequence[Sequence[str]], step: TimeStep) -> "pd.Series[Any]":
     times, values = [], []
     for time, value in readings:
         try:
             times.append(pd.Timestamp(seconds_of(time, local=step.calendar_month), unit="s", tz="UTC"))
-            values.append(_number(value))
         except SeriesError as error:
             raise RequestError(f"--reading {time} {value}: {error}", field="reading") from None
+        try:
+            values.append(float(value))
+        except ValueError:
+            values.append(math.nan)
+        if not math.isfinite(values[-1]):
+            message = f"--reading {time} {value}: {value!r} is not a temperature such as 20.4"
+            raise RequestError(message, field="reading")
     return pd.Series(values, pd.DatetimeIndex(times), dtype="float64")
-
-
-def _number(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise SeriesError(f"{text!r} is not a temperature such as 20.4")
-    return number

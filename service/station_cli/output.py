@@ -1,7 +1,7 @@
 """The output of ``sst station``."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import pandas as pd
@@ -11,7 +11,7 @@ from forecasting.errors import RequestError
 from forecasting.wording import age_in_words
 from service.client import PushResult
 
-_KEY: Final = ("station", "model", "version", "chosen", "issued", "observed_until", "replayed")
+_HEADING: Final = ("station", "model", "version", "chosen", "issued", "observed_until", "replayed")
 _NOTES: Final = ("calibrated", "warnings", "error")
 _OF_LEVEL: Final = re.compile(r"(?:lower|upper|coverage)_(\d+)")
 _SHOWN_LEVELS: Final = (80, 95)
@@ -22,42 +22,60 @@ _LISTED: Final = (
 )  # fmt: skip
 
 
+def _print(table: pd.DataFrame, form: str, people: Callable[[pd.DataFrame], str], *, is_single: bool = False) -> None:
+    """Print rows as CSV or JSON, or as ``people`` writes them."""
+    if form == "csv":
+        print(csv_text(table), end="")
+    elif form == "json":
+        rows = records(table)
+        print(json_text(rows[0] if is_single else rows))
+    else:
+        print(people(table))
+
+
+def _text(table: pd.DataFrame, digits: int | None = None) -> str:
+    """Return a table without empty columns."""
+    shown = table.dropna(axis="columns", how="all")
+    return table_text(shown) if digits is None else table_text(shown, digits=digits)
+
+
 def print_stations(table: pd.DataFrame, form: str) -> None:
     """Print a table of stations."""
-    if form == "table":
-        shown = table[[*_LISTED]].dropna(axis="columns", how="all").reset_index()
-        print(table_text(shown) if len(table) else "there are no stations yet")
-        return
-    _print_rows(_plain(table.reset_index()), form)
+
+    def people(stations: pd.DataFrame) -> str:
+        return _text(stations[["id", *_LISTED]]) if len(stations) else "there are no stations yet"
+
+    _print(_with_age(table.reset_index()), form, people)
 
 
 def print_station(station: "pd.Series[Any]", form: str) -> None:
     """Print the settings and the newest observation of one station."""
-    table = _plain(station.to_frame().T.infer_objects().rename_axis("id").reset_index())
-    if form != "table":
-        _print_rows(table, form, is_single=True)
-        return
-    row = table.iloc[0].rename({"newest_age_seconds": "newest_age"})
-    if not pd.isna(row["newest_age"]):
-        row["newest_age"] = age_in_words(int(row["newest_age"]))
-    shown = [(name, cell_text(value)) for name, value in row.items()]
-    width = max(len(str(name)) for name, _ in shown)
-    print("\n".join(f"{name:{width}}  {text}" for name, text in shown if text))
+
+    def people(stations: pd.DataFrame) -> str:
+        row = stations.iloc[0].rename({"newest_age_seconds": "newest_age"})
+        if not pd.isna(row["newest_age"]):
+            row["newest_age"] = age_in_words(int(row["newest_age"]))
+        shown = [(name, cell_text(value)) for name, value in row.items()]
+        width = max(len(str(name)) for name, _ in shown)
+        return "\n".join(f"{name:{width}}  {text}" for name, text in shown if text)
+
+    table = station.to_frame().T.infer_objects().rename_axis("id").reset_index()
+    _print(_with_age(table), form, people, is_single=True)
 
 
 def print_forecast(table: pd.DataFrame, form: str) -> None:
     """Print a forecast."""
-    if form != "table":
-        _print_rows(table, form)
-        return
-    first = table.iloc[0]
-    print(
-        f"{first['station']}: forecast by {first['model']} from {cell_text(first['observed_until'])}, "
-        f"issued {cell_text(first['issued'])}"
-    )
-    print(table_text(table.drop(columns=[*_KEY, *_NOTES]).dropna(axis="columns", how="all")))
-    if first["warnings"]:
-        print(first["warnings"])
+
+    def people(forecast: pd.DataFrame) -> str:
+        first = forecast.iloc[0]
+        heading = (
+            f"{first['station']}: forecast by {first['model']} from {cell_text(first['observed_until'])}, "
+            f"issued {cell_text(first['issued'])}"
+        )
+        shown = _text(forecast.drop(columns=[*_HEADING, *_NOTES]))
+        return "\n".join([heading, shown, *filter(None, [first["warnings"]])])
+
+    _print(table, form, people)
 
 
 def print_pushed(station: str, result: PushResult, form: str) -> None:
@@ -68,7 +86,7 @@ def print_pushed(station: str, result: PushResult, form: str) -> None:
         further = {"warnings": result.warnings, "forecast_error": result.forecast_error}
         print(json_text({"station": station, **counts, **tables, **further}))
     elif form == "csv":
-        _print_rows(result.forecast, form)
+        print_forecast(result.forecast, form)
     else:
         print(f"{station}: {result.new} new, {result.revised} revised, {result.unchanged} unchanged")
         if len(result.forecast):
@@ -77,75 +95,65 @@ def print_pushed(station: str, result: PushResult, form: str) -> None:
 
 def print_reading(station: str, reading: "pd.Series[Any]", form: str) -> None:
     """Print a corrected reading."""
-    if form != "table":
-        table = reading.to_frame().T.infer_objects().rename_axis("time").reset_index()
-        _print_rows(table.assign(station=station), form, is_single=True)
-        return
-    flag, revision = _FLAGS[reading["flag"]], reading["revision"]
-    print(f"{station}: {cell_text(reading.name)} {reading['sst']:g}, {flag}, revision {revision}")
+    flag = f"{_FLAGS[reading['flag']]}, revision {reading['revision']}"
+    table = reading.to_frame().T.infer_objects().rename_axis("time").reset_index().assign(station=station)
+    text = f"{station}: {cell_text(reading.name)} {reading['sst']:g}, {flag}"
+    _print(table, form, lambda _: text, is_single=True)
 
 
 def print_verification(table: pd.DataFrame, form: str) -> None:
-    """Print scores, a row for each lead and model."""
-    if form == "table":
-        shown = with_levels(table, None).rename(columns=_shorter)
-        print(table_text(shown.dropna(axis="columns", how="all"), digits=3))
-        return
-    _print_rows(table, form)
+    """Print scores, a row for each lead and model. ``coverage_80`` is that of the intervals as issued."""
+
+    def people(scores: pd.DataFrame) -> str:
+        return _text(with_levels(scores, None).rename(columns=lambda name: name.removesuffix("_recalibrated")), 3)
+
+    _print(table, form, people)
 
 
 def print_event_verification(table: pd.DataFrame, form: str) -> None:
     """Print how often events happened, a row for each event, lead and range of probabilities."""
-    if form != "table":
-        _print_rows(table, form)
-        return
-    bounds = zip(table["minimum"], table["maximum"], strict=True)
-    ranges = [f"{100 * low:.0f}-{100 * high:.0f} %" for low, high in bounds]
-    happened = [f"{part} of {of}" for part, of in zip(table["happened"], table["forecasts"], strict=True)]
-    shown = table[["event", "level", "lead", "brier", "skill_persistence"]].assign(
-        probability=ranges, happened=happened
-    )
-    print(table_text(shown.dropna(axis="columns", how="all"), digits=3))
+
+    def people(events: pd.DataFrame) -> str:
+        bounds = zip(events["minimum"], events["maximum"], strict=True)
+        ranges = [f"{100 * low:.0f}-{100 * high:.0f} %" for low, high in bounds]
+        happened = [f"{part} of {of}" for part, of in zip(events["happened"], events["forecasts"], strict=True)]
+        shown = events[["event", "level", "lead", "brier", "skill_persistence"]]
+        return _text(shown.assign(probability=ranges, happened=happened), 3)
+
+    _print(table, form, people)
 
 
 def print_alerts(table: pd.DataFrame, form: str) -> None:
     """Print alerts."""
-    if form != "table":
-        _print_rows(table, form)
-        return
-    delivered = [sum(delivery["state"] == "delivered" for delivery in deliveries) for deliveries in table["deliveries"]]
-    counted = [f"{done} of {len(of)}" for done, of in zip(delivered, table["deliveries"], strict=True)]
-    shown = table.assign(deliveries=counted).drop(columns=["units", "reason"]).dropna(axis="columns", how="all")
-    print(table_text(shown) if len(table) else "there are no alerts")
+
+    def people(alerts: pd.DataFrame) -> str:
+        delivered = [
+            f"{sum(delivery['state'] == 'delivered' for delivery in of)} of {len(of)}" for of in alerts["deliveries"]
+        ]
+        shown = alerts.assign(deliveries=delivered).drop(columns=["units", "reason"])
+        return _text(shown) if len(alerts) else "there are no alerts"
+
+    _print(table, form, people)
 
 
 def with_levels(table: pd.DataFrame, wanted: Sequence[int] | None) -> pd.DataFrame:
     """Return a table with its columns about some levels only.
 
     Args:
-        table: with columns such as ``lower_80`` or ``coverage_80_plain``.
-        wanted: in percent; None for 80 and 95, or all if there is neither.
+        table: A table with columns such as ``lower_80`` or ``coverage_80_plain``.
+        wanted: Levels in percent; None for 80 and 95, or all if there is neither.
 
     Raises:
         RequestError: if there are no columns about one of ``wanted``.
     """
     levels = {column: int(match.group(1)) for column in table.columns if (match := _OF_LEVEL.match(column))}
-    known = sorted({*levels.values()})
-    if wanted is None:
-        chosen = {*known} & {*_SHOWN_LEVELS} or {*known}
-    else:
-        chosen = {*wanted}
-        absent = [str(level) for level in wanted if level not in known]
-        if absent:
-            has = ", ".join(map(str, known))
-            message = f"--levels: the forecast has no interval at {', '.join(absent)} %; it has {has} %"
-            raise RequestError(message, field="levels")
+    known = {*levels.values()}
+    chosen = known & {*_SHOWN_LEVELS} or known if wanted is None else {*wanted}
+    if absent := chosen - known:
+        lacks, has = (", ".join(map(str, sorted(each))) for each in (absent, known))
+        message = f"--levels: the forecast has no interval at {lacks} %; it has {has} %"
+        raise RequestError(message, field="levels")
     return table[[column for column in table.columns if column not in levels or levels[column] in chosen]]
-
-
-def _shorter(column: str) -> str:
-    """Return a column's name in a table for people: ``coverage_80`` is that of the intervals as issued."""
-    return column.removesuffix("_recalibrated")
 
 
 def refused_lines(result: PushResult) -> Sequence[str]:
@@ -153,15 +161,7 @@ def refused_lines(result: PushResult) -> Sequence[str]:
     return [f"{cell_text(row.time)} {row.sst:g}: {row.message}" for row in result.refused.itertuples()]
 
 
-def _print_rows(table: pd.DataFrame, form: str, *, is_single: bool = False) -> None:
-    if form == "csv":
-        print(csv_text(table), end="")
-        return
-    rows = records(table)
-    print(json_text(rows[0] if is_single else rows))
-
-
-def _plain(table: pd.DataFrame) -> pd.DataFrame:
+def _with_age(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table of stations with the age as a number of seconds."""
     seconds = pd.to_timedelta(table["newest_age"]).dt.total_seconds().astype("Int64")
     return table.assign(newest_age=seconds).rename(columns={"newest_age": "newest_age_seconds"})

@@ -1,4 +1,4 @@
-"""Work that one process of all replicas does at a time, such as delivering webhooks."""
+"""Work that one process of all replicas does at a time, such as delivering webhooks or deleting what is old."""
 
 import logging
 import time
@@ -8,12 +8,14 @@ from typing import Final
 from uuid import uuid4
 
 import anyio
-from sqlalchemy import BigInteger, ColumnElement, Connection, cast, func, literal, or_
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, cast, exists, func, literal, or_, select
 
-from service.stations.store.database import insert_into
-from service.stations.store.errors import StoreError
+from forecasting.series.times import DAY
+from forecasting.series.timestep import TimeStep
+from service.stations.store.database import StoreError, insert_into
 from service.stations.store.station_store import StationStore
-from service.stations.store.tables import LEASES
+from service.stations.store.stations import Station, list_stations
+from service.stations.store.tables import ALERTS, DELIVERIES, ISSUED_FORECASTS, LEASES
 
 logger = logging.getLogger("service")
 
@@ -141,3 +143,78 @@ def _single(error: Exception) -> Iterator[Exception]:
         return
     for each in error.exceptions:
         yield from _single(each)
+
+
+logger = logging.getLogger("service")
+
+_SECONDS: Final = 3_600
+"""Between two looks."""
+
+_STATIONS_AT_ONCE: Final = 100
+_DELETED_AT_ONCE: Final = 100
+"""Forecasts in one transaction. Other writers wait meanwhile."""
+
+_MORE_STEPS: Final = 2
+"""Steps that a forecast is kept for after its last lead, whose reading may be late."""
+
+_LONGEST_MONTH: Final = 31 * DAY
+
+
+class Retention:
+    """Deletes what is old. Create one in each process."""
+
+    def __init__(self, store: StationStore, days: int, clock: Callable[[], float] = time.time) -> None:
+        """Keep the forecasts and alerts of the last ``days``."""
+        self._store = store
+        self._days = days
+        self._clock = clock
+        self._next = 0.0
+
+    @property
+    def task(self) -> BackgroundTask:
+        """What runs in the background."""
+        return BackgroundTask("retention", lambda _, now: now >= self._next, self.run)
+
+    async def run(self) -> None:
+        """Delete all that is old, a little in each transaction."""
+        self._next = self._clock() + _SECONDS
+        before = int(self._clock()) - self._days * DAY
+        deleted, after = 0, ""
+        while stations := await self._store.read(list_stations, _STATIONS_AT_ONCE, after):
+            for station in stations:
+                while count := await self._store.write(_delete_old, station, before):
+                    deleted += count
+            after = stations[-1].id
+        if deleted:
+            logger.info("deleted %d forecasts and alerts of stations, older than %d days", deleted, self._days)
+
+
+def _delete_old(connection: Connection, station: Station, before: int) -> int:
+    """Delete some of the forecasts and alerts of a station from ``before`` a time that are old; return how many.
+
+    Forecasts of times that may still be observed are not old, because intervals learn from them. The newest forecast
+    and alerts with deliveries that are to be made are kept, however old they are.
+    """
+    if station.newest is None:
+        return 0
+    step = TimeStep.parse(station.settings.step)
+    step_seconds = _LONGEST_MONTH if step.calendar_month else step.seconds
+    ended_before = station.newest.time - _MORE_STEPS * step_seconds
+    table, other = ISSUED_FORECASTS.c, ISSUED_FORECASTS.alias("other").c
+    newest = select(other.number).where(other.station == station.number).order_by(other.batch.desc()).limit(1)
+    # The horizon of the station may have changed since.
+    leads = func.json_array_length(table.content["timestamps"])
+    forecasts = and_(
+        table.station == station.number,
+        table.observed_until < ended_before,
+        table.issued < before,
+        table.observed_until + leads * step_seconds < ended_before,
+        table.number != newest.scalar_subquery(),
+    )
+    is_pending = exists().where(DELIVERIES.c.alert == ALERTS.c.number, DELIVERIES.c.next_attempt.is_not(None))
+    alerts = and_(ALERTS.c.station == station.number, ALERTS.c.raised < before, ~is_pending)
+    count = 0
+    for old, condition in ((ISSUED_FORECASTS, forecasts), (ALERTS, alerts)):
+        some = select(old.c.number).where(condition).limit(_DELETED_AT_ONCE)
+        count += connection.execute(old.delete().where(old.c.number.in_(some))).rowcount
+    return count

@@ -9,14 +9,13 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Final, NamedTuple
+from typing import Final
 
 import httpx
 
 from service.telemetry.tracing import part
-
-_Address = IPv4Address | IPv6Address
 
 _NOT_PUBLIC: Final = tuple(
     ip_network(network)
@@ -54,23 +53,15 @@ def is_public(address: str) -> bool:
     Raises:
         ValueError: if it is not an address.
     """
-    ip: _Address = ip_address(address.partition("%")[0])
-    inner = _ipv4_inside(ip) if isinstance(ip, IPv6Address) else None
-    return _is_public(ip if inner is None else inner)
-
-
-def _is_public(ip: _Address) -> bool:
+    ip = ip_address(address.partition("%")[0])
+    if isinstance(ip, IPv6Address):
+        if ip.is_site_local:
+            return False
+        translated = IPv4Address(int(ip) & 0xFFFF_FFFF) if ip in _TRANSLATED else None
+        ip = translated or ip.ipv4_mapped or ip.sixtofour or ip
     special = ip.is_multicast or ip.is_reserved or ip.is_unspecified or ip.is_link_local
-    local = isinstance(ip, IPv6Address) and ip.is_site_local
     listed = any(ip in network for network in _NOT_PUBLIC if network.version == ip.version)
-    return ip.is_global and not (special or local or listed)
-
-
-def _ipv4_inside(ip: IPv6Address) -> IPv4Address | None:
-    """Return the IPv4 address that packets to ``ip`` reach; None if there is none."""
-    if ip in _TRANSLATED:
-        return IPv4Address(int(ip) & 0xFFFF_FFFF)
-    return ip.ipv4_mapped or ip.sixtofour
+    return ip.is_global and not (special or listed)
 
 
 class OutboundError(Exception):
@@ -78,20 +69,6 @@ class OutboundError(Exception):
 
     ``str()`` is a sentence for users. Of the URL, it has the host at most: the rest may hold a secret.
     """
-
-
-class OutboundResponse(NamedTuple):
-    """The response of a server.
-
-    Attributes:
-        status: HTTP status. Redirects are responses like all others.
-        headers: values by name in lower case.
-        body: empty if it was not asked for.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 def check_url(text: str, *, allow_private: bool) -> httpx.URL:
@@ -150,7 +127,7 @@ class Outbound:
         content: bytes = b"",
         max_bytes: int = 0,
         seconds: float = 30.0,
-    ) -> OutboundResponse:
+    ) -> httpx.Response:
         """Send a request and return the response, whatever its status. Redirects are not followed.
 
         Args:
@@ -179,7 +156,7 @@ class Outbound:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise OutboundError(f"the request to {target.host} failed: {error}") from None
 
-    async def _exchange(self, request: httpx.Request, max_bytes: int) -> OutboundResponse:
+    async def _exchange(self, request: httpx.Request, max_bytes: int) -> httpx.Response:
         addresses = await self._checked_addresses(request.url)
         if self._tls is None:
             self._tls = httpx.create_ssl_context()
@@ -191,7 +168,7 @@ class Outbound:
                 body = await _read(response, request.url.host, max_bytes) if max_bytes else b""
             finally:
                 await response.aclose()
-        return OutboundResponse(response.status_code, dict(response.headers), body)
+        return httpx.Response(response.status_code, headers=response.headers, content=body)
 
     async def _checked_addresses(self, url: httpx.URL) -> Sequence[str]:
         port = url.port or (443 if url.scheme == "https" else 80)
@@ -209,13 +186,11 @@ async def _send_to_first(
     transport: httpx.AsyncHTTPTransport, request: httpx.Request, addresses: Sequence[str]
 ) -> httpx.Response:
     """Send the request to the first address that accepts a connection."""
-    *others, last = addresses
-    for address in others:
-        try:
-            return await transport.handle_async_request(_pinned(request, address))
-        except (httpx.ConnectError, httpx.ConnectTimeout):
-            continue
-    return await transport.handle_async_request(_pinned(request, last))
+    *others, last = (_pinned(request, address) for address in addresses)
+    for pinned in others:
+        with suppress(httpx.ConnectError, httpx.ConnectTimeout):
+            return await transport.handle_async_request(pinned)
+    return await transport.handle_async_request(last)
 
 
 def _pinned(request: httpx.Request, address: str) -> httpx.Request:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import Annotated, Final, NamedTuple, TypeVar
+from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 from fastapi import Depends, FastAPI, Path, Query, Request
 from pydantic import AfterValidator, WithJsonSchema
@@ -16,14 +16,7 @@ from service.http.problems import ProblemError, error_response
 from service.middleware.access import KEY
 from service.middleware.keys import Key, Role
 from service.stations.background import Background
-from service.stations.store.errors import (
-    NoForecastError,
-    NotOwnerError,
-    StepChangeError,
-    StoreError,
-    UnknownReadingError,
-    UnknownStationError,
-)
+from service.stations.store.database import StoreError
 from service.stations.store.station_store import StationStore
 from service.stations.store.stations import EVERYONE, Writer
 
@@ -155,22 +148,11 @@ def _time(text: str | None, name: str) -> int | None:
         raise RequestError(f"{name}: {error}", field=name) from None
 
 
-_STATUSES: Final[dict[type[Exception], HTTPStatus]] = {
-    UnknownStationError: HTTPStatus.NOT_FOUND,
-    UnknownReadingError: HTTPStatus.NOT_FOUND,
-    NoForecastError: HTTPStatus.NOT_FOUND,
-    NotOwnerError: HTTPStatus.FORBIDDEN,
-    StepChangeError: HTTPStatus.CONFLICT,
-}
-"""By kind of error of the store; others mean that it cannot be used."""
-
-
 def install_store_errors(app: FastAPI) -> None:
     """Answer the store's errors with problem documents."""
 
-    async def refuse(request: Request, error: Exception) -> Response:
-        status = _STATUSES.get(type(error), HTTPStatus.SERVICE_UNAVAILABLE)
-        headers = {"Retry-After": "10"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
-        return error_response(ProblemError(status, str(error), headers=headers), request.scope)
+    async def refuse(request: Request, error: Any) -> Response:
+        headers = {"Retry-After": "10"} if error.status == HTTPStatus.SERVICE_UNAVAILABLE else None
+        return error_response(ProblemError(error.status, str(error), headers=headers), request.scope)
 
     app.add_exception_handler(StoreError, refuse)

@@ -1,23 +1,45 @@
-"""Readings as clients send them: which are accepted, why others are refused, and the grid that they are on."""
+"""Readings: which are accepted, the grid that they are on, and how they are stored with the flags of their tests."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import numpy as np
+from sqlalchemy import Connection
 
+from forecasting.climatology.annual_cycle import evaluate
+from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.errors import SeriesError
 from forecasting.forecasts.json import rounded
+from forecasting.models.universal.checks import plausible_range
+from forecasting.qartod import FAIL, GOOD, SUSPECT
 from forecasting.readers.stations import describe_zeros
-from forecasting.series.doubts import flat_line
+from forecasting.series.doubts import LEAST_REPEATS, flat_line
 from forecasting.series.observations import TOLERANCE_STEPS, anchor
+from forecasting.series.quality import LEAST, LEAST_CHANGE, REACH, Places, QualityCheck, Range
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import LAST_TIME, SECONDS, Bools, Times, iso_of, seconds_of
+from forecasting.series.times import LAST_TIME, SECONDS, Bools, Floats, Times, iso_of, seconds_of
 from forecasting.series.timestep import TimeStep, in_words, one_each
-from forecasting.series.units import Units, outside_sea_range, range_error, to_celsius
+from forecasting.series.units import SYMBOLS, Units, from_celsius, outside_sea_range, range_error, to_celsius
 from forecasting.wording import counted
 from service.http.validation import Place
-from service.stations.store.observations import Observation
+from service.stations.store.database import UnknownStationError
+from service.stations.store.forecasts import last_forecast, levels_of, probabilities_of, quantiles_of
+from service.stations.store.observations import (
+    PERSON,
+    Change,
+    Integers,
+    Outcome,
+    Row,
+    add_observations,
+    correct_observation,
+    flag_observations,
+    latest_values,
+    observations_around,
+)
+from service.stations.store.stations import Observation, SeriesEnd, ends_of, lock_stations
+from service.telemetry.station_metrics import StationMetrics
 
 PAST_STEPS: Final = 1_500
 """Steps that a forecast rests on, the newest: twice what a network for days sees, and all that one for hours does.
@@ -60,19 +82,9 @@ def _most_common(times: Times, step: TimeStep) -> np.datetime64:
 
 
 def check_together(times: Iterable[int], step: TimeStep) -> None:
-    """Check that most readings of a batch are whole steps apart.
-
-    Args:
-        times: times of the batch, Unix seconds.
-        step: step of the station.
-
-    Raises:
-        SeriesError: if most are not, so that the readings have another step.
-    """
+    """Raise SeriesError if most ``times`` of a batch, Unix seconds, are not whole steps apart."""
     ordered = np.array(sorted(times), dtype=np.int64).view(SECONDS)
-    if not len(ordered):
-        return
-    between = between_steps(ordered, grid_of(ordered, step), step)
+    between = between_steps(ordered, grid_of(ordered, step), step) if len(ordered) else np.zeros(0, np.bool_)
     if 2 * between.sum() > len(ordered):
         example = iso_of(int(ordered[between][0].astype(np.int64)))
         raise SeriesError(
@@ -137,28 +149,41 @@ class Readings:
         self.refused.append(Place(location=f"values[{self.indexes.pop(time)}]", message=message))
 
 
-def readings_at(
-    values: Sequence[float | None], timestamps: Sequence[str], units: Units, step: TimeStep, now: np.datetime64
+def read_readings(
+    values: Sequence[float | None],
+    timestamps: Sequence[str] | None,
+    start: str | None,
+    units: Units,
+    step: TimeStep,
+    now: np.datetime64,
 ) -> Readings:
-    """Read values with a time for each.
+    """Read values with a time for each, or regular ones from a ``start``.
 
     Args:
-        values: temperatures in ``units``; None is no reading.
-        timestamps: a time for each value, in ISO 8601.
-        units: units of the values.
-        step: step of the station. Months follow the calendar, so their times ignore an offset.
-        now: the time of arrival. A reading more than one step later is refused.
+        values: Temperatures in ``units``; None is no reading.
+        timestamps: A time for each value, in ISO 8601; None with a start.
+        start: The time of the first value.
+        units: The units of the values.
+        step: The step of the station. Months follow the calendar, so their times ignore an offset.
+        now: The time of arrival. A reading more than one step later is refused.
 
     Raises:
-        SeriesError: if the lists have different lengths, or most readings are not whole steps apart.
+        SeriesError: if there are both or no times, the lists have different lengths, ``start`` is not a time, the
+            series would end after the year 9999, or most readings are not whole steps apart.
     """
-    if len(timestamps) != len(values):
+    if (timestamps is None) == (start is None):
+        raise SeriesError("give either start, or timestamps with one time for each value")
+    readings, times = Readings(), list[int | None]()
+    if start is not None:
+        first = np.datetime64(seconds_of(start, local=step.calendar_month), "s")
+        if float((LAST_TIME - first).astype(np.int64)) < float(step.seconds) * len(values):
+            raise SeriesError("the values extend past the year 9999: check start and step")
+        times += step.range(first, len(values)).astype(np.int64).tolist()
+    elif timestamps is not None and len(timestamps) != len(values):
         raise SeriesError(
             f"{counted(len(timestamps), 'timestamp')} for {counted(len(values), 'value')}: send one for each value"
         )
-    times: list[int | None] = []
-    readings = Readings()
-    for i, text in enumerate(timestamps):
+    for i, text in enumerate(timestamps or ()):
         try:
             times.append(seconds_of(text, local=step.calendar_month))
         except SeriesError as error:
@@ -166,24 +191,6 @@ def readings_at(
             readings.refused.append(Place(location=f"timestamps[{i}]", message=str(error)))
     _accept(readings, values, times, units, step, now)
     check_together(readings.accepted, step)
-    _warn(readings, units)
-    return readings
-
-
-def readings_from(
-    values: Sequence[float | None], start: str, units: Units, step: TimeStep, now: np.datetime64
-) -> Readings:
-    """Read regular values, the first at ``start``. The other arguments are those of :func:`readings_at`.
-
-    Raises:
-        SeriesError: if ``start`` is not a time, or the series would end after the year 9999.
-    """
-    first = np.datetime64(seconds_of(start, local=step.calendar_month), "s")
-    if float((LAST_TIME - first).astype(np.int64)) < float(step.seconds) * len(values):
-        raise SeriesError("the values extend past the year 9999: check start and step")
-    readings = Readings()
-    times: list[int | None] = [*step.range(first, len(values)).astype(np.int64).tolist()]
-    _accept(readings, values, times, units, step, now)
     _warn(readings, units)
     return readings
 
@@ -212,8 +219,17 @@ def _accept(
     for i, (time, value) in enumerate(zip(times, rounded(celsius).tolist(), strict=True)):
         if time is None or values[i] is None:
             continue
-        message = _refusal(raw[i : i + 1], units, time, latest, step, outside=outside[i])
-        if message is not None:
+        if time > latest:
+            message = (
+                f"the time {iso_of(time)} is more than a step ({in_words(str(step))}) in the future: "
+                "check the clock and the time zone of the sender"
+            )
+        elif outside[i]:
+            message = str(range_error(raw[i : i + 1], units, lambda _: "the reading", "leave it out"))
+            message = message.replace("set the units to", "set the units of the station to")
+        else:
+            message = ""
+        if message:
             readings.refused.append(Place(location=f"values[{i}]", message=message))
             continue
         earlier = readings.indexes.get(time)
@@ -235,15 +251,214 @@ def _warn(readings: Readings, units: Units) -> None:
     readings.warnings += filter(None, found)
 
 
-def _refusal(
-    value: "np.typing.NDArray[np.float64]", units: Units, time: int, latest: int, step: TimeStep, *, outside: bool
-) -> str | None:
-    if time > latest:
-        return (
-            f"the time {iso_of(time)} is more than a step ({in_words(str(step))}) in the future: "
-            "check the clock and the time zone of the sender"
+_BEFORE: Final = REACH + 20
+_BEFORE_FLAT: Final = 400
+"""Rows before the first new reading that it is compared with; those that repeat one value are compared with more."""
+
+_WORDS: Final = {
+    "gross_range": "outside the range of nearly all seas",
+    "rate_of_change": "a larger change than the readings before it make",
+    "climatology": "far from what is usual at the position",
+    "forecast": "outside the range of the forecast before it",
+    "flat_line": "the same value for so long that the sensor may be stuck",
+    "spike": "contradicted by the readings after it",
+    PERSON: "doubted by a person",
+}
+
+_SUSPECT: Final = (
+    "no forecast uses it and no event changes by it until the next readings confirm it, or you do with the flag 1"
+)
+
+_FAILED: Final = "it is stored, but not used; if it is right, give it the flag 1"
+
+
+def ingest(connection: Connection, readings: Mapping[str, Readings], now: int) -> dict[str, Outcome]:
+    """Store and test the readings of stations in one transaction.
+
+    Readings between two steps of the earlier ones move from ``accepted`` to ``refused``. Those that the tests doubt
+    are added to ``doubted``.
+
+    Args:
+        connection: connection of a writing transaction.
+        readings: readings of each station, by ID.
+        now: when they arrived, Unix seconds.
+
+    Returns:
+        What they changed, by station; a station that does not exist is left out.
+    """
+    ends, outcomes = ends_of(connection, [*readings]), dict[str, Outcome]()
+    present = {*lock_stations(connection, [end.number for end in ends.values()])}
+    # Before the lock, another transaction may have settled the steps of a station.
+    ends |= ends_of(connection, [name for name, end in ends.items() if end.settling is None])
+    for name, end in ends.items():
+        if end.number in present:
+            batch = readings[name]
+            _refuse_between_steps(connection, batch, end)
+            outcomes[name], changes = add_observations(connection, end.number, batch.accepted, now)
+            if changes:
+                batch.doubted += check_readings(connection, end, changes)
+    return outcomes
+
+
+def correct(
+    connection: Connection, station: str, time: int, now: int, *, value: float | None, flag: int
+) -> Observation:
+    """Store what a person decides of a reading, and test those around it that were suspect.
+
+    The arguments are those of :func:`~service.stations.store.observations.correct_observation`, with the station's ID.
+
+    Raises:
+        UnknownStationError: if there is no such station.
+        UnknownReadingError: if it has no reading at this time.
+    """
+    ends = ends_of(connection, [station])
+    if station not in ends:
+        raise UnknownStationError(station)
+    reading = correct_observation(connection, ends[station].number, time, now, value=value, flag=flag)
+    check_readings(connection, ends[station], (), time)
+    return reading
+
+
+def count_readings(metrics: StationMetrics, outcomes: Iterable[Outcome], refused: int) -> None:
+    """Count what became of readings, once they are on disk."""
+    total = {"new": 0, "revised": 0, "unchanged": 0}
+    for outcome in outcomes:
+        for name, count in outcome._asdict().items():
+            total[name] += count
+    metrics.readings(total | {"refused": refused})
+
+
+def _refuse_between_steps(connection: Connection, readings: Readings, end: SeriesEnd) -> None:
+    step = TimeStep.parse(end.step)
+    if step.calendar_month or not readings.accepted:
+        return
+    times = np.array(sorted(readings.accepted), dtype=np.int64)
+    if end.settling is not None and _agree(connection, times, end.number, end.settling, step):
+        return
+    start = _grid(connection, times, end, step)
+    for time in times[between_steps(times.view(SECONDS), start, step)].tolist():
+        before, after = nearby_steps(time, start, step)
+        readings.refuse(
+            time,
+            f"the time {iso_of(time)} is between two steps ({in_words(end.step)}) of the station, {before} and "
+            f"{after}: send one reading for the step, such as the mean, at one of these times",
         )
-    if outside:
-        message = str(range_error(value, units, lambda _: "the reading", "leave it out"))
-        return message.replace("set the units to", "set the units of the station to")
-    return None
+
+
+def _agree(connection: Connection, times: Integers, station: int, settling: int, step: TimeStep) -> bool:
+    """Return whether times are exactly whole steps from all newest readings that settle a grid.
+
+    No more need to be read then: fewer than these are off the grid of a station.
+    """
+    newest, _ = latest_values(connection, station, settling, worst=FAIL)
+    return not bool(((np.concatenate([newest, times]) - settling) % step.seconds).any())
+
+
+def _grid(connection: Connection, times: Integers, end: SeriesEnd, step: TimeStep) -> np.datetime64:
+    """Return the start of the grid that the sorted times of a batch must be on.
+
+    It is that of the newest readings. While the station has few, these may be the wrong ones: if more of the batch are
+    on a grid of their own, it is that one.
+    """
+    batch = grid_of(times.view(SECONDS), step)
+    if end.newest is None:
+        return batch
+    stored, _ = latest_values(connection, end.number, shifted(end.newest, 1 - PAST_STEPS, step), worst=FAIL)
+    if end.settling is not None:
+        return grid_of(stored.view(SECONDS), step)
+    both = grid_of(np.union1d(stored, times).view(SECONDS), step)
+    return min(both, batch, key=lambda start: int(between_steps(times.view(SECONDS), start, step).sum()))
+
+
+def check_readings(
+    connection: Connection, end: SeriesEnd, new: Sequence[Change], begin: int | None = None
+) -> list[Observation]:
+    """Store the flags of new readings of a station, and of those before them that were suspect.
+
+    Args:
+        connection: connection of a writing transaction that has locked the station.
+        end: the station before it had them.
+        new: readings, which are stored.
+        begin: the time of a reading that a person has corrected, if there are no new ones.
+
+    Returns:
+        Those of the new ones that are suspect or fail.
+    """
+    new_times = sorted(change.time for change in new)
+    first = new_times[0] if begin is None else begin
+    known = observations_around(connection, end.number, first, _BEFORE_FLAT)
+    if not known or _is_plain(known, new_times):
+        return []
+    if len({row[1] for row in known[-LEAST_REPEATS:]}) > 1:
+        known = known[max(sum(row[0] < first for row in known) - _BEFORE, 0) :]
+    times, values, *_, stored, names = zip(*known, strict=True)
+    step, moments = TimeStep.parse(end.step), np.array(times, dtype=np.int64).view(SECONDS)
+    # What a person doubts, no later reading confirms.
+    by_person = np.array([name == PERSON for name in names])
+    flags = np.where(by_person & (np.array(stored) == SUSPECT), FAIL, stored)
+    fresh = np.isin(moments.view(np.int64), new_times)
+    check = QualityCheck(
+        np.array(values),
+        step.place(moments, moments[0]),
+        step.seconds,
+        flags.copy(),
+        fresh,
+        partial(_usual, end, moments),
+        lambda i: _expected(connection, end, moments[i]),
+    )
+    check.run()
+    changed = {
+        i: Observation(*known[i])._replace(flag=int(check.flags[i]), tests=",".join(check.tests.get(i, ())) or None)
+        for i in np.flatnonzero(check.flags != flags).tolist()
+    }
+    flag_observations(connection, end.number, [*changed.values()])
+    return [each for i, each in changed.items() if fresh[i] and each.flag >= SUSPECT]
+
+
+def _is_plain(known: Sequence[Row], new: Sequence[int]) -> bool:
+    """Return whether one reading is new, the last, and good without a test: it differs a little from the one before."""
+    if len(new) != 1 or len(known) <= LEAST or known[-1][0] != new[0] or known[-1][5] is not None:
+        return False
+    change = abs(known[-1][1] - known[-2][1])
+    return 0 < change <= LEAST_CHANGE and all(row[4] == GOOD for row in known[-LEAST - 1 :])
+
+
+def doubts_in_words(doubted: Sequence[Observation], units: Units) -> list[str]:
+    """Return a sentence for the readings of a batch that are suspect, and one for those that fail."""
+    sentences = []
+    for flag, result in ((SUSPECT, _SUSPECT), (FAIL, _FAILED)):
+        found = [each for each in doubted if each.flag == flag]
+        if found:
+            others = f", and {counted(len(found) - 1, 'reading')} before it" if found[1:] else ""
+            sentences.append(f"{doubt_in_words(found[-1], units)}{others}: {result}")
+    return sentences
+
+
+def doubt_in_words(reading: Observation, units: Units) -> str:
+    """Return which reading is doubted, and why."""
+    value = f"{float(from_celsius(reading.value, units)):.6g} {SYMBOLS[units]}"
+    reasons = ", ".join(_WORDS[test] for test in (reading.tests or "").split(",") if test)
+    kind = "suspect" if reading.flag == SUSPECT else "wrong"
+    return f"the reading of {iso_of(reading.time)}, {value}, is {kind} ({reasons})"
+
+
+def _usual(end: SeriesEnd, times: Times, rows: Places) -> Floats:
+    if end.latitude is None or end.longitude is None:
+        return np.full(len(rows), np.nan)
+    coefficients = GlobalClimatology.load().coefficients(end.latitude, end.longitude)
+    return evaluate(coefficients, times[rows]).astype(np.float64)
+
+
+def _expected(connection: Connection, end: SeriesEnd, time: np.datetime64) -> Range | None:
+    """Return the range of the forecast that was issued before a reading and reaches it."""
+    forecast = last_forecast(connection, end.number, int(time.astype(np.int64)))
+    if forecast is None or not forecast.content["intervals"]:
+        return None
+    intervals = forecast.content["intervals"]
+    start = np.datetime64(seconds_of(forecast.content["timestamps"][0]), "s")
+    lead = round(float(TimeStep.parse(end.step).place(np.array([time]), start)[0]))
+    quantiles = quantiles_of(intervals)
+    if not 0 <= lead < len(quantiles):
+        return None
+    low, high = plausible_range(quantiles[lead], probabilities_of(levels_of(intervals)), 0.0)
+    return float(low), float(high)

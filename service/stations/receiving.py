@@ -21,10 +21,19 @@ from service.api.uploads.response import station_series
 from service.engine.reading import sentence
 from service.http.problems import ProblemError
 from service.http.validation import Place
-from service.stations.ingestion import correct, count_readings, doubts_in_words, ingest
 from service.stations.issue import issue_forecasts
 from service.stations.parameters import BackgroundDep, StationStoreDep, WriterDep
-from service.stations.reading_schemas import (
+from service.stations.readings import (
+    Readings,
+    correct,
+    count_readings,
+    doubts_in_words,
+    ingest,
+    read_readings,
+    readings_of,
+)
+from service.stations.responses import written
+from service.stations.schemas import (
     CorrectedReading,
     Correction,
     FileStored,
@@ -35,9 +44,7 @@ from service.stations.reading_schemas import (
     StationStored,
     Stored,
 )
-from service.stations.readings import Readings, readings_at, readings_from, readings_of
-from service.stations.responses import written
-from service.stations.store.errors import StoreError, UnknownStationError
+from service.stations.store.database import StoreError, UnknownStationError
 from service.stations.store.forecasts import IssuedForecast
 from service.stations.store.observations import Outcome
 from service.stations.store.stations import StationSettings, settings_to_write
@@ -235,11 +242,7 @@ def _read_json(body: ReadingsRequest, station: StationSettings, now: np.datetime
     step = TimeStep.parse(station.step)
     if body.step is not None and (given := TimeStep.parse(body.step)) != step:
         raise SeriesError(not_of_station("the step", given, step))
-    if body.timestamps is not None and body.start is None:
-        return readings_at(body.values, body.timestamps, station.units, step, now)
-    if body.start is not None and body.timestamps is None:
-        return readings_from(body.values, body.start, station.units, step, now)
-    raise SeriesError("give either start, or timestamps with one time for each value")
+    return read_readings(body.values, body.timestamps, body.start, station.units, step, now)
 
 
 def _now() -> np.datetime64:

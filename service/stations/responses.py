@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Final
 
 import numpy as np
-from orjson import Fragment, dumps, loads
+from orjson import dumps
 from pydantic import BaseModel
 from sqlalchemy import Connection
 
@@ -22,11 +22,9 @@ from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
 from service.api.forecast.age import warn_if_late
 from service.api.series_request import SeriesWarning
-from service.stations.alerts import EventState
-from service.stations.events import parse_baseline
+from service.stations.alerts import EventState, parse_baseline
 from service.stations.issue import DEFAULT_HORIZON
 from service.stations.parameters import Cursor, Period, cut_page
-from service.stations.reading_schemas import ObservationsAnswer
 from service.stations.readings import shifted
 from service.stations.schemas import (
     AlertAnswer,
@@ -38,18 +36,23 @@ from service.stations.schemas import (
     IssuedAnswer,
     IssuedFailure,
     NewestForecast,
-    ShortForecast,
+    ObservationsAnswer,
     StationDetail,
     StationEventAnswer,
 )
 from service.stations.sources import Source
 from service.stations.store.alerts import Delivery, deliveries_of, get_alerts, get_states
-from service.stations.store.errors import NoForecastError
-from service.stations.store.fetches import Fetch, get_fetches
-from service.stations.store.forecasts import IssuedForecast, forecasts_after, last_forecast, newest_short_forecasts
+from service.stations.store.database import NoForecastError
+from service.stations.store.forecasts import IssuedForecast, forecasts_after, last_forecast, newest_forecasts
 from service.stations.store.observations import DAY, daily_means, get_observations
-from service.stations.store.stations import Station, get_station, list_stations
+from service.stations.store.stations import Fetch, Station, get_fetches, get_station, list_stations
 from service.stations.webhooks import shown_url, shown_webhooks
+
+SHORT_LEVEL: Final = 80
+"""Percent, the level of the only interval in a list of stations."""
+
+_DOUBT: Final = "doubtful_position"
+"""The warning of a forecast whose climatology may be that of another position."""
 
 RECENT: Final = 60
 """Days that are recent; steps if a step is longer than a day."""
@@ -64,9 +67,8 @@ def station_detail(connection: Connection, station_id: str, *, recent: bool = Fa
         UnknownStationError: if there is none with this ID.
     """
     station = get_station(connection, station_id)
-    ((fields, short),) = _described(connection, [station], recent=recent)
-    forecast = None if short is None else ShortForecast.model_validate(_short_in_units(short, station.settings.units))
-    return StationDetail(**fields, forecast=forecast, baseline=parse_baseline(station.settings.baseline))
+    (fields,) = _described(connection, [station], recent=recent)
+    return StationDetail(**fields, baseline=parse_baseline(station.settings.baseline))
 
 
 def page_json(connection: Connection, limit: int, after: str, search: str, *, recent: bool) -> bytes:
@@ -77,14 +79,11 @@ def page_json(connection: Connection, limit: int, after: str, search: str, *, re
     reading them.
     """
     stations = list_stations(connection, limit + 1, after, search)
-    page: list[Json] = []
-    for fields, short in _described(connection, stations[:limit], recent=recent):
-        units: Units = fields["units"]
-        # As it is stored, if the units are those of the store.
-        written_in = Fragment if units == "celsius" else partial(_short_in_units, units=units)
-        page.append(fields | {"forecast": None if short is None else written_in(short)})
+    page = [*_described(connection, stations[:limit], recent=recent)]
     following = page[-1]["id"] if len(stations) > limit else None
-    return dumps({"stations": page, "next": following}, default=_plain)
+    return dumps(
+        {"stations": page, "next": following}, default=partial(BaseModel.model_dump, mode="json", by_alias=True)
+    )
 
 
 def newest_forecast(connection: Connection, station_id: str) -> NewestForecast:
@@ -181,22 +180,21 @@ def written(issued: IssuedForecast | str, units: Units) -> IssuedAnswer | Issued
     return IssuedFailure(error=issued) if isinstance(issued, str) else IssuedAnswer(**_forecast_fields(issued, units))
 
 
-def _described(
-    connection: Connection, stations: Sequence[Station], *, recent: bool
-) -> Iterator[tuple[Json, str | None]]:
-    """Yield the fields of :class:`~service.stations.schemas.StationAnswer` of each station, and its forecast.
-
-    The forecast is the newest one as :func:`~service.stations.store.forecasts.short_json` writes it.
-    """
-    forecasts = newest_short_forecasts(connection, [each.number for each in stations])
+def _described(connection: Connection, stations: Sequence[Station], *, recent: bool) -> Iterator[Json]:
+    """Yield the fields of :class:`~service.stations.schemas.StationAnswer` of each station."""
+    forecasts = newest_forecasts(connection, [each.number for each in stations])
     fetches = get_fetches(connection, [each.number for each in stations if each.settings.source is not None])
     states = get_states(connection, [each.number for each in stations if each.settings.events])
     for station in stations:
         settings, newest = station.settings, station.newest
         units: Units = settings.units
-        short, fetch = forecasts.get(station.number), fetches.get(station.number)
+        issued, fetch = forecasts.get(station.number), fetches.get(station.number)
         known = states.get(station.number, {})
-        fields = {
+        forecast = None if issued is None else _short_fields(issued, units)
+        sst = None if newest is None else _rounded([newest.value], units)[0]
+        is_current = newest is not None and issued is not None and issued.observed_until == newest.time
+        usual = forecast["usual"] if forecast is not None and is_current else None
+        yield {
             "id": station.id,
             "name": settings.name,
             "latitude": settings.latitude,
@@ -212,7 +210,7 @@ def _described(
             if newest is None
             else {
                 "time": iso_of(newest.time),
-                "sst": _rounded([newest.value], units)[0],
+                "sst": sst,
                 "received": iso_of(newest.received),
                 "flag": newest.flag,
                 "age_seconds": int(time.time()) - newest.time,
@@ -220,14 +218,11 @@ def _described(
             "events": [_event_response(event, known.get(event["name"])) for event in settings.events or ()],
             "webhooks": shown_webhooks(settings.webhooks),
             "recent": _recent(connection, station) if recent else None,
-            **_usual_now(station, short),
+            "forecast": forecast,
+            "usual": usual,
+            "anomaly": None if usual is None or sst is None else round(sst - usual["sst"], 6),
             "fetch": None if fetch is None else _fetch_state(fetch),
         }
-        yield fields, short
-
-
-def _plain(response: BaseModel) -> Json:
-    return response.model_dump(mode="json", by_alias=True)
 
 
 def _recent(connection: Connection, station: Station) -> Json:
@@ -239,17 +234,6 @@ def _recent(connection: Connection, station: Station) -> Json:
     means = daily_means(connection, station.number, min(newest.time - (RECENT - 1) * DAY, sixty_steps))
     sst = _rounded([value for _, value in means], station.settings.units)
     return {"timestamps": [iso_of(time) for time, _ in means], "sst": sst}
-
-
-def _usual_now(station: Station, short: str | None) -> Json:
-    """Return what is usual at the newest observation, and how far it is from that, if its forecast knows."""
-    units = station.settings.units
-    forecast = None if short is None else _short_in_units(short, units)
-    if station.newest is None or forecast is None or forecast["observed_until"] != iso_of(station.newest.time):
-        return {"usual": None, "anomaly": None}
-    usual = forecast["usual"]
-    anomaly = None if usual is None else round(_rounded([station.newest.value], units)[0] - usual["sst"], 6)
-    return {"usual": usual, "anomaly": anomaly}
 
 
 def _event_response(event: Json, stored: Json | None) -> StationEventAnswer:
@@ -298,38 +282,41 @@ def _optional_iso(time: int | None) -> str | None:
 
 def _forecast_fields(issued: IssuedForecast, units: Units) -> Json:
     content = issued.content
+    return _main_fields(issued, content["intervals"], content.get("usual"), units) | {
+        "plain": None if issued.plain is None else _intervals(issued.plain, units),
+        "baselines": {name: _degrees(values, units) for name, values in content["baselines"].items()},
+        "warnings": content["warnings"],
+        "events": [event_in_units(event, units) for event in content.get("events", ())],
+    }
+
+
+def _short_fields(issued: IssuedForecast, units: Units) -> Json:
+    """Return the fields of :class:`~service.stations.schemas.ShortForecast`, with the interval of 80 % only.
+
+    Nothing is usual at a position that the readings contradict.
+    """
+    content = issued.content
+    is_doubtful = any(warning["code"] == _DOUBT for warning in content["warnings"])
+    intervals = [interval for interval in content["intervals"] if interval["level"] == SHORT_LEVEL]
+    return _main_fields(issued, intervals, None if is_doubtful else content.get("usual"), units)
+
+
+def _main_fields(issued: IssuedForecast, intervals: Sequence[Json], usual: Json | None, units: Units) -> Json:
     return {
         "issued": iso_of(issued.issued),
         "observed_until": iso_of(issued.observed_until),
         "replayed": issued.replayed,
         "model": issued.model,
         "version": issued.version,
-        "timestamps": content["timestamps"],
-        "sst": _degrees(content["sst"], units),
-        "intervals": _intervals(content["intervals"], units),
-        "plain": None if issued.plain is None else _intervals(issued.plain, units),
-        "baselines": {name: _degrees(values, units) for name, values in content["baselines"].items()},
-        "usual": _usual(content.get("usual"), units),
-        "warnings": content["warnings"],
-        "events": [event_in_units(event, units) for event in content.get("events", ())],
+        "timestamps": issued.content["timestamps"],
+        "sst": _degrees(issued.content["sst"], units),
+        "intervals": _intervals(intervals, units),
+        "usual": None if usual is None else usual | {"sst": _degrees([usual["sst"]], units)[0]},
     }
-
-
-def _short_in_units(short: str, units: Units) -> Json:
-    """Return a forecast that :func:`~service.stations.store.forecasts.short_json` wrote, in other units."""
-    content: Json = loads(short)
-    content["sst"] = _degrees(content["sst"], units)
-    content["intervals"] = _intervals(content["intervals"], units)
-    content["usual"] = _usual(content["usual"], units)
-    return content
 
 
 def _intervals(intervals: Sequence[Json], units: Units) -> list[Json]:
     return [interval | {name: _degrees(interval[name], units) for name in ("lower", "upper")} for interval in intervals]
-
-
-def _usual(usual: Json | None, units: Units) -> Json | None:
-    return None if usual is None else usual | {"sst": _degrees([usual["sst"]], units)[0]}
 
 
 def _degrees(celsius: list[float], units: Units) -> list[float]:

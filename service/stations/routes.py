@@ -23,11 +23,9 @@ from service.http.media import is_json, require_json
 from service.http.reading_query import ReadingQuery
 from service.middleware.limits import DEADLINE
 from service.settings import Settings
-from service.stations.alerts import put_watching_station
+from service.stations.alerts import check_events, put_watching_station, stored_events
 from service.stations.card import card_svg
-from service.stations.events import check_events, stored_events
-from service.stations.forecaster import check_model
-from service.stations.issue import DEFAULT_HORIZON
+from service.stations.issue import DEFAULT_HORIZON, check_model
 from service.stations.parameters import (
     PAGE,
     After,
@@ -40,19 +38,6 @@ from service.stations.parameters import (
     TimeQuery,
     WriterDep,
 )
-from service.stations.reading_schemas import (
-    CORRECTION_EXAMPLES,
-    MANY_EXAMPLES,
-    READINGS_EXAMPLES,
-    CorrectedReading,
-    Correction,
-    FileStored,
-    ManyReadingsRequest,
-    ManyStored,
-    ObservationsAnswer,
-    ReadingsRequest,
-    Stored,
-)
 from service.stations.receiving import ReceiverDep
 from service.stations.responses import (
     archive,
@@ -63,14 +48,25 @@ from service.stations.responses import (
     station_detail,
 )
 from service.stations.schemas import (
+    CORRECTION_EXAMPLES,
+    MANY_EXAMPLES,
+    READINGS_EXAMPLES,
     STATION_EXAMPLES,
     AlertList,
+    CorrectedReading,
+    Correction,
+    FileStored,
     ForecastArchive,
+    ManyReadingsRequest,
+    ManyStored,
     NewestForecast,
+    ObservationsAnswer,
+    ReadingsRequest,
     StationDetail,
     StationPage,
     StationRequest,
     StationVerification,
+    Stored,
 )
 from service.stations.sources import check_source
 from service.stations.store.stations import StationSettings, Writer, delete_station

@@ -1,38 +1,38 @@
-"""How good the forecasts of a station were, against the latest revision of the observations: as JSON or CSV."""
+"""How good the forecasts of a station and of its events were, against the latest observations: as JSON or CSV."""
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection
 
 from forecasting.errors import RequestError
-from forecasting.evaluation.event_states import MARGIN_DAYS
-from forecasting.scores.events import PERSISTENCE
-from forecasting.scores.verification import (
-    Intervals,
-    LeadVerification,
-    Observed,
-    common_pairs,
-    quantiles_of,
-    verify_lead,
-)
+from forecasting.evaluation.event_states import MARGIN_DAYS, SCORED_LEVELS, heat_stress_levels, marine_states
+from forecasting.events.baseline import PERCENTILES
+from forecasting.events.detection import sign_of
+from forecasting.events.heat_stress import LEVELS
+from forecasting.events.outcomes import AlertLevel
+from forecasting.scores.events import PERSISTENCE, SIGNS, verify_states, verify_threshold
+from forecasting.scores.verification import Intervals, Observed, common_pairs, quantiles_of, verify_lead
 from forecasting.series.times import SECONDS, Bools, Floats, Times, seconds_of
 from forecasting.series.timestep import TimeStep
-from forecasting.series.units import Units, from_celsius
-from service.stations.event_verification import EventCases
-from service.stations.recalibration import levels_of
+from forecasting.series.units import from_celsius
+from service.stations.alerts import EventKind
 from service.stations.schemas import (
     StationVerification,
     VerifiedBaseline,
+    VerifiedEvent,
     VerifiedForecasts,
     VerifiedLead,
     VerifiedMonth,
 )
 from service.stations.store.forecasts import IssuedForecast, counting_forecasts, iterate_forecasts
-from service.stations.store.observations import Integers, latest_values
+from service.stations.store.observations import latest_values
 from service.stations.store.stations import get_station
 
 MAX_PAIRS: Final = 200_000
@@ -47,27 +47,34 @@ Form = Literal["json", "csv", "events_csv"]
 Cell = str | float | None
 
 _ERRORS: Final = ("mae", "rmse", "bias")
-_EVENT_COLUMNS: Final = ("event", "kind", "level", "lead", "n", "frequency", "brier", "skill_persistence")
-_BIN_COLUMNS: Final = (
+_EVENT_COLUMNS: Final = (
+    "event", "kind", "level", "lead", "n", "frequency", "brier", "skill_persistence",
     "minimum", "maximum", "forecasts", "happened", "probability", "share", "lower", "upper",
 )  # fmt: skip
 
-_Column = tuple[str, str | float, str]
-"""What a list of an issued forecast is: its kind, the name or level, and the bound."""
+_Temperatures = tuple[str, str | float, str]
+"""What a column of temperatures is: its kind, the name or level, and the bound."""
 
-_SST: Final[_Column] = ("sst", "", "")
+_SST: Final[_Temperatures] = ("sst", "", "")
 _BOUNDS: Final = ("lower", "upper")
+
+_THRESHOLD: Final = "threshold"
+_HEAT_STRESS: Final = "degree_heating_weeks"
+
+_Columns = Mapping[str | _Temperatures, Floats]
+"""A row for each lead of each forecast: its ``lead``, the first valid ``time`` and ``until``, the last observation of
+the forecast, both Unix seconds, and more. All are ``(n,)``, and NaN where a forecast has none."""
 
 
 class Selection(NamedTuple):
     """Which forecasts are verified, and how they are grouped.
 
     Attributes:
-        begin: the earliest ``observed_until``, Unix seconds; None for any.
-        end: the latest.
-        lead: None for all.
-        replayed: whether those are wanted that were issued after the time that they begin with; None for all.
-        by_month: whether each month is scored too.
+        begin: The earliest ``observed_until``, Unix seconds; None for any.
+        end: The latest.
+        lead: The only lead; None for all.
+        replayed: Whether those are wanted that were issued after the time that they begin with; None for all.
+        by_month: Whether each month is scored too.
     """
 
     begin: int | None = None
@@ -94,218 +101,246 @@ def verify(connection: Connection, station_id: str, selection: Selection) -> Sta
     """Score the forecasts of a station. The errors are those of :func:`verification`."""
     station = get_station(connection, station_id)
     step, units = TimeStep.parse(station.settings.step), station.settings.units
-    pairs, cases = ForecastPairs(step, selection.lead), EventCases(step, selection.lead)
+    pairs, events = _Rows(), defaultdict[_Scored, _Rows](_Rows)
     for forecast in counting_forecasts(iterate_forecasts(connection, station.number, selection.begin, selection.end)):
         if selection.replayed in (None, forecast.replayed):
-            pairs.add(forecast)
-            cases.add(forecast)
+            _add_forecast(pairs, forecast, selection.lead)
+            _add_events(events, forecast)
     result = StationVerification(station=station.id, units=units, leads=[], events=[])
-    if pairs.most_leads:
-        begin, end = pairs.period(*(MARGIN_DAYS if cases.have_states else (1, 1)))
-        observed = pairs.observed(*latest_values(connection, station.number, begin, end))
-        for lead in range(1, pairs.most_leads + 1) if selection.lead is None else [selection.lead]:
-            at_lead = pairs.at(lead, observed, units)
-            result.leads.append(_verified(lead, at_lead, station.settings.model, by_month=selection.by_month))
-        result.events.extend(cases.scores(observed))
+    if not pairs.count:
+        return result
+    columns = pairs.columns()
+    have_states = any(scored.kind != _THRESHOLD for scored in events)
+    observed = _observed(connection, station.number, columns, step, MARGIN_DAYS if have_states else (1, 1))
+    most = int(columns["leads"].max())
+    for lead in range(1, most + 1) if selection.lead is None else [selection.lead]:
+        at_lead = _part(columns, columns["lead"] == lead)
+        at_lead = {
+            name: from_celsius(values, units) if isinstance(name, tuple) else values for name, values in at_lead.items()
+        }
+        at_lead["observed"] = from_celsius(observed.at(_valid(at_lead, step)), units)
+        result.leads.append(_verified(lead, at_lead, station.settings.model, by_month=selection.by_month))
+    result.events.extend(_event_scores(events, selection.lead, observed))
     return result
 
 
-class LeadPairs(NamedTuple):
-    """The forecasts at one lead, in the units of the station, in no particular order.
+class _Rows:
+    """Rows that are added a few at a time, a number in each column; a column that some of them lack is NaN there."""
 
-    Attributes:
-        observed: ``(n,)``, NaN where nothing was observed.
-        columns: ``(n,)`` each; NaN where a forecast has none.
-        observed_until: the last observation of each forecast, UTC ``(n,)``.
-        replayed: ``(n,)``.
-    """
+    def __init__(self) -> None:
+        self.count = 0
+        self._columns = defaultdict[str | _Temperatures, "array[float]"](lambda: array("d"))
 
-    observed: Floats
-    columns: dict[_Column, Floats]
-    observed_until: Times
-    replayed: Bools
+    def add(self, count: int, columns: Mapping[Any, Iterable[float]]) -> None:
+        """Add ``count`` rows."""
+        for name, values in columns.items():
+            column = self._columns[name]
+            column.extend(repeat(np.nan, self.count - len(column)))
+            column.extend(values)
+        self.count += count
 
-    def part(self, selected: Bools) -> "LeadPairs":
-        """Return the forecasts that ``selected`` ``(n,)`` marks."""
-        columns = {column: values[selected] for column, values in self.columns.items()}
-        return LeadPairs(self.observed[selected], columns, self.observed_until[selected], self.replayed[selected])
-
-    @property
-    def baselines(self) -> dict[str, Floats]:
-        """The baselines by name, ``(n,)`` each."""
-        return {str(name): values for (kind, name, _), values in self.columns.items() if kind == "baseline"}
-
-    def intervals(self, kind: str) -> dict[int, tuple[Floats, Floats]]:
-        """Return the intervals as they were ``issued``, or as they were before in ``plain``, by level."""
-        levels = sorted(level for of, level, bound in self.columns if of == kind and bound == "lower")
+    def columns(self) -> dict[str | _Temperatures, Floats]:
+        """Return the columns, ``(rows,)`` each."""
         return {
-            int(level): (self.columns[kind, level, "lower"], self.columns[kind, level, "upper"]) for level in levels
+            name: np.concatenate([column, np.full(self.count - len(column), np.nan)])
+            for name, column in self._columns.items()
         }
 
 
-class _Row(NamedTuple):
-    """A forecast: its lists, °C ``(lists, leads)``, and its times, Unix seconds."""
+def _add_forecast(pairs: _Rows, forecast: IssuedForecast, lead: int | None) -> None:
+    """Add a row for each lead of a forecast, or for one.
 
-    table: Floats
-    first_time: int
-    observed_until: int
-    replayed: bool
-
-
-class ForecastPairs:
-    """The forecasts of a station, which are added one by one, to be paired with observations.
-
-    Attributes:
-        most_leads: the leads of the longest forecast; 0 without any.
+    Raises:
+        RequestError: if there are too many.
     """
-
-    def __init__(self, step: TimeStep, lead: int | None = None) -> None:
-        """Keep the forecasts of a station with this ``step``; only those at ``lead``, if it is given."""
-        self.most_leads = 0
-        self._step = step
-        self._lead = lead
-        self._groups: dict[tuple[int, tuple[_Column, ...]], list[_Row]] = {}
-        self._pairs = 0
-
-    def add(self, forecast: IssuedForecast) -> None:
-        """Add a forecast.
-
-        Raises:
-            RequestError: if there are too many.
-        """
-        content = forecast.content
-        leads = len(content["sst"])
-        self._pairs += leads if self._lead is None else 1
-        if self._pairs > MAX_PAIRS:
-            raise RequestError(
-                f"there are more than {MAX_PAIRS} forecasts at all leads: ask for a shorter period with from and "
-                "to, or for one lead",
-                field="from",
-            )
-        if self._lead is not None and self._lead > leads:
-            return
-        self.most_leads = max(self.most_leads, leads)
-        kinds = {"issued": content["intervals"], "plain": forecast.plain or content["intervals"]}
-        bounds = [interval[bound] for intervals in kinds.values() for interval in intervals for bound in _BOUNDS]
-        table = np.array([content["sst"], *content["baselines"].values(), *bounds])
-        columns = [_SST, *(("baseline", name, "") for name in content["baselines"])]
-        levels = levels_of(content["intervals"])
-        columns += [(kind, level, bound) for kind in kinds for level in levels for bound in _BOUNDS]
-        row = _Row(
-            table if self._lead is None else table[:, self._lead - 1 : self._lead].copy(),
-            seconds_of(content["timestamps"][0]),
-            forecast.observed_until,
-            forecast.replayed,
-        )
-        self._groups.setdefault((leads, tuple(columns)), []).append(row)
-
-    def period(self, before: int, after: int) -> tuple[int, int]:
-        """Return the times from some steps before the first valid time to some after the last, Unix seconds."""
-        first = min(row.first_time for rows in self._groups.values() for row in rows)
-        last = max(
-            self._step.shift(np.asarray(max(row.first_time for row in rows)).view(SECONDS), leads - 1)
-            for (leads, _), rows in self._groups.items()
-        )
-        begin, end = self._step.shift(np.array([np.datetime64(first, "s"), last]), [-before, after]).astype(np.int64)
-        return int(begin), int(end)
-
-    def observed(self, times: Integers, values: Floats) -> Observed:
-        """Return what was observed at the times of the forecasts.
-
-        Args:
-            times: times of the observations, Unix seconds ``(n,)``, ascending.
-            values: the latest revision of each, °C ``(n,)``.
-        """
-        start = min(row.first_time for rows in self._groups.values() for row in rows)
-        return Observed.of(times.view(SECONDS), values, self._step, np.datetime64(start, "s"))
-
-    def at(self, lead: int, observed: Observed, units: Units) -> LeadPairs:
-        """Return the forecasts at a lead, with the observations that verify them."""
-        groups = {form: rows for form, rows in self._groups.items() if form[0] >= lead}
-        rows = [row for group in groups.values() for row in group]
-        joined: dict[_Column, Floats] = {}
-        begin, index = 0, lead - 1 if self._lead is None else 0
-        for (_, columns), group in groups.items():
-            numbers = np.stack([row.table[:, index] for row in group], axis=1)
-            for column, values in zip(columns, from_celsius(numbers, units), strict=True):
-                joined.setdefault(column, np.full(len(rows), np.nan))[begin : begin + len(group)] = values
-            begin += len(group)
-        valid = self._step.shift(np.array([row.first_time for row in rows]).view(SECONDS), lead - 1)
-        return LeadPairs(
-            from_celsius(observed.at(valid), units),
-            joined,
-            np.array([row.observed_until for row in rows]).view(SECONDS),
-            np.array([row.replayed for row in rows]),
+    content = forecast.content
+    leads = len(content["sst"])
+    chosen = slice(None) if lead is None else slice(lead - 1, lead)
+    columns: dict[_Temperatures, list[float]] = {_SST: content["sst"]}
+    columns |= {("baseline", name, ""): values for name, values in content["baselines"].items()}
+    kinds = {"issued": content["intervals"], "plain": forecast.plain or content["intervals"]}
+    for kind, intervals in kinds.items():
+        columns |= {(kind, each["level"], bound): each[bound] for each in intervals for bound in _BOUNDS}
+    numbers = [*range(1, leads + 1)][chosen]
+    shared = {
+        "leads": leads,
+        "time": seconds_of(content["timestamps"][0]),
+        "until": forecast.observed_until,
+        "replayed": forecast.replayed,
+    }
+    pairs.add(
+        len(numbers),
+        {name: values[chosen] for name, values in columns.items()}
+        | {name: [value] * len(numbers) for name, value in shared.items()}
+        | {"lead": numbers},
+    )
+    if pairs.count > MAX_PAIRS:
+        raise RequestError(
+            f"there are more than {MAX_PAIRS} forecasts at all leads: ask for a shorter period with from and "
+            "to, or for one lead",
+            field="from",
         )
 
 
-def _verified(lead: int, pairs: LeadPairs, model: str, *, by_month: bool) -> VerifiedLead:
-    """Score the pairs at a lead that all models can be compared on."""
-    common = common_pairs(pairs.observed, pairs.columns[_SST], pairs.baselines)
-    pairs = pairs.part(common.counts)
+def _observed(
+    connection: Connection, station: int, columns: _Columns, step: TimeStep, margin: tuple[int, int]
+) -> Observed:
+    """Return what was observed at the times of forecasts, and ``margin`` steps before and after them."""
+    first = np.datetime64(int(columns["time"].min()), "s")
+    last = step.shift(_seconds(columns["time"]), columns["leads"].astype(np.int64) - 1).max()
+    begin, end = step.shift(np.array([first, last]), [-margin[0], margin[1]]).astype(np.int64).tolist()
+    times, values = latest_values(connection, station, begin, end)
+    return Observed.of(times.view(SECONDS), values, step, first)
+
+
+def _valid(columns: _Columns, step: TimeStep) -> Times:
+    return step.shift(_seconds(columns["time"]), columns["lead"].astype(np.int64) - 1)
+
+
+def _seconds(times: Floats) -> Times:
+    return times.astype(np.int64).view(SECONDS)
+
+
+def _part(columns: _Columns, selected: Bools) -> dict[str | _Temperatures, Floats]:
+    return {name: values[selected] for name, values in columns.items()}
+
+
+def _verified(lead: int, pairs: _Columns, model: str, *, by_month: bool) -> VerifiedLead:
+    """Score the pairs at a lead that all models can be compared on; ``observed`` is NaN where nothing was."""
+    common = common_pairs(pairs["observed"], pairs[_SST], _baselines(pairs))
+    pairs = _part(pairs, common.counts)
     months = []
     if by_month:
-        month = pairs.observed_until.astype("datetime64[M]")
+        month = _seconds(pairs["until"]).astype("datetime64[M]")
         for each in np.unique(month):
-            scores = _scores(lead, pairs.part(month == each), common.baselines, model)
+            scores = _scores(lead, _part(pairs, month == each), common.baselines, model)
             months.append(VerifiedMonth.model_validate(scores | {"month": str(each)}))
-    scores = _scores(lead, pairs, common.baselines, model) | {"lead": lead, "replayed": int(pairs.replayed.sum())}
+    scores = _scores(lead, pairs, common.baselines, model) | {"lead": lead, "replayed": int(pairs["replayed"].sum())}
     return VerifiedLead.model_validate(scores | {"months": months})
 
 
-def _scores(lead: int, pairs: LeadPairs, baselines: Sequence[str], model: str) -> dict[str, Any]:
+def _baselines(pairs: _Columns) -> dict[str, Floats]:
+    return {str(name[1]): values for name, values in pairs.items() if name[0] == "baseline"}
+
+
+def _scores(lead: int, pairs: _Columns, baselines: Iterable[str], model: str) -> dict[str, Any]:
     """Return the number of pairs and the scores of each model, as JSON has them."""
-    predicted, issued = pairs.columns[_SST], pairs.intervals("issued")
 
-    def shown(intervals: Intervals) -> Intervals:
-        return {level: bounds for level, bounds in intervals.items() if level in SHOWN_LEVELS}
+    def intervals(kind: str, *, shown: bool) -> Intervals:
+        levels = sorted({int(name[1]) for name in pairs if name[0] == kind})
+        return {
+            level: (pairs[kind, level, "lower"], pairs[kind, level, "upper"])
+            for level in levels
+            if not shown or level in SHOWN_LEVELS
+        }
 
-    scores: LeadVerification = verify_lead(
+    known = _baselines(pairs)
+    scores = verify_lead(
         lead,
-        pairs.observed,
-        predicted,
-        {name: pairs.baselines[name] for name in baselines},
+        pairs["observed"],
+        pairs[_SST],
+        {name: known[name] for name in baselines},
         model=model,
-        intervals={"plain": shown(pairs.intervals("plain")), "recalibrated": shown(issued)},
-        quantiles=quantiles_of(predicted, issued),
+        intervals={"plain": intervals("plain", shown=True), "recalibrated": intervals("issued", shown=True)},
+        quantiles=quantiles_of(pairs[_SST], intervals("issued", shown=False)),
     )
     return {"n": scores.n, "models": [each.model_dump() for each in scores.models]}
 
 
+class _Scored(NamedTuple):
+    """What is scored together: an event of one name and kind, and for heat stress one alert level."""
+
+    name: str
+    kind: EventKind
+    level: AlertLevel | None = None
+
+
+def _add_events(events: Mapping[_Scored, _Rows], forecast: IssuedForecast) -> None:
+    """Add a row for each lead of each event of a forecast. Those with an error are left out.
+
+    Rows have the ``probability`` that the event is on; ``limit``, the threshold or the maximum monthly mean of heat
+    stress, °C; ``before``, persistence of a threshold event, °C, or whether another was on at the last observation; and
+    ``sign``, −1 for events below their threshold.
+    """
+    content = forecast.content
+    for event in content.get("events", ()):
+        for scored, probability, limit, before, sign in _cases_of(event, content["baselines"]):
+            count = len(probability)
+            events[scored].add(
+                count,
+                {
+                    "probability": probability,
+                    "limit": limit[:count],
+                    "before": before[:count],
+                    "sign": [sign] * count,
+                    "lead": range(1, count + 1),
+                    "time": [seconds_of(content["timestamps"][0])] * count,
+                    "until": [forecast.observed_until] * count,
+                },
+            )
+
+
+_Case = tuple[_Scored, list[float], list[float], list[float], float]
+
+
+def _cases_of(event: dict[str, Any], baselines: Mapping[str, list[float]]) -> Iterator[_Case]:
+    kind, persistence = event.get("kind"), baselines.get(PERSISTENCE)
+    if "side" in event and "by_lead" in event and persistence is not None:
+        scored = _Scored(event["name"], _THRESHOLD)
+        yield scored, event["by_lead"], event["threshold"], persistence, SIGNS[event["side"]]
+    if kind in PERCENTILES:
+        active = [event["state"]["active"]] * len(event["probability"])
+        yield _Scored(event["name"], kind), event["probability"], event["threshold"], active, 1.0
+    if kind == _HEAT_STRESS:
+        leads = len(event["median"])
+        for name in SCORED_LEVELS:
+            level = LEVELS.index(name)
+            higher = [event["alert_probability"][each] for each in LEVELS[level:] if each in event["alert_probability"]]
+            probability = np.minimum(np.sum([np.zeros(leads), *higher], axis=0), 1.0).tolist()
+            active = [LEVELS.index(event["alert"]) >= level] * leads
+            yield _Scored(event["name"], _HEAT_STRESS, name), probability, [event["mmm"]] * leads, active, 1.0
+
+
+def _event_scores(events: Mapping[_Scored, _Rows], lead: int | None, observed: Observed) -> Iterator[VerifiedEvent]:
+    """Yield the scores of each event at each lead of which some outcome is known, threshold events first."""
+    for scored, rows in sorted(events.items(), key=lambda item: item[0].kind != _THRESHOLD):
+        columns = rows.columns()
+        valid, leads = _valid(columns, observed.step), columns["lead"].astype(np.int64)
+        happened: Floats | None = None
+        if scored.level is not None:
+            levels = heat_stress_levels(valid, columns["limit"], observed)
+            happened = np.where(np.isfinite(levels), levels >= LEVELS.index(scored.level), np.nan)
+        elif scored.kind == "marine_heatwave" or scored.kind == "marine_cold_spell":
+            happened = marine_states(valid, leads, columns["limit"], sign_of(scored.kind), observed)
+        for each in np.unique(leads).tolist() if lead is None else [lead]:
+            at = leads == each
+            part = _part(columns, at)
+            probability, before, until = part["probability"], part["before"], _seconds(part["until"])
+            if happened is None:
+                sst = observed.at(valid[at])
+                score = verify_threshold(each, sst, probability, part["limit"], part["sign"], before, until)
+            else:
+                score = verify_states(each, happened[at], probability, before, until)
+            if score is not None:
+                yield VerifiedEvent.model_validate(scored._asdict() | {"lead": each} | score.model_dump())
+
+
 def _csv(response: StationVerification) -> str:
     """Return a row for each lead, month and model. The month is empty in rows about all of them."""
-    rows = [*_rows(response)]
+    rows = [
+        {"lead": lead.lead, "month": month, "n": part.n, "model": model.model, "kind": model.kind, **_cells(model)}
+        for lead in response.leads
+        for month, part in _parts(lead)
+        for model in part.models
+    ]
     columns = dict.fromkeys(["lead", "month", "n", "model", "kind", *_ERRORS, *(name for row in rows for name in row)])
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [*columns], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return _csv_of([*columns], rows)
 
 
-def _events_csv(response: StationVerification) -> str:
-    """Return a row for each event, lead and bin of probabilities: what was said, and how often it happened."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*_EVENT_COLUMNS, *_BIN_COLUMNS])
-    for event in response.events:
-        skill = event.skill[PERSISTENCE].value
-        shared = [event.name, event.kind, event.level, event.lead, event.n, event.frequency, event.brier, skill]
-        for part in event.reliability:
-            happened = round(part.frequency * part.n)
-            frequencies = part.probability, part.frequency, part.lower, part.upper
-            writer.writerow([*shared, part.minimum, part.maximum, part.n, happened, *frequencies])
-    return text.getvalue()
-
-
-def _rows(response: StationVerification) -> Iterator[dict[str, Cell]]:
-    for lead in response.leads:
-        parts: list[tuple[str, VerifiedLead | VerifiedMonth]] = [("", lead)]
-        parts += [(month.month, month) for month in lead.months]
-        for month, part in parts:
-            for model in part.models:
-                row: dict[str, Cell] = {"lead": lead.lead, "month": month, "n": part.n}
-                yield row | {"model": model.model, "kind": model.kind} | _cells(model)
+def _parts(lead: VerifiedLead) -> Iterator[tuple[str, VerifiedLead | VerifiedMonth]]:
+    yield "", lead
+    for month in lead.months:
+        yield month.month, month
 
 
 def _cells(model: VerifiedForecasts | VerifiedBaseline) -> dict[str, Cell]:
@@ -315,3 +350,24 @@ def _cells(model: VerifiedForecasts | VerifiedBaseline) -> dict[str, Cell]:
         for level, shares in model.coverage.items():
             scores |= {f"coverage_{level}_plain": shares.plain, f"coverage_{level}_recalibrated": shares.recalibrated}
     return scores
+
+
+def _events_csv(response: StationVerification) -> str:
+    """Return a row for each event, lead and bin of probabilities: what was said, and how often it happened."""
+    rows = [
+        {"event": event.name, "skill_persistence": event.skill[PERSISTENCE].value}
+        | {name: getattr(event, name) for name in ("kind", "level", "lead", "n", "frequency", "brier")}
+        | {name: getattr(part, name) for name in ("minimum", "maximum", "probability", "lower", "upper")}
+        | {"forecasts": part.n, "happened": round(part.frequency * part.n), "share": part.frequency}
+        for event in response.events
+        for part in event.reliability
+    ]
+    return _csv_of(_EVENT_COLUMNS, rows)
+
+
+def _csv_of(columns: Sequence[str], rows: Iterable[Mapping[str, Cell]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

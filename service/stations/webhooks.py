@@ -5,7 +5,6 @@ import hmac
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from hashlib import sha256
 from typing import Annotated, Any, Final
 
@@ -202,7 +201,7 @@ class WebhookSender:
         delivery = due.delivery
         secret = next((each["secret"] for each in due.webhooks or () if each["url"] == delivery.url), None)
         if secret is None:
-            return replace(delivery, next_attempt=None, status=None, error=_REMOVED)
+            return delivery._replace(next_attempt=None, status=None, error=_REMOVED)
         host = httpx.URL(delivery.url).host
         if host in silent:
             # Each delivery would wait until it times out, and hold up those to other hosts.
@@ -215,10 +214,10 @@ class WebhookSender:
         except OutboundError as error:
             silent.add(host)
             return self._failed(due, attempts, str(error))
-        status = response.status
+        status = response.status_code
         if status in _SUCCESS:
-            return replace(
-                delivery, attempts=attempts, next_attempt=None, delivered=self._now(), status=status, error=None
+            return delivery._replace(
+                attempts=attempts, next_attempt=None, delivered=self._now(), status=status, error=None
             )
         if status in _REDIRECT:
             refusal = f"the receiver redirects (status {status}), and redirects are not followed: use the final URL"
@@ -230,7 +229,7 @@ class WebhookSender:
         now = self._now()
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(max(attempts - 1, 0), _DOUBLINGS))
         next_attempt = None if now - due.raised >= GIVEN_UP_AFTER else now + pause
-        return replace(due.delivery, attempts=attempts, next_attempt=next_attempt, status=status, error=error)
+        return due.delivery._replace(attempts=attempts, next_attempt=next_attempt, status=status, error=error)
 
     def _now(self) -> int:
         return int(self._clock())

@@ -4,10 +4,9 @@ Each function works in the transaction of the connection that it is given.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, and_, exists, func, or_, select
+from sqlalchemy import Connection, and_, exists, or_, select
 
 from service.stations.store.database import insert_into, parts
 from service.stations.store.tables import ALERTS, DELIVERIES, EVENT_STATES, STATIONS
@@ -42,18 +41,14 @@ def keep_states(connection: Connection, station: int, events: Sequence[str]) -> 
     connection.execute(EVENT_STATES.delete().where(EVENT_STATES.c.station == station, others))
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """An alert about an event of a station.
+class Alert(NamedTuple):
+    """An alert about an event of a station. Times are Unix seconds.
 
     Attributes:
-        station: number of the station.
-        event: name of the event.
-        kind: what happened.
-        raised: when the readings arrived that raised it, Unix seconds.
-        observed_until: time of the last of them.
-        content: what webhooks tell.
-        number: its number; 0 before it is stored.
+        raised: When the readings arrived that raised it.
+        observed_until: The time of the last of them.
+        content: What webhooks tell.
+        number: Its number; 0 before it is stored.
     """
 
     station: int
@@ -67,7 +62,7 @@ class Alert:
 
 def put_alert(connection: Connection, alert: Alert) -> int:
     """Store an alert in place of the one with its number, if there is that one, and return its number."""
-    columns = asdict(alert)
+    columns = alert._asdict()
     number: int = columns.pop("number")
     if number and connection.execute(ALERTS.update().where(ALERTS.c.number == number).values(**columns)).rowcount:
         return number
@@ -93,7 +88,7 @@ def get_alerts(
 
     Those raised from ``begin`` to ``end`` that come ``after`` this time of raising and number in this order.
     """
-    query = select(*(ALERTS.c[name] for name in Alert.__slots__)).where(ALERTS.c.station == station)
+    query = select(*(ALERTS.c[name] for name in Alert._fields)).where(ALERTS.c.station == station)
     if begin is not None:
         query = query.where(ALERTS.c.raised >= begin)
     if end is not None:
@@ -106,20 +101,17 @@ def get_alerts(
     return [Alert(*row) for row in rows]
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """A delivery of an alert to a webhook, and its outcome so far. Times are Unix seconds.
 
     Attributes:
-        alert: number of the alert.
-        url: address of the webhook.
-        key: tells the receiver that a repeated delivery is the same one.
-        next_attempt: when it is tried next; None once it is delivered or given up.
-        attempts: how often it was tried.
-        delivered: when it was delivered; None if it was not.
-        status: HTTP status of the last attempt; None without a response.
-        error: why the last attempt failed.
-        number: its number; 0 before it is stored.
+        key: Tells the receiver that a repeated delivery is the same one.
+        next_attempt: When it is tried next; None once it is delivered or given up.
+        attempts: How often it was tried.
+        delivered: When it was delivered; None if it was not.
+        status: The HTTP status of the last attempt; None without a response.
+        error: Why the last attempt failed.
+        number: Its number; 0 before it is stored.
     """
 
     alert: int
@@ -133,17 +125,16 @@ class Delivery:
     number: int = 0
 
 
-_DELIVERY: Final = tuple(DELIVERIES.c[name] for name in Delivery.__slots__)
+_DELIVERY: Final = tuple(DELIVERIES.c[name] for name in Delivery._fields)
 
 
 class DueDelivery(NamedTuple):
     """A delivery that is to be tried now.
 
     Attributes:
-        delivery: the delivery.
-        raised: when its alert was raised, Unix seconds.
-        content: what the alert tells.
-        webhooks: those of the station now, with their secrets; None if it has none.
+        raised: When its alert was raised, Unix seconds.
+        content: What the alert tells.
+        webhooks: The webhooks that the station has now, with their secrets; None if it has none.
     """
 
     delivery: Delivery
@@ -155,8 +146,9 @@ class DueDelivery(NamedTuple):
 def put_deliveries(connection: Connection, deliveries: Sequence[Delivery]) -> None:
     """Store new deliveries."""
     if deliveries:
-        columns = [name for name in Delivery.__slots__ if name != "number"]
-        rows = [{name: getattr(delivery, name) for name in columns} for delivery in deliveries]
+        rows = [delivery._asdict() for delivery in deliveries]
+        for row in rows:
+            del row["number"]
         connection.execute(DELIVERIES.insert(), rows)
 
 
@@ -173,13 +165,6 @@ def deliveries_of(connection: Connection, alerts: Sequence[int]) -> dict[int, li
 def is_delivery_due(connection: Connection, now: int) -> bool:
     """Return whether a delivery is to be tried by now."""
     return bool(connection.scalar(select(exists().where(DELIVERIES.c.next_attempt <= now))))
-
-
-def pending_deliveries(connection: Connection) -> tuple[int, int | None]:
-    """Return how many deliveries are to be tried at some time, and when the oldest of their alerts was raised."""
-    query = select(func.count(), func.min(ALERTS.c.raised)).select_from(DELIVERIES.join(ALERTS))
-    count, oldest = connection.execute(query.where(DELIVERIES.c.next_attempt.is_not(None))).one()
-    return count, oldest
 
 
 def due_deliveries(connection: Connection, now: int, limit: int) -> list[DueDelivery]:

@@ -1,24 +1,156 @@
-"""The database: how it is opened and brought to the newest revision, and its transactions."""
+"""The database: where it is, how it is opened and brought to the newest revision, its transactions and errors."""
 
 import logging
 import os
 import sqlite3
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from http import HTTPStatus
+from importlib import import_module
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final, TypeVar
 
 from orjson import dumps, loads
-from sqlalchemy import URL, Connection, Engine, SingletonThreadPool, Table, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from service.stations.store.errors import StoreUnavailableError
+from forecasting.bundled import RELEASES
+from forecasting.errors import RequestError
+from forecasting.extras import needs_extra
+from service.settings import Settings
 from service.stations.store.tables import METADATA
-from service.stations.store.url import SQLITE
+
+
+class StoreError(Exception):
+    """Base of the store's errors; ``str()`` is a sentence for the caller of the service."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class StoreUnavailableError(StoreError):
+    """The database cannot be reached, read or written at the moment. Nothing of the transaction was stored."""
+
+
+class UnknownStationError(StoreError):
+    """There is no station with this ID."""
+
+    status = HTTPStatus.NOT_FOUND
+
+    def __init__(self, station: str) -> None:
+        super().__init__(f"no station {station!r}: create it with PUT /stations/{station}, or see GET /stations")
+
+
+class NotOwnerError(StoreError):
+    """The station belongs to another key, so that this one may only read it."""
+
+    status = HTTPStatus.FORBIDDEN
+
+    def __init__(self, station: str) -> None:
+        super().__init__(
+            f"station {station!r} belongs to another key: use the key that created it or an admin key, or choose "
+            "another ID"
+        )
+
+
+class UnknownReadingError(StoreError):
+    """A station has no reading at a time."""
+
+    status = HTTPStatus.NOT_FOUND
+
+    def __init__(self, time: str) -> None:
+        super().__init__(f"no reading at {time}: see GET /stations/{{id}}/observations for the times that have one")
+
+
+class NoForecastError(StoreError):
+    """No forecast was issued for a station yet."""
+
+    status = HTTPStatus.NOT_FOUND
+
+    def __init__(self, station: str) -> None:
+        super().__init__(
+            f"no forecast has been issued for station {station!r} yet: send readings, and the response says what is "
+            "missing"
+        )
+
+
+class StepChangeError(StoreError):
+    """A station that has readings would get another step."""
+
+    status = HTTPStatus.CONFLICT
+
+
+SQLITE: Final = "sqlite"
+POSTGRESQL: Final = "postgresql+psycopg"
+_SERVER_SCHEMES: Final = ("postgresql", "postgres")
+"""What libpq and most providers write; SQLAlchemy would look for another driver."""
+
+
+def store_url(settings: Settings) -> URL:
+    """Return the URL of the database: that of ``SST_STORE``, or ``state/sst.db`` beside the artifacts.
+
+    If the artifacts are the bundled ones or at a URL, ``state`` is in the working folder.
+
+    Raises:
+        RequestError: if the setting names no file or server, or the file with the password cannot be read. The message
+            does not repeat the URL, which may hold a password.
+        MissingExtraError: if PostgreSQL's driver is not installed.
+    """
+    given = settings.store.get_secret_value()
+    if given:
+        url = _parse(given)
+    else:
+        beside = isinstance(settings.artifacts, Path) and settings.artifacts != RELEASES
+        folder = Path(settings.artifacts).absolute().parent if beside else Path.cwd()
+        url = URL.create(SQLITE, database=str(folder / "state" / "sst.db"))
+    return url if settings.store_password_file is None else _with_password(url, settings.store_password_file)
+
+
+def _parse(given: str) -> URL:
+    try:
+        url = make_url(given)
+    except (ArgumentError, ValueError):
+        raise _invalid("it is not a URL") from None
+    if url.drivername == SQLITE and (not url.database or url.database == ":memory:" or url.query):
+        raise _invalid("it names no file, or has parameters")
+    if url.drivername in _SERVER_SCHEMES:
+        url = url.set(drivername=POSTGRESQL)
+    if url.drivername not in (SQLITE, POSTGRESQL):
+        raise _invalid("it names another kind of database")
+    if url.drivername == POSTGRESQL:
+        with needs_extra("postgres", "The PostgreSQL database in SST_STORE"):
+            import_module("psycopg")
+    return url
+
+
+def _with_password(url: URL, file: Path) -> URL:
+    if url.drivername != POSTGRESQL or url.password is not None:
+        raise RequestError(
+            "SST_STORE_PASSWORD_FILE is set, so SST_STORE must name a PostgreSQL database without a password: "
+            "postgresql://user@host/database",
+            field="store_password_file",
+        )
+    try:
+        password = file.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise RequestError(
+            f"cannot read SST_STORE_PASSWORD_FILE={file}: {reason}", field="store_password_file"
+        ) from None
+    if not password:
+        raise RequestError(f"SST_STORE_PASSWORD_FILE={file} is empty", field="store_password_file")
+    return url.set(password=password)
+
+
+def _invalid(reason: str) -> RequestError:
+    return RequestError(
+        f"invalid setting SST_STORE: {reason}; write sqlite:////folder/sst.db, or "
+        "postgresql://user:password@host/database",
+        field="store",
+    )
+
 
 Item = TypeVar("Item")
 
@@ -35,8 +167,6 @@ _LOCK: Final = 7_305_417_221
 logger = logging.getLogger("service")
 
 _CONNECT_SECONDS: Final = 5
-
-_PAUSE_SECONDS: Final = 0.01
 
 _CONNECTIONS: Final = 8
 """Connections of one process at most."""
@@ -99,7 +229,8 @@ class Database:
         """Use the database at ``url``. A transaction waits ``wait_seconds`` for another writer, or a connection."""
         self._path = Path(url.database) if url.drivername == SQLITE and url.database else None
         self._engine = _engine(url, wait_seconds)
-        self._empty = _in_memory()
+        # Each thread has its own database in memory, which any thread may close.
+        self._empty = create_engine("sqlite://", connect_args={"check_same_thread": False})
         # All that one transaction reads belongs together. In SQLite it does anyway.
         self._snapshot: dict[str, str] = {} if self._path is not None else {"isolation_level": "REPEATABLE READ"}
         self._opening = Lock()
@@ -116,10 +247,7 @@ class Database:
         with _unavailable(self._path):
             if self._path is not None and not self._path.exists():
                 with self._empty.connect() as connection:
-                    if "has_tables" not in connection.info:
-                        METADATA.create_all(connection)
-                        connection.commit()
-                        connection.info["has_tables"] = True
+                    METADATA.create_all(connection)
                     yield connection
                 return
             self._open()
@@ -181,29 +309,29 @@ def _keep_private(path: Path) -> None:
 
 
 def _engine(url: URL, wait_seconds: float) -> Engine:
-    if url.drivername == SQLITE:
-        engine = create_engine(
-            url,
-            pool_size=_CONNECTIONS,
-            max_overflow=0,
-            pool_timeout=wait_seconds,
-            json_serializer=_json,
-            json_deserializer=loads,
-            connect_args={"timeout": wait_seconds},
-        )
-        _set_up_sqlite(engine, wait_seconds)
-        return engine
+    is_file = url.drivername == SQLITE
     engine = create_engine(
         url,
         pool_size=_CONNECTIONS,
         max_overflow=0,
         pool_timeout=wait_seconds,
-        pool_pre_ping=True,
-        json_serializer=_json,
+        pool_pre_ping=not is_file,
+        json_serializer=lambda content: dumps(content).decode(),
         json_deserializer=loads,
-        connect_args={"connect_timeout": _CONNECT_SECONDS, **_noticing(wait_seconds)},
+        connect_args={"timeout": wait_seconds}
+        if is_file
+        else {"connect_timeout": _CONNECT_SECONDS, **_noticing(wait_seconds)},
     )
-    _limit_waiting(engine, wait_seconds)
+    if is_file:
+        _set_up_sqlite(engine)
+        return engine
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A statement waits for another transaction as long as one in SQLite.
+        if connection.get_execution_options().get(_WRITES):
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(1_000 * wait_seconds)}")
+
     return engine
 
 
@@ -222,25 +350,16 @@ def _noticing(seconds: float) -> dict[str, int]:
     }
 
 
-def _json(content: object) -> str:
-    return dumps(content).decode()
-
-
-def _in_memory() -> Engine:
-    """Return an empty database in memory: one per thread, which stays for the next transaction of the thread."""
-    # The connections of other threads are closed too.
-    options = {"check_same_thread": False}
-    return create_engine("sqlite://", poolclass=SingletonThreadPool, pool_size=_CONNECTIONS, connect_args=options)
-
-
-def _set_up_sqlite(engine: Engine, wait_seconds: float) -> None:
+def _set_up_sqlite(engine: Engine) -> None:
     """Make transactions explicit, and durable once they end."""
 
     @event.listens_for(engine, "connect")
     def connect(connection: sqlite3.Connection, record: Any) -> None:
         # Python's module would begin transactions itself, and only before some statements.
         connection.isolation_level = None
-        _write_ahead(connection, wait_seconds)
+        # Lets readings and a writing go on side by side. If it fails, another process is doing it for all.
+        with suppress(sqlite3.OperationalError):
+            connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
 
@@ -249,28 +368,6 @@ def _set_up_sqlite(engine: Engine, wait_seconds: float) -> None:
         # A transaction that reads first and then writes would fail if another has written in between.
         writes = connection.get_execution_options().get(_WRITES)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _write_ahead(connection: sqlite3.Connection, seconds: float) -> None:
-    """Let readers and a writer work side by side. SQLite does not wait for other processes when a new file changes."""
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
-                raise
-            time.sleep(_PAUSE_SECONDS)
-
-
-def _limit_waiting(engine: Engine, seconds: float) -> None:
-    """Let a statement in PostgreSQL wait for another transaction as long as one in SQLite."""
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        if connection.get_execution_options().get(_WRITES):
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(1_000 * seconds)}")
 
 
 @contextmanager

@@ -1,17 +1,16 @@
 """Observations in the database. Each function works in the transaction of the connection that it is given."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, Select, and_, bindparam, exists, func, or_, select
+from sqlalchemy import Connection, Select, and_, bindparam, exists, func, select
 
 from forecasting.qartod import FAIL, MISSING, NOT_EVALUATED
 from forecasting.series.times import Floats, iso_of
-from service.stations.store.database import parts
-from service.stations.store.errors import UnknownReadingError
-from service.stations.store.stations import lock_stations
+from service.stations.store.database import UnknownReadingError
+from service.stations.store.stations import Observation, lock_stations
 from service.stations.store.tables import OBSERVATIONS, STATIONS
 
 DAY: Final = 86_400
@@ -39,9 +38,6 @@ Integers = npt.NDArray[np.int64]
 
 Row = tuple[int, float, int, int, int, str | None]
 """The fields of an :class:`Observation`, where making objects of thousands would take too long."""
-
-_STATIONS_AT_ONCE: Final = 200
-"""Stations in one statement, each with several conditions."""
 
 _AFTER_ALL: Final = 2**62
 """After any time that a reading may have, Unix seconds."""
@@ -91,31 +87,6 @@ def daily_means(connection: Connection, station: int, begin: int) -> list[tuple[
     return [(number * DAY, value) for number, value in rows]
 
 
-class Observation(NamedTuple):
-    """An observation, or one revision of it.
-
-    Attributes:
-        time: Unix seconds.
-        value: °C.
-        revision: 0 for the first reading of this time.
-        received: when it arrived, Unix seconds.
-        flag: its QARTOD flag; missing if it was taken back.
-        tests: the tests that it fails, or :data:`PERSON`; separated by commas. None if it fails none.
-    """
-
-    time: int
-    value: float
-    revision: int
-    received: int
-    flag: int = NOT_EVALUATED
-    tests: str | None = None
-
-    @property
-    def failed(self) -> list[str]:
-        """The tests that it fails, one by one."""
-        return self.tests.split(",") if self.tests else []
-
-
 class Change(NamedTuple):
     """A new or revised observation: its time, the number of its revision and the value, °C."""
 
@@ -133,33 +104,29 @@ class Outcome(NamedTuple):
 
 
 def add_observations(
-    connection: Connection,
-    readings: Mapping[int, Mapping[int, float]],
-    now: int,
-    changed: Callable[[int, Sequence[Change]], object] = lambda station, changes: None,
-) -> dict[int, Outcome]:
-    """Store readings that arrived at ``now``, and return what they changed; both by the number of the station.
+    connection: Connection, station: int, readings: Mapping[int, float], now: int
+) -> tuple[Outcome, list[Change]]:
+    """Store readings that arrived at ``now`` at a station that the transaction has locked; °C by time, Unix seconds.
 
     A reading that is the same as the latest revision of its time is not stored again, nor is one that a person has
-    corrected. Another one becomes the next revision. All count as good until they are tested, in the same transaction:
-    ``changed`` is called with each station that has new or revised readings, once they are stored, and with these.
-    Two transactions that write to the same station wait for each other. A station that no longer exists is left out.
+    corrected. Another one becomes the next revision. All count as good until they are tested, in the same transaction.
+
+    Returns:
+        What they changed, and the new or revised ones.
     """
-    stations = lock_stations(connection, sorted(readings))
-    outcomes: dict[int, Outcome] = {}
-    for some in parts(stations, _STATIONS_AT_ONCE):
-        stored = _stored_of(connection, {station: readings[station] for station in some})
-        rows, by_station = [], dict[int, list[Change]]()
-        for station in some:
-            changes, outcomes[station] = _changes(readings[station], stored[station])
-            by_station[station] = changes
-            rows += [change._asdict() | {"station": station, "received": now} for change in changes]
-        if rows:
-            connection.execute(OBSERVATIONS.insert(), rows)
-        _count_batch(connection, [station for station in some if by_station[station]], now)
-        for station in filter(by_station.get, some):
-            changed(station, by_station[station])
-    return outcomes
+    stored, changes, new = _revisions(connection, station, readings), list[Change](), 0
+    for time, value in readings.items():
+        known = stored.get(time)
+        if known is None:
+            new += 1
+            changes.append(Change(time, 0, value))
+        elif known[-1].value != value and not _is_corrected(value, known):
+            changes.append(Change(time, known[-1].revision + 1, value))
+    if changes:
+        rows = [change._asdict() | {"station": station, "received": now} for change in changes]
+        connection.execute(OBSERVATIONS.insert(), rows)
+        _count_batch(connection, station, now)
+    return Outcome(new, len(changes) - new, len(readings) - len(changes)), changes
 
 
 def correct_observation(
@@ -188,7 +155,7 @@ def correct_observation(
         new = Observation(time, value, last.revision + 1, now, flag, PERSON)
         connection.execute(OBSERVATIONS.update().where(at_time).values(flag=FAIL, tests=PERSON))
         connection.execute(OBSERVATIONS.insert(), [new._asdict() | {"station": station}])
-    _count_batch(connection, [station], now)
+    _count_batch(connection, station, now)
     return new
 
 
@@ -202,17 +169,13 @@ def flag_observations(connection: Connection, station: int, observations: Sequen
         connection.execute(_FLAGGING, rows)
 
 
-def observations_around(
-    connection: Connection, station: int, begin: int, before: int, since: Sequence[Row] | None = None
-) -> list[Row]:
+def observations_around(connection: Connection, station: int, begin: int, before: int) -> list[Row]:
     """Return the observations of a station from ``begin`` on, and up to ``before`` earlier rows, in order of time.
 
-    Of each time, the latest revision is returned, unless it was taken back. ``since`` are those from ``begin`` on, if
-    they are known.
+    Of each time, the latest revision is returned, unless it was taken back.
     """
     earlier = _rows(connection, _BEFORE, {"station": station, "begin": begin, "limit": before})
-    if since is None:
-        since = _rows(connection, _SINCE, {"station": station, "begin": begin})
+    since = _rows(connection, _SINCE, {"station": station, "begin": begin})
     latest = {row[0]: row for row in (*reversed(earlier), *since)}
     return [row for row in latest.values() if row[4] != MISSING]
 
@@ -223,8 +186,8 @@ def _rows(connection: Connection, statement: Select[Any], parameters: Mapping[st
         return [] if result.cursor is None else [*result.cursor.fetchall()]
 
 
-def _count_batch(connection: Connection, stations: Sequence[int], now: int) -> None:
-    changed = STATIONS.update().where(STATIONS.c.number.in_(stations))
+def _count_batch(connection: Connection, station: int, now: int) -> None:
+    changed = STATIONS.update().where(STATIONS.c.number == station)
     connection.execute(changed.values(batches=STATIONS.c.batches + 1, received=now))
 
 
@@ -255,20 +218,13 @@ def get_observations(
     return [Observation(*row) for row in newest][::-1]
 
 
-def first_readings(connection: Connection, periods: Mapping[int, tuple[int, int]]) -> dict[int, list[Observation]]:
-    """Return the first reading of each time in a period that counts, in chronological order, for each station.
-
-    ``periods`` are the earliest and the latest time, by the number of the station.
-    """
-    readings: dict[int, dict[int, Observation]] = {station: {} for station in periods}
-    table = OBSERVATIONS.c
-    query = _FLAGGED.add_columns(table.station).where(table.flag <= NOT_EVALUATED)
-    for some in parts([*periods], _STATIONS_AT_ONCE):
-        within = [and_(table.station == station, table.time.between(*periods[station])) for station in some]
-        for *observation, station in connection.execute(query.where(or_(*within)).order_by(table.time, table.revision)):
-            first = Observation(*observation)
-            readings[station].setdefault(first.time, first)
-    return {station: [*by_time.values()] for station, by_time in readings.items()}
+def first_readings(connection: Connection, station: int, begin: int, end: int) -> list[Observation]:
+    """Return the first reading of each time in a period that counts, in chronological order."""
+    table, readings = OBSERVATIONS.c, dict[int, Observation]()
+    query = _FLAGGED.where(table.station == station, table.time.between(begin, end), table.flag <= NOT_EVALUATED)
+    for row in connection.execute(query.order_by(table.time, table.revision)):
+        readings.setdefault(row[0], Observation(*row))
+    return [*readings.values()]
 
 
 def latest_values(
@@ -287,38 +243,17 @@ def latest_values(
     return times[is_latest], np.fromiter((row[1] for row in rows), np.float64, len(rows))[is_latest]
 
 
-def _changes(readings: Mapping[int, float], stored: Mapping[int, list[Observation]]) -> tuple[list[Change], Outcome]:
-    """Return the rows to add for a station, and what they are."""
-    changes, new = list[Change](), 0
-    for time, value in readings.items():
-        known = stored.get(time)
-        if known is None:
-            new += 1
-            changes.append(Change(time, 0, value))
-        elif known[-1].value != value and not _is_corrected(value, known):
-            changes.append(Change(time, known[-1].revision + 1, value))
-    return changes, Outcome(new, len(changes) - new, len(readings) - len(changes))
-
-
 def _is_corrected(value: float, known: Sequence[Observation]) -> bool:
     """Return whether a person has replaced this value, which a file or a source may send again and again."""
     return known[-1].tests == PERSON and any(each.value == value for each in known)
 
 
-def _stored_of(
-    connection: Connection, readings: Mapping[int, Mapping[int, float]]
-) -> dict[int, dict[int, list[Observation]]]:
-    """Return the revisions of every observation in the period of each station's readings, by time."""
-    stored: dict[int, dict[int, list[Observation]]] = {station: {} for station in readings}
-    table = OBSERVATIONS.c
-    periods = [
-        and_(table.station == station, table.time.between(min(times), max(times)))
-        for station, times in readings.items()
-        if times
-    ]
-    if not periods:
-        return stored
-    query = _FLAGGED.add_columns(table.station).where(or_(*periods))
-    for *observation, station in connection.execute(query.order_by(table.station, table.time, table.revision)):
-        stored[station].setdefault(observation[0], []).append(Observation(*observation))
+def _revisions(connection: Connection, station: int, times: Collection[int]) -> dict[int, list[Observation]]:
+    """Return the revisions of every observation in the period of ``times``, by time."""
+    stored: dict[int, list[Observation]] = {}
+    if times:
+        period = OBSERVATIONS.c.time.between(min(times), max(times))
+        query = _FLAGGED.where(OBSERVATIONS.c.station == station, period)
+        for row in connection.execute(query.order_by(OBSERVATIONS.c.time, OBSERVATIONS.c.revision)):
+            stored.setdefault(row[0], []).append(Observation(*row))
     return stored

@@ -8,13 +8,10 @@ from functools import partial
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from prometheus_client import CollectorRegistry
-from sqlalchemy import URL, Connection
+from sqlalchemy import URL, Connection, func, select
 
-from service.stations.store.alerts import pending_deliveries
-from service.stations.store.database import Database
-from service.stations.store.errors import StoreError
-from service.stations.store.fetches import failing_fetches
-from service.stations.store.stations import oldest_newest
+from service.stations.store.database import Database, StoreError
+from service.stations.store.tables import ALERTS, DELIVERIES, FETCHES, OBSERVATIONS, STATIONS
 from service.telemetry.station_metrics import StationFigures, StationMetrics, StoreCall
 from service.worker.threads import Worker
 
@@ -121,5 +118,10 @@ class StationStore:
 
 
 def _figures(connection: Connection) -> StationFigures:
-    pending, oldest_pending = pending_deliveries(connection)
-    return StationFigures(*oldest_newest(connection), pending, oldest_pending, failing_fetches(connection))
+    newest = select(func.max(OBSERVATIONS.c.time)).where(OBSERVATIONS.c.station == STATIONS.c.number).scalar_subquery()
+    each = select(newest.label("newest")).select_from(STATIONS).subquery()
+    alerts = select(func.count(), func.min(ALERTS.c.raised)).select_from(DELIVERIES.join(ALERTS))
+    count, oldest = connection.execute(select(func.count(), func.min(each.c.newest)).select_from(each)).one()
+    pending, raised = connection.execute(alerts.where(DELIVERIES.c.next_attempt.is_not(None))).one()
+    failing = connection.scalar(select(func.count()).select_from(FETCHES).where(FETCHES.c.failures > 0)) or 0
+    return StationFigures(count, oldest, pending, raised, failing)

@@ -1,72 +1,30 @@
-"""Stations in the database. Each function works in the transaction of the connection that it is given."""
+"""Stations and their fetches in the database. Each function works in the transaction of the connection that it gets."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, exists, or_, select
 
-from forecasting.qartod import MISSING
+from forecasting.qartod import MISSING, NOT_EVALUATED
 from forecasting.series.units import Units
-from service.stations.store.database import insert_into, parts
-from service.stations.store.errors import NotOwnerError, StepChangeError, StoreError, UnknownStationError
-from service.stations.store.fetches import schedule_fetch
-from service.stations.store.tables import OBSERVATIONS, STATIONS
+from service.stations.store.database import (
+    NotOwnerError,
+    StepChangeError,
+    StoreError,
+    UnknownStationError,
+    insert_into,
+    parts,
+)
+from service.stations.store.tables import FETCHES, OBSERVATIONS, STATIONS
+
+Json = dict[str, Any]
 
 SETTLED_READINGS: Final = 14
 """Readings that settle the steps of a station. Until then, one at a wrong time must not refuse all that follow."""
 
-_NEWEST: Final = (
-    select(OBSERVATIONS.c.time)
-    .where(OBSERVATIONS.c.station == STATIONS.c.number, OBSERVATIONS.c.flag != MISSING)
-    .order_by(OBSERVATIONS.c.time.desc())
-)
-
-# To build the statement takes longer than to run it for one station.
-_ENDS: Final = select(
-    STATIONS.c.id,
-    STATIONS.c.number,
-    STATIONS.c.step,
-    _NEWEST.limit(1).scalar_subquery(),
-    _NEWEST.where(OBSERVATIONS.c.revision == 0).limit(1).offset(SETTLED_READINGS - 1).scalar_subquery(),
-    STATIONS.c.latitude,
-    STATIONS.c.longitude,
-).where(STATIONS.c.id.in_(bindparam("ids", expanding=True)))
-
-_LOCK: Final = (
-    select(STATIONS.c.number)
-    .where(STATIONS.c.number.in_(bindparam("numbers", expanding=True)))
-    .order_by(STATIONS.c.number)
-    .with_for_update()
-)
-
-
-class SeriesEnd(NamedTuple):
-    """Where the readings of a station end.
-
-    Attributes:
-        number: number of the station in other tables.
-        step: between its readings.
-        newest: time of the newest, Unix seconds; None if there is none.
-        settling: time of the last of the newest :data:`SETTLED_READINGS`; None if there are fewer.
-        latitude: degrees north; None if it is not known.
-        longitude: degrees east.
-    """
-
-    number: int
-    step: str
-    newest: int | None
-    settling: int | None
-    latitude: float | None
-    longitude: float | None
-
-
-def ends_of(connection: Connection, station_ids: Sequence[str]) -> dict[str, SeriesEnd]:
-    """Return where the readings of those stations end that exist, by ID."""
-    ends: dict[str, SeriesEnd] = {}
-    for ids in parts(station_ids):
-        ends |= {station: SeriesEnd(*end) for station, *end in connection.execute(_ENDS, {"ids": ids})}
-    return ends
+_CLOCK_SECONDS: Final = 60
+"""How far the clocks of replicas may be apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +32,14 @@ class StationSettings:
     """The settings of a station, as clients send them.
 
     Attributes:
-        step: between its values, as :meth:`forecasting.series.timestep.TimeStep.parse` reads it.
-        name: display name.
-        latitude: degrees north.
-        longitude: degrees east.
-        units: units of the readings that are sent, and of responses.
+        step: The step between values, as :meth:`forecasting.series.timestep.TimeStep.parse` reads it.
+        latitude: Degrees north.
+        longitude: Degrees east.
+        units: The units of the readings that are sent, and of responses.
         model: ``best``, a cell or a full name.
-        horizon: steps to forecast; None for all that the model forecasts.
-        events: events that it watches, as clients send them; None for none.
-        baseline: baseline of the events, as clients send it.
-        webhooks: where alerts are sent: ``url``, ``secret``, and ``events`` or None for all.
-        source: where its readings are fetched, as :meth:`service.stations.sources.Source.load` reads it.
+        horizon: The number of steps to forecast; None for the default.
+        webhooks: Where alerts are sent: ``url``, ``secret``, and ``events`` or None for all.
+        source: Where its readings are fetched, as :meth:`service.stations.sources.Source.load` reads it.
     """
 
     step: str
@@ -94,10 +49,10 @@ class StationSettings:
     units: Units = "celsius"
     model: str = "best"
     horizon: int | None = None
-    events: list[dict[str, Any]] | None = None
-    baseline: dict[str, Any] | None = None
-    webhooks: list[dict[str, Any]] | None = None
-    source: dict[str, Any] | None = None
+    events: list[Json] | None = None
+    baseline: Json | None = None
+    webhooks: list[Json] | None = None
+    source: Json | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +60,9 @@ class Writer:
     """Who writes a station.
 
     Attributes:
-        name: name of the key, by which stations are owned; None without keys. A new key of the same name owns them too.
-        may_all: whether it may write the stations of others: an admin key does, and everyone without keys.
+        name: The name of the key that owns the stations it creates; None without keys. A new key of the same name owns
+            them too.
+        may_all: Whether it may write the stations of others: an admin key may, and everyone without keys.
     """
 
     name: str | None = None
@@ -121,67 +77,99 @@ class Writer:
 EVERYONE: Final = Writer()
 """The only writer where there are no keys."""
 
-_SETTINGS: Final = tuple(STATIONS.c[name] for name in StationSettings.__slots__)
 
-# To build these statements takes longer than to run them for one station.
-_SETTINGS_OF: Final = select(STATIONS.c.id, STATIONS.c.owner, *_SETTINGS).where(
-    STATIONS.c.id.in_(bindparam("ids", expanding=True))
-)
+class Observation(NamedTuple):
+    """An observation, or one revision of it.
 
-
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """The newest observation of a station: its time, its value in °C, when it arrived, and its QARTOD flag."""
+    Attributes:
+        time: Unix seconds.
+        value: °C.
+        revision: 0 for the first reading of this time.
+        received: When it arrived, Unix seconds.
+        flag: Its QARTOD flag; missing if it was taken back.
+        tests: The tests that it fails, separated by commas; ``person`` if a person has set the flag. None if it fails
+            none.
+    """
 
     time: int
     value: float
+    revision: int
     received: int
-    flag: int
+    flag: int = NOT_EVALUATED
+    tests: str | None = None
+
+    @property
+    def failed(self) -> list[str]:
+        """The tests that it fails, one by one."""
+        return self.tests.split(",") if self.tests else []
 
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """A station in the database.
+    """A station in the database. Times are Unix seconds.
 
     Attributes:
-        id: chosen by clients.
-        number: its number in other tables.
-        settings: as clients sent them.
-        created: when it was created, Unix seconds.
-        changed: when its settings last changed.
-        batches: number of batches that brought new or revised readings.
-        received: when the last of them arrived.
-        newest: its newest observation; None if it has none.
+        id: The ID that clients have chosen.
+        number: Its number in other tables.
+        batches: The number of batches that brought new or revised readings.
+        received: When the last of them arrived.
+        newest: Its newest observation that was not taken back; None without any.
     """
 
     id: str
     number: int
-    settings: StationSettings
     created: int
     changed: int
     batches: int
     received: int | None
-    newest: Observed | None
+    settings: StationSettings
+    newest: Observation | None
 
 
-_NEWEST_OBSERVED: Final = [
-    select(column)
-    .where(OBSERVATIONS.c.station == STATIONS.c.number, OBSERVATIONS.c.flag != MISSING)
-    .order_by(OBSERVATIONS.c.time.desc(), OBSERVATIONS.c.revision.desc())
-    .limit(1)
-    .scalar_subquery()
-    .label(f"newest_{column.name}")
-    for column in (OBSERVATIONS.c[name] for name in Observed.__slots__)
-]
+def _newest(column: str) -> ColumnElement[Any]:
+    """Return a column of the newest observation of each station."""
+    rows = OBSERVATIONS.alias().c
+    query = select(rows[column]).where(rows.station == STATIONS.c.number, rows.flag != MISSING)
+    return query.order_by(rows.time.desc(), rows.revision.desc()).limit(1).correlate(STATIONS).scalar_subquery()
 
-ALL_STATIONS: Final = select(
-    *_NEWEST_OBSERVED,
-    *(STATIONS.c[name] for name in ("id", "number", "created", "changed", "batches", "received")),
-    *_SETTINGS,
+
+_SETTINGS: Final = tuple(STATIONS.c[name] for name in StationSettings.__slots__)
+_OWN: Final = tuple(STATIONS.c[name] for name in ("id", "number", "created", "changed", "batches", "received"))
+_OBSERVED: Final = tuple(OBSERVATIONS.c[name] for name in Observation._fields)
+
+ALL_STATIONS: Final = select(*_OWN, *_SETTINGS, *_OBSERVED).join_from(
+    STATIONS,
+    OBSERVATIONS,
+    and_(
+        OBSERVATIONS.c.station == STATIONS.c.number,
+        OBSERVATIONS.c.time == _newest("time"),
+        OBSERVATIONS.c.revision == _newest("revision"),
+    ),
+    isouter=True,
 )
 """Selects stations, for :func:`fetch_stations`; add conditions about their table."""
 
+# To build these statements takes longer than to run them for one station.
 NUMBERED_STATIONS: Final = ALL_STATIONS.where(STATIONS.c.number.in_(bindparam("ids", expanding=True)))
+_SETTINGS_OF: Final = select(STATIONS.c.id, STATIONS.c.owner, *_SETTINGS).where(
+    STATIONS.c.id.in_(bindparam("ids", expanding=True))
+)
+_LOCK: Final = (
+    select(STATIONS.c.number)
+    .where(STATIONS.c.number.in_(bindparam("numbers", expanding=True)))
+    .order_by(STATIONS.c.number)
+    .with_for_update()
+)
+_TIMES: Final = (
+    select(OBSERVATIONS.c.time)
+    .where(OBSERVATIONS.c.station == STATIONS.c.number, OBSERVATIONS.c.flag != MISSING)
+    .order_by(OBSERVATIONS.c.time.desc())
+)
+_ENDS: Final = select(
+    *(STATIONS.c[name] for name in ("id", "number", "step", "latitude", "longitude")),
+    _TIMES.limit(1).scalar_subquery(),
+    _TIMES.where(OBSERVATIONS.c.revision == 0).limit(1).offset(SETTLED_READINGS - 1).scalar_subquery(),
+).where(STATIONS.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def put_station(
@@ -194,20 +182,22 @@ def put_station(
         StepChangeError: if it has readings, which belong to another step.
     """
     values = asdict(settings)
+    new = {"id": station_id, "owner": writer.name, "created": now, "changed": now, **values}
+    creation = insert_into(connection, STATIONS).values(**new).on_conflict_do_nothing(index_elements=["id"])
     while True:
-        new = {"id": station_id, "owner": writer.name, "created": now, "changed": now, **values}
-        number = _insert_new(connection, new)
+        number = connection.scalar(creation.returning(STATIONS.c.number))
         if number is not None:
             if settings.source is not None:
                 schedule_fetch(connection, number, now)
             return True
-        row = _lock_owned(connection, station_id, writer)
+        row = lock_station(connection, station_id, writer)
         # None if another process has deleted it since.
         if row is not None:
             break
     if all(getattr(row, name) == value for name, value in values.items()):
         return False
-    if row.step != settings.step and _has_readings(connection, row.number):
+    has_readings = exists().where(OBSERVATIONS.c.station == row.number)
+    if row.step != settings.step and connection.scalar(select(has_readings)):
         raise StepChangeError(
             f"station {station_id!r} has readings at the step {row.step!r}, which cannot change: send "
             f'"step": "{row.step}", create another station, or delete this one first'
@@ -216,6 +206,38 @@ def put_station(
     if row.source != settings.source:
         schedule_fetch(connection, row.number, None if settings.source is None else now)
     return False
+
+
+def lock_station(connection: Connection, station_id: str, writer: Writer = EVERYONE) -> Row[Any] | None:
+    """Return the row of a station, and let other transactions wait that write to it; None if there is no such station.
+
+    Raises:
+        NotOwnerError: if it belongs to another writer.
+    """
+    row = connection.execute(select(STATIONS).where(STATIONS.c.id == station_id).with_for_update()).one_or_none()
+    if row is not None:
+        writer.check(station_id, row.owner)
+    return row
+
+
+def lock_stations(connection: Connection, numbers: Sequence[int]) -> list[int]:
+    """Let other transactions wait that write to these stations; return the numbers of those that exist.
+
+    SQLite has one writer at a time anyway. All lock in the order of the numbers, so that they never wait in a circle.
+    """
+    return [n for some in parts(sorted(numbers)) for n in connection.scalars(_LOCK, {"numbers": some})]
+
+
+def delete_station(connection: Connection, station_id: str, writer: Writer = EVERYONE) -> None:
+    """Delete a station with all that belongs to it.
+
+    Raises:
+        UnknownStationError: if there is none with this ID.
+        NotOwnerError: if it belongs to another writer.
+    """
+    if lock_station(connection, station_id, writer) is None:
+        raise UnknownStationError(station_id)
+    connection.execute(STATIONS.delete().where(STATIONS.c.id == station_id))
 
 
 def get_station(connection: Connection, station_id: str) -> Station:
@@ -246,27 +268,12 @@ def fetch_stations(connection: Connection, statement: Select[Any], ids: Sequence
     return [_station_of(row) for some in parts(ids) for row in connection.execute(statement, {"ids": some})]
 
 
-def lock_webhooks(connection: Connection, station_id: str, writer: Writer = EVERYONE) -> list[dict[str, Any]] | None:
-    """Return the webhooks of a station, if it exists, and let other transactions wait that write to it.
-
-    Raises:
-        NotOwnerError: if it belongs to another writer.
-    """
-    owned = _lock_owned(connection, station_id, writer)
-    webhooks: list[dict[str, Any]] | None = None if owned is None else owned.webhooks
-    return webhooks
-
-
-def delete_station(connection: Connection, station_id: str, writer: Writer = EVERYONE) -> None:
-    """Delete a station with all that belongs to it.
-
-    Raises:
-        UnknownStationError: if there is none with this ID.
-        NotOwnerError: if it belongs to another writer.
-    """
-    if _lock_owned(connection, station_id, writer) is None:
-        raise UnknownStationError(station_id)
-    connection.execute(STATIONS.delete().where(STATIONS.c.id == station_id))
+def _station_of(row: Sequence[Any]) -> Station:
+    # By position: thousands of stations are read at once.
+    station_id, number, created, changed, batches, received = row[: len(_OWN)]
+    settings, observed = row[len(_OWN) : -len(_OBSERVED)], row[-len(_OBSERVED) :]
+    newest = None if observed[0] is None else Observation(*observed)
+    return Station(station_id, number, created, changed, batches, received, StationSettings(*settings), newest)
 
 
 def settings_to_write(
@@ -284,46 +291,97 @@ def settings_to_write(
     return settings
 
 
-def oldest_newest(connection: Connection) -> tuple[int, int | None]:
-    """Return how many stations there are, and the oldest time of the newest observations of each; None without any."""
-    newest = select(func.max(OBSERVATIONS.c.time)).where(OBSERVATIONS.c.station == STATIONS.c.number).scalar_subquery()
-    each = select(newest.label("newest")).select_from(STATIONS).subquery()
-    count, oldest = connection.execute(select(func.count(), func.min(each.c.newest)).select_from(each)).one()
-    return count, oldest
+class SeriesEnd(NamedTuple):
+    """Where the readings of a station end.
 
-
-def lock_stations(connection: Connection, numbers: Sequence[int]) -> list[int]:
-    """Let other transactions wait that write to these stations; return the numbers of those that exist.
-
-    SQLite has one writer at a time anyway. All lock in the order of the numbers, so that they never wait in a circle.
+    Attributes:
+        number: The number of the station in other tables.
+        step: The step between its readings.
+        latitude: Degrees north; None if it is not known.
+        longitude: Degrees east.
+        newest: The time of the newest, Unix seconds; None if there is none.
+        settling: The time of the last of the newest :data:`SETTLED_READINGS`; None if there are fewer.
     """
-    locked: list[int] = []
-    for some in parts(sorted(numbers)):
-        locked += connection.scalars(_LOCK, {"numbers": some})
-    return locked
+
+    number: int
+    step: str
+    latitude: float | None
+    longitude: float | None
+    newest: int | None
+    settling: int | None
 
 
-def _insert_new(connection: Connection, values: dict[str, Any]) -> int | None:
-    """Insert a station, and return its number; None if there is one with its ID."""
-    statement = insert_into(connection, STATIONS).values(**values).on_conflict_do_nothing(index_elements=["id"])
-    number: int | None = connection.scalar(statement.returning(STATIONS.c.number))
-    return number
+def ends_of(connection: Connection, station_ids: Sequence[str]) -> dict[str, SeriesEnd]:
+    """Return where the readings of those stations end that exist, by ID."""
+    rows = (row for ids in parts(station_ids) for row in connection.execute(_ENDS, {"ids": ids}))
+    return {station: SeriesEnd(*end) for station, *end in rows}
 
 
-def _lock_owned(connection: Connection, station_id: str, writer: Writer) -> Row[Any] | None:
-    """Return the row of a station that ``writer`` may write, and lock it; None if there is no such station."""
-    row = connection.execute(select(STATIONS).where(STATIONS.c.id == station_id).with_for_update()).one_or_none()
-    if row is not None:
-        writer.check(station_id, row.owner)
-    return row
+class Fetch(NamedTuple):
+    """How fetching goes for a station. Times are Unix seconds; the columns of the table say more.
+
+    Attributes:
+        failures: The number of failures in a row since the last success.
+        content: What the last successful fetch stored.
+        until: The time of the newest reading that the source has given; None before the first.
+    """
+
+    station: int
+    next_attempt: int
+    attempted: int | None = None
+    succeeded: int | None = None
+    failures: int = 0
+    error: str | None = None
+    content: Json | None = None
+    until: int | None = None
 
 
-def _has_readings(connection: Connection, number: int) -> bool:
-    return bool(connection.scalar(select(exists().where(OBSERVATIONS.c.station == number))))
+def schedule_fetch(connection: Connection, station: int, now: int | None) -> None:
+    """Fetch a station at ``now`` for the first time; with None, no longer."""
+    connection.execute(FETCHES.delete().where(FETCHES.c.station == station))
+    if now is not None:
+        connection.execute(FETCHES.insert().values(Fetch(station, now)._asdict()))
 
 
-def _station_of(row: Sequence[Any]) -> Station:
-    # By position: thousands of stations are read at once.
-    newest = None if row[0] is None else Observed(*row[:4])
-    station_id, number, created, changed, batches, received = row[4:10]
-    return Station(station_id, number, StationSettings(*row[10:]), created, changed, batches, received, newest)
+def is_fetch_due(connection: Connection, now: int) -> bool:
+    """Return whether any station is to be fetched by ``now``."""
+    return bool(connection.scalar(select(exists().where(_is_due(now)))))
+
+
+def due_fetches(connection: Connection, now: int) -> list[tuple[str, Json, Fetch]]:
+    """Return the ID and the source of all stations to be fetched by ``now``, those first that have waited longest."""
+    query = select(STATIONS.c.id, STATIONS.c.source, *FETCHES.c).join_from(STATIONS, FETCHES).where(_is_due(now))
+    rows = connection.execute(query.order_by(FETCHES.c.next_attempt, FETCHES.c.station))
+    return [(name, source, Fetch(*columns)) for name, source, *columns in rows]
+
+
+def get_fetches(connection: Connection, stations: Sequence[int]) -> dict[int, Fetch]:
+    """Return how fetching goes, by the number of the station; those without a source are left out."""
+    rows = (
+        row
+        for some in parts(stations)
+        for row in connection.execute(select(FETCHES).where(FETCHES.c.station.in_(some)))
+    )
+    return {row.station: Fetch(*row) for row in rows}
+
+
+def record_fetch(connection: Connection, fetch: Fetch, source: Json) -> None:
+    """Store how a fetch went, unless the station has another source by now."""
+    if has_source(connection, fetch.station, source):
+        connection.execute(FETCHES.update().where(FETCHES.c.station == fetch.station).values(fetch._asdict()))
+
+
+def has_source(connection: Connection, station: int, source: Json) -> bool:
+    """Return whether a station still has this source; no other transaction changes it meanwhile."""
+    stored = select(STATIONS.c.source).where(STATIONS.c.number == station).with_for_update()
+    return bool(connection.scalar(stored) == source)
+
+
+def _is_due(now: int) -> ColumnElement[bool]:
+    """Return whether a station is to be fetched by ``now``.
+
+    One that was fetched after ``now`` has been scheduled by a clock that was ahead, perhaps by days. A first fetch is
+    due whenever its station was created.
+    """
+    wrong_clock = or_(FETCHES.c.attempted.is_(None), FETCHES.c.attempted > now + _CLOCK_SECONDS)
+    return or_(FETCHES.c.next_attempt <= now, wrong_clock)

@@ -88,8 +88,6 @@ ISSUED_FORECASTS: Final = Table(
     Column("content", JSON, nullable=False),
     # The intervals before they were recalibrated; null if they were not.
     Column("plain", JSON),
-    # JSON of what lists of stations show of it, so that they need not read the rest.
-    Column("short", Text, nullable=False),
     UniqueConstraint("station", "batch"),
     Index("issued_forecasts_by_time", "station", "observed_until", "batch"),
 )

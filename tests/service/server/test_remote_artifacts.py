@@ -7,7 +7,7 @@ import pytest
 
 from forecasting.releases.release import point_current
 from service.settings import Settings
-from service.stations.store.url import store_url
+from service.stations.store.database import store_url
 from tests.processes import wait_until
 from tests.refused_start import refused_start
 from tests.servers.s3 import S3Server, s3_server

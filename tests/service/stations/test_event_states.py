@@ -1,7 +1,6 @@
 """The states of events, and the alerts that a change of one raises."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -203,7 +202,7 @@ def test_an_event_that_was_changed_while_it_was_judged_tells_nothing(database: D
 
 def test_a_replayed_forecast_changes_the_state_and_tells_nothing(database: Database) -> None:
     station = put(database, [WARM])
-    assert issue(database, replace(forecast(station, 1, True), replayed=True), WARM) == []
+    assert issue(database, forecast(station, 1, True)._replace(replayed=True), WARM) == []
     with database.reading() as connection:
         assert get_states(connection, [station])[station]["warm"]["state"]["active"]
     assert issue(database, forecast(station, 2, True), WARM) == ["warm began"]

@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -18,13 +17,20 @@ from pydantic import SecretStr
 from sqlalchemy import Connection, make_url
 
 from service.settings import Settings
-from service.stations.fetching import Fetcher
 from service.stations.outbound import Outbound
-from service.stations.sources import SourceReader
-from service.stations.store.fetches import Fetch, failing_fetches, get_fetches, is_fetch_due, record_fetch
+from service.stations.sources import Fetcher, SourceReader
 from service.stations.store.observations import add_observations, get_observations
 from service.stations.store.station_store import StationStore
-from service.stations.store.stations import SETTLED_READINGS, StationSettings, get_station, put_station
+from service.stations.store.stations import (
+    SETTLED_READINGS,
+    Fetch,
+    StationSettings,
+    get_fetches,
+    get_station,
+    is_fetch_due,
+    put_station,
+    record_fetch,
+)
 from service.telemetry.station_metrics import StationMetrics
 from tests.processes import wait_until
 from tests.servers.erddap import Answer, Erddap, error, serving, year
@@ -169,7 +175,7 @@ def test_fetches_that_a_clock_ahead_has_scheduled_are_due_once_it_is_right(store
         now = int(time.time())
         for station, attempted in (("fetched", ahead), ("waiting", now)):
             known = await store.read(fetch_of, station)
-            changed = replace(known, attempted=attempted, next_attempt=attempted + interval)
+            changed = known._replace(attempted=attempted, next_attempt=attempted + interval)
             await store.write(record_fetch, changed, source(server, "buoy"))
         assert await store.read(is_fetch_due, now)
         await while_fetching(store, lambda: asyncio.sleep(0))
@@ -217,14 +223,16 @@ def test_a_source_whose_readings_are_all_refused_is_a_failure_that_says_why(
         await store.write(put, "pier", source(server, "buoy"))
         number = (await store.read(get_station, "pier")).number
         noons = {NOON - day * 86_400: 15.0 for day in range(SETTLED_READINGS)}
-        await store.write(add_observations, {number: noons}, 0)
+        await store.write(add_observations, number, noons, 0)
         await while_fetching(store, lambda: asyncio.sleep(0))
 
     anyio.run(main)
     fetch = anyio.run(store.read, fetch_of, "pier")
     assert (fetch.failures, fetch.until) == (1, None)
     assert registry.get_sample_value("sst_station_fetches_total", {"outcome": "failed"}) == 1
-    assert anyio.run(store.read, failing_fetches) == 1
+    figures = anyio.run(store.figures)
+    assert figures is not None
+    assert figures.failing == 1
     assert fetch.error is not None
     assert fetch.error.startswith(
         "no reading of the source can be stored: the time 2026-06-01T00:00:00Z is between two steps (one day)"

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +12,8 @@ from forecasting.models.checkpoint import CPU
 from forecasting.releases.catalog import Catalog
 from service.engine.serving import Serving
 from service.stations import issue as issuing
-from service.stations.ingestion import ingest
 from service.stations.issue import issue_forecasts
-from service.stations.readings import Readings
+from service.stations.readings import Readings, ingest
 from service.stations.store.forecasts import IssuedForecast
 from service.stations.store.station_store import StationStore
 from service.stations.store.stations import StationSettings, put_station
@@ -46,7 +44,7 @@ async def issue(store: StationStore, serving: Serving, parts: Sequence[Sequence[
     for names in parts:
         issued |= await issue_forecasts(store, serving, names, lambda: None)
     # Stations have other numbers in another store.
-    return {name: replace(forecast, station=0) for name, forecast in issued.items() if not isinstance(forecast, str)}
+    return {name: forecast._replace(station=0) for name, forecast in issued.items() if not isinstance(forecast, str)}
 
 
 def test_stations_in_parts_get_the_forecasts_that_each_gets_alone(

@@ -5,10 +5,11 @@ import ssl
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 import trustme
 
-from service.stations.outbound import Outbound, OutboundError, OutboundResponse, Resolve, check_url, is_public
+from service.stations.outbound import Outbound, OutboundError, Resolve, check_url, is_public
 from tests.servers.webhook_receiver import Answer, die, drip, endless, hang, receiving, status
 
 PRIVATE = (
@@ -38,7 +39,7 @@ def names(*addresses: str) -> Resolve:
     return resolve
 
 
-def send(outbound: Outbound, url: str, seconds: float = 30, max_bytes: int = 0) -> OutboundResponse:
+def send(outbound: Outbound, url: str, seconds: float = 30, max_bytes: int = 0) -> httpx.Response:
     return asyncio.run(outbound.send("POST", url, content=b"{}", seconds=seconds, max_bytes=max_bytes))
 
 
@@ -94,7 +95,7 @@ def test_a_name_is_resolved_once_and_sent_as_host_and_in_tls() -> None:
     with receiving(server) as receiver:
         port = urlsplit(receiver.url).port
         outbound = Outbound(allow_private=True, resolve=resolve, tls=trusting)
-        assert send(outbound, f"https://hooks.example:{port}/a?b=c").status == 200
+        assert send(outbound, f"https://hooks.example:{port}/a?b=c").status_code == 200
         assert (received := receiver.next()).headers["host"] == f"hooks.example:{port}"
         assert (received.path, received.body, asked) == ("/a?b=c", b"{}", ["hooks.example"])
         with pytest.raises(OutboundError, match="certificate"):
@@ -104,14 +105,14 @@ def test_a_name_is_resolved_once_and_sent_as_host_and_in_tls() -> None:
 def test_the_next_address_is_called_if_one_accepts_no_connection() -> None:
     with receiving() as receiver:
         outbound = Outbound(allow_private=True, resolve=names("127.255.255.254", "127.0.0.1"))
-        assert send(outbound, f"http://hooks.example:{urlsplit(receiver.url).port}/").status == 200
+        assert send(outbound, f"http://hooks.example:{urlsplit(receiver.url).port}/").status_code == 200
 
 
 def test_a_redirect_is_not_followed() -> None:
     with receiving() as receiver:
         receiver.answers.put(status(302, Location=receiver.url))
         answer = send(Outbound(allow_private=True), receiver.url)
-        assert (answer.status, answer.headers["location"]) == (302, receiver.url)
+        assert (answer.status_code, answer.headers["location"]) == (302, receiver.url)
         receiver.next()
         assert receiver.received.empty()
 
@@ -128,12 +129,12 @@ def test_a_body_is_read_up_to_the_limit_and_only_if_it_is_asked_for() -> None:
     outbound = Outbound(allow_private=True)
     with receiving() as receiver:
         receiver.answers.put(status(200, b"12345"))
-        assert send(outbound, receiver.url, max_bytes=5).body == b"12345"
+        assert send(outbound, receiver.url, max_bytes=5).content == b"12345"
         receiver.answers.put(endless)
         with pytest.raises(OutboundError, match="more than 5 bytes"):
             send(outbound, receiver.url, max_bytes=5)
         receiver.answers.put(endless)
-        assert send(outbound, receiver.url).body == b""
+        assert send(outbound, receiver.url).content == b""
 
 
 def test_a_failed_exchange_names_the_host_and_not_the_rest_of_the_url() -> None:

@@ -1,12 +1,10 @@
 """Forecasts of a station, stored one after another, whose intervals learn from the readings."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from orjson import loads
 
 from forecasting.models.universal.online_calibration import OnlineCalibration
 from forecasting.series.times import Floats, iso_of
@@ -17,10 +15,9 @@ from service.stations.store.database import Database
 from service.stations.store.forecasts import (
     IssuedForecast,
     counting_forecasts,
-    get_calibrations,
+    get_calibration,
     iterate_forecasts,
     newest_forecasts,
-    newest_short_forecasts,
 )
 from service.stations.store.observations import add_observations
 from service.stations.store.stations import StationSettings, get_station, put_station
@@ -46,14 +43,14 @@ def station(database: Database) -> int:
 def receive(database: Database, station: int, readings: Mapping[float, float]) -> None:
     """Store the values of days, by number of the day, or of a part of one."""
     with database.writing() as connection:
-        add_observations(connection, {station: {round(day * DAY): value for day, value in readings.items()}}, 0)
+        add_observations(connection, station, {round(day * DAY): value for day, value in readings.items()}, 0)
 
 
 def issue(database: Database, station: int, day: int, **changes: Any) -> IssuedForecast:
     """Issue persistence from the value of a day, whose number is also that of the batch."""
     draft = draft_of(station, day, VALUES[day])
     with database.writing() as connection:
-        (stored,) = store_forecasts(connection, [draft._replace(forecast=replace(draft.forecast, **changes))]).forecasts
+        (stored,) = store_forecasts(connection, [draft._replace(forecast=draft.forecast._replace(**changes))]).forecasts
     return stored
 
 
@@ -81,7 +78,9 @@ def quantiles(intervals: Sequence[Mapping[str, Any]]) -> Floats:
 
 def state(database: Database, station: int, model: str = "ocean-daily-gru") -> OnlineCalibration:
     with database.reading() as connection:
-        return OnlineCalibration.model_validate(get_calibrations(connection, [station])[station, model].content)
+        calibration = get_calibration(connection, station, model)
+    assert calibration is not None
+    return OnlineCalibration.model_validate(calibration.content)
 
 
 def archive(database: Database, station: int) -> list[IssuedForecast]:
@@ -196,22 +195,15 @@ def test_the_newest_forecast_is_that_of_the_last_batch_also_if_it_was_stored_fir
         assert [forecast.batch for forecast in counting_forecasts(iterate_forecasts(connection, station))] == [3]
 
 
-def test_lists_show_only_the_interval_of_80_percent(database: Database, station: int) -> None:
-    issue(database, station, 1)
-    with database.reading() as connection:
-        listed = newest_short_forecasts(connection, [station])
-        assert [interval["level"] for interval in loads(listed[station])["intervals"]] == [80]
-
-
 def test_the_network_of_a_place_keeps_its_intervals_and_is_counted(database: Database, station: int) -> None:
     with database.writing() as connection:
         verified = []
         for day in range(4):
-            add_observations(connection, {station: {day * DAY: VALUES[day]}}, 0)
+            add_observations(connection, station, {day * DAY: VALUES[day]}, 0)
             result = store_forecasts(connection, [draft_of(station, day, VALUES[day])._replace(is_universal=False)])
             verified += result.verified
         assert result.forecasts[0].plain is None
-        assert get_calibrations(connection, [station]) == {}
+        assert get_calibration(connection, station, "ocean-daily-gru") is None
     assert [(each.lead, each.kind) for each in verified] == [(1, "place"), (1, "place"), (1, "place"), (3, "place")]
     assert verified[-1].error == verified[-1].persistence == pytest.approx(abs(VALUES[3] - VALUES[0]))
 

@@ -17,7 +17,7 @@ from forecasting.series.timestep import TimeStep
 from service.stations.outbound import Outbound, OutboundError
 from service.stations.sources import Source, SourceReader, in_source, read_series
 from service.stations.store.station_store import StationStore
-from service.stations.store.stations import Observed, Station, StationSettings
+from service.stations.store.stations import Observation, Station, StationSettings
 from tests.servers.erddap import GRID, Answer, Erddap, error, serving
 
 NOW = np.datetime64("2025-01-02T06:00", "s")
@@ -33,8 +33,8 @@ def erddap() -> Iterator[Erddap]:
 
 def station(step: str = "day", newest: str | None = None) -> Station:
     time = None if newest is None else int(np.datetime64(newest, "s").astype(np.int64))
-    observed = None if time is None else Observed(time, 15.0, time, 1)
-    return Station("pier", 1, StationSettings(step), 0, 0, 0, None, observed)
+    observed = None if time is None else Observation(time, 15.0, 0, time, 1)
+    return Station("pier", 1, 0, 0, 0, None, StationSettings(step), observed)
 
 
 def fetched(

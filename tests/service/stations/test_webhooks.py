@@ -17,7 +17,6 @@ from service.stations.store.alerts import (
     Alert,
     Delivery,
     deliveries_of,
-    pending_deliveries,
     put_alert,
     put_deliveries,
 )
@@ -101,7 +100,8 @@ class Post:
 
     def pending(self) -> Any:
         """Return how many deliveries are pending, and since when."""
-        return self.run(lambda store, _: store.read(pending_deliveries))
+        figures = self.run(lambda store, _: store.figures())
+        return figures.pending, figures.oldest_pending
 
     def send(self) -> list[Delivery]:
         """Send what is due, and return what is stored of each delivery."""

@@ -19,7 +19,7 @@ READINGS = {86_400 * day: 14 + day / 100 for day in range(50)}
 def send(database: Database, readings: dict[int, float]) -> None:
     with database.writing() as connection:
         put_station(connection, "pier", StationSettings("day"), 1)
-        add_observations(connection, {get_station(connection, "pier").number: readings}, 2)
+        add_observations(connection, get_station(connection, "pier").number, readings, 2)
 
 
 def stored(database: Database) -> dict[int, float]:

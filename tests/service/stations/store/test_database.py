@@ -12,8 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import make_url, text
 
-from service.stations.store.database import Database
-from service.stations.store.errors import StoreUnavailableError
+from service.stations.store.database import Database, StoreUnavailableError
 from service.stations.store.stations import StationSettings, list_stations, put_station
 from service.stations.store.tables import METADATA
 from tests.servers.postgres import Cluster

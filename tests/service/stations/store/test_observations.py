@@ -5,8 +5,14 @@ import pytest
 from sqlalchemy import make_url
 
 from service.stations.store.database import Database
-from service.stations.store.observations import Observation, Outcome, add_observations, get_observations
-from service.stations.store.stations import StationSettings, ends_of, get_station, put_station
+from service.stations.store.observations import Outcome, add_observations, get_observations
+from service.stations.store.stations import (
+    Observation,
+    StationSettings,
+    get_station,
+    lock_stations,
+    put_station,
+)
 
 Send = Callable[[dict[int, float], int], Outcome]
 
@@ -21,7 +27,8 @@ def pier(database: Database) -> int:
 
 def send(database: Database, station: int, readings: dict[int, float], now: int = 100) -> Outcome:
     with database.writing() as connection:
-        return add_observations(connection, {station: readings}, now)[station]
+        lock_stations(connection, [station])
+        return add_observations(connection, station, readings, now)[0]
 
 
 def stored(database: Database, station: int, *, revisions: bool = False, **period: int) -> list[Observation]:
@@ -75,27 +82,16 @@ def test_stations_do_not_mix(database: Database, pier: int) -> None:
     with database.writing() as connection:
         put_station(connection, "buoy", StationSettings("hour"), 1)
         buoy = get_station(connection, "buoy").number
-        outcomes = add_observations(connection, {pier: {10: 1.0}, buoy: {10: 2.0, 20: 3.0}, 12_345: {10: 4.0}}, 100)
-    assert outcomes == {pier: Outcome(new=1), buoy: Outcome(new=2)}
+    assert send(database, pier, {10: 1.0}) == Outcome(new=1)
+    assert send(database, buoy, {10: 2.0, 20: 3.0}) == Outcome(new=2)
     assert [row.value for row in stored(database, pier)] == [1.0]
     assert [row.value for row in stored(database, buoy)] == [2.0, 3.0]
-
-
-def test_hundreds_of_stations_are_stored_in_one_transaction(database: Database) -> None:
-    ids = [f"station{i}" for i in range(201)]
-    with database.writing() as connection:
-        for name in ids:
-            put_station(connection, name, StationSettings("day"), 1)
-        numbers = {name: end.number for name, end in ends_of(connection, ids).items()}
-        batch = {number: {86_400: number / 100} for number in numbers.values()}
-        assert set(add_observations(connection, batch, 5).values()) == {Outcome(new=1)}
-        assert set(add_observations(connection, batch, 6).values()) == {Outcome(unchanged=1)}
 
 
 def test_a_transaction_that_fails_leaves_nothing(database: Database, pier: int) -> None:
     def fail() -> None:
         with database.writing() as connection:
-            add_observations(connection, {pier: {10: 14.1}}, 100)
+            add_observations(connection, pier, {10: 14.1}, 100)
             raise RuntimeError
 
     with pytest.raises(RuntimeError):

@@ -2,8 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from service.stations.store.database import Database
-from service.stations.store.errors import StepChangeError, UnknownStationError
+from service.stations.store.database import Database, StepChangeError, UnknownStationError
 from service.stations.store.observations import add_observations, get_observations
 from service.stations.store.stations import (
     StationSettings,
@@ -35,7 +34,7 @@ def test_settings_can_change_later(database: Database) -> None:
 def test_the_step_of_a_station_with_readings_cannot_change(database: Database) -> None:
     with database.writing() as connection:
         put_station(connection, "pier", PIER, 100)
-        add_observations(connection, {get_station(connection, "pier").number: {10: 14.0}}, 100)
+        add_observations(connection, get_station(connection, "pier").number, {10: 14.0}, 100)
         put_station(connection, "pier", replace(PIER, name=None), 200)
         with pytest.raises(StepChangeError, match="'day', which cannot change"):
             put_station(connection, "pier", replace(PIER, step="hour"), 300)
@@ -59,7 +58,7 @@ def test_a_deleted_station_takes_its_readings_along(database: Database) -> None:
     with database.writing() as connection:
         put_station(connection, "pier", PIER, 100)
         number = get_station(connection, "pier").number
-        add_observations(connection, {number: {10: 14.0}}, 100)
+        add_observations(connection, number, {10: 14.0}, 100)
         delete_station(connection, "pier")
         assert get_observations(connection, number, limit=1) == []
         put_station(connection, "pier", PIER, 200)

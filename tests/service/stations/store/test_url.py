@@ -5,7 +5,7 @@ from pydantic import SecretStr
 
 from forecasting.errors import RequestError
 from service.settings import Settings
-from service.stations.store.url import store_url
+from service.stations.store.database import store_url
 
 
 def test_without_a_setting_the_store_is_beside_the_artifacts() -> None:
