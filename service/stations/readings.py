@@ -155,7 +155,7 @@ def read_readings(
     start: str | None,
     units: Units,
     step: TimeStep,
-    now: np.datetime64,
+    now: int,
 ) -> Readings:
     """Read values with a time for each, or regular ones from a ``start``.
 
@@ -165,7 +165,7 @@ def read_readings(
         start: The time of the first value.
         units: The units of the values.
         step: The step of the station. Months follow the calendar, so their times ignore an offset.
-        now: The time of arrival. A reading more than one step later is refused.
+        now: The time of arrival, Unix seconds. A reading more than one step later is refused.
 
     Raises:
         SeriesError: if there are both or no times, the lists have different lengths, ``start`` is not a time, the
@@ -195,7 +195,7 @@ def read_readings(
     return readings
 
 
-def readings_of(series: SstSeries, now: np.datetime64, warnings: Sequence[str] = ()) -> Readings:
+def readings_of(series: SstSeries, now: int, warnings: Sequence[str] = ()) -> Readings:
     """Read the values of a file, with the ``warnings`` about it."""
     readings = Readings(warnings=[*warnings])
     values = [None if np.isnan(value) else value for value in series.values.tolist()]
@@ -209,13 +209,13 @@ def _accept(
     times: Sequence[int | None],
     units: Units,
     step: TimeStep,
-    now: np.datetime64,
+    now: int,
 ) -> None:
     """Add each value with a time to ``readings``, accepted or refused. Of two at the same time, the last counts."""
     raw = np.array(values, dtype=np.float64)
     celsius = to_celsius(raw, units)
     outside = outside_sea_range(celsius).tolist()
-    latest = shifted(int(now.astype(np.int64)), 1, step)
+    latest = shifted(now, 1, step)
     for i, (time, value) in enumerate(zip(times, rounded(celsius).tolist(), strict=True)):
         if time is None or values[i] is None:
             continue

@@ -2,13 +2,11 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request
-from fastapi import Path as PathParameter
 from sqlalchemy import Connection
 from starlette.responses import Response
 
@@ -17,12 +15,10 @@ from forecasting.forecasts.options import Horizon
 from forecasting.requests.model import ONE_LINE
 from forecasting.series.timestep import TimeStep
 from service.api.dependencies import ServingDep, SettingsDep
-from service.api.openapi import BYTES, problems, request_body
-from service.api.uploads.reading import GridFilesDep, read_upload
-from service.http.media import is_json, require_json
-from service.http.reading_query import ReadingQuery
-from service.middleware.limits import DEADLINE
+from service.api.openapi import problems, request_body
+from service.http.media import require_json
 from service.settings import Settings
+from service.stations import observations
 from service.stations.alerts import check_events, put_watching_station, stored_events
 from service.stations.card import card_svg
 from service.stations.issue import DEFAULT_HORIZON, check_model
@@ -38,35 +34,22 @@ from service.stations.parameters import (
     TimeQuery,
     WriterDep,
 )
-from service.stations.receiving import ReceiverDep
 from service.stations.responses import (
     archive,
     newest_forecast,
-    observations,
     page_json,
     station_alerts,
     station_detail,
 )
 from service.stations.schemas import (
-    CORRECTION_EXAMPLES,
-    MANY_EXAMPLES,
-    READINGS_EXAMPLES,
     STATION_EXAMPLES,
     AlertList,
-    CorrectedReading,
-    Correction,
-    FileStored,
     ForecastArchive,
-    ManyReadingsRequest,
-    ManyStored,
     NewestForecast,
-    ObservationsAnswer,
-    ReadingsRequest,
     StationDetail,
     StationPage,
     StationRequest,
     StationVerification,
-    Stored,
 )
 from service.stations.sources import check_source
 from service.stations.store.stations import StationSettings, Writer, delete_station
@@ -212,137 +195,7 @@ async def get_card(request: Request, store: StationStoreDep, id: StationId) -> R
     return Response(content, headers=headers, media_type=_MEDIA_TYPE)
 
 
-_BODY: Final[dict[str, Any]] = request_body(ReadingsRequest, examples=READINGS_EXAMPLES)
-_BODY["requestBody"]["description"] = (
-    "JSON, or a file as `POST /series` takes it: any media type will do, except those of forms."
-)
-_BODY["requestBody"]["content"] |= {
-    "text/csv": {"schema": {"type": "string"}, "example": "time,sst\n2025-07-14,20.38\n2025-07-15,20.51\n"},
-    "application/octet-stream": {"schema": BYTES},
-}
-
-
-@router.post(
-    "/stations/{id}/observations",
-    operation_id="sendReadings",
-    summary="Send readings of a station",
-    response_model=FileStored | Stored,
-    responses=problems(400, 403, 404, 413, 415, 422, 503, 504),
-    openapi_extra=_BODY,
-)
-async def post_readings(
-    request: Request,
-    receiver: ReceiverDep,
-    serving: ServingDep,
-    settings: SettingsDep,
-    grid_files: GridFilesDep,
-    id: StationId,
-    query: Annotated[ReadingQuery, Query()],
-) -> FileStored | Stored:
-    """Store readings, and issue a forecast from the end of the series. Both are on disk when this answers.
-
-    A reading that is sent twice is stored once. One that differs from what is stored for its time is a revision, and
-    both are kept. A file that does not state the units of its temperatures is in those of the station. Where the
-    service has keys, this call needs the one that created the station, or an admin key.
-    """
-    headers, content = dict(request.scope["headers"]), await request.body()
-    if is_json(headers):
-        if request.query_params:
-            name = min(request.query_params)
-            raise RequestError(f"{name} applies to files, but the body is JSON: leave it out", field=name)
-        body = await serving.read_json(ReadingsRequest, content, 1, settings.max_body_bytes)
-        return await receiver.readings(id, body)
-    station = await receiver.station(id)
-    options = replace(query.options(), step=TimeStep.parse(station.step), station_units=station.units)
-    reading = await read_upload(headers, content, options, grid_files, serving, settings)
-    return await receiver.file(id, station, reading)
-
-
-_Time = Annotated[
-    str,
-    PathParameter(
-        alias="time", max_length=64, description="The time of the reading, in ISO 8601.", examples=["2025-07-14"]
-    ),
-]
-
-
-@router.patch(
-    "/stations/{id}/observations/{time}",
-    operation_id="correctReading",
-    summary="Correct a reading of a station",
-    responses=problems(400, 403, 404, 413, 415, 422, 503, 504),
-    openapi_extra=request_body(Correction, examples=CORRECTION_EXAMPLES),
-)
-async def patch_reading(
-    request: Request,
-    receiver: ReceiverDep,
-    serving: ServingDep,
-    settings: SettingsDep,
-    id: StationId,
-    moment: _Time,
-) -> CorrectedReading:
-    """Give a reading another value, or the flag that you decide on, and issue a forecast.
-
-    A reading with the flag 1 counts; with 3 or 4, nothing uses it. Later readings do not change your decision, and the
-    value that you have replaced is not stored again when it is sent again.
-    """
-    require_json(dict(request.scope["headers"]))
-    body = await serving.read_json(Correction, await request.body(), 1, settings.max_body_bytes)
-    return await receiver.correct(id, moment, body)
-
-
-@router.delete(
-    "/stations/{id}/observations/{time}",
-    operation_id="takeBackReading",
-    summary="Take back a reading of a station",
-    responses=problems(403, 404, 422, 503, 504),
-)
-async def delete_reading(receiver: ReceiverDep, id: StationId, moment: _Time) -> CorrectedReading:
-    """Take back a reading, and issue a forecast without it.
-
-    Only `GET /stations/{id}/observations?revisions=true` returns it then. The same value is not stored again when it is
-    sent again.
-    """
-    return await receiver.correct(id, moment, None)
-
-
-@router.post(
-    "/observations",
-    operation_id="sendAllReadings",
-    summary="Send readings of several stations",
-    response_model=ManyStored,
-    responses=problems(400, 403, 413, 415, 422, 503, 504),
-    openapi_extra=request_body(ManyReadingsRequest, examples=MANY_EXAMPLES),
-)
-async def post_many(request: Request, receiver: ReceiverDep, serving: ServingDep, settings: SettingsDep) -> ManyStored:
-    """Store readings of several stations in one transaction, by the rules for one station.
-
-    A station that does not exist, or belongs to another key, gets an `error` in its place. Forecasts are stored in
-    parts of some tens of stations, and each part has the time that a request may take.
-    """
-    require_json(dict(request.scope["headers"]))
-    body = await serving.read_json(
-        ManyReadingsRequest, await request.body(), settings.max_series, settings.max_body_bytes
-    )
-    return await receiver.many(body.readings, request.scope[DEADLINE].renew)
-
-
-@router.get(
-    "/stations/{id}/observations",
-    operation_id="getObservations",
-    summary="Get the observations of a station",
-    responses=problems(404, 422, 503, 504),
-)
-async def get_observations(
-    store: StationStoreDep,
-    settings: SettingsDep,
-    id: StationId,
-    begin: Annotated[TimeQuery, Query(alias="from", description="The earliest time, in ISO 8601.")] = None,
-    to: Annotated[TimeQuery, Query(description="The latest time.")] = None,
-    revisions: Annotated[bool, Query(description="Return every revision, not only the latest of each time.")] = False,
-) -> ObservationsAnswer:
-    """Get what is stored, the latest revision of each time by default."""
-    return await store.read(observations, id, Period.read(begin, to), settings.max_values, revisions=revisions)
+router.include_router(observations.router)
 
 
 @router.get(

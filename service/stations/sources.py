@@ -473,7 +473,7 @@ class Fetcher:
         now = int(time.time())
         readings, outcome = Readings(), Outcome()
         if series is not None:
-            readings = await self._store.run(readings_of, series, np.datetime64(now, "s"))
+            readings = await self._store.run(readings_of, series, now)
             outcome = await self._store.write(_ingest_current, station, readings, now)
         count_readings(self._store.metrics, [outcome], len(readings.refused))
         if readings.refused and not readings.accepted:

@@ -1,0 +1,376 @@
+"""``/observations`` of stations: receive readings, correct them, and issue the forecasts that are due."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Annotated, Any, Final, TypeVar
+
+import numpy as np
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Path as PathParameter
+
+from forecasting.errors import RequestError, SeriesError
+from forecasting.forecasts.json import rounded
+from forecasting.qartod import GOOD, MISSING
+from forecasting.readers import Reading
+from forecasting.requests.model import RequestModel
+from forecasting.series.times import iso_of, seconds_of
+from forecasting.series.timestep import TimeStep, not_of_station
+from forecasting.series.units import from_celsius, sea_temperatures
+from service.api.dependencies import ServingDep, SettingsDep
+from service.api.openapi import BYTES, problems, request_body
+from service.api.uploads.reading import GridFilesDep, read_upload, unreadable_file
+from service.api.uploads.response import station_series
+from service.engine.reading import sentence
+from service.http.media import is_json, require_json
+from service.http.problems import ProblemError
+from service.http.reading_query import ReadingQuery
+from service.http.validation import Place
+from service.middleware.limits import DEADLINE
+from service.settings import Settings
+from service.stations.issue import issue_forecasts
+from service.stations.parameters import (
+    BackgroundDep,
+    Period,
+    StationId,
+    StationStoreDep,
+    TimeQuery,
+    WriterDep,
+)
+from service.stations.readings import (
+    Readings,
+    correct,
+    count_readings,
+    doubts_in_words,
+    ingest,
+    read_readings,
+    readings_of,
+)
+from service.stations.responses import (
+    observations,
+    written,
+)
+from service.stations.schemas import (
+    CORRECTION_EXAMPLES,
+    MANY_EXAMPLES,
+    READINGS_EXAMPLES,
+    CorrectedReading,
+    Correction,
+    FileStored,
+    ManyReadingsRequest,
+    ManyStored,
+    ObservationsAnswer,
+    ReadingsRequest,
+    StationFailure,
+    StationReadings,
+    StationStored,
+    Stored,
+)
+from service.stations.store.database import StoreError, UnknownStationError
+from service.stations.store.forecasts import IssuedForecast
+from service.stations.store.observations import Outcome
+from service.stations.store.stations import StationSettings, settings_to_write
+
+router = APIRouter()
+
+Body = TypeVar("Body", bound=RequestModel)
+
+
+class Receiver:
+    """Receives the readings of one request. The errors of its methods include those of the store."""
+
+    def __init__(
+        self,
+        store: StationStoreDep,
+        serving: ServingDep,
+        settings: SettingsDep,
+        background: BackgroundDep,
+        writer: WriterDep,
+    ) -> None:
+        self.database, self.serving, self.settings = store, serving, settings
+        self._background, self._writer = background, writer
+
+    async def station(self, station: str) -> StationSettings:
+        """Return the settings of a station that the caller may write."""
+        found = (await self.stations([station]))[station]
+        if isinstance(found, StoreError):
+            raise found
+        return found
+
+    async def stations(self, stations: Sequence[str]) -> dict[str, StationSettings | StoreError]:
+        """Return the settings of each station by ID, or the error that keeps the caller from writing it."""
+        return await self.database.read(settings_to_write, stations, self._writer)
+
+    async def read_json(self, request: Request, schema: type[Body], series: int = 1) -> Body:
+        """Return the JSON body of a request, which holds so many series at most."""
+        require_json(dict(request.scope["headers"]))
+        return await self.serving.read_json(schema, await request.body(), series, self.settings.max_body_bytes)
+
+    async def file(self, station: str, settings: StationSettings, reading: Reading) -> FileStored:
+        """Store the values of a file that holds one series at the step of the station.
+
+        Raises:
+            ProblemError: 422 if it holds no such series.
+        """
+        if reading.error is not None:
+            raise unreadable_file(reading.error)
+        (found, *others) = station_series(reading, self.settings)
+        if others:
+            names = ", ".join(repr(other.name) for other in (found, *others[:9]))
+            raise SeriesError(f"the file holds {1 + len(others)} stations ({names}): choose one with station=")
+        if found.series is None:
+            problem = str(found.problem)
+            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, problem, [Place(location="body", message=problem)])
+        step = TimeStep.parse(settings.step)
+        if found.series.step != step:
+            raise SeriesError(
+                f"{not_of_station('the step of the file', found.series.step, step)}: send a file with this step, or "
+                f"make it coarser with resample={step}"
+            )
+        readings = readings_of(found.series, int(time.time()), found.station.warnings)
+        stored = await self.store(station, settings, readings, "series.")
+        return FileStored(**dict(stored), units=found.station.units, units_from=found.station.units_from)
+
+    async def correct(self, station: str, moment: str, correction: Correction | None) -> CorrectedReading:
+        """Correct a reading, or take it back without a correction, and issue a forecast.
+
+        Raises:
+            RequestError: if the time is invalid, or the value is that of no sea.
+        """
+        settings = await self.station(station)
+        units, step = settings.units, TimeStep.parse(settings.step)
+        try:
+            time_of = seconds_of(moment, local=step.calendar_month)
+        except SeriesError as error:
+            raise RequestError(str(error), field="time") from None
+        value, flag = None, MISSING
+        if correction is not None:
+            flag = correction.flag or GOOD
+            if correction.value is not None:
+                sent = np.array([correction.value])
+                value = float(rounded(sea_temperatures(sent, units, lambda _: "value")[0]))
+        reading = await self.database.write(correct, station, time_of, int(time.time()), value=value, flag=flag)
+        issued = (await self.issue([station])).get(station)
+        return CorrectedReading(
+            station=station,
+            units=units,
+            time=iso_of(reading.time),
+            value=float(rounded(from_celsius(reading.value, units))),
+            flag=reading.flag,
+            tests=reading.failed,
+            revision=reading.revision,
+            received=iso_of(reading.received),
+            forecast=None if issued is None else written(issued, units),
+        )
+
+    async def store(self, station: str, settings: StationSettings, readings: Readings, prefix: str) -> Stored:
+        """Store the readings of a station, and issue a forecast."""
+        outcomes = await self.database.write(ingest, {station: readings}, int(time.time()))
+        if station not in outcomes:
+            raise UnknownStationError(station)
+        count_readings(self.database.metrics, outcomes.values(), len(readings.refused))
+        issued = await self.issue([station])
+        return _stored(outcomes[station], readings, prefix, issued.get(station), settings)
+
+    async def issue(
+        self, stations: Sequence[str], progressed: Callable[[], None] = lambda: None
+    ) -> dict[str, IssuedForecast | str]:
+        """Issue the forecasts that are due; by station, each of them, or why there is none."""
+        return await issue_forecasts(self.database, self.serving, stations, self._background.wake, progressed)
+
+
+ReceiverDep = Annotated[Receiver, Depends()]
+
+
+_BODY: Final[dict[str, Any]] = request_body(ReadingsRequest, examples=READINGS_EXAMPLES)
+_BODY["requestBody"]["description"] = (
+    "JSON, or a file as `POST /series` takes it: any media type will do, except those of forms."
+)
+_BODY["requestBody"]["content"] |= {
+    "text/csv": {"schema": {"type": "string"}, "example": "time,sst\n2025-07-14,20.38\n2025-07-15,20.51\n"},
+    "application/octet-stream": {"schema": BYTES},
+}
+
+
+@router.post(
+    "/stations/{id}/observations",
+    operation_id="sendReadings",
+    summary="Send readings of a station",
+    response_model=FileStored | Stored,
+    responses=problems(400, 403, 404, 413, 415, 422, 503, 504),
+    openapi_extra=_BODY,
+)
+async def post_readings(
+    request: Request,
+    receiver: ReceiverDep,
+    grid_files: GridFilesDep,
+    id: StationId,
+    query: Annotated[ReadingQuery, Query()],
+) -> FileStored | Stored:
+    """Store readings, and issue a forecast from the end of the series. Both are on disk when this answers.
+
+    A reading that is sent twice is stored once. One that differs from what is stored for its time is a revision, and
+    both are kept. A file that does not state the units of its temperatures is in those of the station. Where the
+    service has keys, this call needs the one that created the station, or an admin key.
+    """
+    headers = dict(request.scope["headers"])
+    if is_json(headers):
+        if request.query_params:
+            name = min(request.query_params)
+            raise RequestError(f"{name} applies to files, but the body is JSON: leave it out", field=name)
+        body = await receiver.read_json(request, ReadingsRequest)
+        _check_length(body, receiver.settings.max_values, "values")
+        station = await receiver.station(id)
+        return await receiver.store(id, station, _read_json(body, station, int(time.time())), "body.")
+    station = await receiver.station(id)
+    options = replace(query.options(), step=TimeStep.parse(station.step), station_units=station.units)
+    content, serving, settings = await request.body(), receiver.serving, receiver.settings
+    reading = await read_upload(headers, content, options, grid_files, serving, settings)
+    return await receiver.file(id, station, reading)
+
+
+_Time = Annotated[
+    str,
+    PathParameter(
+        alias="time", max_length=64, description="The time of the reading, in ISO 8601.", examples=["2025-07-14"]
+    ),
+]
+
+
+@router.patch(
+    "/stations/{id}/observations/{time}",
+    operation_id="correctReading",
+    summary="Correct a reading of a station",
+    responses=problems(400, 403, 404, 413, 415, 422, 503, 504),
+    openapi_extra=request_body(Correction, examples=CORRECTION_EXAMPLES),
+)
+async def patch_reading(request: Request, receiver: ReceiverDep, id: StationId, moment: _Time) -> CorrectedReading:
+    """Give a reading another value, or the flag that you decide on, and issue a forecast.
+
+    A reading with the flag 1 counts; with 3 or 4, nothing uses it. Later readings do not change your decision, and the
+    value that you have replaced is not stored again when it is sent again.
+    """
+    return await receiver.correct(id, moment, await receiver.read_json(request, Correction))
+
+
+@router.delete(
+    "/stations/{id}/observations/{time}",
+    operation_id="takeBackReading",
+    summary="Take back a reading of a station",
+    responses=problems(403, 404, 422, 503, 504),
+)
+async def delete_reading(receiver: ReceiverDep, id: StationId, moment: _Time) -> CorrectedReading:
+    """Take back a reading, and issue a forecast without it.
+
+    Only `GET /stations/{id}/observations?revisions=true` returns it then. The same value is not stored again when it is
+    sent again.
+    """
+    return await receiver.correct(id, moment, None)
+
+
+@router.post(
+    "/observations",
+    operation_id="sendAllReadings",
+    summary="Send readings of several stations",
+    response_model=ManyStored,
+    responses=problems(400, 403, 413, 415, 422, 503, 504),
+    openapi_extra=request_body(ManyReadingsRequest, examples=MANY_EXAMPLES),
+)
+async def post_many(request: Request, receiver: ReceiverDep) -> ManyStored:
+    """Store readings of several stations in one transaction, by the rules for one station.
+
+    A station that does not exist, or belongs to another key, gets an `error` in its place. Forecasts are stored in
+    parts of some tens of stations, and each part has the time that a request may take.
+    """
+    bodies = (await receiver.read_json(request, ManyReadingsRequest, receiver.settings.max_series)).readings
+    _check_many(bodies, receiver.settings)
+    stations = await receiver.stations([body.station for body in bodies])
+    results = await receiver.database.run(_read_all, bodies, stations, int(time.time()))
+    accepted = {name: read for name, read in results.items() if isinstance(read, Readings)}
+    outcomes = await receiver.database.write(ingest, accepted, int(time.time()))
+    refused = sum(len(read.refused) for name, read in accepted.items() if name in outcomes)
+    count_readings(receiver.database.metrics, outcomes.values(), refused)
+    issued = await receiver.issue([*outcomes], request.scope[DEADLINE].renew)
+    listed: list[StationStored | StationFailure] = []
+    for i, body in enumerate(bodies):
+        name, result = body.station, results[body.station]
+        station, outcome = stations[name], outcomes.get(name)
+        if isinstance(result, SeriesError) or isinstance(station, StoreError) or outcome is None:
+            error = result if isinstance(result, SeriesError) else SeriesError(str(UnknownStationError(name)))
+            listed.append(StationFailure(station=name, error=sentence(error)))
+            continue
+        stored = _stored(outcome, result, f"body.readings[{i}].", issued.get(name), station)
+        listed.append(StationStored(station=name, **dict(stored)))
+    return ManyStored(stations=listed)
+
+
+@router.get(
+    "/stations/{id}/observations",
+    operation_id="getObservations",
+    summary="Get the observations of a station",
+    responses=problems(404, 422, 503, 504),
+)
+async def get_observations(
+    store: StationStoreDep,
+    settings: SettingsDep,
+    id: StationId,
+    begin: Annotated[TimeQuery, Query(alias="from", description="The earliest time, in ISO 8601.")] = None,
+    to: Annotated[TimeQuery, Query(description="The latest time.")] = None,
+    revisions: Annotated[bool, Query(description="Return every revision, not only the latest of each time.")] = False,
+) -> ObservationsAnswer:
+    """Get what is stored, the latest revision of each time by default."""
+    return await store.read(observations, id, Period.read(begin, to), settings.max_values, revisions=revisions)
+
+
+def _check_length(body: ReadingsRequest, most: int, field: str) -> None:
+    if len(body.values) > most:
+        raise RequestError(f"{len(body.values)} values are too many: send at most {most} of one station", field=field)
+
+
+def _check_many(bodies: Sequence[StationReadings], settings: Settings) -> None:
+    most, names = settings.max_series, set[str]()
+    if len(bodies) > most:
+        raise RequestError(f"{len(bodies)} stations are too many: send at most {most} in one request", field="readings")
+    for i, body in enumerate(bodies):
+        if body.station in names:
+            raise RequestError(
+                f"station {body.station!r} appears twice: send its readings together",
+                field=f"readings[{i}].station",
+            )
+        names.add(body.station)
+        _check_length(body, settings.max_values, f"readings[{i}].values")
+
+
+def _stored(
+    outcome: Outcome, readings: Readings, prefix: str, issued: IssuedForecast | str | None, station: StationSettings
+) -> Stored:
+    return Stored(
+        **outcome._asdict(),
+        refused=[Place(location=f"{prefix}{each.location}", message=each.message) for each in readings.refused],
+        warnings=[*readings.warnings, *doubts_in_words(readings.doubted, station.units)],
+        forecast=None if issued is None else written(issued, station.units),
+    )
+
+
+def _read_all(
+    bodies: Sequence[StationReadings], stations: Mapping[str, StationSettings | StoreError], now: int
+) -> dict[str, Readings | SeriesError]:
+    """Return the readings of each station, or why they cannot be read."""
+    results: dict[str, Readings | SeriesError] = {}
+    for body in bodies:
+        station = stations[body.station]
+        try:
+            if isinstance(station, StoreError):
+                raise SeriesError(str(station))
+            results[body.station] = _read_json(body, station, now)
+        except SeriesError as error:
+            results[body.station] = error
+    return results
+
+
+def _read_json(body: ReadingsRequest, station: StationSettings, now: int) -> Readings:
+    step = TimeStep.parse(station.step)
+    if body.step is not None and (given := TimeStep.parse(body.step)) != step:
+        raise SeriesError(not_of_station("the step", given, step))
+    return read_readings(body.values, body.timestamps, body.start, station.units, step, now)
