@@ -4,7 +4,7 @@ Dependencies are coroutines: FastAPI calls any other function in a thread, which
 """
 
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Query, Request
 
@@ -16,14 +16,13 @@ from service.http.problems import ProblemError, shutting_down
 from service.settings import Settings
 
 
-async def _settings(request: Request) -> Settings:
-    settings: Settings = request.app.state.settings
-    return settings
+def app_state(name: str) -> Any:
+    """Return the dependency on what the application keeps under ``name`` in its state."""
 
+    async def get(request: Request) -> Any:
+        return getattr(request.app.state, name)
 
-async def _lifecycle(request: Request) -> Lifecycle:
-    lifecycle: Lifecycle = request.app.state.lifecycle
-    return lifecycle
+    return Depends(get)
 
 
 def ready(lifecycle: Lifecycle) -> Serving:
@@ -62,8 +61,8 @@ async def _catalog(serving: "ServingDep") -> Catalog:
     return serving.catalog
 
 
-SettingsDep = Annotated[Settings, Depends(_settings)]
-LifecycleDep = Annotated[Lifecycle, Depends(_lifecycle)]
+SettingsDep = Annotated[Settings, app_state("settings")]
+LifecycleDep = Annotated[Lifecycle, app_state("lifecycle")]
 ServingDep = Annotated[Serving, Depends(_serving)]
 CatalogDep = Annotated[Catalog, Depends(_catalog)]
 ReleaseWatcherDep = Annotated[ReleaseWatcher, Depends(_release_watcher)]

@@ -10,7 +10,8 @@ from starlette.responses import Response
 from forecasting.errors import UnknownNameError
 from forecasting.forecasts.options import DEFAULT_LEVELS
 from forecasting.models.base import ALL, BEST
-from forecasting.models.place.forecaster import Forecaster
+from forecasting.models.metadata import CheckpointMetadata
+from forecasting.models.universal.metadata import UniversalMetadata
 from forecasting.releases.loaded import LoadedRelease, LoadedUniversal
 from service.api.dependencies import CatalogDep, DatasetQuery, ModelPath, SettingsDep
 from service.api.openapi import problems
@@ -75,12 +76,9 @@ router = APIRouter(prefix="/models", tags=["models"])
 def list_models(catalog: CatalogDep, settings: SettingsDep) -> ModelList:
     """List the loaded models."""
     models = [
-        _summary(release, forecaster, settings)
-        for release in catalog.places.values()
-        for forecaster in release.forecasters.values()
-    ]
-    models += [
-        _universal_summary(loaded, cell, settings) for loaded in catalog.universal.values() for cell in loaded.cells
+        ModelSummary(**_summary(loaded, cell, settings))
+        for loaded in catalog.releases.values()
+        for cell in loaded.cells
     ]
     return ModelList(default_dataset=settings.default_dataset, models=models)
 
@@ -94,12 +92,8 @@ def get_model(
         raise UnknownNameError("'all' is not a single model; GET /models lists the models")
     release, name = catalog.find(model, dataset)
     cell = release.best if name == BEST else name
-    if isinstance(release, LoadedUniversal):
-        metadata = release.networks.networks[cell].metadata.model_dump(mode="json")
-        return ModelDetail(**_universal_summary(release, cell, settings).model_dump(), metadata=metadata)
-    forecaster = release.forecasters[cell]
-    summary = _summary(release, forecaster, settings)
-    return ModelDetail(**summary.model_dump(), metadata=forecaster.metadata.model_dump(mode="json", by_alias=True))
+    metadata = _metadata(release, cell).model_dump(mode="json", by_alias=True)
+    return ModelDetail(**_summary(release, cell, settings), metadata=metadata)
 
 
 @router.get(
@@ -120,46 +114,37 @@ def get_card(catalog: CatalogDep, model: ModelPath, dataset: DatasetQuery = None
     return Response(loaded.card, media_type="text/markdown; charset=utf-8")
 
 
-def _summary(release: LoadedRelease, forecaster: Forecaster, settings: Settings) -> ModelSummary:
-    metadata = forecaster.metadata
+def _metadata(loaded: LoadedRelease | LoadedUniversal, cell: str) -> CheckpointMetadata | UniversalMetadata:
+    if isinstance(loaded, LoadedUniversal):
+        return loaded.networks.networks[cell].metadata
+    return loaded.forecasters[cell].metadata
+
+
+def _summary(loaded: LoadedRelease | LoadedUniversal, cell: str, settings: Settings) -> dict[str, Any]:
+    """Return the fields of :class:`ModelSummary`."""
+    metadata = _metadata(loaded, cell)
+    shared = {
+        "model": metadata.model,
+        "dataset": metadata.dataset,
+        "cell": cell,
+        "version": metadata.version,
+        "window": metadata.window,
+        "step": metadata.step,
+        "horizon": min(metadata.horizon, settings.max_horizon),
+        "sha256": loaded.sha256(cell),
+        "device": str(loaded.device),
+        "best": loaded.best == cell,
+    }
+    if isinstance(metadata, UniversalMetadata):
+        described: dict[str, Any] = {"training_period": {}, "accuracy": {}}
+        return shared | described | {"kind": "universal", "units": "celsius", "levels": DEFAULT_LEVELS}
     test = metadata.accuracy["test"]
-    return ModelSummary(
-        model=metadata.model,
-        kind="place",
-        dataset=metadata.dataset,
-        title=metadata.title,
-        cell=metadata.cell,
-        version=metadata.version,
-        window=metadata.window,
-        step=metadata.step,
-        units=metadata.units,
-        horizon=min(metadata.horizon, settings.max_horizon),
-        levels=list(metadata.errors.half_width),
-        imported=metadata.imported is not None,
-        training_period={"start": metadata.periods["train"].start, "end": metadata.periods["validation"].end},
-        accuracy={"mae": test.mae[0], "rmse": test.rmse[0], "mape": test.mape[0], "bias": test.bias[0]},
-        sha256=release.sha256(metadata.cell),
-        device=str(forecaster.device),
-        best=release.best == metadata.cell,
-    )
-
-
-def _universal_summary(loaded: LoadedUniversal, cell: str, settings: Settings) -> ModelSummary:
-    metadata = loaded.networks.networks[cell].metadata
-    return ModelSummary(
-        model=metadata.model,
-        kind="universal",
-        dataset=metadata.dataset,
-        cell=cell,
-        version=metadata.version,
-        window=metadata.window,
-        step=metadata.step,
-        units="celsius",
-        horizon=min(metadata.horizon, settings.max_horizon),
-        levels=list(DEFAULT_LEVELS),
-        training_period={},
-        accuracy={},
-        sha256=loaded.sha256(cell),
-        device=str(loaded.device),
-        best=loaded.best == cell,
-    )
+    return shared | {
+        "kind": "place",
+        "title": metadata.title,
+        "units": metadata.units,
+        "levels": [*metadata.errors.half_width],
+        "imported": metadata.imported is not None,
+        "training_period": {"start": metadata.periods["train"].start, "end": metadata.periods["validation"].end},
+        "accuracy": {"mae": test.mae[0], "rmse": test.rmse[0], "mape": test.mape[0], "bias": test.bias[0]},
+    }

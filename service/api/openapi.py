@@ -1,6 +1,7 @@
 """The OpenAPI document: FastAPI's, with the bodies that endpoints read themselves and errors as problem documents."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -61,14 +62,13 @@ _REFUSALS: Final = (
 """Statuses of refusals by the middleware, before the endpoint, except on paths that need no key."""
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return the ``responses`` of an endpoint that can answer with these errors."""
-    return {status: {"model": Problem, "description": title_of(status)} for status in statuses}
-
-
-def refusals(*statuses: int, model: type[BaseModel] = InferenceError) -> dict[int | str, dict[str, Any]]:
-    """Return the same for an endpoint of a protocol whose errors have another form."""
+def problems(*statuses: int, model: type[BaseModel] = Problem) -> dict[int | str, dict[str, Any]]:
+    """Return the ``responses`` of an endpoint that can answer with these errors, in the form of ``model``."""
     return {status: {"model": model, "description": title_of(status)} for status in statuses}
+
+
+refusals: Final = partial(problems, model=InferenceError)
+"""The same for the inference protocol."""
 
 
 def request_body(

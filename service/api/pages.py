@@ -18,12 +18,12 @@ from pathlib import Path
 from string import Template
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from service.api.dependencies import SettingsDep
+from service.api.dependencies import SettingsDep, app_state
 from service.http.security_headers import ALWAYS
 
 MEDIA_TYPES: Final = {
@@ -138,12 +138,7 @@ _CACHE_FOREVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
 _REVALIDATE: Final = {"Cache-Control": "no-cache"}
 
 
-async def _assets(request: Request) -> Assets:
-    assets: Assets = request.app.state.assets
-    return assets
-
-
-AssetsDep = Annotated[Assets, Depends(_assets)]
+AssetsDep = Annotated[Assets, app_state("assets")]
 
 
 @router.get(PATH)

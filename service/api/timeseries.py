@@ -25,12 +25,11 @@ from forecasting.requests.model import Finite, InputTime
 from service.api.dependencies import CatalogDep, LifecycleDep, SettingsDep, ready
 from service.api.forecast.handler import forecast_series
 from service.api.forecast.schemas import ForecastRequest
-from service.api.openapi import refusals, request_body
+from service.api.openapi import problems, request_body
 from service.api.series_request import DAILY_VALUES, SeriesWarning
 from service.engine.series_schema import MAX_ID, InputSeries
 from service.engine.serving import Serving
 from service.http.problems import ProtocolError, TimeSeriesError, title_of
-from service.http.query import read_query
 from service.http.time_fields import Time
 from service.settings import Settings
 
@@ -331,7 +330,7 @@ router = APIRouter(prefix="/v1/timeseries", tags=["time-series protocol"])
     operation_id="forecastTimeSeries",
     summary="Forecast time series",
     response_model=TimeSeriesResponse,
-    responses=refusals(400, 404, 413, 415, 422, 503, 504, model=TimeSeriesError),
+    responses=problems(400, 404, 413, 415, 422, 503, 504, model=TimeSeriesError),
     openapi_extra=request_body(TimeSeriesRequest, examples=EXAMPLES),
 )
 async def forecast(request: Request, lifecycle: LifecycleDep, settings: SettingsDep) -> Response:
@@ -341,8 +340,6 @@ async def forecast(request: Request, lifecycle: LifecycleDep, settings: Settings
     release of its step forecasts it.
     """
     # The protocol does not say which media type a request has, so any will do.
-    if request.scope["query_string"]:
-        read_query(request.scope["query_string"], ())
     serving, body = ready(lifecycle), await request.body()
     question = await serving.read_json(TimeSeriesRequest, body, settings.max_series, settings.max_body_bytes)
     response = await _forecast_inputs(serving, settings, question)
@@ -353,7 +350,7 @@ async def forecast(request: Request, lifecycle: LifecycleDep, settings: Settings
     "/models",
     operation_id="listTimeSeriesModels",
     summary="List the models",
-    responses=refusals(503, model=TimeSeriesError),
+    responses=problems(503, model=TimeSeriesError),
 )
 def models(catalog: CatalogDep) -> list[str]:
     """Return the full names of the models."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial, wraps
-from typing import Any, Concatenate, Final, Generic, NoReturn, ParamSpec, TypeVar, get_args, overload
+from itertools import count
+from typing import Any, Concatenate, Final, Generic, ParamSpec, TypeVar, get_args, overload
 
 import httpx
 
@@ -122,41 +123,38 @@ class Service:
         Raises:
             ServiceError: if it does not succeed.
         """
-        attempt = 0
-        while True:
+        address = self.address + call.path
+        for tries in count(1):
             outcome = yield call
             assert outcome is not None
             if isinstance(outcome, httpx.Response) and outcome.is_success:
                 return outcome
-            delay = None if call.once else self._delay(attempt, outcome)
-            attempt += 1
-            if delay is None:
-                self._fail(call, outcome, attempt)
-            what = outcome.status_code if isinstance(outcome, httpx.Response) else type(outcome).__name__
-            logger.info("%s%s: %s; retrying in %.1f s", self.address, call.path, what, delay)
-            if delay:
-                yield delay
+            retry_after = _retry_after(outcome)
+            delay = None if call.once or tries > self.retries else self._delay(tries, outcome, retry_after)
+            if delay is not None:
+                what = outcome.status_code if isinstance(outcome, httpx.Response) else type(outcome).__name__
+                logger.info("%s: %s; retrying in %.1f s", address, what, delay)
+                if delay:
+                    yield delay
+            elif isinstance(outcome, httpx.Response):
+                raise refusal(outcome, address, retry_after)
+            else:
+                raise no_response(outcome, address, tries) from outcome
+        raise AssertionError
 
-    def _fail(self, call: Call, outcome: Outcome, tries: int) -> NoReturn:
-        address = self.address + call.path
-        if isinstance(outcome, httpx.Response):
-            raise refusal(outcome, address, _retry_after(outcome))
-        raise no_response(outcome, address, tries) from outcome
-
-    def _delay(self, attempt: int, outcome: Outcome) -> float | None:
-        """Return the seconds to wait after try ``attempt`` (starting at 0); None if there is no further try."""
+    def _delay(self, tries: int, outcome: Outcome, retry_after: float | None) -> float | None:
+        """Return the seconds to wait before the next try; None if there is to be none."""
         if isinstance(outcome, httpx.Response):
             is_temporary = outcome.status_code in TEMPORARY_STATUSES
         else:
             is_temporary = isinstance(outcome, TEMPORARY_ERRORS)
-        if attempt >= self.retries or not is_temporary:
+        if not is_temporary or (retry_after is not None and retry_after > self.max_wait):
             return None
-        requested = _retry_after(outcome)
-        if requested is not None:
-            return requested if requested <= self.max_wait else None
+        if retry_after is not None:
+            return retry_after
         # Random, so that clients which failed together do not retry together. This needs no cryptography.
         spread = random.uniform(0.5, 1.0)  # noqa: S311
-        return min(self.max_wait, FIRST_WAIT_SECONDS * 2.0 ** min(attempt, 30)) * spread
+        return min(self.max_wait, FIRST_WAIT_SECONDS * 2.0 ** min(tries - 1, 30)) * spread
 
 
 def _retry_after(outcome: Outcome) -> float | None:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from forecasting.errors import RequestError, SeriesError
 from forecasting.series.times import DAY, seconds_of
+from service.api.dependencies import app_state
 from service.http.problems import ProblemError, error_response
 from service.middleware.access import KEY
 from service.middleware.keys import Key, Role
@@ -21,23 +22,13 @@ from service.stations.store.station_store import StationStore
 from service.stations.store.stations import EVERYONE, Writer
 
 
-async def _station_store(request: Request) -> StationStore:
-    store: StationStore = request.app.state.station_store
-    return store
-
-
-async def _background(request: Request) -> Background:
-    background: Background = request.app.state.background
-    return background
-
-
 async def _writer(request: Request) -> Writer:
     key: Key | None = request.scope.get(KEY)
     return EVERYONE if key is None else Writer(key.name, may_all=key.role is Role.ADMIN)
 
 
-StationStoreDep = Annotated[StationStore, Depends(_station_store)]
-BackgroundDep = Annotated[Background, Depends(_background)]
+StationStoreDep = Annotated[StationStore, app_state("station_store")]
+BackgroundDep = Annotated[Background, app_state("background")]
 WriterDep = Annotated[Writer, Depends(_writer)]
 
 STATION_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"

@@ -46,74 +46,60 @@ class NetworkRun(NamedTuple):
     seconds: float
 
 
-class ModelStatistics:
-    """Statistics of one network since it was loaded. All methods are safe to call from any thread."""
+class NetworkStatistics:
+    """Counts and durations of one network since it was loaded. All methods are safe to call from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._windows = self._batches = self._batched = self._succeeded = self._failed = 0
-        self._queued_seconds = self._computed_seconds = self._success_seconds = self._failure_seconds = 0.0
+        self._windows = self._batches = 0
         self._last = 0.0
+        self._spent = dict.fromkeys(("success", "fail", "queue", "compute_infer"), (0, 0.0))
+
+    def _spend(self, name: str, count: int, seconds: float) -> None:
+        before, spent = self._spent[name]
+        self._spent[name] = before + count, spent + seconds
 
     def batch(self, run: NetworkRun) -> None:
         """Count one run of the network."""
         with self._lock:
             self._windows += run.windows
             self._batches += 1
-            self._batched += len(run.waits)
-            self._queued_seconds += sum(run.waits)
-            self._computed_seconds += run.seconds * len(run.waits)
             self._last = time.time()
+            self._spend("queue", len(run.waits), sum(run.waits))
+            self._spend("compute_infer", len(run.waits), run.seconds * len(run.waits))
 
-    def succeeded(self, seconds: float) -> None:
-        """Count a request that was answered after ``seconds``."""
+    def request(self, seconds: float, *, succeeded: bool) -> None:
+        """Count a request. It fails if it is overdue, or its client leaves."""
         with self._lock:
-            self._succeeded += 1
-            self._success_seconds += seconds
-
-    def failed(self, seconds: float) -> None:
-        """Count a request that was not answered, because it was overdue or its client left."""
-        with self._lock:
-            self._failed += 1
-            self._failure_seconds += seconds
+            self._spend("success" if succeeded else "fail", 1, seconds)
 
     def snapshot(self) -> dict[str, Any]:
         """Return the figures with Triton's names and units: nanoseconds, and milliseconds of Unix time."""
         with self._lock:
+            batched = self._spent["queue"][0]
+            # Reading and writing tensors is not part of a batch, and nothing is cached.
+            unmeasured = {"compute_input": batched, "compute_output": batched, "cache_hit": 0, "cache_miss": 0}
+            spent = self._spent | {name: (count, 0.0) for name, count in unmeasured.items()}
             return {
                 "last_inference": int(self._last * 1_000),
                 "inference_count": self._windows,
                 "execution_count": self._batches,
                 "inference_stats": {
-                    "success": _duration(self._succeeded, self._success_seconds),
-                    "fail": _duration(self._failed, self._failure_seconds),
-                    "queue": _duration(self._batched, self._queued_seconds),
-                    # Reading and writing tensors is not part of a batch, and nothing is cached.
-                    "compute_input": _duration(self._batched, 0.0),
-                    "compute_infer": _duration(self._batched, self._computed_seconds),
-                    "compute_output": _duration(self._batched, 0.0),
-                    "cache_hit": _duration(0, 0.0),
-                    "cache_miss": _duration(0, 0.0),
+                    name: {"count": count, "ns": int(seconds * 1e9)} for name, (count, seconds) in spent.items()
                 },
             }
 
 
-def _duration(count: int, seconds: float) -> dict[str, int]:
-    return {"count": count, "ns": int(seconds * 1e9)}
-
-
-async def counted(work: Awaitable[Returned], statistics: Sequence[ModelStatistics]) -> Returned:
+async def counted(work: Awaitable[Returned], statistics: Sequence[NetworkStatistics]) -> Returned:
     """Await ``work``, and count in ``statistics`` whether it succeeded, and how long it took."""
-    begin = time.perf_counter()
+    begin, succeeded = time.perf_counter(), False
     try:
         result = await work
-    except BaseException:
+        succeeded = True
+        return result
+    finally:
         for figures in statistics:
-            figures.failed(time.perf_counter() - begin)
-        raise
-    for figures in statistics:
-        figures.succeeded(time.perf_counter() - begin)
-    return result
+            figures.request(time.perf_counter() - begin, succeeded=succeeded)
 
 
 class _Batch(NamedTuple):
@@ -135,7 +121,7 @@ class BatchMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         # A network keeps its figures while others come and go.
-        self._statistics = WeakKeyDictionary[Network, ModelStatistics]()
+        self._statistics = WeakKeyDictionary[Network, NetworkStatistics]()
         self._waiting: deque[_Batch] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_due = False
@@ -186,9 +172,9 @@ class BatchMetrics:
             self._loop = None
             self.count()
 
-    def statistics_of(self, network: Network) -> ModelStatistics:
+    def statistics_of(self, network: Network) -> NetworkStatistics:
         """Return the statistics of a network."""
-        return self._statistics.setdefault(network, ModelStatistics())
+        return self._statistics.setdefault(network, NetworkStatistics())
 
     def add(self, model: Model, forecasts: Forecasts, waits: Sequence[float], seconds: float) -> None:
         """Record a batch of forecasts; from any thread.

@@ -13,7 +13,7 @@ from forecasting.releases.loaded import LoadedRelease
 from forecasting.series.times import Floats, iso, parse_time
 
 MAX_ORIGINS: Final = 100
-"""Forecasts in one answer."""
+"""Forecasts in one response."""
 
 
 class HindcastStore:
@@ -42,9 +42,9 @@ def hindcast_json(store: HindcastStore, loaded: LoadedRelease, cell: str, origin
     """Return the fields of :class:`HindcastAnswer`: forecasts from up to ``n`` origins, the first at ``origin``.
 
     Args:
-        store: that keeps the networks.
+        store: keeps the networks.
         loaded: the release.
-        cell: of the network.
+        cell: the cell of the network.
         origin: ISO 8601; by default, the latest origin whose every lead was observed.
         n: number of origins.
 

@@ -60,10 +60,10 @@ class Entry:
 
     Attributes:
         loaded: the release.
-        step: of the series.
-        backtest: by its models.
+        step: the step of the series.
+        backtest: the forecasts of its models.
         horizon: the lead that was scored.
-        units: of the errors.
+        units: the units of the errors.
     """
 
     loaded: Loaded
@@ -135,7 +135,7 @@ class OwnSeries:
     Attributes:
         selection: the models that were compared.
         horizon: the lead that was scored.
-        units: of the errors.
+        units: the units of the errors.
         ids: the ID of each series.
         entries: the backtest of each series, or why it could not be used.
     """

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from orjson import dumps
 from pydantic import Field
 from starlette.responses import Response
@@ -36,19 +36,13 @@ from service.api.compare.schemas import (
     Predictions,
     TrainingRecord,
 )
-from service.api.dependencies import CatalogDep, DatasetQuery, SeriesDatasetQuery, ServingDep, SettingsDep
+from service.api.dependencies import CatalogDep, DatasetQuery, SeriesDatasetQuery, ServingDep, SettingsDep, app_state
 from service.api.openapi import BYTES, problems, request_body
 from service.api.series_request import check_horizon
 from service.http.media import require_json
 from service.http.query import merge_query_and_body
 
-
-async def _hindcasts(request: Request) -> HindcastStore:
-    hindcasts: HindcastStore = request.app.state.hindcasts
-    return hindcasts
-
-
-HindcastsDep = Annotated[HindcastStore, Depends(_hindcasts)]
+HindcastsDep = Annotated[HindcastStore, app_state("hindcasts")]
 LeadQuery = Annotated[
     Horizon | None,
     Query(
@@ -188,8 +182,8 @@ async def hindcast(
         raise RequestError("past forecasts come from one model: choose best or the name of one network", field="model")
     release, forecasters = serving.catalog.resolve(model, dataset)
     cell = forecasters[0].metadata.cell
-    answer = await serving.run_in_worker(hindcast_json, hindcasts, release, cell, origin, origins)
-    return Response(await serving.run_in_worker(dumps, answer), media_type="application/json")
+    past = await serving.run_in_worker(hindcast_json, hindcasts, release, cell, origin, origins)
+    return Response(await serving.run_in_worker(dumps, past), media_type="application/json")
 
 
 @router.get(

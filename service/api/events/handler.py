@@ -1,10 +1,10 @@
-"""Answer ``POST /events``: find the events of each series."""
+"""Find the events in the past of each series, for ``POST /events``."""
 
 import csv
 import io
 from collections.abc import Sequence
 from math import isfinite
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from orjson import dumps
 
@@ -27,69 +27,65 @@ _DAILY: Final = TimeStep(DAY)
 _DECIMALS: Final = 4
 _COLUMNS: Final = ("id", *PastEvent.model_fields, "error")
 
-
-class EventsJob(NamedTuple):
-    """The work of one request.
-
-    Attributes:
-        request: the series and baselines.
-        kind: of event.
-        format: of the answer.
-        max_bytes: largest answer.
-        by_day: whether the answer has the values of each baseline.
-    """
-
-    request: EventsRequest
-    kind: Kind
-    format: Literal["json", "csv"]
-    max_bytes: int
-    by_day: bool = False
-    strict: bool = False
+_Part = tuple[bytes, SeriesError | None]
+"""What the response has of a series, and its error if it cannot be used."""
 
 
-async def answer_events(serving: Serving, job: EventsJob) -> bytes:
+async def find_past_events(
+    serving: Serving,
+    request: EventsRequest,
+    kind: Kind,
+    format: Literal["json", "csv"],
+    max_bytes: int,
+    *,
+    by_day: bool,
+    strict: bool,
+) -> bytes:
     """Return the JSON of an :class:`~service.api.events.schemas.EventsAnswer`, or CSV with a row for each event.
 
     Raises:
-        RequestError: if the answer would be too large.
+        RequestError: if that would be more than ``max_bytes``.
         ProblemError: 422 if ``strict`` and a series cannot be used.
     """
-    request, ids = job.request, series_ids(job.request.series)
+
+    def part_of(series_id: str, series: SstSeries | SeriesError, given: InputBaseline | None) -> _Part:
+        entry: SeriesEvents | SeriesFailure
+        try:
+            if isinstance(series, SeriesError):
+                raise series
+            entry, failure = _events(series_id, series, given, kind, request.units), None
+        except SeriesError as error:
+            entry, failure = SeriesFailure(id=series_id, error=sentence(error)), error
+        if format == "csv":
+            return _csv_rows(_rows(entry)), failure
+        return entry.model_dump_json(exclude=None if by_day else {"by_day"}).encode(), failure
+
+    ids = series_ids(request.series)
     parsed = await serving.run_in_worker(read_each, request.series, request.units, None, 0, _refused_step)
     parts, failures, size = list[bytes](), list[SeriesError | None](), 0
-    for i, series in enumerate(parsed):
+    for name, series, sent in zip(ids, parsed, request.series, strict=True):
         # In turns, so that other large requests get theirs and a cancelled one ends soon.
-        part, failure = await serving.run_in_worker(_part, job, i, ids[i], series)
+        part, failure = await serving.run_in_worker(part_of, name, series, sent.baseline or request.baseline)
+        parts.append(part)
         failures.append(failure)
         size += len(part)
-        if size > job.max_bytes:
+        if size > max_bytes:
             raise RequestError(
-                f"the response would be larger than {job.max_bytes} bytes: send fewer or shorter series", field="series"
+                f"the response would be larger than {max_bytes} bytes: send fewer or shorter series", field="series"
             )
-        parts.append(part)
-    if job.strict:
+    if strict:
         refuse_failures(ids, failures)
-    if job.format == "csv":
+    if format == "csv":
         return _csv_rows([_COLUMNS]) + b"".join(parts)
-    head = dumps({"kind": job.kind, "units": request.units})[:-1]
+    head = dumps({"kind": kind, "units": request.units})[:-1]
     return head + b',"series":[' + b",".join(parts) + b"]}"
 
 
-def _part(job: EventsJob, i: int, series_id: str, series: SstSeries | SeriesError) -> tuple[bytes, SeriesError | None]:
-    """Return the part of the answer for the ``i``-th series, and its error if it has one."""
-    given = job.request.series[i].baseline or job.request.baseline
-    try:
-        if isinstance(series, SeriesError):
-            raise series
-        events = _events(series_id, series, given, job.kind, job.request.units)
-    except SeriesError as error:
-        failure = SeriesFailure(id=series_id, error=sentence(error))
-        if job.format == "json":
-            return failure.model_dump_json().encode(), error
-        return _csv_rows([[series_id, *[None] * (len(_COLUMNS) - 2), failure.error]]), error
-    if job.format == "json":
-        return events.model_dump_json(exclude=None if job.by_day else {"by_day"}).encode(), None
-    return _csv_rows([[series_id, *event.model_dump().values(), None] for event in events.events]), None
+def _rows(entry: SeriesEvents | SeriesFailure) -> list[list[object]]:
+    """Return the rows of a series in CSV: one for each event, or one with its error."""
+    if isinstance(entry, SeriesFailure):
+        return [[entry.id, *[None] * (len(_COLUMNS) - 2), entry.error]]
+    return [[entry.id, *event.model_dump().values(), None] for event in entry.events]
 
 
 def _csv_rows(rows: Sequence[Sequence[object]]) -> bytes:

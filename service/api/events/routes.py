@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from forecasting.events.baseline import Kind
 from service.api.dependencies import ServingDep, SettingsDep
-from service.api.events.handler import EventsJob, answer_events
+from service.api.events.handler import find_past_events
 from service.api.events.schemas import EXAMPLES, EventsAnswer, EventsRequest
 from service.api.openapi import problems, request_body
 from service.api.series_request import check_limits, refuse_missing_steps
@@ -47,5 +47,6 @@ async def post_events(
     body = await serving.read_json(EventsRequest, await request.body(), settings.max_series, settings.max_body_bytes)
     check_limits(body.series, settings)
     refuse_missing_steps(body.series)
-    answer = await answer_events(serving, EventsJob(body, kind, format, settings.max_answer_bytes, by_day, strict))
-    return Response(answer, media_type=_MEDIA_TYPES[format])
+    most = settings.max_answer_bytes
+    content = await find_past_events(serving, body, kind, format, most, by_day=by_day, strict=strict)
+    return Response(content, media_type=_MEDIA_TYPES[format])

@@ -22,7 +22,7 @@ from service.api.inference.tensors import (
     universal_output_specs,
 )
 from service.engine.serving import Serving
-from service.telemetry.batch_metrics import ModelStatistics
+from service.telemetry.batch_metrics import NetworkStatistics
 
 _CELSIUS: Final = "celsius"
 
@@ -46,7 +46,7 @@ class InferenceModel:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     parameters: dict[str, str]
-    statistics: ModelStatistics
+    statistics: NetworkStatistics
     run: Callable[..., Awaitable[tuple[Array, ...]]]
 
     async def infer(self, arrays: Sequence[Array]) -> dict[str, Array]:

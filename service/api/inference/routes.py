@@ -13,7 +13,6 @@ from typing import Annotated, Any, Final, TypeVar
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 from starlette.responses import Response
-from starlette.types import Scope
 
 from service.api.dependencies import (
     CatalogDep,
@@ -58,7 +57,7 @@ from service.api.openapi import BYTES, path_parameters, refusals, request_body
 from service.engine.forecasting import SMALL
 from service.engine.releases.release_watcher import ReleaseWatcher
 from service.http.media import Headers, weighed
-from service.http.query import merge_query_and_body, read_query
+from service.http.query import merge_query_and_body
 from service.worker.json_bodies import read_json
 
 router = APIRouter(prefix="/v2", tags=["inference protocol"])
@@ -99,9 +98,13 @@ def _inference(documented: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _dataset(request: Request) -> str | None:
+    return request.query_params.get("dataset") or None
+
+
 async def _model(request: Request, serving: ServingDep) -> InferenceModel:
     path = request.path_params
-    return find_model(serving, path["model"], path.get("version"), _query_dataset(request.scope))
+    return find_model(serving, path["model"], path.get("version"), _dataset(request))
 
 
 ModelDep = Annotated[InferenceModel, Depends(_model)]
@@ -190,7 +193,7 @@ async def model_metadata(model: ModelDep) -> ModelMetadata:
 
 @router.post(_MODEL + "/infer", **_inference(_of_model("runInference", "Run inference")))
 @router.post(_VERSION + "/infer", **_inference(_of_version("runVersionInference", "Run inference on a model version")))
-async def infer(request: Request, lifecycle: LifecycleDep, settings: SettingsDep) -> Response:
+async def infer(request: Request, model: ModelDep, serving: ServingDep, settings: SettingsDep) -> Response:
     """Run the network itself: from windows of SST to the SST one step ahead.
 
     Universal networks also return the quantiles of all leads. NaN, or null in JSON, means that a value is missing.
@@ -199,13 +202,11 @@ async def infer(request: Request, lifecycle: LifecycleDep, settings: SettingsDep
     `Inference-Header-Content-Length` gives the length of the JSON, and the parameter `binary_data_size` of each input
     its length.
     """
-    serving, scope, headers = ready(lifecycle), request.scope, dict(request.scope["headers"])
-    name, version, dataset = scope["path_params"]["model"], scope["path_params"].get("version"), _query_dataset(scope)
-    model = find_model(serving, name, version, dataset)
+    headers, path = dict(request.scope["headers"]), request.path_params
     message, tail = await read_request(serving, await request.body(), headers, settings)
     if message.parameters is not None and message.parameters.dataset is not None:
-        dataset = merge_query_and_body("dataset", dataset, message.parameters.dataset)
-        model = find_model(serving, name, version, dataset)
+        dataset = merge_query_and_body("dataset", _dataset(request), message.parameters.dataset)
+        model = find_model(serving, path["model"], path.get("version"), dataset)
     wanted = wanted_outputs(message, model.outputs)
     inputs = read_inputs(message, tail, model.inputs, settings.max_series)
     outputs = await model.infer(inputs)
@@ -234,16 +235,6 @@ _COMPRESS: Final[dict[str, Callable[[bytes, int], bytes]]] = {"gzip": gzip.compr
 _FASTEST_LEVEL: Final = 1
 _MIN_COMPRESSED_BYTES: Final = 1_024
 """A shorter response fits into one packet without compression."""
-
-
-def _query_dataset(scope: Scope) -> str | None:
-    """Return the dataset that the query names, if any.
-
-    Raises:
-        RequestValidationError: if the query holds another parameter, or several datasets.
-    """
-    query = scope["query_string"]
-    return (read_query(query, ("dataset",)).get("dataset", [""])[-1] or None) if query else None
 
 
 def _encoding(headers: Headers) -> str | None:

@@ -13,14 +13,13 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Final
 
-from fastapi import Depends, Request
-
 from forecasting import readers
 from forecasting.errors import FileError
 from forecasting.readers import Reading, ReadingOptions
 from forecasting.readers.subprocess_reading import NAME, command, dump, load
 from forecasting.readers.text import is_longer, sniff_binary
 from forecasting.remedies import Setting
+from service.api.dependencies import app_state
 from service.engine.serving import Serving
 from service.http.choices import choices_of
 from service.http.problems import ProblemError
@@ -62,13 +61,7 @@ class GridFiles:
         seconds: float = SECONDS,
         reader: Sequence[str] = tuple(command()),
     ) -> None:
-        """Create a reader.
-
-        Args:
-            processor_seconds: the computing time for one file.
-            seconds: the total time for one file.
-            reader: the command that reads a file.
-        """
+        """Limit the computing time and the total time for one file; ``reader`` is the command that reads it."""
         self._processor_seconds = processor_seconds
         self._seconds = seconds
         self._reader = reader
@@ -102,11 +95,6 @@ class GridFiles:
             async with asyncio.timeout(self._seconds):
                 response = await _response_of(process, request)
         except TimeoutError:
-            if is_asleep(process.pid):
-                return FileError(
-                    f"{NAME}: could not be read within {self._seconds:g} s, so the file is probably damaged; write "
-                    "it again, or send one place as CSV"
-                )
             raise _unavailable(f"the server is too busy: the file was not read within {self._seconds:g} s") from None
         finally:
             await end_process(process)
@@ -139,16 +127,6 @@ async def _response_of(process: Process, request: bytes) -> bytearray:
     return response
 
 
-def is_asleep(pid: int) -> bool:
-    """Return whether a process is idle, waiting for neither a processor nor a disk; False if that is unknown."""
-    with suppress(OSError, IndexError):
-        # The name of the process, in brackets, may hold anything.
-        return (
-            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0] == "S"
-        )
-    return False
-
-
 def _unavailable(reason: str) -> ProblemError:
     return ProblemError(
         HTTPStatus.SERVICE_UNAVAILABLE,
@@ -174,12 +152,7 @@ async def end_process(process: Process) -> None:
         await asyncio.shield(process.wait())
 
 
-def _grid_files(request: Request) -> GridFiles:
-    grid_files: GridFiles = request.app.state.grid_files
-    return grid_files
-
-
-GridFilesDep = Annotated[GridFiles, Depends(_grid_files)]
+GridFilesDep = Annotated[GridFiles, app_state("grid_files")]
 
 
 async def read_upload(

@@ -57,12 +57,12 @@ async def post_series(
     """Describe a file of SST data, and return its series in the form that POST /forecast and POST /compare take."""
     content, options = await request.body(), query.options()
     reading = await read_upload(dict(request.scope["headers"]), content, options, grid_files, serving, settings)
-    answer = await serving.run_in_worker(described, reading, serving.catalog, settings)
+    response = await serving.run_in_worker(described, reading, serving.catalog, settings)
     if wants_ndjson(",".join(request.headers.getlist("accept"))):
-        return Response(await serving.run_in_worker(series_lines, answer), media_type=NDJSON_TYPE)
+        return Response(await serving.run_in_worker(series_lines, response), media_type=NDJSON_TYPE)
     if query.check:
-        answer["checks"] = await checks_of(reading, serving, settings)
-    return Response(await serving.run_in_worker(dumps, answer), media_type="application/json")
+        response["checks"] = await checks_of(reading, serving, settings)
+    return Response(await serving.run_in_worker(dumps, response), media_type="application/json")
 
 
 @router.get(

@@ -11,7 +11,7 @@ from service.http.reading_query import ReadingQuery
 from service.http.time_fields import Time
 
 MAX_FLAGGED: Final = 10_000
-"""Limit of flagged values of a station in the answer."""
+"""Limit of flagged values of a station in a response."""
 
 MAX_CHECKED: Final = 50_000
 """Limit of values in a file that are checked, a few seconds of hourly ones."""

@@ -1,9 +1,9 @@
 """Both clients, as one function that asks."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from operator import attrgetter
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import pytest
@@ -12,35 +12,53 @@ from service.client import AsyncClient, Client
 
 Ask = Callable[..., Any]
 
+HANG_UP: Final = httpx.RemoteProtocolError("server disconnected without sending a response")
+
+
+class Script:
+    """A service that answers in turn, repeating the last answer, and the requests that it received."""
+
+    def __init__(self, *answers: httpx.Response | httpx.RequestError, url: str = "http://sst.example") -> None:
+        self.url = url
+        self.requests: list[httpx.Request] = []
+        self.transport = httpx.MockTransport(self._answer)
+        self._answers = answers
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        answer = self._answers[min(len(self.requests), len(self._answers)) - 1]
+        if isinstance(answer, httpx.RequestError):
+            raise answer
+        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
+
 
 @pytest.fixture(params=["sync", "async"])
 def ask(request: pytest.FixtureRequest) -> Ask:
     """Makes one call with a client of its own: ``ask(url, "forecast", series, horizon=2, client={"retries": 0})``.
 
-    Waits before retries go into ``waits`` in place of being slept.
+    The service is one at a URL, or a :class:`Script`. Waits before retries go into ``waits`` in place of being slept.
     """
 
-    def ask_sync(
-        url: str, call: str, *args: Any, client: Mapping[str, Any] | None = None, waits: Any = None, **kwargs: Any
-    ) -> Any:
+    def ask_once(service: str | Script, call: str, *args: Any, client: Any = None, waits: Any = None, **kw: Any) -> Any:
+        options = dict(client or {})
+        if isinstance(service, Script):
+            options["transport"] = service.transport
+        address = service if isinstance(service, str) else service.url
         waited: list[float] = [] if waits is None else waits
-        with Client(url, sleep=waited.append, **(client or {})) as library:
-            return attrgetter(call)(library)(*args, **kwargs)
+        if request.param == "sync":
+            with Client(address, sleep=waited.append, **options) as library:
+                return attrgetter(call)(library)(*args, **kw)
 
-    def ask_async(
-        url: str, call: str, *args: Any, client: Mapping[str, Any] | None = None, waits: Any = None, **kwargs: Any
-    ) -> Any:
         async def sleep(seconds: float) -> None:
-            if waits is not None:
-                waits.append(seconds)
+            waited.append(seconds)
 
         async def run() -> Any:
-            async with AsyncClient(url, sleep=sleep, **(client or {})) as library:
-                return await attrgetter(call)(library)(*args, **kwargs)
+            async with AsyncClient(address, sleep=sleep, **options) as library:
+                return await attrgetter(call)(library)(*args, **kw)
 
         return asyncio.run(run())
 
-    return ask_sync if request.param == "sync" else ask_async
+    return ask_once
 
 
 @pytest.fixture

@@ -7,13 +7,9 @@ import re
 import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +28,8 @@ from service.client import AnswerError, AsyncClient, Client, Place, ProblemError
 from service.middleware.keys import Role, new_key
 from service.settings import Settings
 from tests.conftest import ROOT
-from tests.service.client.conftest import Ask
+from tests.service.client.conftest import HANG_UP, Ask, Script
 from tests.serving import serve
-
-Answer = tuple[int, Mapping[str, str], str]
-"""Status, headers and body; status 0 hangs up."""
 
 
 @pytest.fixture
@@ -45,61 +38,14 @@ def months(nino12: SstSeries) -> "pd.Series[float]":
     return nino12.to_pandas().tz_localize(None).iloc[-30:].rename("pier")
 
 
-@dataclass
-class Script:
-    """Answers that a server gives in turn, repeating the last, and the requests that it received."""
-
-    answers: Sequence[Answer]
-    requests: list[BaseHTTPRequestHandler] = field(default_factory=list)
-    bodies: list[bytes] = field(default_factory=list)
-    url: str = ""
-
-
-HANG_UP: Answer = (0, {}, "")
-JSON = {"Content-Type": "application/json"}
-FORECAST = (200, JSON, json.dumps({"model": "m", "version": "v", "forecasts": [{"id": "pier", "error": "no"}]}))
-PREDICTIONS = (200, JSON, json.dumps({"timestamps": ["2010-01-01T00:00:00Z"], "observed": [20.5], "predictions": {}}))
-
-
-def error(status: int, **headers: str) -> Answer:
+def error(status: int, **headers: str) -> httpx.Response:
     problem = {"type": "about:blank", "title": "T", "status": status, "detail": "D", "request_id": "r1"}
     given = {name.replace("_", "-"): value for name, value in headers.items()}
-    return status, {"Content-Type": "application/problem+json", **given}, json.dumps(problem)
+    return httpx.Response(status, headers=given | {"Content-Type": "application/problem+json"}, json=problem)
 
 
-@contextmanager
-def scripted(*answers: Answer) -> Iterator[Script]:
-    """A server on a loopback socket that follows a script."""
-    script = Script(answers)
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            script.bodies.append(self.rfile.read(int(self.headers.get("Content-Length", 0))))
-            script.requests.append(self)
-            status, headers, body = script.answers[min(len(script.requests), len(script.answers)) - 1]
-            if not status:
-                return
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body.encode())
-
-        def do_POST(self) -> None:
-            self.do_GET()
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        script.url = f"http://127.0.0.1:{server.server_port}"
-        try:
-            yield script
-        finally:
-            server.shutdown()
-            thread.join()
+FORECAST = httpx.Response(200, json={"model": "m", "version": "v", "forecasts": [{"id": "pier", "error": "no"}]})
+PREDICTIONS = httpx.Response(200, json={"timestamps": ["2010-01-01T00:00:00Z"], "observed": [20.5], "predictions": {}})
 
 
 def test_a_forecast_equals_the_one_of_the_library(
@@ -400,24 +346,23 @@ def test_models_are_listed_with_their_properties(ask: Ask, url: str) -> None:
 
 def test_ready_says_whether_the_models_are_loaded(ask: Ask, url: str) -> None:
     assert ask(url, "ready") is True
-    with scripted(error(503, Retry_After="9")) as loading:
-        assert ask(loading.url, "ready") is False
-        assert len(loading.requests) == 1
-    assert ask(loading.url, "ready") is False  # gone
-    with scripted(error(404)) as other, pytest.raises(ProblemError):
-        ask(other.url, "ready")
+    loading = Script(error(503, Retry_After="9"))
+    assert ask(loading, "ready") is False
+    assert len(loading.requests) == 1
+    assert ask(Script(HANG_UP), "ready") is False
+    with pytest.raises(ProblemError):
+        ask(Script(error(404)), "ready")
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_a_temporary_failure_is_retried(ask: Ask, months: "pd.Series[float]", status: int) -> None:
     waits: list[float] = []
-    with scripted(error(status, Retry_After="0"), HANG_UP, FORECAST) as script:
-        table = ask(script.url, "forecast", months, waits=waits)
-    assert table["error"].tolist() == ["no"]
+    script = Script(error(status, Retry_After="0"), HANG_UP, FORECAST)
+    assert ask(script, "forecast", months, waits=waits)["error"].tolist() == ["no"]
     assert len(waits) == 1  # for the hang-up; the refusal asked for none
-    assert len(script.bodies) == 3
-    assert len(set(script.bodies)) == 1
-    assert json.loads(script.bodies[0])["series"][0]["id"] == "pier"
+    bodies = [request.content for request in script.requests]
+    assert (len(bodies), len(set(bodies))) == (3, 1)
+    assert json.loads(bodies[0])["series"][0]["id"] == "pier"
 
 
 def test_the_wait_follows_retry_after(ask: Ask) -> None:
@@ -425,8 +370,7 @@ def test_the_wait_follows_retry_after(ask: Ask) -> None:
     soon = format_datetime(datetime.now(UTC) + timedelta(seconds=50), usegmt=True)
     past = format_datetime(datetime.now(UTC) - timedelta(seconds=50), usegmt=True)
     answers = [error(503, Retry_After=after) for after in ("7", soon, past, "no time")]
-    with scripted(*answers, PREDICTIONS) as script:
-        ask(script.url, "predictions", waits=waits, client={"retries": 4})
+    ask(Script(*answers, PREDICTIONS), "predictions", waits=waits, client={"retries": 4})
     assert waits[0] == 7
     assert 7 < waits[1] <= 50
     assert len(waits) == 3  # the past has passed
@@ -435,31 +379,35 @@ def test_the_wait_follows_retry_after(ask: Ask) -> None:
 
 def test_without_retry_after_each_wait_about_doubles_up_to_the_limit(ask: Ask) -> None:
     waits: list[float] = []
-    with scripted(error(503)) as script, pytest.raises(ProblemError):
-        ask(script.url, "predictions", waits=waits, client={"retries": 6, "max_wait": 5})
+    script = Script(error(503))
+    with pytest.raises(ProblemError):
+        ask(script, "predictions", waits=waits, client={"retries": 6, "max_wait": 5})
     assert len(script.requests) == 7
     for wait, most in zip(waits, [0.5, 1, 2, 4, 5, 5], strict=True):
         assert most / 2 <= wait <= most
 
 
 def test_retries_end_with_the_last_error_of_the_service(ask: Ask) -> None:
-    with scripted(error(503, Retry_After="0")) as script, pytest.raises(ProblemError) as caught:
-        ask(script.url, "predictions", client={"retries": 2})
+    script = Script(error(503, Retry_After="0"))
+    with pytest.raises(ProblemError) as caught:
+        ask(script, "predictions", client={"retries": 2})
     assert len(script.requests) == 3
     assert (caught.value.status, caught.value.detail, caught.value.request_id) == (503, "D", "r1")
 
 
 def test_a_longer_wait_than_allowed_is_left_to_the_caller(ask: Ask) -> None:
     waits: list[float] = []
-    with scripted(error(429, Retry_After="3600")) as script, pytest.raises(ProblemError) as caught:
-        ask(script.url, "predictions", waits=waits)
+    script = Script(error(429, Retry_After="3600"))
+    with pytest.raises(ProblemError) as caught:
+        ask(script, "predictions", waits=waits)
     assert (len(script.requests), waits, caught.value.retry_after) == (1, [], 3600)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422, 500])
 def test_a_permanent_failure_is_not_retried(ask: Ask, status: int) -> None:
-    with scripted(error(status)) as script, pytest.raises(ProblemError):
-        ask(script.url, "predictions")
+    script = Script(error(status))
+    with pytest.raises(ProblemError):
+        ask(script, "predictions")
     assert len(script.requests) == 1
 
 
@@ -482,9 +430,9 @@ def test_a_read_timeout_is_not_retried(ask: Ask) -> None:
 
 
 def test_a_proxys_error_page_becomes_a_message(ask: Ask) -> None:
-    page = (502, {"Content-Type": "text/html; charset=utf-8"}, "<html>\n  <h1>Bad  gateway</h1>" + "x" * 9_999)
-    with scripted(page) as script, pytest.raises(ProblemError) as caught:
-        ask(script.url, "predictions", client={"retries": 0})
+    page = httpx.Response(502, html="<html>\n  <h1>Bad  gateway</h1>" + "x" * 9_999)
+    with pytest.raises(ProblemError) as caught:
+        ask(Script(page), "predictions", client={"retries": 0})
     assert (caught.value.status, caught.value.title, caught.value.problem) == (502, "Bad Gateway", {})
     assert "text/html and no problem document, so it may be a proxy; it begins '<html> <h1>Bad" in str(caught.value)
     assert len(str(caught.value)) < 500
@@ -493,41 +441,42 @@ def test_a_proxys_error_page_becomes_a_message(ask: Ask) -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        (200, {"Content-Type": "text/html"}, "<html>welcome</html>"),
-        (200, JSON, "[]"),
-        (200, JSON, "{}"),
-        (200, JSON, '{"timestamps": null, "observed": 3}'),
-        (204, {}, ""),
+        httpx.Response(200, html="<html>welcome</html>"),
+        httpx.Response(200, json=[]),
+        httpx.Response(200, json={}),
+        httpx.Response(200, json={"timestamps": None, "observed": 3}),
+        httpx.Response(204),
     ],
 )
-def test_another_servers_response_is_recognized(ask: Ask, answer: Answer) -> None:
+def test_another_servers_response_is_recognized(ask: Ask, answer: httpx.Response) -> None:
     for call in ("predictions", "forecast_dataset", "compare", "models"):
-        with scripted(answer) as script, pytest.raises(AnswerError, match="check the client's base URL"):
-            ask(script.url, call)
+        with pytest.raises(AnswerError, match="check the client's base URL"):
+            ask(Script(answer), call)
 
 
 def test_series_missing_from_the_response_are_an_error(ask: Ask, months: "pd.Series[float]") -> None:
-    with scripted(FORECAST) as script, pytest.raises(AnswerError):
-        ask(script.url, "forecast", pd.DataFrame({"a": months, "b": months}))
+    with pytest.raises(AnswerError):
+        ask(Script(FORECAST), "forecast", pd.DataFrame({"a": months, "b": months}))
 
 
 def test_the_error_for_a_redirect_names_its_target(ask: Ask) -> None:
-    moved = (308, {"Location": "https://sst.example/predictions"}, "")
-    with scripted(moved) as script, pytest.raises(ProblemError, match=r"redirects to https://sst\.example"):
-        ask(script.url, "predictions")
+    moved = httpx.Response(308, headers={"Location": "https://sst.example/predictions"})
+    with pytest.raises(ProblemError, match=r"redirects to https://sst\.example"):
+        ask(Script(moved), "predictions")
 
 
 def test_the_path_of_a_gateway_is_kept(ask: Ask) -> None:
-    with scripted(PREDICTIONS) as script:
-        ask(script.url + "/sst/v1/", "predictions", "nino12")
-    assert script.requests[0].path == "/sst/v1/compare/predictions?dataset=nino12"
+    script = Script(PREDICTIONS, url="http://sst.example/sst/v1/")
+    ask(script, "predictions", "nino12")
+    assert script.requests[0].url.raw_path == b"/sst/v1/compare/predictions?dataset=nino12"
 
 
 def test_the_key_is_sent_as_a_bearer_token_and_never_shown(ask: Ask, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     key = "s3cret-key"
-    with scripted(error(503, Retry_After="0"), error(401)) as script, pytest.raises(ProblemError) as caught:
-        ask(script.url, "predictions", client={"api_key": key})
+    script = Script(error(503, Retry_After="0"), error(401))
+    with pytest.raises(ProblemError) as caught:
+        ask(script, "predictions", client={"api_key": key})
     assert [request.headers["Authorization"] for request in script.requests] == [f"Bearer {key}"] * 2
     assert caplog.records
     assert key not in caplog.text + repr(caught.value) + str(caught.value)

@@ -1,7 +1,6 @@
 """Stations through the Python client: readings in, forecasts and observations out."""
 
 import io
-import json
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,7 @@ import pytest
 from pandas.testing import assert_frame_equal, assert_series_equal
 
 from service.client import AnswerError, Client, ProblemError, UnavailableError
-from tests.service.client.conftest import Ask
-from tests.service.client.test_client import HANG_UP, JSON, scripted
+from tests.service.client.conftest import HANG_UP, Ask, Script
 
 _numbers = count()
 
@@ -307,10 +305,11 @@ STORED = {"new": 1, "revised": 0, "unchanged": 0, "refused": [], "forecast": {"e
 )
 def test_readings_are_sent_again_if_the_connection_breaks(call: str, answer: Any) -> None:
     readings = ("pier", days(1)) if call == "push" else ({"pier": days(1)},)
-    with scripted(HANG_UP, (200, JSON, json.dumps(answer))) as script:
-        with Client(script.url, sleep=lambda seconds: None) as client:
-            result = getattr(client.stations, call)(*readings)
-        assert script.bodies[0] == script.bodies[1]
+    script = Script(HANG_UP, httpx.Response(200, json=answer))
+    with Client(script.url, transport=script.transport, sleep=lambda seconds: None) as client:
+        result = getattr(client.stations, call)(*readings)
+    assert len({request.content for request in script.requests}) == 1
+    assert len(script.requests) == 2
     assert "too few" in (result.forecast_error if call == "push" else result.stations["forecast_error"].tolist())
 
 
@@ -319,7 +318,8 @@ def test_readings_are_sent_again_if_the_connection_breaks(call: str, answer: Any
 )
 def test_an_answer_of_another_server_is_recognized(call: str) -> None:
     other = pytest.raises(AnswerError, match="not from the SST service")
-    with scripted((200, JSON, '{"status": "ok"}')) as script, Client(script.url) as client, other:
+    script = Script(httpx.Response(200, json={"status": "ok"}))
+    with Client(script.url, transport=script.transport) as client, other:
         getattr(client.stations, call)("pier")
 
 

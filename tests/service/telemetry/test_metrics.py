@@ -80,15 +80,6 @@ def test_a_request_counts_once_by_route_method_and_status() -> None:
     assert value(exposed, "sst_request_seconds_count", route="/models/{model}", method="GET", status="404") == 1
 
 
-def test_requests_in_flight_are_those_that_have_not_ended() -> None:
-    metrics = Metrics(["/forecast"])
-    metrics.started(1)
-    metrics.started(1)
-    metrics.ended(1)
-    metrics.request("/forecast", "POST", 200, 0.001)
-    assert value(samples(metrics), "sst_requests_in_flight") == 1
-
-
 def test_batches_are_counted_by_model() -> None:
     metrics = Metrics()
     metrics.models([GRU])

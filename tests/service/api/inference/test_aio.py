@@ -36,12 +36,6 @@ async def test_every_call_returns_what_the_sync_client_returns(aio: Any, client:
         assert await aio.get_inference_statistics() == sync.get_inference_statistics()
 
 
-async def test_an_unknown_model_is_not_ready(aio: Any) -> None:
-    assert await aio.is_model_ready("nino12-gru")
-    assert not await aio.is_model_ready("nino12-gru", "1")
-    assert not await aio.is_model_ready("nino12-transformer")
-
-
 @pytest.mark.parametrize("binary", [True, False])
 @pytest.mark.parametrize("sent", [None, "gzip", "deflate"])
 @pytest.mark.parametrize("wanted", [None, "gzip", "deflate"])
@@ -83,12 +77,3 @@ async def test_errors_reach_the_client_as_its_own_exceptions(aio: Any, nino12: S
         await aio.get_log_settings()
     with pytest.raises(InferenceServerException, match=r"\[403\] loading and unloading models need an admin key"):
         await aio.load_model("nino12-gru")
-
-
-async def test_a_handwritten_request_gets_the_same_answer(aio: Any, nino12: SstSeries, client: httpx.Client) -> None:
-    content, length = aio.generate_request_body(inputs(*windows(nino12, 2)))
-    headers = {"Inference-Header-Content-Length": str(length), "Content-Type": "application/octet-stream"}
-    response = client.post("/v2/models/nino12-gru/infer", content=content, headers=headers)
-    length = int(response.headers["inference-header-content-length"])
-    result = triton_aio.InferenceServerClient.parse_response_body(response.content, header_length=length)
-    assert result.as_numpy("forecast").shape == (2,)

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import pickle
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,7 @@ from forecasting.errors import FileError
 from forecasting.readers import Reading, ReadingOptions, read
 from forecasting.readers.subprocess_reading import answer
 from forecasting.readers.text import MAX_TEXT
-from service.api.uploads.reading import GridFiles, in_query, is_asleep
+from service.api.uploads.reading import GridFiles, in_query
 from service.http.problems import ProblemError
 from service.http.reading_query import MAX_LINES, MAX_STATIONS
 from tests.service.requests import answered, refusal
@@ -197,20 +196,6 @@ def test_a_file_that_waits_too_long_for_the_cpu_is_reported_as_a_busy_server(gri
         asyncio.run(GridFiles(seconds=0, reader=SPIN).read(grid.read_bytes(), ReadingOptions(), MAX_TEXT))
     assert caught.value.status == 503
     assert caught.value.headers == {"Retry-After": "10"}
-
-
-def test_is_asleep_distinguishes_a_waiting_process_from_a_busy_one() -> None:
-    for program, asleep in (("cat", True), (SPIN, False)):
-        with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            if asleep:
-                process.stdin.write(b"ready\n")
-                process.stdin.flush()
-            assert process.stdout.readline() == b"ready\n"  # past its start
-            assert any(is_asleep(process.pid) for _ in range(100_000 if asleep else 100)) == asleep
-            process.kill()
-    assert not is_asleep(process.pid)
 
 
 def stations(path: Path, count: int, values: int) -> Path:
