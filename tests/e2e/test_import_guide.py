@@ -81,25 +81,20 @@ def test_its_figures_are_those_of_a_network_that_has_not_seen_the_test_part(serv
     assert service.get("/compare/plot").headers["content-type"] == "image/png"
 
 
-def test_it_is_compared_on_a_series_of_the_caller(service: httpx.Client, values: list[float]) -> None:
-    series = [{"start": "2006-01-01", "values": values}]
-    body = {"dataset": "nino12-mine", "series": series}
-    answer = service.post("/compare", json=body).raise_for_status().json()
-    assert (answer["models"][0]["model"], answer["models"][0]["kind"]) == (MODEL, "imported")
+def test_every_part_of_the_service_knows_it_and_where_it_comes_from(service: httpx.Client, values: list[float]) -> None:
+    body = {"dataset": "nino12-mine", "series": [{"start": "2006-01-01", "values": values}]}
+    compared = service.post("/compare", json=body).raise_for_status().json()["models"][0]
+    assert (compared["model"], compared["kind"]) == (MODEL, "imported")
 
-
-def test_the_inference_protocol_runs_it(service: httpx.Client) -> None:
     metadata = service.get(f"/v2/models/{MODEL}").raise_for_status().json()
     assert metadata["inputs"][0]["shape"] == [-1, 24]
     inputs = [
         {"name": "sst", "datatype": "FP32", "shape": [1, 24], "data": [24.0] * 24},
         {"name": "valid_time", "datatype": "FP64", "shape": [1], "data": [1.3e9]},
     ]
-    answer = service.post(f"/v2/models/{MODEL}/infer", json={"inputs": inputs}).raise_for_status().json()
-    assert 18 < answer["outputs"][0]["data"][0] < 30
+    inferred = service.post(f"/v2/models/{MODEL}/infer", json={"inputs": inputs}).raise_for_status().json()
+    assert 18 < inferred["outputs"][0]["data"][0] < 30
 
-
-def test_the_service_says_where_it_comes_from(service: httpx.Client) -> None:
     (listed,) = service.get("/models").raise_for_status().json()["models"]
     assert (listed["model"], listed["imported"], listed["best"]) == (MODEL, True, True)
     detail = service.get(f"/models/{MODEL}").raise_for_status().json()["metadata"]

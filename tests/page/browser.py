@@ -9,7 +9,7 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, FloatRect, Locator, Page, Playwright, Request
 
 PHONE: Final = 390
 TABLET: Final = 820
@@ -53,6 +53,13 @@ def launch(playwright: Playwright, path: str) -> Browser:
     # Chromium's sandbox does not work for root, the user of tests in containers.
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     return playwright.chromium.launch(executable_path=path, args=[*_FLAGS, *sandbox])
+
+
+def box_of(element: Locator) -> FloatRect:
+    """Return where an element is drawn."""
+    box = element.bounding_box()
+    assert box is not None
+    return box
 
 
 @dataclass

@@ -27,6 +27,13 @@ def drop(visit: Visit, name: str, text: str) -> Page:
     return visit.page
 
 
+def dropped(visit: Visit, name: str, text: str, query: str = "") -> Page:
+    """Open the Your data view with these options, and drop a file on it."""
+    visit.open(f"?view=data{query}")
+    drop_file(visit, name, text)
+    return visit.page
+
+
 def monthly(n: int = 60, missing: int = 30) -> str:
     """A CSV of monthly values with one missing month."""
     rows = [

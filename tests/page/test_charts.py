@@ -6,7 +6,7 @@ from itertools import combinations
 import pytest
 from playwright.sync_api import expect
 
-from tests.page.browser import PHONE, Profiles
+from tests.page.browser import PHONE, Profiles, box_of
 from tests.page.conftest import Shown, Visitor
 from tests.page.files import daily, drop
 from tests.page.test_everywhere import open_view
@@ -28,10 +28,7 @@ def test_a_tap_reads_the_values_and_leaves_the_zoom_alone(visitor: Visitor) -> N
     assert "from=2002-01-01" in page.url
     shown = page.locator(".plot").first.evaluate("plot => plot.layout.xaxis.range")
     assert [time[:10] for time in shown] == ["2002-01-01", "2005-01-01"]
-
-
-def test_a_finger_can_scroll_the_page_over_a_chart(visitor: Visitor) -> None:
-    page = visitor(width=PHONE).open("?view=compare&dataset=nino12")
+    # A finger can scroll the page over the chart.
     assert "pan-y" in page.locator(".plot").first.evaluate("plot => getComputedStyle(plot).touchAction")
 
 
@@ -62,12 +59,6 @@ def channels(colour: str) -> list[str]:
     return re.findall(r"\d+", colour)[:3]
 
 
-def test_the_button_that_ends_a_zoom_is_called_what_it_shows(shown: Shown) -> None:
-    page = shown("?view=compare&dataset=nino12").page
-    button = page.get_by_role("button", name="Whole period").first
-    expect(button).to_have_text("Whole period")
-
-
 @pytest.mark.parametrize(
     "query",
     ["?view=compare&dataset=nino12", "?view=compare&dataset=neracoos-b01", "?view=forecast&dataset=neracoos-b01"],
@@ -80,6 +71,8 @@ def test_a_chart_and_its_page_write_times_in_one_way(shown: Shown, query: str) -
     assert DATE.match(head)
     spoken = page.locator("#announcement").inner_text()
     assert spoken.startswith(f"{head}, ")
+    page.keyboard.press("Escape")
+    expect(page.locator(".readout").first).to_be_hidden()
 
 
 @pytest.mark.parametrize("view", ["forecast-buoy", "compare-buoy", "data-read", "operate"])
@@ -111,6 +104,7 @@ def test_zooming_out_and_panning_stay_within_the_period(visitor: Visitor) -> Non
     press("Earlier", 2)
     assert visible() == whole
     press("Zoom in", 2)
+    expect(zoom.get_by_role("button", name="Whole period")).to_have_text("Whole period")
     press("Earlier", 8)
     assert visible()[0] == whole[0]
     assert visible()[1] < whole[1]
@@ -143,24 +137,12 @@ def test_the_arrow_keys_speak_the_value_that_a_thinned_chart_shows(visitor: Visi
         assert page.locator("#announcement").inner_text().startswith(f"{head}, ")
 
 
-def test_escape_closes_the_values(shown: Shown) -> None:
-    page = shown("?view=compare&dataset=nino12").page
-    page.locator(".chart").first.focus()
-    page.keyboard.press("End")
-    readout = page.locator(".readout").first
-    expect(readout).to_be_visible()
-    page.keyboard.press("Escape")
-    expect(readout).to_be_hidden()
-
-
 def test_a_chart_follows_the_width_of_the_window(visitor: Visitor) -> None:
     visit = visitor()
     page = visit.open("?view=compare&dataset=nino12")
     for width in (1440, 820, PHONE):
         visit.resize(width, "light")
-        plot, drawing = (page.locator(selector).first.bounding_box() for selector in (".plot", ".plot > svg"))
-        assert plot is not None
-        assert drawing is not None
+        plot, drawing = (box_of(page.locator(selector).first) for selector in (".plot", ".plot > svg"))
         assert plot["width"] == drawing["width"]
         sizes = page.locator(".plot > svg").first.evaluate(
             "drawing => [drawing.viewBox.baseVal.width, drawing.clientWidth]"

@@ -5,6 +5,7 @@ import httpx
 import pytest
 from playwright.sync_api import Route, expect
 
+from tests.page.browser import box_of
 from tests.page.conftest import Shown, Visitor
 
 DATASETS = ["nino12", "neracoos-b01"]
@@ -53,41 +54,31 @@ def test_the_note_tells_the_best_network_from_the_one_with_the_lowest_error(
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_one_plot_shows_observed_and_all_three_forecasts_with_errors_below(
+def test_one_plot_shows_observed_and_forecast_values_with_errors_and_differences_below(
     shown: Shown, url: str, dataset: str
 ) -> None:
     page = shown(f"?view=compare&dataset={dataset}").page
-    drawn = page.locator(".plot").first.evaluate(
-        "plot => plot.data.map(trace => [trace.name, trace.yaxis ?? 'y', trace.y])"
+    drawn, (low, high) = page.locator(".plot").first.evaluate(
+        "plot => [plot.data.map(trace => [trace.yaxis ?? 'y', trace.name, trace.y]), plot.layout.yaxis3.range]"
     )
+    panels: dict[str, dict[str, list[float]]] = {}
+    for axis, name, values in drawn:
+        panels.setdefault(axis, {})[name] = values
     answer = httpx.get(f"{url}/compare/predictions", params={"dataset": dataset}).json()
-    curves = {name: values for name, axis, values in drawn if axis == "y"}
-    assert curves["Observed"] == answer["observed"]
-    for cell in ("rnn", "lstm", "gru"):
-        assert curves[cell.upper()] == answer["predictions"][f"{dataset}-{cell}"]
+    cells = {cell.upper(): answer["predictions"][f"{dataset}-{cell}"] for cell in ("rnn", "lstm", "gru")}
+    assert {name: panels["y"][name] for name in ("Observed", *cells)} == {"Observed": answer["observed"], **cells}
     # Drawn last, the observations stay visible where the forecasts coincide with them.
-    assert list(curves)[-1] == "Observed"
+    assert list(panels["y"])[-1] == "Observed"
     expect(page.locator("section.card").first.locator(".legend")).to_have_text("Observed")
-    errors = [name for name, axis, _ in drawn if axis == "y2"]
-    assert sorted(errors) == ["GRU error", "LSTM error", "RNN error"]
+    assert set(panels["y2"]) == {f"{name} error" for name in cells}
 
-
-@pytest.mark.parametrize("dataset", DATASETS)
-def test_the_lowest_panel_shows_the_networks_relative_to_their_mean(shown: Shown, url: str, dataset: str) -> None:
-    page = shown(f"?view=compare&dataset={dataset}").page
-    drawn = page.locator(".plot").first.evaluate(
-        "plot => ({curves: Object.fromEntries(plot.data.filter(trace => trace.yaxis === 'y3')"
-        ".map(trace => [trace.name, trace.y])), range: plot.layout.yaxis3.range})"
-    )
-    predictions = httpx.get(f"{url}/compare/predictions", params={"dataset": dataset}).json()["predictions"]
-    cells = {cell.upper(): predictions[f"{dataset}-{cell}"] for cell in ("rnn", "lstm", "gru")}
-    assert set(drawn["curves"]) == {f"{name} minus mean" for name in cells}
+    # The lowest panel shows the networks relative to their mean.
     mean = [sum(values) / 3 for values in zip(*cells.values(), strict=True)]
+    assert set(panels["y3"]) == {f"{name} minus mean" for name in cells}
     for name, values in cells.items():
         expected = [value - middle for value, middle in zip(values, mean, strict=True)]
-        assert drawn["curves"][f"{name} minus mean"] == pytest.approx(expected, abs=1e-9)
-    largest = max(abs(value) for curve in drawn["curves"].values() for value in curve)
-    low, high = drawn["range"]
+        assert panels["y3"][f"{name} minus mean"] == pytest.approx(expected, abs=1e-9)
+    largest = max(abs(value) for curve in panels["y3"].values() for value in curve)
     assert -1.5 * largest <= low < high <= 1.5 * largest
 
 
@@ -125,8 +116,7 @@ def test_the_url_keeps_the_zoom(visitor: Visitor) -> None:
 
 def test_dragging_zooms(visitor: Visitor) -> None:
     page = visitor().open("?view=compare&dataset=nino12")
-    box = page.locator(".plot .surface").first.bounding_box()
-    assert box is not None
+    box = box_of(page.locator(".plot .surface").first)
     page.mouse.move(box["x"] + 200, box["y"] + 60)
     page.mouse.down()
     page.mouse.move(box["x"] + 500, box["y"] + 60, steps=5)
@@ -176,32 +166,22 @@ def test_a_lead_that_cannot_be_loaded_leaves_no_figures_of_the_last_one(visitor:
     visit.console_errors.clear()
 
 
-def test_bars_show_the_skill_against_a_chosen_reference(shown: Shown, url: str) -> None:
-    page = shown("?view=compare&dataset=neracoos-b01").page
-    models = httpx.get(f"{url}/compare", params={"dataset": "neracoos-b01"}).json()["models"]
-    bars = page.locator(".bars")
-    assert models[0]["skill"]["persistence"] > 0
-    expect(bars).to_contain_text(f"+{models[0]['skill']['persistence'] * 100:.1f}%")
-    page.get_by_label("Reference").select_option("climatology")
-    expect(bars).to_contain_text(f"+{models[0]['skill']['climatology'] * 100:.1f}%")
-    expect(bars).not_to_contain_text("Climatology")
-
-
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_a_skill_comes_with_its_interval_and_says_whether_it_may_be_chance(
+def test_bars_show_the_skill_against_a_reference_with_its_interval_and_whether_it_may_be_chance(
     shown: Shown, url: str, dataset: str
 ) -> None:
     page = shown(f"?view=compare&dataset={dataset}").page
     networks = httpx.get(f"{url}/compare", params={"dataset": dataset}).json()["models"][:3]
-    for reference in ("persistence", "linear"):
+    for reference, name in (("linear", "Linear autoregression"), ("persistence", "Persistence")):
         page.get_by_label("Reference").select_option(reference)
+        expect(page.locator(".bars")).not_to_contain_text(name)
         for row, model in zip(page.locator(".bars > li:not(.scale)").all(), networks, strict=False):
             low, high = model["skill_interval"][reference]
-            ends = [f"{end * 100:+.1f}".replace("-", "−") for end in (low, high)]
-            expect(row).to_contain_text(f"{ends[0]} to {ends[1]}%")
+            figures = [f"{share * 100:+.1f}".replace("-", "−") for share in (model["skill"][reference], low, high)]
+            expect(row).to_contain_text(f"{figures[0]}%")
+            expect(row).to_contain_text(f"{figures[1]} to {figures[2]}%")
             assert (row.get_by_text("may be chance").count() == 1) == (low <= 0 <= high)
             assert row.locator(".whisker").count() == 1
-    page.get_by_label("Reference").select_option("persistence")
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
@@ -253,31 +233,24 @@ def test_metric_definitions_open_on_click(shown: Shown) -> None:
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_loss_curves_and_seed_results_match_the_training_record(shown: Shown, url: str, dataset: str) -> None:
-    page = shown(f"?view=compare&dataset={dataset}").page
-    answer = httpx.get(f"{url}/compare/training", params={"dataset": dataset}).json()
-    traces = "plot => Object.fromEntries(plot.data.map(trace => [trace.name, [trace.x, trace.y]]))"
-    losses = page.locator("section.card", has_text="Loss by epoch").locator(".plot").evaluate(traces)
-    seeds = page.locator("section.card", has_text="Effect of the seed").locator(".plot").evaluate(traces)
-    for network in answer["networks"]:
-        name = network["model"].rpartition("-")[2].upper()
-        assert losses[f"{name} validation"][1] == network["validation_loss"]
-        assert losses[f"{name} training"][1] == network["train_loss"]
-        assert seeds[name][0] == [run["rmse"] for run in network["seeds"]]
-        assert len(network["seeds"]) == 5
-
-
-@pytest.mark.parametrize("dataset", DATASETS)
-def test_the_cards_tell_the_first_fit_from_the_final_one(shown: Shown, url: str, dataset: str) -> None:
+def test_the_training_is_shown_as_recorded_and_the_first_fit_told_from_the_final_one(
+    shown: Shown, url: str, dataset: str
+) -> None:
     page = shown(f"?view=compare&dataset={dataset}").page
     networks = httpx.get(f"{url}/compare/training", params={"dataset": dataset}).json()["networks"]
-    losses = page.locator("section.card", has_text="Loss by epoch")
+    losses, seeds = (page.locator("section.card", has_text=title) for title in ("Loss by epoch", "Effect of the seed"))
+    traces = "plot => Object.fromEntries(plot.data.map(trace => [trace.name, [trace.x, trace.y]]))"
+    loss_lines, seed_dots = (card.locator(".plot").evaluate(traces) for card in (losses, seeds))
+    for network in networks:
+        name = network["model"].rpartition("-")[2].upper()
+        assert loss_lines[f"{name} validation"][1] == network["validation_loss"]
+        assert loss_lines[f"{name} training"][1] == network["train_loss"]
+        assert seed_dots[name][0] == [run["rmse"] for run in network["seeds"]]
+        assert len(network["seeds"]) == 5
     expect(losses).to_contain_text("of a first fit to the training period alone")
     expect(losses).to_contain_text(
         "The number of epochs is set in advance. The validation period selects the best network"
     )
-    expect(losses).not_to_contain_text("how long to train")
-    seeds = page.locator("section.card", has_text="Effect of the seed")
     expect(seeds.get_by_role("columnheader").nth(2)).to_have_text("Epochs final fit")
     epochs = [row.get_by_role("cell").nth(1).inner_text() for row in seeds.get_by_role("row").all()[1:]]
     assert epochs == [str(network["epochs"]) for network in networks]

@@ -11,7 +11,7 @@ from playwright.sync_api import FileChooser, Page, Route, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.page.conftest import Shown, Visitor
-from tests.page.files import daily, drop, drop_file, flagged, monthly
+from tests.page.files import daily, drop, drop_file, dropped, flagged, monthly
 from tests.page.snippets import run_curl, run_python
 from tests.page.titles import title_of
 
@@ -158,9 +158,7 @@ def test_another_horizon_or_model_leaves_the_comparison_running(visitor: Visitor
 
 def test_a_release_or_a_station_that_is_not_there_is_named(visitor: Visitor, url: str) -> None:
     visit = visitor()
-    visit.open("?view=data&release=nosuch&station=nobody")
-    drop_file(visit, "pier.csv", daily(60))
-    page = visit.page
+    page = dropped(visit, "pier.csv", daily(60), "&release=nosuch&station=nobody")
     expect(page.get_by_role("alert").filter(has_text="No station nobody in pier.csv")).to_be_visible()
     notice = page.get_by_role("alert").filter(has_text="No release nosuch")
     expect(notice).to_contain_text("The forecast below is from ocean-daily.")
@@ -171,10 +169,7 @@ def test_a_release_or_a_station_that_is_not_there_is_named(visitor: Visitor, url
 
 
 def test_the_name_of_the_service_leads_to_the_forecast_and_keeps_the_file_open(visitor: Visitor) -> None:
-    visit = visitor()
-    visit.open("?view=data")
-    drop_file(visit, "pier.csv", daily(60))
-    page = visit.page
+    page = dropped(visitor(), "pier.csv", daily(60))
     page.get_by_role("link", name="SST forecasting").click()
     expect(page.get_by_label("Dataset")).to_be_visible()
     page.get_by_role("navigation").get_by_role("link", name="Your data").click()
@@ -267,8 +262,7 @@ def test_the_snippets_return_the_same_forecast(shown: Shown, tmp_path: Path, nam
 
 def test_the_snippets_send_the_position(visitor: Visitor, tmp_path: Path) -> None:
     visit = visitor()
-    visit.open("?view=data&latitude=43.6&longitude=9.1")
-    drop_file(visit, "pier.csv", daily(60))
+    dropped(visit, "pier.csv", daily(60), "&latitude=43.6&longitude=9.1")
     (tmp_path / "pier.csv").write_text(daily(60))
     expect(visit.page.get_by_role("group", name="curl")).to_contain_text('"latitude": 43.6')
     expect_the_same_from_code(visit.page, tmp_path, "pier.csv")
@@ -379,9 +373,7 @@ def test_a_netcdf_grid_asks_for_a_location_and_uses_it(shown: Shown, tmp_path: P
 
 
 def test_a_long_series_is_compared_over_its_end_until_all_of_it_is_asked_for(visitor: Visitor) -> None:
-    visit = visitor()
-    page = visit.open("?view=data")
-    drop_file(visit, "pier.csv", daily(3_100))
+    page = dropped(visitor(), "pier.csv", daily(3_100))
     card = page.locator("section.card", has_text="How the models would have forecast your series")
     expect(page.get_by_text("The comparison is over the last 3,000 of 3,100 values.")).to_be_visible()
     expect(card).to_contain_text("28 Feb 2022, 2,342 forecasts")

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.page.browser import PHONE, Visit
+from tests.page.browser import PHONE, Visit, box_of
 from tests.page.conftest import Shown, Visitor
 from tests.page.files import DROP, drop_file, flagged
 from tests.page.titles import title_of
@@ -46,9 +46,7 @@ def test_the_glossary_opens_on_click_above_the_last_card(visitor: Visitor, view:
     assert all(
         text.count(". ") == 0 and text.endswith(".") for text in glossary.get_by_role("definition").all_inner_texts()
     )
-    above, below = glossary.bounding_box(), page.locator("section.card").last.bounding_box()
-    assert above is not None
-    assert below is not None
+    above, below = box_of(glossary), box_of(page.locator("section.card").last)
     assert above["y"] < below["y"]
 
 

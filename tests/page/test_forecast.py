@@ -36,20 +36,16 @@ def test_the_forecast_of_the_chosen_model_continues_the_series_with_its_bands(
     expect(first).to_contain_text(f"{answer['sst'][0]:.2f}")
 
 
-def test_all_three_models_can_be_shown_together(visitor: Visitor, url: str) -> None:
-    page = visitor().open("?view=forecast&dataset=nino12")
+def test_all_three_models_can_be_shown_together_over_another_horizon(visitor: Visitor) -> None:
+    page = visitor().open("?view=forecast&dataset=nino12&model=gru")
+    page.get_by_label("Steps ahead").fill("3")
+    expect(page.get_by_role("table").get_by_role("row")).to_have_count(4)
+    expect(page.get_by_text("3 months", exact=True)).to_be_visible()
     page.get_by_role("radio", name="All three").check()
     expect(page.get_by_role("columnheader", name="RNN")).to_be_visible()
     names = {trace.get("name") for trace in page.locator(".plot").evaluate(DRAWN)}
     assert {"Observed", "RNN", "LSTM", "GRU"} <= names
     assert "model=all" in page.url
-
-
-def test_the_forecast_has_the_requested_horizon(visitor: Visitor) -> None:
-    page = visitor().open("?view=forecast&dataset=nino12&model=gru")
-    page.get_by_label("Steps ahead").fill("3")
-    expect(page.get_by_role("table").get_by_role("row")).to_have_count(4)
-    expect(page.get_by_text("3 months", exact=True)).to_be_visible()
 
 
 def test_levels_and_references_can_be_chosen_and_the_url_keeps_them(visitor: Visitor) -> None:
@@ -126,17 +122,12 @@ def warmed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield str(client.base_url).rstrip("/")
 
 
-def test_a_window_unlike_the_training_data_is_warned_about(visitor: Visitor, warmed: str) -> None:
-    page = visitor(warmed).open("?view=forecast&dataset=neracoos-b01&model=gru")
-    expect(page.get_by_role("img", name="not calibrated").first).to_be_visible()
-    expect(page.get_by_text("The window is unlike the training")).to_be_visible()
-
-
 def test_uncalibrated_intervals_are_marked_and_the_mark_is_explained(visitor: Visitor, warmed: str) -> None:
     query: dict[str, str | int] = {"dataset": "neracoos-b01", "model": "all", "horizon": 3}
     answers = httpx.get(f"{warmed}/forecast", params=query).json()["models"]
     assert not any(interval["calibrated"] for answer in answers for interval in answer["forecasts"][0]["intervals"])
     page = visitor(warmed).open("?view=forecast&dataset=neracoos-b01&model=all&horizon=3")
+    expect(page.get_by_text("The window is unlike the training").first).to_be_visible()
     card = page.locator("section.card", has_text="Forecast values, °C")
     marked = card.get_by_role("cell").filter(has=page.get_by_role("img", name="not calibrated"))
     expect(marked).to_have_count(3 * 3 * 2)

@@ -8,11 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from service.settings import Settings
 from tests.conftest import ROOT
-from tests.page.browser import PHONE
+from tests.page.browser import PHONE, box_of
 from tests.page.conftest import Shown, Visitor
 from tests.serving import serve
 from training.publish.release import seal
@@ -68,6 +68,11 @@ def test_the_keyboard_moves_the_slider_and_the_url_keeps_the_day(visitor: Visito
     card_of(page).get_by_role("button", name="1 month earlier").click()
     expect(card_of(page)).to_contain_text("Data up to Oct 2010")
     expect(card_of(page)).to_contain_text(sentence(past_forecast(url, "2010-10-01"), "Nov 2010"))
+    # Another network keeps the day.
+    card_of(page).get_by_role("radio", name="RNN").check()
+    expect(card_of(page)).to_contain_text("RNN would have forecast")
+    expect(card_of(page)).to_contain_text("Data up to Oct 2010")
+    assert "network=rnn" in page.url
 
 
 def test_only_the_user_writes_a_day_into_the_url(visitor: Visitor) -> None:
@@ -83,20 +88,11 @@ def test_only_the_user_writes_a_day_into_the_url(visitor: Visitor) -> None:
     assert "day=" in page.url
 
 
-def test_the_last_forecast_is_dimmed_until_the_next_one_is_loaded(visitor: Visitor) -> None:
-    page = visitor().open(f"{QUERY}&day=2009-12-01")
-    card = card_of(page)
-    page.route("**/compare/hindcast?*origin=*", lambda route: None)
-    card.get_by_role("slider").press("Home")
-    expect(card.locator(".past")).to_have_class(re.compile("stale"))
-
-
 def test_a_finger_moves_the_slider(visitor: Visitor) -> None:
     page = visitor(width=PHONE).open(QUERY)
     slider = card_of(page).get_by_role("slider")
     before = slider.input_value()
-    box = slider.bounding_box()
-    assert box is not None
+    box = box_of(slider)
     slider.tap(position={"x": box["width"] / 4, "y": box["height"] / 2})
     assert int(slider.input_value()) < int(before)
     expect(slider).to_have_attribute("aria-valuetext", re.compile("GRU would have forecast"))
@@ -145,15 +141,6 @@ def test_the_observations_can_be_hidden_until_the_user_has_guessed(shown: Shown)
     expect(card).to_contain_text("It was")
 
 
-def test_another_network_keeps_the_day(visitor: Visitor) -> None:
-    page = visitor().open(f"{QUERY}&day=2005-01-01")
-    card = card_of(page)
-    card.get_by_role("radio", name="RNN").check()
-    expect(card).to_contain_text("RNN would have forecast")
-    expect(card).to_contain_text("Data up to Jan 2005")
-    assert "network=rnn" in page.url
-
-
 @pytest.fixture
 def older(tmp_path: Path) -> Iterator[str]:
     """A service with a release that does not hold the networks that were evaluated."""
@@ -172,13 +159,18 @@ def test_a_release_without_past_forecasts_leaves_the_slider_out(visitor: Visitor
     expect(page.get_by_role("heading", name="What would we have forecast?")).to_be_hidden()
 
 
-def test_a_failure_while_the_slider_moves_is_explained_and_can_be_retried(visitor: Visitor) -> None:
+def test_the_last_forecast_is_dimmed_until_the_next_one_and_a_failure_can_be_retried(visitor: Visitor) -> None:
     visit = visitor()
     page = visit.open(f"{QUERY}&day=2009-12-01")
     card = card_of(page)
-    page.route("**/compare/hindcast?*origin=*", lambda route: route.abort("connectionrefused"))
+    held: list[Route] = []
+    page.route("**/compare/hindcast?*origin=*", lambda route: held.append(route))
     card.get_by_role("slider").focus()
-    page.keyboard.press("Home")
+    with page.expect_request(re.compile("hindcast.*origin=")):
+        page.keyboard.press("Home")
+    expect(card.locator(".past")).to_have_class(re.compile("stale"))
+    for route in held:
+        route.abort("connectionrefused")
     expect(card.get_by_role("alert")).to_contain_text("The service is not responding")
     expect(card).not_to_contain_text("GRU would have forecast")
     expect(card.get_by_role("table")).to_have_count(0)

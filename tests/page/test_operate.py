@@ -34,43 +34,23 @@ def test_universal_releases_are_listed_and_point_to_your_data(shown: Shown, url:
         assert model["sha256"] in (card.locator("table").text_content() or "").replace("\n", "")
 
 
-def test_checkpoint_metadata_of_a_universal_network_opens_on_click(shown: Shown, url: str) -> None:
-    visit = shown("?view=operate")
-    visit.page.get_by_text("About ocean-daily-gru").click()
-    visit.settle()
-    metadata = httpx.get(f"{url}/models/ocean-daily-gru").json()["metadata"]
-    about = visit.page.locator("details", has_text="About ocean-daily-gru")
-    expect(about).to_contain_text(f"needs {metadata['minimum']} values, uses up to {metadata['maximum']}")
-    expect(about).to_contain_text("A GRU with")
-
-
-def test_the_model_card_opens_on_click(shown: Shown, url: str) -> None:
+def test_metadata_and_model_cards_open_on_click(shown: Shown, url: str) -> None:
     visit = shown("?view=operate")
     page = visit.page
-    page.get_by_text("Model card for nino12").click()
-    visit.settle()
-    card = page.locator("details", has_text="Model card for nino12")
+    universal, gru = (
+        httpx.get(f"{url}/models/{name}").json()["metadata"] for name in ("ocean-daily-gru", "nino12-gru")
+    )
     title, *_ = httpx.get(f"{url}/models/nino12-gru/card").raise_for_status().text.splitlines()
-    expect(card).to_contain_text(title.removeprefix("# "))
-
-
-def test_checkpoint_metadata_opens_on_click(shown: Shown, url: str) -> None:
-    visit = shown("?view=operate")
-    page = visit.page
-    page.get_by_text("About nino12-gru").click()
-    visit.settle()
-    metadata = httpx.get(f"{url}/models/nino12-gru").json()["metadata"]
-    about = page.locator("details", has_text="About nino12-gru")
-    expect(about).to_contain_text(metadata["data_sha256"])
-    expect(about).to_contain_text("A GRU with")
-    expect(about).to_contain_text(f"{metadata['training_range']['maximum']:.2f} °C")
-
-
-def test_the_article_fits_the_pronunciation(shown: Shown) -> None:
-    visit = shown("?view=operate")
-    visit.page.get_by_text("About nino12-rnn").click()
-    visit.settle()
-    expect(visit.page.locator("details", has_text="About nino12-rnn")).to_contain_text("An RNN with")
+    for summary, texts in (
+        ("About ocean-daily-gru", [f"needs {universal['minimum']} values, uses up to {universal['maximum']}"]),
+        ("About nino12-gru", [gru["data_sha256"], f"{gru['training_range']['maximum']:.2f} °C", "A GRU with"]),
+        ("About nino12-rnn", ["An RNN with"]),
+        ("Model card for nino12", [title.removeprefix("# ")]),
+    ):
+        page.get_by_text(summary).click()
+        visit.settle()
+        for text in texts:
+            expect(page.locator("details", has_text=summary)).to_contain_text(text)
 
 
 def test_the_view_shows_readiness_and_links_to_more(shown: Shown, url: str) -> None:

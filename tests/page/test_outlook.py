@@ -13,8 +13,9 @@ from playwright.sync_api import Page, expect
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
 from service.settings import Settings
+from tests.page.browser import box_of
 from tests.page.conftest import Shown, Visitor
-from tests.page.files import drop_file, monthly
+from tests.page.files import dropped, monthly
 from tests.page.titles import title_of
 from tests.serving import serve
 from training.config import TrainingConfig
@@ -81,9 +82,7 @@ def test_the_chart_shows_where_observations_end_and_what_is_usual_above_the_cont
     past = httpx.get(f"{url}/series", params={"dataset": "nino12"}).json()
     (usual,) = plot.evaluate("plot => plot.data.filter(trace => trace.name === 'Climatology').map(trace => trace.y)")
     assert usual[: len(past["climatology"])] == past["climatology"]
-    chart, dataset = plot.bounding_box(), page.get_by_label("Dataset").bounding_box()
-    assert chart is not None
-    assert dataset is not None
+    chart, dataset = box_of(plot), box_of(page.get_by_label("Dataset"))
     assert chart["y"] + chart["height"] < dataset["y"]
     begin, end = plot.evaluate("plot => plot.layout.xaxis.range.map(time => Date.parse(time))")
     origin = datetime.fromisoformat(past["timestamps"][-1]).timestamp() * 1000
@@ -175,8 +174,7 @@ def test_times_near_now_are_told_in_words(shown: Shown, function: str, time: str
 
 def test_links_between_views_keep_the_open_file(visitor: Visitor) -> None:
     visit = visitor()
-    page = visit.open("?view=data")
-    drop_file(visit, "pier.csv", monthly())
+    page = dropped(visit, "pier.csv", monthly())
     page.get_by_role("navigation").get_by_role("link", name="Forecast").click()
     visit.settle()
     page.get_by_role("link", name="Forecast your own data").click()

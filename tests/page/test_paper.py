@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.page.browser import box_of
 from tests.page.conftest import Visitor
 
 # A4 within the margins of the page.
@@ -25,27 +26,15 @@ def to_paper(page: Page) -> None:
     page.set_viewport_size(PAPER)  # type: ignore[arg-type]
 
 
-def test_a_printed_chart_shows_the_whole_forecast_in_legible_text(printed: Page) -> None:
+def test_the_first_sheet_has_the_sentence_and_the_whole_chart_in_legible_text(printed: Page) -> None:
     to_paper(printed)
-    card, drawing, last = (
-        printed.locator(selector).bounding_box()
-        for selector in (".card:has(.plot)", ".plot > svg", ".plot .marks path[transform] >> nth=-1")
-    )
-    assert card is not None
-    assert drawing is not None
-    assert last is not None
+    selectors = ("h1", ".card:has(.plot)", ".plot > svg", ".plot .marks path[transform] >> nth=-1")
+    heading, card, drawing, last = (box_of(printed.locator(selector)) for selector in selectors)
     assert card["x"] <= drawing["x"]
     assert drawing["x"] + drawing["width"] <= card["x"] + card["width"] <= PAPER["width"]
     assert last["x"] + last["width"] / 2 <= drawing["x"] + drawing["width"]
     scale = printed.locator(".plot > svg").evaluate("drawing => drawing.clientWidth / drawing.viewBox.baseVal.width")
     assert 0.95 < scale < 1.1
-
-
-def test_the_first_sheet_has_the_sentence_and_the_whole_chart(printed: Page) -> None:
-    to_paper(printed)
-    heading, drawing = (printed.locator(selector).bounding_box() for selector in ("h1", ".plot > svg"))
-    assert heading is not None
-    assert drawing is not None
     assert heading["y"] < drawing["y"]
     assert drawing["y"] + drawing["height"] < PAPER["height"]
 

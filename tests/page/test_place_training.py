@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from service.settings import Settings
 from tests.conftest import ROOT
 from tests.page.conftest import Visitor
-from tests.page.files import daily, drop_file, monthly
+from tests.page.files import daily, drop_file, dropped, monthly
 from tests.page.test_data import next_figure
 from tests.serving import serve
 
@@ -17,9 +17,7 @@ ARTIFACTS = ROOT / "artifacts"
 
 def test_a_year_of_data_comes_with_the_command_that_trains_on_it(visitor: Visitor) -> None:
     visit = visitor()
-    visit.open("?view=data&latitude=43.6&longitude=-9.1")
-    drop_file(visit, "José's pier (2).csv", daily(800))
-    page = visit.page
+    page = dropped(visit, "José's pier (2).csv", daily(800), "&latitude=43.6&longitude=-9.1")
     card = page.locator("section.card", has_text="Train networks on your series")
     expect(card).to_contain_text("You have 2 years of data")
     command = card.get_by_role("group", name="Command")
@@ -35,8 +33,7 @@ def test_a_year_of_data_comes_with_the_command_that_trains_on_it(visitor: Visito
 
 def test_the_command_has_the_options_that_read_the_file(visitor: Visitor) -> None:
     visit = visitor()
-    visit.open("?view=data&units=celsius&missing=-999")
-    drop_file(visit, "pier.csv", daily(400))
+    dropped(visit, "pier.csv", daily(400), "&units=celsius&missing=-999")
     command = visit.page.get_by_role("group", name="Command")
     expect(command).to_have_text("python -m training --data pier.csv --name pier --units=celsius --missing=-999")
 

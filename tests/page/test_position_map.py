@@ -3,15 +3,9 @@
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.page.browser import PHONE, Visit
+from tests.page.browser import PHONE, box_of
 from tests.page.conftest import Visitor
-from tests.page.files import daily, drop_file
-
-
-def opened(visit: Visit, query: str = "") -> Page:
-    visit.open(f"?view=data{query}")
-    drop_file(visit, "pier.csv", daily(60))
-    return visit.page
+from tests.page.files import daily, dropped
 
 
 def pin(page: Page) -> Locator:
@@ -22,8 +16,7 @@ def click_at(page: Page, east: float, north: float) -> None:
     """Click the map of the whole world."""
     view = page.locator(".locator .map")
     view.scroll_into_view_if_needed()
-    box = view.bounding_box()
-    assert box is not None
+    box = box_of(view)
     view.click(position={"x": (east + 180) / 360 * box["width"], "y": (90 - north) / 180 * box["height"]})
 
 
@@ -34,7 +27,7 @@ def degrees(page: Page, name: str) -> float:
 @pytest.mark.parametrize("width", [1440, PHONE])
 def test_a_click_on_the_map_places_the_pin_and_fills_in_the_fields(visitor: Visitor, width: int) -> None:
     visit = visitor(width=width)
-    page = opened(visit)
+    page = dropped(visit, "pier.csv", daily(60))
     expect(pin(page)).not_to_be_visible()
     click_at(page, -30, 40)
     visit.settle()
@@ -46,7 +39,7 @@ def test_a_click_on_the_map_places_the_pin_and_fills_in_the_fields(visitor: Visi
 
 def test_the_arrow_keys_move_the_pin_and_speak_its_position(visitor: Visitor) -> None:
     visit = visitor()
-    page = opened(visit, "&latitude=43.6&longitude=9.1")
+    page = dropped(visit, "pier.csv", daily(60), "&latitude=43.6&longitude=9.1")
     page.get_by_role("group", name="Map of the position").focus()
     page.keyboard.press("ArrowRight")
     expect(page.locator("#announcement")).to_have_text("43.6° N, 9.4° E")
@@ -59,7 +52,7 @@ def test_the_arrow_keys_move_the_pin_and_speak_its_position(visitor: Visitor) ->
 
 def test_without_a_pin_the_arrow_keys_aim_and_enter_places_the_pin(visitor: Visitor) -> None:
     visit = visitor()
-    page = opened(visit)
+    page = dropped(visit, "pier.csv", daily(60))
     view = page.get_by_role("group", name="Map of the position")
     spoken = page.locator("#announcement")
     view.press("ArrowRight")
@@ -79,7 +72,7 @@ def test_without_a_pin_the_arrow_keys_aim_and_enter_places_the_pin(visitor: Visi
 
 def test_the_pin_follows_the_fields(visitor: Visitor) -> None:
     visit = visitor()
-    page = opened(visit, "&latitude=43.6&longitude=9.1")
+    page = dropped(visit, "pier.csv", daily(60), "&latitude=43.6&longitude=9.1")
     assert pin(page).evaluate("pin => pin.style.left") == "50%"
     page.get_by_label("Longitude").fill("12.1")
     page.get_by_label("Longitude").press("Enter")
@@ -94,8 +87,7 @@ def test_the_pin_follows_the_fields(visitor: Visitor) -> None:
 
 
 def test_a_pin_on_land_is_reported_before_the_service_answers(visitor: Visitor) -> None:
-    visit = visitor()
-    page = opened(visit)
+    page = dropped(visitor(), "pier.csv", daily(60))
     page.route("**/forecast", lambda route: None)
     click_at(page, 20, 20)
     group = page.get_by_role("group", name="Position (optional)")
@@ -104,8 +96,7 @@ def test_a_pin_on_land_is_reported_before_the_service_answers(visitor: Visitor) 
 
 
 def test_the_map_zooms_around_the_pin(visitor: Visitor) -> None:
-    visit = visitor()
-    page = opened(visit, "&latitude=43.6&longitude=9.1")
+    page = dropped(visitor(), "pier.csv", daily(60), "&latitude=43.6&longitude=9.1")
     view = page.locator(".locator svg")
 
     def width() -> float:

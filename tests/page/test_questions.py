@@ -4,7 +4,7 @@ import numpy as np
 from playwright.sync_api import expect
 
 from tests.page.conftest import Shown, Visitor
-from tests.page.files import daily, drop, drop_file
+from tests.page.files import daily, drop, drop_file, dropped
 
 
 def without_unit(n: int) -> str:
@@ -63,8 +63,7 @@ def test_a_unit_is_asked_for_and_the_answer_reads_the_file(shown: Shown) -> None
 
 def test_the_answers_of_one_file_are_not_used_for_the_next(visitor: Visitor) -> None:
     visit = visitor()
-    page = visit.open("?view=data")
-    drop_file(visit, "logger.csv", two_columns(60))
+    page = dropped(visit, "logger.csv", two_columns(60))
     alert = page.get_by_role("alert")
     expect(alert.get_by_role("heading")).to_have_text("Which column has the sea temperature?")
     assert alert.get_by_role("button").all_inner_texts() == ["buoy_temp_hull", "buoy_temp_intake"]
@@ -79,8 +78,7 @@ def test_the_answers_of_one_file_are_not_used_for_the_next(visitor: Visitor) -> 
 
 def test_options_that_do_not_fit_a_file_can_be_dropped(visitor: Visitor) -> None:
     visit = visitor()
-    page = visit.open("?view=data&dates=dmy")
-    drop_file(visit, "pier.csv", daily(60))
+    page = dropped(visit, "pier.csv", daily(60), "&dates=dmy")
     expect(page.get_by_role("alert")).to_contain_text("Cannot read pier.csv")
     page.get_by_role("button", name="Read the file without my options").click()
     visit.settle()

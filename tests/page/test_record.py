@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.page.conftest import Shown, Visitor
-from tests.page.files import daily, drop, drop_file, every_five_days
+from tests.page.files import daily, drop, drop_file, dropped, every_five_days
 from tests.page.test_data import series_of
 
 LINE = "(plot, name) => plot.data.find(trace => trace.name === name && trace.mode.includes('lines')).y"
@@ -51,10 +51,7 @@ def next_value(page: Page, url: str, text: str) -> Any:
 def test_a_forecast_opens_with_the_verdict_of_its_past_and_has_the_record_of_each_model(
     visitor: Visitor, url: str
 ) -> None:
-    visit = visitor()
-    visit.open("?view=data")
-    drop_file(visit, "pier.csv", daily(60))
-    page = visit.page
+    page = dropped(visitor(), "pier.csv", daily(60))
     answer = forecast(url, daily(60))
     first, later = answer["chosen"], forecast(url, daily(60), horizon=7)["chosen"]
     assert first["by"] == later["by"] == "own_past"
@@ -122,8 +119,7 @@ def test_the_headline_the_chart_and_the_table_show_one_model(shown: Shown, url: 
 
 def test_all_three_networks_open_with_the_one_that_did_best(visitor: Visitor, url: str) -> None:
     visit = visitor()
-    visit.open("?view=data&model=all")
-    drop_file(visit, "tide.csv", every_five_days(300))
+    dropped(visit, "tide.csv", every_five_days(300), "&model=all")
     errors = forecast(url, every_five_days(300), horizon=7)["chosen"]["rmse"]
     best = min(filter(is_network, errors), key=lambda name: errors[name])
     answer = forecast(url, every_five_days(300), horizon=7, model=best)
@@ -156,10 +152,7 @@ def test_a_network_that_loses_to_a_reference_is_never_praised(shown: Shown, url:
 
 def test_a_network_that_the_user_picks_is_shown_with_the_reference_that_is_better(visitor: Visitor, url: str) -> None:
     text = every_five_days(300)
-    visit = visitor()
-    visit.open("?view=data&model=gru&horizon=1")
-    drop_file(visit, "tide.csv", text)
-    page = visit.page
+    page = dropped(visitor(), "tide.csv", text, "&model=gru&horizon=1")
     answer = forecast(url, text, model="gru")
     assert [warning["code"] for warning in answer["warnings"]] == ["reference_is_better"]
     heading = headline(page).get_by_role("heading")
@@ -179,8 +172,7 @@ def test_the_model_of_a_place_that_loses_to_a_reference_is_shown_with_it(visitor
     errors = {model["model"]: model["rmse"] for model in compared["models"]}
     assert errors["persistence"] == min(errors.values())
     visit = visitor()
-    visit.open("?view=data&release=nino12&model=gru")
-    drop_file(visit, "lake.csv", text)
+    dropped(visit, "lake.csv", text, "&release=nino12&model=gru")
     heading = headline(visit.page).get_by_role("heading")
     expect(heading).to_contain_text("Over your last 18 years, repeating the last value was typically off by")
     expect(heading).to_contain_text("one month ahead, this forecast by")
@@ -208,9 +200,7 @@ def test_a_series_without_any_record_has_no_empty_table(shown: Shown, url: str) 
 
 def test_a_position_is_used_and_offers_another_reference(visitor: Visitor, url: str) -> None:
     visit = visitor()
-    visit.open("?view=data")
-    drop_file(visit, "pier.csv", daily(60))
-    page = visit.page
+    page = dropped(visit, "pier.csv", daily(60))
     expect(page.get_by_text("know the usual temperatures there")).to_be_visible()
     page.get_by_label("Latitude").fill("43.6, 9.1")
     page.get_by_label("Latitude").press("Enter")

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from service.middleware.keys import Role, new_key
 from service.settings import Settings
-from tests.page.browser import DESKTOP, LOOKS, Visit
+from tests.page.browser import DESKTOP, LOOKS, Visit, box_of
 from tests.page.conftest import Visitor
 from tests.serving import serve
 
@@ -65,43 +65,30 @@ def newest_forecast(url: str) -> dict[str, list[float]]:
     return forecast
 
 
-def test_a_card_shows_the_last_value_what_is_usual_and_the_next_days(opened: Opened, stations: str) -> None:
+def test_a_card_shows_the_last_value_what_is_usual_and_the_next_days_or_what_is_missing(
+    opened: Opened, stations: str
+) -> None:
     _, page = opened()
-    card = page.get_by_role("listitem").filter(has_text="The <reef>").first
-    last = 24.5 + (47 * 7 % 11) / 20
-    expect(card).to_contain_text(f"{last:.1f}\N{NO-BREAK SPACE}°C")
-    expect(card).to_contain_text("Today")
-    expect(card).to_contain_text("than usual")
+    cards = page.get_by_role("listitem")
+    card = cards.filter(has_text="The <reef>").first
+    for shown in (f"{24.5 + (47 * 7 % 11) / 20:.1f}\N{NO-BREAK SPACE}°C", "Today", "than usual"):
+        expect(card).to_contain_text(shown)
     tomorrow = TODAY + timedelta(days=1)
     expect(card.locator("dt").first).to_contain_text(f"{tomorrow:%a} {tomorrow.day}")
-    first = newest_forecast(stations)["sst"][0]
-    expect(card.locator("dd strong").first).to_have_text(f"{first:.1f}")
+    expect(card.locator("dd strong").first).to_have_text(f"{newest_forecast(stations)['sst'][0]:.1f}")
     expect(card.locator("svg.sparkline .fan")).to_have_count(1)
-
-
-def test_the_picture_of_a_card_says_how_many_days_it_shows(opened: Opened) -> None:
-    _, page = opened()
-    cards = page.get_by_role("listitem")
+    expect(card.locator("figcaption")).to_contain_text("48 days, ")
     expect(cards.filter(has_text="buoy").locator("figcaption")).to_contain_text("20 days, ")
-    expect(cards.filter(has_text="The <reef>").locator("figcaption")).to_contain_text("48 days, ")
-
-
-def test_cards_say_what_is_missing(opened: Opened) -> None:
-    _, page = opened()
-    cards = page.get_by_role("listitem")
-    expect(cards.filter(has_text="Planned")).to_contain_text("No readings yet")
     expect(cards.filter(has_text="buoy")).to_contain_text("The last forecast has expired")
+    expect(cards.filter(has_text="Planned")).to_contain_text("No readings yet")
 
 
 def test_the_map_shows_stations_on_both_sides_of_the_date_line_side_by_side(opened: Opened) -> None:
     _, page = opened()
     pins = page.locator(".station-pin")
     expect(pins).to_have_count(2)
-    west, east = (pins.nth(i).bounding_box() for i in (0, 1))
-    view = page.get_by_role("group", name="Map of 2 stations").bounding_box()
-    assert west is not None
-    assert east is not None
-    assert view is not None
+    west, east = (box_of(pins.nth(i)) for i in (0, 1))
+    view = box_of(page.get_by_role("group", name="Map of 2 stations"))
     # The buoy is 50 degrees to the west of the reef, and the map 80 degrees wide.
     assert (east["x"] - west["x"]) / view["width"] == pytest.approx(50 / 80, abs=0.01)
     pins.nth(1).click()
@@ -202,38 +189,30 @@ def test_a_printed_station_shows_its_whole_chart_without_what_is_for_the_screen(
     page.emulate_media(media="print")
     page.set_viewport_size({"width": 688, "height": 1017})
     card = page.locator(".card").filter(has=page.get_by_role("heading", name="Forecasts and observations"))
-    around, drawing = card.bounding_box(), card.locator(".plot > svg").bounding_box()
+    around, drawing = box_of(card), box_of(card.locator(".plot > svg"))
     page.emulate_media(media="screen")
-    assert around is not None
-    assert drawing is not None
     assert around["x"] <= drawing["x"]
     assert drawing["x"] + drawing["width"] <= around["x"] + around["width"] <= 688
 
 
-def test_the_record_says_how_many_observations_the_intervals_held(opened: Opened, stations: str) -> None:
-    _, page = opened("&station=reef")
-    (first, *_) = httpx.get(f"{stations}/stations/reef/verification").raise_for_status().json()["leads"]
-    record = page.locator("section.card").filter(has=page.get_by_role("heading", name="Record"))
-    expect(record).to_contain_text(f" of {first['n']} observations 1 day ahead.")
-    row = record.get_by_role("row").filter(has_text="1 day").first
-    (issued,) = (model for model in first["models"] if model["kind"] == "issued")
-    expect(row).to_contain_text(f"{issued['rmse']:.2f}")
-
-
-def test_the_record_says_how_often_events_happened_by_forecast_probability(opened: Opened, stations: str) -> None:
-    _, page = opened("&station=reef")
+def test_a_station_has_its_record_its_events_and_their_alerts_and_a_picture_to_embed(
+    opened: Opened, stations: str
+) -> None:
+    visit, page = opened("&station=reef")
     answer = httpx.get(f"{stations}/stations/reef/verification").raise_for_status().json()
-    first = next(event for event in answer["events"] if event["name"] == "Warm water")
-    (group,) = first["reliability"]
     record = page.locator("section.card").filter(has=page.get_by_role("heading", name="Record"))
+    first = answer["leads"][0]
+    (issued,) = (model for model in first["models"] if model["kind"] == "issued")
+    expect(record).to_contain_text(f" of {first['n']} observations 1 day ahead.")
+    expect(record.get_by_role("row").filter(has_text="1 day").first).to_contain_text(f"{issued['rmse']:.2f}")
+
+    # How often the event happened, by forecast probability.
+    (group,) = next(event for event in answer["events"] if event["name"] == "Warm water")["reliability"]
     expect(record.get_by_role("columnheader", name="90–100%")).to_be_visible()
     row = record.get_by_role("row").filter(has_text="Warm water").first
     expect(row).to_contain_text(f"{group['n']} of {group['n']}")
     expect(row).to_contain_text("1 day")
 
-
-def test_events_and_their_alerts_are_shown(opened: Opened) -> None:
-    _, page = opened("&station=reef")
     start = TODAY - timedelta(days=47)
     card = page.locator("section.card").filter(has=page.get_by_role("heading", name="Events"))
     states = card.get_by_role("list", name="Events").get_by_role("listitem")
@@ -241,9 +220,6 @@ def test_events_and_their_alerts_are_shown(opened: Opened) -> None:
     expect(states.nth(1)).to_contain_text("Hot water: not now")
     expect(card.get_by_role("row").filter(has_text="Warm water began")).to_contain_text("not sent")
 
-
-def test_a_station_can_be_embedded_as_the_picture_that_is_shown(opened: Opened, stations: str) -> None:
-    visit, page = opened("&station=reef")
     page.get_by_text("Embed this station").click()
     visit.settle()
     picture = page.get_by_role("img", name="The card of The <reef>")
