@@ -2,17 +2,17 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from forecasting.errors import FileError
-from forecasting.readers import DateOrder, read, read_csv
+from forecasting.readers import DateOrder, read
 from forecasting.readers.clock import find_clock, times_of_day
 from forecasting.readers.delimited import read_delimited
 from forecasting.readers.options import ReadingOptions
-from forecasting.readers.tabular import find_layout
 from forecasting.series.times import iso
-from tests.forecasting.readers.files import days, rows, write
+from tests.forecasting.readers.files import days, expect, layout, refuse, rows, write
 
 
 @pytest.mark.parametrize(
@@ -38,27 +38,15 @@ from tests.forecasting.readers.files import days, rows, write
     ],
 )
 def test_dates_are_read_as_people_write_them(tmp_path: Path, times: list[str]) -> None:
-    series = read_csv(write(tmp_path, "date,sst", *rows(f'"{time}"' for time in times)))
-    assert (iso(series.start), str(series.step), len(series)) == ("2010-12-31T00:00:00Z", "day", 3)
-
-
-def test_months_can_be_six_digits(tmp_path: Path) -> None:
-    series = read_csv(write(tmp_path, "date,sst", *rows(["201011", "201012", "201101"])))
-    assert (iso(series.start), str(series.step), len(series)) == ("2010-11-01T00:00:00Z", "month", 3)
+    path = write(tmp_path, "date,sst", *rows(f'"{time}"' for time in times))
+    expect(path, start="2010-12-31T00:00:00Z", step="day", n=3)
 
 
 @pytest.mark.parametrize("form", ["201012{:02}", "2010/12/{:02}", "{:02}-Dec-2010", "{:02}DEC2010"])
 def test_a_first_row_of_data_is_not_a_header(tmp_path: Path, form: str) -> None:
     data = rows(form.format(day) for day in range(20, 26))
     for first in (data[0], data[0].replace(",10", ",NA")):
-        series = read(write(tmp_path, first, *data[1:])).series
-        assert (iso(series.start), len(series)) == ("2010-12-20T00:00:00Z", 6)
-
-
-def test_an_invalid_hour_in_compact_times_is_refused_with_its_line(tmp_path: Path) -> None:
-    path = write(tmp_path, "time,sst", *rows(f"20101231{hour:02}" for hour in range(20, 25)))
-    with pytest.raises(FileError, match="line 6: time '2010123124' is not"):
-        read(path)
+        expect(write(tmp_path, first, *data[1:]), start="2010-12-20T00:00:00Z", n=6)
 
 
 @pytest.mark.parametrize(
@@ -81,25 +69,8 @@ def test_the_only_column_of_dates_is_found_whatever_its_name(
 
 def test_times_of_day_can_have_a_column_of_any_name_next_to_repeated_dates(tmp_path: Path) -> None:
     path = write(tmp_path, "date,heure,temp", *(f"{day}/12/2010,{hour}:30,10" for day in (30, 31) for hour in (6, 18)))
-    assert str(read(path).series.step) == "PT12H"
-    assert iso(read(path).series.start) == "2010-12-30T06:30:00Z"
-    assert find_layout(read_delimited(path.read_text()), ReadingOptions()).time == ("date", "heure")
-
-
-def test_several_columns_of_dates_need_a_choice(tmp_path: Path) -> None:
-    path = write(tmp_path, "sampled,analysed,sst", *(f"{day},{day},10" for day in days(3)))
-    with pytest.raises(FileError, match="2 date columns: sampled, analysed; choose one with time_column="):
-        read(path)
-
-
-def test_an_invalid_date_is_reported_with_its_line(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match="line 4: time 'soon' is not"):
-        read(write(tmp_path, "when,sst", *rows([*days(2), "soon"])))
-
-
-def test_afternoon_is_twelve_hours_later(tmp_path: Path) -> None:
-    series = read_csv(write(tmp_path, "date,sst", "31/12/2010 12:30 PM,10", "31/12/2010 1:30 PM,10"))
-    assert [iso(time) for time in series.times] == ["2010-12-31T12:30:00Z", "2010-12-31T13:30:00Z"]
+    expect(path, step="PT12H", start="2010-12-30T06:30:00Z")
+    assert layout(path).time == ("date", "heure")
 
 
 FIRSTS = [f"01/{month:02}/2010" for month in range(1, 13)]
@@ -108,9 +79,8 @@ FIRSTS = [f"01/{month:02}/2010" for month in range(1, 13)]
 @pytest.mark.parametrize(("order", "step"), [("dmy", "month"), ("mdy", "day")])
 def test_ambiguous_days_and_months_need_an_order(tmp_path: Path, order: DateOrder, step: str) -> None:
     path = write(tmp_path, "date,sst", *rows(FIRSTS))
-    with pytest.raises(FileError, match=r"line 3: '01/02/2010' could begin with its day or its month.*dates='dmy' or"):
-        read(path)
-    assert str(read(path, ReadingOptions(dates=order)).series.step) == step
+    refuse(path, r"line 3: '01/02/2010' could begin with its day or its month.*dates='dmy' or")
+    expect(path, {"dates": order}, step=step)
 
 
 @pytest.mark.parametrize("dates", [FIRSTS, ["01/01/10", "02/01/10", "03/01/10"]])
@@ -121,27 +91,28 @@ def test_the_question_about_an_order_shows_a_date_that_differs(tmp_path: Path, d
     assert labels == {"1 February 2010", "2 January 2010"}
 
 
-def test_dates_that_are_the_same_in_both_orders_need_none(tmp_path: Path) -> None:
-    path = write(tmp_path, "date,sst", *rows([f"03/03/2010 {hour}:00" for hour in range(6)]))
-    assert iso(read(path).series.start) == "2010-03-03T00:00:00Z"
-
-
 @pytest.mark.parametrize(
     ("times", "message"),
     [
-        (
-            ["31/12/2010", "01/13/2011"],
-            r"line 2 \(31/12/2010\) begins with its day and line 3 \(01/13/2011\) with its month",
-        ),
+        (["31/12/2010", "01/13/2011"], r"line 2 \(31/12/2010\) begins with its day and line 3 \(01/13/2011\) with its"),
         (["31/12/2010", "2011-01-01x"], "line 3: time '2011-01-01x' is not"),
         (["31/02/2010", "01/03/2010"], "line 2: time '31/02/2010' does not exist"),
         (["31/12/10", "01/01/11"], "line 2: '31/12/10' has a two-digit year, .* set the order with dates='dmy' or"),
+        ([f"01/{month:02}/{year}" for year in (17, 18) for month in range(1, 13)], "which could be any of its numbers"),
+        (["18-03-05", "18-03-06", "19-03-07"], "line 2: '18-03-05' seems to begin with a two-digit year; write"),
+        (["98-03-05", "98-03-05"], "line 2: '98-03-05' seems to begin with a two-digit year; write"),
         (["31-Foo-2010"], "line 2: time '31-Foo-2010' is not"),
+        ([*days(2), "soon"], "line 4: time 'soon' is not"),
+        ([f"20101231{hour:02}" for hour in range(20, 25)], "line 6: time '2010123124' is not"),
     ],
 )
 def test_an_impossible_date_is_refused_with_its_line(tmp_path: Path, times: list[str], message: str) -> None:
-    with pytest.raises(FileError, match=message):
-        read(write(tmp_path, "date,sst", *rows(times)))
+    refuse(write(tmp_path, "date,sst", *rows(times)), message)
+
+
+def test_several_columns_of_dates_need_a_choice(tmp_path: Path) -> None:
+    path = write(tmp_path, "sampled,analysed,sst", *(f"{day},{day},10" for day in days(3)))
+    refuse(path, "2 date columns: sampled, analysed; choose one with time_column=")
 
 
 @pytest.mark.parametrize(
@@ -159,13 +130,15 @@ def test_an_impossible_date_is_refused_with_its_line(tmp_path: Path, times: list
         ("Date,Time,sst", "2010-12-31,2330,10", "2011-01-01,0000,10", "2010-12-31T23:30:00Z", "PT30M"),
         ("Date,Time,sst", "31-Dec-2010,2300,10", "01-Jan-2011,30,10", "2010-12-31T23:00:00Z", "PT1H30M"),
         ("Date,Time,sst", "2010-12-31,22,10", "2010-12-31,23,10", "2010-12-31T22:00:00Z", "hour"),
+        ("date,sst", "31/12/2010 12:30 PM,10", "31/12/2010 1:30 PM,10", "2010-12-31T12:30:00Z", "hour"),
+        ("date,sst", "03/03/2010 0:00,10", "03/03/2010 1:00,10", "2010-03-03T00:00:00Z", "hour"),
+        ("date,sst", "201012,10", "201101,10", "2010-12-01T00:00:00Z", "month"),
     ],
 )
 def test_a_time_can_be_split_over_several_columns(
     tmp_path: Path, header: str, first: str, second: str, start: str, step: str
 ) -> None:
-    series = read_csv(write(tmp_path, header, first, second))
-    assert (iso(series.start), str(series.step), len(series)) == (start, step, 2)
+    expect(write(tmp_path, header, first, second), start=start, step=step, n=2)
 
 
 HOURS = [f"2010-12-{day:02},{hour},{hour}.5" for day in (30, 31) for hour in range(24)]
@@ -176,9 +149,8 @@ HOURS = [f"2010-12-{day:02},{hour},{hour}.5" for day in (30, 31) for hour in ran
 )
 def test_hours_can_have_their_own_column_next_to_repeated_dates(tmp_path: Path, header: str, more: str) -> None:
     path = write(tmp_path, header, *(f"{line}{more}" for line in HOURS))
-    reading = read(path, ReadingOptions(value_column=header.split(",")[2]))
-    assert (str(reading.series.step), len(reading.series)) == ("hour", 48)
-    assert iso(reading.series.start) == f"2010-12-30T00:{more[1:] or '00'}:00Z"
+    start = f"2010-12-30T00:{more[1:] or '00'}:00Z"
+    expect(path, {"value_column": header.split(",")[2]}, step="hour", n=48, start=start)
     table = read_delimited(path.read_text())
     clock = find_clock(table, ReadingOptions())
     # As in the scoring of many rows, which keeps the columns of the time alone.
@@ -215,11 +187,11 @@ def test_a_year_next_to_a_date_is_not_a_time_of_day(tmp_path: Path) -> None:
         ("2010,2,30,10", "line 3: time '2010-02-30' does not exist"),
         ("10,2,3,10", "line 3: write the year 10 with four digits"),
         ("2010,,3,10", "line 3: '' in column month is not a valid month"),
+        ("2010,Fub,3,10", "line 3: 'Fub' in column month is not a number"),
     ],
 )
 def test_an_invalid_part_of_a_time_is_refused_with_its_line(tmp_path: Path, row: str, message: str) -> None:
-    with pytest.raises(FileError, match=message):
-        read(write(tmp_path, "year,month,day,sst", "2010,1,1,10", row))
+    refuse(write(tmp_path, "year,month,day,sst", "2010,1,1,10", row), message)
 
 
 @pytest.mark.parametrize(
@@ -234,51 +206,35 @@ def test_an_invalid_part_of_a_time_is_refused_with_its_line(tmp_path: Path, row:
 def test_a_two_digit_year_is_read_if_the_order_is_given(
     tmp_path: Path, order: DateOrder, first: str, start: str
 ) -> None:
-    path = write(tmp_path, "date,sst", f"{first} 00:00,10", f"{first} 12:00,10")
-    assert iso(read(path, ReadingOptions(dates=order)).series.start) == start
+    expect(write(tmp_path, "date,sst", f"{first} 00:00,10", f"{first} 12:00,10"), {"dates": order}, start=start)
 
 
-@pytest.mark.parametrize("times", [["18-03-05", "18-03-06", "19-03-07"], ["98-03-05", "98-03-05"]])
-def test_a_leading_two_digit_year_is_refused(tmp_path: Path, times: list[str]) -> None:
-    with pytest.raises(FileError, match=r"line 2: '\d\d-03-05' seems to begin with a two-digit year; write"):
-        read(write(tmp_path, "time,sst", *rows(times)))
+LOGGER = (
+    '"Plot Title: pier 3"',
+    '"#","Date Time, GMT-07:00","Temp, °C (LGR S/N: 98, SEN S/N: 76)","Coupler Detached (LGR S/N: 98)"',
+    "1,06/13/15 11:00:00 PM,14.5,Logged",
+    "2,06/14/15 12:00:00 AM,14.6,",
+    "# a remark",
+)
+UNITS = ("time,sst", "seconds since 1970-01-01T00:00:00Z,degree_C", "1.2937536E9,10", "1.29384E9,10")
+MONTHS = ("time,sst", *rows(f"2001-{month:02}-01" for month in range(1, 13)))
 
 
-def test_months_with_trailing_two_digit_years_need_an_order(tmp_path: Path) -> None:
-    times = [f"01/{month:02}/{year}" for year in (17, 18) for month in range(1, 13)]
-    with pytest.raises(
-        FileError, match=r"has a two-digit year, which could be any of its numbers; .*set the order with dates='dmy'"
-    ):
-        read(write(tmp_path, "time,sst", *rows(times)))
-
-
-def test_a_loggers_export_is_read_as_it_is(tmp_path: Path) -> None:
-    path = write(
-        tmp_path,
-        '"Plot Title: pier 3"',
-        '"#","Date Time, GMT-07:00","Temp, °C (LGR S/N: 98, SEN S/N: 76)","Coupler Detached (LGR S/N: 98)"',
-        "1,06/13/15 11:00:00 PM,14.5,Logged",
-        "2,06/14/15 12:00:00 AM,14.6,",
-        "# a remark",
-    )
-    reading = read(path, ReadingOptions(dates="mdy"))
-    assert [iso(time) for time in reading.series.times] == ["2015-06-14T06:00:00Z", "2015-06-14T07:00:00Z"]
-    assert reading.series.values.tolist() == [14.5, 14.6]
+@pytest.mark.parametrize(
+    ("lines", "given", "expected"),
+    [
+        (LOGGER, {"dates": "mdy"}, {"start": "2015-06-14T06:00:00Z", "step": "hour", "values": [14.5, 14.6]}),
+        (UNITS, {}, {"start": "2010-12-31T00:00:00Z", "step": "day"}),
+        (MONTHS, {"timezone": "Europe/Rome"}, {"start": "2001-01-01T00:00:00Z", "step": "month"}),
+    ],
+    ids=["a logger's export", "seconds by the row of units", "months in a time zone"],
+)
+def test_times_of_other_forms_are_read(
+    tmp_path: Path, lines: tuple[str, ...], given: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    expect(write(tmp_path, *lines), given, **expected)
 
 
 def test_a_time_that_its_zone_moves_out_of_range_is_reported(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", *rows(["0001-01-01", "0001-01-02"]))
-    with pytest.raises(FileError, match=r"line 2: time '0001-01-01' is not in the years 1 to 9999 \(UTC\); correct it"):
-        read(path, ReadingOptions(timezone="+01:00"))
-
-
-def test_months_follow_the_given_timezone(tmp_path: Path) -> None:
-    path = write(tmp_path, "time,sst", *rows([f"2001-{month:02}-01" for month in range(1, 13)]))
-    series = read(path, ReadingOptions(timezone="Europe/Rome")).series
-    assert (str(series.step), iso(series.start)) == ("month", "2001-01-01T00:00:00Z")
-
-
-def test_seconds_since_are_read_by_the_row_of_units(tmp_path: Path) -> None:
-    units = "seconds since 1970-01-01T00:00:00Z,degree_C"
-    series = read_csv(write(tmp_path, "time,sst", units, "1.2937536E9,10", "1.29384E9,10"))
-    assert (iso(series.start), str(series.step)) == ("2010-12-31T00:00:00Z", "day")
+    refuse(path, r"line 2: time '0001-01-01' is not in the years 1 to 9999 \(UTC\); correct it", timezone="+01:00")

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from forecasting.errors import FileError
 from forecasting.readers import ReadingOptions, read
 from forecasting.readers.grid.fields import open_field
-from tests.forecasting.readers.files import days, write
+from tests.forecasting.readers.files import days, expect, refuse, write
 
 FLAGS = ("1", "2", "3", "4", "9", "")
 
@@ -21,19 +20,19 @@ FLAGS = ("1", "2", "3", "4", "9", "")
 def test_failed_values_are_dropped_and_suspect_ones_kept_with_a_warning(tmp_path: Path, name: str) -> None:
     values = (10, 11, 12, -99, 99, 15)
     lines = [f"{day},{value},{flag}" for day, value, flag in zip(days(6), values, FLAGS, strict=True)]
-    reading = read(write(tmp_path, f"time,sst,{name}", *lines))
-    np.testing.assert_array_equal(reading.series.values, [10, 11, 12, np.nan, np.nan, 15])
-    (station,) = reading.stations
-    assert station.flags == {1: 1, 2: 2, 3: 1, 4: 1, 9: 1}
-    assert station.warnings == (f"kept 1 value flagged suspect (3) by {name}",)
-    assert f"2 values flagged 4 or 9 by {name} set to missing" in reading.series.notes
+    expect(
+        write(tmp_path, f"time,sst,{name}", *lines),
+        note=f"2 values flagged 4 or 9 by {name} set to missing",
+        values=[10, 11, 12, np.nan, np.nan, 15],
+        flags={1: 1, 2: 2, 3: 1, 4: 1, 9: 1},
+        warnings=(f"kept 1 value flagged suspect (3) by {name}",),
+    )
 
 
-def test_the_flags_of_another_column_are_left_alone(tmp_path: Path) -> None:
-    lines = [f"{day},10,35,4" for day in days(3)]
-    reading = read(write(tmp_path, "time,sst,salinity,salinity_qc", *lines))
-    assert reading.stations[0].columns.flags is None
-    assert np.isfinite(reading.series.values).all()
+@pytest.mark.parametrize("header", ["time,sst,salinity,salinity_qc", "time,sst,sst_qc,quality_level"])
+def test_the_flags_of_another_column_are_left_alone(tmp_path: Path, header: str) -> None:
+    path = write(tmp_path, header, *(f"{day},10,1,4" for day in days(3)))
+    expect(path, flag_column=None if "salinity" in header else "sst_qc", values=[10] * 3, warnings=())
 
 
 @pytest.mark.parametrize("flags", ["0 1 1", "0 0 4", "1 1 77"])
@@ -47,40 +46,38 @@ def test_flags_of_an_unknown_scheme_are_ignored_with_a_warning(tmp_path: Path, f
 def test_flags_of_wider_schemes_in_which_most_values_are_good_are_used(tmp_path: Path) -> None:
     values, flags = (10, 11, 14, 13, 14, 15, 16), (1, 1, 4, 0, 8, 1, 3)
     lines = [f"{day},{value},{flag}" for day, value, flag in zip(days(7), values, flags, strict=True)]
-    reading = read(write(tmp_path, "TIME,TEMP,TEMP_quality_control", *lines))
-    np.testing.assert_array_equal(reading.series.values, [10, 11, np.nan, 13, 14, 15, 16])
-    assert reading.stations[0].flags == {1: 3, 2: 2, 3: 1, 4: 1}
+    path = write(tmp_path, "TIME,TEMP,TEMP_quality_control", *lines)
+    expect(path, values=[10, 11, np.nan, 13, 14, 15, 16], flags={1: 3, 2: 2, 3: 1, 4: 1})
     message = "kept 1 value flagged 5 to 8 by TEMP_quality_control, read as Argo flags"
-    assert message in reading.stations[0].warnings
+    assert message in read(path).stations[0].warnings
 
 
 def test_the_flag_column_can_be_chosen_or_ignored(tmp_path: Path) -> None:
-    path = write(
-        tmp_path, "time,sst,sst_qc,judged", *(f"{day},10,{1 + 3 * (i == 1)},1" for i, day in enumerate(days(3)))
-    )
-    assert np.isnan(read(path).series.values).sum() == 1
-    assert np.isnan(read(path, ReadingOptions(flags="judged")).series.values).sum() == 0
-    assert read(path, ReadingOptions(flags="none")).stations[0].flags == {}
-    with pytest.raises(FileError, match="no column 'opinion'"):
-        read(path, ReadingOptions(flags="opinion"))
+    lines = [f"{day},10,{1 + 3 * (i == 1)},1" for i, day in enumerate(days(3))]
+    path = write(tmp_path, "time,sst,sst_qc,judged", *lines)
+    expect(path, values=[10, np.nan, 10])
+    expect(path, {"flags": "judged"}, values=[10] * 3)
+    expect(path, {"flags": "none"}, flags={})
+    refuse(path, "no column 'opinion'", flags="opinion")
 
 
 def test_a_flag_that_is_not_a_number_is_refused_with_its_line(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match=r"line 2: 'good' in column sst_qc is not a number.*flags='none'"):
-        read(write(tmp_path, "time,sst,sst_qc", "2001-01-01,10,good", "2001-01-02,11,good"))
+    path = write(tmp_path, "time,sst,sst_qc", "2001-01-01,10,good", "2001-01-02,11,good")
+    refuse(path, r"line 2: 'good' in column sst_qc is not a number.*flags='none'")
 
 
 def test_unused_flags_are_reported(tmp_path: Path) -> None:
     buoy = [f"{day},{flag},35,1,10" for day, flag in zip(days(3), (1, 4, 1), strict=True)]
     path = write(tmp_path, "DATE,Q_FLAG,salinity,salinity_flag,SSTP", *buoy)
-    assert "flags that were not used: Q_FLAG; to use one for SSTP, set flags to its name" in read(path).series.notes
-    assert read(path, ReadingOptions(flags="Q_FLAG")).stations[0].flags == {1: 2, 4: 1}
+    expect(path, note="flags that were not used: Q_FLAG; to use one for SSTP, set flags to its name")
+    expect(path, {"flags": "Q_FLAG"}, flags={1: 2, 4: 1})
 
 
 TIMES = np.arange("2001-01-01", "2001-01-11", dtype="datetime64[D]").astype("datetime64[ns]")
 LEVELS = np.array([5, 5, 4, 3, 2, 0, 5, 5, 5, 5], dtype=np.int8)
 SAID = "quality_level was not used, as it holds quality levels (5 is best) instead of QARTOD flags"
 COUNTED = f"{SAID}; 2 of 9 observed values (22 %) are below level 4, the lowest that GHRSST recommends"
+OTHER = "quality was not used, as neither its attributes nor its name identify QARTOD flags"
 
 
 def ghrsst(**attributes: object) -> xr.Dataset:
@@ -97,22 +94,19 @@ def ghrsst(**attributes: object) -> xr.Dataset:
 def test_levels_of_a_grid_that_are_not_used_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "one.nc"
     ghrsst().to_netcdf(path, engine="h5netcdf")
-    (station,) = read(path, ReadingOptions(at=(44, 10))).stations
-    assert station.warnings == (COUNTED,)
-    assert station.columns.flags is None
-    assert read(path, ReadingOptions(at=(44, 10), flags="none")).stations[0].warnings == ()
+    expect(path, {"at": (44, 10)}, warnings=(COUNTED,), flag_column=None)
+    expect(path, {"at": (44, 10), "flags": "none"}, warnings=())
     assert read(path, ReadingOptions(sample=2)).stations[1].warnings == (COUNTED,)
     with open_field(path, "netcdf", ReadingOptions()) as field:
         assert field.notes == (SAID,)
 
 
 def test_ancillary_flags_of_another_scheme_are_named(tmp_path: Path) -> None:
-    data = ghrsst(ancillary_variables="bits error").rename(quality_level="bits")
-    data["bits"].attrs["flag_masks"] = np.array([1, 2, 4], dtype=np.int8)
+    data = ghrsst(ancillary_variables="quality error").rename(quality_level="quality")
+    data["quality"].attrs["flag_masks"] = np.array([1, 2, 4], dtype=np.int8)
     data["error"] = data["sst"] * 0
     data.to_netcdf(tmp_path / "one.nc", engine="h5netcdf")
-    (station,) = read(tmp_path / "one.nc", ReadingOptions(at=(44, 10))).stations
-    assert station.warnings == ("bits was not used, as neither its attributes nor its name identify QARTOD flags",)
+    expect(tmp_path / "one.nc", {"at": (44, 10)}, warnings=(OTHER,))
 
 
 @pytest.mark.parametrize(
@@ -120,7 +114,7 @@ def test_ancillary_flags_of_another_scheme_are_named(tmp_path: Path) -> None:
     [
         ("quality_level", (COUNTED,)),
         ("sst_quality_level", (f"sst_{COUNTED}",)),
-        ("quality", ("quality was not used, as neither its attributes nor its name identify QARTOD flags",)),
+        ("quality", (OTHER,)),
         ("wind_quality", ()),
     ],
 )
@@ -128,10 +122,5 @@ def test_levels_that_are_not_used_are_counted(tmp_path: Path, name: str, warning
     values = [*map(str, range(10, 15)), "", *map(str, range(16, 20))]
     lines = [f"{day},{value},{level}" for day, value, level in zip(days(10), values, LEVELS, strict=True)]
     path = write(tmp_path, f"time,sst,{name}", *lines)
-    assert read(path).stations[0].warnings == warnings
-    assert read(path, ReadingOptions(flags="none")).stations[0].warnings == ()
-
-
-def test_other_quality_columns_next_to_qartod_flags_are_not_reported(tmp_path: Path) -> None:
-    path = write(tmp_path, "time,sst,sst_qc,quality_level", *(f"{day},10,1,2" for day in days(3)))
-    assert read(path).stations[0].warnings == ()
+    expect(path, warnings=warnings)
+    expect(path, {"flags": "none"}, warnings=())
