@@ -106,11 +106,7 @@ def test_duplicate_columns_without_sst_are_ignored(tmp_path: Path) -> None:
 
 
 def test_a_row_of_column_widths_is_not_data(tmp_path: Path) -> None:
-    head = [
-        "# Temperature, water, degrees Celsius",
-        "#",
-        "agency_cd\tsite_no\tdatetime\t12_00010_00001\t12_00010_00003",
-    ]
+    names = "agency_cd\tsite_no\tdatetime\t12_00010_00001\t12_00010_00003"
     data = [f"USGS\t0123\t{day}\t11\t10" for day in days(3)]
     path = write(tmp_path, "# Temperature, water, degrees Celsius", "#", names, "5s\t15s\t20d\t14n\t14n", *data)
     expect(path, names=("0123",), value="12_00010_00003", units_from="by the comment above the header")

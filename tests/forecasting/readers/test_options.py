@@ -1,5 +1,6 @@
 """What overrides how a file is read, and when that does not apply."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from forecasting.errors import FileError, RequestError
+from forecasting.errors import RequestError
 from forecasting.readers import ReadingOptions, read
 from forecasting.readers.options import OPTIONS
 from forecasting.series.times import iso
+from tests.forecasting.readers.files import expect, refuse
 
 DAYS = np.arange("2001-01-01", "2001-03-01", dtype="datetime64[D]")
 
@@ -40,21 +42,23 @@ def test_the_options_refused_for_a_table(
 ) -> None:
     path = table(tmp_path / "sst.csv", header, *rows)
     assert read(path).problem is None or options.get("station")
-    with pytest.raises(FileError) as refused:
-        read(path, ReadingOptions(**options))
-    assert f"{path}: {sentence}" in str(refused.value)
+    refuse(path, re.escape(f"{path}: {sentence}"), **options)
 
 
-def test_options_that_choose_something_still_work(tmp_path: Path) -> None:
-    long = table(tmp_path / "long.csv", "time,station,sst", "{},pier,15", "{},buoy,16")
-    assert read(long, ReadingOptions(station="buoy")).series.values[0] == 16
-    wide = table(tmp_path / "wide.csv", "time,pier_sst,buoy_sst", "{},15,16")
-    assert read(wide, ReadingOptions(station="buoy")).series.values[0] == 16
-    places = table(tmp_path / "places.csv", "time,lat,lon,sst", "{},40,1,15", "{},41,1,16")
-    assert read(places, ReadingOptions(at=(41.1, 1))).series.values[0] == 16
-    assert read(places, ReadingOptions(station="41N 1E")).series.values[0] == 16
-    one_depth = table(tmp_path / "depth.csv", "time,depth,sst", "{},0.5,15")
-    assert read(one_depth, ReadingOptions(depth=1)).series.values[0] == 15
+@pytest.mark.parametrize(
+    ("header", "rows", "options"),
+    [
+        ("time,station,sst", ["{},pier,15", "{},buoy,16"], {"station": "buoy"}),
+        ("time,pier_sst,buoy_sst", ["{},15,16"], {"station": "buoy"}),
+        ("time,lat,lon,sst", ["{},40,1,15", "{},41,1,16"], {"at": (41.1, 1)}),
+        ("time,lat,lon,sst", ["{},40,1,15", "{},41,1,16"], {"station": "41N 1E"}),
+        ("time,depth,sst", ["{},0.5,16"], {"depth": 1}),
+    ],
+)
+def test_options_that_choose_something_still_work(
+    tmp_path: Path, header: str, rows: list[str], options: dict[str, Any]
+) -> None:
+    expect(table(tmp_path / "sst.csv", header, *rows), options, values=[16] * len(DAYS))
 
 
 @pytest.mark.parametrize(
@@ -83,9 +87,7 @@ def test_the_options_refused_for_a_grid(
         {"time": DAYS.astype("datetime64[ns]"), **{dim: axes[dim] for dim in dims}},
     )
     data.to_netcdf(tmp_path / "sst.nc", engine="h5netcdf")
-    with pytest.raises(FileError) as refused:
-        read(tmp_path / "sst.nc", ReadingOptions(**options))
-    assert f"sst.nc: {sentence}" in str(refused.value)
+    refuse(tmp_path / "sst.nc", re.escape(f"sst.nc: {sentence}"), **options)
 
 
 @pytest.mark.parametrize(("option", "choices"), [("units", "celsius, kelvin, fahrenheit"), ("dates", "dmy, mdy")])
