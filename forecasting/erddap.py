@@ -31,8 +31,6 @@ class SeriesQuery:
 
     Attributes:
         variables: names, temperatures first.
-        start: first time, ISO 8601.
-        end: last time, ISO 8601.
         lat: lowest and highest latitude, degrees north; equal ones select the nearest cell of a grid.
         lon: lowest and highest longitude, degrees east; likewise.
         depth: lowest and highest, in the units of the dataset.
@@ -54,7 +52,6 @@ class DatasetInfo:
 
     Attributes:
         server: root of the server, as returned by :func:`server_address`.
-        name: id of the dataset.
         dimensions: number of values on each axis of a grid, in the order of the axes; empty for a table.
         variables: names of the variables, without axes.
         attributes: the attributes by variable (``NC_GLOBAL`` for those of the dataset) and name.

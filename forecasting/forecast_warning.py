@@ -46,8 +46,6 @@ class ForecastWarning:
     """A warning about a forecast: a sentence for the reader, and a ``code`` for programs.
 
     Attributes:
-        code: what it is about.
-        message: one sentence.
         uncalibrated: whether intervals and probabilities cannot be relied on because of it.
     """
 

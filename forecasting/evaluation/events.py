@@ -37,7 +37,7 @@ class JointForecasts(Protocol):
 
         Args:
             rows: positions of the origins.
-            threshold: Threshold at each lead from the first, °C ``(rows, leads)``.
+            threshold: °C at each lead from the first, °C ``(rows, leads)``.
         """
         ...
 
@@ -86,13 +86,10 @@ class EventCases:
     """An event after many origins of one series, or of several; each array has a row for each origin.
 
     Attributes:
-        event: the event.
-        step: Step of the series.
         origins: step of the last value that each forecast has seen.
-        times: Times of these values, UTC.
-        happened: 1 where it happened, else 0.
+        times: UTC times of these values.
         before: number of steps beyond the threshold up to the origin.
-        threshold: Threshold at each lead considered, °C ``(origins, leads)``.
+        threshold: °C at each lead considered, ``(origins, leads)``.
         references: probabilities by :data:`CLIMATOLOGY` and :data:`PERSISTENCE`; without the former where too few years
             precede most origins.
     """
@@ -117,7 +114,7 @@ class EventCases:
 
         Args:
             event: the event.
-            series: Series that was forecast, °C.
+            series: the series that was forecast, °C.
             origins: steps of the last value that each forecast has seen, ascending.
             thresholds: parts of ``origins``, at least one, and the threshold as it was known there.
         """
@@ -229,7 +226,7 @@ class RequestedEvents:
 
     Attributes:
         definitions: the events; each says how many leads it considers.
-        baseline: Baseline of the place, or the period of the series to compute it from, or why it cannot be used; None
+        baseline: the baseline of the place, or the period of the series to compute it from, or why it cannot be used; None
             for the past of the series.
     """
 
@@ -250,8 +247,7 @@ class VerifiedEvent:
     """Probabilities of an event by several networks, for the same cases.
 
     Attributes:
-        cases: the cases.
-        probability: Probability of the event, ``(origins,)``, by network.
+        probability: the probability of the event, ``(origins,)``, by network.
         independent: the same with independent leads, by network; empty if a single lead is considered.
     """
 
@@ -287,7 +283,7 @@ def verifying(
 
     Args:
         requested: the events.
-        series: Series that was forecast.
+        series: the series that was forecast.
         origins: step of the last value that each forecast has seen, ascending, ``(origins,)``.
         networks: their forecasts from these origins, with at least as many leads as the events consider, by name.
     """

@@ -30,7 +30,6 @@ class Skill(BaseModel, frozen=True):
     Attributes:
         value: 1 − RMSE / RMSE of the reference; None if the reference has no error.
         lower: lower end of the 95 % interval over block-bootstrap resamples.
-        upper: upper end of that interval.
         p_value: p-value of the two-sided Diebold–Mariano test; None if it cannot be computed.
     """
 
@@ -64,7 +63,6 @@ class IntervalReport(BaseModel, frozen=True):
     """Intervals of one level on the test part.
 
     Attributes:
-        coverage: over the whole part.
         seasons: coverage in each season of the part.
         score: mean interval score by lead, °C.
     """
@@ -78,9 +76,7 @@ class ExceedanceReport(BaseModel, frozen=True):
     """Probabilities that a threshold is exceeded, on the test part.
 
     Attributes:
-        threshold: °C.
-        quantile: Quantile of the values that the weights were fitted on, which gives the threshold.
-        brier: Brier score by lead; lower is better.
+        quantile: the probability that gives the threshold, in the values that the weights were fitted on.
         climatology: Brier score of how often those values exceeded the threshold in the calendar month.
     """
 
@@ -94,14 +90,9 @@ class EventReport(BaseModel, frozen=True):
     """Probabilities of one event on the test part.
 
     Attributes:
-        side: Side of the threshold.
-        percentile: Percentile of the time of year, which gives the threshold; from the data before the test part.
-        duration: number of consecutive steps beyond the threshold.
-        first: the first lead considered.
-        last: the last lead considered.
+        percentile: that of the time of year that is the threshold, from the data before the test part.
         assumed: whether the dependence between leads was assumed to be that of a random walk, for want of a learned
             one.
-        score: Score of the probabilities.
     """
 
     side: Side
@@ -125,23 +116,16 @@ class ModelReport(BaseModel, frozen=True):
     """One row of the comparison.
 
     Attributes:
-        name: Name of the cell or the reference.
-        kind: ``recurrent``, ``imported`` or ``baseline``.
-        accuracy: Accuracy by split, per lead; a reference has no ``validation`` if too little precedes it.
+        accuracy: errors by split, per lead; a reference has no ``validation`` if too little precedes it.
         p_value: p-value of the Diebold–Mariano test against the reference with the lowest test RMSE at that
             lead; None if it cannot be computed.
-        coverage: Coverage of the intervals on the test part, by level in percent, per lead.
-        anomaly_correlation: Anomaly correlation on the test part, per lead; None if anomalies are constant.
-        skill: Skill of a network, against each reference.
-        intervals: Intervals of a network, by level in percent.
+        coverage: share of observations inside the intervals on the test part, by level in percent, per lead.
+        anomaly_correlation: correlation of anomalies on the test part, per lead; None if anomalies are constant.
         crps: continuous ranked probability score on the test part, °C, per lead.
-        exceedance: Exceedance for several thresholds.
         events: probabilities of extremes for the time of year; empty for a reference, and in older releases.
         parameters: number of trained weights.
-        train_seconds: wall time of fitting.
         latency_ms: median time of a single forecast.
         epochs: number of epochs that the final weights were trained for.
-        loss: Loss by epoch.
         caveat: a limit of the test figures, such as ``may have seen the test part``; None if there is none.
     """
 
@@ -182,10 +166,7 @@ class Drift(BaseModel, frozen=True):
     """How far the test part is from the data that the weights were fitted on.
 
     Attributes:
-        minimum: Lowest value of the fitted data, °C.
-        maximum: Highest value of the fitted data, °C.
         below: share of the values of the test part below the minimum.
-        above: share above the maximum.
         anomaly: mean difference of the test part from the climatology of the earlier data, °C: its warming.
         unlike: share of the windows of the test part that are marked ``outside_training``.
     """
@@ -222,9 +203,8 @@ class StationReport(BaseModel, frozen=True):
 
     Attributes:
         trained_on: whether the weights were fitted on this station, among others.
-        period: its test part.
-        accuracy: Accuracy on the test part, by model; references are fitted on the earlier parts of the station.
-        coverage: Coverage of the intervals of the best network on the test part, by level.
+        accuracy: errors on the test part, by model; references are fitted on the earlier parts of the station.
+        coverage: share of observations inside the intervals of the best network on the test part, by level.
     """
 
     name: str
@@ -238,27 +218,17 @@ class Report(BaseModel, frozen=True):
     """``report.json`` of a release.
 
     Attributes:
-        dataset: name of the dataset.
-        title: Title of the dataset, for people to read; None if it was not given.
-        created: ISO 8601.
+        title: name of the dataset for people to read; None if it was not given.
         step: as :class:`~forecasting.series.timestep.TimeStep` writes it.
-        units: ``celsius``.
         window: number of values that a forecast starts from.
         horizon: number of evaluated leads.
-        data_file: name of the file with the training data.
-        data_sha256: sha256 of that file.
-        notes: what was changed when reading the file.
-        periods: Periods of the three parts.
         fitted_until: ISO 8601 time of the last step that the served weights have seen; None in older releases, which
             serve the weights that their accuracy was measured on.
         climatology: the harmonics of the reference, in words.
-        configuration: every setting of the training.
-        libraries: versions.
         models: the networks, then the references.
         seeds: spread over seeds, by cell; empty if only one seed was trained.
-        drift: Drift of the test part from the data that the weights were fitted on.
         starts: how universal networks take part, by cell; empty if there were none to start from.
-        stations: Stations of a panel, which ``models`` cover together; empty if one series was trained on.
+        stations: the stations of a panel, which ``models`` cover together; empty if one series was trained on.
         left_out: accuracy on the test parts of all stations that were left out of the training, by model.
         imported: where the networks come from that were trained elsewhere, by cell.
     """

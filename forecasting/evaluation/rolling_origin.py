@@ -274,7 +274,6 @@ class VerifiedSeries:
     """One series with the forecasts of its test part.
 
     Attributes:
-        series: the whole series.
         past: the part before the test part.
         test: forecasts of the test part.
     """

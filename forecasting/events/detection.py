@@ -41,9 +41,6 @@ class Event:
     Intensities are relative to the climatology: positive in heatwaves, negative in cold spells.
 
     Attributes:
-        start: first day.
-        end: last day.
-        peak: day of the greatest intensity.
         days: duration.
         intensity_mean: °C.
         intensity_max: °C, at the peak.

@@ -41,10 +41,8 @@ class MaximumMonthlyMean(NamedTuple):
     """The usual mean SST of the warmest month.
 
     Attributes:
-        sst: °C.
         source: the request, the past of the series, or the climatology of its position.
         period: of the past that it was computed from; None for other sources.
-        warnings: for the reader.
     """
 
     sst: float

@@ -28,7 +28,6 @@ class RunEvent:
     A run may have begun before the first lead.
 
     Attributes:
-        side: of the threshold.
         duration: number of consecutive steps.
         first: the first lead considered; above 1 only if the duration is one step.
         last: the last lead considered.
@@ -55,8 +54,6 @@ class History:
     """An event in the whole of one series, seen from each of its steps.
 
     Attributes:
-        event: the event.
-        step: of the series.
         happened: 1 if the event happened at the leads that follow a step, 0 if not; NaN if one of them was not
             observed, or the series ends before; ``(n,)``.
         run: number of steps beyond the threshold without a break up to each, ``(n,)``. A missing value is a break.

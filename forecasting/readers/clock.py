@@ -49,9 +49,7 @@ class Clock:
 
     Attributes:
         label: their columns, in words.
-        names: the names of their columns.
         texts: ISO 8601; cells that are not dates stay as they are.
-        shown: cells to show in errors.
         timezone: name or offset of the zone of times without an offset; if None, UTC.
     """
 

@@ -29,7 +29,6 @@ class Option:
         choices: all valid values; empty if there are too many to list.
         metavar: placeholder for the value in help texts.
         repeatable: whether it can be given several times.
-        name: the name of attribute, query parameter and client keyword; see :attr:`flag` for the command line.
     """
 
     help: str
@@ -85,14 +84,12 @@ class ReadingOptions:
 
     Attributes:
         format: one of :data:`FORMATS`.
-        station: name of the station to read, if the file holds several.
         at: place to read from a grid, or from a table of several places.
         sample: number of sea cells to draw from a grid.
         depth: metres, if the file holds several depths; the nearest is read.
         time_column: time column or variable.
         value_column: temperature column or variable.
         flags: QARTOD flag column or variable; ``none`` ignores all flags.
-        units: the units of the temperatures.
         missing: numbers that mark a missing value.
         dates: order of day and month in dates such as 03/04/2010.
         timezone: IANA name, or an offset such as ``+01:00``, of times without an offset; if None, the zone in the
@@ -102,7 +99,6 @@ class ReadingOptions:
             of a single reading needs it.
         station_units: the units of the station that the file is for, for temperatures that do not state theirs.
             None without a station: text is then in °C, and a grid is refused.
-        seed: the seed of the draw of ``sample``.
         max_stations: a table of more stations is refused unless one is chosen, as each station costs a pass over all
             rows; None for no limit.
         max_columns: a table of more columns is refused.

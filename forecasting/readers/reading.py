@@ -29,7 +29,6 @@ class Columns:
 
     Attributes:
         time: name of the time column, or of several columns that together make a time.
-        value: temperature column.
         station: column that distinguishes stations; None if there is none.
         flags: column of QARTOD flags; None if there is none.
     """
@@ -46,7 +45,6 @@ class Station:
 
     Attributes:
         name: None if the file holds one series without a name.
-        columns: the columns that were read.
         units: the units of the values in the file.
         units_from: where the units come from.
         flags: number of values by QARTOD flag.
@@ -98,10 +96,6 @@ class Grid:
     """A grid without a chosen place.
 
     Attributes:
-        time: variable of its times.
-        value: variable of the temperatures.
-        units: the units of the temperatures in the file.
-        units_from: where the units come from.
         step: the step, as :class:`~forecasting.series.timestep.TimeStep` writes it; None if the times are irregular.
         times: number of distinct times.
         start: first time, UTC; None if there are no times.
@@ -135,8 +129,6 @@ class Reading:
     """What was read from a file.
 
     Attributes:
-        path: the path of the file.
-        format: the format in words.
         stations: the stations in the order of the file; empty if the user has to choose a place first.
         error: why there is not exactly one series, and what to do; None if there is.
         grid: whose place the user still has to choose; None for other files.

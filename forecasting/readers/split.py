@@ -38,7 +38,6 @@ class Part:
         station: its name, if it has one.
         column: the column that distinguishes it from others.
         rows: mask of its rows, ``(n,)``.
-        notes: notes on choices.
     """
 
     station: str | None

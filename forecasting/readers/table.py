@@ -34,15 +34,12 @@ class Table:
     Attributes:
         format: the format in words.
         cells: the cells by column; the index is the line number of each row in the file.
-        units: the units by column, from the row of units.
         units_place: where the row of units is.
         remarked: units in comments above the header, by line number.
         decimal_commas: whether numbers in the file had decimal commas, which are points in the cells.
         is_csv: whether each row is a line of CSV, so that the file can be read in pieces.
-        sentinels: numbers that mark a missing value.
         units_by_format: units of temperatures that the format prescribes if the file does not state them.
         nameless: whether the file has no header, so that columns are named ``column 1`` and so on.
-        notes: notes on how the file was read.
     """
 
     format: str

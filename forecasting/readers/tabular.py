@@ -36,7 +36,6 @@ class Layout:
     """Which columns of a table hold what, according to some of its rows.
 
     Attributes:
-        time: columns that together make a time.
         time_units: the time units of those columns that have any.
         timezone: the timezone of the times; None for UTC, or if each time states its offset.
         values: columns of temperatures, with their stations if the header names them.
@@ -44,11 +43,8 @@ class Layout:
         places: columns of latitude and longitude, which distinguish stations if nothing else does.
         positions: columns of latitude and longitude, whether or not they distinguish stations.
         flags: column of QARTOD flags, by column of temperatures.
-        units: the units by column of temperatures.
         units_column: column with the units of each row; None if all rows have the same.
-        sentinels: numbers that mark a missing value.
         date_order: the date order of dates such as 03/04/2010, if there are any.
-        notes: notes on choices.
     """
 
     time: tuple[str, ...]

@@ -27,7 +27,6 @@ class Accuracy(BaseModel, frozen=True):
     """Errors by lead; the first entry of each is lead 1.
 
     Attributes:
-        n: number of pairs of forecast and observation.
         mae: mean absolute error, °C.
         rmse: root mean square error, °C.
         mape: mean absolute percentage error, percent of the observed °C. It depends on the zero of the scale and is

@@ -77,7 +77,6 @@ class ModelVerification(BaseModel, frozen=True):
     """Scores of one model at one lead.
 
     Attributes:
-        model: its name.
         kind: ``issued`` for the forecasts themselves, ``baseline`` for a reference that was issued with them.
         n: number of pairs of forecast and observation.
         mae: mean absolute error, °C.
@@ -104,7 +103,6 @@ class LeadVerification(BaseModel, frozen=True):
     """Scores of the forecasts at one lead and of the baselines that were issued with them.
 
     Attributes:
-        lead: Lead in steps.
         n: number of issued forecasts that have an observation.
         models: the issued forecasts first, then each baseline that has any pair; empty if ``n`` is 0.
     """

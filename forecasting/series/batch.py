@@ -27,17 +27,13 @@ class SeriesBatch:
     The values of each series follow those of the one before, so that series of different lengths waste no memory.
 
     Attributes:
-        step: the step of all series.
         values: °C, float64 ``(total,)``; NaN where missing.
         ends: end (exclusive) of each series in ``values``, ``(n,)``.
-        lengths: the lengths of each series, ``(n,)``.
         starts: time of the first value of each, UTC ``(n,)``.
         notes: what was changed when reading, by series; see :class:`~forecasting.series.sst_series.SstSeries`.
         other_steps: the step of each series at another step, by series; such a series has no values here.
         positions: degrees north and east of each series, ``(n, 2)``, NaN where they are not known; None without any.
         errors: why a series could not be read, by series; such a series has no values here.
-        shortest: smallest length; 0 without series.
-        longest: largest length.
     """
 
     step: TimeStep

@@ -39,7 +39,6 @@ class Origins:
         valid_time: the valid time of lead 1, ``(n,)``.
         targets: °C, ``(n, horizon)``; NaN where nothing was observed or the time is outside the part.
         position: the position of lead 1 in the series, ``(n,)``.
-        step: the step of the series.
     """
 
     windows: Floats

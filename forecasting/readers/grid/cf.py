@@ -302,8 +302,6 @@ class Validity:
     """Which values of a variable are valid, in the units of the unpacked values.
 
     Attributes:
-        low: least valid value.
-        high: greatest valid value.
         attribute: the source of the limits, in words; None if there are no limits.
         sentinels: numbers that mark a missing value.
     """

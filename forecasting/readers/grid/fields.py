@@ -37,15 +37,12 @@ class Field:
     """The temperatures of a grid, and what belongs to them.
 
     Attributes:
-        data: the whole dataset.
         variables: ``value``, as in the file, and perhaps ``flags`` and ``unused``: quality in an unsupported scheme.
             None of them has a dimension of depth.
-        units: the units of the temperatures.
         units_from: where the units come from.
         time: the name of the variable of times.
         along: the dimension of time.
         times: UTC, in the order of the file, ``(n,)``.
-        kind: ``netcdf`` or ``zarr``.
         validity: which values are valid.
         notes: one sentence per choice.
         doubts: a warning if the requested units contradict the file.
