@@ -226,8 +226,8 @@ class RequestedEvents:
 
     Attributes:
         definitions: the events; each says how many leads it considers.
-        baseline: the baseline of the place, or the period of the series to compute it from, or why it cannot be used; None
-            for the past of the series.
+        baseline: what is usual at the place, or the period of the series to compute it from, or why it cannot be used;
+            None for the past of the series.
     """
 
     definitions: Sequence[ThresholdEvent]

@@ -19,7 +19,7 @@ import pyarrow.parquet as papq
 
 from forecasting.errors import FileError
 from forecasting.readers.dates import UNAMBIGUOUS, AmbiguousOrderError
-from forecasting.readers.delimited import DECIMAL_COMMA, header, is_row
+from forecasting.readers.delimited import DECIMAL_COMMA, header
 from forecasting.readers.files import table_of
 from forecasting.readers.options import DateOrder, ReadingOptions
 from forecasting.readers.split import are_repeated
