@@ -10,6 +10,7 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 
 from forecasting.events.baseline import Baseline, Indices, Kind, days_from
+from forecasting.series.shape import runs
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, Bools, Floats, Times
 from forecasting.series.timestep import TimeStep
@@ -125,14 +126,7 @@ def find_events(series: SstSeries, baseline: Baseline, kind: Kind) -> list[Event
 
 def event_days(extreme: Bools) -> list[tuple[int, int]]:
     """Return the first and last day of each event, from whether each day is beyond the threshold ``(n,)``."""
-    edges = np.diff(np.concatenate([[False], extreme, [False]]).astype(np.int8))
-    starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1
-    long = ends - starts + 1 >= LEAST_DAYS
-    starts, ends = starts[long], ends[long]
-    if not len(starts):
-        return []
-    are_separate = starts[1:] - ends[:-1] - 1 > LONGEST_GAP_DAYS
-    return list(zip(starts[np.r_[True, are_separate]].tolist(), ends[np.r_[are_separate, True]].tolist(), strict=True))
+    return [(begin, end - 1) for begin, end in runs(days_in_events(extreme)).tolist()]
 
 
 def days_in_events(extreme: Bools) -> Bools:
@@ -190,21 +184,17 @@ def _rates(intensity: Floats, first: int, peak: int, last: int) -> tuple[float, 
 
 
 def run_lengths(beyond: Bools, before: int = 0) -> Indices:
-    """Return how many steps up to each are beyond without a break, ``(paths, leads)``.
+    """Return how many steps up to each are beyond a threshold without a break, ``(…, n)``.
 
     Args:
-        beyond: whether each step is, ``(paths, leads)``.
+        beyond: whether each step is, ``(…, n)``.
         before: how many steps before the first are.
     """
-    lengths = np.empty(beyond.shape, dtype=np.int64)
-    current = np.full(len(beyond), before)
-    for lead in range(beyond.shape[1]):
-        current = np.where(beyond[:, lead], current + 1, 0)
-        lengths[:, lead] = current
+    steps = np.arange(1, beyond.shape[-1] + 1)
+    lengths: Indices = steps - np.maximum.accumulate(np.where(beyond, -before, steps), axis=-1)
     return lengths
 
 
 def steps_at_end(beyond: Bools) -> int:
     """Return how many steps at the end are beyond without a break, from whether each is ``(n,)``."""
-    within = np.flatnonzero(~beyond)
-    return len(beyond) - 1 - int(within[-1]) if len(within) else len(beyond)
+    return int(run_lengths(beyond)[-1])

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.events.definitions import Side, ThresholdEvent
+from forecasting.events.detection import run_lengths
 from forecasting.events.paths import Coupling, Ranks
 from forecasting.series.times import DAY, YEAR, Bools, Floats
 from forecasting.series.timestep import TimeStep
@@ -68,8 +69,7 @@ class History:
     def of(cls, event: RunEvent, step: TimeStep, values: Floats, threshold: float | Floats) -> "History":
         """Find the event in ``values`` °C ``(n,)``; the threshold, °C, is one for all steps or one for each."""
         beyond: Bools = values > threshold if event.side == "above" else values < threshold
-        places = np.arange(len(values))
-        run = places - np.maximum.accumulate(np.where(beyond, -1, places))
+        run = run_lengths(beyond)
         leads = event.last - event.first + 1
         known = _totals(np.isfinite(values), event) == leads
         happened = np.where(known, _totals(run >= event.duration, event) > 0, np.nan)

@@ -9,20 +9,25 @@ import numpy.typing as npt
 import pandas as pd
 
 from forecasting.errors import FileError
+from forecasting.readers.names import month_number
 from forecasting.readers.options import DateOrder
 from forecasting.readers.zones import localise_cells, within_years
 from forecasting.remedies import Remedy, Setting
 from forecasting.series.observations import choose_clock
 from forecasting.series.times import Floats, Times
 
-_CLOCK: Final = r"(?:[ T,]+(\d{1,2})(?::(\d\d)(:\d\d(?:\.\d+)?)?)?\s*([AaPp][Mm])?\s*(Z|[+-]\d\d:?\d\d)?)?"
-_NUMERIC: Final = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d\d)" + _CLOCK)
-_NAMED: Final = re.compile(r"(\d{1,2})([ -]?)([A-Za-z]{3,9})\2(\d{4})" + _CLOCK)
-_MONTH_FIRST: Final = re.compile(r"([A-Za-z]{3,9})\.?( )(\d{1,2}), ?(\d{4})" + _CLOCK)
-_YEAR_FIRST: Final = re.compile(r"(\d{4})([/. ])(\d{1,2})\2(\d{1,2})" + _CLOCK)
+_CLOCK: Final = (
+    r"(?:[ T,]+(?P<hour>\d{1,2})(?::(?P<minute>\d\d)(?P<second>:\d\d(?:\.\d+)?)?)?"
+    r"\s*(?P<half>[AaPp][Mm])?\s*(?P<zone>Z|[+-]\d\d:?\d\d)?)?"
+)
+_NUMERIC: Final = re.compile(r"(?P<first>\d{1,2})([/.-])(?P<middle>\d{1,2})\2(?P<year>\d{4}|\d\d)" + _CLOCK)
+_NAMED: Final = re.compile(r"(?P<day>\d{1,2})([ -]?)(?P<name>[A-Za-z]{3,9})\2(?P<year>\d{4})" + _CLOCK)
+_MONTH_FIRST: Final = re.compile(r"(?P<name>[A-Za-z]{3,9})\.? (?P<day>\d{1,2}), ?(?P<year>\d{4})" + _CLOCK)
+_YEAR_FIRST: Final = re.compile(r"(?P<year>\d{4})([/. ])(?P<month>\d{1,2})\2(?P<day>\d{1,2})" + _CLOCK)
+_FORMS: Final = (_NUMERIC, _NAMED, _MONTH_FIRST, _YEAR_FIRST)
+"""Dates that are rewritten as ISO 8601."""
 _FIRST_YEAR: Final = 69
 """First two-digit year of the twentieth century, as in POSIX."""
-_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _ISO: Final = re.compile(r"\d{4}-\d\d(-\d\d)?([T ].*)?")
 _TOGETHER: Final = re.compile(r"(1[89]|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(\d\d){0,3}$")
 _DIGITS: Final = {6: "%Y%m", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
@@ -64,13 +69,10 @@ def rewrite(column: "pd.Series[str]", order: DateOrder | None) -> "pd.Series[str
     if filled.iloc[0].endswith(("UTC", "GMT")):
         column = column.str.replace(r"\s*(UTC|GMT)$", "Z", regex=True)
     first = column[filled.index[0]]
-    if _NUMERIC.fullmatch(first):
-        day_first = _day_first(column, order) is not False
-        return column.map(lambda cell: _numeric(cell, day_first))
-    if _NAMED.fullmatch(first) or _MONTH_FIRST.fullmatch(first):
-        return column.map(_named)
-    if _YEAR_FIRST.fullmatch(first):
-        return column.map(_year_first)
+    form = next((form for form in _FORMS if form.fullmatch(first)), None)
+    if form is not None:
+        day_first = form is not _NUMERIC or _day_first(column, order) is not False
+        return column.map(lambda cell: _iso(cell, form, day_first=day_first))
     if first.isdecimal() and (rewritten := _of_digits(column)) is not None:
         return rewritten
     return column.str.replace(r"^(\d{4}-\d\d-\d\d)\s+", r"\1T", regex=True) if " " in first else column
@@ -78,7 +80,8 @@ def rewrite(column: "pd.Series[str]", order: DateOrder | None) -> "pd.Series[str
 
 def is_date(cell: str) -> bool:
     """Return whether a cell is written like a date, including ``20101231``."""
-    return any(form.fullmatch(_named(cell)) for form in (_ISO, _NUMERIC, _YEAR_FIRST, _TOGETHER))
+    plain = any(form.fullmatch(cell) for form in (_ISO, _NUMERIC, _YEAR_FIRST, _TOGETHER))
+    return plain or any(_iso(cell, form) != cell for form in (_NAMED, _MONTH_FIRST))
 
 
 def is_dated(column: "pd.Series[str]") -> bool:
@@ -86,8 +89,10 @@ def is_dated(column: "pd.Series[str]") -> bool:
     filled = column[column != ""]
     if not len(filled):
         return False
-    forms = (_ISO, _NUMERIC, _NAMED, _MONTH_FIRST, _YEAR_FIRST, _TOGETHER)
-    form = next((form for form in forms if form.fullmatch(filled.iloc[0].removesuffix("UTC").rstrip())), None)
+    form = next(
+        (form for form in (_ISO, *_FORMS, _TOGETHER) if form.fullmatch(filled.iloc[0].removesuffix("UTC").rstrip())),
+        None,
+    )
     return form is not None and bool(filled.str.match(form).mean() > 0.5)
 
 
@@ -178,7 +183,7 @@ def _set_order(cell: str) -> Remedy:
 
 def _dated(cell: str, order: DateOrder) -> str:
     """Return the date of a cell in words, such as ``1 June 2010``; empty if there is no such date."""
-    date = pd.to_datetime(_numeric(cell, order == "dmy")[:10], errors="coerce")
+    date = pd.to_datetime(_iso(cell, _NUMERIC, day_first=order == "dmy")[:10], errors="coerce")
     return "" if pd.isna(date) else f"{date.day} {calendar.month_name[date.month]} {date.year}"
 
 
@@ -189,38 +194,26 @@ def _year_is_first(parts: pd.DataFrame) -> bool:
     return (first < last and middle <= last) or bool((numbers[0].astype(int) > 31).any())
 
 
-def _numeric(cell: str, day_first: bool) -> str:
-    match = _NUMERIC.fullmatch(cell)
+def _iso(cell: str, form: re.Pattern[str], *, day_first: bool = True) -> str:
+    """Rewrite a cell of this form as ISO 8601, with hours of a 24-hour clock; any other cell stays as it is."""
+    match = form.fullmatch(cell)
     if match is None:
         return cell
-    day, month = (match[1], match[3]) if day_first else (match[3], match[1])
-    century = "" if len(match[4]) > 2 else "19" if int(match[4]) >= _FIRST_YEAR else "20"
-    return f"{century}{match[4]}-{int(month):02}-{int(day):02}{_clock(match)}"
-
-
-def _named(cell: str) -> str:
-    match = _NAMED.fullmatch(cell) or _MONTH_FIRST.fullmatch(cell)
-    if match is None:
+    part: dict[str, str | None] = match.groupdict()
+    year, day, month = match["year"], part.get("day"), part.get("month")
+    if form is _NUMERIC:
+        day, month = (match["first"], match["middle"]) if day_first else (match["middle"], match["first"])
+        century = "" if len(year) > 2 else "19" if int(year) >= _FIRST_YEAR else "20"
+        year = f"{century}{year}"
+    number = int(month) if month is not None else month_number(match["name"][:3])
+    if number is None:
         return cell
-    day, named = (match[1], match[3]) if match[1].isdecimal() else (match[3], match[1])
-    if named[:3].lower() not in _MONTHS:
-        return cell
-    month = _MONTHS.index(named[:3].lower()) + 1
-    return f"{match[4]}-{month:02}-{int(day):02}{_clock(match)}"
-
-
-def _year_first(cell: str) -> str:
-    match = _YEAR_FIRST.fullmatch(cell)
-    return cell if match is None else f"{match[1]}-{int(match[3]):02}-{int(match[4]):02}{_clock(match)}"
-
-
-def _clock(match: re.Match[str]) -> str:
-    """Return the time of day in a match after a T, with hours of a 24-hour clock."""
-    hour, minute, second, half, zone = match.groups()[4:]
-    if hour is None:
-        return ""
-    hours = int(hour) if not half else int(hour) % 12 + (12 if half.lower() == "pm" else 0)
-    return f"T{hours:02}:{minute or '00'}{second or ''}{zone or ''}"
+    date = f"{year}-{number:02}-{int(day or 0):02}"
+    if part["hour"] is None:
+        return date
+    half = (part["half"] or "").lower()
+    hour = int(part["hour"]) if not half else int(part["hour"]) % 12 + 12 * (half == "pm")
+    return f"{date}T{hour:02}:{part['minute'] or '00'}{part['second'] or ''}{part['zone'] or ''}"
 
 
 def seconds_of_unit(unit: str) -> float | None:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.series.times import DAY, Floats
+from forecasting.series.times import DAY, Bools, Floats
 from forecasting.series.timestep import TimeStep
 
 
@@ -43,10 +43,15 @@ class ForecastShape(NamedTuple):
         return self._replace(horizon=horizon)
 
 
+def runs(flags: Bools) -> npt.NDArray[np.intp]:
+    """Return the begin and end (exclusive) of each run of values that have a flag, ``(n,)``: ``(runs, 2)``."""
+    edges = np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8))
+    return np.stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)], axis=1)
+
+
 def missing_runs(values: Floats) -> npt.NDArray[np.intp]:
     """Return the begin and end (exclusive) of each run of NaN in ``values`` ``(n,)``: ``(runs, 2)``."""
-    edges = np.diff(np.concatenate(([0], np.isnan(values).astype(np.int8), [0])))
-    return np.stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)], axis=1)
+    return runs(np.isnan(values))
 
 
 def fill_gaps(values: Floats, limit: int) -> Floats:
