@@ -50,7 +50,7 @@ def marine_states(valid: Times, leads: Indices, threshold: Floats, sign: float, 
 
 
 def heat_stress_levels(valid: Times, maximum_monthly_mean: Floats, observed: Observed) -> Floats:
-    """Return the alert level of heat stress on each valid day, as its place in ``LEVELS``; NaN where it is not known.
+    """Return the alert level of heat stress on each valid day, as its index in ``LEVELS``; NaN where it is not known.
 
     Days without a reading add nothing, as in the forecast, but the readings must begin 83 days before.
 
@@ -75,8 +75,8 @@ def heat_stress_levels(valid: Times, maximum_monthly_mean: Floats, observed: Obs
 
 
 def _positions(valid: Times, step: TimeStep, before: int, after: int) -> tuple[Indices, Times]:
-    """Return the place of each valid day among all days, and those: from ``before`` the first to ``after`` the last."""
-    position = np.round(step.place(valid, valid.min())).astype(np.int64)
+    """Return the index of each valid day among all days, and those: from ``before`` the first to ``after`` the last."""
+    position = np.round(step.position(valid, valid.min())).astype(np.int64)
     start = step.shift(valid.min(keepdims=True), -before)[0]
     return position + before, step.range(start, before + int(position.max()) + 1 + after)
 

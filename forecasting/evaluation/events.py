@@ -24,7 +24,7 @@ class JointForecasts(Protocol):
     """Forecasts from several origins."""
 
     def couplings(self, rows: Steps, leads: int) -> Iterable[tuple[Coupling, Steps]]:
-        """Yield how the leads of each forecast are related, and the places within ``rows`` of those alike.
+        """Yield how the leads of each forecast are related, and the indices within ``rows`` of those alike.
 
         Args:
             rows: positions of the origins.

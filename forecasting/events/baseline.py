@@ -27,8 +27,8 @@ def day_of_year(times: Times) -> Indices:
     """Return the index of each day in a leap year, from 0 to 365: 1 March is 60 in every year."""
     days = times.astype("datetime64[D]")
     years = days.astype("datetime64[Y]")
-    place = (days - years.astype("datetime64[D]")).astype(np.int64)
-    shifted: Indices = place + (~is_leap(years.astype(np.int64) + 1970) & (place >= FEBRUARY_29))
+    index = (days - years.astype("datetime64[D]")).astype(np.int64)
+    shifted: Indices = index + (~is_leap(years.astype(np.int64) + 1970) & (index >= FEBRUARY_29))
     return shifted
 
 
@@ -223,8 +223,8 @@ def _positions(first: int, length: int, start: int, end: int) -> Indices:
     first_year, last_year = np.asarray([start, end]).astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64)
     years = np.arange(first_year, last_year + 1)
     january_1 = years.astype("datetime64[Y]").astype("datetime64[D]").astype(np.int64)
-    places = np.arange(DAYS)
-    shifted = places[:, np.newaxis] - ((places > FEBRUARY_29)[:, np.newaxis] & ~is_leap(years + 1970))
+    day = np.arange(DAYS)
+    shifted = day[:, np.newaxis] - ((day > FEBRUARY_29)[:, np.newaxis] & ~is_leap(years + 1970))
     days = january_1 + shifted
     inside = (days >= max(start, first)) & (days <= min(end, first + length - 1))
     positions: Indices = np.where(inside, days - first, length + 2 * _HALF_WINDOW_DAYS)
@@ -240,11 +240,11 @@ def _percentile(ordered: Floats, counts: Indices, percentile: float) -> Floats:
         counts: of values in each row.
         percentile: from 0 to 100.
     """
-    place = np.maximum(counts - 1, 0) * (percentile / 100)
-    low = np.floor(place).astype(np.int64)
+    rank = np.maximum(counts - 1, 0) * (percentile / 100)
+    low = np.floor(rank).astype(np.int64)
     high = np.minimum(low + 1, np.maximum(counts - 1, 0))
     rows = np.arange(len(ordered))
-    below, above, share = ordered[rows, low], ordered[rows, high], place - low
+    below, above, share = ordered[rows, low], ordered[rows, high], rank - low
     difference = above - below
     # From the nearer end, as numpy does.
     between: Floats = np.where(share >= 0.5, above - difference * (1 - share), below + difference * share)

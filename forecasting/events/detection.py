@@ -90,10 +90,10 @@ class Departure(NamedTuple):
         return extreme
 
     def categories(self, days: slice) -> Indices:
-        """Return the category of each of ``days``, as its place in :data:`CATEGORIES`: at least the first."""
+        """Return the category of each of ``days``, as its index in :data:`CATEGORIES`: at least the first."""
         multiples = 1 + self.excess[..., days] / np.maximum(self.unit[..., days], _LEAST_DIFFERENCE)
-        places: Indices = np.clip(np.floor(np.nan_to_num(multiples)), 1, len(CATEGORIES)).astype(np.int64) - 1
-        return places
+        indices: Indices = np.clip(np.floor(np.nan_to_num(multiples)), 1, len(CATEGORIES)).astype(np.int64) - 1
+        return indices
 
 
 def steps_after(step: TimeStep) -> int:
@@ -114,7 +114,7 @@ def find_events(series: SstSeries, baseline: Baseline, kind: Kind) -> list[Event
 
     Args:
         series: daily.
-        baseline: of the place.
+        baseline: what is usual at the place.
         kind: of event.
     """
     day = days_from(series.start, len(series))

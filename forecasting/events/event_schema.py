@@ -166,16 +166,16 @@ def definitions_of(events: Sequence[InputEvent], horizon: int, units: Units) -> 
     return tuple(_definition(event, f"events[{i}]", horizon, units) for i, event in enumerate(events))
 
 
-def _definition(event: InputEvent, place: str, horizon: int, units: Units) -> EventDefinition:
+def _definition(event: InputEvent, location: str, horizon: int, units: Units) -> EventDefinition:
     if isinstance(event, InputMarineEvent):
         return MarineEvent(event.name, event.kind)
     if isinstance(event, InputHeatStress):
-        return HeatStress(event.name, None if event.mmm is None else _celsius(event.mmm, f"{place}.mmm", units))
+        return HeatStress(event.name, None if event.mmm is None else _celsius(event.mmm, f"{location}.mmm", units))
     if event.within is not None and event.within > horizon:
         raise RequestError(
-            f"{place}.within is {event.within}, but the horizon is {horizon}: ask for a horizon of {event.within} or "
-            "more, or for fewer steps",
-            field=f"{place}.within",
+            f"{location}.within is {event.within}, but the horizon is {horizon}: ask for a horizon of {event.within} "
+            "or more, or for fewer steps",
+            field=f"{location}.within",
         )
     side: Side = "above" if event.above is not None else "below"
     threshold = event.above if event.above is not None else event.below
@@ -185,14 +185,14 @@ def _definition(event: InputEvent, place: str, horizon: int, units: Units) -> Ev
         side=side,
         threshold=Percentile(threshold.percentile)
         if isinstance(threshold, InputPercentile)
-        else _celsius(threshold, f"{place}.{side}", units),
+        else _celsius(threshold, f"{location}.{side}", units),
         duration=event.duration,
         within=event.within,
     )
 
 
-def _celsius(degrees: float, place: str, units: Units) -> float:
+def _celsius(degrees: float, location: str, units: Units) -> float:
     try:
-        return float(sea_temperatures(np.array([degrees]), units, lambda _: place)[0])
+        return float(sea_temperatures(np.array([degrees]), units, lambda _: location)[0])
     except RangeError as error:
-        raise RequestError(str(error), field=place) from None
+        raise RequestError(str(error), field=location) from None

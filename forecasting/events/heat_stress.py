@@ -105,9 +105,9 @@ def _monthly_means(past: SstSeries) -> tuple[int, Floats]:
     first = int(months[0]) // 12 * 12
     count = (int(months[-1]) - first) // 12 * 12 + 12
     observed = np.isfinite(past.values)
-    place = months[observed] - first
-    days = np.bincount(place, minlength=count)
-    sums = np.bincount(place, past.values[observed], minlength=count)
+    index = months[observed] - first
+    days = np.bincount(index, minlength=count)
+    sums = np.bincount(index, past.values[observed], minlength=count)
     means = np.full(count, np.nan)
     np.divide(sums, days, out=means, where=days >= _LEAST_DAYS)
     return 1970 + first // 12, means.reshape(-1, 12)
@@ -212,7 +212,7 @@ def degree_heating_weeks(hotspots: Floats) -> Floats:
 
 
 def alert_levels(hotspots: Floats, weeks: Floats) -> Indices:
-    """Return the alert level of each day, as its place in :data:`LEVELS`.
+    """Return the alert level of each day, as its index in :data:`LEVELS`.
 
     Args:
         hotspots: SST minus the maximum monthly mean, °C.

@@ -42,7 +42,7 @@ def continued(paths: Floats, past: SstSeries, baseline: Baseline, climatology: F
     Args:
         paths: °C, ``(paths, known days)``.
         past: before the first day.
-        baseline: of the place.
+        baseline: what is usual at the place.
         climatology: on each day, °C ``(days,)``.
         threshold: likewise.
     """

@@ -30,7 +30,7 @@ _DECIMALS: Final = 3
 _VARIANTS: Final = 5
 
 Matrix = tuple[tuple[float, ...], ...]
-Places = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.int64]
 
 
 class Variant(BaseModel, frozen=True):
@@ -117,11 +117,11 @@ class Dependence(BaseModel, frozen=True):
             errors: of past forecasts of the series, °C ``(n, leads)``; NaN where nothing was observed.
             first_lead: lead of the first column.
         """
-        place = int(self.places_suited_to(errors, first_lead))
-        return self if place < 0 else self.of_variants[place]
+        index = int(self.indices_suited_to(errors, first_lead))
+        return self if index < 0 else self.of_variants[index]
 
-    def places_suited_to(self, errors: Floats, first_lead: int = 1) -> Places:
-        """Return the place of the variant that :meth:`suited_to` returns, ``(…)``; −1 where it is the whole.
+    def indices_suited_to(self, errors: Floats, first_lead: int = 1) -> Indices:
+        """Return the index of the variant that :meth:`suited_to` returns, ``(…)``; −1 where it is the whole.
 
         Args:
             errors: as for :meth:`suited_to`, of several series, ``(…, n, leads)``.
@@ -155,12 +155,12 @@ class Dependence(BaseModel, frozen=True):
             leads: above 0, and at most the last lead, ``(n,)``.
         """
         known = np.asarray(self.correlation)
-        places = np.clip(leads, 1, len(known)) - 1
-        before = np.minimum(places.astype(np.int64), max(len(known) - 2, 0))
+        positions = np.clip(leads, 1, len(known)) - 1
+        before = np.minimum(positions.astype(np.int64), max(len(known) - 2, 0))
         weights = np.zeros((len(leads), len(known)))
         rows = np.arange(len(leads))
-        weights[rows, before] = 1 - (places - before)
-        weights[rows, np.minimum(before + 1, len(known) - 1)] += places - before
+        weights[rows, before] = 1 - (positions - before)
+        weights[rows, np.minimum(before + 1, len(known) - 1)] += positions - before
         return as_correlation(weights @ known @ weights.T) * random_walk(np.minimum(leads, 1.0))
 
 

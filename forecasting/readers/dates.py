@@ -143,8 +143,8 @@ def _day_first(column: "pd.Series[str]", order: DateOrder | None) -> bool | None
     differ = np.abs(first - second) > 0
     short = (parts[3].str.len() == 2).to_numpy()
     if short.any():
-        telling = short & differ
-        i = int((telling if telling.any() else short).argmax())
+        differing = short & differ
+        i = int((differing if differing.any() else short).argmax())
         if _year_is_first(parts):
             raise FileError(
                 f"line {column.index[i]}: {column.iloc[i][:20]!r} seems to begin with a two-digit year; write four "

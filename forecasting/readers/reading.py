@@ -80,14 +80,14 @@ class Observations:
         station: what is known of the station, without its series.
         times: UTC, ``(n,)``.
         values: in the units of the station, ``(n,)``, NaN where missing, marked as missing or flagged bad.
-        place: describes where the i-th observation is in the file.
+        where: describes where the i-th observation is in the file.
         notes: one sentence per choice or change.
     """
 
     station: Station
     times: Times
     values: Floats
-    place: Callable[[int], str]
+    where: Callable[[int], str]
     notes: tuple[str, ...] = ()
 
 

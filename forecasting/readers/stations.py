@@ -28,11 +28,11 @@ MIN_OBSERVED_SHARE: Final = 0.5
 
 def resample(observations: Observations, step: TimeStep) -> SstSeries:
     """Average observations over steps; see :func:`average`."""
-    values = sea_temperatures(observations.values, observations.station.units, observations.place)
-    return average(observations.times, values, step, observations.place)
+    values = sea_temperatures(observations.values, observations.station.units, observations.where)
+    return average(observations.times, values, step, observations.where)
 
 
-def average(times: Times, values: Floats, step: TimeStep, place: Callable[[int], str]) -> SstSeries:
+def average(times: Times, values: Floats, step: TimeStep, where: Callable[[int], str]) -> SstSeries:
     """Average values over steps that begin on UTC days, or on hours if shorter.
 
     A mean counts if at least half of its step was observed, given the commonest interval of the observations.
@@ -41,12 +41,12 @@ def average(times: Times, values: Floats, step: TimeStep, place: Callable[[int],
         times: UTC, ``(n,)``, in any order.
         values: °C, ``(n,)``; NaN where missing.
         step: the step of the result.
-        place: describes where the i-th value is in the caller's input.
+        where: describes where the i-th value is in the caller's input.
 
     Raises:
         SeriesError: if the observations are coarser than ``step``, or too few in every step.
     """
-    order, notes = sort_order(times, place)
+    order, notes = sort_order(times, where)
     times, values = times[order], values[order]
     if len(times) < 2:
         raise SeriesError("a series needs at least two times to infer its step, and this one has only one: add values")
@@ -55,7 +55,7 @@ def average(times: Times, values: Floats, step: TimeStep, place: Callable[[int],
         observed, wanted = one_each(str(TimeStep(pace))), one_each(str(step))
         raise SeriesError(f"cannot resample {observed} to {wanted}; resample to a longer step")
     start = first_step(times, step)
-    positions = np.floor(step.place(times, start) + 1e-9).astype(np.int64)
+    positions = np.floor(step.position(times, start) + 1e-9).astype(np.int64)
     if positions[-1] >= MAX_STEPS:
         raise SeriesError(
             f"from {short(times[0])} to {short(times[-1])} there are over {MAX_STEPS:,} steps of "
@@ -175,7 +175,7 @@ def _series(observations: Observations, options: ReadingOptions) -> SstSeries:
         observations.times,
         observations.values,
         units=observations.station.units,
-        place=observations.place,
+        where=observations.where,
     )
     if options.step is not None:
         with suppress(IrregularError):
@@ -238,7 +238,7 @@ def _placed(station: Station, series: SstSeries, options: ReadingOptions) -> Mar
         return None
     times = station.marked.times
     if options.resample is None:
-        steps = np.rint(series.step.place(times, series.start)).astype(np.int64)
+        steps = np.rint(series.step.position(times, series.start)).astype(np.int64)
         times = series.step.shift(np.asarray(series.start), steps)
     return Marked(times, to_celsius(station.marked.values, station.units), station.marked.flags)
 

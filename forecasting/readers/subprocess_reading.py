@@ -2,7 +2,7 @@
 
     python -m forecasting.readers.subprocess_reading
 
-takes the arguments of :func:`answer` from standard input, and writes what it returns to standard output, both as
+takes the arguments of :func:`respond` from standard input, and writes what it returns to standard output, both as
 :func:`dump` writes them: that is data only, so that neither side can make the other run code. The parent limits its
 time: libraries that read a damaged HDF5 file may loop forever or crash the process.
 """
@@ -37,7 +37,7 @@ _CLASSES: Final[dict[str, Any]] = {
     made.__name__: made
     for made in (Columns, Grid, Marked, Reading, ReadingOptions, Remedy, Setting, SstSeries, Station, TimeStep)
 }
-"""Plain dataclasses, the only objects that requests and answers are made of."""
+"""Plain dataclasses, the only objects that requests and responses are made of."""
 
 _ALIGNMENT: Final = 8
 """Bytes."""
@@ -48,7 +48,7 @@ def command() -> list[str]:
     return [sys.executable, "-P", "-m", "forecasting.readers.subprocess_reading"]
 
 
-def answer(path: Path, options: ReadingOptions, limit: int) -> Reading | FileError:
+def respond(path: Path, options: ReadingOptions, limit: int) -> Reading | FileError:
     """Read the file, a text of at most ``limit`` bytes or NetCDF; an error does not reveal its path."""
     from forecasting.readers.files import read_content  # the parent needs neither this nor pandas
 
@@ -73,7 +73,7 @@ def _refuse_other_files(path: Path, options: ReadingOptions) -> None:
 
 
 def dump(value: object) -> bytes:
-    """Return a request or an answer as bytes: a line of JSON, then the arrays that it refers to."""
+    """Return a request or a response as bytes: a line of JSON, then the arrays that it refers to."""
     arrays = bytearray()
     line = json.dumps(_plain(value, arrays)).encode() + b"\n"
     return line.rjust(len(line) + -len(line) % _ALIGNMENT) + arrays
@@ -96,10 +96,10 @@ def _plain(value: Any, arrays: bytearray) -> Any:
     """Return a value as JSON: itself, or a list that begins with its kind; append the contents of arrays."""
     match value:
         case np.ndarray() | np.generic():
-            place, array = len(arrays), np.asarray(value)
+            begin, array = len(arrays), np.asarray(value)
             arrays += array.tobytes()
             arrays += bytes(-len(arrays) % _ALIGNMENT)
-            return ["array", array.dtype.str, array.shape, place]
+            return ["array", array.dtype.str, array.shape, begin]
         case FileError():
             return ["error", *(_plain(part, arrays) for part in (value.message, value.index, value.remedy))]
         case Path():
@@ -118,8 +118,8 @@ def _restored(value: Any, arrays: memoryview) -> Any:
         return value
     kind, *content = value
     if kind == "array":
-        dtype, shape, place = content
-        array = np.frombuffer(arrays, np.dtype(dtype), math.prod(shape), place).reshape(shape)
+        dtype, shape, begin = content
+        array = np.frombuffer(arrays, np.dtype(dtype), math.prod(shape), begin).reshape(shape)
         return array if shape else array[()]
     items = tuple([_restored(item, arrays) for item in content])
     match kind:
@@ -137,13 +137,13 @@ def _restored(value: Any, arrays: memoryview) -> Any:
 
 def main() -> None:
     """Answer one request."""
-    # Keep what libraries print out of the answer.
+    # Keep what libraries print out of the response.
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     limit_memory(MEMORY)
     # Lists of cells hold no cycles, and looking for some takes a third of the time of a long text.
     gc.disable()
-    outcome = answer(*load(sys.stdin.buffer.read()))
+    outcome = respond(*load(sys.stdin.buffer.read()))
     with out:
         out.write(dump(outcome))
 

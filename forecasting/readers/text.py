@@ -83,7 +83,7 @@ def read_text(path: Path | bytes, limit: int = MAX_TEXT) -> tuple[str, tuple[str
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         text, notes = data.decode("latin-1"), (f"line {line} is not UTF-8, so the file was read as Latin-1",)
-    _refuse_answers(text)
+    _refuse_responses(text)
     return text, notes
 
 
@@ -116,7 +116,7 @@ def _open(path: Path | bytes) -> BinaryIO:
     return io.BytesIO(path) if isinstance(path, bytes) else path.open("rb")
 
 
-def _refuse_answers(text: str) -> None:
+def _refuse_responses(text: str) -> None:
     """Refuse error pages that a browser saved under the name of the data."""
     if re.match(r"\s*<(!doctype html|html|\?xml)", text[:1_000], re.IGNORECASE):
         raise FileError("is a web page; download the data itself")

@@ -48,14 +48,14 @@ class Observed(NamedTuple):
         """Return what was observed at the valid times ``(n,)`` of forecasts, °C; NaN where nothing was."""
         if not len(self.values):
             return np.full(len(times), np.nan)
-        positions = np.round(self.step.place(times, self.start)).astype(np.int64)
+        positions = np.round(self.step.position(times, self.start)).astype(np.int64)
         row = np.minimum(np.searchsorted(self.positions, positions), len(self.positions) - 1)
         return np.where(self.positions[row] == positions, self.values[row], np.nan)
 
 
 def positions_of(times: Times, step: TimeStep, start: np.datetime64) -> tuple[npt.NDArray[np.int64], Bools]:
     """Return how many steps after ``start`` each of ``times`` ``(n,)`` is, and whether it is near enough to count."""
-    exact = step.place(times, start)
+    exact = step.position(times, start)
     positions = np.round(exact).astype(np.int64)
     return positions, np.abs(exact - positions) <= OBSERVED_WITHIN_STEPS
 

@@ -84,16 +84,16 @@ class SeriesBatch:
     def __len__(self) -> int:
         return len(self.ends)
 
-    def __getitem__(self, place: int) -> SstSeries:
-        """Return the series at a ``place`` of the batch."""
-        begin, end = self.ends[place] - self.lengths[place], self.ends[place]
-        return SstSeries(self.values[begin:end], self.starts[place], self.step, self.notes.get(place, ()))
+    def __getitem__(self, row: int) -> SstSeries:
+        """Return the series at a ``row`` of the batch."""
+        begin, end = self.ends[row] - self.lengths[row], self.ends[row]
+        return SstSeries(self.values[begin:end], self.starts[row], self.step, self.notes.get(row, ()))
 
-    def take(self, places: npt.NDArray[np.intp]) -> "SeriesBatch":
-        """Return the series at ``places``, which may repeat, without their errors."""
-        positions = None if self.positions is None else self.positions[places]
-        notes, steps = _at(self.notes, places), _at(self.other_steps, places)
-        ends, lengths, starts = self.ends[places], self.lengths[places], self.starts[places]
+    def take(self, rows: npt.NDArray[np.intp]) -> "SeriesBatch":
+        """Return the series at ``rows``, which may repeat, without their errors."""
+        positions = None if self.positions is None else self.positions[rows]
+        notes, steps = _at(self.notes, rows), _at(self.other_steps, rows)
+        ends, lengths, starts = self.ends[rows], self.lengths[rows], self.starts[rows]
         return SeriesBatch(self.step, self.values, ends, lengths, starts, notes, steps, positions)
 
     def at(self, positions: Floats) -> "SeriesBatch":
@@ -106,9 +106,9 @@ class SeriesBatch:
 
     @property
     def usable(self) -> npt.NDArray[np.intp]:
-        """The places of the series without an error, ascending."""
-        places = np.arange(len(self))
-        return np.delete(places, [*self.errors]) if self.errors else places
+        """The rows of the series without an error, ascending."""
+        rows = np.arange(len(self))
+        return np.delete(rows, [*self.errors]) if self.errors else rows
 
     def tails(self, count: int) -> Floats:
         """Return the last ``count`` values of each series, °C ``(n, count)``, with NaN before shorter series.
@@ -131,9 +131,9 @@ class SeriesBatch:
         return bool((self.ends == np.arange(length, n * length + 1, length)).all())
 
 
-def _at(known: Mapping[int, Known], places: npt.NDArray[np.intp]) -> dict[int, Known]:
-    """Return what is known of the series at ``places``, by their new places."""
-    return {new: known[old] for new, old in enumerate(places.tolist()) if old in known} if known else {}
+def _at(known: Mapping[int, Known], rows: npt.NDArray[np.intp]) -> dict[int, Known]:
+    """Return what is known of the series at ``rows``, by their new rows."""
+    return {new: known[old] for new, old in enumerate(rows.tolist()) if old in known} if known else {}
 
 
 _SHORTER_MONTHS: Final = 5 * DAY
@@ -174,12 +174,12 @@ def refuse_future(series: SstSeries, as_of: np.datetime64 | None) -> None:
 
 
 def future_errors(series: SeriesBatch, as_of: int | None = None) -> dict[int, SeriesError]:
-    """Return the :func:`future_error` of each of ``series`` that has one, by place."""
+    """Return the :func:`future_error` of each of ``series`` that has one, by row."""
     now, step = int(time.time()) if as_of is None else as_of, series.step.seconds
     ends = series.starts.view(np.int64) + (series.lengths - 1) * step
     latest = now + max(step, DAY) - (_SHORTER_MONTHS if series.step.calendar_month else 0)
-    places = np.flatnonzero(ends > latest).tolist()
-    return {i: error for i in places if (error := future_error(series[i], as_of)) is not None}
+    rows = np.flatnonzero(ends > latest).tolist()
+    return {i: error for i in rows if (error := future_error(series[i], as_of)) is not None}
 
 
 class SeriesByStep(NamedTuple):
@@ -187,7 +187,7 @@ class SeriesByStep(NamedTuple):
 
     Attributes:
         batches: the i-th series of a batch is the one at ``rows[i]`` of the request.
-        errors: why other series could not be read, by their place in the request.
+        errors: why other series could not be read, by their row in the request.
     """
 
     batches: Sequence[tuple[npt.NDArray[np.intp], SeriesBatch]]

@@ -30,7 +30,7 @@ _ROUND_STEPS: Final = np.asarray(
 """Seconds: minutes that divide an hour, hours that divide a day, whole days."""
 
 
-def infer_step(times: Times, place: Callable[[int], str]) -> TimeStep:
+def infer_step(times: Times, where: Callable[[int], str]) -> TimeStep:
     """Infer the step of a series from its times, which may have gaps.
 
     The step is the most common interval if half of all intervals are exactly that. Otherwise it is the round step
@@ -41,7 +41,7 @@ def infer_step(times: Times, place: Callable[[int], str]) -> TimeStep:
 
     Args:
         times: sorted and distinct, ``(n,)``.
-        place: describes where the i-th time is in the caller's input.
+        where: describes where the i-th time is in the caller's input.
 
     Raises:
         SeriesError: if there are too few times, or the step is longer than a month.
@@ -55,16 +55,16 @@ def infer_step(times: Times, place: Callable[[int], str]) -> TimeStep:
     step = common_interval(intervals) or _round_step(intervals)
     irregular = (np.abs(intervals - step) > 2 * TOLERANCE_STEPS * step) & (intervals % step != 0)
     if irregular.mean() > 0.5:
-        raise _no_common_step(step, irregular, place)
+        raise _no_common_step(step, irregular, where)
     if step > 31 * DAY:
         raise SeriesError(f"a step of {step / DAY:.0f} days is too long: the longest supported step is a month")
     return TimeStep(step)
 
 
-def _no_common_step(step: int, irregular: Bools, place: Callable[[int], str]) -> IrregularError:
+def _no_common_step(step: int, irregular: Bools, where: Callable[[int], str]) -> IrregularError:
     return IrregularError(
         f"the times are not regular: the most likely step is {in_words(str(TimeStep(step)))}, and "
-        f"{place(int(irregular.argmax()) + 1)} is the first of {int(irregular.sum())} that do not follow it; "
+        f"{where(int(irregular.argmax()) + 1)} is the first of {int(irregular.sum())} that do not follow it; "
         "resample the series to one step first"
     )
 
@@ -118,7 +118,7 @@ def anchor(times: Times, step: TimeStep) -> np.datetime64:
 
 
 def grid_positions(
-    times: Times, start: np.datetime64, step: TimeStep, place: Callable[[int], str]
+    times: Times, start: np.datetime64, step: TimeStep, where: Callable[[int], str]
 ) -> npt.NDArray[np.int64]:
     """Return the position of each time on the grid that begins at ``start``.
 
@@ -126,30 +126,30 @@ def grid_positions(
         times: sorted, ``(n,)``.
         start: the start of the grid.
         step: the step of the grid.
-        place: describes where the i-th time is in the caller's input.
+        where: describes where the i-th time is in the caller's input.
 
     Raises:
         IrregularError: if a time is between two positions, or two times have the same one.
     """
-    exact = step.place(times, start)
+    exact = step.position(times, start)
     positions = np.round(exact).astype(np.int64)
     if (np.abs(exact - positions) > TOLERANCE_STEPS).any():
-        raise _off_grid(times, exact, step, place)
+        raise _off_grid(times, exact, step, where)
     repeated = np.diff(positions) == 0
     if repeated.any():
         i, length = int(repeated.argmax()) + 1, length_of(str(step))
         raise IrregularError(
-            f"{place(i)} ({short(times[i])}) falls in the same {length} as the value before it: "
+            f"{where(i)} ({short(times[i])}) falls in the same {length} as the value before it: "
             f"keep one value for each {length}",
             index=i,
         )
     return positions
 
 
-def _off_grid(times: Times, exact: Floats, step: TimeStep, place: Callable[[int], str]) -> IrregularError:
+def _off_grid(times: Times, exact: Floats, step: TimeStep, where: Callable[[int], str]) -> IrregularError:
     i, reference = _first_off(exact)
     return IrregularError(
-        f"the times are not regular: {place(i)} ({short(times[i])}) is not a whole number of steps "
+        f"the times are not regular: {where(i)} ({short(times[i])}) is not a whole number of steps "
         f"({in_words(str(step))}) after {short(times[reference])}; correct that time, or resample the series to one "
         "step first",
         index=i,
@@ -178,7 +178,7 @@ _MAX_REPEATED_SHARE: Final = 0.01
 
 
 def regular_grid(
-    times: Times, values: Floats, step: TimeStep | None, place: Callable[[int], str]
+    times: Times, values: Floats, step: TimeStep | None, where: Callable[[int], str]
 ) -> tuple[Floats, np.datetime64, TimeStep, tuple[str, ...]]:
     """Put ``values`` at ``times``, both ``(n,)``, on a regular grid.
 
@@ -188,11 +188,11 @@ def regular_grid(
     Raises:
         SeriesError: if the times are not regular.
     """
-    order, notes = sort_order(times, place)
+    order, notes = sort_order(times, where)
     times, values = times[order], values[order]
 
     def original(i: int) -> str:
-        return place(int(order[i]))
+        return where(int(order[i]))
 
     step = step or infer_step(times, original)
     start = anchor(times, step)
@@ -213,7 +213,7 @@ def max_steps(n: int) -> int:
     return min(MAX_STEPS, _MAX_EMPTY_STEPS + _MAX_STEPS_PER_VALUE * n)
 
 
-def sort_order(times: Times, place: Callable[[int], str]) -> tuple[npt.NDArray[np.intp], tuple[str, ...]]:
+def sort_order(times: Times, where: Callable[[int], str]) -> tuple[npt.NDArray[np.intp], tuple[str, ...]]:
     """Return the positions that sort ``times`` and keep the first of each, and notes on what that changes.
 
     Raises:
@@ -224,16 +224,16 @@ def sort_order(times: Times, place: Callable[[int], str]) -> tuple[npt.NDArray[n
     repeated = np.concatenate(([False], np.diff(times[order]).astype(np.int64) == 0))
     if not repeated.any():
         return order, notes
-    return order[~repeated], (*notes, _describe_repeats(times[order], order, repeated, place))
+    return order[~repeated], (*notes, _describe_repeats(times[order], order, repeated, where))
 
 
-def _describe_repeats(times: Times, order: npt.NDArray[np.intp], repeated: Bools, place: Callable[[int], str]) -> str:
+def _describe_repeats(times: Times, order: npt.NDArray[np.intp], repeated: Bools, where: Callable[[int], str]) -> str:
     count, first = int(repeated.sum()), int(repeated.argmax())
-    where = f"{place(int(order[first]))} ({short(times[first])})"
+    first_at = f"{where(int(order[first]))} ({short(times[first])})"
     if count > 1 and count > _MAX_REPEATED_SHARE * len(times):
         raise SeriesError(
-            f"{count} of {len(times)} times are repeated, the first at {where}: "
+            f"{count} of {len(times)} times are repeated, the first at {first_at}: "
             "does the input contain several stations or depths? Keep one",
             index=int(order[first]),
         )
-    return f"{counted(count, 'repeated time')}, the first value of each kept: {where}"
+    return f"{counted(count, 'repeated time')}, the first value of each kept: {first_at}"

@@ -44,7 +44,7 @@ _LEAST_CHANGED: Final = 0.95
 
 _MOST_FLAT_LINES: Final = 3
 
-Places = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.int64]
 Range = tuple[float, float]
 
 
@@ -54,7 +54,7 @@ class QualityCheck:
 
     Attributes:
         values: °C, ``(n,)``.
-        places: the places of the readings in steps from any time, ``(n,)``.
+        positions: the positions of the readings, in steps from any time, ``(n,)``.
         step_seconds: length of a step.
         flags: QARTOD flags ``(n,)``. Those of fresh and of suspect readings are replaced.
         fresh: which are new, ``(n,)``.
@@ -64,11 +64,11 @@ class QualityCheck:
     """
 
     values: Floats
-    places: Floats
+    positions: Floats
     step_seconds: int
-    flags: Places
+    flags: Indices
     fresh: Bools
-    usual: Callable[[Places], Floats] | None = None
+    usual: Callable[[Indices], Floats] | None = None
     expected: Callable[[int], Range | None] | None = None
     tests: dict[int, tuple[str, ...]] = field(default_factory=dict, init=False)
 
@@ -78,7 +78,7 @@ class QualityCheck:
         if not len(open_ones):
             return
         begin = int(open_ones[0])
-        self._values, self._places = self.values.tolist(), self.places.tolist()
+        self._values, self._positions = self.values.tolist(), self.positions.tolist()
         self._needed = max(2, _LEVEL_SECONDS // self.step_seconds)
         self._flat = self._flat_lines(begin)
         self._kept = np.flatnonzero(self.flags[:begin] <= NOT_EVALUATED).tolist()
@@ -172,8 +172,8 @@ class QualityCheck:
         if not low <= value <= high and low <= before <= high:
             failed.append("gross_range")
         kept = self._kept[-REACH:]
-        changes = np.abs(np.diff(self.values[kept])) / np.sqrt(np.diff(self.places[kept]))
-        rate = change / (self._places[i] - self._places[last]) ** 0.5
+        changes = np.abs(np.diff(self.values[kept])) / np.sqrt(np.diff(self.positions[kept]))
+        rate = change / (self._positions[i] - self._positions[last]) ** 0.5
         typical = float(changes.mean())
         if rate > _RATE * typical:
             failed.append("rate_of_change")
@@ -187,8 +187,8 @@ class QualityCheck:
 
     def _is_unusual(self, i: int, kept: list[int]) -> bool:
         assert self.usual is not None
-        places = np.array([*kept, i])
-        anomalies = self.values[places] - self.usual(places)
+        indices = np.array([*kept, i])
+        anomalies = self.values[indices] - self.usual(indices)
         return bool(abs(anomalies[-1] - np.median(anomalies[:-1])) > _MOST_ANOMALY)
 
     def _flat_lines(self, begin: int) -> set[int]:

@@ -150,7 +150,7 @@ class SstSeries:
         *,
         units: Units = "celsius",
         step: TimeStep | None = None,
-        place: Callable[[int], str] = _position,
+        where: Callable[[int], str] = _position,
     ) -> "SstSeries":
         """Put observations on a regular grid.
 
@@ -162,22 +162,22 @@ class SstSeries:
             values: the values in ``units``, ``(n,)``, NaN where missing.
             units: the units of the values.
             step: the step of the grid; inferred from the times if None.
-            place: describes where the i-th observation is in the caller's input.
+            where: describes where the i-th observation is in the caller's input.
 
         Raises:
             SeriesError: if a value is not a sea temperature, the times are not regular, or every value is missing.
         """
-        values = sea_temperatures(values, units, place)
+        values = sea_temperatures(values, units, where)
         if np.isnat(times).any():
             i = int(np.isnat(times).argmax())
-            raise SeriesError(f"{place(i)} has no time", index=i)
+            raise SeriesError(f"{where(i)} has no time", index=i)
         if not len(times):
             raise SeriesError("the series has no values")
         if not np.isfinite(values).any():
             raise SeriesError("every value of the series is missing")
         if step is not None and (times == step.range(times[0], len(times))).all():
             return cls(values, times[0], step)
-        return cls(*regular_grid(times, values, step, place))
+        return cls(*regular_grid(times, values, step, where))
 
 
 SeriesLike = Union[SstSeries, "pd.Series[float]", "pd.DataFrame", "xarray.DataArray"]

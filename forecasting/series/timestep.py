@@ -84,12 +84,12 @@ class TimeStep:
     def ranges(self, starts: Times, lengths: npt.NDArray[np.int64]) -> Times:
         """Return the times of several series, one after another, that begin at ``starts`` ``(n,)``."""
         ends = lengths.cumsum()
-        begins, place = ends - lengths, np.arange(int(ends[-1]))
+        begins, steps = ends - lengths, np.arange(int(ends[-1]))
         if self.calendar_month:
-            place += (calendar_months(starts).astype(np.int64) - begins).repeat(lengths)
-            return _first_instants(place.view(CALENDAR_MONTHS))
-        place *= self.seconds
-        return (starts.astype(SECONDS) - begins * self.seconds).repeat(lengths) + place
+            steps += (calendar_months(starts).astype(np.int64) - begins).repeat(lengths)
+            return _first_instants(steps.view(CALENDAR_MONTHS))
+        steps *= self.seconds
+        return (starts.astype(SECONDS) - begins * self.seconds).repeat(lengths) + steps
 
     def table(self, starts: Times, length: int) -> Times:
         """Return the times of several series of the same ``length`` that begin at ``starts`` ``(n,)``: ``(n, length)``.
@@ -108,7 +108,7 @@ class TimeStep:
         """Return ``count`` times that begin at ``start``."""
         return self.shift(np.asarray(start, dtype="datetime64[s]"), np.arange(count))
 
-    def place(self, times: Times, start: np.datetime64) -> Floats:
+    def position(self, times: Times, start: np.datetime64) -> Floats:
         """Return how many steps each of ``times`` is after ``start``; a whole number where it is on the grid."""
         if self.calendar_month:
             offset, length = times.astype("datetime64[M]") - np.asarray(start).astype("datetime64[M]"), 1
@@ -135,9 +135,9 @@ def _known_stretches(length: int) -> Times:
 def _first_instants(months: Times) -> Times:
     """Return the first instants of ``months``, whose resolution is that of calendar months, in the same shape."""
     if months.size >= _FEW:
-        places = months.view(np.int64) - _FIRST_KNOWN
-        if places.min() >= 0 and places.max() < len(_KNOWN_MONTHS):
-            return _KNOWN_MONTHS.take(places)
+        rows = months.view(np.int64) - _FIRST_KNOWN
+        if rows.min() >= 0 and rows.max() < len(_KNOWN_MONTHS):
+            return _KNOWN_MONTHS.take(rows)
     return months.astype(SECONDS)
 
 

@@ -70,7 +70,7 @@ _WARMEST_DOUBTFUL: Final = 320.0
 def sea_temperatures(
     values: Floats,
     units: Units,
-    place: Callable[[int], str],
+    where: Callable[[int], str],
     absent: str = "leave it empty or declare it as missing",
 ) -> Floats:
     """Convert temperatures to °C and check that each is NaN or within :data:`SEA_RANGE`.
@@ -78,7 +78,7 @@ def sea_temperatures(
     Args:
         values: the values in ``units``, ``(n,)``.
         units: the units of the values.
-        place: describes where the i-th value is in the caller's input.
+        where: describes where the i-th value is in the caller's input.
         absent: tells the caller what to do with a number that marks a missing value.
 
     Raises:
@@ -89,7 +89,7 @@ def sea_temperatures(
     if len(celsius) and np.fmin.reduce(celsius) >= low and np.fmax.reduce(celsius) <= high:
         return celsius
     if outside_sea_range(celsius).any():
-        raise range_error(values, units, place, absent)
+        raise range_error(values, units, where, absent)
     return celsius
 
 
@@ -102,7 +102,7 @@ def outside_sea_range(celsius: Floats) -> Bools:
 def range_error(
     values: Floats,
     units: Units,
-    place: Callable[[int], str],
+    where: Callable[[int], str],
     absent: str = "leave it empty or declare it as missing",
 ) -> RangeError:
     """Return the error of ``values`` that are not all within :data:`SEA_RANGE`; the arguments are those of the check.
@@ -114,7 +114,7 @@ def range_error(
     lowest, highest = from_celsius(SEA_RANGE, units)
     remedy, settings = _remedy(values, wrong, units, absent)
     return RangeError(
-        f"{place(i)} is {values[i]:g} {SYMBOLS[units]}, outside the range of sea temperatures "
+        f"{where(i)} is {values[i]:g} {SYMBOLS[units]}, outside the range of sea temperatures "
         f"({lowest:g} to {highest:g}); {remedy}",
         index=i,
         settings=settings,

@@ -246,7 +246,7 @@ def _averaged_steps(field: Field, span: Span, step: TimeStep) -> Steps:
         observed, wanted = one_each(str(TimeStep(pace))), one_each(str(step))
         raise NothingToForecastError(f"cannot resample {observed} to {wanted}; resample to a longer step")
     start = first_step(times, step)
-    positions = np.floor(step.place(times, start) + 1e-9).astype(np.int64)
+    positions = np.floor(step.position(times, start) + 1e-9).astype(np.int64)
     expected = expected_counts(start, step, int(positions[-1]) + 1, pace)
     counts = np.bincount(positions, minlength=len(expected))
     complete = np.flatnonzero((counts > 0) & (counts >= MIN_OBSERVED_SHARE * expected))
@@ -302,5 +302,5 @@ def _left_out(field: Field, at: Indices, issued: np.datetime64, span: Span) -> I
     if absent:
         yield f"{absent} of the last {len(at)} steps of {in_words(str(span.step))} are missing from the file"
     latest = field.times.max()
-    if latest > issued and span.step.place(np.asarray([latest]), issued)[0] >= 1:
+    if latest > issued and span.step.position(np.asarray([latest]), issued)[0] >= 1:
         yield f"no cell has a value after {short(issued)}; forecasts are issued from that time"

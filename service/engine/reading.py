@@ -155,7 +155,7 @@ def on_grid(when: Times, celsius: Floats, step: TimeStep, catalog: Catalog | Non
         SeriesError: if that cannot be done; for values at a shorter step it names the release in ``catalog``.
     """
     try:
-        grid = SstSeries.from_observations(when, celsius, step=step, place=_place)
+        grid = SstSeries.from_observations(when, celsius, step=step, where=_place)
         _refuse_longer_steps(when, step)
     except SeriesError as error:
         raise _shorter_steps(when, step, catalog) or error from None
@@ -196,7 +196,7 @@ def join_grids(
 def _refuse_longer_steps(when: Times, step: TimeStep) -> None:
     """Refuse times that are hardly ever one step apart: most of the window would be interpolated."""
     ordered = np.sort(when)
-    gaps = np.round(np.diff(step.place(ordered, ordered[0])))
+    gaps = np.round(np.diff(step.position(ordered, ordered[0])))
     if len(gaps) and (gaps <= 1).mean() < _MIN_SHARE_OF_STEPS:
         raise SeriesError(
             f"its times are {np.median(gaps):.0f} steps apart, but this model needs {one_each(str(step))}; "

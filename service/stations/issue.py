@@ -297,7 +297,7 @@ def _series_of(member: _Pending) -> InputSeries:
         times.view(SECONDS),
         member.values[regular],
         step=step,
-        place=lambda i: f"the reading of {iso_of(int(times[i]))}",
+        where=lambda i: f"the reading of {iso_of(int(times[i]))}",
     )
     listed = series.values.astype(object)
     listed[np.isnan(series.values)] = None

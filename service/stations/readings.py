@@ -17,7 +17,7 @@ from forecasting.qartod import FAIL, GOOD, SUSPECT
 from forecasting.readers.stations import describe_zeros
 from forecasting.series.doubts import LEAST_REPEATS, flat_line
 from forecasting.series.observations import TOLERANCE_STEPS, anchor
-from forecasting.series.quality import LEAST, LEAST_CHANGE, REACH, Places, QualityCheck, Range
+from forecasting.series.quality import LEAST, LEAST_CHANGE, REACH, Indices, QualityCheck, Range
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import LAST_TIME, SECONDS, Bools, Floats, Times, iso_of, seconds_of
 from forecasting.series.timestep import TimeStep, in_words, one_each
@@ -54,7 +54,7 @@ def shifted(time: int, steps: int, step: TimeStep) -> int:
 
 def between_steps(times: Times, start: np.datetime64, step: TimeStep) -> Bools:
     """Return which of ``times`` ``(n,)`` are too far from a whole number of steps after ``start``."""
-    exact = step.place(times, start)
+    exact = step.position(times, start)
     between: Bools = np.abs(exact - np.round(exact)) > TOLERANCE_STEPS
     return between
 
@@ -71,7 +71,7 @@ def grid_of(times: Times, step: TimeStep) -> np.datetime64:
 
 def _most_common(times: Times, step: TimeStep) -> np.datetime64:
     """Return the last of the times that most others are whole steps from."""
-    steps = step.place(times, times[0])
+    steps = step.position(times, times[0])
     phases = steps - np.floor(steps)
     # Once more before and after: the end of a step is next to its beginning.
     around = np.sort(np.concatenate([phases - 1, phases, phases + 1]))
@@ -111,7 +111,7 @@ def used_times(times: Times, step: TimeStep) -> Bools:
             f"the newest reading, of {newest}, is not a whole number of steps ({length}) after the others{usual}: send "
             "readings at whole steps, or average them to whole steps"
         )
-    positions = np.round(step.place(times, start))
+    positions = np.round(step.position(times, start))
     used = np.flatnonzero(regular)
     regular[used[:-1]] = np.diff(positions[used]) > 0
     return regular
@@ -120,7 +120,7 @@ def used_times(times: Times, step: TimeStep) -> Bools:
 def nearby_steps(time: int, start: np.datetime64, step: TimeStep) -> tuple[str, str]:
     """Return the steps before and after a time, in ISO 8601, of the grid that begins at ``start``."""
     moment = np.asarray(np.datetime64(time, "s"))
-    whole = int(np.floor(step.place(moment, start)))
+    whole = int(np.floor(step.position(moment, start)))
     before, after = step.shift(np.asarray(start), [whole, whole + 1]).astype(np.int64).tolist()
     return iso_of(before), iso_of(after)
 
@@ -399,7 +399,7 @@ def check_readings(
     fresh = np.isin(moments.view(np.int64), new_times)
     check = QualityCheck(
         np.array(values),
-        step.place(moments, moments[0]),
+        step.position(moments, moments[0]),
         step.seconds,
         flags.copy(),
         fresh,
@@ -442,7 +442,7 @@ def doubt_in_words(reading: Observation, units: Units) -> str:
     return f"the reading of {iso_of(reading.time)}, {value}, is {kind} ({reasons})"
 
 
-def _usual(end: SeriesEnd, times: Times, rows: Places) -> Floats:
+def _usual(end: SeriesEnd, times: Times, rows: Indices) -> Floats:
     if end.latitude is None or end.longitude is None:
         return np.full(len(rows), np.nan)
     coefficients = GlobalClimatology.load().coefficients(end.latitude, end.longitude)
@@ -456,7 +456,7 @@ def _expected(connection: Connection, end: SeriesEnd, time: np.datetime64) -> Ra
         return None
     intervals = forecast.content["intervals"]
     start = np.datetime64(seconds_of(forecast.content["timestamps"][0]), "s")
-    lead = round(float(TimeStep.parse(end.step).place(np.array([time]), start)[0]))
+    lead = round(float(TimeStep.parse(end.step).position(np.array([time]), start)[0]))
     quantiles = quantiles_of(intervals)
     if not 0 <= lead < len(quantiles):
         return None

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.climatology.global_climatology import Coefficients
-from forecasting.events.paths import Dependence, Places
+from forecasting.events.paths import Dependence, Indices
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.forecasts.forecast import PastSkill
 from forecasting.models.universal.contexts import Contexts
@@ -444,7 +444,7 @@ class RollingErrors:
         ]
         return np.concatenate([np.ones((0, departures.shape[1])), *parts])
 
-    def variants(self, rows: Steps, dependence: Dependence, leads: int) -> Places:
+    def variants(self, rows: Steps, dependence: Dependence, leads: int) -> Indices:
         """Return which variant of ``dependence`` suits the series as known at each origin, ``(rows,)``; −1 for none.
 
         Args:
@@ -456,7 +456,7 @@ class RollingErrors:
         for known in self._known(rows, 1, leads):
             errors = np.where(known.verified, self.errors[known.rows, :leads], np.nan)
             enough = np.isfinite(errors).sum(axis=1).min(axis=1) >= MIN_ORIGINS
-            places.append(np.where(enough, dependence.places_suited_to(errors), -1))
+            places.append(np.where(enough, dependence.indices_suited_to(errors), -1))
         return np.concatenate(places)
 
     @cached_property

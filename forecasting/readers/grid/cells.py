@@ -262,7 +262,7 @@ def overview(field: Field, value: "xr.DataArray") -> Grid:
 def _step(times: Times) -> tuple[str | None, tuple[str, ...]]:
     """Return the step of the times, None if they are irregular, and notes on it."""
     try:
-        series = SstSeries.from_observations(times, np.zeros(len(times)), place=lambda i: f"time {short(times[i])}")
+        series = SstSeries.from_observations(times, np.zeros(len(times)), where=lambda i: f"time {short(times[i])}")
     except SeriesError as error:
         return None, (str(error),)
     runs = missing_runs(series.values)

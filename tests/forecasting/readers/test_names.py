@@ -1,6 +1,7 @@
 """What the names of columns mean: quantities and units."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -225,7 +226,7 @@ def test_a_letter_after_sst_is_a_unit_where_other_columns_name_theirs(tmp_path: 
     ],
 )
 def test_flags_and_units_of_columns_with_units_in_their_names(
-    tmp_path: Path, header: str, rest: str, expected: dict[str, str]
+    tmp_path: Path, header: str, rest: str, expected: dict[str, Any]
 ) -> None:
     lines = [f"{day},{rest.format(4 if i == 1 else 1)}" for i, day in enumerate(days(3))]
     expect(write(tmp_path, f"time,{header}", *lines), values=[5, np.nan, 5], **expected)

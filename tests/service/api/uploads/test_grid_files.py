@@ -15,7 +15,7 @@ import xarray as xr
 
 from forecasting.errors import FileError
 from forecasting.readers import Reading, ReadingOptions, read
-from forecasting.readers.subprocess_reading import answer
+from forecasting.readers.subprocess_reading import respond
 from forecasting.readers.text import MAX_TEXT
 from service.api.uploads.reading import GridFiles, in_query
 from service.http.problems import ProblemError
@@ -217,15 +217,15 @@ def stations(path: Path, count: int, values: int) -> Path:
 )
 def test_a_file_that_expands_too_much_is_refused_unread(tmp_path: Path, count: int, values: int, sentence: str) -> None:
     path = stations(tmp_path / "many.nc", count, values)
-    error = answer(path, ReadingOptions(max_stations=MAX_STATIONS, max_lines=MAX_LINES), MAX_TEXT)
+    error = respond(path, ReadingOptions(max_stations=MAX_STATIONS, max_lines=MAX_LINES), MAX_TEXT)
     assert isinstance(error, FileError)
     assert error.written(in_query) == f"the file: {sentence}"
-    assert isinstance(answer(path, ReadingOptions(station="s1", max_lines=MAX_LINES), MAX_TEXT), Reading)
+    assert isinstance(respond(path, ReadingOptions(station="s1", max_lines=MAX_LINES), MAX_TEXT), Reading)
 
 
 def test_a_server_without_the_extra_says_so(grid: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "xarray", None)  # what an import finds where it is not installed
-    assert str(answer(grid, ReadingOptions(), MAX_TEXT)) == (
+    assert str(respond(grid, ReadingOptions(), MAX_TEXT)) == (
         "the file: reading NetCDF and Zarr needs the extra `grids` (no package 'xarray'): "
         "pip install 'sst-forecasting[grids]'"
     )
