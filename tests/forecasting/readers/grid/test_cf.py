@@ -7,8 +7,9 @@ import pytest
 import xarray as xr
 
 from forecasting.errors import FileError
-from forecasting.readers import ReadingOptions, read
+from forecasting.readers import ReadingOptions
 from forecasting.readers.grid.fields import open_field
+from tests.forecasting.readers.files import expect, refuse
 from tests.forecasting.readers.grid.test_grids import copernicus, field, ghrsst, oisst
 
 TIMES = np.arange("2001-01-01", "2001-01-11", dtype="datetime64[D]").astype("datetime64[ns]")
@@ -34,50 +35,44 @@ def save(folder: Path, **variables: dict[str, str]) -> Path:
 )
 def test_attributes_override_a_usual_name(tmp_path: Path, name: str, attributes: dict[str, str]) -> None:
     path = save(tmp_path, other={}, **{name: attributes})
-    with pytest.raises(
-        FileError, match=rf"no sea-temperature variable, only .*; {name} is something else, according to its \w+ \("
-    ):
-        read(path)
-    assert len(read(path, ReadingOptions(value_column=name)).series) == 10
-    assert read(save(tmp_path, water_temp={}, **{name: attributes})).stations[0].columns.value == "water_temp"
+    refuse(path, rf"no sea-temperature variable, only .*; {name} is something else, according to its \w+ \(")
+    expect(path, {"value_column": name}, n=10)
+    expect(save(tmp_path, water_temp={}, **{name: attributes}), value="water_temp")
 
 
 @pytest.mark.parametrize(
     "title", ["Sea surface temperature, bias corrected", "Temperature of the air-sea interface", ""]
 )
 def test_a_usual_name_is_used_whatever_else_its_title_mentions(tmp_path: Path, title: str) -> None:
-    assert read(save(tmp_path, sst={"long_name": title})).stations[0].columns.value == "sst"
+    expect(save(tmp_path, sst={"long_name": title}), value="sst")
 
 
 @pytest.mark.parametrize(("name", "title"), [("temp", "Water temperature at 2 m"), ("sst", "Temperature at 2 m")])
 def test_two_metres_are_a_depth_if_the_variable_is_about_water(tmp_path: Path, name: str, title: str) -> None:
-    assert read(save(tmp_path, **{name: {"long_name": title}})).stations[0].columns.value == name
+    expect(save(tmp_path, **{name: {"long_name": title}}), value=name)
 
 
 def test_sea_surface_is_preferred_to_any_surface(tmp_path: Path) -> None:
     skin = {"standard_name": "surface_temperature"}
-    assert read(save(tmp_path, skt=skin, sst={})).stations[0].columns.value == "sst"
-    assert read(save(tmp_path, skt=skin)).stations[0].columns.value == "skt"
+    expect(save(tmp_path, skt=skin, sst={}), value="sst")
+    expect(save(tmp_path, skt=skin), value="skt")
 
 
 def test_a_bare_name_and_a_sea_name_together_are_ambiguous(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match="2 variables that could be SST: temp, sst_"):
-        read(save(tmp_path, temp={}, sst_raw={}))
+    refuse(save(tmp_path, temp={}, sst_raw={}), "2 variables that could be SST: temp, sst_")
 
 
 def test_a_title_that_says_sea_temperature_identifies_a_variable(tmp_path: Path) -> None:
     sea = {"long_name": "SEA SURFACE TEMPERATURE (C)"}
-    assert read(save(tmp_path, T_25=sea, T_21={"long_name": "AIR TEMPERATURE (C)"})).stations[0].columns.value == "T_25"
-    with pytest.raises(FileError, match="no sea-temperature variable"):
-        read(save(tmp_path, T_25=sea, T_20={"long_name": "Sea temperature at 20 m"}))
+    expect(save(tmp_path, T_25=sea, T_21={"long_name": "AIR TEMPERATURE (C)"}), value="T_25")
+    refuse(save(tmp_path, T_25=sea, T_20={"long_name": "Sea temperature at 20 m"}), "no sea-temperature variable")
 
 
 @pytest.mark.parametrize(
     "title", ["Air temperature over sea", "Sea ice surface temperature", "Wet bulb temperature over water"]
 )
 def test_a_title_that_only_mentions_the_sea_does_not_identify_one(tmp_path: Path, title: str) -> None:
-    with pytest.raises(FileError, match="no sea-temperature variable"):
-        read(save(tmp_path, x={"long_name": title}))
+    refuse(save(tmp_path, x={"long_name": title}), "no sea-temperature variable")
 
 
 @pytest.fixture
