@@ -137,8 +137,6 @@ _WORDS: Final = re.compile(
 )
 _LETTER: Final = re.compile(rf"(?P<stem>(?i:.*(?:temp|temperature|wtmp))){_BETWEEN}(?P<unit>[A-Z])")
 """A single letter may name a station, but hardly after a word for temperature."""
-_AFTER_SST: Final = re.compile(rf"(?P<stem>(?i:.*sst)){_BETWEEN}(?P<unit>[A-Z])")
-"""After ``sst``, a letter is a unit only if other columns name their units."""
 _IN: Final = re.compile(rf"(?P<stem>.+?){_BETWEEN}in{_BETWEEN}(?P<unit>[CKF])", re.IGNORECASE)
 _MAX_NAME_CHARS: Final = 120
 """Longest name that is searched for units, as the time of the search is quadratic in its length."""
@@ -170,20 +168,12 @@ def split_names(names: Iterable[str]) -> dict[str, tuple[str, str | None]]:
     """Split the name of each column from the units in it.
 
     Units are in brackets or at the end: ``sst (K)``, ``sst_degF``, ``water temp F``. A single letter is a unit unless
-    another column has a letter in its place that is not a unit, as in ``temp_A`` to ``temp_F``. After ``sst``, a letter
-    is a unit only if another column is named like ``pier_sst_degC``.
+    another column has a letter in its place that is not a unit, as in ``temp_A`` to ``temp_F``.
     """
     names = list(names)
-    short = [name for name in names if len(name) <= _MAX_NAME_CHARS]
-    letters = [match for name in short for match in [_LETTER.fullmatch(name) or _AFTER_SST.fullmatch(name)] if match]
+    letters = [match for name in names if len(name) <= _MAX_NAME_CHARS for match in [_LETTER.fullmatch(name)] if match]
     other_stems = {match["stem"].lower() for match in letters if parse_units(match["unit"]) is None}
-    units = {name: _split(name, other_stems) for name in names}
-    if any(unit is not None and stem.lower().endswith("sst") and parse_units(unit) for stem, unit in units.values()):
-        after = {name: match for name in short if (match := _AFTER_SST.fullmatch(name)) and units[name][1] is None}
-        for name, match in after.items():
-            if parse_units(match["unit"]) is not None and match["stem"].lower() not in other_stems:
-                units[name] = match["stem"], match["unit"]
-    return units
+    return {name: _split(name, other_stems) for name in names}
 
 
 def _split(name: str, other_stems: set[str]) -> tuple[str, str | None]:

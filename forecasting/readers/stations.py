@@ -26,12 +26,6 @@ MIN_OBSERVED_SHARE: Final = 0.5
 """Share of a coarser step that has to be observed for its mean to count."""
 
 
-def resample(observations: Observations, step: TimeStep) -> SstSeries:
-    """Average observations over steps; see :func:`average`."""
-    values = sea_temperatures(observations.values, observations.station.units, observations.where)
-    return average(observations.times, values, step, observations.where)
-
-
 def average(times: Times, values: Floats, step: TimeStep, where: Callable[[int], str]) -> SstSeries:
     """Average values over steps that begin on UTC days, or on hours if shorter.
 
@@ -71,10 +65,13 @@ def typical_interval(times: Times) -> int:
     return common_interval(intervals) or int(np.median(intervals))
 
 
-def coarser(times: Times) -> list[str]:
-    """Return the names of the steps over which sorted times can be averaged."""
-    pace = typical_interval(times) / 1.1
-    return [str(step) for step in (TimeStep(DAY), TimeStep(7 * DAY), MONTH) if step.seconds >= pace]
+def _coarser(times: Times) -> tuple[Setting, ...]:
+    """Return the choices of a step over which sorted times can be averaged: as many days as they are apart, or more."""
+    pace = typical_interval(times)
+    own = [TimeStep(pace)] if pace % DAY == 0 and pace < MONTH.seconds else []
+    steps = dict.fromkeys((*own, TimeStep(DAY), TimeStep(7 * DAY), MONTH))
+    names = [str(step) for step in steps if step.seconds >= pace / 1.1]
+    return tuple(Setting("resample", name, _MEANS.get(name, f"{pace // DAY}-day means")) for name in names)
 
 
 def first_step(times: Times, step: TimeStep) -> np.datetime64:
@@ -169,7 +166,8 @@ def try_build(observations: Observations, options: ReadingOptions) -> Station:
 
 def _series(observations: Observations, options: ReadingOptions) -> SstSeries:
     if options.resample is not None and np.isfinite(observations.values).any():
-        return resample(observations, options.resample)
+        celsius = sea_temperatures(observations.values, observations.station.units, observations.where)
+        return average(observations.times, celsius, options.resample, observations.where)
     from_observations = partial(
         SstSeries.from_observations,
         observations.times,
@@ -183,18 +181,8 @@ def _series(observations: Observations, options: ReadingOptions) -> SstSeries:
     try:
         return from_observations()
     except IrregularError as error:
-        again = _yearly_restart(np.unique(observations.times))
-        if again is not None:
-            raise FileError(
-                f"the {again}-day steps restart each January, so the series is not regular",
-                remedy=Remedy.of(
-                    "; resample it with {}, or with {} to count days from the first one",
-                    Setting("resample", "month", "Monthly means"),
-                    Setting("resample", f"P{again}D", f"{again}-day means from the first day"),
-                ),
-            ) from None
-        steps = tuple(Setting("resample", step, _MEANS[step]) for step in coarser(np.unique(observations.times)))
-        raise FileError(error.message, index=error.index, remedy=Remedy.any_of(steps)) from None
+        remedy = Remedy.any_of(_coarser(np.unique(observations.times)))
+        raise FileError(error.message, index=error.index, remedy=remedy) from None
 
 
 def _doubt_units(observations: Observations, series: SstSeries) -> str | None:
@@ -241,25 +229,6 @@ def _placed(station: Station, series: SstSeries, options: ReadingOptions) -> Mar
         steps = np.rint(series.step.position(times, series.start)).astype(np.int64)
         times = series.step.shift(np.asarray(series.start), steps)
     return Marked(times, to_celsius(station.marked.values, station.units), station.marked.flags)
-
-
-def _yearly_restart(times: Times) -> int | None:
-    """Days of a step that restarts each January, as in 8-day composites; None if there is no such step."""
-    days = times.astype("datetime64[D]")
-    years = days.astype("datetime64[Y]")
-    since_new_year = (days - years).astype(np.int64)
-    # In climate records, the pentad of 29 February has six days.
-    next_years = years + np.timedelta64(1, "Y")
-    leap = (next_years.astype("datetime64[D]") - years.astype("datetime64[D]")).astype(np.int64) == 366
-    intervals = np.diff(times).astype(np.int64)
-    if len(intervals) < 3:
-        return None
-    step = int(np.median(intervals))
-    if step % DAY or step <= DAY or len(np.unique(times.astype("datetime64[Y]"))) < 2:
-        return None
-    length = step // DAY
-    on = (since_new_year % length == 0) | (leap & (since_new_year >= 60) & ((since_new_year - 1) % length == 0))
-    return length if on.all() else None
 
 
 _MIN_SPREADS = 5.0

@@ -8,7 +8,6 @@ import pytest
 
 from forecasting.errors import FileError
 from forecasting.readers import read
-from forecasting.readers.names import split_names
 from tests.forecasting.readers.files import days, expect, layout, refuse, rows, write
 
 
@@ -203,16 +202,12 @@ def test_a_letter_after_another_quantity_is_not_a_unit(tmp_path: Path, header: s
     expect(write(tmp_path, f"time,{header}", *rows(days(3), "30")), values=[30] * 3, names=())
 
 
-def test_a_letter_after_sst_is_a_unit_where_other_columns_name_theirs(tmp_path: Path) -> None:
-    path = write(
-        tmp_path, "time,Piran_sst_degC,Rovinj_sst_degF,Split_sst_K", *(f"{day},5,41,278.15" for day in days(3))
-    )
-    reading = read(path)
+def test_columns_of_stations_can_have_different_units(tmp_path: Path) -> None:
+    lines = [f"{day},5,41,278.15" for day in days(3)]
+    reading = read(write(tmp_path, "time,Piran_sst_degC,Rovinj_sst_degF,Split_sst_degK", *lines))
     assert reading.names == ("Piran", "Rovinj", "Split")
     series = [station.series for station in reading.stations if station.series is not None]
     assert [station.values[0] for station in series] == pytest.approx([5, 5, 5])
-    assert split_names(["pier_sst_degC", "sst_F", "sst_G"])["sst_F"] == ("sst_F", None)
-    assert split_names(["pier_temp", "sst_F"])["sst_F"] == ("sst_F", None)
 
 
 @pytest.mark.parametrize(
