@@ -24,7 +24,7 @@ from forecasting.readers.zones import (
     zone_in_name,
 )
 from forecasting.remedies import Remedy
-from forecasting.series.observations import choose_clock
+from forecasting.series.observations import are_repeated, choose_clock
 from forecasting.series.times import Times
 from forecasting.wording import listed
 
@@ -278,7 +278,6 @@ def _integers(column: "pd.Series[str]", part: str) -> "pd.Series[int]":
 
 
 _CLOCK: Final = r"(\d{1,2}):(\d\d)(:\d\d(?:\.\d+)?)?\s*([AaPp]\.?[Mm]\.?)?"
-_MAX_REPEATED_SHARE: Final = 0.01
 
 
 def times_of_day(table: Table, name: str, date: str) -> "pd.Series[str] | None":
@@ -328,4 +327,4 @@ def has_separate_hours(table: Table, date: str, others: list[str]) -> bool:
         return True
     plain = table.plain()
     keys = [plain[name] for name in (*STATIONS, *PLACES, *ANYTHING, *DEPTHS, *POSITIONS) if name in plain]
-    return bool(table.cells[[date, *keys]].duplicated().sum() > max(1, _MAX_REPEATED_SHARE * len(dates)))
+    return are_repeated(int(table.cells[[date, *keys]].duplicated().sum()), len(dates))

@@ -1,7 +1,7 @@
 """Contents of a file, before and after they become series."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -164,9 +164,6 @@ class Reading:
         return series
 
 
-_ROLES = ("time", "value", "station", "flags")
-
-
 def describe(station: Station, syntax: Syntax = in_python) -> dict[str, Any]:
     """Describe a station: columns, units and flags; ``series`` or ``problem``; the other is None.
 
@@ -174,10 +171,9 @@ def describe(station: Station, syntax: Syntax = in_python) -> dict[str, Any]:
         station: the station to describe.
         syntax: the syntax of options that the problem names.
     """
-    columns = {role: getattr(station.columns, role) for role in _ROLES}
     return {
         "name": station.name,
-        "columns": {role: name for role, name in columns.items() if name is not None},
+        "columns": {role: name for role, name in asdict(station.columns).items() if name is not None},
         "units": station.units,
         "units_from": station.units_from,
         "flags": {str(flag): count for flag, count in station.flags.items()},
@@ -189,15 +185,12 @@ def describe(station: Station, syntax: Syntax = in_python) -> dict[str, Any]:
 
 def describe_grid(grid: Grid) -> dict[str, Any]:
     """Describe a grid without a chosen place."""
+    described = asdict(grid)
     return {
-        "columns": {"time": grid.time, "value": grid.value},
-        "units": grid.units,
-        "units_from": grid.units_from,
-        "step": grid.step,
-        "times": grid.times,
+        "columns": {"time": described.pop("time"), "value": described.pop("value")},
+        **described,
         "start": None if grid.start is None else iso(grid.start),
         "end": None if grid.end is None else iso(grid.end),
-        "cells": grid.cells,
         "latitudes": list(grid.latitudes),
         "longitudes": list(grid.longitudes),
         "range": None if grid.range is None else [round(end, 3) for end in grid.range],

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -22,12 +21,11 @@ from forecasting.readers.place import (
 )
 from forecasting.readers.table import Table, numbers, one_line, to_numbers
 from forecasting.remedies import Remedy, Setting
+from forecasting.series.observations import are_repeated
 from forecasting.series.times import Floats
 from forecasting.wording import listed
 
 Rows = npt.NDArray[np.bool_]
-
-_MAX_REPEATED_SHARE: Final = 0.01
 
 
 @dataclass(frozen=True)
@@ -100,11 +98,6 @@ def _several(table: Table, column: str | None) -> str | None:
 def _repeats(clock: Clock, rows: Rows) -> bool:
     texts = clock.texts[rows]
     return are_repeated(int(texts.duplicated().sum()), len(texts))
-
-
-def are_repeated(count: int, of: int) -> bool:
-    """Return whether so many times are repeated that they are of several places or depths."""
-    return count > max(1, _MAX_REPEATED_SHARE * of)
 
 
 def place_columns(table: Table) -> tuple[str, str] | None:

@@ -227,10 +227,15 @@ def sort_order(times: Times, where: Callable[[int], str]) -> tuple[npt.NDArray[n
     return order[~repeated], (*notes, _describe_repeats(times[order], order, repeated, where))
 
 
+def are_repeated(count: int, of: int) -> bool:
+    """Return whether so many times are repeated that they are of several places or depths."""
+    return count > max(1, _MAX_REPEATED_SHARE * of)
+
+
 def _describe_repeats(times: Times, order: npt.NDArray[np.intp], repeated: Bools, where: Callable[[int], str]) -> str:
     count, first = int(repeated.sum()), int(repeated.argmax())
     first_at = f"{where(int(order[first]))} ({short(times[first])})"
-    if count > 1 and count > _MAX_REPEATED_SHARE * len(times):
+    if are_repeated(count, len(times)):
         raise SeriesError(
             f"{count} of {len(times)} times are repeated, the first at {first_at}: "
             "does the input contain several stations or depths? Keep one",

@@ -22,10 +22,10 @@ from forecasting.readers.dates import UNAMBIGUOUS, AmbiguousOrderError
 from forecasting.readers.delimited import DECIMAL_COMMA, header
 from forecasting.readers.files import table_of
 from forecasting.readers.options import DateOrder, ReadingOptions
-from forecasting.readers.split import are_repeated
 from forecasting.readers.table import ABSENT, Table
 from forecasting.readers.tabular import Layout, find_layout
 from forecasting.readers.text import read_text
+from forecasting.series.observations import are_repeated
 from forecasting.wording import counted
 from scoring.source import is_parquet
 
