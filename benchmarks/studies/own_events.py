@@ -14,7 +14,7 @@ from benchmarks.studies.options import study_parser
 from forecasting.backtest.backtest import Backtest
 from forecasting.backtest.universal import rolling_universal
 from forecasting.errors import SeriesError
-from forecasting.evaluation.events import RequestedEvents, VerifiedEvent
+from forecasting.evaluation.events import EventCases, RequestedEvents
 from forecasting.events.definitions import Percentile, ThresholdEvent
 from forecasting.models.base import ALL, BEST
 from forecasting.models.checkpoint import CPU
@@ -43,13 +43,13 @@ def main() -> None:
         if verified is None:
             continue
         for cell, probability in verified.probability.items():
-            score = verified.score(cell)
+            score = verified.score_network(cell)
             print(_row(place.name, cell, score, float(probability.mean())), flush=True)
             tables += _reliability(place.name, cell, score)
     print("\n".join(["", "| place | network | said | n | mean said | happened | 95 % |", "|---" * 7 + "|", *tables]))
 
 
-def _verified(loaded: LoadedUniversal, model: str, place: Place, last: int | None) -> VerifiedEvent | None:
+def _verified(loaded: LoadedUniversal, model: str, place: Place, last: int | None) -> EventCases | None:
     """Return the verification of the event on a series; None if it is too short for a baseline."""
     series = place.series.part(max(0, len(place.series) - (last or len(place.series))), len(place.series))
     cells = [loaded.best] if model == BEST else loaded.select_cells(model)
@@ -59,7 +59,7 @@ def _verified(loaded: LoadedUniversal, model: str, place: Place, last: int | Non
     except SeriesError:
         return None
     verified = backtest.events["event"]
-    return verified if isinstance(verified, VerifiedEvent) else None
+    return verified if isinstance(verified, EventCases) else None
 
 
 def _finish(rolling: Generator[None, None, Backtest]) -> Backtest:

@@ -1,7 +1,7 @@
 """Verification of event forecasts: what happened after many origins of a series, and what could be known there."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -79,6 +79,7 @@ Threshold = Callable[[Times], Floats]
 
 
 _BY_ORIGIN: Final = ("origins", "times", "happened", "before", "threshold")
+_BY_NAME: Final = ("references", "probability", "independent")
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +93,8 @@ class EventCases:
         threshold: °C at each lead considered, ``(origins, leads)``.
         references: probabilities by :data:`CLIMATOLOGY` and :data:`PERSISTENCE`; without the former where too few years
             precede most origins.
+        probability: of the event by the forecasts of several networks, ``(origins,)``, by their names.
+        independent: likewise with independent leads; empty if a single lead is considered.
     """
 
     event: RunEvent
@@ -102,6 +105,8 @@ class EventCases:
     before: Steps
     threshold: Floats
     references: Mapping[str, Floats]
+    probability: Mapping[str, Floats] = field(default_factory=dict)
+    independent: Mapping[str, Floats] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -149,12 +154,14 @@ class EventCases:
 
     @classmethod
     def joined(cls, parts: "Sequence[EventCases]") -> "EventCases":
-        """Join the cases of several series, with the references that all of them have."""
+        """Join the cases of several series, with the references and networks that all of them have."""
         first = parts[0]
-        names = [name for name in first.references if all(name in part.references for part in parts)]
         rows: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _BY_ORIGIN}
-        references = {name: np.concatenate([part.references[name] for part in parts]) for name in names}
-        return replace(first, **rows, references=references)
+        for field_name in _BY_NAME:
+            given: list[Mapping[str, Floats]] = [getattr(part, field_name) for part in parts]
+            shared = [name for name in given[0] if all(name in each for each in given)]
+            rows[field_name] = {name: np.concatenate([each[name] for each in given]) for name in shared}
+        return replace(first, **rows)
 
     def __len__(self) -> int:
         return len(self.origins)
@@ -178,6 +185,10 @@ class EventCases:
             spacing = max(spacing, int(np.median(np.diff(distinct)).astype(np.int64)))
         overlap = max(-(-self.event.last * self.step.seconds // spacing), 1)
         return score_event(probability, self.happened, references, groups, overlap)
+
+    def score_network(self, name: str) -> EventScore:
+        """Return the scores of one network."""
+        return self.score(self.probability[name], self.independent.get(name))
 
     def probabilities(
         self, couplings: Iterable[tuple[Coupling, Steps]], exceedance: Floats
@@ -242,36 +253,8 @@ class RequestedEvents:
 NO_EVENTS: Final = RequestedEvents(())
 
 
-@dataclass(frozen=True, eq=False)
-class VerifiedEvent:
-    """Probabilities of an event by several networks, for the same cases.
-
-    Attributes:
-        probability: the probability of the event, ``(origins,)``, by network.
-        independent: the same with independent leads, by network; empty if a single lead is considered.
-    """
-
-    cases: EventCases
-    probability: Mapping[str, Floats]
-    independent: Mapping[str, Floats]
-
-    @classmethod
-    def joined(cls, parts: "Sequence[VerifiedEvent]") -> "VerifiedEvent":
-        """Join the cases of several series."""
-        first = parts[0]
-        return cls(
-            EventCases.joined([part.cases for part in parts]),
-            {name: np.concatenate([part.probability[name] for part in parts]) for name in first.probability},
-            {name: np.concatenate([part.independent[name] for part in parts]) for name in first.independent},
-        )
-
-    def score(self, network: str) -> EventScore:
-        """Return the scores of one network."""
-        return self.cases.score(self.probability[network], self.independent.get(network))
-
-
-Verified = Mapping[str, VerifiedEvent | SeriesError]
-"""By name of the event: its verification, or why there is none."""
+Verified = Mapping[str, EventCases | SeriesError]
+"""By name of the event: its cases, with the probabilities of each network, or why there are none."""
 
 
 def verifying(
@@ -287,7 +270,7 @@ def verifying(
         origins: step of the last value that each forecast has seen, ascending, ``(origins,)``.
         networks: their forecasts from these origins, with at least as many leads as the events consider, by name.
     """
-    verified: dict[str, VerifiedEvent | SeriesError] = {}
+    verified: dict[str, EventCases | SeriesError] = {}
     for event in requested.definitions:
         try:
             cases = _cases(event, requested.baseline, series, origins)
@@ -304,16 +287,16 @@ def verifying(
             if alone is not None:
                 independent[name] = alone
             yield
-        verified[event.name] = VerifiedEvent(cases, probability, independent)
+        verified[event.name] = replace(cases, probability=probability, independent=independent)
     return verified
 
 
 def pooled(parts: Sequence[Verified]) -> Verified:
     """Join the verification of several series, leaving out those without one; an error if none has one."""
-    together: dict[str, VerifiedEvent | SeriesError] = {}
+    together: dict[str, EventCases | SeriesError] = {}
     for name, first in parts[0].items():
-        usable = [part for verified in parts if isinstance(part := verified[name], VerifiedEvent)]
-        together[name] = VerifiedEvent.joined(usable) if usable else first
+        usable = [part for verified in parts if isinstance(part := verified[name], EventCases)]
+        together[name] = EventCases.joined(usable) if usable else first
     return together
 
 

@@ -89,7 +89,7 @@ class Entry:
         rows = [
             EventVerificationFailure(name=name, error=sentence(event))
             if isinstance(event, SeriesError)
-            else EventVerification(name=name, **event.score(cell).model_dump())
+            else EventVerification(name=name, **event.score_network(cell).model_dump())
             for name, event in self.backtest.events.items()
         ]
         return rows or None

@@ -10,7 +10,6 @@ from forecasting.evaluation.events import (
     RequestedEvents,
     Threshold,
     Verified,
-    VerifiedEvent,
     independent_leads,
     pooled,
     verifying,
@@ -172,9 +171,9 @@ def verify(series: SstSeries, *events: ThresholdEvent, baseline: Baseline | Peri
     return result(verifying(RequestedEvents(events, baseline), series, origins, {"gru": Undecided()}))
 
 
-def verified_cases(verified: VerifiedEvent | SeriesError) -> EventCases:
-    assert isinstance(verified, VerifiedEvent)
-    return verified.cases
+def verified_cases(verified: EventCases | SeriesError) -> EventCases:
+    assert isinstance(verified, EventCases)
+    return verified
 
 
 def test_nothing_later_is_known_at_an_origin() -> None:
@@ -232,10 +231,9 @@ def test_an_event_that_cannot_be_verified_leaves_the_others() -> None:
     verified = verify(monthly, HOT, late, WARM)
     assert "need daily values" in str(verified["hot"])
     assert "no forecast is followed by 190 observed steps" in str(verified["late"])
-    warm = verified["warm"]
-    assert isinstance(warm, VerifiedEvent)
-    score = warm.score("gru")
-    assert score.n == len(warm.cases)
+    warm = verified_cases(verified["warm"])
+    score = warm.score_network("gru")
+    assert score.n == len(warm)
     assert set(score.skill) == {"climatology", "persistence", "independent"}
 
 
