@@ -4,19 +4,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from forecasting.readers.options import FORMATS, DateOrder, ReadingOptions
 from forecasting.readers.place import Place
-from forecasting.readers.reading import Columns, Reading, Station, describe
+from forecasting.readers.reading import ColumnNames, Reading, ReadStation, describe
 
 if TYPE_CHECKING:
     from forecasting.readers.files import content_digest, read, read_content, read_csv
 
 __all__ = [
     "FORMATS",
-    "Columns",
+    "ColumnNames",
     "DateOrder",
     "Place",
+    "ReadStation",
     "Reading",
     "ReadingOptions",
-    "Station",
     "content_digest",
     "describe",
     "read",

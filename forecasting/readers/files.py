@@ -8,7 +8,7 @@ from forecasting.errors import FileError, SeriesError
 from forecasting.readers.delimited import read_delimited
 from forecasting.readers.layouts import bare_years, is_ndbc, one_row_per_month, read_ndbc
 from forecasting.readers.options import AT, FORMATS, ReadingOptions
-from forecasting.readers.reading import Observations, Reading
+from forecasting.readers.reading import Reading, StationObservations
 from forecasting.readers.stations import build_station, try_build
 from forecasting.readers.table import Table, one_line
 from forecasting.readers.tabular import observations
@@ -162,7 +162,7 @@ def _read_grid(path: Path, kind: str, options: ReadingOptions) -> Reading:
         return Reading(path, _GRIDS[kind], (), FileError.of(error), error.grid)
 
 
-def _reading(path: Path, kind: str, stations_found: list[Observations], options: ReadingOptions) -> Reading:
+def _reading(path: Path, kind: str, stations_found: list[StationObservations], options: ReadingOptions) -> Reading:
     if not stations_found:
         raise FileError("holds no observations")
     if len(stations_found) == 1:

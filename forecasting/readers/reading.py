@@ -24,7 +24,7 @@ OF_STATION: Final = "as for the station, as the file does not say"
 
 
 @dataclass(frozen=True)
-class Columns:
+class ColumnNames:
     """Columns of a table, or variables of a grid, that were read.
 
     Attributes:
@@ -40,7 +40,7 @@ class Columns:
 
 
 @dataclass(frozen=True)
-class Station:
+class ReadStation:
     """One station of a file: a series, or the reason why there is none.
 
     Attributes:
@@ -56,7 +56,7 @@ class Station:
     """
 
     name: str | None
-    columns: Columns
+    columns: ColumnNames
     units: Units
     units_from: str
     flags: dict[int, int]
@@ -73,7 +73,7 @@ class Station:
 
 
 @dataclass(frozen=True)
-class Observations:
+class StationObservations:
     """Observations of one station in the order of the file.
 
     Attributes:
@@ -84,7 +84,7 @@ class Observations:
         notes: one sentence per choice or change.
     """
 
-    station: Station
+    station: ReadStation
     times: Times
     values: Floats
     where: Callable[[int], str]
@@ -136,7 +136,7 @@ class Reading:
 
     path: Path
     format: str
-    stations: tuple[Station, ...]
+    stations: tuple[ReadStation, ...]
     error: FileError | None = None
     grid: Grid | None = None
 
@@ -164,7 +164,7 @@ class Reading:
         return series
 
 
-def describe(station: Station, syntax: Syntax = in_python) -> dict[str, Any]:
+def describe(station: ReadStation, syntax: Syntax = in_python) -> dict[str, Any]:
     """Describe a station: columns, units and flags; ``series`` or ``problem``; the other is None.
 
     Args:

@@ -29,7 +29,7 @@ Rows = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Part:
+class StationRows:
     """The rows of one station.
 
     Attributes:
@@ -44,7 +44,7 @@ class Part:
     notes: tuple[str, ...] = ()
 
 
-def split(table: Table, clock: Clock, options: ReadingOptions) -> Iterator[Part]:
+def split(table: Table, clock: Clock, options: ReadingOptions) -> Iterator[StationRows]:
     """Split a table into one part per station, or select the chosen station.
 
     Stations are distinguished by their column. Places and depths split them only if times would otherwise be repeated,
@@ -55,12 +55,12 @@ def split(table: Table, clock: Clock, options: ReadingOptions) -> Iterator[Part]
     """
     column = _several(table, station_column(table, clock))
     everything = np.ones(len(table.cells), dtype=np.bool_)
-    parts = [Part(None, None, everything)]
+    parts = [StationRows(None, None, everything)]
     if column is not None:
         codes, names = pd.factorize(table.cells[column])
         if options.station is None:
             refuse_many(len(names), "stations", Setting("station"), options)
-        parts = [Part(one_line(str(name)), column, codes == code) for code, name in enumerate(names)]
+        parts = [StationRows(one_line(str(name)), column, codes == code) for code, name in enumerate(names)]
         if options.station is not None:
             parts = [part for part in parts if part.station == options.station]
             if not parts:
@@ -107,7 +107,7 @@ def place_columns(table: Table) -> tuple[str, str] | None:
     return None if lat is None or lon is None else (lat, lon)
 
 
-def _places(table: Table, clock: Clock, part: Part, options: ReadingOptions) -> Iterator[Part]:
+def _places(table: Table, clock: Clock, part: StationRows, options: ReadingOptions) -> Iterator[StationRows]:
     columns = place_columns(table)
     points = None if columns is None else _points(table, clock, part, columns)
     if columns is None or points is None:
@@ -125,16 +125,16 @@ def _places(table: Table, clock: Clock, part: Part, options: ReadingOptions) -> 
         km = distance_km(options.at, distinct[:, 0], distinct[:, 1])
         chosen = distinct[int(km.argmin())]
         note = f"the nearest place to {name_place(options.at)} is {name_place(chosen)}, {km.min():.1f} km away"
-        yield Part(part.station, part.column, part.rows & (points == chosen).all(axis=1), (note,))
+        yield StationRows(part.station, part.column, part.rows & (points == chosen).all(axis=1), (note,))
         return
     for point in distinct:
         name = name_place(point)
         if options.station is None or part.station is not None or name == options.station:
             where = name if part.station is None else f"{part.station} {name}"
-            yield Part(where, f"{lat} and {lon}", part.rows & (points == point).all(axis=1))
+            yield StationRows(where, f"{lat} and {lon}", part.rows & (points == point).all(axis=1))
 
 
-def _points(table: Table, clock: Clock, part: Part, columns: tuple[str, str]) -> Floats | None:
+def _points(table: Table, clock: Clock, part: StationRows, columns: tuple[str, str]) -> Floats | None:
     """Return the latitude and longitude of each row ``(n, 2)``, if they distinguish several places in a part."""
     cells = [table.cells[name] for name in columns]
     if _repeats(clock, part.rows):
@@ -144,7 +144,7 @@ def _points(table: Table, clock: Clock, part: Part, columns: tuple[str, str]) ->
     return None
 
 
-def _depth(table: Table, clock: Clock, part: Part, options: ReadingOptions) -> Part:
+def _depth(table: Table, clock: Clock, part: StationRows, options: ReadingOptions) -> StationRows:
     plain = table.plain()
     column = next((plain[name] for name in DEPTHS if name in plain), None)
     if column is None and options.depth is not None:
@@ -164,4 +164,4 @@ def _depth(table: Table, clock: Clock, part: Part, options: ReadingOptions) -> P
         raise FileError(message, remedy=choose_depth(distinct))
     chosen = nearest_depth(distinct, options.depth)
     note = f"{column} {chosen:g} of {len(distinct)} depths"
-    return Part(part.station, part.column, part.rows & (depths == chosen), (*part.notes, note))
+    return StationRows(part.station, part.column, part.rows & (depths == chosen), (*part.notes, note))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from forecasting.errors import FileError, IrregularError, RangeError, SeriesError
 from forecasting.readers.flags import Marked
 from forecasting.readers.options import ReadingOptions
-from forecasting.readers.reading import OF_STATION, UNSAID, Observations, Station
+from forecasting.readers.reading import OF_STATION, UNSAID, ReadStation, StationObservations
 from forecasting.remedies import Remedy, Setting
 from forecasting.series.doubts import flat_line
 from forecasting.series.observations import MAX_STEPS, anchor, common_interval, sort_order
@@ -127,7 +127,7 @@ _WARMEST_YEAR: Final = 32.0
 """°C: every sea is colder at some time of year."""
 
 
-def build_station(observations: Observations, options: ReadingOptions) -> Station:
+def build_station(observations: StationObservations, options: ReadingOptions) -> ReadStation:
     """Build the series of a station.
 
     Raises:
@@ -156,7 +156,7 @@ def build_station(observations: Observations, options: ReadingOptions) -> Statio
     return replace(station, warnings=warnings, series=series, marked=_placed(station, series, options))
 
 
-def try_build(observations: Observations, options: ReadingOptions) -> Station:
+def try_build(observations: StationObservations, options: ReadingOptions) -> ReadStation:
     """Build the series of a station; an error becomes part of the station."""
     try:
         return build_station(observations, options)
@@ -164,7 +164,7 @@ def try_build(observations: Observations, options: ReadingOptions) -> Station:
         return replace(observations.station, error=FileError.of(error), marked=None, position=None)
 
 
-def _series(observations: Observations, options: ReadingOptions) -> SstSeries:
+def _series(observations: StationObservations, options: ReadingOptions) -> SstSeries:
     if options.resample is not None and np.isfinite(observations.values).any():
         celsius = sea_temperatures(observations.values, observations.station.units, observations.where)
         return average(observations.times, celsius, options.resample, observations.where)
@@ -185,7 +185,7 @@ def _series(observations: Observations, options: ReadingOptions) -> SstSeries:
         raise FileError(error.message, index=error.index, remedy=remedy) from None
 
 
-def _doubt_units(observations: Observations, series: SstSeries) -> str | None:
+def _doubt_units(observations: StationObservations, series: SstSeries) -> str | None:
     """Return a warning about units that the file does not state, if no sea is as warm in every season."""
     year = series.times[-1] - series.times[0] >= np.timedelta64(365, "D")
     least = float(np.fmin.reduce(series.values))
@@ -205,7 +205,7 @@ def _doubt_anomalies(series: SstSeries) -> str | None:
     return f"{cold}; check whether they are anomalies instead of SST"
 
 
-def _doubt_repeats(observations: Observations) -> str | None:
+def _doubt_repeats(observations: StationObservations) -> str | None:
     """Return a warning about times that have different values."""
     observed = np.flatnonzero(np.isfinite(observations.values) & ~np.isnat(observations.times))
     order = observed[np.argsort(observations.times[observed], kind="stable")]
@@ -220,7 +220,7 @@ def _doubt_repeats(observations: Observations) -> str | None:
     )
 
 
-def _placed(station: Station, series: SstSeries, options: ReadingOptions) -> Marked | None:
+def _placed(station: ReadStation, series: SstSeries, options: ReadingOptions) -> Marked | None:
     """Return the marked values at times of the series; at their own times if the series is resampled."""
     if station.marked is None:
         return None

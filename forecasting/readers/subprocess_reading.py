@@ -22,7 +22,7 @@ from forecasting.errors import FileError
 from forecasting.process_limits import limit_memory
 from forecasting.readers.flags import Marked
 from forecasting.readers.options import ReadingOptions
-from forecasting.readers.reading import Columns, Grid, Reading, Station
+from forecasting.readers.reading import ColumnNames, Grid, Reading, ReadStation
 from forecasting.readers.text import sniff_binary
 from forecasting.remedies import Remedy, Setting
 from forecasting.series.sst_series import SstSeries
@@ -35,7 +35,7 @@ MEMORY: Final = 2**30
 
 _CLASSES: Final[dict[str, Any]] = {
     made.__name__: made
-    for made in (Columns, Grid, Marked, Reading, ReadingOptions, Remedy, Setting, SstSeries, Station, TimeStep)
+    for made in (ColumnNames, Grid, Marked, Reading, ReadingOptions, Remedy, Setting, SstSeries, ReadStation, TimeStep)
 }
 """Plain dataclasses, the only objects that requests and responses are made of."""
 

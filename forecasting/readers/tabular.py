@@ -14,11 +14,11 @@ from forecasting.readers.flags import Flagged, apply_flags, describe_unused, fla
 from forecasting.readers.names import EVERY_UNIT, SCALES
 from forecasting.readers.options import DateOrder, ReadingOptions, refuse_many
 from forecasting.readers.place import Place, own_place
-from forecasting.readers.reading import OF_STATION, UNSAID, Columns, Observations, Station
-from forecasting.readers.split import Part, place_columns, split, station_column
+from forecasting.readers.reading import OF_STATION, UNSAID, ColumnNames, ReadStation, StationObservations
+from forecasting.readers.split import StationRows, place_columns, split, station_column
 from forecasting.readers.table import HEADER, Table, numbers, to_numbers
 from forecasting.readers.values import (
-    Choice,
+    ValueColumn,
     find_values,
     ignored_columns,
     is_usual,
@@ -32,7 +32,7 @@ from forecasting.wording import listed
 
 
 @dataclass(frozen=True)
-class Layout:
+class TableLayout:
     """Which columns of a table hold what, according to some of its rows.
 
     Attributes:
@@ -62,7 +62,7 @@ class Layout:
     notes: tuple[str, ...]
 
 
-def find_layout(table: Table, options: ReadingOptions) -> Layout:
+def find_layout(table: Table, options: ReadingOptions) -> TableLayout:
     """Find out which columns hold what; the table may be the head of a longer one.
 
     If there is neither a column of stations nor a usual name of temperatures, every column that may hold temperatures
@@ -88,14 +88,14 @@ def find_layout(table: Table, options: ReadingOptions) -> Layout:
     sentinels = (*table.sentinels, *options.missing)
     positions = place_columns(table) if set(values.values()) == {None} else None
     places = positions if station is None else None
-    ignored = _note_ignored(ignored_columns(table, clock, [Choice(value, name) for value, name in values.items()]))
-    return Layout(
+    ignored = _note_ignored(ignored_columns(table, clock, [ValueColumn(value, name) for value, name in values.items()]))
+    return TableLayout(
         clock.names, time_units, clock.timezone, values, station, places, positions, flags, units, units_column,
         sentinels, order, (*_note_zone(clock, options), *ignored, *foreign.values()),
     )  # fmt: skip
 
 
-def observations(table: Table, options: ReadingOptions) -> list[Observations]:
+def observations(table: Table, options: ReadingOptions) -> list[StationObservations]:
     """Read the observations of each station.
 
     Raises:
@@ -119,8 +119,8 @@ def observations(table: Table, options: ReadingOptions) -> list[Observations]:
 
 
 def _stations_of_column(
-    table: Table, time: str, choice: Choice, parts: list[tuple[Part, Times]], options: ReadingOptions
-) -> Iterator[Observations]:
+    table: Table, time: str, choice: ValueColumn, parts: list[tuple[StationRows, Times]], options: ReadingOptions
+) -> Iterator[StationObservations]:
     """Return the observations of each part in one column of temperatures."""
     values = numbers(table.cells[choice.value])
     flag_name = _flags(table, choice.value, options)
@@ -138,13 +138,13 @@ def _stations_of_column(
         elif quality is not None:
             doubt = describe_unused(observed, quality[1][part.rows], quality[0])
             flagged = Flagged(observed, {}, (doubt,))
-        station = Station(
+        station = ReadStation(
             part.station if choice.station is None else choice.station,
-            Columns(time, choice.value, part.column, flag_name),
+            ColumnNames(time, choice.value, part.column, flag_name),
             units, units_from, flagged.counts, (*doubts, *flagged.warnings), flagged.marked, _position(table, part),
         )  # fmt: skip
         notes = (*table.notes, *part.notes, *_note_dropped(flagged.counts, flag_name), *unused)
-        yield Observations(station, part_times, flagged.values, partial(_line, lines[part.rows]), notes)
+        yield StationObservations(station, part_times, flagged.values, partial(_line, lines[part.rows]), notes)
 
 
 def _line(lines: npt.NDArray[np.int64], i: int) -> str:
@@ -178,7 +178,7 @@ def _note_unused_flags(table: Table, value: str) -> tuple[str, ...]:
     )
 
 
-def _check_choice(stations: list[Observations], options: ReadingOptions) -> None:
+def _check_choice(stations: list[StationObservations], options: ReadingOptions) -> None:
     """Refuse a choice that does not apply, so that no other series is mistaken for it."""
     if options.sample is not None:
         raise FileError("is a table, not a grid", remedy=Remedy.of("; remove {}", "sample"))
@@ -191,7 +191,7 @@ def _check_choice(stations: list[Observations], options: ReadingOptions) -> None
         raise FileError(f"has no station {options.station!r}; it has {listed(names)}")
 
 
-def _position(table: Table, part: Part) -> Place | None:
+def _position(table: Table, part: StationRows) -> Place | None:
     """Return the position of a station, from the columns of latitude and longitude."""
     columns = place_columns(table)
     if columns is None:

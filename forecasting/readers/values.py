@@ -37,7 +37,7 @@ _AS_STATIONS: Final = Remedy.of(
 
 
 @dataclass(frozen=True)
-class Choice:
+class ValueColumn:
     """A column of temperatures, and the station in its name."""
 
     value: str
@@ -71,25 +71,25 @@ def stations_of_columns(table: Table, clock: Clock) -> dict[str, str | None]:
     return {name: station for name, station in named.items() if station in stations}
 
 
-def find_values(table: Table, clock: Clock, options: ReadingOptions) -> list[Choice]:
+def find_values(table: Table, clock: Clock, options: ReadingOptions) -> list[ValueColumn]:
     """Find the columns of sea temperature: chosen, with a usual name, the only candidate, or one per station.
 
     Raises:
         FileError: if there is none, or several candidates.
     """
     if options.value_column:
-        return [Choice(table.column(options.value_column))]
+        return [ValueColumn(table.column(options.value_column))]
     others = [name for name in table.names if name not in clock.names]
     usual = _usual(table, others)
     if usual is not None:
-        return [Choice(usual)]
+        return [ValueColumn(usual)]
     candidates = _without_keys(table, [name for name in others if _may_hold_values(table, name)])
     stated = [name for name in candidates if is_temperature(table, name) and not is_no_sst(name)]
     if len(stated) == 1 or len(candidates) == 1:
-        return [Choice(_require_sst((stated or candidates)[0]))]
-    wide = [Choice(name, station) for name in candidates for station in [_wide(table, name)] if station]
+        return [ValueColumn(_require_sst((stated or candidates)[0]))]
+    wide = [ValueColumn(name, station) for name in candidates for station in [_wide(table, name)] if station]
     chosen = [choice for choice in wide if choice.station == options.station]
-    chosen += [Choice(name, name) for name in candidates if name == options.station]
+    chosen += [ValueColumn(name, name) for name in candidates if name == options.station]
     if options.station is not None and chosen:
         return chosen[:1]
     stations = places(choice.station or "" for choice in wide)
@@ -150,7 +150,7 @@ def _require_sst(name: str) -> str:
     return name
 
 
-def ignored_columns(table: Table, clock: Clock, choices: list[Choice]) -> list[str]:
+def ignored_columns(table: Table, clock: Clock, choices: list[ValueColumn]) -> list[str]:
     """Return the columns of temperatures that are not stations, if others are."""
     if len(choices) < _MIN_WIDE:
         return []

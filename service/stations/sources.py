@@ -20,8 +20,7 @@ from sqlalchemy import Connection
 from forecasting import readers
 from forecasting.erddap import SeriesQuery, Span, data_url, info_url, parse_info, server_address
 from forecasting.errors import FileError, ForecastError, RequestError, SeriesError
-from forecasting.readers import Reading, ReadingOptions
-from forecasting.readers import Station as ReadStation
+from forecasting.readers import Reading, ReadingOptions, ReadStation
 from forecasting.readers.text import erddap_error, sniff_binary
 from forecasting.remedies import Setting
 from forecasting.requests.model import Finite, RequestModel

@@ -16,7 +16,7 @@ from forecasting.console import Command, add_reading_options, in_command_line
 from forecasting.erddap import SeriesQuery, Span
 from forecasting.errors import FileError, ForecastError, SeriesError
 from forecasting.evaluation.division import untrainable
-from forecasting.readers import Reading, ReadingOptions, Station, describe, read
+from forecasting.readers import Reading, ReadingOptions, ReadStation, describe, read
 from forecasting.readers.flags import MEANINGS
 from forecasting.readers.options import AT
 from forecasting.readers.reading import describe_grid
@@ -108,7 +108,7 @@ def _describe_file(reading: Reading) -> dict[str, Any]:
     } | ({} if reading.grid is None else {"grid": describe_grid(reading.grid)})
 
 
-def _panel(stations: Sequence[Station]) -> tuple[list[str], str | None]:
+def _panel(stations: Sequence[ReadStation]) -> tuple[list[str], str | None]:
     """Names of the stations that training would use together, or why it would not."""
     try:
         known, skipped = usable_series(stations)
@@ -178,7 +178,7 @@ def _station_text(station: dict[str, Any], in_panel: bool) -> list[str]:
     return lines
 
 
-def _check(series: SstSeries, station: Station, artifacts: Path) -> dict[str, Any]:
+def _check(series: SstSeries, station: ReadStation, artifacts: Path) -> dict[str, Any]:
     """Check the values of a station with the release of their step.
 
     Returns:

@@ -21,7 +21,7 @@ from forecasting.evaluation.division import (
     least_values,
 )
 from forecasting.models.metadata import Period
-from forecasting.readers import Station
+from forecasting.readers import ReadStation
 from forecasting.series.origins import Origins, joined, origins
 from forecasting.series.shape import ForecastShape, fill_gaps
 from forecasting.series.sst_series import SstSeries
@@ -233,7 +233,7 @@ class Dataset:
         return int(np.flatnonzero(usable)[-1]) + self.shape.window
 
 
-def usable_series(stations: Sequence[Station]) -> tuple[dict[str, SstSeries], list[str]]:
+def usable_series(stations: Sequence[ReadStation]) -> tuple[dict[str, SstSeries], list[str]]:
     """Collect the series of a file's stations by name, and sentences on stations without one.
 
     Raises:

@@ -16,7 +16,7 @@ from forecasting.readers.grid.store import opened, readable
 from forecasting.readers.names import LATITUDES, LONGITUDES
 from forecasting.readers.options import AT, ReadingOptions, refuse_many, refuse_size
 from forecasting.readers.place import Place, describe_depths, own_place
-from forecasting.readers.reading import Columns, Observations, Station
+from forecasting.readers.reading import ColumnNames, ReadStation, StationObservations
 from forecasting.readers.table import one_line
 from forecasting.remedies import Remedy, Setting
 from forecasting.series.times import Floats, short
@@ -29,7 +29,7 @@ _DEPTHS = ("depth", "sea_water_pressure")
 """Standard names; a decibar is nearly a metre."""
 
 
-def read_grid(path: Path, kind: str, options: ReadingOptions) -> list[Observations]:
+def read_grid(path: Path, kind: str, options: ReadingOptions) -> list[StationObservations]:
     """Read the observations of each station from a NetCDF file or Zarr store.
 
     Raises:
@@ -40,9 +40,9 @@ def read_grid(path: Path, kind: str, options: ReadingOptions) -> list[Observatio
         return list(_stations(find_field(data, kind, options), options))
 
 
-def _stations(field: Field, options: ReadingOptions) -> Iterator[Observations]:
+def _stations(field: Field, options: ReadingOptions) -> Iterator[StationObservations]:
     name, flags = str(field.value.name), field.variables.get("flags")
-    columns = Columns(field.time, name, None, None if flags is None else str(flags.name))
+    columns = ColumnNames(field.time, name, None, None if flags is None else str(flags.name))
     not_for_grids = next((name for name in ("dates", "timezone") if getattr(options, name) is not None), None)
     if not_for_grids is not None:
         raise FileError(
@@ -63,12 +63,12 @@ def _stations(field: Field, options: ReadingOptions) -> Iterator[Observations]:
         if field.unused is not None:
             levels = np.asarray(variables["unused"].values, dtype=np.float64)
             warnings = (describe_unused(values, levels, field.unused),)
-        about = Station(
+        about = ReadStation(
             station, columns, field.units, field.units_from, flagged.counts, (*field.doubts, *warnings),
             flagged.marked, _position(variables["value"]),
         )  # fmt: skip
         notes = (*field.notes, *notes)
-        yield Observations(about, times, flagged.values[kept], lambda i: f"time {short(times[i])}", notes)
+        yield StationObservations(about, times, flagged.values[kept], lambda i: f"time {short(times[i])}", notes)
 
 
 def _position(variable: "xr.DataArray") -> Place | None:

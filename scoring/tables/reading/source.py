@@ -23,7 +23,7 @@ from forecasting.readers.delimited import DECIMAL_COMMA, header
 from forecasting.readers.files import table_of
 from forecasting.readers.options import DateOrder, ReadingOptions
 from forecasting.readers.table import ABSENT, Table
-from forecasting.readers.tabular import Layout, find_layout
+from forecasting.readers.tabular import TableLayout, find_layout
 from forecasting.readers.text import read_text
 from forecasting.series.observations import are_repeated
 from forecasting.wording import counted
@@ -145,7 +145,7 @@ class Batch:
     columns: dict[str, pa.Array]
     first: int
     source: Path
-    layout: Layout
+    layout: TableLayout
 
 
 def read_batches(files: Sequence[Path], options: ReadingOptions, notes: Notes) -> Iterator[Batch]:
@@ -221,7 +221,7 @@ def _text(cell: object) -> str:
     return pd.Timestamp(cell).isoformat() if isinstance(cell, pd.Timestamp) or hasattr(cell, "isoformat") else str(cell)  # type: ignore[arg-type]
 
 
-def _used(layout: Layout) -> list[str]:
+def _used(layout: TableLayout) -> list[str]:
     single = [name for name in (layout.station, layout.units_column) if name is not None]
     return list(
         dict.fromkeys([*layout.time, *single, *(layout.positions or ()), *layout.values, *layout.flags.values()])
@@ -303,7 +303,9 @@ def _wrong_width(row: pacsv.InvalidRow, above: int) -> str:
     return f"{place} has {counted(row.actual_columns, 'column')}, but the first row has {row.expected_columns}; fix it"
 
 
-def _layout(table: Table, options: ReadingOptions, read: Callable[[list[str]], Iterable[pa.RecordBatch]]) -> Layout:
+def _layout(
+    table: Table, options: ReadingOptions, read: Callable[[list[str]], Iterable[pa.RecordBatch]]
+) -> TableLayout:
     """Return the meaning of the columns, by the first rows, or by later rows if those are ambiguous.
 
     ``read`` yields the named columns of all rows.

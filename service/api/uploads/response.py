@@ -13,7 +13,7 @@ from forecasting.forecasts.json import Json, rounded
 from forecasting.models.metadata import CheckpointMetadata
 from forecasting.models.place.windows import last_windows
 from forecasting.models.universal.checks import Check
-from forecasting.readers import Reading, Station, describe
+from forecasting.readers import Reading, ReadStation, describe
 from forecasting.readers.flags import Marked
 from forecasting.releases.catalog import Catalog
 from forecasting.series.batch import SeriesBatch
@@ -41,7 +41,7 @@ class StationSeries:
     """
 
     name: str
-    station: Station
+    station: ReadStation
     series: SstSeries | None
     problem: str | None
 
@@ -93,11 +93,11 @@ def series_lines(reading: Json) -> bytes:
     return b"".join(dumps(series) + b"\n" for series in reading["series"])
 
 
-def _name(i: int, station: Station) -> str:
+def _name(i: int, station: ReadStation) -> str:
     return str(i) if station.name is None else station.name[:MAX_ID]
 
 
-def _sendable(station: Station, settings: Settings) -> tuple[SstSeries | None, str | None]:
+def _sendable(station: ReadStation, settings: Settings) -> tuple[SstSeries | None, str | None]:
     if station.series is None:
         return None, _problem(station.error)
     series = station.series.until_last_observation()

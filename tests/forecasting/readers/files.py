@@ -7,9 +7,9 @@ from typing import Any, Final
 import pytest
 
 from forecasting.errors import FileError
-from forecasting.readers import Reading, ReadingOptions, Station, read
+from forecasting.readers import Reading, ReadingOptions, ReadStation, read
 from forecasting.readers.delimited import read_delimited
-from forecasting.readers.tabular import Layout, find_layout
+from forecasting.readers.tabular import TableLayout, find_layout
 from forecasting.series.times import iso
 from forecasting.series.timestep import TimeStep
 
@@ -34,7 +34,7 @@ def options(given: dict[str, Any]) -> ReadingOptions:
     return ReadingOptions(**given | ({"resample": TimeStep.parse(step)} if isinstance(step, str) else {}))
 
 
-def only(reading: Reading) -> Station:
+def only(reading: Reading) -> ReadStation:
     (station,) = reading.stations
     return station
 
@@ -71,6 +71,6 @@ def refuse(path: Path, message: str, **given: Any) -> None:
         _ = read(path, options(given)).series
 
 
-def layout(path: Path) -> Layout:
+def layout(path: Path) -> TableLayout:
     """Return which columns hold what."""
     return find_layout(read_delimited(path.read_text()), ReadingOptions())
