@@ -1,6 +1,5 @@
 """The page, its files, and ``/docs``."""
 
-import gzip
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -75,12 +74,6 @@ def test_modules_import_only_existing_modules() -> None:
     for module in PAGE.glob("modules/*.js"):
         for name in re.findall(r'from "(.*?)"', module.read_text()):
             assert (module.parent / name).is_file(), f"{module.name} imports {name}"
-
-
-def test_compressing_changes_nothing() -> None:
-    for asset in Assets.find().by_path.values():
-        assert gzip.decompress(asset.compressed) == asset.content
-        break
 
 
 def test_different_content_has_a_different_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

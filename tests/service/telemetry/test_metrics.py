@@ -80,28 +80,25 @@ def test_a_request_counts_once_by_route_method_and_status() -> None:
     assert value(exposed, "sst_request_seconds_count", route="/models/{model}", method="GET", status="404") == 1
 
 
-def test_batches_are_counted_by_model() -> None:
+def test_batches_and_their_drift_are_counted_by_model() -> None:
     metrics = Metrics()
     metrics.models([GRU])
     metrics.batches.count_run("nino12-gru", 48, 0.002, 0.004)
-    exposed = samples(metrics)
-    assert value(exposed, "sst_batch_windows_sum", model="nino12-gru") == 48
-    assert value(exposed, "sst_batch_windows_bucket", model="nino12-gru", le="32.0") == 0
-    assert value(exposed, "sst_batch_windows_bucket", model="nino12-gru", le="64.0") == 1
-    assert value(exposed, "sst_queue_wait_seconds_sum", model="nino12-gru") == 0.002
-    assert value(exposed, "sst_inference_seconds_sum", model="nino12-gru") == 0.004
-
-
-def test_drift_is_a_mean_distance_and_a_count() -> None:
-    metrics = Metrics()
-    metrics.models([GRU])
     metrics.batches.count_drift("nino12-gru", 3, 0.6, 1.5, 0)
     metrics.batches.count_drift("nino12-gru", 1, 3.4, 0.5, 1)
     exposed = samples(metrics)
-    windows = value(exposed, "sst_input_windows_total", model="nino12-gru")
-    assert value(exposed, "sst_input_level_distance_total", model="nino12-gru") / windows == 1
-    assert value(exposed, "sst_input_spread_distance_total", model="nino12-gru") / windows == 0.5
-    assert value(exposed, "sst_input_outside_training_total", model="nino12-gru") == 1
+    for name, expected in (
+        ("batch_windows_sum", 48),
+        ("queue_wait_seconds_sum", 0.002),
+        ("inference_seconds_sum", 0.004),
+        ("input_windows_total", 4),
+        ("input_level_distance_total", 4),
+        ("input_spread_distance_total", 2),
+        ("input_outside_training_total", 1),
+    ):
+        assert value(exposed, f"sst_{name}", model="nino12-gru") == expected
+    assert value(exposed, "sst_batch_windows_bucket", model="nino12-gru", le="32.0") == 0
+    assert value(exposed, "sst_batch_windows_bucket", model="nino12-gru", le="64.0") == 1
 
 
 def test_every_reason_and_outcome_has_a_metric_before_it_happens() -> None:

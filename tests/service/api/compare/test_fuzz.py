@@ -1,8 +1,6 @@
 """Any request to /compare gets an answer that keeps the contract, or a problem document."""
 
-import json
 import math
-from typing import Any
 
 import httpx
 from hypothesis import given
@@ -14,7 +12,6 @@ from tests.service.api.generated_requests import (
     WINDOW,
     Json,
     baseline,
-    broken_request,
     doubtful_series,
     event,
     to_json,
@@ -93,13 +90,3 @@ def test_each_event_is_verified_or_has_an_error_in_its_place(
             if isinstance(verified, EventVerification):
                 assert sum(row.n for row in verified.reliability) == verified.n
                 assert 0 <= verified.brier <= 1
-
-
-@given(broken_request(), st.dictionaries(st.sampled_from(["strict", "format", "dataset", "horizon"]), st.text()))
-def test_broken_requests_are_refused_in_a_problem_document(
-    client: httpx.Client, body: Json, parameters: dict[str, Any]
-) -> None:
-    whole = {name: value for name, value in body.items() if name not in ("levels", "thresholds")}
-    response = client.post("/compare", content=to_json(whole).encode(), headers=JSON, params=parameters)
-    assert response.status_code == 200 or response.status_code in REFUSALS, response.text
-    assert response.status_code == 200 or Problem.model_validate(json.loads(response.content))

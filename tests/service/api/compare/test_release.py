@@ -80,8 +80,10 @@ def test_a_skill_has_an_interval_against_each_reference(client: httpx.Client, ca
         assert not any("skill_interval" in entry for entry in models[3:])
 
 
-def test_every_lead_comes_in_one_answer(client: httpx.Client) -> None:
+def test_every_lead_comes_in_one_answer(client: httpx.Client, catalog: Catalog) -> None:
     leads = answered(client.get("/compare/leads"))
+    for entry, network in zip(leads["models"], catalog.dataset("nino12").report.networks, strict=False):
+        assert entry["coverage"]["80"]["error"] == [*network.intervals[80].coverage.error]
     assert (leads["dataset"], leads["step"], leads["horizon"]) == ("nino12", "month", 12)
     for horizon in (1, 12):
         at = answered(client.get("/compare", params={"horizon": horizon}))

@@ -94,13 +94,6 @@ def test_each_forecast_is_what_forecast_answers_to_the_series_up_to_there(
             assert due["sst"][-1] == pytest.approx(predictions["predicted"][forecast["model"]][i], abs=1e-5)
 
 
-def test_one_model_can_be_requested(client: httpx.Client, nino12: SstSeries) -> None:
-    answer = answered(
-        client.post("/compare", json={"dataset": "nino12", "model": "gru", "series": [one_series(nino12, 60)]})
-    )
-    assert [model["model"] for model in answer["models"]] == ["nino12-gru", *REFERENCES]
-
-
 def test_several_series_have_a_result_each_and_one_together(client: httpx.Client, nino12: SstSeries) -> None:
     both = [one_series(nino12, 60, "a"), one_series(nino12, 100, "b")]
     answer = answered(client.post("/compare", json={"dataset": "nino12", "series": both}))

@@ -76,16 +76,6 @@ def test_series_at_several_steps_are_not_pooled(seas_client: httpx.Client) -> No
     assert pooled["models"][0]["skill_interval"] == {}
 
 
-def test_tables_have_the_same_figures(seas_client: httpx.Client) -> None:
-    request = {"series": [days(id="a"), days(id="b", values=VALUES[:3])]}
-    answer = answered(seas_client.post("/compare", json=request))
-    rows = list(csv.DictReader(io.StringIO(seas_client.post("/compare?format=csv", json=request).text)))
-    assert [row["model"] for row in rows[:-1]] == [model["model"] for model in answer["series"][0]["models"]]
-    assert [float(row["rmse"]) for row in rows[:-1]] == [model["rmse"] for model in answer["series"][0]["models"]]
-    assert "send 11 more" in rows[-1]["error"]
-    assert "### a" in seas_client.post("/compare?format=markdown", json=request).text
-
-
 @pytest.mark.parametrize(
     ("series", "fields", "message"),
     [

@@ -109,14 +109,3 @@ def test_tensors_can_be_any_bytes(client: httpx.Client, sst: bytes, valid_time: 
 def test_bodies_and_lengths_can_be_anything(client: httpx.Client, content: bytes, length: str | None) -> None:
     headers = {} if length is None else {"Inference-Header-Content-Length": length}
     check(client.post(INFER, content=content, headers=headers))
-
-
-@_fuzz
-@given(
-    content=st.binary(max_size=50) | ODD.map(str.encode) | ODD.map(lambda piece: b'{"ready": %b}' % piece.encode()),
-)
-def test_the_index_is_a_list_or_an_error(client: httpx.Client, content: bytes) -> None:
-    response = client.post("/v2/repository/index", content=content)
-    assert response.status_code in (200, 400)
-    document = response.json()
-    assert len(document) == 6 if response.status_code == 200 else list(document) == ["error"]

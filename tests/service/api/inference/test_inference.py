@@ -180,17 +180,6 @@ def test_only_inference_responses_are_compressed(client: httpx.Client) -> None:
     assert "content-encoding" not in client.post("/v2/repository/index").headers
 
 
-def test_several_requests_can_run_at_once(client: httpx.Client, nino12: SstSeries) -> None:
-    sst, valid_time = windows(nino12, 8)
-    with triton.InferenceServerClient(address(client), concurrency=4) as triton_client:
-        pending = [
-            triton_client.async_infer("nino12-gru", inputs(sst[i : i + 1], valid_time[i : i + 1])) for i in range(8)
-        ]
-        apart = [waiting.get_result().as_numpy("forecast")[0] for waiting in pending]
-        together = triton_client.infer("nino12-gru", inputs(sst, valid_time)).as_numpy("forecast")
-    np.testing.assert_allclose(apart, together, rtol=1e-5)
-
-
 def test_unknown_parameters_are_ignored(infer_client: Any, nino12: SstSeries) -> None:
     result = infer_client.infer(
         "nino12-gru",
