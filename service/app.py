@@ -4,7 +4,7 @@ import asyncio
 import gc
 import logging
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
@@ -41,12 +41,9 @@ from service.engine.serving import Serving
 from service.http.problems import has_route, install_error_handlers
 from service.http.query import refuse_unusable
 from service.http.security_headers import PAGE_POLICY
-from service.middleware.access import Access, AccessMiddleware, RateLimiter
-from service.middleware.bodies import BodyMiddleware, CompressionMiddleware
+from service.middleware.access import Access
 from service.middleware.keys import read_keys
-from service.middleware.limits import LimitMiddleware
-from service.middleware.origins import CorsMiddleware, OriginMiddleware
-from service.middleware.requests import ProblemMiddleware, RequestMiddleware
+from service.middleware.requests import RequestMiddleware
 from service.settings import Settings
 from service.stations import routes as stations
 from service.stations.background import Background, Retention
@@ -59,7 +56,6 @@ from service.stations.store.station_store import StationStore
 from service.stations.webhooks import WebhookSender
 from service.telemetry.metrics import Metrics
 from service.telemetry.tracing import request_tracer, send_the_rest, trace_parts
-from service.worker.accounts import Accounts
 from service.worker.threads import Worker
 
 logger = logging.getLogger("service")
@@ -125,10 +121,10 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.tracer = request_tracer((telemetry or {}).get("tracer_provider"))
-        if app.state.tracer is not None:
+        tracer = app.state.lifecycle.tracer = request_tracer((telemetry or {}).get("tracer_provider"))
+        if tracer is not None:
             # What runs in the background is traced too.
-            trace_parts(app.state.tracer)
+            trace_parts(tracer)
         async with _serving(app, catalog, bus or WorkerBus()) as watcher, _working(app):
             app.state.release_watcher = watcher
             yield
@@ -146,7 +142,7 @@ def create_app(
         lifespan=lifespan,
         telemetry=telemetry,
     )
-    app.state.settings, app.state.lifecycle, app.state.tracer = settings, Lifecycle(), None
+    app.state.settings, app.state.lifecycle = settings, Lifecycle()
     app.state.assets, app.state.grid_files = pages.Assets.find(), GridFiles()
     app.state.hindcasts = HindcastStore()
     app.state.column_streams = ColumnStreams(app.state.lifecycle, settings)
@@ -155,7 +151,16 @@ def create_app(
     routes = [context.path for context in iter_route_contexts(app.routes) if context.path]
     app.state.metrics = Metrics(routes)
     app.state.station_store = StationStore(store_url(settings), app.state.metrics.stations)
-    _add_middleware(app, settings, routes, policies)
+    app.add_middleware(
+        RequestMiddleware,
+        settings=settings,
+        lifecycle=app.state.lifecycle,
+        access=Access(settings, read_keys(settings), partial(has_route, app.routes)),
+        metrics=app.state.metrics,
+        routes=routes,
+        policies=policies,
+        streamed=frozenset({"/forecast"}),
+    )
     return app
 
 
@@ -164,6 +169,8 @@ def _add_routes(app: FastAPI) -> None:
     install_error_handlers(app)
     install_store_errors(app)
     install_openapi(app, bodies=_SCHEMAS)
+    # The first that is tried, since most requests are for it.
+    app.router.routes.insert(0, forecast.SERIES_ROUTE)
     for resource in _RESOURCES:
         app.include_router(resource.router, dependencies=[] if resource is pages else [Depends(refuse_unusable)])
 
@@ -228,24 +235,3 @@ def _release_watcher(app: FastAPI, bus: WorkerBus, stack: AsyncExitStack) -> Rel
         metrics,
         loader,
     )
-
-
-def _add_middleware(app: FastAPI, settings: Settings, routes: Sequence[str], policies: Mapping[str, str]) -> None:
-    """Add what holds for every request, from the innermost to the outermost."""
-    lifecycle, metrics = app.state.lifecycle, app.state.metrics
-    access = Access(settings, read_keys(settings), partial(has_route, app.routes))
-    app.add_middleware(CompressionMiddleware)
-    app.add_middleware(BodyMiddleware, settings=settings)
-    app.add_middleware(AccessMiddleware, access=access, limiter=RateLimiter(settings.rate_limit))
-    app.add_middleware(
-        LimitMiddleware,
-        settings=settings,
-        lifecycle=lifecycle,
-        accounts=Accounts(settings),
-        streamed=frozenset({"/forecast"}),
-    )
-    app.add_middleware(OriginMiddleware, settings=settings)
-    app.add_middleware(ProblemMiddleware)
-    if settings.origins:
-        app.add_middleware(CorsMiddleware, origins=settings.origins)
-    app.add_middleware(RequestMiddleware, settings=settings, metrics=metrics, routes=routes, policies=policies)

@@ -8,15 +8,10 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
-from starlette.types import ASGIApp, Receive, Scope, Send
-
 from forecasting.errors import RequestError
 from service.http.problems import ProblemError
-from service.http.query import OPERATOR_PATHS
 from service.middleware.keys import ANONYMOUS, Key, Keys, Role
 from service.settings import Settings
-from service.telemetry.logs import CALLER
-from service.worker.accounts import current
 
 KEY: Final = "key"
 """Key in the scope of a request with an API key: that :class:`~service.middleware.keys.Key`."""
@@ -260,29 +255,3 @@ class RateLimiter:
                 headers={"Retry-After": str(seconds)},
                 reason="rate_limited",
             )
-
-
-class AccessMiddleware:
-    """Checks the key of each request, its caller's share of the places, and how often the key calls."""
-
-    def __init__(self, app: ASGIApp, access: Access, limiter: RateLimiter) -> None:
-        self._app = app
-        self._access = access
-        self._limiter = limiter
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or the lifespan."""
-        if scope["type"] == "http":
-            self._admit(scope)
-        await self._app(scope, receive, send)
-
-    def _admit(self, scope: Scope) -> None:
-        """Raise ProblemError if a request may not pass."""
-        authorization = next((value for name, value in scope["headers"] if name == b"authorization"), None)
-        key = self._access.check(scope["path"], authorization, scope["method"])
-        if key is not None:
-            scope[CALLER], scope[KEY] = key.name, key
-        account = current.get()
-        if account is not None and not scope["path"].startswith(OPERATOR_PATHS):
-            account.identify(account.caller if key is None or key is ANONYMOUS else f"key {key.name}")
-        self._limiter.admit(key)

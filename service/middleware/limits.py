@@ -1,4 +1,4 @@
-"""The place and the deadline of every request: who is refused at once, and whose work is given up."""
+"""The deadline of every request, and whom it counts for until its key is known."""
 
 import asyncio
 import ipaddress
@@ -6,29 +6,23 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope
 
 from service.engine.lifecycle import Lifecycle
-from service.http.bodies import too_large
-from service.http.media import streamed_type
 from service.http.problems import ProblemError, shutting_down
-from service.http.query import OPERATOR_PATHS
 from service.middleware.access import READING, REPOSITORY
-from service.middleware.requests import STATUS
-from service.settings import Settings
-from service.worker.accounts import Accounts, current, overloaded
 
 DEADLINE: Final = "deadline"
 """Key in the scope of every request: its :class:`Deadline`."""
 
-STREAMS: Final = "streams"
-"""Key in the scope of every request: whether its body is read by its route, piece by piece."""
+STREAMED: Final = "streamed"
+"""Key in the scope of every request: the media type of a body that its route reads piece by piece, else None."""
+
+STATUS: Final = "response_status"
+"""Key in the scope of a request whose response has begun: its status."""
 
 _CHECK_SECONDS: Final = 0.25
 """Seconds between checks of all requests. One timer for all of them costs less than one each."""
-
-_MAX_LENGTH_DIGITS: Final = 19
-"""Digits of a Content-Length, without leading zeros. A number with this many is over any limit, whatever follows."""
 
 _IPV6_PREFIX: Final = 64
 """Bits of an IPv6 address that identify a caller, who may choose the others."""
@@ -93,7 +87,7 @@ class Deadline:
         if self._has_left:
             error = ProblemError(HTTPStatus.BAD_REQUEST, "the client disconnected before the response was sent")
         elif self._is_overdue:
-            error = self._deadlines.overdue(streams=self._scope[STREAMS])
+            error = self._deadlines.overdue(streams=self._scope[STREAMED] is not None)
         elif self._deadlines.lifecycle.draining:
             error = shutting_down()
         else:
@@ -138,68 +132,6 @@ class Deadlines:
         if streams:
             detail = f"the connection made no progress for {seconds}; send and read without longer pauses"
         return ProblemError(HTTPStatus.GATEWAY_TIMEOUT, detail, headers={"Connection": "close"}, reason="deadline")
-
-
-class LimitMiddleware:
-    """Gives each request a place and a deadline, and refuses those that there is no place for.
-
-    Nothing is reserved for what is only announced.
-    """
-
-    def __init__(
-        self, app: ASGIApp, settings: Settings, lifecycle: Lifecycle, accounts: Accounts, streamed: frozenset[str]
-    ) -> None:
-        """Wrap ``app``; its POST routes at the paths ``streamed`` read bodies of some media types piece by piece."""
-        self._app = app
-        self._settings = settings
-        self._lifecycle = lifecycle
-        self._accounts = accounts
-        self._streamed = streamed
-        self._deadlines = Deadlines(settings.request_seconds, lifecycle)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or the lifespan."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        headers = dict(scope["headers"])
-        account = self._accounts.open(caller_of(scope))
-        current.set(account)
-        deadline = scope[DEADLINE] = Deadline(self._deadlines, scope, receive)
-        scope[STREAMS] = scope["path"] in self._streamed and scope["method"] == "POST" and bool(streamed_type(headers))
-        self._deadlines.begin(deadline)
-        try:
-            self._refuse(scope, _stated_length(headers))
-            await self._app(scope, deadline.receive, send)
-        except asyncio.CancelledError:
-            error = None if STATUS in scope else deadline.take_error()
-            if error is None:
-                raise
-            try:
-                raise error from None
-            finally:
-                # The error and this frame refer to each other: only a garbage collection would free the body.
-                del error
-        finally:
-            deadline.end()
-            account.release()
-
-    def _refuse(self, scope: Scope, stated: int) -> None:
-        """Raise ProblemError if the body is too large, or no more requests are accepted."""
-        if stated > self._settings.max_body_bytes and not scope[STREAMS]:
-            raise too_large(self._settings.max_body_bytes)
-        if scope["path"].startswith(OPERATOR_PATHS):
-            return
-        if self._lifecycle.draining:
-            raise shutting_down()
-        if self._accounts.waiting > self._settings.max_waiting:
-            raise overloaded()
-
-
-def _stated_length(headers: dict[bytes, bytes]) -> int:
-    """Return the Content-Length in bytes; 0 if it is missing or not a number."""
-    stated = headers.get(b"content-length", b"0")
-    return int(stated.lstrip(b"0")[:_MAX_LENGTH_DIGITS] or 0) if stated.isdigit() else 0
 
 
 def caller_of(scope: Scope) -> str:

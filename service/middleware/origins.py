@@ -8,7 +8,7 @@ from typing import Final
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from service.http.problems import ProblemError, error_response
 from service.middleware.access import READING, is_address, is_loopback
@@ -23,7 +23,7 @@ _MAX_SHOWN: Final = 200
 """Characters of a header that a message repeats."""
 
 
-class OriginMiddleware:
+class Origins:
     """Refuses what other web pages have a browser send. Programs send none of the headers that betray a page.
 
     - Where only this machine can reach the service, or the setting ``allowed_hosts`` is set, ``Host`` must name this
@@ -33,32 +33,15 @@ class OriginMiddleware:
       of a listed origin.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        """Wrap ``app``; the policy is that of ``settings``."""
-        self._app = app
+    def __init__(self, settings: Settings) -> None:
+        """Read the policy from ``settings``."""
         self._listed = frozenset(origin.encode() for origin in settings.origins)
         self._hosts = settings.hosts
         self._is_local = is_loopback(settings.host)
         self._any_host = "*" in self._hosts or not (self._hosts or self._is_local)
         self._answers_to = lru_cache(maxsize=64)(self._is_own_host)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or the lifespan."""
-        if scope["type"] == "http":
-            self._check(scope["method"], dict(scope["headers"]))
-        await self._app(scope, receive, send)
-
-    def _is_own_host(self, host: bytes | None) -> bool:
-        """Whether the service answers requests with this ``Host``; None if it was not sent, as browsers never do."""
-        if self._any_host or host is None:
-            return True
-        text = host.decode("latin-1").lower()
-        name = (text[1:].partition("]") if text.startswith("[") else text.partition(":"))[0].rstrip(".")
-        if not self._is_local and is_address(name):
-            return True
-        return name in self._hosts or is_loopback(name) or name.endswith(".localhost")
-
-    def _check(self, method: str, headers: Mapping[bytes, bytes]) -> None:
+    def check(self, method: str, headers: Mapping[bytes, bytes]) -> None:
         """Raise ProblemError: 421 for another host, 403 if another page may have sent the request."""
         host, origin = headers.get(b"host"), headers.get(b"origin")
         if not self._answers_to(host):
@@ -79,6 +62,16 @@ class OriginMiddleware:
                 "the allowed origins",
                 reason="forbidden",
             )
+
+    def _is_own_host(self, host: bytes | None) -> bool:
+        """Whether the service answers requests with this ``Host``; None if it was not sent, as browsers never do."""
+        if self._any_host or host is None:
+            return True
+        text = host.decode("latin-1").lower()
+        name = (text[1:].partition("]") if text.startswith("[") else text.partition(":"))[0].rstrip(".")
+        if not self._is_local and is_address(name):
+            return True
+        return name in self._hosts or is_loopback(name) or name.endswith(".localhost")
 
 
 def _is_of(origin: bytes | None, host: bytes | None) -> bool:

@@ -1,5 +1,9 @@
-"""The ID, the response headers, the metrics and the log lines of every request, and the response to every error."""
+"""What holds for every request: its ID, place, deadline, key and body, and the headers, metrics and log lines.
 
+All of it is one ASGI middleware, since each further one would wrap the messages of every request once more.
+"""
+
+import asyncio
 import itertools
 import os
 import re
@@ -7,48 +11,84 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from opentelemetry.trace import Tracer
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.http.problems import REFUSAL, error_response
+from service.engine.lifecycle import Lifecycle
+from service.http.bodies import too_large
+from service.http.media import streamed_type, weighed
+from service.http.problems import REFUSAL, error_response, shutting_down
+from service.http.query import OPERATOR_PATHS
 from service.http.security_headers import security_headers
-from service.middleware.access import is_audited
+from service.middleware.access import KEY, READING, Access, RateLimiter, is_audited
+from service.middleware.bodies import read_body, replay, stated_length
+from service.middleware.keys import ANONYMOUS
+from service.middleware.limits import DEADLINE, STATUS, STREAMED, Deadline, Deadlines, caller_of
+from service.middleware.origins import CorsMiddleware, Origins
 from service.settings import Settings
-from service.telemetry.logs import log_access, log_audit, request_scope
+from service.telemetry.logs import CALLER, log_access, log_audit, request_scope
 from service.telemetry.metrics import OTHER, Metrics
 from service.telemetry.tracing import trace_parts
+from service.worker.accounts import Account, Accounts, current, overloaded
+from service.worker.json_bodies import SMALL_BYTES, working_bytes
 
-STATUS: Final = "response_status"
-"""Key in the scope of a request whose response has begun: its status."""
+BODY: Final = "body"
+"""Key in the scope of a request whose body has been read before its route runs: the bytes."""
+
+HEADERS: Final = "headers_by_name"
+"""Key in the scope of every request: the values of its headers by name; of a repeated header, the last."""
 
 _VALID_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 
+_COMPRESSED_BYTES: Final = 4_096
+"""Bytes from which a response is compressed."""
+
 
 class RequestMiddleware:
-    """Gives each request an ID and each response its headers, and counts and logs both.
+    """Admits each request, reads its body, and completes its response.
 
-    The ID is the client's ``X-Request-ID`` if that is valid. Routes see a HEAD request as GET; the server leaves the
-    body of the response out.
+    - The ID is the client's ``X-Request-ID`` if that is valid.
+    - A request is refused if another web page may have sent it, if there is no place for it, or if its key does not
+      allow it. Nothing is reserved for a body that is only announced: memory is reserved as it arrives.
+    - Errors of the routes that nothing else handles become problem documents.
+    - Routes see a HEAD request as GET; the server leaves the body of the response out.
     """
 
     def __init__(
-        self, app: ASGIApp, settings: Settings, metrics: Metrics, routes: Iterable[str], policies: Mapping[str, str]
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        lifecycle: Lifecycle,
+        access: Access,
+        metrics: Metrics,
+        routes: Iterable[str],
+        policies: Mapping[str, str],
+        streamed: frozenset[str],
     ) -> None:
         """Wrap ``app``.
 
         Args:
             app: answers the requests.
-            settings: says whether each request is logged.
+            settings: the limits, and whether each request is logged.
+            lifecycle: whether the process is stopping.
+            access: the key that each path needs.
             metrics: counts the requests.
             routes: the templates of the routes, the labels of the metrics.
             policies: the Content-Security-Policy of each path whose response is not data.
+            streamed: the paths whose POST routes read bodies of some media types piece by piece.
         """
         self._app = app
-        self._log_all = settings.access_log
-        self._metrics = metrics
+        # Higher levels save little, and take up to ten times as long.
+        self._compressing = GZipMiddleware(app, minimum_size=_COMPRESSED_BYTES, compresslevel=1)
+        self._respond: ASGIApp = CorsMiddleware(self._serve, settings.origins) if settings.origins else self._serve
+        self._settings, self._lifecycle, self._metrics = settings, lifecycle, metrics
+        self._origins, self._access, self._limiter = Origins(settings), access, RateLimiter(settings.rate_limit)
+        self._accounts, self._deadlines = Accounts(settings), Deadlines(settings.request_seconds, lifecycle)
+        self._streamed = streamed
         self._routes = [(compile_path(template)[0], template) for template in routes]
         self._headers = security_headers()
+        self._own_names = {b"x-request-id", *dict(self._headers)}
         self._page_headers = {path: security_headers(policy) for path, policy in policies.items()}
         self._ids = itertools.count(1)
         self._prefix = os.urandom(8).hex()
@@ -62,31 +102,97 @@ class RequestMiddleware:
         if method == "HEAD":
             # A copy: by its own scope, the server knows that it has to leave out the body.
             scope = {**scope, "method": "GET"}
-        request_id = scope["request_id"] = self._request_id(scope)
+        headers = scope[HEADERS] = dict(scope["headers"])
+        request_id = scope["request_id"] = self._request_id(headers.get(b"x-request-id"))
         request_scope.set(scope)
-        tracer: Tracer | None = scope["app"].state.tracer
-        if tracer is not None:
-            trace_parts(tracer)
-        added = [(b"x-request-id", request_id.encode()), *self._page_headers.get(scope["path"], self._headers)]
+        if self._lifecycle.tracer is not None:
+            trace_parts(self._lifecycle.tracer)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 scope[STATUS] = message["status"]
-                given = {name for name, _ in message["headers"]}
-                message["headers"] = [*message["headers"], *(header for header in added if header[0] not in given)]
+                given, added = message["headers"], self._page_headers.get(scope["path"], self._headers)
+                names = {name for name, _ in given}
+                if not names.isdisjoint(self._own_names):
+                    added = tuple(header for header in added if header[0] not in names)
+                message["headers"] = [*given, (b"x-request-id", request_id.encode()), *added]
             await send(message)
 
         self._metrics.started(1)
         try:
-            await self._app(scope, receive, send_with_headers)
+            await self._respond(scope, receive, send_with_headers)
         finally:
             self._metrics.ended(1)
             self._record(scope, method, time.perf_counter() - begin)
 
-    def _request_id(self, scope: Scope) -> str:
-        sent = next((value for name, value in scope["headers"] if name == b"x-request-id"), None)
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse it."""
+        account = self._accounts.open(caller_of(scope))
+        current.set(account)
+        deadline = scope[DEADLINE] = Deadline(self._deadlines, scope, receive)
+        try:
+            self._admit(scope, account)
+            receive = await self._received(scope, deadline.receive, account)
+            await (self._compressing if _may_compress(scope) else self._app)(scope, receive, send)
+            return
+        except asyncio.CancelledError:
+            if STATUS in scope or (refused := deadline.take_error()) is None:
+                raise
+            response = error_response(refused, scope)
+        except Exception as error:
+            if STATUS in scope:
+                raise
+            response = error_response(error, scope)
+        finally:
+            deadline.end()
+            account.release()
+        await response(scope, receive, send)
+
+    def _admit(self, scope: Scope, account: Account) -> None:
+        """Raise ProblemError if a request may not pass; otherwise note its key."""
+        headers, method, path = scope[HEADERS], scope["method"], scope["path"]
+        self._origins.check(method, headers)
+        is_posted = method == "POST" and path in self._streamed
+        scope[STREAMED] = streamed_type(headers) if is_posted else None
+        if scope[STREAMED] is None and stated_length(headers) > self._settings.max_body_bytes:
+            raise too_large(self._settings.max_body_bytes)
+        is_operators = path.startswith(OPERATOR_PATHS)
+        if not is_operators:
+            if self._lifecycle.draining:
+                raise shutting_down()
+            if self._accounts.waiting > self._settings.max_waiting:
+                raise overloaded()
+        key = self._access.check(path, headers.get(b"authorization"), method)
+        if key is not None:
+            scope[CALLER], scope[KEY] = key.name, key
+        if not is_operators:
+            account.identify(account.caller if key is None or key is ANONYMOUS else f"key {key.name}")
+        self._limiter.admit(key)
+
+    async def _received(self, scope: Scope, receive: Receive, account: Account) -> Receive:
+        """Read the body, and wait until there is memory for work on it; a route that reads it itself is only counted.
+
+        Returns:
+            What the route receives from.
+        """
+        if scope["method"] in READING:
+            return receive
+        if scope[STREAMED] is not None:
+            return _counted(receive, account, self._settings.max_stream_bytes)
+        headers = scope[HEADERS]
+        body = scope[BODY] = await read_body(receive, headers, self._settings.max_body_bytes, account.hold)
+        if headers.pop(b"content-encoding", None) is not None:
+            scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"content-encoding"]
+        if len(body) <= SMALL_BYTES:
+            account.hold(len(body) + working_bytes(body))
+        else:
+            account.hold(len(body))
+            await account.begin_work(working_bytes(body))
+        return replay(body, receive)
+
+    def _request_id(self, sent: bytes | None) -> str:
         if sent and _VALID_ID.fullmatch(sent):
-            return str(sent.decode())
+            return sent.decode()
         return f"{self._prefix}{next(self._ids):08x}"
 
     def _record(self, scope: Scope, method: str, seconds: float) -> None:
@@ -97,7 +203,7 @@ class RequestMiddleware:
             self._metrics.rejected(scope[REFUSAL])
         if is_audited(path, method):
             log_audit(path, route, method, status, seconds)
-        if self._log_all:
+        if self._settings.access_log:
             log_access(route, method, status, seconds)
 
     def _route(self, scope: Scope) -> str:
@@ -108,17 +214,28 @@ class RequestMiddleware:
         return next((template for pattern, template in self._routes if pattern.match(scope["path"])), OTHER)
 
 
-class ProblemMiddleware:
-    """Answers the errors of the middleware behind it, and those of routes that nothing else handles."""
+def _counted(receive: Receive, account: Account, most: int) -> Receive:
+    """Return a ``receive`` that reserves what arrives, up to the bytes that a route keeps of it."""
+    size = 0
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    async def receive_counted() -> Message:
+        nonlocal size
+        message = await receive()
+        size = min(size + len(message.get("body", b"")), most)
+        account.hold(size)
+        return message
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or the lifespan."""
-        try:
-            await self._app(scope, receive, send)
-        except Exception as error:
-            if scope["type"] != "http" or STATUS in scope:
-                raise
-            await error_response(error, scope)(scope, receive, send)
+    return receive_counted
+
+
+def _may_compress(scope: Scope) -> bool:
+    """Return whether a large response is compressed: the client accepts gzip, and the event loop need not stand still.
+
+    Forecasts for the caller's series may be large. The inference protocol compresses its own responses, because one of
+    its clients asks for gzip everywhere but decompresses inferences only.
+    """
+    path, accepted = scope["path"], scope[HEADERS].get(b"accept-encoding")
+    if accepted is None or path.startswith("/v2") or (scope["method"] == "POST" and path.endswith("/forecast")):
+        return False
+    offers = map(weighed, accepted.decode("latin-1").lower().split(","))
+    return any(name == "gzip" and weight > 0 for name, weight in offers)

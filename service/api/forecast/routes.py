@@ -25,9 +25,11 @@ from service.api.forecast.schemas import (
 from service.api.forecast.streaming import stream_forecast
 from service.api.openapi import BYTES, ndjson_lines, problems, query_parameters, request_body
 from service.engine.lifecycle import Lifecycle
-from service.http.media import ARROW_TYPE, NDJSON_TYPE, PARQUET_TYPE, streamed_type
+from service.http.media import ARROW_TYPE, NDJSON_TYPE, PARQUET_TYPE
 from service.http.plain_route import PlainRoute
 from service.http.problems import Problem
+from service.middleware.limits import STREAMED
+from service.middleware.requests import BODY, HEADERS
 from service.settings import Settings
 
 router = APIRouter(prefix="/forecast", tags=["forecast"])
@@ -82,22 +84,21 @@ async def post_forecast(request: Request) -> Response:
     state, scope = request.app.state, request.scope
     lifecycle: Lifecycle = state.lifecycle
     settings: Settings = state.settings
-    headers = dict(scope["headers"])
-    media_type = streamed_type(headers)
+    media_type = scope[STREAMED]
     if media_type == NDJSON_TYPE:
         return stream_forecast(lifecycle, settings, request)
     if media_type is not None:
         columns: ColumnStreams = state.column_streams
         return columns.respond(media_type, request)
-    content = await answer_forecast(lifecycle, settings, scope["query_string"], headers, await request.body())
+    content = await answer_forecast(lifecycle, settings, scope["query_string"], scope[HEADERS], scope[BODY])
     return Response(content, media_type="application/json")
 
 
-router.add_api_route(
-    "",
+SERIES_ROUTE: Final = PlainRoute(
+    "/forecast",
     post_forecast,
     methods=["POST"],
-    route_class_override=PlainRoute,
+    tags=["forecast"],
     operation_id="forecastSeries",
     summary="Forecast your series",
     response_model=ForecastAnswer,
@@ -110,3 +111,4 @@ router.add_api_route(
     },
     openapi_extra=_BODY | {"parameters": [*_QUERY, *_LINES_QUERY["parameters"]]},
 )
+"""The route of ``POST /forecast``, which the application has beside those of :data:`router`."""

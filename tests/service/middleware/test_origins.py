@@ -6,11 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 from pydantic import SecretStr
-from starlette.responses import Response
 
 from forecasting.series.sst_series import SstSeries
-from service.middleware.origins import OriginMiddleware
-from service.middleware.requests import ProblemMiddleware
+from service.app import create_app
 from service.settings import Settings
 from tests.service.requests import body
 from tests.serving import serve
@@ -77,11 +75,11 @@ def test_on_loopback_only_local_and_listed_hosts_are_answered(listing: httpx.Cli
 )
 @pytest.mark.anyio
 async def test_elsewhere_any_host_is_answered_unless_some_are_listed(settings: Settings, answered: bool) -> None:
-    app = ProblemMiddleware(OriginMiddleware(Response(), settings))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+    transport = httpx.ASGITransport(create_app(settings))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
 
         async def answers_to(host: str) -> bool:
-            return (await client.get("/", headers={"Host": host})).status_code == 200
+            return (await client.get("/health/live", headers={"Host": host})).status_code == 200
 
         assert await answers_to("evil.example") == answered
         assert await answers_to("127.0.0.1:8000")
