@@ -404,7 +404,7 @@ class Selection:
         assert loaded is not None
         return loaded
 
-    @property
+    @cached_property
     def is_quick(self) -> bool:
         """Whether all models are quick; see :class:`~forecasting.models.base.Model`."""
         return bool(self.named) and all(model.quick for model in self.named)
@@ -414,17 +414,17 @@ class Selection:
         """Names of the references that a comparison may have."""
         return REFERENCES if self.release is None else self.release.references
 
-    @property
+    @cached_property
     def reads_at(self) -> TimeStep | None:
         """The step that every series is read at; None if each series tells its own."""
         return None if self.release is None else self.release.reads_at
 
-    @property
+    @cached_property
     def default_step(self) -> TimeStep | None:
         """The step of series that do not tell theirs; None if they have to."""
         return None if self.release is None else self.release.step
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """What forecasts each series: ``best`` or a cell, or with ``all`` each of several cells."""
         if self.name != ALL:

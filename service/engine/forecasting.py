@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -52,13 +54,14 @@ class Column(NamedTuple):
     kinds: set[tuple[str, str, str]]
 
 
-class Job(NamedTuple):
+@dataclass(eq=False)
+class Job:
     """The forecasts that a request asks for, or some of them.
 
     Attributes:
         selection: the models.
         series: at least one.
-        options: of the request.
+        options: what the request asks for.
     """
 
     selection: Selection
@@ -68,11 +71,13 @@ class Job(NamedTuple):
     @property
     def is_small(self) -> bool:
         """Whether the request is small enough to be answered on the event loop."""
-        forecasts = len(self.series) * len(self.selection.columns) * self.options.forecast.horizon
-        is_short = forecasts <= SMALL and self.weight <= SMALL_VALUES
-        return self.selection.is_quick and not self.options.events and is_short
+        selection, options = self.selection, self.options
+        if not selection.is_quick or options.events is not None:
+            return False
+        forecasts = len(self.series) * len(selection.columns) * options.forecast.horizon
+        return forecasts <= SMALL and self.weight <= SMALL_VALUES
 
-    @property
+    @cached_property
     def weight(self) -> int:
         """Upper bound of the values that references are fitted to, over all series and models."""
         return sum(self._lengths()) * len(self.selection.columns)
@@ -89,16 +94,19 @@ class Job(NamedTuple):
         for i, length in enumerate(self._lengths()):
             total += length
             if i > begin and (i - begin == most or total > values):
-                yield self._replace(series=self.series[begin:i])
+                yield replace(self, series=self.series[begin:i])
                 begin, total = i, length
-        yield self._replace(series=self.series[begin:])
+        yield replace(self, series=self.series[begin:])
 
-    def _lengths(self) -> Iterator[int]:
-        """Yield an upper bound of the values of each series on a regular grid."""
+    def _lengths(self) -> list[int]:
+        """Return an upper bound of the values of each series on a regular grid."""
         step = self.selection.reads_at
-        for given in self.series:
-            length = len(given.values)
-            yield length if step is None or given.timestamps is None else _max_length(length, given.timestamps, step)
+        return [
+            len(given.values)
+            if step is None or given.timestamps is None
+            else _max_length(len(given.values), given.timestamps, step)
+            for given in self.series
+        ]
 
 
 def _max_length(n: int, times: Sequence[str], step: TimeStep) -> int:
@@ -126,48 +134,41 @@ def forecast_jobs(jobs: Sequence[Job], waits: Sequence[float], metrics: Metrics)
         alike.setdefault((id(job.selection), job.options), []).append(i)
     results: list[list[Column]] = [[] for _ in jobs]
     for group in alike.values():
-        series = [*chain.from_iterable(jobs[i].series for i in group)]
-        first = jobs[group[0]]
-        columns = _forecast(Job(first.selection, series, first.options), [waits[i] for i in group], metrics)
-        begin = 0
-        for i in group:
-            end = begin + len(jobs[i].series)
-            results[i] = [_part(column, forecasts, begin, end) for column, forecasts in columns]
-            begin = end
+        first, edges = jobs[group[0]], [0, *accumulate(len(jobs[i].series) for i in group)]
+        series = first.series if len(group) == 1 else [given for i in group for given in jobs[i].series]
+        job, run = Job(first.selection, series, first.options), timed(metrics, [waits[i] for i in group])
+        baselines = [given.baseline for given in series]
+        for forecasts in job.selection.forecast(read_series(job), job.options.forecast, run):
+            for i, column in zip(group, columns_of(forecasts, edges, job.options.events, baselines), strict=True):
+                results[i].append(column)
     return results
 
 
-def _part(entries: list[bytes | SeriesError], forecasts: Forecasts, begin: int, end: int) -> Column:
-    """Return the entries of the series from place ``begin`` to ``end``."""
-    rows = slice(*np.searchsorted(forecasts.row, [begin, end]).tolist())
-    kinds = set(zip(forecasts.model[rows], forecasts.version[rows], forecasts.step[rows], strict=True))
-    return Column(entries[begin:end], kinds)
+def columns_of(
+    forecasts: Forecasts,
+    edges: Sequence[int],
+    events: EventOptions | None,
+    baselines: Sequence[InputBaseline | None],
+) -> list[Column]:
+    """Return the entries of the series between each of ``edges`` and the next, with the events that a request asks for.
 
-
-def _forecast(job: Job, waits: list[float], metrics: Metrics) -> list[tuple[list[bytes | SeriesError], Forecasts]]:
-    """Return the entries of each column for all series, and its forecasts."""
-    baselines = [given.baseline for given in job.series]
-    return [
-        (_entries(forecasts, len(job.series), job.options.events, baselines), forecasts)
-        for forecasts in job.selection.forecast(read_series(job), job.options.forecast, timed(metrics, waits))
-    ]
-
-
-def column_of(forecasts: Forecasts, n: int, events: EventOptions | None) -> Column:
-    """Return the entries of ``n`` series without baselines of their own."""
-    return _part(_entries(forecasts, n, events, [None] * n), forecasts, 0, n)
-
-
-def _entries(
-    forecasts: Forecasts, n: int, events: EventOptions | None, baselines: Sequence[InputBaseline | None]
-) -> list[bytes | SeriesError]:
-    """Return an entry for each of ``n`` series, with the events that a request asks for."""
-    entries: list[bytes | SeriesError] = [b""] * n
+    Args:
+        forecasts: those of one column.
+        edges: places in the series, from 0 to their number.
+        events: what each entry contains in addition.
+        baselines: the baseline of each series, where it has one of its own.
+    """
+    entries: list[bytes | SeriesError] = [b""] * edges[-1]
     for i, (row, entry) in enumerate(zip(forecasts.row.tolist(), entries_of(forecasts), strict=True)):
         entries[row] = entry if events is None else with_events(entry, forecasts, i, baselines[row], events)
     for row, error in forecasts.errors.items():
         entries[row] = error
-    return entries
+    kinds = [*zip(forecasts.model, forecasts.version, forecasts.step, strict=True)]
+    rows = np.searchsorted(forecasts.row, edges).tolist()
+    return [
+        Column(entries[begin:end], set(kinds[first:last]))
+        for (begin, end), (first, last) in zip(pairwise(edges), pairwise(rows), strict=True)
+    ]
 
 
 def read_series(job: Job) -> SeriesByStep:

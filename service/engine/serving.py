@@ -1,6 +1,6 @@
 """The loaded releases that serve at one moment, and where the work for their networks runs."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from forecasting.forecasts.forecasts import Forecasts
@@ -10,7 +10,7 @@ from forecasting.releases.catalog import Catalog, Selection
 from forecasting.series.batch import SeriesByStep
 from service.engine.forecasting import SMALL_VALUES, Column, Job, forecast_jobs, timed
 from service.engine.inference import ModelRunner, UniversalRunner
-from service.telemetry.batch_metrics import counted
+from service.telemetry.batch_metrics import ModelStatistics, counted
 from service.telemetry.metrics import Metrics
 from service.telemetry.tracing import INFERENCE
 from service.worker.batches import Batches
@@ -26,6 +26,7 @@ class Serving:
         self.catalog = catalog
         self._metrics = metrics
         self._selected: dict[tuple[str, str | None], Selection] = {}
+        self._statistics: dict[Selection, Sequence[ModelStatistics]] = {}
         self._worker = worker
         self._runners = {network: ModelRunner(network, worker, seconds, metrics) for network in catalog.models}
         self._universal_runners = {
@@ -58,17 +59,17 @@ class Serving:
         """Return the runner of one of the catalog's universal networks."""
         return self._universal_runners[network]
 
-    async def forecast(self, job: Job) -> list[Column]:
+    def forecast(self, job: Job) -> Awaitable[list[Column]]:
         """Return the columns of a small job, batched with others.
 
         Raises:
             ProblemError: 504 if its turn did not come in time.
         """
-        return await self._counted(self._batches.submit(job), job)
+        return counted(self._batches.submit(job), self._statistics_of(job.selection))
 
     async def forecast_pieces(self, job: Job, on_columns: Callable[[list[Column]], None]) -> None:
         """Call ``on_columns`` with the columns of some series at a time, in order, in a worker thread."""
-        await self._counted(self._forecast_pieces(job, on_columns), job)
+        await counted(self._forecast_pieces(job, on_columns), self._statistics_of(job.selection))
 
     def forecast_columns(self, job: Job, series: SeriesByStep) -> list[Forecasts]:
         """Return the forecasts of each column for series that were read. Call it in a worker thread."""
@@ -92,6 +93,10 @@ class Serving:
             # One after the other: for one request, two threads would only pass Python's lock back and forth.
             await self.run_in_worker(run, piece, span=INFERENCE)
 
-    async def _counted(self, work: Awaitable[Returned], job: Job) -> Returned:
-        networks = dict.fromkeys(network for model in job.selection.named for network in model.networks)
-        return await counted(work, [self._metrics.batches.statistics_of(network) for network in networks])
+    def _statistics_of(self, selection: Selection) -> Sequence[ModelStatistics]:
+        """Return the statistics of the networks that a request names."""
+        known = self._statistics.get(selection)
+        if known is None:
+            networks = dict.fromkeys(network for model in selection.named for network in model.networks)
+            known = self._statistics[selection] = [self._metrics.batches.statistics_of(each) for each in networks]
+        return known

@@ -145,6 +145,8 @@ class RequestMiddleware:
             response = error_response(error, scope)
         finally:
             deadline.end()
+            # They refer to each other: only a garbage collection, which stops everything, could free them.
+            del scope[DEADLINE]
             account.release()
         await response(scope, receive, send)
 

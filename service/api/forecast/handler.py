@@ -16,7 +16,7 @@ from service.api.forecast.answer import ForecastResponse, estimate_bytes
 from service.api.forecast.request import ForecastQuery, LinesQuery, read_request
 from service.api.forecast.schemas import ForecastRequest
 from service.api.series_request import check_horizon, check_limits, refuse_missing_steps, series_ids
-from service.engine.forecasting import SLOW_PIECE, Job, column_of
+from service.engine.forecasting import SLOW_PIECE, Job, columns_of
 from service.engine.lifecycle import Lifecycle
 from service.engine.options import RequestOptions
 from service.engine.serving import Serving
@@ -123,7 +123,7 @@ def forecast_dataset(catalog: Catalog, settings: Settings, query: ForecastQuery)
         with part(INFERENCE):
             forecasts = forecaster.forecast_batch(batch, options.forecast, release.baselines)
         forecasts = replace(forecasts, warnings=[(*late, *warnings) for warnings in forecasts.warnings])
-        columns.append(column_of(forecasts, 1, options.events))
+        columns += columns_of(forecasts, [0, 1], options.events, [None])
     response.add(columns)
     with part(WRITING):
         return response.join(strict=False)
