@@ -23,7 +23,7 @@ from forecasting.forecasts.options import Horizon, InputUnits
 from forecasting.models.base import ALL
 from forecasting.requests.model import Finite, InputTime
 from service.api.dependencies import CatalogDep, LifecycleDep, SettingsDep, ready
-from service.api.forecast.handler import forecast_series
+from service.api.forecast.response import forecast_series
 from service.api.forecast.schemas import ForecastRequest
 from service.api.openapi import problems, request_body
 from service.api.series_request import DAILY_VALUES, SeriesWarning

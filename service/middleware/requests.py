@@ -130,6 +130,7 @@ class RequestMiddleware:
         account = self._accounts.open(caller_of(scope))
         current.set(account)
         deadline = scope[DEADLINE] = Deadline(self._deadlines, scope, receive)
+        self._deadlines.begin(deadline)
         try:
             self._admit(scope, account)
             receive = await self._received(scope, deadline.receive, account)

@@ -1,4 +1,4 @@
-"""Read a request to ``/forecast``: its query parameters, and a JSON body whose fields they may stand in for."""
+"""Requests to ``/forecast``: the query, a JSON body whose fields it may stand in for, and the job that they ask for."""
 
 from collections.abc import Iterable
 from functools import lru_cache
@@ -7,15 +7,30 @@ from typing import Annotated, Any, Final
 from fastapi.exceptions import RequestValidationError
 from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema
 
+from forecasting.errors import RequestError
 from forecasting.events.event_schema import InputEvent, parse_events
-from forecasting.forecasts.options import SINGULAR, DatasetForecastFields, ForecastFields, Levels, Thresholds
+from forecasting.forecasts.options import (
+    SINGULAR,
+    DatasetForecastFields,
+    ForecastFields,
+    ForecastOptions,
+    Levels,
+    Thresholds,
+)
+from forecasting.models.base import Model
+from forecasting.releases.catalog import Selection
 from forecasting.requests.model import UnknownFieldsError
 from forecasting.requests.sentences import invalid_json
 from service.api.forecast.schemas import ForecastRequest
+from service.api.series_request import check_horizon, check_limits, refuse_missing_steps
+from service.engine.forecasting import Job
+from service.engine.options import RequestOptions
+from service.engine.serving import Serving
 from service.http.media import Headers, require_json
-from service.http.query import read_query
+from service.http.query import merge_query_and_body, read_query
 from service.http.validation import errors_of
-from service.worker.json_bodies import read_model
+from service.settings import Settings
+from service.worker.json_bodies import read_json
 
 _MAX_CACHED_BYTES: Final = 256
 _EVENTS_SCHEMA: Final = {"type": "string", "examples": ['[{"name": "warm", "above": 24.0}]']}
@@ -106,16 +121,18 @@ def _read_lines(query_string: bytes) -> LinesQuery:
         raise RequestValidationError([{**entry, "loc": ("query", *entry["loc"])} for entry in errors]) from None
 
 
-def read_request(query_string: bytes, headers: Headers, body: bytes) -> tuple[ForecastRequest, str | None, bool]:
+def read_request(
+    settings: Settings, query_string: bytes, headers: Headers, body: bytes
+) -> tuple[ForecastRequest, str | None, bool]:
     """Return the request, the dataset that its query names, and whether it is strict.
 
     Raises:
-        ProblemError: 415 if the headers do not announce JSON.
+        ProblemError: 415 if the headers do not announce JSON; 422 if the body would take too much memory.
         RequestValidationError: if the query or the body is invalid, or they contradict each other.
     """
     require_json(headers)
     query = LinesQuery.read(query_string) if query_string else None
-    request = read_model(ForecastRequest, body)
+    request = read_json(ForecastRequest, body, settings.max_series, settings.max_body_bytes)
     if query is None:
         return request, None, False
     return _merge(request, query), query.dataset or None, query.strict
@@ -133,3 +150,43 @@ def _merge(request: ForecastRequest, query: LinesQuery) -> ForecastRequest:
             message = f"{name} in the query contradicts {field} in the body: send only one of them"
             raise RequestValidationError([{"type": "contradiction", "loc": ("query", name), "msg": message}])
     return request.model_copy(update=update)
+
+
+def plan_forecast(serving: Serving, settings: Settings, request: ForecastRequest, dataset: str | None) -> Job:
+    """Return the job for a request: its series, its options, and the models that forecast them.
+
+    Raises:
+        ForecastError: if the request asks for something that is not available.
+    """
+    check_limits(request.series, settings)
+    check_horizon(request.horizon, settings)
+    dataset = merge_query_and_body("dataset", dataset, request.dataset)
+    options = RequestOptions.of(request, request.baseline)
+    selection = serving.select(request.model, dataset)
+    if selection.release is None:
+        refuse_missing_steps(request.series)
+    selection.check(options.forecast)
+    return Job(selection, request.series, options)
+
+
+def select_models(serving: Serving, query: LinesQuery) -> Selection:
+    """Return the models that a query means, for series that come in after it.
+
+    Raises:
+        ForecastError: if there are none, or they cannot forecast what the query asks for.
+    """
+    selection = serving.select(query.model, query.dataset or None)
+    for model in selection.named:
+        check_query(model, query.forecast_options)
+    return selection
+
+
+def check_query(model: Model, options: ForecastOptions) -> None:
+    """Raise RequestError if a model does not offer what a query asks for.
+
+    The error names the query parameter ``level``, where the body has ``levels``.
+    """
+    try:
+        model.check(options)
+    except RequestError as error:
+        raise RequestError(str(error), field=error.field.replace("levels", "level")) from None

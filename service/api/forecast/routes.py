@@ -1,6 +1,6 @@
 """The routes of ``/forecast``: for a dataset's own series, and for the caller's.
 
-JSON is answered in :mod:`service.api.forecast.handler`, NDJSON in :mod:`service.api.forecast.streaming`, and Arrow and
+JSON is answered in :mod:`service.api.forecast.response`, NDJSON in :mod:`service.api.forecast.streaming`, and Arrow and
 Parquet in :mod:`service.api.forecast.columns.streams`.
 """
 
@@ -9,10 +9,10 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from service.api.dependencies import SERIES_DATASET, CatalogDep, SettingsDep
+from service.api.dependencies import SERIES_DATASET, CatalogDep, SettingsDep, ready
 from service.api.forecast.columns.streams import ColumnStreams
-from service.api.forecast.handler import answer_forecast, forecast_dataset
-from service.api.forecast.request import ForecastQuery, LinesQuery
+from service.api.forecast.request import ForecastQuery, LinesQuery, read_request
+from service.api.forecast.response import forecast_dataset, forecast_series
 from service.api.forecast.schemas import (
     EXAMPLES,
     AllLine,
@@ -31,6 +31,7 @@ from service.http.problems import Problem
 from service.middleware.limits import STREAMED
 from service.middleware.requests import BODY, HEADERS
 from service.settings import Settings
+from service.worker.json_bodies import LARGE_BYTES
 
 router = APIRouter(prefix="/forecast", tags=["forecast"])
 
@@ -90,7 +91,11 @@ async def post_forecast(request: Request) -> Response:
     if media_type is not None:
         columns: ColumnStreams = state.column_streams
         return columns.respond(media_type, request)
-    content = await answer_forecast(lifecycle, settings, scope["query_string"], scope[HEADERS], scope[BODY])
+    serving, body = ready(lifecycle), scope[BODY]
+    sent = settings, scope["query_string"], scope[HEADERS], body
+    is_small = len(body) <= LARGE_BYTES
+    asked, dataset, strict = read_request(*sent) if is_small else await serving.run_in_worker(read_request, *sent)
+    content = await forecast_series(serving, settings, asked, dataset, strict=strict)
     return Response(content, media_type="application/json")
 
 

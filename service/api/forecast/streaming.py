@@ -14,9 +14,8 @@ from forecasting.models.base import ALL
 from forecasting.models.metadata import CELLS
 from forecasting.requests.model import UnknownFieldsError
 from service.api.dependencies import ready
-from service.api.forecast.answer import bytes_of_entry, with_ids
-from service.api.forecast.handler import select_models
-from service.api.forecast.request import LinesQuery
+from service.api.forecast.request import LinesQuery, select_models
+from service.api.forecast.response import bytes_of_entry, with_ids
 from service.api.series_request import check_horizon
 from service.engine.forecasting import Column, Job
 from service.engine.lifecycle import Lifecycle

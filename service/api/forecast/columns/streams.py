@@ -10,8 +10,7 @@ from forecasting.errors import MissingExtraError, RequestError
 from forecasting.extras import needs_extra
 from service.api.dependencies import ready
 from service.api.forecast.columns.spool import SpoolSpace
-from service.api.forecast.handler import select_models
-from service.api.forecast.request import LinesQuery
+from service.api.forecast.request import LinesQuery, select_models
 from service.api.series_request import check_horizon
 from service.engine.forecasting import Job
 from service.engine.lifecycle import Lifecycle
