@@ -10,7 +10,7 @@ from forecasting.releases.catalog import Catalog, Selection
 from forecasting.series.batch import SeriesByStep
 from service.engine.forecasting import SMALL_VALUES, Column, Job, forecast_jobs, timed
 from service.engine.inference import ModelRunner, UniversalRunner
-from service.telemetry.batch_metrics import ModelStatistics, counted
+from service.telemetry.batch_metrics import NetworkStatistics, counted
 from service.telemetry.metrics import Metrics
 from service.telemetry.tracing import INFERENCE
 from service.worker.batches import Batches
@@ -26,7 +26,7 @@ class Serving:
         self.catalog = catalog
         self._metrics = metrics
         self._selected: dict[tuple[str, str | None], Selection] = {}
-        self._statistics: dict[Selection, Sequence[ModelStatistics]] = {}
+        self._statistics: dict[Selection, Sequence[NetworkStatistics]] = {}
         self._worker = worker
         self._runners = {network: ModelRunner(network, worker, seconds, metrics) for network in catalog.models}
         self._universal_runners = {
@@ -93,7 +93,7 @@ class Serving:
             # One after the other: for one request, two threads would only pass Python's lock back and forth.
             await self.run_in_worker(run, piece, span=INFERENCE)
 
-    def _statistics_of(self, selection: Selection) -> Sequence[ModelStatistics]:
+    def _statistics_of(self, selection: Selection) -> Sequence[NetworkStatistics]:
         """Return the statistics of the networks that a request names."""
         known = self._statistics.get(selection)
         if known is None:

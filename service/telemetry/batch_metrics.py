@@ -174,7 +174,7 @@ class BatchMetrics:
 
     def statistics_of(self, network: Network) -> NetworkStatistics:
         """Return the statistics of a network."""
-        return self._statistics.setdefault(network, NetworkStatistics())
+        return self._statistics.get(network) or self._statistics.setdefault(network, NetworkStatistics())
 
     def add(self, model: Model, forecasts: Forecasts, waits: Sequence[float], seconds: float) -> None:
         """Record a batch of forecasts; from any thread.
