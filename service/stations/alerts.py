@@ -1,7 +1,7 @@
 """The events that a station watches, their states, and the alerts that a change raises."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 from uuid import uuid4
 
@@ -183,17 +183,16 @@ _NOT_ITS_STATE: Final = "alert_at"
 """What may change of an event that stays the same event."""
 
 
-@dataclass(frozen=True, slots=True)
-class EventState:
+class EventState(NamedTuple):
     """The state of an event at the end of a station's readings.
 
     Attributes:
-        active: whether it is on: for degree heating weeks, from the level ``Warning`` on. None if it is not known.
-        since: first day or time of the event; None if it is not active, or for degree heating weeks.
-        category: category of a marine heatwave or cold spell, None if it is not active; the level of heat stress.
-        probability: probability that the event occurs at one of the steps ahead; if it is active, that it continues.
+        active: Whether it is on: for degree heating weeks, from the level ``Warning`` on. None if it is not known.
+        since: The first day or time of the event; None if it is not active, or for degree heating weeks.
+        category: The category of a marine heatwave or cold spell, None if it is not active; or that of heat stress.
+        probability: The probability that the event occurs at one of the steps ahead; if it is active, that it goes on.
             For degree heating weeks, that some step ahead reaches a higher level.
-        error: why it is not known.
+        error: Why it is not known.
     """
 
     active: bool | None
@@ -224,13 +223,7 @@ class EventState:
 
 
 class Announced(NamedTuple):
-    """The last announcement of an event.
-
-    Attributes:
-        active: whether it is on.
-        category: its category, if it is on.
-        expected: whether it was announced as likely since it was last on or unlikely.
-    """
+    """The last announcement of an event; ``expected`` if it was said to be likely since it was last on or unlikely."""
 
     active: bool = False
     category: EventCategory | None = None
@@ -267,12 +260,12 @@ class Draft(NamedTuple):
     """A forecast before it is stored, and the events that it has evaluated.
 
     Attributes:
-        forecast: rests on the readings that count; its intervals are plain.
-        step: step of the station.
-        is_universal: whether a universal release made it, so that its intervals are recalibrated.
-        events: their definitions, as they are stored with the station.
-        doubt: why the newest reading does not count; None if it does.
-        doubted: the forecast if it did, which is not stored; None if no event depends on it.
+        forecast: The forecast from the readings that count; its intervals are plain.
+        step: The step of the station.
+        is_universal: Whether a universal release made it, so that its intervals are recalibrated.
+        events: The definitions of the events, as they are stored with the station.
+        doubt: Why the newest reading does not count; None if it does.
+        doubted: The forecast if it did, which is not stored; None if no event depends on it.
     """
 
     forecast: IssuedForecast
@@ -355,7 +348,7 @@ def _advance(
     if held is not None:
         held["number"] = put_alert(connection, alert._replace(number=waiting["number"] if waiting else 0))
     content = {
-        "state": asdict(state),
+        "state": state._asdict(),
         "announced": announced._asdict(),
         "definition": event,
         "batch": forecast.batch,

@@ -58,9 +58,9 @@ class BackgroundTask:
     """A kind of work.
 
     Attributes:
-        name: name of its lease, and in logs.
-        due: returns whether there is work at a time, in Unix seconds. It gets a connection for reading.
-        run: does all work that is due.
+        name: The name of its lease, and in logs.
+        due: Returns whether there is work at a time, in Unix seconds. It gets a connection for reading.
+        run: Does all work that is due.
     """
 
     name: str

@@ -2,16 +2,16 @@
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, NamedTuple
 from xml.sax.saxutils import escape
 
-import numpy as np
-
 from forecasting.qartod import SUSPECT
+from forecasting.series.times import seconds_of
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units
-from forecasting.wording import counted
+from forecasting.wording import age_in_words, counted
+from service.stations.readings import shifted
 from service.stations.schemas import StationAnswer, StationEventAnswer
 from service.stations.store.observations import DAY
 
@@ -38,13 +38,10 @@ _GAP: Final = 6
 _NARROW: Final = 0.25
 """The width of a range that needs two decimals."""
 
-_AGES: Final = (("year", 31_557_600), ("month", 2_629_800), ("day", 86_400), ("hour", 3_600), ("minute", 60))
-"""Units of an age in seconds, the largest first."""
+_OLD_SECONDS: Final = 120
+"""The least age that is given."""
 
 _NEAR_DAYS: Final = ("today", "yesterday")
-
-_LEAST_UNITS: Final = 2
-"""The least number of a unit in which an age is given."""
 
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -86,11 +83,11 @@ class Column(NamedTuple):
     """A step ahead.
 
     Attributes:
-        label: its day, month or hour.
-        value: the forecast, with as many decimals as the range needs.
-        range: the interval of 80 %; empty without one.
-        sst: the value, in the units of the station.
-        bounds: bounds of the range; twice the value without one.
+        label: Its day, month or hour.
+        value: The forecast, with as many decimals as the range needs.
+        range: The interval of 80 %; empty without one.
+        sst: The forecast in the units of the station.
+        bounds: The bounds of the range; twice ``sst`` without one.
     """
 
     label: str
@@ -110,7 +107,7 @@ def columns_of(station: StationAnswer, now: int) -> list[Column]:
     narrow = bool(bounds) and min(upper - lower for lower, upper in bounds) < _NARROW
     columns = []
     for i, (time, sst) in enumerate(zip(forecast.timestamps, forecast.sst, strict=True)):
-        if _end_of(time, station.step) <= now:
+        if shifted(seconds_of(time), 1, TimeStep.parse(station.step)) <= now:
             continue
         decimals = 2 if narrow else 1
         lower, upper = bounds[i] if bounds else (sst, sst)
@@ -151,14 +148,15 @@ def observed_in_words(station: StationAnswer) -> str:
     time = datetime.fromisoformat(newest.time)
     words = f"{time.day} {time:%b %Y}"
     days = newest.age_seconds // DAY
+    age = f"{age_in_words(newest.age_seconds)} ago" if newest.age_seconds >= _OLD_SECONDS else "just now"
     if station.step == "month":
         words = f"{time:%B %Y}"
     elif TimeStep.parse(station.step).is_under_a_day:
-        words = f"{words}, {time:%H:%M} UTC · {_age_in_words(newest.age_seconds)}"
+        words = f"{words}, {time:%H:%M} UTC · {age}"
     elif 0 <= days < len(_NEAR_DAYS):
         words = f"{words} · {_NEAR_DAYS[days]}"
     else:
-        words = f"{words} · {_age_in_words(newest.age_seconds)}"
+        words = f"{words} · {age}"
     return f"{words} · suspect" if newest.flag >= SUSPECT else words
 
 
@@ -201,11 +199,6 @@ def _event_in_words(event: StationEventAnswer) -> str:
     return f"{name}{category}, since {since.day} {since:%b %Y}"
 
 
-def _end_of(time: str, step: str) -> int:
-    start = np.asarray(np.datetime64(datetime.fromisoformat(time).astimezone(UTC).replace(tzinfo=None), "s"))
-    return int(TimeStep.parse(step).shift(start, 1).astype(np.int64))
-
-
 def _label(time: str, step: str) -> str:
     moment = datetime.fromisoformat(time)
     if step == "month":
@@ -215,20 +208,10 @@ def _label(time: str, step: str) -> str:
     return f"{moment:%a} {moment.day}"
 
 
-def _age_in_words(seconds: int) -> str:
-    for unit, length in _AGES:
-        count = seconds // length
-        if count >= _LEAST_UNITS:
-            return f"{count} {unit}s ago"
-    return "just now"
-
-
 def card_svg(station: StationAnswer, now: int) -> str:
     """Return the card of a station: its last value, what is usual, the next steps and the last sixty days.
 
-    Args:
-        station: the station with its recent days and what is usual.
-        now: Unix seconds.
+    The station has its recent days; ``now`` is in Unix seconds.
     """
     columns = columns_of(station, now)
     parts = [

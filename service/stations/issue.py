@@ -62,13 +62,7 @@ async def forecast(
 def check_model(serving: Serving, model: str, step: TimeStep, horizon: int) -> None:
     """Check that a model can forecast a station, before the settings are stored.
 
-    A station with the model ``best`` may wait for a release of its step.
-
-    Args:
-        serving: the networks.
-        model: ``best``, a cell or a full name.
-        step: of the station.
-        horizon: steps to forecast.
+    The model is ``best``, a cell or a full name. A station with the model ``best`` may wait for a release of its step.
 
     Raises:
         ForecastError: if there is no such model, or it forecasts another step or less far; says what there is.
@@ -175,11 +169,11 @@ async def issue_forecasts(
     """Issue a forecast for each of ``stations`` whose last readings have none yet, and store it.
 
     Args:
-        store: the database of stations.
-        serving: the networks.
-        stations: their IDs.
-        alerted: called when forecasts that raise alerts are on disk.
-        progressed: called when the forecasts of a part of the stations are on disk.
+        store: The database of stations.
+        serving: The models.
+        stations: The IDs of the stations.
+        alerted: Called when forecasts that raise alerts are on disk.
+        progressed: Called when the forecasts of a part of the stations are on disk.
 
     Returns:
         By station, the forecast, or the reason why there is none. Other stations are left out.

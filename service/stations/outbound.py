@@ -74,10 +74,6 @@ class OutboundError(Exception):
 def check_url(text: str, *, allow_private: bool) -> httpx.URL:
     """Parse a URL, before any name is resolved.
 
-    Args:
-        text: the URL.
-        allow_private: whether it may be an address of a private network.
-
     Raises:
         OutboundError: if it is not ``http`` or ``https``, has no host, holds a user or password, or is a private
             address that is not allowed.
@@ -109,10 +105,8 @@ class Outbound:
     ) -> None:
         """Allow addresses of private networks or not.
 
-        Args:
-            allow_private: whether hosts may have such addresses.
-            resolve: finds the addresses of a host; that of the system if None.
-            tls: certificates to trust; those of ``SSL_CERT_FILE`` or else of certifi if None.
+        Names are resolved by the system unless ``resolve`` is given. The certificates to trust are those of
+        ``SSL_CERT_FILE``, or else of certifi, unless ``tls`` is given.
         """
         self._allow_private = allow_private
         self._resolve = resolve or _addresses
@@ -131,12 +125,12 @@ class Outbound:
         """Send a request and return the response, whatever its status. Redirects are not followed.
 
         Args:
-            method: HTTP method.
-            url: as :func:`check_url` takes it.
-            headers: headers of the request.
-            content: its body.
-            max_bytes: the longest body of a response; with 0, it is not read.
-            seconds: the longest time from the first to the last byte, with the resolution of the name.
+            method: The HTTP method.
+            url: A URL that :func:`check_url` accepts.
+            headers: Headers of the request.
+            content: The body of the request.
+            max_bytes: The longest body of a response; with 0, it is not read.
+            seconds: The longest time from the first to the last byte, with the resolution of the name.
 
         Raises:
             OutboundError: if there is no response in time, it is too long, or its address is not allowed.

@@ -131,10 +131,10 @@ class Readings:
 
     Attributes:
         accepted: °C by time in Unix seconds, rounded to six decimals.
-        refused: all others, except missing values; each has a location in the lists ``values`` or ``timestamps``.
-        indexes: indexes of the accepted ones in the batch, by time.
-        warnings: one sentence for each doubt about the batch as a whole.
-        doubted: those that are stored, and that the tests doubt.
+        refused: All others, except missing values; each has a location in the lists ``values`` or ``timestamps``.
+        indexes: The indexes of the accepted ones in the batch, by time.
+        warnings: A sentence for each doubt about the batch as a whole.
+        doubted: Those that are stored, and that the tests doubt.
     """
 
     accepted: dict[int, float] = field(default_factory=dict)
@@ -279,9 +279,9 @@ def ingest(connection: Connection, readings: Mapping[str, Readings], now: int) -
     are added to ``doubted``.
 
     Args:
-        connection: connection of a writing transaction.
-        readings: readings of each station, by ID.
-        now: when they arrived, Unix seconds.
+        connection: A connection of a writing transaction.
+        readings: The readings of each station, by ID.
+        now: When they arrived, Unix seconds.
 
     Returns:
         What they changed, by station; a station that does not exist is left out.
@@ -376,10 +376,10 @@ def check_readings(
     """Store the flags of new readings of a station, and of those before them that were suspect.
 
     Args:
-        connection: connection of a writing transaction that has locked the station.
-        end: the station before it had them.
-        new: readings, which are stored.
-        begin: the time of a reading that a person has corrected, if there are no new ones.
+        connection: A connection of a writing transaction that has locked the station.
+        end: The end of the series before it had them.
+        new: The new readings, which are stored.
+        begin: The time of a reading that a person has corrected, if there are no new ones.
 
     Returns:
         Those of the new ones that are suspect or fail.

@@ -190,11 +190,7 @@ class SourceReader:
     ) -> SstSeries | None:
         """Return what a source has for a station from shortly before the newest reading that it gave.
 
-        Args:
-            station: the station whose series it is.
-            source: where it is.
-            now: the time.
-            until: the time of this reading, Unix seconds; None before the first.
+        ``until`` is the time of this reading, Unix seconds; None before the first.
 
         Returns:
             The series at the step of the station; None if there is nothing new. Of a finer one, the mean of each
@@ -388,13 +384,9 @@ class Fetcher:
         serving: Callable[[], Serving | None],
         alerted: Callable[[], None],
     ) -> None:
-        """Create a fetcher.
+        """Fetch what ``reader`` reads into ``store``, and call ``alerted`` when alerts are on disk.
 
-        Args:
-            store: the database of stations.
-            reader: reads their sources.
-            serving: returns the networks; None until they are loaded.
-            alerted: called when alerts are on disk.
+        ``serving`` returns the models; None until they are loaded.
         """
         self._store = store
         self._reader = reader

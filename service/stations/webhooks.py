@@ -112,12 +112,7 @@ def shown_webhooks(stored: Sequence[Json] | None) -> list[Json]:
 
 
 def check_webhooks(webhooks: Sequence[InputWebhook], events: Sequence[str], *, allow_private: bool) -> None:
-    """Check webhooks before they are stored.
-
-    Args:
-        webhooks: the webhooks to check.
-        events: the names of the station's events.
-        allow_private: whether they may be on private networks.
+    """Check webhooks before they are stored; ``events`` are the names of the station's events.
 
     Raises:
         RequestError: if a URL cannot be used, or an event does not exist.

@@ -29,7 +29,7 @@ class StationStore:
     """The database of stations. A slow one holds up its own threads, and not those that forecast.
 
     Attributes:
-        metrics: counts the readings and forecasts that go through it.
+        metrics: Counts the readings and forecasts that go through it.
     """
 
     def __init__(self, url: URL, metrics: StationMetrics | None = None) -> None:
