@@ -129,21 +129,13 @@ def take(database: Database) -> Callable[[str, int], bool]:
     return take
 
 
-def test_a_lease_has_one_holder_who_may_renew_it(take: Callable[[str, int], bool]) -> None:
-    assert take("a", 60)
-    assert not take("b", 60)
-    assert take("a", 60)
-
-
-def test_a_lease_that_has_ended_is_free(take: Callable[[str, int], bool]) -> None:
-    assert take("a", 0)
-    assert take("b", 60)
-    assert not take("a", 60)
-
-
-def test_a_lease_that_a_clock_ahead_has_set_is_free(take: Callable[[str, int], bool]) -> None:
-    assert take("a", 3 * 86_400)
-    assert take("b", 60)
+@pytest.mark.parametrize(
+    ("seconds", "free_to"), [(60, "a"), (0, "ab"), (3 * 86_400, "ab")], ids=["held", "ended", "of a clock ahead"]
+)
+def test_a_lease_has_one_holder_until_it_ends(take: Callable[[str, int], bool], seconds: int, free_to: str) -> None:
+    assert take("a", seconds)
+    assert take("b", 60) == ("b" in free_to)
+    assert take("a", 60) != ("b" in free_to)
 
 
 def test_a_lease_is_given_up_by_its_holder_only(take: Callable[[str, int], bool], database: Database) -> None:

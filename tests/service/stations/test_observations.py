@@ -8,7 +8,6 @@ import pytest
 
 from forecasting.series.times import iso_of
 from service.stations.parameters import Period
-from tests.servers.postgres import Cluster
 from tests.service.requests import CSV, Json, answered
 from tests.service.stations.conftest import NewStation
 
@@ -294,23 +293,6 @@ def test_a_period_that_is_not_a_time_is_refused(service: httpx.Client, new_stati
     refused = service.get(f"/stations/{new_station()}/observations", params={"from": "spring"})
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["location"] == "query.from"
-
-
-@pytest.mark.parametrize("service", ["postgresql"], indirect=True)
-def test_calls_about_stations_fail_while_postgresql_is_down_and_work_again_without_a_restart(
-    service: httpx.Client, new_station: NewStation, postgres: Cluster
-) -> None:
-    station = new_station()
-    send(service, station, JUNE)
-    postgres.stop()
-    try:
-        refused = service.post(f"/stations/{station}/observations", json=JUNE)
-        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "10")
-        assert "the PostgreSQL server of SST_STORE cannot be used" in refused.json()["detail"]
-        answered(service.get("/models"))
-    finally:
-        postgres.start()
-    assert send(service, station, JUNE) == counts(unchanged=3)
 
 
 @pytest.mark.parametrize(

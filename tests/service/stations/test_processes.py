@@ -1,7 +1,6 @@
-"""Services in processes of their own, which share a store or are killed."""
+"""A service in a process of its own, which is killed."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
@@ -68,17 +67,3 @@ def test_a_service_that_is_killed_among_batches_loses_none_and_stores_none_twice
         stored = observations(service)
     rows = zip(stored["timestamps"], stored["revision"], stored["values"], strict=True)
     assert list(rows) == expected(BATCHES)
-
-
-@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
-def test_two_services_that_share_a_store_store_each_reading_once(artifacts: Path, settings: dict[str, str]) -> None:
-    with running(artifacts, **settings) as first, running(artifacts, **settings) as second:
-        create(first)
-        batches = [{**batch, "values": batch["values"][:1]} for batch in BATCHES]
-        with ThreadPoolExecutor(2) as senders:
-            answers = [*senders.map(lambda service: [*send(service, batches)], (first, second))]
-        assert sum(answer["new"] for sent in answers for answer in sent) == len(batches)
-        stored = observations(first)
-        assert stored == observations(second)
-        assert stored["revision"] == [0] * len(batches)
-        assert stored["values"] == [batch["values"][0] for batch in batches]

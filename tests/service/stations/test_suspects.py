@@ -6,13 +6,9 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from pydantic import SecretStr
 
-from service.middleware.keys import Role, new_key
-from service.settings import Settings
 from tests.service.requests import CSV, Json, answered
 from tests.service.stations.conftest import NewStation
-from tests.serving import serve
 
 TODAY = datetime.now(UTC).date()
 NEAR_24 = (24 + np.random.default_rng(5).normal(0, 0.25, 120)).round(2).tolist()
@@ -177,18 +173,3 @@ def test_a_file_is_warned_of_as_post_series_does(service: httpx.Client, new_stat
     assert len(described) == 2
     assert f"1 time with different values, the first {day(60)} with" in described[1]
     assert stored["warnings"][:2] == described
-
-
-def test_correcting_needs_a_station_key(tmp_path: Any, seas: Any) -> None:
-    keys = {role: new_key(role, role) for role in (Role.FORECAST, Role.STATION)}
-    lines = SecretStr("\n".join(key.line for _, key in keys.values()))
-    settings = Settings(artifacts=seas, keys=lines, store=SecretStr(f"sqlite:///{tmp_path}/sst.db"))
-    headers = [{}, *({"Authorization": f"Bearer {text}"} for text, _ in keys.values())]
-    with serve(settings) as client:
-        client.put("/stations/a", json={"step": "day"}, headers=headers[2]).raise_for_status()
-        body = {"start": day(1), "values": [10, 11]}
-        client.post("/stations/a/observations", json=body, headers=headers[2]).raise_for_status()
-        path = f"/stations/a/observations/{day(0)}"
-        for method, sent in (("PATCH", {"flag": 4}), ("DELETE", None)):
-            statuses = [client.request(method, path, json=sent, headers=each).status_code for each in headers]
-            assert statuses == [401, 403, 200]

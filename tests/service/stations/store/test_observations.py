@@ -47,28 +47,6 @@ def test_the_same_batch_twice_changes_nothing(database: Database, pier: int) -> 
     assert (station.batches, station.received) == (1, 100)
 
 
-def test_readings_arrive_in_any_order_and_come_back_in_order_of_time(database: Database, pier: int) -> None:
-    send(database, pier, {30: 14.3, 10: 14.1})
-    assert send(database, pier, {20: 14.2}, now=200) == Outcome(new=1)
-    assert [(row.time, row.value) for row in stored(database, pier)] == [(10, 14.1), (20, 14.2), (30, 14.3)]
-    with database.reading() as connection:
-        newest = get_station(connection, "pier").newest
-    assert newest is not None
-    assert (newest.time, newest.value, newest.received) == (30, 14.3, 100)
-
-
-def test_a_changed_reading_is_a_revision_and_both_are_kept(database: Database, pier: int) -> None:
-    send(database, pier, {10: 14.1, 20: 14.2})
-    assert send(database, pier, {10: 15.1, 20: 14.2, 30: 14.3}, now=200) == Outcome(new=1, revised=1, unchanged=1)
-    assert send(database, pier, {10: 14.1}, now=300) == Outcome(revised=1)
-    assert [row.value for row in stored(database, pier)] == [14.1, 14.2, 14.3]
-    assert stored(database, pier, revisions=True, end=10) == [
-        Observation(10, 14.1, 0, 100, 1),
-        Observation(10, 15.1, 1, 200, 1),
-        Observation(10, 14.1, 2, 300, 1),
-    ]
-
-
 def test_a_period_includes_both_ends_and_the_newest_come_first_if_there_are_too_many(
     database: Database, pier: int
 ) -> None:
@@ -76,16 +54,6 @@ def test_a_period_includes_both_ends_and_the_newest_come_first_if_there_are_too_
     assert [row.time for row in stored(database, pier, begin=20, end=40)] == [20, 30, 40]
     with database.reading() as connection:
         assert [row.time for row in get_observations(connection, pier, limit=2)] == [80, 90]
-
-
-def test_stations_do_not_mix(database: Database, pier: int) -> None:
-    with database.writing() as connection:
-        put_station(connection, "buoy", StationSettings("hour"), 1)
-        buoy = get_station(connection, "buoy").number
-    assert send(database, pier, {10: 1.0}) == Outcome(new=1)
-    assert send(database, buoy, {10: 2.0, 20: 3.0}) == Outcome(new=2)
-    assert [row.value for row in stored(database, pier)] == [1.0]
-    assert [row.value for row in stored(database, buoy)] == [2.0, 3.0]
 
 
 def test_a_transaction_that_fails_leaves_nothing(database: Database, pier: int) -> None:
