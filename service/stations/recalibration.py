@@ -58,7 +58,7 @@ def store_forecasts(connection: Connection, drafts: Sequence[Draft]) -> Stored:
     happens in the transaction: a reading teaches once, whatever stops the service and however many services there are.
     """
     present = {*lock_stations(connection, [draft.forecast.station for draft in drafts])}
-    forecasts, new, scores = list[IssuedForecast](), list[Draft](), list[VerifiedForecast]()
+    forecasts, scores, new, alerts = list[IssuedForecast](), list[VerifiedForecast](), 0, 0
     for draft in drafts:
         forecast = draft.forecast
         known = forecast_of_batch(connection, forecast.station, forecast.batch)
@@ -68,10 +68,10 @@ def store_forecasts(connection: Connection, drafts: Sequence[Draft]) -> Stored:
             scores += [score for value, earlier in verified for score in _scored(draft, value, earlier)]
             if learner is not None and draft.is_universal:
                 forecast = _learned(connection, learner, verified)
-            new.append(draft._replace(forecast=forecast))
             add_forecast(connection, forecast)
+            new, alerts = new + 1, alerts + raise_alerts(connection, draft._replace(forecast=forecast))
         forecasts.append(known or forecast)
-    return Stored(forecasts, len(new), scores, raise_alerts(connection, new))
+    return Stored(forecasts, new, scores, alerts)
 
 
 class _Learner(NamedTuple):

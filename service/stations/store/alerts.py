@@ -3,36 +3,29 @@
 Each function works in the transaction of the connection that it is given.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, and_, exists, or_, select
 
-from service.stations.store.database import insert_into, parts
+from service.stations.store.database import insert_into
 from service.stations.store.tables import ALERTS, DELIVERIES, EVENT_STATES, STATIONS
 
 Json = dict[str, Any]
 
 
 def get_states(connection: Connection, stations: Sequence[int]) -> dict[int, dict[str, Json]]:
-    """Return the state of each event of stations, as :func:`put_states` stored it, by number and name."""
+    """Return the state of each event of stations, as :func:`put_state` stored it, by number and name."""
     states: dict[int, dict[str, Json]] = {}
-    for some in parts(stations):
-        for row in connection.execute(select(EVENT_STATES).where(EVENT_STATES.c.station.in_(some))):
-            states.setdefault(row.station, {})[row.event] = row.content
+    for row in connection.execute(select(EVENT_STATES).where(EVENT_STATES.c.station.in_(stations))):
+        states.setdefault(row.station, {})[row.event] = row.content
     return states
 
 
-def put_states(connection: Connection, states: Mapping[tuple[int, str], Json]) -> None:
-    """Store the states of events, by number of the station and name, in place of those before."""
-    if not states:
-        return
-    statement = insert_into(connection, EVENT_STATES)
-    replacing = statement.on_conflict_do_update(
-        index_elements=["station", "event"], set_={"content": statement.excluded.content}
-    )
-    rows = [{"station": station, "event": event, "content": content} for (station, event), content in states.items()]
-    connection.execute(replacing, rows)
+def put_state(connection: Connection, station: int, event: str, content: Json) -> None:
+    """Store the state of an event in place of the one before."""
+    statement = insert_into(connection, EVENT_STATES).values(station=station, event=event, content=content)
+    connection.execute(statement.on_conflict_do_update(index_elements=["station", "event"], set_={"content": content}))
 
 
 def keep_states(connection: Connection, station: int, events: Sequence[str]) -> None:
@@ -155,10 +148,9 @@ def put_deliveries(connection: Connection, deliveries: Sequence[Delivery]) -> No
 def deliveries_of(connection: Connection, alerts: Sequence[int]) -> dict[int, list[Delivery]]:
     """Return the deliveries of alerts, in the order in which they were stored, by the number of the alert."""
     deliveries: dict[int, list[Delivery]] = {}
-    for some in parts(alerts):
-        query = select(*_DELIVERY).where(DELIVERIES.c.alert.in_(some)).order_by(DELIVERIES.c.number)
-        for row in connection.execute(query):
-            deliveries.setdefault(row.alert, []).append(Delivery(*row))
+    query = select(*_DELIVERY).where(DELIVERIES.c.alert.in_(alerts)).order_by(DELIVERIES.c.number)
+    for row in connection.execute(query):
+        deliveries.setdefault(row.alert, []).append(Delivery(*row))
     return deliveries
 
 

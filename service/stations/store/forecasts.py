@@ -11,7 +11,7 @@ import numpy as np
 from sqlalchemy import Connection, Select, and_, bindparam, exists, or_, select
 
 from forecasting.series.times import Floats
-from service.stations.store.database import insert_into, parts
+from service.stations.store.database import insert_into
 from service.stations.store.stations import ALL_STATIONS, Station, fetch_stations
 from service.stations.store.tables import CALIBRATIONS, ISSUED_FORECASTS, STATIONS
 
@@ -182,12 +182,8 @@ def newest_forecasts(connection: Connection, stations: Sequence[int]) -> dict[in
     query = select(*_COLUMNS[:-1]).join_from(
         STATIONS, ISSUED_FORECASTS, ISSUED_FORECASTS.c.number == newest.scalar_subquery()
     )
-    forecasts = (
-        IssuedForecast(*row)
-        for some in parts(stations)
-        for row in connection.execute(query.where(STATIONS.c.number.in_(some)))
-    )
-    return {forecast.station: forecast for forecast in forecasts}
+    rows = connection.execute(query.where(STATIONS.c.number.in_(stations)))
+    return {row.station: IssuedForecast(*row) for row in rows}
 
 
 def counting_forecasts(forecasts: Iterable[IssuedForecast]) -> Iterator[IssuedForecast]:

@@ -265,7 +265,7 @@ def list_stations(connection: Connection, limit: int, after: str = "", search: s
 
 def fetch_stations(connection: Connection, statement: Select[Any], ids: Sequence[str | int]) -> list[Station]:
     """Return the stations that a statement with the parameter ``ids`` selects, in no particular order."""
-    return [_station_of(row) for some in parts(ids) for row in connection.execute(statement, {"ids": some})]
+    return [_station_of(row) for row in connection.execute(statement, {"ids": ids})]
 
 
 def _station_of(row: Sequence[Any]) -> Station:
@@ -357,11 +357,7 @@ def due_fetches(connection: Connection, now: int) -> list[tuple[str, Json, Fetch
 
 def get_fetches(connection: Connection, stations: Sequence[int]) -> dict[int, Fetch]:
     """Return how fetching goes, by the number of the station; those without a source are left out."""
-    rows = (
-        row
-        for some in parts(stations)
-        for row in connection.execute(select(FETCHES).where(FETCHES.c.station.in_(some)))
-    )
+    rows = connection.execute(select(FETCHES).where(FETCHES.c.station.in_(stations)))
     return {row.station: Fetch(*row) for row in rows}
 
 
