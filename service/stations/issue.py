@@ -21,7 +21,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import SECONDS, Floats, iso, iso_of
 from forecasting.series.timestep import TimeStep, in_words
 from service.engine.forecasting import Job
-from service.engine.options import EventOptions, RequestOptions
+from service.engine.options import RequestOptions
 from service.engine.reading import sentence
 from service.engine.series_schema import InputSeries
 from service.engine.serving import Serving
@@ -36,27 +36,6 @@ from service.stations.store.stations import Station
 
 _LEVELS: Final = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98)
 """Interval levels of a universal network, which are calibrated at any level."""
-
-
-async def forecast(
-    serving: Serving, model: str, series: Sequence[InputSeries], horizon: int, events: EventOptions | None
-) -> tuple[list[bytes | SeriesError], bool]:
-    """Forecast the series of stations with the same model, horizon and events.
-
-    Returns:
-        An entry as JSON or an error for each series, and whether a universal release made them.
-
-    Raises:
-        ForecastError: if there is no such model, or it cannot forecast so far.
-    """
-    selection = serving.select(model, None)
-    is_universal = selection.reads_at is None
-    options = ForecastOptions(horizon, _LEVELS if is_universal else tuple(selection.named[0].levels))
-    selection.check(options)
-    entries: list[bytes | SeriesError] = []
-    job = Job(selection, series, RequestOptions(options, events))
-    await serving.forecast_pieces(job, lambda columns: entries.extend(columns[0].entries))
-    return entries, is_universal
 
 
 def check_model(serving: Serving, model: str, step: TimeStep, horizon: int) -> None:
@@ -265,10 +244,15 @@ async def _forecast(serving: Serving, group: Sequence[_Pending]) -> list[tuple[_
         return results
     settings = group[0].station.settings
     horizon = settings.horizon or DEFAULT_HORIZON
+    entries: list[bytes | SeriesError] = []
     try:
-        events = options_of(settings.events, horizon, settings.units)
-        series = [series for _, series in sent]
-        entries, is_universal = await forecast(serving, settings.model, series, horizon, events)
+        selection = serving.select(settings.model, None)
+        is_universal = selection.reads_at is None
+        options = ForecastOptions(horizon, _LEVELS if is_universal else tuple(selection.named[0].levels))
+        selection.check(options)
+        asked = RequestOptions(options, options_of(settings.events, horizon, settings.units))
+        job = Job(selection, [series for _, series in sent], asked)
+        await serving.forecast_pieces(job, lambda columns: entries.extend(columns[0].entries))
     except ForecastError as error:
         return results + [(member, str(error)) for member, _ in sent]
     for (member, _), entry in zip(sent, entries, strict=True):
