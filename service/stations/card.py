@@ -7,13 +7,12 @@ from typing import Final, NamedTuple
 from xml.sax.saxutils import escape
 
 from forecasting.qartod import SUSPECT
-from forecasting.series.times import seconds_of
+from forecasting.series.times import DAY, seconds_of
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units
 from forecasting.wording import age_in_words, counted
 from service.stations.readings import shifted
 from service.stations.schemas import StationAnswer, StationEventAnswer
-from service.stations.store.observations import DAY
 
 NO_VALUE: Final = "No readings yet"
 

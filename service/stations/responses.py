@@ -17,7 +17,7 @@ from forecasting.errors import RequestError
 from forecasting.events.event_json import event_in_units
 from forecasting.forecasts.json import rounded
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import iso_of
+from forecasting.series.times import DAY, iso_of
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
 from service.api.forecast.age import warn_if_late
@@ -44,7 +44,7 @@ from service.stations.sources import Source
 from service.stations.store.alerts import Delivery, deliveries_of, get_alerts, get_states
 from service.stations.store.database import NoForecastError
 from service.stations.store.forecasts import IssuedForecast, forecasts_after, last_forecast, newest_forecasts
-from service.stations.store.observations import DAY, daily_means, get_observations
+from service.stations.store.observations import daily_means, get_observations
 from service.stations.store.stations import Fetch, Station, get_fetches, get_station, list_stations
 from service.stations.webhooks import shown_url, shown_webhooks
 
@@ -264,10 +264,9 @@ def _fetch_state(fetch: Fetch) -> FetchState:
 
 
 def _delivery_response(delivery: Delivery) -> DeliveryAnswer:
-    waiting = "given_up" if delivery.next_attempt is None else "waiting"
     return DeliveryAnswer(
         url=shown_url(delivery.url),
-        state="delivered" if delivery.delivered is not None else waiting,
+        state=delivery.state,
         attempts=delivery.attempts,
         delivered=_optional_iso(delivery.delivered),
         next_attempt=_optional_iso(delivery.next_attempt),

@@ -20,7 +20,6 @@ from service.stations.background import BackgroundTask
 from service.stations.outbound import MAX_URL, Outbound, OutboundError, check_url
 from service.stations.store.alerts import Delivery, DueDelivery, due_deliveries, is_delivery_due, put_attempt
 from service.stations.store.station_store import StationStore
-from service.telemetry.station_metrics import Delivered
 from service.telemetry.tracing import traced_job
 
 MAX_WEBHOOKS: Final = 10
@@ -55,10 +54,6 @@ _AT_ONCE: Final = 16
 _READ_AT_ONCE: Final = 64
 
 _REMOVED: Final = "the webhook was removed from the station before it was delivered"
-
-_SUCCESS: Final = range(200, 300)
-
-_REDIRECT: Final = range(300, 400)
 
 
 class InputWebhook(RequestModel):
@@ -188,8 +183,8 @@ class WebhookSender:
             delivery = await self._send(due, silent)
             await self._store.write(put_attempt, delivery)
             if delivery.error != _REMOVED:
-                waiting: Delivered = "given_up" if delivery.next_attempt is None else "failed"
-                self._store.metrics.attempted(waiting if delivery.delivered is None else "delivered")
+                state = delivery.state
+                self._store.metrics.attempted("failed" if state == "waiting" else state)
 
     async def _send(self, due: DueDelivery, silent: set[str]) -> Delivery:
         """Return the delivery with its outcome."""
@@ -210,14 +205,14 @@ class WebhookSender:
             silent.add(host)
             return self._failed(due, attempts, str(error))
         status = response.status_code
-        if status in _SUCCESS:
+        if response.is_success:
             return delivery._replace(
                 attempts=attempts, next_attempt=None, delivered=self._now(), status=status, error=None
             )
-        if status in _REDIRECT:
+        refusal = f"the receiver responded with status {status}"
+        if response.is_redirect:
             refusal = f"the receiver redirects (status {status}), and redirects are not followed: use the final URL"
-            return self._failed(due, attempts, refusal, status)
-        return self._failed(due, attempts, f"the receiver responded with status {status}", status)
+        return self._failed(due, attempts, refusal, status)
 
     def _failed(self, due: DueDelivery, attempts: int, error: str, status: int | None = None) -> Delivery:
         """Return what to store of a failure, with the time of the next attempt unless the delivery is given up."""

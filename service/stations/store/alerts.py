@@ -4,7 +4,7 @@ Each function works in the transaction of the connection that it is given.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from sqlalchemy import Connection, and_, exists, or_, select
 
@@ -116,6 +116,13 @@ class Delivery(NamedTuple):
     status: int | None = None
     error: str | None = None
     number: int = 0
+
+    @property
+    def state(self) -> Literal["waiting", "delivered", "given_up"]:
+        """What became of it so far."""
+        if self.delivered is not None:
+            return "delivered"
+        return "given_up" if self.next_attempt is None else "waiting"
 
 
 _DELIVERY: Final = tuple(DELIVERIES.c[name] for name in Delivery._fields)

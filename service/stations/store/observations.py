@@ -5,34 +5,13 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, Select, and_, bindparam, exists, func, select
+from sqlalchemy import Connection, Select, and_, bindparam, exists, select
 
 from forecasting.qartod import FAIL, MISSING, NOT_EVALUATED
-from forecasting.series.times import Floats, iso_of
+from forecasting.series.times import DAY, Floats, iso_of
 from service.stations.store.database import UnknownReadingError
 from service.stations.store.stations import Observation, lock_stations
 from service.stations.store.tables import OBSERVATIONS, STATIONS
-
-DAY: Final = 86_400
-
-_LATER: Final = OBSERVATIONS.alias().c
-
-# To build this statement takes longer than to run it.
-_DAILY: Final = (
-    select((OBSERVATIONS.c.time // DAY).label("day"), func.avg(OBSERVATIONS.c.value))
-    .where(OBSERVATIONS.c.station == bindparam("station"), OBSERVATIONS.c.time >= bindparam("begin"))
-    .where(OBSERVATIONS.c.flag <= NOT_EVALUATED)
-    .where(
-        ~exists().where(
-            _LATER.station == OBSERVATIONS.c.station,
-            _LATER.time == OBSERVATIONS.c.time,
-            _LATER.revision > OBSERVATIONS.c.revision,
-            _LATER.flag <= NOT_EVALUATED,
-        )
-    )
-    .group_by("day")
-    .order_by("day")
-)
 
 Integers = npt.NDArray[np.int64]
 
@@ -51,14 +30,7 @@ _VALUES: Final = (
     .order_by(OBSERVATIONS.c.time, OBSERVATIONS.c.revision)
 )
 
-_FLAGGED: Final = select(
-    OBSERVATIONS.c.time,
-    OBSERVATIONS.c.value,
-    OBSERVATIONS.c.revision,
-    OBSERVATIONS.c.received,
-    OBSERVATIONS.c.flag,
-    OBSERVATIONS.c.tests,
-)
+_FLAGGED: Final = select(*(OBSERVATIONS.c[name] for name in Observation._fields))
 
 _SINCE: Final = _FLAGGED.where(
     OBSERVATIONS.c.station == bindparam("station"), OBSERVATIONS.c.time >= bindparam("begin")
@@ -83,8 +55,9 @@ PERSON: Final = "person"
 
 def daily_means(connection: Connection, station: int, begin: int) -> list[tuple[int, float]]:
     """Return the mean of the latest revisions of each day with observations since ``begin``: its 00:00 UTC, and °C."""
-    rows = connection.execute(_DAILY, {"station": station, "begin": begin})
-    return [(number * DAY, value) for number, value in rows]
+    times, values = latest_values(connection, station, begin)
+    days, of_day, counts = np.unique(times // DAY, return_inverse=True, return_counts=True)
+    return [*zip((days * DAY).tolist(), (np.bincount(of_day, values) / counts).tolist(), strict=True)]
 
 
 class Change(NamedTuple):
