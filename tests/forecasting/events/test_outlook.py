@@ -79,7 +79,8 @@ def test_baselines_and_periods_end_with_the_last_observation() -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "end"), [("hour", "need daily values: send daily means"), ("month", "need daily values")]
+    ("step", "end"),
+    [("hour", "need daily values: send daily means"), ("week", "need daily values"), ("month", "need daily values")],
 )
 @pytest.mark.parametrize("event", [WARM_P90, HEATWAVE, BLEACHING], ids=lambda event: str(event.name))
 def test_events_of_days_are_refused_at_other_steps(event: EventDefinition, step: str, end: str) -> None:

@@ -1,11 +1,12 @@
 import re
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from forecasting.errors import RequestError, SeriesError
 from forecasting.events.baseline import DAYS, Baseline, Period
-from forecasting.events.definitions import Percentile, Side, ThresholdEvent
+from forecasting.events.definitions import HeatStress, Percentile, Side, ThresholdEvent
 from forecasting.events.evaluate import evaluate
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
@@ -105,23 +106,24 @@ def test_an_event_cannot_be_about_leads_without_a_forecast() -> None:
 
 
 @pytest.mark.parametrize(
-    ("threshold", "duration", "within", "sentence"),
+    ("make", "sentence"),
     [
-        (1.0, 0, None, "the number of consecutive steps must be at least 1, not 0"),
-        (1.0, 1, 0, "the number of leads considered must be at least 1, not 0"),
-        (np.nan, 1, None, "the threshold must be a finite number"),
+        (
+            lambda: ThresholdEvent("a", "above", 1.0, 0),
+            "'a': the number of consecutive steps must be at least 1",
+        ),
+        (
+            lambda: ThresholdEvent("a", "above", 1.0, 1, 0),
+            "'a': the number of leads considered must be at least 1",
+        ),
+        (lambda: ThresholdEvent("a", "above", np.nan), "event 'a': the threshold must be a finite number"),
+        (lambda: Percentile(100), "a percentile must be from 1 to 99, not 100"),
+        (lambda: HeatStress("a", np.inf), "event 'a': the maximum monthly mean must be a finite number"),
     ],
 )
-def test_an_event_without_meaning_is_refused(
-    threshold: float, duration: int, within: int | None, sentence: str
-) -> None:
-    with pytest.raises(RequestError, match=f"event 'bloom': {sentence}"):
-        ThresholdEvent("bloom", "above", threshold, duration, within)
-
-
-def test_a_percentile_must_be_one() -> None:
-    with pytest.raises(RequestError, match="a percentile must be from 1 to 99, not 100"):
-        Percentile(100)
+def test_an_event_without_meaning_is_refused(make: Callable[[], object], sentence: str) -> None:
+    with pytest.raises(RequestError, match=sentence):
+        make()
 
 
 def by_day(sst: float) -> Floats:
@@ -165,28 +167,39 @@ def test_a_percentile_of_days_that_were_never_observed_is_refused() -> None:
         evaluate(ThresholdEvent("unusual", "above", Percentile(90)), outlook(past, np.zeros((2, 30))))
 
 
+SERIES_OF_HOURS = SstSeries(np.full(9, 18.0), np.datetime64("2025-01-01T00:00:00"), TimeStep.parse("hour"))
+NINETIES = Period(np.datetime64("1990-01-01"), np.datetime64("2000-12-31"))
+ABOVE, BELOW = (Baseline(by_day(15.0), by_day(threshold)) for threshold in (20.0, 10.0))
+
+
 @pytest.mark.parametrize(
-    ("percent", "threshold", "sentence"),
+    ("percent", "past", "baseline", "sentence"),
     [
-        (95, 20.0, "is above its climatology, so it counts as percentile 90, but this event needs percentile 95: send"),
-        (90, 10.0, "is below its climatology, so it counts as percentile 10, but this event needs percentile 90: send"),
+        (
+            95,
+            [18.0],
+            ABOVE,
+            "is above its climatology, so it counts as percentile 90, but this event needs",
+        ),
+        (
+            90,
+            [18.0],
+            BELOW,
+            "is below its climatology, so it counts as percentile 10, but this event needs",
+        ),
+        (90, [18.0], None, r"the series has 0\.0 years, but a baseline needs 10 years"),
+        (90, [18.0], NINETIES, "no values between 1990-01-01 and 2000-12-31"),
+        (
+            90,
+            SERIES_OF_HOURS,
+            None,
+            "the step is one hour, but .* percentiles of the day of the year need daily",
+        ),
     ],
 )
-def test_a_given_threshold_answers_for_its_own_percentile_only(percent: float, threshold: float, sentence: str) -> None:
+def test_a_percentile_needs_days_and_a_baseline_for_it(
+    percent: float, past: SstSeries | list[float], baseline: Baseline | Period | None, sentence: str
+) -> None:
     event = ThresholdEvent("unusual", "above", Percentile(percent))
     with pytest.raises(SeriesError, match=sentence):
-        evaluate(event, outlook([18.0], [ALWAYS], baseline=Baseline(by_day(15.0), by_day(threshold))))
-
-
-def test_a_percentile_needs_a_baseline_and_days() -> None:
-    event = ThresholdEvent("unusual", "above", Percentile(90))
-    with pytest.raises(SeriesError, match=r"the series has 0\.0 years, but a baseline needs 10 years"):
-        evaluate(event, outlook([18.0], [ALWAYS]))
-    period = Period(np.datetime64("1990-01-01"), np.datetime64("2000-12-31"))
-    with pytest.raises(SeriesError, match="no values between 1990-01-01 and 2000-12-31"):
-        evaluate(event, outlook([18.0], [ALWAYS], baseline=period))
-    hours = SstSeries(np.full(9, 18.0), np.datetime64("2025-01-01T00:00:00"), TimeStep.parse("hour"))
-    with pytest.raises(
-        SeriesError, match=r"the step is one hour, but .* percentiles of the day of the year need daily values"
-    ):
-        evaluate(event, outlook(hours, [ALWAYS]))
+        evaluate(event, outlook(past, [ALWAYS], baseline=baseline))
