@@ -116,7 +116,7 @@ def clock_of(table: Table, options: ReadingOptions) -> Clock:
 
 def _by_zones(table: Table, clock: Clock) -> Clock:
     """Add the zone of each row from a column of zones, if there is one and the times have no offset."""
-    plain = table.plain()
+    plain = table.plain
     named = {name: table.cells[plain[name]] for name in COLUMNS if name in plain}
     zoned = (name for name, cells in named.items() if not is_empty(cells) and (name != PERIOD or not is_period(cells)))
     column = next((plain[name] for name in zoned), None)
@@ -137,7 +137,7 @@ def _local_clock(table: Table, options: ReadingOptions) -> Clock:
     """Find the columns of times, ignoring columns of zones."""
     if options.time_column:
         return _single(table, table.column(options.time_column), options)
-    plain = table.plain()
+    plain = table.plain
     usual = [plain[name] for name in _USUAL if name in plain]
     parts = find_parts(table)
     if len(usual) > 1 and (hours := times_of_day(table, usual[0], usual[1])) is not None:
@@ -217,7 +217,7 @@ _LIMITS: Final = {"year": (1, 9999), "month": (1, 12), "day": (1, 31), "doy": (1
 
 def find_parts(table: Table) -> dict[str, str]:
     """Return the columns by the part of a time that they are named after."""
-    plain = table.plain()
+    plain = table.plain
     return {part: plain[name] for part, names in _NAMES.items() for name in reversed(names) if name in plain}
 
 
@@ -325,6 +325,6 @@ def has_separate_hours(table: Table, date: str, others: list[str]) -> bool:
         return False
     if set(table.names) <= {date, *others}:
         return True
-    plain = table.plain()
+    plain = table.plain
     keys = [plain[name] for name in (*STATIONS, *PLACES, *ANYTHING, *DEPTHS, *POSITIONS) if name in plain]
     return are_repeated(int(table.cells[[date, *keys]].duplicated().sum()), len(dates))

@@ -74,7 +74,7 @@ def split(table: Table, clock: Clock, options: ReadingOptions) -> Iterator[Stati
 
 def station_column(table: Table, clock: Clock) -> str | None:
     """Return the column of station names, if there is one."""
-    plain = table.plain()
+    plain = table.plain
     for name in (*STATIONS, *PLACES, *ANYTHING):
         if name in plain and (name in STATIONS or _names_stations(table.cells[plain[name]], name, clock)):
             return plain[name]
@@ -91,7 +91,7 @@ def _names_stations(column: "pd.Series[str]", name: str, clock: Clock) -> bool:
 
 def _several(table: Table, column: str | None) -> str | None:
     """Return the column, unless it only names the place of a single series."""
-    usual = column is not None and column in {table.plain().get(name) for name in STATIONS}
+    usual = column is not None and column in {table.plain.get(name) for name in STATIONS}
     return column if usual or column is None or table.cells[column].nunique() > 1 else None
 
 
@@ -102,7 +102,7 @@ def _repeats(clock: Clock, rows: Rows) -> bool:
 
 def place_columns(table: Table) -> tuple[str, str] | None:
     """Return the columns of latitude and longitude, if both exist."""
-    plain = table.plain()
+    plain = table.plain
     lat, lon = plain.get("latitude", plain.get("lat")), plain.get("longitude", plain.get("lon"))
     return None if lat is None or lon is None else (lat, lon)
 
@@ -145,7 +145,7 @@ def _points(table: Table, clock: Clock, part: StationRows, columns: tuple[str, s
 
 
 def _depth(table: Table, clock: Clock, part: StationRows, options: ReadingOptions) -> StationRows:
-    plain = table.plain()
+    plain = table.plain
     column = next((plain[name] for name in DEPTHS if name in plain), None)
     if column is None and options.depth is not None:
         raise FileError("has no column of depths", remedy=Remedy.of("; remove {}", "depth"))

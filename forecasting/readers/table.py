@@ -78,10 +78,6 @@ class Table:
         """List the names of the first columns."""
         return listed(self.names)
 
-    def plain(self) -> dict[str, str]:
-        """Return the columns by their names in lower case without brackets."""
-        return self._plain
-
     def short(self, name: str) -> str:
         """Return a column's name without the text in brackets behind it."""
         return name if self.nameless else in_brackets(name)[0]
@@ -131,14 +127,15 @@ class Table:
         specific = [
             f"{_plain(name)}_{unit}" for name in (self.short(value), self.stem(value)) for unit in _UNIT_COLUMNS
         ]
-        return next((self._plain[name] for name in (*specific, *_UNIT_COLUMNS) if name in self._plain), None)
+        return next((self.plain[name] for name in (*specific, *_UNIT_COLUMNS) if name in self.plain), None)
 
     @cached_property
     def _split(self) -> dict[str, tuple[str, str | None]]:
         return {name: (name, None) for name in self.names} if self.nameless else split_names(self.names)
 
     @cached_property
-    def _plain(self) -> dict[str, str]:
+    def plain(self) -> dict[str, str]:
+        """The columns by their names in lower case without brackets."""
         return {_plain(self.short(name)): name for name in self.names}
 
     @cached_property

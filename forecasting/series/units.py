@@ -125,7 +125,7 @@ def _remedy(values: Floats, wrong: Bools, units: Units, absent: str) -> tuple[st
     """Return the likely remedy for values outside the range: in words, and as options of reading a file."""
     median = float(np.nanquantile(values, 0.5, method="lower"))  # a mean of two values may overflow
     for other in UNITS:
-        if other != units and wrong.mean() > 0.5 and _is_sea_temperature(median, other):
+        if other != units and wrong.mean() > 0.5 and not outside_sea_range(to_celsius(median, other)):
             setting = _in_units(other, values[wrong])
             return f"the values look like {SYMBOLS[other]}: set the units to {other}", (setting,)
     if wrong.mean() > 0.5:
@@ -160,14 +160,7 @@ def _in_units(units: Units, values: Floats) -> Setting:
     return Setting("units", units, f"{values[0]:g} {SYMBOLS[units]}{converted}")
 
 
-def _is_sea_temperature(value: float, units: Units) -> bool:
-    celsius = float(to_celsius(value, units))
-    return COLDEST_CELSIUS <= celsius <= WARMEST_CELSIUS
-
-
 def _fitting_units(values: Floats, units: Units) -> Units | None:
     """Return other units in which every value is a sea temperature."""
-    for other in UNITS:
-        if other != units and not outside_sea_range(to_celsius(values, other)).any():
-            return other
-    return None
+    others = (other for other in UNITS if other != units)
+    return next((other for other in others if not outside_sea_range(to_celsius(values, other)).any()), None)
