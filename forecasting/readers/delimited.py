@@ -5,10 +5,9 @@ import io
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from itertools import islice, takewhile
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import pandas as pd
 
@@ -39,8 +38,7 @@ _Line = tuple[int, list[str]]
 """Index of a line, and its cells."""
 
 
-@dataclass(frozen=True)
-class Body:
+class Body(NamedTuple):
     """The text of a table from its header on.
 
     Attributes:
@@ -158,28 +156,27 @@ _MAX_TITLE_LINES: Final = 20
 """Lines below a title that are searched for a header."""
 
 
-def split_rows(text: str, max_columns: int = sys.maxsize) -> list[Row]:
-    """Split a text into rows of cells, without comments and blank lines.
+def split_rows(text: str, max_columns: int = sys.maxsize) -> tuple[list[Row], str]:
+    """Split a text into rows of cells, without comments and blank lines; also return the separator.
 
     Raises:
         FileError: if the text is not CSV, or a row has more than ``max_columns``, naming the line.
     """
     separator = find_separator(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-
-    def stripped() -> Iterator[Row]:
+    rows: list[Row] = []
+    try:
         for row in reader:
             # A comment may be as long as it likes.
             if len(row) > max_columns and not row[0].lstrip().startswith("#"):
                 refuse_columns(len(row), max_columns, reader.line_num)
-            yield reader.line_num, list(map(str.strip, row))
-
-    try:
-        # Blank lines are dropped one by one, as millions of them would fill the memory.
-        rows = [(number, row) for number, row in stripped() if is_row(row)]
+            cells = list(map(str.strip, row))
+            if is_row(cells):
+                rows.append((reader.line_num, cells))
     except csv.Error as error:
         raise FileError(f"is not CSV: line {reader.line_num}: {error}") from None
-    return rows[1:] if rows and SEPARATOR_LINE.fullmatch(separator.join(rows[0][1])) else rows
+    declared = bool(rows) and SEPARATOR_LINE.fullmatch(separator.join(rows[0][1])) is not None
+    return rows[declared:], separator
 
 
 def is_row(cells: list[str]) -> bool:
@@ -240,8 +237,8 @@ def _header_below(rows: list[Row]) -> int | None:
         parts = (part.strip() for cell in row for part in re.split(f"[{SEPARATORS}]", cell))
         cells = [part for part in parts if part]
         if len(cells) > 1 and alone:
-            return None if holds_data(cells) else line
-        if len(cells) > 1 and names_time(cells) and not holds_data(cells) and holds_data(below):
+            return None if any(kinds(cells)) else line
+        if len(cells) > 1 and names_time(cells) and not any(kinds(cells)) and any(kinds(below)):
             return line
     return None
 
@@ -265,11 +262,6 @@ def dialect(first: list[str], second: list[str]) -> Dialect | None:
 def starts_as_date(cell: str) -> bool:
     """Return whether a cell is a date, with or without a time."""
     return _DATE.fullmatch(cell) is not None or is_date(cell)
-
-
-def holds_data(row: list[str]) -> bool:
-    """Return whether any cell is a date or a number."""
-    return any(kinds(row))
 
 
 def kinds(row: list[str]) -> list[bool]:
@@ -341,7 +333,7 @@ def read_delimited(text: str, notes: tuple[str, ...] = (), max_columns: int = MA
         FileError: if the text is not a table, naming the line.
     """
     part = find_body(text, max_columns)
-    rows = split_rows(part.text, max_columns)
+    rows, separator = split_rows(part.text, max_columns)
     if not rows:
         raise _without_data(text)
     refuse_title(rows)
@@ -351,7 +343,7 @@ def read_delimited(text: str, notes: tuple[str, ...] = (), max_columns: int = MA
             "separate columns with commas"
         )
     kind = dialect(rows[0][1], rows[1][1] if len(rows) > 1 else [])
-    commas = find_separator(part.text) != "," and _has_decimal_commas(rows)
+    commas = separator != "," and _has_decimal_commas(rows)
     if commas:
         notes = (*notes, "numbers have decimal commas")
     if kind == "csv0":
@@ -415,9 +407,8 @@ def header(text: str) -> tuple[list[str], str]:
     Raises:
         FileError: if the text is not CSV, naming the line.
     """
-    text = find_body(text).text
-    rows = split_rows(text)
-    return _names(rows[0][1], rows[1:]) if rows else [], find_separator(text)
+    rows, separator = split_rows(find_body(text).text)
+    return _names(rows[0][1], rows[1:]) if rows else [], separator
 
 
 def _names(header: list[str], body: list[Row]) -> list[str]:
