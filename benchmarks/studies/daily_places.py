@@ -15,6 +15,7 @@ from forecasting.events.baseline import Baseline, Period
 from forecasting.models.checkpoint import CPU
 from forecasting.models.universal.release import UniversalRelease
 from forecasting.readers import read
+from forecasting.releases.loaded import open_universal
 from forecasting.releases.release import open_current
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
@@ -80,7 +81,7 @@ def places_in(options: argparse.Namespace) -> Iterator[Place]:
 
 def open_daily(options: argparse.Namespace) -> UniversalRelease:
     """Open the universal release of days in the artifacts folder."""
-    return UniversalRelease.open(open_current(options.artifacts, "ocean-daily"), CPU)
+    return open_universal(open_current(options.artifacts, "ocean-daily"), CPU)
 
 
 def spread(origins: npt.NDArray[np.intp], most: int) -> npt.NDArray[np.intp] | None:

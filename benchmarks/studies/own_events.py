@@ -52,7 +52,7 @@ def main() -> None:
 def _verified(loaded: LoadedUniversal, model: str, place: Place, last: int | None) -> EventCases | None:
     """Return the verification of the event on a series; None if it is too short for a baseline."""
     series = place.series.part(max(0, len(place.series) - (last or len(place.series))), len(place.series))
-    cells = [loaded.best] if model == BEST else loaded.select_cells(model)
+    cells = [loaded.best] if model == BEST else [model]
     asked = RequestedEvents([_EVENT])
     try:
         backtest = _finish(rolling_universal(loaded.networks, cells, series, place.coefficients, 1, asked))

@@ -21,6 +21,7 @@ from forecasting.models.checkpoint import CPU
 from forecasting.models.universal.network import UniversalForecaster
 from forecasting.models.universal.release import UniversalRelease
 from forecasting.readers import read
+from forecasting.releases.loaded import open_universal
 from forecasting.releases.release import open_current
 from forecasting.scores.probabilistic import crps
 from forecasting.series.batch import SeriesBatch
@@ -73,7 +74,7 @@ def main() -> None:
     print("|---" * len(columns) + "|")
     for text in options.places:
         place = _read(text)
-        release = UniversalRelease.open(open_current(options.artifacts, SPECS[place.step].release), CPU)
+        release = open_universal(open_current(options.artifacts, SPECS[place.step].release), CPU)
         for context in _CONTEXTS[place.step]:
             for line in _rows(place, release, context):
                 print(line, flush=True)

@@ -19,7 +19,7 @@ from forecasting.models.universal.backtest import RollingErrors
 from forecasting.models.universal.contexts import Contexts, read_contexts
 from forecasting.models.universal.distribution import Quantiles, exceedance, interval
 from forecasting.models.universal.model import forecast_at_any_step
-from forecasting.models.universal.network import Steps
+from forecasting.models.universal.network import Steps, backtest_all
 from forecasting.models.universal.references import REFERENCES, Past, forecast_references
 from forecasting.models.universal.release import UniversalRelease
 from forecasting.models.universal.resampling import Resampling
@@ -172,6 +172,7 @@ def _rolling(
     """
     maximum, length = release.any_network.metadata.maximum, contexts.values.shape[1]
     size = max(maximum // 2, 1)
+    networks = {cell: release.networks[cell] for cell in cells}
     parts: dict[str, list[Floats]] = {cell: [] for cell in cells}
     for begin in range(int(origins[0]), length, size):
         inside = origins[(origins >= begin) & (origins < begin + size)]
@@ -181,28 +182,11 @@ def _rolling(
         first = max(last + 1 - maximum, 0)
         time = unix_seconds(contexts.step.shift(contexts.last_time, last - (length - 1)))
         values = contexts.values[:, first : last + 1]
-        answers = _backtest(release, cells, values, time, contexts.coefficients, inside - first)
-        for cell, answer in answers.items():
-            parts[cell].append(answer[0, :, leads])
+        answers = backtest_all(networks.values(), values, time, contexts.coefficients, inside - first)
+        for cell, network in networks.items():
+            parts[cell].append(answers[network.metadata.model][0, :, leads])
         yield
     return {cell: np.concatenate(answers) for cell, answers in parts.items()}
-
-
-def _backtest(
-    release: UniversalRelease,
-    cells: Sequence[str],
-    values: Floats,
-    last_time: Floats,
-    coefficients: Coefficients,
-    origins: Steps,
-) -> dict[str, Floats]:
-    """Return what :meth:`UniversalForecaster.backtest` returns, by cell. Several networks share most of the work."""
-    networks = {cell: release.networks[cell] for cell in cells}
-    shared = release.shared_parts if len(cells) > 1 else None
-    if shared is None:
-        return {cell: network.backtest(values, last_time, coefficients, origins) for cell, network in networks.items()}
-    answers = shared.backtest(values, last_time, coefficients, origins)
-    return {cell: answers[network.metadata.model] for cell, network in networks.items()}
 
 
 def _roll_resampled(

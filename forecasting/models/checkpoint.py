@@ -7,16 +7,18 @@ The module has the integer attributes ``window`` and ``step_seconds``.
 """
 
 import io
+import pickle
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import torch
 
 from forecasting.errors import ReleaseError, RequestError
+from forecasting.models.checkpoint_file import CheckpointFile
 from forecasting.models.metadata import CheckpointMetadata, parse_metadata
 from forecasting.wording import counted
 
@@ -141,6 +143,26 @@ def check_attributes(module: torch.jit.ScriptModule, stated: Mapping[str, int]) 
         actual = getattr(module, name, None)
         if actual != value:
             raise ReleaseError(f"the module has {name} {actual}, but the metadata says {value}")
+
+
+Network = TypeVar("Network")
+Reopening = tuple[Callable[[CheckpointFile, str], Network], tuple[CheckpointFile, str]]
+
+
+def pickled(
+    network: object, file: CheckpointFile | None, device: torch.device, loader: str
+) -> tuple[CheckpointFile, str]:
+    """Return what a pickle keeps of a network: its file and device.
+
+    Raises:
+        PicklingError: if it was made in memory; ``loader`` is the function that loads its checkpoint.
+    """
+    if file is None:
+        raise pickle.PicklingError(
+            f"cannot pickle a {type(network).__name__} made from a module in memory: save its checkpoint, and load "
+            f"that with {loader}"
+        )
+    return file, str(device)
 
 
 @contextmanager

@@ -198,13 +198,10 @@ class Catalog:
                     self.dataset(dataset)
                 raise RequestError(f"model {model} belongs to dataset {name}, not {dataset}", field="model")
             return (self._universal[name].loaded if name in self._universal else self.dataset(name)), cell
-        if dataset is not None and dataset in self._universal:
-            universal = self._universal[dataset].loaded
-            universal.select_cells(model)
-            return universal, model
         if not dataset and self.default_dataset is None:
             raise unknown_model(model, [BEST, ALL, *CELLS])
-        release = self.dataset(dataset)
+        universal = self._universal.get(dataset or "")
+        release = universal.loaded if universal else self.dataset(dataset)
         if release.select(model):
             return release, model
         if not release.forecasters:
@@ -555,7 +552,7 @@ def load_forecaster(
     if f"{cell}.pt" not in release.manifest.files:
         models = (f"{dataset}-{other}" for other in release.cells)
         raise UnknownNameError(f"no model {model!r}; {available(models)}")
-    return load_cell(release, cell, release.read(f"{cell}.pt"), choose_device(device))
+    return load_cell(release, cell, choose_device(device))
 
 
 def load_universal(
@@ -575,7 +572,7 @@ def load_universal(
         ReleaseError: if it cannot be used, or no trusted key signed it.
     """
     from forecasting.models.checkpoint import choose_device
-    from forecasting.releases.loaded import LoadedUniversal
+    from forecasting.releases.loaded import open_universal
 
     folder = Path(artifacts or default_artifacts())
     release = open_current(folder, name, trusted)
@@ -584,4 +581,4 @@ def load_universal(
         raise UnknownNameError(
             f"{name} is the release of a place: open it with load_forecaster. Universal releases: {others}"
         )
-    return LoadedUniversal.load(release, choose_device(device)).networks
+    return open_universal(release, choose_device(device))

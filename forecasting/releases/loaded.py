@@ -3,9 +3,9 @@
 import csv
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import ClassVar, Self, TypeVar, cast
 
 import numpy as np
 import torch
@@ -13,15 +13,16 @@ import torch
 from forecasting.backtest.backtest import Backtest
 from forecasting.backtest.place import rolling_through
 from forecasting.backtest.universal import rolling_universal
-from forecasting.errors import ForecastError, ReleaseError, UnknownNameError
+from forecasting.errors import ForecastError, ReleaseError
 from forecasting.evaluation.events import NO_EVENTS, RequestedEvents
 from forecasting.evaluation.report import Report, parse_report
 from forecasting.models.base import ALL, BEST, Model, climatology_at, on_land
 from forecasting.models.checkpoint import load
 from forecasting.models.checkpoint_file import CheckpointFile
-from forecasting.models.metadata import CELLS
 from forecasting.models.place.forecaster import Forecaster
 from forecasting.models.universal.model import UniversalModel
+from forecasting.models.universal.network import UniversalForecaster
+from forecasting.models.universal.network import load as load_network
 from forecasting.models.universal.references import REFERENCES
 from forecasting.models.universal.release import UniversalRelease
 from forecasting.models.universal.report import UniversalReport, parse_universal_report
@@ -30,7 +31,6 @@ from forecasting.releases.release import EVALUATED, Release
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, parse_time
 from forecasting.series.timestep import TimeStep
-from forecasting.wording import available
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,13 @@ class Loaded(ABC):
     """A verified release in memory.
 
     Attributes:
-        release: on disk.
+        is_universal: whether the networks forecast any series.
+        release: the release on disk.
         device: that the networks run on.
         card: ``MODEL_CARD.md``; None in a release without a model card.
+        step: the step of the series that the networks forecast.
+        horizon: number of leads.
+        forecasters: the networks that serve by cell, in the order of :attr:`Release.cells`.
     """
 
     is_universal: ClassVar[bool] = False
@@ -48,6 +52,9 @@ class Loaded(ABC):
     release: Release
     device: torch.device
     card: bytes | None
+    step: TimeStep
+    horizon: int
+    forecasters: Mapping[str, Model]
 
     @property
     def dataset(self) -> str:
@@ -69,19 +76,14 @@ class Loaded(ABC):
         return self.release.manifest.files[f"{cell}.pt"].sha256
 
     @property
-    @abstractmethod
-    def step(self) -> TimeStep:
-        """The step of the series that the networks forecast."""
-
-    @property
-    @abstractmethod
-    def horizon(self) -> int:
-        """Number of leads."""
-
-    @property
-    @abstractmethod
     def cells(self) -> tuple[str, ...]:
-        """Cells of the networks that serve, in the order of :attr:`Release.cells`."""
+        """Cells of the networks that serve."""
+        return tuple(self.forecasters)
+
+    @property
+    def models(self) -> list[str]:
+        """Full names of the networks that serve."""
+        return [f"{self.dataset}-{cell}" for cell in self.cells]
 
     @property
     @abstractmethod
@@ -91,15 +93,14 @@ class Loaded(ABC):
     @property
     def reads_at(self) -> TimeStep | None:
         """The step that every series is read at; None if each series tells its own."""
-        return None
+        return None if self.is_universal else self.step
 
-    @abstractmethod
     def select(self, name: str) -> Sequence[Model]:
-        """Return the models called ``best``, ``all`` or by the name of a cell.
-
-        Raises:
-            UnknownNameError: if no such network serves.
-        """
+        """Return the models called ``best``, ``all`` or by the name of a cell; none if no such network serves."""
+        if name == ALL:
+            return list(self.forecasters.values())
+        chosen = self.forecasters.get(self.best if name == BEST else name)
+        return [chosen] if chosen else []
 
     @property
     @abstractmethod
@@ -130,18 +131,12 @@ class Loaded(ABC):
             SeriesError: if no step can be scored.
         """
 
-    @property
-    def models(self) -> list[str]:
-        """Full names of the networks that serve."""
-        return [f"{self.dataset}-{cell}" for cell in self.cells]
-
 
 @dataclass(frozen=True)
 class LoadedRelease(Loaded):
     """A verified release of one place in memory.
 
     Attributes:
-        forecasters: the networks by cell, in the order of :attr:`Release.cells`.
         baselines: references fitted to the training series; in releases without the folder ``evaluated``, to its train
             and validation parts.
         recent: the end of the training series.
@@ -170,7 +165,7 @@ class LoadedRelease(Loaded):
         cells = release.cells
         if not cells:
             raise ReleaseError(f"{release.path} has no checkpoint")
-        forecasters = {cell: load_cell(release, cell, files[f"{cell}.pt"], device) for cell in cells}
+        forecasters = {cell: load_cell(release, cell, device) for cell in cells}
         try:
             report = parse_report(files["report.json"])
             baselines = Baselines.model_validate_json(files["baselines.json"])
@@ -178,28 +173,26 @@ class LoadedRelease(Loaded):
                 until = report.periods["test" if release.holds_evaluated else "validation"].end
                 years = int(report.periods["train"].start[:4]), int(until[:4])
                 baselines = baselines.model_copy(update={"years": years})
-            recent = read_series(files["recent.csv"], TimeStep.parse(report.step))
+            step = TimeStep.parse(report.step)
+            recent = read_series(files["recent.csv"], step)
             predicted_times, predictions = _read_predictions(files["predictions.csv"])
             plots = {kind: files[f"comparison.{kind}"] for kind in ("png", "svg")}
         except (ForecastError, LookupError, ValueError) as error:
             raise ReleaseError(f"{release.path} cannot be used: {error}") from None
-        card = files.get("MODEL_CARD.md")
-        return cls(release, device, card, forecasters, baselines, recent, report, predictions, predicted_times, plots)
-
-    @property
-    def step(self) -> TimeStep:
-        """The step of the series that the networks forecast."""
-        return TimeStep.parse(self.report.step)
-
-    @property
-    def horizon(self) -> int:
-        """Number of leads."""
-        return self.report.horizon
-
-    @property
-    def cells(self) -> tuple[str, ...]:
-        """Cells of the networks that serve, in the order of :attr:`Release.cells`."""
-        return tuple(self.forecasters)
+        return cls(
+            release,
+            device,
+            files.get("MODEL_CARD.md"),
+            step,
+            report.horizon,
+            forecasters,
+            baselines,
+            recent,
+            report,
+            predictions,
+            predicted_times,
+            plots,
+        )
 
     @property
     def best(self) -> str:
@@ -212,17 +205,9 @@ class LoadedRelease(Loaded):
         kept = {cell: network for cell, network in self.forecasters.items() if network.metadata.model not in models}
         return replace(self, forecasters=kept)
 
-    @property
-    def reads_at(self) -> TimeStep | None:
-        """See :attr:`~forecasting.releases.loaded.Loaded.reads_at`."""
-        return self.step
-
     def select(self, name: str) -> list[Forecaster]:
-        """See :meth:`~forecasting.releases.loaded.Loaded.select`; empty if there is none."""
-        if name == ALL:
-            return list(self.forecasters.values())
-        chosen = self.forecasters.get(self.best if name == BEST else name)
-        return [chosen] if chosen else []
+        """See :meth:`~forecasting.releases.loaded.Loaded.select`."""
+        return cast("list[Forecaster]", super().select(name))
 
     @property
     def references(self) -> Sequence[str]:
@@ -252,38 +237,64 @@ def load_evaluated(release: Release, device: torch.device) -> tuple[dict[str, Fo
     """
     folder = f"{EVALUATED}/" if release.holds_evaluated else ""
     names = {cell: f"{folder}{cell}.pt" for cell in release.cells if release.holds(f"{folder}{cell}.pt")}
-    networks = {cell: load_cell(release, cell, release.read(name), device, name) for cell, name in names.items()}
+    networks = {cell: load_cell(release, cell, device, name) for cell, name in names.items()}
     try:
         return networks, Baselines.model_validate_json(release.read(f"{folder}baselines.json"))
     except ValueError as error:
         raise ReleaseError(f"{release.path} cannot be used: {error}") from None
 
 
-def load_cell(release: Release, cell: str, content: bytes, device: torch.device, name: str | None = None) -> Forecaster:
-    """Load the network of ``cell`` from the verified ``content`` of its checkpoint, and warm it up.
+def load_cell(release: Release, cell: str, device: torch.device, name: str | None = None) -> Forecaster:
+    """Verify the checkpoint of a network of a place, load it, and warm it up.
 
     Args:
         release: that holds the checkpoint.
         cell: of the network.
-        content: of the checkpoint.
         device: that the network runs on.
         name: of the file; by default, that of the network that serves.
 
     Raises:
-        ReleaseError: if the content is not the network of this release.
+        ReleaseError: if the file is missing, altered, invalid, or not the network of this release.
     """
-    name = name or f"{cell}.pt"
-    path = release.path / name
+
+    def load_place(content: bytes, file: CheckpointFile) -> Forecaster:
+        return Forecaster(*load(content, device), device, file)
+
+    return _load_checked(release, cell, name or f"{cell}.pt", load_place)
+
+
+def open_universal(release: Release, device: torch.device) -> UniversalRelease:
+    """Verify the checkpoints of a universal release, load them, and warm them up.
+
+    Raises:
+        ReleaseError: if a file is missing, altered or invalid.
+    """
+    networks: dict[str, UniversalForecaster] = {}
+
+    def load_beside(content: bytes, file: CheckpointFile) -> UniversalForecaster:
+        return load_network(content, device, file, [*networks.values()])
+
+    for cell in release.cells:
+        networks[cell] = _load_checked(release, cell, f"{cell}.pt", load_beside)
+    if not networks:
+        raise ReleaseError(f"{release.path} has no checkpoint")
+    return UniversalRelease(release.dataset, release.version, networks)
+
+
+Network = TypeVar("Network", Forecaster, UniversalForecaster)
+
+
+def _load_checked(release: Release, cell: str, name: str, load: Callable[[bytes, CheckpointFile], Network]) -> Network:
+    path, content = release.path / name, release.read(name)
     try:
-        module, metadata = load(content, device)
-        file = CheckpointFile(path.resolve(), release.manifest.files[name].sha256)
-        forecaster = Forecaster(module, metadata, device, file)
+        network = load(content, CheckpointFile(path.resolve(), release.manifest.files[name].sha256))
     except ReleaseError as error:
         raise ReleaseError(f"{path}: {error}") from None
+    metadata = network.metadata
     if (metadata.dataset, metadata.version, metadata.cell) != (release.dataset, release.version, cell):
         raise ReleaseError(f"{path} contains {metadata.model} of release {metadata.version}: restore the right file")
-    forecaster.warm_up()
-    return forecaster
+    network.warm_up()
+    return network
 
 
 def read_series(content: bytes, step: TimeStep) -> SstSeries:
@@ -305,15 +316,13 @@ class LoadedUniversal(Loaded):
     """A verified universal release in memory.
 
     Attributes:
-        networks: the release, ready to forecast.
-        serving: cells of its networks that serve, in the order of :data:`~forecasting.models.metadata.CELLS`.
+        networks: all networks, ready to forecast.
         report: how the networks did on held-out seas; None in a release without a report.
     """
 
     is_universal = True
 
     networks: UniversalRelease
-    serving: tuple[str, ...]
     report: UniversalReport | None
 
     @classmethod
@@ -325,28 +334,14 @@ class LoadedUniversal(Loaded):
         """
         others = {name: release.read(name) for name in release.manifest.files if not name.endswith(".pt")}
         try:
-            networks = UniversalRelease.open(release, device)
+            networks = open_universal(release, device)
             report = parse_universal_report(others["report.json"]) if "report.json" in others else None
         except ReleaseError:
             raise
         except (ForecastError, LookupError, ValueError) as error:
             raise ReleaseError(f"{release.path} cannot be used: {error}") from None
-        return cls(release, device, others.get("MODEL_CARD.md"), networks, tuple(networks.networks), report)
-
-    @property
-    def step(self) -> TimeStep:
-        """The step of the series that the networks forecast."""
-        return self.networks.step
-
-    @property
-    def horizon(self) -> int:
-        """Number of leads."""
-        return self.networks.horizon
-
-    @property
-    def cells(self) -> tuple[str, ...]:
-        """Cells of the networks that serve, in the order of :data:`~forecasting.models.metadata.CELLS`."""
-        return self.serving
+        card, forecasters = others.get("MODEL_CARD.md"), _models(networks, networks.networks)
+        return cls(release, device, card, networks.step, networks.horizon, forecasters, networks, report)
 
     @property
     def best(self) -> str:
@@ -355,29 +350,14 @@ class LoadedUniversal(Loaded):
 
     def without(self, models: Collection[str]) -> "LoadedUniversal":
         """Return the release without the networks of these full names."""
-        kept = tuple(cell for cell in self.cells if f"{self.dataset}-{cell}" not in models)
-        networks = self.networks.without([cell for cell in self.cells if cell not in kept])
+        kept = [cell for cell in self.cells if f"{self.dataset}-{cell}" not in models]
         # Networks that are all unloaded stay, for what the release says of itself.
-        return replace(self, networks=networks or self.networks, serving=kept)
+        networks = self.networks.without([cell for cell in self.cells if cell not in kept]) or self.networks
+        return replace(self, networks=networks, forecasters=_models(networks, kept))
 
     def select(self, name: str) -> Sequence[Model]:
         """See :meth:`~forecasting.releases.loaded.Loaded.select`; ``best`` chooses a network for each series."""
-        return [UniversalModel(self.networks, cell) for cell in self.select_cells(name)]
-
-    def select_cells(self, model: str) -> tuple[str, ...]:
-        """Return what ``best``, ``all`` or the name of a cell means: ``best`` itself, or cells.
-
-        Raises:
-            UnknownNameError: if no such network serves.
-        """
-        chosen = self.cells if model == ALL or (self.cells and model == BEST) else (model,)
-        if not self.cells:
-            raise UnknownNameError(f"all models of {self.dataset} are unloaded: load one again")
-        if model == BEST:
-            return (BEST,)
-        if not set(chosen) <= set(self.cells):
-            raise UnknownNameError(f"no model {model[:64]!r}; {available([BEST, ALL, *CELLS, *self.models])}")
-        return chosen
+        return [UniversalModel(self.networks, BEST)] if name == BEST and self.cells else super().select(name)
 
     @property
     def references(self) -> Sequence[str]:
@@ -393,10 +373,14 @@ class LoadedUniversal(Loaded):
         events: RequestedEvents = NO_EVENTS,
     ) -> Generator[None, None, Backtest]:
         """See :meth:`~forecasting.releases.loaded.Loaded.backtest`; the release may have another step."""
-        cells = [self.best] if name == BEST else self.select_cells(name)
+        cells = {BEST: (self.best,), ALL: self.cells}.get(name, (name,))
         coefficients = climatology_at(position[None])[0]
         backtest = yield from rolling_universal(self.networks, cells, series, coefficients, horizon, events)
         return backtest.with_warnings(on_land(position, coefficients))
+
+
+def _models(networks: UniversalRelease, cells: Iterable[str]) -> dict[str, UniversalModel]:
+    return {cell: UniversalModel(networks, cell) for cell in cells}
 
 
 def load_release(release: Release, device: torch.device) -> LoadedRelease | LoadedUniversal:

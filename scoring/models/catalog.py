@@ -304,7 +304,7 @@ def _load_universal(files: UniversalFiles, device_name: str) -> "UniversalReleas
     networks: dict[str, UniversalForecaster] = {}
     for cell, file in files.networks:
         networks[cell] = load(_content(file), device, file, [*networks.values()])
-    return UniversalRelease(files.name, files.version, Path(files.networks[0][1].path).parent, networks)
+    return UniversalRelease(files.name, files.version, networks)
 
 
 def _device(name: str) -> "torch.device":

@@ -17,7 +17,7 @@ from forecasting.models.checkpoint import CPU
 from forecasting.models.metadata import CELLS
 from forecasting.models.universal.contexts import Agreement, compare_with_climatology
 from forecasting.models.universal.metadata import parse_universal_metadata
-from forecasting.models.universal.release import UniversalRelease
+from forecasting.releases.loaded import open_universal
 from forecasting.releases.release import Release, open_current, universal_names
 from forecasting.releases.trust import TrustedKeys
 from forecasting.series.shape import ForecastShape
@@ -186,7 +186,7 @@ class UniversalStart:
         candidate = next((release for folder in folders for release in _releases(folder, series.step)), None)
         if candidate is None:
             return None
-        release = UniversalRelease.open(candidate, CPU)
+        release = open_universal(candidate, CPU)
         climatology, note = _climatology(series, position)
         return cls(
             release.name,

@@ -1,7 +1,6 @@
 """Series in, forecasts out: a loaded checkpoint that forecasts any number of series, any number of leads ahead."""
 
-import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +14,7 @@ from forecasting.forecasts.forecast import Forecast
 from forecasting.forecasts.forecasts import Columns, Forecasts
 from forecasting.forecasts.options import DEFAULT_LEVELS, ForecastOptions
 from forecasting.models.base import Model, climatology_at
-from forecasting.models.checkpoint import choose_device, compiling, load
+from forecasting.models.checkpoint import Reopening, choose_device, compiling, load, pickled
 from forecasting.models.checkpoint_file import CheckpointFile
 from forecasting.models.metadata import CheckpointMetadata
 from forecasting.models.past_skill import PastSkills, spread_origins
@@ -68,13 +67,8 @@ class Forecaster(Model):
         self.network = NetworkRoller(module, self.step, device)
         self.roll = self.network.roll
 
-    def __reduce__(self) -> tuple[Callable[[CheckpointFile, str], "Forecaster"], tuple[CheckpointFile, str]]:
-        if self.file is None:
-            raise pickle.PicklingError(
-                "cannot pickle a Forecaster made from a module in memory: save its checkpoint, and load that with "
-                "load_forecaster"
-            )
-        return _reopen, (self.file, str(self.device))
+    def __reduce__(self) -> Reopening["Forecaster"]:
+        return _reopen, pickled(self, self.file, self.device, "load_forecaster")
 
     @property
     def networks(self) -> "tuple[Forecaster]":

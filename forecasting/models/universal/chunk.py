@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeVar
+from typing import Final, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,7 @@ from forecasting.models.universal.backtest import (
 )
 from forecasting.models.universal.contexts import Contexts
 from forecasting.models.universal.distribution import distributions_of, exceedance, interval
+from forecasting.models.universal.network import UniversalForecaster, backtest_all
 from forecasting.models.universal.references import (
     REFERENCES,
     Autoregression,
@@ -37,9 +38,6 @@ from forecasting.models.universal.references import (
 )
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.times import Floats, Times, unix_seconds
-
-if TYPE_CHECKING:
-    from forecasting.models.universal.network import SharedParts, UniversalForecaster
 
 Item = TypeVar("Item")
 
@@ -103,7 +101,7 @@ def columns_of(
     batch: SeriesBatch,
     columns: Columns,
     earlier: Mapping[int, tuple[ForecastWarning, ...]],
-    network: "UniversalForecaster",
+    network: UniversalForecaster,
     errors: Errors,
 ) -> Forecasts:
     """Return forecasts in the order of their ``batch``, in °C.
@@ -196,8 +194,7 @@ def _references(parts: Sequence[Made], order: npt.NDArray[np.intp]) -> dict[str,
 
 def forecast_chunk(
     contexts: Contexts,
-    networks: Mapping[str, "UniversalForecaster"],
-    shared: "SharedParts | None",
+    networks: Mapping[str, UniversalForecaster],
     options: ChunkOptions,
 ) -> Made:
     """Forecast each of ``contexts``.
@@ -205,13 +202,12 @@ def forecast_chunk(
     Args:
         contexts: of similar length.
         networks: by cell.
-        shared: what all ``networks`` compute alike, if they do.
         options: what is asked of each forecast.
     """
     cell, best = options.cell, options.best_on_held_out
     cells = [cell or best] if cell or not options.backtest else sorted(networks, key=best.__ne__)
     used = {networks[name].metadata.model: networks[name] for name in cells}
-    return _Chunk.run(contexts, used, shared if len(used) > 1 else None, options).made()
+    return _Chunk.run(contexts, used, options).made()
 
 
 @dataclass(frozen=True, eq=False)
@@ -252,8 +248,7 @@ class _Chunk:
     def run(
         cls,
         contexts: Contexts,
-        networks: Mapping[str, "UniversalForecaster"],
-        shared: "SharedParts | None",
+        networks: Mapping[str, UniversalForecaster],
         options: ChunkOptions,
     ) -> "_Chunk":
         """Run the networks and the references on ``contexts``."""
@@ -264,7 +259,7 @@ class _Chunk:
             origins, stride = past_origins(contexts, metadata.minimum, metadata.maximum, limit)
         leads = int(contexts.missing_after.max()) + options.horizon
         with_end = np.append(origins, contexts.values.shape[1] - 1)
-        answers = _answers(networks, shared, contexts, with_end, leads + steps_after(contexts.step))
+        answers = _answers(networks, contexts, with_end, leads + steps_after(contexts.step))
         references, autoregression = dict[str, Floats](), None
         usual: list[Usual | None] = [None] * len(contexts)
         if not options.concise:
@@ -462,32 +457,17 @@ class _Chunk:
 
 
 def _answers(
-    networks: Mapping[str, "UniversalForecaster"],
-    shared: "SharedParts | None",
-    contexts: Contexts,
-    origins: Steps,
-    leads: int,
+    networks: Mapping[str, UniversalForecaster], contexts: Contexts, origins: Steps, leads: int
 ) -> dict[str, Floats]:
     """Return mean and quantiles from ``origins``, which end with the last step, by name of the network.
 
     Each is °C ``(n, origins, leads, 1 + levels)``. A network sees at most the longest context that it uses.
     """
-    metadata = next(iter(networks.values())).metadata
-    values = contexts.values[:, -metadata.maximum :]
-    last_time = unix_seconds(contexts.last_time)
+    values = contexts.values[:, -next(iter(networks.values())).metadata.maximum :]
     within = origins - (contexts.values.shape[1] - values.shape[1])
-    if shared is not None and len(origins) > 1:
-        answers = shared.backtest(values, last_time, contexts.coefficients, within)
-        return {name: answers[name][:, :, :leads] for name in networks}
-    if len(origins) > 1:
-        return {
-            name: network.backtest(values, last_time, contexts.coefficients, within)[:, :, :leads]
-            for name, network in networks.items()
-        }
-    return {
-        name: network.predict(values, last_time, contexts.coefficients)[:, None, :leads]
-        for name, network in networks.items()
-    }
+    last_time = unix_seconds(contexts.last_time)
+    answers = backtest_all(networks.values(), values, last_time, contexts.coefficients, within)
+    return {name: answer[:, :, :leads] for name, answer in answers.items()}
 
 
 def _reference_is_better(backtest: PastErrors, model: str, reference: str) -> ForecastWarning:

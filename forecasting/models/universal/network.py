@@ -1,9 +1,8 @@
 """A loaded universal network, and what the networks of a release compute once for all of them."""
 
-import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +11,16 @@ import torch
 from forecasting.climatology.annual_cycle import COEFFICIENTS
 from forecasting.climatology.global_climatology import Coefficients
 from forecasting.errors import ReleaseError
-from forecasting.models.checkpoint import check_attributes, choose_device, compiling, load_module, save_module
+from forecasting.models.checkpoint import (
+    Reopening,
+    check_attributes,
+    choose_device,
+    compiling,
+    load_module,
+    pickled,
+    save_module,
+)
 from forecasting.models.checkpoint_file import CheckpointFile
-from forecasting.models.metadata import CELLS, digest
 from forecasting.models.universal.metadata import UniversalMetadata, parse_universal_metadata
 from forecasting.series.times import Floats
 
@@ -66,16 +72,11 @@ class UniversalForecaster:
             (other.preparing for other in beside if _equal(other.preparing, module)), module
         )
 
-    def __reduce__(self) -> tuple[Callable[[CheckpointFile, str], "UniversalForecaster"], tuple[CheckpointFile, str]]:
-        if self.file is None:
-            raise pickle.PicklingError(
-                "cannot pickle a UniversalForecaster made from a module in memory: save its checkpoint, and load that "
-                "with load_universal"
-            )
-        return _reopen, (self.file, str(self.device))
+    def __reduce__(self) -> Reopening["UniversalForecaster"]:
+        return _reopen, pickled(self, self.file, self.device, "load_universal")
 
     def pass_size(self, length: int) -> int:
-        """Return how many series of ``length`` values to forecast at once without a record."""
+        """Return how many series of ``length`` values to forecast at once without a backtest."""
         if self.device.type != "cpu":
             return _PASS_ON_GPU
         return min(max(_PASS_VALUES // length, 1), _LARGEST_PASS)
@@ -198,26 +199,22 @@ _OWN: Final = "network."
 """Prefix of the weights that each network has for itself."""
 
 
-class SharedParts:
-    """Several networks that share all parts before their cells."""
-
-    def __init__(self, networks: Sequence[UniversalForecaster]) -> None:
-        self._networks = networks
-
-    @classmethod
-    def of(cls, networks: Sequence[UniversalForecaster]) -> "SharedParts | None":
-        """Return what ``networks`` share; None if there is only one, or they share nothing."""
-        if len(networks) < 2 or any(network.preparing is not networks[0].preparing for network in networks):
-            return None
-        return cls(networks)
-
-    def backtest(
-        self, values: Floats, last_time: Floats, coefficients: Coefficients, origins: Steps
-    ) -> dict[str, Floats]:
-        """Return what :meth:`UniversalForecaster.backtest` returns, by full name of the network."""
-        with torch.inference_mode():
-            prepared = self._networks[0].prepare(values, last_time, coefficients, origins)
-            return {network.metadata.model: network.answer(prepared) for network in self._networks}
+def backtest_all(
+    networks: Iterable[UniversalForecaster],
+    values: Floats,
+    last_time: Floats,
+    coefficients: Coefficients,
+    origins: Steps,
+) -> dict[str, Floats]:
+    """Return what :meth:`UniversalForecaster.backtest` returns, by full name; what networks share is computed once."""
+    prepared: dict[int, list[torch.Tensor]] = {}
+    answers: dict[str, Floats] = {}
+    with torch.inference_mode():
+        for network in networks:
+            if id(network.preparing) not in prepared:
+                prepared[id(network.preparing)] = network.prepare(values, last_time, coefficients, origins)
+            answers[network.metadata.model] = network.answer(prepared[id(network.preparing)])
+    return answers
 
 
 def _equal(module: torch.jit.ScriptModule, other: torch.jit.ScriptModule) -> bool:
@@ -227,61 +224,3 @@ def _equal(module: torch.jit.ScriptModule, other: torch.jit.ScriptModule) -> boo
         for network in (module, other)
     )
     return states.keys() == others.keys() and all(torch.equal(states[name], others[name]) for name in states)
-
-
-class ReleaseFiles(Protocol):
-    """The files of a release on disk."""
-
-    @property
-    def path(self) -> Path:
-        """The folder."""
-        ...
-
-    @property
-    def dataset(self) -> str:
-        """Name of the dataset."""
-        ...
-
-    @property
-    def version(self) -> str:
-        """Version."""
-        ...
-
-    def holds(self, name: str) -> bool:
-        """Return whether the manifest has a file of this name."""
-        ...
-
-    def read(self, name: str) -> bytes:
-        """Return the content of a file after checking it against the manifest."""
-        ...
-
-
-def load_networks(release: ReleaseFiles, device: torch.device) -> dict[str, UniversalForecaster]:
-    """Verify the checkpoints of a release, load them, and warm them up; by cell.
-
-    Raises:
-        ReleaseError: if a file is missing, altered or invalid.
-    """
-    networks: dict[str, UniversalForecaster] = {}
-    for cell in CELLS:
-        if release.holds(f"{cell}.pt"):
-            networks[cell] = _load(release, cell, device, [*networks.values()])
-    if not networks:
-        raise ReleaseError(f"{release.path} has no checkpoint")
-    return networks
-
-
-def _load(
-    release: ReleaseFiles, cell: str, device: torch.device, beside: Sequence[UniversalForecaster]
-) -> UniversalForecaster:
-    path = release.path / f"{cell}.pt"
-    content = release.read(path.name)
-    try:
-        network = load(content, device, CheckpointFile(path.resolve(), digest(content)), beside)
-    except ReleaseError as error:
-        raise ReleaseError(f"{path}: {error}") from None
-    metadata = network.metadata
-    if (metadata.dataset, metadata.version, metadata.cell) != (release.dataset, release.version, cell):
-        raise ReleaseError(f"{path} contains {metadata.model} of release {metadata.version}: restore the right file")
-    network.warm_up()
-    return network

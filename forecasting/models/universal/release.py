@@ -2,13 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from pathlib import Path
 from typing import Final, cast
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from forecasting.climatology.annual_cycle import COEFFICIENTS
 from forecasting.climatology.global_climatology import Coefficients
@@ -29,7 +26,7 @@ from forecasting.models.universal.checks import (
 from forecasting.models.universal.chunk import ChunkOptions, Made, columns_of, forecast_chunk
 from forecasting.models.universal.contexts import other_step_error, read_contexts
 from forecasting.models.universal.distribution import Quantiles
-from forecasting.models.universal.network import ReleaseFiles, SharedParts, UniversalForecaster, load_networks
+from forecasting.models.universal.network import UniversalForecaster
 from forecasting.series.batch import SeriesBatch, refuse_future
 from forecasting.series.sst_series import SeriesLike, SstSeries, to_sst_series
 from forecasting.series.timestep import TimeStep, in_words
@@ -49,24 +46,13 @@ class UniversalRelease:
     Attributes:
         name: of the release, such as ``ocean-daily``.
         version: of the release.
-        path: folder of the release; None if it was made in memory.
         networks: by cell, in the order of :data:`~forecasting.models.metadata.CELLS`; at least one. All share step,
             horizon, contexts and levels.
     """
 
     name: str
     version: str
-    path: Path | None
     networks: Mapping[str, UniversalForecaster]
-
-    @classmethod
-    def open(cls, release: ReleaseFiles, device: torch.device) -> "UniversalRelease":
-        """Verify the checkpoints of ``release``, load them, and warm them up.
-
-        Raises:
-            ReleaseError: if a file is missing, altered or invalid.
-        """
-        return cls(release.dataset, release.version, release.path, load_networks(release, device))
 
     def __post_init__(self) -> None:
         shared = {
@@ -79,11 +65,6 @@ class UniversalRelease:
     def any_network(self) -> UniversalForecaster:
         """One of the networks, for what they share."""
         return next(iter(self.networks.values()))
-
-    @cached_property
-    def shared_parts(self) -> SharedParts | None:
-        """What the networks compute once for all of them; None if they share nothing."""
-        return SharedParts.of([*self.networks.values()])
 
     @property
     def step(self) -> TimeStep:
@@ -103,7 +84,7 @@ class UniversalRelease:
     def without(self, cells: Sequence[str]) -> "UniversalRelease | None":
         """Return a release without the networks of ``cells``; None if no network is left."""
         networks = {cell: network for cell, network in self.networks.items() if cell not in cells}
-        return UniversalRelease(self.name, self.version, self.path, networks) if networks else None
+        return UniversalRelease(self.name, self.version, networks) if networks else None
 
     def forecast(
         self,
@@ -230,7 +211,7 @@ class UniversalRelease:
             else:
                 warn_of_suspect_ends(self._checking, group)
             chunks = group.chunks(self._chunk_size(group.values.shape[1], backtest or references))
-            parts += [forecast_chunk(chunk, self.networks, self.shared_parts, wanted) for chunk in chunks]
+            parts += [forecast_chunk(chunk, self.networks, wanted) for chunk in chunks]
         columns = Columns(options.offered_levels(ANY_LEVEL), options.celsius_thresholds, ())
         if not parts:
             return Forecasts.none(columns, options.horizon, errors)

@@ -45,8 +45,8 @@ def finish(rolling: Rolling) -> tuple[Backtest, int]:
 def test_networks_that_are_compared_together_forecast_what_each_does_alone(weekly: LoadedUniversal) -> None:
     past = series(weekly, 150)
     together, _ = finish(weekly.backtest(ALL, past, NOWHERE, 2))
-    assert set(weekly.serving) <= set(together.predicted)
-    for cell in weekly.serving:
+    assert set(weekly.cells) <= set(together.predicted)
+    for cell in weekly.cells:
         alone, _ = finish(weekly.backtest(cell, past, NOWHERE, 2))
         np.testing.assert_array_equal(alone.predicted[cell], together.predicted[cell])
 

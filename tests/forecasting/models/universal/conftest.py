@@ -4,6 +4,7 @@ import pytest
 
 from forecasting.models.checkpoint import CPU
 from forecasting.models.universal.release import UniversalRelease
+from forecasting.releases.loaded import open_universal
 from forecasting.releases.release import Release
 from tests.forecasting.models.universal.tiny import publish
 
@@ -20,10 +21,10 @@ def universal_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def daily(universal_artifacts: Path) -> UniversalRelease:
     folder = next((universal_artifacts / "ocean-daily").glob("2*"))
-    return UniversalRelease.open(Release.open(folder), CPU)
+    return open_universal(Release.open(folder), CPU)
 
 
 @pytest.fixture(scope="session")
 def monthly(universal_artifacts: Path) -> UniversalRelease:
     folder = next((universal_artifacts / "ocean-monthly").glob("2*"))
-    return UniversalRelease.open(Release.open(folder), CPU)
+    return open_universal(Release.open(folder), CPU)

@@ -11,6 +11,7 @@ from forecasting.forecasts.forecast import Forecast
 from forecasting.models.checkpoint import CPU
 from forecasting.models.universal.distribution import Quantiles
 from forecasting.models.universal.release import UniversalRelease
+from forecasting.releases.loaded import open_universal
 from forecasting.releases.release import Release
 from forecasting.series.times import Floats
 from tests.forecasting.models.universal.tiny import noise, publish, series, walk
@@ -207,7 +208,7 @@ def test_a_reference_that_is_clearly_better_answers(daily: UniversalRelease) -> 
 
 def test_quantiles_are_recalibrated_on_the_own_past(tmp_path: Path) -> None:
     folder = publish(tmp_path, "ocean-daily", "day", {"gru": 0.0}, spread=0.1)
-    release = UniversalRelease.open(Release.open(folder), CPU)
+    release = open_universal(Release.open(folder), CPU)
     values = walk(400, scale=0.4)
     plain = release.forecast(values, 2, model="gru", backtest=False)
     recalibrated = release.forecast(values, 2, model="gru")
@@ -231,14 +232,14 @@ def test_a_checkpoint_of_another_release_is_refused(universal_artifacts: Path, t
     other = next((universal_artifacts / "ocean-monthly").glob("2*")) / "gru.pt"
     (folder / "gru.pt").write_bytes(other.read_bytes())
     with pytest.raises(ReleaseError, match="has changed since it was published"):
-        UniversalRelease.open(Release.open(folder), CPU)
+        open_universal(Release.open(folder), CPU)
 
 
 @pytest.fixture(scope="module")
 def biased(tmp_path_factory: pytest.TempPathFactory) -> UniversalRelease:
     """A release whose network for short series is 20 °C too warm."""
     folder = publish(tmp_path_factory.mktemp("biased"), "ocean-daily", "day", {"lstm": 20.0, "gru": 0.0})
-    return UniversalRelease.open(Release.open(folder), CPU)
+    return open_universal(Release.open(folder), CPU)
 
 
 def test_a_forecast_outside_what_the_past_allows_is_replaced_and_never_clipped(biased: UniversalRelease) -> None:

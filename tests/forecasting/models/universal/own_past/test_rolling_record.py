@@ -30,7 +30,7 @@ def release(daily: UniversalRelease) -> UniversalRelease:
     gru = daily.networks["gru"]
     metadata = gru.metadata.model_copy(update={"dependence": learned()})
     return UniversalRelease(
-        "ocean-daily", daily.version, None, {"gru": UniversalForecaster(gru.module, metadata, gru.device)}
+        "ocean-daily", daily.version, {"gru": UniversalForecaster(gru.module, metadata, gru.device)}
     )
 
 
