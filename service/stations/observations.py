@@ -69,7 +69,6 @@ from service.stations.schemas import (
 )
 from service.stations.store.database import StoreError, UnknownStationError
 from service.stations.store.forecasts import IssuedForecast
-from service.stations.store.observations import Outcome
 from service.stations.store.stations import StationSettings, settings_to_write
 
 router = APIRouter()
@@ -129,7 +128,8 @@ class Receiver:
                 f"make it coarser with resample={step}"
             )
         readings = readings_of(found.series, int(time.time()), found.station.warnings)
-        stored = await self.store(station, settings, readings, "series.")
+        readings.location = "series."
+        stored = await self.store_one(station, settings, readings)
         return FileStored(**dict(stored), units=found.station.units, units_from=found.station.units_from)
 
     async def correct(self, station: str, moment: str, correction: Correction | None) -> CorrectedReading:
@@ -164,14 +164,38 @@ class Receiver:
             forecast=None if issued is None else written(issued, units),
         )
 
-    async def store(self, station: str, settings: StationSettings, readings: Readings, prefix: str) -> Stored:
+    async def store_one(self, station: str, settings: StationSettings, readings: Readings) -> Stored:
         """Store the readings of a station, and issue a forecast."""
-        outcomes = await self.database.write(ingest, {station: readings}, int(time.time()))
-        if station not in outcomes:
+        stored = await self.store({station: settings}, {station: readings})
+        if station not in stored:
             raise UnknownStationError(station)
-        count_readings(self.database.metrics, outcomes.values(), len(readings.refused))
-        issued = await self.issue([station])
-        return _stored(outcomes[station], readings, prefix, issued.get(station), settings)
+        return stored[station]
+
+    async def store(
+        self,
+        stations: Mapping[str, StationSettings],
+        batches: Mapping[str, Readings],
+        progressed: Callable[[], None] = lambda: None,
+    ) -> dict[str, Stored]:
+        """Store the readings of stations in one transaction, and issue forecasts; deleted stations are left out.
+
+        ``progressed`` is called when the forecasts of a part of the stations are on disk.
+        """
+        outcomes = await self.database.write(ingest, batches, int(time.time()))
+        count_readings(self.database.metrics, outcomes.values(), sum(len(batches[name].refused) for name in outcomes))
+        issued = await self.issue([*outcomes], progressed)
+        stored = {}
+        for name, outcome in outcomes.items():
+            batch, units, forecast = batches[name], stations[name].units, issued.get(name)
+            stored[name] = Stored(
+                **outcome._asdict(),
+                refused=[
+                    Place(location=f"{batch.location}{each.location}", message=each.message) for each in batch.refused
+                ],
+                warnings=[*batch.warnings, *doubts_in_words(batch.doubted, units)],
+                forecast=None if forecast is None else written(forecast, units),
+            )
+        return stored
 
     async def issue(
         self, stations: Sequence[str], progressed: Callable[[], None] = lambda: None
@@ -222,7 +246,7 @@ async def post_readings(
         body = await receiver.read_json(request, ReadingsRequest)
         _check_length(body, receiver.settings.max_values, "values")
         station = await receiver.station(id)
-        return await receiver.store(id, station, _read_json(body, station, int(time.time())), "body.")
+        return await receiver.store_one(id, station, _read_json(body, station, "body."))
     station = await receiver.station(id)
     options = replace(query.options(), step=TimeStep.parse(station.step), station_units=station.units)
     content, serving, settings = await request.body(), receiver.serving, receiver.settings
@@ -285,23 +309,18 @@ async def post_many(request: Request, receiver: ReceiverDep) -> ManyStored:
     """
     bodies = (await receiver.read_json(request, ManyReadingsRequest, receiver.settings.max_series)).readings
     _check_many(bodies, receiver.settings)
-    stations = await receiver.stations([body.station for body in bodies])
-    results = await receiver.database.run(_read_all, bodies, stations, int(time.time()))
-    accepted = {name: read for name, read in results.items() if isinstance(read, Readings)}
-    outcomes = await receiver.database.write(ingest, accepted, int(time.time()))
-    refused = sum(len(read.refused) for name, read in accepted.items() if name in outcomes)
-    count_readings(receiver.database.metrics, outcomes.values(), refused)
-    issued = await receiver.issue([*outcomes], request.scope[DEADLINE].renew)
+    found = await receiver.stations([body.station for body in bodies])
+    stations = {name: station for name, station in found.items() if isinstance(station, StationSettings)}
+    results = await receiver.database.run(_read_all, bodies, found)
+    batches = {name: read for name, read in results.items() if isinstance(read, Readings)}
+    stored = await receiver.store(stations, batches, request.scope[DEADLINE].renew)
     listed: list[StationStored | StationFailure] = []
-    for i, body in enumerate(bodies):
-        name, result = body.station, results[body.station]
-        station, outcome = stations[name], outcomes.get(name)
-        if isinstance(result, SeriesError) or isinstance(station, StoreError) or outcome is None:
+    for name, result in results.items():
+        if name in stored:
+            listed.append(StationStored(station=name, **dict(stored[name])))
+        else:
             error = result if isinstance(result, SeriesError) else SeriesError(str(UnknownStationError(name)))
             listed.append(StationFailure(station=name, error=sentence(error)))
-            continue
-        stored = _stored(outcome, result, f"body.readings[{i}].", issued.get(name), station)
-        listed.append(StationStored(station=name, **dict(stored)))
     return ManyStored(stations=listed)
 
 
@@ -342,35 +361,26 @@ def _check_many(bodies: Sequence[StationReadings], settings: Settings) -> None:
         _check_length(body, settings.max_values, f"readings[{i}].values")
 
 
-def _stored(
-    outcome: Outcome, readings: Readings, prefix: str, issued: IssuedForecast | str | None, station: StationSettings
-) -> Stored:
-    return Stored(
-        **outcome._asdict(),
-        refused=[Place(location=f"{prefix}{each.location}", message=each.message) for each in readings.refused],
-        warnings=[*readings.warnings, *doubts_in_words(readings.doubted, station.units)],
-        forecast=None if issued is None else written(issued, station.units),
-    )
-
-
 def _read_all(
-    bodies: Sequence[StationReadings], stations: Mapping[str, StationSettings | StoreError], now: int
+    bodies: Sequence[StationReadings], stations: Mapping[str, StationSettings | StoreError]
 ) -> dict[str, Readings | SeriesError]:
-    """Return the readings of each station, or why they cannot be read."""
+    """Return the readings of each station in the order of the bodies, or why they cannot be read."""
     results: dict[str, Readings | SeriesError] = {}
-    for body in bodies:
+    for i, body in enumerate(bodies):
         station = stations[body.station]
         try:
             if isinstance(station, StoreError):
                 raise SeriesError(str(station))
-            results[body.station] = _read_json(body, station, now)
+            results[body.station] = _read_json(body, station, f"body.readings[{i}].")
         except SeriesError as error:
             results[body.station] = error
     return results
 
 
-def _read_json(body: ReadingsRequest, station: StationSettings, now: int) -> Readings:
+def _read_json(body: ReadingsRequest, station: StationSettings, location: str) -> Readings:
     step = TimeStep.parse(station.step)
     if body.step is not None and (given := TimeStep.parse(body.step)) != step:
         raise SeriesError(not_of_station("the step", given, step))
-    return read_readings(body.values, body.timestamps, body.start, station.units, step, now)
+    readings = read_readings(body.values, body.timestamps, body.start, station.units, step, int(time.time()))
+    readings.location = location
+    return readings

@@ -135,6 +135,7 @@ class Readings:
         indexes: The indexes of the accepted ones in the batch, by time.
         warnings: A sentence for each doubt about the batch as a whole.
         doubted: Those that are stored, and that the tests doubt.
+        location: Where the lists are in what was sent, such as ``body.``.
     """
 
     accepted: dict[int, float] = field(default_factory=dict)
@@ -142,6 +143,7 @@ class Readings:
     indexes: dict[int, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     doubted: list[Observation] = field(default_factory=list)
+    location: str = ""
 
     def refuse(self, time: int, message: str) -> None:
         """Refuse a reading that was accepted."""

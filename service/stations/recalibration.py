@@ -136,11 +136,12 @@ def _verified(connection: Connection, learner: _Learner) -> Iterator[tuple[float
 
 def _is_alike(earlier: IssuedForecast, forecast: IssuedForecast) -> bool:
     """Return whether two forecasts are of the same model and form."""
-    (ours, theirs) = (
-        (each.model, each.version, len(each.content["timestamps"]), levels_of(each.content["intervals"]))
-        for each in (forecast, earlier)
+    ours, theirs = forecast.content, earlier.content
+    return (
+        (forecast.model, forecast.version) == (earlier.model, earlier.version)
+        and len(ours["timestamps"]) == len(theirs["timestamps"])
+        and levels_of(ours["intervals"]) == levels_of(theirs["intervals"])
     )
-    return ours == theirs
 
 
 def _learned(

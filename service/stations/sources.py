@@ -225,15 +225,14 @@ class SourceReader:
     async def _get_erddap(self, source: ErddapSource | None, begin: str) -> bytes | None:
         assert source is not None
         server = server_address(source.server)
-        try:
-            description = await self._get(info_url(server, source.dataset))
-            info = parse_info(server, source.dataset, description.decode("utf-8", "replace"))
-            return await self._get(data_url(info, _query(source, begin)))
-        except _NoRowsError:
+        description = await self._get(info_url(server, source.dataset))
+        if description is None:
             return None
+        info = parse_info(server, source.dataset, description.decode("utf-8", "replace"))
+        return await self._get(data_url(info, _query(source, begin)))
 
-    async def _get(self, url: str) -> bytes:
-        """Return what is at an address, after at most five redirects."""
+    async def _get(self, url: str) -> bytes | None:
+        """Return what is at an address, after at most five redirects; None if ERDDAP has no rows in the period."""
         for _ in range(1 + _MAX_REDIRECTS):
             response = await self._outbound.send("GET", url, max_bytes=self._max_bytes, seconds=self._seconds)
             if not (300 <= response.status_code < 400 and "location" in response.headers):
@@ -243,10 +242,6 @@ class SourceReader:
             except ValueError:
                 raise OutboundError("the server redirects to an invalid URL: check the address") from None
         raise OutboundError(f"the server redirects more than {_MAX_REDIRECTS} times: use the final address")
-
-
-class _NoRowsError(Exception):
-    """ERDDAP has no rows in the period."""
 
 
 def read_series(
@@ -331,17 +326,16 @@ def _span(value: float | None) -> Span | None:
     return None if value is None else (value, value)
 
 
-def _content(response: httpx.Response) -> bytes:
-    """Return the body of a good response.
+def _content(response: httpx.Response) -> bytes | None:
+    """Return the body of a good response; None if ERDDAP says that it has no rows in the period.
 
     Raises:
-        _NoRowsError: if the server says that it has no rows in the period.
         OutboundError: quoting the server.
     """
     head = response.content[:4_096].decode("utf-8", "replace")
     message = erddap_error(head)
     if message is not None and _NOTHING_NEW in message:
-        raise _NoRowsError
+        return None
     if response.status_code != HTTPStatus.OK:
         reason = message or " ".join(re.sub(r"<[^>]*>", " ", head).split())[:200] or "no reason given"
         raise OutboundError(f"the server responded {response.status_code}: {reason}")

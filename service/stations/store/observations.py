@@ -210,10 +210,9 @@ def latest_values(
     """
     period = {"station": station, "begin": begin, "end": _AFTER_ALL if end is None else end, "worst": worst}
     rows = _rows(connection, _VALUES, period)
-    times = np.fromiter((row[0] for row in rows), np.int64, len(rows))
-    is_latest = np.ones(len(rows), dtype=np.bool_)
-    is_latest[:-1] = times[1:] != times[:-1]
-    return times[is_latest], np.fromiter((row[1] for row in rows), np.float64, len(rows))[is_latest]
+    times, values = np.array(rows, dtype=np.float64).reshape(-1, 2).T
+    is_latest = np.append(times[1:] != times[:-1], np.ones(min(len(rows), 1), dtype=np.bool_))
+    return times[is_latest].astype(np.int64), values[is_latest]
 
 
 def _is_corrected(value: float, known: Sequence[Observation]) -> bool:

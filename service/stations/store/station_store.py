@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Concatenate, Final, ParamSpec, TypeVar
+from typing import Concatenate, Final, ParamSpec, TypeAlias, TypeVar
 
 from prometheus_client import CollectorRegistry
 from sqlalchemy import URL, Connection, func, select
@@ -15,8 +15,10 @@ from service.stations.store.tables import ALERTS, DELIVERIES, FETCHES, OBSERVATI
 from service.telemetry.station_metrics import StationFigures, StationMetrics, StoreCall
 from service.worker.threads import Worker
 
-Parameters = ParamSpec("Parameters")
-Returned = TypeVar("Returned")
+P = ParamSpec("P")
+R = TypeVar("R")
+Work: TypeAlias = Callable[Concatenate[Connection, P], R]
+"""What is done with a connection, in one transaction."""
 
 _THREADS: Final = 4
 _LONG_THREADS: Final = 1
@@ -38,13 +40,7 @@ class StationStore:
         self._threads = Worker(_THREADS, "store")
         self._long = Worker(_LONG_THREADS, "store-long")
 
-    async def read(
-        self,
-        work: Callable[Concatenate[Connection, Parameters], Returned],
-        /,
-        *args: Parameters.args,
-        **kwargs: Parameters.kwargs,
-    ) -> Returned:
+    async def read(self, work: Work[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call ``work`` with a connection for reading and the arguments, and return its result.
 
         Raises:
@@ -52,23 +48,11 @@ class StationStore:
         """
         return await self._call("read", self._threads, self._database.reading, work, *args, **kwargs)
 
-    async def read_long(
-        self,
-        work: Callable[Concatenate[Connection, Parameters], Returned],
-        /,
-        *args: Parameters.args,
-        **kwargs: Parameters.kwargs,
-    ) -> Returned:
+    async def read_long(self, work: Work[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call ``work`` as :meth:`read` does, but one long work at a time, so that short ones do not wait for it."""
         return await self._call("read_long", self._long, self._database.reading, work, *args, **kwargs)
 
-    async def write(
-        self,
-        work: Callable[Concatenate[Connection, Parameters], Returned],
-        /,
-        *args: Parameters.args,
-        **kwargs: Parameters.kwargs,
-    ) -> Returned:
+    async def write(self, work: Work[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call ``work`` in a transaction that is on disk when this returns.
 
         Raises:
@@ -76,9 +60,7 @@ class StationStore:
         """
         return await self._call("write", self._threads, self._database.writing, work, *args, **kwargs)
 
-    async def run(
-        self, work: Callable[Parameters, Returned], /, *args: Parameters.args, **kwargs: Parameters.kwargs
-    ) -> Returned:
+    async def run(self, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call ``work``, which uses no database, beside the transactions."""
         return await self._threads.run(partial(work, *args, **kwargs))
 
@@ -100,13 +82,13 @@ class StationStore:
         kind: StoreCall,
         threads: Worker,
         transaction: Callable[[], AbstractContextManager[Connection]],
-        work: Callable[Concatenate[Connection, Parameters], Returned],
-        *args: Parameters.args,
-        **kwargs: Parameters.kwargs,
-    ) -> Returned:
+        work: Work[P, R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
         """Call ``work`` in one of ``threads``, and count how long that takes, the wait for a thread included."""
 
-        def run() -> Returned:
+        def run() -> R:
             with transaction() as connection:
                 return work(connection, *args, **kwargs)
 
