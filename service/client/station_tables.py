@@ -98,7 +98,7 @@ def issued_table(
 
     Args:
         forecasts: as they were issued; None for a station without one.
-        levels: of the intervals to include; None for all that there are.
+        levels: the levels of the intervals to include; None for all that there are.
     """
     issued = [(station, forecast) for station, forecast in forecasts if forecast is not None]
     if levels is None:

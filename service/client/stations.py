@@ -60,18 +60,18 @@ class StationCalls(Caller):
 
         Args:
             station: its ID: up to 64 letters, digits, dots, hyphens and underscores, after a letter or a digit.
-            step: between readings: ``month``, ``week``, ``day``, ``hour``, or an ISO 8601 duration such as ``PT30M``.
-                Once there are readings, it cannot change.
-            name: for people.
+            step: the step between readings: ``month``, ``week``, ``day``, ``hour``, or an ISO 8601 duration such as
+                ``PT30M``. Once there are readings, it cannot change.
+            name: a display name.
             latitude: degrees north; give both coordinates or neither.
             longitude: degrees east.
-            units: of the readings that you push as pandas objects, and of the temperatures in tables.
+            units: the units of the readings that you push as pandas objects, and of the temperatures in tables.
             model: ``best``, ``rnn``, ``lstm``, ``gru``, or the full name of a model.
             horizon: the number of steps to forecast; None means the service's default.
             source: where the service fetches readings itself, as ``PUT /stations/{id}`` takes it.
             events: the events to watch, as for :meth:`~service.client.Client.forecast`, each with ``alert_at``, the
                 probability from which they are expected.
-            baseline: of the events: one for the station, as for :meth:`~service.client.Client.forecast`.
+            baseline: the baseline of the events: one for the station, as for :meth:`~service.client.Client.forecast`.
             webhooks: where alerts are sent, as ``PUT /stations/{id}`` takes them.
 
         Returns:
@@ -201,7 +201,7 @@ class StationCalls(Caller):
 
         Args:
             station: the ID of the station.
-            time: of the reading.
+            time: the time of the reading.
             value: the right one, in the units of the station. The service keeps both.
             flag: 1 if the reading is good, 3 if it is suspect, 4 if it is wrong.
 
@@ -222,7 +222,7 @@ class StationCalls(Caller):
 
         Args:
             station: the ID of the station.
-            time: of the reading.
+            time: the time of the reading.
 
         Returns:
             The reading, as :meth:`correct` returns it.
