@@ -51,8 +51,7 @@ from service.stations.outbound import Outbound
 from service.stations.parameters import install_store_errors
 from service.stations.schemas import Correction, ManyReadingsRequest, ReadingsRequest, StationRequest
 from service.stations.sources import Fetcher, SourceReader
-from service.stations.store.database import store_url
-from service.stations.store.station_store import StationStore
+from service.stations.store.database import StationStore, store_url
 from service.stations.webhooks import WebhookSender
 from service.telemetry.metrics import Metrics
 from service.telemetry.tracing import request_tracer, send_the_rest, trace_parts

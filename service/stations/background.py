@@ -12,8 +12,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, and_, cast, exists
 
 from forecasting.series.times import DAY
 from forecasting.series.timestep import TimeStep
-from service.stations.store.database import StoreError, insert_into
-from service.stations.store.station_store import StationStore
+from service.stations.store.database import StationStore, StoreError, insert_into
 from service.stations.store.stations import Station, list_stations
 from service.stations.store.tables import ALERTS, DELIVERIES, ISSUED_FORECASTS, LEASES
 

@@ -28,10 +28,9 @@ from service.engine.serving import Serving
 from service.stations.alerts import Draft, baseline_in_celsius, needs_whole_past, options_of
 from service.stations.readings import PAST_STEPS, doubt_in_words, shifted, used_times
 from service.stations.recalibration import store_forecasts
-from service.stations.store.database import parts
+from service.stations.store.database import StationStore, parts
 from service.stations.store.forecasts import IssuedForecast, stations_without_forecast
 from service.stations.store.observations import Integers, latest_values
-from service.stations.store.station_store import StationStore
 from service.stations.store.stations import Station
 
 _LEVELS: Final = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98)

@@ -17,8 +17,7 @@ from service.http.problems import ProblemError, error_response
 from service.middleware.access import KEY
 from service.middleware.keys import Key, Role
 from service.stations.background import Background
-from service.stations.store.database import StoreError
-from service.stations.store.station_store import StationStore
+from service.stations.store.database import StationStore, StoreError
 from service.stations.store.stations import EVERYONE, Writer
 
 

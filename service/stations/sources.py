@@ -33,9 +33,8 @@ from service.stations.background import BackgroundTask
 from service.stations.issue import issue_forecasts
 from service.stations.outbound import MAX_URL, Outbound, OutboundError, check_url
 from service.stations.readings import Readings, count_readings, ingest, readings_of
-from service.stations.store.database import StoreError, UnknownStationError
+from service.stations.store.database import StationStore, StoreError, UnknownStationError
 from service.stations.store.observations import Outcome
-from service.stations.store.station_store import StationStore
 from service.stations.store.stations import (
     Fetch,
     Station,

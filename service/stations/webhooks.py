@@ -19,7 +19,7 @@ from forecasting.requests.model import ONE_LINE, RequestModel
 from service.stations.background import BackgroundTask
 from service.stations.outbound import MAX_URL, Outbound, OutboundError, check_url
 from service.stations.store.alerts import Delivery, DueDelivery, due_deliveries, is_delivery_due, put_attempt
-from service.stations.store.station_store import StationStore
+from service.stations.store.database import StationStore
 from service.telemetry.tracing import traced_job
 
 MAX_WEBHOOKS: Final = 10

@@ -12,8 +12,7 @@ import pytest
 from sqlalchemy import Connection, func, make_url, select
 
 from service.stations.background import Background, BackgroundTask, give_up_lease, take_lease
-from service.stations.store.database import Database
-from service.stations.store.station_store import StationStore
+from service.stations.store.database import Database, StationStore
 from service.stations.store.stations import StationSettings, list_stations, put_station
 from service.stations.store.tables import STATIONS
 

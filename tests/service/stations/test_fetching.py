@@ -19,8 +19,8 @@ from sqlalchemy import Connection, make_url
 from service.settings import Settings
 from service.stations.outbound import Outbound
 from service.stations.sources import Fetcher, SourceReader
+from service.stations.store.database import StationStore
 from service.stations.store.observations import add_observations, get_observations
-from service.stations.store.station_store import StationStore
 from service.stations.store.stations import (
     SETTLED_READINGS,
     Fetch,

@@ -14,8 +14,8 @@ from service.engine.serving import Serving
 from service.stations import issue as issuing
 from service.stations.issue import issue_forecasts
 from service.stations.readings import Readings, ingest
+from service.stations.store.database import StationStore
 from service.stations.store.forecasts import IssuedForecast
-from service.stations.store.station_store import StationStore
 from service.stations.store.stations import StationSettings, put_station
 from service.telemetry.metrics import Metrics
 from service.worker.threads import Worker

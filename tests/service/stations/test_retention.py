@@ -8,9 +8,9 @@ from sqlalchemy import Connection, Table, func, make_url, select
 
 from service.stations.background import Retention
 from service.stations.store.alerts import Alert, Delivery, put_alert, put_deliveries
+from service.stations.store.database import StationStore
 from service.stations.store.forecasts import IssuedForecast, add_forecast, forecasts_after
 from service.stations.store.observations import add_observations
-from service.stations.store.station_store import StationStore
 from service.stations.store.stations import StationSettings, get_station, put_station
 from service.stations.store.tables import ALERTS, DELIVERIES, OBSERVATIONS
 

@@ -16,7 +16,7 @@ from forecasting.series.times import iso
 from forecasting.series.timestep import TimeStep
 from service.stations.outbound import Outbound, OutboundError
 from service.stations.sources import Source, SourceReader, in_source, read_series
-from service.stations.store.station_store import StationStore
+from service.stations.store.database import StationStore
 from service.stations.store.stations import Observation, Station, StationSettings
 from tests.servers.erddap import GRID, Answer, Erddap, error, serving
 

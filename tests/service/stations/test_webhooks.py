@@ -20,7 +20,7 @@ from service.stations.store.alerts import (
     put_alert,
     put_deliveries,
 )
-from service.stations.store.station_store import StationStore
+from service.stations.store.database import StationStore
 from service.stations.store.stations import StationSettings, get_station, put_station
 from service.stations.webhooks import (
     FIRST_PAUSE,
