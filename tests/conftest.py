@@ -28,7 +28,7 @@ from tests import imported
 from tests.forecasting.models.universal import tiny
 from tests.serving import serve
 from tests.trained import trained_once
-from tests.zygote.process import end_zygotes, fork_spawned_processes
+from tests.zygote import zygotes
 from training.config import TrainingConfig
 from training.data.dataset import Dataset
 from training.run import Destination, Published, train
@@ -87,11 +87,10 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def zygotes() -> Iterator[None]:
-    """Fork processes instead of starting them anew, and end those that they were forked from."""
-    fork_spawned_processes()
-    yield
-    end_zygotes()
+def forked_processes() -> Iterator[None]:
+    """Fork processes instead of starting them anew."""
+    with zygotes():
+        yield
 
 
 @pytest.fixture(scope="session")

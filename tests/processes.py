@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.zygote.process import Popen
+from tests.zygote import Popen
 
 
 def spawned(parent: int) -> set[int]:

@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import NINO12, ROOT
 from tests.forked_commands import PROGRAMS, Completed, run_forked
 from tests.processes import running
-from tests.zygote.process import run
+from tests.zygote import run
 
 SST = str(Path(sys.executable).with_name("sst"))
 COMMANDS = {

@@ -84,8 +84,7 @@ def releases_folder(artifacts: Path | str, trusted: "TrustedKeys | None", progra
     """
     if isinstance(artifacts, Path):
         return artifacts
-    from forecasting.releases.remote.cache import chosen_cache
-    from forecasting.releases.remote.mirror import Mirror
+    from forecasting.releases.remote.mirror import Mirror, chosen_cache
 
     mirror = Mirror(artifacts, chosen_cache(), trusted)
     try:

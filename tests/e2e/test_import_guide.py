@@ -15,7 +15,7 @@ from service.settings import Settings
 from tests.conftest import NINO12, ROOT
 from tests.scoring.commands import score
 from tests.serving import serve
-from tests.zygote.process import run
+from tests.zygote import run
 from training.cli import main
 
 GUIDE = (ROOT / "docs" / "guides" / "import-a-model.md").read_text(encoding="utf-8")

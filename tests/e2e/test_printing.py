@@ -8,7 +8,7 @@ import pytest
 
 from forecasting.console import OUTPUT_CLOSED, run_command
 from tests.conftest import NINO12
-from tests.zygote.process import Popen
+from tests.zygote import Popen
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])

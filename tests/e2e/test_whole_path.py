@@ -18,7 +18,7 @@ from forecasting.models.checkpoint import CPU, load
 from forecasting.releases.release import current_version
 from forecasting.series.times import unix_seconds
 from tests.refused_start import refused_start
-from tests.zygote.process import run
+from tests.zygote import run
 
 ENVIRONMENT = os.environ | {"PYTHONWARNINGS": "error", "PYTHONUNBUFFERED": "1"}
 

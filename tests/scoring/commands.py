@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from scoring.cli import main
-from tests.zygote.process import Popen
+from tests.zygote import Popen
 
 
 def score(*arguments: object) -> int:

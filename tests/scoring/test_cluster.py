@@ -17,7 +17,7 @@ from tests.scoring.commands import finish, score, snapshot, start, wait_for, wor
 from tests.scoring.grids.sample import daily, oisst, save, temperatures, walks
 from tests.scoring.heatwaves import HEATWAVE, START, cells, events_file
 from tests.scoring.tables.sample import station, walk
-from tests.zygote.process import Popen
+from tests.zygote import Popen
 
 Cluster = tuple[str, Popen, Callable[[], Popen]]
 

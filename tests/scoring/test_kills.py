@@ -13,7 +13,7 @@ import xarray as xr
 from tests.scoring.commands import finish, members, score, snapshot, start, wait_for, work_folder
 from tests.scoring.grids.sample import oisst, opened, save, temperatures
 from tests.scoring.tables.sample import long_table
-from tests.zygote.process import Popen
+from tests.zygote import Popen
 
 Reached = Callable[[Path], bool]
 

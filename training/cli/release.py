@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Final
 from forecasting.console import Command, add_out, add_trusted_keys
 from forecasting.errors import ReleaseError, RequestError
 from forecasting.releases.release import MANIFEST, Release, current_version, release_folders, signed_releases
-from forecasting.releases.remote.pull import pull, remote_releases
-from forecasting.releases.remote.push import Copied, push
+from forecasting.releases.remote.copies import Copied, pull, push, remote_releases
 from forecasting.releases.remote.remote_folder import RemoteFolder
 from forecasting.releases.trust import SIGNATURES, SignatureFile, Signer, TrustedKeys, fingerprint, read_signatures
 from forecasting.wording import counted, listed

@@ -16,7 +16,7 @@ from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, partial
 from itertools import accumulate
 from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Event
@@ -203,23 +203,6 @@ Fits = dict[Job, Fit]
 _POLL_SECONDS: Final = 0.1
 
 
-@dataclass(frozen=True)
-class _Fitting:
-    """What the fits of a run have in common."""
-
-    dataset: Dataset
-    config: TrainingConfig
-    device: torch.device
-
-    @cached_property
-    def data(self) -> tuple[FitData, FitData, FitData]:
-        return FitData.of_dataset(self.dataset, self.config)
-
-    def fit(self, job: Job, progress: Progress) -> Fit:
-        """Fit one network."""
-        return fit(self.data, *job, progress, self.device)
-
-
 def jobs(config: TrainingConfig) -> list[Job]:
     """Return every network to fit: each cell with each seed, the published seed first."""
     return [(cell, config.seed + offset) for offset in range(config.seeds) for cell in config.cells]
@@ -238,26 +221,24 @@ def fit_all(
         ForecastError: if a worker process dies.
     """
     torch.set_num_threads(1)  # as each worker does: with more threads, sums come out differently, and more slowly
-    run, all_jobs = _Fitting(dataset, config, device), jobs(config)
+    prepare, count = partial(FitData.of_dataset, dataset, config), len(jobs(config))
     report_epochs = progress or (lambda epochs: None)
-    if workers == 1 or len(all_jobs) < 2:
-        return {job: run.fit(job, report_epochs) for job in all_jobs}
-    return _fit_in_processes(run, all_jobs, workers, report_epochs)
-
-
-def _fit_in_processes(run: _Fitting, all_jobs: list[Job], workers: int, progress: Progress) -> Fits:
+    if workers == 1 or count < 2:
+        data = prepare()
+        return {job: fit(data, *job, report_epochs, device) for job in jobs(config)}
     context = multiprocessing.get_context("spawn")
     epochs, stop = context.SimpleQueue(), context.Event()
+    setup = prepare, device, epochs, stop
     try:
-        with ProcessPoolExecutor(min(workers, len(all_jobs)), context, _start_worker, (run, epochs, stop)) as pool:
+        with ProcessPoolExecutor(min(workers, count), context, _start_worker, setup) as pool:
             try:
                 with _deferred_interruptions():
-                    futures = {job: pool.submit(_fit_job, job) for job in all_jobs}
+                    futures = {job: pool.submit(_fit_job, job) for job in jobs(config)}
                 busy = True
                 while busy:
                     busy = bool(wait(futures.values(), _POLL_SECONDS).not_done)
                     while not epochs.empty():
-                        progress(epochs.get())
+                        report_epochs(epochs.get())
                 return {job: future.result() for job, future in futures.items()}
             except BaseException:
                 stop.set()
@@ -296,20 +277,20 @@ def _deferred_interruptions() -> Iterator[None]:
             signal.raise_signal(held[0])
 
 
-_worker: "tuple[_Fitting, SimpleQueue[int], Event]"
-"""In a worker process: the run, the queue for completed epochs, and the event that asks the worker to stop."""
+_worker: "tuple[Callable[[], tuple[FitData, FitData, FitData]], torch.device, SimpleQueue[int], Event]"
+"""In a worker process: what returns the data, the device, the queue for completed epochs, and the event to stop."""
 
 
-def _start_worker(*setup: Any) -> None:
+def _start_worker(prepare: Any, *setup: Any) -> None:
     global _worker
     # A terminal sends SIGINT to every process; only the parent handles it.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     torch.set_num_threads(1)
-    _worker = setup
+    _worker = (cache(prepare), *setup)
 
 
 def _fit_job(job: Job) -> Fit:
-    run, epochs, stop = _worker
+    data, device, epochs, stop = _worker
     parent = multiprocessing.parent_process()
 
     def report_epochs(count: int) -> None:
@@ -317,4 +298,4 @@ def _fit_job(job: Job) -> Fit:
             raise SystemExit
         epochs.put(count)
 
-    return run.fit(job, report_epochs)
+    return fit(data(), *job, report_epochs, device)

@@ -44,7 +44,7 @@ from training.pretraining.network import (
     fit_network,
 )
 from training.publish.card import universal_card
-from training.publish.export import library_versions
+from training.publish.export import library_versions, median_milliseconds
 from training.publish.release import made_at, publish_next, staging, writing_to
 from training.publish.report import CARD, REPORT
 
@@ -208,13 +208,8 @@ def _latency(module: torch.jit.ScriptModule, spec: Spec) -> float:
     """Return the median milliseconds of a single forecast from the shorter of a year and the longest context."""
     sst = 15 + torch.sin(torch.arange(min(365, spec.maximum), dtype=torch.float32)).unsqueeze(0)
     time_of_last, nowhere = torch.zeros(1, dtype=torch.float64), torch.full((1, 7), float("nan"))
-    seconds = []
     with torch.inference_mode():
-        for _ in range(_TIMED):
-            begin = time.perf_counter()
-            module.quantiles(sst, time_of_last, nowhere)
-            seconds.append(time.perf_counter() - begin)
-    return round(sorted(seconds)[_TIMED // 2] * 1000, 2)
+        return round(median_milliseconds(lambda: module.quantiles(sst, time_of_last, nowhere), _TIMED), 2)
 
 
 @contextmanager

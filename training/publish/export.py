@@ -77,12 +77,7 @@ class Checkpoint:
         """Return the median wall time of a single forecast, in milliseconds."""
         window = np.full((1, self.forecaster.metadata.window), self.forecaster.metadata.training_range.minimum)
         valid_time = np.zeros(1, dtype="datetime64[s]")
-        seconds = []
-        for _ in range(_TIMED_CALLS):
-            begin = time.perf_counter()
-            self.forecaster.roll(window, valid_time, 1)
-            seconds.append(time.perf_counter() - begin)
-        return round(1_000 * float(np.median(seconds)), 3)
+        return round(median_milliseconds(lambda: self.forecaster.roll(window, valid_time, 1), _TIMED_CALLS), 3)
 
 
 @dataclass(frozen=True)
@@ -295,6 +290,16 @@ def _write_series(series: SstSeries, begin: int, end: int, path: Path) -> None:
     part = series.part(max(begin, 0), end)
     times = [iso(time) for time in part.times]
     pd.DataFrame({"time": times, "sst": part.values}).to_csv(path, index=False)
+
+
+def median_milliseconds(call: Callable[[], object], calls: int) -> float:
+    """Return the median wall time of several calls."""
+    seconds = []
+    for _ in range(calls):
+        begin = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - begin)
+    return 1_000 * float(np.median(seconds))
 
 
 def library_versions() -> dict[str, str]:

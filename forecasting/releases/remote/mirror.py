@@ -20,10 +20,12 @@ from forecasting.releases.release import (
     point_current,
     versions,
 )
-from forecasting.releases.remote.cache import VARIABLE
-from forecasting.releases.remote.pull import UNFINISHED, RemoteRelease, current_release, pull, remove_unfinished
+from forecasting.releases.remote.copies import UNFINISHED, RemoteRelease, current_release, pull, remove_unfinished
 from forecasting.releases.remote.remote_folder import RemoteFolder
 from forecasting.releases.trust import SIGNATURES, TrustedKeys, read_signatures
+
+VARIABLE: Final = "SST_ARTIFACTS_CACHE"
+"""The environment variable that names another folder for local copies."""
 
 _LOCK: Final = ".lock"
 _LAST_COPY: Final = ".last-copy"
@@ -31,6 +33,24 @@ _LAST_COPY: Final = ".last-copy"
 
 _KEPT: Final = 5
 """Releases of a dataset that the copy keeps: processes may still read files of those that they serve."""
+
+
+def default_cache() -> Path:
+    """Return the folder for local copies: ``sst-forecasting`` in ``$XDG_CACHE_HOME`` or ``~/.cache``.
+
+    Raises:
+        ReleaseError: if the user has no home.
+    """
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sst-forecasting"
+    except RuntimeError:
+        raise ReleaseError(f"there is no folder for the release cache: set {VARIABLE} to one") from None
+
+
+def chosen_cache() -> Path:
+    """Return the folder that :data:`VARIABLE` names, or else the default; raise ReleaseError as that does."""
+    named = os.environ.get(VARIABLE, "")
+    return Path(named) if named else default_cache()
 
 
 class Mirror:
@@ -148,7 +168,7 @@ class Mirror:
     def _is_unchanged(self, release: RemoteRelease) -> bool:
         """Return whether manifest and signatures of the copy, which was checked before, are those of ``release``."""
         folder = self.folder / release.place
-        manifest, signatures = (release.artifacts.find(f"{release.place}/{name}") for name in (MANIFEST, SIGNATURES))
+        manifest, signatures = release.find(MANIFEST), release.find(SIGNATURES)
         try:
             return (folder / MANIFEST).read_bytes() == manifest and signatures in (None, read_signatures(folder))
         except FileNotFoundError:

@@ -11,8 +11,7 @@ from forecasting.models.checkpoint import choose_device
 from forecasting.releases.catalog import Catalog
 from forecasting.releases.loaded import Loaded, LoadedRelease, LoadedUniversal, load_release
 from forecasting.releases.release import current_versions, open_current, traces
-from forecasting.releases.remote.cache import default_cache
-from forecasting.releases.remote.mirror import Mirror
+from forecasting.releases.remote.mirror import Mirror, default_cache
 from forecasting.releases.trust import FIELD, TrustedKeys
 from service.engine.releases.worker_bus import WorkerBus
 from service.settings import Settings

@@ -10,7 +10,7 @@ from starlette.routing import Route
 from benchmarks import serving
 from benchmarks.support import load
 from tests.serving import serve_app
-from tests.zygote.process import run
+from tests.zygote import run
 
 needs_wrk = pytest.mark.skipif(not load.is_available(), reason="wrk is not installed")
 

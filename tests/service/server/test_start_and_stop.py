@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests.processes import spawned
-from tests.zygote.process import Popen
+from tests.zygote import Popen
 
 
 @contextmanager

@@ -32,7 +32,7 @@ from service.telemetry.shared_metrics import shared_by_workers, worker_ended
 from tests.conftest import ROOT
 from tests.service.telemetry.metrics_worker import GRU
 from tests.serving import connect, serve
-from tests.zygote.process import Popen
+from tests.zygote import Popen
 
 NEWER = GRU._replace(version="20260202T000000Z")
 

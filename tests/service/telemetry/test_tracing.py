@@ -37,7 +37,7 @@ from tests.servers.erddap import serving
 from tests.service.requests import Json, body
 from tests.service.telemetry.test_logs import SPAN, TRACE, Lines
 from tests.serving import serve_app
-from tests.zygote.process import Popen
+from tests.zygote import Popen
 
 TRACEPARENT = {"traceparent": f"00-{TRACE}-{SPAN}-01"}
 

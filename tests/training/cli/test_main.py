@@ -13,7 +13,7 @@ import pytest
 from forecasting.releases.release import current_version, versions
 from tests.conftest import NINO12
 from tests.processes import spawned, wait_until
-from tests.zygote.process import Popen, run
+from tests.zygote import Popen, run
 from training.cli import main
 
 ENVIRONMENT = os.environ | {"PYTHONWARNINGS": "error"}

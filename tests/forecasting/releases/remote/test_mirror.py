@@ -11,8 +11,8 @@ import pytest
 
 from forecasting.errors import ReleaseError, RemoteError
 from forecasting.releases.release import Release, current_versions, versions
+from forecasting.releases.remote.copies import push
 from forecasting.releases.remote.mirror import Mirror
-from forecasting.releases.remote.push import push
 from forecasting.releases.remote.remote_folder import RemoteFolder
 from tests.servers.s3 import s3_server
 from tests.signing import make_key, make_release, sign

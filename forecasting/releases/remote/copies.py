@@ -1,9 +1,9 @@
-"""Copying releases from another place."""
+"""Copying releases to another place, and from one."""
 
 import fcntl
 import os
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +22,67 @@ from forecasting.releases.release import (
     point_current,
     signed_releases,
 )
-from forecasting.releases.remote.push import Copied
 from forecasting.releases.remote.remote_folder import RemoteFolder
 from forecasting.releases.trust import SIGNATURES, TrustedKeys, read_signatures
 
 UNFINISHED: Final = ".pulling-"
 """Prefix of the names of releases that are not complete."""
+
+
+@dataclass(frozen=True)
+class Copied:
+    """What a copy of a release did.
+
+    Attributes:
+        place: path or URL of the copy.
+        files: number of files that the manifest lists.
+        copied: number of them that were copied; the others were there already.
+    """
+
+    place: str
+    files: int
+    copied: int
+
+
+def push(folder: Path, artifacts: RemoteFolder, *, make_current: bool) -> Copied:
+    """Copy the release in ``folder`` to a remote artifacts folder: files first, then the manifest and its signatures.
+
+    A copy that was interrupted continues where it stopped. No reader sees half a release: the manifest comes after the
+    files, and the release serves only once ``current`` names it, which ``make_current`` asks for.
+
+    Raises:
+        ReleaseError: if the release differs from its manifest, or the place holds another release of this version.
+        RemoteError: if the place cannot be read or written.
+    """
+    release = Release.open(folder)
+    for name in release.manifest.files:
+        release.read(name)
+    place, manifest = f"{release.dataset}/{release.version}", (folder / MANIFEST).read_bytes()
+    published = artifacts.find(f"{place}/{MANIFEST}")
+    if published not in (None, manifest):
+        raise ReleaseError(
+            f"{artifacts.shown(place)} already holds a different release: a version never changes, so publish a new "
+            "one and push it"
+        )
+    files = release.manifest.files
+    missing = [name for name, entry in files.items() if _fetched(artifacts, f"{place}/{name}", entry) is None]
+    for name in missing:
+        artifacts.write(f"{place}/{name}", release.read(name))
+    if published is None:
+        artifacts.write(f"{place}/{MANIFEST}", manifest)
+    signatures = read_signatures(folder)
+    if signatures is not None and artifacts.find(f"{place}/{SIGNATURES}") != signatures:
+        artifacts.write(f"{place}/{SIGNATURES}", signatures)
+    if make_current:
+        artifacts.write(f"{release.dataset}/{CURRENT}", f"{release.version}\n".encode())
+    return Copied(artifacts.shown(place), len(files), len(missing))
+
+
+def _fetched(artifacts: RemoteFolder, path: str, entry: ManifestEntry) -> bytes | None:
+    """Return the content of a file; None if it is not what the manifest lists."""
+    # Nothing of another size is read: it may be larger than the memory.
+    content = artifacts.find(path, entry.bytes) if artifacts.size(path) == entry.bytes else None
+    return content if content is not None and digest(content) == entry.sha256 else None
 
 
 @dataclass(frozen=True)
@@ -48,6 +103,10 @@ class RemoteRelease:
         """URL of the release, for messages."""
         return self.artifacts.shown(self.place)
 
+    def find(self, name: str) -> bytes | None:
+        """Return the manifest, or its signatures; None if the release has none."""
+        return self.artifacts.find(f"{self.place}/{name}")
+
 
 def remote_releases(url: str) -> list[RemoteRelease]:
     """Return the releases that ``url`` means.
@@ -57,28 +116,19 @@ def remote_releases(url: str) -> list[RemoteRelease]:
             current release of every dataset.
 
     Raises:
-        ReleaseError: if there is no release.
+        ReleaseError: if there is no release, or a file ``current`` does not name a version.
         RemoteError: if the place cannot be read.
     """
     folder = RemoteFolder.open(url)
     if is_version(folder.name) and is_dataset_name(folder.parent.name):
         return [RemoteRelease(folder.parent.parent, folder.parent.name, folder.name)]
-    current = current_release(folder.parent, folder.name) if is_dataset_name(folder.name) else None
-    releases = [current] if current else current_releases(folder)
+    if is_dataset_name(folder.name) and (current := current_release(folder.parent, folder.name)):
+        return [current]
+    found = (current_release(folder, name) for name in folder.folders() if is_dataset_name(name))
+    releases = [release for release in found if release is not None]
     if not releases:
         raise ReleaseError(f"{folder.url} holds no release: name a release, a dataset or a folder that was pushed to")
     return releases
-
-
-def current_releases(artifacts: RemoteFolder) -> list[RemoteRelease]:
-    """Return the current release of every dataset in a remote artifacts folder.
-
-    Raises:
-        ReleaseError: if the file ``current`` of a dataset does not name a version.
-        RemoteError: if the place cannot be read.
-    """
-    releases = (current_release(artifacts, name) for name in artifacts.folders() if is_dataset_name(name))
-    return [release for release in releases if release is not None]
 
 
 def current_release(artifacts: RemoteFolder, dataset: str) -> RemoteRelease | None:
@@ -111,7 +161,7 @@ def pull(
     interrupted goes on where it ended, unless another release of the dataset was pulled since.
 
     Args:
-        release: to copy.
+        release: the release in the other place.
         artifacts: the local artifacts folder.
         trusted: keys that must have signed the release, and no newer one; None to accept any release.
         make_current: whether the release serves from then on.
@@ -121,24 +171,29 @@ def pull(
         ReleaseError: if the release cannot be trusted, differs from its manifest, or cannot be written.
         RemoteError: if the place cannot be read.
     """
-    content = release.artifacts.find(f"{release.place}/{MANIFEST}")
+    content, signatures = release.find(MANIFEST), release.find(SIGNATURES)
     if content is None:
         raise ReleaseError(f"{release.url} is not a complete release: it has no {MANIFEST}; push the release again")
-    signatures = release.artifacts.find(f"{release.place}/{SIGNATURES}")
     rollback = None if trusted is None else trusted.check(content, signatures, release.url)
-    manifest = _parse(content, release)
+    manifest = Manifest.parse(content, release.url)
+    if (manifest.dataset, manifest.version) != (release.dataset, release.version):
+        raise ReleaseError(
+            f"{release.url}: the manifest belongs to {manifest.dataset[:64]} {manifest.version[:64]}: push the release "
+            "again"
+        )
     dataset = artifacts / release.dataset
+    target = dataset / release.version
     if trusted is not None and (make_current or replace):
-        Release(dataset / release.version, manifest, rollback).refuse_if_older(signed_releases(dataset, trusted))
+        Release(target, manifest, rollback).refuse_if_older(signed_releases(dataset, trusted))
     try:
         with _locked(dataset):
-            copied = _copy(release, manifest, content, signatures, dataset, replace=replace)
+            copied = _copy(release, manifest, content, signatures, target, replace=replace)
             _remove_unfinished(dataset)
             if make_current:
                 point_current(dataset, release.version)
     except OSError as error:
         raise ReleaseError(f"cannot write to {dataset}: {error.strerror or error}") from None
-    return Copied(str(dataset / release.version), len(manifest.files), copied)
+    return Copied(str(target), len(manifest.files), copied)
 
 
 def remove_unfinished(dataset: Path) -> None:
@@ -157,28 +212,11 @@ def _remove_unfinished(dataset: Path) -> None:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _parse(content: bytes, release: RemoteRelease) -> Manifest:
-    """Return the manifest of ``release``; raise ReleaseError if it cannot be used, or is of another one."""
-    manifest = Manifest.parse(content, release.url)
-    if (manifest.dataset, manifest.version) != (release.dataset, release.version):
-        raise ReleaseError(
-            f"{release.url}: the manifest belongs to {manifest.dataset[:64]} {manifest.version[:64]}: push the release "
-            "again"
-        )
-    return manifest
-
-
 def _copy(
-    release: RemoteRelease,
-    manifest: Manifest,
-    content: bytes,
-    signatures: bytes | None,
-    dataset: Path,
-    *,
-    replace: bool,
+    release: RemoteRelease, manifest: Manifest, content: bytes, signatures: bytes | None, target: Path, *, replace: bool
 ) -> int:
     """Make the local copy; returns the number of files that were fetched."""
-    target, unfinished = dataset / release.version, dataset / f"{UNFINISHED}{release.version}"
+    unfinished = target.with_name(f"{UNFINISHED}{target.name}")
     if _is_copy(target, manifest, content):
         if signatures is not None and read_signatures(target) != signatures:
             _write(target / SIGNATURES, signatures)
@@ -191,26 +229,20 @@ def _copy(
         shutil.rmtree(unfinished, ignore_errors=True)
         # What has not changed need not be fetched again.
         target.rename(unfinished)
-    fetched = 0
-    for name, entry in manifest.files.items():
-        if not _matches(unfinished / name, entry):
-            _write(unfinished / name, _fetch(release, name, entry))
-            fetched += 1
+    missing = [name for name, entry in manifest.files.items() if not _matches(unfinished / name, entry)]
+    for name in missing:
+        _write(unfinished / name, _fetch(release, name, manifest.files[name]))
     _write(unfinished / MANIFEST, content)
+    listed = {MANIFEST, *manifest.files}
     if signatures is not None:
         _write(unfinished / SIGNATURES, signatures)
-    else:
-        (unfinished / SIGNATURES).unlink(missing_ok=True)
-    _remove_unlisted(unfinished, {MANIFEST, SIGNATURES, *manifest.files})
-    unfinished.rename(target)
-    return fetched
-
-
-def _remove_unlisted(folder: Path, names: Collection[str]) -> None:
-    """Remove the other files: of an interrupted copy, or of the release that this one replaces."""
-    for path in folder.rglob("*"):
-        if path.is_file() and str(path.relative_to(folder)) not in names:
+        listed.add(SIGNATURES)
+    for path in unfinished.rglob("*"):
+        # Files of an interrupted copy, or of the release that this one replaces.
+        if path.is_file() and str(path.relative_to(unfinished)) not in listed:
             path.unlink()
+    unfinished.rename(target)
+    return len(missing)
 
 
 def _is_copy(folder: Path, manifest: Manifest, content: bytes) -> bool:
@@ -231,14 +263,12 @@ def _matches(file: Path, entry: ManifestEntry) -> bool:
 
 def _fetch(release: RemoteRelease, name: str, entry: ManifestEntry) -> bytes:
     path = f"{release.place}/{name}"
-    size = release.artifacts.size(path)
-    if size is None:
+    content = _fetched(release.artifacts, path, entry)
+    if content is not None:
+        return content
+    if release.artifacts.size(path) is None:
         raise ReleaseError(f"{release.url} has no {name}: push the release again")
-    # Nothing of another size is read: it may be larger than the memory.
-    content = release.artifacts.find(path, entry.bytes) if size == entry.bytes else None
-    if content is None or digest(content) != entry.sha256:
-        raise ReleaseError(f"{release.url}/{name} differs from the manifest: push the release again")
-    return content
+    raise ReleaseError(f"{release.url}/{name} differs from the manifest: push the release again")
 
 
 def _write(path: Path, content: bytes) -> None:
