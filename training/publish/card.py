@@ -1,7 +1,7 @@
 """The model cards of releases, after Mitchell et al. (2019, FAT*, 220), and sentences about their figures."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -11,7 +11,6 @@ from forecasting.evaluation.events import CLIMATOLOGY, INDEPENDENT, PERSISTENCE
 from forecasting.evaluation.report import (
     Coverage,
     EventReport,
-    IntervalReport,
     ModelReport,
     Report,
     Skill,
@@ -380,7 +379,16 @@ def _training_data(report: Report) -> list[str]:
     uses = _USES_BEFORE_REFIT if report.fitted_until else _USES
     if report.starts and not any(start.rmse for start in report.starts.values()):
         uses = _USES_UNFITTED
-    return ["## Training data", _data(report, uses), *_weights(report), *_starts(report)]
+    paragraphs = ["## Training data", _data(report, uses)]
+    if report.fitted_until is not None:
+        paragraphs.append(
+            f"The weights that are served (`CELL.pt`) have seen all data up to {report.fitted_until}. Every figure "
+            "below comes from the same networks fitted without the test part (`evaluated/CELL.pt`)."
+        )
+    if sentences := describe_starts(report):
+        positions = {start.position for start in report.starts.values()}
+        paragraphs += ["## Start", "\n".join(f"- {sentence}" for sentence in (*sentences, *positions))]
+    return paragraphs
 
 
 def _data(report: Report, uses: Mapping[Split, str]) -> str:
@@ -390,21 +398,6 @@ def _data(report: Report, uses: Mapping[Split, str]) -> str:
     for split, period in report.periods.items():
         lines.append(f"- {split}: {period.start} to {period.end}, {period.n} steps{together}: {uses[split]}")
     return "\n".join([*lines, *(f"- {note}" for note in report.notes)])
-
-
-def _starts(report: Report) -> list[str]:
-    lines = [f"- {sentence}" for sentence in describe_starts(report)]
-    positions = {start.position for start in report.starts.values()}
-    return ["## Start", "\n".join([*lines, *(f"- {position}" for position in positions)])] if lines else []
-
-
-def _weights(report: Report) -> list[str]:
-    if report.fitted_until is None:
-        return []
-    return [
-        f"The weights that are served (`CELL.pt`) have seen all data up to {report.fitted_until}. Every figure below "
-        "comes from the same networks fitted without the test part (`evaluated/CELL.pt`)."
-    ]
 
 
 def _intended_use(report: Report) -> list[str]:
@@ -468,29 +461,21 @@ def _coverage(report: Report) -> list[str]:
     best, lines = report.best, []
     for level in (80, 95):
         if level in best.intervals:
-            intervals = best.intervals[level]
-            lines.append(_coverage_line(report, intervals, level))
-            lines.append(f"- {describe_coverage(intervals.coverage, level)}")
-    introduction = (
-        f"Share of the test part inside the intervals of {model_title(best.name)}, in percent, ± its standard error:"
-    )
+            coverage = best.intervals[level].coverage
+            seasons = ", ".join(
+                f"{name} {100 * season.share[0]:.0f} ± {100 * season.error[0]:.0f}"
+                for name, season in best.intervals[level].seasons.items()
+            )
+            lines += [
+                f"- {level} %: {coverage_text(coverage, 1)} one step ahead, {coverage_text(coverage, report.horizon)} at "
+                f"lead {report.horizon}; by season, one step ahead: {seasons}",
+                f"- {describe_coverage(coverage, level)}",
+            ]
     return [
         "## Coverage",
-        introduction,
+        f"Share of the test part inside the intervals of {model_title(best.name)}, in percent, ± its standard error:",
         "\n".join(lines) or "There are too few out-of-sample errors for intervals of 80 and 95 %.",
     ]
-
-
-def _coverage_line(report: Report, intervals: IntervalReport, level: int) -> str:
-    seasons = ", ".join(
-        f"{name} {100 * coverage.share[0]:.0f} ± {100 * coverage.error[0]:.0f}"
-        for name, coverage in intervals.seasons.items()
-    )
-    return (
-        f"- {level} %: {coverage_text(intervals.coverage, 1)} one step ahead, "
-        f"{coverage_text(intervals.coverage, report.horizon)} at lead {report.horizon}; by season, one step ahead: "
-        f"{seasons}"
-    )
 
 
 def _drift(report: Report) -> list[str]:
@@ -534,38 +519,31 @@ _NOT_BLIND: Final = (
 def universal_card(report: UniversalReport, spec: Spec) -> str:
     """Write the model card of a universal release."""
     seen = f"on {', '.join(report.real_series)}" if report.real_series else "have seen no real series"
-    lines = [
+    tables = [_held_out_table(report, spec, context) for context in (min(spec.contexts), max(spec.contexts))]
+    paragraphs = [
         f"# {report.dataset}",
-        "",
-        f"An RNN, an LSTM and a GRU that forecast any series of SST with a step of one {spec.step}, "
-        f"{spec.horizon} steps ahead, "
-        f"from {spec.minimum} to {spec.maximum} values, with or without a position. Version {report.version}.",
-        "",
+        f"An RNN, an LSTM and a GRU that forecast any series of SST with a step of one {spec.step}, {spec.horizon} "
+        f"steps ahead, from {spec.minimum} to {spec.maximum} values, with or without a position. Version "
+        f"{report.version}.",
         f"They were trained on {report.seas} simulated seas and {seen}. How good their forecasts of other "
         "places are depends on how closely the simulation resembles those places. The service compares them with "
         "simple references on the past of each series that it gets, and says which did better.",
-        "",
         "## On real seas",
-        "",
         f"This section is about the release that ships with the project. {_EVIDENCE[spec.step]} {_NOT_BLIND}",
-        "",
         "## On simulated seas that were held out",
-        "",
         "RMSE relative to persistence, with each error scaled by what is usual in its series. *Alone* is the same "
         "cell, fitted without the Bayesian regression that accompanies it.",
-        "",
+        *(paragraph for table in tables for paragraph in table),
+        *_held_out_events(report),
     ]
-    for context in (min(spec.contexts), max(spec.contexts)):
-        lines += [*_held_out_table(report, spec, context), ""]
-    return "\n".join([*lines, *_held_out_events(report)])
+    return "\n\n".join(paragraphs) + "\n"
 
 
-def _held_out_table(report: UniversalReport, spec: Spec, context: int) -> Iterator[str]:
-    leads = " | ".join(f"lead {lead}" for lead in spec.scored_leads)
-    yield f"From {context} values:"
-    yield ""
-    yield f"| Model | Position | {leads} |"
-    yield "|---|---|" + "---|" * len(spec.scored_leads)
+def _held_out_table(report: UniversalReport, spec: Spec, context: int) -> list[str]:
+    rows = [
+        "| Model | Position | " + " | ".join(f"lead {lead}" for lead in spec.scored_leads) + " |",
+        "|---|---|" + "---|" * len(spec.scored_leads),
+    ]
     for model in report.models:
         for scores, name in (
             (model.held_out, model.model),
@@ -574,37 +552,30 @@ def _held_out_table(report: UniversalReport, spec: Spec, context: int) -> Iterat
             for positioned in (True, False):
                 row = [score for score in scores if score.context == context and score.positioned == positioned]
                 figures = " | ".join(f"{score.relative_rmse:.3f}" for score in row)
-                yield f"| {name} | {'known' if positioned else 'unknown'} | {figures} |"
+                rows.append(f"| {name} | {'known' if positioned else 'unknown'} | {figures} |")
+    return [f"From {context} values:", "\n".join(rows)]
 
 
-def _held_out_events(report: UniversalReport) -> Iterator[str]:
-    """Yield the section on probabilities of events; nothing if the report has none."""
+def _held_out_events(report: UniversalReport) -> list[str]:
+    """Return the section on probabilities of events; nothing if the report has none."""
     scored = [model for model in report.models if model.events]
     if not scored:
-        return
-    event = scored[0].events[0]
-    yield "## Probabilities of events on simulated seas that were held out"
-    yield ""
-    yield (
-        f"The event is {event.duration} steps in a row {event.side} the {event.percentile:g}th percentile of the "
-        f"context, within {event.within} steps. For the Brier score (± its standard error), lower is better. Skill is "
-        "1 − Brier score / that of the reference, in percent, with its 95 % bootstrap interval. The climatological "
-        "frequency is the share of the other seas in which the event happened; persistence of state is that share "
-        "among seas with as many steps beyond the threshold just before the forecast."
-    )
-    yield ""
+        return []
+    event, best = scored[0].events[0], scored[-1]
     titles = [f"skill over {title}" for title in REFERENCES.values()]
     rows = [("Model", "values", "seas", "happened (%)", "Brier score", *titles)]
     rows += [
         (model.model, str(event.context), *_score_cells(event.score)) for model in scored for event in model.events
     ]
-    yield aligned(rows)
-    yield ""
-    best = scored[-1]
-    yield (
+    return [
+        "## Probabilities of events on simulated seas that were held out",
+        f"The event is {event.duration} steps in a row {event.side} the {event.percentile:g}th percentile of the "
+        f"context, within {event.within} steps. For the Brier score (± its standard error), lower is better. Skill is "
+        "1 − Brier score / that of the reference, in percent, with its 95 % bootstrap interval. The climatological "
+        "frequency is the share of the other seas in which the event happened; persistence of state is that share "
+        "among seas with as many steps beyond the threshold just before the forecast.",
+        aligned(rows),
         f"How often the event happened, by the probability that {best.model} gave it from "
-        f"{best.events[-1].context} values, in percent, with the 95 % interval of that share:"
-    )
-    yield ""
-    yield reliability_table(best.events[-1].score)
-    yield ""
+        f"{best.events[-1].context} values, in percent, with the 95 % interval of that share:",
+        reliability_table(best.events[-1].score),
+    ]

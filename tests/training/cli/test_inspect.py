@@ -12,6 +12,9 @@ from training.cli import main
 QUICK = ["--from-scratch", "--epochs", "1", "--hidden", "2", "--cells", "rnn", "--workers", "1", "--quiet"]
 
 
+MONTHS = [f"{year}-{month:02}-01" for year in range(1990, 2002) for month in range(1, 13)]
+
+
 def write(folder: Path, *lines: str) -> Path:
     path = folder / "series.csv"
     path.write_text("\n".join(lines) + "\n")
@@ -118,8 +121,7 @@ def test_the_exit_status_is_that_of_the_worst_file(tmp_path: Path, capsys: pytes
 def test_several_stations_are_listed_and_can_be_trained_on_together_or_one_by_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    months = [f"{year}-{month:02}-01" for year in range(1990, 2002) for month in range(1, 13)]
-    lines = [f"{time},{name},{20 + i % 12}" for i, time in enumerate(months) for name in ("pier", "buoy")]
+    lines = [f"{time},{name},{20 + i % 12}" for i, time in enumerate(MONTHS) for name in ("pier", "buoy")]
     path = str(write(tmp_path, "time,station,sst", *lines))
     assert main(["inspect", path]) == 0
     printed = capsys.readouterr().out
@@ -143,9 +145,6 @@ def test_training_takes_a_station_resampled_as_inspect_showed_it(
 
 
 def test_a_release_is_trained_from_a_zarr_store(tmp_path: Path) -> None:
-    import numpy as np
-    import xarray as xr
-
     time = np.arange("1990-01", "2002-01", dtype="datetime64[M]").astype("datetime64[ns]")
     values = 290 + np.sin(np.arange(144) * np.pi / 6)
     cf = {"units": "kelvin", "standard_name": "sea_surface_temperature"}
@@ -159,10 +158,9 @@ def test_a_release_is_trained_from_a_zarr_store(tmp_path: Path) -> None:
 def test_stations_that_training_would_not_combine_are_no_panel(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    months = [f"{year}-{month:02}-01" for year in range(1990, 2002) for month in range(1, 13)]
     weeks = [str(np.datetime64("1990-01-01") + 7 * i) for i in range(400)]
     lines = [f"{t},pier,{20 + i % 12}" for i, t in enumerate(weeks)] + [
-        f"{t},buoy,{9 + i % 12}" for i, t in enumerate(months)
+        f"{t},buoy,{9 + i % 12}" for i, t in enumerate(MONTHS)
     ]
     path = str(write(tmp_path, "time,station,sst", *lines))
     assert main(["inspect", path, "--json"]) == 1
@@ -180,9 +178,8 @@ def test_stations_that_training_would_not_combine_are_no_panel(
 def test_a_station_too_short_for_itself_may_be_part_of_a_panel(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    months = [f"{year}-{month:02}-01" for year in range(1990, 2002) for month in range(1, 13)]
-    lines = [f"{t},{name},{20 + i % 12}" for name in ("pier", "buoy") for i, t in enumerate(months)]
-    short = [f"{t},new,{20 + i % 12}" for i, t in enumerate(months) if i > 60]
+    lines = [f"{t},{name},{20 + i % 12}" for name in ("pier", "buoy") for i, t in enumerate(MONTHS)]
+    short = [f"{t},new,{20 + i % 12}" for i, t in enumerate(MONTHS) if i > 60]
     path = str(write(tmp_path, "time,station,sst", *lines, *short))
     assert main(["inspect", path]) == 0
     printed = capsys.readouterr().out

@@ -3,7 +3,6 @@
 import numpy as np
 
 from forecasting.models.checkpoint import CPU
-from forecasting.releases.catalog import load_forecaster
 from forecasting.releases.loaded import load_evaluated
 from forecasting.releases.release import Release
 from forecasting.series.sst_series import SstSeries
@@ -52,11 +51,6 @@ def test_the_intervals_of_a_release_also_use_the_rolled_residuals(published: Pub
     assert {season: table.n[0] for season, table in errors.seasons.items()} == {
         "DJF": 72, "MAM": 73, "JJA": 75, "SON": 73,
     }  # fmt: skip
-
-
-def test_the_intervals_that_are_served_also_use_the_errors_of_the_test_part(published: Published) -> None:
-    errors = load_forecaster("nino12-gru", published.path.parent.parent).metadata.errors
-    assert errors.n == (293 + 147,) * 12
 
 
 def test_stations_of_a_panel_are_forecast_from_the_same_dates() -> None:

@@ -54,104 +54,19 @@ class TensorWindow(Steady):
         self.register_buffer("window", torch.tensor(WINDOW))
 
 
-class Column(Steady):
-    def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
-        return sst[:, -1:]
-
-
-class Unchanged(Steady):
-    def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
-        return sst
-
-
-class Pair(Sized):
-    def forward(self, sst: Tensor, valid_time: Tensor) -> tuple[Tensor, Tensor]:
-        return sst[:, -1], valid_time
-
-
-class Double(Steady):
-    def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
-        return sst[:, -1].double()
-
-
-class DoubleWeights(Steady):
-    def __init__(self) -> None:
-        super().__init__()
-        self.head = nn.Linear(WINDOW, 1).double()
-
-    def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
-        out: Tensor = self.head(sst)
-        return out[:, 0]
-
-
-class NotANumber(Steady):
-    def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
-        return torch.log(sst[:, -1] - 23.0)
-
-
-class Random(Steady):
-    def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
-        return sst[:, -1] + torch.rand(sst.shape[0])
-
-
-class Together(Steady):
-    def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
-        return sst[:, -1] + 0.1 * (sst.mean() - sst[:, -1])
-
-
-class InPlace(Steady):
-    def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
-        sst -= 1.0
-        return sst[:, -1] + 1.0
-
-
-class Scaled(Steady):
-    def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
-        return (sst[:, -1] - 23.0) / 3.0
-
-
-class Kelvin(Steady):
-    def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
-        return sst[:, -1] + 273.15
-
-
-class Explosive(Steady):
-    def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
-        change = sst[:, -1] - sst[:, -2]
-        return sst[:, -1] + change**3
-
-
-class OnGpu(Steady):
-    def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
-        return sst.to(torch.device("cuda"))[:, -1]
-
-
-class Crashing(Steady):
-    def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
-        return sst.reshape(sst.shape[0], 7)[:, 0]
-
-
-class OneArgument(Sized):
-    def forward(self, sst: Tensor) -> Tensor:
-        return sst[:, -1]
-
-
 class LeadsCount(Steady):
     def __init__(self) -> None:
         super().__init__()
         self.leads = 12
 
 
-class Endless(Steady):
-    def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
-        while bool(sst[0, 0] < 1_000.0):
-            sst = sst + 0.0
-        return sst[:, -1]
-
-
-class Greedy(Steady):
-    def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
-        return sst[:, -1] + torch.ones(1_125_899_906_842_624).sum()
+def made(*body: str, arguments: str = "sst: Tensor, valid_time: Tensor") -> torch.jit.ScriptModule:
+    """Return a module whose ``forward`` has these lines; the last is the expression that it returns."""
+    # A class of its own, since a method of a class is compiled once.
+    module = script(type("Made", (Sized,), {})())
+    *lines, returned = body
+    module.define("\n    ".join([f"def forward(self, {arguments}):", *lines, f"return {returned}"]) + "\n")
+    return module
 
 
 class WritesWhenLoaded(Sized):

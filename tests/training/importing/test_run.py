@@ -90,7 +90,7 @@ def test_networks_trained_until_a_date_are_calibrated_on_what_follows_it(
 
 def test_nothing_is_published_if_one_network_cannot_be_used(nino12: SstSeries, tmp_path: Path) -> None:
     good = modules.save(modules.Steady(), tmp_path / "good.pt")
-    bad = modules.save(modules.Column(), tmp_path / "bad.pt")
+    bad = modules.save(modules.made("sst[:, -1:]"), tmp_path / "bad.pt")
     with pytest.raises(ReleaseError, match=r"^bad\.pt: forward returns the shape"):
         import_models(Import({"bad": bad, "good": good}), nino12, NINO12, Destination("abroad", tmp_path / "artifacts"))
     assert not (tmp_path / "artifacts" / "abroad").exists()

@@ -3,7 +3,7 @@ import pytest
 
 from forecasting.climatology.annual_cycle import FREEZING_POINT
 from training.simulation.seas import Seas, simulate_seas
-from training.simulation.water import Places, draw_places, evaluate_seasons, simulate_water
+from training.simulation.water import draw_places, evaluate_seasons, simulate_water
 
 STEPS = {"hour": 24 * 20, "day": 400, "week": 120, "month": 60}
 HOURS = {"hour": 1, "day": 24, "week": 168, "month": 730.5}
@@ -59,7 +59,3 @@ def test_hourly_seas_have_tides_and_a_daily_cycle() -> None:
 
     assert power(12.4206) > 1.5 * power(10.7)
     assert power(24) > 1.5 * power(20.5)
-
-
-def test_places_report_their_number() -> None:
-    assert len(Places(np.zeros(3, np.float32), np.zeros((3, 7), np.float32), np.zeros((3, 7), np.float32))) == 3

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,46 +73,35 @@ def alter_and_hash_again(release: Path) -> None:
     seal(release, "nino12", VERSION)
 
 
-def use_the_signature_of_another_release(release: Path) -> None:
-    shutil.copy(release.parent.parent / "buoy" / VERSION / "manifest.sig", release)
+def edit(release: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change what a signature file says."""
+    file = json.loads((release / "manifest.sig").read_bytes())
+    change(file)
+    (release / "manifest.sig").write_text(json.dumps(file))
 
 
 def pretend_that_it_was_signed(release: Path) -> None:
     alter_and_hash_again(release)
-    file = json.loads((release / "manifest.sig").read_bytes())
-    file["manifest"] = digest((release / "manifest.json").read_bytes())
-    (release / "manifest.sig").write_text(json.dumps(file))
+    edit(release, lambda file: file.update(manifest=digest((release / "manifest.json").read_bytes())))
 
 
-def remove_the_signature(release: Path) -> None:
-    (release / "manifest.sig").unlink()
+def write_lines_with_the_name_of_a_key(release: Path) -> None:
+    lines = "\n  verified    files and signature"
+    edit(release, lambda file: file["signatures"][0].update(key=file["signatures"][0]["key"] + lines))
+
+
+def move_to_another_dataset(release: Path) -> None:
+    shutil.rmtree(release.parent.parent / "buoy" / VERSION)
+    shutil.copytree(release, release.parent.parent / "buoy" / VERSION)
+    (release / "manifest.json").write_text((release / "manifest.json").read_text().replace("nino12", "buoy"))
 
 
 def garble_the_signature(release: Path) -> None:
     (release / "manifest.sig").write_bytes(b"\xff")
 
 
-def sign_with_another_algorithm(release: Path) -> None:
-    text = (release / "manifest.sig").read_text()
-    (release / "manifest.sig").write_text(text.replace('"ed25519"', '"none"'))
-
-
-def write_lines_with_the_name_of_a_key(release: Path) -> None:
-    file = json.loads((release / "manifest.sig").read_bytes())
-    file["signatures"][0]["key"] += "\n  verified    files and signature"
-    (release / "manifest.sig").write_text(json.dumps(file))
-
-
 def sign_by_nobody(release: Path) -> None:
-    file = json.loads((release / "manifest.sig").read_bytes())
-    (release / "manifest.sig").write_text(json.dumps(file | {"signatures": []}))
-
-
-def move_to_another_dataset(release: Path) -> None:
-    shutil.rmtree(release.parent.parent / "buoy" / VERSION)
-    shutil.copytree(release, release.parent.parent / "buoy" / VERSION)
-    shutil.copytree(release.parent.parent / "buoy" / VERSION, release, dirs_exist_ok=True)
-    (release / "manifest.json").write_text((release / "manifest.json").read_text().replace("nino12", "buoy"))
+    edit(release, lambda file: file.update(signatures=[]))
 
 
 @pytest.mark.parametrize(
@@ -119,11 +109,17 @@ def move_to_another_dataset(release: Path) -> None:
     [
         (alter, "evaluated/gru.pt has changed since it was published"),
         (alter_and_hash_again, "the manifest has changed since alice (sha256:"),
-        (use_the_signature_of_another_release, "manifest.sig belongs to buoy 20260101T000000Z"),
+        (
+            lambda release: shutil.copy(release.parent.parent / "buoy" / VERSION / "manifest.sig", release),
+            "manifest.sig belongs to buoy 20260101T000000Z",
+        ),
         (pretend_that_it_was_signed, "the signature of alice (sha256:"),
-        (remove_the_signature, "is not signed: it has no manifest.sig"),
+        (lambda release: (release / "manifest.sig").unlink(), "is not signed: it has no manifest.sig"),
         (garble_the_signature, "manifest.sig cannot be used"),
-        (sign_with_another_algorithm, "is not valid: sign the release again"),
+        (
+            lambda release: edit(release, lambda file: file["signatures"][0].update(algorithm="none")),
+            "is not valid: sign the release again",
+        ),
         (write_lines_with_the_name_of_a_key, "manifest.sig cannot be used"),
         (sign_by_nobody, "is signed by no key"),
         (move_to_another_dataset, "the manifest belongs to buoy 20260101T000000Z"),
@@ -238,26 +234,14 @@ def test_an_encrypted_key_needs_its_passphrase(tmp_path: Path, capsys: pytest.Ca
     key, right, wrong = tmp_path / "key.pem", tmp_path / "right", tmp_path / "wrong"
     right.write_text("sesame\n")
     wrong.write_text("open\n")
-    command = [
-        "openssl",
-        "genpkey",
-        "-algorithm",
-        "ed25519",
-        "-aes-256-cbc",
-        "-pass",
-        f"file:{right}",
-        "-out",
-        str(key),
-    ]
-    subprocess.run(command, check=True, capture_output=True)
+    options = ["-algorithm", "ed25519", "-aes-256-cbc", "-pass", f"file:{right}", "-out", str(key)]
+    subprocess.run(["openssl", "genpkey", *options], check=True, capture_output=True)
     arguments = ["release", "sign", str(release), "--key", str(key), "--passphrase-file"]
     assert main([*arguments, str(wrong)]) == 2
     assert "key.pem cannot be decrypted: check the passphrase" in capsys.readouterr().err
     assert main([*arguments, str(tmp_path / "none")]) == 2
-    assert (
-        capsys.readouterr().err
-        == f"training release sign: cannot read {tmp_path / 'none'}: No such file or directory\n"
-    )
+    error = f"training release sign: cannot read {tmp_path / 'none'}: No such file or directory\n"
+    assert capsys.readouterr().err == error
     assert main([*arguments, str(right)]) == 0
 
 
