@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel, Field
 
@@ -107,9 +107,8 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
         return {**self.model_dump(exclude_none=True), "cells": ",".join(self.cells)}
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """Length of training."""
+class Schedule(NamedTuple):
+    """Windows in a step of the optimiser, and passes over all windows."""
 
     batch: int
     epochs: int

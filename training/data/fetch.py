@@ -251,14 +251,8 @@ class Fetched:
 def fetch(server: str, dataset: str, query: SeriesQuery, target: Path, downloader: Downloader) -> Fetched:
     """Fetch one series as CSV with a row of units, and write ``<target>.source.json`` beside it.
 
-    The file appears once it is complete. If anything fails, an earlier file stays as it was.
-
-    Args:
-        server: address of any page of the ERDDAP server.
-        dataset: its id on the server.
-        query: the series.
-        target: file to write.
-        downloader: Downloader to fetch with.
+    The file appears once it is complete. If anything fails, an earlier file stays as it was. The address of the server
+    may be that of any of its pages.
 
     Raises:
         FetchError: quoting the server if it sent a message.

@@ -36,13 +36,9 @@ class UniversalAtPlace(nn.Module):
     """
 
     def __init__(self, universal: torch.jit.ScriptModule, window: int, history: SstSeries, climatology: Tensor) -> None:
-        """Place a universal network.
+        """Place a universal network, as :mod:`forecasting.models.universal.network` describes it.
 
-        Args:
-            universal: as :mod:`forecasting.models.universal.network` describes it.
-            window: number of values of a window.
-            history: the series of the place.
-            climatology: coefficients of its climatology, °C, float32 ``(7,)``; NaN if the position is not known.
+        The coefficients of the ``climatology`` are °C, float32 ``(7,)``; NaN if the position is not known.
         """
         super().__init__()
         self.history: Tensor
@@ -174,10 +170,7 @@ class UniversalStart:
     ) -> "UniversalStart | None":
         """Load the universal release for the step of ``series`` from the first of ``folders`` that has one.
 
-        Args:
-            folders: Folders with releases.
-            series: Series of the place.
-            position: Position of the place; None if it is not known.
+        The position of the place is None if it is not known.
 
         Raises:
             RequestError: if the position is on land or out of range.

@@ -205,7 +205,7 @@ def import_models(wanted: Import, series: SstSeries, data_file: Path, destinatio
 
 
 def _common_window(files: Mapping[str, ModelFile], facts: Mapping[str, Facts]) -> int:
-    windows = {cell: facts_of_cell.window for cell, facts_of_cell in facts.items()}
+    windows = {cell: each.window for cell, each in facts.items()}
     if len(set(windows.values())) > 1:
         described = ", ".join(f"{files[cell].name} {window}" for cell, window in windows.items())
         raise RequestError(

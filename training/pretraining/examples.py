@@ -30,7 +30,7 @@ _ORIGINS: Final = 6
 _BATCH: Final = 50
 
 
-class Examples(NamedTuple):
+class Stretches(NamedTuple):
     """Stretches of series with origins inside them; all float32.
 
     Attributes:
@@ -54,13 +54,13 @@ class Examples(NamedTuple):
     weight: Tensor
     unit: Tensor
 
-    def take(self, rows: Tensor | slice) -> "Examples":
+    def take(self, rows: Tensor | slice) -> "Stretches":
         """Return some of the examples."""
-        return Examples(*(column[rows] for column in self))
+        return Stretches(*(column[rows] for column in self))
 
-    def to(self, device: torch.device) -> "Examples":
+    def to(self, device: torch.device) -> "Stretches":
         """Return the examples on a device."""
-        return Examples(*(column.to(device) for column in self))
+        return Stretches(*(column.to(device) for column in self))
 
 
 class Panel(NamedTuple):
@@ -81,9 +81,9 @@ class Panel(NamedTuple):
     climatology: Tensor
 
 
-def joined(parts: Sequence[Examples]) -> Examples:
+def joined(parts: Sequence[Stretches]) -> Stretches:
     """Join examples."""
-    return Examples(*map(torch.cat, zip(*parts, strict=True)))
+    return Stretches(*map(torch.cat, zip(*parts, strict=True)))
 
 
 def simulated_panel(spec: Spec, seed: int, n: int) -> Panel:
@@ -115,7 +115,7 @@ def companion_moments(features: Features, companion: Companion, panel: Panel) ->
 @torch.no_grad()
 def make_examples(
     spec: Spec, features: Features, companion: Companion, panel: Panel, random: np.random.Generator
-) -> Examples:
+) -> Stretches:
     """Cut stretches from a panel, the same for all series of a batch; half end early, to learn short contexts."""
     steps, horizon, size = panel.sst.shape[1], spec.horizon, spec.cell_steps
     last = steps - horizon - 1
@@ -148,7 +148,7 @@ def make_examples(
             inside = (origins - (end - size + 1)).expand(len(sst), -1)
             unit = scale[:, origins].unsqueeze(2) / usual.unsqueeze(1)
             values = [stretch, inside, mean, spread, fit, context[:, origins], level.unsqueeze(2), target, weight, unit]
-            parts.append(Examples(*(v if v.dtype == torch.int64 else v.to(torch.float32) for v in values)))
+            parts.append(Stretches(*(v if v.dtype == torch.int64 else v.to(torch.float32) for v in values)))
     return joined(parts)
 
 

@@ -13,7 +13,7 @@ from forecasting.models.checkpoint import CPU
 from forecasting.series.times import YEAR
 from training.config import Spec
 from training.pretraining.companion import Companion, Moments, fit_prior
-from training.pretraining.examples import LEVEL_CENTRE, LEVEL_SPREAD, Examples
+from training.pretraining.examples import LEVEL_CENTRE, LEVEL_SPREAD, Stretches
 from training.pretraining.features import Features
 
 LEVELS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
@@ -138,7 +138,7 @@ def fit_companion(spec: Spec, size: int, parts: Iterable[tuple[Moments, Tensor]]
 
 
 def fit_network(
-    cell: str, spec: Spec, examples: Examples, settings: FitSettings, device: torch.device = CPU
+    cell: str, spec: Spec, examples: Stretches, settings: FitSettings, device: torch.device = CPU
 ) -> UniversalNetwork:
     """Fit one network on a device, and return it on the CPU; the weights of the last epoch are kept."""
     torch.manual_seed(settings.seed)
@@ -163,7 +163,7 @@ def fit_network(
     return network.cpu().eval()
 
 
-def _loss(network: UniversalNetwork, examples: Examples, hidden: Tensor) -> Tensor:
+def _loss(network: UniversalNetwork, examples: Stretches, hidden: Tensor) -> Tensor:
     """Return the Huber loss of the mean plus pinball losses of the quantiles, in usual changes of each series."""
     n, origins = examples.origins.shape
     states = network.run(examples.inputs)

@@ -26,9 +26,9 @@ from training.config import Spec
 from training.pretraining.companion import Companion, Moments
 from training.pretraining.evaluate import mean_by_context, past_errors, score_events, score_held_out
 from training.pretraining.examples import (
-    Examples,
     Panel,
     RealSeries,
+    Stretches,
     companion_moments,
     joined,
     make_examples,
@@ -235,7 +235,7 @@ def _moments(spec: Spec, chunk: tuple[int, int]) -> tuple[Moments, Tensor]:
     return companion_moments(features, Companion(spec, features.size), panel), panel.positioned
 
 
-def _cut_examples(spec: Spec, shared: Path, chunk: tuple[int, int]) -> Examples:
+def _cut_examples(spec: Spec, shared: Path, chunk: tuple[int, int]) -> Stretches:
     panel, companion = simulated_panel(spec, *chunk), _load_companion(spec, shared)
     return make_examples(spec, Features(spec), companion, panel, np.random.default_rng(chunk[0]))
 
@@ -249,7 +249,7 @@ def _load_companion(spec: Spec, shared: Path) -> Companion:
 def _fit(spec: Spec, shared: Path, settings: FitSettings, device: torch.device, job: tuple[str, bool]) -> _Fit:
     cell, with_companion = job
     # Mapped into memory, where all processes share them.
-    examples = Examples(*torch.load(shared / _EXAMPLES, mmap=True, weights_only=True))
+    examples = Stretches(*torch.load(shared / _EXAMPLES, mmap=True, weights_only=True))
     begin = time.perf_counter()
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         network = fit_network(cell, spec, examples, replace(settings, companion=with_companion), device)

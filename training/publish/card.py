@@ -467,8 +467,8 @@ def _coverage(report: Report) -> list[str]:
                 for name, season in best.intervals[level].seasons.items()
             )
             lines += [
-                f"- {level} %: {coverage_text(coverage, 1)} one step ahead, {coverage_text(coverage, report.horizon)} at "
-                f"lead {report.horizon}; by season, one step ahead: {seasons}",
+                f"- {level} %: {coverage_text(coverage, 1)} one step ahead, {coverage_text(coverage, report.horizon)} "
+                f"at lead {report.horizon}; by season, one step ahead: {seasons}",
                 f"- {describe_coverage(coverage, level)}",
             ]
     return [

@@ -148,14 +148,10 @@ def export(
 def checkpoint_metadata(
     dataset: Dataset, identity: Identity, known: Residuals, drawn: Residuals | None = None, **fields: Any
 ) -> CheckpointMetadata:
-    """Return the metadata of a network of a place.
+    """Return the metadata of a network that was fitted to, or evaluated on, a dataset, with more ``fields``.
 
-    Args:
-        dataset: Series that the network was fitted to, or evaluated on.
-        identity: Identity of the release.
-        known: Out-of-sample errors that the intervals, and the dependence between leads, are calibrated on.
-        drawn: More errors for the intervals only.
-        fields: The other fields of the metadata.
+    The intervals and the dependence between leads are calibrated on the ``known`` out-of-sample errors, the intervals
+    also on those ``drawn``.
     """
     several, step, shape = len(dataset.stations) > 1, dataset.series.step, dataset.shape
     calibrated_on = known if drawn is None else Residuals.joined([known, drawn])
@@ -196,13 +192,8 @@ def write_contents(
 ) -> Report:
     """Write every file of a release of trained networks but its manifest into an empty ``folder``.
 
-    Args:
-        folder: Folder of the release.
-        dataset: Series that the networks were fitted to.
-        config: Settings of the run.
-        fits: Fits by cell and seed; those with the seed of ``config`` are exported. Empty if the series is too short.
-        identity: Identity of the release.
-        start: Universal networks to start from, if there are any.
+    Of the ``fits`` by cell and seed, which are empty if the series is too short, those with the seed of ``config`` are
+    exported. The networks may ``start`` from universal ones.
     """
     earlier = earlier_residuals(dataset, config) if fits else ()
     ingredients = Ingredients(dataset, config, earlier, start)
@@ -232,12 +223,8 @@ def write_beside_checkpoints(
 ) -> Report:
     """Evaluate exported networks, and complete the release: its report, texts, references, predictions and series.
 
-    Args:
-        folder: Folder of the release, which holds the checkpoints.
-        dataset: Series that the networks are evaluated on.
-        identity: Identity of the release.
-        exported: Checkpoints by cell; their metadata gets the accuracy.
-        describe: Returns the fields of the report about the networks, given their evaluation and metadata.
+    The metadata of the ``exported`` checkpoints, by cell, gets the accuracy. ``describe`` returns the fields of the
+    report about the networks, given their evaluation and metadata.
     """
     assessment = assess(dataset, {cell: both.evaluated.forecaster for cell, both in exported.items()})
     accuracy: dict[str, dict[Split, Accuracy]] = {

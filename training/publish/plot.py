@@ -34,9 +34,7 @@ _MAX_BRIDGED_STEPS: Final = 3
 def draw_comparison(predictions: pd.DataFrame, report: Report) -> Figure:
     """Draw the whole test part at the top, its last steps enlarged in the middle, and their errors at the bottom.
 
-    Args:
-        predictions: °C, indexed by ISO time: the column ``observed`` and one column for each network.
-        report: Report of the release.
+    The predictions are °C, indexed by ISO time: the column ``observed`` and one column for each network.
     """
     cells = [model.name for model in report.networks]
     frame = predictions.set_axis(pd.to_datetime(predictions.index).tz_localize(None))

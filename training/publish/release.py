@@ -73,9 +73,7 @@ def make_key_pair(private: Path, public: Path) -> str:
 def read_private_key(path: Path, passphrase: Callable[[], str]) -> "Ed25519PrivateKey":
     """Read an Ed25519 private key from a PEM file, as ``openssl genpkey -algorithm ed25519`` writes it.
 
-    Args:
-        path: Path of the file.
-        passphrase: returns the passphrase; called only if the key is encrypted.
+    ``passphrase`` is called only if the key is encrypted.
 
     Raises:
         RequestError: if the file cannot be read, or holds anything else, or the passphrase is wrong.
@@ -105,12 +103,8 @@ def read_private_key(path: Path, passphrase: Callable[[], str]) -> "Ed25519Priva
 def sign(folder: Path, key: "Ed25519PrivateKey", number: str | None = None) -> SignatureFile:
     """Sign the manifest of the release in ``folder``, after checking its files; returns all its signatures.
 
-    Signatures of other keys over the same manifest are kept. A signature file that cannot be used is replaced.
-
-    Args:
-        folder: Folder of the release.
-        key: Key that signs.
-        number: Number that a rollback gives the release; None for a signature of the release as it was made.
+    Signatures of other keys over the same manifest are kept. A signature file that cannot be used is replaced. A
+    rollback gives the release a ``number``.
 
     Raises:
         ReleaseError: if the release does not match its manifest, or the signature cannot be written.
@@ -240,11 +234,9 @@ def _remove_abandoned(dataset: Path) -> None:
 
 
 def publish_next(dataset: Path, write: Callable[[Path, str], Written]) -> tuple[Path, Written]:
-    """Publish the next release of a dataset. It does not serve yet.
+    """Publish the next release of a dataset, which does not serve yet.
 
-    Args:
-        dataset: folder of the releases.
-        write: writes all files but the manifest into a folder, for a version.
+    For a version, ``write`` writes all files but the manifest into a folder.
 
     Returns:
         The folder of the release, and what ``write`` returned.
@@ -299,14 +291,10 @@ def rollback(
     trusted: TrustedKeys | None = None,
     key: "Ed25519PrivateKey | None" = None,
 ) -> str:
-    """Make another release serve; returns its version.
+    """Make another release of a dataset serve, by default the one before the current; returns its version.
 
-    Args:
-        artifacts: folder of all releases.
-        name: Name of the dataset.
-        version: Version of the release; the one before the current if None.
-        trusted: keys that must have signed the release and the rollback; None to accept any release.
-        key: signs the rollback: the release gets a number after those of all others. None to sign nothing.
+    If there are ``trusted`` keys, one must have signed the release and the rollback. To sign the rollback, ``key``
+    gives the release a number after those of all others.
 
     Raises:
         UnknownNameError: if the dataset or version does not exist.

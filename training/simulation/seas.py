@@ -7,10 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.climatology.annual_cycle import FREEZING_POINT
+from forecasting.series.times import Floats
 from training.simulation.water import (
     Array,
     Generator,
-    Places,
+    SimulatedPlaces,
     draw_places,
     evaluate_seasons,
     log_uniform,
@@ -29,13 +30,10 @@ _SHARES: Final = (0.45, 0.43, 0.12)
 def observe(
     random: Generator, water: Array, rms_increment: Array, steps_per_day: float
 ) -> tuple[Array, npt.NDArray[np.str_]]:
-    """Observe the water.
+    """Observe the water, °C, ``(steps, places)``.
 
-    Args:
-        random: generator.
-        water: °C, ``(steps, places)``.
-        rms_increment: root mean square of the water's daily increments, °C, ``(places,)``.
-        steps_per_day: 24, 1, or the inverse of 7 or 30.
+    Its daily increments have the root mean square ``rms_increment``, °C, ``(places,)``; there are 24, 1, or the inverse
+    of 7 or 30 ``steps_per_day``.
 
     Returns:
         °C, ``(steps, places)``, NaN where missing, and the kind of each place.
@@ -143,12 +141,12 @@ class Seas:
         times: Times of the steps, Unix seconds ``(steps,)``.
     """
 
-    places: Places
-    sst: npt.NDArray[np.float64]
-    times: npt.NDArray[np.float64]
+    places: SimulatedPlaces
+    sst: Floats
+    times: Floats
     kinds: npt.NDArray[np.str_]
 
-    def usual(self) -> npt.NDArray[np.float64]:
+    def usual(self) -> Floats:
         """Return the climatology by position at each step, °C, ``(places, steps)``."""
         return np.maximum(
             evaluate_seasons(self.places.climatology, self.times / _DAY).T.astype(np.float64), FREEZING_POINT
@@ -178,7 +176,7 @@ def simulate_seas(random: Generator, step: str, places: int, steps: int) -> Seas
     return Seas(drawn, observed.T.astype(np.float64), times * _DAY, kinds)
 
 
-def _tides(random: Generator, rms_increment: Array, times: npt.NDArray[np.float64]) -> Array:
+def _tides(random: Generator, rms_increment: Array, times: Floats) -> Array:
     """Simulate tides that move a gradient of temperature to and fro; the gradient changes over weeks, and may turn."""
     n, hours = len(rms_increment), times * 24
     size = rms_increment * log_uniform(random, 0.05, 2.5, n) * (random.random(n) < 0.7)
@@ -193,7 +191,7 @@ def _tides(random: Generator, rms_increment: Array, times: npt.NDArray[np.float6
     return np.asarray(size * gradient * total, dtype=np.float32)
 
 
-def _sunshine(random: Generator, places: Places, rms_increment: Array, times: npt.NDArray[np.float64]) -> Array:
+def _sunshine(random: Generator, places: SimulatedPlaces, rms_increment: Array, times: Floats) -> Array:
     """Simulate warming by day, strong when the wind is weak; by solar time of a random longitude."""
     n = len(rms_increment)
     hour = (times[:, np.newaxis] * 24 + random.uniform(0, 24, n)) % 24
@@ -204,8 +202,6 @@ def _sunshine(random: Generator, places: Places, rms_increment: Array, times: np
     calm = np.exp(0.7 * red_noise(random, len(times), log_uniform(random, 1, 5, n) * 24))
     return np.asarray(size * calm * shape, dtype=np.float32)
 
-
-Floats = npt.NDArray[np.float64]
 
 STATISTICS: Final = (
     "RMS increment",

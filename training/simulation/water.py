@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from forecasting.climatology.annual_cycle import FREEZING_POINT, HARMONICS, annual_terms
 from forecasting.climatology.global_climatology import GlobalClimatology
+from forecasting.series.times import Floats
 
 Array = npt.NDArray[np.float32]
 Generator = np.random.Generator
@@ -45,10 +46,7 @@ def relax(forcing: Array, decay: Array) -> Array:
 def red_noise(random: Generator, steps: int, memory: Array) -> Array:
     """Simulate first-order autoregressions of unit variance, ``(steps, places)``, from stationarity.
 
-    Args:
-        random: generator.
-        steps: number of steps.
-        memory: e-folding time in steps, ``(places,)``.
+    ``memory`` is the e-folding time in steps, ``(places,)``.
     """
     decay = np.exp(-1 / memory).astype(np.float32)
     forcing = random.standard_normal((steps, len(memory)), dtype=np.float32) * np.sqrt(1 - decay**2)
@@ -61,12 +59,7 @@ def oscillation(random: Generator, steps: int, period: Array, memory: Array) -> 
 
     The real part of a complex autoregression, ``z[t] = exp(-1 / memory + 2πi / period) · z[t - 1] + noise``: the
     form of the linear recharge oscillator of El Niño (Burgers, Jin and van Oldenborgh 2005, Geophys. Res. Lett. 32).
-
-    Args:
-        random: generator.
-        steps: number of steps.
-        period: Period in steps, ``(places,)``.
-        memory: e-folding time of the amplitude in steps, ``(places,)``.
+    ``memory`` is the e-folding time of the amplitude; it and ``period`` are in steps, ``(places,)``.
     """
     places = len(period)
     turn = np.exp(-1 / memory + 2j * np.pi / period).astype(np.complex64)
@@ -90,11 +83,7 @@ def heavy_tailed(random: Generator, steps: int, freedom: Array) -> Array:
 def pulses(random: Generator, steps: int, rate: Array, decay: Array) -> Array:
     """Simulate events that begin at random and decay, with exponential sizes of mean 1, ``(steps, places)``.
 
-    Args:
-        random: generator.
-        steps: number of steps.
-        rate: expected events per step, ``(places,)``.
-        decay: share that remains after a step, ``(places,)``.
+    ``rate`` is the number of events expected in a step, ``decay`` the share that remains after one, ``(places,)``.
     """
     begins = random.random((steps, len(rate)), dtype=np.float32) < rate
     sizes = random.standard_exponential((steps, len(rate)), dtype=np.float32)
@@ -115,7 +104,7 @@ _WRONG_SHARE: Final = 0.08
 
 
 @dataclass(frozen=True)
-class Places:
+class SimulatedPlaces:
     """Simulated places.
 
     Attributes:
@@ -132,7 +121,7 @@ class Places:
         return len(self.latitude)
 
 
-def draw_places(random: Generator, n: int) -> Places:
+def draw_places(random: Generator, n: int) -> SimulatedPlaces:
     """Draw places at random from the sea cells of the global climatology, evenly by area, with more in the tropics.
 
     The true cycle differs from the cell's as real places differ from a 2° climatology: by about 1 °C in level, a sixth
@@ -150,16 +139,16 @@ def draw_places(random: Generator, n: int) -> Places:
     seasonal[:, 3:] += random.normal(0, 0.12, (n, 4)) * np.array([1, 1, 0.5, 0.5])
     wrong = random.random(n) < _WRONG_SHARE
     climatology = np.where(wrong[:, None], coefficients[random.choice(len(latitudes), n)], climatology)
-    return Places(latitudes[cells], seasonal.astype(np.float32), climatology.astype(np.float32))
+    return SimulatedPlaces(latitudes[cells], seasonal.astype(np.float32), climatology.astype(np.float32))
 
 
-def evaluate_seasons(coefficients: Array, days: npt.NDArray[np.float64]) -> Array:
+def evaluate_seasons(coefficients: Array, days: Floats) -> Array:
     """Evaluate mean and harmonics at ``days`` since 1970: °C, ``(days, places)``."""
     times = np.round(days * 86400).astype("datetime64[s]")
     return np.asarray(annual_terms(times) @ coefficients.T.astype(np.float64), dtype=np.float32)
 
 
-def _turn(coefficients: Array, days: npt.NDArray[np.float64], amplitude: npt.NDArray[np.float64]) -> Array:
+def _turn(coefficients: Array, days: Floats, amplitude: Floats) -> Array:
     turned = coefficients.astype(np.float64)
     for harmonic in range(1, HARMONICS + 1):
         column = 2 * harmonic - 1
@@ -185,16 +174,9 @@ _SPIN_UP_DAYS: Final = 120
 
 
 def simulate_water(
-    random: Generator, places: Places, start_day: float, days: int, steps_per_day: int = 1
+    random: Generator, places: SimulatedPlaces, start_day: float, days: int, steps_per_day: int = 1
 ) -> tuple[Array, Array]:
-    """Simulate the temperature of the water at each place.
-
-    Args:
-        random: generator.
-        places: Places to simulate.
-        start_day: Start day of the first step, in days since 1970.
-        days: number of days.
-        steps_per_day: 1 or 24.
+    """Simulate the temperature of the water at each place from ``start_day`` since 1970, in 1 or 24 steps a day.
 
     Returns:
         °C, ``(steps, places)``, and the root mean square of the anomalies' daily increments, °C, ``(places,)``.
@@ -221,7 +203,7 @@ def simulate_water(
     return (FREEZING_POINT + 0.25 * np.logaddexp(0, above)).astype(np.float32), np.sqrt((daily**2).mean(axis=0))
 
 
-def _summer(places: Places, times: npt.NDArray[np.float64]) -> Array:
+def _summer(places: SimulatedPlaces, times: Floats) -> Array:
     """Return the season from -1 (coldest) to 1 (warmest), ``(steps, places)``."""
     cycle = places.seasonal.copy()
     cycle[:, 0] = 0
@@ -230,7 +212,7 @@ def _summer(places: Places, times: npt.NDArray[np.float64]) -> Array:
     return np.asarray(evaluate_seasons(cycle, times) / amplitude)
 
 
-def _mixed_layer(random: Generator, places: Places, summer: Array, per_day: int) -> Array:
+def _mixed_layer(random: Generator, places: SimulatedPlaces, summer: Array, per_day: int) -> Array:
     n, steps = len(places), len(summer)
     # A mixture, since some places have white forcing and others passing weather systems.
     share = random.beta(1, 1, n).astype(np.float32)
@@ -275,7 +257,7 @@ def _events(random: Generator, size: Array, steps: int, per_day: int) -> Array:
     return np.asarray(scale * random.choice([-1, 1], n) * events, dtype=np.float32)
 
 
-def _el_nino(random: Generator, latitude: Array, size: Array, times: npt.NDArray[np.float64], per_day: int) -> Array:
+def _el_nino(random: Generator, latitude: Array, size: Array, times: Floats, per_day: int) -> Array:
     n, steps = len(latitude), len(times)
     tropical = np.abs(latitude) < 20
     present = random.random(n) < np.where(tropical, 0.6, 0.15)

@@ -107,7 +107,7 @@ def test_a_module_is_tried_in_another_process_that_cannot_write_files(nino12: Ss
 
 def test_a_module_that_does_not_end_is_stopped(nino12: SstSeries) -> None:
     endless = ModelFile(
-        "endless.pt", torchscript(made("while bool(sst[0, 0] < 1000.0): sst = sst + 0.0", "sst[:, -1]"))
+        "endless.pt", torchscript(made("while bool(sst[0, 0] < 1000.0):", "    sst = sst + 0.0", "sst[:, -1]"))
     )
     with pytest.raises(ReleaseError, match=r"^endless\.pt: loading and trying it took more than 1 s: .*--time-limit$"):
         check(endless, nino12, 3, seconds=1.0)
