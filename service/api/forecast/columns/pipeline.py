@@ -1,22 +1,27 @@
-"""From the rows of a request by columns to the bytes of its answer, without waiting."""
+"""From the rows of a request by columns to the bytes of its response."""
 
-from collections.abc import Generator, Sequence
+import json
+from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
+from contextlib import aclosing
 from http import HTTPStatus
 from itertools import pairwise
 from typing import Final
 
+from starlette.types import Receive
+
 from forecasting.models.base import ALL
-from service.api.forecast.columns.reading.cutting import SeriesCutter
-from service.api.forecast.columns.reading.rows import Rows
-from service.api.forecast.columns.writing.form import form_of
-from service.api.forecast.columns.writing.table import to_batch
-from service.api.forecast.columns.writing.writers import writer_of
+from service.api.forecast.columns.cutting import SeriesCutter
+from service.api.forecast.columns.readers import ColumnReaders
+from service.api.forecast.columns.rows import Rows
+from service.api.forecast.columns.spool import HeldResponse, SpoolSpace
+from service.api.forecast.columns.writing import form_of, to_batch, writer_of
 from service.engine.forecasting import PIECE, SLOW_PIECE, Job
 from service.engine.reading import sentence
 from service.engine.series_columns import SeriesColumns
 from service.engine.serving import Serving
 from service.http.problems import ProblemError
 from service.http.validation import Place
+from service.middleware.streaming import WholeContent
 
 _MOST_WINDOWS: Final = 2 * PIECE
 """Windows that a place's networks forecast at once: here, fewer cost more for each."""
@@ -62,7 +67,7 @@ class Pipeline:
             is_last: whether the body ends with them.
 
         Yields:
-            What each step adds to the answer.
+            What each step adds to the response.
 
         Raises:
             ProblemError: 422 with ``strict`` at the first series that could not be forecast.
@@ -85,7 +90,7 @@ class Pipeline:
             yield content
 
     def abort(self, message: str) -> bytes:
-        """Return the last piece of an answer that cannot be finished."""
+        """Return the last piece of a response that cannot be finished."""
         return self._writer.abort(message)
 
     def _wait(self, series: SeriesColumns | None) -> None:
@@ -115,3 +120,62 @@ class Pipeline:
         self._count += len(series)
         self._failed += len(failed)
         return self._writer.write(to_batch(series.ids, results, self._known, self._form))
+
+
+class ColumnResponse:
+    """The response to one request."""
+
+    def __init__(self, serving: Serving, pipeline: Pipeline, space: SpoolSpace, readers: ColumnReaders) -> None:
+        """Wire a response.
+
+        Args:
+            serving: runs the work in its threads.
+            pipeline: does the work.
+            space: the space for temporary files.
+            readers: read the body.
+        """
+        self._serving = serving
+        self._pipeline = pipeline
+        self._space = space
+        self._readers = readers
+
+    async def pieces(self, media_type: str, receive: Receive, caller: str) -> AsyncGenerator[bytes | WholeContent]:
+        """Yield the response to ``caller``; an empty piece says that there is progress.
+
+        The response waits for the end of the body: most clients read only then, and an invalid request is refused as a
+        whole. If it takes more than the temporary files may, it leaves earlier, and the client has to read meanwhile.
+
+        Raises:
+            ProblemError: if the body is invalid; with ``strict`` at the first series that could not be forecast.
+        """
+        reading = self._readers.read(receive, media_type, SLICE_ROWS, self._space.limit, caller)
+        with HeldResponse(self._space) as held:
+            async with aclosing(reading) as read:
+                async for rows, is_last in read:
+                    yield b""
+                    if not rows and not is_last:
+                        continue
+                    steps = self._pipeline.steps(rows, is_last=is_last)
+                    while not self._pipeline.has_ended:
+                        content = await self._serving.run_in_worker(_next, steps)
+                        if content is None:
+                            break
+                        for piece in held.add(content):
+                            yield piece
+                        yield b""
+                    # What the last step worked on must not stay until the client has read the response.
+                    steps.close()
+            if held.is_in_memory:
+                yield WholeContent(b"".join(held.end()))
+            else:
+                for piece in held.end():
+                    yield piece
+
+    def abort(self, problem: bytes) -> bytes:
+        """Return the last piece of a response that cannot be finished."""
+        return self._pipeline.abort(json.loads(problem)["detail"])
+
+
+def _next(steps: Iterator[bytes]) -> bytes | None:
+    """Take one of ``steps``; None after the last."""
+    return next(steps, None)

@@ -1,11 +1,14 @@
-"""Temporary files for data too large for memory, with a limit on all of them together."""
+"""Responses that wait for the end of the body, in memory or in temporary files, with a limit on all files together."""
 
 import tempfile
 from collections.abc import Iterator
 from http import HTTPStatus
-from typing import IO, Self
+from typing import IO, Final, Self
 
 from service.http.problems import ProblemError
+
+_IN_MEMORY: Final = 2**20
+_PIECE: Final = 2**18
 
 
 class SpoolSpace:
@@ -42,51 +45,49 @@ class SpoolSpace:
 
 
 def _new_file() -> IO[bytes]:
-    return tempfile.TemporaryFile()
+    return tempfile.SpooledTemporaryFile(_IN_MEMORY)
 
 
-class Spool:
-    """A temporary file, which the system deletes when it is closed."""
+class HeldResponse:
+    """Keeps the pieces of a response, as long as there is space: a little in memory, more in a temporary file."""
 
     def __init__(self, space: SpoolSpace) -> None:
         self._space = space
-        self._size = 0
-        self._file: IO[bytes] | None = None
+        self._file = _new_file()
+        self._size = self._reserved = 0
+        self._is_full = False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        self._space.free(self._reserved)
+        self._file.close()
 
-    @property
-    def size(self) -> int:
-        """Bytes written."""
-        return self._size
+    def add(self, piece: bytes) -> Iterator[bytes]:
+        """Keep a piece; yield what can no longer be kept."""
+        size = self._size + len(piece)
+        if not self._is_full and size > _IN_MEMORY:
+            try:
+                self._space.reserve(size - self._reserved)
+                self._reserved = size
+            except ProblemError:
+                yield from self.end()
+                self._is_full = True
+        if not self._is_full:
+            self._file.write(piece)
+            self._size = size
+        elif piece:
+            yield piece
 
-    def write(self, piece: bytes | memoryview) -> None:
-        """Append ``piece``.
-
-        Raises:
-            ProblemError: 503 if there is no space.
-        """
-        self._space.reserve(len(piece))
-        self._size += len(piece)
-        if self._file is None:
-            self._file = _new_file()
-        self._file.write(piece)
-
-    def pieces(self, size: int) -> Iterator[bytes]:
-        """Yield what was written, ``size`` bytes at a time."""
-        if self._file is not None:
+    def end(self) -> Iterator[bytes]:
+        """Yield everything that is kept."""
+        if not self._is_full:
             self._file.seek(0)
-            while piece := self._file.read(size):
+            while piece := self._file.read(_PIECE):
                 yield piece
 
-    def close(self) -> None:
-        """Delete the file, and free its space."""
-        self._space.free(self._size)
-        self._size = 0
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether the response so far is in memory, and nothing of it has been yielded."""
+        return not self._is_full and not self._reserved

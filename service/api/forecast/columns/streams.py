@@ -1,4 +1,4 @@
-"""Begins the answers to columnar requests. pyarrow is imported with the first of them."""
+"""Begins the responses to columnar requests. pyarrow is imported with the first of them."""
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -24,13 +24,13 @@ from service.settings import Settings
 from service.worker.accounts import current
 
 if TYPE_CHECKING:
-    from service.api.forecast.columns.reading.readers import ColumnReaders
+    from service.api.forecast.columns.readers import ColumnReaders
 
 _PURPOSE = "a columnar body (Arrow or Parquet)"
 
 
 class ColumnStreams:
-    """Answers columnar requests, with one limit for the temporary files of all of them."""
+    """Responds to columnar requests, with one limit for the temporary files of all of them."""
 
     def __init__(self, lifecycle: Lifecycle, settings: Settings) -> None:
         self._lifecycle = lifecycle
@@ -62,9 +62,8 @@ class ColumnStreams:
         """
         try:
             with needs_extra("columns", _PURPOSE):
-                from service.api.forecast.columns.answering import ColumnAnswer
-                from service.api.forecast.columns.pipeline import Pipeline
-                from service.api.forecast.columns.reading.readers import ColumnReaders
+                from service.api.forecast.columns.pipeline import ColumnResponse, Pipeline
+                from service.api.forecast.columns.readers import ColumnReaders
         except MissingExtraError as error:
             raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"{error}; or send JSON or NDJSON") from None
         headers = dict(request.scope["headers"])
@@ -82,8 +81,8 @@ class ColumnStreams:
             self._readers = ColumnReaders(self._settings.caller_share)
         account = current.get()
         caller = "" if account is None else account.caller
-        answer = ColumnAnswer(serving, pipeline, self._space_of(caller), self._readers)
-        return StreamedResponse(answer.pieces(media_type, request.receive, caller), accepted, answer.abort)
+        response = ColumnResponse(serving, pipeline, self._space_of(caller), self._readers)
+        return StreamedResponse(response.pieces(media_type, request.receive, caller), accepted, response.abort)
 
 
 def _plan(serving: Serving, settings: Settings, query: LinesQuery) -> Job:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from forecasting.series.sst_series import SstSeries
-from service.api.forecast.columns.reading.process import MAX_PLAIN
+from service.api.forecast.columns.process import MAX_PLAIN
 from tests.service.api.forecast.columns.bodies import ARROW, PARQUET, long_table, post, read, refusal
 
 PLACE = {"dataset": "nino12", "model": "gru"}

@@ -17,7 +17,7 @@ import pytest
 from starlette.types import Message, Receive
 
 from forecasting.series.sst_series import SstSeries
-from service.api.forecast.columns.reading.readers import ColumnReaders
+from service.api.forecast.columns.readers import ColumnReaders
 from service.http.problems import ProblemError
 from service.settings import Settings
 from tests.service.api.forecast.columns.bodies import (
@@ -91,7 +91,7 @@ class Children:
 def reads_for_us(process: Path) -> bool:
     with suppress(OSError):  # others end meanwhile
         parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
-        return parent == str(os.getpid()) and "columns.reading.process" in (process / "cmdline").read_text()
+        return parent == str(os.getpid()) and "columns.process" in (process / "cmdline").read_text()
     return False
 
 

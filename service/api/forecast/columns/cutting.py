@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from forecasting.errors import SeriesError
 from forecasting.series.times import Floats
-from service.api.forecast.columns.reading.rows import Rows
+from service.api.forecast.columns.rows import Rows
 from service.engine.series_columns import SeriesColumns
 from service.engine.series_schema import MAX_ID
 
@@ -93,7 +93,7 @@ class SeriesCutter:
         return SeriesColumns(ids, rows.ends, rows.times, rows.local, rows.values, latitudes, longitudes, errors)
 
     def _ids(self, ids: pa.StringArray, errors: dict[int, SeriesError]) -> pa.StringArray:
-        """Return the IDs to answer with, and record what is wrong with them."""
+        """Return the IDs for the response, and record what is wrong with them."""
         shown = _shown(ids, errors)
         first, self._first = self._first, None
         if first is None and not self._seen and len(shown.unique()) == len(shown):

@@ -1,10 +1,10 @@
 """Reads columnar bodies in a process of its own: a damaged one can end the process that decodes it.
 
-    python -m service.api.forecast.columns.reading.process
+    python -m service.api.forecast.columns.process
 
 reads one body after another from standard input: a line of JSON with the arguments of :func:`read_body`, and then the
 pieces of the body, each after its length in four bytes; the length 0 ends it. It writes the rows to standard output as
-:func:`~service.api.forecast.columns.reading.rows.write_rows` does, or a line with the reason why a body is refused. If
+:func:`~service.api.forecast.columns.rows.write_rows` does, or a line with the reason why a body is refused. If
 pyarrow has refused it, the process ends.
 """
 
@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as papq
 
 from forecasting.process_limits import limit_memory
-from service.api.forecast.columns.reading.rows import (
+from service.api.forecast.columns.rows import (
     INDEX,
     TOO_LARGE,
     Layout,
@@ -253,7 +253,7 @@ def _check_ends(content: bytearray) -> None:
         raise RefusedError("its footer is larger than the file")
 
 
-def _answer(body: _Body, kind: str, rows: int, out: BinaryIO) -> None:
+def _respond(body: _Body, kind: str, rows: int, out: BinaryIO) -> None:
     """Write the rows of a body; the arguments are those of :func:`read_body`."""
     waiting: list[Rows] = []
     for parts in read_body(body, kind, rows):
@@ -301,7 +301,7 @@ def main() -> None:
         arguments = json.loads(request)
         body = _Body(source, arguments["limit"])
         try:
-            _answer(body, arguments["kind"], arguments["rows"], out)
+            _respond(body, arguments["kind"], arguments["rows"], out)
         except RefusedError as error:
             _refuse(error, out, is_end=False)
             body.skip()

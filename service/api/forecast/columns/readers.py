@@ -14,14 +14,14 @@ from weakref import WeakValueDictionary
 
 from starlette.types import Receive
 
-from service.api.forecast.columns.reading.rows import INVALID, TOO_LARGE, Rows, rows_of
+from service.api.forecast.columns.rows import INVALID, TOO_LARGE, Rows, rows_of
 from service.api.uploads.reading import end_process, environment
 from service.http.bodies import part_of
 from service.http.media import PARQUET_TYPE
 from service.http.problems import ProblemError
 from service.http.validation import Place
 
-_MODULE: Final = "service.api.forecast.columns.reading.process"
+_MODULE: Final = "service.api.forecast.columns.process"
 
 _PROCESSES: Final = 4
 """Bodies that are read at once."""

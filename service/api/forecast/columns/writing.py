@@ -1,26 +1,119 @@
-"""Forecasts as record batches: a row for each series, model and lead, with the columns of batch scoring and more."""
+"""Responses by columns: forecasts as record batches, written as an Arrow stream or a Parquet file, piece by piece.
+
+There is a row for each series, model and lead, with the columns of batch scoring and more.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.parquet as papq
 
 from forecasting.errors import SeriesError
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.qartod import MISSING
 from forecasting.series.times import Floats, Times
-from service.api.forecast.columns.writing.form import TIME, AnswerForm, exceedance_column
+from service.engine.forecasting import Job
 from service.engine.reading import sentence
+from service.http.media import ARROW_TYPE
+
+BASELINES: Final = ("persistence", "usual_change", "climatology", "damped", "linear")
+"""References that have a column, even if no series has them."""
+
+TIME: Final = pa.timestamp("s", "UTC")
+
+_MAX_CACHED_ROWS: Final = 4_096
+"""Rows up to which columns that responses of the same size share are cached; each takes some 100 kB at most."""
+
+
+class ResponseForm:
+    """The columns of a response.
+
+    Attributes:
+        schema: names and types of the columns.
+        names: the names of the columns.
+        head: the message that begins an Arrow stream of them.
+    """
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self.schema = schema
+        self.names: list[str] = schema.names
+        self.head: bytes = schema.serialize().to_pybytes()
+
+    def nulls(self, rows: int) -> dict[str, pa.Array]:
+        """Return all columns, by name, without values."""
+        return (_nulls if rows <= _MAX_CACHED_ROWS else _nulls.__wrapped__)(self, rows)
+
+    def stream_end(self, series: int, failed: int) -> bytes:
+        """Return the messages that end an Arrow stream: a record batch without rows, with these counts as metadata."""
+        return _stream_end(self, series, failed)
+
+
+def form_of(job: Job) -> ResponseForm:
+    """Return the columns of the response to ``job``."""
+    options = job.options.forecast
+    return _form(job.selection.levels(options), tuple(map(exceedance_column, options.thresholds)))
+
+
+def exceedance_column(threshold: float) -> str:
+    """Return the name of the column with the probability that SST exceeds ``threshold``."""
+    return f"exceedance_{threshold:.12g}"
+
+
+@lru_cache(maxsize=64)
+def _form(levels: tuple[int, ...], exceedance: tuple[str, ...]) -> ResponseForm:
+    bounds = [(f"{side}_{level}", pa.float64()) for level in levels for side in ("lower", "upper")]
+    references = [(f"baseline_{name}", pa.float64()) for name in BASELINES]
+    columns = [
+        ("station", pa.string()),
+        ("issued", TIME),
+        ("time", TIME),
+        ("sst", pa.float64()),
+        *bounds,
+        ("model", pa.string()),
+        ("version", pa.string()),
+        ("chosen", pa.string()),
+        ("quality", pa.int8()),
+        ("error", pa.string()),
+        ("warnings", pa.string()),
+        ("lead", pa.int16()),
+        ("step", pa.string()),
+        *dict(references).items(),
+        ("usual_years", pa.string()),
+        ("usual_source", pa.string()),
+        *dict.fromkeys(exceedance, pa.float64()).items(),
+        ("calibrated", pa.bool_()),
+        ("messages", pa.string()),
+    ]
+    return ResponseForm(pa.schema(columns))
+
+
+# Forms are compared by identity, since comparing schemas takes longer than what these functions save.
+
+
+@lru_cache(maxsize=64)
+def _nulls(form: ResponseForm, rows: int) -> dict[str, pa.Array]:
+    by_type = {kind: pa.nulls(rows, kind) for kind in set(form.schema.types)}
+    return {field.name: by_type[field.type] for field in form.schema}
+
+
+@lru_cache(maxsize=256)
+def _stream_end(form: ResponseForm, series: int, failed: int) -> bytes:
+    sink = pa.BufferOutputStream()
+    # Only a whole stream takes metadata; its own head is left out.
+    with pa.ipc.new_stream(sink, form.schema) as stream:
+        no_rows = pa.record_batch(list(form.nulls(0).values()), schema=form.schema)
+        stream.write_batch(no_rows, custom_metadata={"series": str(series), "failed": str(failed)})
+    end: bytes = sink.getvalue().slice(len(form.head)).to_pybytes()
+    return end
+
 
 _SCALE: Final = 1e6
 """Values are rounded to six decimals."""
-
-_MAX_SHARED_ROWS: Final = 4_096
-"""Rows up to which columns that answers of the same size share are cached; each takes some 100 kB at most."""
 
 Value = TypeVar("Value")
 
@@ -28,7 +121,7 @@ Index = npt.NDArray[np.intp]
 
 
 def to_batch(
-    ids: pa.StringArray, results: Sequence[Forecasts], known: Sequence[Mapping[str, str]], form: AnswerForm
+    ids: pa.StringArray, results: Sequence[Forecasts], known: Sequence[Mapping[str, str]], form: ResponseForm
 ) -> pa.RecordBatch:
     """Return the rows of some series, from the forecasts of each model: by series, then model, then lead.
 
@@ -49,7 +142,7 @@ def _place_of_rows(n: int, forecasts: Forecasts) -> Index:
     return np.repeat(np.arange(n), counts)
 
 
-def _rows(ids: pa.StringArray, forecasts: Forecasts, known: Mapping[str, str], form: AnswerForm) -> pa.RecordBatch:
+def _rows(ids: pa.StringArray, forecasts: Forecasts, known: Mapping[str, str], form: ResponseForm) -> pa.RecordBatch:
     spread = _Spread(len(ids), forecasts)
     columns = form.nulls(spread.total) | {
         "station": spread.of_series(ids),
@@ -93,7 +186,7 @@ def _has_any(values: Floats) -> bool:
 
 
 class _Spread:
-    """Puts what is known of each forecast, or of each of its leads, into the rows of the answer."""
+    """Puts what is known of each forecast, or of each of its leads, into the rows of the response."""
 
     def __init__(self, n: int, forecasts: Forecasts) -> None:
         self.horizon = forecasts.horizon
@@ -199,7 +292,7 @@ def _shared(build: Callable[[int, Value], pa.Array]) -> Callable[[int, Value], p
     cached = lru_cache(maxsize=64)(build)
 
     def column(rows: int, value: Value) -> pa.Array:
-        return (cached if rows <= _MAX_SHARED_ROWS else build)(rows, value)
+        return (cached if rows <= _MAX_CACHED_ROWS else build)(rows, value)
 
     return column
 
@@ -232,7 +325,121 @@ def _texts(known: Sequence[Value | None], text_of: Callable[[Value], str | None]
     return pa.array([None if each is None else text_of(each) for each in known], pa.string())
 
 
-def error_batch(message: str, form: AnswerForm) -> pa.RecordBatch:
-    """Return the one row that ends an answer that could not be finished: no station, and the reason."""
+def error_batch(message: str, form: ResponseForm) -> pa.RecordBatch:
+    """Return the one row that ends a response that could not be finished: no station, and the reason."""
     columns = form.nulls(1) | {"error": pa.array([message], pa.string()), "quality": pa.array([MISSING], pa.int8())}
     return pa.record_batch([columns[name] for name in form.names], schema=form.schema)
+
+
+_GROUP_ROWS: Final = 65_536
+"""Rows of a row group in Parquet."""
+
+
+class Writer(Protocol):
+    """Writes the record batches of one response. Every method returns the bytes that are ready to be sent."""
+
+    def write(self, batch: pa.RecordBatch) -> bytes:
+        """Write a batch."""
+
+    def end(self, series: int, failed: int) -> bytes:
+        """End the response, which says how many series it has, and how many of them failed."""
+
+    def abort(self, message: str) -> bytes:
+        """Leave the response without its end, and say why as far as the form allows."""
+
+
+class ArrowWriter:
+    """Writes an Arrow stream, whose last record batch has no rows and the counts as metadata."""
+
+    def __init__(self, form: ResponseForm) -> None:
+        self._form = form
+        self._has_begun = False
+
+    def write(self, batch: pa.RecordBatch) -> bytes:
+        """See :class:`Writer`."""
+        return self._begun(batch.serialize())
+
+    def end(self, series: int, failed: int) -> bytes:
+        """See :class:`Writer`."""
+        return self._begun(self._form.stream_end(series, failed))
+
+    def abort(self, message: str) -> bytes:
+        """See :class:`Writer`. The last row has no station, and the message as its error."""
+        return self._begun(error_batch(message, self._form).serialize())
+
+    def _begun(self, message: pa.Buffer | bytes) -> bytes:
+        """Return ``message``, after the head if that is still missing."""
+        head = b"" if self._has_begun else self._form.head
+        self._has_begun = True
+        return b"".join([head, message])
+
+
+class ParquetWriter:
+    """Writes a Parquet file, whose metadata has the counts."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._sink = _Sink()
+        self._file = papq.ParquetWriter(self._sink, schema)
+        self._batches: list[pa.RecordBatch] = []
+
+    def write(self, batch: pa.RecordBatch) -> bytes:
+        """See :class:`Writer`. Batches wait until there are enough rows for a row group."""
+        self._batches.append(batch)
+        if sum(waiting.num_rows for waiting in self._batches) >= _GROUP_ROWS:
+            self._write_group()
+        return self._sink.drain()
+
+    def end(self, series: int, failed: int) -> bytes:
+        """See :class:`Writer`."""
+        if self._batches:
+            self._write_group()
+        self._file.add_key_value_metadata({"series": str(series), "failed": str(failed)})
+        self._file.close()
+        return self._sink.drain()
+
+    def abort(self, message: str) -> bytes:
+        """See :class:`Writer`. A Parquet file without its end cannot be read."""
+        return b""
+
+    def _write_group(self) -> None:
+        self._file.write_table(pa.Table.from_batches(self._batches, self._schema).combine_chunks())
+        self._batches = []
+
+
+def writer_of(media_type: str, form: ResponseForm) -> Writer:
+    """Return the writer of a response with these columns."""
+    return ArrowWriter(form) if media_type == ARROW_TYPE else ParquetWriter(form.schema)
+
+
+class _Sink:
+    """A file that pyarrow writes to, from which the bytes are taken as they come."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def write(self, piece: "pa.Buffer | bytes") -> int:
+        """Keep ``piece``."""
+        content = bytes(piece)
+        self._pieces.append(content)
+        self._size += len(content)
+        return len(content)
+
+    def tell(self) -> int:
+        """Return how many bytes have been written in all."""
+        return self._size
+
+    def flush(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def drain(self) -> bytes:
+        """Return what has been written since the last call."""
+        content = b"".join(self._pieces)
+        self._pieces.clear()
+        return content

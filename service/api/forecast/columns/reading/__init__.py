@@ -1,1 +1,0 @@
-"""Reads a columnar request: an Arrow stream or a Parquet file becomes series."""

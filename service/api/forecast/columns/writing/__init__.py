@@ -1,1 +1,0 @@
-"""Writes forecasts as columns, into an Arrow stream or a Parquet file."""
