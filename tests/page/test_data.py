@@ -10,6 +10,7 @@ import xarray as xr
 from playwright.sync_api import FileChooser, Page, Route, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
+from tests.page.browser import Visit
 from tests.page.conftest import Shown, Visitor
 from tests.page.files import daily, drop, drop_file, dropped, flagged, monthly
 from tests.page.snippets import run_curl, run_python
@@ -97,33 +98,24 @@ def test_models_of_a_place_are_offered_where_they_take_the_series_and_used_only_
     expect(page.get_by_text("These networks were trained on one place")).to_have_count(0)
 
 
-def test_pasted_text_is_read_and_survives_a_visit_to_another_view(visitor: Visitor) -> None:
-    visit = visitor()
+def paste(visit: Visit, text: str) -> Page:
+    """Read pasted text in the Your data view."""
     page = visit.open("?view=data")
-    page.get_by_label("Or paste data").fill(monthly())
+    page.get_by_label("Or paste data").fill(text)
     page.get_by_role("button", name="Read data").click()
     visit.settle()
+    return page
+
+
+def test_pasted_text_survives_a_visit_to_another_view_and_its_options_do_not_apply_to_the_example(
+    visitor: Visitor,
+) -> None:
+    visit = visitor()
+    page = paste(visit, monthly())
     page.get_by_role("link", name="Operate").click()
     page.get_by_role("navigation").get_by_role("link", name="Your data").click()
     expect(page.get_by_label("Or paste data")).to_have_value(monthly())
     expect(page.get_by_role("heading", name="How the file was read")).to_be_visible()
-
-
-def test_rows_copied_from_a_german_spreadsheet_need_no_header(visitor: Visitor) -> None:
-    visit = visitor()
-    page = visit.open("?view=data")
-    page.get_by_label("Or paste data").fill("".join(f"{day:02}.03.2022\t15,{day}\n" for day in range(1, 31)))
-    page.get_by_role("button", name="Read data").click()
-    visit.settle()
-    expect(page.locator(".headline")).to_contain_text("Next value, 31 Mar 2022")
-
-
-def test_options_that_were_answered_for_pasted_text_do_not_apply_to_the_example(visitor: Visitor) -> None:
-    visit = visitor()
-    page = visit.open("?view=data")
-    page.get_by_label("Or paste data").fill(monthly())
-    page.get_by_role("button", name="Read data").click()
-    visit.settle()
     page.get_by_text("Reading options").click()
     page.get_by_label("Temperature units").select_option("fahrenheit")
     visit.settle()
@@ -137,6 +129,11 @@ def test_options_that_were_answered_for_pasted_text_do_not_apply_to_the_example(
     assert values[-1] == 19.2
     expect(page.locator(".result")).to_be_focused()
     visit.console_errors.clear()
+
+
+def test_rows_copied_from_a_german_spreadsheet_need_no_header(visitor: Visitor) -> None:
+    page = paste(visitor(), "".join(f"{day:02}.03.2022\t15,{day}\n" for day in range(1, 31)))
+    expect(page.locator(".headline")).to_contain_text("Next value, 31 Mar 2022")
 
 
 def test_another_horizon_or_model_leaves_the_comparison_running(visitor: Visitor) -> None:
@@ -168,12 +165,20 @@ def test_a_release_or_a_station_that_is_not_there_is_named(visitor: Visitor, url
     expect(page.get_by_role("alert")).to_contain_text("The networks of nino12 do not forecast this series")
 
 
-def test_the_name_of_the_service_leads_to_the_forecast_and_keeps_the_file_open(visitor: Visitor) -> None:
-    page = dropped(visitor(), "pier.csv", daily(60))
+def test_links_between_views_keep_the_file_open(visitor: Visitor) -> None:
+    visit = visitor()
+    page = dropped(visit, "pier.csv", daily(60))
+    table = page.get_by_role("table", name="Forecast for pier.csv")
     page.get_by_role("link", name="SST forecasting").click()
     expect(page.get_by_label("Dataset")).to_be_visible()
     page.get_by_role("navigation").get_by_role("link", name="Your data").click()
-    expect(page.get_by_role("table", name="Forecast for pier.csv")).to_be_visible()
+    expect(table).to_be_visible()
+    page.get_by_role("navigation").get_by_role("link", name="Forecast").click()
+    visit.settle()
+    page.get_by_role("link", name="Forecast your own data").click()
+    expect(table).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", name="How good is it?")).to_be_visible()
 
 
 def test_an_error_shows_the_line_it_is_about(shown: Shown) -> None:

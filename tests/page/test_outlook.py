@@ -15,7 +15,6 @@ from forecasting.series.timestep import TimeStep
 from service.settings import Settings
 from tests.page.browser import box_of
 from tests.page.conftest import Shown, Visitor
-from tests.page.files import dropped, monthly
 from tests.page.titles import title_of
 from tests.serving import serve
 from training.config import TrainingConfig
@@ -152,60 +151,46 @@ SAID = """async ([module, name, ...values]) => {
 }"""
 
 
-@pytest.mark.parametrize(
-    ("function", "time", "step", "words"),
-    [
-        ("validPhrase", "2026-11-01T00:00:00Z", "month", "this month"),
-        ("validPhrase", "2026-12-01T00:00:00Z", "month", "next month"),
-        ("validPhrase", "2027-01-01T00:00:00Z", "month", "in January 2027"),
-        ("validPhrase", "2026-11-23T00:00:00Z", "week", "in the week of 23 November 2026"),
-        ("validPhrase", "2026-11-28T00:00:00Z", "day", "tomorrow"),
-        ("validPhrase", "2026-11-25T00:00:00Z", "day", "on 25 November 2026"),
-        ("validPhrase", "2026-11-28T14:30:00Z", "PT30M", "tomorrow at 14:30 UTC"),
-        ("untilPhrase", "2026-10-01T00:00:00Z", "month", "October 2026"),
-        ("untilPhrase", "2026-11-26T14:00:00Z", "hour", "yesterday 14:00 UTC"),
-        ("untilPhrase", "2026-11-27T14:00:00Z", "hour", "today 14:00 UTC"),
-        ("untilPhrase", "2026-11-23T00:00:00Z", "week", "23 November 2026"),
-    ],
-)
-def test_times_near_now_are_told_in_words(shown: Shown, function: str, time: str, step: str, words: str) -> None:
-    assert shown("").page.evaluate(SAID, ["spoken-times", function, time, step]) == words
+NOW_IN_WORDS: list[tuple[str, list[Any], str]] = [
+    ("spoken-times", ["validPhrase", "2026-11-01T00:00:00Z", "month"], "this month"),
+    ("spoken-times", ["validPhrase", "2026-12-01T00:00:00Z", "month"], "next month"),
+    ("spoken-times", ["validPhrase", "2027-01-01T00:00:00Z", "month"], "in January 2027"),
+    ("spoken-times", ["validPhrase", "2026-11-23T00:00:00Z", "week"], "in the week of 23 November 2026"),
+    ("spoken-times", ["validPhrase", "2026-11-28T00:00:00Z", "day"], "tomorrow"),
+    ("spoken-times", ["validPhrase", "2026-11-25T00:00:00Z", "day"], "on 25 November 2026"),
+    ("spoken-times", ["validPhrase", "2026-11-28T14:30:00Z", "PT30M"], "tomorrow at 14:30 UTC"),
+    ("spoken-times", ["untilPhrase", "2026-10-01T00:00:00Z", "month"], "October 2026"),
+    ("spoken-times", ["untilPhrase", "2026-11-26T14:00:00Z", "hour"], "yesterday 14:00 UTC"),
+    ("spoken-times", ["untilPhrase", "2026-11-27T14:00:00Z", "hour"], "today 14:00 UTC"),
+    ("spoken-times", ["untilPhrase", "2026-11-23T00:00:00Z", "week"], "23 November 2026"),
+    *(
+        ("outlook", ["dataAge", {"step": "day", "timestamps": [last]}, {"end": end, "late": late}], sentence)
+        for last, end, late, sentence in (
+            ("2026-11-26T00:00:00Z", "2026-12-10T00:00:00Z", False, "Observed until yesterday."),
+            (
+                "2026-11-22T00:00:00Z",
+                "2026-12-06T00:00:00Z",
+                True,
+                "The last observation is from 22 November 2026, 5 days ago.",
+            ),
+            (
+                "2026-08-22T00:00:00Z",
+                "2026-09-05T00:00:00Z",
+                True,
+                "The last observation is from 22 August 2026, 3 months ago, so the whole forecast has passed.",
+            ),
+            (
+                "2020-08-22T00:00:00Z",
+                "2020-09-05T00:00:00Z",
+                True,
+                "Archive series, ended 22 August 2020, 6 years ago.",
+            ),
+        )
+    ),
+]
 
 
-def test_links_between_views_keep_the_open_file(visitor: Visitor) -> None:
-    visit = visitor()
-    page = dropped(visit, "pier.csv", monthly())
-    page.get_by_role("navigation").get_by_role("link", name="Forecast").click()
-    visit.settle()
-    page.get_by_role("link", name="Forecast your own data").click()
-    visit.settle()
-    expect(page.get_by_role("main")).to_contain_text("pier.csv")
-    page.go_back()
-    expect(page.get_by_role("heading", name="How good is it?")).to_be_visible()
-
-
-@pytest.mark.parametrize(
-    ("last", "end", "late", "sentence"),
-    [
-        ("2026-11-26T00:00:00Z", "2026-12-10T00:00:00Z", False, "Observed until yesterday."),
-        (
-            "2026-11-22T00:00:00Z",
-            "2026-12-06T00:00:00Z",
-            True,
-            "The last observation is from 22 November 2026, 5 days ago.",
-        ),
-        (
-            "2026-08-22T00:00:00Z",
-            "2026-09-05T00:00:00Z",
-            True,
-            "The last observation is from 22 August 2026, 3 months ago, so the whole forecast has passed.",
-        ),
-        ("2020-08-22T00:00:00Z", "2020-09-05T00:00:00Z", True, "Archive series, ended 22 August 2020, 6 years ago."),
-    ],
-)
-def test_the_age_of_the_data_is_told_in_a_sentence(
-    shown: Shown, last: str, end: str, late: bool, sentence: str
-) -> None:
-    history = {"step": "day", "timestamps": [last]}
-    values = ["outlook", "dataAge", history, {"end": end, "late": late}]
-    assert shown("").page.evaluate(SAID, values) == sentence
+def test_times_near_now_and_the_age_of_data_are_told_in_words(shown: Shown) -> None:
+    page = shown("").page
+    told = [page.evaluate(SAID, [module, *values]) for module, values, _ in NOW_IN_WORDS]
+    assert told == [words for *_, words in NOW_IN_WORDS]

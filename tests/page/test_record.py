@@ -86,7 +86,7 @@ def test_the_next_value_is_large_with_its_intervals_and_valid_time(shown: Shown,
     expect(page.locator("#announcement")).to_contain_text(f"Next value, 1 Mar 2022: {answer['sst'][0]:.2f} °C")
 
 
-def test_a_reference_that_wins_is_the_headline(shown: Shown, url: str) -> None:
+def test_a_reference_that_wins_is_the_headline_drawn_in_its_colour_and_listed_once(shown: Shown, url: str) -> None:
     text = every_five_days(300)
     answer = forecast(url, text)
     assert answer["model"] == "linear"
@@ -97,6 +97,12 @@ def test_a_reference_that_wins_is_the_headline(shown: Shown, url: str) -> None:
     expect(headline(page)).to_contain_text("So this simple reference makes the forecast, not a network.")
     expect(headline(page).locator(".figure")).to_have_text(f"{answer['sst'][0]:.2f} °C")
     expect(headline(page)).to_contain_text("Forecast by a linear autoregression from data up to")
+    heads = page.get_by_role("table", name="Forecast for tide.csv").get_by_role("columnheader").all_inner_texts()
+    assert len(heads) == len(set(heads))
+    assert "Linear autoregression" in heads
+    expect(page.get_by_role("group", name="References").get_by_text("Linear autoregression")).to_have_count(0)
+    dots, line = (page.locator(".forecast .plot").first.evaluate(COLOUR, part) for part in ("marker", "line"))
+    assert dots == line != "rgb(0, 0, 0)"
 
 
 def test_the_headline_the_chart_and_the_table_show_one_model(shown: Shown, url: str) -> None:
@@ -124,16 +130,6 @@ def test_all_three_networks_open_with_the_one_that_did_best(visitor: Visitor, ur
     best = min(filter(is_network, errors), key=lambda name: errors[name])
     answer = forecast(url, every_five_days(300), horizon=7, model=best)
     expect(headline(visit.page).locator(".figure")).to_have_text(f"{answer['sst'][0]:.2f} °C")
-
-
-def test_a_reference_that_makes_the_forecast_is_drawn_in_its_colour_and_listed_once(shown: Shown) -> None:
-    page = drop(shown("?view=data"), "tide.csv", every_five_days(300))
-    heads = page.get_by_role("table", name="Forecast for tide.csv").get_by_role("columnheader").all_inner_texts()
-    assert len(heads) == len(set(heads))
-    assert "Linear autoregression" in heads
-    expect(page.get_by_role("group", name="References").get_by_text("Linear autoregression")).to_have_count(0)
-    dots, line = (page.locator(".forecast .plot").first.evaluate(COLOUR, part) for part in ("marker", "line"))
-    assert dots == line != "rgb(0, 0, 0)"
 
 
 def test_a_network_that_loses_to_a_reference_is_never_praised(shown: Shown, url: str) -> None:
