@@ -23,13 +23,17 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
+
+from pydantic import TypeAdapter
 
 from forecasting.errors import FileError
 from forecasting.readers import content_digest
 from scoring.errors import ScoringError
 from scoring.job import Counts, Failure, Part
 from scoring.source import inside
+
+T = TypeVar("T")
 
 _LIBRARIES: Final = ("torch", "numpy", "pyarrow", "xarray", "zarr", "h5netcdf")
 
@@ -322,6 +326,16 @@ def write_whole(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     half.rename(path)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a dataclass as JSON."""
+    path.write_bytes(TypeAdapter(type(value)).dump_json(value))
+
+
+def read_json(kind: type[T], path: Path) -> T:
+    """Read a dataclass that :func:`write_json` wrote."""
+    return TypeAdapter(kind).validate_json(path.read_bytes())
 
 
 def remove(path: Path) -> None:

@@ -27,7 +27,7 @@ from forecasting.series.timestep import TimeStep
 from scoring.errors import ScoringError
 from scoring.events import EventRequest
 from scoring.source import inside
-from scoring.tables.rows import BASELINES, PREFIX, USUAL, read_part, schema
+from scoring.tables.output import BASELINES, PREFIX, USUAL, read_part, schema
 from scoring.work import Plan, WorkFolder, flush
 
 PARTITION: Final = "issued_month"

@@ -17,7 +17,7 @@ from forecasting.series.times import iso
 from scoring.archive.archive import Archive
 from scoring.errors import ScoringError
 from scoring.events import LEVEL_PROBABILITIES
-from scoring.tables.rows import PREFIX
+from scoring.tables.output import PREFIX
 
 _KEYS: Final = ["station", "issued", "observed_until", "replayed", "asked", "step", "time", "sst"]
 _SAME: Final = ["station", "asked", "step", "observed_until"]

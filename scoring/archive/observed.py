@@ -1,8 +1,9 @@
 """What was observed at the valid times of forecasts."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Final
 
@@ -14,8 +15,7 @@ from forecasting.scores.verification import Observed
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, iso
 from forecasting.series.timestep import TimeStep, in_words, length_of
-from scoring.tables.reading.stage import Staged, stage_rows
-from scoring.tables.reading.stations import ReadStations, read_stations
+from scoring.tables.staging import ReadStations, read_stations, stage_rows
 
 _ROWS: Final = 250_000
 """Rows that are read together."""
@@ -50,23 +50,25 @@ class Observations:
         observations = cls({}, {}, ())
         with tempfile.TemporaryDirectory(prefix="sst-verify-") as folder:
             staged = stage_rows(files, options, _ROWS, Path(folder))
-            for step in steps:
-                for stations in _chunks(staged, Path(folder), TimeStep.parse(step), options.resample):
-                    observations._add(stations, step)
+            for step, (chunk, first) in product(steps, enumerate(staged.bounds[:-1])):
+                wanted = None if options.resample else TimeStep.parse(step)
+                stations = read_stations(Path(folder), chunk, first, staged.zones, wanted, options.resample)
+                observations._add(stations, step)
         for name in {station for station, _ in observations.series}:
             observations.errors.pop(name, None)
         return cls(observations.series, observations.errors, staged.notes)
 
     def _add(self, stations: ReadStations, step: str) -> None:
-        self.errors.update({stations.names[i]: error for i, error in stations.errors.items()})
+        names = stations.known.names
+        self.errors.update({names[i]: error for i, error in stations.known.errors.items()})
         for i, series in stations.series.items():
-            observed = str(series.step)
-            if observed == step:
-                self.series[stations.names[i], step] = series
+            if str(series.step) == step:
+                self.series[names[i], step] = series
             else:
-                theirs, ours = length_of(observed), length_of(step)
-                remedy = f"; average them with --resample {step}" if series.step.seconds < _seconds(step) else ""
-                self.errors[stations.names[i]] = f"observations every {theirs}, but forecasts every {ours}{remedy}"
+                theirs, ours = length_of(str(series.step)), length_of(step)
+                is_shorter = series.step.seconds < TimeStep.parse(step).seconds
+                remedy = f"; average them with --resample {step}" if is_shorter else ""
+                self.errors[names[i]] = f"observations every {theirs}, but forecasts every {ours}{remedy}"
 
     def stations(self) -> set[str]:
         """Return the names of all stations in the files."""
@@ -101,17 +103,8 @@ class Observations:
         return observed
 
 
-def _chunks(staged: Staged, folder: Path, step: TimeStep, resample: TimeStep | None) -> Iterator[ReadStations]:
-    for chunk, first in enumerate(staged.bounds[:-1]):
-        yield read_stations(folder, chunk, first, staged.zones, None if resample else step, resample)
-
-
 def _between(series: SstSeries, valid: np.datetime64) -> str:
     return (
         f"observations at times such as {iso(series.start)}, but forecasts for times such as {iso(valid)}, which is "
         f"not a whole number of steps ({in_words(str(series.step))}) away: give both the same time within the step"
     )
-
-
-def _seconds(step: str) -> int:
-    return TimeStep.parse(step).seconds

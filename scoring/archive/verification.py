@@ -26,7 +26,7 @@ from scoring.archive.issued import IssuedForecasts
 from scoring.archive.observed import Observations
 from scoring.errors import kind_of
 from scoring.events import ALERT_LEVELS, LEVEL_PROBABILITIES, STATES
-from scoring.tables.rows import BASELINES, PREFIX
+from scoring.tables.output import BASELINES, PREFIX
 
 _BY_LEAD: Final = re.compile(r"event_(.+)_by_lead")
 

@@ -29,7 +29,7 @@ from scoring.work import Fingerprint, Plan, WorkFolder, installed, locked
 
 if TYPE_CHECKING:
     from scoring.archive.archive import Archive
-    from scoring.tables.input import TableInput
+    from scoring.tables.job import TableInput
 
 ARCHIVE: Final = "archive"
 """In place of an output format: the forecasts are added to an archive."""
@@ -106,7 +106,7 @@ def _append(options: argparse.Namespace, begun: float) -> int:
     """
     # pyarrow is slow to import, and grids do not need it.
     from scoring.archive.archive import Archive, key_of
-    from scoring.tables.input import TableInput
+    from scoring.tables.job import TableInput
 
     if options.overwrite:
         raise ScoringError("--overwrite cannot be used with --append, because an archive only grows; leave it out")
@@ -220,7 +220,7 @@ def _input_of(source: Source, kind: str, options: argparse.Namespace) -> Input[A
         from scoring.grids.input import GridInput
 
         return GridInput(source.path, source.files, reading, options.horizon, options.levels, events)
-    from scoring.tables.input import TableInput
+    from scoring.tables.job import TableInput
 
     if events.baseline_file is not None:
         raise ScoringError(f"--baseline {events.baseline_file}: a table needs a period, such as 1983/2012")

@@ -69,7 +69,7 @@ def load_torch_aside(options: argparse.Namespace) -> None:
 
         if len(os.fsencode(tempfile.gettempdir())) > _LONGEST_FOLDER:
             tempfile.tempdir = "/tmp"  # noqa: S108
-        forkserver.set_forkserver_preload(_IN_WORKERS if _is_grid(options) else [*_IN_WORKERS, "scoring.tables.input"])
+        forkserver.set_forkserver_preload(_IN_WORKERS if _is_grid(options) else [*_IN_WORKERS, "scoring.tables.job"])
         forkserver.ensure_running()
 
 

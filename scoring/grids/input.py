@@ -22,12 +22,12 @@ from forecasting.series.timestep import TimeStep
 from forecasting.series.units import to_celsius
 from scoring.errors import ScoringError, in_one_line
 from scoring.grids.field import JoinedField, last_steps, open_files, step_of
-from scoring.grids.job import BASELINES, CELLS, NAMES, POSITIONS, GridJob, Layout, Positions, Values
+from scoring.grids.job import BASELINES, CELLS, LAYOUT, NAMES, POSITIONS, GridJob, Layout, Positions, Values
 from scoring.grids.output import Output, event_variables, forecast_variables, skeleton
 from scoring.models.catalog import Choice
 from scoring.models.model import CellModel, Span
 from scoring.run import Input
-from scoring.work import Plan, WorkFolder
+from scoring.work import Plan, WorkFolder, read_json, write_json
 
 _NEAR_DEGREES: Final = 2.0
 _FARTHEST_CELLS: Final = 64
@@ -275,16 +275,16 @@ class GridInput(Input[CellModel]):
             variables = forecast_variables(field, bare, self.levels, model, layout)
             variables |= event_variables(self.events, model, variables["sst"].attributes)
         (folder / _OUTPUT).write_bytes(pickle.dumps(Output(layout, bare, variables)))
-        layout.save(folder)
+        write_json(folder / LAYOUT, layout)
 
     def job(self, folder: Path, model: CellModel) -> GridJob:
         """See :class:`~scoring.run.Input`."""
         staged = str((folder / CELLS).resolve())
-        return GridJob(model, self.levels, self.events, staged, Layout.read(folder))
+        return GridJob(model, self.levels, self.events, staged, read_json(Layout, folder / LAYOUT))
 
     def notes(self, folder: Path) -> tuple[str, ...]:
         """See :class:`~scoring.run.Input`."""
-        return Layout.read(folder).notes
+        return read_json(Layout, folder / LAYOUT).notes
 
     def write(self, work: WorkFolder, plan: Plan, failed: Mapping[int, str], path: Path) -> None:
         """See :class:`~scoring.run.Input`."""

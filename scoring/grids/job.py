@@ -1,10 +1,9 @@
 """A chunk of a grid: consecutive cells, scored together."""
 
 import io
-import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -31,7 +30,7 @@ NAMES: Final = ("climatology", "threshold")
 Values = npt.NDArray[np.float32]
 Positions = npt.NDArray[np.float32]
 
-_LAYOUT: Final = "layout.json"
+LAYOUT: Final = "layout.json"
 
 
 @dataclass(frozen=True)
@@ -81,17 +80,6 @@ class Layout:
     def rows(self, chunk: int) -> slice:
         """Return the rows of the first dimension that a chunk consists of."""
         return slice(self.bounds[chunk] // self.width, self.bounds[chunk + 1] // self.width)
-
-    def save(self, folder: Path) -> None:
-        """Write the layout into the ``folder`` of the staged file."""
-        (folder / _LAYOUT).write_text(json.dumps(asdict(self)))
-
-    @classmethod
-    def read(cls, folder: Path) -> "Layout":
-        """Read the layout of the staged file in ``folder``."""
-        stored: dict[str, Any] = json.loads((folder / _LAYOUT).read_text())
-        fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in stored.items()}
-        return cls(**fields)
 
 
 @dataclass(frozen=True, eq=False)

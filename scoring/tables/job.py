@@ -1,5 +1,6 @@
-"""A chunk of a table: some stations with all their rows, scored together."""
+"""A table from its files to its output: chunks are some stations with all their rows, scored together."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,11 +17,13 @@ from forecasting.series.timestep import TimeStep
 from scoring.errors import in_one_line, kind_of
 from scoring.events import EvaluatedEvents, Place, evaluate_events
 from scoring.job import Counts, Job, Part
+from scoring.models.catalog import Choice
 from scoring.models.model import TableModel
 from scoring.models.quality import Flags
-from scoring.tables.reading.stage import Staged
-from scoring.tables.reading.stations import ReadStations, read_stations
-from scoring.tables.rows import TableForecasts, to_bytes
+from scoring.run import Input
+from scoring.tables.output import TableForecasts, schema, to_bytes, without_forecasts, write_table
+from scoring.tables.staging import ChunkStations, ReadStations, Staged, names_file, read_stations, stage_rows
+from scoring.work import Plan, WorkFolder, read_json
 
 _PATHS: Final = 1_000
 """Sample paths that events are evaluated by."""
@@ -49,7 +52,7 @@ class TableJob(Job):
         return self.layout.bounds
 
     def score(self, chunk: int) -> Part:
-        """Return the forecasts of a chunk: an Arrow stream of :func:`scoring.tables.rows.schema`."""
+        """Return the forecasts of a chunk: an Arrow stream of :func:`scoring.tables.output.schema`."""
         folder, first = Path(self.staged), self.bounds[chunk]
         stations = read_stations(folder, chunk, first, self.layout.zones, self.model.reads_at, self.resample)
         scored = self._score(stations)
@@ -64,11 +67,11 @@ class TableJob(Job):
 
     def _score(self, stations: ReadStations) -> TableForecasts:
         forecasts, flags, releases = self._forecast(stations)
-        errors = stations.errors | {i: in_one_line(error) for i, error in forecasts.errors.items()}
+        errors = stations.known.errors | {i: in_one_line(error) for i, error in forecasts.errors.items()}
         evaluated = self._evaluate(forecasts, stations)
         warnings = []
         quality = flags[forecasts.row]
-        unplaced = set(stations.unplaced) if self.model.uses_positions else set()
+        unplaced = set(stations.known.unplaced) if self.model.uses_positions else set()
         for i, station in enumerate(forecasts.row.tolist()):
             codes: list[str] = ["no_climatology"] if station in unplaced else []
             codes += [warning.code for warning in forecasts.warnings[i]]
@@ -77,16 +80,16 @@ class TableJob(Job):
             if DOUBTS & set(codes):
                 quality[i] = SUSPECT
             warnings.append([*codes, *sorted(evaluated.warnings[i])])
-        return TableForecasts(stations.names, forecasts, quality, warnings, evaluated, errors, releases)
+        return TableForecasts(stations.known.names, forecasts, quality, warnings, evaluated, errors, releases)
 
     def _forecast(self, stations: ReadStations) -> tuple[Forecasts, Flags, dict[str, int]]:
         """Return forecasts, the flag that the evidence supports for each station, and how many each release made."""
         options = ForecastOptions(self.horizon, self.levels)
-        flags = np.zeros(len(stations.names), dtype=np.int8)
+        flags = np.zeros(len(stations.known.names), dtype=np.int8)
         releases: dict[str, int] = {}
         parts = [Forecasts.none(Columns(self.levels, (), ()), self.horizon, {})]
         valid = sorted(stations.series)
-        positions = np.asarray([stations.positions.get(i, (np.nan, np.nan)) for i in valid]).reshape(-1, 2)
+        positions = np.asarray([stations.known.positions.get(i, (np.nan, np.nan)) for i in valid]).reshape(-1, 2)
         for places, batch in SeriesByStep.of([stations.series[i] for i in valid], positions).batches:
             rows = np.asarray(valid, dtype=np.intp)[places]
             try:
@@ -111,3 +114,56 @@ class TableJob(Job):
             for i, station in enumerate(forecasts.row.tolist())
         )
         return evaluate_events(self.events, places, len(forecasts), self.horizon, self.events.paths or _PATHS)
+
+
+_ROWS: Final = 250_000
+"""Default number of rows that are forecast together."""
+
+
+@dataclass(frozen=True)
+class TableInput(Input[TableModel]):
+    """A table whose rows are in one or more files.
+
+    Attributes:
+        archived: whether the forecasts go to an archive.
+    """
+
+    unit = "stations"
+
+    archived: bool = False
+
+    def chunk_size(self, model: TableModel) -> int:
+        """See :class:`~scoring.run.Input`."""
+        return _ROWS
+
+    def choose(self, choice: Choice) -> TableModel:
+        """See :class:`~scoring.run.Input`."""
+        return choice.for_table()
+
+    def stage(self, model: TableModel, chunk: int, folder: Path) -> None:
+        """See :class:`~scoring.run.Input`."""
+        stage_rows(self.files, self.options, chunk, folder)
+
+    def job(self, folder: Path, model: TableModel) -> TableJob:
+        """See :class:`~scoring.run.Input`."""
+        return TableJob(
+            model, self.levels, self.events, str(folder.resolve()), self.horizon, Staged.read(folder),
+            self.options.resample, self.archived,
+        )  # fmt: skip
+
+    def notes(self, folder: Path) -> tuple[str, ...]:
+        """See :class:`~scoring.run.Input`."""
+        return Staged.read(folder).notes
+
+    def write(self, work: WorkFolder, plan: Plan, failed: Mapping[int, str], path: Path) -> None:
+        """See :class:`~scoring.run.Input`."""
+        write_table(path, plan.output, schema(self.levels, self.events), self.parts(work, failed))
+
+    def parts(self, work: WorkFolder, failed: Mapping[int, str]) -> Iterator[bytes]:
+        """Yield the rows of each chunk, as :func:`~scoring.tables.output.to_bytes` writes them."""
+        for chunk in range(len(Staged.read(work.staged).bounds) - 1):
+            if chunk in failed:
+                names = read_json(ChunkStations, names_file(work.staged, chunk)).names
+                yield without_forecasts(names, failed[chunk], self.levels, self.events)
+            else:
+                yield work.content(chunk)

@@ -13,7 +13,7 @@ import pytest
         ("forecasting, scoring.__main__", ("torch", "pandas", "pydantic")),
         ("training.cli.data, training.cli.release", ("torch", "tqdm")),
         ("scoring.cli.score, scoring.grids.input", ("torch", "zarr", "dask")),
-        ("scoring.cli.score, scoring.tables.input", ("torch", "xarray")),
+        ("scoring.cli.score, scoring.tables.job", ("torch", "xarray")),
         ("service.__main__, service.app", ("pandas", "pyarrow", "xarray", "scipy")),
         ("scoring.engine, scoring.grids.job, scoring.models.universal_forecaster", ("pandas", "xarray")),
     ],

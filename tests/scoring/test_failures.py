@@ -15,7 +15,7 @@ import torch
 import xarray as xr
 
 from scoring.models.catalog import Choice
-from scoring.tables.reading.stage import rows_file
+from scoring.tables.staging import rows_file
 from tests.scoring.commands import finish, members, parent, score, snapshot, start, wait_for, work_folder
 from tests.scoring.grids.sample import oisst, opened, save, temperatures
 from tests.scoring.tables.sample import long_table

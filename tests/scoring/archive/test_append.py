@@ -11,8 +11,8 @@ import pytest
 from forecasting.models.universal.references import REFERENCES
 from forecasting.readers import read_csv
 from forecasting.releases.catalog import load_forecaster
-from scoring.tables.reading.stage import rows_file
-from scoring.tables.rows import BASELINES
+from scoring.tables.output import BASELINES
+from scoring.tables.staging import rows_file
 from tests.conftest import NINO12
 from tests.scoring.archive.tables import append, files, growing, read, until
 from tests.scoring.commands import finish, score, snapshot, start, wait_for

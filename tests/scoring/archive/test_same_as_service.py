@@ -10,7 +10,7 @@ from sqlalchemy import make_url
 
 from forecasting.series.times import iso_of
 from scoring.cli import main
-from scoring.tables.rows import BASELINES
+from scoring.tables.output import BASELINES
 from service.stations.store.database import Database
 from service.stations.store.forecasts import IssuedForecast, add_forecast
 from service.stations.store.observations import add_observations

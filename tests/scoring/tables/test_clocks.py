@@ -9,7 +9,7 @@ import pytest
 from forecasting.errors import FileError
 from forecasting.readers.options import ReadingOptions
 from forecasting.series.timestep import TimeStep
-from tests.scoring.tables.reading.series import series_of
+from tests.scoring.tables.series import series_of
 
 HALF_HOUR = TimeStep.parse("PT30M")
 UTC = pd.date_range("2021-10-20", "2021-11-05", freq="30min", tz="UTC")

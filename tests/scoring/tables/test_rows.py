@@ -12,9 +12,9 @@ import pytest
 from forecasting.errors import FileError
 from forecasting.readers.options import ReadingOptions
 from forecasting.series.timestep import TimeStep
-from scoring.tables.reading.source import BLOCK, Notes, read_batches
-from scoring.tables.reading.stage import Staged
-from tests.scoring.tables.reading.series import series_of, values_by_station
+from scoring.tables.source import BLOCK, Notes, read_batches
+from scoring.tables.staging import Staged
+from tests.scoring.tables.series import series_of, values_by_station
 
 
 def test_a_sentinel_of_single_precision_is_missing(tmp_path: Path) -> None:

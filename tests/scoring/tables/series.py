@@ -7,10 +7,9 @@ import numpy as np
 from forecasting.readers.options import ReadingOptions
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
-from scoring.tables.reading.rows import Stations, take_rows
-from scoring.tables.reading.source import Notes, read_batches
-from scoring.tables.reading.stage import stage_rows
-from scoring.tables.reading.stations import read_stations
+from scoring.tables.rows import Stations, take_rows
+from scoring.tables.source import Notes, read_batches
+from scoring.tables.staging import read_stations, stage_rows
 
 
 def values_by_station(
@@ -34,6 +33,6 @@ def series_of(
     staged = stage_rows(files, options or ReadingOptions(), 1_000_000, folder)
     stations = read_stations(folder, 0, 0, staged.zones, step)
     return (
-        {stations.names[i]: station_series for i, station_series in stations.series.items()},
-        {stations.names[i]: error for i, error in stations.errors.items()},
+        {stations.known.names[i]: station_series for i, station_series in stations.series.items()},
+        {stations.known.names[i]: error for i, error in stations.known.errors.items()},
     )

@@ -9,8 +9,8 @@ import pytest
 from forecasting.errors import FileError
 from forecasting.readers.options import ReadingOptions
 from forecasting.series.timestep import TimeStep
-from scoring.tables.reading.source import Notes
-from tests.scoring.tables.reading.series import series_of, values_by_station
+from scoring.tables.source import Notes
+from tests.scoring.tables.series import series_of, values_by_station
 
 LATIN = "time,station,Water temp (°F)\n2001-01-01,Málaga,41\n2001-01-02,Málaga,50\n".encode("latin-1")
 

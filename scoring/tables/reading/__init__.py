@@ -1,1 +1,0 @@
-"""The readings of stations in tables: from files to series."""
