@@ -189,8 +189,8 @@ def execute(run: Run, work: WorkFolder, engine: Engine, say: Say, *, quiet: bool
     return result
 
 
-def finish(run: Run, work: WorkFolder, result: Result) -> None:
-    """Write the output and a summary beside it.
+def finish(run: Run, work: WorkFolder, result: Result) -> Path:
+    """Write the output and a summary beside it; returns the path of the output.
 
     Raises:
         NothingToForecastError: if no chunk could be scored.
@@ -208,6 +208,7 @@ def finish(run: Run, work: WorkFolder, result: Result) -> None:
     work.place(complete, run.output)
     if not result.failed:
         work.remove()
+    return run.output
 
 
 def summary_path(output: Path) -> Path:

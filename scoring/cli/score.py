@@ -29,7 +29,6 @@ from scoring.work import Fingerprint, Plan, WorkFolder, installed, locked
 
 if TYPE_CHECKING:
     from scoring.archive.archive import Archive
-    from scoring.tables.job import TableInput
 
 ARCHIVE: Final = "archive"
 """In place of an output format: the forecasts are added to an archive."""
@@ -42,33 +41,34 @@ def score(options: argparse.Namespace) -> int:
     """Run batch scoring and return the exit status: 0 done, 3 without forecasts or with failed chunks.
 
     Raises:
-        ForecastError: if the input, the model or the output cannot be used.
+        ForecastError: if the input, the model, the output or the archive cannot be used.
     """
     begun = time.perf_counter()
-    return _append(options, begun) if options.append else _write(options, begun)
-
-
-def _write(options: argparse.Namespace, begun: float) -> int:
-    """Write the forecasts to OUTPUT."""
-    kind = _output_kind(options.output)
-    source = find_source(options.input, grid=kind in GRIDS)
-    source.refuse(options.output)
+    archive = _archive_of(options)
+    kind, output = (_output_kind(options.output), options.output) if archive is None else (ARCHIVE, archive.path)
+    source = _source(options, kind)
+    source.refuse(output)
     input_ = _input_of(source, kind, options)
     model = _chosen_model(source, input_, options)
-    with locked(options.output, restart=options.restart) as work:
-        if _is_complete(work, options.output):
-            SCORE.say(f"{options.output} is already complete; nothing to do")
-            return DONE
-        _refuse_existing(options, work, kind)
+    with locked(output, restart=options.restart, job="" if archive is None else _job(options)) as work:
+        if archive is None:
+            if _is_complete(work, output):
+                SCORE.say(f"{output} is already complete; nothing to do")
+                return DONE
+            _refuse_existing(options, work, kind)
         with _removed_if_nothing_staged(work), closing(_engine_of(options, model)) as engine:
             with named(source.path):
                 narrowed = input_.narrowed(model)
                 fingerprint = Fingerprint.of(narrowed.files)
                 plan = _plan_of(options, kind, fingerprint, model, narrowed)
-                run = Run(narrowed, options.output, model, plan, fingerprint, begun)
+                run = Run(narrowed, output, model, plan, fingerprint, begun)
+                if archive is not None and _is_archived(run, archive, work):
+                    return DONE
                 result = execute(run, work, engine, SCORE.say, quiet=options.quiet)
-            finish(run, work, result)
-    _tell(run, result, run.output)
+            place = finish(run, work, result) if archive is None else _add(run, result, work, archive)
+    _tell(run, result, place)
+    if archive is not None and result.failed:
+        SCORE.say(f"nothing was added to {archive.path}")
     return INCOMPLETE if result.failed or not result.counts.forecast else DONE
 
 
@@ -98,43 +98,22 @@ def _refuse_existing(options: argparse.Namespace, work: WorkFolder, kind: str) -
         )
 
 
-def _append(options: argparse.Namespace, begun: float) -> int:
-    """Add the forecasts to the archive and return the exit status.
-
-    Raises:
-        ForecastError: if the input, the model or the archive cannot be used.
-    """
+def _archive_of(options: argparse.Namespace) -> "Archive | None":
+    if not options.append:
+        return None
     # pyarrow is slow to import, and grids do not need it.
-    from scoring.archive.archive import Archive, key_of
-    from scoring.tables.job import TableInput
+    from scoring.archive.archive import Archive
 
     if options.overwrite:
         raise ScoringError("--overwrite cannot be used with --append, because an archive only grows; leave it out")
-    archive = Archive.to_extend(options.append)
-    source = _source(options)
-    source.refuse(archive.path)
-    input_ = _input_of(source, ARCHIVE, options)
-    assert isinstance(input_, TableInput)
-    model = _chosen_model(source, input_, options)
-    with locked(archive.path, restart=options.restart, job=_job(options)) as work:
-        with named(source.path):
-            fingerprint = Fingerprint.of(input_.files)
-        plan = _plan_of(options, ARCHIVE, fingerprint, model, input_)
-        added = archive.file_of(key_of(plan))
-        if added is not None:
-            work.remove()
-            print(f"{archive.path}: already holds these forecasts, in {added.name}; nothing added")
-            return DONE
-        _forget_other_work(work, plan)
-        run = Run(input_, archive.path, model, plan, fingerprint, begun)
-        return _score(run, input_, work, archive, options)
+    return Archive.to_extend(options.append)
 
 
-def _source(options: argparse.Namespace) -> Source:
+def _source(options: argparse.Namespace, kind: str) -> Source:
     last = options.input[-1]
-    if len(options.input) > 1 and not last.exists():
+    if kind == ARCHIVE and len(options.input) > 1 and not last.exists():
         raise ScoringError(f"{last}: no such file; --append replaces OUTPUT, so name only inputs")
-    return find_source(options.input, grid=False)
+    return find_source(options.input, grid=kind in GRIDS)
 
 
 def _job(options: argparse.Namespace) -> str:
@@ -144,20 +123,31 @@ def _job(options: argparse.Namespace) -> str:
     return f".{hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()[:8]}"
 
 
-def _forget_other_work(work: WorkFolder, plan: Plan) -> None:
-    """Clear the work of a killed run if the input or the model has changed since: its forecasts were not issued."""
-    differences = work.differences(plan)
-    if differences:
+def _is_archived(run: Run, archive: "Archive", work: WorkFolder) -> bool:
+    """Return whether the archive has the forecasts of a run; if not, drop the work of a killed run of another plan.
+
+    Its input or model has changed since, so its forecasts were not issued.
+    """
+    from scoring.archive.archive import key_of
+
+    added = archive.file_of(key_of(run.plan))
+    if added is not None:
+        work.remove()
+        print(f"{archive.path}: already holds these forecasts, in {added.name}; nothing added")
+        return True
+    if differences := work.differences(run.plan):
         SCORE.say(f"discarding an unfinished run: {'; '.join(differences)}")
         work.clear()
+    return False
 
 
-def _score(run: Run, input_: "TableInput", work: WorkFolder, archive: "Archive", options: argparse.Namespace) -> int:
+def _add(run: Run, result: Result, work: WorkFolder, archive: "Archive") -> Path:
+    """Add the forecasts to the archive if every chunk was scored; returns the path of their file."""
     from scoring.archive.archive import archive_schema, key_of, write_rows
+    from scoring.tables.job import TableInput
 
-    with _removed_if_nothing_staged(work), closing(_engine_of(options, run.model)) as engine, named(input_.path):
-        result = execute(run, work, engine, SCORE.say, quiet=options.quiet)
-    place = archive.path
+    place, input_ = archive.path, run.input
+    assert isinstance(input_, TableInput)
     if result.counts.forecast and not result.failed:
         issued = np.datetime64(time.time_ns() // 1_000_000, "ms")
         complete = work.path / "complete.parquet"
@@ -165,12 +155,9 @@ def _score(run: Run, input_: "TableInput", work: WorkFolder, archive: "Archive",
         write_rows(complete, columns, input_.parts(work, {}), run.plan.model, issued, input_.events)
         place = archive.add(complete, issued, key_of(run.plan), work)
     result.seconds = time.perf_counter() - run.begun
-    _tell(run, result, place)
-    if result.failed:
-        SCORE.say(f"nothing was added to {archive.path}")
-        return INCOMPLETE
-    work.remove()
-    return DONE if result.counts.forecast else INCOMPLETE
+    if not result.failed:
+        work.remove()
+    return place
 
 
 def _events(options: argparse.Namespace) -> EventRequest:

@@ -1,15 +1,14 @@
 """``sst verify``: from its options to its scores as a table, as CSV or as JSON."""
 
 import argparse
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 
-from forecasting.console import aligned
+from forecasting.console import aligned, csv_text
 from forecasting.errors import FileError, SeriesError
 from forecasting.readers.options import ReadingOptions
 from forecasting.readers.text import sniff_binary
@@ -136,25 +135,13 @@ def _written(verification: Verification, form: str) -> str:
     """Return the scores in a form: ``table``, ``csv`` or ``json``; temperatures are in °C."""
     if form == "json":
         return verification.model_dump_json(indent=1) + "\n"
-    return _csv(verification) if form == "csv" else _table(verification)
-
-
-def _csv(verification: Verification) -> str:
-    rows = [
-        {"asked": group.asked, "step": group.step, "month": group.month, **row}
-        for group in verification.groups
-        for row in _rows(group)
-    ]
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    file = io.StringIO()
-    writer = csv.DictWriter(file, _in_order(names), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return file.getvalue()
-
-
-def _table(verification: Verification) -> str:
-    return "\n".join(_part(group) for group in verification.groups)
+    if form == "table":
+        return "\n".join(map(_part, verification.groups))
+    keys = ("asked", "step", "month")
+    rows = pd.DataFrame(
+        [{key: getattr(group, key) for key in keys} | row for group in verification.groups for row in _rows(group)]
+    )
+    return csv_text(rows[_in_order([*rows.columns])])
 
 
 def _part(group: Group) -> str:
