@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from scoring.errors import ScoringError
 from scoring.job import Failure, Job, Part, try_chunk
-from scoring.models.model import Model
+from scoring.models import Models
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext, SpawnContext
@@ -86,7 +86,7 @@ class Processes(_Distributed):
     Each process has an executor of its own: if one dies, the chunks of the others go on.
     """
 
-    def __init__(self, count: int, model: Model) -> None:
+    def __init__(self, count: int, model: Models) -> None:
         # One process loads torch, and the workers are forked from it.
         self._context = _context()
         self._model = model
@@ -131,7 +131,7 @@ def _context() -> "ForkServerContext | SpawnContext":
     return multiprocessing.get_context("spawn")
 
 
-def _begin_worker(lifeline: "Connection[Any, Any]", model: Model) -> None:
+def _begin_worker(lifeline: "Connection[Any, Any]", model: Models) -> None:
     """Prepare a worker process, which ends as soon as the command closes its end of ``lifeline``, or is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command stops its workers itself
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()

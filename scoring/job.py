@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
 from scoring.events import EventRequest
-from scoring.models.model import Model
+from scoring.models import Models
 
 
 @dataclass
@@ -28,6 +28,12 @@ class Counts:
     unjudged: dict[str, int] = field(default_factory=dict)
     examples: dict[str, str] = field(default_factory=dict)
     releases: dict[str, int] = field(default_factory=dict)
+
+    def count(self, what: str, kind: str, number: int = 1) -> None:
+        """Add a ``number`` of places of one ``kind`` to ``missing`` or another of the counts."""
+        if number:
+            kinds = getattr(self, what)
+            kinds[kind] = kinds.get(kind, 0) + number
 
     def add(self, other: "Counts") -> None:
         """Add the counts of another chunk."""
@@ -68,7 +74,7 @@ class Job(ABC):
         staged: path of the staged input.
     """
 
-    model: Model
+    model: Models
     levels: tuple[int, ...]
     events: EventRequest
     staged: str

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Final, Generic, Self, TypeVar
+from typing import Any, ClassVar, Final, Self
 
 from tqdm import tqdm
 
@@ -15,15 +15,12 @@ from scoring.engine import Engine
 from scoring.errors import NothingToForecastError
 from scoring.events import EventRequest
 from scoring.job import Counts, Failure, Job
-from scoring.models.catalog import Choice
-from scoring.models.model import Model
+from scoring.models import Choice, Models
 from scoring.work import Fingerprint, Plan, WorkFolder, remove, write_whole
-
-M = TypeVar("M", bound=Model)
 
 
 @dataclass(frozen=True)
-class Input(ABC, Generic[M]):
+class Input(ABC):
     """Files that are scored together.
 
     Attributes:
@@ -46,18 +43,18 @@ class Input(ABC, Generic[M]):
     events: EventRequest
 
     @abstractmethod
-    def chunk_size(self, model: M) -> int:
+    def chunk_size(self, model: Models) -> int:
         """Return how many cells or rows are forecast together by default."""
 
     @abstractmethod
-    def choose(self, choice: Choice) -> M:
+    def choose(self, choice: Choice) -> Models:
         """Return the model that the user named, or else the one for the step of the input.
 
         Raises:
             ForecastError: if there is no such model, or the input cannot be read.
         """
 
-    def narrowed(self, model: M) -> Self:
+    def narrowed(self, model: Models) -> Self:
         """Return the input without the files that no forecast depends on.
 
         Raises:
@@ -66,7 +63,7 @@ class Input(ABC, Generic[M]):
         return self
 
     @abstractmethod
-    def stage(self, model: M, chunk: int, folder: Path) -> None:
+    def stage(self, model: Models, chunk: int, folder: Path) -> None:
         """Read the input into ``folder``, in the form that the chunks need.
 
         Raises:
@@ -74,7 +71,7 @@ class Input(ABC, Generic[M]):
         """
 
     @abstractmethod
-    def job(self, folder: Path, model: M) -> Job:
+    def job(self, folder: Path, model: Models) -> Job:
         """Return the job for the input that was staged in ``folder``."""
 
     @abstractmethod
@@ -99,9 +96,9 @@ class Run:
         begun: when the command started, from ``time.perf_counter``.
     """
 
-    input: Input[Any]
+    input: Input
     output: Path
-    model: Model
+    model: Models
     plan: Plan
     fingerprint: Fingerprint
     begun: float

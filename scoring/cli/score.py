@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -21,8 +21,7 @@ from scoring.cli.start import processes_for, releases_folder
 from scoring.engine import Cluster, Engine, Processes
 from scoring.errors import ScoringError
 from scoring.events import EventRequest
-from scoring.models.catalog import Choice
-from scoring.models.model import Model
+from scoring.models import Choice, Models
 from scoring.run import Input, Result, Run, execute, finish
 from scoring.source import Source, find_source, is_parquet, named
 from scoring.work import Fingerprint, Plan, WorkFolder, installed, locked
@@ -181,7 +180,7 @@ def _events(options: argparse.Namespace) -> EventRequest:
     return events
 
 
-def _input_of(source: Source, kind: str, options: argparse.Namespace) -> Input[Any]:
+def _input_of(source: Source, kind: str, options: argparse.Namespace) -> Input:
     """Return the input as a grid or a table, by the content of its first file.
 
     Raises:
@@ -216,7 +215,7 @@ def _input_of(source: Source, kind: str, options: argparse.Namespace) -> Input[A
     )
 
 
-def _chosen_model(source: Source, input_: Input[Any], options: argparse.Namespace) -> Model:
+def _chosen_model(source: Source, input_: Input, options: argparse.Namespace) -> Models:
     """Return the model that the user asks for.
 
     Raises:
@@ -226,7 +225,7 @@ def _chosen_model(source: Source, input_: Input[Any], options: argparse.Namespac
         trusted = TrustedKeys.chosen(options.trusted_key)
         artifacts = releases_folder(options.artifacts, trusted, SCORE)
         choice = Choice.of(artifacts, options.dataset, options.model, _device_of(options), trusted)
-        model: Model = input_.choose(choice)
+        model = input_.choose(choice)
     model.check(options.horizon, options.levels)
     return model
 
@@ -255,7 +254,7 @@ def _removed_if_nothing_staged(work: WorkFolder) -> Iterator[None]:
         raise
 
 
-def _engine_of(options: argparse.Namespace, model: Model) -> Engine:
+def _engine_of(options: argparse.Namespace, model: Models) -> Engine:
     """Return where the chunks are scored: in this process, in others, or on a cluster."""
     if options.cluster:
         return Cluster(options.cluster, SCORE.say)
@@ -263,9 +262,7 @@ def _engine_of(options: argparse.Namespace, model: Model) -> Engine:
     return Processes(count, model) if count else Engine()
 
 
-def _plan_of(
-    options: argparse.Namespace, kind: str, fingerprint: Fingerprint, model: Model, narrowed: Input[Any]
-) -> Plan:
+def _plan_of(options: argparse.Namespace, kind: str, fingerprint: Fingerprint, model: Models, narrowed: Input) -> Plan:
     """Return the identity of a run."""
     reading = {name: getattr(options, name) for name in READING}
     events = narrowed.events

@@ -21,7 +21,7 @@ from forecasting.series.times import Times, short
 from forecasting.series.timestep import TimeStep, in_words, one_each
 from forecasting.wording import counted
 from scoring.errors import NothingToForecastError
-from scoring.models.model import Span
+from scoring.models import Span
 from scoring.source import named
 
 _DECODING: Final = ("units", "calendar", "scale_factor", "add_offset", "_FillValue", "missing_value")

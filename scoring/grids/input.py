@@ -24,8 +24,7 @@ from scoring.errors import ScoringError, in_one_line
 from scoring.grids.field import JoinedField, last_steps, open_files, step_of
 from scoring.grids.job import BASELINES, CELLS, LAYOUT, NAMES, POSITIONS, GridJob, Layout, Positions, Values
 from scoring.grids.output import Output, event_variables, forecast_variables, skeleton
-from scoring.models.catalog import Choice
-from scoring.models.model import CellModel, Span
+from scoring.models import Choice, Models, Span
 from scoring.run import Input
 from scoring.work import Plan, WorkFolder, read_json, write_json
 
@@ -224,16 +223,16 @@ _FILES_OF_STEP = 30
 """Last files of an archive whose times tell its step."""
 
 
-class GridInput(Input[CellModel]):
+class GridInput(Input):
     """A grid whose times are in one or more NetCDF files or Zarr stores."""
 
     unit = "cells"
 
-    def chunk_size(self, model: CellModel) -> int:
+    def chunk_size(self, model: Models) -> int:
         """See :class:`~scoring.run.Input`."""
         return model.cells_per_chunk if self.events.steps_needed() is not None else _CELLS_WITH_WHOLE_PAST
 
-    def choose(self, choice: Choice) -> CellModel:
+    def choose(self, choice: Choice) -> Models:
         """Return the model for the step of the grid.
 
         Raises:
@@ -241,12 +240,12 @@ class GridInput(Input[CellModel]):
             ScoringError: if an event needs another step.
         """
         model = choice.for_grid(self._step)
-        self.events.check_step(model.span().step)
+        self.events.check_step(model.span.step)
         return model
 
-    def _span(self, model: CellModel) -> Span:
+    def _span(self, model: Models) -> Span:
         """Return the steps that the forecasts and their events depend on."""
-        span = model.span()
+        span = model.span
         needed = self.events.steps_needed()
         return replace(span, longest=_ALL_STEPS if needed is None else max(span.longest, needed))
 
@@ -256,7 +255,7 @@ class GridInput(Input[CellModel]):
         with open_files(self.files[-_FILES_OF_STEP:], self.options) as field:
             return step_of(field)
 
-    def narrowed(self, model: CellModel) -> Self:
+    def narrowed(self, model: Models) -> Self:
         """Keep only the files of the last steps, so that an archive of decades is not read for its last month."""
         if len(self.files) == 1:
             return self
@@ -265,7 +264,7 @@ class GridInput(Input[CellModel]):
             first = last_steps(field, self._span(model), self.options.resample).first
             return replace(self, files=tuple(sorted(set(field.files[first:]))))
 
-    def stage(self, model: CellModel, chunk: int, folder: Path) -> None:
+    def stage(self, model: Models, chunk: int, folder: Path) -> None:
         """See :class:`~scoring.run.Input`."""
         with open_files(self.files, self.options) as field:
             if self.events.baseline_file is not None:
@@ -277,7 +276,7 @@ class GridInput(Input[CellModel]):
         (folder / _OUTPUT).write_bytes(pickle.dumps(Output(layout, bare, variables)))
         write_json(folder / LAYOUT, layout)
 
-    def job(self, folder: Path, model: CellModel) -> GridJob:
+    def job(self, folder: Path, model: Models) -> GridJob:
         """See :class:`~scoring.run.Input`."""
         staged = str((folder / CELLS).resolve())
         return GridJob(model, self.levels, self.events, staged, read_json(Layout, folder / LAYOUT))

@@ -2,24 +2,28 @@
 
 import io
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.errors import RangeError
 from forecasting.events.baseline import DAYS, PERCENTILES, Baseline
-from forecasting.events.outlook import JointForecast
-from forecasting.qartod import FAIL, MISSING
+from forecasting.forecasts.forecasts import Forecasts
+from forecasting.forecasts.options import ForecastOptions
+from forecasting.qartod import FAIL, MISSING, SUSPECT
+from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
 from forecasting.series.units import outside_sea_range
-from scoring.events import Column, EvaluatedEvents, EventRequest, Place, evaluate_events
+from scoring.errors import kind_of
+from scoring.events import Column, EventRequest, Place, evaluate_events
 from scoring.job import Counts, Job, Part
-from scoring.models.model import LAND, CellForecasts, CellModel, Cells
+from scoring.quality import flags_by_past
 
 CELLS: Final = "cells.f4"
 POSITIONS: Final = "positions.f4"
@@ -68,11 +72,6 @@ class Layout:
     averaged: bool = False
 
     @property
-    def times(self) -> npt.NDArray[np.datetime64]:
-        """Valid times, ``(horizon,)``."""
-        return np.asarray(self.valid_times, dtype="datetime64[s]")
-
-    @property
     def width(self) -> int:
         """Number of cells in a row of the first dimension."""
         return int(np.prod(self.shape[1:], dtype=np.int64))
@@ -117,16 +116,19 @@ _PATHS: Final = 100
 Arrays = dict[str, npt.NDArray[Any]]
 
 
+LAND: Final = "no value at any time (land)"
+_PIECE_VALUES: Final = 1_000_000
+"""Values that are forecast together, which bounds the memory of long contexts."""
+
+
 @dataclass(frozen=True)
 class GridJob(Job):
     """The forecasts to make for the cells of a staged grid: °C as raw float32, ``(steps, cells)``.
 
     Attributes:
-        model: forecasts the cells.
         layout: of the staged grid.
     """
 
-    model: CellModel
     layout: Layout
 
     @property
@@ -136,69 +138,92 @@ class GridJob(Job):
 
     def score(self, chunk: int) -> Part:
         """Return the forecasts of a chunk; see :func:`read_part`."""
-        forecaster = self.model.load()
         past, n = self._read(chunk), self.places(chunk)
-        sea, cells = self._cells(chunk, past)
-        forecasts = forecaster.forecast_cells(cells, self.layout.times, self.levels, joint=bool(self.events))
-        cell = sea[forecasts.cell]
-        arrays = _arrays(forecasts, cell, n)
-        arrays["quality"][sea[forecasts.bad]] = FAIL
-        missing = Counter({LAND: n - len(sea)}) + Counter(forecasts.missing)
-        counts = Counts(n, len(cell), dict(missing), forecasts.warnings)
-        if self.events:
-            evaluated = self._evaluate(chunk, forecasts.joint, cell, past, cells.coefficients[forecasts.cell])
-            arrays |= event_fields(self.events, evaluated, cell, n)
-            counts.unjudged = evaluated.unjudged(self.events)
-            for kinds in evaluated.warnings:
-                counts.add(Counts(warnings=dict.fromkeys(sorted(kinds), 1)))
+        arrays = _missing(n, len(self.layout.valid_times), self.levels, self.events)
+        recent = past[-self.model.span.longest :]
+        sea = np.flatnonzero(np.isfinite(recent).any(axis=0))
+        counts = Counts(n, missing={LAND: n - len(sea)} if len(sea) < n else {})
+        size = max(_PIECE_VALUES // len(recent), self.layout.every)
+        baselines = self._baselines(chunk)
+        for begin in range(0, len(sea), size):
+            cells = sea[begin : begin + size]
+            self._forecast(chunk, cells, recent[:, cells], past, baselines, arrays, counts)
         return Part(_to_bytes(arrays), counts)
 
-    def _cells(self, chunk: int, past: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.intp], Cells]:
-        """Return the cells of a chunk that have values in the steps that the model uses, with their indices.
-
-        Args:
-            chunk: number of the chunk.
-            past: of all cells, °C ``(steps, cells)``.
-        """
-        span = self.model.span()
-        recent = past[-span.longest :]
-        sea = np.flatnonzero(np.isfinite(recent).any(axis=0))
-        first = np.asarray([self.layout.start], dtype="datetime64[s]")
-        start: np.datetime64 = span.step.shift(first, len(past) - len(recent))[0]
-        values = recent[:, sea].T.astype(np.float64)
-        return sea, Cells(values, start, self._positions(self.bounds[chunk] + sea), self.layout.every)
-
-    def _evaluate(
+    def _forecast(
         self,
         chunk: int,
-        forecasts: Sequence[JointForecast],
-        cell: npt.NDArray[np.intp],
-        past: npt.NDArray[np.float32],
-        coefficients: npt.NDArray[np.float32],
-    ) -> EvaluatedEvents:
-        """Judge the events of some cells of a chunk by their ``forecasts``.
+        cells: npt.NDArray[np.intp],
+        recent: Values,
+        past: Values,
+        baselines: CellBaselines | None,
+        arrays: Arrays,
+        counts: Counts,
+    ) -> None:
+        """Forecast some cells of a chunk.
 
         Args:
             chunk: number of the chunk.
-            forecasts: of the cells.
-            cell: index of each cell in the chunk, ``(len(forecasts),)``.
-            past: of all cells, °C ``(steps, cells)``.
-            coefficients: climatology of the cells, °C ``(len(forecasts), 7)``.
+            cells: index of each cell in the chunk, ``(some,)``.
+            recent: °C of these cells, in the steps that the model uses, ``(steps, some)``.
+            past: °C of all cells, ``(all steps, cells)``.
+            baselines: of the chunk.
+            arrays: of :func:`read_part`, to fill in.
+            counts: to add to.
         """
-        baselines = self._baselines(chunk)
-        start, step = np.datetime64(self.layout.start, "s"), self.model.span().step
+        model, horizon = self.model.model, len(self.layout.valid_times)
+        first = np.asarray([self.layout.start], dtype="datetime64[s]")
+        starts = np.repeat(model.step.shift(first, len(past) - len(recent)), len(cells))
+        positions = self._positions(self.bounds[chunk] + cells)
+        batch = SeriesBatch.of_rows(recent.T.astype(np.float64), starts, model.step, positions)
+        forecasts = model.forecast_batch(batch, ForecastOptions(horizon, self.levels, concise=True))
+        evaluated = flags_by_past(model, batch, forecasts, len(recent), self.layout.every)
+        cell = cells[forecasts.row]
+        arrays["quality"][cell] = np.where(forecasts.quality == SUSPECT, SUSPECT, evaluated)
+        arrays["sst"][:, cell] = forecasts.sst.T
+        for level in self.levels:
+            arrays[f"lower_{level}"][:, cell], arrays[f"upper_{level}"][:, cell] = (
+                b.T for b in forecasts.bounds(level)
+            )
+        for row, error in forecasts.errors.items():
+            counts.count("missing", kind_of(str(error)))
+            if isinstance(error, RangeError):
+                arrays["quality"][cells[row]] = FAIL
+        counts.forecast += len(cell)
+        codes = Counter(warning.code for warning in chain.from_iterable(forecasts.warnings))
+        for code, number in codes.items():
+            counts.count("warnings", code, number)
+        counts.count("warnings", "reference_is_better", int((evaluated == SUSPECT).sum()))
+        if self.events:
+            self._judge(forecasts, cell, past, baselines, arrays, counts)
+
+    def _judge(
+        self,
+        forecasts: Forecasts,
+        cell: npt.NDArray[np.intp],
+        past: Values,
+        baselines: CellBaselines | None,
+        arrays: Arrays,
+        counts: Counts,
+    ) -> None:
+        """Evaluate the events of the cells with these ``forecasts``, whose indices in the chunk are ``cell``."""
+        start = np.datetime64(self.layout.start, "s")
         places = (
             Place(
-                forecast,
-                SstSeries(_sea_only(past[:, i]), start, step),
-                self.events.period if baselines is None else baselines.of(i),
-                climatology,
+                forecasts[i],
+                SstSeries(_sea_only(past[:, index]), start, self.model.span.step),
+                self.events.period if baselines is None else baselines.of(index),
+                forecasts.coefficients[i],
             )
-            for forecast, i, climatology in zip(forecasts, cell.tolist(), coefficients, strict=True)
+            for i, index in enumerate(cell.tolist())
         )
-        return evaluate_events(
-            self.events, places, len(cell), len(self.layout.valid_times), self.events.paths or _PATHS
-        )
+        evaluated = evaluate_events(self.events, places, len(cell), forecasts.horizon, self.events.paths or _PATHS)
+        for column in self.events.columns:
+            arrays[column.name][..., cell] = evaluated.values[column.name].T
+        counts.add(Counts(unjudged=evaluated.unjudged(self.events)))
+        for kinds in evaluated.warnings:
+            for kind in sorted(kinds):
+                counts.count("warnings", kind)
 
     def _baselines(self, chunk: int) -> CellBaselines | None:
         """Return the baselines of the cells of a chunk; None if no file was given."""
@@ -206,13 +231,12 @@ class GridJob(Job):
             return None
         return CellBaselines.read(Path(self.staged), slice(self.bounds[chunk], self.bounds[chunk + 1]), self.bounds[-1])
 
-    def _positions(self, cells: npt.NDArray[np.intp]) -> Positions:
-        """Return the positions of cells, NaN where they are not known."""
+    def _positions(self, cells: npt.NDArray[np.intp]) -> Floats | None:
+        """Return the positions of cells, ``(n, 2)``; None if they are not known."""
         if not self.layout.placed:
-            return np.full((len(cells), 2), np.nan, dtype=np.float32)
+            return None
         file = Path(self.staged).with_name(POSITIONS)
-        positions: Positions = np.memmap(file, dtype="<f4", mode="r", shape=(self.bounds[-1], 2))[cells]
-        return np.array(positions)
+        return np.memmap(file, dtype="<f4", mode="r", shape=(self.bounds[-1], 2))[cells].astype(np.float64)
 
     def _read(self, chunk: int) -> npt.NDArray[np.float32]:
         begin, end = self.bounds[chunk], self.bounds[chunk + 1]
@@ -225,14 +249,13 @@ class GridJob(Job):
             ) from None
 
 
-def _arrays(forecasts: CellForecasts, cell: npt.NDArray[np.intp], n: int) -> Arrays:
-    """Return the arrays of :func:`read_part` for ``n`` cells; ``cell`` has the index of each that was forecast."""
-    quality = np.full(n, MISSING, dtype=np.int8)
-    quality[cell] = forecasts.quality
-    arrays: Arrays = {"quality": quality, "sst": _on_grid(forecasts.sst, cell, n)}
-    for level, (lower, upper) in forecasts.bounds.items():
-        arrays[f"lower_{level}"] = _on_grid(lower, cell, n)
-        arrays[f"upper_{level}"] = _on_grid(upper, cell, n)
+def _missing(n: int, horizon: int, levels: tuple[int, ...], events: EventRequest) -> Arrays:
+    """Return the arrays of :func:`read_part` for ``n`` cells without forecasts."""
+    names = ["sst", *(f"{side}_{level}" for level in levels for side in ("lower", "upper"))]
+    arrays: Arrays = {"quality": np.full(n, MISSING, dtype=np.int8)}
+    arrays |= {name: np.full((horizon, n), np.nan, dtype=np.float32) for name in names}
+    for column in events.columns:
+        arrays[column.name] = np.ascontiguousarray(column.empty(n, horizon).T).astype(stored_type(column))
     return arrays
 
 
@@ -241,13 +264,6 @@ def _sea_only(values: npt.NDArray[np.float32]) -> Floats:
     celsius = values.astype(np.float64)
     celsius[outside_sea_range(celsius)] = np.nan
     return celsius
-
-
-def _on_grid(values: npt.NDArray[np.float64], cell: npt.NDArray[np.intp], n: int) -> npt.NDArray[np.float32]:
-    """Return ``(len(cell), horizon)`` as ``(horizon, n)``, NaN elsewhere."""
-    field = np.full((values.shape[1], n), np.nan, dtype=np.float32)
-    field[:, cell] = values.T
-    return field
 
 
 def _to_bytes(arrays: Arrays) -> bytes:
@@ -268,24 +284,6 @@ def read_part(content: bytes) -> Arrays:
     while name := file.readline().decode().strip():
         arrays[name] = np.load(file, allow_pickle=False)
     return arrays
-
-
-def event_fields(events: EventRequest, evaluated: EvaluatedEvents, cell: npt.NDArray[np.intp], n: int) -> Arrays:
-    """Return the values of each variable: ``(n,)``, or ``(horizon, n)``, missing where no event was evaluated.
-
-    Args:
-        events: that were evaluated.
-        evaluated: of some cells.
-        cell: index of each of them, ``(len(cell),)``.
-        n: number of cells.
-    """
-    fields: Arrays = {}
-    for column in events.columns:
-        values = evaluated.values[column.name]
-        field = column.empty(n, values.shape[-1]).astype(stored_type(column))
-        field[cell] = values
-        fields[column.name] = np.ascontiguousarray(field.T)
-    return fields
 
 
 def stored_type(column: Column) -> str:

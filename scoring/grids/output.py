@@ -20,8 +20,8 @@ from forecasting.readers.grid.fields import Field
 from forecasting.series.times import iso
 from scoring.events import Column, EventRequest, Form
 from scoring.grids.job import Arrays, Layout, read_part, stored_type
-from scoring.models.model import CellModel
-from scoring.models.quality import MEANINGS, RULE
+from scoring.models import Models
+from scoring.quality import MEANINGS, RULE
 
 ON_SCALE: Final = {"units": "degree_Celsius", "units_metadata": "temperature: on_scale"}
 """Attributes of a temperature."""
@@ -62,7 +62,7 @@ _OF_INPUT: Final = (
 """Global attributes of the input that the output names as such: they must not attribute the forecast to others."""
 
 
-def skeleton(field: Field, layout: Layout, model: CellModel, source: str) -> xr.Dataset:
+def skeleton(field: Field, layout: Layout, model: Models, source: str) -> xr.Dataset:
     """Return coordinates and global attributes; ``source`` is the name of the input file."""
     replaced = (field.time, *_OWN)
     data = xr.Dataset({name: variable for name, variable in _coordinates(field).items() if name not in replaced})
@@ -117,7 +117,7 @@ def _plain(variable: xr.Variable, name: str) -> xr.Variable:
     return xr.Variable(variable.dims, np.asarray(variable.values), attributes, kind)
 
 
-def _attributes(field: Field, layout: Layout, model: CellModel, source: str) -> dict[str, Any]:
+def _attributes(field: Field, layout: Layout, model: Models, source: str) -> dict[str, Any]:
     given = {f"input_{name}": str(field.data.attrs[name]) for name in _OF_INPUT if name in field.data.attrs}
     issued = iso(np.datetime64(layout.issued, "s"))
     done = f"python -m scoring: {layout.name} of {source}, forecast by {model.name} {model.version}"
@@ -134,7 +134,7 @@ def _attributes(field: Field, layout: Layout, model: CellModel, source: str) -> 
 
 
 def forecast_variables(
-    field: Field, data: xr.Dataset, levels: tuple[int, ...], model: CellModel, layout: Layout
+    field: Field, data: xr.Dataset, levels: tuple[int, ...], model: Models, layout: Layout
 ) -> dict[str, Variable]:
     """Return the forecast variables, by name."""
     attributes = _forecast_attributes(field, data, levels, model, layout)
@@ -143,7 +143,7 @@ def forecast_variables(
 
 
 def _forecast_attributes(
-    field: Field, data: xr.Dataset, levels: tuple[int, ...], model: CellModel, layout: Layout
+    field: Field, data: xr.Dataset, levels: tuple[int, ...], model: Models, layout: Layout
 ) -> dict[str, dict[str, Any]]:
     scale = ON_SCALE
     aside = [name for name in data.variables if name not in data.dims and field.along not in data[name].dims]
@@ -176,7 +176,7 @@ def _forecast_attributes(
     return attributes
 
 
-def _cell_methods(field: Field, model: CellModel, layout: Layout) -> str:
+def _cell_methods(field: Field, model: Models, layout: Layout) -> str:
     """Return the input's cell methods, without those of dimensions that the output lacks.
 
     Means of this run are means. So are values of a day or longer, unless the input says otherwise.
@@ -184,7 +184,7 @@ def _cell_methods(field: Field, model: CellModel, layout: Layout) -> str:
     stated = str(field.value.attrs.get("cell_methods", "")).strip()
     names = re.findall(r"(\S+):", re.sub(r"\(.*?\)", "", stated))
     of_time = re.search(rf"(?<!\S){re.escape(field.time)}: +(?:\S+: +)*(\w+)", stated)
-    method = of_time[1] if of_time else "point" if model.span().step.is_under_a_day else "mean"
+    method = of_time[1] if of_time else "point" if model.span.step.is_under_a_day else "mean"
     if layout.averaged and method != "mean":
         return f"{field.time}: mean"
     is_known = all(name in (*field.dims, field.time, "area") for name in names)
@@ -208,7 +208,7 @@ _NOT_CALIBRATED: Final = (
 )
 
 
-def event_variables(events: EventRequest, model: CellModel, sst: dict[str, Any]) -> dict[str, Variable]:
+def event_variables(events: EventRequest, model: Models, sst: dict[str, Any]) -> dict[str, Variable]:
     """Return the variables of ``events``, by name; ``sst`` are the attributes of the forecasts."""
     shared: dict[str, Any] = {name: sst[name] for name in _SHARED if name in sst}
     if not model.knows_dependence:

@@ -11,15 +11,15 @@ from forecasting.errors import SeriesError
 from forecasting.forecast_warning import DOUBTS
 from forecasting.forecasts.forecasts import Columns, Forecasts
 from forecasting.forecasts.options import ForecastOptions
+from forecasting.models.base import Model
 from forecasting.qartod import SUSPECT
-from forecasting.series.batch import SeriesByStep
+from forecasting.series.batch import SeriesBatch, SeriesByStep
 from forecasting.series.timestep import TimeStep
 from scoring.errors import in_one_line, kind_of
 from scoring.events import EvaluatedEvents, Place, evaluate_events
 from scoring.job import Counts, Job, Part
-from scoring.models.catalog import Choice
-from scoring.models.model import TableModel
-from scoring.models.quality import Flags
+from scoring.models import Choice, Models
+from scoring.quality import Flags, flags_by_backtest, flags_by_past
 from scoring.run import Input
 from scoring.tables.output import TableForecasts, schema, to_bytes, without_forecasts, write_table
 from scoring.tables.staging import ChunkStations, ReadStations, Staged, names_file, read_stations, stage_rows
@@ -40,7 +40,6 @@ class TableJob(Job):
         archived: whether the rows have the columns of an archive.
     """
 
-    model: TableModel
     horizon: int
     layout: Staged
     resample: TimeStep | None
@@ -71,7 +70,7 @@ class TableJob(Job):
         evaluated = self._evaluate(forecasts, stations)
         warnings = []
         quality = flags[forecasts.row]
-        unplaced = set(stations.known.unplaced) if self.model.uses_positions else set()
+        unplaced = set(stations.known.unplaced) if self.model.is_universal else set()
         for i, station in enumerate(forecasts.row.tolist()):
             codes: list[str] = ["no_climatology"] if station in unplaced else []
             codes += [warning.code for warning in forecasts.warnings[i]]
@@ -98,12 +97,18 @@ class TableJob(Job):
                 parts.append(Forecasts.none(parts[0].columns, self.horizon, dict.fromkeys(rows.tolist(), error)))
                 continue
             part = model.forecast_batch(batch, options)
-            flags[rows[part.row]] = self.model.evaluate(part, model)
+            flags[rows[part.row]] = self._flags(model, batch, part)
             parts.append(part.for_rows(rows, {}))
             if self.model.reads_at is None and len(part):
                 release = f"{model.dataset} {model.version}"
                 releases[release] = releases.get(release, 0) + len(part)
         return Forecasts.joined(parts), flags, releases
+
+    def _flags(self, model: Model, batch: SeriesBatch, forecasts: Forecasts) -> Flags:
+        """Return the flag that the evidence supports for each of ``forecasts``, which ``model`` made, ``(n,)``."""
+        if self.model.is_universal:
+            return flags_by_backtest(forecasts, self.model.universal_metadata(model.dataset), model.step)
+        return flags_by_past(model, batch, forecasts, self.model.span.longest)
 
     def _evaluate(self, forecasts: Forecasts, stations: ReadStations) -> EvaluatedEvents:
         """Judge the events of each forecast."""
@@ -121,7 +126,7 @@ _ROWS: Final = 250_000
 
 
 @dataclass(frozen=True)
-class TableInput(Input[TableModel]):
+class TableInput(Input):
     """A table whose rows are in one or more files.
 
     Attributes:
@@ -132,19 +137,19 @@ class TableInput(Input[TableModel]):
 
     archived: bool = False
 
-    def chunk_size(self, model: TableModel) -> int:
+    def chunk_size(self, model: Models) -> int:
         """See :class:`~scoring.run.Input`."""
         return _ROWS
 
-    def choose(self, choice: Choice) -> TableModel:
+    def choose(self, choice: Choice) -> Models:
         """See :class:`~scoring.run.Input`."""
         return choice.for_table()
 
-    def stage(self, model: TableModel, chunk: int, folder: Path) -> None:
+    def stage(self, model: Models, chunk: int, folder: Path) -> None:
         """See :class:`~scoring.run.Input`."""
         stage_rows(self.files, self.options, chunk, folder)
 
-    def job(self, folder: Path, model: TableModel) -> TableJob:
+    def job(self, folder: Path, model: Models) -> TableJob:
         """See :class:`~scoring.run.Input`."""
         return TableJob(
             model, self.levels, self.events, str(folder.resolve()), self.horizon, Staged.read(folder),

@@ -38,7 +38,7 @@ class TableForecasts:
     Attributes:
         names: of all stations in the chunk.
         forecasts: in °C; the row of each is the index of its station.
-        quality: flag of each forecast, see :mod:`scoring.models.quality`, ``(n,)``.
+        quality: flag of each forecast, see :mod:`scoring.quality`, ``(n,)``.
         warnings: codes of the warnings of each forecast.
         evaluated: the events of each forecast.
         errors: reasons why stations have no forecast, by index.

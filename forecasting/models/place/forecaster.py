@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from forecasting.models.metadata import CheckpointMetadata
 from forecasting.models.past_skill import PastSkills, spread_origins
 from forecasting.models.place.network import BATCH_WINDOWS, NetworkRoller
 from forecasting.models.place.residuals import residuals_of
-from forecasting.models.place.windows import Windows, last_windows
+from forecasting.models.place.windows import Windows, last_windows, within_sea_range
 from forecasting.models.universal.backtest import errors_of
 from forecasting.models.universal.contexts import Contexts
 from forecasting.models.universal.references import Past, forecast_references
@@ -135,16 +136,24 @@ class Forecaster(Model):
             rows = batch.usable
             batch = batch.take(rows)
         windows, failures = last_windows(batch, metadata, options.horizon)
+        if options.concise:
+            windows, impossible = within_sea_range(windows)
+            failures |= impossible
         errors |= {int(rows[i]): error for i, error in failures.items()}
         if not len(windows):
             return Forecasts.none(columns, options.horizon, errors).in_units(options.units)
         if failures:
             batch = batch.take(windows.row)
-        references, reference_warnings, usual = _references(batch, windows, metadata, baselines)
         unlike = metadata.training_range.unlike(windows.values, windows.times[:, 0])
         sst = self.network.roll_all(windows.values, windows.times)
-        _add_warnings(windows, unlike, reference_warnings, metadata)
-        doubtful = _add_doubts(windows, batch)
+        references, usual, doubtful = References(), UsualOfSeries.none(len(windows)), np.zeros(len(windows), np.bool_)
+        if options.concise:
+            for place in np.flatnonzero(unlike).tolist():
+                windows.warnings[place] += (_OUTSIDE_TRAINING,)
+        else:
+            references, reference_warnings, usual = _references(batch, windows, metadata, baselines)
+            _add_warnings(windows, unlike, reference_warnings, metadata)
+            doubtful = _add_doubts(windows, batch)
         columns = replace(columns, references=tuple(references))
         scale = metadata.errors.scale(windows.values)
         n = len(windows)
@@ -266,6 +275,11 @@ def _add_doubts(windows: Windows, series: SeriesBatch) -> Bools:
             doubtful[place] = True
             windows.warnings[place] += (warning,)
     return doubtful
+
+
+_OUTSIDE_TRAINING: Final = ForecastWarning(
+    "outside_training", "the window is unlike the training data", uncalibrated=True
+)
 
 
 def outside_training(window: Floats, valid_time: np.datetime64, metadata: CheckpointMetadata) -> ForecastWarning:

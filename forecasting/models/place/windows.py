@@ -17,6 +17,7 @@ from forecasting.series.shape import fill_gaps, missing_runs
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import LAST_TIME, Bools, Floats, Times, short, shorts
 from forecasting.series.timestep import in_words
+from forecasting.series.units import outside_sea_range, range_error
 from forecasting.wording import counted, too_few
 
 
@@ -82,6 +83,17 @@ def last_windows(
         windows, unusable = _fill_windows(series, windows, metadata)
         errors |= unusable
     return windows, errors
+
+
+def within_sea_range(windows: Windows) -> tuple[Windows, dict[int, SeriesError]]:
+    """Return the windows of sea temperatures, and the errors of the others, by row."""
+    outside = outside_sea_range(windows.values)
+    usable: Bools = np.logical_not(outside.any(axis=1))
+    errors: dict[int, SeriesError] = {
+        int(windows.row[i]): range_error(windows.values[i], "celsius", lambda at: f"value {at}", "leave it empty")
+        for i in np.flatnonzero(~usable).tolist()
+    }
+    return windows.take(usable) if errors else windows, errors
 
 
 def _adjusted(series: SeriesBatch) -> list[tuple[ForecastWarning, ...]]:

@@ -6,14 +6,20 @@ states for a context of this length: the geometric mean of both, weighted by the
 below 1. Where the past is too short for that, held-out seas decide alone.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.forecasts.forecasts import Forecasts
+from forecasting.models.base import Model
+from forecasting.models.past_skill import PastSkills
 from forecasting.models.universal.metadata import UniversalMetadata
 from forecasting.qartod import FAIL, GOOD, MISSING, NOT_EVALUATED, SUSPECT
+from forecasting.series.batch import SeriesBatch
 from forecasting.series.times import Floats
+from forecasting.series.timestep import TimeStep
 
 MEANINGS: Final = {
     GOOD: "good", NOT_EVALUATED: "not_evaluated", SUSPECT: "suspect", FAIL: "fail", MISSING: "missing"
@@ -84,6 +90,58 @@ def held_out_ratio(metadata: UniversalMetadata, counts: npt.NDArray[np.int64], h
     lengths = np.log([int(context) for context in contexts])
     own_lengths = np.log(np.maximum(counts, 1))
     return np.where(own_lengths >= lengths[0], np.exp(np.interp(own_lengths, lengths, logs)), np.nan)
+
+
+def flags_by_past(model: Model, batch: SeriesBatch, forecasts: Forecasts, longest: int, every: int = 1) -> Flags:
+    """Return the flag that past forecasts, and held-out seas, support, ``(n,)``.
+
+    Args:
+        model: that made the forecasts.
+        batch: the series.
+        forecasts: of the series.
+        longest: number of values at the end of each series that count.
+        every: the past of one in so many series is forecast, to evaluate it and its neighbours.
+    """
+    n, skills = len(forecasts), PastSkills.unknown(len(forecasts))
+    if n:
+        some = batch.take(forecasts.row[::every])
+        starts = some.step.shift(some.starts, some.lengths - longest)
+        sample = SeriesBatch.of_rows(some.tails(longest), starts, some.step)
+        measured = model.past_skill(sample, forecasts.coefficients[::every], forecasts.horizon)
+        nearest = neighbours(n, every)
+        skills = PastSkills(*(column[nearest] for column in measured))
+    (network,), held_out = model.networks, np.full(n, np.nan)
+    if isinstance(network.metadata, UniversalMetadata):
+        counts = np.isfinite(batch.tails(longest)[forecasts.row]).sum(axis=1)
+        held_out = held_out_ratio(network.metadata, counts, forecasts.horizon)
+    return evaluate(*skills, held_out)
+
+
+def flags_by_backtest(forecasts: Forecasts, networks: Mapping[str, UniversalMetadata], step: TimeStep) -> Flags:
+    """Return the flag that the backtest of each series, and held-out seas, support, ``(n,)``.
+
+    Args:
+        forecasts: by a universal release.
+        networks: metadata of the release, by full name; another model is a reference, which only a backtest chooses.
+        step: of the release.
+    """
+    flags = np.full(len(forecasts), GOOD, dtype=np.int8)
+    for i, (model, past) in enumerate(zip(forecasts.model, forecasts.past, strict=True)):
+        metadata, series = networks.get(model), forecasts.series[i]
+        if metadata is None:
+            continue
+        ratio = series.step.seconds / step.seconds
+        leads = min(max(round(forecasts.horizon * ratio), 1), metadata.horizon)
+        count = np.asarray([round(np.isfinite(series.values).sum() * min(ratio, 1.0))])
+        relative, independent = np.nan, 0.0
+        if past is not None and model in past.relative_rmse:
+            known = past.relative_rmse
+            better = min(known.get(name, 1.0) for name in ("persistence", "usual_change"))
+            relative, independent = known[model] / better, past.independent
+        # Whether another reference is better by more than chance has been tested when the model was chosen.
+        held_out = held_out_ratio(metadata, count, leads)
+        flags[i] = evaluate(np.asarray([relative]), np.asarray([np.nan]), np.asarray([independent]), held_out)[0]
+    return flags
 
 
 def neighbours(count: int, every: int) -> npt.NDArray[np.intp]:
