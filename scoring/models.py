@@ -102,22 +102,23 @@ class Networks:
 def _load(networks: Networks, device_name: str) -> Mapping[str, Model]:
     import torch
 
-    from forecasting.models.checkpoint import choose_device
+    from forecasting.models import checkpoint
+    from forecasting.models.place.forecaster import Forecaster
     from forecasting.models.universal.model import UniversalModel
-    from forecasting.models.universal.network import load_networks
+    from forecasting.models.universal.network import UniversalForecaster, load
     from forecasting.models.universal.release import UniversalRelease
-    from forecasting.releases.loaded import load_cell
 
     # For networks this small, one thread is faster than two.
     torch.set_num_threads(1)
-    device, release = choose_device(device_name), networks.release
+    device, release = checkpoint.choose_device(device_name), networks.release
+    contents = {cell: release.read(f"{cell}.pt") for cell in networks.cells}
     if not release.is_universal:
-        return {cell: load_cell(release, cell, release.read(f"{cell}.pt"), device) for cell in networks.cells}
-    others = {f"{cell}.pt" for cell in release.cells} - {f"{cell}.pt" for cell in networks.cells}
-    files = {name: entry for name, entry in release.manifest.files.items() if name not in others}
-    wanted = replace(release, manifest=release.manifest.model_copy(update={"files": files}))
-    loaded = UniversalRelease(release.dataset, release.version, release.path, load_networks(wanted, device))
-    return {cell: UniversalModel(loaded, cell) for cell in (*loaded.networks, BEST)}
+        return {cell: Forecaster(*checkpoint.load(content, device), device) for cell, content in contents.items()}
+    loaded: dict[str, UniversalForecaster] = {}
+    for cell, content in contents.items():
+        loaded[cell] = load(content, device, beside=[*loaded.values()])
+    universal = UniversalRelease(release.dataset, release.version, release.path, loaded)
+    return {cell: UniversalModel(universal, cell) for cell in (*loaded, BEST)}
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.forecasts.forecasts import Forecasts
-from forecasting.models.base import Model
+from forecasting.models.base import Coefficients, Model, climatology_at
 from forecasting.models.past_skill import PastSkills
 from forecasting.models.universal.metadata import UniversalMetadata
 from forecasting.qartod import FAIL, GOOD, MISSING, NOT_EVALUATED, SUSPECT
@@ -107,14 +107,21 @@ def flags_by_past(model: Model, batch: SeriesBatch, forecasts: Forecasts, longes
         some = batch.take(forecasts.row[::every])
         starts = some.step.shift(some.starts, some.lengths - longest)
         sample = SeriesBatch.of_rows(some.tails(longest), starts, some.step)
-        measured = model.past_skill(sample, forecasts.coefficients[::every], forecasts.horizon)
+        coefficients = climatology_of(some, forecasts.coefficients[::every], model)
+        measured = model.past_skill(sample, coefficients, forecasts.horizon)
         nearest = neighbours(n, every)
         skills = PastSkills(*(column[nearest] for column in measured))
-    (network,), held_out = model.networks, np.full(n, np.nan)
-    if isinstance(network.metadata, UniversalMetadata):
+    metadata, held_out = model.networks[0].metadata, np.full(n, np.nan)
+    if isinstance(metadata, UniversalMetadata):
         counts = np.isfinite(batch.tails(longest)[forecasts.row]).sum(axis=1)
-        held_out = held_out_ratio(network.metadata, counts, forecasts.horizon)
+        held_out = held_out_ratio(metadata, counts, forecasts.horizon)
     return evaluate(*skills, held_out)
+
+
+def climatology_of(batch: SeriesBatch, used: Coefficients, model: Model) -> Coefficients:
+    """Return the climatology of each series, °C ``(n, 7)``: the one ``used``, or if the model uses none, any."""
+    is_used = isinstance(model.networks[0].metadata, UniversalMetadata)
+    return used if is_used else climatology_at(batch.positions, len(batch))
 
 
 def flags_by_backtest(forecasts: Forecasts, networks: Mapping[str, UniversalMetadata], step: TimeStep) -> Flags:

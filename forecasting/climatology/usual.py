@@ -53,6 +53,8 @@ class UsualOfSeries(NamedTuple):
 
     def listed(self) -> list[Usual | None]:
         """Return that of each series; None where it has no climatology."""
+        if np.isnan(self.sst).all():
+            return [None] * len(self.sst)
         rows = zip(self.years.tolist(), self.sst.tolist(), strict=True)
         return [None if sst != sst else Usual((first, last), "series", sst) for (first, last), sst in rows]
 

@@ -129,9 +129,11 @@ class Forecasts:
     def quality(self) -> npt.NDArray[np.int8]:
         """The QARTOD flag of each: suspect if not calibrated or a warning casts doubt, else not evaluated, ``(n,)``."""
         quality = np.where(self.calibrated, NOT_EVALUATED, SUSPECT).astype(np.int8)
-        for i, entries in enumerate(self.warnings):
-            if entries and any(warning.code in DOUBTS for warning in entries):
-                quality[i] = SUSPECT
+        # Millions of cells share few warnings.
+        distinct = dict(zip(map(id, self.warnings), self.warnings, strict=True))
+        doubtful = {key for key, entries in distinct.items() if any(warning.code in DOUBTS for warning in entries)}
+        if doubtful:
+            quality[[*map(doubtful.__contains__, map(id, self.warnings))]] = SUSPECT
         return quality
 
     def __getitem__(self, i: int) -> Forecast[Distribution]:

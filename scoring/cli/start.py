@@ -23,7 +23,7 @@ _LARGE_TABLE: Final = 256_000_000
 
 
 _IN_WORKERS: Final = [
-    "forecasting.releases.loaded", "scoring.engine", "scoring.grids.job",
+    "forecasting.models.place.forecaster", "forecasting.models.universal.model", "scoring.engine", "scoring.grids.job",
 ]  # fmt: skip
 """Modules that every worker process needs, loaded once in the process that the workers are forked from."""
 

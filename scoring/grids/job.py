@@ -2,9 +2,8 @@
 
 import io
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +22,7 @@ from forecasting.series.units import outside_sea_range
 from scoring.errors import kind_of
 from scoring.events import Column, EventRequest, Place, evaluate_events
 from scoring.job import Counts, Job, Part
-from scoring.quality import flags_by_past
+from scoring.quality import climatology_of, flags_by_past
 
 CELLS: Final = "cells.f4"
 POSITIONS: Final = "positions.f4"
@@ -190,11 +189,15 @@ class GridJob(Job):
             if isinstance(error, RangeError):
                 arrays["quality"][cells[row]] = FAIL
         counts.forecast += len(cell)
-        codes = Counter(warning.code for warning in chain.from_iterable(forecasts.warnings))
-        for code, number in codes.items():
-            counts.count("warnings", code, number)
+        # Most cells share their warnings.
+        distinct = dict(zip(map(id, forecasts.warnings), forecasts.warnings, strict=True))
+        for key, number in Counter(map(id, forecasts.warnings)).items():
+            for warning in distinct[key]:
+                counts.count("warnings", warning.code, number)
         counts.count("warnings", "reference_is_better", int((evaluated == SUSPECT).sum()))
         if self.events:
+            coefficients = climatology_of(batch.take(forecasts.row), forecasts.coefficients, model)
+            forecasts = replace(forecasts, coefficients=coefficients)
             self._judge(forecasts, cell, past, baselines, arrays, counts)
 
     def _judge(

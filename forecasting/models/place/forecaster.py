@@ -149,7 +149,7 @@ class Forecaster(Model):
         references, usual, doubtful = References(), UsualOfSeries.none(len(windows)), np.zeros(len(windows), np.bool_)
         if options.concise:
             for place in np.flatnonzero(unlike).tolist():
-                windows.warnings[place] += (_OUTSIDE_TRAINING,)
+                windows.warnings[place] = windows.warnings[place] + _OUTSIDE if windows.warnings[place] else _OUTSIDE
         else:
             references, reference_warnings, usual = _references(batch, windows, metadata, baselines)
             _add_warnings(windows, unlike, reference_warnings, metadata)
@@ -174,7 +174,7 @@ class Forecaster(Model):
             past=[None] * n,
             distributions=residuals_of(sst, metadata.errors, metadata.dependence, windows.times, scale),
             series=batch,
-            coefficients=climatology_at(batch.positions, n),
+            coefficients=climatology_at(None if options.concise else batch.positions, n),
             errors=errors,
             windows=windows.values,
         ).in_units(options.units)
@@ -277,9 +277,8 @@ def _add_doubts(windows: Windows, series: SeriesBatch) -> Bools:
     return doubtful
 
 
-_OUTSIDE_TRAINING: Final = ForecastWarning(
-    "outside_training", "the window is unlike the training data", uncalibrated=True
-)
+_OUTSIDE: Final = (ForecastWarning("outside_training", "the window is unlike the training data", uncalibrated=True),)
+"""Shared by all cells of a grid, which may be a million."""
 
 
 def outside_training(window: Floats, valid_time: np.datetime64, metadata: CheckpointMetadata) -> ForecastWarning:
