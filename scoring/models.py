@@ -5,23 +5,28 @@ Imports no torch until they are loaded.
 
 import hashlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Self
 
 from forecasting.errors import RequestError, SeriesError, UnknownNameError
-from forecasting.evaluation.report import parse_report
 from forecasting.models.base import BEST, Model
-from forecasting.models.metadata import CheckpointMetadata, parse_metadata
-from forecasting.models.universal.metadata import UniversalMetadata, parse_universal_metadata
-from forecasting.releases.release import Release, dataset_names, open_current, universal_names
+from forecasting.models.checkpoint_file import CheckpointFile
+from forecasting.models.metadata import CheckpointMetadata
+from forecasting.models.universal.metadata import UniversalMetadata
+from forecasting.models.universal.resampling import nearest_step
+from forecasting.releases.on_disk import OnDisk, on_disk, universal_releases
+from forecasting.releases.release import dataset_names
 from forecasting.releases.trust import TrustedKeys
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.wording import available
 from scoring.errors import NothingToForecastError
 
+Release = OnDisk[Any]
+
+_REMEDY: Final = "every worker needs the checkpoint of the run at this path"
 _CELLS_OF_PLACE: Final = 65_536
 _CELLS_OF_SEA: Final = 16_384
 """Default numbers of cells that a network of a place and a universal one forecast together."""
@@ -29,77 +34,12 @@ _CELLS_OF_SEA: Final = 16_384
 _loading = threading.Lock()
 
 
-@dataclass(frozen=True)
-class Networks:
-    """Networks of one release, as files.
-
-    Attributes:
-        cells: of the networks.
-        sha256: digests of their checkpoints.
-        release: that they are from.
-        metadata: by cell; those of a universal release share step, horizon and contexts.
-    """
-
-    cells: tuple[str, ...]
-    sha256: tuple[str, ...]
-    release: Release = field(compare=False)
-    metadata: Mapping[str, CheckpointMetadata | UniversalMetadata] = field(compare=False)
-
-    @classmethod
-    def of(cls, release: Release, cells: Sequence[str] = ()) -> "Networks":
-        """Verify and describe the networks of ``cells``, or else all.
-
-        Raises:
-            ReleaseError: if a file is missing or altered.
-        """
-        cells, parse = (
-            tuple(cells or release.cells),
-            parse_universal_metadata if release.is_universal else parse_metadata,
-        )
-        for cell in cells:
-            release.read(f"{cell}.pt")
-        digests = tuple(release.manifest.files[f"{cell}.pt"].sha256 for cell in cells)
-        metadata = {cell: parse(release.read(f"{cell}.json")) for cell in cells}
-        # Absolute, so that another process finds it too.
-        return cls(cells, digests, replace(release, path=release.path.resolve()), metadata)
-
-    def only(self, cell: str) -> "Networks":
-        """Return one of the networks."""
-        return Networks((cell,), (self.sha256[self.cells.index(cell)],), self.release, {cell: self.metadata[cell]})
-
-    @property
-    def name(self) -> str:
-        """Name of the dataset."""
-        return self.release.dataset
-
-    @property
-    def any_metadata(self) -> CheckpointMetadata | UniversalMetadata:
-        """Metadata of one network, for what they share."""
-        return self.metadata[self.cells[0]]
-
-    @property
-    def step(self) -> TimeStep:
-        """Step of the series that the networks forecast."""
-        return self.any_metadata.time_step
-
-    @property
-    def best_on_held_out(self) -> str:
-        """The cell of the universal network with the lowest RMSE on held-out seas."""
-        scores = {c: known.held_out_score for c, known in self.metadata.items() if isinstance(known, UniversalMetadata)}
-        return min(scores, key=scores.__getitem__)
-
-    def load(self, device: str) -> Mapping[str, Model]:
-        """Load the networks, once in each process; returns the model of each cell, and of ``best`` if universal.
-
-        Raises:
-            ReleaseError: if a file is missing or has changed.
-        """
-        with _loading:
-            return _load(self, device)
+Checkpoints = tuple[tuple[str, CheckpointFile], ...]
 
 
 @lru_cache(maxsize=8)
-def _load(networks: Networks, device_name: str) -> Mapping[str, Model]:
+def _load(release: str, version: str, checkpoints: Checkpoints, universal: bool, device_name: str) -> dict[str, Model]:
+    """Load checkpoints by cell; returns the model of each, and the one that chooses among universal networks."""
     import torch
 
     from forecasting.models import checkpoint
@@ -110,15 +50,15 @@ def _load(networks: Networks, device_name: str) -> Mapping[str, Model]:
 
     # For networks this small, one thread is faster than two.
     torch.set_num_threads(1)
-    device, release = checkpoint.choose_device(device_name), networks.release
-    contents = {cell: release.read(f"{cell}.pt") for cell in networks.cells}
-    if not release.is_universal:
+    device = checkpoint.choose_device(device_name)
+    contents = {cell: file.read("this run began", _REMEDY) for cell, file in checkpoints}
+    if not universal:
         return {cell: Forecaster(*checkpoint.load(content, device), device) for cell, content in contents.items()}
     loaded: dict[str, UniversalForecaster] = {}
     for cell, content in contents.items():
         loaded[cell] = load(content, device, beside=[*loaded.values()])
-    universal = UniversalRelease(release.dataset, release.version, release.path, loaded)
-    return {cell: UniversalModel(universal, cell) for cell in (*loaded, BEST)}
+    models = UniversalRelease(release, version, checkpoints[0][1].path.parent, loaded)
+    return {cell: UniversalModel(models, cell) for cell in (*loaded, BEST)}
 
 
 @dataclass(frozen=True)
@@ -144,14 +84,14 @@ class Models:
 
     Attributes:
         releases: at least one; of several, the step of each series chooses.
-        cell: ``best``, or the cell that the user named.
-        is_one: whether all forecasts are by one network, which is the only one of the only release.
+        cell: ``best``, or the cell of a network.
+        is_one: whether one network, of the only release, makes all forecasts.
         is_named: whether the user named the release.
         choice: how the models were chosen, as a phrase.
         device: that the networks run on.
     """
 
-    releases: tuple[Networks, ...]
+    releases: tuple[Release, ...]
     cell: str
     is_one: bool
     is_named: bool
@@ -160,39 +100,48 @@ class Models:
 
     @property
     def metadata(self) -> CheckpointMetadata | UniversalMetadata:
-        """Metadata of the first network."""
-        return self.releases[0].any_metadata
+        """Metadata of the network that makes all forecasts, or else of the first one."""
+        release = self.releases[0]
+        known = release.universal_metadata if release.is_universal else release.place_metadata
+        return known[self.cell] if self.is_one else release.metadata
 
     @property
     def is_universal(self) -> bool:
         """Whether forecasts depend on where a series is from."""
-        return isinstance(self.metadata, UniversalMetadata)
+        return self.releases[0].is_universal
 
     @property
     def name(self) -> str:
         """Full name of a network, such as ``ocean-daily-gru``; ``best`` or a cell where the step of each decides."""
-        if self.is_one:
-            return self.metadata.model
-        return f"{self.releases[0].name}-{self.cell}" if self.is_named and self.cell != BEST else self.cell
+        is_full = self.is_one or (self.is_named and self.cell != BEST)
+        return f"{self.releases[0].dataset}-{self.cell}" if is_full else self.cell
 
     @property
     def version(self) -> str:
         """Version of the release; of those that the step of each series chooses, each with its name."""
         if self.is_one:
-            return self.metadata.version
-        return ", ".join(f"{networks.name} {networks.release.version}" for networks in self.releases)
+            return self.releases[0].version
+        return ", ".join(f"{release.dataset} {release.version}" for release in self.releases)
 
     @property
     def sha256(self) -> str:
         """Digest of the checkpoint, or of all checkpoints."""
         if self.is_one:
-            return self.releases[0].sha256[0]
-        lines = [
-            f"{networks.name} {cell} {sha256}"
-            for networks in self.releases
-            for cell, sha256 in zip(networks.cells, networks.sha256, strict=True)
-        ]
+            return self.releases[0].checkpoint(self.cell).sha256
+        files = [(release, cell) for release in self.releases for cell in release.cells]
+        lines = [f"{release.dataset} {cell} {release.checkpoint(cell).sha256}" for release, cell in files]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    def verify(self) -> Self:
+        """Return the models after checking the files of all networks.
+
+        Raises:
+            ReleaseError: if one is missing or altered.
+        """
+        for release in self.releases:
+            for cell in [self.cell] if self.is_one else release.cells:
+                release.release.read(f"{cell}.pt")
+        return self
 
     @property
     def reads_at(self) -> TimeStep | None:
@@ -223,7 +172,7 @@ class Models:
     def check(self, horizon: int, levels: tuple[int, ...]) -> None:
         """Raise RequestError if the model does not offer ``horizon`` or ``levels`` percent."""
         if self.is_named and not 1 <= horizon <= self.metadata.horizon:
-            name = self.releases[0].name if self.is_universal else self.name
+            name = self.releases[0].dataset if self.is_universal else self.name
             raise RequestError(
                 f"--horizon {horizon} is out of range: {name} forecasts 1 to {self.metadata.horizon} steps of "
                 f"{in_words(self.metadata.step)}",
@@ -240,27 +189,30 @@ class Models:
                     )
 
     def load(self) -> None:
-        """Load the networks if all forecasts are by them; otherwise, the steps of the series decide which are needed.
+        """Load the network that makes all forecasts; otherwise, the steps of the series decide which are needed.
 
         Raises:
             ReleaseError: if a file is missing or has changed.
         """
         if self.is_one:
-            self.releases[0].load(self.device)
+            self.model_of(self.releases[0])
 
-    @property
-    def model(self) -> Model:
-        """The loaded network that makes all forecasts.
+    def model_of(self, release: Release) -> Model:
+        """Return the model of a release, loaded once in each process.
 
         Raises:
             ReleaseError: if a file is missing or has changed.
         """
-        return self.releases[0].load(self.device)[self.releases[0].cells[0]]
+        cells = (self.cell,) if self.is_one else release.cells
+        files = tuple((cell, release.checkpoint(cell)) for cell in cells)
+        with _loading:
+            models = _load(release.dataset, release.version, files, release.is_universal, self.device)
+        return models[self.cell]
 
     def universal_metadata(self, dataset: str) -> dict[str, UniversalMetadata]:
         """Return the metadata of the networks of one universal release, by their full names."""
-        (networks,) = (each for each in self.releases if each.name == dataset)
-        return {known.model: known for known in networks.metadata.values() if isinstance(known, UniversalMetadata)}
+        (release,) = (each for each in self.releases if each.dataset == dataset)
+        return {known.model: known for known in release.universal_metadata.values()}
 
     def at(self, step: TimeStep, horizon: int) -> Model:
         """Return the loaded model for series at ``step``: of the release for this step, or the nearest.
@@ -269,31 +221,25 @@ class Models:
             SeriesError: if there is none.
         """
         if self.is_one:
-            return self.model
-        networks = self._networks_at(step, horizon)
-        if self.cell not in (BEST, *networks.cells):
-            raise SeriesError(f"{networks.name} has no network {self.cell}; it has {', '.join(networks.cells)}")
-        return networks.load(self.device)[self.cell]
-
-    def _networks_at(self, step: TimeStep, horizon: int) -> Networks:
-        from forecasting.models.universal.resampling import nearest_step  # imports torch
-
-        by_step = {networks.step: networks for networks in self.releases}
+            return self.model_of(self.releases[0])
+        by_step = {release.step: release for release in self.releases}
         if self.is_named and step not in by_step:
-            (networks,) = self.releases
+            (release,) = self.releases
             raise SeriesError(
-                f"its step is {in_words(str(step))}, but {networks.name} forecasts steps of "
-                f"{in_words(str(networks.step))}; leave out --dataset to let the step choose the release"
+                f"its step is {in_words(str(step))}, but {release.dataset} forecasts steps of "
+                f"{in_words(str(release.step))}; leave out --dataset to let the step choose the release"
             )
-        horizons = {other: networks.any_metadata.horizon for other, networks in by_step.items()}
-        nearest = nearest_step(step, horizons, horizon)
+        nearest = nearest_step(step, {other: release.horizon for other, release in by_step.items()}, horizon)
         if nearest is None:
             known = ", ".join(in_words(str(other)) for other in by_step)
             raise SeriesError(
                 f"no universal release forecasts steps of {in_words(str(step))}, only of {known}; average it with "
                 "--resample"
             )
-        return by_step[nearest]
+        release = by_step[nearest]
+        if self.cell not in (BEST, *release.cells):
+            raise SeriesError(f"{release.dataset} has no network {self.cell}; it has {', '.join(release.cells)}")
+        return self.model_of(release)
 
 
 @dataclass(frozen=True)
@@ -337,10 +283,10 @@ class Choice:
         release = self._release()
         if release is not None and not release.is_universal:
             return self._of_place(release)
-        releases = self._universal() if release is None else (Networks.of(release),)
+        releases = self._universal() if release is None else (release,)
         self._check_cell(releases)
         why = "release for the step of each station" if release is None else "release named by the user"
-        return Models(releases, self.cell, False, release is not None, why, self.device)
+        return Models(releases, self.cell, False, release is not None, why, self.device).verify()
 
     def for_grid(self, step_of_grid: Callable[[], TimeStep]) -> Models:
         """Return the network for a grid.
@@ -352,64 +298,57 @@ class Choice:
             NothingToForecastError: if no universal release forecasts this step.
             ForecastError: if there is no such model, or its release cannot be used.
         """
-        release = self._release()
+        release, why = self._release(), "release named by the user"
         if release is None:
             step = step_of_grid()
-            networks = _at_step(self._universal(), step)
+            release = _at_step(self._universal(), step)
             why = f"release for the step of the grid ({in_words(str(step))})"
-        elif release.is_universal:
-            networks, why = Networks.of(release), "release named by the user"
-        else:
+        elif not release.is_universal:
             return self._of_place(release)
-        self._check_cell((networks,))
-        cell = networks.best_on_held_out if self.cell == BEST else self.cell
+        self._check_cell((release,))
         how = "its best network on held-out seas" if self.cell == BEST else "network named by the user"
-        return Models((networks.only(cell),), cell, True, True, f"{why}, {how}", self.device)
+        cell = release.best if self.cell == BEST else self.cell
+        return Models((release,), cell, True, True, f"{why}, {how}", self.device).verify()
 
     def _release(self) -> Release | None:
-        return None if self.dataset is None else open_current(self.artifacts, self.dataset, self.trusted)
+        return None if self.dataset is None else on_disk(self.artifacts, self.dataset, trusted=self.trusted)
 
-    def _universal(self) -> tuple[Networks, ...]:
-        """Return the networks of all universal releases, shortest step first.
+    def _universal(self) -> tuple[Release, ...]:
+        """Return all universal releases, shortest step first.
 
         Raises:
             UnknownNameError: if there are none.
         """
-        names = universal_names(self.artifacts)
-        releases = [Networks.of(open_current(self.artifacts, name, self.trusted)) for name in names]
+        releases = universal_releases(self.artifacts, trusted=self.trusted)
         if not releases:
             places = available(dataset_names(self.artifacts))
             raise UnknownNameError(
                 f"{self.artifacts} has no universal release, such as ocean-daily; name a release of one place with "
                 f"--dataset, {places}"
             )
-        return tuple(sorted(releases, key=lambda networks: networks.step.seconds))
+        return tuple(releases)
 
-    def _check_cell(self, releases: Sequence[Networks]) -> None:
-        known = list(dict.fromkeys(cell for networks in releases for cell in networks.cells))
+    def _check_cell(self, releases: Sequence[Release]) -> None:
+        known = list(dict.fromkeys(cell for release in releases for cell in release.cells))
         if self.cell not in (BEST, *known):
-            names = [f"{networks.name}-{cell}" for networks in releases for cell in networks.cells]
+            names = [f"{release.dataset}-{cell}" for release in releases for cell in release.cells]
             raise UnknownNameError(f"no model {self.cell[:64]!r}; {available([BEST, *known, *names])}")
 
     def _of_place(self, release: Release) -> Models:
-        cell = self.cell
-        if cell == BEST:
-            cell = parse_report(release.read("report.json")).best.name
-        if cell not in release.cells:
-            raise UnknownNameError(
-                f"no model {self.cell[:64]!r} in {release.path}; {available([BEST, *release.cells])}"
-            )
-        why = "release of one place, named by the user"
-        return Models((Networks.of(release, [cell]),), cell, True, True, why, self.device)
+        if self.cell not in (BEST, *release.cells):
+            choices = available([BEST, *release.cells])
+            raise UnknownNameError(f"no model {self.cell[:64]!r} in {release.release.path}; {choices}")
+        cell, why = release.best if self.cell == BEST else self.cell, "release of one place, named by the user"
+        return Models((release,), cell, True, True, why, self.device).verify()
 
 
-def _at_step(releases: Sequence[Networks], step: TimeStep) -> Networks:
-    for networks in releases:
-        if networks.step == step:
-            return networks
-    longer = next((networks.step for networks in releases if networks.step.seconds > step.seconds), None)
+def _at_step(releases: Sequence[Release], step: TimeStep) -> Release:
+    for release in releases:
+        if release.step == step:
+            return release
+    longer = next((release.step for release in releases if release.step.seconds > step.seconds), None)
     remedy = "make its steps equal to one of these" if longer is None else f"average it with --resample {longer}"
-    known = ", ".join(f"{in_words(str(networks.step))} ({networks.name})" for networks in releases)
+    known = ", ".join(f"{in_words(str(release.step))} ({release.dataset})" for release in releases)
     raise NothingToForecastError(
         f"the step of the grid is {in_words(str(step))}, but universal releases forecast steps of {known}; {remedy}"
     )

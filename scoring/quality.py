@@ -12,8 +12,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.climatology.global_climatology import Coefficients
 from forecasting.forecasts.forecasts import Forecasts
-from forecasting.models.base import Coefficients, Model, climatology_at
+from forecasting.models.base import Model, climatology_at
 from forecasting.models.past_skill import PastSkills
 from forecasting.models.universal.metadata import UniversalMetadata
 from forecasting.qartod import FAIL, GOOD, MISSING, NOT_EVALUATED, SUSPECT

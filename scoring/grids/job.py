@@ -170,7 +170,7 @@ class GridJob(Job):
             arrays: of :func:`read_part`, to fill in.
             counts: to add to.
         """
-        model, horizon = self.model.model, len(self.layout.valid_times)
+        model, horizon = self.model.model_of(self.model.releases[0]), len(self.layout.valid_times)
         first = np.asarray([self.layout.start], dtype="datetime64[s]")
         starts = np.repeat(model.step.shift(first, len(past) - len(recent)), len(cells))
         positions = self._positions(self.bounds[chunk] + cells)

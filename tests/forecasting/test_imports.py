@@ -15,7 +15,7 @@ import pytest
         ("scoring.cli.score, scoring.grids.input", ("torch", "zarr", "dask")),
         ("scoring.cli.score, scoring.tables.job", ("torch", "xarray")),
         ("service.__main__, service.app", ("pandas", "pyarrow", "xarray", "scipy")),
-        ("scoring.engine, scoring.grids.job, scoring.models.universal_forecaster", ("pandas", "xarray")),
+        ("scoring.engine, scoring.grids.job", ("pandas", "xarray")),
     ],
     ids=[
         "reading",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from forecasting.qartod import GOOD, NOT_EVALUATED, SUSPECT
-from scoring.models.quality import evaluate, held_out_ratio, neighbours
+from scoring.quality import evaluate, held_out_ratio, neighbours
 from tests.forecasting.models.universal import tiny
 
 NAN = float("nan")
