@@ -57,7 +57,7 @@ def _load(release: str, version: str, checkpoints: Checkpoints, universal: bool,
     loaded: dict[str, UniversalForecaster] = {}
     for cell, content in contents.items():
         loaded[cell] = load(content, device, beside=[*loaded.values()])
-    models = UniversalRelease(release, version, checkpoints[0][1].path.parent, loaded)
+    models = UniversalRelease(release, version, loaded)
     return {cell: UniversalModel(models, cell) for cell in (*loaded, BEST)}
 
 
