@@ -12,7 +12,6 @@ class Counts:
     """Counts of places (cells of a grid or stations of a table) by outcome.
 
     Attributes:
-        places: number of places.
         forecast: number of places with a forecast.
         missing: number of places without a forecast, by reason.
         warnings: number of places with a warning, by kind.
@@ -68,10 +67,7 @@ class Job(ABC):
     """The forecasts to make for the places (cells or stations) of a staged input. Can be pickled.
 
     Attributes:
-        model: forecasts the places.
         levels: levels of the prediction intervals, percent.
-        events: the events to evaluate.
-        staged: path of the staged input.
     """
 
     model: Models

@@ -15,7 +15,7 @@ from scoring.engine import Engine
 from scoring.errors import NothingToForecastError
 from scoring.events import EventRequest
 from scoring.job import Counts, Failure, Job
-from scoring.models import Choice, Models
+from scoring.models import Models
 from scoring.work import Fingerprint, Plan, WorkFolder, remove, write_whole
 
 
@@ -27,10 +27,7 @@ class Input(ABC):
         unit: name of the places, ``cells`` or ``stations``.
         path: the input as the user named it.
         files: the files that make up the input.
-        options: how to read the files.
-        horizon: number of leads.
         levels: levels of the prediction intervals, percent.
-        events: the events to evaluate.
     """
 
     unit: ClassVar[str]
@@ -41,20 +38,14 @@ class Input(ABC):
     horizon: int
     levels: tuple[int, ...]
     events: EventRequest
+    model: Models
 
+    @property
     @abstractmethod
-    def chunk_size(self, model: Models) -> int:
+    def chunk_size(self) -> int:
         """Return how many cells or rows are forecast together by default."""
 
-    @abstractmethod
-    def choose(self, choice: Choice) -> Models:
-        """Return the model that the user named, or else the one for the step of the input.
-
-        Raises:
-            ForecastError: if there is no such model, or the input cannot be read.
-        """
-
-    def narrowed(self, model: Models) -> Self:
+    def narrowed(self) -> Self:
         """Return the input without the files that no forecast depends on.
 
         Raises:
@@ -63,7 +54,7 @@ class Input(ABC):
         return self
 
     @abstractmethod
-    def stage(self, model: Models, chunk: int, folder: Path) -> None:
+    def stage(self, chunk: int, folder: Path) -> None:
         """Read the input into ``folder``, in the form that the chunks need.
 
         Raises:
@@ -71,7 +62,7 @@ class Input(ABC):
         """
 
     @abstractmethod
-    def job(self, folder: Path, model: Models) -> Job:
+    def job(self, folder: Path) -> Job:
         """Return the job for the input that was staged in ``folder``."""
 
     @abstractmethod
@@ -88,17 +79,11 @@ class Run:
     """Everything that one run needs.
 
     Attributes:
-        input: the grid or table to score.
-        output: the file or store to write.
-        model: the networks.
-        plan: identity of the run.
-        fingerprint: state of the input.
         begun: when the command started, from ``time.perf_counter``.
     """
 
     input: Input
     output: Path
-    model: Models
     plan: Plan
     fingerprint: Fingerprint
     begun: float
@@ -110,12 +95,10 @@ class Result:
 
     Attributes:
         counts: counts over all places.
-        chunks: total number of chunks.
         skipped: chunks that an earlier command had finished.
         notes: what was assumed or skipped while reading.
         scored: places that this command scored.
         failed: reasons by chunk.
-        seconds: duration of the command.
         parts: seconds of reading the input, scoring and writing the output.
     """
 
@@ -149,9 +132,9 @@ def execute(run: Run, work: WorkFolder, engine: Engine, say: Say, *, quiet: bool
     begun = time.perf_counter()
     if not work.staged.exists():
         with work.staging() as folder:
-            run.input.stage(run.model, run.plan.chunk, folder)
+            run.input.stage(run.plan.chunk, folder)
             run.fingerprint.check()
-    job = run.input.job(work.staged, run.model)
+    job = run.input.job(work.staged)
     done = work.finished()
     before = sum(counts.places for counts in done.values())
     if done:
@@ -228,7 +211,7 @@ def _summary(run: Run, result: Result) -> dict[str, Any]:
         "model": plan.model,
         "version": result.version(plan),
         "model_sha256": plan.model_sha256,
-        "model_choice": run.model.choice,
+        "model_choice": run.input.model.choice,
         "horizon": plan.horizon,
         "levels": list(plan.levels),
         run.input.unit: counts.places,

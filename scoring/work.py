@@ -43,19 +43,9 @@ class Plan:
     """Everything that determines the output, and nothing else.
 
     Attributes:
-        input_sha256: digest of all input files.
-        model: full name, such as ``nino12-gru``.
-        version: version of the release.
-        model_sha256: digest of the checkpoint.
-        horizon: number of leads.
         levels: levels of the prediction intervals, percent.
         chunk: cells or rows per chunk.
-        output: output format.
-        device: device that the model runs on.
-        events_sha256: digest of the events to evaluate; None without any.
         baseline: period of the baseline of events; None for the whole input, or a file.
-        baseline_sha256: digest of the file of baselines; None without one.
-        reading: reading options that the user set.
         libraries: versions of the libraries that affect the output.
     """
 
@@ -116,7 +106,6 @@ class Fingerprint:
 
     Attributes:
         files: files and folders of the input.
-        sha256: digest of their content.
         stamps: name, size and modification time of each file.
     """
 

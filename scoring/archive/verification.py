@@ -175,7 +175,6 @@ class Group(BaseModel, frozen=True):
         asked: the model that the user asked for, such as ``best``.
         step: name of the step.
         month: of the last observation that the forecasts rest on, such as ``2026-11``; None for all.
-        leads: scores by lead.
         events: scores of the probabilities of events, by event and lead.
     """
 
@@ -196,7 +195,6 @@ class Verification(BaseModel, frozen=True):
         stations: number of stations with a verified forecast.
         missing: number of stations whose observations cannot be used, by reason.
         absent: names of the stations that are not among the observations.
-        groups: scores, by model, step and month.
     """
 
     issued: int

@@ -48,19 +48,18 @@ def score(options: argparse.Namespace) -> int:
     source = _source(options, kind)
     source.refuse(output)
     input_ = _input_of(source, kind, options)
-    model = _chosen_model(source, input_, options)
     with locked(output, restart=options.restart, job="" if archive is None else _job(options)) as work:
         if archive is None:
             if _is_complete(work, output):
                 SCORE.say(f"{output} is already complete; nothing to do")
                 return DONE
             _refuse_existing(options, work, kind)
-        with _removed_if_nothing_staged(work), closing(_engine_of(options, model)) as engine:
+        with _removed_if_nothing_staged(work), closing(_engine_of(options, input_.model)) as engine:
             with named(source.path):
-                narrowed = input_.narrowed(model)
+                narrowed = input_.narrowed()
                 fingerprint = Fingerprint.of(narrowed.files)
-                plan = _plan_of(options, kind, fingerprint, model, narrowed)
-                run = Run(narrowed, output, model, plan, fingerprint, begun)
+                plan = _plan_of(options, kind, fingerprint, narrowed)
+                run = Run(narrowed, output, plan, fingerprint, begun)
                 if archive is not None and _is_archived(run, archive, work):
                     return DONE
                 result = execute(run, work, engine, SCORE.say, quiet=options.quiet)
@@ -202,32 +201,35 @@ def _input_of(source: Source, kind: str, options: argparse.Namespace) -> Input:
             raise FileError("is neither NetCDF nor Zarr, although its name says so; download it again")
         if not is_grid and kind in GRIDS:
             raise FileError("is a table; write its forecasts to .csv or .parquet")
-    if is_grid:
-        from scoring.grids.input import GridInput
+    with named(source.path):
+        choice = _choice_of(options)
+        if is_grid:
+            from scoring.grids.input import GridInput, step_of_files
 
-        return GridInput(source.path, source.files, reading, options.horizon, options.levels, events)
+            model = choice.for_grid(lambda: step_of_files(source.files, reading))
+            events.check_step(model.span.step)
+        else:
+            model = choice.for_table()
+    model.check(options.horizon, options.levels)
+    given = (source.path, source.files, reading, options.horizon, options.levels, events, model)
+    if is_grid:
+        return GridInput(*given)
     from scoring.tables.job import TableInput
 
     if events.baseline_file is not None:
         raise ScoringError(f"--baseline {events.baseline_file}: a table needs a period, such as 1983/2012")
-    return TableInput(
-        source.path, source.files, reading, options.horizon, options.levels, events, archived=kind == ARCHIVE
-    )
+    return TableInput(*given, archived=kind == ARCHIVE)
 
 
-def _chosen_model(source: Source, input_: Input, options: argparse.Namespace) -> Models:
+def _choice_of(options: argparse.Namespace) -> Choice:
     """Return the model that the user asks for.
 
     Raises:
-        ForecastError: if there is no such model, or it does not offer the horizon or the levels.
+        ForecastError: if the releases cannot be copied, or the options contradict each other.
     """
-    with named(source.path):
-        trusted = TrustedKeys.chosen(options.trusted_key)
-        artifacts = releases_folder(options.artifacts, trusted, SCORE)
-        choice = Choice.of(artifacts, options.dataset, options.model, _device_of(options), trusted)
-        model = input_.choose(choice)
-    model.check(options.horizon, options.levels)
-    return model
+    trusted = TrustedKeys.chosen(options.trusted_key)
+    artifacts = releases_folder(options.artifacts, trusted, SCORE)
+    return Choice.of(artifacts, options.dataset, options.model, _device_of(options), trusted)
 
 
 def _device_of(options: argparse.Namespace) -> str:
@@ -262,10 +264,10 @@ def _engine_of(options: argparse.Namespace, model: Models) -> Engine:
     return Processes(count, model) if count else Engine()
 
 
-def _plan_of(options: argparse.Namespace, kind: str, fingerprint: Fingerprint, model: Models, narrowed: Input) -> Plan:
+def _plan_of(options: argparse.Namespace, kind: str, fingerprint: Fingerprint, narrowed: Input) -> Plan:
     """Return the identity of a run."""
     reading = {name: getattr(options, name) for name in READING}
-    events = narrowed.events
+    events, model = narrowed.events, narrowed.model
     return Plan(
         input_sha256=fingerprint.sha256,
         model=model.name,
@@ -273,7 +275,7 @@ def _plan_of(options: argparse.Namespace, kind: str, fingerprint: Fingerprint, m
         model_sha256=model.sha256,
         horizon=options.horizon,
         levels=options.levels,
-        chunk=options.chunk or narrowed.chunk_size(model),
+        chunk=options.chunk or narrowed.chunk_size,
         output=kind,
         device=model.device,
         events_sha256=events.sha256,
@@ -293,7 +295,7 @@ def _tell(run: Run, result: Result, path: Path) -> None:
     for note in result.notes:
         SCORE.say(note)
     counts = result.counts
-    by = f" by {run.plan.model} {result.version(run.plan)}, {run.model.choice}" if counts.forecast else ""
+    by = f" by {run.plan.model} {result.version(run.plan)}, {run.input.model.choice}" if counts.forecast else ""
     parts = [f"{counts.forecast:,} of {counts.places:,} {run.input.unit} forecast{by}"]
     parts += [
         f"{count:,} not forecast: {counts.examples.get(why, why) if count == 1 else why}"

@@ -1,7 +1,7 @@
 """A grid from its files to its output, step by step."""
 
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Final, Self
@@ -24,7 +24,7 @@ from scoring.errors import ScoringError, in_one_line
 from scoring.grids.field import JoinedField, last_steps, open_files, step_of
 from scoring.grids.job import BASELINES, CELLS, LAYOUT, NAMES, POSITIONS, GridJob, Layout, Positions, Values
 from scoring.grids.output import Output, event_variables, forecast_variables, skeleton
-from scoring.models import Choice, Models, Span
+from scoring.models import Span
 from scoring.run import Input
 from scoring.work import Plan, WorkFolder, read_json, write_json
 
@@ -223,63 +223,59 @@ _FILES_OF_STEP = 30
 """Last files of an archive whose times tell its step."""
 
 
+def step_of_files(files: Sequence[Path], options: ReadingOptions) -> TimeStep:
+    """Return the step of a grid, or the one that it is averaged to.
+
+    Raises:
+        FileError: if a file cannot be read, or its times are not regular.
+    """
+    if options.resample is not None:
+        return options.resample
+    with open_files(files[-_FILES_OF_STEP:], options) as field:
+        return step_of(field)
+
+
 class GridInput(Input):
     """A grid whose times are in one or more NetCDF files or Zarr stores."""
 
     unit = "cells"
 
-    def chunk_size(self, model: Models) -> int:
+    @property
+    def chunk_size(self) -> int:
         """See :class:`~scoring.run.Input`."""
-        return model.cells_per_chunk if self.events.steps_needed() is not None else _CELLS_WITH_WHOLE_PAST
+        return _CELLS_WITH_WHOLE_PAST if self.events.steps_needed() is None else self.model.cells_per_chunk
 
-    def choose(self, choice: Choice) -> Models:
-        """Return the model for the step of the grid.
-
-        Raises:
-            FileError: if the grid cannot be read, or no release forecasts its step.
-            ScoringError: if an event needs another step.
-        """
-        model = choice.for_grid(self._step)
-        self.events.check_step(model.span.step)
-        return model
-
-    def _span(self, model: Models) -> Span:
-        """Return the steps that the forecasts and their events depend on."""
-        span = model.span
-        needed = self.events.steps_needed()
+    @property
+    def _span(self) -> Span:
+        """The steps that the forecasts and their events depend on."""
+        span, needed = self.model.span, self.events.steps_needed()
         return replace(span, longest=_ALL_STEPS if needed is None else max(span.longest, needed))
 
-    def _step(self) -> TimeStep:
-        if self.options.resample is not None:
-            return self.options.resample
-        with open_files(self.files[-_FILES_OF_STEP:], self.options) as field:
-            return step_of(field)
-
-    def narrowed(self, model: Models) -> Self:
+    def narrowed(self) -> Self:
         """Keep only the files of the last steps, so that an archive of decades is not read for its last month."""
         if len(self.files) == 1:
             return self
         with open_files(self.files, self.options) as field:
             assert isinstance(field, JoinedField)
-            first = last_steps(field, self._span(model), self.options.resample).first
+            first = last_steps(field, self._span, self.options.resample).first
             return replace(self, files=tuple(sorted(set(field.files[first:]))))
 
-    def stage(self, model: Models, chunk: int, folder: Path) -> None:
+    def stage(self, chunk: int, folder: Path) -> None:
         """See :class:`~scoring.run.Input`."""
         with open_files(self.files, self.options) as field:
             if self.events.baseline_file is not None:
                 stage_baselines(Path(self.events.baseline_file), field, folder)
-            layout = stage_cells(field, self._span(model), self.horizon, chunk, folder, resample=self.options.resample)
-            bare = skeleton(field, layout, model, self.path.absolute().name)
-            variables = forecast_variables(field, bare, self.levels, model, layout)
-            variables |= event_variables(self.events, model, variables["sst"].attributes)
+            layout = stage_cells(field, self._span, self.horizon, chunk, folder, resample=self.options.resample)
+            bare = skeleton(field, layout, self.model, self.path.absolute().name)
+            variables = forecast_variables(field, bare, self.levels, self.model, layout)
+            variables |= event_variables(self.events, self.model, variables["sst"].attributes)
         (folder / _OUTPUT).write_bytes(pickle.dumps(Output(layout, bare, variables)))
         write_json(folder / LAYOUT, layout)
 
-    def job(self, folder: Path, model: Models) -> GridJob:
+    def job(self, folder: Path) -> GridJob:
         """See :class:`~scoring.run.Input`."""
         staged = str((folder / CELLS).resolve())
-        return GridJob(model, self.levels, self.events, staged, read_json(Layout, folder / LAYOUT))
+        return GridJob(self.model, self.levels, self.events, staged, read_json(Layout, folder / LAYOUT))
 
     def notes(self, folder: Path) -> tuple[str, ...]:
         """See :class:`~scoring.run.Input`."""

@@ -48,10 +48,7 @@ class Layout:
         issued: Unix seconds.
         every: the past of one in so many cells is forecast, to evaluate it and its neighbours.
         placed: whether the positions of cells are known.
-        dims: dimensions of the output, in the order of the input.
-        along: dimension of time.
         shape: sizes of the other dimensions.
-        name: name of the variable.
         notes: notes on what was assumed or skipped.
         averaged: whether the steps are means that this run computed.
     """
@@ -122,11 +119,7 @@ _PIECE_VALUES: Final = 1_000_000
 
 @dataclass(frozen=True)
 class GridJob(Job):
-    """The forecasts to make for the cells of a staged grid: °C as raw float32, ``(steps, cells)``.
-
-    Attributes:
-        layout: of the staged grid.
-    """
+    """The forecasts to make for the cells of a staged grid: °C as raw float32, ``(steps, cells)``."""
 
     layout: Layout
 

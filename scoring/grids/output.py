@@ -234,9 +234,7 @@ class Output:
     """The output without its forecasts.
 
     Attributes:
-        layout: of the staged grid.
         skeleton: coordinates, times and global attributes.
-        variables: of the forecasts, by name.
     """
 
     layout: Layout

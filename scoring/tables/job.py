@@ -18,7 +18,6 @@ from forecasting.series.timestep import TimeStep
 from scoring.errors import in_one_line, kind_of
 from scoring.events import EvaluatedEvents, Place, evaluate_events
 from scoring.job import Counts, Job, Part
-from scoring.models import Choice, Models
 from scoring.quality import Flags, flags_by_backtest, flags_by_past
 from scoring.run import Input
 from scoring.tables.output import TableForecasts, schema, to_bytes, without_forecasts, write_table
@@ -34,8 +33,6 @@ class TableJob(Job):
     """The forecasts to make for the stations of a staged table.
 
     Attributes:
-        horizon: number of leads.
-        layout: of the staged table.
         resample: coarser step to average to.
         archived: whether the rows have the columns of an archive.
     """
@@ -137,22 +134,19 @@ class TableInput(Input):
 
     archived: bool = False
 
-    def chunk_size(self, model: Models) -> int:
+    @property
+    def chunk_size(self) -> int:
         """See :class:`~scoring.run.Input`."""
         return _ROWS
 
-    def choose(self, choice: Choice) -> Models:
-        """See :class:`~scoring.run.Input`."""
-        return choice.for_table()
-
-    def stage(self, model: Models, chunk: int, folder: Path) -> None:
+    def stage(self, chunk: int, folder: Path) -> None:
         """See :class:`~scoring.run.Input`."""
         stage_rows(self.files, self.options, chunk, folder)
 
-    def job(self, folder: Path, model: Models) -> TableJob:
+    def job(self, folder: Path) -> TableJob:
         """See :class:`~scoring.run.Input`."""
         return TableJob(
-            model, self.levels, self.events, str(folder.resolve()), self.horizon, Staged.read(folder),
+            self.model, self.levels, self.events, str(folder.resolve()), self.horizon, Staged.read(folder),
             self.options.resample, self.archived,
         )  # fmt: skip
 

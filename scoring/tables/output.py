@@ -37,10 +37,8 @@ class TableForecasts:
 
     Attributes:
         names: of all stations in the chunk.
-        forecasts: in °C; the row of each is the index of its station.
         quality: flag of each forecast, see :mod:`scoring.quality`, ``(n,)``.
         warnings: codes of the warnings of each forecast.
-        evaluated: the events of each forecast.
         errors: reasons why stations have no forecast, by index.
         releases: number of forecasts by each release, if the step of each series chose it.
     """

@@ -93,9 +93,7 @@ class Stations:
     Attributes:
         names: names by number.
         errors: the first error in the cells of a station, by number.
-        zones: time zones of times without an offset.
         files: files of the stations that are named after their file, by number.
-        positions: the positions of the stations.
     """
 
     names: list[str] = field(default_factory=list)

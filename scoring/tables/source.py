@@ -138,8 +138,6 @@ class Batch:
     Attributes:
         columns: the columns that the layout names, by name.
         first: number of the first row in its file, from 1.
-        source: the file.
-        layout: meaning of the columns.
     """
 
     columns: dict[str, pa.Array]

@@ -36,8 +36,6 @@ class Staged:
 
     Attributes:
         bounds: number of the first station of each chunk, and the end of the last chunk.
-        rows: total number of rows.
-        zones: time zones of times without an offset.
         notes: notes on how the table was read.
     """
 

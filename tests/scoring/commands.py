@@ -1,13 +1,16 @@
 """Runs of the scoring command, in this process or in a separate one."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from scoring.cli import main
+from scoring.tables.staging import rows_file
 from tests.zygote import Popen
 
 
@@ -68,3 +71,24 @@ def wait_for(process: "subprocess.Popen[str] | None", reached: Callable[[], bool
     pause = threading.Event()
     while not reached() and (process is None or process.poll() is None):
         pause.wait(0.002)
+
+
+def kill_when(process: Popen, reached: Callable[[], bool], *, group: bool = True) -> None:
+    """Kill the command, or its whole group, as soon as ``reached`` returns true, or when it is over."""
+    wait_for(process, reached)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL) if group else process.kill()
+    finish(process)
+
+
+@contextmanager
+def damaged(work: Path, chunk: int) -> Iterator[None]:
+    """Damage the staged rows of a chunk that is not finished yet; mend them when the block ends."""
+    rows = rows_file(work / "staged", chunk)
+    sound = rows.read_bytes()
+    rows.unlink()
+    rows.mkdir()
+    (work / "parts" / f"{chunk:06}.part").unlink(missing_ok=True)
+    yield
+    rows.rmdir()
+    rows.write_bytes(sound)

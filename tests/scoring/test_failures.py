@@ -16,8 +16,18 @@ import xarray as xr
 
 from forecasting.series.timestep import TimeStep
 from scoring.models import Choice
-from scoring.tables.staging import rows_file
-from tests.scoring.commands import finish, members, parent, score, snapshot, start, wait_for, work_folder
+from tests.scoring.commands import (
+    damaged,
+    finish,
+    kill_when,
+    members,
+    parent,
+    score,
+    snapshot,
+    start,
+    wait_for,
+    work_folder,
+)
 from tests.scoring.grids.sample import oisst, opened, save, temperatures
 from tests.scoring.tables.sample import long_table
 
@@ -29,34 +39,22 @@ def test_a_chunk_that_cannot_be_read_is_tried_three_times_and_reported_with_stat
     wanted, output = tmp_path / "wanted.csv", tmp_path / "out.csv"
     common = ("--model", "nino12-gru", "--artifacts", artifacts, "--chunk", "200")
     assert score(table, wanted, *common) == 0
-    # Cut off after its input was staged; a staged piece is then damaged.
-    process = start(table, output, *common)
-    wait_for(process, lambda: (work_folder(output) / "staged").exists())
-    process.kill()
-    finish(process)
-    damaged = rows_file(work_folder(output) / "staged", 2)
-    sound = damaged.read_bytes()
-    damaged.unlink()
-    damaged.mkdir()
-    (work_folder(output) / "parts" / "000002.part").unlink(missing_ok=True)
+    kill_when(start(table, output, *common), (work_folder(output) / "staged").exists)
     capsys.readouterr()
-    assert score(table, output, *common) == 3
-    errors = capsys.readouterr().err
-    assert errors.count("retrying 1 failed chunks; chunk 2: IsADirectoryError") == 2
-    assert "1 of 6 chunks failed; chunk 2: IsADirectoryError" in errors
-    # The others are there, and those of the failed one say why they are not.
-    rows, all_rows = output.read_text().splitlines(), wanted.read_text().splitlines()
-    without = [i for i, row in enumerate(rows) if "IsADirectoryError" in row]
-    assert len(rows) == len(all_rows) == 31
-    assert len(without) == 5
-    assert [row for i, row in enumerate(rows) if i not in without] == [
-        row for i, row in enumerate(all_rows) if i not in without
-    ]
-    summary = json.loads((tmp_path / "out.csv.summary.json").read_text())
-    assert summary["missing"] == {"its chunk failed": 5}
+    with damaged(work_folder(output), 2):
+        assert score(table, output, *common) == 3
+        errors = capsys.readouterr().err
+        assert errors.count("retrying 1 failed chunks; chunk 2: IsADirectoryError") == 2
+        assert "1 of 6 chunks failed; chunk 2: IsADirectoryError" in errors
+        # The others are there, and those of the failed one say why they are not.
+        rows, all_rows = output.read_text().splitlines(), wanted.read_text().splitlines()
+        without = [i for i, row in enumerate(rows) if "IsADirectoryError" in row]
+        assert (len(rows), len(without)) == (31, 5)
+        kept = [i for i in range(31) if i not in without]
+        assert [rows[i] for i in kept] == [all_rows[i] for i in kept]
+        summary = json.loads((tmp_path / "out.csv.summary.json").read_text())
+        assert summary["missing"] == {"its chunk failed": 5}
     # Mended, the same command scores that chunk alone, and nothing shows any more.
-    damaged.rmdir()
-    damaged.write_bytes(sound)
     assert score(table, output, *common) == 0
     assert "resuming: 5 of 6 chunks are already finished" in capsys.readouterr().err
     assert output.read_bytes() == wanted.read_bytes()
@@ -68,15 +66,9 @@ def test_nothing_is_written_and_the_status_is_3_if_every_chunk_fails(
 ) -> None:
     table, output = long_table(tmp_path / "in.csv", stations=3), tmp_path / "out.csv"
     common = ("--model", "nino12-gru", "--artifacts", artifacts)
-    process = start(table, output, *common)
-    wait_for(process, lambda: (work_folder(output) / "staged").exists())
-    process.kill()
-    finish(process)
-    damaged = rows_file(work_folder(output) / "staged", 0)
-    damaged.unlink()
-    damaged.mkdir()
-    (work_folder(output) / "parts" / "000000.part").unlink(missing_ok=True)
-    assert score(table, output, *common) == 3
+    kill_when(start(table, output, *common), (work_folder(output) / "staged").exists)
+    with damaged(work_folder(output), 0):
+        assert score(table, output, *common) == 3
     assert "every chunk failed, so" in capsys.readouterr().err
     assert not output.exists()
 

@@ -4,16 +4,14 @@ import os
 import shutil
 import signal
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import xarray as xr
 
-from tests.scoring.commands import finish, members, score, snapshot, start, wait_for, work_folder
+from tests.scoring.commands import finish, kill_when, members, score, snapshot, start, wait_for, work_folder
 from tests.scoring.grids.sample import oisst, opened, save, temperatures
 from tests.scoring.tables.sample import long_table
-from tests.zygote import Popen
 
 Reached = Callable[[Path], bool]
 
@@ -29,17 +27,6 @@ def exists(name: str) -> Reached:
 GRID = {"planned": exists("plan.json"), "staged": exists("staged"), "parts": parts(3), "all": parts(20),
         "complete": exists("complete.zarr")}  # fmt: skip
 TABLE = {"half staged": exists("staged.half"), "parts": parts(2), "placed": exists("placed")}
-
-
-def kill_when(process: Popen, work: Path, reached: Reached, *, group: bool) -> None:
-    """Kill the command, or its whole group, as soon as its work folder shows how far it is, or when it is over."""
-    wait_for(process, lambda: reached(work))
-    if group:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    else:
-        process.kill()
-    finish(process)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +61,7 @@ def test_a_grid_is_byte_for_byte_the_same_after_a_kill(
     output = tmp_path / "out.zarr"
     command = (grid, output, *options(artifacts))
     process = start(*command, "--processes", "2")
-    kill_when(process, work_folder(output), GRID[moment], group=group)
+    kill_when(process, lambda: GRID[moment](work_folder(output)), group=group)
     # What the kill left of its session goes by itself, and leaves everything as it was.
     before = snapshot(work_folder(output))
     wait_for(None, lambda: not members(process.pid))
@@ -95,7 +82,7 @@ def test_a_table_is_byte_for_byte_the_same_after_a_kill(artifacts: Path, tmp_pat
     common = ("--dataset", "nino12", "--artifacts", artifacts, "--chunk", "200")
     assert score(table, wanted, *common) == 0
     process = start(table, output, *common)
-    kill_when(process, work_folder(output), TABLE[moment], group=True)
+    kill_when(process, lambda: TABLE[moment](work_folder(output)))
     # Placed, all may have been done before the kill.
     if work_folder(output).exists():
         assert score(table, output, *common) == 0
@@ -107,7 +94,7 @@ def test_a_table_is_byte_for_byte_the_same_after_a_kill(artifacts: Path, tmp_pat
 def killed(grid: Path, artifacts: Path) -> Path:
     """The work folder of a run that was killed half-way."""
     output = grid.with_name("killed.nc")
-    kill_when(start(grid, output, *options(artifacts)), work_folder(output), parts(3), group=True)
+    kill_when(start(grid, output, *options(artifacts)), lambda: parts(3)(work_folder(output)))
     return work_folder(output)
 
 

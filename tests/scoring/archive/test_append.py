@@ -12,10 +12,9 @@ from forecasting.models.universal.references import REFERENCES
 from forecasting.readers import read_csv
 from forecasting.releases.catalog import load_forecaster
 from scoring.tables.output import BASELINES
-from scoring.tables.staging import rows_file
 from tests.conftest import NINO12
 from tests.scoring.archive.tables import append, files, growing, read, until
-from tests.scoring.commands import finish, score, snapshot, start, wait_for
+from tests.scoring.commands import damaged, finish, kill_when, score, snapshot, start, wait_for
 from tests.scoring.grids.sample import oisst, save, temperatures
 from tests.scoring.tables.sample import long_table, station, walk
 
@@ -115,9 +114,7 @@ def test_processes_add_the_rows_that_one_process_adds(seas: Path, tmp_path: Path
 def test_a_killed_run_leaves_no_half_file_and_the_next_completes_it(seas: Path, tmp_path: Path, moment: str) -> None:
     archive, given = tmp_path / "archive.parquet", until(growing(6), 40, tmp_path / "in.csv")
     process = start(given, "--append", archive, "--artifacts", seas, "--horizon", 3, "--chunk", 40)
-    wait_for(process, lambda: any((work / moment).exists() for work in work_folders(archive)))
-    os.killpg(process.pid, signal.SIGKILL)
-    finish(process)
+    kill_when(process, lambda: any((work / moment).exists() for work in work_folders(archive)))
     for file in files(archive):
         assert len(pd.read_parquet(file)) == 18
     assert append(given, archive, seas, "--chunk", 40) == 0
@@ -130,9 +127,7 @@ def test_the_work_of_a_killed_run_does_not_stop_the_run_of_the_next_morning(
 ) -> None:
     archive, table, given = tmp_path / "archive.parquet", growing(6), tmp_path / "in.csv"
     process = start(until(table, 40, given), "--append", archive, "--artifacts", seas, "--horizon", 3, "--chunk", 40)
-    wait_for(process, lambda: any((work / "parts" / "000000.part").exists() for work in work_folders(archive)))
-    os.killpg(process.pid, signal.SIGKILL)
-    finish(process)
+    kill_when(process, lambda: any((work / "parts" / "000000.part").exists() for work in work_folders(archive)))
     assert append(until(table, 41, given), archive, seas, "--chunk", 40) == 0
     assert "discarding an unfinished run: the input has changed" in capsys.readouterr().err
     assert set(read(archive)["observed_until"].dt.strftime("%m-%d")) == {"02-10"}
@@ -143,20 +138,12 @@ def test_a_failed_chunk_adds_nothing_until_the_same_command_succeeds(
 ) -> None:
     archive, given = tmp_path / "archive.parquet", until(growing(6), 40, tmp_path / "in.csv")
     process = start(given, "--append", archive, "--artifacts", seas, "--horizon", 3, "--chunk", 40)
-    wait_for(process, lambda: any((work / "staged").exists() for work in work_folders(archive)))
-    os.killpg(process.pid, signal.SIGKILL)
-    finish(process)
+    kill_when(process, lambda: any((work / "staged").exists() for work in work_folders(archive)))
     (work,) = work_folders(archive)
-    damaged = rows_file(work / "staged", 2)
-    sound = damaged.read_bytes()
-    damaged.unlink()
-    damaged.mkdir()
-    (work / "parts" / "000002.part").unlink(missing_ok=True)
-    assert append(given, archive, seas, "--chunk", 40) == 3
-    assert f"nothing was added to {archive}" in capsys.readouterr().err
-    assert not archive.exists()
-    damaged.rmdir()
-    damaged.write_bytes(sound)
+    with damaged(work, 2):
+        assert append(given, archive, seas, "--chunk", 40) == 3
+        assert f"nothing was added to {archive}" in capsys.readouterr().err
+        assert not archive.exists()
     assert append(given, archive, seas, "--chunk", 40) == 0
     assert len(read(archive)) == 18
 
