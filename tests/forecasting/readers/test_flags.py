@@ -20,8 +20,13 @@ FLAGS = ("1", "2", "3", "4", "9", "")
 def test_failed_values_are_dropped_and_suspect_ones_kept_with_a_warning(tmp_path: Path, name: str) -> None:
     values = (10, 11, 12, -99, 99, 15)
     lines = [f"{day},{value},{flag}" for day, value, flag in zip(days(6), values, FLAGS, strict=True)]
+    path = write(tmp_path, f"time,sst,{name}", *lines)
+    marked = read(path).stations[0].marked
+    assert marked is not None
+    assert (marked.values.tolist(), marked.flags.tolist()) == ([12, -99], [3, 4])
+    assert [str(time)[:10] for time in marked.times] == days(4)[2:]
     expect(
-        write(tmp_path, f"time,sst,{name}", *lines),
+        path,
         note=f"2 values flagged 4 or 9 by {name} set to missing",
         values=[10, 11, 12, np.nan, np.nan, 15],
         flags={1: 1, 2: 2, 3: 1, 4: 1, 9: 1},
