@@ -144,10 +144,13 @@ def _local_clock(table: Table, options: ReadingOptions) -> Clock:
         return _joined(table, usual[1], [usual[0]], hours, options)
     if usual and "hour" in parts:
         # A column named min may hold minima.
-        minutes = [parts["minute"]] if "minute" in parts and is_one_or_two_digits(table.cells[parts["minute"]]) else []
-        columns = [parts["hour"], *minutes]
-        if has_separate_hours(table, usual[0], columns):
-            return _joined(table, usual[0], columns, compose_hours(table, columns, usual[0]), options)
+        has_minutes = "minute" in parts and table.cells[parts["minute"]].str.fullmatch(r"\d{1,2}").all()
+        columns = {part: parts[part] for part in ("hour", "minute")[: 1 + has_minutes]}
+        if has_separate_hours(table, usual[0], [*columns.values()]):
+            hours = None if has_minutes else times_of_day(table, columns["hour"], usual[0])
+            if hours is None:
+                hours = _time_of({part: _integers(table.cells[name], part) for part, name in columns.items()})
+            return _joined(table, usual[0], [*columns.values()], hours, options)
     clocks = _clocks(table) if usual and ":" not in table.cells[usual[0]].iloc[0] else []
     if len(clocks) == 1 and has_separate_hours(table, usual[0], clocks):
         hours = times_of_day(table, clocks[0], usual[0])
@@ -237,21 +240,12 @@ def compose(table: Table, parts: dict[str, str]) -> "pd.Series[str]":
         text = pd.to_datetime(text, format="%Y-%j", errors="coerce").dt.strftime("%Y-%m-%d").fillna("")
     if "hour" not in fields:
         return text
-    minute = fields["minute"] if "minute" in fields else fields["hour"] * 0
-    return text + "T" + _two_digits(fields["hour"]) + ":" + _two_digits(minute)
+    return text + "T" + _time_of(fields)
 
 
-def compose_hours(table: Table, columns: list[str], date: str) -> "pd.Series[str]":
-    """Return HH:MM from a column of hours, and perhaps one of minutes.
-
-    Raises:
-        FileError: if a cell is not valid, naming the line.
-    """
-    if len(columns) == 1 and (hours := times_of_day(table, columns[0], date)) is not None:
-        return hours
-    named = zip(columns, ("hour", "minute"), strict=False)
-    hour, *minutes = (_integers(table.cells[name], part) for name, part in named)
-    return _two_digits(hour) + ":" + _two_digits(minutes[0] if minutes else hour * 0)
+def _time_of(fields: "dict[str, pd.Series[int]]") -> "pd.Series[str]":
+    """Return HH:MM from hours, and perhaps minutes."""
+    return _two_digits(fields["hour"]) + ":" + _two_digits(fields.get("minute", fields["hour"] * 0))
 
 
 def _two_digits(column: "pd.Series[int]") -> "pd.Series[str]":
@@ -308,11 +302,6 @@ def times_of_day(table: Table, name: str, date: str) -> "pd.Series[str] | None":
 def is_clock(column: "pd.Series[str]") -> bool:
     """Return whether every cell is a time of day such as 13:30 or 1:30 PM."""
     return re.fullmatch(_CLOCK, column.iloc[0]) is not None and bool(column.str.fullmatch(_CLOCK).all())
-
-
-def is_one_or_two_digits(column: "pd.Series[str]") -> bool:
-    """Return whether every cell is a number with one or two digits."""
-    return bool(column.str.fullmatch(r"\d{1,2}").all())
 
 
 def has_separate_hours(table: Table, date: str, others: list[str]) -> bool:
