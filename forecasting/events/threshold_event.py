@@ -36,7 +36,7 @@ def evaluate_threshold(event: ThresholdEvent, outlook: Outlook) -> ThresholdOutc
     peaks = considered.max(axis=1) if event.side == "above" else considered.min(axis=1)
     return ThresholdOutcome(
         name=event.name,
-        state=_state(event, outlook, before),
+        state=RunState(before >= event.duration, outlook.past.times[-before] if before else None, before),
         probability=_probability(
             event, lengths, by_lead[:leads], continued=not unobserved and before + 1 >= event.duration
         ),
@@ -48,11 +48,6 @@ def evaluate_threshold(event: ThresholdEvent, outlook: Outlook) -> ThresholdOutc
         calibrated=outlook.calibrated,
         warnings=(*doubts, *_too_few_leads(event, leads, before + unobserved)),
     )
-
-
-def _state(event: ThresholdEvent, outlook: Outlook, before: int) -> RunState:
-    past = outlook.past
-    return RunState(before >= event.duration, past.times[-before] if before else None, before)
 
 
 def _considered(event: ThresholdEvent, horizon: int) -> int:

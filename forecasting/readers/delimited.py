@@ -359,8 +359,9 @@ def read_delimited(text: str, notes: tuple[str, ...] = (), max_columns: int = MA
         notes = (*notes, f"ignored the lines above the header, which is line {line}")
     if repeated:
         notes = (*notes, f"ignored columns with the same name: {listed(repeated)}")
+    above = takewhile(lambda numbered: numbered[0] < line, enumerate(io.StringIO(text, newline=None), 1))
     return Table(
-        _FORMATS[kind], _cells(names, body, commas), units, place, notes=notes, remarked=_units_above(text, line),
+        _FORMATS[kind], _cells(names, body, commas), units, place, notes=notes, remarked=units_in_remarks(above),
         is_csv=not part.is_spaced, decimal_commas=commas,
     )  # fmt: skip
 
@@ -394,11 +395,6 @@ def _without_repeated(names: list[str]) -> tuple[list[str], list[str]]:
     repeated = [name for name, count in Counter(names).items() if name and count > 1]
     ignored = [name for name in repeated if is_no_sst(name) or is_flag_name(name)]
     return ["" if name in ignored else name for name in names], ignored
-
-
-def _units_above(text: str, header: int) -> dict[int, str]:
-    """Return the units of temperature in the lines above the header, by line number."""
-    return units_in_remarks(takewhile(lambda line: line[0] < header, enumerate(io.StringIO(text, newline=None), 1)))
 
 
 def header(text: str) -> tuple[list[str], str]:

@@ -129,7 +129,11 @@ def _read(source: Path | bytes, path: Path, options: ReadingOptions, limit: int 
             raise FileError(f"is {_GRIDS[kind]}, which can only be read from a file on disk; send the series as CSV")
         return _read_grid(source, kind, options)
     text, notes = read_text(source, limit)
-    _check_lines(text, options.max_lines)
+    lines = max(text.count("\n"), text.count("\r"))
+    if options.max_lines is not None and lines > options.max_lines:
+        raise FileError(
+            f"holds {lines} lines, more than the limit of {options.max_lines}; keep one station or a shorter period"
+        )
     table = table_of(text, options, notes)
     return _reading(path, table.format, observations(table, options), options)
 
@@ -144,12 +148,6 @@ def table_of(text: str, options: ReadingOptions, notes: tuple[str, ...] = ()) ->
         return read_ndbc(text, notes, options.max_columns)
     bare = bare_years(text, notes) if options.format is None else None
     return one_row_per_month(bare or read_delimited(text, notes, options.max_columns), options)
-
-
-def _check_lines(text: str, limit: int | None) -> None:
-    lines = max(text.count("\n"), text.count("\r"))
-    if limit is not None and lines > limit:
-        raise FileError(f"holds {lines} lines, more than the limit of {limit}; keep one station or a shorter period")
 
 
 def _read_grid(path: Path, kind: str, options: ReadingOptions) -> Reading:

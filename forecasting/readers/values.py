@@ -170,12 +170,9 @@ def _without_keys(table: Table, names: list[str]) -> list[str]:
     """Drop columns of other units, station numbers and row numbers, unless that leaves none."""
     if len(names) < _MIN_WIDE:
         return names
-    kept = [name for name in names if not _is_of_another_unit(table, name) and not _is_key(table, name)]
-    return kept or names
-
-
-def _is_key(table: Table, name: str) -> bool:
-    return table.short(name).lower() in STATIONS or (not is_temperature(table, name) and is_count(table.cells[name]))
+    others = [name for name in names if not _is_of_another_unit(table, name)]
+    others = [name for name in others if table.short(name).lower() not in STATIONS]
+    return [name for name in others if is_temperature(table, name) or not is_count(table.cells[name])] or names
 
 
 def _may_hold_values(table: Table, name: str) -> bool:

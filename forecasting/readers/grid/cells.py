@@ -99,7 +99,8 @@ def take_cell(field: Field, value: "xr.DataArray", at: Place | None) -> tuple[In
         raise NoPlaceError(f"is a grid of {shape} cells, {_extent((lat, lon))}", overview(field, value))
     dims = tuple(dict.fromkeys((*lat.dims, *lon.dims)))
     nearest = _nearest(lat, lon, at)
-    box = {dim: _around(value.sizes[dim], nearest[dim]) for dim in dims}
+    reach = _SEARCHED_CELLS
+    box = {dim: slice(max(0, nearest[dim] - reach), min(value.sizes[dim], nearest[dim] + reach + 1)) for dim in dims}
     near_lat, near_lon = meshed(lat, lon, box)
     km = distance_km(at, near_lat, near_lon)
     if float(np.nanmin(km)) > 2 * _spacing(near_lat, near_lon):
@@ -126,10 +127,6 @@ def _nearest(lat: "xr.DataArray", lon: "xr.DataArray", at: Place) -> Index:
     lon = lon.transpose(*lat.dims)
     km = distance_km(at, np.asarray(lat.values, dtype=np.float64), np.asarray(lon.values, dtype=np.float64))
     return dict(zip(lat.dims, map(int, np.unravel_index(int(np.nanargmin(km)), km.shape)), strict=True))
-
-
-def _around(size: int, at: int) -> slice:
-    return slice(max(0, at - _SEARCHED_CELLS), min(size, at + _SEARCHED_CELLS + 1))
 
 
 def meshed(lat: "xr.DataArray", lon: "xr.DataArray", box: dict[Hashable, slice]) -> tuple[Floats, Floats]:

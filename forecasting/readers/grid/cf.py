@@ -380,14 +380,11 @@ def _numbers(variable: "xr.DataArray", attribute: str, packed: bool) -> list[flo
         numbers = numbers.astype(np.int64) % 2 ** (8 * stored.itemsize)
     limits: list[float] = numbers.astype(np.float64).tolist()
     # Limits of packed values are packed too, unless their type shows otherwise.
-    if not (packed and _is_packed(variable)) or (numbers.dtype.kind == "f" and stored.kind in "iu"):
+    is_packed = packed and not {"scale_factor", "add_offset"}.isdisjoint(variable.encoding)
+    if not is_packed or (numbers.dtype.kind == "f" and stored.kind in "iu"):
         return limits
     offset = float(np.ravel(variable.encoding.get("add_offset", 0.0))[0])
     return [limit * _scale(variable) + offset for limit in limits]
-
-
-def _is_packed(variable: "xr.DataArray") -> bool:
-    return "scale_factor" in variable.encoding or "add_offset" in variable.encoding
 
 
 def _scale(variable: "xr.DataArray") -> float:

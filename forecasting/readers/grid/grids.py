@@ -143,11 +143,8 @@ def _station_names(data: "xr.Dataset", dim: Hashable) -> list[str]:
     name = _station_variable(data, dim)
     if name is None:
         return []
-    return [_text(station) for station in np.asarray(data[name].values).tolist()]
-
-
-def _text(name: Any) -> str:
-    return one_line(name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name))
+    stations = np.asarray(data[name].values).tolist()
+    return [one_line(each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each)) for each in stations]
 
 
 def _each_station(
