@@ -25,6 +25,7 @@ from forecasting.readers.grid.cf import (
 )
 from forecasting.readers.grid.store import opened, readable
 from forecasting.readers.options import ReadingOptions, refuse_size
+from forecasting.remedies import Remedy
 from forecasting.series.times import Times
 from forecasting.series.units import Units, to_celsius
 
@@ -139,6 +140,9 @@ def find_field(data: "xr.Dataset", kind: str, options: ReadingOptions) -> Field:
     time = find_time(data, data[name], options)
     refuse_size(data[time].size, "values", options)
     times, along = find_times(data, time), str(data[time].dims[0])
+    if along not in data[name].dims:
+        message = f"variable {name} has no dimension {along}, along which {time} holds times"
+        raise FileError(message, remedy=Remedy.of("; choose another time variable with {}", "time_column"))
     names = {
         "value": name,
         "flags": find_flags(data, name, options),

@@ -83,11 +83,6 @@ def _position(variable: "xr.DataArray") -> Place | None:
 
 def _numbers(variable: "xr.DataArray", validity: Validity) -> tuple[Floats, int]:
     """Return values, NaN where missing, and how many were outside the valid range."""
-    if variable.ndim != 1:
-        dims = ", ".join(map(str, variable.dims))
-        raise FileError(
-            f"variable {variable.name} has the dimensions {dims}, but must have time only; select from them"
-        )
     values, outside = validity.masked(np.asarray(variable.values))
     # Round away errors of packing in single precision, below the resolution of sensors.
     return np.asarray(np.round(as_written(values), 6), dtype=np.float64), outside

@@ -257,6 +257,12 @@ def test_unreadable_variables_are_refused_by_name(netcdf: Save, data: xr.Dataset
     refuse(netcdf(data), message)
 
 
+def test_times_of_another_dimension_are_refused(netcdf: Save) -> None:
+    path = netcdf(buoy().assign_coords(run=TIMES[:3]))
+    expect(path, {"time_column": "time"}, n=10)
+    refuse(path, "variable wt has no dimension run, along which run holds times; choose another", time_column="run")
+
+
 def test_a_damaged_file_is_refused(netcdf: Save) -> None:
     path = netcdf(oisst())
     path.write_bytes(path.read_bytes()[:5_000])
