@@ -171,15 +171,14 @@ class Metrics:
         return generate_latest(_VisibleMetrics(self._source, further)), CONTENT_TYPE_PLAIN_0_0_4
 
 
-class _VisibleMetrics:
+class _VisibleMetrics(NamedTuple):
     """Metrics without unloaded models, and without creation times, which shared values do not have.
 
     Further ones follow them.
     """
 
-    def __init__(self, source: Collector, further: Iterable[Metric]) -> None:
-        self.source = source
-        self.further = further
+    source: Collector
+    further: Iterable[Metric]
 
     def collect(self) -> Iterator[Metric]:
         for metric in self.source.collect():

@@ -56,6 +56,7 @@ from service.api.inference.tensors import (
 from service.api.openapi import BYTES, path_parameters, refusals, request_body
 from service.engine.forecasting import SMALL
 from service.engine.releases.release_watcher import ReleaseWatcher
+from service.engine.serving import Serving
 from service.http.media import Headers, weighed
 from service.http.query import merge_query_and_body
 from service.worker.json_bodies import read_json
@@ -98,13 +99,15 @@ def _inference(documented: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _dataset(request: Request) -> str | None:
-    return request.query_params.get("dataset") or None
+def _find(request: Request, serving: Serving, dataset: str | None = None) -> InferenceModel:
+    """Return the model that the path names, within the dataset of the query or the body."""
+    path = request.path_params
+    dataset = merge_query_and_body("dataset", request.query_params.get("dataset") or None, dataset)
+    return find_model(serving, path["model"], path.get("version"), dataset)
 
 
 async def _model(request: Request, serving: ServingDep) -> InferenceModel:
-    path = request.path_params
-    return find_model(serving, path["model"], path.get("version"), _dataset(request))
+    return _find(request, serving)
 
 
 ModelDep = Annotated[InferenceModel, Depends(_model)]
@@ -193,7 +196,7 @@ async def model_metadata(model: ModelDep) -> ModelMetadata:
 
 @router.post(_MODEL + "/infer", **_inference(_of_model("runInference", "Run inference")))
 @router.post(_VERSION + "/infer", **_inference(_of_version("runVersionInference", "Run inference on a model version")))
-async def infer(request: Request, model: ModelDep, serving: ServingDep, settings: SettingsDep) -> Response:
+async def infer(request: Request, lifecycle: LifecycleDep, settings: SettingsDep) -> Response:
     """Run the network itself: from windows of SST to the SST one step ahead.
 
     Universal networks also return the quantiles of all leads. NaN, or null in JSON, means that a value is missing.
@@ -202,11 +205,11 @@ async def infer(request: Request, model: ModelDep, serving: ServingDep, settings
     `Inference-Header-Content-Length` gives the length of the JSON, and the parameter `binary_data_size` of each input
     its length.
     """
-    headers, path = dict(request.scope["headers"]), request.path_params
+    serving, headers = ready(lifecycle), dict(request.scope["headers"])
+    model = _find(request, serving)
     message, tail = await read_request(serving, await request.body(), headers, settings)
     if message.parameters is not None and message.parameters.dataset is not None:
-        dataset = merge_query_and_body("dataset", _dataset(request), message.parameters.dataset)
-        model = find_model(serving, path["model"], path.get("version"), dataset)
+        model = _find(request, serving, message.parameters.dataset)
     wanted = wanted_outputs(message, model.outputs)
     inputs = read_inputs(message, tail, model.inputs, settings.max_series)
     outputs = await model.infer(inputs)

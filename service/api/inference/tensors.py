@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import cache
 from http import HTTPStatus
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +41,6 @@ class TensorSpec:
     Attributes:
         name: the name of the tensor.
         datatype: the protocol's name for the data type.
-        dtype: the same data type in NumPy, little-endian.
         shape: the dimensions; −1 stands for the number of rows.
         low: the lowest valid value.
         high: the highest valid value.
@@ -51,8 +50,7 @@ class TensorSpec:
     """
 
     name: str
-    datatype: str
-    dtype: np.dtype[Any]
+    datatype: Literal["FP32", "FP64"]
     shape: tuple[int, ...]
     low: float = -math.inf
     high: float = math.inf
@@ -60,25 +58,27 @@ class TensorSpec:
     may_be_missing: bool = False
     is_optional: bool = False
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The data type in NumPy, little-endian."""
+        return np.dtype("<f4" if self.datatype == "FP32" else "<f8")
 
-_FLOAT32: Final = np.dtype("<f4")
+
 _VALID_TIME: Final = TensorSpec(
     "valid_time",
     "FP64",
-    np.dtype("<f8"),
     (_ROWS,),
     datetime(1, 1, 1, tzinfo=UTC).timestamp(),
     datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp(),
     "not a Unix time in seconds between the years 1 and 9999",
 )
-_FLOAT64: Final = np.dtype("<f8")
-FORECAST: Final = TensorSpec(OUTPUT, "FP32", _FLOAT32, (_ROWS,))
+FORECAST: Final = TensorSpec(OUTPUT, "FP32", (_ROWS,))
 
 
 @cache
 def input_specs(window: int) -> tuple[TensorSpec, TensorSpec]:
     """Return the inputs of a network with this window: ``sst`` and ``valid_time``."""
-    sst = TensorSpec("sst", "FP32", _FLOAT32, (_ROWS, window), *SEA_RANGE, "not a possible sea temperature in °C")
+    sst = TensorSpec("sst", "FP32", (_ROWS, window), *SEA_RANGE, "not a possible sea temperature in °C")
     return sst, _VALID_TIME
 
 
@@ -87,7 +87,7 @@ def universal_input_specs(window: int) -> tuple[TensorSpec, ...]:
     """Return the inputs of a universal network: those of a place's, and optional ``latitude`` and ``longitude``."""
     sst, valid_time = input_specs(window)
     latitude, longitude = (
-        TensorSpec(name, "FP64", _FLOAT64, (_ROWS,), *limits, "not in degrees", may_be_missing=True, is_optional=True)
+        TensorSpec(name, "FP64", (_ROWS,), *limits, "not in degrees", may_be_missing=True, is_optional=True)
         for name, limits in (("latitude", (-90.0, 90.0)), ("longitude", (-180.0, 360.0)))
     )
     return replace(sst, may_be_missing=True), valid_time, latitude, longitude
@@ -96,7 +96,7 @@ def universal_input_specs(window: int) -> tuple[TensorSpec, ...]:
 @cache
 def universal_output_specs(horizon: int, levels: int) -> tuple[TensorSpec, ...]:
     """Return the outputs of a universal network: ``forecast``, and ``quantiles`` at each lead."""
-    return FORECAST, TensorSpec("quantiles", "FP32", _FLOAT32, (_ROWS, horizon, levels))
+    return FORECAST, TensorSpec("quantiles", "FP32", (_ROWS, horizon, levels))
 
 
 def read_inputs(

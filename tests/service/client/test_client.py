@@ -395,6 +395,8 @@ def test_a_longer_wait_than_allowed_is_left_to_the_caller(ask: Ask) -> None:
     with pytest.raises(ProblemError) as caught:
         ask(script, "predictions", waits=waits)
     assert (len(script.requests), waits, caught.value.retry_after) == (1, [], 3600)
+    ask(Script(error(429, Retry_After="60"), PREDICTIONS), "predictions", waits=waits, client={"max_wait": 60})
+    assert waits == [60]
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422, 500])

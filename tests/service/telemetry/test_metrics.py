@@ -26,7 +26,7 @@ from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
 from service.middleware.keys import Role, new_key
 from service.settings import Settings
-from service.telemetry.batch_metrics import BatchMetrics
+from service.telemetry.batch_metrics import BatchMetrics, NetworkRun
 from service.telemetry.metrics import Metrics, ModelInfo, loaded_models
 from service.telemetry.shared_metrics import shared_by_workers, worker_ended
 from tests.conftest import ROOT
@@ -99,6 +99,17 @@ def test_batches_and_their_drift_are_counted_by_model() -> None:
         assert value(exposed, f"sst_{name}", model="nino12-gru") == expected
     assert value(exposed, "sst_batch_windows_bucket", model="nino12-gru", le="32.0") == 0
     assert value(exposed, "sst_batch_windows_bucket", model="nino12-gru", le="64.0") == 1
+
+
+def test_each_request_of_a_batch_counts_the_whole_time_of_the_batch(gru: Forecaster) -> None:
+    metrics = Metrics()
+    metrics.batches.add_run(NetworkRun(gru, 5, [0.5, 0.25], 2.0))
+    figures = metrics.batches.statistics_of(gru).snapshot()
+    assert (figures["inference_count"], figures["execution_count"]) == (5, 1)
+    assert figures["inference_stats"]["queue"] == {"count": 2, "ns": 750_000_000}
+    assert figures["inference_stats"]["compute_infer"] == {"count": 2, "ns": 4_000_000_000}
+    assert figures["inference_stats"]["compute_input"] == {"count": 2, "ns": 0}
+    assert value(samples(metrics), "sst_queue_wait_seconds_sum", model="nino12-gru") == 0.5
 
 
 def test_every_reason_and_outcome_has_a_metric_before_it_happens() -> None:
