@@ -202,8 +202,9 @@ async def _issue(
 def _pending(connection: Connection, stations: Sequence[str]) -> list[_Pending]:
     pending = []
     for station in stations_without_forecast(connection, stations):
-        number, first = station.number, _first_used(station)
-        doubt = None
+        number, first, doubt = station.number, _BEFORE_ALL, None
+        if station.newest is not None and not needs_whole_past(station.settings):
+            first = shifted(station.newest.time, 1 - PAST_STEPS, TimeStep.parse(station.settings.step))
         if station.newest is not None and station.newest.flag >= SUSPECT:
             doubt = doubt_in_words(station.newest, station.settings.units)
             if station.settings.events and station.newest.flag == SUSPECT:
@@ -211,13 +212,6 @@ def _pending(connection: Connection, stations: Sequence[str]) -> list[_Pending]:
                 pending.append(_Pending(station, *observed, doubt, with_suspects=True))
         pending.append(_Pending(station, *latest_values(connection, number, first), doubt))
     return pending
-
-
-def _first_used(station: Station) -> int:
-    """Return the earliest time that a forecast of ``station`` rests on."""
-    if station.newest is None or needs_whole_past(station.settings):
-        return _BEFORE_ALL
-    return shifted(station.newest.time, 1 - PAST_STEPS, TimeStep.parse(station.settings.step))
 
 
 def _alike(pending: Sequence[_Pending]) -> Iterable[list[_Pending]]:

@@ -88,18 +88,14 @@ class Receiver:
         writer: WriterDep,
     ) -> None:
         self.database, self.serving, self.settings = store, serving, settings
-        self._background, self._writer = background, writer
+        self.writer, self._background = writer, background
 
     async def station(self, station: str) -> StationSettings:
         """Return the settings of a station that the caller may write."""
-        found = (await self.stations([station]))[station]
+        found = (await self.database.read(settings_to_write, [station], self.writer))[station]
         if isinstance(found, StoreError):
             raise found
         return found
-
-    async def stations(self, stations: Sequence[str]) -> dict[str, StationSettings | StoreError]:
-        """Return the settings of each station by ID, or the error that keeps the caller from writing it."""
-        return await self.database.read(settings_to_write, stations, self._writer)
 
     async def read_json(self, request: Request, schema: type[Body], series: int = 1) -> Body:
         """Return the JSON body of a request, which holds so many series at most."""
@@ -309,7 +305,8 @@ async def post_many(request: Request, receiver: ReceiverDep) -> ManyStored:
     """
     bodies = (await receiver.read_json(request, ManyReadingsRequest, receiver.settings.max_series)).readings
     _check_many(bodies, receiver.settings)
-    found = await receiver.stations([body.station for body in bodies])
+    names = [body.station for body in bodies]
+    found = await receiver.database.read(settings_to_write, names, receiver.writer)
     stations = {name: station for name, station in found.items() if isinstance(station, StationSettings)}
     results = await receiver.database.run(_read_all, bodies, found)
     batches = {name: read for name, read in results.items() if isinstance(read, Readings)}

@@ -193,7 +193,13 @@ def read_readings(
             readings.refused.append(Place(location=f"timestamps[{i}]", message=str(error)))
     _accept(readings, values, times, units, step, now)
     check_together(readings.accepted, step)
-    _warn(readings, units)
+    # A file with these readings would have the same warnings.
+    accepted = sorted(readings.accepted.items())
+    at = np.array([time for time, _ in accepted], dtype=np.int64).view(SECONDS)
+    celsius = np.array([value for _, value in accepted])
+    line = flat_line(celsius)
+    zeros = describe_zeros(at, celsius) if units == "celsius" else None
+    readings.warnings += filter(None, (None if line is None else line.describe(at), zeros))
     return readings
 
 
@@ -239,18 +245,6 @@ def _accept(
             message = f"values[{i}] is at the same time, {iso_of(time)}, and is stored instead: send only one of them"
             readings.refused.append(Place(location=f"values[{earlier}]", message=message))
         readings.indexes[time], readings.accepted[time] = i, value
-
-
-def _warn(readings: Readings, units: Units) -> None:
-    """Add the warnings that a file with these readings would have."""
-    times = np.array(sorted(readings.accepted), dtype=np.int64)
-    values = np.array([readings.accepted[time] for time in times.tolist()])
-    line = flat_line(values)
-    found = (
-        line.describe(times.view(SECONDS)) if line is not None else None,
-        describe_zeros(times.view(SECONDS), values) if units == "celsius" else None,
-    )
-    readings.warnings += filter(None, found)
 
 
 _BEFORE: Final = REACH + 20
