@@ -152,14 +152,9 @@ def _origins(contexts: Contexts, horizon: int, minimum: int) -> tuple[Steps, Ste
 def _until(contexts: Contexts, last: int) -> Contexts:
     """Return the contexts up to the step ``last``."""
     back = contexts.values.shape[1] - 1 - last
-    return Contexts(
-        contexts.step,
-        contexts.row,
-        contexts.values[:, : last + 1],
-        contexts.step.shift(contexts.last_time, -back),
-        contexts.missing_after * 0,
-        contexts.coefficients,
-        contexts.warnings,
+    last_time = contexts.step.shift(contexts.last_time, -back)
+    return replace(
+        contexts, values=contexts.values[:, : last + 1], last_time=last_time, missing_after=contexts.missing_after * 0
     )
 
 

@@ -42,78 +42,39 @@ class Imported(BaseModel, frozen=True):
     trained_until: str | None = None
 
 
-class VersionedMetadata(BaseModel, frozen=True):
-    """Metadata of any kind of checkpoint, with the version of their schema."""
-
-    schema_version: int = Field(default=SCHEMA_VERSION)
-
-
-Metadata = TypeVar("Metadata", bound=VersionedMetadata)
-
-
-class CheckpointMetadata(VersionedMetadata, frozen=True):
-    """The metadata inside a checkpoint and in its sidecar file.
+class NetworkMetadata(BaseModel, frozen=True):
+    """What the metadata of every kind of checkpoint has.
 
     Attributes:
-        dataset: name of the dataset of the release.
-        title: of the dataset, for people to read; None if it was not given.
+        dataset: name of the release.
         version: of the release.
         cell: ``rnn``, ``lstm`` or ``gru``, or the name that an imported network was given.
-        window: number of values that a forecast starts from.
         step: as :class:`~forecasting.series.timestep.TimeStep` writes it.
         step_seconds: length of the step.
+        window: number of values that a forecast of a place, or by the inference protocol, starts from.
         horizon: number of leads that intervals are calibrated for, and the most that can be requested.
-        fill_limit: longest gap, in steps, that is interpolated inside a window.
-        units: of forecasts; always ``celsius``.
-        periods: the parts ``train``, ``validation`` and ``test``.
-        training_range: of the data that the weights were fitted on; of an imported network, of the data that its
-            intervals are calibrated on and of what precedes them.
-        accuracy: by split, of this network fitted to less data: ``train`` and ``test`` are of the weights fitted to the
-            training and validation parts, ``validation`` of those fitted to the training part.
-        baselines: accuracy of each reference, by name and split.
-        errors: calibrated on out-of-sample residuals.
-        dependence: between the errors at different leads, from the same residuals; None in older files.
+        dependence: between the errors at different leads; None in older files.
         configuration: every setting of the training.
-        seed: of the initial weights and the order of batches; None of an imported network.
         parameters: number of trained weights.
-        train_seconds: wall time of fitting this network; None of an imported network.
         latency_ms: median time of a single forecast on the machine that trained the network.
         libraries: versions that wrote the file.
-        data_sha256: of the data file.
         created: ISO 8601 time of the release.
-        imported: where the network comes from; None if it was trained here.
     """
 
+    schema_version: int = Field(default=SCHEMA_VERSION)
     dataset: str
-    title: str | None = None
     version: str
     cell: str
-    window: int = Field(ge=2)
     step: str
     step_seconds: int
+    window: int = Field(ge=2)
     horizon: int = Field(ge=1)
-    fill_limit: int = Field(ge=0)
-    units: str
-    periods: dict[str, Period]
-    training_range: TrainingRange
-    accuracy: dict[str, Accuracy]
-    baselines: dict[str, dict[str, Accuracy]]
-    errors: ErrorDistribution
     dependence: Dependence | None = None
     configuration: dict[str, int | float | str | bool]
-    seed: int | None = None
     parameters: int
-    train_seconds: float | None = None
     latency_ms: float
     libraries: dict[str, str]
-    data_sha256: str
     created: str
-    imported: Imported | None = None
-
-    @property
-    def kind(self) -> NetworkKind:
-        """``recurrent`` if the network was trained here, else ``imported``."""
-        return "recurrent" if self.imported is None else "imported"
 
     @property
     def model(self) -> str:
@@ -124,6 +85,48 @@ class CheckpointMetadata(VersionedMetadata, frozen=True):
     def time_step(self) -> TimeStep:
         """The step as a TimeStep."""
         return TimeStep.parse(self.step)
+
+
+Metadata = TypeVar("Metadata", bound=NetworkMetadata)
+
+
+class CheckpointMetadata(NetworkMetadata, frozen=True):
+    """The metadata inside the checkpoint of a place, and in its sidecar file.
+
+    Attributes:
+        title: of the dataset, for people to read; None if it was not given.
+        fill_limit: longest gap, in steps, that is interpolated inside a window.
+        units: of forecasts; always ``celsius``.
+        periods: the parts ``train``, ``validation`` and ``test``.
+        training_range: of the data that the weights were fitted on; of an imported network, of the data that its
+            intervals are calibrated on and of what precedes them.
+        accuracy: by split, of this network fitted to less data: ``train`` and ``test`` are of the weights fitted to the
+            training and validation parts, ``validation`` of those fitted to the training part.
+        baselines: accuracy of each reference, by name and split.
+        errors: calibrated on out-of-sample residuals.
+        seed: of the initial weights and the order of batches; None of an imported network.
+        train_seconds: wall time of fitting this network; None of an imported network.
+        data_sha256: of the data file.
+        imported: where the network comes from; None if it was trained here.
+    """
+
+    title: str | None = None
+    fill_limit: int = Field(ge=0)
+    units: str
+    periods: dict[str, Period]
+    training_range: TrainingRange
+    accuracy: dict[str, Accuracy]
+    baselines: dict[str, dict[str, Accuracy]]
+    errors: ErrorDistribution
+    seed: int | None = None
+    train_seconds: float | None = None
+    data_sha256: str
+    imported: Imported | None = None
+
+    @property
+    def kind(self) -> NetworkKind:
+        """``recurrent`` if the network was trained here, else ``imported``."""
+        return "recurrent" if self.imported is None else "imported"
 
 
 def parse_metadata(content: bytes) -> CheckpointMetadata:

@@ -1,9 +1,9 @@
 """Checks each value of a series against the forecast that was made before it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -115,69 +115,6 @@ _LEAST_DISTINCT: Final = 0.5
 """Values at a new level differ by less than this share of their distance from what was expected."""
 
 
-class Run(NamedTuple):
-    """Successive values that are implausible.
-
-    Attributes:
-        suspects: steps of the suspect values.
-        left_out: those of them that later forecasts do not see.
-    """
-
-    suspects: Steps
-    left_out: Steps
-
-
-class Runs:
-    """Follows runs of implausible values through a series."""
-
-    def __init__(self, values: Floats, level: int) -> None:
-        """Follow runs in ``values`` °C ``(n,)``, where ``level`` values in a row may be a new level."""
-        self._values = values
-        self._level = level
-
-    def among(self, fresh: Steps, origins: Steps, lower: Floats, median: Floats, upper: Floats) -> Iterator[Run]:
-        """Yield the runs that begin at ``fresh``, except those that an earlier one may have caused.
-
-        Args:
-            fresh: steps of implausible values, increasing ``(n,)``.
-            origins: the step that each was forecast from, ``(n,)``.
-            lower: lowest plausible values at the leads from each origin, °C ``(n, horizon)``.
-            median: of the forecasts, of the same shape.
-            upper: highest plausible values, of the same shape.
-        """
-        last = -_REACH - 1
-        for place, step in enumerate(fresh.tolist()):
-            if step - last > _REACH:
-                run = self._follow(step, int(origins[place]), lower[place], median[place], upper[place])
-                last = int(run.suspects[-1])
-                yield run
-
-    def _follow(self, step: int, origin: int, lower: Floats, median: Floats, upper: Floats) -> Run:
-        run: list[int] = []
-        for lead in range(step - origin, min(len(lower), len(self._values) - 1 - origin) + 1):
-            value = self._values[origin + lead]
-            if np.isnan(value):
-                continue
-            if lower[lead - 1] <= value <= upper[lead - 1]:
-                break
-            run.append(origin + lead)
-            latest = np.asarray(run[-self._level :])
-            if len(latest) == self._level and self._is_level(latest, median[latest - origin - 1]):
-                steps = np.asarray(run[: -self._level + 1])
-                return Run(steps, steps[:-1])
-        steps = np.asarray(run)
-        return Run(steps, steps)
-
-    def _is_level(self, steps: Steps, expected: Floats) -> bool:
-        """Return whether values agree with each other, and not with what was expected; a stuck sensor does not."""
-        values = self._values[steps]
-        distances = values - expected
-        spread = float(np.ptp(values))
-        return 0 < spread < _LEAST_DISTINCT * float(np.abs(distances).min()) and len(np.unique(np.sign(distances))) == 1
-
-
-"""QARTOD flags (U.S. IOOS, Manual for Real-Time Oceanographic Data Quality Control Flags, version 1.2, 2020)."""
-
 _SEGMENT: Final = 1024
 """Values that one pass of the network checks."""
 
@@ -278,7 +215,7 @@ class _Checking:
         self._score = score
         self._margin = rounding(series.values)
         self._needed = max(metadata.minimum, _MONTHS_BEFORE) if series.step.calendar_month else metadata.minimum
-        self._runs = Runs(series.values, max(_LEVEL_VALUES, _LEVEL_SECONDS // series.step.seconds))
+        self._level = max(_LEVEL_VALUES, _LEVEL_SECONDS // series.step.seconds)
 
     def run(self, begin: int, end: int) -> None:
         """Check the values from ``begin`` to before ``end``, again and again until no new one is suspect."""
@@ -314,12 +251,42 @@ class _Checking:
         self._lower[first + targets], self._upper[first + targets] = low, high
         outside = (values[targets] < low) | (values[targets] > high)
         new = np.flatnonzero(outside & ~self._suspect[first + targets])
-        outliers, at = first + targets[new], places[new]
-        for run in self._runs.among(outliers, first + origins[targets[new]], lower[at], median[at], upper[at]):
-            self._suspect[run.suspects] = True
-            self._evaluated[run.suspects] = True
-            self._kept[run.left_out] = np.nan
+        last = -_REACH - 1
+        for step, origin, at in zip(
+            (first + targets[new]).tolist(), (first + origins[targets[new]]).tolist(), places[new].tolist(), strict=True
+        ):
+            if step - last > _REACH:  # nearer ones may be caused by the run before
+                run, left_out = self._follow(step, origin, lower[at], median[at], upper[at])
+                last = int(run[-1])
+                self._suspect[run] = True
+                self._evaluated[run] = True
+                self._kept[left_out] = np.nan
         return len(new) > 0
+
+    def _follow(self, step: int, origin: int, lower: Floats, median: Floats, upper: Floats) -> tuple[Steps, Steps]:
+        """Return the implausible values in a row from ``step`` on, and those of them that later forecasts do not see.
+
+        Args:
+            step: of the first of them.
+            origin: the step that it was forecast from.
+            lower: lowest plausible values at the leads from there, °C ``(horizon,)``.
+            median: of the forecasts, °C ``(horizon,)``.
+            upper: highest plausible values, °C ``(horizon,)``.
+        """
+        run, sent = list[int](), self._series.values
+        for lead in range(step - origin, min(len(lower), len(sent) - 1 - origin) + 1):
+            value = sent[origin + lead]
+            if np.isnan(value):
+                continue
+            if lower[lead - 1] <= value <= upper[lead - 1]:
+                break
+            run.append(origin + lead)
+            latest = np.asarray(run[-self._level :])
+            if len(latest) == self._level and _is_level(sent[latest], median[latest - origin - 1]):
+                steps = np.asarray(run[: -self._level + 1])
+                return steps, steps[:-1]
+        steps = np.asarray(run)
+        return steps, steps
 
     def _forecast(self, first: int, sources: Steps) -> tuple[Floats, Floats, Floats]:
         """Return the range and the median of forecasts from ``sources``, °C ``(sources, horizon)`` each."""
@@ -330,6 +297,13 @@ class _Checking:
         quantiles = answers[0, :, :, 1:]
         lower, upper = plausible_range(quantiles, metadata.levels, self._margin, self._score)
         return lower, quantiles[..., len(metadata.levels) // 2], upper
+
+
+def _is_level(values: Floats, expected: Floats) -> bool:
+    """Return whether values agree with each other, and not with what was expected; a stuck sensor does not."""
+    distances = values - expected
+    spread = float(np.ptp(values))
+    return 0 < spread < _LEAST_DISTINCT * float(np.abs(distances).min()) and len(np.unique(np.sign(distances))) == 1
 
 
 LAST_VALUES: Final = 3

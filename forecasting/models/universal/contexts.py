@@ -203,20 +203,14 @@ class Contexts:
 
     def take(self, places: "Indices | slice") -> "Contexts":
         """Return the contexts at ``places``, without steps before all of them."""
-        selected = self.take_whole(places)
-        first = int(np.isfinite(selected.values).any(axis=0).argmax())
-        return replace(selected, values=selected.values[:, first:])
-
-    def take_whole(self, places: "Indices | slice") -> "Contexts":
-        """Return the contexts at ``places`` with all steps."""
-        return Contexts(
-            self.step,
-            self.row[places],
-            self.values[places],
-            self.last_time[places],
-            self.missing_after[places],
-            self.coefficients[places],
-            self.warnings,
+        values = self.values[places]
+        return replace(
+            self,
+            row=self.row[places],
+            values=values[:, int(np.isfinite(values).any(axis=0).argmax()) :],
+            last_time=self.last_time[places],
+            missing_after=self.missing_after[places],
+            coefficients=self.coefficients[places],
         )
 
     def chunks(self, size: int) -> Iterator["Contexts"]:
@@ -251,7 +245,7 @@ def read_contexts(
     Returns:
         The contexts, and the error of each series that cannot be forecast from, by index.
     """
-    step, rows = metadata.time_step, batch.usable
+    rows = batch.usable
     failures = {i: other_step_error(other, metadata) for i, other in batch.other_steps.items()}
     if failures:
         rows = np.delete(rows, np.searchsorted(rows, [*failures]))
@@ -261,9 +255,7 @@ def read_contexts(
     for length in lengths[np.sort(first)].tolist():
         row = rows[lengths == length]
         members = batch if len(row) == len(batch) else batch.take(row)
-        values = members.tails(length) if length else np.empty((len(row), 0))
-        group = _Group(step, row, values, members.starts, coefficients[row])
-        contexts = group.contexts(horizon, metadata, longest, failures)
+        contexts = _checked(row, members, coefficients[row], horizon, metadata, longest, failures)
         if concise:
             _note_gaps(contexts, metadata.maximum)
         else:
@@ -273,57 +265,46 @@ def read_contexts(
     return [group for group in groups if len(group)], failures
 
 
-@dataclass(frozen=True, eq=False)
-class _Group:
-    """Series of equal length: index in the batch, values °C ``(n, length)``, first times, and climatologies."""
+def _checked(
+    row: Indices,
+    members: SeriesBatch,
+    coefficients: Coefficients,
+    horizon: int,
+    metadata: UniversalMetadata,
+    longest: int,
+    failures: Failures,
+) -> Contexts:
+    """Return the contexts of the series of equal length that can be forecast from; add the errors of the others."""
+    length = members.longest
+    values = members.tails(length) if length else np.empty((len(row), 0))
+    observed = np.isfinite(values)
+    last = length - 1 - observed[:, ::-1].argmax(axis=1) if length else row * 0
+    missing_after = length - 1 - last
+    fit = np.ones(len(row), dtype=np.bool_)
 
-    step: TimeStep
-    row: Indices
-    values: Floats
-    starts: Times
-    coefficients: Coefficients
-
-    def contexts(self, horizon: int, metadata: UniversalMetadata, longest: int, failures: Failures) -> Contexts:
-        """Return the contexts of the series that can be forecast from; add the errors of the others."""
-        observed = np.isfinite(self.values)
-        last = self.values.shape[1] - 1 - observed[:, ::-1].argmax(axis=1) if self.values.shape[1] else self.row * 0
-        fit = np.ones(len(self.row), dtype=np.bool_)
-        self._refuse(
-            ~observed.any(axis=1), fit, failures, lambda i: SeriesError("every value of the series is missing")
-        )
-        outside = outside_sea_range(self.values).any(axis=1)
-        self._refuse(outside, fit, failures, lambda i: outside_error(self.values[i]))
-        missing_after = self.values.shape[1] - 1 - last
-        too_late = missing_after + horizon > metadata.horizon
-        self._refuse(too_late, fit, failures, lambda i: too_late_error(int(missing_after[i]), horizon, metadata))
-        contexts = self._aligned(np.flatnonzero(fit), last, longest)
-        contexts = _with_agreeing_climatology(contexts)
-        _warn_of_flat_ends(contexts)
-        return _without_short_or_constant(_with_late(contexts), metadata, failures)
-
-    def _refuse(
-        self, wrong: npt.ArrayLike, fit: Bools, failures: Failures, error: Callable[[int], SeriesError]
-    ) -> None:
+    def refuse(wrong: npt.ArrayLike, error: Callable[[int], SeriesError]) -> None:
         for i in np.flatnonzero(np.asarray(wrong) & fit).tolist():
-            failures[int(self.row[i])] = error(i)
+            failures[int(row[i])] = error(i)
             fit[i] = False
 
-    def _aligned(self, places: Indices, last: Indices, longest: int) -> Contexts:
-        """Return the contexts at ``places``, moved so that their last observed values share a column."""
-        if len(places) == len(self.row) and (last == self.values.shape[1] - 1).all():
-            values = self.values[:, -longest:]
-        else:
-            columns = last[places, None] + np.arange(1 - min(longest, self.values.shape[1]), 1)
-            values = np.take_along_axis(self.values[places], np.maximum(columns, 0), axis=1)
-            values[columns < 0] = np.nan
-        return Contexts(
-            self.step,
-            self.row[places],
-            values,
-            self.step.shift(self.starts[places], last[places]),
-            self.values.shape[1] - 1 - last[places],
-            self.coefficients[places],
-        )
+    refuse(~observed.any(axis=1), lambda i: SeriesError("every value of the series is missing"))
+    refuse(outside_sea_range(values).any(axis=1), lambda i: outside_error(values[i]))
+    too_late = missing_after + horizon > metadata.horizon
+    refuse(too_late, lambda i: too_late_error(int(missing_after[i]), horizon, metadata))
+    places, step = np.flatnonzero(fit), members.step
+    if fit.all() and (last == length - 1).all():
+        aligned = values[:, -longest:]
+    else:
+        # Their last observed values share a column.
+        columns = last[places, None] + np.arange(1 - min(longest, length), 1)
+        aligned = np.take_along_axis(values[places], np.maximum(columns, 0), axis=1)
+        aligned[columns < 0] = np.nan
+    last_time = step.shift(members.starts[places], last[places])
+    contexts = Contexts(step, row[places], aligned, last_time, missing_after[places], coefficients[places])
+    contexts = _with_agreeing_climatology(contexts)
+    _warn_of_flat_ends(contexts)
+    _warn_of_late_ends(contexts)
+    return _without_short_or_constant(contexts, metadata, failures)
 
 
 def _with_agreeing_climatology(contexts: Contexts) -> Contexts:
@@ -342,15 +323,7 @@ def _with_agreeing_climatology(contexts: Contexts) -> Contexts:
         if ignored:
             coefficients[i] = np.nan
         _warn(contexts, i, _doubtful_position(ignored, i in in_fahrenheit))
-    return Contexts(
-        contexts.step,
-        contexts.row,
-        contexts.values,
-        contexts.last_time,
-        contexts.missing_after,
-        coefficients,
-        contexts.warnings,
-    )
+    return replace(contexts, coefficients=coefficients)
 
 
 def _agreements(contexts: Contexts, rows: Indices, values: Floats) -> Indices:
@@ -376,10 +349,9 @@ def _warn_of_flat_ends(contexts: Contexts) -> None:
             _warn(contexts, i, line.warning(contexts.step.shift(contexts.last_time[i], np.arange(1 - length, 1))))
 
 
-def _with_late(contexts: Contexts) -> Contexts:
+def _warn_of_late_ends(contexts: Contexts) -> None:
     for i in np.flatnonzero(contexts.missing_after).tolist():
         _warn(contexts, i, late_warning(contexts.last_time[i], int(contexts.missing_after[i]), contexts.step))
-    return contexts
 
 
 def _without_short_or_constant(contexts: Contexts, metadata: UniversalMetadata, failures: Failures) -> Contexts:
