@@ -1,6 +1,7 @@
 """Rolls networks of one place through a series: forecasts every step that follows a full window."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -12,14 +13,68 @@ from forecasting.forecast_warning import ForecastWarning
 from forecasting.models.intervals import ErrorDistribution
 from forecasting.models.metadata import CheckpointMetadata
 from forecasting.models.place.forecaster import Forecaster
-from forecasting.references.baselines import BASELINES
-from forecasting.references.expanding import ExpandingReferences
+from forecasting.references.baselines import BASELINES, Baselines, most_lags
 from forecasting.references.from_past import CLIMATOLOGY_YEARS
-from forecasting.series.origins import Origins, origins
+from forecasting.series.origins import Origins, Roller, origins
 from forecasting.series.shape import ForecastShape
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import LAST_TIME, YEAR, Floats, Times, short
+from forecasting.series.times import LAST_TIME, YEAR, Floats, Times, month_of, short
 from forecasting.wording import counted, too_few
+
+REFIT_GROWTH: Final = 1.05
+"""The references are fitted again whenever the past has grown by this factor since the last fit.
+
+All fits together then cost twenty times the last one, however long the series is.
+"""
+
+
+@dataclass(frozen=True)
+class ExpandingReferences:
+    """The references of one series, each fitted to the values before a position.
+
+    Attributes:
+        series: that the references are fitted to.
+        shape: of the forecasts; while the past is short, the linear autoregression uses less than a window.
+    """
+
+    series: SstSeries
+    shape: ForecastShape
+
+    @property
+    def begin(self) -> int | None:
+        """First position with a past that is long enough for a climatology; None if there is none.
+
+        As for the references of a forecast, that takes :data:`~forecasting.references.from_past.CLIMATOLOGY_YEARS` of
+        values that cover every calendar month.
+        """
+        observed = np.flatnonzero(np.isfinite(self.series.values))
+        months = month_of(self.series.times[observed])
+        _, first = np.unique(months, return_index=True)
+        enough = int(np.ceil(CLIMATOLOGY_YEARS * YEAR / self.series.step.seconds))
+        if len(first) < 12 or len(observed) < enough:
+            return None
+        return int(observed[max(first.max(), enough - 1)]) + 1
+
+    def refits(self, begin: int, end: int) -> Iterator[tuple[int, int]]:
+        """Yield the begin and end (exclusive) of stretches between ``begin`` and ``end`` that share one fit.
+
+        The fit uses the values before the stretch.
+        """
+        while begin < end:
+            until = min(max(int(begin * REFIT_GROWTH), begin + 1), end)
+            yield begin, until
+            begin = until
+
+    def fit(self, position: int) -> dict[str, Roller]:
+        """Fit the references to the values before ``position``, by name; without ``linear`` if gaps are too many."""
+        past = self.series.part(0, position)
+        lags = min(self.shape.window, most_lags(position))
+        fitted = Baselines.fit(past, self.shape._replace(window=lags))
+        while not fitted.linear and lags > 1:
+            lags //= 2
+            fitted = Baselines.fit(past, self.shape._replace(window=lags))
+        return fitted.rollers()
+
 
 CHUNK_FORECASTS: Final = 2_048
 """Windows × leads to forecast before other work gets a turn."""

@@ -79,17 +79,16 @@ def rolling_universal(
     leads = slice(0 if events.reach else horizon - 1, max(horizon, events.reach))
     by_lead = yield from _rolling(release, cells, contexts, usable, leads)
     values = groups[0].values[0]
-    records = {
-        cell: RollingErrors.of(values, usable, answer, leads.start + 1, release.networks[cell].metadata)
+    rolled = {
+        cell: RollingErrors.of(values, usable, answer, leads.start + 1, release.networks[cell].metadata, scored)
         for cell, answer in by_lead.items()
     }
     predicted = {cell: answer[scored, horizon - 1 - leads.start, 0] for cell, answer in by_lead.items()}
     predicted |= _known_references(contexts, origins, horizon)
     known = np.isfinite([*predicted.values()]).all(axis=0)
-    bounds = yield from _intervals(records, scored[known], horizon, metadata.levels)
+    bounds = yield from _intervals(rolled, scored[known], horizon, metadata.levels)
     steps = _first_step(series, groups[0]) + origins
-    forecasts = {cell: RecalibratedForecasts(record, scored) for cell, record in records.items()}
-    verified = yield from verifying(events, series, steps, forecasts)
+    verified = yield from verifying(events, series, steps, rolled)
     return Backtest(
         contexts.step.shift(series.times[0], steps[known] + horizon),
         values[origins[known] + horizon],
@@ -112,12 +111,12 @@ def _facts(release: UniversalRelease, cells: Sequence[str]) -> dict[str, Network
 
 
 def _intervals(
-    records: Mapping[str, RollingErrors], places: Steps, horizon: int, levels: tuple[float, ...]
+    rolled: Mapping[str, RollingErrors], places: Steps, horizon: int, levels: tuple[float, ...]
 ) -> Generator[None, None, dict[str, Bounds]]:
     """Return the intervals of each network from the origins at these places; yields after each network."""
     bounds: dict[str, Bounds] = {}
-    for cell, record in records.items():
-        quantiles = record.quantiles(places, horizon, horizon)[:, 0]
+    for cell, forecasts in rolled.items():
+        quantiles = forecasts.quantiles(places, horizon, horizon)[:, 0]
         bounds[cell] = {level: interval(level, quantiles, levels) for level in DEFAULT_LEVELS}
         yield
     return bounds
@@ -272,35 +271,6 @@ def _predicted(forecasts: Mapping[str, Forecasts], place: int) -> dict[str, Floa
 
 def _at(bounds: tuple[Floats, Floats], place: int) -> tuple[Floats, Floats]:
     return bounds[0][:, place], bounds[1][:, place]
-
-
-@dataclass(frozen=True, eq=False)
-class RecalibratedForecasts:
-    """Forecasts at the step of a release, each recalibrated on the past of the series before it.
-
-    Attributes:
-        record: forecasts from all usable steps.
-        places: of the origins in the record, ``(origins,)``.
-    """
-
-    record: RollingErrors
-    places: Steps
-
-    def couplings(self, rows: Steps, leads: int) -> Iterator[tuple[Coupling, Steps]]:
-        """Yield how the ``leads`` are related, for the forecasts of each variant of the dependence."""
-        dependence, numbers = self.record.metadata.dependence, tuple(range(1, leads + 1))
-        if dependence is None:
-            yield Coupling(None, numbers), np.arange(len(rows))
-            return
-        variant = self.record.variants(self.places[rows], dependence, leads)
-        for place in np.unique(variant).tolist():
-            suited = dependence if place < 0 else dependence.of_variants[place]
-            yield Coupling(suited, numbers), np.flatnonzero(variant == place)
-
-    def exceedance(self, rows: Steps, threshold: Floats) -> Floats:
-        """Return the probability that SST exceeds ``threshold`` °C, both ``(rows, leads)``."""
-        quantiles = self.record.quantiles(self.places[rows], 1, threshold.shape[1])
-        return exceedance(threshold, quantiles, self.record.metadata.levels)
 
 
 @dataclass(frozen=True, eq=False)

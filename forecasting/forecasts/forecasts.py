@@ -1,6 +1,6 @@
 """Forecasts of many series as columns: one table of numbers, and what is known of each row."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -179,64 +179,6 @@ class Forecasts:
             errors=errors,
         )
 
-    @classmethod
-    def of(
-        cls,
-        forecasts: Mapping[int, Forecast[Distribution]],
-        columns: Columns,
-        horizon: int,
-        series: Mapping[int, SstSeries],
-        coefficients: npt.NDArray[np.float32],
-        version: str,
-        errors: Errors,
-    ) -> "Forecasts":
-        """Return forecasts that were made one by one as columns, in °C.
-
-        Args:
-            forecasts: by the index of their series in the batch.
-            columns: levels, and thresholds in °C; the references are those of the forecasts.
-            horizon: number of leads.
-            series: that each forecast was made from, by the same index.
-            coefficients: climatology of the position of each series of the batch, °C ``(series, 7)``.
-            version: of the release.
-            errors: of the other series.
-        """
-        if not forecasts:
-            return cls.none(columns, horizon, errors)
-        rows = sorted(forecasts)
-        made, past = [forecasts[i] for i in rows], [series[i] for i in rows]
-        names = tuple(dict.fromkeys(name for forecast in made for name in forecast.baselines))
-        columns = replace(columns, references=names)
-        table = np.full((len(made), columns.count, horizon), np.nan)
-        for place, forecast in enumerate(made):
-            lists = [forecast.sst]
-            for level in columns.levels:
-                lists += forecast.interval(level)
-            lists += [forecast.exceedance(threshold) for threshold in columns.thresholds]
-            table[place, : len(lists)] = lists
-            for name, values in forecast.baselines.items():
-                table[place, columns.first_reference + names.index(name)] = values
-        return cls(
-            columns=columns,
-            table=table,
-            units="celsius",
-            row=np.asarray(rows, dtype=np.intp),
-            issued=np.asarray([_last_observation(member) for member in past], dtype=SECONDS),
-            times=np.asarray([forecast.times for forecast in made], dtype=SECONDS),
-            model=[forecast.model for forecast in made],
-            version=[version] * len(made),
-            step=[str(member.step) for member in past],
-            calibrated=np.asarray([forecast.calibrated for forecast in made]),
-            warnings=[forecast.warnings for forecast in made],
-            usual=[forecast.usual for forecast in made],
-            chosen=[forecast.chosen for forecast in made],
-            past=[forecast.past for forecast in made],
-            distributions=[forecast.distribution for forecast in made],
-            series=past,
-            coefficients=coefficients[rows],
-            errors=errors,
-        )
-
     def in_units(self, units: Units, thresholds: tuple[float, ...] | None = None) -> "Forecasts":
         """Return the same forecasts, from °C, in other units.
 
@@ -303,9 +245,3 @@ class Forecasts:
         for name in self.columns.references:
             table[:, first + columns.references.index(name)] = self.reference(name)
         return table
-
-
-def _last_observation(series: SstSeries) -> np.datetime64:
-    last = int(np.flatnonzero(np.isfinite(series.values))[-1])
-    time: np.datetime64 = series.step.shift(np.asarray([series.start], dtype=SECONDS), last)[0]
-    return time

@@ -29,6 +29,11 @@ class Network(Protocol):
         """What the checkpoint says of itself."""
 
 
+def out_of_range(horizon: int, name: str, longest: int, step: TimeStep) -> str:
+    """Return the sentence that ``name`` forecasts only ``longest`` steps."""
+    return f"horizon {horizon} is out of range: {name} forecasts 1 to {longest} steps of {in_words(str(step))}"
+
+
 class Model(ABC):
     """Forecasts series of one step. Safe to call from several threads.
 
@@ -80,11 +85,7 @@ class Model(ABC):
     def check(self, options: ForecastOptions) -> None:
         """Raise RequestError if the model does not offer what ``options`` ask for."""
         if not 1 <= options.horizon <= self.horizon:
-            raise RequestError(
-                f"horizon {options.horizon} is out of range: {self.name} forecasts 1 to {self.horizon} steps of "
-                f"{in_words(str(self.step))}",
-                field="horizon",
-            )
+            raise RequestError(out_of_range(options.horizon, self.name, self.horizon, self.step), field="horizon")
         for level in options.levels or ():
             if level not in self.levels:
                 offered = ", ".join(map(str, self.levels)) or "none"

@@ -14,7 +14,7 @@ from forecasting.climatology.global_climatology import Coefficients
 from forecasting.errors import ForecastError, ReleaseError, RequestError, SeriesError, UnknownNameError
 from forecasting.forecasts.forecasts import Columns, Forecasts
 from forecasting.forecasts.options import ForecastOptions
-from forecasting.models.base import ALL, BEST, Model, climatology_at
+from forecasting.models.base import ALL, BEST, Model, climatology_at, out_of_range
 from forecasting.models.metadata import CELLS
 from forecasting.models.universal.contexts import other_step_error
 from forecasting.models.universal.references import REFERENCES
@@ -520,8 +520,7 @@ def _not_loaded(loaded: "Loaded", cell: str) -> SeriesError | None:
 def _out_of_range(dataset: str, horizon: int, longest: int, step: TimeStep) -> SeriesError | None:
     if horizon <= longest:
         return None
-    words = in_words(str(step))
-    return SeriesError(f"horizon {horizon} is out of range: {dataset} forecasts 1 to {longest} steps of {words}")
+    return SeriesError(out_of_range(horizon, dataset, longest, step))
 
 
 def load_forecaster(

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.climatology.global_climatology import Coefficients
-from forecasting.events.paths import Dependence, Indices
+from forecasting.events.paths import Coupling, Dependence, Indices
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.forecasts.forecast import PastSkill
 from forecasting.models.universal.contexts import Contexts
-from forecasting.models.universal.distribution import quantiles_at
+from forecasting.models.universal.distribution import exceedance, quantiles_at
 from forecasting.models.universal.metadata import UniversalMetadata
 from forecasting.models.universal.references import Steps
 from forecasting.scores.probabilistic import long_run_error
@@ -109,7 +109,7 @@ MAX_ORIGINS_OF_ONE: Final = 40
 """Past forecasts to choose a model by, and to recalibrate one. More take longer, and are no better."""
 
 MIN_ORIGINS: Final = 30
-"""Number of past forecasts that the record needs to decide."""
+"""Number of past forecasts that are needed to choose a model by."""
 
 MIN_ORIGINS_TO_RECALIBRATE: Final = 30
 
@@ -400,8 +400,9 @@ class RollingErrors:
         origins: steps that were forecast from, ascending: all that are observed and follow enough values, ``(n,)``.
         answers: mean and quantiles, °C ``(n, leads, 1 + levels)``.
         errors: forecast minus observation, °C ``(n, leads)``; NaN where nothing was observed.
-        first_lead: of the forecasts.
+        first_lead: lead of the first column.
         metadata: of the network.
+        scored: places of the origins whose events are verified, ``(scored,)``.
     """
 
     origins: Steps
@@ -409,15 +410,22 @@ class RollingErrors:
     errors: Floats
     first_lead: int
     metadata: UniversalMetadata
+    scored: Steps
 
     @classmethod
     def of(
-        cls, values: Floats, origins: Steps, answers: Floats, first_lead: int, metadata: UniversalMetadata
+        cls,
+        values: Floats,
+        origins: Steps,
+        answers: Floats,
+        first_lead: int,
+        metadata: UniversalMetadata,
+        scored: Steps,
     ) -> "RollingErrors":
         """Compare forecasts with the ``values`` that followed, °C ``(steps,)``; other arguments become attributes."""
         ahead = origins[:, None] + first_lead + np.arange(answers.shape[1])
         observed = np.where(ahead < len(values), values[np.minimum(ahead, len(values) - 1)], np.nan)
-        return cls(origins, answers, answers[..., 0] - observed, first_lead, metadata)
+        return cls(origins, answers, answers[..., 0] - observed, first_lead, metadata, scored)
 
     def quantiles(self, rows: Steps, first: int, last: int) -> Floats:
         """Return the recalibrated quantiles of the forecasts at ``rows``, °C ``(rows, leads, levels)``.
@@ -458,6 +466,22 @@ class RollingErrors:
             enough = np.isfinite(errors).sum(axis=1).min(axis=1) >= MIN_ORIGINS
             places.append(np.where(enough, dependence.indices_suited_to(errors), -1))
         return np.concatenate(places)
+
+    def couplings(self, rows: Steps, leads: int) -> Iterator[tuple[Coupling, Steps]]:
+        """Yield how the ``leads`` are related, for the scored ``rows`` that suit each variant."""
+        dependence, numbers = self.metadata.dependence, tuple(range(1, leads + 1))
+        if dependence is None:
+            yield Coupling(None, numbers), np.arange(len(rows))
+            return
+        variant = self.variants(self.scored[rows], dependence, leads)
+        for place in np.unique(variant).tolist():
+            suited = dependence if place < 0 else dependence.of_variants[place]
+            yield Coupling(suited, numbers), np.flatnonzero(variant == place)
+
+    def exceedance(self, rows: Steps, threshold: Floats) -> Floats:
+        """Return the probability that SST of scored ``rows`` exceeds ``threshold`` °C, both ``(rows, leads)``."""
+        quantiles = self.quantiles(self.scored[rows], 1, threshold.shape[1])
+        return exceedance(threshold, quantiles, self.metadata.levels)
 
     @cached_property
     def _departures(self) -> Floats:

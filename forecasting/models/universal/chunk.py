@@ -8,11 +8,12 @@ from typing import Final, Literal, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.climatology.global_climatology import Coefficients
 from forecasting.climatology.usual import Usual
 from forecasting.events.detection import steps_after
 from forecasting.events.paths import Coupling, Dependence
 from forecasting.forecast_warning import ForecastWarning, are_calibrated, starts_from_suspect
-from forecasting.forecasts.forecast import Chosen, PastSkill
+from forecasting.forecasts.forecast import Chosen, Forecast, PastSkill
 from forecasting.forecasts.forecasts import Columns, Errors, Forecasts
 from forecasting.models.universal.backtest import (
     MAX_ORIGINS,
@@ -26,8 +27,8 @@ from forecasting.models.universal.backtest import (
     symmetric_quantiles,
     width_factors,
 )
-from forecasting.models.universal.contexts import Contexts
-from forecasting.models.universal.distribution import distributions_of, exceedance, interval
+from forecasting.models.universal.contexts import Contexts, Indices
+from forecasting.models.universal.distribution import Quantiles, distributions_of, exceedance, interval
 from forecasting.models.universal.network import UniversalForecaster, backtest_all
 from forecasting.models.universal.references import (
     REFERENCES,
@@ -38,6 +39,7 @@ from forecasting.models.universal.references import (
 )
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.times import Floats, Times, unix_seconds
+from forecasting.series.timestep import TimeStep
 
 Item = TypeVar("Item")
 
@@ -70,20 +72,26 @@ class Made:
     """Forecasts of several series of a batch, a row each.
 
     Attributes:
-        contexts: the series; their rows are those of the batch.
+        row: index of each series in the batch, ``(n,)``.
+        last_time: time of the last observation, UTC ``(n,)``.
+        unobserved: number of steps between the last observation and the first lead, ``(n,)``.
+        coefficients: climatology, °C, ``(n, 7)``; NaN where it is not known or disagrees with the values.
         times: valid times, UTC ``(n, horizon)``.
         sst: °C, ``(n, horizon)``.
         quantiles: of the steps after the last observation, °C ``(n, steps, levels)``; NaN where a row has fewer steps.
         references: °C ``(n, horizon)``, by name; NaN where a series has none.
         model: full name of each network or reference.
         couplings: of the steps of each row.
-        warnings: beside those of the contexts.
+        warnings: about each series and forecast.
         usual: what the climatology of each series rests on.
         chosen: why each model was chosen.
         past: how well models forecast the past of each series.
     """
 
-    contexts: Contexts
+    row: Indices
+    last_time: Times
+    unobserved: Indices
+    coefficients: Coefficients
     times: Times
     sst: Floats
     quantiles: Floats
@@ -94,6 +102,37 @@ class Made:
     usual: Sequence[Usual | None]
     chosen: Sequence[Chosen | None]
     past: Sequence[PastSkill | None]
+
+    @classmethod
+    def of(cls, forecasts: Mapping[int, Forecast[Quantiles]], step: TimeStep, coefficients: Coefficients) -> "Made":
+        """Return forecasts that were made one by one, at least one, by the index of their series.
+
+        Args:
+            forecasts: at ``step``.
+            step: the step of the batch.
+            coefficients: climatology of each series of the batch, °C ``(series, 7)``.
+        """
+        rows = sorted(forecasts)
+        made = [forecasts[i] for i in rows]
+        unobserved = np.asarray([forecast.distribution.unobserved for forecast in made])
+        times, nothing = np.stack([forecast.times for forecast in made]), np.full(made[0].sst.shape, np.nan)
+        names = dict.fromkeys(name for forecast in made for name in forecast.baselines)
+        return cls(
+            row=np.asarray(rows),
+            last_time=step.shift(times[:, 0], -1 - unobserved),
+            unobserved=unobserved,
+            coefficients=coefficients[rows],
+            times=times,
+            sst=np.stack([forecast.sst for forecast in made]),
+            quantiles=_padded([forecast.distribution.quantiles[None] for forecast in made]),
+            references={name: np.stack([forecast.baselines.get(name, nothing) for forecast in made]) for name in names},
+            model=[forecast.model for forecast in made],
+            couplings=[forecast.distribution.coupling for forecast in made],
+            warnings=[forecast.warnings for forecast in made],
+            usual=[forecast.usual for forecast in made],
+            chosen=[forecast.chosen for forecast in made],
+            past=[forecast.past for forecast in made],
+        )
 
 
 def columns_of(
@@ -115,18 +154,14 @@ def columns_of(
         errors: of the other series.
     """
     levels, version = network.metadata.levels, network.metadata.version
-    row = np.concatenate([part.contexts.row for part in parts])
+    row = np.concatenate([part.row for part in parts])
     order = np.argsort(row, kind="stable")
     row, n, horizon = row[order], len(row), parts[0].times.shape[1]
     sst = np.concatenate([part.sst for part in parts])[order]
-    unobserved = np.concatenate([part.contexts.missing_after for part in parts])[order]
+    unobserved = np.concatenate([part.unobserved for part in parts])[order]
     couplings = _ordered([part.couplings for part in parts], order)
-    warnings = [
-        (*earlier.get(i, ()), *part.contexts.warnings.get(i, ()), *own)
-        for part in parts
-        for i, own in zip(part.contexts.row.tolist(), part.warnings, strict=True)
-    ]
-    warnings = [warnings[place] for place in order.tolist()]
+    own = _ordered([part.warnings for part in parts], order)
+    warnings = [(*earlier.get(i, ()), *some) for i, some in zip(row.tolist(), own, strict=True)]
     quantiles = _padded([part.quantiles for part in parts])[order]
     references = _references(parts, order)
     columns = Columns(columns.levels, columns.thresholds, tuple(references))
@@ -145,7 +180,7 @@ def columns_of(
         table=table,
         units="celsius",
         row=row.astype(np.intp),
-        issued=np.concatenate([part.contexts.last_time for part in parts])[order],
+        issued=np.concatenate([part.last_time for part in parts])[order],
         times=np.concatenate([part.times for part in parts])[order],
         model=_ordered([part.model for part in parts], order),
         version=[version] * n,
@@ -157,7 +192,7 @@ def columns_of(
         past=_ordered([part.past for part in parts], order),
         distributions=distributions_of(quantiles, levels, horizon, unobserved, couplings),
         series=batch if n == len(batch) else batch.take(row),
-        coefficients=np.concatenate([part.contexts.coefficients for part in parts])[order],
+        coefficients=np.concatenate([part.coefficients for part in parts])[order],
         errors=errors,
     )
 
@@ -302,17 +337,20 @@ class _Chunk:
         leads = {count: tuple(range(1, min(count, available) + 1)) for count in {*steps}}
         couplings = {count: Coupling(self.dependences[first], of_row) for count, of_row in leads.items()}
         made = Made(
-            contexts,
-            contexts.step.shift(contexts.last_time[:, None], ahead),
-            self._sst(first).copy(),
-            self.answers[first][:, -1, :, 1:].copy(),
-            references,
-            [first] * n,
-            [couplings[count] for count in steps],
-            [()] * n,
-            self.usual,
-            [None if self.options.cell else _HELD_OUT] * n,
-            [None] * n,
+            row=contexts.row,
+            last_time=contexts.last_time,
+            unobserved=contexts.missing_after,
+            coefficients=contexts.coefficients,
+            times=contexts.step.shift(contexts.last_time[:, None], ahead),
+            sst=self._sst(first).copy(),
+            quantiles=self.answers[first][:, -1, :, 1:].copy(),
+            references=references,
+            model=[first] * n,
+            couplings=[couplings[count] for count in steps],
+            warnings=[contexts.warnings.get(row, ()) for row in contexts.row.tolist()],
+            usual=self.usual,
+            chosen=[None if self.options.cell else _HELD_OUT] * n,
+            past=[None] * n,
         )
         if len(self.origins):
             made = self._recalibrated(made)
@@ -333,7 +371,8 @@ class _Chunk:
 
     def _replace(self, made: Made, place: int, backtest: PastErrors | None) -> None:
         """Set the forecast of the series at ``place``, by the model that its past chooses."""
-        model, made.warnings[place] = self._choose(place, backtest)
+        model, warnings = self._choose(place, made.warnings[place], backtest)
+        made.warnings[place] += warnings
         network = model if model in self.answers else self._network(backtest)
         quantiles = self._quantiles(place, model, backtest)
         made.model[place] = model
@@ -341,8 +380,10 @@ class _Chunk:
         made.quantiles[place, : len(quantiles)] = quantiles
         made.couplings[place] = self._coupling(place, network, model, backtest, len(quantiles))
 
-    def _choose(self, place: int, backtest: PastErrors | None) -> tuple[str, tuple[ForecastWarning, ...]]:
-        """Return the model that forecasts the series at ``place``, and warnings about it.
+    def _choose(
+        self, place: int, known: tuple[ForecastWarning, ...], backtest: PastErrors | None
+    ) -> tuple[str, tuple[ForecastWarning, ...]]:
+        """Return the model that forecasts the series at ``place``, and warnings about it beside those ``known``.
 
         That is the preferred one whose forecast is within the allowed range; an autoregression also has to be stable.
         If there is none, the one that leaves it least forecasts.
@@ -360,7 +401,6 @@ class _Chunk:
             if not excess[model]:
                 break
         preferred, model = next(iter(excess)), min(excess, key=excess.__getitem__)
-        known = self.contexts.warnings.get(int(self.contexts.row[place]), ())
         if excess[preferred] and not starts_from_suspect(known):
             sst = self._sst(preferred)[place]
             outside = self._allowed.warning(place, sst, preferred, model, allowed=not excess[model])

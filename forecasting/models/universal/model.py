@@ -9,7 +9,6 @@ import numpy as np
 from forecasting.climatology.global_climatology import Coefficients
 from forecasting.errors import SeriesError
 from forecasting.forecast_warning import ForecastWarning, starts_from_suspect
-from forecasting.forecasts.distribution import Distribution
 from forecasting.forecasts.forecast import Forecast
 from forecasting.forecasts.forecasts import Columns, Forecasts
 from forecasting.forecasts.options import ANY_LEVEL, ForecastOptions
@@ -17,6 +16,7 @@ from forecasting.models.base import BEST, Model, climatology_at, half_positions,
 from forecasting.models.past_skill import PastSkills, spread_origins
 from forecasting.models.universal.backtest import AllowedRange, errors_of
 from forecasting.models.universal.checks import after_check
+from forecasting.models.universal.chunk import Made, columns_of
 from forecasting.models.universal.contexts import read_contexts
 from forecasting.models.universal.distribution import Quantiles
 from forecasting.models.universal.network import UniversalForecaster
@@ -62,21 +62,23 @@ def forecast_at_any_step(
         else:
             resampled[i] = entry
             by_leads.setdefault(entry.needed(horizon), []).append(i)
-    forecasts: dict[int, Forecast[Distribution]] = {}
+    forecasts: dict[int, Forecast[Quantiles]] = {}
     for leads, rows in by_leads.items():
         group = SeriesBatch.of([resampled[i].series for i in rows], release.step)
         plain = ForecastOptions(leads, (), backtest=options.backtest, concise=options.concise)
-        made = release.columns(group, plain, coefficients[rows], cell, references=references)
-        for place, error in made.errors.items():
+        plainly = release.columns(group, plain, coefficients[rows], cell, references=references)
+        for place, error in plainly.errors.items():
             errors[rows[place]] = after_check(after_resampling(error, resampling), earlier[rows[place]])
-        for place, row in enumerate(made.row.tolist()):
-            i, forecast = rows[row], made[place]
+        for place, row in enumerate(plainly.row.tolist()):
+            i, forecast = rows[row], plainly[place]
             back = resampled[i].back(cast("Forecast[Quantiles]", forecast), horizon, release.name)
             outside = _outside(back, batch[i], coefficients[i])
             forecasts[i] = replace(back, warnings=(*earlier[i], *outside, *back.warnings))
-        coefficients[np.asarray(rows)[made.row]] = made.coefficients
-    series = {i: batch[i] for i in forecasts}
-    return Forecasts.of(forecasts, columns, horizon, series, coefficients, release.version, errors)
+        coefficients[np.asarray(rows)[plainly.row]] = plainly.coefficients
+    if not forecasts:
+        return Forecasts.none(columns, horizon, errors)
+    made = Made.of(forecasts, batch.step, coefficients)
+    return columns_of([made], batch, columns, {}, release.any_network, errors)
 
 
 def _resampled(

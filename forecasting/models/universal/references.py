@@ -1,4 +1,4 @@
-"""References for any series, fitted to its own past, from many past steps at once.
+"""References for any series, fitted to its past, from many past steps at once.
 
 They are ``persistence``; with a position, ``usual_change`` (the last value plus the change that is usual at the
 position, with a slow return to the usual level); ``climatology``; ``damped`` (the anomaly from the climatology, or from
@@ -342,7 +342,7 @@ def _usual_change(past: Past) -> Floats:
 def _season(past: Past) -> tuple[Floats, Floats]:
     """Return the seasonal cycle at each step ``(n, steps)`` and each lead of each origin ``(n, origins, leads)``, °C.
 
-    It is fitted to the own past of series that are long enough, and NaN before it is; else that of the position; else
+    It is fitted to the past of series that are long enough, and NaN before it is; else that of the position; else
     zero.
     """
     length = past.values.shape[1]

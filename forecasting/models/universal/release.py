@@ -14,7 +14,7 @@ from forecasting.forecast_warning import ForecastWarning
 from forecasting.forecasts.forecast import Forecast
 from forecasting.forecasts.forecasts import Columns, Forecasts
 from forecasting.forecasts.options import ANY_LEVEL, ForecastOptions
-from forecasting.models.base import BEST
+from forecasting.models.base import BEST, out_of_range
 from forecasting.models.universal.checks import (
     Check,
     after_check,
@@ -29,7 +29,7 @@ from forecasting.models.universal.distribution import Quantiles
 from forecasting.models.universal.network import UniversalForecaster
 from forecasting.series.batch import SeriesBatch, refuse_future
 from forecasting.series.sst_series import SeriesLike, SstSeries, to_sst_series
-from forecasting.series.timestep import TimeStep, in_words
+from forecasting.series.timestep import TimeStep
 from forecasting.wording import available
 
 _CHUNK_WITH_BACKTEST: Final = 8
@@ -260,11 +260,7 @@ class UniversalRelease:
     def check(self, horizon: int) -> None:
         """Raise RequestError if the horizon is not offered."""
         if not 1 <= horizon <= self.horizon:
-            raise RequestError(
-                f"horizon {horizon} is out of range: {self.name} forecasts 1 to {self.horizon} steps of "
-                f"{in_words(str(self.step))}",
-                field="horizon",
-            )
+            raise RequestError(out_of_range(horizon, self.name, self.horizon, self.step), field="horizon")
 
     def resolve(self, model: str) -> str | None:
         """Return the cell that ``model`` means: a cell or full name; None for ``best``.

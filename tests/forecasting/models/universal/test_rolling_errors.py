@@ -46,41 +46,41 @@ def rolled(release: UniversalRelease, values: Floats) -> tuple[RollingErrors, St
     observed = np.isfinite(values)
     origins = np.flatnonzero(observed & (np.cumsum(observed) >= network.metadata.minimum)).astype(np.int64)
     answers = network.backtest(values[None], np.zeros(1), NOWHERE, origins)[0, :, :LEADS]
-    return RollingErrors.of(values, origins, answers, 1, network.metadata), origins
+    return RollingErrors.of(values, origins, answers, 1, network.metadata, origins), origins
 
 
 def test_each_origin_knows_what_a_forecast_from_there_knows(release: UniversalRelease) -> None:
     sent = gappy(560)
-    record, origins = rolled(release, sent.values)
+    past, origins = rolled(release, sent.values)
     rows = np.r_[np.arange(0, 150, 7), np.arange(150, len(origins), 23)]
-    quantiles = record.quantiles(rows, 1, LEADS)
+    quantiles = past.quantiles(rows, 1, LEADS)
     dependence = release.networks["gru"].metadata.dependence
     assert dependence is not None
-    variants = record.variants(rows, dependence, LEADS)
+    variants = past.variants(rows, dependence, LEADS)
     for place, row in enumerate(rows.tolist()):
         forecast = release.forecast(sent.part(0, int(origins[row]) + 1), LEADS, model="gru")
         np.testing.assert_allclose(quantiles[place], forecast.distribution.at_leads, atol=1e-5)
         suited = dependence.of_variants[variants[place]] if variants[place] >= 0 else dependence
         assert forecast.distribution.coupling.dependence == suited
     assert len(set(variants.tolist())) > 2
-    assert (np.abs(record.factors(rows, 1, LEADS) - 1) > 0.05).any()
+    assert (np.abs(past.factors(rows, 1, LEADS) - 1) > 0.05).any()
 
 
 def test_nothing_that_came_later_changes_what_an_origin_knew(release: UniversalRelease) -> None:
     values = gappy(300).values
-    record, origins = rolled(release, values)
+    past, origins = rolled(release, values)
     changed = values.copy()
     changed[int(origins[200]) + 1 :] += 3.0
     other, same = rolled(release, changed)
     rows = np.arange(201)
     np.testing.assert_array_equal(origins, same)
-    np.testing.assert_array_equal(record.factors(rows, 1, LEADS), other.factors(rows, 1, LEADS))
-    assert (record.factors(np.arange(250, 260), 1, LEADS) != other.factors(np.arange(250, 260), 1, LEADS)).any()
+    np.testing.assert_array_equal(past.factors(rows, 1, LEADS), other.factors(rows, 1, LEADS))
+    assert (past.factors(np.arange(250, 260), 1, LEADS) != other.factors(np.arange(250, 260), 1, LEADS)).any()
 
 
 def test_leads_of_a_record_may_begin_later(release: UniversalRelease) -> None:
     values = gappy(300).values
-    record, origins = rolled(release, values)
-    late = RollingErrors.of(values, origins, record.answers[:, 3:], 4, record.metadata)
+    past, origins = rolled(release, values)
+    late = RollingErrors.of(values, origins, past.answers[:, 3:], 4, past.metadata, origins)
     rows = np.arange(0, len(origins), 11)
-    np.testing.assert_array_equal(late.quantiles(rows, 4, 5), record.quantiles(rows, 1, 5)[:, 3:])
+    np.testing.assert_array_equal(late.quantiles(rows, 4, 5), past.quantiles(rows, 1, 5)[:, 3:])

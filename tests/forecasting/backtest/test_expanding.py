@@ -3,8 +3,8 @@ import itertools
 import numpy as np
 import pytest
 
+from forecasting.backtest.place import REFIT_GROWTH, ExpandingReferences
 from forecasting.references.baselines import Baselines, linear_windows, most_lags
-from forecasting.references.expanding import REFIT_GROWTH, ExpandingReferences
 from forecasting.references.from_past import references_from_past
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.origins import origins

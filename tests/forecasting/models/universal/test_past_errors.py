@@ -18,30 +18,30 @@ def errors(*spreads: float, origins: int = 80, leads: int = 3, seed: int = 0) ->
     return np.stack([(shared + rng.normal(0.0, 1.0, shared.shape)) * spread * 0.5**0.5 for spread in spreads])
 
 
-def record(values: Floats, *, stride: int = 3) -> PastErrors:
+def past(values: Floats, *, stride: int = 3) -> PastErrors:
     return PastErrors(NAMES, values, 2, stride, 1)
 
 
 def test_the_network_with_the_lowest_error_is_best() -> None:
-    assert record(errors(1.0, 0.8, 1.2, 1.2)).best_network() == "sea-lstm"
-    assert record(errors(0.8, 1.0, 1.2, 1.2)).best_network() == "sea-gru"
+    assert past(errors(1.0, 0.8, 1.2, 1.2)).best_network() == "sea-lstm"
+    assert past(errors(0.8, 1.0, 1.2, 1.2)).best_network() == "sea-gru"
 
 
 def test_a_clearly_better_reference_is_found() -> None:
-    assert record(errors(1.0, 1.0, 1.2, 0.6)).better_reference("sea-gru") == "damped"
-    assert record(errors(1.0, 1.0, 0.5, 0.6)).better_reference("sea-gru") == "persistence"
-    assert record(errors(0.6, 1.0, 1.0, 1.0)).better_reference("sea-gru") is None
+    assert past(errors(1.0, 1.0, 1.2, 0.6)).better_reference("sea-gru") == "damped"
+    assert past(errors(1.0, 1.0, 0.5, 0.6)).better_reference("sea-gru") == "persistence"
+    assert past(errors(0.6, 1.0, 1.0, 1.0)).better_reference("sea-gru") is None
 
 
 def test_a_lead_at_which_persistence_is_exact_does_not_decide_alone() -> None:
     values = errors(1.0, 0.1, 2.0, 2.0)
     values[:, :, 2] *= np.asarray([0.1, 1.0, 1e-6, 1.0])[:, None]
-    assert record(values).best_network() == "sea-lstm"
-    assert record(values).better_reference("sea-lstm") is None
+    assert past(values).best_network() == "sea-lstm"
+    assert past(values).better_reference("sea-lstm") is None
 
 
 def test_an_equally_good_reference_seldom_displaces_a_network() -> None:
-    displaced = [record(errors(1.0, 1.0, 1.0, 1.0, seed=seed)).better_reference("sea-gru") for seed in range(200)]
+    displaced = [past(errors(1.0, 1.0, 1.0, 1.0, seed=seed)).better_reference("sea-gru") for seed in range(200)]
     assert sum(name is not None for name in displaced) <= 20
 
 
@@ -60,7 +60,7 @@ def test_a_reference_that_is_better_by_chance_in_overlapping_forecasts_is_not_fo
 def test_a_reference_without_enough_forecasts_is_left_out() -> None:
     values = errors(1.0, 1.0, 1.2, 0.3)
     values[3, 29:] = np.nan
-    few = record(values)
+    few = past(values)
     assert few.better_reference("sea-gru") is None
     assert set(few.rmse) == {"sea-gru", "sea-lstm", "persistence"}
 
@@ -68,7 +68,7 @@ def test_a_reference_without_enough_forecasts_is_left_out() -> None:
 def test_the_number_of_origins_is_that_of_the_lead_with_fewest() -> None:
     values = errors(1.0, 1.0, 1.0, 1.0)
     values[:, 50:, 2] = np.nan
-    assert record(values).origins == 50
+    assert past(values).origins == 50
 
 
 def answers(values: Floats, spread: float) -> Floats:
