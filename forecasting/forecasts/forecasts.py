@@ -59,15 +59,12 @@ class Forecasts:
     Attributes:
         columns: of ``table``.
         table: temperatures in ``units`` and probabilities, ``(n, columns, horizon)``; NaN where a reference is missing.
-        units: of the temperatures.
         row: index of the series of each forecast in the batch, ascending, ``(n,)``.
         issued: time of the last observation of each series, UTC ``(n,)``.
         times: valid times, UTC ``(n, horizon)``.
         model: full name of each network or reference.
-        version: of the release of each.
         step: of each series, as :class:`~forecasting.series.timestep.TimeStep` writes it.
         calibrated: whether intervals and probabilities can be relied on, ``(n,)``.
-        warnings: of each forecast.
         usual: what the reference ``climatology`` of each rests on, with its value at the last observation in °C.
         chosen: why each model was chosen; None where the caller named it.
         past: how well models forecast the past of each series; None without a backtest.

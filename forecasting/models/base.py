@@ -40,8 +40,6 @@ class Model(ABC):
     Attributes:
         name: full name of the network, such as ``nino12-gru``; that of the release where it chooses for each series.
         dataset: name of the release.
-        version: of the release.
-        step: of the series.
         horizon: the most leads that it forecasts.
         levels: interval levels that it offers, percent.
         checks_values: whether it can leave out implausible values; see

@@ -47,7 +47,6 @@ class NetworkMetadata(BaseModel, frozen=True):
 
     Attributes:
         dataset: name of the release.
-        version: of the release.
         cell: ``rnn``, ``lstm`` or ``gru``, or the name that an imported network was given.
         step: as :class:`~forecasting.series.timestep.TimeStep` writes it.
         step_seconds: length of the step.

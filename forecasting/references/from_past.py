@@ -143,7 +143,6 @@ class _Seasonal:
     """Seasonal cycles of many series, fitted as :class:`~forecasting.references.baselines.Baselines` does for one.
 
     Attributes:
-        step: of all series.
         anomalies: °C, ``(n, length)``; NaN where missing.
         observed: where anomalies are not missing, ``(n, length)``; None if none is missing.
         past: the cycle at the times of the anomalies, °C ``(n, length)``.

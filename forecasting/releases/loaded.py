@@ -40,7 +40,6 @@ class Loaded(ABC):
     Attributes:
         is_universal: whether the networks forecast any series.
         release: the release on disk.
-        device: that the networks run on.
         card: ``MODEL_CARD.md``; None in a release without a model card.
         step: the step of the series that the networks forecast.
         horizon: number of leads.

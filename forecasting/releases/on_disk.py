@@ -73,7 +73,6 @@ class OnDisk(Generic[LoadedT]):
     Attributes:
         dataset: name of the release.
         open: opens the release.
-        device: that the networks run on.
     """
 
     dataset: str

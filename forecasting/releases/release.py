@@ -159,8 +159,6 @@ class Release:
     """A release folder with its manifest, which matches the folder.
 
     Attributes:
-        path: of the folder.
-        manifest: of the release.
         rollback: the number that a signed rollback gave the release; None if there was none, or no key is trusted.
     """
 

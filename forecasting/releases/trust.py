@@ -66,8 +66,6 @@ class SignatureFile(BaseModel, frozen=True):
     can tell a changed manifest from the signature of another release.
 
     Attributes:
-        dataset: of the release.
-        version: of the release.
         manifest: sha256 of the manifest.
         signatures: of one or more signers.
     """

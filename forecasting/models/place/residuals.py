@@ -19,7 +19,6 @@ class Residuals(Distribution):
 
     Attributes:
         sst: the forecast, °C ``(horizon,)``.
-        errors: of the network.
         times: valid times, UTC ``(1, horizon)``.
         scale: factor for the errors, ``(1,)``.
     """

@@ -401,7 +401,6 @@ class RollingErrors:
         answers: mean and quantiles, °C ``(n, leads, 1 + levels)``.
         errors: forecast minus observation, °C ``(n, leads)``; NaN where nothing was observed.
         first_lead: lead of the first column.
-        metadata: of the network.
         scored: places of the origins whose events are verified, ``(scored,)``.
     """
 

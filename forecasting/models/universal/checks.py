@@ -134,7 +134,6 @@ class Check:
     """The result of checking each value of a series against the forecast made before it.
 
     Attributes:
-        series: that was checked.
         flags: QARTOD flags: 1 good, 2 not evaluated, 3 suspect, 9 missing, ``(n,)``.
         lower: lowest plausible value, °C ``(n,)``; NaN where a value changes too little to ask.
         upper: highest plausible value, °C ``(n,)``; NaN likewise.

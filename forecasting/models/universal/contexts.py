@@ -181,7 +181,6 @@ class Contexts:
     """Series of similar length and one step, each of which ends in an observed value.
 
     Attributes:
-        step: of all series.
         row: index of each in the request, ``(n,)``.
         values: °C, ``(n, steps)``; NaN where missing and before shorter series.
         last_time: of the last value, UTC ``(n,)``.

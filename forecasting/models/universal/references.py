@@ -31,7 +31,6 @@ class Past:
     """Several series, and the steps to forecast from, including the end.
 
     Attributes:
-        step: of the series.
         values: °C, ``(n, steps)``; NaN where missing.
         last_time: of the last value, UTC ``(n,)``.
         usual: climatology of the position from the first step to the last lead, °C ``(n, steps + leads)``; NaN where
@@ -122,7 +121,6 @@ class Autoregression(NamedTuple):
     climatology. Nothing is penalised but the weights, towards persistence.
 
     Attributes:
-        past: of the series.
         usual: climatology from the first step to the last lead, 0 where there is none, °C ``(n, steps + leads)``.
         first: first value relative to ``usual``, °C ``(n, 1)``.
         level: values relative to both, °C ``(n, steps)``.

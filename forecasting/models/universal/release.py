@@ -45,7 +45,6 @@ class UniversalRelease:
 
     Attributes:
         name: of the release, such as ``ocean-daily``.
-        version: of the release.
         networks: by cell, in the order of :data:`~forecasting.models.metadata.CELLS`; at least one. All share step,
             horizon, contexts and levels.
     """

@@ -26,7 +26,6 @@ class HeldOutEvent(BaseModel, frozen=True):
 
     Attributes:
         context: number of values that each forecast starts from.
-        side: of the threshold.
         percentile: of the values of the context, which gives the threshold of each sea.
         duration: number of consecutive steps beyond the threshold; the run may have begun in the context.
         within: number of leads.
@@ -67,7 +66,6 @@ class UniversalReport(BaseModel, frozen=True):
 
     Attributes:
         dataset: name of the release.
-        version: of the release.
         step: name of the time step.
         seas: number of simulated seas in training.
         real_series: names of the real series in training.

@@ -257,7 +257,6 @@ class Resampled:
     """One series at the step of a release.
 
     Attributes:
-        resampling: from one step to the other.
         sent: as the caller sent it.
         series: at the step of the release, without missing values at its end.
         missing_after: missing values at the end of ``sent``.
