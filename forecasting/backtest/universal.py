@@ -18,7 +18,6 @@ from forecasting.forecasts.options import DEFAULT_LEVELS, ForecastOptions
 from forecasting.models.universal.backtest import RollingErrors
 from forecasting.models.universal.contexts import Contexts, read_contexts
 from forecasting.models.universal.distribution import Quantiles, exceedance, interval
-from forecasting.models.universal.model import forecast_at_any_step
 from forecasting.models.universal.network import Steps, backtest_all
 from forecasting.models.universal.references import REFERENCES, Past, forecast_references
 from forecasting.models.universal.release import UniversalRelease
@@ -203,7 +202,7 @@ def _roll_resampled(
         past = SeriesBatch.of([replace(series, values=series.values[: origin + 1]) for origin in some], series.step)
         rows, places = np.repeat(coefficients[None], len(some), axis=0), np.arange(begin, begin + len(some))
         for cell in cells:
-            made = forecast_at_any_step(release, past, options, rows, cell, references=True)
+            made = release.columns(past, options, rows, cell, references=True)
             parts[cell].append(replace(made, row=places[made.row]))
             yield
     forecasts = {cell: Forecasts.joined(of_cell) for cell, of_cell in parts.items() if of_cell}
@@ -234,9 +233,7 @@ def _warnings_of(
     Raises:
         SeriesError: if it cannot be forecast.
     """
-    whole = forecast_at_any_step(
-        release, SeriesBatch.of([series], series.step), ForecastOptions(leads), coefficients[None], cell
-    )
+    whole = release.columns(SeriesBatch.of([series], series.step), ForecastOptions(leads), coefficients[None], cell)
     if whole.errors:
         raise whole.errors[0]
     return tuple(warning for warning in whole.warnings[0] if warning.code not in _OF_THE_END)

@@ -10,11 +10,12 @@ import numpy.typing as npt
 from forecasting.climatology.annual_cycle import COEFFICIENTS
 from forecasting.climatology.global_climatology import Coefficients
 from forecasting.errors import ReleaseError, RequestError, SeriesError, UnknownNameError
-from forecasting.forecast_warning import ForecastWarning
+from forecasting.forecast_warning import ForecastWarning, starts_from_suspect
 from forecasting.forecasts.forecast import Forecast
-from forecasting.forecasts.forecasts import Columns, Forecasts
+from forecasting.forecasts.forecasts import Columns, Errors, Forecasts
 from forecasting.forecasts.options import ANY_LEVEL, ForecastOptions
 from forecasting.models.base import BEST, out_of_range
+from forecasting.models.universal.backtest import AllowedRange
 from forecasting.models.universal.checks import (
     Check,
     after_check,
@@ -27,6 +28,7 @@ from forecasting.models.universal.chunk import ChunkOptions, Made, columns_of, f
 from forecasting.models.universal.contexts import other_step_error, read_contexts
 from forecasting.models.universal.distribution import Quantiles
 from forecasting.models.universal.network import UniversalForecaster
+from forecasting.models.universal.resampling import Resampled, Resampling, after_resampling, too_far
 from forecasting.series.batch import SeriesBatch, refuse_future
 from forecasting.series.sst_series import SeriesLike, SstSeries, to_sst_series
 from forecasting.series.timestep import TimeStep
@@ -178,29 +180,48 @@ class UniversalRelease:
     ) -> Forecasts:
         """Forecast each series of ``batch``, in °C; all other forecasts of the release are views of these.
 
+        Series at another step than the release are resampled. A horizon that reaches too far is an error of each.
+
         Args:
-            batch: at the step of the release.
-            options: not checked.
+            batch: series at any step.
+            options: not checked; the horizon is in steps of the series.
             coefficients: climatology of each position, °C ``(n, 7)``; NaN where there is none.
-            cell: of the network that was named; None for the best model.
+            cell: that of the network that was named; None for the best model.
             references: whether to fit references to each series even without a backtest.
             warnings: known before, by series.
         """
-        earlier, metadata = dict(warnings or {}), self.any_network.metadata
-        if options.check:
-            rows = batch.usable.tolist()
-            kept, suspect = self.without_suspects([batch[i] for i in rows], coefficients[rows])
-            left_out, values = {rows[place]: warning for place, warning in suspect.items()}, batch.values.copy()
-            for place in suspect:
-                end = batch.ends[rows[place]]
-                values[end - len(kept[place]) : end] = kept[place].values
-            batch = replace(batch, values=values)
-            earlier |= {i: (warning, *earlier.get(i, ())) for i, warning in left_out.items()}
+        columns = Columns(options.offered_levels(ANY_LEVEL), options.celsius_thresholds, ())
+        earlier, errors = dict(warnings or {}), dict(batch.errors)
+        resampling, metadata = Resampling(batch.step, self.step), self.any_network.metadata
+        if resampling.step != resampling.other:
+            parts = self._resampled(batch, options, coefficients, cell, references, earlier, errors)
+        elif options.horizon > self.horizon:
+            refused = too_far(metadata, resampling, options.horizon, self.horizon)
+            return Forecasts.none(columns, options.horizon, {**dict.fromkeys(range(len(batch)), refused), **errors})
+        else:
+            batch = self._left_out(batch, coefficients, earlier) if options.check else batch
+            parts = self._chunks(batch, options, coefficients, cell, references, earlier, errors)
+        if not parts:
+            return Forecasts.none(columns, options.horizon, errors)
+        return columns_of(parts, batch, columns, earlier, self.any_network, errors)
+
+    def _chunks(
+        self,
+        batch: SeriesBatch,
+        options: ForecastOptions,
+        coefficients: Coefficients,
+        cell: str | None,
+        references: bool,
+        earlier: Mapping[int, tuple[ForecastWarning, ...]],
+        errors: Errors,
+    ) -> list[Made]:
+        """Forecast series at the step of the release, some at a time; add the errors of the others."""
+        metadata = self.any_network.metadata
         longest = metadata.maximum if options.concise else max(metadata.maximum, _MAX_HISTORY)
         groups, failures = read_contexts(
             batch, coefficients, options.horizon, metadata, longest, concise=options.concise
         )
-        errors = {**batch.errors, **{i: after_check(error, earlier.get(i, ())) for i, error in failures.items()}}
+        errors |= {i: after_check(error, earlier.get(i, ())) for i, error in failures.items()}
         backtest = options.backtest and not options.concise
         wanted = ChunkOptions(options.horizon, cell, self.best_on_held_out, backtest, references, options.concise)
         parts: list[Made] = []
@@ -209,26 +230,67 @@ class UniversalRelease:
                 note_implausible_ends(self.networks[cell or self.best_on_held_out], group)
             else:
                 warn_of_suspect_ends(self._checking, group)
-            chunks = group.chunks(self._chunk_size(group.values.shape[1], backtest or references))
-            parts += [forecast_chunk(chunk, self.networks, wanted) for chunk in chunks]
-        columns = Columns(options.offered_levels(ANY_LEVEL), options.celsius_thresholds, ())
-        if not parts:
-            return Forecasts.none(columns, options.horizon, errors)
-        return columns_of(parts, batch, columns, earlier, self.any_network, errors)
+            fits = backtest or references
+            size = _CHUNK_WITH_BACKTEST if fits else self.any_network.pass_size(group.values.shape[1])
+            parts += [forecast_chunk(chunk, self.networks, wanted) for chunk in group.chunks(size)]
+        return parts
 
-    def without_suspects(
-        self, series: Sequence[SstSeries], coefficients: Coefficients
-    ) -> tuple[list[SstSeries], dict[int, ForecastWarning]]:
-        """Return ``series`` without the implausible values that a forecast would see, and what was left out.
+    def _left_out(
+        self, batch: SeriesBatch, coefficients: Coefficients, earlier: dict[int, tuple[ForecastWarning, ...]]
+    ) -> SeriesBatch:
+        """Return the batch without its implausible values; add warnings that say which."""
+        rows, values = batch.usable.tolist(), batch.values.copy()
+        kept, suspect = without_suspects(self._checking, [batch[i] for i in rows], coefficients[rows])
+        for place, warning in suspect.items():
+            i = rows[place]
+            values[batch.ends[i] - batch.lengths[i] : batch.ends[i]] = kept[place].values
+            earlier[i] = (warning, *earlier.get(i, ()))
+        return replace(batch, values=values)
 
-        Args:
-            series: in °C; those at another step than the release stay as they are.
-            coefficients: climatology of each, °C ``(n, 7)``; NaN where there is none.
-
-        Returns:
-            The series, and by index a warning for each that had such values.
-        """
-        return without_suspects(self._checking, series, coefficients)
+    def _resampled(
+        self,
+        batch: SeriesBatch,
+        options: ForecastOptions,
+        coefficients: Coefficients,
+        cell: str | None,
+        references: bool,
+        earlier: dict[int, tuple[ForecastWarning, ...]],
+        errors: Errors,
+    ) -> list[Made]:
+        """Forecast series at another step; add the errors of the others, and warnings of values that are left out."""
+        horizon, coefficients = options.horizon, coefficients.copy()
+        resampled: dict[int, Resampled] = {}
+        by_leads: dict[int, list[int]] = {}
+        for i in batch.usable.tolist():
+            try:
+                entry = Resampled.of(batch[i], Resampling(batch.step, self.step))
+                if options.check:
+                    # Before they are averaged: a forecast also begins with what the last value is beyond its mean.
+                    (kept,), suspect = without_suspects(self._checking, [entry.series], coefficients[i][None])
+                    entry = entry.without(kept) if suspect else entry
+                    earlier[i] = (*earlier.get(i, ()), *suspect.values())
+            except SeriesError as error:
+                errors[i] = error
+                continue
+            if beyond := entry.beyond(self.any_network.metadata, horizon):
+                errors[i] = after_check(beyond, earlier.get(i, ()))
+                continue
+            resampled[i] = entry
+            by_leads.setdefault(entry.needed(horizon), []).append(i)
+        forecasts: dict[int, Forecast[Quantiles]] = {}
+        for leads, rows in by_leads.items():
+            group = SeriesBatch.of([resampled[i].series for i in rows], self.step)
+            plain = options._replace(horizon=leads, levels=(), thresholds=(), check=False)
+            made = self.columns(group, plain, coefficients[rows], cell, references=references)
+            for place, refused in made.errors.items():
+                i = rows[place]
+                errors[i] = after_check(after_resampling(refused, resampled[i].resampling), earlier.get(i, ()))
+            for place, row in enumerate(made.row.tolist()):
+                i = rows[row]
+                back = resampled[i].back(cast("Forecast[Quantiles]", made[place]), horizon, self.name)
+                forecasts[i] = replace(back, warnings=(*_outside(back, batch[i], coefficients[i]), *back.warnings))
+            coefficients[np.asarray(rows)[made.row]] = made.coefficients
+        return [Made.of(forecasts, batch.step, coefficients)] if forecasts else []
 
     @property
     def _checking(self) -> UniversalForecaster:
@@ -252,9 +314,6 @@ class UniversalRelease:
         if read.step != self.step:
             raise other_step_error(read.step, self.any_network.metadata)
         return check_series(self._checking, read, coefficients, last)
-
-    def _chunk_size(self, length: int, fits: bool) -> int:
-        return _CHUNK_WITH_BACKTEST if fits else self.any_network.pass_size(length)
 
     def check(self, horizon: int) -> None:
         """Raise RequestError if the horizon is not offered."""
@@ -292,3 +351,16 @@ def _checked_coefficients(coefficients: npt.ArrayLike | None, n: int) -> Coeffic
             field="coefficients",
         )
     return checked
+
+
+def _outside(
+    forecast: Forecast[Quantiles], series: SstSeries, coefficients: Coefficients
+) -> tuple[ForecastWarning, ...]:
+    """Return the warning that a forecast with the detail of ``series`` leaves the allowed range, if it does."""
+    if starts_from_suspect(forecast.warnings) or any(w.code == "implausible_forecast" for w in forecast.warnings):
+        return ()
+    ahead = forecast.distribution.unobserved + np.arange(1, len(forecast.sst) + 1)
+    allowed = AllowedRange.of(series.values[None], coefficients[None], series.step, ahead[None])
+    if not allowed.excess(forecast.sst[None])[0]:
+        return ()
+    return (allowed.warning(0, forecast.sst, forecast.model, forecast.model, allowed=False),)

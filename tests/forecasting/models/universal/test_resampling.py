@@ -10,7 +10,6 @@ from forecasting.forecasts.forecast import Forecast
 from forecasting.forecasts.options import ForecastOptions
 from forecasting.models.checkpoint import CPU
 from forecasting.models.universal.distribution import Quantiles
-from forecasting.models.universal.model import forecast_at_any_step
 from forecasting.models.universal.release import UniversalRelease
 from forecasting.models.universal.resampling import Detail, Resampling, nearest_step
 from forecasting.releases.catalog import Catalog
@@ -36,7 +35,7 @@ def forecast_one(
 ) -> Forecast[Quantiles] | SeriesError:
     cell, backtest = (None, True) if model == "best" else (model, False)
     batch = SeriesBatch.of([sent], sent.step)
-    made = forecast_at_any_step(release, batch, options._replace(backtest=backtest), NOWHERE, cell)
+    made = release.columns(batch, options._replace(backtest=backtest), NOWHERE, cell)
     return made.errors[0] if made.errors else cast("Forecast[Quantiles]", made[0])
 
 
