@@ -110,12 +110,12 @@ def _facts(release: UniversalRelease, cells: Sequence[str]) -> dict[str, Network
 
 
 def _intervals(
-    rolled: Mapping[str, RollingErrors], places: Steps, horizon: int, levels: tuple[float, ...]
+    rolled: Mapping[str, RollingErrors], indices: Steps, horizon: int, levels: tuple[float, ...]
 ) -> Generator[None, None, dict[str, Bounds]]:
     """Return the intervals of each network from the origins at these places; yields after each network."""
     bounds: dict[str, Bounds] = {}
     for cell, forecasts in rolled.items():
-        quantiles = forecasts.quantiles(places, horizon, horizon)[:, 0]
+        quantiles = forecasts.quantiles(indices, horizon, horizon)[:, 0]
         bounds[cell] = {level: interval(level, quantiles, levels) for level in DEFAULT_LEVELS}
         yield
     return bounds
@@ -200,10 +200,10 @@ def _roll_resampled(
     for begin in range(0, len(origins), _RESAMPLED_AT_ONCE):
         some = origins[begin : begin + _RESAMPLED_AT_ONCE].tolist()
         past = SeriesBatch.of([replace(series, values=series.values[: origin + 1]) for origin in some], series.step)
-        rows, places = np.repeat(coefficients[None], len(some), axis=0), np.arange(begin, begin + len(some))
+        rows, indices = np.repeat(coefficients[None], len(some), axis=0), np.arange(begin, begin + len(some))
         for cell in cells:
             made = release.columns(past, options, rows, cell, references=True)
-            parts[cell].append(replace(made, row=places[made.row]))
+            parts[cell].append(replace(made, row=indices[made.row]))
             yield
     forecasts = {cell: Forecasts.joined(of_cell) for cell, of_cell in parts.items() if of_cell}
     if not forecasts or not len(forecasts[cells[0]]):
@@ -212,12 +212,12 @@ def _roll_resampled(
     used = origins[forecasts[cells[0]].row]
     joint = {cell: SeparateForecasts(made) for cell, made in forecasts.items()}
     verified = yield from verifying(events, series, used, joint)
-    place = horizon - 1
+    index = horizon - 1
     return Backtest(
         series.times[used + horizon],
         series.values[used + horizon],
-        _predicted(forecasts, place),
-        {cell: {level: _at(made.bounds(level), place) for level in DEFAULT_LEVELS} for cell, made in forecasts.items()},
+        _predicted(forecasts, index),
+        {cell: {level: _at(made.bounds(level), index) for level in DEFAULT_LEVELS} for cell, made in forecasts.items()},
         _facts(release, cells),
         warnings,
         verified,
@@ -256,18 +256,18 @@ def _spread(origins: Steps) -> Steps:
     return origins[np.linspace(0, len(origins) - 1, _MAX_ORIGINS).round().astype(np.int64)]
 
 
-def _predicted(forecasts: Mapping[str, Forecasts], place: int) -> dict[str, Floats]:
+def _predicted(forecasts: Mapping[str, Forecasts], index: int) -> dict[str, Floats]:
     """Return the forecasts at one lead, °C ``(n,)``, by cell, and by reference where each forecast has it."""
-    predicted = {cell: made.sst[:, place] for cell, made in forecasts.items()}
+    predicted = {cell: made.sst[:, index] for cell, made in forecasts.items()}
     first = next(iter(forecasts.values()))
     for name in REFERENCES:
         if name in first.columns.references and np.isfinite(first.reference(name)[:, 0]).all():
-            predicted[name] = first.reference(name)[:, place]
+            predicted[name] = first.reference(name)[:, index]
     return predicted
 
 
-def _at(bounds: tuple[Floats, Floats], place: int) -> tuple[Floats, Floats]:
-    return bounds[0][:, place], bounds[1][:, place]
+def _at(bounds: tuple[Floats, Floats], index: int) -> tuple[Floats, Floats]:
+    return bounds[0][:, index], bounds[1][:, index]
 
 
 @dataclass(frozen=True, eq=False)
@@ -283,11 +283,11 @@ class SeparateForecasts:
     def couplings(self, rows: Steps, leads: int) -> Iterator[tuple[Coupling, Steps]]:
         """Yield how the first ``leads`` are related, for the forecasts of each dependence: as in the first of them."""
         used: dict[Dependence | None, list[int]] = {}
-        for place, row in enumerate(rows.tolist()):
-            used.setdefault(self.forecasts.distributions[row].coupling.dependence, []).append(place)
-        for places in used.values():
-            coupling = self.forecasts.distributions[int(rows[places[0]])].coupling
-            yield coupling.until(leads), np.asarray(places, dtype=np.int64)
+        for index, row in enumerate(rows.tolist()):
+            used.setdefault(self.forecasts.distributions[row].coupling.dependence, []).append(index)
+        for indices in used.values():
+            coupling = self.forecasts.distributions[int(rows[indices[0]])].coupling
+            yield coupling.until(leads), np.asarray(indices, dtype=np.int64)
 
     def exceedance(self, rows: Steps, threshold: Floats) -> Floats:
         """Return the probability that SST exceeds ``threshold`` °C, both ``(rows, leads)``."""

@@ -206,9 +206,9 @@ class Forecast(Generic[DistributionT]):
         variables: dict[str, Any] = {
             "sst": (("time",), self.sst, _SST | {"long_name": "forecast of sea surface temperature"})
         }
-        for place, side in enumerate(("lower", "upper")):
+        for index, side in enumerate(("lower", "upper")):
             attributes = _SST | {"long_name": f"{side} bound of the prediction interval"}
-            variables[side] = (("time", "level"), _stacked([pair[place] for pair in bounds], length), attributes)
+            variables[side] = (("time", "level"), _stacked([pair[index] for pair in bounds], length), attributes)
         probabilities = _stacked([self.exceedance(threshold) for threshold in thresholds], length)
         exceedance = {"long_name": "probability that sea surface temperature exceeds the threshold", "units": "1"}
         calibrated = {"long_name": "whether intervals and probabilities can be relied on"}

@@ -111,8 +111,8 @@ class Forecasts:
 
     def bounds(self, level: int) -> tuple[Floats, Floats]:
         """Return the bounds of the interval at ``level`` percent, in ``units``, ``(n, horizon)`` each."""
-        place = 1 + 2 * self.columns.levels.index(level)
-        return self.table[:, place], self.table[:, place + 1]
+        index = 1 + 2 * self.columns.levels.index(level)
+        return self.table[:, index], self.table[:, index + 1]
 
     def exceedance(self, threshold: float) -> Floats:
         """Return the probability that SST exceeds one of the thresholds, ``(n, horizon)``."""

@@ -38,7 +38,7 @@ def entries_of(forecasts: Forecasts) -> list[bytes]:
         blank, kept = blanks[kind]
         cells = numbers[i * size : (i + 1) * size]
         if len(kept) < size:
-            cells = [cells[place] for place in kept]
+            cells = [cells[index] for index in kept]
         head = _head(forecasts.model[i], forecasts.version[i], forecasts.step[i])
         if chosen := forecasts.chosen[i]:
             head += _chosen(chosen, forecasts.units)
@@ -77,7 +77,7 @@ def _blank(
     columns = Columns(levels, thresholds, references)
     present = [c for c, is_missing in enumerate(missing) if not is_missing]
     lists = [*range(columns.first_reference), *[columns.first_reference + c for c in present]]
-    kept = [place for c in lists for place in range(c * leads, (c + 1) * leads)]
+    kept = [index for c in lists for index in range(c * leads, (c + 1) * leads)]
     numbers, calibrated = b"[" + b",".join([b"%s"] * leads) + b"]", dumps(is_calibrated)
     intervals = [
         b'{"level":%d,"lower":%s,"upper":%s,"calibrated":%s}' % (level, numbers, numbers, calibrated)

@@ -221,12 +221,12 @@ class ErrorDistribution(BaseModel, frozen=True, populate_by_name=True):
 
     def half_widths_of(self, levels: Sequence[int], times: Times, scale: Floats) -> Floats:
         """Return :meth:`half_widths` at several levels, °C ``(levels, n or 1, leads)``."""
-        places, leads = [self._places[level] for level in levels], times.shape[1]
+        indices, leads = [self._places[level] for level in levels], times.shape[1]
         widths: Floats
         if len(self._all_widths[0]) == 1:
-            widths = self._all_widths[places, :, :leads]
+            widths = self._all_widths[indices, :, :leads]
         else:
-            widths = self._all_widths[np.asarray(places)[:, None, None], season_of(times), np.arange(leads)]
+            widths = self._all_widths[np.asarray(indices)[:, None, None], season_of(times), np.arange(leads)]
         return widths if self.rms_increment is None else widths * scale[:, None]
 
     def coverage(
@@ -289,7 +289,7 @@ class ErrorDistribution(BaseModel, frozen=True, populate_by_name=True):
     @cached_property
     def _places(self) -> dict[int, int]:
         """The index of each level in :attr:`_all_widths`."""
-        return {level: place for place, level in enumerate(self.half_width)}
+        return {level: index for index, level in enumerate(self.half_width)}
 
     @cached_property
     def _all_widths(self) -> Floats:

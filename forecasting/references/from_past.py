@@ -56,9 +56,9 @@ def references_from_past(
         observed = _observed(values)
         enough = _enough_for_climatology(observed, lengths, series.step, valid_time[rows])
         if not enough.all():
-            places = np.arange(len(series))[rows]
-            warnings |= _too_short(places[~enough], values[~enough], series.step, valid_time[rows][~enough])
-            rows, values, lengths = places[enough], values[enough], lengths[enough]
+            indices = np.arange(len(series))[rows]
+            warnings |= _too_short(indices[~enough], values[~enough], series.step, valid_time[rows][~enough])
+            rows, values, lengths = indices[enough], values[enough], lengths[enough]
             observed = None if observed is None else observed[enough]
         if len(values):
             seasonal = _Seasonal.fit(values, observed, lengths, series.step, horizon)
@@ -123,7 +123,7 @@ def _months_observed(observed: Bools, step: TimeStep, valid_time: Times) -> npt.
 
 
 def _too_short(
-    places: npt.NDArray[np.intp], values: Floats, step: TimeStep, valid_time: Times
+    indices: npt.NDArray[np.intp], values: Floats, step: TimeStep, valid_time: Times
 ) -> dict[int, ForecastWarning]:
     """Return a warning for each series, by index, whose ``values`` ``(n, longest)`` are too few for a climatology."""
     observed = np.isfinite(values)
@@ -131,10 +131,10 @@ def _too_short(
     months = _months_observed(observed, step, valid_time)
     needs = "a climatology needs two years of values (at most a tenth missing) that cover every calendar month"
     return {
-        place: ForecastWarning(
+        index: ForecastWarning(
             "no_climatology", f"{needs}; this series has {length:.1f} years of values in {count} calendar months"
         )
-        for place, length, count in zip(places.tolist(), years.tolist(), months.tolist(), strict=True)
+        for index, length, count in zip(indices.tolist(), years.tolist(), months.tolist(), strict=True)
     }
 
 

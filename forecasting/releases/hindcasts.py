@@ -90,16 +90,16 @@ class Hindcasts:
             RequestError: if no forecast can start there; names the nearest times.
         """
         times = self.origin_times
-        place = int(np.searchsorted(times, time))
-        if place < len(times) and times[place] == time:
-            return place
+        index = int(np.searchsorted(times, time))
+        if index < len(times) and times[index] == time:
+            return index
         if time < times[0] or time > times[-1]:
             raise RequestError(
                 f"origin {short(time)} is outside the test part: choose a time from {short(times[0])} to "
                 f"{short(times[-1])}",
                 field="origin",
             )
-        before, after = short(times[place - 1]), short(times[place])
+        before, after = short(times[index - 1]), short(times[index])
         raise RequestError(
             f"no forecast can start from {short(time)}: it is not a step of the series, or values are missing there; "
             f"the nearest origins are {before} and {after}",

@@ -255,25 +255,25 @@ def _add_warnings(
     windows: Windows, unlike: Bools, reference_warnings: dict[int, ForecastWarning], metadata: CheckpointMetadata
 ) -> None:
     if unlike.any():
-        for place in np.flatnonzero(unlike).tolist():
-            windows.warnings[place] += (outside_training(windows.values[place], windows.times[place, 0], metadata),)
-    for place, warning in reference_warnings.items():
-        windows.warnings[place] += (warning,)
+        for index in np.flatnonzero(unlike).tolist():
+            windows.warnings[index] += (outside_training(windows.values[index], windows.times[index, 0], metadata),)
+    for index, warning in reference_warnings.items():
+        windows.warnings[index] += (warning,)
 
 
 def _add_doubts(windows: Windows, series: SeriesBatch) -> Bools:
     """Add a warning to each series that ends in a flat line or contradicts its step; return which do, ``(n,)``."""
     doubtful: Bools = np.zeros(len(windows), dtype=np.bool_)
-    for place in may_end_flat(windows.values).tolist():
-        member = series[place]
+    for index in may_end_flat(windows.values).tolist():
+        member = series[index]
         line = flat_end(member.values)
         if line is not None:
-            doubtful[place] = True
-            windows.warnings[place] += (line.warning(member.times),)
+            doubtful[index] = True
+            windows.warnings[index] += (line.warning(member.times),)
     if SHORTEST_CHECKED <= series.step.seconds <= LONGEST_CHECKED:
-        for place, warning in step_warnings(series.tails(min(series.longest, MOST_CHECKED)), series.step).items():
-            doubtful[place] = True
-            windows.warnings[place] += (warning,)
+        for index, warning in step_warnings(series.tails(min(series.longest, MOST_CHECKED)), series.step).items():
+            doubtful[index] = True
+            windows.warnings[index] += (warning,)
     return doubtful
 
 

@@ -67,20 +67,20 @@ class AllowedRange(NamedTuple):
         excess: Floats = np.maximum(np.maximum(self.low - sst, sst - self.high).max(axis=1), 0.0)
         return excess
 
-    def warning(self, place: int, sst: Floats, model: str, issued: str, *, allowed: bool) -> ForecastWarning:
+    def warning(self, index: int, sst: Floats, model: str, issued: str, *, allowed: bool) -> ForecastWarning:
         """Return the warning that the forecast of ``model`` leaves the range.
 
         Args:
-            place: of the series.
+            index: of the series.
             sst: the forecast, °C ``(leads,)``.
             model: that was preferred.
             issued: the model that forecasts instead; may be the same.
             allowed: whether its forecast is within the range.
         """
-        lead = int((np.maximum(self.low[place] - sst, sst - self.high[place]) > 0).argmax())
+        lead = int((np.maximum(self.low[index] - sst, sst - self.high[index]) > 0).argmax())
         message = (
             f"{model} forecasts {sst[lead]:.2f} °C at lead {lead + 1}, outside the range that the past of the series "
-            f"and the climatology allow ({self.low[place, lead]:.2f} to {self.high[place, lead]:.2f} °C)"
+            f"and the climatology allow ({self.low[index, lead]:.2f} to {self.high[index, lead]:.2f} °C)"
         )
         if issued != model:
             message += f": {issued} forecasts instead" if allowed else f": {issued}, which leaves it least, forecasts"
@@ -247,16 +247,16 @@ class PastErrors:
         The test is that of Diebold and Mariano on squared errors relative to those of persistence, with the variance of
         Newey and West, and Student's distribution for as many values as forecasts that do not overlap.
         """
-        place, references = self.names.index(network), slice(self.networks, None)
-        common = self._known[references] & self._known[place]
+        index, references = self.names.index(network), slice(self.networks, None)
+        common = self._known[references] & self._known[index]
         enough = common.sum(axis=1).min(axis=1) >= MIN_ORIGINS
         enough &= [name not in without for name in self.names[references]]
         if not enough.any():
             return None
-        squares = self._squares[place] * common
+        squares = self._squares[index] * common
         ratio = self._relative_rmse(self._squares[references] * common, common) / self._relative_rmse(squares, common)
         best = int(np.where(enough, ratio, np.inf).argmin())
-        if ratio[best] >= 1 or not self._is_significant(self.networks + best, place):
+        if ratio[best] >= 1 or not self._is_significant(self.networks + best, index):
             return None
         return self.names[self.networks + best]
 
@@ -355,11 +355,11 @@ def _quantile_of_known(values: Floats, probability: float) -> tuple[Floats, Step
     """Return a quantile of each column of ``values`` ``(…, n, m)``, 1 in empty ones, and how many are not NaN."""
     count = np.isfinite(values).sum(axis=-2)
     ordered = np.sort(values, axis=-2)
-    place = probability * np.maximum(count - 1, 0)
-    below = place.astype(np.int64)
+    index = probability * np.maximum(count - 1, 0)
+    below = index.astype(np.int64)
     after = np.minimum(below + 1, np.maximum(count - 1, 0))
     low, high = (np.take_along_axis(ordered, at[..., None, :], axis=-2)[..., 0, :] for at in (below, after))
-    return np.where(count > 0, low + (high - low) * (place - below), 1.0), count
+    return np.where(count > 0, low + (high - low) * (index - below), 1.0), count
 
 
 def _student(score: float, degrees: float) -> float:
@@ -459,12 +459,12 @@ class RollingErrors:
             dependence: of the network.
             leads: number of leads of the forecast, from the first.
         """
-        places = [np.empty(0, dtype=np.int64)]
+        indices = [np.empty(0, dtype=np.int64)]
         for known in self._known(rows, 1, leads):
             errors = np.where(known.verified, self.errors[known.rows, :leads], np.nan)
             enough = np.isfinite(errors).sum(axis=1).min(axis=1) >= MIN_ORIGINS
-            places.append(np.where(enough, dependence.indices_suited_to(errors), -1))
-        return np.concatenate(places)
+            indices.append(np.where(enough, dependence.indices_suited_to(errors), -1))
+        return np.concatenate(indices)
 
     def couplings(self, rows: Steps, leads: int) -> Iterator[tuple[Coupling, Steps]]:
         """Yield how the ``leads`` are related, for the scored ``rows`` that suit each variant."""
@@ -473,9 +473,9 @@ class RollingErrors:
             yield Coupling(None, numbers), np.arange(len(rows))
             return
         variant = self.variants(self.scored[rows], dependence, leads)
-        for place in np.unique(variant).tolist():
-            suited = dependence if place < 0 else dependence.of_variants[place]
-            yield Coupling(suited, numbers), np.flatnonzero(variant == place)
+        for index in np.unique(variant).tolist():
+            suited = dependence if index < 0 else dependence.of_variants[index]
+            yield Coupling(suited, numbers), np.flatnonzero(variant == index)
 
     def exceedance(self, rows: Steps, threshold: Floats) -> Floats:
         """Return the probability that SST of scored ``rows`` exceeds ``threshold`` °C, both ``(rows, leads)``."""

@@ -244,16 +244,15 @@ class _Checking:
         targets = np.flatnonzero(doubtful)
         if not len(targets):
             return False
-        sources, places = np.unique(origins[targets], return_inverse=True)
+        sources, indices = np.unique(origins[targets], return_inverse=True)
         lower, median, upper = self._forecast(first, first + sources)
-        low, high = lower[places, leads[targets] - 1], upper[places, leads[targets] - 1]
+        low, high = lower[indices, leads[targets] - 1], upper[indices, leads[targets] - 1]
         self._lower[first + targets], self._upper[first + targets] = low, high
         outside = (values[targets] < low) | (values[targets] > high)
         new = np.flatnonzero(outside & ~self._suspect[first + targets])
         last = -_REACH - 1
-        for step, origin, at in zip(
-            (first + targets[new]).tolist(), (first + origins[targets[new]]).tolist(), places[new].tolist(), strict=True
-        ):
+        steps, starts = first + targets[new], first + origins[targets[new]]
+        for step, origin, at in zip(steps.tolist(), starts.tolist(), indices[new].tolist(), strict=True):
             if step - last > _REACH:  # nearer ones may be caused by the run before
                 run, left_out = self._follow(step, origin, lower[at], median[at], upper[at])
                 last = int(run[-1])
@@ -314,14 +313,14 @@ _CHECKED: Final = 60
 
 def warn_of_suspect_ends(network: "UniversalForecaster", contexts: Contexts) -> None:
     """Add a warning to each of ``contexts`` if one of its last values is suspect."""
-    for place in doubtful_ends(contexts.values, LAST_VALUES).tolist():
+    for index in doubtful_ends(contexts.values, LAST_VALUES).tolist():
         steps = contexts.values.shape[1]
-        start = contexts.step.shift(contexts.last_time[place : place + 1], 1 - steps)[0]
-        series = SstSeries(contexts.values[place], start, contexts.step)
-        check = check_series(network, series, contexts.coefficients[place], last=_CHECKED)
+        start = contexts.step.shift(contexts.last_time[index : index + 1], 1 - steps)[0]
+        series = SstSeries(contexts.values[index], start, contexts.step)
+        check = check_series(network, series, contexts.coefficients[index], last=_CHECKED)
         at_end = check.suspects[check.suspects >= steps - LAST_VALUES]
         if len(at_end):
-            row = int(contexts.row[place])
+            row = int(contexts.row[index])
             contexts.warnings[row] = (*contexts.warnings.get(row, ()), _started_from(check, len(at_end)))
 
 

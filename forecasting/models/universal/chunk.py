@@ -199,7 +199,7 @@ def columns_of(
 
 def _ordered(parts: Sequence[Sequence[Item]], order: npt.NDArray[np.intp]) -> list[Item]:
     flat = [item for part in parts for item in part]
-    return [flat[place] for place in order.tolist()]
+    return [flat[index] for index in order.tolist()]
 
 
 def _padded(parts: Sequence[Floats]) -> Floats:
@@ -355,55 +355,55 @@ class _Chunk:
         if len(self.origins):
             made = self._recalibrated(made)
         elif not self.options.concise:
-            for place in np.flatnonzero(self._excess(first)).tolist():
-                self._replace(made, place, None)
+            for index in np.flatnonzero(self._excess(first)).tolist():
+                self._replace(made, index, None)
         return made
 
     def _recalibrated(self, made: Made) -> Made:
         """Return the forecasts of the models that the past of each series chooses, recalibrated on it."""
         chosen, past = list[Chosen | None](), list[PastSkill | None]()
-        for place in range(len(self.contexts)):
-            backtest = self._backtest(place)
-            self._replace(made, place, backtest)
-            chosen.append(self._chosen(place, backtest))
+        for index in range(len(self.contexts)):
+            backtest = self._backtest(index)
+            self._replace(made, index, backtest)
+            chosen.append(self._chosen(index, backtest))
             past.append(backtest.skill() if backtest.origins else None)
         return replace(made, chosen=chosen, past=past)
 
-    def _replace(self, made: Made, place: int, backtest: PastErrors | None) -> None:
-        """Set the forecast of the series at ``place``, by the model that its past chooses."""
-        model, warnings = self._choose(place, made.warnings[place], backtest)
-        made.warnings[place] += warnings
+    def _replace(self, made: Made, index: int, backtest: PastErrors | None) -> None:
+        """Set the forecast of the series at ``index``, by the model that its past chooses."""
+        model, warnings = self._choose(index, made.warnings[index], backtest)
+        made.warnings[index] += warnings
         network = model if model in self.answers else self._network(backtest)
-        quantiles = self._quantiles(place, model, backtest)
-        made.model[place] = model
-        made.sst[place] = self._sst(model)[place]
-        made.quantiles[place, : len(quantiles)] = quantiles
-        made.couplings[place] = self._coupling(place, network, model, backtest, len(quantiles))
+        quantiles = self._quantiles(index, model, backtest)
+        made.model[index] = model
+        made.sst[index] = self._sst(model)[index]
+        made.quantiles[index, : len(quantiles)] = quantiles
+        made.couplings[index] = self._coupling(index, network, model, backtest, len(quantiles))
 
     def _choose(
-        self, place: int, known: tuple[ForecastWarning, ...], backtest: PastErrors | None
+        self, index: int, known: tuple[ForecastWarning, ...], backtest: PastErrors | None
     ) -> tuple[str, tuple[ForecastWarning, ...]]:
-        """Return the model that forecasts the series at ``place``, and warnings about it beside those ``known``.
+        """Return the model that forecasts the series at ``index``, and warnings about it beside those ``known``.
 
         That is the preferred one whose forecast is within the allowed range; an autoregression also has to be stable.
         If there is none, the one that leaves it least forecasts.
         """
         candidates, warnings = iter(self.answers), tuple[ForecastWarning, ...]()
         if backtest and backtest.origins >= MIN_ORIGINS:
-            ranked = (model for model in backtest.by_preference() if self._is_stable(place, model))
+            ranked = (model for model in backtest.by_preference() if self._is_stable(index, model))
             if not self.options.cell:
                 candidates = ranked
             elif (better := next(ranked)) not in self.answers:
                 warnings = (_reference_is_better(backtest, next(iter(self.answers)), better),)
         excess = dict[str, float]()
         for model in candidates:
-            excess[model] = float(self._excess(model)[place])
+            excess[model] = float(self._excess(model)[index])
             if not excess[model]:
                 break
         preferred, model = next(iter(excess)), min(excess, key=excess.__getitem__)
         if excess[preferred] and not starts_from_suspect(known):
-            sst = self._sst(preferred)[place]
-            outside = self._allowed.warning(place, sst, preferred, model, allowed=not excess[model])
+            sst = self._sst(preferred)[index]
+            outside = self._allowed.warning(index, sst, preferred, model, allowed=not excess[model])
             warnings = (*warnings, outside)
         return model, warnings
 
@@ -411,10 +411,10 @@ class _Chunk:
         """Return the network that did best on the past, or on held-out seas where that is too short."""
         return backtest.best_network() if backtest and backtest.origins >= MIN_ORIGINS else next(iter(self.answers))
 
-    def _is_stable(self, place: int, model: str) -> bool:
+    def _is_stable(self, index: int, model: str) -> bool:
         if model != "linear" or self.autoregression is None:
             return True
-        return bool(np.isfinite(self.references[model][place, -1]).all()) and self.autoregression.is_stable(place)
+        return bool(np.isfinite(self.references[model][index, -1]).all()) and self.autoregression.is_stable(index)
 
     @cached_property
     def _known_sst(self) -> dict[str, Floats]:
@@ -443,53 +443,53 @@ class _Chunk:
     def _excess(self, model: str) -> Floats:
         return self._allowed.excess(self._sst(model))
 
-    def _chosen(self, place: int, backtest: PastErrors) -> Chosen | None:
+    def _chosen(self, index: int, backtest: PastErrors) -> Chosen | None:
         """Return why a model was chosen; None if the caller named it."""
         if self.options.cell:
             return None
         if not backtest.origins:
             return _HELD_OUT
         by: Literal["own_past", "held_out_seas"] = "own_past" if backtest.origins >= MIN_ORIGINS else "held_out_seas"
-        return Chosen(by, backtest.origins, backtest.rmse, self._since(place))
+        return Chosen(by, backtest.origins, backtest.rmse, self._since(index))
 
-    def _coupling(self, place: int, network: str, model: str, backtest: PastErrors | None, steps: int) -> Coupling:
+    def _coupling(self, index: int, network: str, model: str, backtest: PastErrors | None, steps: int) -> Coupling:
         """Return how the leads are related: as in forecasts of ``network`` for series with errors like those here."""
         dependence = self.dependences[network]
         if dependence and backtest and backtest.origins >= MIN_ORIGINS:
-            errors = self.errors[backtest.names.index(model), place, :, : self._leads(place).stop]
+            errors = self.errors[backtest.names.index(model), index, :, : self._leads(index).stop]
             dependence = dependence.suited_to(errors)
         return Coupling(dependence, tuple(range(1, steps + 1)))
 
-    def _leads(self, place: int) -> slice:
-        first = int(self.contexts.missing_after[place])
+    def _leads(self, index: int) -> slice:
+        first = int(self.contexts.missing_after[index])
         return slice(first, first + self.options.horizon)
 
-    def _backtest(self, place: int) -> PastErrors:
-        leads = self._leads(place)
+    def _backtest(self, index: int) -> PastErrors:
+        leads = self._leads(index)
         names = (*self.answers, *self.references)
-        return PastErrors(names, self.errors[:, place, :, leads], len(self.answers), self.stride, leads.start + 1)
+        return PastErrors(names, self.errors[:, index, :, leads], len(self.answers), self.stride, leads.start + 1)
 
-    def _since(self, place: int) -> np.datetime64:
-        """Return the first time that a past forecast of the series at ``place`` started from."""
-        scored = np.isfinite(self.errors[0, place, :, self._leads(place).start])
+    def _since(self, index: int) -> np.datetime64:
+        """Return the first time that a past forecast of the series at ``index`` started from."""
+        scored = np.isfinite(self.errors[0, index, :, self._leads(index).start])
         back = self.contexts.values.shape[1] - 1 - int(self.origins[scored.argmax()])
-        since: np.datetime64 = self.contexts.step.shift(self.contexts.last_time[place : place + 1], -back)[0]
+        since: np.datetime64 = self.contexts.step.shift(self.contexts.last_time[index : index + 1], -back)[0]
         return since
 
-    def _quantiles(self, place: int, model: str, backtest: PastErrors | None) -> Floats:
+    def _quantiles(self, index: int, model: str, backtest: PastErrors | None) -> Floats:
         """Return quantiles of the steps after the last observation, °C ``(steps, levels)``.
 
         Those of a reference end with the last lead that was asked for. A network may have more.
         """
-        until = self._leads(place).stop
+        until = self._leads(index).stop
         if model in self.references and backtest:
-            errors = self.errors[backtest.names.index(model), place, :, :until]
-            return self.references[model][place, -1, :until, None] + symmetric_quantiles(errors, self.levels)
+            errors = self.errors[backtest.names.index(model), index, :, :until]
+            return self.references[model][index, -1, :until, None] + symmetric_quantiles(errors, self.levels)
         until += steps_after(self.contexts.step)
-        answers = self.answers[model][place, :, :until]
+        answers = self.answers[model][index, :, :until]
         quantiles = answers[-1, :, 1:]
         if backtest:
-            errors = self.network_errors[backtest.names.index(model), place, :, :until]
+            errors = self.network_errors[backtest.names.index(model), index, :, :until]
             factors = width_factors(relative_departures(answers[:-1], errors, self.levels), self.stride)[:, None]
             middle = quantiles[:, len(self.levels) // 2, None]
             quantiles = middle + (quantiles - middle) * factors

@@ -200,16 +200,16 @@ class Contexts:
     def __len__(self) -> int:
         return len(self.row)
 
-    def take(self, places: "Indices | slice") -> "Contexts":
-        """Return the contexts at ``places``, without steps before all of them."""
-        values = self.values[places]
+    def take(self, indices: "Indices | slice") -> "Contexts":
+        """Return the contexts at ``indices``, without steps before all of them."""
+        values = self.values[indices]
         return replace(
             self,
-            row=self.row[places],
+            row=self.row[indices],
             values=values[:, int(np.isfinite(values).any(axis=0).argmax()) :],
-            last_time=self.last_time[places],
-            missing_after=self.missing_after[places],
-            coefficients=self.coefficients[places],
+            last_time=self.last_time[indices],
+            missing_after=self.missing_after[indices],
+            coefficients=self.coefficients[indices],
         )
 
     def chunks(self, size: int) -> Iterator["Contexts"]:
@@ -217,9 +217,9 @@ class Contexts:
         lengths = self.values.shape[1] - np.isfinite(self.values).argmax(axis=1)
         groups = np.ceil(np.log(lengths) / np.log(_LENGTH_RATIO)).astype(np.int64)
         for group in np.unique(groups).tolist():
-            places = np.flatnonzero(groups == group)
-            for begin in range(0, len(places), size):
-                yield self.take(places[begin : begin + size])
+            indices = np.flatnonzero(groups == group)
+            for begin in range(0, len(indices), size):
+                yield self.take(indices[begin : begin + size])
 
 
 def read_contexts(
@@ -290,16 +290,16 @@ def _checked(
     refuse(outside_sea_range(values).any(axis=1), lambda i: outside_error(values[i]))
     too_late = missing_after + horizon > metadata.horizon
     refuse(too_late, lambda i: too_late_error(int(missing_after[i]), horizon, metadata))
-    places, step = np.flatnonzero(fit), members.step
+    indices, step = np.flatnonzero(fit), members.step
     if fit.all() and (last == length - 1).all():
         aligned = values[:, -longest:]
     else:
         # Their last observed values share a column.
-        columns = last[places, None] + np.arange(1 - min(longest, length), 1)
-        aligned = np.take_along_axis(values[places], np.maximum(columns, 0), axis=1)
+        columns = last[indices, None] + np.arange(1 - min(longest, length), 1)
+        aligned = np.take_along_axis(values[indices], np.maximum(columns, 0), axis=1)
         aligned[columns < 0] = np.nan
-    last_time = step.shift(members.starts[places], last[places])
-    contexts = Contexts(step, row[places], aligned, last_time, missing_after[places], coefficients[places])
+    last_time = step.shift(members.starts[indices], last[indices])
+    contexts = Contexts(step, row[indices], aligned, last_time, missing_after[indices], coefficients[indices])
     contexts = _with_agreeing_climatology(contexts)
     _warn_of_flat_ends(contexts)
     _warn_of_late_ends(contexts)
@@ -316,9 +316,9 @@ def _with_agreeing_climatology(contexts: Contexts) -> Contexts:
     if len(doubtful):
         coefficients = coefficients.copy()
         in_fahrenheit = _suiting_fahrenheit(contexts, known[doubtful])
-    for place in doubtful.tolist():
-        i = int(known[place])
-        ignored = agreement[place] == Agreement.IGNORED
+    for index in doubtful.tolist():
+        i = int(known[index])
+        ignored = agreement[index] == Agreement.IGNORED
         if ignored:
             coefficients[i] = np.nan
         _warn(contexts, i, _doubtful_position(ignored, i in in_fahrenheit))
@@ -388,10 +388,10 @@ def _warn_of_gaps(contexts: Contexts, maximum: int) -> None:
     """Warn of missing values between the observed ones of the part that networks see."""
     gaps = _gaps(contexts, maximum)
     for i in np.flatnonzero(gaps.any(axis=1)).tolist():
-        places = np.flatnonzero(gaps[i])
-        times = shorts(contexts.step.shift(contexts.last_time[i], places[:_SHOWN_GAPS] - gaps.shape[1] + 1))
-        shown = ", ".join(times) + (", …" if len(places) > _SHOWN_GAPS else "")
-        _warn(contexts, i, ForecastWarning("gap_filled", f"{counted(len(places), 'missing value')} bridged: {shown}"))
+        indices = np.flatnonzero(gaps[i])
+        times = shorts(contexts.step.shift(contexts.last_time[i], indices[:_SHOWN_GAPS] - gaps.shape[1] + 1))
+        shown = ", ".join(times) + (", …" if len(indices) > _SHOWN_GAPS else "")
+        _warn(contexts, i, ForecastWarning("gap_filled", f"{counted(len(indices), 'missing value')} bridged: {shown}"))
 
 
 def _warn_of_steps(contexts: Contexts) -> None:
@@ -399,8 +399,8 @@ def _warn_of_steps(contexts: Contexts) -> None:
         _warn(contexts, i, warning)
 
 
-def _warn(contexts: Contexts, place: int, warning: ForecastWarning) -> None:
-    row = int(contexts.row[place])
+def _warn(contexts: Contexts, index: int, warning: ForecastWarning) -> None:
+    row = int(contexts.row[index])
     contexts.warnings[row] = (*contexts.warnings.get(row, ()), warning)
 
 

@@ -116,7 +116,7 @@ def quantiles_at_scores(scores: Floats, quantiles: Floats, levels: tuple[float, 
         °C, ``(n, m)``.
     """
     above, share = _places_of_scores(scores, levels)
-    low, high = (np.take_along_axis(quantiles, place, axis=-1) for place in (above - 1, above))
+    low, high = (np.take_along_axis(quantiles, index, axis=-1) for index in (above - 1, above))
     values: Floats = low * (1 - share) + high * share
     return values
 
@@ -158,7 +158,7 @@ def scores_of(values: float | Floats, quantiles: Floats, levels: tuple[float, ..
     known = normal_scores(levels)
     rising = quantiles + _LEAST_GAP_CELSIUS * np.arange(len(levels))
     above = np.clip((rising <= np.asarray(values)[..., None]).sum(axis=-1, keepdims=True), 1, len(levels) - 1)
-    low, high = (np.take_along_axis(rising, place, axis=-1)[..., 0] for place in (above - 1, above))
+    low, high = (np.take_along_axis(rising, index, axis=-1)[..., 0] for index in (above - 1, above))
     left, right = known[above[..., 0] - 1], known[above[..., 0]]
     scores: Floats = left + (values - low) / (high - low) * (right - left)
     return scores

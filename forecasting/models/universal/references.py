@@ -92,15 +92,15 @@ class Past:
 
         The fit of the last origin is its own. Origins before ``first`` are left out.
         """
-        place = int(np.searchsorted(self.origins, first))
-        while place < len(self.origins):
-            begin = int(self.origins[place])
+        index = int(np.searchsorted(self.origins, first))
+        while index < len(self.origins):
+            begin = int(self.origins[index])
             until = int(np.searchsorted(self.origins, max(begin * REFIT_GROWTH, begin + 1)))
-            until = max(until, place + 1)
-            if until == len(self.origins) > place + 1:
+            until = max(until, index + 1)
+            if until == len(self.origins) > index + 1:
                 until -= 1
-            yield begin, slice(place, until)
-            place = until
+            yield begin, slice(index, until)
+            index = until
 
 
 _RIDGE: Final = 5.0
@@ -164,9 +164,9 @@ class Autoregression(NamedTuple):
         """
         return self.usual[:, self.past.ahead] + self.first[:, :, None] + _roll(self)
 
-    def is_stable(self, place: int) -> bool:
-        """Return whether no root of the series at ``place``, from the last origin, lies outside the unit circle."""
-        weights = self.weights[place, -1]
+    def is_stable(self, index: int) -> bool:
+        """Return whether no root of the series at ``index``, from the last origin, lies outside the unit circle."""
+        weights = self.weights[index, -1]
         size = max(self.lags, default=0) + 1
         companion = np.eye(size, k=-1)
         companion[0, 0] = 1 + weights[1]
@@ -200,9 +200,9 @@ def _terms(level: Floats, increments: Floats, waves: Floats, lags: list[int]) ->
     terms = np.ones((n, length, 2 + waves.shape[2] + len(lags)))
     terms[:, :, 1] = level
     terms[:, :, 2 : 2 + waves.shape[2]] = waves
-    for place, lag in enumerate(lags, 2 + waves.shape[2]):
-        terms[:, : lag - 1, place] = 0.0
-        terms[:, lag - 1 :, place] = increments[:, : length - lag + 1]
+    for index, lag in enumerate(lags, 2 + waves.shape[2]):
+        terms[:, : lag - 1, index] = 0.0
+        terms[:, lag - 1 :, index] = increments[:, : length - lag + 1]
     return terms
 
 
@@ -217,17 +217,17 @@ def _weights(past: Past, terms: Floats, increments: Floats) -> Floats:
         return weights
     products = np.empty((n, len(refits), count, count))
     moments, sizes = np.empty((n, len(refits), count)), np.empty((n, len(refits)))
-    for place, (step, _) in enumerate(refits):
+    for index, (step, _) in enumerate(refits):
         part = slice(done, step)
-        products[:, place] = before[:, part].transpose(0, 2, 1) @ before[:, part]
-        moments[:, place] = np.vecmat(increments[:, 1:][:, part], before[:, part])
-        sizes[:, place] = pairs[:, part].sum(axis=1)
+        products[:, index] = before[:, part].transpose(0, 2, 1) @ before[:, part]
+        moments[:, index] = np.vecmat(increments[:, 1:][:, part], before[:, part])
+        sizes[:, index] = pairs[:, part].sum(axis=1)
         done = step
     sizes = np.cumsum(sizes, axis=1)
     fitted = _solved(np.cumsum(products, axis=1), np.cumsum(moments, axis=1), sizes)
     fitted[sizes < _LEAST_VALUES] = np.nan
-    for place, (_, origins) in enumerate(refits):
-        weights[:, origins] = fitted[:, place, None]
+    for index, (_, origins) in enumerate(refits):
+        weights[:, origins] = fitted[:, index, None]
     return weights
 
 

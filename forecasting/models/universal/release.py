@@ -241,9 +241,9 @@ class UniversalRelease:
         """Return the batch without its implausible values; add warnings that say which."""
         rows, values = batch.usable.tolist(), batch.values.copy()
         kept, suspect = without_suspects(self._checking, [batch[i] for i in rows], coefficients[rows])
-        for place, warning in suspect.items():
-            i = rows[place]
-            values[batch.ends[i] - batch.lengths[i] : batch.ends[i]] = kept[place].values
+        for index, warning in suspect.items():
+            i = rows[index]
+            values[batch.ends[i] - batch.lengths[i] : batch.ends[i]] = kept[index].values
             earlier[i] = (warning, *earlier.get(i, ()))
         return replace(batch, values=values)
 
@@ -282,12 +282,12 @@ class UniversalRelease:
             group = SeriesBatch.of([resampled[i].series for i in rows], self.step)
             plain = options._replace(horizon=leads, levels=(), thresholds=(), check=False)
             made = self.columns(group, plain, coefficients[rows], cell, references=references)
-            for place, refused in made.errors.items():
-                i = rows[place]
+            for index, refused in made.errors.items():
+                i = rows[index]
                 errors[i] = after_check(after_resampling(refused, resampled[i].resampling), earlier.get(i, ()))
-            for place, row in enumerate(made.row.tolist()):
+            for index, row in enumerate(made.row.tolist()):
                 i = rows[row]
-                back = resampled[i].back(cast("Forecast[Quantiles]", made[place]), horizon, self.name)
+                back = resampled[i].back(cast("Forecast[Quantiles]", made[index]), horizon, self.name)
                 forecasts[i] = replace(back, warnings=(*_outside(back, batch[i], coefficients[i]), *back.warnings))
             coefficients[np.asarray(rows)[made.row]] = made.coefficients
         return [Made.of(forecasts, batch.step, coefficients)] if forecasts else []

@@ -82,18 +82,18 @@ class Resampling:
         back = np.floor((len(values) - 1 - np.arange(len(values))) / self.ratio + 1e-9).astype(np.int64)
         count = max(int(len(values) / self.ratio + 1e-9), 1)
         known = np.isfinite(values) & (back < count)
-        places = count - 1 - back[known]
-        number = np.bincount(places, minlength=count)
-        total = np.bincount(places, values[known], count)
+        indices = count - 1 - back[known]
+        number = np.bincount(indices, minlength=count)
+        total = np.bincount(indices, values[known], count)
         means: Floats = np.divide(total, number, out=np.full(count, np.nan), where=number > 0)
         return means
 
     def _between(self, values: Floats) -> Floats:
         """Return values at the other step, interpolated; missing beside missing ones, and between if it divides."""
         count = (len(values) - 1) * self.step.seconds // self.other.seconds + 1
-        places = len(values) - 1 - np.arange(count - 1, -1, -1) * self.other.seconds / self.step.seconds
-        before = np.floor(places + 1e-9).astype(np.int64)
-        share = np.maximum(places - before, 0.0)
+        indices = len(values) - 1 - np.arange(count - 1, -1, -1) * self.other.seconds / self.step.seconds
+        before = np.floor(indices + 1e-9).astype(np.int64)
+        share = np.maximum(indices - before, 0.0)
         after = np.minimum(before + 1, len(values) - 1)
         if self.leaves_gaps:
             return np.where(share < 1e-6, values[before], np.nan)
@@ -170,9 +170,9 @@ class Detail:
         size = max(round(resampling.ratio), 1)
         phases = _phases(resampling)
         recent = values[-max(_DAYS * DAY // resampling.step.seconds, 8 * size) :]
-        places = (np.arange(len(recent)) - len(recent)) % phases
-        cycle = _cycle(recent - _centred(recent, size), places, phases)
-        level = recent - cycle[places]
+        indices = (np.arange(len(recent)) - len(recent)) % phases
+        cycle = _cycle(recent - _centred(recent, size), indices, phases)
+        level = recent - cycle[indices]
         residual = level - _trailing(level, size)
         around = level - _centred(level, size)
         spread = float(np.sqrt(np.nanmean(around**2))) if np.isfinite(around).any() else 0.0
@@ -181,8 +181,8 @@ class Detail:
 
     def ahead(self, steps: Floats) -> Floats:
         """Return the departure from the mean at ``steps`` after the last observation, °C ``(n,)``."""
-        places = (steps.astype(np.int64) - 1) % len(self.cycle)
-        departures: Floats = self.cycle[places] + self.last * self.decay**steps
+        indices = (steps.astype(np.int64) - 1) % len(self.cycle)
+        departures: Floats = self.cycle[indices] + self.last * self.decay**steps
         return departures
 
     def spread_ahead(self, steps: Floats) -> Floats:
@@ -202,13 +202,13 @@ def _phases(resampling: Resampling) -> int:
     return 1 if rest or count < 2 or resampling.other.is_under_a_day else count
 
 
-def _cycle(departures: Floats, places: npt.NDArray[np.int64], phases: int) -> Floats:
+def _cycle(departures: Floats, indices: npt.NDArray[np.int64], phases: int) -> Floats:
     """Return the mean departure at each time of day, whose mean is zero; zero if the days are too few."""
     known = np.isfinite(departures)
-    number = np.bincount(places[known], minlength=phases)
+    number = np.bincount(indices[known], minlength=phases)
     if phases == 1 or number.min() < _LEAST_DAYS:
         return np.zeros(phases)
-    cycle = np.bincount(places[known], departures[known], phases) / number
+    cycle = np.bincount(indices[known], departures[known], phases) / number
     centred: Floats = cycle - cycle.mean()
     return centred
 
@@ -366,8 +366,8 @@ class Resampled:
             return warning
         last = np.arange(len(self.sent) - self.missing_after)[-round(LAST_VALUES * self.resampling.ratio) :]
         distance = np.abs(self.sent.values[last] - np.nanmedian(self.sent.values))
-        place = int(last[np.nanargmax(distance)])
-        value, time = self.sent.values[place], short(self.sent.times[place])
+        index = int(last[np.nanargmax(distance)])
+        value, time = self.sent.values[index], short(self.sent.times[index])
         message = f"{warning.message}; among the values that were averaged, {value:g} °C of {time} stands out"
         return replace(warning, message=message)
 
