@@ -1,8 +1,11 @@
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from forecasting.errors import SeriesError
+from forecasting.errors import IrregularError, SeriesError
+from forecasting.series.observations import grid_positions
 from forecasting.series.shape import fill_gaps
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso
@@ -99,6 +102,18 @@ def test_jittery_times_get_a_round_step_and_their_place_on_the_grid(step: str, j
     assert str(series.step) == step
     assert len(series) == 800
     assert np.flatnonzero(np.isnan(series.values)).tolist() == [400]
+
+
+@pytest.mark.parametrize(("seconds", "is_placed"), [(8_600, True), (8_700, False)])
+def test_a_time_may_be_a_tenth_of_a_step_off_the_grid(seconds: int, is_placed: bool) -> None:
+    times = np.datetime64("2020-01-01", "s") + np.arange(20) * np.timedelta64(86_400, "s")
+    times[7] += np.timedelta64(seconds, "s")
+    positions = partial(grid_positions, times, times[0], TimeStep.parse("day"), "time {}".format)
+    if is_placed:
+        assert positions().tolist() == [*range(20)]
+    else:
+        with pytest.raises(IrregularError):
+            positions()
 
 
 def test_months_follow_local_time() -> None:
