@@ -266,19 +266,47 @@ def read_each(
     Returns:
         In the order of ``series``: °C with at least one observed value, or the error.
     """
-    results: list[SstSeries | SeriesError] = []
+
+    def parse_at(places: Sequence[int], step: TimeStep) -> tuple[SeriesBatch, Errors]:
+        return parse([series[i] for i in places], [units] * len(places), step)
+
+    return by_own_step(len(series), lambda i: _step_of(series[i], default), parse_at, horizon, expect)
+
+
+def by_own_step(
+    n: int,
+    step_of: Callable[[int], TimeStep],
+    parse_at: Callable[[Sequence[int], TimeStep], tuple[SeriesBatch, Errors]],
+    horizon: int,
+    expect: Expect,
+) -> list[SstSeries | SeriesError]:
+    """Parse ``n`` series, those of one step together.
+
+    Args:
+        n: number of series.
+        step_of: returns the step of a series, or raises SeriesError.
+        parse_at: parses the series at some places, all at one step.
+        horizon: number of steps after the end of each series that are forecast.
+        expect: refuses steps.
+
+    Returns:
+        °C with at least one observed value, or the error of each series.
+    """
+    results: list[SstSeries | SeriesError] = [SeriesError("") for _ in range(n)]
     by_step: dict[TimeStep, list[int]] = {}
-    for i, given in enumerate(series):
-        step = _step_of(given, default)
-        error = step if isinstance(step, SeriesError) else expect(step)
-        # Each place is filled in below, unless the step is wrong.
-        results.append(error or SeriesError(MISSING_STEP))
-        if error is None and isinstance(step, TimeStep):
+    for i in range(n):
+        try:
+            step = step_of(i)
+            if error := expect(step):
+                raise error
             by_step.setdefault(step, []).append(i)
+        except SeriesError as error:
+            # The frames of its traceback would keep what has been read in memory.
+            results[i] = error.with_traceback(None)
     for step, places in by_step.items():
-        parsed = parse_all([series[i] for i in places], units, step)
-        for i, result in zip(places, parsed, strict=True):
-            results[i] = result if isinstance(result, SeriesError) else checked(result, horizon)
+        batch, errors = parse_at(places, step)
+        for row, i in enumerate(places):
+            results[i] = errors[row] if row in errors else _checked(batch[row], horizon)
     return results
 
 
@@ -287,19 +315,21 @@ def lacks_step(given: InputSeries) -> bool:
     return given.start is not None and given.timestamps is None and given.step is None
 
 
-def _step_of(given: InputSeries, default: TimeStep | None) -> TimeStep | SeriesError:
+def _step_of(given: InputSeries, default: TimeStep | None) -> TimeStep:
     try:
         if given.step is not None:
             return TimeStep.parse(given.step)
         if given.timestamps is not None:
             return _inferred(given.timestamps)
-    except SeriesError as error:
-        return error if default is None or given.step is not None else default
+    except SeriesError:
+        if default is None or given.step is not None:
+            raise
+        return default
     if default is not None:
         return default
     if given.start is None:
-        return SeriesError("give either start and step, or timestamps with one time for each value")
-    return SeriesError(MISSING_STEP)
+        raise SeriesError("give either start and step, or timestamps with one time for each value")
+    raise SeriesError(MISSING_STEP)
 
 
 def _inferred(timestamps: Sequence[str]) -> TimeStep:
@@ -326,7 +356,7 @@ def _stamps(timestamps: Sequence[str], is_local: bool) -> Times:
     return np.array(seconds, dtype=np.int64).view(SECONDS)
 
 
-def checked(series: SstSeries, horizon: int) -> SstSeries | SeriesError:
+def _checked(series: SstSeries, horizon: int) -> SstSeries | SeriesError:
     """Return the series, or why it cannot be forecast ``horizon`` steps ahead."""
     if not np.isfinite(series.values).any():
         return SeriesError("every value of the series is missing")

@@ -2,21 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import SeriesError
-from forecasting.forecasts.options import ForecastOptions
-from forecasting.releases.catalog import Catalog, Selection
+from forecasting.releases.catalog import Catalog
 from forecasting.series.batch import SeriesBatch, SeriesByStep
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import FIRST_TIME, LAST_TIME, Floats, Times
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, sea_temperatures
 from service.engine.forecasting import Job, without_future
-from service.engine.reading import Errors, are_regular, celsius_of, checked, join_grids, on_grid, step_of
+from service.engine.reading import Errors, are_regular, by_own_step, celsius_of, join_grids, on_grid, step_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -168,30 +168,22 @@ class SeriesColumns:
             batch, errors = self.parse(options.forecast.units, selection.reads_at, selection.catalog)
             batch = without_future(batch.at(positions).with_errors(errors), options.as_of)
             return SeriesByStep([(np.arange(len(batch)), batch)], {})
-        series = self._read_each(selection, options.forecast)
+        failed = self.wrong_times() | {**self.errors}
+
+        def step_of_series(i: int) -> TimeStep:
+            if i in failed:
+                raise failed[i]
+            return self._step_of(begins[i], ends[i], selection.default_step)
+
+        def parse_at(places: Sequence[int], step: TimeStep) -> tuple[SeriesBatch, Errors]:
+            return self.take(places).parse(units, step)
+
+        horizon, units = options.forecast.horizon, options.forecast.units
+        begins, ends = self.begins.tolist(), self.ends.tolist()
+        refusal = partial(selection.refusal, horizon=horizon)
+        series = by_own_step(len(self), step_of_series, parse_at, horizon, refusal)
         read = SeriesByStep.of(series, positions)
         return read._replace(batches=[(rows, without_future(batch, options.as_of)) for rows, batch in read.batches])
-
-    def _read_each(self, selection: Selection, options: ForecastOptions) -> list[SstSeries | SeriesError]:
-        """Read each series at its own step; see :func:`~service.engine.reading.read_each`."""
-        results: list[SstSeries | SeriesError] = [SeriesError("") for _ in range(len(self))]
-        members: dict[TimeStep, list[int]] = {}
-        errors = self.wrong_times() | {**self.errors}
-        for i, (begin, end) in enumerate(zip(self.begins.tolist(), self.ends.tolist(), strict=True)):
-            try:
-                if i in errors:
-                    raise errors[i]
-                step = self._step_of(begin, end, selection.default_step)
-                if error := selection.refusal(step, options.horizon):
-                    raise error
-                members.setdefault(step, []).append(i)
-            except SeriesError as error:
-                results[i] = error.with_traceback(None)
-        for step, places in members.items():
-            batch, failed = self.take(places).parse(options.units, step)
-            for row, i in enumerate(places):
-                results[i] = failed[row] if row in failed else checked(batch[row], options.horizon)
-        return results
 
     def _step_of(self, begin: int, end: int, default: TimeStep | None) -> TimeStep:
         try:

@@ -12,7 +12,7 @@ from forecasting.requests.model import ONE_LINE, Finite, InputTime, RequestModel
 from forecasting.scores.events import EventSkill, ReliabilityBin
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units
-from service.api.forecast.event_answers import EventForecast
+from service.api.forecast.schemas import EventForecast
 from service.api.series_request import DAILY_VALUES, SeriesWarning, UsualSst
 from service.engine.series_schema import InputBaseline
 from service.http.time_fields import Day, Time

@@ -20,7 +20,7 @@ from forecasting.events.outcomes import (
 )
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.units import Units
-from service.api.forecast.event_answers import EventForecast
+from service.api.forecast.schemas import EventForecast
 
 ANSWERS = TypeAdapter[EventForecast](EventForecast)
 DAYS = [np.datetime64(f"2026-07-0{day}", "s") for day in (4, 3, 6)]
