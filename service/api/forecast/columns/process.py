@@ -24,9 +24,9 @@ from forecasting.process_limits import limit_memory
 from service.api.forecast.columns.rows import (
     INDEX,
     TOO_LARGE,
-    Layout,
     RefusedError,
     Rows,
+    check_columns,
     read_rows,
     write_rows,
 )
@@ -151,14 +151,14 @@ def read_body(body: _Body, kind: str, rows: int) -> Iterator[list[Rows]]:
     """
     waiting: list[Rows] = []
     count = 0
-    for batch, layout in _parquet(body, rows) if kind == "parquet" else _arrow(body):
+    for batch in _parquet(body, rows) if kind == "parquet" else _arrow(body):
         batch.validate(full=True)
         for begin in range(0, batch.num_rows, rows):
             part = batch.slice(begin, rows)
             if waiting and (count + part.num_rows > rows or len(waiting) == _MAX_PARTS):
                 yield waiting
                 waiting, count = [], 0
-            waiting.append(_checked(read_rows(part, layout)))
+            waiting.append(_checked(read_rows(part)))
             count += part.num_rows
     if waiting:
         yield waiting
@@ -170,7 +170,7 @@ def _checked(rows: Rows) -> Rows:
     return rows
 
 
-def _arrow(body: _Body) -> Iterator[tuple[pa.RecordBatch, Layout]]:
+def _arrow(body: _Body) -> Iterator[pa.RecordBatch]:
     if body.is_over:
         raise RefusedError("it is empty")
     start = body.read(_START)
@@ -185,11 +185,11 @@ def _arrow(body: _Body) -> Iterator[tuple[pa.RecordBatch, Layout]]:
     body.give_back(start)
     stream = pa.ipc.open_stream(pa.PythonFile(body, mode="r"), options=pa.ipc.IpcReadOptions(use_threads=False))
     body.is_begun = True
-    layout = Layout.of(stream.schema)
+    check_columns(stream.schema)
     before = body.taken
     for batch in stream:
         _check_size(batch, body.taken - before)
-        yield batch, layout
+        yield batch
         before = body.taken
     if not body.is_over:
         raise RefusedError("there is data after its end: send one stream")
@@ -215,7 +215,7 @@ def _too_large(kind: str, size: int, limit: int) -> RefusedError:
     )
 
 
-def _parquet(body: _Body, rows: int) -> Iterator[tuple[pa.RecordBatch, Layout]]:
+def _parquet(body: _Body, rows: int) -> Iterator[pa.RecordBatch]:
     content = body.read_all()
     _check_ends(content)
     file = papq.ParquetFile(
@@ -225,11 +225,9 @@ def _parquet(body: _Body, rows: int) -> Iterator[tuple[pa.RecordBatch, Layout]]:
         thrift_container_size_limit=_MAX_ENTRIES,
     )
     schema = file.schema_arrow.remove_metadata()
-    Layout.of(schema)
+    check_columns(schema)
     names = [name for name in schema.names if not name.startswith(INDEX)]
-    layout = Layout.of(pa.schema([schema.field(name) for name in names]))
-    for batch in file.iter_batches(rows, columns=names, use_threads=False):
-        yield batch.select(names), layout
+    yield from file.iter_batches(rows, columns=names, use_threads=False)
 
 
 def _check_ends(content: bytearray) -> None:

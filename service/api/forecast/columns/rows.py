@@ -55,54 +55,28 @@ class RefusedError(Exception):
         self.column = column
 
 
-class Layout(NamedTuple):
-    """The index of each column in the body; None for one that is not there.
-
-    Attributes:
-        id: names of the series.
-        time: the time of each value.
-        sst: values.
-        latitude: degrees north.
-        longitude: degrees east.
-    """
-
-    id: int | None
-    time: int
-    sst: int
-    latitude: int | None
-    longitude: int | None
-
-    @classmethod
-    def of(cls, schema: pa.Schema) -> "Layout":
-        """Find the columns of a body.
-
-        Raises:
-            RefusedError: if a column is missing, unknown or repeated, or holds something else.
-        """
-        names = [field.name for field in schema]
-        for name in names:
-            if name not in NAMES and not name.startswith(INDEX):
-                raise _unusable(
-                    f"unknown column {name[:_MAX_SHOWN]!r}: the columns are id, time and sst, and optionally latitude "
-                    "and longitude",
-                    "columns",
-                )
-        for name in NAMES:
-            if names.count(name) > 1:
-                raise _unusable(f"the column {name} appears {names.count(name)} times: send it once", name)
-        for name in ("time", "sst"):
-            if name not in names:
-                raise _unusable(f"the column {name} is missing: send id, time and sst", name)
-        if ("latitude" in names) != ("longitude" in names):
-            missing = "longitude" if "latitude" in names else "latitude"
-            raise _unusable(f"the column {missing} is missing: send both latitude and longitude, or neither", missing)
-        for name in names:
-            if name in NAMES:
-                _check_type(name, schema.field(name).type)
-        positions = {name: names.index(name) if name in names else None for name in NAMES}
-        return cls(
-            positions["id"], names.index("time"), names.index("sst"), positions["latitude"], positions["longitude"]
-        )
+def check_columns(schema: pa.Schema) -> None:
+    """Raise RefusedError if a column of a body is missing, unknown or repeated, or holds something else."""
+    names = [field.name for field in schema]
+    for name in names:
+        if name not in NAMES and not name.startswith(INDEX):
+            raise _unusable(
+                f"unknown column {name[:_MAX_SHOWN]!r}: the columns are id, time and sst, and optionally latitude "
+                "and longitude",
+                "columns",
+            )
+    for name in NAMES:
+        if names.count(name) > 1:
+            raise _unusable(f"the column {name} appears {names.count(name)} times: send it once", name)
+    for name in ("time", "sst"):
+        if name not in names:
+            raise _unusable(f"the column {name} is missing: send id, time and sst", name)
+    if ("latitude" in names) != ("longitude" in names):
+        missing = "longitude" if "latitude" in names else "latitude"
+        raise _unusable(f"the column {missing} is missing: send both latitude and longitude, or neither", missing)
+    for name in names:
+        if name in NAMES:
+            _check_type(name, schema.field(name).type)
 
 
 def _check_type(name: str, kind: pa.DataType) -> None:
@@ -235,13 +209,13 @@ def rows_of(sizes: Sequence[int | None], content: bytes) -> list[Rows]:
     return [Rows._of(group) for group in groups]
 
 
-def read_rows(batch: pa.RecordBatch, layout: Layout) -> Rows:
-    """Return the rows of ``batch``, at least one, whose columns have been validated."""
-    times, local = _times(batch.column(layout.time))
-    ids, ends = _runs(None if layout.id is None else batch.column(layout.id), batch.num_rows)
-    coordinates = layout.latitude, layout.longitude
-    latitudes, longitudes = (None if index is None else _floats(batch.column(index)) for index in coordinates)
-    return Rows(ids, ends, times, local, _floats(batch.column(layout.sst)), latitudes, longitudes)
+def read_rows(batch: pa.RecordBatch) -> Rows:
+    """Return the rows of ``batch``, at least one, whose columns have been checked and validated."""
+    present = {name: batch.column(name) for name in NAMES if name in batch.schema.names}
+    times, local = _times(present["time"])
+    ids, ends = _runs(present.get("id"), batch.num_rows)
+    latitudes, longitudes = (_floats(present[name]) if name in present else None for name in NAMES[3:])
+    return Rows(ids, ends, times, local, _floats(present["sst"]), latitudes, longitudes)
 
 
 def _runs(column: pa.Array | None, rows: int) -> tuple[pa.StringArray, npt.NDArray[np.int64]]:
