@@ -11,7 +11,7 @@ from typing import Final
 from forecasting.errors import FileError, SeriesError
 from scoring.errors import ScoringError
 
-STORE: Final = ("zarr.json", ".zgroup", ".zmetadata")
+_STORE: Final = ("zarr.json", ".zgroup", ".zmetadata")
 """Files that distinguish a Zarr store from a plain folder."""
 _GRIDS: Final = (".nc", ".nc4", ".cdf", ".netcdf")
 _PACKED: Final = ".gz"
@@ -58,7 +58,7 @@ def find_source(paths: Sequence[Path], *, grid: bool) -> Source:
     first = paths[0]
     if len(paths) > 1:
         source = Source(first.parent, tuple(paths))
-    elif is_plain_folder(first):
+    elif _is_plain_folder(first):
         source = Source(first, _in_folder(first, grid), folder=first)
     elif first.exists() or not has_magic(str(first)):
         source = Source(first, (first,))
@@ -98,6 +98,17 @@ def is_parquet(file: Path) -> bool:
         return head.read(4) == b"PAR1"
 
 
+def is_grid(file: Path) -> bool:
+    """Return whether a file or store is NetCDF or Zarr.
+
+    Raises:
+        FileError: if it cannot be read, or is neither that nor a table.
+    """
+    from forecasting.readers.text import sniff_binary  # imports pandas
+
+    return not (file.is_file() and is_parquet(file)) and sniff_binary(file) is not None
+
+
 def bare_name(file: Path) -> str:
     """Return the name of a table without its extensions: ``buoy.41001`` for ``buoy.41001.csv.gz``.
 
@@ -119,14 +130,9 @@ def as_text(path: str | Path) -> str:
         return raw.decode("latin-1")
 
 
-def is_plain_folder(path: Path) -> bool:
-    """Return whether a path is a folder, and not a Zarr store.
-
-    Raises:
-        FileError: if the path cannot be read.
-    """
+def _is_plain_folder(path: Path) -> bool:
     try:
-        return path.is_dir() and not any((path / name).is_file() for name in STORE)
+        return path.is_dir() and not any((path / name).is_file() for name in _STORE)
     except OSError as error:
         raise FileError(f"{path}: cannot read it: {error.strerror}") from None
 

@@ -21,7 +21,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -34,8 +33,6 @@ from scoring.job import Counts, Failure, Part
 from scoring.source import inside
 
 T = TypeVar("T")
-
-_LIBRARIES: Final = ("torch", "numpy", "pyarrow", "xarray", "zarr", "h5netcdf")
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,13 @@ class Plan:
             earlier = json.loads(begun)
         except ValueError:
             return ["its plan is unreadable"]
-        return list(_differences(earlier, current))
+        changed = [name for name in sorted(earlier.keys() | current.keys()) if earlier.get(name) != current.get(name)]
+        return [
+            f"{_WORDS[name]} has changed"
+            if name.endswith("sha256")
+            else f"{_WORDS.get(name, name)} was {earlier.get(name)} and is now {current.get(name)}"
+            for name in changed
+        ]
 
 
 _WORDS: Final = {
@@ -83,21 +86,6 @@ _WORDS: Final = {
     "events_sha256": "the list of events", "baseline_sha256": "the file of baselines",
     "baseline": "the period of the baseline",
 }  # fmt: skip
-
-
-def _differences(earlier: dict[str, object], current: dict[str, object]) -> Iterator[str]:
-    for name in sorted(earlier.keys() | current.keys()):
-        if earlier.get(name) == current.get(name):
-            continue
-        if name.endswith("sha256"):
-            yield f"{_WORDS[name]} has changed"
-        else:
-            yield f"{_WORDS.get(name, name)} was {earlier.get(name)} and is now {current.get(name)}"
-
-
-def installed() -> dict[str, str]:
-    """Return the versions of the libraries that affect the output."""
-    return {name: version(name) for name in _LIBRARIES}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from forecasting.console import Program, csv_text, in_command_line, json_text, table_text
+from forecasting.console import Program, csv_text, json_text, table_text
 from forecasting.errors import FileError, RequestError, SeriesError
 from forecasting.events.baseline import Baseline, Kind, Period
 from forecasting.events.definitions import EventDefinition
@@ -36,6 +36,7 @@ from forecasting.series.units import Units, from_celsius
 from forecasting.wording import counted
 from scoring.cli.arguments import DONE, EVENTS, FORECAST, INCOMPLETE
 from scoring.cli.start import releases_folder
+from scoring.errors import in_one_line
 from scoring.events_file import read_events, read_period
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def events(options: argparse.Namespace) -> int:
             listed = [past_event_json(event, units) for event in find_events(member.series, baseline, kind)]
             found.append((member, baseline, listed))
         except SeriesError as error:
-            failures[member.name] = _in_one_line(error)
+            failures[member.name] = in_one_line(error)
     for name, failure in failures.items():
         EVENTS.say(f"{name}: {failure}")
     for member, baseline, _ in found:
@@ -175,7 +176,7 @@ def _members(options: argparse.Namespace, program: Program) -> tuple[list[_Membe
         own = station.name or name
         if station.series is None:
             assert station.error is not None
-            failures[own] = _in_one_line(station.error)
+            failures[own] = in_one_line(station.error)
             continue
         for warning in station.warnings:
             program.say(f"{own}: warning: {warning}")
@@ -183,10 +184,6 @@ def _members(options: argparse.Namespace, program: Program) -> tuple[list[_Membe
         notes = tuple(note for note in station.series.notes[1:] if note not in station.warnings)
         members.append(_Member(own, replace(station.series, notes=notes), station.position))
     return members, failures
-
-
-def _in_one_line(error: SeriesError) -> str:
-    return " ".join(error.written(in_command_line).split())
 
 
 def _events_of(options: argparse.Namespace, units: Units) -> tuple[Sequence[EventDefinition], Period | None]:
@@ -252,7 +249,7 @@ def _forecast(
     given = [refusal(member.series) or member.series for member in members]
     columns = selection.forecast(SeriesByStep.of(given, positions), wanted)
     errors = {i: error for column in columns for i, error in column.errors.items()}
-    return columns, {members[i].name: _in_one_line(error) for i, error in sorted(errors.items())}
+    return columns, {members[i].name: in_one_line(error) for i, error in sorted(errors.items())}
 
 
 def _evaluated(

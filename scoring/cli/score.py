@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +14,6 @@ import numpy as np
 
 from forecasting.errors import FileError
 from forecasting.readers.options import ReadingOptions
-from forecasting.readers.text import sniff_binary
 from forecasting.releases.trust import TrustedKeys
 from forecasting.series.units import Units
 from scoring.cli.arguments import DONE, GRIDS, INCOMPLETE, OUTPUTS, READING, SCORE
@@ -23,8 +23,8 @@ from scoring.errors import ScoringError
 from scoring.events import EventRequest
 from scoring.models import Choice, Models
 from scoring.run import Input, Result, Run, execute, finish
-from scoring.source import Source, find_source, is_parquet, named
-from scoring.work import Fingerprint, Plan, WorkFolder, installed, locked
+from scoring.source import Source, find_source, is_grid, named
+from scoring.work import Fingerprint, Plan, WorkFolder, locked
 
 if TYPE_CHECKING:
     from scoring.archive.archive import Archive
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 ARCHIVE: Final = "archive"
 """In place of an output format: the forecasts are added to an archive."""
 _KEEP: Final = ", or keep the forecasts of every run with --append ARCHIVE.parquet instead of OUTPUT"
+_LIBRARIES: Final = ("torch", "numpy", "pyarrow", "xarray", "zarr", "h5netcdf")
+"""Libraries that affect the output."""
 _HOW: Final = ("processes", "cluster", "chunk", "overwrite", "restart", "quiet")
 """Options that say how a job is done, not what it is."""
 
@@ -189,21 +191,21 @@ def _input_of(source: Source, kind: str, options: argparse.Namespace) -> Input:
     events = _events(options)
     with named(source.files[0]):
         first = source.files[0]
-        is_grid = not (first.is_file() and is_parquet(first)) and sniff_binary(first) is not None
-        if is_grid and kind == ARCHIVE:
+        of_grid = is_grid(first)
+        if of_grid and kind == ARCHIVE:
             raise FileError(
                 "is a grid, but --append takes tables; write the forecasts of each run to a file of its own, such as "
                 "forecast-2026-11-27.nc, or extract the cells that you want to verify into a table"
             )
-        if is_grid and kind not in GRIDS:
+        if of_grid and kind not in GRIDS:
             raise FileError("is a grid; write its forecasts to .nc or .zarr")
-        if not is_grid and OUTPUTS.get(first.suffix.lower()) in GRIDS:
+        if not of_grid and OUTPUTS.get(first.suffix.lower()) in GRIDS:
             raise FileError("is neither NetCDF nor Zarr, although its name says so; download it again")
-        if not is_grid and kind in GRIDS:
+        if not of_grid and kind in GRIDS:
             raise FileError("is a table; write its forecasts to .csv or .parquet")
     with named(source.path):
         choice = _choice_of(options)
-        if is_grid:
+        if of_grid:
             from scoring.grids.input import GridInput, step_of_files
 
             model = choice.for_grid(lambda: step_of_files(source.files, reading))
@@ -212,7 +214,7 @@ def _input_of(source: Source, kind: str, options: argparse.Namespace) -> Input:
             model = choice.for_table()
     model.check(options.horizon, options.levels)
     given = (source.path, source.files, reading, options.horizon, options.levels, events, model)
-    if is_grid:
+    if of_grid:
         return GridInput(*given)
     from scoring.tables.job import TableInput
 
@@ -286,7 +288,7 @@ def _plan_of(options: argparse.Namespace, kind: str, fingerprint: Fingerprint, n
             for name, value in reading.items()
             if value not in (None, [])
         },
-        libraries=installed(),
+        libraries={name: version(name) for name in _LIBRARIES},
     )
 
 

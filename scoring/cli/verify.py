@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -11,7 +10,6 @@ import pandas as pd
 from forecasting.console import aligned, csv_text
 from forecasting.errors import FileError, SeriesError
 from forecasting.readers.options import ReadingOptions
-from forecasting.readers.text import sniff_binary
 from forecasting.scores.events import BIN_EDGES, PERSISTENCE
 from forecasting.series.times import parse_time
 from forecasting.series.timestep import length_of
@@ -22,7 +20,7 @@ from scoring.archive.observed import Observations
 from scoring.archive.verification import AS_ISSUED, EventVerification, Group, Verification, verify_archive
 from scoring.cli.arguments import DONE, READING_TABLES, VERIFY
 from scoring.errors import NothingToForecastError, ScoringError
-from scoring.source import find_source, is_parquet, named
+from scoring.source import find_source, is_grid, named
 
 _DAY: Final = "YYYY-MM-DD"
 _ERRORS: Final = ("mae", "rmse", "bias", "crps")
@@ -47,7 +45,9 @@ def _verify(options: argparse.Namespace) -> Verification:
     leads = _leads(forecasts, options)
     source = find_source(options.observations, grid=False)
     for file in source.files:
-        _refuse_grid(file)
+        with named(file):
+            if is_grid(file):
+                raise FileError("is a grid; name tables with the observations of stations")
     reading = ReadingOptions.from_values({name: getattr(options, name) for name in READING_TABLES})
     with named(source.path):
         observations = Observations.read(source.files, reading, forecasts.steps())
@@ -92,12 +92,6 @@ def _leads(forecasts: IssuedForecasts, options: argparse.Namespace) -> list[int]
     if not wanted:
         raise ScoringError(f"--lead: {options.archive} has leads {known[0]} to {known[-1]}")
     return wanted
-
-
-def _refuse_grid(file: Path) -> None:
-    with named(file):
-        if not (file.is_file() and is_parquet(file)) and sniff_binary(file) is not None:
-            raise FileError("is a grid; name tables with the observations of stations")
 
 
 def _tell(verification: Verification) -> None:
