@@ -83,10 +83,6 @@ class Trend:
         rise: Floats = self.amplitude * np.sin(TREND_SINE_RATE * (unix_seconds(times) - self.end))
         return rise
 
-    def removed_from(self, seen: SstSeries) -> Floats:
-        """Return the values of ``seen`` minus the trend, °C."""
-        return np.concatenate([part.values - self.at(part.times) for part in parts_of(seen)])
-
 
 NO_TREND: Final = Trend(0.0, 0.0)
 
@@ -170,7 +166,7 @@ class Scaling:
     def of(cls, series: SstSeries, *, trend: bool = True) -> "Scaling":
         """Compute the scaling from the data that the network is fitted to, with or without a trend."""
         fitted_trend = Trend.of(series) if trend else NO_TREND
-        level = fitted_trend.removed_from(series)
+        level = np.concatenate([part.values - fitted_trend.at(part.times) for part in parts_of(series)])
         return cls(
             mean=float(np.nanmean(level)),
             std=float(np.nanstd(level)),

@@ -235,7 +235,8 @@ def outlines(mask: Bools) -> list[Floats]:
     north = -90.0 + first + size * np.arange(edged.shape[0])
     generator = contourpy.contour_generator(east, north, edged, line_type=contourpy.LineType.Separate)
     lines: list[Floats] = [np.asarray(line, dtype=np.float64) for line in generator.lines(0.5)]
-    return [simplified(line) for line in lines if _area(line) >= _LEAST_AREA_DEGREES]
+    areas = [abs(np.dot(x[:-1], y[1:]) - np.dot(x[1:], y[:-1])) / 2 for x, y in (line.T for line in lines)]
+    return [simplified(line) for line, area in zip(lines, areas, strict=True) if area >= _LEAST_AREA_DEGREES]
 
 
 def svg(lines: list[Floats]) -> str:
@@ -280,12 +281,6 @@ def _block_means(mask: Bools) -> Floats:
     shape = (rows // _BLOCK_NODES, _BLOCK_NODES, columns // _BLOCK_NODES, _BLOCK_NODES)
     means: Floats = mask[:rows, :columns].reshape(shape).mean(axis=(1, 3))
     return means
-
-
-def _area(line: Floats) -> float:
-    """Return the area within a closed line, in square degrees."""
-    x, y = line.T
-    return float(abs(np.dot(x[:-1], y[1:]) - np.dot(x[1:], y[:-1])) / 2)
 
 
 def _path(line: Floats) -> str:

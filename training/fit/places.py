@@ -154,16 +154,13 @@ class Places(nn.Module):
 
 def _square_of_means(anomalies: Sequence[Floats], window: int) -> float:
     """Return the mean square of the means of all windows that are at least half observed; 0 if there are none."""
-    means = [_means(values, window) for values in anomalies if len(values) >= window]
-    together = np.concatenate([np.empty(0), *means])
+    ones, means = np.ones(window), [np.empty(0)]
+    for values in anomalies:
+        if len(values) >= window:
+            observed = np.isfinite(values)
+            sums = np.convolve(np.where(observed, values, 0.0), ones, "valid")
+            counts = np.convolve(observed, ones, "valid")
+            enough = counts >= window / 2
+            means.append(sums[enough] / counts[enough])
+    together = np.concatenate(means)
     return float((together**2).mean()) if len(together) else 0.0
-
-
-def _means(values: Floats, window: int) -> Floats:
-    observed = np.isfinite(values)
-    ones = np.ones(window)
-    sums = np.convolve(np.where(observed, values, 0.0), ones, "valid")
-    counts = np.convolve(observed, ones, "valid")
-    enough = counts >= window / 2
-    means: Floats = sums[enough] / counts[enough]
-    return means

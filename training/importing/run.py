@@ -32,7 +32,7 @@ from forecasting.wording import counted, too_few
 from training.data.dataset import Dataset
 from training.evaluate import Assessment
 from training.fit.cell_networks import FIRST_TWENTIETH, TWENTIETHS, Residuals
-from training.importing.contract import CHECK_SECONDS, Facts, ModelFile, check
+from training.importing.contract import CHECK_SECONDS, ModelFile, check
 from training.publish.export import Checkpoint, Exported, Identity, checkpoint_metadata, write_beside_checkpoints
 from training.run import Destination, Published
 
@@ -189,7 +189,15 @@ def import_models(wanted: Import, series: SstSeries, data_file: Path, destinatio
         raise RequestError(f"{destination.name} is a universal release: choose another name for a place", field="name")
     horizon = wanted.horizon or ForecastShape.for_step(series.step).horizon
     facts = {cell: check(file, series, horizon, wanted.check_seconds) for cell, file in files.items()}
-    window = _common_window(files, facts)
+    windows = {cell: each.window for cell, each in facts.items()}
+    if len(set(windows.values())) > 1:
+        described = ", ".join(f"{files[cell].name} {window}" for cell, window in windows.items())
+        raise RequestError(
+            f"the networks of one release must have the same window, but have {described} values: import them one by "
+            "one, under different names",
+            field="models",
+        )
+    window = next(iter(windows.values()))
     try:
         dataset = evaluation_dataset(series, ForecastShape(window, horizon, window // 8))
     except SeriesError as error:
@@ -202,18 +210,6 @@ def import_models(wanted: Import, series: SstSeries, data_file: Path, destinatio
         return _write(folder, networks, dataset, identity)
 
     return destination.serve(*destination.publish(data_file, write))
-
-
-def _common_window(files: Mapping[str, ModelFile], facts: Mapping[str, Facts]) -> int:
-    windows = {cell: each.window for cell, each in facts.items()}
-    if len(set(windows.values())) > 1:
-        described = ", ".join(f"{files[cell].name} {window}" for cell, window in windows.items())
-        raise RequestError(
-            f"the networks of one release must have the same window, but have {described} values: import them one by "
-            "one, under different names",
-            field="models",
-        )
-    return next(iter(windows.values()))
 
 
 def _write(folder: Path, networks: Sequence[ImportedNetwork], dataset: Dataset, identity: Identity) -> Report:

@@ -24,7 +24,7 @@ from forecasting.evaluation.report import (
 from forecasting.models.metadata import Imported
 from forecasting.models.universal.report import UniversalReport
 from forecasting.references.baselines import BASELINES
-from forecasting.scores.events import EventScore, EventSkill, ReliabilityBin
+from forecasting.scores.events import EventScore, EventSkill
 from forecasting.series.times import parse_time, short
 from forecasting.series.timestep import in_words, one_each
 from forecasting.wording import counted, listed
@@ -223,7 +223,12 @@ def event_sections(report: Report) -> list[str]:
 def reliability_table(score: EventScore) -> str:
     """Return the bins of probability as a Markdown table, in percent."""
     rows: list[Sequence[str]] = [("probability", "n", "mean probability", "happened", "95 % interval")]
-    rows += [_bin_row(row) for row in score.reliability]
+    for row in score.reliability:
+        probability, frequency = (f"{100 * share:.0f}" for share in (row.probability, row.frequency))
+        bounds, interval = (
+            f"{100 * low:.0f} to {100 * high:.0f}" for low, high in ((row.minimum, row.maximum), (row.lower, row.upper))
+        )
+        rows.append((bounds, str(row.n), probability, frequency, interval))
     return aligned(rows)
 
 
@@ -268,16 +273,6 @@ def event_skill_text(skill: EventSkill | None) -> str:
     if skill is None or skill.value is None:
         return "–"
     return _percent(skill.value, skill.lower, skill.upper, 0)
-
-
-def _bin_row(row: ReliabilityBin) -> Sequence[str]:
-    return (
-        f"{100 * row.minimum:.0f} to {100 * row.maximum:.0f}",
-        str(row.n),
-        f"{100 * row.probability:.0f}",
-        f"{100 * row.frequency:.0f}",
-        f"{100 * row.lower:.0f} to {100 * row.upper:.0f}",
-    )
 
 
 IMPORTED_NETWORKS: Final = "networks that were trained elsewhere and imported"

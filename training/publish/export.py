@@ -235,13 +235,17 @@ def write_beside_checkpoints(
     references = Baselines.fit(first_station.past("validation"), shape)
     cycle = references.climatology
     daily = f", {cycle.daily_harmonics} of the day" if cycle.daily_harmonics else ""
+    notes = dataset.notes
+    if end < len(dataset.series):
+        last = short(dataset.series.times[end - 1])
+        notes += (f"forecasts of the dataset itself start after {last}: later windows have gaps too long to fill",)
     report = Report(
         **asdict(identity),
         step=str(dataset.series.step),
         units="celsius",
         window=shape.window,
         horizon=shape.horizon,
-        notes=(*dataset.notes, *_late_gap_notes(dataset, end)),
+        notes=notes,
         periods=dataset.periods(),
         climatology=f"mean and {cycle.annual_harmonics} harmonics of the year{daily}",
         libraries=library_versions(),
@@ -262,14 +266,6 @@ def write_beside_checkpoints(
 
 def _write_baselines(baselines: Baselines, folder: Path) -> None:
     (folder / "baselines.json").write_text(baselines.model_dump_json() + "\n", encoding="utf-8")
-
-
-def _late_gap_notes(dataset: Dataset, end: int) -> tuple[str, ...]:
-    """Return a note if a long gap near the end keeps forecasts from starting at the last observation."""
-    if end == len(dataset.series):
-        return ()
-    last = short(dataset.series.times[end - 1])
-    return (f"forecasts of the dataset itself start after {last}: later windows have gaps too long to fill",)
 
 
 def _write_series(series: SstSeries, begin: int, end: int, path: Path) -> None:

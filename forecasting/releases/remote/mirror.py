@@ -104,8 +104,14 @@ class Mirror:
         """
         try:
             with self._locked(wait=wait) as locked:
-                if locked and not self._is_fresh(seconds):
-                    self._copy_and_note()
+                if not locked or self._is_fresh(seconds):
+                    return
+                try:
+                    self._copy()
+                except ReleaseError as error:
+                    (self.folder / _LAST_COPY).write_text(str(error))
+                    raise
+                (self.folder / _LAST_COPY).write_text("")
         except OSError as error:
             raise _unwritable(self.folder, error) from None
 
@@ -121,15 +127,6 @@ class Mirror:
         if problem:
             raise RemoteError(problem)
         return True
-
-    def _copy_and_note(self) -> None:
-        """Copy what is current, and note for other processes when that was, and why it failed if it did."""
-        try:
-            self._copy()
-        except ReleaseError as error:
-            (self.folder / _LAST_COPY).write_text(str(error))
-            raise
-        (self.folder / _LAST_COPY).write_text("")
 
     def _copy(self) -> None:
         published, problems = set(), []
@@ -163,7 +160,10 @@ class Mirror:
         if changes:
             os.utime(dataset / release.version)
             point_current(dataset, release.version)
-            self._prune(dataset)
+            # Remove those that were current longest ago.
+            folders = (dataset / version for version in versions(dataset))
+            for folder in sorted(folders, key=lambda folder: folder.stat().st_mtime)[:-_KEPT]:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _is_unchanged(self, release: RemoteRelease) -> bool:
         """Return whether manifest and signatures of the copy, which was checked before, are those of ``release``."""
@@ -174,14 +174,6 @@ class Mirror:
         except FileNotFoundError:
             # Removed since, as one of the oldest or by hand.
             return False
-
-    def _prune(self, dataset: Path) -> None:
-        """Remove the releases that were current longest ago."""
-        folders = sorted(
-            (dataset / version for version in versions(dataset)), key=lambda folder: folder.stat().st_mtime
-        )
-        for folder in folders[:-_KEPT]:
-            shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
     def _locked(self, *, wait: bool) -> Iterator[bool]:

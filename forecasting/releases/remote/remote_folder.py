@@ -48,7 +48,7 @@ class RemoteFolder:
         options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
         if protocol in _LOCAL:
             options["auto_mkdir"] = True
-        shown = _without_credentials(url)
+        shown = re.sub(r"://[^/]*@", "://", url)  # without a user and a password
         with needs_extra("remote", _PURPOSE):
             import fsspec.core
         if protocol in _S3:
@@ -196,10 +196,6 @@ def _configured_server() -> str | None:
     except (BotoCoreError, AttributeError):
         # Reading from the server says what is wrong with the configuration.
         return server
-
-
-def _without_credentials(url: str) -> str:
-    return re.sub(r"://[^/]*@", "://", url)
 
 
 def _reason(error: Exception) -> str:

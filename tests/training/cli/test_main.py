@@ -59,6 +59,9 @@ def days(n: int) -> list[str]:
     return [f"2001-{1 + i // 28:02}-{1 + i % 28:02}" for i in range(n)]
 
 
+TWO = ["2001-01-01,15", "2001-01-02,15"]
+
+
 @pytest.mark.parametrize(
     ("rows", "options", "sentence"),
     [
@@ -68,21 +71,13 @@ def days(n: int) -> list[str]:
         (["2001-01-01,15", "2001-01-02,-999", "2001-01-03,14"], [], "line 3 is -999 °C"),
         (["2001-01-01,290", "2001-01-02,291"], [], "look like kelvin"),
         ([f"{day},15" for day in days(252)], ["--horizon", "57"], "a horizon of 57 need at least 285"),
-        (["2001-01-01,15", "2001-01-02,15"], ["--sample", "1"], "--sample 1: draw two or more cells"),
+        (TWO, ["--sample", "1"], "--sample 1: draw two or more cells"),
         (["2001-01-01,15"], ["--value-column", "wtmp"], "no column 'wtmp'; its columns are time, sst"),
         (["2001-01-01,15"], ["--time-column", "when"], "no column 'when'"),
-        (
-            ["2001-01-01,15", "2001-01-02,15"],
-            ["--window", "1"],
-            "--window 1 is out of range: choose a value from 2 to 1000",
-        ),
-        (["2001-01-01,15", "2001-01-02,15"], ["--cells", "transformer"], "cells are rnn, lstm, gru"),
-        (
-            ["2001-01-01,15", "2001-01-02,15"],
-            ["--device", "tpu"],
-            "unknown device 'tpu': choose auto, cpu, cuda or cuda:N",
-        ),
-        (["2001-01-01,15", "2001-01-02,15"], ["--device", "cuda:64"], "device 'cuda:64' is not available: torch finds"),
+        (TWO, ["--window", "1"], "--window 1 is out of range: choose a value from 2 to 1000"),
+        (TWO, ["--cells", "transformer"], "cells are rnn, lstm, gru"),
+        (TWO, ["--device", "tpu"], "unknown device 'tpu': choose auto, cpu, cuda or cuda:N"),
+        (TWO, ["--device", "cuda:64"], "device 'cuda:64' is not available: torch finds"),
     ],
 )
 def test_data_that_cannot_be_trained_on_is_refused_in_one_sentence_and_nothing_is_written(
