@@ -33,9 +33,6 @@ from service.telemetry.tracing import trace_parts
 from service.worker.accounts import Account, Accounts, current, overloaded
 from service.worker.json_bodies import SMALL_BYTES, working_bytes
 
-BODY: Final = "body"
-"""Key in the scope of a request whose body has been read before its route runs: the bytes."""
-
 HEADERS: Final = "headers_by_name"
 """Key in the scope of every request: the values of its headers by name; of a repeated header, the last."""
 
@@ -183,7 +180,7 @@ class RequestMiddleware:
         if scope[STREAMED] is not None:
             return _counted(receive, account, self._settings.max_stream_bytes)
         headers = scope[HEADERS]
-        body = scope[BODY] = await read_body(receive, headers, self._settings.max_body_bytes, account.hold)
+        body = await read_body(receive, headers, self._settings.max_body_bytes, account.hold)
         if headers.pop(b"content-encoding", None) is not None:
             scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"content-encoding"]
         if len(body) <= SMALL_BYTES:

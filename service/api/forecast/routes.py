@@ -29,7 +29,7 @@ from service.http.media import ARROW_TYPE, NDJSON_TYPE, PARQUET_TYPE
 from service.http.plain_route import PlainRoute
 from service.http.problems import Problem
 from service.middleware.limits import STREAMED
-from service.middleware.requests import BODY, HEADERS
+from service.middleware.requests import HEADERS
 from service.settings import Settings
 from service.worker.json_bodies import LARGE_BYTES
 
@@ -91,7 +91,7 @@ async def post_forecast(request: Request) -> Response:
     if media_type is not None:
         columns: ColumnStreams = state.column_streams
         return columns.respond(media_type, request)
-    serving, body = ready(lifecycle), scope[BODY]
+    serving, body = ready(lifecycle), await request.body()
     sent = settings, scope["query_string"], scope[HEADERS], body
     is_small = len(body) <= LARGE_BYTES
     asked, dataset, strict = read_request(*sent) if is_small else await serving.run_in_worker(read_request, *sent)
