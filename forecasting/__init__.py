@@ -6,7 +6,6 @@ forecaster = load_forecaster("nino12-gru")
 forecaster.forecast(series, horizon=3).to_pandas()
 """
 
-from contextlib import nullcontext
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
@@ -68,8 +67,10 @@ def __getattr__(name: str) -> Any:
     module = _MODULES.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    with needs_extra("torch", _NEEDS_TORCH[name]) if name in _NEEDS_TORCH else nullcontext():
-        return getattr(import_module(module), name)
+    if name in _NEEDS_TORCH:
+        with needs_extra("torch", _NEEDS_TORCH[name]):
+            import_module("torch")
+    return getattr(import_module(module), name)
 
 
 def __dir__() -> list[str]:

@@ -36,10 +36,12 @@ export function showHindcast(card, results, signal) {
   const chosen = cells.includes(network) ? network : best;
   const body = h("div", { class: "hindcast" });
   const nextSignal = latestOnly(signal);
+  /** @type {Hindcast | undefined} */
+  let shown;
   const choose = (/** @type {string} */ cell) => {
     const stop = nextSignal();
     const load = (/** @type {AbortSignal} */ abort) => PastForecasts.load(results.dataset, cell, readState().day, abort);
-    return runTask(body, "Loading past forecasts", stop, load, (source) => new Hindcast(body, source, results, stop).start());
+    return runTask(body, "Loading past forecasts", stop, load, (source) => (shown = new Hindcast(body, source, results, stop)).start());
   };
   const options = cells.map((/** @type {string} */ value) => ({ value, text: modelLabel(value) }));
   fill(
@@ -49,7 +51,8 @@ export function showHindcast(card, results, signal) {
       "div",
       { class: "controls" },
       toggleGroup("Network", options, [chosen], ([cell]) => {
-        updateState({ network: cell === best ? null : cell });
+        // The URL may not have the day yet.
+        updateState({ network: cell === best ? null : cell, day: shown?.moved ?? readState().day });
         choose(cell);
       }, { single: true }),
     ),
@@ -67,6 +70,8 @@ class Hindcast {
     this.results = results;
     this.index = source.initial;
     this.came = true;
+    /** The day that the user has chosen. @type {string | undefined} */
+    this.moved = undefined;
     this.scoreUntil = runningScore(results, source.model);
     this.nextSignal = latestOnly(signal);
     /** @type {ReturnType<PastForecasts["at"]>} */
@@ -127,8 +132,10 @@ class Hindcast {
 
   /** Show the forecast from an origin that the user has chosen, and put it into the URL. @param {number} index */
   #move(index) {
+    const day = shortTime(this.source.origins[index]);
+    this.moved = day;
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => !this.signal.aborted && updateState({ day: shortTime(this.source.origins[index]) }), URL_DELAY_MS);
+    this.timer = setTimeout(() => !this.signal.aborted && updateState({ day }), URL_DELAY_MS);
     return this.show(index);
   }
 
