@@ -49,3 +49,11 @@ def serve_app(app: ASGIApp, keep_alive_seconds: int = 60) -> Iterator[httpx.Clie
 def connect(client: httpx.Client) -> socket.socket:
     """Open a new connection to the service that ``client`` calls."""
     return socket.create_connection(("127.0.0.1", client.base_url.port or 0), timeout=60)
+
+
+def read_until(wire: socket.socket, part: bytes) -> bytes:
+    """Return what arrives on a connection, until it contains ``part`` or ends: head and body may arrive one by one."""
+    received = b""
+    while part not in received and (piece := wire.recv(65_536)):
+        received += piece
+    return received
