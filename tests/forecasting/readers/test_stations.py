@@ -74,7 +74,7 @@ ALTERNATING = np.datetime64("2001-01-01") + np.cumsum(np.tile([2, 1, 2, 2, 3, 2,
         (every(5, range(1995, 2003), pause=True), r"\(5 days\) after .*'P5D'.* or .*'month'", {"month": 96}),
         (["2001-01-01", "2001-01-02", "2001-01-03", "2001-01-04T09:00", "2001-01-05"],
          r"line 5 .*resample the series to one step first \(resample=.*'day'", {"day": 5}),
-        ([str(np.datetime64("2001-01-01") + 2 * i + (i > 20)) for i in range(40)],
+        ([str(np.datetime64("2001-01-01") + np.timedelta64(2 * i + (i > 20), "D")) for i in range(40)],
          r"line 23 \(2001-02-13\) is not .* \(2 days\) after 2001-02-10; .*\(resample=.*'week'.* or", {"week": 12}),
     ],
 )  # fmt: skip

@@ -158,7 +158,7 @@ def test_a_release_is_trained_from_a_zarr_store(tmp_path: Path) -> None:
 def test_stations_that_training_would_not_combine_are_no_panel(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    weeks = [str(np.datetime64("1990-01-01") + 7 * i) for i in range(400)]
+    weeks = [str(np.datetime64("1990-01-01") + np.timedelta64(7 * i, "D")) for i in range(400)]
     lines = [f"{t},pier,{20 + i % 12}" for i, t in enumerate(weeks)] + [
         f"{t},buoy,{9 + i % 12}" for i, t in enumerate(MONTHS)
     ]
