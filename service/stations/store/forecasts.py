@@ -41,10 +41,14 @@ class Calibration(NamedTuple):
     content: dict[str, Any]
 
 
+_CALIBRATION: Final = select(CALIBRATIONS).where(
+    CALIBRATIONS.c.station == bindparam("station"), CALIBRATIONS.c.model == bindparam("model")
+)
+
+
 def get_calibration(connection: Connection, station: int, model: str) -> Calibration | None:
     """Return the calibration of a model at a station; None without any."""
-    query = select(CALIBRATIONS).where(CALIBRATIONS.c.station == station, CALIBRATIONS.c.model == model)
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_CALIBRATION, {"station": station, "model": model}).one_or_none()
     return None if row is None else Calibration(*row)
 
 
@@ -104,6 +108,10 @@ def quantiles_of(intervals: Intervals) -> Floats:
 
 _COLUMNS: Final = tuple(ISSUED_FORECASTS.c[name] for name in IssuedForecast._fields)
 
+_OF_BATCH: Final = select(*_COLUMNS).where(
+    ISSUED_FORECASTS.c.station == bindparam("station"), ISSUED_FORECASTS.c.batch == bindparam("batch")
+)
+
 
 def add_forecast(connection: Connection, forecast: IssuedForecast) -> None:
     """Store a forecast of a station that the transaction has locked."""
@@ -159,8 +167,7 @@ def iterate_forecasts(
 
 def forecast_of_batch(connection: Connection, station: int, batch: int) -> IssuedForecast | None:
     """Return the forecast that was issued for a batch of readings; None if it is not stored."""
-    query = _of_station(station, None, None).where(ISSUED_FORECASTS.c.batch == batch)
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_OF_BATCH, {"station": station, "batch": batch}).one_or_none()
     return None if row is None else IssuedForecast(*row)
 
 

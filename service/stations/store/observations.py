@@ -32,6 +32,13 @@ _VALUES: Final = (
 
 _FLAGGED: Final = select(*(OBSERVATIONS.c[name] for name in Observation._fields))
 
+_COUNTING: Final = (
+    _FLAGGED.where(OBSERVATIONS.c.station == bindparam("station"))
+    .where(OBSERVATIONS.c.time.between(bindparam("begin"), bindparam("end")))
+    .where(OBSERVATIONS.c.flag <= NOT_EVALUATED)
+    .order_by(OBSERVATIONS.c.time, OBSERVATIONS.c.revision)
+)
+
 _SINCE: Final = _FLAGGED.where(
     OBSERVATIONS.c.station == bindparam("station"), OBSERVATIONS.c.time >= bindparam("begin")
 ).order_by(OBSERVATIONS.c.time, OBSERVATIONS.c.revision)
@@ -193,9 +200,8 @@ def get_observations(
 
 def first_readings(connection: Connection, station: int, begin: int, end: int) -> list[Observation]:
     """Return the first reading of each time in a period that counts, in chronological order."""
-    table, readings = OBSERVATIONS.c, dict[int, Observation]()
-    query = _FLAGGED.where(table.station == station, table.time.between(begin, end), table.flag <= NOT_EVALUATED)
-    for row in connection.execute(query.order_by(table.time, table.revision)):
+    readings = dict[int, Observation]()
+    for row in connection.execute(_COUNTING, {"station": station, "begin": begin, "end": end}):
         readings.setdefault(row[0], Observation(*row))
     return [*readings.values()]
 
