@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import struct
 import sys
 import tempfile
@@ -161,7 +162,11 @@ class _Reader:
     @property
     def is_alive(self) -> bool:
         """Whether the process has not ended."""
-        return self._process.returncode is None and not self._stdout.at_eof()
+        # asyncio learns of the end only in a later turn of the loop.
+        try:
+            return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        except ChildProcessError:
+            return False
 
     def begin(self, media_type: str, rows: int, limit: int) -> None:
         """Begin a body; the arguments are those of :meth:`ColumnReaders.read`."""
