@@ -14,8 +14,7 @@ from forecasting.events.baseline import Period
 from forecasting.events.definitions import EventDefinition
 from forecasting.events.event_schema import definitions_of, parse_events
 from forecasting.readers import content_digest
-from forecasting.requests.model import MAX_UNKNOWN_FIELDS, UnknownFieldsError
-from forecasting.requests.sentences import first_error
+from forecasting.requests import MAX_UNKNOWN_FIELDS, UnknownFieldsError, first_error
 from forecasting.series.units import Units
 from scoring.errors import ScoringError
 from scoring.events import EventRequest, columns_of

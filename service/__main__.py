@@ -38,8 +38,7 @@ with exit_without_extra("service", "The service"):
     from service.engine.releases.worker_bus import WorkerBus
     from service.middleware.access import refuse_open_bind
     from service.middleware.keys import read_keys
-    from service.server.server import serve
-    from service.server.supervisor import Supervisor
+    from service.server import Supervisor, serve
     from service.settings import Settings, invalid_settings, stated_log_format, unknown_settings
     from service.stations.store.database import store_url
     from service.telemetry.logs import configure_logs, is_json, starting_logs

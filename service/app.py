@@ -17,13 +17,12 @@ from pydantic import BaseModel
 
 from forecasting.models.checkpoint import choose_device
 from forecasting.releases.catalog import Catalog
-from service.api import health, models, pages, timeseries
+from service.api import events, health, models, pages, timeseries
 from service.api import metrics as metrics_route
 from service.api.compare import routes as compare
 from service.api.compare.hindcast import HindcastStore
 from service.api.compare.schemas import CompareRequest
-from service.api.events import routes as events
-from service.api.events.schemas import EventsRequest
+from service.api.events import EventsRequest
 from service.api.forecast import routes as forecast
 from service.api.forecast.columns.streams import ColumnStreams
 from service.api.forecast.schemas import AllLine, FailedAllLine, FailedLine, ForecastLine, ForecastRequest
@@ -33,15 +32,14 @@ from service.api.openapi import install_openapi
 from service.api.timeseries import TimeSeriesRequest
 from service.api.uploads import routes as uploads
 from service.api.uploads.reading import GridFiles
-from service.engine.lifecycle import Lifecycle
 from service.engine.releases.published_releases import PublishedReleases, open_catalog
 from service.engine.releases.release_watcher import ReleaseWatcher
 from service.engine.releases.worker_bus import WorkerBus
-from service.engine.serving import Serving
+from service.engine.serving import Lifecycle, Serving
 from service.http.problems import has_route, install_error_handlers
 from service.http.query import refuse_unusable
-from service.http.security_headers import PAGE_POLICY
 from service.middleware.access import Access
+from service.middleware.browsers import PAGE_POLICY
 from service.middleware.keys import read_keys
 from service.middleware.requests import RequestMiddleware
 from service.settings import Settings

@@ -16,7 +16,7 @@ from uvicorn.server import ServerState
 from benchmarks.support.floors import validating
 from benchmarks.support.payloads import mixed_bodies, simple_bodies
 from service.app import create_app
-from service.server.server import KEEP_ALIVE_SECONDS
+from service.server import KEEP_ALIVE_SECONDS
 from service.settings import Settings
 
 BODIES = 500

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 
 from service.settings import Settings
 from service.telemetry.logs import log_access, log_config, request_scope
-from service.telemetry.metrics import Metrics, ModelInfo
-from service.telemetry.shared_metrics import shared_by_workers
+from service.telemetry.metrics import Metrics, ModelInfo, shared_by_workers
 
 _CALLS = 20_000
 _MODEL = "nino12-gru"

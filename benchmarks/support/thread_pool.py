@@ -13,7 +13,7 @@ from forecasting.releases.catalog import Catalog
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso, parse_time
 from service.api.forecast.schemas import ForecastRequest
-from service.engine.series_schema import InputSeries
+from service.engine.reading import InputSeries
 
 
 def create() -> FastAPI:

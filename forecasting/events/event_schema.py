@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from forecasting.errors import RangeError, RequestError
 from forecasting.events.baseline import Kind
 from forecasting.events.definitions import EventDefinition, HeatStress, MarineEvent, Percentile, Side, ThresholdEvent
-from forecasting.requests.model import Finite, RequestModel, tag
+from forecasting.requests import Finite, RequestModel, tag
 from forecasting.series.units import Units, sea_temperatures
 
 MAX_EVENTS: Final = 20

@@ -11,8 +11,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from forecasting.errors import RequestError, SeriesError
 from forecasting.events.event_schema import Events
-from forecasting.requests.model import InputTime
-from forecasting.requests.sentences import first_error
+from forecasting.requests import InputTime, first_error
 from forecasting.series.times import seconds_of
 from forecasting.series.units import Units, to_celsius
 

@@ -9,9 +9,8 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, Path, Query, Request
 
 from forecasting.releases.catalog import Catalog
-from service.engine.lifecycle import Lifecycle
 from service.engine.releases.release_watcher import ReleaseWatcher
-from service.engine.serving import Serving
+from service.engine.serving import Lifecycle, Serving
 from service.http.problems import ProblemError, shutting_down
 from service.settings import Settings
 

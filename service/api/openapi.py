@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
-from service.http.media import NDJSON_TYPE
+from service.http.bodies import NDJSON_TYPE
 from service.http.problems import PROBLEM_JSON, InferenceError, Problem, error_model, title_of
 from service.middleware.access import is_open
 

@@ -24,7 +24,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from service.api.dependencies import SettingsDep, app_state
-from service.http.security_headers import ALWAYS
+from service.middleware.browsers import ALWAYS
 
 MEDIA_TYPES: Final = {
     ".css": "text/css; charset=utf-8",

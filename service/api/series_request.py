@@ -1,4 +1,4 @@
-"""Shared by all requests that carry series: the model, the limits, and how a failed series is reported."""
+"""Shared by all requests that carry series: the model, the limits, times, and how a failed series is reported."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -10,12 +10,17 @@ from forecasting.climatology.usual import Source
 from forecasting.errors import RequestError, SeriesError
 from forecasting.forecast_warning import WarningCode
 from forecasting.forecasts.options import Dataset, InputUnits
-from forecasting.requests.model import RequestModel
-from service.engine.reading import MISSING_STEP, lacks_step, sentence
-from service.engine.series_schema import InputSeries
-from service.http.problems import ProblemError
-from service.http.validation import Place
+from forecasting.requests import RequestModel
+from service.engine.reading import MISSING_STEP, InputSeries, lacks_step, sentence
+from service.http.problems import Place, ProblemError
 from service.settings import Settings
+
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+"""A time that the service writes: ISO 8601 in UTC, to the second, such as ``2010-12-01T00:00:00Z``."""
+
+Day = Annotated[str, Field(json_schema_extra={"format": "date"})]
+"""A day that the service writes: ``2010-12-01``."""
+
 
 DAILY_VALUES: Final = (
     18.03, 18.25, 18.31, 18.46, 17.79, 17.75, 18.08, 18.15, 18.87, 18.97, 18.55, 18.59,

@@ -21,16 +21,15 @@ from starlette.responses import Response
 from forecasting.errors import RequestError
 from forecasting.forecasts.options import Horizon, InputUnits
 from forecasting.models.base import ALL
-from forecasting.requests.model import Finite, InputTime
+from forecasting.requests import Finite, InputTime
 from service.api.dependencies import CatalogDep, LifecycleDep, SettingsDep, ready
-from service.api.forecast.response import forecast_series
+from service.api.forecast.handler import forecast_series
 from service.api.forecast.schemas import ForecastRequest
 from service.api.openapi import problems, request_body
-from service.api.series_request import DAILY_VALUES, SeriesWarning
-from service.engine.series_schema import MAX_ID, InputSeries
+from service.api.series_request import DAILY_VALUES, SeriesWarning, Time
+from service.engine.reading import MAX_ID, InputSeries
 from service.engine.serving import Serving
 from service.http.problems import ProtocolError, TimeSeriesError, title_of
-from service.http.time_fields import Time
 from service.settings import Settings
 
 STEPS: Final = {

@@ -18,8 +18,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, parse_time
 from forecasting.series.units import Units, from_celsius, sea_temperatures
 from service.engine.options import EventOptions
-from service.engine.reading import sentence
-from service.engine.series_schema import InputBaseline
+from service.engine.reading import InputBaseline, sentence
 
 _NAMES: Final[dict[Kind, str]] = {"marine_heatwave": "marine heatwaves", "marine_cold_spell": "marine cold spells"}
 

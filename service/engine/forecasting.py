@@ -21,8 +21,7 @@ from forecasting.series.times import YEAR, Floats
 from forecasting.series.timestep import TimeStep
 from service.engine.events import with_events
 from service.engine.options import EventOptions, RequestOptions
-from service.engine.reading import parse, read_each
-from service.engine.series_schema import InputBaseline, InputSeries
+from service.engine.reading import InputBaseline, InputSeries, parse, read_each
 from service.telemetry.metrics import Metrics
 
 SMALL: Final = 64

@@ -9,7 +9,7 @@ from forecasting.events.definitions import EventDefinition
 from forecasting.events.event_schema import InputEvent, definitions_of
 from forecasting.forecasts.options import DatasetForecastFields, ForecastOptions
 from forecasting.series.units import Units
-from service.engine.series_schema import InputBaseline
+from service.engine.reading import InputBaseline
 
 MAX_EVENT_HORIZON: Final = 300
 """Steps ahead of events and paths. How the leads depend on each other takes the cube of their number to compute."""

@@ -1,7 +1,10 @@
-"""The loaded releases that serve at one moment, and where the work for their networks runs."""
+"""The loaded releases that serve at one moment, where their networks run, and whether the process accepts work."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
+
+from opentelemetry.trace import Tracer
 
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.models.place.forecaster import Forecaster
@@ -100,3 +103,22 @@ class Serving:
             networks = dict.fromkeys(network for model in selection.named for network in model.networks)
             known = self._statistics[selection] = [self._metrics.batches.statistics_of(each) for each in networks]
         return known
+
+
+@dataclass
+class Lifecycle:
+    """The state of a process.
+
+    Attributes:
+        serving: the loaded models that answer requests; None until they are loaded.
+        withdrawn: full names of the models that an operator has unloaded.
+        draining: whether the process is stopping: it finishes what it has begun, and refuses new requests.
+        until: when it has to be finished, in the time of :func:`time.monotonic`.
+        tracer: records the parts of requests; None if tracing is off.
+    """
+
+    serving: Serving | None = None
+    withdrawn: set[str] = field(default_factory=set)
+    draining: bool = False
+    until: float = 0.0
+    tracer: Tracer | None = None

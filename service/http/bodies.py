@@ -1,12 +1,103 @@
-"""Bodies that arrive piece by piece: what a piece holds, what is refused, and the lines of NDJSON."""
+"""Bodies of requests: their media types, how they are read up to a limit and decompressed, and the lines of NDJSON."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import zlib
+from collections.abc import AsyncIterator, Callable, Sequence
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
 from starlette.types import Message, Receive
 
 from service.http.problems import ProblemError
+
+Headers = dict[bytes, bytes]
+"""Request headers, by name in lower case."""
+
+_JSON: Final = b"application/json"
+
+NDJSON_TYPE: Final = "application/x-ndjson"
+ARROW_TYPE: Final = "application/vnd.apache.arrow.stream"
+PARQUET_TYPE: Final = "application/vnd.apache.parquet"
+
+STREAMED_TYPES: Final = frozenset({NDJSON_TYPE, ARROW_TYPE, PARQUET_TYPE})
+"""Media types of bodies that may be answered while they come in."""
+
+_SHORTEST_STREAMED: Final = min(map(len, STREAMED_TYPES))
+
+
+def streamed_type(headers: Headers) -> str | None:
+    """Return which of :data:`STREAMED_TYPES` the headers announce; None if none of them."""
+    header = headers.get(b"content-type", b"")
+    # Most headers are shorter, and need no closer look.
+    if len(header) < _SHORTEST_STREAMED:
+        return None
+    media_type = _media_type(header).decode("latin-1")
+    return media_type if media_type in STREAMED_TYPES else None
+
+
+def _media_type(header: bytes) -> bytes:
+    return header.partition(b";")[0].strip().lower()
+
+
+def wants_ndjson(accept: str) -> bool:
+    """Whether the header ``Accept`` prefers NDJSON to JSON."""
+    weights = dict(weighed(offer) for offer in accept.lower().split(","))
+    ndjson = weights.get(NDJSON_TYPE)
+    others = weights.get("application/*", weights.get("*/*", 0.0))
+    json = weights.get(_JSON.decode(), others)
+    return others > json if ndjson is None else ndjson > 0 and ndjson >= json
+
+
+def preferred(accept: str, offers: Sequence[str]) -> str | None:
+    """Return which of ``offers`` the header ``Accept`` prefers, the first among equals; None if it takes none.
+
+    An empty header takes any.
+    """
+    weights = dict(weighed(offer) for offer in accept.lower().split(",") if offer.strip())
+    if not weights:
+        return offers[0]
+
+    def weight(offer: str) -> float:
+        ranges = (offer, f"{offer.partition('/')[0]}/*", "*/*")
+        return next((weights[name] for name in ranges if name in weights), 0.0)
+
+    best = max(offers, key=weight)
+    return best if weight(best) > 0 else None
+
+
+def weighed(offer: str) -> tuple[str, float]:
+    """Return a media range or coding, in lower case, and its weight (RFC 9110, 12.4.2), which defaults to 1."""
+    name, *parameters = (part.strip() for part in offer.split(";"))
+    for parameter in parameters:
+        key, _, value = parameter.partition("=")
+        if key.strip() == "q":
+            try:
+                return name, float(value)
+            except ValueError:
+                break
+    return name, 1.0
+
+
+def is_json(headers: Headers) -> bool:
+    """Whether the headers announce JSON."""
+    header = headers.get(b"content-type", b"")
+    if header == _JSON:
+        return True
+    media_type = _media_type(header)
+    return media_type == _JSON or (media_type.startswith(b"application/") and media_type.endswith(b"+json"))
+
+
+def require_json(headers: Headers) -> None:
+    """Raise ProblemError (415) unless the headers announce JSON."""
+    if is_json(headers):
+        return
+    media_type = _media_type(headers.get(b"content-type", b""))
+    shown = media_type.decode("latin-1")[:64]
+    reason = f"unsupported media type {shown!r}" if media_type else "the header Content-Type is missing"
+    raise ProblemError(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"{reason}: send JSON with the header Content-Type: application/json"
+    )
+
 
 BATCH: Final = 256
 """The most lines that are passed on together."""
@@ -95,3 +186,99 @@ class _Cutter:
             self._partial.clear()
         else:
             self._partial += piece
+
+
+_WINDOW_BITS: Final = {b"gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}
+
+_STEP_BYTES: Final = 2**20
+"""Bytes that are decompressed at once, in a few milliseconds."""
+
+_MAX_LENGTH_DIGITS: Final = 19
+"""Digits of a Content-Length, without leading zeros. A number with this many is over any limit, whatever follows."""
+
+Reserve = Callable[[int], object]
+"""Is called with the bytes that a body takes in all, whenever they grow, and may refuse."""
+
+
+def stated_length(headers: Headers) -> int:
+    """Return the Content-Length in bytes; 0 if it is missing or not a number."""
+    stated = headers.get(b"content-length", b"0")
+    return int(stated.lstrip(b"0")[:_MAX_LENGTH_DIGITS] or 0) if stated.isdigit() else 0
+
+
+def replay(body: bytes, receive: Receive) -> Receive:
+    """Return a ``receive`` that yields ``body``, which has been read already, and then what ``receive`` yields."""
+    is_read = False
+
+    async def receive_again() -> Message:
+        nonlocal is_read
+        if is_read:
+            return await receive()
+        is_read = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive_again
+
+
+async def read_body(receive: Receive, headers: Headers, limit: int, reserve: Reserve) -> bytes:
+    """Return the whole body, decompressed if necessary.
+
+    Raises:
+        ProblemError: 413 above ``limit`` bytes, before or after decompression; 415 for a compression other than gzip
+            and deflate; 400 if the body cannot be decompressed or the client disconnects.
+    """
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message["type"] == "http.disconnect" or message.get("more_body"):
+        body = await _read_rest(receive, message, limit, reserve)
+    if len(body) > limit:
+        raise too_large(limit)
+    encoding = headers.get(b"content-encoding")
+    return body if encoding is None else await _decompress(body, encoding, limit, reserve)
+
+
+async def _read_rest(receive: Receive, message: Message, limit: int, reserve: Reserve) -> bytes:
+    pieces, size = [], 0
+    while True:
+        piece, more = part_of(message)
+        pieces.append(piece)
+        size += len(piece)
+        if size > limit:
+            raise too_large(limit)
+        reserve(size)
+        if not more:
+            return b"".join(pieces)
+        message = await receive()
+
+
+async def _decompress(body: bytes, encoding: bytes, limit: int, reserve: Reserve) -> bytes:
+    """Decompress ``body``, whose ``Content-Encoding`` is ``encoding``, in steps between which others get their turn."""
+    name = encoding.strip().lower()
+    if name in (b"", b"identity"):
+        return body
+    if name not in _WINDOW_BITS:
+        shown = name.decode("latin-1")[:64]
+        detail = f"unsupported Content-Encoding {shown!r}: use gzip or deflate, or send the body uncompressed"
+        raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, headers={"Accept-Encoding": "gzip, deflate"})
+    decompressor = zlib.decompressobj(_WINDOW_BITS[name])
+    pieces, size, rest = list[bytes](), 0, body
+    while True:
+        try:
+            pieces.append(decompressor.decompress(rest, _STEP_BYTES))
+        except zlib.error as error:
+            reason = str(error).rpartition("data: ")[2]
+            detail = f"the body cannot be decompressed as {name.decode()} ({reason}): check Content-Encoding"
+            raise ProblemError(HTTPStatus.BAD_REQUEST, detail) from None
+        size, rest = size + len(pieces[-1]), decompressor.unconsumed_tail
+        if size > limit:
+            raise too_large(limit)
+        reserve(len(body) + size)
+        if len(pieces[-1]) < _STEP_BYTES:
+            break
+        await asyncio.sleep(0)
+    if decompressor.unused_data:
+        detail = f"there is data after the end of the {name.decode()} body: send a single {name.decode()} stream"
+        raise ProblemError(HTTPStatus.BAD_REQUEST, detail)
+    if not decompressor.eof:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, f"the {name.decode()} body is truncated")
+    return b"".join(pieces)

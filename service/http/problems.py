@@ -1,25 +1,96 @@
-"""Every error as a problem document (RFC 9457), and the HTTP status of each of the core's errors."""
+"""Every error as a problem document (RFC 9457): what is wrong where, and the HTTP status of the core's errors."""
 
 import errno
 import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
+from forecasting import requests
 from forecasting.errors import ForecastError, ReleaseError, RequestError, SeriesError, UnknownNameError
-from service.http.choices import Choice
-from service.http.validation import Place, first_error, places_of
+from forecasting.requests import MAX_UNKNOWN_FIELDS, UnknownFieldsError, location_of, message_of
 from service.telemetry.metrics import Reason
+
+MAX_CHOICES: Final = 100
+"""Limit of answers, such as the stations of a file."""
+
+
+class Choice(BaseModel):
+    """A possible answer to a question that a file leaves open."""
+
+    option: str = Field(description="The parameter to set.", examples=["dates"])
+    value: str = Field(description="The value to set it to.", examples=["dmy"])
+    label: str = Field(description="What the value means.", examples=["1 June 2010"])
+
+
+def choices_of(error: SeriesError | None) -> list[Choice]:
+    """Return the possible answers to what an error asks; none for None."""
+    settings = () if error is None else error.choices[:MAX_CHOICES]
+    return [Choice(option=setting.option, value=setting.text, label=setting.label) for setting in settings]
+
+
+_KNOWN_FIELDS: Final = "see /docs for the known ones"
+
+_MAX_PLACES: Final = 50
+
+
+class Place(BaseModel):
+    """A place in a request where something is wrong."""
+
+    location: str = Field(examples=["body.series[0].values[3]"])
+    message: str
+
+
+def errors_of(content: bytes, error: ValidationError | UnknownFieldsError) -> list[dict[str, Any]]:
+    """Return what pydantic found wrong with JSON ``content``, in the form that ``RequestValidationError`` takes."""
+    if isinstance(error, UnknownFieldsError):
+        message = f"more than {MAX_UNKNOWN_FIELDS} unknown fields; {_KNOWN_FIELDS}"
+        return [{"type": "unknown_fields", "loc": (), "msg": message}]
+    errors: list[dict[str, Any]] = [*map(dict, error.errors(include_url=False, include_input=False))]
+    encoding = _foreign_encoding(content) if errors[0]["type"] == "json_invalid" else None
+    if encoding:
+        errors[0]["ctx"] = {"error": f"expected UTF-8 without a byte order mark, but it looks like {encoding}"}
+    return errors
+
+
+def invalid_body(content: bytes, error: ValidationError | UnknownFieldsError) -> RequestValidationError:
+    """Return the error for a request whose JSON body is invalid."""
+    return RequestValidationError([{**entry, "loc": ("body", *entry["loc"])} for entry in errors_of(content, error)])
+
+
+def first_error(errors: Sequence[Mapping[str, Any]], subject: str) -> str:
+    """Return a sentence for the first of pydantic's errors, and how many more there are.
+
+    Args:
+        errors: at least one error.
+        subject: what was sent, as in "the body", to name if an error has no location.
+    """
+    return requests.first_error(errors, subject, _KNOWN_FIELDS)
+
+
+def places_of(errors: Sequence[Mapping[str, Any]]) -> list[Place]:
+    """Return the places of pydantic's errors, the first fifty of them."""
+    return [
+        Place(location=location_of(error), message=message_of(error, _KNOWN_FIELDS)) for error in errors[:_MAX_PLACES]
+    ]
+
+
+def _foreign_encoding(content: bytes) -> str | None:
+    if content.startswith(b"\xef\xbb\xbf"):
+        return "UTF-8 with one"
+    # JSON in UTF-8 has no zero bytes.
+    return "UTF-16 or UTF-32" if content.startswith((b"\xff\xfe", b"\xfe\xff")) or 0 in content[:2] else None
+
 
 STATUSES: Final[dict[type[ForecastError], HTTPStatus]] = {
     SeriesError: HTTPStatus.UNPROCESSABLE_ENTITY,

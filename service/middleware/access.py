@@ -5,8 +5,11 @@ import math
 import re
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
+
+from starlette.types import Scope
 
 from forecasting.errors import RequestError
 from service.http.problems import ProblemError
@@ -33,6 +36,9 @@ _STATIONS: Final = ("/stations", "/observations")
 
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing."""
+
+_IPV6_PREFIX: Final = 64
+"""Bits of an IPv6 address that identify a caller, who may choose the others."""
 
 _BURST_SECONDS: Final = 10
 
@@ -209,6 +215,24 @@ def _presented(authorization: bytes | None) -> bytes | None:
         return None
     scheme, _, key = authorization.partition(b" ")
     return key.strip() if scheme.lower() == b"bearer" else None
+
+
+def caller_of(scope: Scope) -> str:
+    """Return who a request counts for as long as its key is unknown: its address, or its /64 network of IPv6."""
+    client = scope.get("client")
+    return _network_of(client[0]) if client else ""
+
+
+@lru_cache(maxsize=4_096)
+def _network_of(host: str) -> str:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv4Address):
+        return host
+    mapped = address.ipv4_mapped
+    return str(mapped or ipaddress.ip_network((int(address), _IPV6_PREFIX), strict=False))
 
 
 class RateLimiter:

@@ -15,17 +15,14 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.engine.lifecycle import Lifecycle
-from service.http.bodies import too_large
-from service.http.media import streamed_type, weighed
+from service.engine.serving import Lifecycle
+from service.http.bodies import read_body, replay, stated_length, streamed_type, too_large, weighed
 from service.http.problems import REFUSAL, error_response, shutting_down
 from service.http.query import OPERATOR_PATHS
-from service.http.security_headers import security_headers
-from service.middleware.access import KEY, READING, Access, RateLimiter, is_audited
-from service.middleware.bodies import read_body, replay, stated_length
+from service.middleware.access import KEY, READING, Access, RateLimiter, caller_of, is_audited
+from service.middleware.browsers import CorsMiddleware, Origins, security_headers
+from service.middleware.deadlines import DEADLINE, STATUS, STREAMED, Deadline, Deadlines
 from service.middleware.keys import ANONYMOUS
-from service.middleware.limits import DEADLINE, STATUS, STREAMED, Deadline, Deadlines, caller_of
-from service.middleware.origins import CorsMiddleware, Origins
 from service.settings import Settings
 from service.telemetry.logs import CALLER, log_access, log_audit, request_scope
 from service.telemetry.metrics import OTHER, Metrics
@@ -180,13 +177,13 @@ class RequestMiddleware:
         if scope[STREAMED] is not None:
             return _counted(receive, account, self._settings.max_stream_bytes)
         headers = scope[HEADERS]
-        body = await read_body(receive, headers, self._settings.max_body_bytes, account.hold)
+        body = await read_body(receive, headers, self._settings.max_body_bytes, account.reserve)
         if headers.pop(b"content-encoding", None) is not None:
             scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"content-encoding"]
         if len(body) <= SMALL_BYTES:
-            account.hold(len(body) + working_bytes(body))
+            account.reserve(len(body) + working_bytes(body))
         else:
-            account.hold(len(body))
+            account.reserve(len(body))
             await account.begin_work(working_bytes(body))
         return replay(body, receive)
 
@@ -222,7 +219,7 @@ def _counted(receive: Receive, account: Account, most: int) -> Receive:
         nonlocal size
         message = await receive()
         size = min(size + len(message.get("body", b"")), most)
-        account.hold(size)
+        account.reserve(size)
         return message
 
     return receive_counted

@@ -24,13 +24,13 @@ from forecasting.events.event_schema import (
 from forecasting.events.heat_stress import FIRST_ACTIVE_LEVEL, LEVELS
 from forecasting.events.outcomes import AlertLevel
 from forecasting.forecasts.json import rounded
-from forecasting.requests.model import ONE_LINE, Finite, tag
+from forecasting.requests import ONE_LINE, Finite, tag
 from forecasting.series.times import iso_of
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius, to_celsius
 from service.engine.events import read_baseline
 from service.engine.options import EventOptions, event_options
-from service.engine.series_schema import InputBaseline
+from service.engine.reading import InputBaseline
 from service.stations.store.alerts import (
     Alert,
     Delivery,

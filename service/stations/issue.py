@@ -22,8 +22,7 @@ from forecasting.series.times import SECONDS, Floats, iso, iso_of
 from forecasting.series.timestep import TimeStep, in_words
 from service.engine.forecasting import Job
 from service.engine.options import RequestOptions
-from service.engine.reading import sentence
-from service.engine.series_schema import InputSeries
+from service.engine.reading import InputSeries, sentence
 from service.engine.serving import Serving
 from service.stations.alerts import Draft, baseline_in_celsius, needs_whole_past, options_of
 from service.stations.readings import PAST_STEPS, doubt_in_words, shifted, used_times

@@ -14,7 +14,7 @@ from forecasting.errors import RequestError, SeriesError
 from forecasting.forecasts.json import rounded
 from forecasting.qartod import GOOD, MISSING
 from forecasting.readers import Reading
-from forecasting.requests.model import RequestModel
+from forecasting.requests import RequestModel
 from forecasting.series.times import iso_of, seconds_of
 from forecasting.series.timestep import TimeStep, not_of_station
 from forecasting.series.units import from_celsius, sea_temperatures
@@ -23,11 +23,10 @@ from service.api.openapi import BYTES, problems, request_body
 from service.api.uploads.reading import GridFilesDep, read_upload, unreadable_file
 from service.api.uploads.response import station_series
 from service.engine.reading import sentence
-from service.http.media import is_json, require_json
-from service.http.problems import ProblemError
-from service.http.reading_query import ReadingQuery
-from service.http.validation import Place
-from service.middleware.limits import DEADLINE
+from service.http.bodies import is_json, require_json
+from service.http.problems import Place, ProblemError
+from service.http.query import ReadingQuery
+from service.middleware.deadlines import DEADLINE
 from service.settings import Settings
 from service.stations.issue import issue_forecasts
 from service.stations.parameters import (

@@ -23,7 +23,7 @@ from forecasting.series.times import LAST_TIME, SECONDS, Bools, Floats, Times, i
 from forecasting.series.timestep import TimeStep, in_words, one_each
 from forecasting.series.units import SYMBOLS, Units, from_celsius, outside_sea_range, range_error, to_celsius
 from forecasting.wording import counted
-from service.http.validation import Place
+from service.http.problems import Place
 from service.stations.store.database import UnknownStationError
 from service.stations.store.forecasts import last_forecast, levels_of, probabilities_of, quantiles_of
 from service.stations.store.observations import (

@@ -20,7 +20,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, iso_of
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
-from service.api.forecast.age import warn_if_late
+from service.api.forecast.handler import warn_if_late
 from service.api.series_request import SeriesWarning
 from service.stations.alerts import EventState, parse_baseline
 from service.stations.issue import DEFAULT_HORIZON

@@ -12,11 +12,11 @@ from starlette.responses import Response
 
 from forecasting.errors import RequestError
 from forecasting.forecasts.options import Horizon
-from forecasting.requests.model import ONE_LINE
+from forecasting.requests import ONE_LINE
 from forecasting.series.timestep import TimeStep
 from service.api.dependencies import ServingDep, SettingsDep
 from service.api.openapi import problems, request_body
-from service.http.media import require_json
+from service.http.bodies import require_json
 from service.settings import Settings
 from service.stations import observations
 from service.stations.alerts import check_events, put_watching_station, stored_events

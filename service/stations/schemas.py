@@ -8,15 +8,14 @@ from pydantic_core import PydanticCustomError
 from forecasting.errors import SeriesError
 from forecasting.events.outcomes import AlertLevel
 from forecasting.forecasts.options import Horizon
-from forecasting.requests.model import ONE_LINE, Finite, InputTime, RequestModel
+from forecasting.requests import ONE_LINE, Finite, InputTime, RequestModel
 from forecasting.scores.events import EventSkill, ReliabilityBin
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units
 from service.api.forecast.schemas import EventForecast
-from service.api.series_request import DAILY_VALUES, SeriesWarning, UsualSst
-from service.engine.series_schema import InputBaseline
-from service.http.time_fields import Day, Time
-from service.http.validation import Place
+from service.api.series_request import DAILY_VALUES, Day, SeriesWarning, Time, UsualSst
+from service.engine.reading import InputBaseline
+from service.http.problems import Place
 from service.stations.alerts import AlertKind, EventCategory, EventKind, StationEvents
 from service.stations.issue import DEFAULT_HORIZON
 from service.stations.parameters import StationName

@@ -23,12 +23,12 @@ from forecasting.errors import FileError, ForecastError, RequestError, SeriesErr
 from forecasting.readers import Reading, ReadingOptions, ReadStation
 from forecasting.readers.text import erddap_error, sniff_binary
 from forecasting.remedies import Setting
-from forecasting.requests.model import Finite, RequestModel
+from forecasting.requests import Finite, RequestModel
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso, parse_time
 from forecasting.series.timestep import TimeStep, in_words, not_of_station
 from service.engine.serving import Serving
-from service.http.reading_query import MAX_COLUMNS, MAX_LINES, MAX_STATIONS, ReadingQuery
+from service.http.query import MAX_COLUMNS, MAX_LINES, MAX_STATIONS, ReadingQuery
 from service.stations.background import BackgroundTask
 from service.stations.issue import issue_forecasts
 from service.stations.outbound import MAX_URL, Outbound, OutboundError, check_url

@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from forecasting.errors import RequestError
 from forecasting.events.event_schema import MAX_EVENTS, MAX_NAME
-from forecasting.requests.model import ONE_LINE, RequestModel
+from forecasting.requests import ONE_LINE, RequestModel
 from service.stations.background import BackgroundTask
 from service.stations.outbound import MAX_URL, Outbound, OutboundError, check_url
 from service.stations.store.alerts import Delivery, DueDelivery, due_deliveries, is_delivery_due, put_attempt

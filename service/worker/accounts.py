@@ -105,7 +105,7 @@ class Account:
         """
         self._accounts.move(self, caller)
 
-    def hold(self, size: int) -> None:
+    def reserve(self, size: int) -> None:
         """Reserve ``size`` bytes, including what is reserved already.
 
         Raises:
@@ -132,7 +132,7 @@ def reserve(size: int) -> None:
     """
     account = current.get()
     if account is not None:
-        account.hold(account.held + size)
+        account.reserve(account.held + size)
 
 
 class _Share:
@@ -180,7 +180,7 @@ class Accounts:
             raise overloaded(" from this caller")
 
     def reserve(self, account: Account, more: int) -> None:
-        """Reserve ``more`` bytes for a request, as :meth:`Account.hold` describes."""
+        """Reserve ``more`` bytes for a request, as :meth:`Account.reserve` describes."""
         share = self._shares[account.caller]
         if self._held + more > self._most_bytes:
             raise overloaded()

@@ -13,9 +13,8 @@ from typing import Any, Final, TypeVar, get_args, get_origin
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
-from forecasting.requests.model import UnknownFieldsError
-from service.http.problems import ProblemError
-from service.http.validation import errors_of, invalid_body
+from forecasting.requests import UnknownFieldsError
+from service.http.problems import ProblemError, errors_of, invalid_body
 from service.worker.threads import stop_if_abandoned
 
 Body = TypeVar("Body", bound=BaseModel)

@@ -39,8 +39,7 @@ from service.api.series_request import (
 from service.engine.events import read_baseline
 from service.engine.forecasting import positions_of
 from service.engine.options import MAX_EVENT_HORIZON
-from service.engine.reading import parse_all, read_each, sentence
-from service.engine.series_schema import InputBaseline
+from service.engine.reading import InputBaseline, parse_all, read_each, sentence
 from service.engine.serving import Serving
 from service.settings import Settings
 

@@ -12,7 +12,7 @@ from forecasting.errors import RequestError
 from forecasting.evaluation.report import accuracy_table
 from forecasting.forecasts.options import Horizon
 from forecasting.models.base import ALL, BEST
-from forecasting.requests.model import InputTime
+from forecasting.requests import InputTime
 from service.api.compare.held_out import (
     compare_leads,
     comparison,
@@ -39,7 +39,7 @@ from service.api.compare.schemas import (
 from service.api.dependencies import CatalogDep, DatasetQuery, SeriesDatasetQuery, ServingDep, SettingsDep, app_state
 from service.api.openapi import BYTES, problems, request_body
 from service.api.series_request import check_horizon
-from service.http.media import require_json
+from service.http.bodies import require_json
 from service.http.query import merge_query_and_body
 
 HindcastsDep = Annotated[HindcastStore, app_state("hindcasts")]

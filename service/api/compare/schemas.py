@@ -13,9 +13,8 @@ from forecasting.models.universal.report import HeldOutRow
 from forecasting.scores.events import EventScore
 from forecasting.series.units import Units
 from service.api.forecast.schemas import Interval
-from service.api.series_request import EXAMPLE_VALUES, SeriesFailure, SeriesRequest, SeriesWarning
-from service.engine.series_schema import InputBaseline
-from service.http.time_fields import Time
+from service.api.series_request import EXAMPLE_VALUES, SeriesFailure, SeriesRequest, SeriesWarning, Time
+from service.engine.reading import InputBaseline
 
 _ONE_PLACE: Final[dict[str, Any]] = {
     "dataset": "nino12",

@@ -1,18 +1,19 @@
 """The routes of ``/forecast``: for a dataset's own series, and for the caller's.
 
-JSON is answered in :mod:`service.api.forecast.response`, NDJSON in :mod:`service.api.forecast.streaming`, and Arrow and
+JSON is answered in :mod:`service.api.forecast.handler`, NDJSON in :mod:`service.api.forecast.streaming`, and Arrow and
 Parquet in :mod:`service.api.forecast.columns.streams`.
 """
 
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
+from fastapi.routing import APIRoute
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from service.api.dependencies import SERIES_DATASET, CatalogDep, SettingsDep, ready
 from service.api.forecast.columns.streams import ColumnStreams
-from service.api.forecast.request import ForecastQuery, LinesQuery, read_request
-from service.api.forecast.response import forecast_dataset, forecast_series
+from service.api.forecast.handler import ForecastQuery, LinesQuery, forecast_dataset, forecast_series, read_request
 from service.api.forecast.schemas import (
     EXAMPLES,
     AllLine,
@@ -24,14 +25,30 @@ from service.api.forecast.schemas import (
 )
 from service.api.forecast.streaming import stream_forecast
 from service.api.openapi import BYTES, ndjson_lines, problems, query_parameters, request_body
-from service.engine.lifecycle import Lifecycle
-from service.http.media import ARROW_TYPE, NDJSON_TYPE, PARQUET_TYPE
-from service.http.plain_route import PlainRoute
+from service.engine.serving import Lifecycle
+from service.http.bodies import ARROW_TYPE, NDJSON_TYPE, PARQUET_TYPE
 from service.http.problems import Problem
-from service.middleware.limits import STREAMED
+from service.middleware.deadlines import STREAMED
 from service.middleware.requests import HEADERS
 from service.settings import Settings
 from service.worker.json_bodies import LARGE_BYTES
+
+
+class PlainRoute(APIRoute):
+    """A route like Starlette's, with a place in the OpenAPI document: its endpoint gets the request, and nothing else.
+
+    FastAPI would take longer to resolve the dependencies of a small forecast than the forecast takes (``python -m
+    benchmarks request_cost``). The endpoint checks its query and its body itself.
+    """
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the response of the endpoint; raise HTTPException (405) for another method."""
+        if scope["method"] in (self.methods or ()):
+            response = await self.endpoint(Request(scope, receive, send))
+            await response(scope, receive, send)
+        else:
+            await super().handle(scope, receive, send)
+
 
 router = APIRouter(prefix="/forecast", tags=["forecast"])
 

@@ -9,18 +9,19 @@ from forecasting.events.detection import Category
 from forecasting.events.outcomes import AlertLevel
 from forecasting.forecasts.options import ForecastFields
 from forecasting.series.units import Units
-from service.api.events.schemas import BaselinePeriod
+from service.api.events import BaselinePeriod
 from service.api.series_request import (
     DAILY_VALUES,
     EXAMPLE_VALUES,
     ClimatologyBasis,
+    Day,
     SeriesFailure,
     SeriesRequest,
     SeriesWarning,
+    Time,
     UsualSst,
 )
-from service.engine.series_schema import InputBaseline
-from service.http.time_fields import Day, Time
+from service.engine.reading import InputBaseline
 
 EXAMPLE: Final[dict[str, Any]] = {
     "horizon": 7,

@@ -12,22 +12,17 @@ from starlette.types import Receive
 from forecasting.errors import SeriesError
 from forecasting.models.base import ALL
 from forecasting.models.metadata import CELLS
-from forecasting.requests.model import UnknownFieldsError
+from forecasting.requests import UnknownFieldsError
 from service.api.dependencies import ready
-from service.api.forecast.request import LinesQuery, select_models
-from service.api.forecast.response import bytes_of_entry, with_ids
+from service.api.forecast.handler import LinesQuery, bytes_of_entry, select_models, with_ids
 from service.api.series_request import check_horizon
 from service.engine.forecasting import Column, Job
-from service.engine.lifecycle import Lifecycle
 from service.engine.options import RequestOptions
-from service.engine.reading import sentence
-from service.engine.series_schema import InputSeries
-from service.engine.serving import Serving
-from service.http.bodies import BATCH, Line, read_lines, refuse_compression
-from service.http.media import NDJSON_TYPE
-from service.http.problems import ProblemError
-from service.http.validation import Place, errors_of, first_error
-from service.middleware.streaming import StreamedResponse
+from service.engine.reading import InputSeries, sentence
+from service.engine.serving import Lifecycle, Serving
+from service.http.bodies import BATCH, NDJSON_TYPE, Line, read_lines, refuse_compression
+from service.http.problems import Place, ProblemError, errors_of, first_error
+from service.middleware.deadlines import StreamedResponse
 from service.settings import Settings
 from service.worker.json_bodies import refuse_costly
 

@@ -57,7 +57,7 @@ from service.api.openapi import BYTES, path_parameters, refusals, request_body
 from service.engine.forecasting import SMALL
 from service.engine.releases.release_watcher import ReleaseWatcher
 from service.engine.serving import Serving
-from service.http.media import Headers, weighed
+from service.http.bodies import Headers, weighed
 from service.http.query import merge_query_and_body
 from service.worker.json_bodies import read_json
 

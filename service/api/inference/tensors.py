@@ -18,7 +18,7 @@ from forecasting.series.units import SEA_RANGE
 from forecasting.wording import counted
 from service.api.inference.schemas import InferRequest, InputTensor
 from service.engine.serving import Serving
-from service.http.media import Headers
+from service.http.bodies import Headers
 from service.http.problems import ProblemError
 from service.settings import Settings
 

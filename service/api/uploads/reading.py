@@ -21,9 +21,7 @@ from forecasting.readers.text import is_longer, sniff_binary
 from forecasting.remedies import Setting
 from service.api.dependencies import app_state
 from service.engine.serving import Serving
-from service.http.choices import choices_of
-from service.http.problems import ProblemError
-from service.http.validation import Place
+from service.http.problems import Place, ProblemError, choices_of
 from service.settings import Settings
 
 PROCESSOR_SECONDS: Final = 20

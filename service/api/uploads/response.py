@@ -21,11 +21,9 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso
 from service.api.uploads.reading import in_query
 from service.api.uploads.schemas import MAX_CHECKED, MAX_FLAGGED
-from service.engine.series_schema import MAX_ID
+from service.engine.reading import MAX_ID
 from service.engine.serving import Serving
-from service.http.choices import Choice, choices_of
-from service.http.problems import ProblemError
-from service.http.validation import Place
+from service.http.problems import Choice, Place, ProblemError, choices_of
 from service.settings import Settings
 
 

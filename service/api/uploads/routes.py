@@ -14,7 +14,7 @@ from service.api.series_request import ClimatologyBasis
 from service.api.uploads.reading import GridFilesDep, read_upload
 from service.api.uploads.response import checks_of, described, series_lines
 from service.api.uploads.schemas import FileQuery, FileReading, FoundSeries, RecentSeries
-from service.http.media import NDJSON_TYPE, wants_ndjson
+from service.http.bodies import NDJSON_TYPE, wants_ndjson
 
 router = APIRouter(prefix="/series", tags=["series"])
 

@@ -5,10 +5,9 @@ from typing import Final, Literal
 from pydantic import BaseModel, Field
 
 from forecasting.series.units import Units
-from service.api.series_request import ClimatologyBasis
-from service.http.choices import Choice
-from service.http.reading_query import ReadingQuery
-from service.http.time_fields import Time
+from service.api.series_request import ClimatologyBasis, Time
+from service.http.problems import Choice
+from service.http.query import ReadingQuery
 
 MAX_FLAGGED: Final = 10_000
 """Limit of flagged values of a station in a response."""

@@ -19,10 +19,9 @@ from forecasting.errors import ForecastError, ReleaseError, RemoteError, Unknown
 from forecasting.releases.catalog import Catalog
 from forecasting.releases.release import CURRENT
 from forecasting.wording import available
-from service.engine.lifecycle import Lifecycle
 from service.engine.releases.published_releases import PublishedReleases, ReleaseState
 from service.engine.releases.worker_bus import Message, WorkerBus
-from service.engine.serving import Serving
+from service.engine.serving import Lifecycle, Serving
 from service.telemetry.metrics import Metrics, loaded_models
 from service.worker.threads import run_abandonable
 

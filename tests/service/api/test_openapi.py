@@ -10,7 +10,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from service.api.forecast.request import LinesQuery
+from service.api.forecast.handler import LinesQuery
 from service.middleware.keys import Role, new_key
 from service.settings import Settings
 from tests.service.api.openapi import openapi_document

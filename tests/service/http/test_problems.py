@@ -10,7 +10,7 @@ import pytest
 
 from forecasting.series.sst_series import SstSeries
 from service.app import create_app
-from service.http.media import NDJSON_TYPE
+from service.http.bodies import NDJSON_TYPE
 from service.settings import Settings
 from tests.service.requests import Json, body
 from tests.serving import serve

@@ -1,4 +1,4 @@
-from service.http.security_headers import PAGE_POLICY, security_headers
+from service.middleware.browsers import PAGE_POLICY, security_headers
 
 
 def test_browsers_must_not_run_embed_sniff_or_leak_anything() -> None:

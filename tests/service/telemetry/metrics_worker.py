@@ -6,8 +6,7 @@ Its arguments are its place, the number of requests, and the ModelInfo of what i
 import json
 import sys
 
-from service.telemetry.metrics import Metrics, ModelInfo
-from service.telemetry.shared_metrics import begin_worker
+from service.telemetry.metrics import Metrics, ModelInfo, begin_worker
 
 GRU = ModelInfo("nino12-gru", "20260101T000000Z", "gru", "nino12", "cpu", "0123456789ab")
 

@@ -27,8 +27,7 @@ from forecasting.series.sst_series import SstSeries
 from service.middleware.keys import Role, new_key
 from service.settings import Settings
 from service.telemetry.batch_metrics import BatchMetrics, NetworkRun
-from service.telemetry.metrics import Metrics, ModelInfo, loaded_models
-from service.telemetry.shared_metrics import shared_by_workers, worker_ended
+from service.telemetry.metrics import Metrics, ModelInfo, loaded_models, shared_by_workers, worker_ended
 from tests.conftest import ROOT
 from tests.service.telemetry.metrics_worker import GRU
 from tests.serving import connect, serve

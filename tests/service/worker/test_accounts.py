@@ -27,20 +27,20 @@ def test_a_request_waits_until_its_account_is_closed(accounts: Accounts) -> None
 def test_a_request_reserves_the_largest_amount_that_it_asked_for(accounts: Accounts) -> None:
     account = accounts.open("a")
     for size in (100, 1_024, 500):
-        account.hold(size)
+        account.reserve(size)
     assert account.held == 1_024
     with pytest.raises(ProblemError, match=f"{FULL};"):
-        account.hold(1_025)
+        account.reserve(1_025)
     assert account.held == 1_024
 
 
 def test_memory_that_one_request_holds_is_free_once_its_account_is_closed(accounts: Accounts) -> None:
     first, second = accounts.open("a"), accounts.open("a")
-    first.hold(600)
+    first.reserve(600)
     with pytest.raises(ProblemError, match=f"{FULL};"):
-        second.hold(600)
+        second.reserve(600)
     first.release()
-    second.hold(600)
+    second.reserve(600)
 
 
 def test_a_response_is_reserved_beside_what_the_request_holds(accounts: Accounts) -> None:
@@ -60,10 +60,10 @@ def test_one_caller_gets_a_share_of_the_places_and_the_memory_and_others_the_res
     with pytest.raises(ProblemError, match=f"{FULL} from this caller"):
         mine[2].identify("key mine")
     with pytest.raises(ProblemError, match=f"{FULL} from this caller"):
-        mine[0].hold(513)
+        mine[0].reserve(513)
     other = accounts.open("other")
     other.identify("other")
-    other.hold(512)
+    other.reserve(512)
 
 
 def test_large_requests_wait_until_there_is_memory_and_their_callers_take_turns() -> None:

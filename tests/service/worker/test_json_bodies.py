@@ -4,11 +4,11 @@ import pytest
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
-from forecasting.requests.model import UnknownFieldsError
-from service.api.events.schemas import EventsRequest
+from forecasting.requests import UnknownFieldsError
+from service.api.events import EventsRequest
 from service.api.forecast.schemas import ForecastRequest
 from service.api.timeseries import TimeSeriesRequest
-from service.http.validation import invalid_body
+from service.http.problems import invalid_body
 from service.worker.json_bodies import LARGE_BYTES, read_model
 
 LONG = b'{"id":"a]}\\"[{","start":"2000-01-01","values":[' + b",".join([b"24.5", b"null"] * (LARGE_BYTES // 8)) + b"]}"

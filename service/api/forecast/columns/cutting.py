@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 from forecasting.errors import SeriesError
 from forecasting.series.times import Floats
 from service.api.forecast.columns.rows import Rows
+from service.engine.reading import MAX_ID
 from service.engine.series_columns import SeriesColumns
-from service.engine.series_schema import MAX_ID
 
 _REMEMBERED: Final = 2**17
 """IDs that are remembered, to recognize one that comes again."""

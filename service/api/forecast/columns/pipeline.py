@@ -19,9 +19,8 @@ from service.engine.forecasting import PIECE, SLOW_PIECE, Job
 from service.engine.reading import sentence
 from service.engine.series_columns import SeriesColumns
 from service.engine.serving import Serving
-from service.http.problems import ProblemError
-from service.http.validation import Place
-from service.middleware.streaming import WholeContent
+from service.http.problems import Place, ProblemError
+from service.middleware.deadlines import WholeContent
 
 _MOST_WINDOWS: Final = 2 * PIECE
 """Windows that a place's networks forecast at once: here, fewer cost more for each."""

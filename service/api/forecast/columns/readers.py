@@ -17,10 +17,8 @@ from starlette.types import Receive
 
 from service.api.forecast.columns.rows import INVALID, TOO_LARGE, Rows, rows_of
 from service.api.uploads.reading import end_process, environment
-from service.http.bodies import part_of
-from service.http.media import PARQUET_TYPE
-from service.http.problems import ProblemError
-from service.http.validation import Place
+from service.http.bodies import PARQUET_TYPE, part_of
+from service.http.problems import Place, ProblemError
 
 _MODULE: Final = "service.api.forecast.columns.process"
 

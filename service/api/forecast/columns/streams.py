@@ -10,16 +10,14 @@ from forecasting.errors import MissingExtraError, RequestError
 from forecasting.extras import needs_extra
 from service.api.dependencies import ready
 from service.api.forecast.columns.spool import SpoolSpace
-from service.api.forecast.request import LinesQuery, select_models
+from service.api.forecast.handler import LinesQuery, select_models
 from service.api.series_request import check_horizon
 from service.engine.forecasting import Job
-from service.engine.lifecycle import Lifecycle
 from service.engine.options import RequestOptions
-from service.engine.serving import Serving
-from service.http.bodies import refuse_compression
-from service.http.media import ARROW_TYPE, PARQUET_TYPE, preferred
+from service.engine.serving import Lifecycle, Serving
+from service.http.bodies import ARROW_TYPE, PARQUET_TYPE, preferred, refuse_compression
 from service.http.problems import ProblemError
-from service.middleware.streaming import StreamedResponse
+from service.middleware.deadlines import StreamedResponse
 from service.settings import Settings
 from service.worker.accounts import current
 

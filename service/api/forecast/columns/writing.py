@@ -19,7 +19,7 @@ from forecasting.qartod import MISSING
 from forecasting.series.times import Floats, Times
 from service.engine.forecasting import Job
 from service.engine.reading import sentence
-from service.http.media import ARROW_TYPE
+from service.http.bodies import ARROW_TYPE
 
 BASELINES: Final = ("persistence", "usual_change", "climatology", "damped", "linear")
 """References that have a column, even if no series has them."""

@@ -5,7 +5,7 @@ import pytest
 
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
-from service.api.forecast.age import warn_if_late
+from service.api.forecast.handler import warn_if_late
 
 HEAD = "the last observation, from "
 TAIL = "; send newer values to POST /forecast"

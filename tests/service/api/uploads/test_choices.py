@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from service.http.choices import MAX_CHOICES
+from service.http.problems import MAX_CHOICES
 from tests.service.requests import CSV, answered
 
 DAYS = [str(day) for day in np.arange("2022-01-01", "2022-03-02", dtype="datetime64[D]")]

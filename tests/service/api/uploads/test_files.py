@@ -21,7 +21,7 @@ from service.api.uploads.reading import SHORT_TEXT, GridFiles, read_upload
 from service.api.uploads.schemas import FileReading
 from service.engine.serving import Serving
 from service.http.problems import Problem, ProblemError
-from service.http.reading_query import MAX_COLUMNS, MAX_STATIONS
+from service.http.query import MAX_COLUMNS, MAX_STATIONS
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from service.worker.threads import Worker

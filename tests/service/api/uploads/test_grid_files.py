@@ -19,7 +19,7 @@ from forecasting.readers.subprocess_reading import respond
 from forecasting.readers.text import MAX_TEXT
 from service.api.uploads.reading import GridFiles, in_query
 from service.http.problems import ProblemError
-from service.http.reading_query import MAX_LINES, MAX_STATIONS
+from service.http.query import MAX_LINES, MAX_STATIONS
 from tests.service.requests import answered, refusal
 
 TIMES = np.arange("2019-01-01", "2021-01-01", dtype="datetime64[D]").astype("datetime64[ns]")

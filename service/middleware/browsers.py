@@ -1,4 +1,4 @@
-"""What web pages may have a browser send, and read: hosts, origins, and cross-origin requests (CORS)."""
+"""What browsers may send, read and do: hosts, origins, requests across origins (CORS), and headers of responses."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -14,6 +14,29 @@ from service.http.problems import ProblemError, error_response
 from service.middleware.access import READING, is_address, is_loopback
 from service.settings import Settings
 from service.telemetry.logs import request_scope
+
+RawHeaders = tuple[tuple[bytes, bytes], ...]
+
+ALWAYS: Final = "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+
+# Styles are allowed because a browser shows an SVG plot, or any picture, as a document with styles.
+DATA_POLICY: Final = f"default-src 'none'; style-src 'unsafe-inline'; {ALWAYS}"
+PAGE_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' data: blob:; font-src 'self'; "
+    f"connect-src 'self'; {ALWAYS}"
+)
+
+
+def security_headers(policy: str = DATA_POLICY) -> RawHeaders:
+    """Return the headers of a response with this Content-Security-Policy."""
+    return (
+        (b"content-security-policy", policy.encode("ascii")),
+        (b"cross-origin-resource-policy", b"same-origin"),
+        (b"referrer-policy", b"no-referrer"),
+        (b"x-content-type-options", b"nosniff"),
+    )
+
 
 _OWN_SITES: Final = frozenset({b"same-origin", b"none"})
 """Values of ``Sec-Fetch-Site`` of requests that no other page made."""

@@ -1,1 +1,0 @@
-"""Requests in JSON: the base of their schemas, and sentences for what is wrong with them."""

@@ -1,1 +1,0 @@
-"""``/events``: marine heatwaves and cold spells in the past of the caller's series."""

@@ -1,1 +1,0 @@
-"""uvicorn, in one process or in several workers."""
