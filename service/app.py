@@ -31,7 +31,7 @@ from service.api.inference.schemas import IndexRequest, InferRequest, LoadReques
 from service.api.openapi import install_openapi
 from service.api.timeseries import TimeSeriesRequest
 from service.api.uploads import routes as uploads
-from service.api.uploads.reading import GridFiles
+from service.api.uploads.reading import FileReader
 from service.engine.releases.published_releases import PublishedReleases, open_catalog
 from service.engine.releases.release_watcher import ReleaseWatcher
 from service.engine.releases.worker_bus import WorkerBus
@@ -140,7 +140,7 @@ def create_app(
         telemetry=telemetry,
     )
     app.state.settings, app.state.lifecycle = settings, Lifecycle()
-    app.state.assets, app.state.grid_files = pages.Assets.find(), GridFiles()
+    app.state.assets, app.state.file_reader = pages.Assets.find(), FileReader()
     app.state.hindcasts = HindcastStore()
     app.state.column_streams = ColumnStreams(app.state.lifecycle, settings)
     _add_routes(app)

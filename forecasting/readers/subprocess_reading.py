@@ -2,15 +2,14 @@
 
     python -m forecasting.readers.subprocess_reading
 
-takes the arguments of :func:`respond` from standard input, and writes what it returns to standard output, both as
-:func:`dump` writes them: that is data only, so that neither side can make the other run code. The parent limits its
-time: libraries that read a damaged HDF5 file may loop forever or crash the process.
+takes the arguments of :func:`respond`, and the seconds of computing time that it may take, from standard input, and
+writes what it returns to standard output, both as :func:`dump` writes them: that is data only, so that neither side can
+make the other run code. Libraries that read a damaged HDF5 file may loop forever or crash the process.
 """
 
 import gc
 import json
 import math
-import os
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from forecasting.errors import FileError
-from forecasting.process_limits import limit_memory
+from forecasting.process_limits import limit_memory, limit_time, take_output
 from forecasting.readers.flags import Marked
 from forecasting.readers.options import ReadingOptions
 from forecasting.readers.reading import ColumnNames, Grid, Reading, ReadStation
@@ -27,6 +26,9 @@ from forecasting.readers.text import sniff_binary
 from forecasting.remedies import Remedy, Setting
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
+
+MODULE: Final = "forecasting.readers.subprocess_reading"
+"""What a parent runs with ``python -m``."""
 
 NAME: Final = "the file"
 
@@ -41,11 +43,6 @@ _CLASSES: Final[dict[str, Any]] = {
 
 _ALIGNMENT: Final = 8
 """Bytes."""
-
-
-def command() -> list[str]:
-    """Return the command that a parent runs."""
-    return [sys.executable, "-P", "-m", "forecasting.readers.subprocess_reading"]
 
 
 def respond(path: Path, options: ReadingOptions, limit: int) -> Reading | FileError:
@@ -137,13 +134,13 @@ def _restored(value: Any, arrays: memoryview) -> Any:
 
 def main() -> None:
     """Answer one request."""
-    # Keep what libraries print out of the response.
-    out = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
+    out = take_output()
     limit_memory(MEMORY)
+    *request, seconds = load(sys.stdin.buffer.read())
+    limit_time(seconds)
     # Lists of cells hold no cycles, and looking for some takes a third of the time of a long text.
     gc.disable()
-    outcome = respond(*load(sys.stdin.buffer.read()))
+    outcome = respond(*request)
     with out:
         out.write(dump(outcome))
 

@@ -20,7 +20,7 @@ from forecasting.series.timestep import TimeStep, not_of_station
 from forecasting.series.units import from_celsius, sea_temperatures
 from service.api.dependencies import ServingDep, SettingsDep
 from service.api.openapi import BYTES, problems, request_body
-from service.api.uploads.reading import GridFilesDep, read_upload, unreadable_file
+from service.api.uploads.reading import FileReaderDep, read_upload, unreadable_file
 from service.api.uploads.response import station_series
 from service.engine.reading import sentence
 from service.http.bodies import is_json, require_json
@@ -223,7 +223,7 @@ _BODY["requestBody"]["content"] |= {
 async def post_readings(
     request: Request,
     receiver: ReceiverDep,
-    grid_files: GridFilesDep,
+    file_reader: FileReaderDep,
     id: StationId,
     query: Annotated[ReadingQuery, Query()],
 ) -> FileStored | Stored:
@@ -245,7 +245,7 @@ async def post_readings(
     station = await receiver.station(id)
     options = replace(query.options(), step=TimeStep.parse(station.step), station_units=station.units)
     content, serving, settings = await request.body(), receiver.serving, receiver.settings
-    reading = await read_upload(headers, content, options, grid_files, serving, settings)
+    reading = await read_upload(headers, content, options, file_reader, serving, settings)
     return await receiver.file(id, station, reading)
 
 

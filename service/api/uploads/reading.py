@@ -1,12 +1,9 @@
 """Read uploaded files: short texts in a thread, NetCDF and long texts each in a process with limited computing time."""
 
 import asyncio
-import os
 import re
 import signal
-import sys
 import tempfile
-from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from http import HTTPStatus
@@ -16,16 +13,17 @@ from typing import Annotated, Final
 from forecasting import readers
 from forecasting.errors import FileError
 from forecasting.readers import Reading, ReadingOptions
-from forecasting.readers.subprocess_reading import NAME, command, dump, load
+from forecasting.readers.subprocess_reading import MODULE, NAME, dump, load
 from forecasting.readers.text import is_longer, sniff_binary
 from forecasting.remedies import Setting
 from service.api.dependencies import app_state
 from service.engine.serving import Serving
 from service.http.problems import Place, ProblemError, choices_of
 from service.settings import Settings
+from service.worker.children import Child, Children
 
 PROCESSOR_SECONDS: Final = 20
-"""Computing time for reading one file, including the start of the process."""
+"""Computing time for reading one file, after the start of the process."""
 
 SECONDS: Final = 60.0
 """Total time for reading one file, even on a busy machine."""
@@ -33,37 +31,20 @@ SECONDS: Final = 60.0
 MAX_RESPONSE: Final = 2**27
 """Bytes of the response of a process: sixteen million values, and gaps count."""
 
-_PASSED: Final = ("DYLD_LIBRARY_PATH", "HDF5_PLUGIN_PATH", "LD_LIBRARY_PATH", "PYTHONHOME", "SYSTEMROOT")
-"""Variables without which some installations of Python or HDF5 do not work."""
 
-
-def environment() -> dict[str, str]:
-    """Return the environment of a process that reads what a client has sent: no settings and no secrets.
-
-    It has no threads, which a single column does not need, and no locks on a file that nobody else uses.
-    """
-    return {name: os.environ[name] for name in _PASSED if name in os.environ} | {
-        "PYTHONPATH": os.pathsep.join(str(Path(folder).absolute()) for folder in sys.path),
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "HDF5_USE_FILE_LOCKING": "FALSE",
-    }
-
-
-class GridFiles:
+class FileReader(Children):
     """Reads NetCDF and long texts one at a time, since each takes a process and its memory."""
 
     def __init__(
         self,
         processor_seconds: int = PROCESSOR_SECONDS,
         seconds: float = SECONDS,
-        reader: Sequence[str] = tuple(command()),
+        reader: Sequence[str] = ("-m", MODULE),
     ) -> None:
-        """Limit the computing time and the total time for one file; ``reader`` is the command that reads it."""
+        """Limit the computing time and the total time for one file; ``reader`` has the arguments of Python."""
+        super().__init__(reader, at_once=1)
         self._processor_seconds = processor_seconds
         self._seconds = seconds
-        self._reader = reader
-        self._turn = asyncio.Lock()
 
     async def read(self, content: bytes, options: ReadingOptions, limit: int) -> Reading:
         """Read a file of at most ``limit`` bytes of text.
@@ -73,30 +54,31 @@ class GridFiles:
             ProblemError: 503 if the server is out of disk space or too busy.
         """
         try:
-            async with self._turn:
+            async with self.lend() as child:
+                child.is_reusable = False
                 with tempfile.TemporaryDirectory(prefix="sst-") as folder:
                     path = Path(folder) / "upload"
                     await asyncio.to_thread(path.write_bytes, content)
-                    result = await self._run(folder, dump([path, options, limit]))
+                    result = await self._read(child, dump([path, options, limit, self._processor_seconds]))
         except OSError as error:
             raise _unavailable(f"the server cannot store the file: {error.strerror}") from None
         if isinstance(result, FileError):
             raise result
         return result
 
-    async def _run(self, folder: str, request: bytes) -> Reading | FileError:
-        process = await asyncio.create_subprocess_exec(
-            *self._reader, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=environment(), cwd=folder
-        )
-        limit_process(process.pid, self._processor_seconds)
+    async def _read(self, child: Child, request: bytes) -> Reading | FileError:
+        response, status = bytearray(), 0
         try:
             async with asyncio.timeout(self._seconds):
-                response = await _response_of(process, request)
+                child.stdin.write(request)
+                child.stdin.close()
+                while len(response) <= MAX_RESPONSE and (piece := await child.stdout.read(2**20)):
+                    response += piece
+                if len(response) <= MAX_RESPONSE:
+                    status = await child.wait()
         except TimeoutError:
             raise _unavailable(f"the server is too busy: the file was not read within {self._seconds:g} s") from None
-        finally:
-            await end_process(process)
-        if process.returncode == -signal.SIGXCPU:
+        if status == -signal.SIGXCPU:
             return FileError(
                 f"{NAME}: reading took more than {self._processor_seconds} s of computing time, so the file is damaged "
                 "or too large; send one place or a shorter period as CSV"
@@ -104,25 +86,11 @@ class GridFiles:
         if len(response) > MAX_RESPONSE:
             return FileError(f"{NAME}: holds too many values, or too long gaps; keep one place or a shorter period")
         with suppress(ValueError):
-            if process.returncode == 0:
+            if status == 0:
                 result = await asyncio.to_thread(load, response)
                 if isinstance(result, Reading | FileError):
                     return result
         return FileError(f"{NAME}: is damaged and crashed the reader; write it again, or send one place as CSV")
-
-
-async def _response_of(process: Process, request: bytes) -> bytearray:
-    """Return what a process writes until it ends, or until that is more than :data:`MAX_RESPONSE`."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(request)
-    process.stdin.close()
-    response = bytearray()
-    while len(response) <= MAX_RESPONSE and (piece := await process.stdout.read(2**20)):
-        response += piece
-    if len(response) <= MAX_RESPONSE:
-        await process.wait()
-    return response
 
 
 def _unavailable(reason: str) -> ProblemError:
@@ -133,31 +101,14 @@ def _unavailable(reason: str) -> ProblemError:
     )
 
 
-def limit_process(pid: int, processor_seconds: int) -> None:
-    """Have a signal end a process after this much computing time, without a core dump."""
-    with suppress(ImportError, AttributeError, OSError):
-        import resource
-
-        resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
-        resource.prlimit(pid, resource.RLIMIT_CPU, (processor_seconds, processor_seconds + 1))
-
-
-async def end_process(process: Process) -> None:
-    """End a process, if it still runs."""
-    if process.returncode is None:
-        process.kill()
-        # Shielded, so that a cancelled request leaves no zombie process.
-        await asyncio.shield(process.wait())
-
-
-GridFilesDep = Annotated[GridFiles, app_state("grid_files")]
+FileReaderDep = Annotated[FileReader, app_state("file_reader")]
 
 
 async def read_upload(
     headers: Mapping[bytes, bytes],
     content: bytes,
     options: ReadingOptions,
-    grid_files: GridFiles,
+    reader: FileReader,
     serving: Serving,
     settings: Settings,
 ) -> Reading:
@@ -169,7 +120,7 @@ async def read_upload(
     netcdf = require_file(headers, content) or options.format == "netcdf"
     try:
         reading = None if netcdf else await serving.run_in_worker(read_short_text, content, options, settings)
-        return reading or await grid_files.read(content, options, settings.max_body_bytes)
+        return reading or await reader.read(content, options, settings.max_body_bytes)
     except FileError as error:
         raise unreadable_file(error) from None
 

@@ -11,7 +11,7 @@ from forecasting.climatology.usual import Usual
 from service.api.dependencies import CatalogDep, DatasetQuery, ServingDep, SettingsDep
 from service.api.openapi import BYTES, ndjson_lines, problems
 from service.api.series_request import ClimatologyBasis
-from service.api.uploads.reading import GridFilesDep, read_upload
+from service.api.uploads.reading import FileReaderDep, read_upload
 from service.api.uploads.response import checks_of, described, series_lines
 from service.api.uploads.schemas import FileQuery, FileReading, FoundSeries, RecentSeries
 from service.http.bodies import NDJSON_TYPE, wants_ndjson
@@ -51,12 +51,12 @@ async def post_series(
     request: Request,
     serving: ServingDep,
     settings: SettingsDep,
-    grid_files: GridFilesDep,
+    file_reader: FileReaderDep,
     query: Annotated[FileQuery, Query()],
 ) -> Response:
     """Describe a file of SST data, and return its series in the form that POST /forecast and POST /compare take."""
     content, options = await request.body(), query.options()
-    reading = await read_upload(dict(request.scope["headers"]), content, options, grid_files, serving, settings)
+    reading = await read_upload(dict(request.scope["headers"]), content, options, file_reader, serving, settings)
     response = await serving.run_in_worker(described, reading, serving.catalog, settings)
     if wants_ndjson(",".join(request.headers.getlist("accept"))):
         return Response(await serving.run_in_worker(series_lines, response), media_type=NDJSON_TYPE)

@@ -11,16 +11,14 @@ pyarrow has refused it, the process ends.
 import json
 import os
 import struct
-import time
 from collections.abc import Iterator
-from contextlib import suppress
 from io import BufferedReader, FileIO
 from typing import BinaryIO, Final
 
 import pyarrow as pa
 import pyarrow.parquet as papq
 
-from forecasting.process_limits import limit_memory
+from forecasting.process_limits import limit_memory, limit_time, take_output
 from service.api.forecast.columns.rows import (
     INDEX,
     TOO_LARGE,
@@ -278,24 +276,13 @@ def _refuse(error: RefusedError, out: BinaryIO, *, is_end: bool) -> None:
     out.flush()
 
 
-def _limit_time() -> None:
-    with suppress(ImportError, ValueError, OSError):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-        resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + _PROCESSOR_SECONDS, hard))
-
-
 def main() -> None:
     """Read bodies until there are no more, or one is refused."""
-    # What libraries print must stay out of the rows.
-    out = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
+    out = take_output()
     limit_memory(_MEMORY)
     source = BufferedReader(FileIO(0))
     while request := source.readline():
-        _limit_time()
+        limit_time(_PROCESSOR_SECONDS)
         arguments = json.loads(request)
         body = _Body(source, arguments["limit"])
         try:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from forecasting.models.checkpoint import CPU
 from forecasting.readers import ReadingOptions, read_csv
 from forecasting.releases.catalog import Catalog
-from service.api.uploads.reading import SHORT_TEXT, GridFiles, read_upload
+from service.api.uploads.reading import SHORT_TEXT, FileReader, read_upload
 from service.api.uploads.schemas import FileReading
 from service.engine.serving import Serving
 from service.http.problems import Problem, ProblemError
@@ -27,7 +27,6 @@ from service.telemetry.metrics import Metrics
 from service.worker.threads import Worker
 from tests.conftest import NINO12
 from tests.forecasting.readers.test_any_bytes import contents
-from tests.service.api.uploads.test_grid_files import SPIN
 from tests.service.requests import CSV, Json, answered, loaded, refusal
 from tests.serving import serve
 
@@ -338,11 +337,13 @@ def test_a_long_text_is_read_as_a_short_one(client: httpx.Client) -> None:
 def test_a_long_text_is_read_in_a_process_that_can_be_stopped(
     artifacts: Path, packed: Callable[[bytes], bytes]
 ) -> None:
-    reads = GridFiles(processor_seconds=1, seconds=3_600, reader=SPIN)
-    content = packed(b"time,sst\n2020-01-01,15\n2020-01-02,15.5\n" + SHORT_TEXT * b"\n")
+    reads = FileReader(processor_seconds=1, seconds=3_600)
+    content = packed(b"time,sst\n2020-01-01,15\n2020-01-02,15.5\n" + 3 * SHORT_TEXT * b"\n")
     with Worker(1, "worker") as workers:
         serving = Serving(Catalog.open(artifacts, CPU, "nino12"), workers, 60, Metrics())
-        with pytest.raises(ProblemError, match="more than 1 s of computing time"):
+        message = "the file: reading took more than 1 s of computing time, so the file is damaged or too large; "
+        message += "send one place or a shorter period as CSV"
+        with pytest.raises(ProblemError, match=message):
             asyncio.run(read_upload({}, content, ReadingOptions(), reads, serving, Settings()))
 
 
