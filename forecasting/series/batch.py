@@ -96,10 +96,6 @@ class SeriesBatch:
         ends, lengths, starts = self.ends[rows], self.lengths[rows], self.starts[rows]
         return SeriesBatch(self.step, self.values, ends, lengths, starts, notes, steps, positions)
 
-    def at(self, positions: Floats) -> "SeriesBatch":
-        """Return the batch with these :attr:`positions`."""
-        return replace(self, positions=positions)
-
     def with_errors(self, errors: Mapping[int, SeriesError]) -> "SeriesBatch":
         """Return the batch with ``errors`` of some series beside those it has."""
         return replace(self, errors={**errors, **self.errors}) if errors else self
@@ -212,3 +208,29 @@ class SeriesByStep(NamedTuple):
             of_batch = None if positions is None else positions[rows]
             batches.append((rows, SeriesBatch.of([member for _, member in group], step, of_batch)))
         return cls(batches, errors)
+
+    @classmethod
+    def at_one_step(cls, batch: SeriesBatch, errors: Mapping[int, SeriesError]) -> "SeriesByStep":
+        """Return the series of a request that were all read at one step, with the ``errors`` of some."""
+        return cls([(np.arange(len(batch)), batch.with_errors(errors))], {})
+
+    def complete(self, positions: Floats, as_of: int | None) -> "SeriesByStep":
+        """Return the series with what a forecast needs to know of them.
+
+        Args:
+            positions: degrees north and east of each series of the request, ``(n, 2)``; NaN where they are not known.
+            as_of: the time that counts as now, Unix seconds; None for the clock. A series that ends after it is an
+                error.
+        """
+        batches = [
+            (rows, replace(batch, positions=positions[rows]).with_errors(future_errors(batch, as_of)))
+            for rows, batch in self.batches
+        ]
+        return self._replace(batches=batches)
+
+    def each(self) -> list[SstSeries | SeriesError]:
+        """Return each series, or its error, in the order of the request."""
+        found: dict[int, SstSeries | SeriesError] = dict(self.errors)
+        for rows, batch in self.batches:
+            found |= {row: batch.errors[i] if i in batch.errors else batch[i] for i, row in enumerate(rows.tolist())}
+        return [found[row] for row in range(len(found))]

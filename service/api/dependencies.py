@@ -3,7 +3,6 @@
 Dependencies are coroutines: FastAPI calls any other function in a thread, which takes longer than all of them.
 """
 
-from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Query, Request
@@ -11,7 +10,7 @@ from fastapi import Depends, Path, Query, Request
 from forecasting.releases.catalog import Catalog
 from service.engine.releases.release_watcher import ReleaseWatcher
 from service.engine.serving import Lifecycle, Serving
-from service.http.problems import ProblemError, shutting_down
+from service.http.problems import shutting_down
 from service.settings import Settings
 
 
@@ -24,24 +23,8 @@ def app_state(name: str) -> Any:
     return Depends(get)
 
 
-def ready(lifecycle: Lifecycle) -> Serving:
-    """Return the loaded models.
-
-    Raises:
-        ProblemError: 503 until the models are loaded.
-    """
-    if lifecycle.serving is None:
-        raise ProblemError(
-            HTTPStatus.SERVICE_UNAVAILABLE,
-            "the models are still loading; try again in a second",
-            headers={"Retry-After": "1"},
-            reason="not_ready",
-        )
-    return lifecycle.serving
-
-
 async def _serving(lifecycle: "LifecycleDep") -> Serving:
-    return ready(lifecycle)
+    return lifecycle.ready()
 
 
 def refuse_draining(lifecycle: Lifecycle) -> None:

@@ -159,11 +159,11 @@ async def find_past_events(
         return entry.model_dump_json(exclude=None if by_day else {"by_day"}).encode(), failure
 
     ids = series_ids(request.series)
-    parsed = await serving.run_in_worker(read_each, request.series, request.units, None, 0, _refused_step)
+    read = await serving.worker.run(read_each, request.series, request.units, None, 0, _refused_step)
     parts, failures, size = list[bytes](), list[SeriesError | None](), 0
-    for name, series, sent in zip(ids, parsed, request.series, strict=True):
+    for name, series, sent in zip(ids, read.each(), request.series, strict=True):
         # In turns, so that other large requests get theirs and a cancelled one ends soon.
-        part, failure = await serving.run_in_worker(part_of, name, series, sent.baseline or request.baseline)
+        part, failure = await serving.worker.run(part_of, name, series, sent.baseline or request.baseline)
         parts.append(part)
         failures.append(failure)
         size += len(part)

@@ -11,7 +11,7 @@ from forecasting.errors import RequestError, SeriesError
 from forecasting.forecast_warning import WarningCode
 from forecasting.forecasts.options import Dataset, InputUnits
 from forecasting.requests import RequestModel
-from service.engine.reading import MISSING_STEP, InputSeries, lacks_step, sentence
+from service.engine.reading import MISSING_STEP, InputSeries, sentence
 from service.http.problems import Place, ProblemError
 from service.settings import Settings
 
@@ -87,7 +87,7 @@ def series_ids(series: Sequence[InputSeries]) -> list[str]:
 def refuse_missing_steps(series: Sequence[InputSeries]) -> None:
     """Raise RequestError if the step is to choose the network of a series, and a series does not say it."""
     for i, given in enumerate(series):
-        if lacks_step(given):
+        if given.start is not None and given.timestamps is None and given.step is None:
             raise RequestError(MISSING_STEP, field=f"series[{i}].step")
 
 

@@ -22,7 +22,7 @@ from forecasting.errors import RequestError
 from forecasting.forecasts.options import Horizon, InputUnits
 from forecasting.models.base import ALL
 from forecasting.requests import Finite, InputTime
-from service.api.dependencies import CatalogDep, LifecycleDep, SettingsDep, ready
+from service.api.dependencies import CatalogDep, LifecycleDep, SettingsDep
 from service.api.forecast.handler import forecast_series
 from service.api.forecast.schemas import ForecastRequest
 from service.api.openapi import problems, request_body
@@ -207,7 +207,7 @@ async def _forecast_inputs(serving: Serving, settings: Settings, request: TimeSe
     if sent:
         question = _question(request, sent)
         try:
-            content = await forecast_series(serving, settings, question, None, strict=False)
+            content = await forecast_series(serving, settings, question, strict=False)
         except RequestError as error:
             raise RequestError(str(error), field=_field(error.field)) from None
         entries = _entries(loads(content))
@@ -339,7 +339,7 @@ async def forecast(request: Request, lifecycle: LifecycleDep, settings: Settings
     release of its step forecasts it.
     """
     # The protocol does not say which media type a request has, so any will do.
-    serving, body = ready(lifecycle), await request.body()
+    serving, body = lifecycle.ready(), await request.body()
     question = await serving.read_json(TimeSeriesRequest, body, settings.max_series, settings.max_body_bytes)
     response = await _forecast_inputs(serving, settings, question)
     return Response(response.model_dump_json(), media_type="application/json")

@@ -1,6 +1,7 @@
-"""Evaluates the events that a request asks for by the forecast of each series."""
+"""The events and sample paths that a request asks for, and what the forecast of each series says of them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -12,13 +13,66 @@ from forecasting.events.baseline import Baseline, Kind, Period
 from forecasting.events.definitions import EventDefinition, needs_baseline
 from forecasting.events.evaluate import evaluate
 from forecasting.events.event_json import outcome_json
+from forecasting.events.event_schema import InputEvent, definitions_of
 from forecasting.events.outlook import JointForecast, Outlook
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, parse_time
 from forecasting.series.units import Units, from_celsius, sea_temperatures
-from service.engine.options import EventOptions
 from service.engine.reading import InputBaseline, sentence
+
+MAX_EVENT_HORIZON: Final = 300
+"""Steps ahead of events and paths. How the leads depend on each other takes the cube of their number to compute."""
+
+_LEADS: Final = 16
+"""Leads of a short forecast; further ones take longer to sample."""
+
+
+@dataclass(frozen=True, eq=False)
+class EventOptions:
+    """What each forecast contains in addition.
+
+    Attributes:
+        definitions: the events, °C.
+        paths: number of sample paths to return.
+        baseline: for series without their own, in the request's units.
+    """
+
+    definitions: tuple[EventDefinition, ...]
+    paths: int = 0
+    baseline: InputBaseline | None = None
+
+    def piece(self, size: int, horizon: int) -> int:
+        """Return how many of ``size`` forecasts of ``horizon`` leads to make at once, so that events take no longer."""
+        cost = (1 + len(self.definitions) + bool(self.paths)) * max(1, horizon // _LEADS)
+        return max(1, size // cost)
+
+
+def event_options(
+    events: Sequence[InputEvent], paths: int, baseline: InputBaseline | None, horizon: int, units: Units
+) -> EventOptions | None:
+    """Return what events and paths a request asks for; None for neither.
+
+    Args:
+        events: temperatures in ``units``.
+        paths: number of sample paths to return.
+        baseline: for series without their own.
+        horizon: number of leads.
+        units: of the request.
+
+    Raises:
+        RequestError: if an event looks further ahead than ``horizon``, or has a temperature that no sea has; or if the
+            horizon is too long for sample paths.
+    """
+    if not events and not paths:
+        return None
+    if horizon > MAX_EVENT_HORIZON:
+        raise RequestError(
+            f"horizon {horizon} is too large for events and paths: they reach at most {MAX_EVENT_HORIZON} steps ahead",
+            field="horizon",
+        )
+    return EventOptions(definitions_of(events, horizon, units), paths, baseline)
+
 
 _NAMES: Final[dict[Kind, str]] = {"marine_heatwave": "marine heatwaves", "marine_cold_spell": "marine cold spells"}
 

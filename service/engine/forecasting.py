@@ -3,24 +3,23 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import accumulate, pairwise
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 
 from forecasting.errors import SeriesError
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.forecasts.json import entries_of
-from forecasting.forecasts.options import ForecastOptions
+from forecasting.forecasts.options import DatasetForecastFields, ForecastOptions
 from forecasting.models.base import Model
 from forecasting.releases.catalog import Run, Selection
-from forecasting.series.batch import SeriesBatch, SeriesByStep, future_errors
+from forecasting.series.batch import SeriesBatch, SeriesByStep
 from forecasting.series.observations import max_steps
 from forecasting.series.times import YEAR, Floats
 from forecasting.series.timestep import TimeStep
-from service.engine.events import with_events
-from service.engine.options import EventOptions, RequestOptions
+from service.engine.events import EventOptions, event_options, with_events
 from service.engine.reading import InputBaseline, InputSeries, parse, read_each
 from service.telemetry.metrics import Metrics
 
@@ -39,6 +38,32 @@ PIECE: Final = 512
 SLOW_PIECE: Final = 8
 SLOW_PIECE_VALUES: Final = 20_000
 """The same for other models: series, and values."""
+
+
+class RequestOptions(NamedTuple):
+    """The options of a request: those of each forecast, and the time that counts as now.
+
+    Attributes:
+        forecast: what each forecast contains.
+        events: events and sample paths; None without any.
+        as_of: the time that counts as now, Unix seconds; None for the clock.
+    """
+
+    forecast: ForecastOptions
+    events: EventOptions | None = None
+    as_of: int | None = None
+
+    @classmethod
+    def of(cls, asked: DatasetForecastFields, baseline: InputBaseline | None = None) -> Self:
+        """Return what ``asked`` asks for, with the ``baseline`` of series without their own.
+
+        Raises:
+            RequestError: if the forecast does not have what an event asks for, or ``as_of`` is not a time.
+        """
+        events = None
+        if asked.events or asked.paths:
+            events = event_options(asked.events or (), asked.paths, baseline, asked.horizon, asked.units)
+        return cls(asked.forecast_options, events, asked.now)
 
 
 class Column(NamedTuple):
@@ -67,7 +92,7 @@ class Job:
     series: Sequence[InputSeries]
     options: RequestOptions
 
-    @property
+    @cached_property
     def is_small(self) -> bool:
         """Whether the request is small enough to be answered on the event loop."""
         selection, options = self.selection, self.options
@@ -172,22 +197,13 @@ def columns_of(
 
 def read_series(job: Job) -> SeriesByStep:
     """Read the series of a job: at the step of its models, or each at its own."""
-    selection, units, horizon = job.selection, job.options.forecast.units, job.options.forecast.horizon
-    positions = positions_of(job.series)
+    selection, series, (asked, _, as_of) = job.selection, job.series, job.options
     if selection.reads_at is not None:
-        batch, errors = parse(job.series, [units] * len(job.series), selection.reads_at, selection.catalog)
-        batch = batch.at(positions).with_errors(errors)
-        return SeriesByStep([(np.arange(len(batch)), without_future(batch, job.options.as_of))], {})
-    parsed = read_each(
-        job.series, units, selection.default_step, horizon, lambda step: selection.refusal(step, horizon)
-    )
-    read = SeriesByStep.of(parsed, positions)
-    return read._replace(batches=[(rows, without_future(batch, job.options.as_of)) for rows, batch in read.batches])
-
-
-def without_future(batch: SeriesBatch, as_of: int | None) -> SeriesBatch:
-    """Return the batch with errors of series that end after now; see :func:`future_errors`."""
-    return batch.with_errors(future_errors(batch, as_of))
+        read = SeriesByStep.at_one_step(*parse(series, asked.units, selection.reads_at, selection.catalog))
+    else:
+        refusal = partial(selection.refusal, horizon=asked.horizon)
+        read = read_each(series, asked.units, selection.default_step, asked.horizon, refusal)
+    return read.complete(positions_of(series), as_of)
 
 
 def positions_of(series: Sequence[InputSeries]) -> Floats:

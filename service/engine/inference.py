@@ -58,17 +58,15 @@ class ModelRunner:
         Raises:
             ProblemError: 504 if the network was not free in time.
         """
-        return await counted(self._infer(windows, seconds), [self.statistics])
-
-    async def _infer(self, windows: Float32s, seconds: npt.NDArray[np.float64]) -> Float32s:
-        if len(windows) <= SMALL:
-            return await self._batches.submit((windows, seconds))
-        pieces = list[Float32s]()
-        for begin in range(0, len(windows), PIECE):
-            rows = slice(begin, begin + PIECE)
-            piece = [(windows[rows], seconds[rows])]
-            pieces += await self._worker.run(self._infer_together, piece, [0.0], span=INFERENCE)
-        return np.concatenate(pieces)
+        with counted([self.statistics]):
+            if len(windows) <= SMALL:
+                return await self._batches.submit((windows, seconds))
+            pieces = list[Float32s]()
+            for begin in range(0, len(windows), PIECE):
+                rows = slice(begin, begin + PIECE)
+                piece = [(windows[rows], seconds[rows])]
+                pieces += await self._worker.run(self._infer_together, piece, [0.0], span=INFERENCE)
+            return np.concatenate(pieces)
 
 
 def _infer_together(
@@ -113,8 +111,8 @@ class UniversalRunner:
         Returns:
             The mean, then the quantiles, °C, ``(n, horizon, 1 + levels)``.
         """
-        work = self._worker.run(self._infer, windows, seconds, latitudes, longitudes, span=INFERENCE)
-        return await counted(work, [self.statistics])
+        with counted([self.statistics]):
+            return await self._worker.run(self._infer, windows, seconds, latitudes, longitudes, span=INFERENCE)
 
     def _infer(self, windows: Floats, seconds: Float64s, latitudes: Float64s, longitudes: Float64s) -> Floats:
         coefficients = np.full((len(windows), COEFFICIENTS), np.nan, dtype=np.float32)

@@ -13,7 +13,7 @@ from forecasting.errors import SeriesError
 from forecasting.events.baseline import DAYS
 from forecasting.releases.catalog import Catalog
 from forecasting.requests import Finite, InputTime, RequestModel
-from forecasting.series.batch import SeriesBatch
+from forecasting.series.batch import SeriesBatch, SeriesByStep
 from forecasting.series.observations import choose_clock, infer_step
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import LAST_TIME, SECONDS, Floats, Times, all_seconds_of, seconds_of
@@ -95,19 +95,10 @@ Errors = dict[int, SeriesError]
 """Errors of series, by their place in a batch."""
 
 
-def parse_all(series: Sequence[InputSeries], units: Units, step: TimeStep) -> list[SstSeries | SeriesError]:
-    """Parse each of ``series`` at ``step``; return the error of those that are invalid."""
-    batch, errors = parse(series, [units] * len(series), step)
-    return [errors[i] if i in errors else batch[i] for i in range(len(series))]
-
-
 def parse(
-    series: Sequence[InputSeries],
-    units: Sequence[Units],
-    step: TimeStep,
-    catalog: Catalog | None = None,
+    series: Sequence[InputSeries], units: Units, step: TimeStep, catalog: Catalog | None = None
 ) -> tuple[SeriesBatch, Errors]:
-    """Parse ``series``, each in its ``units``, at ``step``. Those with errors have no values in the batch.
+    """Parse ``series``, in ``units``, at ``step``. Those with errors have no values in the batch.
 
     An error of a series at another step names the release in ``catalog`` that forecasts it.
     """
@@ -123,7 +114,7 @@ def parse(
     return join_grids(step, values, np.array(ends), np.array(lengths), when, grids, errors), errors
 
 
-def release_hint(catalog: Catalog | None, step: TimeStep) -> str:
+def _release_hint(catalog: Catalog | None, step: TimeStep) -> str:
     """Return the end of a sentence about a series at ``step``: the release that forecasts it; empty if none does."""
     return "" if catalog is None else catalog.hint(step)
 
@@ -136,7 +127,7 @@ def _starts(
     for i, given in enumerate(series):
         try:
             if given.step is not None and (other := TimeStep.parse(given.step)) != step:
-                sent, expected, hint = in_words(given.step), in_words(str(step)), release_hint(catalog, other)
+                sent, expected, hint = in_words(given.step), in_words(str(step)), _release_hint(catalog, other)
                 raise SeriesError(f"the step is {sent}, but this model forecasts steps of {expected}{hint}")
             if given.start is not None and given.timestamps is None:
                 starts[i] = seconds_of(given.start, local=step.calendar_month)
@@ -164,27 +155,18 @@ def _times(timestamps: list[str], n: int, step: TimeStep) -> list[int]:
         raise
 
 
-def celsius_of(raw: Floats, begins: Sequence[int], units: Sequence[Units], errors: Errors) -> Floats:
+def celsius_of(raw: Floats, begins: Sequence[int], units: Units, errors: Errors) -> Floats:
     """Convert the values of all series to °C, and record an error for those that no sea can have."""
-    if len(set(units)) == 1:
-        celsius = to_celsius(raw, units[0])
-    else:
-        parts = zip(_parts(raw, begins), units, strict=True)
-        celsius = np.concatenate([to_celsius(values, unit) for values, unit in parts])
     try:
         # Checking all at once is cheaper. If one is wrong, check each of them.
-        return sea_temperatures(celsius, "celsius", _place, _ABSENT)
+        return sea_temperatures(raw, units, _place, _ABSENT)
     except SeriesError:
-        for i, (values, unit) in enumerate(zip(_parts(raw, begins), units, strict=True)):
+        for i, (begin, end) in enumerate(pairwise(begins)):
             try:
-                sea_temperatures(values, unit, _place, _ABSENT)
+                sea_temperatures(raw[begin:end], units, _place, _ABSENT)
             except SeriesError as error:
                 errors.setdefault(i, error.with_traceback(None))
-        return celsius
-
-
-def _parts(values: Floats, begins: Sequence[int]) -> list[Floats]:
-    return [values[begin:end] for begin, end in pairwise(begins)]
+        return to_celsius(raw, units)
 
 
 def _grids(
@@ -277,7 +259,7 @@ def _shorter_steps(when: Times, step: TimeStep, catalog: Catalog | None) -> Seri
         return None
     return SeriesError(
         f"its times are {in_words(str(TimeStep(pace)))} apart, but this model needs {one_each(str(step))}: send means, "
-        f"or name or train a dataset that has this step{release_hint(catalog, TimeStep(pace))}"
+        f"or name or train a dataset that has this step{_release_hint(catalog, TimeStep(pace))}"
     )
 
 
@@ -318,7 +300,7 @@ Expect = Callable[[TimeStep], SeriesError | None]
 
 def read_each(
     series: Sequence[InputSeries], units: Units, default: TimeStep | None, horizon: int, expect: Expect
-) -> list[SstSeries | SeriesError]:
+) -> SeriesByStep:
     """Parse each of ``series`` at its own step.
 
     Args:
@@ -329,11 +311,11 @@ def read_each(
         expect: refuses steps.
 
     Returns:
-        In the order of ``series``: °C with at least one observed value, or the error.
+        °C with at least one observed value, or the error of each series.
     """
 
-    def parse_at(places: Sequence[int], step: TimeStep) -> tuple[SeriesBatch, Errors]:
-        return parse([series[i] for i in places], [units] * len(places), step)
+    def parse_at(rows: Sequence[int], step: TimeStep) -> tuple[SeriesBatch, Errors]:
+        return parse([series[i] for i in rows], units, step)
 
     return by_own_step(len(series), lambda i: _step_of(series[i], default), parse_at, horizon, expect)
 
@@ -344,20 +326,20 @@ def by_own_step(
     parse_at: Callable[[Sequence[int], TimeStep], tuple[SeriesBatch, Errors]],
     horizon: int,
     expect: Expect,
-) -> list[SstSeries | SeriesError]:
+) -> SeriesByStep:
     """Parse ``n`` series, those of one step together.
 
     Args:
         n: number of series.
         step_of: returns the step of a series, or raises SeriesError.
-        parse_at: parses the series at some places, all at one step.
+        parse_at: parses some series, all at one step.
         horizon: number of steps after the end of each series that are forecast.
         expect: refuses steps.
 
     Returns:
         °C with at least one observed value, or the error of each series.
     """
-    results: list[SstSeries | SeriesError] = [SeriesError("") for _ in range(n)]
+    errors: Errors = {}
     by_step: dict[TimeStep, list[int]] = {}
     for i in range(n):
         try:
@@ -367,17 +349,30 @@ def by_own_step(
             by_step.setdefault(step, []).append(i)
         except SeriesError as error:
             # The frames of its traceback would keep what has been read in memory.
-            results[i] = error.with_traceback(None)
-    for step, places in by_step.items():
-        batch, errors = parse_at(places, step)
-        for row, i in enumerate(places):
-            results[i] = errors[row] if row in errors else _checked(batch[row], horizon)
-    return results
+            errors[i] = error.with_traceback(None)
+    batches = []
+    for step, members in by_step.items():
+        batch, failed = parse_at(members, step)
+        failed = _unusable(batch, horizon) | failed
+        rows = np.array(members)
+        if failed:
+            errors |= {members[i]: error for i, error in failed.items()}
+            usable = np.delete(np.arange(len(batch)), [*failed])
+            rows, batch = rows[usable], batch.take(usable)
+        if len(batch):
+            batches.append((rows, batch))
+    return SeriesByStep(batches, errors)
 
 
-def lacks_step(given: InputSeries) -> bool:
-    """Whether a series has a start but nothing that tells its step."""
-    return given.start is not None and given.timestamps is None and given.step is None
+def _unusable(batch: SeriesBatch, horizon: int) -> Errors:
+    """Return why some series of a batch cannot be forecast ``horizon`` steps ahead."""
+    last = batch.step.shift(batch.starts, batch.lengths - 1 + horizon)
+    too_late = "the forecast would extend past the year 9999: check for a wrong time"
+    errors = {i: SeriesError(too_late) for i in np.flatnonzero(last > LAST_TIME).tolist()}
+    for i, (begin, end) in enumerate(zip(batch.ends - batch.lengths, batch.ends, strict=True)):
+        if not np.isfinite(batch.values[begin:end]).any():
+            errors[i] = SeriesError("every value of the series is missing")
+    return errors
 
 
 def _step_of(given: InputSeries, default: TimeStep | None) -> TimeStep:
@@ -419,13 +414,3 @@ def _stamps(timestamps: Sequence[str], is_local: bool) -> Times:
         except SeriesError as error:
             raise SeriesError(f"timestamps[{i}]: {error}") from None
     return np.array(seconds, dtype=np.int64).view(SECONDS)
-
-
-def _checked(series: SstSeries, horizon: int) -> SstSeries | SeriesError:
-    """Return the series, or why it cannot be forecast ``horizon`` steps ahead."""
-    if not np.isfinite(series.values).any():
-        return SeriesError("every value of the series is missing")
-    end = series.step.shift(np.asarray(series.start), len(series) - 1 + horizon)
-    if end > LAST_TIME:
-        return SeriesError("the forecast would extend past the year 9999: check for a wrong time")
-    return series

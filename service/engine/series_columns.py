@@ -14,8 +14,8 @@ from forecasting.series.batch import SeriesBatch, SeriesByStep
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import FIRST_TIME, LAST_TIME, Floats, Times
 from forecasting.series.timestep import TimeStep
-from forecasting.series.units import Units, sea_temperatures
-from service.engine.forecasting import Job, without_future
+from forecasting.series.units import Units
+from service.engine.forecasting import Job
 from service.engine.reading import Errors, are_regular, by_own_step, celsius_of, join_grids, on_grid, step_of
 
 if TYPE_CHECKING:
@@ -125,11 +125,7 @@ class SeriesColumns:
         ends, begins = self.ends.copy(), self.begins
         lengths = ends - begins
         errors = {**self.wrong_times(), **self.errors}
-        try:
-            # Checking all at once is cheaper. If one is wrong, check each of them.
-            values = sea_temperatures(self.values, units, str)
-        except SeriesError:
-            values = celsius_of(self.values, [0, *ends.tolist()], [units] * len(self), errors)
+        values = celsius_of(self.values, [0, *ends.tolist()], units, errors)
         times = self.local if step.calendar_month else self.times
         grids: dict[int, SstSeries] = {}
         simple = are_regular(times, lengths, step) & ~np.isnan(values[ends - 1])
@@ -162,28 +158,24 @@ class SeriesColumns:
 
     def read(self, job: Job) -> SeriesByStep:
         """Return the series for the models of ``job``, each at its own step unless they have one."""
-        selection, options = job.selection, job.options
+        selection, (asked, _, as_of) = job.selection, job.options
         positions = np.stack([self.latitudes, self.longitudes], axis=1)
         if selection.reads_at is not None:
-            batch, errors = self.parse(options.forecast.units, selection.reads_at, selection.catalog)
-            batch = without_future(batch.at(positions).with_errors(errors), options.as_of)
-            return SeriesByStep([(np.arange(len(batch)), batch)], {})
+            parsed = self.parse(asked.units, selection.reads_at, selection.catalog)
+            return SeriesByStep.at_one_step(*parsed).complete(positions, as_of)
         failed = self.wrong_times() | {**self.errors}
+        begins, ends = self.begins.tolist(), self.ends.tolist()
 
         def step_of_series(i: int) -> TimeStep:
             if i in failed:
                 raise failed[i]
             return self._step_of(begins[i], ends[i], selection.default_step)
 
-        def parse_at(places: Sequence[int], step: TimeStep) -> tuple[SeriesBatch, Errors]:
-            return self.take(places).parse(units, step)
+        def parse_at(rows: Sequence[int], step: TimeStep) -> tuple[SeriesBatch, Errors]:
+            return self.take(rows).parse(asked.units, step)
 
-        horizon, units = options.forecast.horizon, options.forecast.units
-        begins, ends = self.begins.tolist(), self.ends.tolist()
-        refusal = partial(selection.refusal, horizon=horizon)
-        series = by_own_step(len(self), step_of_series, parse_at, horizon, refusal)
-        read = SeriesByStep.of(series, positions)
-        return read._replace(batches=[(rows, without_future(batch, options.as_of)) for rows, batch in read.batches])
+        refusal = partial(selection.refusal, horizon=asked.horizon)
+        return by_own_step(len(self), step_of_series, parse_at, asked.horizon, refusal).complete(positions, as_of)
 
     def _step_of(self, begin: int, end: int, default: TimeStep | None) -> TimeStep:
         try:

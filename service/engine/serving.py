@@ -1,8 +1,9 @@
 """The loaded releases that serve at one moment, where their networks run, and whether the process accepts work."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 
 from opentelemetry.trace import Tracer
 
@@ -13,24 +14,29 @@ from forecasting.releases.catalog import Catalog, Selection
 from forecasting.series.batch import SeriesByStep
 from service.engine.forecasting import SMALL_VALUES, Column, Job, forecast_jobs, timed
 from service.engine.inference import ModelRunner, UniversalRunner
+from service.http.problems import ProblemError
 from service.telemetry.batch_metrics import NetworkStatistics, counted
 from service.telemetry.metrics import Metrics
 from service.telemetry.tracing import INFERENCE
 from service.worker.batches import Batches
 from service.worker.json_bodies import LARGE_BYTES, Body, read_json
-from service.worker.threads import Returned, Worker
+from service.worker.threads import Worker
 
 
 class Serving:
-    """What one request is answered from, from its beginning to its end, whatever is loaded meanwhile."""
+    """What one request is answered from, from its beginning to its end, whatever is loaded meanwhile.
+
+    Attributes:
+        catalog: the loaded releases.
+        worker: the threads for work that would keep the event loop waiting.
+    """
 
     def __init__(self, catalog: Catalog, worker: Worker, seconds: float, metrics: Metrics) -> None:
         """Serve the networks of ``catalog``; the other arguments are those of :class:`ModelRunner`."""
-        self.catalog = catalog
+        self.catalog, self.worker = catalog, worker
         self._metrics = metrics
         self._selected: dict[tuple[str, str | None], Selection] = {}
         self._statistics: dict[Selection, Sequence[NetworkStatistics]] = {}
-        self._worker = worker
         self._runners = {network: ModelRunner(network, worker, seconds, metrics) for network in catalog.models}
         self._universal_runners = {
             network: UniversalRunner(network, worker, metrics)
@@ -62,39 +68,35 @@ class Serving:
         """Return the runner of one of the catalog's universal networks."""
         return self._universal_runners[network]
 
-    def forecast(self, job: Job) -> Awaitable[list[Column]]:
-        """Return the columns of a small job, batched with others.
+    async def forecast(self, job: Job, on_columns: Callable[[list[Column]], None]) -> None:
+        """Call ``on_columns`` with the columns of some series at a time, in order.
+
+        A small job is batched with others. Of a large one, each piece is forecast and passed on in a worker thread.
 
         Raises:
-            ProblemError: 504 if its turn did not come in time.
+            ProblemError: 504 if the turn of a small job did not come in time.
         """
-        return counted(self._batches.submit(job), self._statistics_of(job.selection))
 
-    async def forecast_pieces(self, job: Job, on_columns: Callable[[list[Column]], None]) -> None:
-        """Call ``on_columns`` with the columns of some series at a time, in order, in a worker thread."""
-        await counted(self._forecast_pieces(job, on_columns), self._statistics_of(job.selection))
+        def run(piece: Job) -> None:
+            on_columns(self._run([piece], [0.0])[0])
+
+        with counted(self._statistics_of(job.selection)):
+            if job.is_small:
+                on_columns(await self._batches.submit(job))
+                return
+            for piece in job.pieces():
+                # One after the other: for one request, two threads would only pass Python's lock back and forth.
+                await self.worker.run(run, piece, span=INFERENCE)
 
     def forecast_columns(self, job: Job, series: SeriesByStep) -> list[Forecasts]:
         """Return the forecasts of each column for series that were read. Call it in a worker thread."""
         return job.selection.forecast(series, job.options.forecast, timed(self._metrics, [0.0]))
 
-    async def run_in_worker(self, function: Callable[..., Returned], *arguments: object, span: str = "") -> Returned:
-        """Call ``function`` in a worker thread, and return its result; ``span`` is its name in traces."""
-        return await self._worker.run(function, *arguments, span=span)
-
     async def read_json(self, model: type[Body], content: bytes, max_series: int, max_bytes: int) -> Body:
         """Read a JSON body as :func:`~service.worker.json_bodies.read_json` does, a large one in a worker thread."""
         if len(content) <= LARGE_BYTES:
             return read_json(model, content, max_series, max_bytes)
-        return await self.run_in_worker(read_json, model, content, max_series, max_bytes)
-
-    async def _forecast_pieces(self, job: Job, on_columns: Callable[[list[Column]], None]) -> None:
-        def run(piece: Job) -> None:
-            on_columns(self._run([piece], [0.0])[0])
-
-        for piece in job.pieces():
-            # One after the other: for one request, two threads would only pass Python's lock back and forth.
-            await self.run_in_worker(run, piece, span=INFERENCE)
+        return await self.worker.run(read_json, model, content, max_series, max_bytes)
 
     def _statistics_of(self, selection: Selection) -> Sequence[NetworkStatistics]:
         """Return the statistics of the networks that a request names."""
@@ -122,3 +124,18 @@ class Lifecycle:
     draining: bool = False
     until: float = 0.0
     tracer: Tracer | None = None
+
+    def ready(self) -> Serving:
+        """Return the loaded models.
+
+        Raises:
+            ProblemError: 503 until the models are loaded.
+        """
+        if self.serving is None:
+            raise ProblemError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "the models are still loading; try again in a second",
+                headers={"Retry-After": "1"},
+                reason="not_ready",
+            )
+        return self.serving

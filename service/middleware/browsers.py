@@ -77,8 +77,10 @@ class Origins:
         if method in READING or origin in self._listed or b"*" in self._listed:
             return
         site = headers.get(b"sec-fetch-site")
-        # A proxy may have changed Host, but the browser knows. It says so to https and localhost only.
-        if site not in _OWN_SITES and (site is not None or not _is_of(origin, host)):
+        # A proxy may have changed Host, but the browser knows. It says so to https and localhost only. Programs send
+        # neither header.
+        is_own = host is not None and origin is not None and origin.lower().partition(b"://")[2] == host.lower()
+        if site not in _OWN_SITES and (site is not None or not (origin is None or is_own)):
             raise ProblemError(
                 HTTPStatus.FORBIDDEN,
                 f"a page of {_shown(origin) or 'another site'} may not send {method} requests; SST_CORS_ORIGINS lists "
@@ -95,11 +97,6 @@ class Origins:
         if not self._is_local and is_address(name):
             return True
         return name in self._hosts or is_loopback(name) or name.endswith(".localhost")
-
-
-def _is_of(origin: bytes | None, host: bytes | None) -> bool:
-    """Whether a request without ``Sec-Fetch-Site`` is of a program, or of a page on ``host``."""
-    return origin is None or (host is not None and origin.lower().partition(b"://")[2] == host.lower())
 
 
 def _shown(header: bytes | None) -> str:

@@ -35,9 +35,9 @@ class Deadline:
     """
 
     def __init__(self, deadlines: "Deadlines", scope: Scope, receive: Receive) -> None:
+        """Begin the time of a request."""
         task = asyncio.current_task()
         assert task is not None
-        self.at = 0.0
         self.awaits_client = scope["method"] in READING
         self._deadlines = deadlines
         self._scope = scope
@@ -45,15 +45,15 @@ class Deadline:
         self._task: asyncio.Task[object] = task
         self._watch: asyncio.Task[None] | None = None
         self._is_overdue = self._has_left = False
+        self.at = deadlines.begin(self)
 
     def renew(self) -> None:
         """Begin the time of the request anew."""
-        self._deadlines.end(self)
-        self._deadlines.begin(self)
+        self.at = self._deadlines.begin(self)
 
     def end(self) -> None:
         """End the request, answered or not."""
-        self._deadlines.end(self)
+        self._deadlines.running.discard(self)
         if self._watch is not None:
             self._watch.cancel()
 
@@ -95,33 +95,33 @@ class Deadline:
 
 
 class Deadlines:
-    """The deadlines of all requests in progress, the earliest first."""
+    """The deadlines of all requests in progress.
+
+    Attributes:
+        running: one for each request.
+    """
 
     def __init__(self, seconds: float, lifecycle: Lifecycle) -> None:
         """Give each request ``seconds``; ``lifecycle`` says whether the process is stopping."""
         self.lifecycle = lifecycle
         self._seconds = seconds
-        self._deadlines: dict[Deadline, None] = {}
+        self.running: set[Deadline] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self, deadline: Deadline) -> None:
-        """Begin the time of a request."""
+    def begin(self, deadline: Deadline) -> float:
+        """Begin the time of a request; return when it is overdue."""
         loop = asyncio.get_running_loop()
         if self._timer is None:
             self._timer = loop.call_later(_CHECK_SECONDS, self._check)
-        deadline.at = loop.time() + self._seconds
-        self._deadlines[deadline] = None
-
-    def end(self, deadline: Deadline) -> None:
-        """Forget a request."""
-        self._deadlines.pop(deadline, None)
+        self.running.add(deadline)
+        return loop.time() + self._seconds
 
     def _check(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
-        for deadline in self._deadlines:
+        for deadline in self.running:
             deadline.check(now)
-        self._timer = loop.call_later(_CHECK_SECONDS, self._check) if self._deadlines else None
+        self._timer = loop.call_later(_CHECK_SECONDS, self._check) if self.running else None
 
     def overdue(self, *, streams: bool) -> ProblemError:
         """Return the 504 for a request that was not answered in time."""

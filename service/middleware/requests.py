@@ -97,7 +97,9 @@ class RequestMiddleware:
             # A copy: by its own scope, the server knows that it has to leave out the body.
             scope = {**scope, "method": "GET"}
         headers = scope[HEADERS] = dict(scope["headers"])
-        request_id = scope["request_id"] = self._request_id(headers.get(b"x-request-id"))
+        sent = headers.get(b"x-request-id", b"")
+        request_id = sent.decode() if _VALID_ID.fullmatch(sent) else f"{self._prefix}{next(self._ids):08x}"
+        scope["request_id"] = request_id
         request_scope.set(scope)
         if self._lifecycle.tracer is not None:
             trace_parts(self._lifecycle.tracer)
@@ -121,10 +123,9 @@ class RequestMiddleware:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
-        account = self._accounts.open(caller_of(scope))
+        account = Account(self._accounts, caller_of(scope))
         current.set(account)
         deadline = scope[DEADLINE] = Deadline(self._deadlines, scope, receive)
-        self._deadlines.begin(deadline)
         try:
             self._admit(scope, account)
             receive = await self._received(scope, deadline.receive, account)
@@ -186,11 +187,6 @@ class RequestMiddleware:
             account.reserve(len(body))
             await account.begin_work(working_bytes(body))
         return replay(body, receive)
-
-    def _request_id(self, sent: bytes | None) -> str:
-        if sent and _VALID_ID.fullmatch(sent):
-            return sent.decode()
-        return f"{self._prefix}{next(self._ids):08x}"
 
     def _record(self, scope: Scope, method: str, seconds: float) -> None:
         """Count a request by route, method and status, and log it if it is audited or all are logged."""

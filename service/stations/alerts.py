@@ -28,8 +28,7 @@ from forecasting.requests import ONE_LINE, Finite, tag
 from forecasting.series.times import iso_of
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius, to_celsius
-from service.engine.events import read_baseline
-from service.engine.options import EventOptions, event_options
+from service.engine.events import EventOptions, event_options, read_baseline
 from service.engine.reading import InputBaseline
 from service.stations.store.alerts import (
     Alert,

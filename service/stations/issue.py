@@ -20,8 +20,7 @@ from forecasting.releases.loaded import Loaded
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import SECONDS, Floats, iso, iso_of
 from forecasting.series.timestep import TimeStep, in_words
-from service.engine.forecasting import Job
-from service.engine.options import RequestOptions
+from service.engine.forecasting import Job, RequestOptions
 from service.engine.reading import InputSeries, sentence
 from service.engine.serving import Serving
 from service.stations.alerts import Draft, baseline_in_celsius, needs_whole_past, options_of
@@ -244,7 +243,7 @@ async def _forecast(serving: Serving, group: Sequence[_Pending]) -> list[tuple[_
         selection.check(options)
         asked = RequestOptions(options, options_of(settings.events, horizon, settings.units))
         job = Job(selection, [series for _, series in sent], asked)
-        await serving.forecast_pieces(job, lambda columns: entries.extend(columns[0].entries))
+        await serving.forecast(job, lambda columns: entries.extend(columns[0].entries))
     except ForecastError as error:
         return results + [(member, str(error)) for member, _ in sent]
     for (member, _), entry in zip(sent, entries, strict=True):

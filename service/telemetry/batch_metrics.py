@@ -7,9 +7,9 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -18,8 +18,6 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from forecasting.forecasts.forecasts import Forecasts
 from forecasting.models.base import Model, Network
 from forecasting.series.times import Bools, Floats
-
-Returned = TypeVar("Returned")
 
 DELAY_SECONDS: Final = 0.05
 """How long a batch waits to be counted, at most. Its requests need not wait for that, and counting many costs less."""
@@ -90,13 +88,13 @@ class NetworkStatistics:
             }
 
 
-async def counted(work: Awaitable[Returned], statistics: Sequence[NetworkStatistics]) -> Returned:
-    """Await ``work``, and count in ``statistics`` whether it succeeded, and how long it took."""
+@contextmanager
+def counted(statistics: Sequence[NetworkStatistics]) -> Iterator[None]:
+    """Count the work in this context as a request in ``statistics``: whether it succeeded, and how long it took."""
     begin, succeeded = time.perf_counter(), False
     try:
-        result = await work
+        yield
         succeeded = True
-        return result
     finally:
         for figures in statistics:
             figures.request(time.perf_counter() - begin, succeeded=succeeded)

@@ -7,6 +7,7 @@ the next work of a caller begins after the first of all others.
 import asyncio
 import ctypes
 import os
+from collections import defaultdict
 from contextvars import ContextVar
 from http import HTTPStatus
 from typing import Final
@@ -72,18 +73,20 @@ class Account:
 
     Attributes:
         caller: the key or the address that the request counts for.
-        held: the bytes that are reserved for its body and its response.
+        reserved: the bytes that are reserved for its body and its response.
         working: the bytes that are reserved for the work on it, if it is large.
     """
 
-    __slots__ = ("_accounts", "_users", "caller", "held", "working")
+    __slots__ = ("_accounts", "_users", "caller", "reserved", "working")
 
     def __init__(self, accounts: "Accounts", caller: str) -> None:
+        """Open the account of a request of ``caller`` that has just arrived."""
         self.caller = caller
-        self.held = 0
-        self.working = 0
+        self.reserved = self.working = 0
         self._accounts = accounts
         self._users = 1
+        accounts.waiting += 1
+        accounts.places[caller] += 1
 
     def retain(self) -> bool:
         """Keep the account open until one more :meth:`release`; return False if it is closed already."""
@@ -92,10 +95,15 @@ class Account:
         return self._users > 0
 
     def release(self) -> None:
-        """Close the account, unless work for the request still runs."""
+        """Close the account, unless work for the request still runs: it no longer waits, and nothing is reserved."""
         self._users -= 1
         if not self._users:
-            self._accounts.close(self)
+            accounts = self._accounts
+            self._leave()
+            accounts.reserved -= self.reserved
+            accounts.waiting -= 1
+            if self.working:
+                accounts.end_work(self.working)
 
     def identify(self, caller: str) -> None:
         """Count the request for ``caller``, now that its key is known.
@@ -103,21 +111,44 @@ class Account:
         Raises:
             ProblemError: 503 if the caller has too many requests open.
         """
-        self._accounts.move(self, caller)
+        accounts = self._accounts
+        if caller != self.caller:
+            self._leave()
+            self.caller = caller
+            accounts.places[caller] += 1
+            accounts.reserved_by[caller] += self.reserved
+        if accounts.places[caller] > accounts.places_of_caller:
+            raise overloaded(" from this caller")
 
     def reserve(self, size: int) -> None:
         """Reserve ``size`` bytes, including what is reserved already.
 
         Raises:
-            ProblemError: 503 if all requests together, or those of the caller, would hold too much. The request keeps
-                what it held.
+            ProblemError: 503 if all requests together, or those of the caller, would reserve too much. What the request
+                has reserved stays.
         """
-        if size > self.held:
-            self._accounts.reserve(self, size - self.held)
+        more, accounts = size - self.reserved, self._accounts
+        if more <= 0:
+            return
+        if accounts.reserved + more > accounts.most_bytes:
+            raise overloaded()
+        if accounts.reserved_by[self.caller] + more > accounts.bytes_of_caller:
+            raise overloaded(" from this caller")
+        accounts.reserved += more
+        accounts.reserved_by[self.caller] += more
+        self.reserved = size
 
     async def begin_work(self, size: int) -> None:
         """Wait until there is memory for work on the request that takes ``size`` bytes."""
         self.working = await self._accounts.turns.take(self.caller, size)
+
+    def _leave(self) -> None:
+        """Take the request, and what is reserved for it, out of the share of its caller."""
+        accounts, caller = self._accounts, self.caller
+        accounts.places[caller] -= 1
+        accounts.reserved_by[caller] -= self.reserved
+        if not accounts.places[caller]:
+            del accounts.places[caller], accounts.reserved_by[caller]
 
 
 current: Final[ContextVar[Account | None]] = ContextVar("account", default=None)
@@ -132,104 +163,48 @@ def reserve(size: int) -> None:
     """
     account = current.get()
     if account is not None:
-        account.reserve(account.held + size)
-
-
-class _Share:
-    """What the open requests of one caller take up."""
-
-    __slots__ = ("held", "places")
-
-    def __init__(self) -> None:
-        self.places = self.held = 0
+        account.reserve(account.reserved + size)
 
 
 class Accounts:
-    """The accounts of all requests of a process. One caller has at most ``settings.caller_share`` of it.
+    """What the open requests of a process take up. One caller has at most ``settings.caller_share`` of it.
 
     Attributes:
         waiting: the number of open requests.
+        places: the number of open requests of each caller.
+        reserved: the bytes that are reserved for all requests.
+        reserved_by: the bytes that are reserved for the requests of each caller.
         turns: those of the work on large requests.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.waiting = 0
+        self.waiting = self.reserved = 0
+        self.places: defaultdict[str, int] = defaultdict(int)
+        self.reserved_by: defaultdict[str, int] = defaultdict(int)
         self.turns = Turns(settings.max_working_bytes)
-        self._held = 0
-        self._shares: dict[str, _Share] = {}
-        self._most_bytes = settings.max_waiting_bytes
-        self._places_of_caller = max(1, int(settings.max_waiting * settings.caller_share))
-        self._bytes_of_caller = int(settings.max_waiting_bytes * settings.caller_share)
+        self.most_bytes = settings.max_waiting_bytes
+        self.places_of_caller = max(1, int(settings.max_waiting * settings.caller_share))
+        self.bytes_of_caller = int(settings.max_waiting_bytes * settings.caller_share)
         self._trimming: asyncio.Task[None] | None = None
 
-    def open(self, caller: str) -> Account:
-        """Open the account of a request of ``caller`` that has just arrived."""
-        self.waiting += 1
-        self._share(caller).places += 1
-        return Account(self, caller)
-
-    def move(self, account: Account, caller: str) -> None:
-        """Count a request for another caller, as :meth:`Account.identify` describes."""
-        if caller != account.caller:
-            self._leave(account)
-            account.caller = caller
-            share = self._share(caller)
-            share.places += 1
-            share.held += account.held
-        if self._shares[caller].places > self._places_of_caller:
-            raise overloaded(" from this caller")
-
-    def reserve(self, account: Account, more: int) -> None:
-        """Reserve ``more`` bytes for a request, as :meth:`Account.reserve` describes."""
-        share = self._shares[account.caller]
-        if self._held + more > self._most_bytes:
-            raise overloaded()
-        if share.held + more > self._bytes_of_caller:
-            raise overloaded(" from this caller")
-        self._held += more
-        share.held += more
-        account.held += more
-
-    def close(self, account: Account) -> None:
-        """Close the account of a request: it no longer waits, and holds nothing."""
-        self._leave(account)
-        self._held -= account.held
-        self.waiting -= 1
-        if account.working:
-            self.turns.give_back(account.working)
-        if account.working > _LARGE_BYTES and self._trimming is None:
+    def end_work(self, size: int) -> None:
+        """Give back the turn of work that took ``size`` bytes, and the memory of large work to the system."""
+        self.turns.give_back(size)
+        if size > _LARGE_BYTES and self._trimming is None:
             self._trimming = asyncio.create_task(self._trim())
 
     async def _trim(self) -> None:
-        await return_free_memory()
+        """Give memory that the process no longer uses back to the system, where its C library can (glibc).
+
+        Otherwise glibc keeps what a large request has used, and the next one in another thread takes more beside it.
+        """
+        if _TRIM is not None:
+            # The call lets other threads run meanwhile.
+            await asyncio.to_thread(_TRIM, 0)
         self._trimming = None
-
-    def _share(self, caller: str) -> _Share:
-        share = self._shares.get(caller)
-        if share is None:
-            share = self._shares[caller] = _Share()
-        return share
-
-    def _leave(self, account: Account) -> None:
-        """Take a request, and what it holds, out of the share of its caller."""
-        share = self._shares[account.caller]
-        share.places -= 1
-        share.held -= account.held
-        if not share.places:
-            del self._shares[account.caller]
 
 
 def overloaded(whose: str = "") -> ProblemError:
     """Return the 503 for a request that there is no room for; ``whose`` says which requests take up the room."""
     detail = f"too many requests are waiting{whose}; try again in a second"
     return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"}, reason="overloaded")
-
-
-async def return_free_memory() -> None:
-    """Give memory that the process no longer uses back to the system, where its C library can (glibc).
-
-    Otherwise glibc keeps what a large request has used, and the next one in another thread takes more beside it.
-    """
-    if _TRIM is not None:
-        # The call lets other threads run meanwhile.
-        await asyncio.to_thread(_TRIM, 0)

@@ -53,7 +53,13 @@ def read_json(model: type[Body], content: bytes, max_series: int, max_bytes: int
         RequestValidationError: if it is not JSON, or not valid for the model.
     """
     refuse_costly(content, max_series, max_bytes)
-    return read_model(model, content)
+    try:
+        body = _read_in_parts(model, content) if len(content) > LARGE_BYTES else None
+        if body is None:
+            body = model.__pydantic_validator__.validate_json(content, context=[])
+    except (ValidationError, UnknownFieldsError) as error:
+        raise invalid_body(content, error) from None
+    return body
 
 
 def refuse_costly(content: bytes, max_series: int, max_bytes: int) -> None:
@@ -91,21 +97,6 @@ def working_bytes(content: bytes) -> int:
         + _MEMORY_OF_STRING * (content.count(b'"') // 2)
         + _MEMORY_OF_PART * (content.count(b"{") + content.count(b"[") + content.count(b"\n"))
     )
-
-
-def read_model(model: type[Body], content: bytes) -> Body:
-    """Return JSON as a ``model``.
-
-    Raises:
-        RequestValidationError: if it is not JSON, or not valid for the model.
-    """
-    try:
-        body = _read_in_parts(model, content) if len(content) > LARGE_BYTES else None
-        if body is None:
-            body = model.__pydantic_validator__.validate_json(content, context=[])
-    except (ValidationError, UnknownFieldsError) as error:
-        raise invalid_body(content, error) from None
-    return body
 
 
 def _read_in_parts(model: type[Body], content: bytes) -> Body | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from forecasting.backtest.backtest import Backtest
@@ -17,7 +18,7 @@ from forecasting.models.base import half_positions
 from forecasting.models.metadata import CELLS
 from forecasting.releases.catalog import Selection
 from forecasting.releases.loaded import Loaded
-from forecasting.series.batch import future_error
+from forecasting.series.batch import SeriesByStep, future_error
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
 from forecasting.wording import counted
@@ -36,10 +37,9 @@ from service.api.series_request import (
     refuse_missing_steps,
     series_ids,
 )
-from service.engine.events import read_baseline
+from service.engine.events import MAX_EVENT_HORIZON, read_baseline
 from service.engine.forecasting import positions_of
-from service.engine.options import MAX_EVENT_HORIZON
-from service.engine.reading import InputBaseline, parse_all, read_each, sentence
+from service.engine.reading import InputBaseline, parse, read_each, sentence
 from service.engine.serving import Serving
 from service.settings import Settings
 
@@ -232,14 +232,13 @@ async def compare_series(
     models = len(selection.columns) if selection.is_quick else len(CELLS)
     refuse_long_work(request, models, reach, settings.request_seconds)
     if selection.reads_at is not None:
-        parsed = await serving.run_in_worker(parse_all, request.series, request.units, selection.reads_at)
+        parsed = await serving.worker.run(parse, request.series, request.units, selection.reads_at)
+        read = SeriesByStep.at_one_step(*parsed)
     else:
-        step = selection.default_step
-        parsed = await serving.run_in_worker(
-            read_each, request.series, request.units, step, 0, lambda step: selection.refusal(step, reach)
-        )
+        step, refusal = selection.default_step, partial(selection.refusal, horizon=reach)
+        read = await serving.worker.run(read_each, request.series, request.units, step, 0, refusal)
     entries: list[Entry | SeriesError] = []
-    for given, series, position in zip(request.series, parsed, positions_of(request.series), strict=True):
+    for given, series, position in zip(request.series, read.each(), positions_of(request.series), strict=True):
         try:
             if isinstance(series, SeriesError):
                 raise series
@@ -327,7 +326,7 @@ def refuse_long_work(request: CompareRequest, models: int, horizon: int, seconds
 async def _in_turns(serving: Serving, rolling: Generator[None, None, Backtest]) -> Backtest:
     """Run a generator in turns, so that other large requests get theirs and a cancelled one ends soon."""
     while True:
-        backtest = await serving.run_in_worker(_advance, rolling)
+        backtest = await serving.worker.run(_advance, rolling)
         if backtest is not None:
             return backtest
 

@@ -121,10 +121,10 @@ async def post_compare(
     selection = serving.select(body.model, body.dataset)
     compared = await compare_series(serving, settings, body, selection, strict=strict)
     if format == "json":
-        content = await serving.run_in_worker(lambda: dumps(compared.to_json(predictions=body.predictions)))
+        content = await serving.worker.run(lambda: dumps(compared.to_json(predictions=body.predictions)))
         return Response(content, media_type="application/json")
     table = compared.to_csv if format == "csv" else compared.to_markdown
-    return Response(await serving.run_in_worker(table), media_type=_MEDIA_TYPES[format])
+    return Response(await serving.worker.run(table), media_type=_MEDIA_TYPES[format])
 
 
 @router.get(
@@ -182,8 +182,8 @@ async def hindcast(
         raise RequestError("past forecasts come from one model: choose best or the name of one network", field="model")
     release, forecasters = serving.catalog.resolve(model, dataset)
     cell = forecasters[0].metadata.cell
-    past = await serving.run_in_worker(hindcast_json, hindcasts, release, cell, origin, origins)
-    return Response(await serving.run_in_worker(dumps, past), media_type="application/json")
+    past = await serving.worker.run(hindcast_json, hindcasts, release, cell, origin, origins)
+    return Response(await serving.worker.run(dumps, past), media_type="application/json")
 
 
 @router.get(

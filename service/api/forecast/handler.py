@@ -32,17 +32,14 @@ from forecasting.series.units import Units
 from forecasting.wording import age_in_words
 from service.api.forecast.schemas import ForecastRequest
 from service.api.series_request import check_horizon, check_limits, refuse_failures, refuse_missing_steps, series_ids
-from service.engine.forecasting import SLOW_PIECE, Column, Job, columns_of
-from service.engine.options import RequestOptions
+from service.engine.forecasting import SLOW_PIECE, Column, Job, RequestOptions, columns_of
 from service.engine.reading import sentence
 from service.engine.serving import Serving
-from service.http.bodies import Headers, require_json
 from service.http.problems import errors_of
 from service.http.query import merge_query_and_body, read_query
 from service.settings import Settings
 from service.telemetry.tracing import INFERENCE, WRITING, part
 from service.worker.accounts import reserve
-from service.worker.json_bodies import read_json
 
 MAX_STEPS_AGE: Final = 2
 """Steps after which the last observation is late.
@@ -164,25 +161,13 @@ def _read_lines(query_string: bytes) -> LinesQuery:
         raise RequestValidationError([{**entry, "loc": ("query", *entry["loc"])} for entry in errors]) from None
 
 
-def read_request(
-    settings: Settings, query_string: bytes, headers: Headers, body: bytes
-) -> tuple[ForecastRequest, str | None, bool]:
-    """Return the request, the dataset that its query names, and whether it is strict.
+def merge(request: ForecastRequest, query: LinesQuery) -> ForecastRequest:
+    """Return the request with what the query says and the body does not.
 
     Raises:
-        ProblemError: 415 if the headers do not announce JSON; 422 if the body would take too much memory.
-        RequestValidationError: if the query or the body is invalid, or they contradict each other.
+        RequestValidationError: if they contradict each other.
+        RequestError: if they name different datasets.
     """
-    require_json(headers)
-    query = LinesQuery.read(query_string) if query_string else None
-    request = read_json(ForecastRequest, body, settings.max_series, settings.max_body_bytes)
-    if query is None:
-        return request, None, False
-    return _merge(request, query), query.dataset or None, query.strict
-
-
-def _merge(request: ForecastRequest, query: LinesQuery) -> ForecastRequest:
-    """Return the request with what the query says and the body does not."""
     update: dict[str, object] = {}
     for field in query.model_fields_set - {"dataset", "strict"}:
         value = getattr(query, field)
@@ -192,24 +177,8 @@ def _merge(request: ForecastRequest, query: LinesQuery) -> ForecastRequest:
             name = SINGULAR.get(field, field)
             message = f"{name} in the query contradicts {field} in the body: send only one of them"
             raise RequestValidationError([{"type": "contradiction", "loc": ("query", name), "msg": message}])
+    update["dataset"] = merge_query_and_body("dataset", query.dataset or None, request.dataset)
     return request.model_copy(update=update)
-
-
-def plan_forecast(serving: Serving, settings: Settings, request: ForecastRequest, dataset: str | None) -> Job:
-    """Return the job for a request: its series, its options, and the models that forecast them.
-
-    Raises:
-        ForecastError: if the request asks for something that is not available.
-    """
-    check_limits(request.series, settings)
-    check_horizon(request.horizon, settings)
-    dataset = merge_query_and_body("dataset", dataset, request.dataset)
-    options = RequestOptions.of(request, request.baseline)
-    selection = serving.select(request.model, dataset)
-    if selection.release is None:
-        refuse_missing_steps(request.series)
-    selection.check(options.forecast)
-    return Job(selection, request.series, options)
 
 
 def select_models(serving: Serving, query: LinesQuery) -> Selection:
@@ -252,14 +221,7 @@ _BYTES_PER_EVENT: Final = 1_000
 _FIELDS: Final = ("model", "version", "step")
 
 
-async def forecast_series(
-    serving: Serving,
-    settings: Settings,
-    request: ForecastRequest,
-    dataset: str | None,
-    *,
-    strict: bool,
-) -> bytes:
+async def forecast_series(serving: Serving, settings: Settings, request: ForecastRequest, *, strict: bool) -> bytes:
     """Return the JSON of :class:`~service.api.forecast.schemas.ModelForecast` or ``AllForecasts``.
 
     For a large request, memory for the response is reserved.
@@ -268,17 +230,22 @@ async def forecast_series(
         ForecastError: if the request asks for something that is not available, or the response would be too large.
         ProblemError: 422 if ``strict`` and a series could not be forecast.
     """
-    job = plan_forecast(serving, settings, request, dataset)
+    check_limits(request.series, settings)
+    check_horizon(request.horizon, settings)
+    options = RequestOptions.of(request, request.baseline)
+    selection = serving.select(request.model, request.dataset)
+    if selection.release is None:
+        refuse_missing_steps(request.series)
+    selection.check(options.forecast)
+    job = Job(selection, request.series, options)
     response = ForecastResponse(job, request.model, series_ids(request.series))
-    if job.is_small:
-        response.add(await serving.forecast(job))
-    else:
+    if not job.is_small:
         reserve(_estimate_bytes(job, settings))
-        await serving.forecast_pieces(job, response.add)
+    await serving.forecast(job, response.add)
     if len(job.series) <= SLOW_PIECE:
         with part(WRITING):
             return response.join(strict)
-    return await serving.run_in_worker(response.join, strict, span=WRITING)
+    return await serving.worker.run(response.join, strict, span=WRITING)
 
 
 def forecast_dataset(catalog: Catalog, settings: Settings, query: ForecastQuery) -> bytes:

@@ -11,9 +11,9 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from service.api.dependencies import SERIES_DATASET, CatalogDep, SettingsDep, ready
+from service.api.dependencies import SERIES_DATASET, CatalogDep, SettingsDep
 from service.api.forecast.columns.streams import ColumnStreams
-from service.api.forecast.handler import ForecastQuery, LinesQuery, forecast_dataset, forecast_series, read_request
+from service.api.forecast.handler import ForecastQuery, LinesQuery, forecast_dataset, forecast_series, merge
 from service.api.forecast.schemas import (
     EXAMPLES,
     AllLine,
@@ -26,12 +26,11 @@ from service.api.forecast.schemas import (
 from service.api.forecast.streaming import stream_forecast
 from service.api.openapi import BYTES, ndjson_lines, problems, query_parameters, request_body
 from service.engine.serving import Lifecycle
-from service.http.bodies import ARROW_TYPE, NDJSON_TYPE, PARQUET_TYPE
+from service.http.bodies import ARROW_TYPE, NDJSON_TYPE, PARQUET_TYPE, require_json
 from service.http.problems import Problem
 from service.middleware.deadlines import STREAMED
 from service.middleware.requests import HEADERS
 from service.settings import Settings
-from service.worker.json_bodies import LARGE_BYTES
 
 
 class PlainRoute(APIRoute):
@@ -108,11 +107,13 @@ async def post_forecast(request: Request) -> Response:
     if media_type is not None:
         columns: ColumnStreams = state.column_streams
         return columns.respond(media_type, request)
-    serving, body = ready(lifecycle), await request.body()
-    sent = settings, scope["query_string"], scope[HEADERS], body
-    is_small = len(body) <= LARGE_BYTES
-    asked, dataset, strict = read_request(*sent) if is_small else await serving.run_in_worker(read_request, *sent)
-    content = await forecast_series(serving, settings, asked, dataset, strict=strict)
+    serving, body = lifecycle.ready(), await request.body()
+    require_json(scope[HEADERS])
+    query = LinesQuery.read(scope["query_string"]) if scope["query_string"] else None
+    asked = await serving.read_json(ForecastRequest, body, settings.max_series, settings.max_body_bytes)
+    if query is not None:
+        asked = merge(asked, query)
+    content = await forecast_series(serving, settings, asked, strict=query is not None and query.strict)
     return Response(content, media_type="application/json")
 
 

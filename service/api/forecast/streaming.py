@@ -13,11 +13,9 @@ from forecasting.errors import SeriesError
 from forecasting.models.base import ALL
 from forecasting.models.metadata import CELLS
 from forecasting.requests import UnknownFieldsError
-from service.api.dependencies import ready
 from service.api.forecast.handler import LinesQuery, bytes_of_entry, select_models, with_ids
 from service.api.series_request import check_horizon
-from service.engine.forecasting import Column, Job
-from service.engine.options import RequestOptions
+from service.engine.forecasting import Column, Job, RequestOptions
 from service.engine.reading import InputSeries, sentence
 from service.engine.serving import Lifecycle, Serving
 from service.http.bodies import BATCH, NDJSON_TYPE, Line, read_lines, refuse_compression
@@ -68,7 +66,7 @@ def stream_forecast(lifecycle: Lifecycle, settings: Settings, request: Request) 
         RequestValidationError: if the query is invalid.
     """
     refuse_compression(dict(request.scope["headers"]), "NDJSON")
-    forecaster = _LineForecaster(ready(lifecycle), settings, LinesQuery.read(request.scope["query_string"]))
+    forecaster = _LineForecaster(lifecycle.ready(), settings, LinesQuery.read(request.scope["query_string"]))
     pieces = _forecast_lines(forecaster, settings, request.receive)
     return StreamedResponse(pieces, NDJSON_TYPE, lambda problem: problem + b"\n")
 
@@ -118,7 +116,7 @@ class _LineForecaster:
 
     async def answer(self, lines: Sequence[Line]) -> list[_AnswerLine]:
         is_large = sum(len(line.content or b"") for line in lines) > _SMALL_BATCH_BYTES
-        parsed = await self._serving.run_in_worker(self._parse_all, lines) if is_large else self._parse_all(lines)
+        parsed = await self._serving.worker.run(self._parse_all, lines) if is_large else self._parse_all(lines)
         valid = [line.series for line in parsed if isinstance(line.series, InputSeries)]
         columns: list[list[bytes | SeriesError]] = [[] for _ in self._selection.columns]
 
@@ -127,11 +125,7 @@ class _LineForecaster:
                 entries += column.entries
 
         if valid:
-            job = Job(self._selection, valid, self._options)
-            if job.is_small:
-                keep(await self._serving.forecast(job))
-            else:
-                await self._serving.forecast_pieces(job, keep)
+            await self._serving.forecast(Job(self._selection, valid, self._options), keep)
         entries = zip(*columns, strict=True)
         return [
             self._write(line, next(entries))

@@ -20,7 +20,6 @@ from service.api.dependencies import (
     ReleaseWatcherDep,
     ServingDep,
     SettingsDep,
-    ready,
     refuse_draining,
 )
 from service.api.inference.models import InferenceModel, all_models, find_model
@@ -136,7 +135,7 @@ async def server_ready(lifecycle: LifecycleDep) -> ServerReady:
 
     Otherwise, and while the process is shutting down, the status is 503.
     """
-    ready(lifecycle)
+    lifecycle.ready()
     refuse_draining(lifecycle)
     return ServerReady()
 
@@ -205,7 +204,7 @@ async def infer(request: Request, lifecycle: LifecycleDep, settings: SettingsDep
     `Inference-Header-Content-Length` gives the length of the JSON, and the parameter `binary_data_size` of each input
     its length.
     """
-    serving, headers = ready(lifecycle), dict(request.scope["headers"])
+    serving, headers = lifecycle.ready(), dict(request.scope["headers"])
     model = _find(request, serving)
     message, tail = await read_request(serving, await request.body(), headers, settings)
     if message.parameters is not None and message.parameters.dataset is not None:
@@ -218,7 +217,7 @@ async def infer(request: Request, lifecycle: LifecycleDep, settings: SettingsDep
     if encoding is not None:
         response_headers["Content-Encoding"] = encoding
         compress, is_large = partial(_COMPRESS[encoding], content, _FASTEST_LEVEL), len(inputs[0]) > SMALL
-        content = await serving.run_in_worker(compress) if is_large else compress()
+        content = await serving.worker.run(compress) if is_large else compress()
     return Response(content, headers=response_headers)
 
 

@@ -119,7 +119,7 @@ async def read_upload(
     """
     netcdf = require_file(headers, content) or options.format == "netcdf"
     try:
-        reading = None if netcdf else await serving.run_in_worker(read_short_text, content, options, settings)
+        reading = None if netcdf else await serving.worker.run(read_short_text, content, options, settings)
         return reading or await reader.read(content, options, settings.max_body_bytes)
     except FileError as error:
         raise unreadable_file(error) from None

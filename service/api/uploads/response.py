@@ -162,7 +162,7 @@ async def checks_of(reading: Reading, serving: Serving, settings: Settings) -> l
     """
     stations = [station for station in station_series(reading, settings) if station.series is not None]
     last = MAX_CHECKED // max(len(stations), 1)
-    return [await serving.run_in_worker(_checked, station, serving, last) for station in stations]
+    return [await serving.worker.run(_checked, station, serving, last) for station in stations]
 
 
 def _checked(station: StationSeries, serving: Serving, last: int) -> Json:

@@ -57,12 +57,12 @@ async def post_series(
     """Describe a file of SST data, and return its series in the form that POST /forecast and POST /compare take."""
     content, options = await request.body(), query.options()
     reading = await read_upload(dict(request.scope["headers"]), content, options, file_reader, serving, settings)
-    response = await serving.run_in_worker(described, reading, serving.catalog, settings)
+    response = await serving.worker.run(described, reading, serving.catalog, settings)
     if wants_ndjson(",".join(request.headers.getlist("accept"))):
-        return Response(await serving.run_in_worker(series_lines, response), media_type=NDJSON_TYPE)
+        return Response(await serving.worker.run(series_lines, response), media_type=NDJSON_TYPE)
     if query.check:
         response["checks"] = await checks_of(reading, serving, settings)
-    return Response(await serving.run_in_worker(dumps, response), media_type="application/json")
+    return Response(await serving.worker.run(dumps, response), media_type="application/json")
 
 
 @router.get(

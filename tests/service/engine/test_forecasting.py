@@ -13,8 +13,7 @@ from forecasting.forecasts.options import ForecastOptions
 from forecasting.releases.catalog import Catalog
 from forecasting.series.sst_series import SstSeries
 from service.api.forecast.handler import with_ids
-from service.engine.forecasting import PIECE, SMALL, SMALL_VALUES, Column, Job, forecast_jobs
-from service.engine.options import RequestOptions
+from service.engine.forecasting import PIECE, SMALL, SMALL_VALUES, Column, Job, RequestOptions, forecast_jobs
 from service.engine.reading import InputSeries
 from service.engine.serving import Serving
 from service.telemetry.metrics import Metrics

@@ -6,7 +6,7 @@ import pytest
 
 from service.http.problems import ProblemError
 from service.settings import Settings
-from service.worker.accounts import Accounts, Turns, current, reserve
+from service.worker.accounts import Account, Accounts, Turns, current, reserve
 
 FULL = "too many requests are waiting"
 
@@ -17,7 +17,7 @@ def accounts() -> Accounts:
 
 
 def test_a_request_waits_until_its_account_is_closed(accounts: Accounts) -> None:
-    first, second = accounts.open("a"), accounts.open("a")
+    first, second = Account(accounts, "a"), Account(accounts, "a")
     assert accounts.waiting == 2
     first.release()
     second.release()
@@ -25,17 +25,17 @@ def test_a_request_waits_until_its_account_is_closed(accounts: Accounts) -> None
 
 
 def test_a_request_reserves_the_largest_amount_that_it_asked_for(accounts: Accounts) -> None:
-    account = accounts.open("a")
+    account = Account(accounts, "a")
     for size in (100, 1_024, 500):
         account.reserve(size)
-    assert account.held == 1_024
+    assert account.reserved == 1_024
     with pytest.raises(ProblemError, match=f"{FULL};"):
         account.reserve(1_025)
-    assert account.held == 1_024
+    assert account.reserved == 1_024
 
 
 def test_memory_that_one_request_holds_is_free_once_its_account_is_closed(accounts: Accounts) -> None:
-    first, second = accounts.open("a"), accounts.open("a")
+    first, second = Account(accounts, "a"), Account(accounts, "a")
     first.reserve(600)
     with pytest.raises(ProblemError, match=f"{FULL};"):
         second.reserve(600)
@@ -45,7 +45,7 @@ def test_memory_that_one_request_holds_is_free_once_its_account_is_closed(accoun
 
 def test_a_response_is_reserved_beside_what_the_request_holds(accounts: Accounts) -> None:
     reserve(2_000)
-    token = current.set(accounts.open("a"))
+    token = current.set(Account(accounts, "a"))
     reserve(600)
     with pytest.raises(ProblemError, match=FULL):
         reserve(600)
@@ -54,14 +54,14 @@ def test_a_response_is_reserved_beside_what_the_request_holds(accounts: Accounts
 
 def test_one_caller_gets_a_share_of_the_places_and_the_memory_and_others_the_rest() -> None:
     accounts = Accounts(Settings(max_waiting=4, max_waiting_bytes=1_024, caller_share=0.5))
-    mine = [accounts.open("address") for _ in range(3)]
+    mine = [Account(accounts, "address") for _ in range(3)]
     for account in mine[:2]:
         account.identify("key mine")
     with pytest.raises(ProblemError, match=f"{FULL} from this caller"):
         mine[2].identify("key mine")
     with pytest.raises(ProblemError, match=f"{FULL} from this caller"):
         mine[0].reserve(513)
-    other = accounts.open("other")
+    other = Account(accounts, "other")
     other.identify("other")
     other.reserve(512)
 

@@ -9,7 +9,7 @@ from service.api.events import EventsRequest
 from service.api.forecast.schemas import ForecastRequest
 from service.api.timeseries import TimeSeriesRequest
 from service.http.problems import invalid_body
-from service.worker.json_bodies import LARGE_BYTES, read_model
+from service.worker.json_bodies import LARGE_BYTES, read_json
 
 LONG = b'{"id":"a]}\\"[{","start":"2000-01-01","values":[' + b",".join([b"24.5", b"null"] * (LARGE_BYTES // 8)) + b"]}"
 SHORT = b'{"values":[1]}'
@@ -25,7 +25,7 @@ def at_once(model: type[BaseModel], content: bytes) -> object:
 
 def in_parts(model: type[BaseModel], content: bytes) -> object:
     try:
-        return read_model(model, content)
+        return read_json(model, content, max_series=10, max_bytes=2**30)
     except RequestValidationError as error:
         return error.errors()
 

@@ -5,7 +5,7 @@ import weakref
 import pytest
 
 from service.settings import Settings
-from service.worker.accounts import Accounts, current
+from service.worker.accounts import Account, Accounts, current
 from service.worker.threads import AbandonedError, Worker, run_abandonable, stop_if_abandoned
 
 
@@ -49,7 +49,7 @@ def test_a_request_counts_until_its_work_has_ended_and_work_that_has_not_begun_i
             free.wait(60)
 
     async def request(worker: Worker, body: Body) -> None:
-        account = accounts.open("a")
+        account = Account(accounts, "a")
         current.set(account)
         try:
             await worker.run(body.use)
@@ -80,7 +80,7 @@ def test_callers_whose_work_waits_for_a_thread_take_turns() -> None:
     begun: list[str] = []
 
     async def request(worker: Worker, accounts: Accounts, name: str) -> None:
-        current.set(accounts.open(name[0]))
+        current.set(Account(accounts, name[0]))
         await worker.run(begun.append, name)
 
     async def order() -> None:

@@ -156,7 +156,7 @@ class ColumnResponse:
                         continue
                     steps = self._pipeline.steps(rows, is_last=is_last)
                     while not self._pipeline.has_ended:
-                        content = await self._serving.run_in_worker(_next, steps)
+                        content = await self._serving.worker.run(_next, steps)
                         if content is None:
                             break
                         for piece in held.add(content):

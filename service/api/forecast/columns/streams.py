@@ -8,12 +8,10 @@ from fastapi import Request
 
 from forecasting.errors import MissingExtraError, RequestError
 from forecasting.extras import needs_extra
-from service.api.dependencies import ready
 from service.api.forecast.columns.spool import SpoolSpace
 from service.api.forecast.handler import LinesQuery, select_models
 from service.api.series_request import check_horizon
-from service.engine.forecasting import Job
-from service.engine.options import RequestOptions
+from service.engine.forecasting import Job, RequestOptions
 from service.engine.serving import Lifecycle, Serving
 from service.http.bodies import ARROW_TYPE, PARQUET_TYPE, preferred, refuse_compression
 from service.http.problems import ProblemError
@@ -71,7 +69,7 @@ class ColumnStreams:
         if accepted is None:
             detail = f"a columnar request gets a columnar response: accept {ARROW_TYPE} or {PARQUET_TYPE}"
             raise ProblemError(HTTPStatus.NOT_ACCEPTABLE, detail)
-        serving = ready(self._lifecycle)
+        serving = self._lifecycle.ready()
         query = LinesQuery.read(request.scope["query_string"])
         job = _plan(serving, self._settings, query)
         pipeline = Pipeline(serving, job, accepted, self._settings.max_values, strict=query.strict)
