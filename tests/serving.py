@@ -38,7 +38,7 @@ def serve_app(app: ASGIApp, keep_alive_seconds: int = 60) -> Iterator[httpx.Clie
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=60) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=600) as client:
             client.get("/health/ready").raise_for_status()
             yield client
     finally:
@@ -48,7 +48,7 @@ def serve_app(app: ASGIApp, keep_alive_seconds: int = 60) -> Iterator[httpx.Clie
 
 def connect(client: httpx.Client) -> socket.socket:
     """Open a new connection to the service that ``client`` calls."""
-    return socket.create_connection(("127.0.0.1", client.base_url.port or 0), timeout=60)
+    return socket.create_connection(("127.0.0.1", client.base_url.port or 0), timeout=600)
 
 
 def read_until(wire: socket.socket, part: bytes) -> bytes:

@@ -210,10 +210,11 @@ def test_limits_on_series_and_values_apply(strict_limits: httpx.Client, nino12: 
 
 
 def test_a_comparison_that_would_take_too_long_is_refused_with_what_is_possible(
-    client: httpx.Client, nino12: SstSeries
+    artifacts: Path, nino12: SstSeries
 ) -> None:
     many = [one_series(nino12, 240, f"s{i}") for i in range(2_000)]
-    response = client.post("/compare", json={"dataset": "nino12", "series": many, "horizon": 12})
+    with serve(Settings(artifacts=artifacts, request_seconds=30)) as client:
+        response = client.post("/compare", json={"dataset": "nino12", "series": many, "horizon": 12})
     assert response.status_code == 422
     detail = response.json()["detail"]
     assert detail.startswith("comparing 3 models 12 steps ahead on 2000 series with 480000 values in total would take")
