@@ -8,15 +8,12 @@ import select
 import signal
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import nullcontext
-from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 from forecasting.bundled import default_artifacts
-from forecasting.errors import ForecastError, MissingExtraError
-from forecasting.extras import needs_extra
+from forecasting.errors import ForecastError
 from forecasting.readers.options import OPTIONS
 from forecasting.remedies import Setting
 
@@ -33,41 +30,39 @@ FORMATS: Final = ("table", "csv", "json")
 """Forms of the output of commands that print tables."""
 
 
+_module: Final[list[str]] = []
+"""What ``python -m`` runs, and the command that it runs by default; empty for ``sst``."""
+
+
+def name_as_module(module: str, default: str) -> None:
+    """Have programs name themselves after ``python -m``: the command ``default`` as the ``module`` itself."""
+    _module[:] = module, default
+
+
 class Program(NamedTuple):
-    """A command, and the two ways to run it.
+    """A command: the words that follow ``sst``, as in ``release sign``."""
 
-    Attributes:
-        sst_command: what follows ``sst``, as in ``sst serve``.
-        module: what follows ``python -m``, as in ``python -m service``; None if only ``sst`` runs the command.
-    """
-
-    sst_command: str
-    module: str | None = None
+    words: str
 
     @property
     def name(self) -> str:
         """What the user typed to run it, for help: ``sst inspect`` or ``python -m training inspect``."""
-        return f"sst {self.sst_command}" if self._is_sst else f"python -m {self.module}"
+        if not _module:
+            return f"sst {self.words}"
+        module, default = _module
+        return f"python -m {module} {self.words.removeprefix(default).strip()}".rstrip()
 
-    def subcommand(self, *words: str) -> "Program":
-        """Return the program that ``words`` after this one run."""
-        return Program(
-            " ".join((self.sst_command, *words)), None if self.module is None else " ".join((self.module, *words))
-        )
+    def subcommand(self, word: str) -> "Program":
+        """Return the program that ``word`` after this one runs."""
+        return Program(f"{self.words} {word}")
 
     def say(self, message: str) -> None:
         """Write a message to standard error, after the name: ``sst inspect: …`` or ``training inspect: …``."""
-        name = self.name if self._is_sst else self.module
-        sys.stderr.write(f"{name}: {message}\n")
+        sys.stderr.write(f"{self.name.removeprefix('python -m ')}: {message}\n")
 
     def say_error(self, error: ForecastError) -> None:
         """Write what is wrong, and which option mends it."""
         self.say(error.written(in_command_line))
-
-    @property
-    def _is_sst(self) -> bool:
-        # No module imports sst, so it is loaded only if it is the running command.
-        return self.module is None or "sst" in sys.modules
 
 
 class Command(NamedTuple):
@@ -105,51 +100,6 @@ class Command(NamedTuple):
         except ForecastError as error:
             self.program.say_error(error)
             return REFUSED
-
-
-class Entry(NamedTuple):
-    """A command that is imported only to run it.
-
-    Attributes:
-        location: module and name of the :class:`Command`, as in ``training.cli.release:PULL``.
-        summary: what the command does, in a list of commands.
-        extra: the extra that it needs, and what needs it, as the subject of the error without it.
-    """
-
-    location: str
-    summary: str = ""
-    extra: tuple[str, str] | None = None
-
-    def load(self) -> Command:
-        """Import the command.
-
-        Raises:
-            MissingExtraError: if the extra is not installed.
-        """
-        module, _, name = self.location.partition(":")
-        with nullcontext() if self.extra is None else needs_extra(*self.extra):
-            command: Command = getattr(import_module(module), name)
-        return command
-
-
-def run_group(program: Program, description: str, entries: Mapping[str, Entry], arguments: Sequence[str]) -> int:
-    """Run the subcommand that the first argument names; returns its exit status."""
-    subcommands = "\n".join(f"  {name:9} {entry.summary}" for name, entry in entries.items())
-    parser = argparse.ArgumentParser(
-        prog=program.name,
-        usage=f"{program.name} [-h] SUBCOMMAND ...",
-        description=description,
-        epilog=f"subcommands:\n{subcommands}\n\n'{program.name} SUBCOMMAND --help' shows the options of a subcommand.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("subcommand", choices=entries, metavar="SUBCOMMAND", help=argparse.SUPPRESS)
-    name: str = parser.parse_args(arguments[:1]).subcommand
-    try:
-        command = entries[name].load()
-    except MissingExtraError as error:
-        program.subcommand(name).say_error(error)
-        return REFUSED
-    return command.main(arguments[1:])
 
 
 def run_process(main: Callable[[], int], program: Program, interrupted: str = "interrupted", stopped: str = "") -> int:

@@ -29,7 +29,7 @@ from forecasting.extras import exit_without_extra
 with exit_without_extra("service", "The service"):
     from pydantic import SecretStr, ValidationError
 
-    from forecasting.console import Program, add_version, discard_output
+    from forecasting.console import Program, add_version, discard_output, name_as_module
     from forecasting.errors import ForecastError, RequestError
     from forecasting.releases.catalog import Catalog
     from service import keys_cli
@@ -46,7 +46,7 @@ with exit_without_extra("service", "The service"):
 
 logger = logging.getLogger("service")
 
-SERVE: Final = Program("serve", "service")
+SERVE: Final = Program("serve")
 
 _MAX_OPEN_FILES: Final = 65_536
 
@@ -54,8 +54,10 @@ _MAX_OPEN_FILES: Final = 65_536
 def main(arguments: list[str] | None = None) -> int:
     """Serve until stopped. Returns the exit status: 0 after a stop, 2 if the service could not start."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    if "sst" not in sys.modules:
+        name_as_module("service", "serve")
     if arguments[:1] == ["key"]:
-        return keys_cli.KEY_COMMAND.main(arguments[1:])
+        return keys_cli.COMMAND.main(arguments[1:])
     options = _parser().parse_args(arguments)
     _allow_open_files()
     os.environ |= {f"SST_{name.upper()}": str(value) for name, value in vars(options).items() if value is not None}

@@ -1,16 +1,12 @@
 """``sst key``: make an API key."""
 
 import argparse
-from collections.abc import Sequence
 from typing import Final
 
-from forecasting.console import Command, Program, run_process
-from forecasting.extras import exit_without_extra
+from forecasting.console import Command, Program
+from service.middleware.keys import Role, new_key
 
-with exit_without_extra("service", "The service"):
-    from service.middleware.keys import Role, new_key
-
-KEY: Final = Program("key", "service key")
+KEY: Final = Program("key")
 
 _RESPONSE: Final = """The key of {key.name} ({key.role}), shown only once. Send it as Authorization: Bearer KEY
 
@@ -20,11 +16,6 @@ Its line for SST_KEYS_FILE or SST_KEYS, which does not reveal the key:
 
   {key.line}
 """
-
-
-def run(arguments: Sequence[str]) -> int:
-    """Run the command as this process; returns the exit status."""
-    return run_process(lambda: KEY_COMMAND.main(arguments), KEY)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +31,7 @@ def _make(options: argparse.Namespace) -> int:
     return 0
 
 
-KEY_COMMAND: Final = Command(
+COMMAND: Final = Command(
     KEY,
     "Create an API key. Nothing is stored: give the key to its caller, and the line to the service.",
     _add_options,

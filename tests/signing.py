@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+import sst
 from forecasting.releases.release import point_current
-from training.cli import main
 from training.publish.release import publish, staging
 
 
@@ -20,10 +20,10 @@ def make_release(artifacts: Path, name: str, version: str, files: dict[str, byte
 
 def make_key(folder: Path, name: str) -> tuple[Path, Path]:
     """Make a pair of keys; returns the files of the private and of the public one."""
-    assert main(["release", "key", str(folder / name)]) == 0
+    assert sst.run(["release", "key", str(folder / name)]) == 0
     return folder / f"{name}.pem", folder / f"{name}.pub.pem"
 
 
 def sign(path: Path, private: Path) -> None:
     """Sign the releases that ``path`` means."""
-    assert main(["release", "sign", str(path), "--key", str(private)]) == 0
+    assert sst.run(["release", "sign", str(path), "--key", str(private)]) == 0

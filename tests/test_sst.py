@@ -60,14 +60,14 @@ def helps() -> dict[str, Completed]:
 
 
 @pytest.mark.parametrize(("command", "package"), COMMANDS.items())
-def test_each_command_shows_its_own_name_and_imports_one_program(
+def test_each_command_shows_its_own_name_and_imports_no_other_program(
     command: str, package: str, helps: dict[str, Completed]
 ) -> None:
     done = helps[f"sst {command} --help"]
     assert (done.status, done.errors) == (0, "")
     assert done.output.startswith(f"usage: sst {command} [-h]")
     assert "python -m" not in done.output
-    assert done.imported == [package]
+    assert {*done.imported} <= {package}
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,6 @@
 """``python -m training``: another spelling of ``sst train``, ``fetch``, ``inspect`` and ``release``."""
 
-import sys
-
-from training.cli import run
+from sst import run_module
 
 if __name__ == "__main__":
-    sys.exit(run(sys.argv[1:]))
+    run_module("training", "train")

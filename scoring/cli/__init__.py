@@ -9,8 +9,8 @@ from functools import partial
 from importlib import import_module
 from typing import Final
 
-from forecasting.console import Command, Program, run_process
-from forecasting.extras import exit_without_extra
+from forecasting.console import Command, Program
+from forecasting.extras import needs_extra
 from scoring.cli.arguments import (
     APPEND,
     EVENTS,
@@ -34,29 +34,16 @@ exit status: 0 success; 1 stopped by a system error; 2 invalid options or input;
 _EXITS_OF_FILE: Final = "Exit status: 0 success; 2 invalid options or input; 3 no series of the file could be used."
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run the command that the first argument names as this process; returns the exit status."""
-    command = _command(arguments)
-    again = "; run the same command again to resume" if command.program in (SCORE, VERIFY) else ""
-    return run_process(lambda: command.main(arguments[1:]), command.program, f"interrupted{again}", again)
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Run the command that the first argument names; returns the exit status."""
-    return _command(arguments).main(arguments[1:])
-
-
-def _command(arguments: Sequence[str]) -> Command:
-    if arguments[0] != "score":
-        return _COMMANDS[arguments[0]]
+def run_score(arguments: Sequence[str]) -> int:
+    """Run ``sst score``; returns the exit status."""
     appending = any(argument.partition("=")[0] == APPEND for argument in arguments)
     add_options = partial(add_score_options, appending=appending)
     description = "Forecast every station of a table, or every cell of a grid."
-    return Command(SCORE, description, add_options, _score, EXITS, _USAGE.format(SCORE.name))
+    return Command(SCORE, description, add_options, _score, EXITS, _USAGE.format(SCORE.name)).main(arguments)
 
 
 def _score(options: argparse.Namespace) -> int:
-    with exit_without_extra("scoring", "Batch scoring"):
+    with needs_extra("scoring", "Batch scoring"):
         from scoring.cli.start import leave_out_dask, load_torch_aside, processes_for
 
         if not options.cluster:
@@ -68,7 +55,7 @@ def _score(options: argparse.Namespace) -> int:
 
 def _run(program: Program, module: str, name: str, purpose: str, options: argparse.Namespace) -> int:
     """Run a function of a module of this package; returns its exit status, 3 if nothing can be forecast."""
-    with exit_without_extra("scoring", purpose):
+    with needs_extra("scoring", purpose):
         try:
             status: int = getattr(import_module(f"scoring.cli.{module}"), name)(options)
             return status
@@ -77,26 +64,24 @@ def _run(program: Program, module: str, name: str, purpose: str, options: argpar
             return INCOMPLETE
 
 
-_COMMANDS: Final = {
-    "verify": Command(
-        VERIFY,
-        "Compare the forecasts in an archive with later observations.",
-        add_verify_options,
-        partial(_run, VERIFY, "verify", "verify", "Verification"),
-        _EXITS_OF_VERIFY,
-    ),
-    "forecast": Command(
-        FORECAST,
-        "Forecast each series in a file, without a server. The options are those of POST /forecast.",
-        add_forecast_options,
-        partial(_run, FORECAST, "forecast", "forecast", "sst forecast"),
-        _EXITS_OF_FILE,
-    ),
-    "events": Command(
-        EVENTS,
-        "List the marine heatwaves or cold spells in daily series. They need ten years of values.",
-        add_events_options,
-        partial(_run, EVENTS, "forecast", "events", "sst events"),
-        _EXITS_OF_FILE,
-    ),
-}
+VERIFY_COMMAND: Final = Command(
+    VERIFY,
+    "Compare the forecasts in an archive with later observations.",
+    add_verify_options,
+    partial(_run, VERIFY, "verify", "verify", "Verification"),
+    _EXITS_OF_VERIFY,
+)
+FORECAST_COMMAND: Final = Command(
+    FORECAST,
+    "Forecast each series in a file, without a server. The options are those of POST /forecast.",
+    add_forecast_options,
+    partial(_run, FORECAST, "forecast", "forecast", "sst forecast"),
+    _EXITS_OF_FILE,
+)
+EVENTS_COMMAND: Final = Command(
+    EVENTS,
+    "List the marine heatwaves or cold spells in daily series. They need ten years of values.",
+    add_events_options,
+    partial(_run, EVENTS, "forecast", "events", "sst events"),
+    _EXITS_OF_FILE,
+)

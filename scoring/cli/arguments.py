@@ -22,8 +22,8 @@ from forecasting.console import (
 from forecasting.errors import SeriesError
 from forecasting.series.timestep import TimeStep
 
-SCORE: Final = Program("score", "scoring")
-VERIFY: Final = Program("verify", "scoring verify")
+SCORE: Final = Program("score")
+VERIFY: Final = Program("verify")
 FORECAST: Final = Program("forecast")
 EVENTS: Final = Program("events")
 

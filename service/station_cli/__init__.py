@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from typing import Final
 
 from forecasting.console import (
+    REFUSED,
     Program,
     add_format,
     add_reading_options,
     add_version,
     levels,
     number,
-    run_process,
     whole,
 )
-from forecasting.extras import exit_without_extra
+from forecasting.errors import MissingExtraError
+from forecasting.extras import needs_extra
 from forecasting.readers.options import OPTIONS
 from forecasting.series.units import UNITS
 
@@ -26,7 +27,7 @@ IN_FILES: Final = {
     "baseline": "the baseline of the events",
     "webhooks": "the webhooks that receive alerts, and their secrets",
 }
-STATION: Final = Program("station", "service.station_cli")
+STATION: Final = Program("station")
 READING: Final = tuple(name for name in OPTIONS if name != "sample")
 """Reading options for files of readings, which are of one place."""
 ABOUT: Final = """\
@@ -38,18 +39,16 @@ a request that the service refuses; 3 nothing could be forecast or verified; 4 r
 interrupted."""
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run a command as this process; returns the exit status."""
-    return run_process(lambda: main(arguments), STATION)
-
-
 def main(arguments: Sequence[str]) -> int:
     """Run a command; returns the exit status, see :data:`ABOUT`."""
     options = _parser().parse_args(arguments)
-    with exit_without_extra("client", "sst station"):
-        from service.station_cli.commands import run_station_command
-
-        return run_station_command(options)
+    try:
+        with needs_extra("client", "sst station"):
+            from service.station_cli.commands import run_station_command
+    except MissingExtraError as error:
+        STATION.say_error(error)
+        return REFUSED
+    return run_station_command(options)
 
 
 def _parser() -> argparse.ArgumentParser:

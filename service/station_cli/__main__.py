@@ -1,8 +1,6 @@
 """``python -m service.station_cli``: another spelling of ``sst station``."""
 
-import sys
-
-from service.station_cli import run
+from sst import run_module
 
 if __name__ == "__main__":
-    sys.exit(run(sys.argv[1:]))
+    run_module("service.station_cli", "station")

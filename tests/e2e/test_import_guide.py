@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import sst
 from service.settings import Settings
 from tests.conftest import NINO12, ROOT
 from tests.scoring.commands import score
 from tests.serving import serve
 from tests.zygote import run
-from training.cli import main
 
 GUIDE = (ROOT / "docs" / "guides" / "import-a-model.md").read_text(encoding="utf-8")
 MODEL = "nino12-mine-my_gru"
@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (command,) = re.findall(r"^sst (release import .*)$", GUIDE, flags=re.MULTILINE)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        assert main(command.split()) == 0
+        assert sst.run(command.split()) == 0
     return folder
 
 

@@ -45,10 +45,10 @@ def run_without(package: str, code: str) -> subprocess.CompletedProcess[str]:
     [
         ("service", "torch", "The service needs the extra `service`"),
         ("service", "pydantic_settings", "The service needs the extra `service`"),
-        ("training", "torch", "Training needs the extra `training`"),
-        ("training", "tqdm", "Training needs the extra `training`"),
-        ("scoring", "tqdm", "Batch scoring needs the extra `scoring`"),
-        ("scoring", "pyarrow", "Batch scoring needs the extra `scoring`"),
+        ("training", "torch", "training: Training needs the extra `training`"),
+        ("training", "tqdm", "training: Training needs the extra `training`"),
+        ("scoring", "tqdm", "scoring: Batch scoring needs the extra `scoring`"),
+        ("scoring", "pyarrow", "scoring: Batch scoring needs the extra `scoring`"),
     ],
 )
 def test_a_program_without_its_extra_says_so_and_exits_with_2(

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from scoring.cli import main
+import sst
 from scoring.tables.staging import rows_file
 from tests.zygote import Popen
 
 
 def score(*arguments: object) -> int:
     """Run the command in this process and return its exit status."""
-    return main(["score", *map(str, arguments)])
+    return sst.run(["score", *map(str, arguments)])
 
 
 def start(*arguments: object, **environment: str) -> Popen:

@@ -131,7 +131,7 @@ def test_a_missing_gpu_is_refused_before_anything_is_written(
     table = long_table(tmp_path / "in.csv", stations=3)
     assert score(table, tmp_path / "out.csv", "--dataset", "nino12", "--artifacts", artifacts, "--device", "cuda") == 2
     assert (
-        capsys.readouterr().err == "scoring: device 'cuda' is not available: torch finds 0 GPUs; choose auto or cpu\n"
+        capsys.readouterr().err == "sst score: device 'cuda' is not available: torch finds 0 GPUs; choose auto or cpu\n"
     )
     assert list(tmp_path.iterdir()) == [table]
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from sqlalchemy import make_url
 
+import sst
 from forecasting.series.times import iso_of
-from scoring.cli import main
 from scoring.tables.output import BASELINES
 from service.stations.store.database import Database
 from service.stations.store.forecasts import IssuedForecast, add_forecast
@@ -74,7 +74,7 @@ def test_both_score_the_same_pairs_in_the_same_way(
     service = scored_by_service(archive, readings, tmp_path / "sst.db")
     capsys.readouterr()
     arguments = [str(archive), str(tmp_path / "observations.csv"), "--format", "json"]
-    assert main(["verify", *arguments]) == 0
+    assert sst.run(["verify", *arguments]) == 0
     (group,) = json.loads(capsys.readouterr().out)["groups"]
     assert [lead["n"] for lead in group["leads"]] == [4, 4, 5]
     for scored, lead in zip(service["leads"], group["leads"], strict=True):

@@ -9,14 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from scoring.cli import main
+import sst
 from tests.scoring.archive.tables import append, files, growing, read, until
 from tests.scoring.grids.sample import oisst, save, temperatures
 from tests.scoring.tables.sample import station, walk
 
 
 def verify(*arguments: object) -> int:
-    return main(["verify", *map(str, arguments)])
+    return sst.run(["verify", *map(str, arguments)])
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +188,7 @@ def test_observations_that_do_not_fit_are_explained_with_status_3(
         assert verify(archive, observations, *options) == 3
         errors = capsys.readouterr().err
         assert reason in errors
-        assert errors.splitlines()[-1].startswith("scoring verify: nothing could be verified: ")
+        assert errors.splitlines()[-1].startswith("sst verify: nothing could be verified: ")
     assert verify(archive, tmp_path / "hourly.csv", "--resample", "day") == 0
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scoring.cli import main
+import sst
 from tests.scoring.archive.tables import append, files, read, until
 from tests.scoring.heatwaves import HEATWAVE, events_file, with_departure
 from tests.scoring.tables.sample import station
@@ -26,7 +26,7 @@ def test_heatwaves_are_scored_once_the_days_that_decide_them_have_passed(
         assert append(until(table, days - left, tmp_path / "in.csv"), archive, seas, *options) == 0
     capsys.readouterr()
     arguments = [str(archive), str(until(table, days, tmp_path / "observations.csv")), "--format", "json"]
-    assert main(["verify", *arguments]) == 0
+    assert sst.run(["verify", *arguments]) == 0
     (group,) = json.loads(capsys.readouterr().out)["groups"]
     rows = read(archive)
     assert [(event["event"], event["lead"]) for event in group["events"]] == [("heatwave", lead) for lead in (1, 2, 3)]
@@ -63,7 +63,7 @@ def test_heat_stress_is_scored_at_the_levels_of_the_service(
         assert append(until(table, day, tmp_path / "in.csv"), archive, seas, *options) == 0
     capsys.readouterr()
     arguments = [str(archive), str(until(table, days, tmp_path / "observations.csv"))]
-    assert main(["verify", *arguments, "--format", "json"]) == 0
+    assert sst.run(["verify", *arguments, "--format", "json"]) == 0
     (group,) = json.loads(capsys.readouterr().out)["groups"]
     levels = {"Warning": "probability_warning", "Alert Level 1": "probability_alert_1"}
     assert [(event["level"], event["lead"]) for event in group["events"]] == list(product(levels, (1, 2, 3)))
@@ -77,7 +77,7 @@ def test_heat_stress_is_scored_at_the_levels_of_the_service(
         assert (score["n"], score["frequency"]) == (3, pytest.approx(happened.mean(), abs=1e-6))
         assert score["brier"] == pytest.approx(((probability - happened) ** 2).mean(), abs=1e-6)
         assert score["skill"]["persistence"]["brier"] == pytest.approx((before != happened).mean(), abs=1e-6)
-    assert main(["verify", *arguments]) == 0
+    assert sst.run(["verify", *arguments]) == 0
     assert "bleaching, Alert Level 1" in capsys.readouterr().out
 
 
@@ -94,7 +94,7 @@ def test_heat_stress_of_an_older_archive_is_reported_as_not_verified(
     rows.drop(columns=["event_bleaching_probability_warning", "event_bleaching_probability_alert_1"]).to_parquet(file)
     capsys.readouterr()
     arguments = [str(archive), str(until(table, len(values), tmp_path / "observations.csv"))]
-    assert main(["verify", *arguments]) == 0
+    assert sst.run(["verify", *arguments]) == 0
     shown = capsys.readouterr()
     assert "bleaching: degree heating weeks are verified by the probabilities of their alert levels" in shown.err
     assert "bleaching" not in shown.out
@@ -109,7 +109,7 @@ def test_days_that_are_not_decided_yet_are_not_scored(
     assert append(until(table, days - 7, tmp_path / "in.csv"), archive, seas, *options) == 0
     capsys.readouterr()
     arguments = [str(archive), str(until(table, days - 6, tmp_path / "observations.csv")), "--format", "json"]
-    assert main(["verify", *arguments]) == 0
+    assert sst.run(["verify", *arguments]) == 0
     (group,) = json.loads(capsys.readouterr().out)["groups"]
     assert group["events"] == []
     assert pd.DataFrame(group["leads"])["n"].tolist() == [1]

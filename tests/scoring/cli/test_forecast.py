@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import sst
 from forecasting.readers import read_csv
-from scoring.cli import main
 from service.settings import Settings
 from tests.conftest import NINO12
 from tests.serving import serve
@@ -42,7 +42,7 @@ def run(seas: Path, capsys: pytest.CaptureFixture[str]) -> Run:
 
     def run(name: str, *arguments: object) -> Ran:
         artifacts = ["--artifacts", str(seas)] if name == "forecast" else []
-        return Ran(main([name, *map(str, arguments), *artifacts]), *capsys.readouterr())
+        return Ran(sst.run([name, *map(str, arguments), *artifacts]), *capsys.readouterr())
 
     return run
 

@@ -101,7 +101,7 @@ def test_a_grid_that_is_too_short_says_how_many_steps_are_needed(
     grid = save(daily(walks(13)), tmp_path / "in.nc")
     assert score(grid, tmp_path / "out.nc", "--artifacts", seas) == 3
     assert capsys.readouterr().err == (
-        f"scoring: {grid}: contains 13 steps of one day; ocean-daily-gru needs at least 14: add 1 more\n"
+        f"sst score: {grid}: contains 13 steps of one day; ocean-daily-gru needs at least 14: add 1 more\n"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["in.nc"]
 
@@ -112,7 +112,7 @@ def test_a_grid_at_another_step_is_told_to_resample(
     grid = save(daily(walks(), step="6h"), tmp_path / "in.nc")
     assert score(grid, tmp_path / "out.nc", "--artifacts", seas) == 3
     assert capsys.readouterr().err == (
-        f"scoring: {grid}: the step of the grid is 6 hours, but universal releases forecast steps of one day "
+        f"sst score: {grid}: the step of the grid is 6 hours, but universal releases forecast steps of one day "
         "(ocean-daily), one month (ocean-monthly); average it with --resample day\n"
     )
 
@@ -166,7 +166,7 @@ def test_cells_that_cannot_be_forecast_are_counted_by_reason(
     save(daily(values[:, :1]), tmp_path / "bad.nc")
     capsys.readouterr()
     assert score(tmp_path / "bad.nc", tmp_path / "bad.zarr", "--artifacts", seas) == 3
-    assert "scoring: nothing could be forecast: " in capsys.readouterr().err
+    assert "sst score: nothing could be forecast: " in capsys.readouterr().err
 
 
 def test_a_cell_on_land_is_forecast_without_a_climatology_and_is_not_good(seas: Path, tmp_path: Path) -> None:

@@ -261,5 +261,5 @@ def test_a_file_of_baselines_of_another_grid_is_refused(
 ) -> None:
     given = save(change(baselines()), tmp_path / "usual.nc")
     assert score(grid, tmp_path / "out.nc", *command, "--baseline", given) == 2
-    assert f"scoring: {given}: " in (errors := capsys.readouterr().err)
+    assert f"sst score: {given}: " in (errors := capsys.readouterr().err)
     assert sentence in errors

@@ -115,8 +115,8 @@ def test_nothing_to_forecast_ends_with_status_3_and_the_remedy(
     rows = scored(tmp_path, seas, [station("a", walk(13)), station("b", walk(12))], status=3)
     assert rows["error"].str.contains("send [12] more").all()
     assert capsys.readouterr().err.endswith(
-        "scoring: nothing could be forecast: a forecast needs at least 14 daily values, but the series has 13: send 1 "
-        "more (the first of 2 stations like this)\n"
+        "sst score: nothing could be forecast: a forecast needs at least 14 daily values, but the series has 13: "
+        "send 1 more (the first of 2 stations like this)\n"
     )
 
 

@@ -150,7 +150,7 @@ def test_a_file_of_events_that_is_wrong_is_refused_before_anything_is_read(
     options = ("--artifacts", seas, "--horizon", 5, "--events", tmp_path / "events.json")
     assert score(tmp_path / "in.csv", tmp_path / "out.csv", *options) == 2
     errors = capsys.readouterr().err
-    assert errors.startswith(f"scoring: {tmp_path / 'events.json'}: ")
+    assert errors.startswith(f"sst score: {tmp_path / 'events.json'}: ")
     assert sentence in errors
     assert not (tmp_path / "out.csv").exists()
 

@@ -125,8 +125,8 @@ def peak_memory(artifacts: Path, folder: Path, stations: int) -> int:
     long_table(table, stations)
     # Not the peak of getrusage, which counts what the parent had when the process started.
     code = (
-        "import re, sys; from scoring.cli import main;"
-        "status = main(['score', *sys.argv[1:]]);"
+        "import re, sys; import sst;"
+        "status = sst.run(['score', *sys.argv[1:]]);"
         "print(status, *re.findall(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read()))"
     )
     command = [sys.executable, "-c", code, str(table), str(table.with_suffix(".csv")), "--dataset", "nino12"]

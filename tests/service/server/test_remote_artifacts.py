@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import sst
 from forecasting.releases.release import point_current
 from service.settings import Settings
 from service.stations.store.database import store_url
@@ -12,7 +13,6 @@ from tests.processes import wait_until
 from tests.refused_start import refused_start
 from tests.servers.s3 import S3Server, s3_server
 from tests.serving import serve
-from training.cli import main
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def s3() -> Iterator[S3Server]:
 
 
 def push(source: Path, url: str) -> None:
-    assert main(["release", "push", str(source), url]) == 0
+    assert sst.run(["release", "push", str(source), url]) == 0
 
 
 def test_releases_in_a_bucket_are_served_and_followed_and_an_outage_changes_nothing(

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+import sst
 from forecasting.releases.release import point_current
 from service.settings import Settings
 from tests.processes import wait_until
 from tests.refused_start import refused_start
 from tests.serving import serve
 from tests.signing import make_key, sign
-from training.cli import main
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_an_old_signed_release_is_refused_until_the_rollback_is_signed(
         wait_until(lambda: f"still serving the loaded one: {refusal}" in caplog.text, "the replay is not refused")
         assert client.get("/forecast").json()["version"] == newer
         (artifacts / "removed").rename(dataset / newer)
-        assert main(["rollback", "nino12", older, "--out", str(artifacts), "--key", str(private)]) == 0
+        assert sst.run(["rollback", "nino12", older, "--out", str(artifacts), "--key", str(private)]) == 0
         wait_until(lambda: f"now serving nino12 release {older}" in caplog.text, "the rollback is not followed")
 
 

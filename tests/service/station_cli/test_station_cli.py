@@ -97,7 +97,7 @@ def test_pushing_a_file_shows_the_forecast_from_its_end(run: Run, station: str, 
     unknown = run("forecast", station, "--levels", "80,81")
     assert (unknown.status, unknown.output) == (2, "")
     assert unknown.errors == (
-        "service.station_cli forecast: --levels: the forecast has no interval at 81 %; "
+        "sst station forecast: --levels: the forecast has no interval at 81 %; "
         "it has 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98 %\n"
     )
 
@@ -142,7 +142,7 @@ def test_a_file_is_in_the_units_of_the_station_unless_it_states_its_own(
     name, path = f"cli{next(_numbers):03}", tmp_path / "readings.csv"
     run("add", name, "--step", "day", "--units", "fahrenheit")
     path.write_text(text)
-    assert run("push", name, path).errors.splitlines()[0] == f"service.station_cli push: {path}: {note}"
+    assert run("push", name, path).errors.splitlines()[0] == f"sst station push: {path}: {note}"
     assert json.loads(run("show", name, "--format", "json").output)["newest_sst"] == pytest.approx(stored)
 
 
@@ -167,14 +167,14 @@ def test_forecasts_are_verified_once_their_times_have_readings(run: Run, station
     none = run("verify", station)
     assert (none.status, none.output) == (3, "")
     assert none.errors == (
-        f"service.station_cli verify: no forecast for {station!r} can be verified yet: "
+        f"sst station verify: no forecast for {station!r} can be verified yet: "
         "none of the forecast times has a reading\n"
     )
     run("push", station, "--reading", "2026-06-10", "20.9")
     too_far = run("verify", station, "--lead", "8")
     assert (too_far.status, too_far.errors) == (
         2,
-        f"service.station_cli verify: --lead 8: the forecasts of {station!r} have leads 1 to 7\n",
+        f"sst station verify: --lead 8: the forecasts of {station!r} have leads 1 to 7\n",
     )
     later = run("verify", station, "--from", "2026-06-11")
     assert later.status == 3
@@ -219,12 +219,12 @@ def test_a_forecast_that_cannot_be_issued_is_status_3(run: Run, station: str) ->
     none = run("forecast", station)
     assert (none.status, none.errors) == (
         3,
-        f"service.station_cli forecast: no forecast has been issued for {station!r} yet: push readings, and the "
+        f"sst station forecast: no forecast has been issued for {station!r} yet: push readings, and the "
         "output says what is missing\n",
     )
     pushed = run("push", station, "--reading", "2026-06-12", "20.7")
     assert (pushed.status, pushed.output) == (3, f"{station}: 1 new, 0 revised, 0 unchanged\n")
-    assert pushed.errors.startswith("service.station_cli push: no forecast was issued: ")
+    assert pushed.errors.startswith("sst station push: no forecast was issued: ")
 
 
 def test_refused_readings_are_named_and_are_an_error_if_nothing_else_was_sent(
@@ -234,9 +234,7 @@ def test_refused_readings_are_named_and_are_an_error_if_nothing_else_was_sent(
     hot = ("--reading", "2026-06-10", "99")
     some = run("push", station, *hot, "--reading", "2026-06-11", "20.5")
     assert some.status == 0
-    assert some.errors.startswith(
-        "service.station_cli push: refused: 2026-06-10 99: the reading is 99 °C, outside the range"
-    )
+    assert some.errors.startswith("sst station push: refused: 2026-06-10 99: the reading is 99 °C, outside the range")
     assert run("push", station, *hot).status == 2
 
 
@@ -249,11 +247,11 @@ def test_refused_readings_are_named_and_are_an_error_if_nothing_else_was_sent(
         (("show", "../models"), 2, "invalid station ID '../models'"),
         (("add", "pier", "--step", "fortnight"), 2, "unknown step 'fortnight'"),
         (("add", "pier", "--step", "day", "--latitude", "54"), 2, "longitude is missing"),
-        (("add", "pier", "--step", "day", "--name", "a\nb"), 2, "service.station_cli add: name: must be one line"),
+        (("add", "pier", "--step", "day", "--name", "a\nb"), 2, "sst station add: name: must be one line"),
         (
             ("add", "pier", "--step", "day", "--horizon", "0"),
             2,
-            "service.station_cli add: horizon: must be greater than",
+            "sst station add: horizon: must be greater than",
         ),
         (("remove", "nowhere"), 2, "no station 'nowhere'"),
         (("list", "--url", "http://127.0.0.1:9"), 1, "no response from http://127.0.0.1:9/stations"),
@@ -268,7 +266,7 @@ def test_an_error_is_a_sentence_and_a_status(
     failed = run(*(argument.format(url=os.environ["SST_URL"].rstrip("/")) for argument in arguments))
     assert (failed.status, failed.output) == (status, "")
     assert message in failed.errors
-    assert failed.errors.startswith(f"service.station_cli {arguments[0]}: ")
+    assert failed.errors.startswith(f"sst station {arguments[0]}: ")
     assert failed.errors.count("\n") == 1
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import sst
 from tests.forecasting.models.universal import tiny
-from training.cli import main
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_implausible_values_are_counted_and_the_first_are_shown(
     releases: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     spikes = {20 + 10 * i: 30.0 + i for i in range(7)}
-    assert main(["inspect", str(write(tmp_path, spikes)), "--check", "--artifacts", str(releases)]) in (0, 1)
+    assert sst.run(["inspect", str(write(tmp_path, spikes)), "--check", "--artifacts", str(releases)]) in (0, 1)
     first, *others = lines(capsys)
     assert first == "7 values are implausible: 79 good (1), 14 not evaluated (2), 7 suspect (3)"
     assert len(others) == 6
@@ -54,9 +54,9 @@ def test_the_check_does_not_change_the_exit_status(
     releases: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = str(write(tmp_path, {50: 30.0}))
-    plain = main(["inspect", path])
+    plain = sst.run(["inspect", path])
     before = capsys.readouterr().out.splitlines()
-    assert main(["inspect", path, "--check", "--artifacts", str(releases)]) == plain
+    assert sst.run(["inspect", path, "--check", "--artifacts", str(releases)]) == plain
     after = capsys.readouterr().out.splitlines()
     assert [line for line in after if line in before] == before
     assert len(after) == len(before) + 2
@@ -65,7 +65,7 @@ def test_the_check_does_not_change_the_exit_status(
 def test_json_has_every_suspect_and_the_range_that_was_expected(
     releases: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main(["inspect", str(write(tmp_path, {50: 30.0, 99: 3.0})), "--json", "--check", "--artifacts", str(releases)])
+    sst.run(["inspect", str(write(tmp_path, {50: 30.0, 99: 3.0})), "--json", "--check", "--artifacts", str(releases)])
     (station,) = json.loads(capsys.readouterr().out)["stations"]
     check = station["check"]
     assert check["problem"] is None
@@ -80,7 +80,7 @@ def test_json_has_every_suspect_and_the_range_that_was_expected(
 def test_a_plausible_file_is_reported_as_plausible(
     releases: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main(["inspect", str(write(tmp_path, {})), "--check", "--artifacts", str(releases)])
+    sst.run(["inspect", str(write(tmp_path, {})), "--check", "--artifacts", str(releases)])
     assert lines(capsys) == ["no value is implausible: 86 good (1), 14 not evaluated (2)"]
 
 
@@ -97,15 +97,12 @@ def test_a_check_that_is_not_possible_says_why(
 ) -> None:
     (tmp_path / "empty").mkdir()
     artifacts = releases if folder == "releases" else tmp_path / folder
-    main(["inspect", str(write(tmp_path, {}, hours)), "--check", "--artifacts", str(artifacts)])
+    sst.run(["inspect", str(write(tmp_path, {}, hours)), "--check", "--artifacts", str(artifacts)])
     (line,) = lines(capsys)
     assert line.startswith("the values are not checked")
     assert line.endswith(expected)
 
 
 def test_only_a_check_imports_torch() -> None:
-    code = (
-        "import sys; from training.cli import main; "
-        "main(['inspect', 'data/nino12.csv']); sys.exit('torch' in sys.modules)"
-    )
+    code = "import sys; import sst; sst.run(['inspect', 'data/nino12.csv']); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0

@@ -2,15 +2,15 @@ from pathlib import Path
 
 import pytest
 
+import sst
 from tests.conftest import NINO12
-from training.cli import main
 
 
 def test_the_gallery_compares_simulated_seas_with_a_real_series(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     figure = tmp_path / "gallery.png"
-    assert main(["gallery", str(NINO12), "--step", "month", "--places", "12", "--out", str(figure)]) == 0
+    assert sst.run(["train", "gallery", str(NINO12), "--step", "month", "--places", "12", "--out", str(figure)]) == 0
     header, _, *rows = capsys.readouterr().out.splitlines()
     assert header.startswith("| | RMS increment |")
     assert [row.split("|")[1].strip() for row in rows] == [

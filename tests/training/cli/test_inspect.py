@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import sst
 from forecasting.releases.release import open_current
 from tests.conftest import NINO12
-from training.cli import main
 
 QUICK = ["--from-scratch", "--epochs", "1", "--hidden", "2", "--cells", "rnn", "--workers", "1", "--quiet"]
 
@@ -22,7 +22,7 @@ def write(folder: Path, *lines: str) -> Path:
 
 
 def test_a_file_that_can_be_trained_on_is_described(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["inspect", str(NINO12)]) == 0
+    assert sst.run(["inspect", str(NINO12)]) == 0
     assert capsys.readouterr().out == (
         f"{NINO12}\n"
         "  format     CSV\n"
@@ -38,7 +38,7 @@ def test_a_file_that_is_too_short_is_described_with_the_reason(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = ("time,sst,sst_qc", "UTC,K,", "2001-01-01,283.15,1", "2001-01-02,284.15,4", "2001-01-03,285.15,3")
-    assert main(["inspect", str(write(tmp_path, *lines))]) == 1
+    assert sst.run(["inspect", str(write(tmp_path, *lines))]) == 1
     printed = capsys.readouterr().out
     assert "  value      sst, kelvin by the unit row, line 2\n" in printed
     assert "  flags      sst_qc: 1 good (1), 1 suspect (3), 1 fail (4)\n" in printed
@@ -52,7 +52,7 @@ def test_a_grid_without_a_place_suggests_a_place_or_a_sample(
     cells = (("time", "lat", "lon"), np.full((3, 2, 2), 15.0), {"units": "degC"})
     times = np.arange("2001-01-01", "2001-01-04", dtype="datetime64[D]").astype("datetime64[ns]")
     xr.Dataset({"sst": cells}, {"time": times, "lat": [1.0, 2.0], "lon": [1.0, 2.0]}).to_netcdf(tmp_path / "g.nc")
-    assert main(["inspect", str(tmp_path / "g.nc")]) == 1
+    assert sst.run(["inspect", str(tmp_path / "g.nc")]) == 1
     printed = capsys.readouterr().out
     assert "choose a place with --at LAT,LON, or draw cells for a panel with --sample N" in printed
 
@@ -71,7 +71,7 @@ def test_a_grid_without_a_place_is_described_with_what_to_choose(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = str(grid(tmp_path / "g.nc"))
-    assert main(["inspect", path]) == 1
+    assert sst.run(["inspect", path]) == 1
     printed = capsys.readouterr().out
     assert printed.startswith(
         f"{path}\n"
@@ -85,9 +85,9 @@ def test_a_grid_without_a_place_is_described_with_what_to_choose(
         "  note       2 of 10 times are absent, in 1 gap; the longest, of 2, begins 2001-01-04\n"
         "  trainable  no: is a grid of 3 × 2 cells"
     )
-    assert main(["inspect", path, "--at=-1,11"]) == 1
+    assert sst.run(["inspect", path, "--at=-1,11"]) == 1
     assert "  range      " in capsys.readouterr().out
-    assert main(["inspect", path, "--json"]) == 1
+    assert sst.run(["inspect", path, "--json"]) == 1
     description = json.loads(capsys.readouterr().out)["grid"]
     assert (description["step"], description["times"], description["cells"]) == ("day", 8, {"lat": 3, "lon": 2})
 
@@ -95,27 +95,27 @@ def test_a_grid_without_a_place_is_described_with_what_to_choose(
 def test_a_grid_with_wrong_units_is_questioned_before_a_place_is_chosen(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["inspect", str(grid(tmp_path / "g.nc", 288.15))]) == 1
+    assert sst.run(["inspect", str(grid(tmp_path / "g.nc", 288.15))]) == 1
     assert "outside the range of sea temperatures (-2.5 to 38); the values look like kelvin" in capsys.readouterr().out
 
 
 def test_a_cell_and_a_sample_exclude_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     both = [str(grid(tmp_path / "g.nc")), "--sample", "3", "--at=-1,11"]
-    assert main(["inspect", *both]) == 2
+    assert sst.run(["inspect", *both]) == 2
     message = "a grid cell cannot be both chosen and drawn at random; remove either --at or --sample"
     assert message in capsys.readouterr().err
-    assert main(["--data", *both, "--name", "x", "--out", str(tmp_path / "out")]) == 2
+    assert sst.run(["train", "--data", *both, "--name", "x", "--out", str(tmp_path / "out")]) == 2
     assert message in capsys.readouterr().err
 
 
 def test_the_exit_status_is_that_of_the_worst_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["inspect", str(NINO12), str(tmp_path / "none.csv"), "--json"]) == 2
+    assert sst.run(["inspect", str(NINO12), str(tmp_path / "none.csv"), "--json"]) == 2
     printed = capsys.readouterr()
     (line,) = printed.out.splitlines()
     description = json.loads(line)
     assert description["trainable"]
     assert description["stations"][0]["series"]["step"] == "month"
-    assert f"training inspect: {tmp_path / 'none.csv'}: cannot read it: No such file or directory" in printed.err
+    assert f"sst inspect: {tmp_path / 'none.csv'}: cannot read it: No such file or directory" in printed.err
 
 
 def test_several_stations_are_listed_and_can_be_trained_on_together_or_one_by_one(
@@ -123,10 +123,10 @@ def test_several_stations_are_listed_and_can_be_trained_on_together_or_one_by_on
 ) -> None:
     lines = [f"{time},{name},{20 + i % 12}" for i, time in enumerate(MONTHS) for name in ("pier", "buoy")]
     path = str(write(tmp_path, "time,station,sst", *lines))
-    assert main(["inspect", path]) == 0
+    assert sst.run(["inspect", path]) == 0
     printed = capsys.readouterr().out
     assert "yes, 2 stations as a panel; the file holds 2 stations: pier, buoy; choose one with --station" in printed
-    assert main(["inspect", path, "--station", "pier"]) == 0
+    assert sst.run(["inspect", path, "--station", "pier"]) == 0
 
 
 def test_training_takes_a_station_resampled_as_inspect_showed_it(
@@ -136,10 +136,13 @@ def test_training_takes_a_station_resampled_as_inspect_showed_it(
     lines = [f"{y}-{m:02}-{d:02},{name},{20 + m}" for y, m, d in days for name in ("pier", "buoy")]
     path = write(tmp_path, "time,station,sst", *lines)
     chosen = ["--station", "buoy", "--resample", "month"]
-    assert main(["inspect", str(path), *chosen]) == 0
+    assert sst.run(["inspect", str(path), *chosen]) == 0
     assert "month: 144 values from 1990-01-01" in capsys.readouterr().out
     out = tmp_path / "out"
-    assert main(["--data", str(path), *chosen, "--name", "buoy", "--out", str(out), *QUICK, "--window", "6"]) == 0
+    assert (
+        sst.run(["train", "--data", str(path), *chosen, "--name", "buoy", "--out", str(out), *QUICK, "--window", "6"])
+        == 0
+    )
     assert open_current(out, "buoy") is not None
     assert "144 values, one a month" in capsys.readouterr().out
 
@@ -151,7 +154,7 @@ def test_a_release_is_trained_from_a_zarr_store(tmp_path: Path) -> None:
     store = tmp_path / "sst.zarr"
     xr.Dataset({"sst": ("time", values, cf)}, {"time": time}).to_zarr(store, consolidated=False)
     out = tmp_path / "out"
-    assert main(["--data", str(store), "--name", "z", "--out", str(out), *QUICK, "--window", "6"]) == 0
+    assert sst.run(["train", "--data", str(store), "--name", "z", "--out", str(out), *QUICK, "--window", "6"]) == 0
     assert len(list(out.glob("z/*/manifest.json"))) >= 1
 
 
@@ -163,7 +166,7 @@ def test_stations_that_training_would_not_combine_are_no_panel(
         f"{t},buoy,{9 + i % 12}" for i, t in enumerate(MONTHS)
     ]
     path = str(write(tmp_path, "time,station,sst", *lines))
-    assert main(["inspect", path, "--json"]) == 1
+    assert sst.run(["inspect", path, "--json"]) == 1
     description = json.loads(capsys.readouterr().out)
     assert (description["trainable"], description["panel"]) == (False, [])
     why = (
@@ -171,7 +174,7 @@ def test_stations_that_training_would_not_combine_are_no_panel(
     )
     assert description["problem"].startswith(why)
     assert description["problem"].endswith("the file holds 2 stations: pier, buoy; choose one with --station")
-    assert main(["--data", path, "--name", "x", "--out", str(tmp_path / "out"), *QUICK]) == 2
+    assert sst.run(["train", "--data", path, "--name", "x", "--out", str(tmp_path / "out"), *QUICK]) == 2
     assert why in capsys.readouterr().err
 
 
@@ -181,7 +184,7 @@ def test_a_station_too_short_for_itself_may_be_part_of_a_panel(
     lines = [f"{t},{name},{20 + i % 12}" for name in ("pier", "buoy") for i, t in enumerate(MONTHS)]
     short = [f"{t},new,{20 + i % 12}" for i, t in enumerate(MONTHS) if i > 60]
     path = str(write(tmp_path, "time,station,sst", *lines, *short))
-    assert main(["inspect", path]) == 0
+    assert sst.run(["inspect", path]) == 0
     printed = capsys.readouterr().out
     assert "yes, 3 stations as a panel" in printed
     assert "problem" not in printed

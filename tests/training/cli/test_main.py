@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+import sst
 from forecasting.releases.release import current_version, versions
 from tests.conftest import NINO12
 from tests.processes import spawned, wait_until
 from tests.zygote import Popen, run
-from training.cli import main
 
 ENVIRONMENT = os.environ | {"PYTHONWARNINGS": "error"}
 TINY = ("--epochs", "1", "--hidden", "2", "--horizon", "1", "--from-scratch")
@@ -38,15 +38,16 @@ def test_old_releases_are_kept_on_request_and_can_serve_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = ["--out", str(tmp_path)]
+    arguments = ["--data", str(NINO12), "--name", "nino12", *folder, *TINY, "--cells", "rnn", "--keep", "1"]
     for _ in range(3):
-        assert main(["--data", str(NINO12), "--name", "nino12", *folder, *TINY, "--cells", "rnn", "--keep", "1"]) == 0
+        assert sst.run(["train", *arguments]) == 0
     older, newer = versions(tmp_path / "nino12")
-    assert main(["rollback", "nino12", *folder]) == 0
+    assert sst.run(["rollback", "nino12", *folder]) == 0
     assert f"{older} is now serving" in capsys.readouterr().out
     assert current_version(tmp_path / "nino12") == older
-    assert main(["rollback", "nino12", *folder]) == 2
+    assert sst.run(["rollback", "nino12", *folder]) == 2
     assert "no release older" in capsys.readouterr().err
-    assert main(["rollback", "nino12", newer, *folder]) == 0
+    assert sst.run(["rollback", "nino12", newer, *folder]) == 0
 
 
 def csv(folder: Path, *rows: str) -> Path:
@@ -85,7 +86,7 @@ def test_data_that_cannot_be_trained_on_is_refused_in_one_sentence_and_nothing_i
 ) -> None:
     arguments = ["--data", str(csv(tmp_path, *rows)), "--name", "x", "--out", str(tmp_path / "out"), *options]
     with pytest.raises(SystemExit) as ended:
-        sys.exit(main(arguments))
+        sys.exit(sst.run(["train", *arguments]))
     assert ended.value.code == 2
     printed = capsys.readouterr().err
     assert sentence in printed
@@ -94,7 +95,7 @@ def test_data_that_cannot_be_trained_on_is_refused_in_one_sentence_and_nothing_i
 
 
 def test_an_invalid_name_is_refused_before_anything_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--data", str(tmp_path / "absent.csv"), "--name", "../x", "--out", str(tmp_path)]) == 2
+    assert sst.run(["train", "--data", str(tmp_path / "absent.csv"), "--name", "../x", "--out", str(tmp_path)]) == 2
     assert "is not a valid dataset name" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
@@ -103,7 +104,7 @@ def test_a_folder_that_cannot_be_written_is_refused_in_a_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("")
-    assert main(["--data", str(NINO12), "--name", "nino12", "--out", str(tmp_path / "file"), *TINY]) == 2
+    assert sst.run(["train", "--data", str(NINO12), "--name", "nino12", "--out", str(tmp_path / "file"), *TINY]) == 2
     assert f"cannot write the release to {tmp_path / 'file' / 'nino12'}: " in capsys.readouterr().err
 
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+import sst
 from tests.conftest import NINO12
-from training.cli import main
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,6 @@ from training.cli import main
 def test_options_that_cannot_be_used_are_refused_before_training(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
-    assert main(["pretrain", *arguments, "--out", str(tmp_path)]) == 2
+    assert sst.run(["train", "pretrain", *arguments, "--out", str(tmp_path)]) == 2
     assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

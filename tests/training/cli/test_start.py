@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import sst
 from forecasting.models.checkpoint import CPU
 from forecasting.models.intervals import LEVELS
 from forecasting.releases.loaded import LoadedRelease, load_evaluated
 from forecasting.releases.release import open_current
 from forecasting.series.shape import ForecastShape
 from tests.forecasting.models.universal import tiny
-from training.cli import main
 from training.data.dataset import Dataset
 
 TINY = ("--epochs", "1", "--hidden", "2", "--workers", "1", "--quiet")
@@ -33,7 +33,7 @@ def walk(folder: Path, n: int) -> Path:
 
 
 def train(out: Path, n: int, *options: str) -> int:
-    return main(["--data", str(walk(out.parent, n)), "--name", "pier", "--out", str(out), *TINY, *options])
+    return sst.run(["train", "--data", str(walk(out.parent, n)), "--name", "pier", "--out", str(out), *TINY, *options])
 
 
 def test_sixty_days_make_a_release(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,5 +118,5 @@ def test_a_position_of_several_stations_is_refused(out: Path, capsys: pytest.Cap
     rows = (f"{time},15,16" for time in tiny.walk(60).times)
     path.write_text("time,a_sst,b_sst\n" + "\n".join(rows) + "\n")
     options = ["--latitude", "43.6", "--longitude", "9.1"]
-    assert main(["--data", str(path), "--name", "pier", "--out", str(out), *TINY, *options]) == 2
+    assert sst.run(["train", "--data", str(path), "--name", "pier", "--out", str(out), *TINY, *options]) == 2
     assert "--latitude and --longitude are for a single series" in capsys.readouterr().err

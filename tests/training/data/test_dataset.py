@@ -8,6 +8,7 @@ import iris_sample_data
 import numpy as np
 import pytest
 
+import sst
 from forecasting.errors import SeriesError
 from forecasting.evaluation.report import Report, parse_report
 from forecasting.models.checkpoint import choose_device
@@ -19,7 +20,6 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import short
 from forecasting.series.timestep import MONTH, TimeStep
 from tests.conftest import daily
-from training.cli import main
 from training.config import TrainingConfig
 from training.data.dataset import Dataset
 from training.data.inputs import Scaling
@@ -106,7 +106,7 @@ def long_csv(folder: Path, series: dict[str, SstSeries]) -> Path:
 
 def trained(path: Path, out: Path, *options: str) -> tuple[Report, Path]:
     out.mkdir(exist_ok=True)
-    assert main(["--data", str(path), "--name", "panel", "--out", str(out), *QUICK, *options]) == 0
+    assert sst.run(["train", "--data", str(path), "--name", "panel", "--out", str(out), *QUICK, *options]) == 0
     (release,) = out.glob("panel/2*")
     return parse_report((release / "report.json").read_bytes()), release
 
@@ -211,7 +211,7 @@ def test_cells_of_a_grid_are_drawn_by_a_seed_and_are_those_that_their_place_name
 
 
 def test_drawn_cells_can_be_taken_alone_by_their_place(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["inspect", str(OSTIA), "--sample", "2"]) in (0, 1)
+    assert sst.run(["inspect", str(OSTIA), "--sample", "2"]) in (0, 1)
     printed = capsys.readouterr().out
     assert "is a grid; " in printed
     assert "were drawn from it; choose one with --at LAT,LON" in printed
@@ -290,7 +290,10 @@ def test_an_impossible_panel_is_refused_in_one_sentence_and_leaves_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], sentence: str
 ) -> None:
     path = long_csv(tmp_path, stations(3))
-    assert main(["--data", str(path), "--name", "panel", "--out", str(tmp_path / "out"), *QUICK, *options]) == 2
+    assert (
+        sst.run(["train", "--data", str(path), "--name", "panel", "--out", str(tmp_path / "out"), *QUICK, *options])
+        == 2
+    )
     printed = capsys.readouterr().err
     assert sentence in printed
     assert printed.count("\n") == 1

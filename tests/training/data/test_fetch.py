@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+import sst
 from forecasting.console import in_command_line
 from forecasting.erddap import SeriesQuery, server_address
 from forecasting.errors import ForecastError
 from forecasting.readers import content_digest, read
 from forecasting.releases.catalog import load_forecaster
 from tests.servers.erddap import GRID, TABLE, Answer, Erddap, error, serving
-from training.cli import main
 from training.data.fetch import Downloader, Fetched, FetchError, fetch
 
 GRID_QUERY = SeriesQuery(("sst",), lat=(43.6, 43.6), lon=(-9.1, -9.1))
@@ -69,24 +69,24 @@ def test_the_command_prints_what_was_fetched_and_the_next_command(
     arguments = ["fetch", "--erddap", f"{erddap.url}/griddap/oisst.html", "--dataset", "oisst", "--variable", "sst",
                  "--lat", "43.6", "--lon=-9.1", "--from", "2001-01-01", "--to", "2001-01-03T12:00",
                  "-o", str(target)]  # fmt: skip
-    assert main(arguments) == 0
+    assert sst.run(arguments) == 0
     assert f"{target}: 3 rows from {erddap.url}/griddap/oisst.csv?sst" in capsys.readouterr().out
     assert "[(2001-01-01T00:00:00Z):1:(2001-01-03T12:00:00Z)]" in erddap.asked[0]
-    assert main(["inspect", str(target)]) == 1  # three days are too few
+    assert sst.run(["inspect", str(target)]) == 1  # three days are too few
 
 
 def test_two_commands_lead_from_a_server_to_a_daily_release_of_a_place(
     erddap: Erddap, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sst, out = str(tmp_path / "pier.csv"), tmp_path / "artifacts"
-    assert main(["fetch", "--erddap", erddap.url, "--dataset", "year", "--variable", "sst",
-                 "--lat", "43.6", "--lon=-9.1", "-o", sst]) == 0  # fmt: skip
-    assert main(["--data", sst, "--name", "pier", "--out", str(out), "--workers", "1", "--quiet", "--from-scratch",
-                 "--epochs", "2", "--hidden", "4"]) == 0  # fmt: skip
+    path, out = str(tmp_path / "pier.csv"), tmp_path / "artifacts"
+    place = ["--erddap", erddap.url, "--dataset", "year", "--variable", "sst", "--lat", "43.6", "--lon=-9.1"]
+    assert sst.run(["fetch", *place, "-o", path]) == 0
+    options = ["--workers", "1", "--quiet", "--from-scratch", "--epochs", "2", "--hidden", "4"]
+    assert sst.run(["train", "--data", path, "--name", "pier", "--out", str(out), *options]) == 0
     printed = capsys.readouterr().out
     assert "366 values, one a day, from 2024-01-01T12:00Z to 2024-12-31T12:00Z" in printed
     assert "is now serving" in printed
-    forecast = load_forecaster("pier-gru", out).forecast(read(sst).series, 7, levels=(80,))
+    forecast = load_forecaster("pier-gru", out).forecast(read(path).series, 7, levels=(80,))
     assert str(forecast.times[0]) == "2025-01-01T12:00:00"
     assert (forecast.interval(80)[0] < forecast.sst).all()
     (release,) = out.glob("pier/2*")
@@ -265,7 +265,7 @@ def test_invalid_options_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], sentence: str
 ) -> None:
     try:
-        status = main(["fetch", "--dataset", "x", "--variable", "sst", "-o", str(tmp_path / "x.csv"), *options])
+        status = sst.run(["fetch", "--dataset", "x", "--variable", "sst", "-o", str(tmp_path / "x.csv"), *options])
     except SystemExit as ended:
         status = int(ended.code or 0)
     assert status == 2

@@ -3,14 +3,14 @@ from pathlib import Path
 import pytest
 import torch
 
+import sst
 from tests.conftest import NINO12
 from tests.training.importing import modules
 from tests.training.importing.modules import Steady
-from training.cli import main
 
 
 def run(*arguments: object) -> int:
-    return main(["release", "import", *map(str, arguments), "--data", str(NINO12), "--name", "abroad"])
+    return sst.run(["release", "import", *map(str, arguments), "--data", str(NINO12), "--name", "abroad"])
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_a_network_that_cannot_be_imported_is_one_sentence_and_nothing_is_publis
             modules.save(Steady(), path)
     assert run(*paths, *options, "--out", tmp_path / "artifacts") == 2
     error = capsys.readouterr().err
-    assert error.startswith("training release import: ")
+    assert error.startswith("sst release import: ")
     assert sentence in error
     assert error.count("\n") == 1
     assert not (tmp_path / "artifacts").exists()

@@ -7,10 +7,10 @@ from pathlib import Path
 import fsspec
 import pytest
 
+import sst
 from forecasting.releases.release import current_version
 from tests.servers.s3 import s3_server
 from tests.signing import make_key, make_release, sign
-from training.cli import main
 
 OLD, NEW = "20260101T000000Z", "20260102T000000Z"
 FILES = {"gru.pt": b"network", "evaluated/gru.pt": b"evaluated", "empty.csv": b""}
@@ -50,11 +50,11 @@ def write(url: str, text: str) -> None:
 
 
 def push(source: Path, url: str, *options: str) -> int:
-    return main(["release", "push", str(source), url, *options])
+    return sst.run(["release", "push", str(source), url, *options])
 
 
 def pull(url: str, destination: Path, *options: str) -> int:
-    return main(["release", "pull", url, str(destination), *options])
+    return sst.run(["release", "pull", url, str(destination), *options])
 
 
 def test_a_pushed_release_can_be_pulled(
@@ -108,7 +108,7 @@ def test_a_damaged_release_is_not_pushed(artifacts: Path, url: str, capsys: pyte
     (artifacts / "nino12" / NEW / "empty.csv").write_bytes(b"changed")
     assert push(artifacts / "nino12", url) == 2
     assert "empty.csv has changed since it was published" in capsys.readouterr().err
-    assert main(["release", "pull", url, str(artifacts)]) == 2
+    assert sst.run(["release", "pull", url, str(artifacts)]) == 2
     assert f"{url} holds no release" in capsys.readouterr().err
 
 
@@ -172,7 +172,7 @@ def test_only_releases_signed_by_a_trusted_key_are_pulled(
     sign(artifacts / "nino12", private)
     assert push(artifacts / "nino12", url) == 0
     assert pull(url, copy, "--trusted-key", str(public)) == 0
-    assert main(["release", "verify", str(copy), "--trusted-key", str(public)]) == 0
+    assert sst.run(["release", "verify", str(copy), "--trusted-key", str(public)]) == 0
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_a_place_that_cannot_be_reached_is_one_sentence(
 ) -> None:
     assert push(artifacts, url) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("training release push: cannot ")
+    assert line.startswith("sst release push: cannot ")
     assert sentence in line
 
 
@@ -234,6 +234,6 @@ def test_a_push_to_a_path_makes_its_folders(artifacts: Path, tmp_path: Path) -> 
 def test_credentials_for_s3_come_from_the_environment_only(artifacts: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert push(artifacts, "s3://alice:secret@bucket/artifacts") == 2
     assert capsys.readouterr().err == (
-        "training release push: cannot use s3://bucket/artifacts with a user and password in it: "
+        "sst release push: cannot use s3://bucket/artifacts with a user and password in it: "
         "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead\n"
     )

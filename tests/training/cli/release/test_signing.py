@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+import sst
 from forecasting.models.metadata import digest
 from tests.signing import make_key, make_release, sign
-from training.cli import main
 from training.publish.release import seal
 
 VERSION = "20260101T000000Z"
@@ -37,7 +37,7 @@ def alice(artifacts: Path) -> Path:
 
 
 def verify(path: Path, *keys: Path) -> int:
-    return main(["release", "verify", str(path), *(part for key in keys for part in ("--trusted-key", str(key)))])
+    return sst.run(["release", "verify", str(path), *(part for key in keys for part in ("--trusted-key", str(key)))])
 
 
 def test_a_signed_release_is_verified_with_the_name_of_its_signer(
@@ -176,7 +176,7 @@ def test_signing_again_repairs_a_signature_file_that_cannot_be_used(
 
 def test_an_altered_release_is_not_signed(release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     alter(release)
-    assert main(["release", "sign", str(release), "--key", str(tmp_path / "alice.pem")]) == 2
+    assert sst.run(["release", "sign", str(release), "--key", str(tmp_path / "alice.pem")]) == 2
     assert "evaluated/gru.pt has changed since it was published" in capsys.readouterr().err
 
 
@@ -237,12 +237,12 @@ def test_an_encrypted_key_needs_its_passphrase(tmp_path: Path, capsys: pytest.Ca
     options = ["-algorithm", "ed25519", "-aes-256-cbc", "-pass", f"file:{right}", "-out", str(key)]
     subprocess.run(["openssl", "genpkey", *options], check=True, capture_output=True)
     arguments = ["release", "sign", str(release), "--key", str(key), "--passphrase-file"]
-    assert main([*arguments, str(wrong)]) == 2
+    assert sst.run([*arguments, str(wrong)]) == 2
     assert "key.pem cannot be decrypted: check the passphrase" in capsys.readouterr().err
-    assert main([*arguments, str(tmp_path / "none")]) == 2
-    error = f"training release sign: cannot read {tmp_path / 'none'}: No such file or directory\n"
+    assert sst.run([*arguments, str(tmp_path / "none")]) == 2
+    error = f"sst release sign: cannot read {tmp_path / 'none'}: No such file or directory\n"
     assert capsys.readouterr().err == error
-    assert main([*arguments, str(right)]) == 0
+    assert sst.run([*arguments, str(right)]) == 0
 
 
 def test_a_private_key_is_readable_by_its_owner_only_and_never_replaced(
@@ -252,7 +252,7 @@ def test_a_private_key_is_readable_by_its_owner_only_and_never_replaced(
     assert (private.stat().st_mode & 0o777, public.stat().st_mode & 0o777) == (0o600, 0o644)
     public.unlink()
     before = private.read_bytes()
-    assert main(["release", "key", str(tmp_path / "alice")]) == 2
+    assert sst.run(["release", "key", str(tmp_path / "alice")]) == 2
     assert "alice.pem exists: choose another name" in capsys.readouterr().err
     assert (private.read_bytes(), public.exists()) == (before, False)
 
@@ -312,5 +312,5 @@ def test_a_list_of_trusted_keys_that_names_none_is_refused(
 
 @pytest.mark.parametrize("name", [".", ".."])
 def test_a_key_needs_a_name(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["release", "key", name]) == 2
+    assert sst.run(["release", "key", name]) == 2
     assert f"{name} does not name a key: give a name, such as " in capsys.readouterr().err

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import sst
 from forecasting import read_csv
 from forecasting.errors import ReleaseError
 from forecasting.models.universal.metadata import UNIVERSAL
@@ -13,7 +14,6 @@ from forecasting.releases.release import current_version, open_current, point_cu
 from forecasting.releases.remote.mirror import Mirror
 from forecasting.releases.trust import TrustedKeys
 from tests.signing import make_key, make_release, sign
-from training.cli import main
 from training.evaluate import Predecessor
 from training.fit.universal_start import UniversalStart
 from training.publish.release import next_version
@@ -37,7 +37,7 @@ def test_training_and_checks_of_values_refuse_a_release_before_they_read_its_net
     with pytest.raises(ReleaseError, match="which is not trusted"):
         Predecessor.load(artifacts, "ocean-daily")
     capsys.readouterr()
-    main(["inspect", str(table), "--check", "--artifacts", str(artifacts)])
+    sst.run(["inspect", str(table), "--check", "--artifacts", str(artifacts)])
     text = capsys.readouterr().out
     assert "the values are not checked: " in text
     assert "which is not trusted" in text
@@ -52,10 +52,10 @@ def test_a_rollback_refuses_a_release_that_no_trusted_key_signed(
     private, public = make_key(tmp_path, "alice")
     sign(newer, private)
     monkeypatch.setenv("SST_TRUSTED_KEYS", str(public))
-    assert main(["rollback", "buoy", "--out", str(artifacts)]) == 2
+    assert sst.run(["rollback", "buoy", "--out", str(artifacts)]) == 2
     assert f"{older} is not signed" in capsys.readouterr().err
     assert current_version(artifacts / "buoy") == newer.name
-    assert main(["rollback", "buoy", "--out", str(artifacts), "--key", str(private)]) == 0
+    assert sst.run(["rollback", "buoy", "--out", str(artifacts), "--key", str(private)]) == 0
     assert current_version(artifacts / "buoy") == older.name
 
 
@@ -85,21 +85,21 @@ def test_current_goes_back_and_forth_by_signed_rollbacks_alone(
     dataset, private = signed
     back = ["rollback", "buoy", VERSION, "--out", str(dataset.parent)]
     assert serving(dataset) == NEWER
-    assert main(back) == 2
+    assert sst.run(back) == 2
     assert f"{dataset / VERSION} is older than {NEWER}, which is signed too" in capsys.readouterr().err
     assert current_version(dataset) == NEWER
     point_current(dataset, VERSION)
-    assert (serving(dataset), main(["release", "verify", str(dataset)])) == (None, 1)
+    assert (serving(dataset), sst.run(["release", "verify", str(dataset)])) == (None, 1)
 
-    assert main([*back, "--key", str(private)]) == 0
-    assert (serving(dataset), main(["release", "verify", str(dataset)])) == (VERSION, 0)
+    assert sst.run([*back, "--key", str(private)]) == 0
+    assert (serving(dataset), sst.run(["release", "verify", str(dataset)])) == (VERSION, 0)
     of_rollback = (dataset / VERSION / "manifest.sig").read_bytes()
     sign(dataset / VERSION, private)
     assert serving(dataset) == VERSION
     # What was rolled back does not come back by itself.
     point_current(dataset, NEWER)
     assert serving(dataset) is None
-    assert main(["rollback", "buoy", NEWER, "--out", str(dataset.parent), "--key", str(private)]) == 0
+    assert sst.run(["rollback", "buoy", NEWER, "--out", str(dataset.parent), "--key", str(private)]) == 0
     assert serving(dataset) == NEWER
 
     # The rollback can be replayed no more than a release.
@@ -114,13 +114,13 @@ def test_current_goes_back_and_forth_by_signed_rollbacks_alone(
 @pytest.mark.parametrize("forge", [lambda number: number, lambda number: "20991231T000000Z"])
 def test_the_number_of_a_rollback_is_signed(signed: tuple[Path, Path], forge: Callable[[str], str]) -> None:
     dataset, private = signed
-    assert main(["rollback", "buoy", "--out", str(dataset.parent), "--key", str(private)]) == 0
+    assert sst.run(["rollback", "buoy", "--out", str(dataset.parent), "--key", str(private)]) == 0
     file = dataset / VERSION / "manifest.sig"
     content = json.loads(file.read_bytes())
     number = content["signatures"][-1]["number"]
     content["signatures"] = [content["signatures"][-1] | {"number": forge(number)}]
     file.write_text(json.dumps(content))
-    assert main(["release", "verify", str(dataset / VERSION)]) == (0 if forge(number) == number else 1)
+    assert sst.run(["release", "verify", str(dataset / VERSION)]) == (0 if forge(number) == number else 1)
 
 
 def test_a_pull_does_not_go_back_to_an_old_signed_release(
@@ -128,21 +128,21 @@ def test_a_pull_does_not_go_back_to_an_old_signed_release(
 ) -> None:
     dataset, private = signed
     url, copy = f"file://{tmp_path}/bucket", tmp_path / "copy"
-    assert main(["release", "push", str(dataset / VERSION), url, "--keep-current"]) == 0
-    assert main(["release", "push", str(dataset), url]) == 0
-    assert main(["release", "pull", url, str(copy)]) == 0
+    assert sst.run(["release", "push", str(dataset / VERSION), url, "--keep-current"]) == 0
+    assert sst.run(["release", "push", str(dataset), url]) == 0
+    assert sst.run(["release", "pull", url, str(copy)]) == 0
     mirror = Mirror(url, tmp_path / "cache", TrustedKeys.chosen(()))
     mirror.refresh(0)
     point_current(tmp_path / "bucket" / "buoy", VERSION)
-    assert main(["release", "pull", url, str(copy)]) == 2
+    assert sst.run(["release", "pull", url, str(copy)]) == 2
     assert f"is older than {NEWER}, which is signed too" in capsys.readouterr().err
     with pytest.raises(ReleaseError, match=f"is older than {NEWER}, which is signed too"):
         mirror.refresh(0)
     assert [current_version(folder / "buoy") for folder in (copy, mirror.folder)] == [NEWER, NEWER]
 
-    assert main(["rollback", "buoy", "--out", str(dataset.parent), "--key", str(private)]) == 0
-    assert main(["release", "push", str(dataset), url]) == 0
-    assert main(["release", "pull", url, str(copy)]) == 0
+    assert sst.run(["rollback", "buoy", "--out", str(dataset.parent), "--key", str(private)]) == 0
+    assert sst.run(["release", "push", str(dataset), url]) == 0
+    assert sst.run(["release", "pull", url, str(copy)]) == 0
     mirror.refresh(0)
     assert [serving(folder / "buoy") for folder in (copy, mirror.folder)] == [VERSION, VERSION]
 
@@ -152,5 +152,5 @@ def test_without_trusted_keys_nothing_is_signed_and_releases_go_back(
 ) -> None:
     dataset, _ = signed
     monkeypatch.delenv("SST_TRUSTED_KEYS")
-    assert main(["rollback", "buoy", "--out", str(dataset.parent)]) == 0
+    assert sst.run(["rollback", "buoy", "--out", str(dataset.parent)]) == 0
     assert serving(dataset) == VERSION
