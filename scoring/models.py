@@ -7,7 +7,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -45,18 +45,17 @@ def _load(release: str, version: str, checkpoints: Checkpoints, universal: bool,
     from forecasting.models import checkpoint
     from forecasting.models.place.forecaster import Forecaster
     from forecasting.models.universal.model import UniversalModel
-    from forecasting.models.universal.network import UniversalForecaster, load
+    from forecasting.models.universal.network import load_all
     from forecasting.models.universal.release import UniversalRelease
 
     # For networks this small, one thread is faster than two.
     torch.set_num_threads(1)
     device = checkpoint.choose_device(device_name)
-    contents = {cell: file.read("this run began", _REMEDY) for cell, file in checkpoints}
+    read = partial(CheckpointFile.read, since="this run began", remedy=_REMEDY)
     if not universal:
+        contents = {cell: read(file) for cell, file in checkpoints}
         return {cell: Forecaster(*checkpoint.load(content, device), device) for cell, content in contents.items()}
-    loaded: dict[str, UniversalForecaster] = {}
-    for cell, content in contents.items():
-        loaded[cell] = load(content, device, beside=[*loaded.values()])
+    loaded = load_all(dict(checkpoints), read, device)
     models = UniversalRelease(release, version, loaded)
     return {cell: UniversalModel(models, cell) for cell in (*loaded, BEST)}
 
@@ -127,9 +126,9 @@ class Models:
     def sha256(self) -> str:
         """Digest of the checkpoint, or of all checkpoints."""
         if self.is_one:
-            return self.releases[0].checkpoint(self.cell).sha256
+            return self.releases[0].release.file(f"{self.cell}.pt").sha256
         files = [(release, cell) for release in self.releases for cell in release.cells]
-        lines = [f"{release.dataset} {cell} {release.checkpoint(cell).sha256}" for release, cell in files]
+        lines = [f"{release.dataset} {cell} {release.release.file(f'{cell}.pt').sha256}" for release, cell in files]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def verify(self) -> Self:
@@ -204,7 +203,7 @@ class Models:
             ReleaseError: if a file is missing or has changed.
         """
         cells = (self.cell,) if self.is_one else release.cells
-        files = tuple((cell, release.checkpoint(cell)) for cell in cells)
+        files = tuple((cell, release.release.file(f"{cell}.pt")) for cell in cells)
         with _loading:
             models = _load(release.dataset, release.version, files, release.is_universal, self.device)
         return models[self.cell]

@@ -17,7 +17,7 @@ import hashlib
 import json
 import os
 import shutil
-import time
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -276,15 +276,14 @@ def locked(output: Path, *, restart: bool, job: str = "") -> Iterator[WorkFolder
 @contextmanager
 def _held(file: Path, output: Path) -> Iterator[None]:
     with file.open("w") as lock:
-        deadline = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise ScoringError(f"another command is writing {output}; wait for it or stop it") from None
-                time.sleep(0.05)
+        # A lock of the system has no time limit, so that another thread waits for it.
+        waiting = threading.Thread(target=fcntl.flock, args=(lock, fcntl.LOCK_EX), daemon=True)
+        waiting.start()
+        waiting.join(_PATIENCE)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ScoringError(f"another command is writing {output}; wait for it or stop it") from None
         if not file.exists() or not os.path.samestat(os.fstat(lock.fileno()), file.stat()):
             raise ScoringError(f"another command has just finished {output}; check that file first")
         yield

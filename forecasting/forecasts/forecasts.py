@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -125,13 +126,20 @@ class Forecasts:
     @property
     def quality(self) -> npt.NDArray[np.int8]:
         """The QARTOD flag of each: suspect if not calibrated or a warning casts doubt, else not evaluated, ``(n,)``."""
-        quality = np.where(self.calibrated, NOT_EVALUATED, SUSPECT).astype(np.int8)
-        # Millions of cells share few warnings.
-        distinct = dict(zip(map(id, self.warnings), self.warnings, strict=True))
-        doubtful = {key for key, entries in distinct.items() if any(warning.code in DOUBTS for warning in entries)}
-        if doubtful:
-            quality[[*map(doubtful.__contains__, map(id, self.warnings))]] = SUSPECT
-        return quality
+        distinct, which = self.distinct_warnings
+        doubtful = np.asarray([any(warning.code in DOUBTS for warning in entries) for entries in distinct], np.bool_)
+        return np.where(self.calibrated & ~doubtful[which], NOT_EVALUATED, SUSPECT).astype(np.int8)
+
+    @cached_property
+    def distinct_warnings(self) -> tuple[list[Sequence[ForecastWarning]], npt.NDArray[np.intp]]:
+        """The different ``warnings`` in order, and which of them each forecast has, ``(n,)``.
+
+        Millions of cells share few.
+        """
+        keys = np.fromiter(map(id, self.warnings), np.intp, len(self))
+        _, first, which = np.unique(keys, return_index=True, return_inverse=True)
+        order = np.argsort(first)
+        return [self.warnings[i] for i in first[order].tolist()], np.argsort(order)[which]
 
     def __getitem__(self, i: int) -> Forecast[Distribution]:
         """Return the forecast in row ``i``, which must be in °C."""

@@ -3,7 +3,7 @@
 import csv
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self, TypeVar, cast
 
@@ -21,13 +21,12 @@ from forecasting.models.checkpoint import load
 from forecasting.models.checkpoint_file import CheckpointFile
 from forecasting.models.place.forecaster import Forecaster
 from forecasting.models.universal.model import UniversalModel
-from forecasting.models.universal.network import UniversalForecaster
-from forecasting.models.universal.network import load as load_network
+from forecasting.models.universal.network import UniversalForecaster, load_all
 from forecasting.models.universal.references import REFERENCES
 from forecasting.models.universal.release import UniversalRelease
 from forecasting.models.universal.report import UniversalReport, parse_universal_report
 from forecasting.references.baselines import BASELINES, Baselines
-from forecasting.releases.release import EVALUATED, Release
+from forecasting.releases.release import EVALUATED, Release, read_published
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, parse_time
 from forecasting.series.timestep import TimeStep
@@ -255,11 +254,11 @@ def load_cell(release: Release, cell: str, device: torch.device, name: str | Non
     Raises:
         ReleaseError: if the file is missing, altered, invalid, or not the network of this release.
     """
-
-    def load_place(content: bytes, file: CheckpointFile) -> Forecaster:
-        return Forecaster(*load(content, device), device, file)
-
-    return _load_checked(release, cell, name or f"{cell}.pt", load_place)
+    file = release.file(name or f"{cell}.pt")
+    content = read_published(file)
+    with file.named():
+        network = Forecaster(*load(content, device), device, file)
+    return _checked(release, cell, file, network)
 
 
 def open_universal(release: Release, device: torch.device) -> UniversalRelease:
@@ -268,30 +267,29 @@ def open_universal(release: Release, device: torch.device) -> UniversalRelease:
     Raises:
         ReleaseError: if a file is missing, altered or invalid.
     """
-    networks: dict[str, UniversalForecaster] = {}
-
-    def load_beside(content: bytes, file: CheckpointFile) -> UniversalForecaster:
-        return load_network(content, device, file, [*networks.values()])
-
-    for cell in release.cells:
-        networks[cell] = _load_checked(release, cell, f"{cell}.pt", load_beside)
+    files = {cell: release.file(f"{cell}.pt") for cell in release.cells}
+    networks = load_all(files, read_published, device)
     if not networks:
         raise ReleaseError(f"{release.path} has no checkpoint")
+    for cell, file in files.items():
+        _checked(release, cell, file, networks[cell])
     return UniversalRelease(release.dataset, release.version, networks)
 
 
 Network = TypeVar("Network", Forecaster, UniversalForecaster)
 
 
-def _load_checked(release: Release, cell: str, name: str, load: Callable[[bytes, CheckpointFile], Network]) -> Network:
-    path, content = release.path / name, release.read(name)
-    try:
-        network = load(content, CheckpointFile(path.resolve(), release.manifest.files[name].sha256))
-    except ReleaseError as error:
-        raise ReleaseError(f"{path}: {error}") from None
+def _checked(release: Release, cell: str, file: CheckpointFile, network: Network) -> Network:
+    """Return a network of a release, warmed up.
+
+    Raises:
+        ReleaseError: if it belongs to another release or cell.
+    """
     metadata = network.metadata
     if (metadata.dataset, metadata.version, metadata.cell) != (release.dataset, release.version, cell):
-        raise ReleaseError(f"{path} contains {metadata.model} of release {metadata.version}: restore the right file")
+        raise ReleaseError(
+            f"{file.path} contains {metadata.model} of release {metadata.version}: restore the right file"
+        )
     network.warm_up()
     return network
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 from forecasting.errors import ReleaseError
 from forecasting.evaluation.report import parse_report
-from forecasting.models.checkpoint_file import CheckpointFile
 from forecasting.models.metadata import CheckpointMetadata, parse_metadata
 from forecasting.models.universal.metadata import UniversalMetadata, parse_universal_metadata
 from forecasting.releases.release import Release, open_current, universal_names
@@ -134,11 +133,6 @@ class OnDisk(Generic[LoadedT]):
         if self.is_universal:
             return min(self.cells, key=lambda cell: self.universal_metadata[cell].held_out_score)
         return parse_report(self.release.read("report.json")).best.name
-
-    def checkpoint(self, cell: str) -> CheckpointFile:
-        """Return the checkpoint of a network, with the digest that the manifest states."""
-        name = f"{cell}.pt"
-        return CheckpointFile((self.release.path / name).resolve(), self.release.manifest.files[name].sha256)
 
     @cached_property
     def loaded(self) -> LoadedT:

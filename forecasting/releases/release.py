@@ -13,7 +13,7 @@ from typing import Final
 from pydantic import BaseModel, ValidationError
 
 from forecasting.errors import ReleaseError, UnknownNameError
-from forecasting.models.checkpoint_file import read_unchanged
+from forecasting.models.checkpoint_file import CheckpointFile
 from forecasting.models.metadata import CELLS
 from forecasting.models.universal.metadata import UNIVERSAL
 from forecasting.releases.trust import SIGNATURES, TrustedKeys, read_signatures
@@ -244,16 +244,33 @@ class Release:
         """Return whether the manifest has a file of this name."""
         return name in self.manifest.files
 
+    def file(self, name: str) -> CheckpointFile:
+        """Return the path of one file, with the digest that the manifest states.
+
+        Raises:
+            ReleaseError: if it is not in the manifest.
+        """
+        entry = self.manifest.files.get(name)
+        if entry is None:
+            raise ReleaseError(f"{self.path} has no {name}")
+        return CheckpointFile((self.path / name).absolute(), entry.sha256)
+
     def read(self, name: str) -> bytes:
         """Return the content of one file after checking it against the manifest.
 
         Raises:
             ReleaseError: if the file is missing, not in the manifest, or altered.
         """
-        entry = self.manifest.files.get(name)
-        if entry is None:
-            raise ReleaseError(f"{self.path} has no {name}")
-        return read_unchanged(self.path / name, entry.sha256, "it was published", "restore it, or train again")
+        return read_published(self.file(name))
+
+
+def read_published(file: CheckpointFile) -> bytes:
+    """Return the content of a file of a release after checking it.
+
+    Raises:
+        ReleaseError: if it is missing or altered.
+    """
+    return file.read("it was published", "restore it, or train again")
 
 
 def versions(dataset: Path) -> list[str]:

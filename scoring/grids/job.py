@@ -1,7 +1,6 @@
 """A chunk of a grid: consecutive cells, scored together."""
 
 import io
-from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -182,10 +181,9 @@ class GridJob(Job):
             if isinstance(error, RangeError):
                 arrays["quality"][cells[row]] = FAIL
         counts.forecast += len(cell)
-        # Most cells share their warnings.
-        distinct = dict(zip(map(id, forecasts.warnings), forecasts.warnings, strict=True))
-        for key, number in Counter(map(id, forecasts.warnings)).items():
-            for warning in distinct[key]:
+        distinct, which = forecasts.distinct_warnings
+        for warnings, number in zip(distinct, np.bincount(which, minlength=len(distinct)).tolist(), strict=True):
+            for warning in warnings:
                 counts.count("warnings", warning.code, number)
         counts.count("warnings", "reference_is_better", int((evaluated == SUSPECT).sum()))
         if self.events:

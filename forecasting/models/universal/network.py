@@ -1,6 +1,6 @@
 """A loaded universal network, and what the networks of a release compute once for all of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -185,6 +185,27 @@ def load(
     network = UniversalForecaster(module, metadata, device, file, beside)
     network.check_contract()
     return network
+
+
+def load_all(
+    files: Mapping[str, CheckpointFile], read: Callable[[CheckpointFile], bytes], device: torch.device
+) -> dict[str, UniversalForecaster]:
+    """Load the networks of one release by cell; those with equal weights before their cells share what they compile.
+
+    Args:
+        files: checkpoints by cell.
+        read: returns the content of a file, whose digest it has checked.
+        device: that the networks run on.
+
+    Raises:
+        ReleaseError: naming the file that cannot be read or is no such checkpoint.
+    """
+    networks: dict[str, UniversalForecaster] = {}
+    for cell, file in files.items():
+        content = read(file)
+        with file.named():
+            networks[cell] = load(content, device, file, [*networks.values()])
+    return networks
 
 
 def _reopen(file: CheckpointFile, device_name: str) -> UniversalForecaster:

@@ -278,7 +278,7 @@ def test_a_release_on_disk_says_what_its_networks_are_and_travels_with_its_manif
     hourly, daily = universal_releases(tmp_path)
     assert (hourly.dataset, daily.cells, daily.best) == ("ocean-hourly", ("lstm", "gru"), "lstm")
     assert (str(daily.step), daily.horizon, daily.universal_metadata["gru"].cell) == ("day", 14, "gru")
-    assert daily.checkpoint("gru").sha256 == daily.release.manifest.files["gru.pt"].sha256
+    assert daily.release.file("gru.pt").sha256 == daily.release.manifest.files["gru.pt"].sha256
     travelled = pickle.loads(pickle.dumps(daily))
     (folder / "manifest.json").unlink()
     assert travelled.loaded.cells == ("lstm", "gru")
