@@ -38,7 +38,7 @@ from service.stations.store.alerts import (
     keep_states,
     put_alert,
     put_deliveries,
-    put_state,
+    put_states,
 )
 from service.stations.store.forecasts import IssuedForecast
 from service.stations.store.stations import (
@@ -280,30 +280,32 @@ class Draft(NamedTuple):
         return len(self.forecast.content["timestamps"])
 
 
-def raise_alerts(connection: Connection, draft: Draft) -> int:
-    """Store the state of each event that a forecast has evaluated, and an alert with its deliveries for each change.
+def raise_alerts(connection: Connection, drafts: Sequence[Draft]) -> int:
+    """Store the state of each event that forecasts have evaluated, and an alert with its deliveries for each change.
 
-    Call it in the transaction that stores the forecast, if it was not stored before. A forecast of replayed history
-    changes states, and raises no alerts. A change that rests on a suspect reading is an alert that is held, without
-    deliveries, until the reading is confirmed.
+    Call it in the transaction that stores the forecasts, with those that were not stored before. A forecast of replayed
+    history changes states, and raises no alerts. A change that rests on a suspect reading is an alert that is held,
+    without deliveries, until the reading is confirmed.
 
     Returns:
         The number of alerts that are to be delivered.
     """
-    if not draft.events:
+    watching = {draft.forecast.station: draft for draft in drafts if draft.events}
+    if not watching:
         return 0
-    number, alerts = draft.forecast.station, 0
-    (station,) = fetch_stations(connection, NUMBERED_STATIONS, [number])
-    states = get_states(connection, [number]).get(number, {})
-    watched = {event["name"]: event for event in station.settings.events or ()}
-    for i, event in enumerate(draft.events):
-        name = event["name"]
-        known = states.get(name)
-        is_old = known is not None and known["batch"] >= draft.forecast.batch
-        if _is_same_event(event, watched.get(name)) and not is_old:
-            state, is_raised = _advance(connection, station, draft, i, watched[name]["alert_at"], known)
-            put_state(connection, number, name, state)
-            alerts += is_raised
+    states, changed, alerts = get_states(connection, [*watching]), dict[tuple[int, str], Json](), 0
+    for station in fetch_stations(connection, NUMBERED_STATIONS, [*watching]):
+        draft = watching[station.number]
+        watched = {event["name"]: event for event in station.settings.events or ()}
+        for i, event in enumerate(draft.events):
+            name = event["name"]
+            known = states.get(station.number, {}).get(name)
+            is_old = known is not None and known["batch"] >= draft.forecast.batch
+            if _is_same_event(event, watched.get(name)) and not is_old:
+                state, is_raised = _advance(connection, station, draft, i, watched[name]["alert_at"], known)
+                changed[station.number, name] = state
+                alerts += is_raised
+    put_states(connection, changed)
     return alerts
 
 

@@ -31,7 +31,7 @@ _RENEWALS: Final = 4
 def take_lease(connection: Connection, name: str, holder: str, seconds: int) -> bool:
     """Take or renew a lease for some seconds, in a writing transaction; return whether ``holder`` has it."""
     now = _now(connection)
-    statement = insert_into(connection, LEASES).values(name=name, holder=holder, until=now + seconds)
+    statement = insert_into(LEASES, connection.dialect.name).values(name=name, holder=holder, until=now + seconds)
     # Nobody takes a lease for longer, unless the clock was ahead.
     free = or_(LEASES.c.holder == holder, LEASES.c.until <= now, LEASES.c.until > now + seconds)
     take_free = statement.on_conflict_do_update(

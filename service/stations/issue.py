@@ -26,7 +26,7 @@ from service.engine.serving import Serving
 from service.stations.alerts import Draft, baseline_in_celsius, needs_whole_past, options_of
 from service.stations.readings import PAST_STEPS, doubt_in_words, shifted, used_times
 from service.stations.recalibration import store_forecasts
-from service.stations.store.database import StationStore, parts
+from service.stations.store.database import BEFORE_ALL, StationStore, parts
 from service.stations.store.forecasts import IssuedForecast, stations_without_forecast
 from service.stations.store.observations import Integers, latest_values
 from service.stations.store.stations import Station
@@ -110,9 +110,6 @@ def _check_reach(loaded: Loaded, step: TimeStep, horizon: int) -> None:
 
 DEFAULT_HORIZON: Final = 7
 """Steps that are forecast for a station that names none."""
-
-_BEFORE_ALL: Final = -(2**62)
-"""Before any time that a reading may have, Unix seconds."""
 
 _KEPT: Final = ("timestamps", "sst", "intervals", "baselines", "usual", "warnings", "events")
 """What is stored of an entry of a response."""
@@ -200,7 +197,7 @@ async def _issue(
 def _pending(connection: Connection, stations: Sequence[str]) -> list[_Pending]:
     pending = []
     for station in stations_without_forecast(connection, stations):
-        number, first, doubt = station.number, _BEFORE_ALL, None
+        number, first, doubt = station.number, BEFORE_ALL, None
         if station.newest is not None and not needs_whole_past(station.settings):
             first = shifted(station.newest.time, 1 - PAST_STEPS, TimeStep.parse(station.settings.step))
         if station.newest is not None and station.newest.flag >= SUSPECT:

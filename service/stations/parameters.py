@@ -17,7 +17,7 @@ from service.http.problems import ProblemError, error_response
 from service.middleware.access import KEY
 from service.middleware.keys import Key, Role
 from service.stations.background import Background
-from service.stations.store.database import StationStore, StoreError
+from service.stations.store.database import AFTER_ALL, BEFORE_ALL, StationStore, StoreError
 from service.stations.store.stations import EVERYONE, Writer
 
 
@@ -111,10 +111,10 @@ _DATE: Final = "YYYY-MM-DD"
 
 
 class Period(NamedTuple):
-    """The period that a call asks for: its earliest and latest time in Unix seconds, None for any."""
+    """The period that a call asks for: its earliest and latest time in Unix seconds."""
 
-    begin: int | None
-    end: int | None
+    begin: int = BEFORE_ALL
+    end: int = AFTER_ALL
 
     @classmethod
     def read(cls, begin: str | None, end: str | None) -> "Period":
@@ -123,17 +123,17 @@ class Period(NamedTuple):
         Raises:
             RequestError: if one of them is not a time, or the period ends before it begins.
         """
-        first, last = _time(begin, "from"), _time(end, "to")
-        if end is not None and last is not None and len(end) == len(_DATE):
+        first, last = _time(begin, "from", BEFORE_ALL), _time(end, "to", AFTER_ALL)
+        if end is not None and len(end) == len(_DATE):
             last += DAY - 1
-        if first is not None and last is not None and first > last:
+        if first > last:
             raise RequestError(f"from {begin} is after to {end}: swap them", field="from")
         return cls(first, last)
 
 
-def _time(text: str | None, name: str) -> int | None:
+def _time(text: str | None, name: str, default: int) -> int:
     try:
-        return None if text is None else seconds_of(text)
+        return default if text is None else seconds_of(text)
     except SeriesError as error:
         raise RequestError(f"{name}: {error}", field=name) from None
 

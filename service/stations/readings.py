@@ -1,6 +1,6 @@
 """Readings: which are accepted, the grid that they are on, and how they are stored with the flags of their tests."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -13,7 +13,7 @@ from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.errors import SeriesError
 from forecasting.forecasts.json import rounded
 from forecasting.models.universal.checks import plausible_range
-from forecasting.qartod import FAIL, GOOD, SUSPECT
+from forecasting.qartod import FAIL, GOOD, MISSING, SUSPECT
 from forecasting.readers.stations import describe_zeros
 from forecasting.series.doubts import LEAST_REPEATS, flat_line
 from forecasting.series.observations import TOLERANCE_STEPS, anchor
@@ -28,15 +28,13 @@ from service.stations.store.database import UnknownStationError
 from service.stations.store.forecasts import last_forecast, levels_of, probabilities_of, quantiles_of
 from service.stations.store.observations import (
     PERSON,
-    Change,
     Integers,
     Outcome,
-    Row,
     add_observations,
     correct_observation,
     flag_observations,
     latest_values,
-    observations_around,
+    recent_observations,
 )
 from service.stations.store.stations import Observation, SeriesEnd, ends_of, lock_stations
 from service.telemetry.station_metrics import StationMetrics
@@ -282,18 +280,25 @@ def ingest(connection: Connection, readings: Mapping[str, Readings], now: int) -
     Returns:
         What they changed, by station; a station that does not exist is left out.
     """
-    ends, outcomes = ends_of(connection, [*readings]), dict[str, Outcome]()
+    ends = ends_of(connection, [*readings])
     present = {*lock_stations(connection, [end.number for end in ends.values()])}
     # Before the lock, another transaction may have settled the steps of a station.
     ends |= ends_of(connection, [name for name, end in ends.items() if end.settling is None])
-    for name, end in ends.items():
-        if end.number in present:
-            batch = readings[name]
-            _refuse_between_steps(connection, batch, end)
-            outcomes[name], changes = add_observations(connection, end.number, batch.accepted, now)
-            if changes:
-                batch.doubted += check_readings(connection, end, changes)
-    return outcomes
+    batches = {end: readings[name] for name, end in ends.items() if end.number in present}
+    begins = {end.number: min(batch.accepted) for end, batch in batches.items() if batch.accepted}
+    known = recent_observations(connection, begins, _BEFORE)
+    for end, batch in batches.items():
+        _refuse_between_steps(connection, batch, end, known.get(end.number, ()))
+    accepted = {end.number: batch.accepted for end, batch in batches.items()}
+    added = add_observations(connection, accepted, known, now)
+    flagged = dict[int, list[Observation]]()
+    for end, batch in batches.items():
+        if changes := added[end.number][1]:
+            first, fresh = min(each.time for each in changes), {each.time for each in changes}
+            flagged[end.number] = check_readings(connection, end, known.get(end.number, ()), changes, first)
+            batch.doubted += [each for each in flagged[end.number] if each.time in fresh and each.flag >= SUSPECT]
+    flag_observations(connection, flagged)
+    return {name: added[end.number][0] for name, end in ends.items() if end.number in present}
 
 
 def correct(
@@ -310,8 +315,10 @@ def correct(
     ends = ends_of(connection, [station])
     if station not in ends:
         raise UnknownStationError(station)
-    reading = correct_observation(connection, ends[station].number, time, now, value=value, flag=flag)
-    check_readings(connection, ends[station], (), time)
+    number = ends[station].number
+    reading = correct_observation(connection, number, time, now, value=value, flag=flag)
+    known = recent_observations(connection, {number: time}, _BEFORE).get(number, ())
+    flag_observations(connection, {number: check_readings(connection, ends[station], known, (), time)})
     return reading
 
 
@@ -324,30 +331,28 @@ def count_readings(metrics: StationMetrics, outcomes: Iterable[Outcome], refused
     metrics.readings(total | {"refused": refused})
 
 
-def _refuse_between_steps(connection: Connection, readings: Readings, end: SeriesEnd) -> None:
+def _refuse_between_steps(
+    connection: Connection, readings: Readings, end: SeriesEnd, known: Sequence[Observation]
+) -> None:
     step = TimeStep.parse(end.step)
     if step.calendar_month or not readings.accepted:
         return
-    times = np.array(sorted(readings.accepted), dtype=np.int64)
-    if end.settling is not None and _agree(connection, times, end.number, end.settling, step):
+    times, settling = sorted(readings.accepted), end.settling
+    # Fewer than the readings that settle a grid are off it: if none is, and no new one, no more need to be read.
+    if settling is not None and not any(
+        (time - settling) % step.seconds
+        for time in (*times, *(each.time for each in _latest(known) if each.time >= settling))
+    ):
         return
-    start = _grid(connection, times, end, step)
-    for time in times[between_steps(times.view(SECONDS), start, step)].tolist():
+    ordered = np.array(times, dtype=np.int64)
+    start = _grid(connection, ordered, end, step)
+    for time in ordered[between_steps(ordered.view(SECONDS), start, step)].tolist():
         before, after = nearby_steps(time, start, step)
         readings.refuse(
             time,
             f"the time {iso_of(time)} is between two steps ({in_words(end.step)}) of the station, {before} and "
             f"{after}: send one reading for the step, such as the mean, at one of these times",
         )
-
-
-def _agree(connection: Connection, times: Integers, station: int, settling: int, step: TimeStep) -> bool:
-    """Return whether times are exactly whole steps from all newest readings that settle a grid.
-
-    No more need to be read then: fewer than these are off the grid of a station.
-    """
-    newest, _ = latest_values(connection, station, settling, worst=FAIL)
-    return not bool(((np.concatenate([newest, times]) - settling) % step.seconds).any())
 
 
 def _grid(connection: Connection, times: Integers, end: SeriesEnd, step: TimeStep) -> np.datetime64:
@@ -367,56 +372,57 @@ def _grid(connection: Connection, times: Integers, end: SeriesEnd, step: TimeSte
 
 
 def check_readings(
-    connection: Connection, end: SeriesEnd, new: Sequence[Change], begin: int | None = None
+    connection: Connection, end: SeriesEnd, known: Sequence[Observation], new: Sequence[Observation], first: int
 ) -> list[Observation]:
-    """Store the flags of new readings of a station, and of those before them that were suspect.
+    """Return the new readings of a station, and the suspect ones before them, to which the tests give another flag.
 
     Args:
-        connection: A connection of a writing transaction that has locked the station.
+        connection: A connection of a writing transaction that has locked the station and stored the new readings.
         end: The end of the series before it had them.
-        new: The new readings, which are stored.
-        begin: The time of a reading that a person has corrected, if there are no new ones.
-
-    Returns:
-        Those of the new ones that are suspect or fail.
+        known: All revisions of the readings at :data:`_BEFORE` times before ``first``, and from then on.
+        new: The new readings.
+        first: The time of the first of them; without any, that of a reading that a person has corrected.
     """
-    new_times = sorted(change.time for change in new)
-    first = new_times[0] if begin is None else begin
-    known = observations_around(connection, end.number, first, _BEFORE_FLAT)
-    if not known or _is_plain(known, new_times):
+    latest, times = _latest([*known, *new]), {each.time for each in new}
+    if not latest or _is_plain(latest, times):
         return []
-    if len({row[1] for row in known[-LEAST_REPEATS:]}) > 1:
-        known = known[max(sum(row[0] < first for row in known) - _BEFORE, 0) :]
-    times, values, *_, stored, names = zip(*known, strict=True)
-    step, moments = TimeStep.parse(end.step), np.array(times, dtype=np.int64).view(SECONDS)
+    if len({each.value for each in latest[-LEAST_REPEATS:]}) == 1:
+        latest = _latest(recent_observations(connection, {end.number: first}, _BEFORE_FLAT)[end.number])
+    else:
+        latest = latest[max(sum(each.time < first for each in latest) - _BEFORE, 0) :]
+    step, moments = TimeStep.parse(end.step), np.array([each.time for each in latest], dtype=np.int64).view(SECONDS)
     # What a person doubts, no later reading confirms.
-    by_person = np.array([name == PERSON for name in names])
-    flags = np.where(by_person & (np.array(stored) == SUSPECT), FAIL, stored)
-    fresh = np.isin(moments.view(np.int64), new_times)
+    flags = np.array(
+        [FAIL if each.tests == PERSON and each.flag == SUSPECT else each.flag for each in latest], dtype=np.int64
+    )
     check = QualityCheck(
-        np.array(values),
+        np.array([each.value for each in latest]),
         step.position(moments, moments[0]),
         step.seconds,
         flags.copy(),
-        fresh,
+        np.array([each.time in times for each in latest]),
         partial(_usual, end, moments),
         lambda i: _expected(connection, end, moments[i]),
     )
     check.run()
-    changed = {
-        i: Observation(*known[i])._replace(flag=int(check.flags[i]), tests=",".join(check.tests.get(i, ())) or None)
+    return [
+        latest[i]._replace(flag=int(check.flags[i]), tests=",".join(check.tests.get(i, ())) or None)
         for i in np.flatnonzero(check.flags != flags).tolist()
-    }
-    flag_observations(connection, end.number, [*changed.values()])
-    return [each for i, each in changed.items() if fresh[i] and each.flag >= SUSPECT]
+    ]
 
 
-def _is_plain(known: Sequence[Row], new: Sequence[int]) -> bool:
+def _latest(observations: Iterable[Observation]) -> list[Observation]:
+    """Return the latest revision of each time, in chronological order, unless it was taken back."""
+    latest = {each.time: each for each in observations}
+    return sorted(each for each in latest.values() if each.flag != MISSING)
+
+
+def _is_plain(known: Sequence[Observation], new: Collection[int]) -> bool:
     """Return whether one reading is new, the last, and good without a test: it differs a little from the one before."""
-    if len(new) != 1 or len(known) <= LEAST or known[-1][0] != new[0] or known[-1][5] is not None:
+    if len(new) != 1 or len(known) <= LEAST or known[-1].time not in new or known[-1].tests is not None:
         return False
-    change = abs(known[-1][1] - known[-2][1])
-    return 0 < change <= LEAST_CHANGE and all(row[4] == GOOD for row in known[-LEAST - 1 :])
+    change = abs(known[-1].value - known[-2].value)
+    return 0 < change <= LEAST_CHANGE and all(each.flag == GOOD for each in known[-LEAST - 1 :])
 
 
 def doubts_in_words(doubted: Sequence[Observation], units: Units) -> list[str]:

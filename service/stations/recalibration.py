@@ -1,6 +1,8 @@
 """Store forecasts with intervals that have learned from the earlier forecasts that readings verify."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -11,21 +13,20 @@ from forecasting.models.universal.online_calibration import OnlineCalibration
 from forecasting.scores.events import PERSISTENCE, SIGNS
 from forecasting.scores.verification import positions_of
 from forecasting.series.times import SECONDS, seconds_of
-from forecasting.series.timestep import TimeStep
 from service.stations.alerts import Draft, raise_alerts
 from service.stations.readings import shifted
 from service.stations.store.forecasts import (
     Calibration,
     IssuedForecast,
-    add_forecast,
+    add_forecasts,
     counting_forecasts,
-    forecast_of_batch,
-    get_calibration,
+    forecasts_of_batches,
+    get_calibrations,
     iterate_forecasts,
-    last_forecast,
     levels_of,
+    newest_forecasts,
     probabilities_of,
-    put_calibration,
+    put_calibrations,
     quantiles_of,
 )
 from service.stations.store.observations import first_readings
@@ -58,20 +59,24 @@ def store_forecasts(connection: Connection, drafts: Sequence[Draft]) -> Stored:
     happens in the transaction: a reading teaches once, whatever stops the service and however many services there are.
     """
     present = {*lock_stations(connection, [draft.forecast.station for draft in drafts])}
-    forecasts, scores, new, alerts = list[IssuedForecast](), list[VerifiedForecast](), 0, 0
-    for draft in drafts:
-        forecast = draft.forecast
-        known = forecast_of_batch(connection, forecast.station, forecast.batch)
-        if known is None and forecast.station in present:
-            learner = _learner(connection, draft)
-            verified = [] if learner is None else [*_verified(connection, learner)]
-            scores += [score for value, earlier in verified for score in _scored(draft, value, earlier)]
-            if learner is not None and draft.is_universal:
-                forecast = _learned(connection, learner, verified)
-            add_forecast(connection, forecast)
-            new, alerts = new + 1, alerts + raise_alerts(connection, draft._replace(forecast=forecast))
-        forecasts.append(known or forecast)
-    return Stored(forecasts, new, scores, alerts)
+    stored = forecasts_of_batches(connection, [(draft.forecast.station, draft.forecast.batch) for draft in drafts])
+    new = {draft.forecast.station: draft for draft in drafts if draft.forecast.station in present - stored.keys()}
+    scores, calibrations = list[VerifiedForecast](), list[Calibration]()
+    for station, (learner, verified) in _verified(connection, _learners(connection, new)).items():
+        draft, forecast = new[station], new[station].forecast
+        scores += [score for value, earlier in verified for score in _scored(draft, value, earlier)]
+        if draft.is_universal:
+            issued, state = _learned(forecast, learner.state, verified)
+            new[station] = draft._replace(forecast=issued)
+            content = state.model_dump(mode="json")
+            calibrations.append(
+                Calibration(station, forecast.model, forecast.version, forecast.observed_until, content)
+            )
+    add_forecasts(connection, [draft.forecast for draft in new.values()])
+    put_calibrations(connection, calibrations)
+    alerts = raise_alerts(connection, [*new.values()])
+    known = stored | {station: draft.forecast for station, draft in new.items()}
+    return Stored([known.get(each.forecast.station, each.forecast) for each in drafts], len(new), scores, alerts)
 
 
 class _Learner(NamedTuple):
@@ -82,56 +87,80 @@ class _Learner(NamedTuple):
     until: int
 
 
-def _learner(connection: Connection, draft: Draft) -> _Learner | None:
-    """Return what a draft is recalibrated by, or what counts how good the network of a place was.
+def _learners(connection: Connection, drafts: Mapping[int, Draft]) -> Iterator[_Learner]:
+    """Yield what each draft is recalibrated by, or what counts how good the network of a place was.
 
-    None if there is nothing to learn: another process has learned from later readings, which it must not know of.
+    A draft is left out if there is nothing to learn: another process has learned from later readings, which it must not
+    know of.
     """
-    forecast, state = draft.forecast, OnlineCalibration.start(draft.leads)
-    if not draft.is_universal:
-        before = last_forecast(connection, forecast.station)
-        is_later = before is not None and before.observed_until < forecast.observed_until
-        return _Learner(draft, state, before.observed_until) if before is not None and is_later else None
-    known = get_calibration(connection, forecast.station, forecast.model)
-    if known is not None and known.until > forecast.observed_until:
-        return None
-    if known is not None and known.version == forecast.version:
-        before_it = OnlineCalibration.model_validate(known.content)
-        if len(before_it.verified) == draft.leads:
-            return _Learner(draft, before_it, known.until)
-    # It starts anew, and has nothing to learn yet: no reading so far verifies a forecast that it is about.
-    return _Learner(draft, state, forecast.observed_until)
+    known = get_calibrations(connection, [station for station, draft in drafts.items() if draft.is_universal])
+    of_place = [station for station, draft in drafts.items() if not draft.is_universal]
+    newest = {issued.station: issued.observed_until for issued in newest_forecasts(connection, of_place)}
+    for station, draft in drafts.items():
+        until = draft.forecast.observed_until
+        # A new state has nothing to learn yet: no reading so far verifies a forecast that it is about.
+        learner = _Learner(draft, OnlineCalibration.start(draft.leads), newest.get(station, until))
+        calibration = known.get((station, draft.forecast.model))
+        if calibration is not None and calibration.version == draft.forecast.version:
+            state = OnlineCalibration.model_validate(calibration.content)
+            if len(state.verified) == draft.leads:
+                learner = _Learner(draft, state, calibration.until)
+        if calibration is None or calibration.until <= until:
+            yield learner
 
 
-def _verified(connection: Connection, learner: _Learner) -> Iterator[tuple[float, dict[int, IssuedForecast]]]:
-    """Yield each reading since the last learning, °C, with the forecasts that it verifies, at most one at each lead.
+def _verified(
+    connection: Connection, learners: Iterable[_Learner]
+) -> dict[int, tuple[_Learner, list[tuple[float, dict[int, IssuedForecast]]]]]:
+    """Return, by station, each reading since the last learning, °C, with the forecasts that it verifies, by lead.
 
     All were made without it, since their last observation is an earlier one. Of several readings in one step, the last
     counts, as for a forecast; those in the step that was learned from last do not.
     """
-    (draft, _, until), forecast = learner, learner.draft.forecast
-    step, leads = draft.step, draft.leads
-    if until >= forecast.observed_until:
-        return
+    learning = {learner.draft.forecast.station: learner for learner in learners}
     # One step more than the leads, since a time may be slightly off the grid.
-    begin = shifted(until, -leads - 1, step)
-    issued = iterate_forecasts(connection, forecast.station, begin, forecast.observed_until - 1)
-    earlier = [*counting_forecasts(each for each in issued if _is_alike(each, forecast))]
-    if not earlier:
-        return
-    last = max(seconds_of(each.content["timestamps"][-1]) for each in earlier)
-    end = min(shifted(last, 1, step), forecast.observed_until)
-    start = np.datetime64(seconds_of(forecast.content["timestamps"][0]), "s")
-    by_position = {_position(seconds_of(each.content["timestamps"][0]), start, step): each for each in earlier}
-    readings = first_readings(connection, forecast.station, until + 1, end)
-    by_step = {_position(reading.time, start, step): reading for reading in readings}
-    learned = _position(until, start, step)
-    for position, reading in by_step.items():
+    issued = iterate_forecasts(
+        connection,
+        {
+            station: (shifted(until, -draft.leads - 1, draft.step), draft.forecast.observed_until - 1)
+            for station, (draft, _, until) in learning.items()
+            if until < draft.forecast.observed_until
+        },
+    )
+    earlier = dict[int, list[IssuedForecast]]()
+    for station, own in groupby(issued, attrgetter("station")):
+        forecast = learning[station].draft.forecast
+        if alike := [*counting_forecasts(each for each in own if _is_alike(each, forecast))]:
+            earlier[station] = alike
+    periods = {}
+    for station, forecasts in earlier.items():
+        draft, _, until = learning[station]
+        last = shifted(max(seconds_of(each.content["timestamps"][-1]) for each in forecasts), 1, draft.step)
+        periods[station] = until + 1, min(last, draft.forecast.observed_until)
+    readings = first_readings(connection, periods)
+    return {
+        station: (learner, [*_pairs(learner, earlier.get(station, ()), readings.get(station, {}))])
+        for station, learner in learning.items()
+    }
+
+
+def _pairs(
+    learner: _Learner, earlier: Sequence[IssuedForecast], readings: Mapping[int, float]
+) -> Iterator[tuple[float, dict[int, IssuedForecast]]]:
+    """Yield the readings, °C by time, with the earlier forecasts that each verifies, at most one at each lead."""
+    starts = [seconds_of(each.content["timestamps"][0]) for each in (learner.draft.forecast, *earlier)]
+    times = np.array([*starts, learner.until, *readings], dtype=np.int64).view(SECONDS)
+    places, near = positions_of(times, learner.draft.step, times[0])
+    positions = [place if is_near else None for place, is_near in zip(places.tolist(), near.tolist(), strict=True)]
+    _, *origins = positions[: len(starts)]
+    learned, *observed = positions[len(starts) :]
+    by_origin = dict(zip(origins, earlier, strict=True))
+    for position, value in dict(zip(observed, readings.values(), strict=True)).items():
         if position is None or position == learned:
             continue
-        origins = {lead: position - lead + 1 for lead in range(1, leads + 1)}
-        if forecasts := {lead: by_position[origin] for lead, origin in origins.items() if origin in by_position}:
-            yield reading.value, forecasts
+        leads = {lead: by_origin.get(position - lead + 1) for lead in range(1, learner.draft.leads + 1)}
+        if forecasts := {lead: forecast for lead, forecast in leads.items() if forecast is not None}:
+            yield value, forecasts
 
 
 def _is_alike(earlier: IssuedForecast, forecast: IssuedForecast) -> bool:
@@ -145,28 +174,24 @@ def _is_alike(earlier: IssuedForecast, forecast: IssuedForecast) -> bool:
 
 
 def _learned(
-    connection: Connection, learner: _Learner, verified: Sequence[tuple[float, Mapping[int, IssuedForecast]]]
-) -> IssuedForecast:
-    """Store what readings teach, and return the forecast to issue: recalibrated, if anything was learned yet."""
-    forecast, state = learner.draft.forecast, learner.state
+    forecast: IssuedForecast,
+    state: OnlineCalibration,
+    verified: Sequence[tuple[float, Mapping[int, IssuedForecast]]],
+) -> tuple[IssuedForecast, OnlineCalibration]:
+    """Return the forecast to issue, recalibrated if anything was learned yet, and the state after the readings."""
     plain = forecast.content["intervals"]
     probabilities = probabilities_of(levels_of(plain))
     for value, forecasts in verified:
         state = _after(state, value, forecasts, probabilities)
-    content = state.model_dump(mode="json")
-    put_calibration(
-        connection,
-        Calibration(forecast.station, forecast.model, forecast.version, forecast.observed_until, content),
-    )
     if not any(state.verified):
-        return forecast
+        return forecast, state
     columns = rounded(state.recalibrate(quantiles_of(plain), probabilities)).T.tolist()
     by_probability = dict(zip(probabilities, columns, strict=True))
     intervals = []
     for interval in plain:
         lower, upper = probabilities_of((interval["level"],))
         intervals.append({**interval, "lower": by_probability[lower], "upper": by_probability[upper]})
-    return forecast._replace(content={**forecast.content, "intervals": intervals}, plain=plain)
+    return forecast._replace(content={**forecast.content, "intervals": intervals}, plain=plain), state
 
 
 def _after(
@@ -209,9 +234,3 @@ def _scored(draft: Draft, value: float, forecasts: Mapping[int, IssuedForecast])
                 if "side" in event and len(event.get("by_lead", ())) >= lead
             ],
         )
-
-
-def _position(time: int, start: np.datetime64, step: TimeStep) -> int | None:
-    """Return how many steps a time is after ``start``; None if it is between two steps."""
-    positions, near = positions_of(np.array([time]).view(SECONDS), step, start)
-    return int(positions[0]) if near[0] else None

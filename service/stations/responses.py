@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Final
 
 import numpy as np
-from orjson import dumps
+from orjson import Fragment, dumps
 from pydantic import BaseModel
 from sqlalchemy import Connection
 
@@ -79,11 +79,10 @@ def page_json(connection: Connection, limit: int, after: str, search: str, *, re
     reading them.
     """
     stations = list_stations(connection, limit + 1, after, search)
-    page = [*_described(connection, stations[:limit], recent=recent)]
-    following = page[-1]["id"] if len(stations) > limit else None
-    return dumps(
-        {"stations": page, "next": following}, default=partial(BaseModel.model_dump, mode="json", by_alias=True)
-    )
+    # Written one by one: thousands of objects would keep the garbage collector busy.
+    dump = partial(dumps, default=partial(BaseModel.model_dump, mode="json", by_alias=True))
+    page = [Fragment(dump(fields)) for fields in _described(connection, stations[:limit], recent=recent)]
+    return dumps({"stations": page, "next": stations[limit - 1].id if len(stations) > limit else None})
 
 
 def newest_forecast(connection: Connection, station_id: str) -> NewestForecast:
@@ -182,17 +181,18 @@ def written(issued: IssuedForecast | str, units: Units) -> IssuedAnswer | Issued
 
 def _described(connection: Connection, stations: Sequence[Station], *, recent: bool) -> Iterator[Json]:
     """Yield the fields of :class:`~service.stations.schemas.StationAnswer` of each station."""
-    forecasts = newest_forecasts(connection, [each.number for each in stations])
+    units_of = {each.number: each.settings.units for each in stations}
+    issued = newest_forecasts(connection, [*units_of])
+    forecasts = {each.station: _short_fields(each, units_of[each.station]) for each in issued}
     fetches = get_fetches(connection, [each.number for each in stations if each.settings.source is not None])
     states = get_states(connection, [each.number for each in stations if each.settings.events])
     for station in stations:
         settings, newest = station.settings, station.newest
         units: Units = settings.units
-        issued, fetch = forecasts.get(station.number), fetches.get(station.number)
+        forecast, fetch = forecasts.get(station.number), fetches.get(station.number)
         known = states.get(station.number, {})
-        forecast = None if issued is None else _short_fields(issued, units)
-        sst = None if newest is None else _rounded([newest.value], units)[0]
-        is_current = newest is not None and issued is not None and issued.observed_until == newest.time
+        sst = None if newest is None else _degrees([newest.value], units)[0]
+        is_current = newest is not None and forecast is not None and forecast["observed_until"] == iso_of(newest.time)
         usual = forecast["usual"] if forecast is not None and is_current else None
         yield {
             "id": station.id,
@@ -319,7 +319,7 @@ def _intervals(intervals: Sequence[Json], units: Units) -> list[Json]:
 
 
 def _degrees(celsius: list[float], units: Units) -> list[float]:
-    """Return temperatures of a forecast, which is stored as it is written in °C."""
+    """Return temperatures of readings or a forecast, which are stored as they are written in °C."""
     return celsius if units == "celsius" else _rounded(celsius, units)
 
 

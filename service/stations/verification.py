@@ -31,6 +31,7 @@ from service.stations.schemas import (
     VerifiedLead,
     VerifiedMonth,
 )
+from service.stations.store.database import AFTER_ALL, BEFORE_ALL
 from service.stations.store.forecasts import IssuedForecast, counting_forecasts, iterate_forecasts
 from service.stations.store.observations import latest_values
 from service.stations.store.stations import get_station
@@ -70,15 +71,15 @@ class Selection(NamedTuple):
     """Which forecasts are verified, and how they are grouped.
 
     Attributes:
-        begin: The earliest ``observed_until``, Unix seconds; None for any.
+        begin: The earliest ``observed_until``, Unix seconds.
         end: The latest.
         lead: The only lead; None for all.
         replayed: Whether those are wanted that were issued after the time that they begin with; None for all.
         by_month: Whether each month is scored too.
     """
 
-    begin: int | None = None
-    end: int | None = None
+    begin: int = BEFORE_ALL
+    end: int = AFTER_ALL
     lead: int | None = None
     replayed: bool | None = None
     by_month: bool = False
@@ -102,7 +103,8 @@ def verify(connection: Connection, station_id: str, selection: Selection) -> Sta
     station = get_station(connection, station_id)
     step, units = TimeStep.parse(station.settings.step), station.settings.units
     pairs, events = _Rows(), defaultdict[_Scored, _Rows](_Rows)
-    for forecast in counting_forecasts(iterate_forecasts(connection, station.number, selection.begin, selection.end)):
+    period = selection.begin, selection.end
+    for forecast in counting_forecasts(iterate_forecasts(connection, {station.number: period})):
         if selection.replayed in (None, forecast.replayed):
             _add_forecast(pairs, forecast, selection.lead)
             _add_events(events, forecast)

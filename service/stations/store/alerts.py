@@ -3,29 +3,33 @@
 Each function works in the transaction of the connection that it is given.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
-from sqlalchemy import Connection, and_, exists, or_, select
+from sqlalchemy import Connection, and_, bindparam, exists, or_, select
 
-from service.stations.store.database import insert_into
+from service.stations.store.database import AFTER_ALL, BEFORE_ALL, parts, put_rows
 from service.stations.store.tables import ALERTS, DELIVERIES, EVENT_STATES, STATIONS
 
 Json = dict[str, Any]
 
 
+_STATES: Final = select(EVENT_STATES).where(EVENT_STATES.c.station.in_(bindparam("stations", expanding=True)))
+
+
 def get_states(connection: Connection, stations: Sequence[int]) -> dict[int, dict[str, Json]]:
-    """Return the state of each event of stations, as :func:`put_state` stored it, by number and name."""
+    """Return the state of each event of stations, as :func:`put_states` stored it, by number and name."""
     states: dict[int, dict[str, Json]] = {}
-    for row in connection.execute(select(EVENT_STATES).where(EVENT_STATES.c.station.in_(stations))):
-        states.setdefault(row.station, {})[row.event] = row.content
+    for some in parts(stations):
+        for row in connection.execute(_STATES, {"stations": some}):
+            states.setdefault(row.station, {})[row.event] = row.content
     return states
 
 
-def put_state(connection: Connection, station: int, event: str, content: Json) -> None:
-    """Store the state of an event in place of the one before."""
-    statement = insert_into(connection, EVENT_STATES).values(station=station, event=event, content=content)
-    connection.execute(statement.on_conflict_do_update(index_elements=["station", "event"], set_={"content": content}))
+def put_states(connection: Connection, states: Mapping[tuple[int, str], Json]) -> None:
+    """Store the states of events, by number of the station and name, in place of those before."""
+    rows = [{"station": station, "event": event, "content": content} for (station, event), content in states.items()]
+    put_rows(connection, EVENT_STATES, rows)
 
 
 def keep_states(connection: Connection, station: int, events: Sequence[str]) -> None:
@@ -71,8 +75,8 @@ def change_alert(connection: Connection, number: int, content: Json) -> None:
 def get_alerts(
     connection: Connection,
     station: int,
-    begin: int | None = None,
-    end: int | None = None,
+    begin: int = BEFORE_ALL,
+    end: int = AFTER_ALL,
     *,
     after: tuple[int, int] | None = None,
     limit: int,
@@ -81,16 +85,10 @@ def get_alerts(
 
     Those raised from ``begin`` to ``end`` that come ``after`` this time of raising and number in this order.
     """
-    query = select(*(ALERTS.c[name] for name in Alert._fields)).where(ALERTS.c.station == station)
-    if begin is not None:
-        query = query.where(ALERTS.c.raised >= begin)
-    if end is not None:
-        query = query.where(ALERTS.c.raised <= end)
-    if after is not None:
-        raised, number = after
-        earlier = or_(ALERTS.c.raised < raised, and_(ALERTS.c.raised == raised, ALERTS.c.number < number))
-        query = query.where(ALERTS.c.raised <= raised, earlier)
-    rows = connection.execute(query.order_by(ALERTS.c.raised.desc(), ALERTS.c.number.desc()).limit(limit))
+    table, (raised, number) = ALERTS.c, after or (end, AFTER_ALL)
+    earlier = and_(table.raised.between(begin, min(end, raised)), or_(table.raised < raised, table.number < number))
+    query = select(*(table[name] for name in Alert._fields)).where(table.station == station, earlier)
+    rows = connection.execute(query.order_by(table.raised.desc(), table.number.desc()).limit(limit))
     return [Alert(*row) for row in rows]
 
 

@@ -5,9 +5,10 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from functools import partial
+from functools import cache, partial
 from http import HTTPStatus
 from importlib import import_module
 from pathlib import Path
@@ -160,6 +161,10 @@ def _invalid(reason: str) -> RequestError:
 
 Item = TypeVar("Item")
 
+BEFORE_ALL: Final = -(2**62)
+AFTER_ALL: Final = 2**62
+"""Before and after any time that a reading may have, Unix seconds."""
+
 _AT_ONCE: Final = 500
 """IDs, numbers or conditions in one statement: SQLite takes up to 32 766 parameters."""
 
@@ -181,9 +186,35 @@ _WRITES: Final = "sst_writes"
 """Option of a connection whose transaction will write."""
 
 
-def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+def insert_into(table: Table, dialect: str) -> postgresql.Insert | sqlite.Insert:
     """Return an ``INSERT`` with ``ON CONFLICT``, which SQLAlchemy has only for each database separately."""
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+
+
+def put_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Store rows, each in place of the one with the same primary key."""
+    if rows:
+        connection.execute(_replacing(table, connection.dialect.name), rows)
+
+
+@cache
+def _replacing(table: Table, dialect: str) -> postgresql.Insert | sqlite.Insert:
+    insert = insert_into(table, dialect)
+    changed = {column.name: insert.excluded[column.name] for column in table.c if not column.primary_key}
+    return insert.on_conflict_do_update(index_elements=[*table.primary_key], set_=changed)
+
+
+def by_period(periods: Mapping[int, tuple[int, int]]) -> Iterator[dict[str, Any]]:
+    """Yield parameters of statements that read a period of each of some stations, those with the same one together.
+
+    Most stations of a batch have their readings at the same times.
+    """
+    alike = defaultdict[tuple[int, int], list[int]](list)
+    for station, period in periods.items():
+        alike[period].append(station)
+    for (begin, end), stations in alike.items():
+        for some in parts(stations):
+            yield {"stations": some, "begin": begin, "end": end}
 
 
 def parts(items: Sequence[Item], size: int = _AT_ONCE) -> Iterator[Sequence[Item]]:

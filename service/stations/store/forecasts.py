@@ -8,22 +8,15 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, Select, and_, bindparam, exists, or_, select
+from sqlalchemy import Connection, bindparam, exists, or_, select, tuple_
 
 from forecasting.series.times import Floats
-from service.stations.store.database import insert_into
+from service.stations.store.database import AFTER_ALL, BEFORE_ALL, by_period, parts, put_rows
 from service.stations.store.stations import ALL_STATIONS, Station, fetch_stations
 from service.stations.store.tables import CALIBRATIONS, ISSUED_FORECASTS, STATIONS
 
 _ROWS_AT_ONCE: Final = 100
 """Forecasts of a long archive that are read at once."""
-
-# To build a statement takes longer than to run it for one station.
-_WITHOUT_FORECAST: Final = ALL_STATIONS.where(
-    STATIONS.c.id.in_(bindparam("ids", expanding=True)),
-    STATIONS.c.batches > 0,
-    ~exists().where(ISSUED_FORECASTS.c.station == STATIONS.c.number, ISSUED_FORECASTS.c.batch == STATIONS.c.batches),
-)
 
 
 class Calibration(NamedTuple):
@@ -41,22 +34,18 @@ class Calibration(NamedTuple):
     content: dict[str, Any]
 
 
-_CALIBRATION: Final = select(CALIBRATIONS).where(
-    CALIBRATIONS.c.station == bindparam("station"), CALIBRATIONS.c.model == bindparam("model")
-)
+_CALIBRATIONS: Final = select(CALIBRATIONS).where(CALIBRATIONS.c.station.in_(bindparam("stations", expanding=True)))
 
 
-def get_calibration(connection: Connection, station: int, model: str) -> Calibration | None:
-    """Return the calibration of a model at a station; None without any."""
-    row = connection.execute(_CALIBRATION, {"station": station, "model": model}).one_or_none()
-    return None if row is None else Calibration(*row)
+def get_calibrations(connection: Connection, stations: Sequence[int]) -> dict[tuple[int, str], Calibration]:
+    """Return all calibrations of stations, by the number of the station and the model."""
+    rows = (row for some in parts(stations) for row in connection.execute(_CALIBRATIONS, {"stations": some}))
+    return {(row.station, row.model): Calibration(*row) for row in rows}
 
 
-def put_calibration(connection: Connection, calibration: Calibration) -> None:
-    """Store a calibration in place of that of the same station and model."""
-    insert = insert_into(connection, CALIBRATIONS).values(calibration._asdict())
-    changed = {name: insert.excluded[name] for name in ("version", "until", "content")}
-    connection.execute(insert.on_conflict_do_update(index_elements=["station", "model"], set_=changed))
+def put_calibrations(connection: Connection, calibrations: Sequence[Calibration]) -> None:
+    """Store calibrations, each in place of that of the same station and model."""
+    put_rows(connection, CALIBRATIONS, [each._asdict() for each in calibrations])
 
 
 class IssuedForecast(NamedTuple):
@@ -108,14 +97,47 @@ def quantiles_of(intervals: Intervals) -> Floats:
 
 _COLUMNS: Final = tuple(ISSUED_FORECASTS.c[name] for name in IssuedForecast._fields)
 
-_OF_BATCH: Final = select(*_COLUMNS).where(
-    ISSUED_FORECASTS.c.station == bindparam("station"), ISSUED_FORECASTS.c.batch == bindparam("batch")
+# To build these statements takes longer than to run them for one station.
+_ISSUED: Final = ISSUED_FORECASTS.c
+_WITHOUT_FORECAST: Final = ALL_STATIONS.where(
+    STATIONS.c.id.in_(bindparam("ids", expanding=True)),
+    STATIONS.c.batches > 0,
+    ~exists().where(_ISSUED.station == STATIONS.c.number, _ISSUED.batch == STATIONS.c.batches),
+)
+_OF_BATCHES: Final = select(*_COLUMNS).where(
+    tuple_(_ISSUED.station, _ISSUED.batch).in_(bindparam("batches", expanding=True))
+)
+_LAST: Final = (
+    select(*_COLUMNS)
+    .where(_ISSUED.station == bindparam("station"), _ISSUED.observed_until < bindparam("before"))
+    .order_by(_ISSUED.batch.desc())
+    .limit(1)
+)
+_OF_PERIOD: Final = (
+    select(*_COLUMNS)
+    .where(
+        _ISSUED.station.in_(bindparam("stations", expanding=True)),
+        _ISSUED.observed_until.between(bindparam("begin"), bindparam("end")),
+    )
+    .order_by(_ISSUED.station, _ISSUED.observed_until, _ISSUED.batch)
+    .execution_options(yield_per=_ROWS_AT_ONCE)
+)
+_OTHERS: Final = ISSUED_FORECASTS.alias().c
+_NEWEST_NUMBER: Final = (
+    select(_OTHERS.number).where(_OTHERS.station == STATIONS.c.number).order_by(_OTHERS.batch.desc()).limit(1)
+)
+_NEWEST: Final = (
+    # Without ``plain``: to read it takes as long as all the rest.
+    select(*_COLUMNS[:-1])
+    .join_from(STATIONS, ISSUED_FORECASTS, _ISSUED.number == _NEWEST_NUMBER.scalar_subquery())
+    .where(STATIONS.c.number.in_(bindparam("stations", expanding=True)))
 )
 
 
-def add_forecast(connection: Connection, forecast: IssuedForecast) -> None:
-    """Store a forecast of a station that the transaction has locked."""
-    connection.execute(ISSUED_FORECASTS.insert(), forecast._asdict())
+def add_forecasts(connection: Connection, forecasts: Sequence[IssuedForecast]) -> None:
+    """Store forecasts of stations that the transaction has locked."""
+    if forecasts:
+        connection.execute(ISSUED_FORECASTS.insert(), [forecast._asdict() for forecast in forecasts])
 
 
 def stations_without_forecast(connection: Connection, station_ids: Sequence[str]) -> list[Station]:
@@ -123,21 +145,32 @@ def stations_without_forecast(connection: Connection, station_ids: Sequence[str]
     return fetch_stations(connection, _WITHOUT_FORECAST, station_ids)
 
 
-def last_forecast(connection: Connection, station: int, before: int | None = None) -> IssuedForecast | None:
+def forecasts_of_batches(connection: Connection, batches: Sequence[tuple[int, int]]) -> dict[int, IssuedForecast]:
+    """Return the stored forecasts of batches, each the numbers of a station and a batch, by the station."""
+    return {row.station: IssuedForecast(*row) for row in connection.execute(_OF_BATCHES, {"batches": batches})}
+
+
+def last_forecast(connection: Connection, station: int, before: int = AFTER_ALL) -> IssuedForecast | None:
     """Return the forecast of a station that was issued last, from observations ``before`` a time; None without any.
 
     Its last observation may be an earlier one than that of others, if a reading was taken back since.
     """
-    query = _of_station(station, None, None if before is None else before - 1)
-    row = connection.execute(query.order_by(ISSUED_FORECASTS.c.batch.desc()).limit(1)).one_or_none()
+    row = connection.execute(_LAST, {"station": station, "before": before}).one_or_none()
     return None if row is None else IssuedForecast(*row)
+
+
+def newest_forecasts(connection: Connection, stations: Sequence[int]) -> Iterator[IssuedForecast]:
+    """Yield the forecast of each of the stations that was issued last, without ``plain``, in any order."""
+    for some in parts(stations):
+        for row in connection.execute(_NEWEST, {"stations": some}):
+            yield IssuedForecast(*row)
 
 
 def forecasts_after(
     connection: Connection,
     station: int,
-    begin: int | None = None,
-    end: int | None = None,
+    begin: int = BEFORE_ALL,
+    end: int = AFTER_ALL,
     *,
     after: tuple[int, int] | None = None,
     limit: int,
@@ -146,51 +179,25 @@ def forecasts_after(
 
     Those with ``observed_until`` from ``begin`` to ``end`` that come ``after`` this ``observed_until`` and batch.
     """
-    table = ISSUED_FORECASTS.c
-    query = _of_station(station, begin, end).order_by(table.observed_until, table.batch)
-    if after is not None:
-        until, batch = after
-        later = or_(table.observed_until > until, and_(table.observed_until == until, table.batch > batch))
-        # The first condition lets the index begin there.
-        query = query.where(table.observed_until >= until, later)
+    until, batch = after or (begin, BEFORE_ALL)
+    # The first condition lets the index begin there.
+    query = (
+        select(*_COLUMNS)
+        .where(_ISSUED.station == station, _ISSUED.observed_until.between(max(begin, until), end))
+        .where(or_(_ISSUED.observed_until > until, _ISSUED.batch > batch))
+        .order_by(_ISSUED.observed_until, _ISSUED.batch)
+    )
     return [IssuedForecast(*row) for row in connection.execute(query.limit(limit))]
 
 
-def iterate_forecasts(
-    connection: Connection, station: int, begin: int | None = None, end: int | None = None
-) -> Iterator[IssuedForecast]:
-    """Yield all forecasts of a station in the order of :func:`forecasts_after`, and keep only some in memory."""
-    query = _of_station(station, begin, end).order_by(ISSUED_FORECASTS.c.observed_until, ISSUED_FORECASTS.c.batch)
-    for row in connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)):
-        yield IssuedForecast(*row)
+def iterate_forecasts(connection: Connection, periods: Mapping[int, tuple[int, int]]) -> Iterator[IssuedForecast]:
+    """Yield all forecasts of stations whose ``observed_until`` is in the period of the station, both ends included.
 
-
-def forecast_of_batch(connection: Connection, station: int, batch: int) -> IssuedForecast | None:
-    """Return the forecast that was issued for a batch of readings; None if it is not stored."""
-    row = connection.execute(_OF_BATCH, {"station": station, "batch": batch}).one_or_none()
-    return None if row is None else IssuedForecast(*row)
-
-
-def _of_station(station: int, begin: int | None, end: int | None) -> Select[Any]:
-    table = ISSUED_FORECASTS.c
-    query = select(*_COLUMNS).where(table.station == station)
-    if begin is not None:
-        query = query.where(table.observed_until >= begin)
-    return query if end is None else query.where(table.observed_until <= end)
-
-
-def newest_forecasts(connection: Connection, stations: Sequence[int]) -> dict[int, IssuedForecast]:
-    """Return the newest forecast of each of the stations that has one, by the number of the station.
-
-    ``plain`` is left out: reading it takes as long as all the rest.
+    Those of a station follow each other in the order of :func:`forecasts_after`. Only some are kept in memory.
     """
-    table = ISSUED_FORECASTS.alias().c
-    newest = select(table.number).where(table.station == STATIONS.c.number).order_by(table.batch.desc()).limit(1)
-    query = select(*_COLUMNS[:-1]).join_from(
-        STATIONS, ISSUED_FORECASTS, ISSUED_FORECASTS.c.number == newest.scalar_subquery()
-    )
-    rows = connection.execute(query.where(STATIONS.c.number.in_(stations)))
-    return {row.station: IssuedForecast(*row) for row in rows}
+    for parameters in by_period(periods):
+        for row in connection.execute(_OF_PERIOD, parameters):
+            yield IssuedForecast(*row)
 
 
 def counting_forecasts(forecasts: Iterable[IssuedForecast]) -> Iterator[IssuedForecast]:

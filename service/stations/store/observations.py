@@ -1,59 +1,65 @@
 """Observations in the database. Each function works in the transaction of the connection that it is given."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, Select, and_, bindparam, exists, select
+from sqlalchemy import Connection, Select, and_, bindparam, exists, func, select
 
-from forecasting.qartod import FAIL, MISSING, NOT_EVALUATED
+from forecasting.qartod import FAIL, GOOD, MISSING, NOT_EVALUATED
 from forecasting.series.times import DAY, Floats, iso_of
-from service.stations.store.database import UnknownReadingError
+from service.stations.store.database import AFTER_ALL, BEFORE_ALL, UnknownReadingError, by_period, parts
 from service.stations.store.stations import Observation, lock_stations
 from service.stations.store.tables import OBSERVATIONS, STATIONS
 
 Integers = npt.NDArray[np.int64]
 
-Row = tuple[int, float, int, int, int, str | None]
-"""The fields of an :class:`Observation`, where making objects of thousands would take too long."""
+# To build these statements takes longer than to run them for one station.
+_READING: Final = OBSERVATIONS.c
+_OF_STATIONS: Final = _READING.station.in_(bindparam("stations", expanding=True))
+_IN_PERIOD: Final = _READING.time.between(bindparam("begin"), bindparam("end"))
+_FLAGGED: Final = select(*(_READING[name] for name in Observation._fields))
+_EARLIER: Final = OBSERVATIONS.alias().c
 
-_AFTER_ALL: Final = 2**62
-"""After any time that a reading may have, Unix seconds."""
-
-# To build the statement takes a good part of the time to run it.
 _VALUES: Final = (
-    select(OBSERVATIONS.c.time, OBSERVATIONS.c.value)
-    .where(OBSERVATIONS.c.station == bindparam("station"))
-    .where(OBSERVATIONS.c.time.between(bindparam("begin"), bindparam("end")))
-    .where(OBSERVATIONS.c.flag <= bindparam("worst"))
-    .order_by(OBSERVATIONS.c.time, OBSERVATIONS.c.revision)
+    select(_READING.time, _READING.value)
+    .where(_READING.station == bindparam("station"), _IN_PERIOD, _READING.flag <= bindparam("worst"))
+    .order_by(_READING.time, _READING.revision)
 )
-
-_FLAGGED: Final = select(*(OBSERVATIONS.c[name] for name in Observation._fields))
-
 _COUNTING: Final = (
-    _FLAGGED.where(OBSERVATIONS.c.station == bindparam("station"))
-    .where(OBSERVATIONS.c.time.between(bindparam("begin"), bindparam("end")))
-    .where(OBSERVATIONS.c.flag <= NOT_EVALUATED)
-    .order_by(OBSERVATIONS.c.time, OBSERVATIONS.c.revision)
+    select(_READING.station, _READING.time, _READING.value)
+    .where(_OF_STATIONS, _IN_PERIOD, _READING.flag <= NOT_EVALUATED)
+    .order_by(_READING.station, _READING.time, _READING.revision)
 )
-
-_SINCE: Final = _FLAGGED.where(
-    OBSERVATIONS.c.station == bindparam("station"), OBSERVATIONS.c.time >= bindparam("begin")
-).order_by(OBSERVATIONS.c.time, OBSERVATIONS.c.revision)
-
-_BEFORE: Final = (
-    _FLAGGED.where(OBSERVATIONS.c.station == bindparam("station"), OBSERVATIONS.c.time < bindparam("begin"))
-    .order_by(OBSERVATIONS.c.time.desc(), OBSERVATIONS.c.revision.desc())
-    .limit(bindparam("limit"))
+_FIRST_TIME: Final = (
+    select(_EARLIER.time)
+    .where(_EARLIER.station == STATIONS.c.number, _EARLIER.time < bindparam("begin"))
+    .where(_EARLIER.revision == 0, _EARLIER.flag != MISSING)
+    .order_by(_EARLIER.time.desc())
+    .limit(1)
+    .offset(bindparam("skipped"))
+    .correlate(STATIONS)
+    .scalar_subquery()
 )
-
+_RECENT: Final = (
+    select(_READING.station, *_FLAGGED.selected_columns)
+    .join_from(STATIONS, OBSERVATIONS)
+    .where(STATIONS.c.number.in_(bindparam("stations", expanding=True)))
+    .where(_READING.time.between(func.coalesce(_FIRST_TIME, BEFORE_ALL), bindparam("end")))
+    .order_by(STATIONS.c.number, _READING.time, _READING.revision)
+)
 _FLAGGING: Final = (
     OBSERVATIONS.update()
-    .where(OBSERVATIONS.c.station == bindparam("key"), OBSERVATIONS.c.time == bindparam("at"))
-    .where(OBSERVATIONS.c.revision == bindparam("of"))
+    .where(_READING.station == bindparam("key"), _READING.time == bindparam("at"), _READING.revision == bindparam("of"))
     .values(flag=bindparam("flag"), tests=bindparam("tests"))
+)
+_COUNTED: Final = (
+    STATIONS.update()
+    .where(STATIONS.c.number.in_(bindparam("stations", expanding=True)))
+    .values(batches=STATIONS.c.batches + 1, received=bindparam("now"))
 )
 
 PERSON: Final = "person"
@@ -67,14 +73,6 @@ def daily_means(connection: Connection, station: int, begin: int) -> list[tuple[
     return [*zip((days * DAY).tolist(), (np.bincount(of_day, values) / counts).tolist(), strict=True)]
 
 
-class Change(NamedTuple):
-    """A new or revised observation: its time, the number of its revision and the value, °C."""
-
-    time: int
-    revision: int
-    value: float
-
-
 class Outcome(NamedTuple):
     """What a batch of readings changed."""
 
@@ -83,29 +81,60 @@ class Outcome(NamedTuple):
     unchanged: int = 0
 
 
+def recent_observations(connection: Connection, begins: Mapping[int, int], before: int) -> dict[int, list[Observation]]:
+    """Return the observations of stations in chronological order, with all revisions, by the number of the station.
+
+    Those from the time ``begins[station]`` on, Unix seconds, and those of at least the ``before`` times before it that
+    have not been taken back. A station without any is left out.
+    """
+    recent: dict[int, list[Observation]] = {}
+    for parameters in by_period({station: (begin, AFTER_ALL) for station, begin in begins.items()}):
+        rows = _rows(connection, _RECENT, {**parameters, "skipped": before - 1})
+        for station, own in groupby(rows, itemgetter(0)):
+            recent[station] = [Observation._make(row[1:]) for row in own]
+    return recent
+
+
 def add_observations(
-    connection: Connection, station: int, readings: Mapping[int, float], now: int
-) -> tuple[Outcome, list[Change]]:
-    """Store readings that arrived at ``now`` at a station that the transaction has locked; °C by time, Unix seconds.
+    connection: Connection,
+    readings: Mapping[int, Mapping[int, float]],
+    known: Mapping[int, Sequence[Observation]],
+    now: int,
+) -> dict[int, tuple[Outcome, list[Observation]]]:
+    """Store readings that arrived at ``now`` at stations that the transaction has locked.
 
     A reading that is the same as the latest revision of its time is not stored again, nor is one that a person has
     corrected. Another one becomes the next revision. All count as good until they are tested, in the same transaction.
 
+    Args:
+        connection: A connection of a writing transaction.
+        readings: °C by time, Unix seconds, of each station.
+        known: All revisions of each station at the times of its readings.
+        now: When they arrived, Unix seconds.
+
     Returns:
-        What they changed, and the new or revised ones.
+        What they changed, and the new or revised ones, by the number of the station.
     """
-    stored, changes, new = _revisions(connection, station, readings), list[Change](), 0
-    for time, value in readings.items():
-        known = stored.get(time)
-        if known is None:
-            new += 1
-            changes.append(Change(time, 0, value))
-        elif known[-1].value != value and not _is_corrected(value, known):
-            changes.append(Change(time, known[-1].revision + 1, value))
-    if changes:
-        rows = [change._asdict() | {"station": station, "received": now} for change in changes]
+    added = {station: _added(own, known.get(station, ()), now) for station, own in readings.items()}
+    rows = [{**each._asdict(), "station": station} for station, (_, changes) in added.items() for each in changes]
+    if rows:
         connection.execute(OBSERVATIONS.insert(), rows)
-        _count_batch(connection, station, now)
+        _count_batches(connection, [station for station, (_, changes) in added.items() if changes], now)
+    return added
+
+
+def _added(readings: Mapping[int, float], known: Sequence[Observation], now: int) -> tuple[Outcome, list[Observation]]:
+    stored: dict[int, list[Observation]] = {}
+    for each in known:
+        stored.setdefault(each.time, []).append(each)
+    changes, new = list[Observation](), 0
+    for time, value in readings.items():
+        revisions = stored.get(time)
+        if revisions is None:
+            new += 1
+            changes.append(Observation(time, value, 0, now, GOOD))
+        elif revisions[-1].value != value and not _is_corrected(value, revisions):
+            changes.append(Observation(time, value, revisions[-1].revision + 1, now, GOOD))
     return Outcome(new, len(changes) - new, len(readings) - len(changes)), changes
 
 
@@ -135,47 +164,37 @@ def correct_observation(
         new = Observation(time, value, last.revision + 1, now, flag, PERSON)
         connection.execute(OBSERVATIONS.update().where(at_time).values(flag=FAIL, tests=PERSON))
         connection.execute(OBSERVATIONS.insert(), [new._asdict() | {"station": station}])
-    _count_batch(connection, station, now)
+    _count_batches(connection, [station], now)
     return new
 
 
-def flag_observations(connection: Connection, station: int, observations: Sequence[Observation]) -> None:
-    """Store the flags and tests of observations of a station that the transaction has locked."""
-    if observations:
-        rows = [
-            {"key": station, "at": each.time, "of": each.revision, "flag": each.flag, "tests": each.tests}
-            for each in observations
-        ]
+def flag_observations(connection: Connection, observations: Mapping[int, Sequence[Observation]]) -> None:
+    """Store the flags and tests of observations of stations that the transaction has locked."""
+    rows = [
+        {"key": station, "at": each.time, "of": each.revision, "flag": each.flag, "tests": each.tests}
+        for station, own in observations.items()
+        for each in own
+    ]
+    if rows:
         connection.execute(_FLAGGING, rows)
 
 
-def observations_around(connection: Connection, station: int, begin: int, before: int) -> list[Row]:
-    """Return the observations of a station from ``begin`` on, and up to ``before`` earlier rows, in order of time.
-
-    Of each time, the latest revision is returned, unless it was taken back.
-    """
-    earlier = _rows(connection, _BEFORE, {"station": station, "begin": begin, "limit": before})
-    since = _rows(connection, _SINCE, {"station": station, "begin": begin})
-    latest = {row[0]: row for row in (*reversed(earlier), *since)}
-    return [row for row in latest.values() if row[4] != MISSING]
-
-
-def _rows(connection: Connection, statement: Select[Any], parameters: Mapping[str, int]) -> list[Any]:
+def _rows(connection: Connection, statement: Select[Any], parameters: Mapping[str, Any]) -> list[Any]:
     """Return the driver's own rows: objects for thousands of them would take longer than reading them."""
     with connection.execute(statement, parameters) as result:
         return [] if result.cursor is None else [*result.cursor.fetchall()]
 
 
-def _count_batch(connection: Connection, station: int, now: int) -> None:
-    changed = STATIONS.update().where(STATIONS.c.number == station)
-    connection.execute(changed.values(batches=STATIONS.c.batches + 1, received=now))
+def _count_batches(connection: Connection, stations: Sequence[int], now: int) -> None:
+    for some in parts(stations):
+        connection.execute(_COUNTED, {"stations": some, "now": now})
 
 
 def get_observations(
     connection: Connection,
     station: int,
-    begin: int | None = None,
-    end: int | None = None,
+    begin: int = BEFORE_ALL,
+    end: int = AFTER_ALL,
     *,
     limit: int,
     revisions: bool = False,
@@ -186,11 +205,7 @@ def get_observations(
     is each revision.
     """
     table, later = OBSERVATIONS.c, OBSERVATIONS.alias().c
-    query = _FLAGGED.where(table.station == station)
-    if begin is not None:
-        query = query.where(table.time >= begin)
-    if end is not None:
-        query = query.where(table.time <= end)
+    query = _FLAGGED.where(table.station == station, table.time.between(begin, end))
     if not revisions:
         is_later = and_(later.station == station, later.time == table.time, later.revision > table.revision)
         query = query.where(table.flag != MISSING, ~exists().where(is_later))
@@ -198,24 +213,24 @@ def get_observations(
     return [Observation(*row) for row in newest][::-1]
 
 
-def first_readings(connection: Connection, station: int, begin: int, end: int) -> list[Observation]:
-    """Return the first reading of each time in a period that counts, in chronological order."""
-    readings = dict[int, Observation]()
-    for row in connection.execute(_COUNTING, {"station": station, "begin": begin, "end": end}):
-        readings.setdefault(row[0], Observation(*row))
-    return [*readings.values()]
+def first_readings(connection: Connection, periods: Mapping[int, tuple[int, int]]) -> dict[int, dict[int, float]]:
+    """Return the first reading that counts of each time in the period of each station: °C by time, in their order."""
+    readings: dict[int, dict[int, float]] = {station: {} for station in periods}
+    for parameters in by_period(periods):
+        for station, time, value in connection.execute(_COUNTING, parameters):
+            readings[station].setdefault(time, value)
+    return readings
 
 
 def latest_values(
-    connection: Connection, station: int, begin: int, end: int | None = None, *, worst: int = NOT_EVALUATED
+    connection: Connection, station: int, begin: int, end: int = AFTER_ALL, *, worst: int = NOT_EVALUATED
 ) -> tuple[Integers, Floats]:
     """Return the latest revision that counts of every observation of a station: times and °C, in chronological order.
 
     Faster than :func:`get_observations`, for thousands of values. Those with a worse flag than ``worst`` do not count:
     by default, neither suspect nor failed ones.
     """
-    period = {"station": station, "begin": begin, "end": _AFTER_ALL if end is None else end, "worst": worst}
-    rows = _rows(connection, _VALUES, period)
+    rows = _rows(connection, _VALUES, {"station": station, "begin": begin, "end": end, "worst": worst})
     times, values = np.array(rows, dtype=np.float64).reshape(-1, 2).T
     is_latest = np.append(times[1:] != times[:-1], np.ones(min(len(rows), 1), dtype=np.bool_))
     return times[is_latest].astype(np.int64), values[is_latest]
@@ -224,14 +239,3 @@ def latest_values(
 def _is_corrected(value: float, known: Sequence[Observation]) -> bool:
     """Return whether a person has replaced this value, which a file or a source may send again and again."""
     return known[-1].tests == PERSON and any(each.value == value for each in known)
-
-
-def _revisions(connection: Connection, station: int, times: Collection[int]) -> dict[int, list[Observation]]:
-    """Return the revisions of every observation in the period of ``times``, by time."""
-    stored: dict[int, list[Observation]] = {}
-    if times:
-        period = OBSERVATIONS.c.time.between(min(times), max(times))
-        query = _FLAGGED.where(OBSERVATIONS.c.station == station, period)
-        for row in connection.execute(query.order_by(OBSERVATIONS.c.time, OBSERVATIONS.c.revision)):
-            stored.setdefault(row[0], []).append(Observation(*row))
-    return stored

@@ -183,7 +183,9 @@ def put_station(
     """
     values = asdict(settings)
     new = {"id": station_id, "owner": writer.name, "created": now, "changed": now, **values}
-    creation = insert_into(connection, STATIONS).values(**new).on_conflict_do_nothing(index_elements=["id"])
+    creation = (
+        insert_into(STATIONS, connection.dialect.name).values(**new).on_conflict_do_nothing(index_elements=["id"])
+    )
     while True:
         number = connection.scalar(creation.returning(STATIONS.c.number))
         if number is not None:

@@ -12,11 +12,11 @@ import sst
 from forecasting.series.times import iso_of
 from scoring.tables.output import BASELINES
 from service.stations.store.database import Database
-from service.stations.store.forecasts import IssuedForecast, add_forecast
-from service.stations.store.observations import add_observations
+from service.stations.store.forecasts import IssuedForecast, add_forecasts
 from service.stations.store.stations import StationSettings, get_station, put_station
 from service.stations.verification import Selection, verify
 from tests.scoring.archive.tables import append, growing, read, until
+from tests.service.stations.conftest import observe
 
 Json = dict[str, Any]
 
@@ -50,9 +50,8 @@ def scored_by_service(archive: Path, readings: dict[int, float], store: Path) ->
         put_station(connection, "S0", StationSettings("day"), 0)
         number = get_station(connection, "S0").number
         forecasts = read(archive).groupby("observed_until")
-        for i, (_, rows) in enumerate(forecasts):
-            add_forecast(connection, issued_forecast(number, i, rows))
-        add_observations(connection, number, readings, 0)
+        add_forecasts(connection, [issued_forecast(number, i, rows) for i, (_, rows) in enumerate(forecasts)])
+        observe(connection, number, readings)
         scores = verify(connection, "S0", Selection()).model_dump(mode="json")
     database.close()
     return scores

@@ -1,14 +1,16 @@
 """A service with a store of each kind. Its tests give each station an ID that no other test uses."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
 
 import httpx
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import Connection
 
 from service.settings import Settings
+from service.stations.store.observations import Outcome, add_observations, recent_observations
 from tests.servers.postgres import Cluster
 from tests.service.requests import Json, answered
 from tests.serving import serve
@@ -40,6 +42,12 @@ def service(request: pytest.FixtureRequest) -> httpx.Client:
 def new_station(service: httpx.Client) -> NewStation:
     """Create a daily station with these settings, and return its ID."""
     return lambda **settings: create(service, **settings)
+
+
+def observe(connection: Connection, station: int, readings: Mapping[int, float], now: int = 0) -> Outcome:
+    """Store readings without testing them, °C by time, at the station with a number."""
+    known = recent_observations(connection, {station: min(readings)}, 1)
+    return add_observations(connection, {station: readings}, known, now)[station][0]
 
 
 def pages(service: httpx.Client, path: str, field: str) -> list[Json]:

@@ -169,7 +169,7 @@ def forecast(station: int, batch: int, *active: bool) -> IssuedForecast:
 def issue(database: Database, issued: IssuedForecast, *events: dict[str, Any]) -> list[str]:
     """Raise the alerts of a forecast, and return all alerts so far, oldest first."""
     with database.writing() as connection:
-        raise_alerts(connection, Draft(issued, STEP, True, events))
+        raise_alerts(connection, [Draft(issued, STEP, True, events)])
     with database.reading() as connection:
         return [f"{alert.event} {alert.kind}" for alert in get_alerts(connection, issued.station, limit=10)][::-1]
 
@@ -215,7 +215,7 @@ def test_an_alert_that_waits_is_stored_once_and_sent_once(database: Database) ->
         issued = forecast(station, batch, active)
         held = forecast(station, batch, True) if doubted else None
         with database.writing() as connection:
-            raise_alerts(connection, Draft(issued, STEP, True, [WARM], "a doubt" if doubted else None, held))
+            raise_alerts(connection, [Draft(issued, STEP, True, [WARM], "a doubt" if doubted else None, held)])
             found = get_alerts(connection, station, limit=10)
             sent = deliveries_of(connection, [alert.number for alert in found])
         return [(alert.kind, alert.content["status"], len(sent.get(alert.number, ()))) for alert in found]
@@ -230,9 +230,8 @@ def test_an_alert_that_waits_is_stored_once_and_sent_once(database: Database) ->
 def test_an_alert_that_waits_is_dropped_if_its_event_is_removed(database: Database) -> None:
     station = put(database, [WARM])
     with database.writing() as connection:
-        raise_alerts(
-            connection, Draft(forecast(station, 1, False), STEP, True, [WARM], "a doubt", forecast(station, 1, True))
-        )
+        held = Draft(forecast(station, 1, False), STEP, True, [WARM], "a doubt", forecast(station, 1, True))
+        raise_alerts(connection, [held])
         put_watching_station(connection, "pier", StationSettings("day"), [], 2)
         (alert,) = get_alerts(connection, station, limit=10)
     assert (alert.content["status"], alert.content["reason"]) == ("dropped", "the event of the station was changed")

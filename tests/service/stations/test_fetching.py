@@ -20,7 +20,7 @@ from service.settings import Settings
 from service.stations.outbound import Outbound
 from service.stations.sources import Fetcher, SourceReader
 from service.stations.store.database import StationStore
-from service.stations.store.observations import add_observations, get_observations
+from service.stations.store.observations import get_observations
 from service.stations.store.stations import (
     SETTLED_READINGS,
     Fetch,
@@ -35,6 +35,7 @@ from service.telemetry.station_metrics import StationMetrics
 from tests.processes import wait_until
 from tests.servers.erddap import Answer, Erddap, error, serving, year
 from tests.service.requests import Json, answered
+from tests.service.stations.conftest import observe
 from tests.serving import serve
 
 READINGS = Answer("time,sst\n" + "".join(f"2026-06-{day:02},{15 + day / 10}\n" for day in range(1, 21)))
@@ -223,7 +224,7 @@ def test_a_source_whose_readings_are_all_refused_is_a_failure_that_says_why(
         await store.write(put, "pier", source(server, "buoy"))
         number = (await store.read(get_station, "pier")).number
         noons = {NOON - day * 86_400: 15.0 for day in range(SETTLED_READINGS)}
-        await store.write(add_observations, number, noons, 0)
+        await store.write(observe, number, noons)
         await while_fetching(store, lambda: asyncio.sleep(0))
 
     anyio.run(main)

@@ -11,9 +11,10 @@ from forecasting.series.times import Times
 from forecasting.series.timestep import TimeStep
 from service.stations.readings import Readings, check_together, ingest, nearby_steps, used_times
 from service.stations.store.database import Database
-from service.stations.store.observations import Outcome, add_observations
+from service.stations.store.observations import Outcome
 from service.stations.store.stations import StationSettings, get_station, lock_stations, put_station
 from tests.processes import wait_until
+from tests.service.stations.conftest import observe
 
 DAY = TimeStep.parse("day")
 
@@ -81,7 +82,7 @@ def test_a_batch_that_begins_a_series_holds_no_station_while_it_waits_for_anothe
         for name in ("old", "new"):
             put_station(connection, name, StationSettings("day"), 0)
         old, new = (get_station(connection, name).number for name in ("old", "new"))
-        add_observations(connection, old, {0: 15.0}, 0)
+        observe(connection, old, {0: 15.0})
 
     def send() -> dict[str, Outcome]:
         with database.writing() as connection:

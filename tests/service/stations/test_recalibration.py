@@ -11,16 +11,16 @@ from forecasting.series.times import Floats, iso_of
 from forecasting.series.timestep import TimeStep
 from service.stations.alerts import Draft
 from service.stations.recalibration import store_forecasts
-from service.stations.store.database import Database
+from service.stations.store.database import AFTER_ALL, BEFORE_ALL, Database
 from service.stations.store.forecasts import (
     IssuedForecast,
     counting_forecasts,
-    get_calibration,
+    get_calibrations,
     iterate_forecasts,
     newest_forecasts,
 )
-from service.stations.store.observations import add_observations
 from service.stations.store.stations import StationSettings, get_station, put_station
+from tests.service.stations.conftest import observe
 
 DAY = 86_400
 LEADS = 3
@@ -43,7 +43,7 @@ def station(database: Database) -> int:
 def receive(database: Database, station: int, readings: Mapping[float, float]) -> None:
     """Store the values of days, by number of the day, or of a part of one."""
     with database.writing() as connection:
-        add_observations(connection, station, {round(day * DAY): value for day, value in readings.items()}, 0)
+        observe(connection, station, {round(day * DAY): value for day, value in readings.items()})
 
 
 def issue(database: Database, station: int, day: int, **changes: Any) -> IssuedForecast:
@@ -78,14 +78,13 @@ def quantiles(intervals: Sequence[Mapping[str, Any]]) -> Floats:
 
 def state(database: Database, station: int, model: str = "ocean-daily-gru") -> OnlineCalibration:
     with database.reading() as connection:
-        calibration = get_calibration(connection, station, model)
-    assert calibration is not None
+        calibration = get_calibrations(connection, [station])[station, model]
     return OnlineCalibration.model_validate(calibration.content)
 
 
 def archive(database: Database, station: int) -> list[IssuedForecast]:
     with database.reading() as connection:
-        return [*iterate_forecasts(connection, station)]
+        return [*iterate_forecasts(connection, {station: (BEFORE_ALL, AFTER_ALL)})]
 
 
 def feed(database: Database, station: int, days: Sequence[int]) -> None:
@@ -190,20 +189,21 @@ def test_the_newest_forecast_is_that_of_the_last_batch_also_if_it_was_stored_fir
     for batch in (2, 3, 1):
         issue(database, station, 2, batch=batch)
     with database.reading() as connection:
-        assert newest_forecasts(connection, [station])[station].batch == 3
-        assert [forecast.batch for forecast in iterate_forecasts(connection, station)][-2:] == [2, 3]
-        assert [forecast.batch for forecast in counting_forecasts(iterate_forecasts(connection, station))] == [3]
+        assert [forecast.batch for forecast in newest_forecasts(connection, [station])] == [3]
+    forecasts = archive(database, station)
+    assert [forecast.batch for forecast in forecasts][-2:] == [2, 3]
+    assert [forecast.batch for forecast in counting_forecasts(forecasts)] == [3]
 
 
 def test_the_network_of_a_place_keeps_its_intervals_and_is_counted(database: Database, station: int) -> None:
     with database.writing() as connection:
         verified = []
         for day in range(4):
-            add_observations(connection, station, {day * DAY: VALUES[day]}, 0)
+            observe(connection, station, {day * DAY: VALUES[day]})
             result = store_forecasts(connection, [draft_of(station, day, VALUES[day])._replace(is_universal=False)])
             verified += result.verified
         assert result.forecasts[0].plain is None
-        assert get_calibration(connection, station, "ocean-daily-gru") is None
+        assert get_calibrations(connection, [station]) == {}
     assert [(each.lead, each.kind) for each in verified] == [(1, "place"), (1, "place"), (1, "place"), (3, "place")]
     assert verified[-1].error == verified[-1].persistence == pytest.approx(abs(VALUES[3] - VALUES[0]))
 

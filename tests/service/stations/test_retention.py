@@ -9,10 +9,10 @@ from sqlalchemy import Connection, Table, func, make_url, select
 from service.stations.background import Retention
 from service.stations.store.alerts import Alert, Delivery, put_alert, put_deliveries
 from service.stations.store.database import StationStore
-from service.stations.store.forecasts import IssuedForecast, add_forecast, forecasts_after
-from service.stations.store.observations import add_observations
+from service.stations.store.forecasts import IssuedForecast, add_forecasts, forecasts_after
 from service.stations.store.stations import StationSettings, get_station, put_station
 from service.stations.store.tables import ALERTS, DELIVERIES, OBSERVATIONS
+from tests.service.stations.conftest import observe
 
 DAY = 86_400
 
@@ -21,13 +21,12 @@ def fill(connection: Connection, horizon: int, later_horizon: int) -> int:
     """Store 250 days from day 0, each with its forecast, and an alert every hundred days; then change the horizon."""
     put_station(connection, "pier", StationSettings("day", horizon=horizon), 0)
     number = get_station(connection, "pier").number
-    add_observations(connection, number, {day * DAY: 15.0 for day in range(250)}, 0)
+    observe(connection, number, {day * DAY: 15.0 for day in range(250)})
     content: dict[str, list[object]] = {"timestamps": [""] * horizon, "sst": [], "intervals": []}
     forecasts = [
         IssuedForecast(number, day + 1, day * DAY, day * DAY, False, "best", "1", content) for day in range(250)
     ]
-    for forecast in forecasts:
-        add_forecast(connection, forecast)
+    add_forecasts(connection, forecasts)
     for day in (0, 100, 200):
         alert = put_alert(connection, Alert(number, "heat", "began", day * DAY, day * DAY, {}))
         put_deliveries(connection, [Delivery(alert, "https://hooks.example", f"pier{day}", day * DAY)])

@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import make_url
 
 from service.stations.store.database import Database
-from service.stations.store.observations import add_observations, get_observations
+from service.stations.store.observations import get_observations
 from service.stations.store.stations import StationSettings, get_station, put_station
 from tests.servers.postgres import PROGRAMS, Cluster
+from tests.service.stations.conftest import observe
 
 READINGS = {86_400 * day: 14 + day / 100 for day in range(50)}
 
@@ -19,7 +20,7 @@ READINGS = {86_400 * day: 14 + day / 100 for day in range(50)}
 def send(database: Database, readings: dict[int, float]) -> None:
     with database.writing() as connection:
         put_station(connection, "pier", StationSettings("day"), 1)
-        add_observations(connection, get_station(connection, "pier").number, readings, 2)
+        observe(connection, get_station(connection, "pier").number, readings)
 
 
 def stored(database: Database) -> dict[int, float]:

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import make_url
 
 from service.stations.store.database import Database
-from service.stations.store.observations import Outcome, add_observations, get_observations
+from service.stations.store.observations import Outcome, get_observations
 from service.stations.store.stations import (
     Observation,
     StationSettings,
@@ -13,6 +13,7 @@ from service.stations.store.stations import (
     lock_stations,
     put_station,
 )
+from tests.service.stations.conftest import observe
 
 Send = Callable[[dict[int, float], int], Outcome]
 
@@ -28,7 +29,7 @@ def pier(database: Database) -> int:
 def send(database: Database, station: int, readings: dict[int, float], now: int = 100) -> Outcome:
     with database.writing() as connection:
         lock_stations(connection, [station])
-        return add_observations(connection, station, readings, now)[0]
+        return observe(connection, station, readings, now)
 
 
 def stored(database: Database, station: int, *, revisions: bool = False, **period: int) -> list[Observation]:
@@ -59,7 +60,7 @@ def test_a_period_includes_both_ends_and_the_newest_come_first_if_there_are_too_
 def test_a_transaction_that_fails_leaves_nothing(database: Database, pier: int) -> None:
     def fail() -> None:
         with database.writing() as connection:
-            add_observations(connection, pier, {10: 14.1}, 100)
+            observe(connection, pier, {10: 14.1}, 100)
             raise RuntimeError
 
     with pytest.raises(RuntimeError):

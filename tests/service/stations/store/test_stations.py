@@ -1,11 +1,12 @@
 from service.stations.store.database import Database
-from service.stations.store.observations import add_observations, get_observations
+from service.stations.store.observations import get_observations
 from service.stations.store.stations import (
     StationSettings,
     delete_station,
     get_station,
     put_station,
 )
+from tests.service.stations.conftest import observe
 
 PIER = StationSettings("day", "The pier", 54.2, -8.5, "fahrenheit", "ocean-daily-gru", 7)
 
@@ -25,7 +26,7 @@ def test_a_deleted_station_takes_its_readings_along(database: Database) -> None:
     with database.writing() as connection:
         put_station(connection, "pier", PIER, 100)
         number = get_station(connection, "pier").number
-        add_observations(connection, number, {10: 14.0}, 100)
+        observe(connection, number, {10: 14.0})
         delete_station(connection, "pier")
         assert get_observations(connection, number, limit=1) == []
         put_station(connection, "pier", PIER, 200)
