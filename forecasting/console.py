@@ -8,17 +8,20 @@ import select
 import signal
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from forecasting.bundled import default_artifacts
 from forecasting.errors import ForecastError
-from forecasting.readers.options import OPTIONS
+from forecasting.readers.options import OPTIONS, parse_number, parse_whole
 from forecasting.remedies import Setting
 
 if TYPE_CHECKING:
     import pandas as pd
+
+T = TypeVar("T")
 
 OUTPUT_CLOSED: Final = 141
 """Exit status that a shell reports for a program ended by SIGPIPE."""
@@ -274,50 +277,38 @@ def add_reading_options(
         prefix: of the attributes of the parsed options, where a command has others of these names.
     """
     for name in names:
-        argument = OPTIONS[name].argument(argparse.ArgumentTypeError)
-        if name == "at":
-            argument["help"] += "; write --at=-5,10 in the southern hemisphere"
-        spellings = (flags or {}).get(name, (OPTIONS[name].flag,))
-        group.add_argument(*spellings, dest=f"{prefix}{name}", **argument)
+        option = OPTIONS[name]
+        where = "; write --at=-5,10 in the southern hemisphere" if name == "at" else ""
+        repeat: dict[str, Any] = {"action": "append", "default": []} if option.repeatable else {}
+        group.add_argument(
+            *(flags or {}).get(name, (option.flag,)), dest=f"{prefix}{name}", type=parsed_by(option.parse),
+            choices=option.choices or None, metavar=option.metavar, help=f"{option.help}{where}", **repeat,
+        )  # fmt: skip
 
 
-def positive(text: str) -> int:
-    """Parse an option's whole number from 1."""
-    if not text.isdecimal() or not int(text):
-        _refuse("a whole number, 1 or more", text)
-    return int(text)
+def parsed_by(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """Return ``parse`` as the type of an option, whose errors are shown after the name of the option."""
+
+    def parsed(text: str) -> T:
+        try:
+            return parse(text)
+        except (ForecastError, ValueError) as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return parsed
 
 
-def not_negative(text: str) -> int:
-    """Parse an option's whole number from 0."""
-    if not text.isdecimal():
-        _refuse("a whole number, 0 or more", text)
-    return int(text)
-
-
-def whole(text: str) -> int:
-    """Parse an option's whole number."""
-    try:
-        return int(text)
-    except ValueError:
-        _refuse("a whole number", text)
-
-
-def number(text: str) -> float:
-    """Parse an option's number."""
-    try:
-        return float(text)
-    except ValueError:
-        _refuse("a number", text)
-
-
-def levels(text: str) -> tuple[int, ...]:
-    """Parse an option's percentages such as ``80,95``, in ascending order; empty text has none."""
+def _levels(text: str) -> tuple[int, ...]:
     try:
         return tuple(sorted({int(level) for level in text.split(",")})) if text else ()
     except ValueError:
-        _refuse("a list of percentages such as 80,95", text)
+        raise ValueError(f"expected a list of percentages such as 80,95, not {text!r}") from None
 
 
-def _refuse(expected: str, text: str) -> NoReturn:
-    raise argparse.ArgumentTypeError(f"expected {expected}, not {text!r}")
+levels: Final = parsed_by(_levels)
+"""Parses percentages such as ``80,95``, in ascending order; empty text has none."""
+number: Final = parsed_by(parse_number)
+whole: Final = parsed_by(parse_whole)
+not_negative: Final = parsed_by(partial(parse_whole, least=0))
+positive: Final = parsed_by(partial(parse_whole, least=1))
+"""Parse numbers."""

@@ -1,10 +1,12 @@
 """What a user can override when a file is read."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Any, Final, Literal, Self, get_args, get_type_hints
 
-from forecasting.errors import FileError, ForecastError, RequestError
+from forecasting.errors import FileError, RequestError
 from forecasting.readers.place import Place, parse_place
 from forecasting.remedies import Remedy, Setting
 from forecasting.series.timestep import TimeStep
@@ -48,30 +50,26 @@ class Option:
         """The help as a sentence."""
         return f"{self.help[0].upper()}{self.help[1:]}."
 
-    def argument(self, invalid: type[Exception]) -> dict[str, Any]:
-        """Return keyword arguments of :meth:`argparse.ArgumentParser.add_argument`.
 
-        Args:
-            invalid: the exception whose message a command line shows: :class:`argparse.ArgumentTypeError`.
-        """
+def parse_whole(text: str, least: int | None = None) -> int:
+    """Parse a whole number, if need be at least ``least``.
 
-        def parse(text: str) -> Any:
-            try:
-                return self.parse(text)
-            except (ForecastError, ValueError) as error:
-                raise invalid(str(error)) from None
-
-        repeat = {"action": "append", "default": []} if self.repeatable else {}
-        return {"type": parse, "choices": self.choices or None, "metavar": self.metavar, "help": self.help} | repeat
+    Raises:
+        ValueError: if the text is not one.
+    """
+    with suppress(ValueError):
+        if least is None or int(text) >= least:
+            return int(text)
+    at_least = "" if least is None else f", {least} or more"
+    raise ValueError(f"expected a whole number{at_least}, not {text!r}")
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise ValueError(f"expected a whole number, 1 or more, not {text!r}")
-    return int(text)
+def parse_number(text: str) -> float:
+    """Parse a number.
 
-
-def _number(text: str) -> float:
+    Raises:
+        ValueError: if the text is not one.
+    """
     try:
         return float(text)
     except ValueError:
@@ -112,9 +110,12 @@ class ReadingOptions:
         Place | None,
         Option("place to read from a grid or a file of several places, in degrees", parse_place, metavar="LAT,LON"),
     ] = None
-    sample: Annotated[int | None, Option("draw N sea cells from a grid at random", _count, metavar="N")] = None
+    sample: Annotated[
+        int | None, Option("draw N sea cells from a grid at random", partial(parse_whole, least=1), metavar="N")
+    ] = None
     depth: Annotated[
-        float | None, Option("depth to read, if the file holds several; the nearest is read", _number, metavar="METRES")
+        float | None,
+        Option("depth to read, if the file holds several; the nearest is read", parse_number, metavar="METRES"),
     ] = None
     time_column: Annotated[
         str | None, Option("time column or variable (default: found by its name)", metavar="NAME")
@@ -132,7 +133,7 @@ class ReadingOptions:
     ] = None
     missing: Annotated[
         tuple[float, ...],
-        Option("number that marks a missing value; can be repeated", _number, metavar="NUMBER", repeatable=True),
+        Option("number that marks a missing value; can be repeated", parse_number, metavar="NUMBER", repeatable=True),
     ] = ()
     dates: Annotated[
         DateOrder | None,

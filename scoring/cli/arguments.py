@@ -17,9 +17,9 @@ from forecasting.console import (
     add_version,
     not_negative,
     number,
+    parsed_by,
     positive,
 )
-from forecasting.errors import SeriesError
 from forecasting.series.timestep import TimeStep
 
 SCORE: Final = Program("score")
@@ -213,7 +213,7 @@ def _add_table_output(parser: argparse.ArgumentParser) -> None:
         "reading", "override what is detected in the file; --units also sets the unit of the output (default: °C)"
     )
     group.add_argument(
-        "--step", type=_step, metavar="STEP",
+        "--step", type=parsed_by(TimeStep.parse), metavar="STEP",
         help="time between values: month, week, day, hour, or ISO 8601 such as PT30M (default: by the times)",
     )  # fmt: skip
     # --format is that of the output.
@@ -234,13 +234,6 @@ def _device(text: str) -> str:
 
 def _leads(text: str) -> tuple[int, ...]:
     return tuple(sorted({positive(part) for part in text.split(",")}))
-
-
-def _step(text: str) -> TimeStep:
-    try:
-        return TimeStep.parse(text)
-    except SeriesError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def cores() -> int:

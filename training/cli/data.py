@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from forecasting.bundled import default_artifacts
-from forecasting.console import Command, add_reading_options, in_command_line
+from forecasting.console import Command, add_reading_options, in_command_line, parsed_by
 from forecasting.erddap import SeriesQuery, Span
 from forecasting.errors import FileError, ForecastError, SeriesError
 from forecasting.evaluation.division import untrainable
@@ -251,11 +251,11 @@ def _add_fetch_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--variable", required=True, action="append", metavar="V", help="temperature variable; repeatable"
     )
-    parser.add_argument("--from", dest="start", type=time, metavar="TIME", help="first time, ISO 8601")
-    parser.add_argument("--to", dest="end", type=time, metavar="TIME", help="last time, ISO 8601")
-    parser.add_argument("--lat", type=_span, metavar="SPAN", help="degrees north")
-    parser.add_argument("--lon", type=_span, metavar="SPAN", help="degrees east, −180 to 180 or 0 to 360")
-    parser.add_argument("--depth", type=_span, metavar="SPAN", help="in the units of the dataset")
+    parser.add_argument("--from", dest="start", type=parsed_by(parse_time), metavar="TIME", help="first time, ISO 8601")
+    parser.add_argument("--to", dest="end", type=parsed_by(parse_time), metavar="TIME", help="last time, ISO 8601")
+    parser.add_argument("--lat", type=parsed_by(_span), metavar="SPAN", help="degrees north")
+    parser.add_argument("--lon", type=parsed_by(_span), metavar="SPAN", help="degrees east, −180 to 180 or 0 to 360")
+    parser.add_argument("--depth", type=parsed_by(_span), metavar="SPAN", help="in the units of the dataset")
     parser.add_argument("--station", metavar="NAME", help="station in a table")
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FILE", help="file to write; replaced if it exists"
@@ -273,22 +273,14 @@ def _fetch(options: argparse.Namespace) -> int:
     return 0
 
 
-def time(text: str) -> np.datetime64:
-    """Parse an option's ISO 8601 time."""
-    try:
-        return parse_time(text)
-    except ForecastError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
 def _span(text: str) -> Span:
     try:
         low, _, high = text.partition(":")
         span = float(low), float(high or low)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a number, or two as in 43.5:44, got {text!r}") from None
+        raise ValueError(f"expected a number, or two as in 43.5:44, got {text!r}") from None
     if not span[0] <= span[1]:
-        raise argparse.ArgumentTypeError(f"{text!r} is in the wrong order: write the lower number first")
+        raise ValueError(f"{text!r} is in the wrong order: write the lower number first")
     return span
 
 

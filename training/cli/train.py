@@ -19,6 +19,7 @@ from forecasting.console import (
     add_version,
     not_negative,
     number,
+    parsed_by,
     positive,
     whole,
 )
@@ -30,11 +31,11 @@ from forecasting.references.baselines import BASELINES
 from forecasting.releases.release import is_cell_name, versions
 from forecasting.releases.trust import SIGNATURES, VARIABLE
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import short
+from forecasting.series.times import parse_time, short
 from forecasting.series.timestep import TimeStep, in_words, one_each
 from forecasting.wording import counted
 from training.cli import FETCH, GALLERY, INSPECT, PRETRAIN, RELEASE, TRAIN
-from training.cli.data import read_with, time
+from training.cli.data import read_with
 from training.config import DEFAULT_SEED, TrainingConfig
 from training.data.dataset import Dataset, commonest_step, usable_series
 from training.fit.fitting import jobs, total_epochs
@@ -239,7 +240,7 @@ def _add_import_options(parser: argparse.ArgumentParser) -> None:
     evaluation.add_argument("--horizon", type=positive, metavar="N", help="number of leads to evaluate and calibrate")
     evaluation.add_argument(
         "--trained-until",
-        type=time,
+        type=parsed_by(parse_time),
         metavar="DATE",
         help="time of the last value that the networks were trained on (default: unknown)",
     )
