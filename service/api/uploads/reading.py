@@ -25,9 +25,6 @@ from service.worker.children import Child, Children
 PROCESSOR_SECONDS: Final = 20
 """Computing time for reading one file, after the start of the process."""
 
-SECONDS: Final = 60.0
-"""Total time for reading one file, even on a busy machine."""
-
 MAX_RESPONSE: Final = 2**27
 """Bytes of the response of a process: sixteen million values, and gaps count."""
 
@@ -35,23 +32,17 @@ MAX_RESPONSE: Final = 2**27
 class FileReader(Children):
     """Reads NetCDF and long texts one at a time, since each takes a process and its memory."""
 
-    def __init__(
-        self,
-        processor_seconds: int = PROCESSOR_SECONDS,
-        seconds: float = SECONDS,
-        reader: Sequence[str] = ("-m", MODULE),
-    ) -> None:
-        """Limit the computing time and the total time for one file; ``reader`` has the arguments of Python."""
+    def __init__(self, processor_seconds: int = PROCESSOR_SECONDS, reader: Sequence[str] = ("-m", MODULE)) -> None:
+        """Limit the computing time for one file; ``reader`` has the arguments of Python."""
         super().__init__(reader, at_once=1)
         self._processor_seconds = processor_seconds
-        self._seconds = seconds
 
     async def read(self, content: bytes, options: ReadingOptions, limit: int) -> Reading:
         """Read a file of at most ``limit`` bytes of text.
 
         Raises:
             FileError: if the file cannot be read; says why, and what to do.
-            ProblemError: 503 if the server is out of disk space or too busy.
+            ProblemError: 503 if the server is out of disk space.
         """
         try:
             async with self.lend() as child:
@@ -61,23 +52,23 @@ class FileReader(Children):
                     await asyncio.to_thread(path.write_bytes, content)
                     result = await self._read(child, dump([path, options, limit, self._processor_seconds]))
         except OSError as error:
-            raise _unavailable(f"the server cannot store the file: {error.strerror}") from None
+            raise ProblemError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f"the server cannot store the file: {error.strerror}; try again later, or send a shorter period as CSV",
+                headers={"Retry-After": "10"},
+            ) from None
         if isinstance(result, FileError):
             raise result
         return result
 
     async def _read(self, child: Child, request: bytes) -> Reading | FileError:
         response, status = bytearray(), 0
-        try:
-            async with asyncio.timeout(self._seconds):
-                child.stdin.write(request)
-                child.stdin.close()
-                while len(response) <= MAX_RESPONSE and (piece := await child.stdout.read(2**20)):
-                    response += piece
-                if len(response) <= MAX_RESPONSE:
-                    status = await child.wait()
-        except TimeoutError:
-            raise _unavailable(f"the server is too busy: the file was not read within {self._seconds:g} s") from None
+        child.stdin.write(request)
+        child.stdin.close()
+        while len(response) <= MAX_RESPONSE and (piece := await child.stdout.read(2**20)):
+            response += piece
+        if len(response) <= MAX_RESPONSE:
+            status = await child.wait()
         if status == -signal.SIGXCPU:
             return FileError(
                 f"{NAME}: reading took more than {self._processor_seconds} s of computing time, so the file is damaged "
@@ -91,14 +82,6 @@ class FileReader(Children):
                 if isinstance(result, Reading | FileError):
                     return result
         return FileError(f"{NAME}: is damaged and crashed the reader; write it again, or send one place as CSV")
-
-
-def _unavailable(reason: str) -> ProblemError:
-    return ProblemError(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        f"{reason}; try again later, or send a shorter period as CSV",
-        headers={"Retry-After": "10"},
-    )
 
 
 FileReaderDep = Annotated[FileReader, app_state("file_reader")]
@@ -115,7 +98,7 @@ async def read_upload(
     """Read a short text in a worker thread; NetCDF and long texts in a separate process, which ends with the request.
 
     Raises:
-        ProblemError: 415 if the body is not a file, 422 if it cannot be read, 503 if the server is too busy.
+        ProblemError: 415 if the body is not a file, 422 if it cannot be read, 503 if the server is out of disk space.
     """
     netcdf = require_file(headers, content) or options.format == "netcdf"
     try:

@@ -55,7 +55,10 @@ def attempt(path: Path, resample: TimeStep | None = None) -> None:
     assert not message or (message.startswith(f"{path}: ") and "\n" not in message)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=SLOW)
 @given(content=contents, packed=st.booleans(), resample=st.sampled_from((None, "day", "month")))
 def test_any_text_gives_a_reading_or_a_file_error(
     tmp_path: Path, content: bytes, packed: bool, resample: str | None
@@ -65,7 +68,7 @@ def test_any_text_gives_a_reading_or_a_file_error(
     attempt(path, None if resample is None else TimeStep.parse(resample))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=SLOW)
 @given(
     content=st.binary(max_size=200), magic=st.sampled_from((b"CDF\x01", b"CDF\x05", b"\x89HDF\r\n\x1a\n", b"\x1f\x8b"))
 )

@@ -152,7 +152,7 @@ def test_an_interrupted_run_leaves_the_earlier_release_in_place(
 
     wait_until(has_begun, "no process was started to train in")
     process.send_signal(interrupt)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=600)
     assert process.returncode == 130
     assert "interrupted; nothing was published or replaced" in errors
     assert "Traceback" not in errors

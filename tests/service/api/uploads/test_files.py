@@ -337,7 +337,7 @@ def test_a_long_text_is_read_as_a_short_one(client: httpx.Client) -> None:
 def test_a_long_text_is_read_in_a_process_that_can_be_stopped(
     artifacts: Path, packed: Callable[[bytes], bytes]
 ) -> None:
-    reads = FileReader(processor_seconds=1, seconds=3_600)
+    reads = FileReader(processor_seconds=1)
     content = packed(b"time,sst\n2020-01-01,15\n2020-01-02,15.5\n" + 3 * SHORT_TEXT * b"\n")
     with Worker(1, "worker") as workers:
         serving = Serving(Catalog.open(artifacts, CPU, "nino12"), workers, 60, Metrics())

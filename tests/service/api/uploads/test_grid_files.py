@@ -18,7 +18,6 @@ from forecasting.readers import Reading, ReadingOptions, read
 from forecasting.readers.subprocess_reading import respond
 from forecasting.readers.text import MAX_TEXT
 from service.api.uploads.reading import FileReader, in_query
-from service.http.problems import ProblemError
 from service.http.query import MAX_LINES, MAX_STATIONS
 from tests.service.requests import answered, refusal
 
@@ -47,7 +46,7 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def post(client: httpx.Client, path: Path, **parameters: str) -> httpx.Response:
     headers = {"Content-Type": "application/netcdf"}
-    return client.post("/series", content=path.read_bytes(), headers=headers, params=parameters, timeout=60)
+    return client.post("/series", content=path.read_bytes(), headers=headers, params=parameters)
 
 
 def test_a_place_on_a_grid_is_read_as_training_reads_it(client: httpx.Client, grid: Path) -> None:
@@ -134,7 +133,7 @@ def test_an_upload_cannot_show_another_file_of_the_server(
     message = f"the file: variable {sentence}: only the file itself is read; copy the values into it"
     client.put("/stations/mole", json={"step": "day"})
     for place in ("/series", "/stations/mole/observations"):
-        answer = client.post(place, content=path.read_bytes(), params={"format": "netcdf"}, timeout=60)
+        answer = client.post(place, content=path.read_bytes(), params={"format": "netcdf"})
         assert (answer.status_code, answer.json()["detail"]) == (422, message)
 
 
@@ -180,13 +179,6 @@ def test_a_process_that_answers_otherwise_counts_as_crashed(written: bytes) -> N
     reader = ("-c", f"import sys; sys.stdout.buffer.write({written!r})")
     with pytest.raises(FileError, match="is damaged and crashed the reader"):
         asyncio.run(FileReader(reader=reader).read(b"", ReadingOptions(), MAX_TEXT))
-
-
-def test_a_file_that_waits_too_long_for_the_cpu_is_reported_as_a_busy_server(grid: Path) -> None:
-    with pytest.raises(ProblemError, match=r"the server is too busy: .*; try again later") as caught:
-        asyncio.run(FileReader(seconds=0).read(grid.read_bytes(), ReadingOptions(), MAX_TEXT))
-    assert caught.value.status == 503
-    assert caught.value.headers == {"Retry-After": "10"}
 
 
 def stations(path: Path, count: int, values: int) -> Path:

@@ -137,7 +137,7 @@ def test_a_caller_has_a_share_of_the_processes(months: pa.Table) -> None:
         async with AsyncExitStack() as stack:
             held = []
             for _ in range(2):
-                unfinished = readers.read(body_of(begun, b"", then=60), ARROW, 10, 2**25, "greedy")
+                unfinished = readers.read(body_of(begun, b"", then=3_600), ARROW, 10, 2**25, "greedy")
                 held.append(await stack.enter_async_context(aclosing(unfinished)))
                 while not (await anext(held[-1])).parts:
                     pass
