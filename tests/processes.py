@@ -78,7 +78,7 @@ class Service:
     def wait_for(self, text: str, times: int = 1) -> None:
         """Wait until at least ``times`` lines of the log contain ``text``."""
         with self.grown:
-            enough = self.grown.wait_for(lambda: self.logged(text) >= times, timeout=60)
+            enough = self.grown.wait_for(lambda: self.logged(text) >= times, timeout=600)
         assert enough, "".join(self.log)
 
     def read(self) -> None:
@@ -96,7 +96,10 @@ def running(
 ) -> Iterator[Service]:
     """Run a service with these settings (named without ``SST_``) and wait until it is ready; stop it at the end."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SST_")}
-    environment |= {f"SST_{name.upper()}": str(value) for name, value in settings.items()}
+    # The machine that runs the tests may be busy.
+    environment |= {"SST_REQUEST_SECONDS": "600"} | {
+        f"SST_{name.upper()}": str(value) for name, value in settings.items()
+    }
     environment |= {"SST_ARTIFACTS": str(artifacts)}
     command = [*program, "--port", "0"]
     process = Popen(
@@ -109,7 +112,7 @@ def running(
     reader.start()
     try:
         # The socket is already listening; the answer arrives once the models are loaded.
-        httpx.get(f"{url}/health/ready", timeout=60).raise_for_status()
+        httpx.get(f"{url}/health/ready", timeout=600).raise_for_status()
         yield service
     finally:
         process.terminate()

@@ -15,7 +15,12 @@ from service.settings import Settings
 
 @contextmanager
 def serve(settings: Settings, keep_alive_seconds: int = 60) -> Iterator[httpx.Client]:
-    """Run a service with these settings and yield a client; both are closed at the end."""
+    """Run a service with these settings and yield a client; both are closed at the end.
+
+    By default, requests may take long, as the machine that runs the tests may be busy.
+    """
+    if "request_seconds" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"request_seconds": 600.0})
     with serve_app(create_app(settings), keep_alive_seconds) as client:
         yield client
 

@@ -21,15 +21,12 @@ Shared = Callable[[Path], httpx.Client]
 
 @pytest.fixture(scope="session")
 def shared() -> Iterator[Shared]:
-    """Starts a service of these artifacts when it is first needed, for all tests that only look.
-
-    Its requests may take long, as the machine that runs the tests may be busy.
-    """
+    """Starts a service of these artifacts when it is first needed, for all tests that only look."""
     with ExitStack() as services:
 
         @cache
         def start(folder: Path) -> httpx.Client:
-            return services.enter_context(serve(Settings(artifacts=folder, request_seconds=600)))
+            return services.enter_context(serve(Settings(artifacts=folder)))
 
         yield start
 
@@ -49,8 +46,7 @@ def seas_client(shared: Shared, seas: Path) -> httpx.Client:
 def stations(seas: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A service with universal releases and a database of stations, which sends nothing and fetches nothing."""
     store = tmp_path_factory.mktemp("stations") / "sst.db"
-    database = SecretStr(f"sqlite:///{store}")
-    with serve(Settings(artifacts=seas, store=database, background=False, request_seconds=600)) as client:
+    with serve(Settings(artifacts=seas, store=SecretStr(f"sqlite:///{store}"), background=False)) as client:
         yield client
 
 

@@ -47,7 +47,7 @@ def ask(request: pytest.FixtureRequest) -> Ask:
     """
 
     def ask_once(service: str | Script, call: str, *args: Any, client: Any = None, waits: Any = None, **kw: Any) -> Any:
-        options = {"timeout": 600.0} | dict(client or {})
+        options: dict[str, Any] = {"timeout": 600.0, **(client or {})}
         if isinstance(service, Script):
             options["transport"] = service.transport
         address = service if isinstance(service, str) else service.url

@@ -174,7 +174,7 @@ def test_work_for_a_client_that_has_left_is_cancelled(
     large["series"] *= 100 if path == "/compare" else 3_000
     request = content(large)
     ended = re.compile(rf'sst_request_seconds_count{{method="POST",route="{path}",status="(\d+)"}} 1.0')
-    with serve(Settings(artifacts=artifacts, request_seconds=600)) as other:
+    with serve(Settings(artifacts=artifacts)) as other:
         with connect(other) as client:
             client.sendall(head(len(request), path) + request)
             two = "sst_requests_in_flight 2.0"

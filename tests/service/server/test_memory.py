@@ -42,7 +42,7 @@ def request(value: bytes, n: int) -> bytes:
     ids=["floats", "integers"],
 )
 def test_four_large_bodies_at_once_stay_within_the_documented_memory(seas: Path, content: bytes) -> None:
-    with running(seas, request_seconds=600) as service:
+    with running(seas) as service:
         before = service.resident() * 1024
         with ThreadPoolExecutor(4) as senders:
             answers = senders.map(
