@@ -103,7 +103,7 @@ class RecurrentForecaster(nn.Module):
 
     @torch.no_grad()
     def mix(self, share: float) -> None:
-        """Return the weight the cell by ``share``, and the autoregression by the rest.
+        """Weight the cell by ``share``, and the autoregression by the rest.
 
         Combining two forecasts with different errors reduces the error (Bates and Granger 1969, Operational Research
         Quarterly 20, 451).

@@ -115,14 +115,9 @@ def _choices(error: FileError | None) -> list[Json]:
 
 def _station(station: StationSeries, metadata: Sequence[CheckpointMetadata], catalog: Catalog) -> Json:
     description, series = describe(station.station), station.series
-    response: Json = {
-        "id": station.name,
-        "name": description["name"],
-        "columns": description["columns"],
-        "units": description["units"],
-        "units_from": description["units_from"],
-        "flags": description["flags"],
-        "warnings": description["warnings"],
+    summary = description.pop("series")
+    response: Json = {"id": station.name} | description
+    response |= {
         "problem": station.problem,
         "choices": _choices(station.station.error),
         "training": {"problem": station.problem if series is None else untrainable(series)},
@@ -135,7 +130,7 @@ def _station(station: StationSeries, metadata: Sequence[CheckpointMetadata], cat
             {"dataset": dataset, "problem": None if error is None else str(error)}
             for dataset, error in refusals.items()
         ]
-    return response if description["series"] is None else response | {"summary": description["series"]}
+    return response if summary is None else response | {"summary": summary}
 
 
 def _refusal(series: SstSeries, metadata: CheckpointMetadata) -> SeriesError | None:

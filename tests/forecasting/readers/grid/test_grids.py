@@ -105,6 +105,15 @@ def netcdf(tmp_path: Path) -> Save:
     return save
 
 
+@pytest.mark.parametrize("dims", [("y", "x"), ("x", "y")])
+def test_a_place_is_found_by_coordinates_of_two_dimensions(netcdf: Save, dims: tuple[str, str]) -> None:
+    north, east = np.meshgrid(LATS, LONS, indexing="ij")
+    axes = {"time": TIMES, "nav_lat": (("y", "x"), north), "nav_lon": (dims, east if dims[0] == "y" else east.T)}
+    path = netcdf(xr.Dataset({"tos": (("time", "y", "x"), field(), {"units": "celsius"})}, axes))
+    expect(path, {"at": (0.1, 59.4)}, "cell 0N 59.5E, 15.7 km from 0.1N 59.4E", value="tos")
+    assert read(path, ReadingOptions(at=(0.1, 59.4))).series.values[0] == pytest.approx(15.595)
+
+
 def test_a_place_on_land_uses_the_nearest_sea_cell(netcdf: Save) -> None:
     series = read(netcdf(oisst()), ReadingOptions(at=(0, 21.2))).series
     np.testing.assert_allclose(series.values[0], 15.195, atol=0.006)
