@@ -5,6 +5,7 @@ import io
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar, Self, TypeVar, cast
 
 import numpy as np
@@ -54,7 +55,7 @@ class Loaded(ABC):
     horizon: int
     forecasters: Mapping[str, Model]
 
-    @property
+    @cached_property
     def dataset(self) -> str:
         """Name of the dataset."""
         return self.release.dataset
@@ -73,7 +74,7 @@ class Loaded(ABC):
         """Return the digest of a checkpoint."""
         return self.release.manifest.files[f"{cell}.pt"].sha256
 
-    @property
+    @cached_property
     def cells(self) -> tuple[str, ...]:
         """Cells of the networks that serve."""
         return tuple(self.forecasters)
@@ -354,7 +355,12 @@ class LoadedUniversal(Loaded):
 
     def select(self, name: str) -> Sequence[Model]:
         """See :meth:`~forecasting.releases.loaded.Loaded.select`; ``best`` chooses a network for each series."""
-        return [UniversalModel(self.networks, BEST)] if name == BEST and self.cells else super().select(name)
+        return [self._chooses] if name == BEST and self.cells else super().select(name)
+
+    @cached_property
+    def _chooses(self) -> UniversalModel:
+        """The model that chooses a network or a reference for each series."""
+        return UniversalModel(self.networks, BEST)
 
     @property
     def references(self) -> Sequence[str]:

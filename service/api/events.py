@@ -23,18 +23,17 @@ from forecasting.series.timestep import TimeStep, in_words
 from forecasting.series.units import Units, from_celsius
 from service.api.dependencies import ServingDep, SettingsDep
 from service.api.openapi import problems, request_body
-from service.api.series_request import (
-    ClimatologyBasis,
-    Day,
-    SeriesFailure,
-    SeriesWarning,
+from service.api.series_request import ClimatologyBasis, Day, SeriesFailure, SeriesWarning, refuse_failures
+from service.engine.events import given_baseline, refuse_inverted
+from service.engine.reading import (
+    InputBaseline,
+    InputSeries,
     check_limits,
-    refuse_failures,
+    read_each,
     refuse_missing_steps,
+    sentence,
     series_ids,
 )
-from service.engine.events import given_baseline, refuse_inverted
-from service.engine.reading import InputBaseline, InputSeries, read_each, sentence
 from service.engine.serving import Serving
 from service.http.bodies import require_json
 

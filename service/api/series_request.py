@@ -7,13 +7,12 @@ from typing import Annotated, Final
 from pydantic import BaseModel, Field
 
 from forecasting.climatology.usual import Source
-from forecasting.errors import RequestError, SeriesError
+from forecasting.errors import SeriesError
 from forecasting.forecast_warning import WarningCode
 from forecasting.forecasts.options import Dataset, InputUnits
 from forecasting.requests import RequestModel
-from service.engine.reading import MISSING_STEP, InputSeries, sentence
+from service.engine.reading import InputSeries, sentence
 from service.http.problems import Place, ProblemError
-from service.settings import Settings
 
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 """A time that the service writes: ISO 8601 in UTC, to the second, such as ``2010-12-01T00:00:00Z``."""
@@ -77,40 +76,6 @@ class SeriesFailure(BaseModel):
 
     id: str
     error: str
-
-
-def series_ids(series: Sequence[InputSeries]) -> list[str]:
-    """Return the ID of each series in the response: its own, or its position in the request."""
-    return [str(i) if given.id is None else given.id for i, given in enumerate(series)]
-
-
-def refuse_missing_steps(series: Sequence[InputSeries]) -> None:
-    """Raise RequestError if the step is to choose the network of a series, and a series does not say it."""
-    for i, given in enumerate(series):
-        if given.start is not None and given.timestamps is None and given.step is None:
-            raise RequestError(MISSING_STEP, field=f"series[{i}].step")
-
-
-def check_horizon(horizon: int, settings: Settings) -> None:
-    """Raise RequestError if ``horizon`` is over the limit."""
-    if horizon > settings.max_horizon:
-        message = f"horizon {horizon} is too large: this service forecasts at most {settings.max_horizon} steps ahead"
-        raise RequestError(message, field="horizon")
-
-
-def check_limits(series: Sequence[InputSeries], settings: Settings) -> None:
-    """Raise RequestError if there are too many series, or one of them has too many values."""
-    if len(series) > settings.max_series:
-        raise RequestError(
-            f"{len(series)} series are too many: send at most {settings.max_series} in one request",
-            field="series",
-        )
-    for i, given in enumerate(series):
-        if len(given.values) > settings.max_values:
-            raise RequestError(
-                f"{len(given.values)} values are too many: send at most {settings.max_values} in one series",
-                field=f"series[{i}].values",
-            )
 
 
 def refuse_failures(ids: Sequence[str], entries: Sequence[object]) -> None:

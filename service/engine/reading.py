@@ -1,4 +1,4 @@
-"""The series of request bodies: their schema, and how many are read at once, at one step or each at its own."""
+"""The series of request bodies: their schema and limits, and how many are read at once, at one step or at their own."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, chain, pairwise
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from forecasting.errors import SeriesError
+from forecasting.errors import RequestError, SeriesError
 from forecasting.events.baseline import DAYS
 from forecasting.releases.catalog import Catalog
 from forecasting.requests import Finite, InputTime, RequestModel
@@ -20,6 +20,7 @@ from forecasting.series.times import LAST_TIME, SECONDS, Floats, Times, all_seco
 from forecasting.series.timestep import TimeStep, in_words, one_each
 from forecasting.series.units import Units, sea_temperatures, to_celsius
 from forecasting.wording import counted
+from service.settings import Settings
 
 ByDay = Annotated[list[Finite], Field(min_length=DAYS, max_length=DAYS)]
 
@@ -81,6 +82,40 @@ class InputSeries(RequestModel):
     baseline: InputBaseline | None = Field(
         default=None, description="For events in this series; replaces the baseline of the request."
     )
+
+
+def series_ids(series: Sequence[InputSeries]) -> list[str]:
+    """Return the ID of each series in the response: its own, or its position in the request."""
+    return [str(i) if given.id is None else given.id for i, given in enumerate(series)]
+
+
+def refuse_missing_steps(series: Sequence[InputSeries]) -> None:
+    """Raise RequestError if the step is to choose the network of a series, and a series does not say it."""
+    for i, given in enumerate(series):
+        if given.start is not None and given.timestamps is None and given.step is None:
+            raise RequestError(MISSING_STEP, field=f"series[{i}].step")
+
+
+def check_horizon(horizon: int, settings: Settings) -> None:
+    """Raise RequestError if ``horizon`` is over the limit."""
+    if horizon > settings.max_horizon:
+        message = f"horizon {horizon} is too large: this service forecasts at most {settings.max_horizon} steps ahead"
+        raise RequestError(message, field="horizon")
+
+
+def check_limits(series: Sequence[InputSeries], settings: Settings) -> None:
+    """Raise RequestError if there are too many series, or one of them has too many values."""
+    if len(series) > settings.max_series:
+        raise RequestError(
+            f"{len(series)} series are too many: send at most {settings.max_series} in one request",
+            field="series",
+        )
+    for i, given in enumerate(series):
+        if len(given.values) > settings.max_values:
+            raise RequestError(
+                f"{len(given.values)} values are too many: send at most {settings.max_values} in one series",
+                field=f"series[{i}].values",
+            )
 
 
 _ABSENT: Final = "send null in its place"

@@ -30,16 +30,19 @@ from service.api.compare.schemas import (
     EventVerification,
     EventVerificationFailure,
 )
-from service.api.series_request import (
-    check_horizon,
-    check_limits,
-    refuse_failures,
-    refuse_missing_steps,
-    series_ids,
-)
+from service.api.series_request import refuse_failures
 from service.engine.events import MAX_EVENT_HORIZON, read_baseline
 from service.engine.forecasting import positions_of
-from service.engine.reading import InputBaseline, parse, read_each, sentence
+from service.engine.reading import (
+    InputBaseline,
+    check_horizon,
+    check_limits,
+    parse,
+    read_each,
+    refuse_missing_steps,
+    sentence,
+    series_ids,
+)
 from service.engine.serving import Serving
 from service.settings import Settings
 

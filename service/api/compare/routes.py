@@ -38,7 +38,7 @@ from service.api.compare.schemas import (
 )
 from service.api.dependencies import CatalogDep, DatasetQuery, SeriesDatasetQuery, ServingDep, SettingsDep, app_state
 from service.api.openapi import BYTES, problems, request_body
-from service.api.series_request import check_horizon
+from service.engine.reading import check_horizon
 from service.http.bodies import require_json
 from service.http.query import merge_query_and_body
 

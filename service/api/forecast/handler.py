@@ -31,9 +31,9 @@ from forecasting.series.times import short
 from forecasting.series.units import Units
 from forecasting.wording import age_in_words
 from service.api.forecast.schemas import ForecastRequest
-from service.api.series_request import check_horizon, check_limits, refuse_failures, refuse_missing_steps, series_ids
+from service.api.series_request import refuse_failures
 from service.engine.forecasting import SLOW_PIECE, Column, Job, RequestOptions, columns_of
-from service.engine.reading import sentence
+from service.engine.reading import check_horizon, check_limits, refuse_missing_steps, sentence, series_ids
 from service.engine.serving import Serving
 from service.http.problems import errors_of
 from service.http.query import merge_query_and_body, read_query

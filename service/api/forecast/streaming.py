@@ -14,9 +14,8 @@ from forecasting.models.base import ALL
 from forecasting.models.metadata import CELLS
 from forecasting.requests import UnknownFieldsError
 from service.api.forecast.handler import LinesQuery, bytes_of_entry, select_models, with_ids
-from service.api.series_request import check_horizon
 from service.engine.forecasting import Column, Job, RequestOptions
-from service.engine.reading import InputSeries, sentence
+from service.engine.reading import InputSeries, check_horizon, sentence
 from service.engine.serving import Lifecycle, Serving
 from service.http.bodies import BATCH, NDJSON_TYPE, Line, read_lines, refuse_compression
 from service.http.problems import Place, ProblemError, errors_of, first_error

@@ -10,8 +10,8 @@ from forecasting.errors import MissingExtraError, RequestError
 from forecasting.extras import needs_extra
 from service.api.forecast.columns.spool import SpoolSpace
 from service.api.forecast.handler import LinesQuery, select_models
-from service.api.series_request import check_horizon
 from service.engine.forecasting import Job, RequestOptions
+from service.engine.reading import check_horizon
 from service.engine.serving import Lifecycle, Serving
 from service.http.bodies import ARROW_TYPE, PARQUET_TYPE, preferred, refuse_compression
 from service.http.problems import ProblemError
