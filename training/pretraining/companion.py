@@ -9,7 +9,7 @@ from training.config import Spec
 
 
 class Moments(NamedTuple):
-    """Sums over the past of a series, for each origin and knot.
+    """Sums over the past of a series, for each knot.
 
     Attributes:
         gram: Gram of the products of predictors, ``(…, size, size)``.
@@ -37,27 +37,32 @@ class Companion(nn.Module):
         self.noise: Tensor
         self.knots = list(spec.knots)
         self.skipped = 3  # first values, whose volatility is not known yet
+        self.block = 24  # steps; fewer are slower in batches, more for one series
         leads = len(self.knots)
         self.register_buffer("mean", torch.zeros(2, leads, size, dtype=torch.float64))
         self.register_buffer("precision", torch.eye(size, dtype=torch.float64).repeat(2, leads, 1, 1) * 10.0)
         self.register_buffer("noise", torch.tensor(self.knots, dtype=torch.float64).repeat(2, 1))
 
-    def moments(self, features: Tensor, x: Tensor, scale: Tensor, observed: Tensor, origins: Tensor) -> Moments:
-        """Sum products of predictors and targets up to each origin, for each knot.
+    def moments(self, features: Tensor, x: Tensor, scale: Tensor, observed: Tensor, origin: int) -> Moments:
+        """Sum products of predictors and targets up to one step, for each knot.
 
         Args:
             features: float64 ``(batch, steps, size)``.
             x: the series, °C, ``(batch, steps)``.
             scale: its volatility, °C, ``(batch, steps)``.
             observed: 1 where observed, ``(batch, steps)``.
-            origins: steps to forecast from, increasing.
+            origin: step to forecast from.
 
         Returns:
-            Moments ``(batch, origins, knots, …)``.
+            Moments ``(batch, knots, …)``.
         """
-        batch, steps, size = features.shape
-        origin_count, knots = len(origins), len(self.knots)
-        started = (torch.cumsum(observed, 1) > self.skipped).to(features.dtype) * observed
+        target, weight = self.targets(x, scale, observed)
+        return self.summed(features, target, weight, bool(observed.all()), origin)
+
+    def targets(self, x: Tensor, scale: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the scaled increment from each step to each knot, and 1 where it counts, ``(batch, steps, knots)``."""
+        steps = x.shape[1]
+        started = (torch.cumsum(observed, 1) > self.skipped).to(x.dtype) * observed
         targets, weights = [], []
         for lead in self.knots:
             reach = max(steps - lead, 0)
@@ -65,34 +70,28 @@ class Companion(nn.Module):
             target = torch.clamp((x[:, steps - reach :] - x[:, :reach]) / scale[:, :reach], -bound, bound)
             targets.append(nn.functional.pad(target, (0, steps - reach)))
             weights.append(nn.functional.pad(started[:, :reach] * observed[:, steps - reach :], (0, steps - reach)))
-        target, weight = torch.stack(targets, 2), torch.stack(weights, 2)
-        leads = torch.tensor(self.knots, device=features.device)
-        ends = torch.clamp(origins.unsqueeze(1) - leads + 1, min=0).flatten()
-        if bool(observed.all()):
-            # The knots share their rows, so that one sum serves them all.
-            gram = running_products(features, started, ends).view(batch, origin_count, knots, size, size)
-        else:
-            by_knot = ends.view(origin_count, knots)
-            gram = torch.stack([running_products(features, weight[:, :, i], by_knot[:, i]) for i in range(knots)], 2)
-        weighted = target * weight
-        if int(origins[0]) == steps - 1:
-            product = torch.bmm(weighted.transpose(1, 2), features).unsqueeze(1)
-        else:
-            product = self._running_targets(features, weighted, ends).view(batch, origin_count, knots, size)
-        sums = nn.functional.pad(torch.cumsum(torch.cat([weighted * target, weight], 2), 1), (0, 0, 1, 0))
-        at = torch.cat([ends.view(origin_count, knots)] * 2, 1)
-        totals = torch.gather(sums, 1, at.expand(batch, origin_count, 2 * knots))
-        return Moments(gram, product, totals[:, :, :knots], totals[:, :, knots:])
+        weight = torch.stack(weights, 2)
+        return torch.stack(targets, 2) * weight, weight
 
-    def _running_targets(self, features: Tensor, weighted: Tensor, ends: Tensor) -> Tensor:
-        """Sum predictors times targets over the steps before ``ends``, ``(batch, origins * knots, size)``."""
-        knots = len(self.knots)
-        start, stop = int(ends.min()), int(ends.max())
-        base = torch.bmm(weighted[:, :start].transpose(1, 2), features[:, :start]).unsqueeze(1)
-        later = weighted[:, start:stop].unsqueeze(3) * features[:, start:stop].unsqueeze(2)
-        sums = nn.functional.pad(torch.cumsum(later, 1), (0, 0, 0, 0, 1, 0)) + base
-        knot = torch.arange(len(ends), device=ends.device) % knots
-        return sums[:, ends - start, knot]
+    def summed(self, features: Tensor, target: Tensor, weight: Tensor, complete: bool, origin: int) -> Moments:
+        """Return the moments at ``origin`` from what :meth:`targets` returned; series may be ``complete``."""
+        batch, size = features.shape[0], features.shape[2]
+        ends = [max(origin - lead + 1, 0) for lead in self.knots]
+        used = torch.arange(ends[0], device=features.device).unsqueeze(1) < torch.tensor(ends, device=features.device)
+        features, target, weight = features[:, : ends[0]], target[:, : ends[0]] * used, weight[:, : ends[0]] * used
+        gram, begin, grams = torch.zeros(batch, size, size, dtype=features.dtype, device=features.device), 0, []
+        for i in range(len(ends) - 1, -1, -1):
+            # Where nothing is missing, the knots share their rows: a shorter lead adds a few.
+            part = features[:, begin : ends[i]]
+            gram = torch.baddbmm(gram, (part * weight[:, begin : ends[i], i : i + 1]).transpose(1, 2), part)
+            grams.append(gram)
+            if complete:
+                begin = ends[i]
+            else:
+                gram = torch.zeros_like(gram)
+        grams.reverse()
+        product = torch.bmm(target.transpose(1, 2), features)
+        return Moments(torch.stack(grams, 1), product, (target * target).sum(1), weight.sum(1))
 
     def forward(
         self, features: Tensor, x: Tensor, scale: Tensor, observed: Tensor, positioned: Tensor, origins: Tensor
@@ -100,57 +99,97 @@ class Companion(nn.Module):
         """Forecast the increments at the knots from each origin.
 
         Increments that overlap share most of what they say. At a lead of ``n`` steps, ``n`` of them weigh as much as
-        one, so that the regression does not take a few events of the past for a rule. ``positioned`` is 1 where there
-        is a climatology, ``(batch,)``; the other arguments are those of :meth:`moments`.
+        one, so that the regression does not take a few events of the past for a rule.
+
+        The posterior is computed from all rows before a block of origins. For origins inside the block, it is updated
+        with the rows in between as a Gaussian process is (Rasmussen and Williams, Gaussian Processes for Machine
+        Learning, 2006, section 2.1): the Cholesky factor of the covariance of all of them holds that of the first few.
+
+        ``positioned`` is 1 where there is a climatology, ``(batch,)``, and ``origins`` are increasing steps; the other
+        arguments are those of :meth:`moments`.
 
         Returns:
             Mean, spread and logarithm of the residual variance in the context relative to the prior's, in units of
             ``scale``, each ``(batch, origins, knots)``.
         """
         prior = (positioned > 0.5).to(torch.int64)
-        moments = self.moments(features, x, scale, observed, origins)
         leads = torch.tensor(self.knots, device=features.device)
-        noise = self.noise[prior].unsqueeze(1)
-        row_noise = noise * leads
-        precision = self.precision[prior].unsqueeze(1)
-        shift = (self.precision @ self.mean.unsqueeze(3)).squeeze(3)[prior].unsqueeze(1)
-        scaled = moments.product / row_noise.unsqueeze(3)
-        predictors = features[:, origins].unsqueeze(2).expand_as(scaled)
-        factor, _ = torch.linalg.cholesky_ex(precision + moments.gram / row_noise.unsqueeze(3).unsqueeze(4))
-        solved = torch.cholesky_solve(torch.stack([shift + scaled, predictors], 4), factor)
-        weights, moved = solved[:, :, :, :, 0], solved[:, :, :, :, 1]
-        mean = (predictors * weights).sum(3)
-        spread = torch.sqrt(noise + (predictors * moved).sum(3))
-        # The posterior's precision times its mean is `shift + scaled`, which leaves this of the sum of squares.
-        pulled = shift - (precision @ weights.unsqueeze(4)).squeeze(4)
-        squares = moments.power / row_noise + (weights * (pulled - scaled)).sum(3)
-        ratio = (squares + 5.0) / (moments.rows / leads + 5.0)
-        return mean, spread, torch.log(torch.clamp(ratio, min=1e-3))
+        noise, precision, mean = self.noise[prior].unsqueeze(2), self.precision[prior], self.mean[prior]
+        row_noise = noise * leads.unsqueeze(1)
+        shift = (precision @ mean.unsqueeze(3)).squeeze(3)
+        rows, z, y, counted, moments = self.blocks(features, x, scale, observed, origins)
+        precisions = precision.unsqueeze(2) + moments.gram / row_noise.unsqueeze(3).unsqueeze(4)
+        moment = shift.unsqueeze(2) + moments.product / row_noise.unsqueeze(3)
+
+        # The origins of each block, and which of its rows each has seen.
+        block = torch.div(origins - origins[0], rows, rounding_mode="floor")
+        place = torch.arange(len(origins), device=leads.device) - torch.searchsorted(block, block)
+        steps = origins[0] + rows * torch.arange(z.shape[2], device=leads.device).unsqueeze(1)
+        members = steps.repeat(1, int(place.max()) + 1)
+        members[block, place] = origins
+        seen = (torch.arange(rows, device=leads.device) < (members - steps).unsqueeze(2)).to(features.dtype)
+        f = features[:, members].unsqueeze(1).expand(-1, len(self.knots), -1, -1, -1)
+
+        factor, _ = torch.linalg.cholesky_ex(precisions)
+        solved = torch.cholesky_solve(torch.cat([z, f, moment.unsqueeze(3)], 3).transpose(3, 4), factor).transpose(3, 4)
+        gain, moved, start = solved[:, :, :, :rows], solved[:, :, :, rows:-1], solved[:, :, :, -1:]
+        covariance = gain @ z.transpose(3, 4)
+        covariance.diagonal(0, 3, 4).add_(row_noise.unsqueeze(3))
+        inner, _ = torch.linalg.cholesky_ex(covariance)
+        surprise = y.unsqueeze(4) - z @ start.transpose(3, 4)
+        whitened = torch.linalg.solve_triangular(inner, torch.cat([gain, surprise], 4), upper=False)
+        gain, surprise = whitened[:, :, :, :, :-1], whitened[:, :, :, :, -1:]
+        weights = start + seen @ (gain * surprise)
+        explained = (f @ gain.transpose(3, 4)) * seen
+        variance = noise.unsqueeze(3) + (f * moved).sum(4) - (explained * explained).sum(4)
+        # What the fit leaves of the squares is the posterior's minimum without what the prior adds to it.
+        away = weights - mean.unsqueeze(2).unsqueeze(3)
+        added = ((away.flatten(2, 3) @ precision) * away.flatten(2, 3)).sum(3).view_as(variance)
+        least = (shift * mean).sum(2, keepdim=True) + moments.power / row_noise - (moment * start.squeeze(3)).sum(3)
+        squares = least.unsqueeze(3) + (seen @ (surprise * surprise)).squeeze(4) - added
+        count = moments.rows.unsqueeze(3) + (seen @ counted.unsqueeze(4)).squeeze(4)
+        ratio = (squares + 5.0) / (count / leads.view(-1, 1, 1) + 5.0)
+        fit = torch.log(torch.clamp(ratio, min=1e-3))
+        parts = [(f * weights).sum(4), torch.sqrt(variance), fit]
+        mean, spread, fit = [part[:, :, block, place].transpose(1, 2) for part in parts]
+        return mean, spread, fit
+
+    def blocks(
+        self, features: Tensor, x: Tensor, scale: Tensor, observed: Tensor, origins: Tensor
+    ) -> tuple[int, Tensor, Tensor, Tensor, Moments]:
+        """Return the rows that become known after the first origin, in blocks, and the moments before each block.
+
+        Returns:
+            The number of rows of a block; predictors and targets, 0 where a row does not count, and 1 where it does,
+            ``(batch, knots, blocks, rows, …)``; and moments ``(batch, knots, blocks, …)``.
+        """
+        first, knots = int(origins[0]), len(self.knots)
+        span = int(origins[-1]) - first + 1
+        rows = min(self.block, span)
+        count = (span + rows - 1) // rows
+        target, weight = self.targets(x, scale, observed)
+        base = self.summed(features, target, weight, bool(observed.all()), first)
+        leads = torch.tensor(self.knots, device=features.device).unsqueeze(1)
+        steps = first + 1 - leads + torch.arange(count * rows, device=features.device)
+        within = (steps >= 0) & (steps < features.shape[1])
+        steps, knot = torch.clamp(steps, 0, features.shape[1] - 1), torch.arange(knots, device=features.device)
+        counted = weight[:, steps, knot.unsqueeze(1)] * within
+        z = features[:, steps] * counted.unsqueeze(3)
+        y = target[:, steps, knot.unsqueeze(1)] * within
+        counted, y = counted.view(-1, knots, count, rows), y.view(-1, knots, count, rows)
+        z = z.view(-1, knots, count, rows, features.shape[2])
+        moments = Moments(
+            before(base.gram, z.transpose(3, 4) @ z),
+            before(base.product, (y.unsqueeze(3) @ z).squeeze(3)),
+            before(base.power, (y * y).sum(3)),
+            before(base.rows, counted.sum(3)),
+        )
+        return rows, z, y, counted, moments
 
 
-def running_products(features: Tensor, weight: Tensor, ends: Tensor, few: int = 16) -> Tensor:
-    """Return the sums of the weighted products of predictors over the steps before each of ``ends``, in any order.
-
-    From ``features`` ``(batch, steps, size)`` and ``weight`` ``(batch, steps)`` to ``(batch, n, size, size)``. Up to a
-    ``few`` ends are summed one by one, which needs less memory.
-    """
-    batch, _, size = features.shape
-    weighted = features * weight.unsqueeze(2)
-    ordered, order = torch.sort(ends)
-    if len(ends) <= few:
-        total = torch.zeros(batch, size, size, dtype=features.dtype, device=features.device)
-        parts, begin = [], 0
-        for i in range(len(ends)):
-            end = int(ordered[i])
-            total = torch.baddbmm(total, weighted[:, begin:end].transpose(1, 2), features[:, begin:end])
-            parts.append(total)
-            begin = end
-        return torch.stack(parts, 1)[:, torch.argsort(order)]
-    start, stop = int(ordered[0]), int(ordered[-1])
-    base = torch.bmm(weighted[:, :start].transpose(1, 2), features[:, :start]).unsqueeze(1)
-    later = weighted[:, start:stop].unsqueeze(3) * features[:, start:stop].unsqueeze(2)
-    sums = nn.functional.pad(torch.cumsum(later, 1), (0, 0, 0, 0, 1, 0)) + base
-    return sums[:, ends - start]
+def before(base: Tensor, added: Tensor) -> Tensor:
+    """Return what sums are before each block, ``(batch, knots, blocks, …)``, from those before the first."""
+    return torch.cumsum(torch.cat([base.unsqueeze(2), added[:, :, :-1]], 2), 2)
 
 
 @torch.no_grad()

@@ -106,10 +106,10 @@ def companion_moments(features: Features, companion: Companion, panel: Panel) ->
     """Return the moments of each series, ``(n, knots, …)``."""
     parts = []
     for anomaly, last, positioned in _batches(panel):
-        end = torch.tensor([anomaly.shape[1] - 1])
-        predictors, _, _, x, scale, observed = features(anomaly, last, positioned, int(end))
+        end = anomaly.shape[1] - 1
+        predictors, _, _, x, scale, observed = features(anomaly, last, positioned, end)
         parts.append(companion.moments(predictors, x, scale, observed, end))
-    return Moments(*(torch.cat(part)[:, 0] for part in zip(*parts, strict=True)))
+    return Moments(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
 
 @torch.no_grad()

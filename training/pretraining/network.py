@@ -57,20 +57,24 @@ class UniversalNetwork(nn.Module):
         states: Tensor = self.cell(inputs)[0]
         return states
 
-    def forward(self, states: Tensor, mean: Tensor, spread: Tensor, fit: Tensor, context: Tensor) -> Tensor:
+    def forward(self, states: Tensor, mean: Tensor, spread: Tensor, fit: Tensor, context: Tensor, leads: int) -> Tensor:
         """Forecast scaled increments.
 
         From the states of the cell at the origins, float32 ``(n, hidden)``, what the companion returns, each
         ``(n, knots)``, and the context, ``(n, context)``.
 
         Returns:
-            The mean and the quantiles at each lead, in units of the volatility, ``(n, horizon, 1 + quantiles)``.
+            The mean and the quantiles at each of the first ``leads``, in units of the volatility,
+            ``(n, leads, 1 + quantiles)``.
         """
         if not self.companion:
             mean, spread, fit = torch.zeros_like(mean), self.roots.expand_as(spread), torch.zeros_like(fit)
         known = torch.cat([states, torch.asinh(mean / self.roots), torch.log(spread / self.roots), fit, context], 1)
-        out = self.head(nn.functional.gelu(self.hidden(known))).view(-1, self.horizon, 1 + self.quantiles)
-        centre, width = mean @ self.interpolation, spread @ self.interpolation
+        asked, interpolation = leads * (1 + self.quantiles), self.interpolation[:, :leads]
+        hidden = nn.functional.gelu(self.hidden(known))
+        out = nn.functional.linear(hidden, self.head.weight[:asked], self.head.bias[:asked])
+        out = out.view(-1, leads, 1 + self.quantiles)
+        centre, width = mean @ interpolation, spread @ interpolation
         average = centre + width * out[:, :, 0]
         middle = self.quantiles // 2
         median = average + width * out[:, :, 1 + middle]
@@ -171,7 +175,7 @@ def _loss(network: UniversalNetwork, examples: Stretches, hidden: Tensor) -> Ten
     shown = torch.ones_like(examples.level) * (~hidden).view(-1, 1, 1)
     context = torch.cat([examples.context, examples.level * shown, shown], 2)
     known = [part.flatten(0, 1) for part in (states, examples.mean, examples.spread, examples.fit, context)]
-    forecast = network(*known).view(n, origins, network.horizon, -1)
+    forecast = network(*known, network.horizon).view(n, origins, network.horizon, -1)
     error = (examples.target - forecast[..., 0]) * examples.unit
     point = nn.functional.huber_loss(error, torch.zeros_like(error), reduction="none", delta=_OUTLIER)
     away = (examples.target.unsqueeze(3) - forecast[..., 1:]) * examples.unit.unsqueeze(3)
@@ -249,15 +253,16 @@ class UniversalModule(nn.Module):
         Returns:
             °C, float32 ``(batch, origins, horizon, 1 + levels)``.
         """
-        return self.answer(self.prepare(sst, last_time, climatology, origins))
+        return self.answer(self.prepare(sst, last_time, climatology, origins, self.horizon))
 
     @torch.jit.export
-    def prepare(self, sst: Tensor, last_time: Tensor, climatology: Tensor, origins: Tensor) -> list[Tensor]:
+    def prepare(self, sst: Tensor, last_time: Tensor, climatology: Tensor, origins: Tensor, leads: int) -> list[Tensor]:
         """Compute what the networks of one release share: everything but the cell, and what follows it.
 
-        The arguments are those of :meth:`backtest`; :meth:`answer` of each network takes the result.
+        The arguments are those of :meth:`backtest`, and the number of leads, from the first; :meth:`answer` of each
+        network takes the result.
         """
-        batch, steps = sst.shape
+        steps = sst.shape[1]
         positioned = torch.isfinite(climatology[:, 0]).to(torch.float64)
         usual = self.usual(steps, last_time, climatology)
         anomaly = sst.to(torch.float64) - usual[:, :steps]
@@ -267,9 +272,8 @@ class UniversalModule(nn.Module):
         filled = (x + usual[:, :steps])[:, origins] + (anomaly[:, -1:] - x[:, -1:])
         level = ((filled - self.level_centre) / self.level_spread).unsqueeze(2)
         context = torch.cat([context[:, origins - start], level, torch.ones_like(level)], 2)
-        leads = torch.arange(1, self.horizon + 1, device=sst.device)
-        ahead = usual[:, (origins.unsqueeze(1) + leads.unsqueeze(0)).flatten()]
-        base = filled.unsqueeze(2) + ahead.view(batch, len(origins), self.horizon) - usual[:, origins].unsqueeze(2)
+        ahead = usual[:, origins.unsqueeze(1) + torch.arange(1, leads + 1, device=sst.device)]
+        base = filled.unsqueeze(2) + ahead - usual[:, origins].unsqueeze(2)
         parts = [inputs, mean, spread, fit, context, scale[:, origins], base]
         return [part.to(torch.float32) for part in parts] + [origins - start]
 
@@ -277,12 +281,12 @@ class UniversalModule(nn.Module):
     def answer(self, prepared: list[Tensor]) -> Tensor:
         """Forecast from what :meth:`prepare` of any network of the same release returned: as :meth:`backtest`."""
         inputs, mean, spread, fit, context, scale, base, origins = prepared
-        states = self.states(inputs, origins)
+        states, leads = self.states(inputs, origins), base.shape[2]
         known = [part.flatten(0, 1) for part in (states, mean, spread, fit, context)]
-        scaled = self.network(known[0], known[1], known[2], known[3], known[4])
-        scaled = scaled.view(len(inputs), len(origins), self.horizon, 1 + len(self.levels))
+        scaled = self.network(known[0], known[1], known[2], known[3], known[4], leads)
+        scaled = scaled.view(len(inputs), len(origins), leads, 1 + len(self.levels))
         middle = scaled[:, :, :, 1 + len(self.levels) // 2].unsqueeze(3)
-        spread_out = middle + (scaled[:, :, :, 1:] - middle) * self.widths
+        spread_out = middle + (scaled[:, :, :, 1:] - middle) * self.widths[:leads]
         increments = torch.cat([scaled[:, :, :, :1], spread_out], 3) * scale.unsqueeze(2).unsqueeze(3)
         return torch.clamp(base.unsqueeze(3) + increments, min=-3.0)
 
@@ -295,10 +299,11 @@ class UniversalModule(nn.Module):
         # Overlapping stretches, of which the second half counts, cost no more than a few forecasts.
         half = size // 2
         padded = nn.functional.pad(inputs, (0, 0, size, half))
-        stretches = padded.unfold(1, size, half).transpose(2, 3)
+        skipped = int(origins[0]) // half + 1
+        stretches = padded[:, skipped * half :].unfold(1, size, half).transpose(2, 3)
         count = stretches.shape[1]
         states = self.network.run(stretches.flatten(0, 1)).view(batch, count, size, -1)[:, :, half:]
-        return states.flatten(1, 2)[:, origins + half]
+        return states.flatten(1, 2)[:, origins - (skipped - 1) * half]
 
     def usual(self, steps: int, last_time: Tensor, climatology: Tensor) -> Tensor:
         """Return the climatology at each step of the context and each lead, °C; zero without one."""

@@ -338,7 +338,7 @@ def note_implausible_ends(network: "UniversalForecaster", contexts: Contexts) ->
     for part in contexts.take(doubtful).chunks(network.pass_size(contexts.values.shape[1])):
         values = part.values[:, -metadata.maximum :]
         origins = np.arange(values.shape[1] - LAST_VALUES, values.shape[1]) - 1
-        answers = network.backtest(values, unix_seconds(part.last_time), part.coefficients, origins)[:, :, 0, 1:]
+        answers = network.backtest(values, unix_seconds(part.last_time), part.coefficients, origins, 1)[:, :, 0, 1:]
         lower, upper = plausible_range(answers, metadata.levels, 0.0)
         last = values[:, -LAST_VALUES:]
         for row in part.row[((last < lower) | (last > upper)).any(axis=1)].tolist():

@@ -503,11 +503,11 @@ def _answers(
 
     Each is °C ``(n, origins, leads, 1 + levels)``. A network sees at most the longest context that it uses.
     """
-    values = contexts.values[:, -next(iter(networks.values())).metadata.maximum :]
+    metadata = next(iter(networks.values())).metadata
+    values, leads = contexts.values[:, -metadata.maximum :], min(leads, metadata.horizon)
     within = origins - (contexts.values.shape[1] - values.shape[1])
     last_time = unix_seconds(contexts.last_time)
-    answers = backtest_all(networks.values(), values, last_time, contexts.coefficients, within)
-    return {name: answer[:, :, :leads] for name, answer in answers.items()}
+    return backtest_all(networks.values(), values, last_time, contexts.coefficients, within, leads)
 
 
 def _reference_is_better(backtest: PastErrors, model: str, reference: str) -> ForecastWarning:

@@ -61,9 +61,11 @@ class UniversalModel(Model):
                 origins = spread_origins(metadata.minimum - 1, part.values.shape[1] - 1 - horizon)
                 if not len(origins):
                     continue
-                answers = network.backtest(part.values, unix_seconds(part.last_time), part.coefficients, origins)
+                answers = network.backtest(
+                    part.values, unix_seconds(part.last_time), part.coefficients, origins, horizon
+                )
                 references = forecast_references(Past.of(part, origins, horizon))
-                forecasts = np.stack([answers[:, :, :horizon, 0], *references.values()])
+                forecasts = np.stack([answers[..., 0], *references.values()])
                 measured = PastSkills.of(errors_of(part, forecasts, origins, metadata.minimum), origins)
                 for column, values in zip(skills, measured, strict=True):
                     column[part.row] = values

@@ -95,28 +95,31 @@ class UniversalForecaster:
         last = np.array([values.shape[1] - 1], dtype=np.int64)
         return self.backtest(values, last_time, coefficients, last)[:, 0]
 
-    def backtest(self, values: Floats, last_time: Floats, coefficients: Coefficients, origins: Steps) -> Floats:
-        """Forecast all leads from several steps of each series, seeing nothing that came after each.
+    def backtest(
+        self, values: Floats, last_time: Floats, coefficients: Coefficients, origins: Steps, leads: int | None = None
+    ) -> Floats:
+        """Forecast from several steps of each series, seeing nothing that came after each.
 
         Args:
             values: as in :meth:`predict`.
             last_time: as in :meth:`predict`.
             coefficients: as in :meth:`predict`.
             origins: steps of ``values`` to forecast from, increasing, ``(origins,)``.
+            leads: number of leads; all by default.
 
         Returns:
-            The mean, then the quantiles, °C, ``(n, origins, horizon, 1 + levels)``.
+            The mean, then the quantiles, °C, ``(n, origins, leads, 1 + levels)``.
         """
-        with torch.inference_mode():
-            return self.answer(self.prepare(values, last_time, coefficients, origins))
+        return backtest_all([self], values, last_time, coefficients, origins, leads)[self.metadata.model]
 
     def prepare(
-        self, values: Floats, last_time: Floats, coefficients: Coefficients, origins: Steps
+        self, values: Floats, last_time: Floats, coefficients: Coefficients, origins: Steps, leads: int | None = None
     ) -> list[torch.Tensor]:
         """Compute what :meth:`answer` needs, from the arguments of :meth:`backtest`."""
         sst = torch.from_numpy(values.astype(np.float32))
         arguments = (sst, *map(torch.from_numpy, (last_time, coefficients, origins)))
-        prepared: list[torch.Tensor] = self.preparing.prepare(*(argument.to(self.device) for argument in arguments))
+        moved = [argument.to(self.device) for argument in arguments]
+        prepared: list[torch.Tensor] = self.preparing.prepare(*moved, leads or self.metadata.horizon)
         return prepared
 
     def answer(self, prepared: list[torch.Tensor]) -> Floats:
@@ -226,6 +229,7 @@ def backtest_all(
     last_time: Floats,
     coefficients: Coefficients,
     origins: Steps,
+    leads: int | None = None,
 ) -> dict[str, Floats]:
     """Return what :meth:`UniversalForecaster.backtest` returns, by full name; what networks share is computed once."""
     prepared: dict[int, list[torch.Tensor]] = {}
@@ -233,7 +237,7 @@ def backtest_all(
     with torch.inference_mode():
         for network in networks:
             if id(network.preparing) not in prepared:
-                prepared[id(network.preparing)] = network.prepare(values, last_time, coefficients, origins)
+                prepared[id(network.preparing)] = network.prepare(values, last_time, coefficients, origins, leads)
             answers[network.metadata.model] = network.answer(prepared[id(network.preparing)])
     return answers
 

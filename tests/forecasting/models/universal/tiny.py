@@ -48,16 +48,15 @@ class LastValue(nn.Module):
 
     @torch.jit.export
     def backtest(self, sst: Tensor, last_time: Tensor, climatology: Tensor, origins: Tensor) -> Tensor:
-        return self.answer(self.prepare(sst, last_time, climatology, origins))
+        return self.answer(self.prepare(sst, last_time, climatology, origins, self.horizon))
 
     @torch.jit.export
-    def prepare(self, sst: Tensor, last_time: Tensor, climatology: Tensor, origins: Tensor) -> list[Tensor]:
-        return [torch.nan_to_num(sst)[:, origins]]
+    def prepare(self, sst: Tensor, last_time: Tensor, climatology: Tensor, origins: Tensor, leads: int) -> list[Tensor]:
+        return [torch.nan_to_num(sst)[:, origins], torch.arange(1, leads + 1, dtype=torch.float32)]
 
     @torch.jit.export
     def answer(self, prepared: list[Tensor]) -> Tensor:
-        leads = torch.arange(1, self.horizon + 1, dtype=torch.float32)
-        distances = self.bias + self.spread * torch.sqrt(leads).unsqueeze(1) * torch.tensor(self.scores)
+        distances = self.bias + self.spread * torch.sqrt(prepared[1]).unsqueeze(1) * torch.tensor(self.scores)
         return prepared[0].unsqueeze(2).unsqueeze(3) + distances
 
 
