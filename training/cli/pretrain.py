@@ -14,8 +14,8 @@ from forecasting.readers import read
 from training.cli import GALLERY, PRETRAIN
 from training.cli.train import add_workers
 from training.config import SPECS
-from training.pretraining.examples import read_real_series
 from training.pretraining.network import FitSettings
+from training.pretraining.real_series import read_real_series
 from training.pretraining.run import PretrainingSettings, pretrain
 from training.publish.plot import draw_gallery
 from training.simulation.seas import STATISTICS, series_statistics, simulate_seas
@@ -35,8 +35,8 @@ def _add_pretrain_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         default=[],
-        metavar="FILE",
-        help="files with real series to train on too, at the same time step",
+        metavar="PATH",
+        help="files or folders with real series to train on too, at the same time step",
     )
     parser.add_argument(
         "--epochs",

@@ -1,21 +1,12 @@
 """Training examples of the universal networks: stretches of simulated and real series, with origins inside them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from forecasting.climatology.annual_cycle import COEFFICIENTS, evaluate
-from forecasting.climatology.global_climatology import GlobalClimatology
-from forecasting.errors import FileError
-from forecasting.readers import read
-from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import Floats, unix_seconds
-from forecasting.series.timestep import in_words
 from training.config import Spec
 from training.pretraining.companion import Companion, Moments
 from training.pretraining.features import Features
@@ -164,79 +155,3 @@ def _usual_sizes(x: Tensor, observed: Tensor, horizon: int) -> Tensor:
         square = ((x[:, lead:] - x[:, :-lead]) ** 2 * both).sum(1)
         sizes.append(torch.sqrt((square + 1e-8) / (both.sum(1) + 1e-4)))
     return torch.clamp(torch.stack(sizes, 1), min=1e-3)
-
-
-_OVERLAP: Final = 2
-"""Stretches that each value is in."""
-
-
-@dataclass(frozen=True, eq=False)
-class RealSeries:
-    """A series of the user.
-
-    Attributes:
-        series: Series at the time step of the networks.
-        climatology: coefficients by its position, ``(7,)``; NaN where the file has none, or it is on land.
-    """
-
-    name: str
-    series: SstSeries
-    climatology: Floats
-
-
-def read_real_series(spec: Spec, paths: Sequence[Path]) -> list[RealSeries]:
-    """Read every series of some files.
-
-    Raises:
-        FileError: if a file cannot be read, holds a grid, or a series has another step or is too short.
-    """
-    readings = [read(path) for path in paths]
-    for reading in readings:
-        if not reading.stations:
-            raise reading.error or FileError("no series found")
-    members, fewest = [], spec.minimum + spec.horizon
-    for path, station in [(reading.path, station) for reading in readings for station in reading.stations]:
-        name = path.name if station.name is None else f"{path.name} ({station.name})"
-        if station.series is None:
-            raise FileError(f"{name}: {station.problem}")
-        if str(station.series.step) != spec.step:
-            raise FileError(
-                f"{name} has steps of {in_words(str(station.series.step))}, but the networks forecast steps of "
-                f"{in_words(spec.step)}; leave the file out, or resample it"
-            )
-        observed = int(np.isfinite(station.series.values).sum())
-        if observed < fewest:
-            raise FileError(f"{name}: {observed} values are too few to train on; {fewest} are needed")
-        position = station.position
-        usual = GlobalClimatology.load().coefficients(*position) if position else np.full(COEFFICIENTS, np.nan)
-        members.append(RealSeries(name, station.series, usual.astype(np.float64)))
-    return members
-
-
-def real_panel(spec: Spec, series: Sequence[RealSeries]) -> Panel:
-    """Cut series into overlapping stretches; those with a position enter twice, with it and without."""
-    size = spec.training_steps
-    values, times, climatologies = [], [], []
-    for real in series:
-        seconds = unix_seconds(real.series.times)
-        padded = np.concatenate([np.full(size, np.nan), real.series.values])
-        for end in range(len(seconds), 0, -(size // _OVERLAP)):
-            values.append(padded[end : end + size])
-            times.append(seconds[end - 1])
-            climatologies.append(real.climatology)
-    sst, last, climatology = np.stack(values), np.array(times), np.stack(climatologies)
-    known = np.isfinite(climatology[:, 0])
-    sst, last = np.concatenate([sst, sst[known]]), np.concatenate([last, last[known]])
-    climatology = np.concatenate([np.full_like(climatology, np.nan), climatology[known]])
-    positioned = np.isfinite(climatology[:, 0])
-    before = np.arange(1 - size, 1) * spec.step_seconds
-    usual = np.zeros_like(sst)
-    for row in np.flatnonzero(positioned):
-        usual[row] = evaluate(climatology[row], np.round(last[row] + before).astype("datetime64[s]"))
-    return Panel(
-        torch.from_numpy(sst - usual),
-        torch.from_numpy(sst),
-        torch.from_numpy(last),
-        torch.from_numpy(positioned.astype(np.float64)),
-        torch.from_numpy(climatology),
-    )

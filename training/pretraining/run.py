@@ -27,22 +27,15 @@ from training.pretraining.companion import Companion, Moments
 from training.pretraining.evaluate import mean_by_context, past_errors, score_events, score_held_out
 from training.pretraining.examples import (
     Panel,
-    RealSeries,
     Stretches,
     companion_moments,
     joined,
     make_examples,
-    real_panel,
     simulated_panel,
 )
 from training.pretraining.features import Features
-from training.pretraining.network import (
-    LEVELS,
-    FitSettings,
-    UniversalModule,
-    fit_companion,
-    fit_network,
-)
+from training.pretraining.network import LEVELS, FitSettings, UniversalModule, fit_companion, fit_network
+from training.pretraining.real_series import RealSeries, real_panel, summary
 from training.publish.card import universal_card
 from training.publish.export import library_versions, median_milliseconds
 from training.publish.release import made_at, publish_next, staging, writing_to
@@ -70,6 +63,8 @@ class PretrainingSettings:
         seas: number of simulated series that the networks are trained on; None for the spec's.
         prior_seas: number of those that the companion's prior is fitted to.
         held_out_seas: number of those that the networks are scored on; as many others score events.
+        real_series: series to train on too.
+        real_share: share of the training stretches that are real, if there are enough real series.
     """
 
     seas: int | None = None
@@ -77,6 +72,7 @@ class PretrainingSettings:
     held_out_seas: int = 1_000
     fit: FitSettings = field(default_factory=FitSettings)
     real_series: Sequence[RealSeries] = ()
+    real_share: float = 0.3
     device: torch.device = CPU
     workers: int = 1
 
@@ -125,16 +121,16 @@ def _fit_all(spec: Spec, settings: PretrainingSettings, progress: Callable[[str]
         tempfile.TemporaryDirectory(prefix="sst-pretraining-") as folder,
     ):
         begin = time.perf_counter()
-        prior_seas = _chunks(_PRIOR_SEEDS, settings.prior_seas)
-        companion = fit_companion(spec, Features(spec).size, parallel_map(partial(_moments, spec), prior_seas))
+        random = np.random.default_rng(settings.fit.seed)
+        real = _real_panel(spec, settings, seas, random)
+        moments = list(parallel_map(partial(_moments, spec), _chunks(_PRIOR_SEEDS, settings.prior_seas)))
+        moments += [_moments_of(spec, panel) for panel in real]
+        companion = fit_companion(spec, Features(spec).size, moments)
         progress(f"fitted the companion's prior: {time.perf_counter() - begin:.0f} s")
         shared = Path(folder)
         torch.save(companion.state_dict(), shared / _COMPANION)
         examples = list(parallel_map(partial(_cut_examples, spec, shared), _chunks(0, seas)))
-        if settings.real_series:
-            random = np.random.default_rng(settings.fit.seed)
-            panel = real_panel(spec, settings.real_series)
-            examples.append(make_examples(spec, Features(spec), companion, panel, random))
+        examples += [make_examples(spec, Features(spec), companion, panel, random) for panel in real]
         torch.save(list(joined(examples)), shared / _EXAMPLES)
         for name, seed in ((_HELD_OUT, _HELD_OUT_SEEDS), (_EVENT_SEAS, _EVENT_SEEDS)):
             panels = parallel_map(
@@ -197,7 +193,7 @@ def _write_release(spec: Spec, settings: PretrainingSettings, fitted: _Fits, fol
         version=version,
         step=spec.step,
         seas=seas,
-        real_series=tuple(real.name for real in settings.real_series),
+        real_series=summary(settings.real_series),
         models=models,
     )
     (folder / REPORT).write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
@@ -229,9 +225,20 @@ def _chunks(first_seed: int, seas: int) -> list[tuple[int, int]]:
     return [(first_seed + i, size) for i, size in enumerate(sizes)]
 
 
+def _real_panel(spec: Spec, settings: PretrainingSettings, seas: int, random: np.random.Generator) -> list[Panel]:
+    """Return the panel of real series, if there are any."""
+    if not settings.real_series:
+        return []
+    at_most = round(seas * settings.real_share / (1 - settings.real_share))
+    return [real_panel(spec, settings.real_series, at_most, random)]
+
+
 def _moments(spec: Spec, chunk: tuple[int, int]) -> tuple[Moments, Tensor]:
+    return _moments_of(spec, simulated_panel(spec, *chunk))
+
+
+def _moments_of(spec: Spec, panel: Panel) -> tuple[Moments, Tensor]:
     features = Features(spec)
-    panel = simulated_panel(spec, *chunk)
     return companion_moments(features, Companion(spec, features.size), panel), panel.positioned
 
 

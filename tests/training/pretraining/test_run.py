@@ -11,8 +11,8 @@ from forecasting.models.universal.network import load
 from forecasting.models.universal.report import parse_universal_report
 from forecasting.releases.release import open_current
 from training.config import SPECS
-from training.pretraining.examples import read_real_series
 from training.pretraining.network import FitSettings
+from training.pretraining.real_series import read_real_series
 from training.pretraining.run import PretrainingSettings, pretrain
 
 TINY = PretrainingSettings(

@@ -1,0 +1,124 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from forecasting.errors import FileError
+from training.config import SPECS
+from training.pretraining.real_series import read_real_series, real_panel, summary
+
+DAY = replace(SPECS["day"], training_steps=100)
+
+
+def write(path: Path, days: int, position: bool = True, step: int = 1) -> Path:
+    times = np.datetime64("2020-01-01") + step * np.arange(days)
+    values = 18 + 4 * np.sin(2 * np.pi * np.arange(days) * step / 365)
+    header, place = ("time,sst,latitude,longitude", ",43.5,9.25") if position else ("time,sst", "")
+    lines = [f"{time},{value:.2f}{place}" for time, value in zip(times, values, strict=True)]
+    path.write_text("\n".join([header, *lines]) + "\n")
+    return path
+
+
+def write_folder(folder: Path, **columns: list[object]) -> Path:
+    """Write a folder of three places: two in the north, where water has 10 and 11 °C, and one in the south with 20."""
+    places = {
+        "place": ["n1", "n2", "s1"],
+        "step": ["day"] * 3,
+        "region": ["north", "north", "south"],
+        "latitude": [60.0, 61.0, -43.5],
+        "longitude": [-20.0, -21.0, 160.0],
+    }
+    pd.DataFrame(places | columns).to_csv(folder / "places.csv", index=False)
+    times = pd.date_range("2020-01-01", periods=300).delete(50)
+    values = [pd.DataFrame({"place": p, "time": times, "sst": v}) for p, v in (("n1", 10), ("n2", 11), ("s1", 20))]
+    pd.concat(values).to_parquet(folder / "day.parquet")
+    return folder
+
+
+def panel_of(*paths: Path, at_most: int = 1000) -> torch.Tensor:
+    return real_panel(DAY, read_real_series(DAY, paths), at_most, np.random.default_rng(0)).sst
+
+
+def test_stretches_hold_the_values_before_their_ends_as_anomalies_where_the_position_is_shown(tmp_path: Path) -> None:
+    (real,) = read_real_series(DAY, [write(tmp_path / "pier.csv", 1800)])
+    panel = real_panel(DAY, [real], 1000, np.random.default_rng(0))
+    assert panel.sst.shape == (36, 100)  # each value is in two
+    for row, last in enumerate(panel.last_time.tolist()):
+        end = int((last - real.series.start.astype(float)) / 86_400) + 1
+        np.testing.assert_allclose(panel.sst[row], real.series.values[end - 100 : end])
+    shown = panel.positioned > 0.5
+    assert 8 < int(shown.sum()) < 28
+    assert torch.equal(torch.isfinite(panel.climatology[:, 0]), shown)
+    torch.testing.assert_close(panel.anomaly[~shown], panel.sst[~shown])
+    usual = panel.sst[shown] - panel.anomaly[shown]
+    assert [round(float(extreme)) for extreme in (usual.min(), usual.max())] == [13, 24]  # in the Ligurian Sea
+
+
+@pytest.mark.parametrize("days", [60, 100])
+def test_a_series_that_is_no_longer_than_a_stretch_ends_it(tmp_path: Path, days: int) -> None:
+    panel = panel_of(write(tmp_path / "pier.csv", days, position=False))
+    assert panel.shape == (2, 100)
+    assert torch.isnan(panel).sum(1).tolist() == [100 - days] * 2
+
+
+@pytest.mark.parametrize(
+    ("days", "step", "message"),
+    [
+        (20, 1, "pier.csv: 20 values are too few to train on; 28 are needed"),
+        (60, 7, "pier.csv has steps of one week, but the networks forecast steps of one day"),
+    ],
+)
+def test_a_series_that_cannot_be_trained_on_is_refused(tmp_path: Path, days: int, step: int, message: str) -> None:
+    with pytest.raises(FileError, match=message):
+        read_real_series(DAY, [write(tmp_path / "pier.csv", days, step=step)])
+
+
+def test_regions_of_a_folder_count_alike(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path)
+    series = read_real_series(DAY, [folder])
+    assert summary(series) == ("north (2 series)", "s1")
+    means = panel_of(folder).nanmean(1).round().tolist()
+    assert len(means) == 18
+    assert means.count(20) == 9
+    assert {10, 11} < set(means)
+    assert len(panel_of(folder, at_most=4)) == 4
+
+
+@pytest.mark.parametrize(
+    ("columns", "kept"),
+    [
+        ({"open": [True, False, True]}, ["n1", "s1"]),
+        ({"part": ["train", "train", "test"]}, ["n1", "n2"]),
+        ({"step": ["day", "hour", "day"]}, ["n1", "s1"]),
+    ],
+)
+def test_places_of_a_folder_that_are_not_for_training_are_left_out(
+    tmp_path: Path, columns: dict[str, list[object]], kept: list[str]
+) -> None:
+    assert [real.name for real in read_real_series(DAY, [write_folder(tmp_path, **columns)])] == kept
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("no places", "places.csv: No such file or directory"),
+        ("no values", "day.parquet: No such file or directory"),
+        ("no region", "places.csv has no column 'region'; expected place, step, region, latitude, longitude"),
+        ("damaged", "cannot be read: "),
+        ("nothing left", "has no series of at least 28 values at steps of one day"),
+    ],
+)
+def test_a_folder_that_cannot_be_trained_on_is_refused(tmp_path: Path, change: str, message: str) -> None:
+    write_folder(tmp_path, part=["test"] * 3) if change == "nothing left" else write_folder(tmp_path)
+    places, values = tmp_path / "places.csv", tmp_path / "day.parquet"
+    if change.startswith("no "):
+        {"no places": places, "no values": values}.get(change, tmp_path / "unused").unlink(missing_ok=True)
+    if change == "no region":
+        pd.read_csv(places).drop(columns="region").to_csv(places, index=False)
+    if change == "damaged":
+        values.write_bytes(b"PAR1 is not enough")
+    with pytest.raises(FileError, match=message):
+        read_real_series(DAY, [tmp_path])

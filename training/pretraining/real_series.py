@@ -1,0 +1,181 @@
+"""Real series that universal networks are trained on beside simulated ones, and how regions share them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import torch
+
+from forecasting.climatology.annual_cycle import COEFFICIENTS, evaluate
+from forecasting.climatology.global_climatology import GlobalClimatology
+from forecasting.errors import FileError, SeriesError
+from forecasting.extras import needs_extra
+from forecasting.readers import read
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import Floats, unix_seconds
+from forecasting.series.timestep import TimeStep, in_words
+from training.config import Spec
+from training.pretraining.examples import Panel
+
+PLACES: Final = "places.csv"
+"""Table of the places of a folder of real series."""
+
+_REQUIRED: Final = ("place", "step", "region", "latitude", "longitude")
+_TRAINED_ON: Final = "train"
+
+_OVERLAP: Final = 2
+"""Stretches that each value is in, of those that training can choose from."""
+
+
+@dataclass(frozen=True, eq=False)
+class RealSeries:
+    """A real series at the time step of the networks.
+
+    Attributes:
+        name: how the report names the series.
+        region: part of the world. Series of one region share their weather, so all regions count alike.
+        climatology: coefficients by the position of the series, ``(7,)``; NaN without a position, or on land.
+    """
+
+    name: str
+    region: str
+    series: SstSeries
+    climatology: Floats
+
+
+def read_real_series(spec: Spec, paths: Sequence[Path]) -> list[RealSeries]:
+    """Read every series of some files and folders.
+
+    The series of a file count as a region. A folder contains ``places.csv``, with the columns ``place``, ``step``,
+    ``region``, ``latitude`` and ``longitude``, and for each step a file such as ``day.parquet``, with the columns
+    ``place``, ``time`` (UTC, start of the step) and ``sst`` (°C). Rows of ``places.csv`` are left out if their ``open``
+    is false or their ``part`` is not ``train``, where there are such columns.
+
+    Raises:
+        FileError: if a file cannot be read, holds a grid, or a series has another step or is too short.
+        MissingExtraError: if a folder is given and pyarrow is not installed.
+    """
+    return [real for path in paths for real in (_read_folder(spec, path) if path.is_dir() else _read_file(spec, path))]
+
+
+def summary(series: Sequence[RealSeries]) -> tuple[str, ...]:
+    """Return the names of the regions with the number of their series; a single series by its own name."""
+    regions: dict[str, list[str]] = {}
+    for real in series:
+        regions.setdefault(real.region, []).append(real.name)
+    return tuple(
+        names[0] if len(names) == 1 else f"{region} ({len(names)} series)" for region, names in regions.items()
+    )
+
+
+def _read_file(spec: Spec, path: Path) -> list[RealSeries]:
+    reading, members = read(path), []
+    if not reading.stations:
+        raise reading.error or FileError("no series found")
+    for station in reading.stations:
+        name = path.name if station.name is None else f"{path.name} ({station.name})"
+        if station.series is None:
+            raise FileError(f"{name}: {station.problem}")
+        if str(station.series.step) != spec.step:
+            raise FileError(
+                f"{name} has steps of {in_words(str(station.series.step))}, but the networks forecast steps of "
+                f"{in_words(spec.step)}; leave the file out, or resample it"
+            )
+        observed, fewest = int(np.isfinite(station.series.values).sum()), spec.minimum + spec.horizon
+        if observed < fewest:
+            raise FileError(f"{name}: {observed} values are too few to train on; {fewest} are needed")
+        position = station.position
+        usual = GlobalClimatology.load().coefficients(*position) if position else np.full(COEFFICIENTS, np.nan)
+        members.append(RealSeries(name, path.name, station.series, usual.astype(np.float64)))
+    return members
+
+
+def _read_folder(spec: Spec, folder: Path) -> list[RealSeries]:
+    """Read the series of a folder at the step of ``spec``; those that are too short are left out."""
+    with needs_extra("columns", "Training on a folder of series"):
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    table = folder / f"{spec.step}.parquet"
+    try:
+        places = pd.read_csv(folder / PLACES, dtype={"place": str})
+        with table.open("rb") as file:
+            values = pq.read_table(file, columns=["place", "time", "sst"]).to_pandas()
+    except OSError as error:
+        raise FileError(f"{error.filename}: {error.strerror}") from None
+    except (ValueError, pa.ArrowInvalid) as error:
+        raise FileError(f"{folder} cannot be read: {error}") from None
+    missing = [name for name in _REQUIRED if name not in places]
+    if missing:
+        raise FileError(f"{folder / PLACES} has no column {missing[0]!r}; expected {', '.join(_REQUIRED)}")
+    usable = places["step"] == spec.step
+    if "open" in places:
+        usable &= places["open"].astype(bool)
+    if "part" in places:
+        usable &= places["part"] == _TRAINED_ON
+    places = places[usable].set_index("place")
+    coefficients = GlobalClimatology.load().coefficients(places["latitude"].to_numpy(), places["longitude"].to_numpy())
+    rows_of_places = {name: row for row, name in enumerate(places.index)}
+    step, fewest, members = TimeStep.parse(spec.step), spec.minimum + spec.horizon, []
+    observed = values[values["place"].isin(places.index) & values["sst"].notna()]
+    for name, rows in observed.groupby("place", observed=True):
+        if len(rows) < fewest:
+            continue
+        times = rows["time"].to_numpy().astype("datetime64[s]")
+        try:
+            series = SstSeries.from_observations(times, rows["sst"].to_numpy(dtype=np.float64), step=step)
+        except SeriesError as error:
+            raise FileError(f"{table}: {name}: {error}") from None
+        index = rows_of_places[str(name)]
+        members.append(
+            RealSeries(str(name), str(places["region"].iloc[index]), series, coefficients[index].astype(np.float64))
+        )
+    if not members:
+        raise FileError(f"{folder} has no series of at least {fewest} values at steps of {in_words(spec.step)}")
+    return members
+
+
+def real_panel(spec: Spec, series: Sequence[RealSeries], at_most: int, random: np.random.Generator) -> Panel:
+    """Cut stretches from series, all regions alike and all places of a region alike; half of them show their position.
+
+    There are ``at_most`` stretches, and no more than can be cut so that each value is in two.
+    """
+    size = spec.training_steps
+    regions = sorted({real.region for real in series})
+    by_region = [[real for real in series if real.region == region] for region in regions]
+    n = min(at_most, sum(math.ceil(len(real.series) * _OVERLAP / size) for real in series))
+    sst, last = np.full((n, size), np.nan), np.empty(n)
+    climatology = np.full((n, COEFFICIENTS), np.nan)
+    shown = random.random(n) < 0.5
+    for row in range(n):
+        members = by_region[row % len(regions)]
+        real = members[random.integers(len(members))]
+        end = _draw_end(spec, real.series, random)
+        stretch = real.series.values[max(0, end - size) : end]
+        sst[row, size - len(stretch) :] = stretch
+        last[row] = unix_seconds(real.series.times[end - 1 : end])[0]
+        if shown[row]:
+            climatology[row] = real.climatology
+    positioned = np.isfinite(climatology[:, 0])
+    before = np.arange(1 - size, 1) * spec.step_seconds
+    usual = np.zeros_like(sst)
+    for row in np.flatnonzero(positioned).tolist():
+        usual[row] = evaluate(climatology[row], np.round(last[row] + before).astype("datetime64[s]"))
+    return Panel(
+        torch.from_numpy(sst - usual),
+        torch.from_numpy(sst),
+        torch.from_numpy(last),
+        torch.from_numpy(positioned.astype(np.float64)),
+        torch.from_numpy(climatology),
+    )
+
+
+def _draw_end(spec: Spec, series: SstSeries, random: np.random.Generator) -> int:
+    """Draw where a stretch of a series ends, so that it is as long as the series allows and holds enough values."""
+    observed = np.concatenate([[0], np.cumsum(np.isfinite(series.values))])
+    ends = np.arange(min(spec.training_steps, len(series)), len(series) + 1)
+    enough = observed[ends] - observed[np.maximum(ends - spec.training_steps, 0)] >= spec.minimum + spec.horizon
+    return int(random.choice(ends[enough])) if enough.any() else int(ends[-1])
