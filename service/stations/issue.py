@@ -115,7 +115,7 @@ _KEPT: Final = ("timestamps", "sst", "intervals", "baselines", "usual", "warning
 """What is stored of an entry of a response."""
 
 _STEPS_UNTIL_LATE: Final = 2
-_STATIONS_AT_ONCE: Final = 64
+STATIONS_AT_ONCE: Final = 64
 """Stations that are read, forecast and stored together. Others wait for a thread, or to write, meanwhile."""
 
 _SIDE_BY_SIDE: Final = 2
@@ -138,6 +138,7 @@ async def issue_forecasts(
     stations: Sequence[str],
     alerted: Callable[[], None],
     progressed: Callable[[], None] = lambda: None,
+    at_once: int = STATIONS_AT_ONCE,
 ) -> dict[str, IssuedForecast | str]:
     """Issue a forecast for each of ``stations`` whose last readings have none yet, and store it.
 
@@ -147,12 +148,13 @@ async def issue_forecasts(
         stations: The IDs of the stations.
         alerted: Called when forecasts that raise alerts are on disk.
         progressed: Called when the forecasts of a part of the stations are on disk.
+        at_once: Stations of such a part.
 
     Returns:
         By station, the forecast, or the reason why there is none. Other stations are left out.
     """
     results: dict[str, IssuedForecast | str] = {}
-    waiting = parts(stations, _STATIONS_AT_ONCE)
+    waiting = parts(stations, at_once)
 
     async def issue_parts() -> None:
         for part in waiting:

@@ -37,7 +37,7 @@ class Receiver:
 
     def next(self) -> Received:
         """Wait for the next request, and return it."""
-        return self.received.get(timeout=60)
+        return self.received.get(timeout=600)
 
 
 def status(code: int, body: bytes = b"", **headers: str) -> Answer:

@@ -168,7 +168,7 @@ def test_webhooks_get_the_alerts_of_their_events_at_once(
         {"url": f"{receiver.url}/cold", "events": ["cold"], **secret},
     ]
     events = [WARM, {"name": "cold", "below": 5.0}]
-    settings = Settings(artifacts=seas, store=SecretStr(store_url), allow_private_addresses=True)
+    settings = Settings(artifacts=seas, store=SecretStr(store_url), allow_private_addresses=True, request_seconds=600)
     with serve(settings) as service:
         body = {"step": "day", "name": "The pier", "events": events, "webhooks": webhooks}
         service.put("/stations/pier", json=body).raise_for_status()
@@ -284,6 +284,7 @@ def settings(store_url: str) -> dict[str, str]:
         "store": store_url,
         "default_dataset": "nino12",
         "device": "cpu",
+        "request_seconds": "600",
         "allow_private_addresses": "true",
         "log_level": "debug",
     }
@@ -297,7 +298,7 @@ def watch(service: Service, receiver: Receiver, stations: list[str]) -> None:
         "webhooks": [{"url": f"{receiver.url}/?token=hidden", "secret": KEPT_SECRET}],
     }
     for station in stations:
-        httpx.put(f"{service.url}/stations/{station}", json=body, timeout=60).raise_for_status()
+        httpx.put(f"{service.url}/stations/{station}", json=body, timeout=600).raise_for_status()
 
 
 def send_all(service: Service, stations: list[str]) -> None:
@@ -305,7 +306,7 @@ def send_all(service: Service, stations: list[str]) -> None:
     start = datetime.now(UTC).date() - timedelta(days=29)
     values = [round(21 + i % 3 / 10, 1) for i in range(30)]
     readings = [{"station": station, "start": start.isoformat(), "values": values} for station in stations]
-    httpx.post(f"{service.url}/observations", json={"readings": readings}, timeout=60).raise_for_status()
+    httpx.post(f"{service.url}/observations", json={"readings": readings}, timeout=600).raise_for_status()
 
 
 @pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)

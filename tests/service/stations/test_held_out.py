@@ -19,17 +19,17 @@ KILLED_AFTER = 20
 
 @pytest.fixture
 def settings(store_url: str) -> dict[str, str]:
-    return {"store": store_url, "default_dataset": "nino12", "device": "cpu"}
+    return {"store": store_url, "default_dataset": "nino12", "device": "cpu", "request_seconds": "600"}
 
 
 def create(service: Service, station: str) -> None:
     url = f"{service.url}/stations/{station}"
-    httpx.put(url, json={"step": "day", "horizon": 3}, timeout=60).raise_for_status()
+    httpx.put(url, json={"step": "day", "horizon": 3}, timeout=600).raise_for_status()
 
 
 def feed(service: Service, station: str, first: int, last: int) -> None:
     """Send the history if ``first`` is 0, and then a day at a time."""
-    with httpx.Client(base_url=service.url, timeout=60) as client:
+    with httpx.Client(base_url=service.url, timeout=600) as client:
         if first == 0:
             send(client, station, 0, daily_means()[:HISTORY])
         for number in range(max(first, HISTORY), last):
@@ -41,7 +41,7 @@ def send(client: httpx.Client, station: str, first: int, values: list[float]) ->
 
 
 def get(service: Service, path: str) -> Any:
-    return answered(httpx.get(f"{service.url}/stations/{path}", timeout=60))
+    return answered(httpx.get(f"{service.url}/stations/{path}", timeout=600))
 
 
 def archive(service: Service, station: str) -> list[Json]:
@@ -60,7 +60,7 @@ def test_a_killed_service_issues_and_scores_the_same_forecasts_as_one_that_is_no
         begun = threading.Event()
 
         def send_next() -> None:
-            with suppress(httpx.HTTPError), httpx.Client(base_url=service.url, timeout=60) as client:
+            with suppress(httpx.HTTPError), httpx.Client(base_url=service.url, timeout=600) as client:
                 client.get("/health/live")
                 begun.set()
                 send(client, "pier", killed_at, [daily_means()[killed_at]])

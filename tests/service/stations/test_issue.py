@@ -11,7 +11,6 @@ from sqlalchemy import Connection, make_url
 from forecasting.models.checkpoint import CPU
 from forecasting.releases.catalog import Catalog
 from service.engine.serving import Serving
-from service.stations import issue as issuing
 from service.stations.issue import issue_forecasts
 from service.stations.readings import Readings, ingest
 from service.stations.store.database import StationStore
@@ -42,32 +41,26 @@ async def issue(store: StationStore, serving: Serving, parts: Sequence[Sequence[
     await store.write(fill)
     issued = dict[str, IssuedForecast | str]()
     for names in parts:
-        issued |= await issue_forecasts(store, serving, names, lambda: None)
+        issued |= await issue_forecasts(store, serving, names, lambda: None, at_once=2)
     # Stations have other numbers in another store.
     return {name: forecast._replace(station=0) for name, forecast in issued.items() if not isinstance(forecast, str)}
 
 
-def test_stations_in_parts_get_the_forecasts_that_each_gets_alone(
-    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stations_in_parts_get_the_forecasts_that_each_gets_alone(serving: Serving, tmp_path: Path) -> None:
     together, alone = (StationStore(make_url(f"sqlite:///{tmp_path}/{name}.db")) for name in ("together", "alone"))
     expected = asyncio.run(issue(alone, serving, [[name] for name in NAMES]))
-    monkeypatch.setattr(issuing, "_STATIONS_AT_ONCE", 2)
     assert asyncio.run(issue(together, serving, [NAMES])) == expected
     assert expected.keys() == {*NAMES}
     together.close()
     alone.close()
 
 
-def test_progress_is_told_when_each_part_is_on_disk(
-    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(issuing, "_STATIONS_AT_ONCE", 2)
+def test_progress_is_told_when_each_part_is_on_disk(serving: Serving, tmp_path: Path) -> None:
     store, parts = StationStore(make_url(f"sqlite:///{tmp_path}/sst.db")), list[int]()
 
     async def run() -> None:
         await store.write(fill)
-        await issue_forecasts(store, serving, NAMES, lambda: None, lambda: parts.append(1))
+        await issue_forecasts(store, serving, NAMES, lambda: None, lambda: parts.append(1), at_once=2)
 
     asyncio.run(run())
     assert len(parts) == 3

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from service.settings import Settings
 from tests.servers.postgres import Cluster
 from tests.service.requests import Json, answered
-from tests.service.stations.conftest import create
+from tests.service.stations.conftest import create, in_time
 from tests.serving import serve
 
 
@@ -26,11 +26,16 @@ def service(
     else:
         cluster: Cluster = request.getfixturevalue("postgres")
         store = cluster.new_database()
-    with serve(Settings(artifacts=seas, store=SecretStr(store))) as client:
+    with serve(Settings(artifacts=seas, store=SecretStr(store), request_seconds=600)) as client:
         yield client
 
 
 def figures(service: httpx.Client) -> dict[str, float]:
+    """Return the metrics about stations of a service whose store is up."""
+    return in_time(lambda: found if (found := metrics(service))["sst_store_up"] else None)
+
+
+def metrics(service: httpx.Client) -> dict[str, float]:
     """Return the metrics about stations, by name and value of the label."""
     families = text_string_to_metric_families(service.get("/metrics").text)
     return {
@@ -101,6 +106,6 @@ def test_the_age_is_that_of_the_station_that_has_been_silent_the_longest(service
 def test_metrics_are_served_when_the_store_cannot_be_used(artifacts: Path, tmp_path: Path) -> None:
     (tmp_path / "sst.db").write_bytes(b"no database" * 1_000)
     with serve(Settings(artifacts=artifacts, store=SecretStr(f"sqlite:///{tmp_path}/sst.db"))) as service:
-        metrics = figures(service)
-    assert metrics["sst_store_up"] == 0
-    assert "sst_stations" not in metrics
+        found = metrics(service)
+    assert found["sst_store_up"] == 0
+    assert "sst_stations" not in found

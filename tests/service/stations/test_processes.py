@@ -19,21 +19,21 @@ BATCHES: list[Json] = [
 
 @pytest.fixture
 def settings(store_url: str) -> dict[str, str]:
-    return {"store": store_url, "default_dataset": "nino12", "device": "cpu"}
+    return {"store": store_url, "default_dataset": "nino12", "device": "cpu", "request_seconds": "600"}
 
 
 def observations(service: Service) -> Json:
-    return answered(httpx.get(f"{service.url}/stations/pier/observations?revisions=true", timeout=60))
+    return answered(httpx.get(f"{service.url}/stations/pier/observations?revisions=true", timeout=600))
 
 
 def send(service: Service, batches: list[Json]) -> Iterator[Json]:
-    with httpx.Client(base_url=service.url, timeout=60) as client:
+    with httpx.Client(base_url=service.url, timeout=600) as client:
         for batch in batches:
             yield answered(client.post("/stations/pier/observations", json=batch))
 
 
 def create(service: Service) -> None:
-    httpx.put(f"{service.url}/stations/pier", json={"step": "day"}, timeout=60).raise_for_status()
+    httpx.put(f"{service.url}/stations/pier", json={"step": "day"}, timeout=600).raise_for_status()
 
 
 def expected(batches: list[Json]) -> list[tuple[str, int, float]]:

@@ -54,15 +54,15 @@ def pier(service: httpx.Client, new_station: NewStation) -> str:
 def test_a_wrong_digit_is_kept_and_shown_but_neither_forecast_from_nor_announced(
     service: httpx.Client, pier: str
 ) -> None:
-    answer = send(service, pier, 1, 36.9)
+    answer = send(service, pier, 0, 36.9)
     assert (answer["new"], answer["forecast"]["observed_until"][:10]) == (1, day(2))
     assert max(answer["forecast"]["sst"]) < 25
     assert "36.9 °C, is suspect (outside the range of nearly all seas, a larger change than" in answer["warnings"][0]
     assert [warning["code"] for warning in answer["forecast"]["warnings"]] == ["suspect_value"]
     assert alerts(service, pier) == [("began", "held", 0)]
     assert answered(service.get(f"/stations/{pier}"))["newest"]["flag"] == 3
-    answer = send(service, pier, 0, 24.1)
-    assert (answer["warnings"], answer["forecast"]["observed_until"][:10]) == ([], day(0))
+    answer = send(service, pier, -1, 24.1)
+    assert (answer["warnings"], answer["forecast"]["observed_until"][:10]) == ([], day(-1))
     assert alerts(service, pier) == [("began", "dropped", 0)]
     assert stored(service, pier)[-2:] == [(36.9, 4), (24.1, 1)]
     leads = answered(service.get(f"/stations/{pier}/verification", params={"lead": 1}))["leads"]

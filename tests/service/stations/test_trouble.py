@@ -34,8 +34,8 @@ def full_disk(service: Service, file: Path) -> Iterator[None]:
 def test_a_full_disk_refuses_readings_loses_none_and_leaves_the_rest_alone(artifacts: Path, tmp_path: Path) -> None:
     store = tmp_path / "sst.db"
     with (
-        running(artifacts, store=f"sqlite:///{store}") as service,
-        httpx.Client(base_url=service.url, timeout=60) as client,
+        running(artifacts, store=f"sqlite:///{store}", request_seconds=600) as service,
+        httpx.Client(base_url=service.url, timeout=600) as client,
     ):
         client.put("/stations/pier", json={"step": "day"}).raise_for_status()
         few = {"start": "2025-01-01", "values": [10.5, 10.6]}
@@ -73,8 +73,8 @@ def test_postgresql_that_stops_under_load_costs_only_calls_about_stations(artifa
         return accepted
 
     with (
-        running(artifacts, store=postgres.new_database()) as service,
-        httpx.Client(base_url=service.url, timeout=60) as client,
+        running(artifacts, store=postgres.new_database(), request_seconds=600) as service,
+        httpx.Client(base_url=service.url, timeout=600) as client,
         ThreadPoolExecutor(len(names)) as senders,
     ):
         for name in names:

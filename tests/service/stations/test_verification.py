@@ -4,7 +4,7 @@ import csv
 import io
 import itertools
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -223,8 +223,9 @@ def test_the_latest_revision_counts_and_nothing_issued_changes(service: httpx.Cl
 
 def test_replayed_forecasts_can_be_left_out(service: httpx.Client, new_station: NewStation) -> None:
     station = new_station(horizon=1)
-    today = date.today()
-    for age in (20, 19, 1, 0):
+    today = datetime.now(UTC).date()
+    # The reading of today is not replayed, even if the day ends meanwhile.
+    for age in (20, 19, 0, -1):
         values = [15.0 + number / 10 for number in range(20)] if age == 20 else [17.0]
         start = today - timedelta(days=age + len(values) - 1)
         answered(service.post(f"/stations/{station}/observations", json={"start": start.isoformat(), "values": values}))

@@ -33,6 +33,7 @@ from service.stations.webhooks import (
 )
 from service.telemetry.station_metrics import StationMetrics
 from tests.servers.webhook_receiver import Answer, die, endless, receiving, status
+from tests.service.stations.conftest import in_time
 
 SLACK = "https://hooks.slack.example:8443/services/T000/B000/token"
 STORED = {"url": SLACK, "secret": "at least 16 characters", "events": ["heatwave"]}
@@ -100,7 +101,7 @@ class Post:
 
     def pending(self) -> Any:
         """Return how many deliveries are pending, and since when."""
-        figures = self.run(lambda store, _: store.figures())
+        figures = in_time(lambda: self.run(lambda store, _: store.figures()))
         return figures.pending, figures.oldest_pending
 
     def send(self) -> list[Delivery]:
