@@ -144,8 +144,6 @@ def _single(error: Exception) -> Iterator[Exception]:
         yield from _single(each)
 
 
-logger = logging.getLogger("service")
-
 _SECONDS: Final = 3_600
 """Between two looks."""
 

@@ -67,7 +67,6 @@ from service.stations.schemas import (
     Stored,
 )
 from service.stations.store.database import StoreError, UnknownStationError
-from service.stations.store.forecasts import IssuedForecast
 from service.stations.store.stations import StationSettings, settings_to_write
 
 router = APIRouter()
@@ -146,7 +145,8 @@ class Receiver:
                 sent = np.array([correction.value])
                 value = float(rounded(sea_temperatures(sent, units, lambda _: "value")[0]))
         reading = await self.database.write(correct, station, time_of, int(time.time()), value=value, flag=flag)
-        issued = (await self.issue([station])).get(station)
+        issued = await issue_forecasts(self.database, self.serving, [station], self._background.wake)
+        forecast = issued.get(station)
         return CorrectedReading(
             station=station,
             units=units,
@@ -156,7 +156,7 @@ class Receiver:
             tests=reading.failed,
             revision=reading.revision,
             received=iso_of(reading.received),
-            forecast=None if issued is None else written(issued, units),
+            forecast=None if forecast is None else written(forecast, units),
         )
 
     async def store_one(self, station: str, settings: StationSettings, readings: Readings) -> Stored:
@@ -178,7 +178,7 @@ class Receiver:
         """
         outcomes = await self.database.write(ingest, batches, int(time.time()))
         count_readings(self.database.metrics, outcomes.values(), sum(len(batches[name].refused) for name in outcomes))
-        issued = await self.issue([*outcomes], progressed)
+        issued = await issue_forecasts(self.database, self.serving, [*outcomes], self._background.wake, progressed)
         stored = {}
         for name, outcome in outcomes.items():
             batch, units, forecast = batches[name], stations[name].units, issued.get(name)
@@ -191,12 +191,6 @@ class Receiver:
                 forecast=None if forecast is None else written(forecast, units),
             )
         return stored
-
-    async def issue(
-        self, stations: Sequence[str], progressed: Callable[[], None] = lambda: None
-    ) -> dict[str, IssuedForecast | str]:
-        """Issue the forecasts that are due; by station, each of them, or why there is none."""
-        return await issue_forecasts(self.database, self.serving, stations, self._background.wake, progressed)
 
 
 ReceiverDep = Annotated[Receiver, Depends()]

@@ -324,11 +324,8 @@ def correct(
 
 def count_readings(metrics: StationMetrics, outcomes: Iterable[Outcome], refused: int) -> None:
     """Count what became of readings, once they are on disk."""
-    total = {"new": 0, "revised": 0, "unchanged": 0}
-    for outcome in outcomes:
-        for name, count in outcome._asdict().items():
-            total[name] += count
-    metrics.readings(total | {"refused": refused})
+    total = Outcome(*map(sum, zip(*outcomes, strict=True)))
+    metrics.readings(total._asdict() | {"refused": refused})
 
 
 def _refuse_between_steps(
