@@ -6,7 +6,7 @@ A plan is a generator. It yields a :class:`Call` and is sent the outcome, or yie
 import inspect
 import logging
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -176,7 +176,8 @@ def _retry_after(outcome: Outcome) -> float | None:
 class Caller:
     """The base of clients: something that calls a service."""
 
-    _service: Service
+    def __init__(self, service: Service, http: httpx.Client | httpx.AsyncClient, sleep: Callable[[float], Any]) -> None:
+        self._service, self._http, self._sleep = service, http, sleep
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._service.address!r})"
@@ -185,12 +186,15 @@ class Caller:
         """Get what is at a path, with the options that are not None."""
         return self._service.ask(Call("GET", path, in_query(given(**options))), read)
 
+    def _take(self, step: Call | float) -> Any:
+        """Take a step of a plan, or begin it: the outcome is that of a request, and None of a wait."""
+        return self._http.request(**step.arguments) if isinstance(step, Call) else self._sleep(step)
+
 
 class SyncCaller(Caller):
     """Carries out plans at once."""
 
-    def __init__(self, service: Service, http: httpx.Client, sleep: Callable[[float], None]) -> None:
-        self._service, self._http, self._sleep = service, http, sleep
+    _http: httpx.Client
 
     def _run(self, plan: Plan[T]) -> T:
         outcome: Outcome | None = None
@@ -200,21 +204,16 @@ class SyncCaller(Caller):
             except StopIteration as stop:
                 result: T = stop.value
                 return result
-            outcome = None
-            if isinstance(step, Call):
-                try:
-                    outcome = self._http.request(**step.arguments)
-                except httpx.RequestError as error:
-                    outcome = error
-            else:
-                self._sleep(step)
+            try:
+                outcome = self._take(step)
+            except httpx.RequestError as error:
+                outcome = error
 
 
 class AsyncCaller(Caller):
     """Carries out plans while others run."""
 
-    def __init__(self, service: Service, http: httpx.AsyncClient, sleep: Callable[[float], Awaitable[None]]) -> None:
-        self._service, self._http, self._sleep = service, http, sleep
+    _http: httpx.AsyncClient
 
     async def _run(self, plan: Plan[T]) -> T:
         outcome: Outcome | None = None
@@ -224,14 +223,10 @@ class AsyncCaller(Caller):
             except StopIteration as stop:
                 result: T = stop.value
                 return result
-            outcome = None
-            if isinstance(step, Call):
-                try:
-                    outcome = await self._http.request(**step.arguments)
-                except httpx.RequestError as error:
-                    outcome = error
-            else:
-                await self._sleep(step)
+            try:
+                outcome = await self._take(step)
+            except httpx.RequestError as error:
+                outcome = error
 
 
 class Planned(Generic[P, T]):
