@@ -1,6 +1,6 @@
 """What a user can override when a file is read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,6 +11,7 @@ from forecasting.readers.place import Place, parse_place
 from forecasting.remedies import Remedy, Setting
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import UNITS, Units
+from forecasting.wording import listed
 
 FORMATS: Final = ("csv", "erddap", "ndbc", "netcdf", "zarr")
 """``erddap`` is any of ERDDAP's dialects of CSV."""
@@ -213,3 +214,16 @@ def refuse_many(count: int, of: str, choice: Setting, options: ReadingOptions) -
     if options.max_stations is not None and count > options.max_stations:
         message = f"holds {count} {of}, more than the limit of {options.max_stations}"
         raise FileError(message, remedy=Remedy.of("; choose one with {}", choice))
+
+
+def refuse_station(names: Sequence[str], options: ReadingOptions) -> None:
+    """Refuse a chosen station that is not one of a file's, which has no ``names`` if it holds a single series.
+
+    Raises:
+        FileError: naming the stations.
+    """
+    if options.station is None or options.station in names:
+        return
+    if not names:
+        raise FileError("holds one series without a name", remedy=Remedy.of("; remove {}", "station"))
+    raise FileError(f"has no station {options.station!r}; it has {listed(names)}")

@@ -10,7 +10,7 @@ import pandas as pd
 from forecasting.errors import FileError
 from forecasting.readers.clock import Clock
 from forecasting.readers.names import ANYTHING, DEPTHS, PLACES, STATIONS
-from forecasting.readers.options import AT, ReadingOptions, refuse_many
+from forecasting.readers.options import AT, ReadingOptions, refuse_many, refuse_station
 from forecasting.readers.place import (
     choose_depth,
     describe_depths,
@@ -61,12 +61,8 @@ def split(table: Table, clock: Clock, options: ReadingOptions) -> Iterator[Stati
         if options.station is None:
             refuse_many(len(names), "stations", Setting("station"), options)
         parts = [StationRows(one_line(str(name)), column, codes == code) for code, name in enumerate(names)]
-        if options.station is not None:
-            parts = [part for part in parts if part.station == options.station]
-            if not parts:
-                raise FileError(
-                    f"has no station {options.station!r}; it has {listed([one_line(name) for name in names])}"
-                )
+        refuse_station([part.station or "" for part in parts], options)
+        parts = [part for part in parts if options.station in (None, part.station)]
     for part in parts:
         for place in _places(table, clock, part, options):
             yield _depth(table, clock, place, options)

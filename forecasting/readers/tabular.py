@@ -12,7 +12,7 @@ from forecasting.readers.clock import Clock, find_clock
 from forecasting.readers.dates import order_of
 from forecasting.readers.flags import Flagged, apply_flags, describe_unused, flag_column, quality_column
 from forecasting.readers.names import EVERY_UNIT, SCALES
-from forecasting.readers.options import DateOrder, ReadingOptions, refuse_many
+from forecasting.readers.options import DateOrder, ReadingOptions, refuse_many, refuse_station
 from forecasting.readers.place import Place, own_place
 from forecasting.readers.reading import OF_STATION, UNSAID, ColumnNames, ReadStation, StationObservations
 from forecasting.readers.split import StationRows, place_columns, split, station_column
@@ -185,10 +185,9 @@ def _check_choice(stations: list[StationObservations], options: ReadingOptions) 
     if options.station is None:
         return
     names = [member.station.name for member in stations if member.station.name is not None]
-    if not names:
-        raise FileError("holds one series without a name", remedy=Remedy.of("; remove {}", "station"))
-    if not any(name == options.station or name.startswith(f"{options.station} ") for name in names):
-        raise FileError(f"has no station {options.station!r}; it has {listed(names)}")
+    # A place or a depth may follow the name.
+    if not any(name.startswith(f"{options.station} ") for name in names):
+        refuse_station(names, options)
 
 
 def _position(table: Table, part: StationRows) -> Place | None:

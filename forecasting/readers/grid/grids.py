@@ -14,13 +14,13 @@ from forecasting.readers.grid.cf import Validity, as_written, flags_of, select
 from forecasting.readers.grid.fields import Field, find_field
 from forecasting.readers.grid.store import opened, readable
 from forecasting.readers.names import LATITUDES, LONGITUDES
-from forecasting.readers.options import AT, ReadingOptions, refuse_many, refuse_size
+from forecasting.readers.options import AT, ReadingOptions, refuse_many, refuse_size, refuse_station
 from forecasting.readers.place import Place, describe_depths, own_place
 from forecasting.readers.reading import ColumnNames, ReadStation, StationObservations
 from forecasting.readers.table import one_line
 from forecasting.remedies import Remedy, Setting
 from forecasting.series.times import Floats, short
-from forecasting.wording import counted, listed
+from forecasting.wording import counted
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -146,8 +146,7 @@ def _each_station(
     data: "xr.Dataset", selected: "dict[str, xr.DataArray]", dim: Hashable, options: ReadingOptions
 ) -> Iterator[Found]:
     names = _station_names(data, dim)
-    if options.station is not None and options.station not in names:
-        raise FileError(f"has no station {options.station!r}; it has {listed(names)}")
+    refuse_station(names, options)
     if options.station is None:
         refuse_many(len(names), "stations", Setting("station"), options)
         refuse_size(sum(variable.size for key, variable in selected.items() if key != "unused"), "values", options)
@@ -163,10 +162,7 @@ def _by_rows(
     names = _station_names(data, along)
     if len(set(names)) > 1:
         raise FileError(f"holds {len(set(names))} stations in one list of rows; fetch only one, or the table as CSV")
-    if options.station is not None and options.station not in names:
-        if names:
-            raise FileError(f"has no station {options.station!r}; it has {names[0]}")
-        raise FileError("holds one series without a name", remedy=Remedy.of("; remove {}", "station"))
+    refuse_station(names[:1], options)
     deep = [str(name) for name in data.variables if data[name].attrs.get("standard_name") in _DEPTHS]
     columns = {name: depths for name in deep for depths in [data[name].squeeze()] if depths.dims == (along,)}
     warnings = [describe_depths(np.asarray(depths.values, float), name) for name, depths in columns.items()]
