@@ -40,6 +40,10 @@ NINO12 = ROOT / "data" / "nino12.csv"
 # whole file. No file changes during a run.
 vars(inspect)["getsourcelines"] = functools.cache(inspect.getsourcelines)
 
+# What httpx waits for by default: five seconds, which a busy machine may need for an answer.
+_TIMEOUT = inspect.signature(httpx.get).parameters["timeout"].default
+_TIMEOUT.connect = _TIMEOUT.read = _TIMEOUT.write = _TIMEOUT.pool = 600.0
+
 # The same examples in every run, so that a failure is caused by a change; `make fuzz` uses others.
 _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("repeatable", _PATIENT, derandomize=True, max_examples=60)

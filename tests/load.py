@@ -32,7 +32,7 @@ class Load:
 
     async def call(self) -> None:
         """Make calls until ``enough`` is set or the server cannot be reached."""
-        async with httpx.AsyncClient(base_url=self.url, timeout=60) as client:
+        async with httpx.AsyncClient(base_url=self.url) as client:
             while not self.enough.is_set():
                 try:
                     self.answers.append(await client.post("/forecast", json=self.request))
@@ -46,7 +46,7 @@ class Load:
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until ``condition`` holds, checking it after each call."""
         async with self._changed:
-            await asyncio.wait_for(self._changed.wait_for(condition), timeout=60)
+            await asyncio.wait_for(self._changed.wait_for(condition), timeout=600)
 
     async def more(self, n: int) -> None:
         """Wait for ``n`` more answers."""

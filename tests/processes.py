@@ -71,6 +71,11 @@ class Service:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.findall(r"VmRSS:\s+(\d+)", status)[0])
 
+    def peak(self) -> int:
+        """Return the most bytes of memory that the process has held."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) * 1024
+
     def logged(self, text: str) -> int:
         """Return how many lines of the log contain ``text``."""
         return sum(text in line for line in self.log)

@@ -13,6 +13,7 @@ Json = dict[str, Any]
 
 JSON = {"Content-Type": "application/json"}
 CSV = {"Content-Type": "text/csv"}
+NDJSON = {"Content-Type": "application/x-ndjson"}
 REFUSALS = {400, 404, 413, 415, 422}
 """Statuses for an invalid request."""
 

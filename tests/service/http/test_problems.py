@@ -10,12 +10,9 @@ import pytest
 
 from forecasting.series.sst_series import SstSeries
 from service.app import create_app
-from service.http.bodies import NDJSON_TYPE
 from service.settings import Settings
-from tests.service.requests import Json, body
+from tests.service.requests import JSON, NDJSON, Json, body
 from tests.serving import serve
-
-JSON = {"Content-Type": "application/json"}
 
 
 def refused(response: httpx.Response, status: int) -> Json:
@@ -45,7 +42,7 @@ def test_a_body_in_another_encoding_is_refused_with_the_expected_one(
     response = client.post(path, content='{"series": []}\n{}'.encode(encoding), headers=JSON)
     assert response.status_code == 400
     assert "the body is not JSON: expected UTF-8 without a byte order mark, but it looks like UTF-" in response.text
-    lines = client.post("/forecast", content="{}\n{}\n".encode(encoding), headers={"Content-Type": NDJSON_TYPE})
+    lines = client.post("/forecast", content="{}\n{}\n".encode(encoding), headers=NDJSON)
     assert "the line is not JSON: expected UTF-8 without a byte order mark" in lines.text.splitlines()[0]
 
 
@@ -260,7 +257,7 @@ def test_the_error_for_an_invalid_value_says_how_to_send_a_missing_one(client: h
         problem = refused(client.post(path, content=f'{{"series": [{series}]}}', headers=JSON), 422)
         assert problem["detail"].startswith("body.series[0].values[1]: must be a ")
         assert problem["detail"].endswith("; use null for a missing value")
-    line = client.post("/forecast", content=series, headers={"Content-Type": NDJSON_TYPE}).json()
+    line = client.post("/forecast", content=series, headers=NDJSON).json()
     assert line["error"].endswith("; use null for a missing value")
     threshold = client.post("/forecast", content=f'{{"thresholds": [{value}], "series": []}}', headers=JSON)
     assert threshold.status_code == 422

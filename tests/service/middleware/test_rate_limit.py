@@ -2,7 +2,7 @@ import pytest
 
 from service.http.problems import ProblemError
 from service.middleware.access import RateLimiter
-from service.middleware.keys import ANONYMOUS, Role, new_key
+from service.middleware.keys import ANONYMOUS, Key, Role, new_key
 
 _, PIER = new_key("pier", Role.FORECAST)
 _, BUOY = new_key("buoy", Role.FORECAST)
@@ -18,20 +18,33 @@ class Clock:
         return self.now
 
 
-def admitted(limiter: RateLimiter, calls: int) -> int:
+def admitted(limiter: RateLimiter, calls: int, key: Key = PIER) -> int:
     """Return how many of ``calls`` simultaneous calls are admitted."""
-    return sum(limiter.take(PIER) == 0.0 for _ in range(calls))
+    return sum(limiter.take(key) == 0.0 for _ in range(calls))
 
 
-def test_a_burst_of_ten_seconds_is_allowed_and_then_the_rate_of_the_limit() -> None:
+@pytest.mark.parametrize(
+    ("per_minute", "steps"),
+    [
+        # Of each step: the seconds that pass before it, the calls, and how many of them are admitted.
+        (60, [(0, 100, 10), *[(0.5, 5, 0), (0.5, 5, 1)] * 30]),
+        (60, [(0, 10_000, 10), (10, 100, 10)]),
+        (60, [(0, 1, 1), (86_400, 100, 10)]),
+        (60, [(0, 100, 10), (3, 100, 3)]),
+        (1, [(0, 5, 1), (59, 5, 0), (1, 5, 1)]),
+        (0, [(0, 10_000, 10_000)]),
+    ],
+    ids=["a burst, then the rate", "a refused call costs nothing", "a long pause fills up and no more", "some seconds",
+         "a few a minute", "no limit"],
+)  # fmt: skip
+def test_ten_seconds_of_calls_are_admitted_at_once_and_then_the_rate(
+    per_minute: int, steps: list[tuple[float, int, int]]
+) -> None:
     clock = Clock()
-    limiter = RateLimiter(60, clock)
-    assert admitted(limiter, 100) == 10
-    let_through = 0
-    for _ in range(480):
-        clock.now += 0.125
-        let_through += admitted(limiter, 5)
-    assert let_through == 60
+    limiter = RateLimiter(per_minute, clock)
+    for seconds, calls, expected in steps:
+        clock.now += seconds
+        assert admitted(limiter, calls) == expected
 
 
 def test_the_stated_wait_is_enough_and_not_too_long() -> None:
@@ -46,39 +59,9 @@ def test_the_stated_wait_is_enough_and_not_too_long() -> None:
     assert limiter.take(PIER) == 0.0
 
 
-def test_a_refused_call_costs_nothing() -> None:
-    clock = Clock()
-    limiter = RateLimiter(60, clock)
-    admitted(limiter, 10_000)
-    clock.now += 10
-    assert admitted(limiter, 100) == 10
-
-
-def test_a_long_pause_fills_the_bucket_and_no_more() -> None:
-    clock = Clock()
-    limiter = RateLimiter(60, clock)
-    admitted(limiter, 1)
-    clock.now += 86_400
-    assert admitted(limiter, 100) == 10
-
-
-def test_a_limit_of_a_few_a_minute_still_allows_one() -> None:
-    clock = Clock()
-    limiter = RateLimiter(1, clock)
-    assert admitted(limiter, 5) == 1
-    clock.now += 60
-    assert admitted(limiter, 5) == 1
-
-
 def test_keys_have_separate_limits() -> None:
     limiter = RateLimiter(6, Clock())
-    assert admitted(limiter, 5) == 1
-    assert limiter.take(BUOY) == 0.0
-    assert limiter.take(ANONYMOUS) == 0.0
-
-
-def test_zero_sets_no_limit() -> None:
-    assert admitted(RateLimiter(0, Clock()), 10_000) == 10_000
+    assert [admitted(limiter, 5, key) for key in (PIER, BUOY, ANONYMOUS)] == [1, 1, 1]
 
 
 def test_a_key_that_calls_too_often_gets_a_429_with_the_seconds_to_wait() -> None:

@@ -54,7 +54,7 @@ async def test_a_flood_is_refused_quickly_and_leaves_no_trace(strict: Service, n
     async def flood() -> list[httpx.Response]:
         remaining = iter(range(200))
         limits = httpx.Limits(max_connections=64)
-        async with httpx.AsyncClient(base_url=strict.url, timeout=60, limits=limits) as client:
+        async with httpx.AsyncClient(base_url=strict.url, limits=limits) as client:
             # One caller a connection: the time that httpx takes for each request grows with those that wait for one.
             async def call() -> list[httpx.Response]:
                 return [await client.post("/forecast", content=request, headers=JSON) for _ in remaining]
@@ -146,7 +146,7 @@ def test_the_answer_to_a_large_request_counts_as_waiting_memory(artifacts: Path,
 
 
 def test_a_client_that_sends_too_slowly_gets_504_and_delays_nobody(artifacts: Path, nino12: SstSeries) -> None:
-    with serve(Settings(artifacts=artifacts, request_seconds=1)) as client:
+    with serve(Settings(artifacts=artifacts, request_seconds=5)) as client:
         with connect(client) as slow:
             slow.sendall(head(100) + b"{")
             assert client.post("/forecast", json=body(nino12)).status_code == 200
@@ -154,7 +154,7 @@ def test_a_client_that_sends_too_slowly_gets_504_and_delays_nobody(artifacts: Pa
             while piece := slow.recv(4_096):
                 answer += piece
         assert answer.startswith(b"HTTP/1.1 504")
-        assert b"was not answered within 1 seconds" in answer
+        assert b"was not answered within 5 seconds" in answer
         assert client.post("/forecast", json=body(nino12)).status_code == 200
 
 

@@ -143,7 +143,7 @@ async def test_sigterm_under_load_answers_what_has_begun_and_refuses_the_rest_wi
     large = body(nino12)
     large["series"] *= 2_000
     with running(artifacts, workers=workers) as service:
-        async with load(service.url, body(nino12)) as calls, httpx.AsyncClient(timeout=60) as client:
+        async with load(service.url, body(nino12)) as calls, httpx.AsyncClient() as client:
             await calls.more(50)
             slow = asyncio.create_task(client.post(f"{service.url}/forecast", json=large))
             await calls.more(10)
@@ -169,7 +169,7 @@ async def test_a_large_request_in_progress_is_answered_before_the_stop(artifacts
     large = body(nino12, horizon=12)
     large["series"] *= 3_000
     with running(artifacts, linger_seconds=0) as service:
-        async with httpx.AsyncClient(base_url=service.url, timeout=60) as client:
+        async with httpx.AsyncClient(base_url=service.url) as client:
             slow = asyncio.create_task(client.post("/forecast", json=large))
             # The scrape is one request in hand itself.
             while "sst_requests_in_flight 2.0" not in (await client.get("/metrics")).text:
@@ -208,7 +208,7 @@ async def test_reloads_under_load_drop_nothing_and_mix_nothing(two_releases: Pat
         headers = {"Authorization": f"Bearer {presented}"}
         async with (
             load(service.url, body(nino12, model="all")) as calls,
-            httpx.AsyncClient(base_url=service.url, headers=headers, timeout=60) as operator,
+            httpx.AsyncClient(base_url=service.url, headers=headers) as operator,
             httpx.AsyncClient(base_url=service.url, limits=httpx.Limits(max_keepalive_connections=0)) as strangers,
         ):
             for version in itertools.islice(itertools.cycle(both), 6):

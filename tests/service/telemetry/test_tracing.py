@@ -4,12 +4,8 @@ import gzip
 import http.server
 import itertools
 import logging
-import os
 import queue
-import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,7 +33,6 @@ from tests.servers.erddap import serving
 from tests.service.requests import Json, body
 from tests.service.telemetry.test_logs import SPAN, TRACE, Lines
 from tests.serving import serve_app
-from tests.zygote import Popen
 
 TRACEPARENT = {"traceparent": f"00-{TRACE}-{SPAN}-01"}
 
@@ -284,27 +279,14 @@ def collector() -> Iterator[tuple[str, "queue.Queue[tuple[str, bytes]]"]]:
 
 
 @pytest.mark.parametrize("asked", [True, False])
-def test_spans_are_exported_only_when_configured(artifacts: Path, asked: bool) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+def test_spans_are_exported_only_when_configured(artifacts: Path, asked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     with collector() as (endpoint, received):
-        process = Popen(
-            [sys.executable, "-m", "service", "--port", str(port)],
-            env=os.environ
-            | {"SST_ARTIFACTS": str(artifacts), "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}
-            | ({"FASTAPI_OTEL_AUTO_CONFIGURE": "true"} if asked else {}),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            assert process.stdout is not None
-            assert "Serving" in process.stdout.readline()
-            httpx.get(f"http://127.0.0.1:{port}/models", headers=TRACEPARENT, timeout=60).raise_for_status()
-        finally:
-            process.send_signal(signal.SIGTERM)
-            _, errors = process.communicate(timeout=60)
-    assert "Traceback" not in errors
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+        if asked:
+            monkeypatch.setenv("FASTAPI_OTEL_AUTO_CONFIGURE", "true")
+        with running(artifacts) as service:
+            httpx.get(f"{service.url}/models", headers=TRACEPARENT).raise_for_status()
+    assert not any("Traceback" in line for line in service.log)
     sent = list(received.queue)
     spans = b"".join(body for path, body in sent if path == "/v1/traces")
     assert (bytes.fromhex(TRACE) in spans) == asked

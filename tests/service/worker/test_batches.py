@@ -176,8 +176,8 @@ def test_an_overdue_job_fails_and_the_others_are_answered() -> None:
 
     async def late_and_timely() -> tuple[Any, int]:
         with ThreadPoolExecutor(1) as executor:
-            batches: Batches[Job, int] = Batches(work.run, 0.05, executor)
-            executor.submit(threading.Event().wait, 0.2)
+            batches: Batches[Job, int] = Batches(work.run, 2, executor)
+            executor.submit(threading.Event().wait, 2.5)
             first = asyncio.create_task(batches.submit(Job(0, 0, bad=False, leaves=None)))
             await asyncio.sleep(0)
             await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""POST /forecast and series that are wrong as a whole: stuck, out of range, from the future, at another step."""
+"""POST /forecast and values that are wrong: one of them, or stuck, out of range, from the future, at another step."""
 
 import json
 from typing import Any
@@ -11,9 +11,9 @@ import pytest
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
 from tests.service.api.forecast.columns.bodies import ARROW, arrow_bytes, long_table, post, read
-from tests.service.requests import Json, answered, body
+from tests.service.api.forecast.daily import calibrated, days, forecast, held, messages
+from tests.service.requests import NDJSON, Json, answered, body
 
-NDJSON = {"Content-Type": "application/x-ndjson"}
 WEATHER = np.convolve(np.random.default_rng(3).normal(0, 0.3, 1_000), np.full(5, 0.5), "valid")
 
 
@@ -21,17 +21,14 @@ def series(values: Floats, step: str = "day", **fields: object) -> Json:
     return {"step": step, "start": "2024-01-01", "values": np.round(values, 3).tolist(), **fields}
 
 
-def forecast(client: httpx.Client, given: Json, **fields: object) -> Json:
-    entry: Json = answered(client.post("/forecast", json={"series": [given], **fields}))["forecasts"][0]
-    return entry
+CALM = [round(18 + np.sin(i / 20) + 0.2 * np.sin(1.7 * i), 2) for i in range(60)]
+HOT = days(values=[*CALM[:-1], 35.0])
+REQUEST = {"horizon": 3, "model": "ocean-daily-gru", "thresholds": [20]}
 
 
-def messages(entry: Json, code: str) -> list[str]:
-    return [warning["message"] for warning in entry["warnings"] if warning["code"] == code]
-
-
-def calibrated(entry: Json) -> set[bool]:
-    return {interval["calibrated"] for interval in entry["intervals"]}
+def named(client: httpx.Client, given: Json, **fields: object) -> Json:
+    """Return the forecast of a series by a network that is named."""
+    return forecast(client, given, **REQUEST | fields)
 
 
 def test_one_bad_digit_after_a_smooth_series_makes_no_confident_forecast_of_a_sea_that_cannot_be(
@@ -83,7 +80,7 @@ def ways(client: httpx.Client, given: SstSeries, options: dict[str, Any], query:
     """Return the error of a series in each form of the request; None where it is forecast."""
     start, values = str(given.start), given.values.tolist()
     sent = {"start": start, "step": str(given.step), "values": values}
-    entry = forecast(client, sent, **options)
+    (entry,) = held(client.post("/forecast", json={"series": [sent], **options}))["forecasts"]
     line = json.loads(client.post("/forecast", params=query, content=json.dumps(sent), headers=NDJSON).text)
     columns = read(post(client, arrow_bytes(long_table({"a": given})), ARROW, **query))
     return [entry.get("error"), line.get("error"), *columns["error"].dropna().unique().tolist()]
@@ -143,3 +140,62 @@ def test_times_that_were_sorted_or_repeated_are_told_for_any_sea(seas_client: ht
     assert entry["sst"] == forecast(seas_client, {"timestamps": times, "values": values})["sst"]
     table = pa.table({"id": ["a"] * 60, "time": np.array(times[::-1], "datetime64[s]"), "sst": values[::-1]})
     assert "adjusted" in read(post(seas_client, arrow_bytes(table), ARROW))["warnings"].iloc[0]
+
+
+def test_a_last_value_of_35_after_18_is_never_a_confident_forecast_of_33(seas_client: httpx.Client) -> None:
+    for fields in ({}, {"model": "best"}, {"units": "celsius", "levels": [80]}):
+        entry = named(seas_client, HOT, **fields)
+        (message,) = messages(entry, "suspect_value")
+        assert message.startswith("the value 35 °C of 2024-02-29 is implausible (")
+        assert "was expected from the values before it" in message
+        assert calibrated(entry) == {False}
+
+
+def test_a_check_leaves_it_out(seas_client: httpx.Client) -> None:
+    entry = named(seas_client, HOT, check=True)
+    (message,) = messages(entry, "suspect_value")
+    assert message.startswith("1 suspect value left out: the value 35 °C of 2024-02-29 is implausible")
+    assert entry["sst"] == pytest.approx([CALM[-2] + 0.01] * 3, abs=1e-4)
+    assert entry["timestamps"][0] == "2024-03-01T00:00:00Z"
+    assert calibrated(entry) == {True}
+    assert "late" in [warning["code"] for warning in entry["warnings"]]
+
+
+def test_a_plausible_series_is_forecast_the_same_with_a_check(seas_client: httpx.Client) -> None:
+    plain, checked = (named(seas_client, days(values=CALM), check=check) for check in (False, True))
+    assert plain == checked
+    assert messages(plain, "suspect_value") == []
+
+
+def test_the_query_and_lines_take_the_check_too(seas_client: httpx.Client) -> None:
+    expected = named(seas_client, HOT, check=True)
+    asked = answered(seas_client.post("/forecast?check=true", json={"series": [HOT], **REQUEST}))
+    assert asked["forecasts"] == [expected]
+    line = seas_client.post(
+        "/forecast?check=true&horizon=3&threshold=20&model=ocean-daily-gru",
+        content=json.dumps(HOT),
+        headers=NDJSON,
+    )
+    assert json.loads(line.content)["sst"] == expected["sst"]
+
+
+def test_means_of_a_finer_series_are_checked(seas_client: httpx.Client) -> None:
+    values = list(np.repeat(CALM, 4))
+    values[100:104] = [35.0] * 4
+    entry = named(seas_client, days(values=values, step="PT6H"), check=True, model="best")
+    assert len(messages(entry, "suspect_value")) == 1
+    assert {warning["code"] for warning in entry["warnings"]} >= {"resampled", "suspect_value"}
+
+
+def test_an_error_says_what_a_check_left_out(seas_client: httpx.Client) -> None:
+    entry = answered(seas_client.post("/forecast", json={"series": [HOT], "horizon": 14, "check": True}))["forecasts"][
+        0
+    ]
+    assert "ask for at most 13; 1 suspect value left out: the value 35 °C" in entry["error"]
+
+
+def test_the_networks_of_a_place_say_that_they_do_not_check(client: httpx.Client) -> None:
+    request = {"dataset": "nino12", "check": True, "series": [{"start": "2020-01-01", "values": [20.0, 21.0] * 12}]}
+    response = client.post("/forecast", json=request)
+    assert response.status_code == 422
+    assert "the networks of a place cannot check values: leave out the dataset" in response.json()["detail"]

@@ -8,18 +8,12 @@ import numpy as np
 import pytest
 
 from forecasting.series.sst_series import SstSeries
-from service.api.forecast.schemas import AllForecasts, ModelForecast
-from tests.service.requests import Json, answered, body, loaded
+from tests.service.api.forecast.daily import VALUES, days, held
+from tests.service.requests import NDJSON, Json, answered, body, loaded
 
-NDJSON = {"Content-Type": "application/x-ndjson"}
-VALUES = [round(20 + 3 * np.sin(i / 20) + 0.3 * np.sin(1.7 * i), 2) for i in range(60)]
 WARM: Json = {"name": "warm", "above": VALUES[-1], "for": 2, "within": 3}
 HEATWAVE: Json = {"name": "heatwave", "kind": "marine_heatwave"}
 GIVEN = {"climatology": [VALUES[-1] - 2.0] * 366, "threshold": [VALUES[-1] - 1.0] * 366}
-
-
-def days(**fields: object) -> Json:
-    return {"id": "pier", "start": "2024-01-01", "step": "day", "values": VALUES} | fields
 
 
 def years(n: int = 12) -> list[float]:
@@ -32,10 +26,7 @@ def years(n: int = 12) -> list[float]:
 
 
 def post(client: httpx.Client, request: Json, **parameters: Any) -> Json:
-    """Return the answer, held to the schema."""
-    answer = answered(client.post("/forecast", json=request, params=parameters))
-    (AllForecasts if "models" in answer else ModelForecast).model_validate(answer)
-    return answer
+    return held(client.post("/forecast", json=request, params=parameters))
 
 
 def entry(client: httpx.Client, request: Json, **parameters: Any) -> Json:

@@ -31,7 +31,7 @@ def sized(asked: Json, size: int) -> Json:
 
 
 async def ask_together(url: httpx.URL, contents: list[bytes]) -> list[httpx.Response]:
-    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+    async with httpx.AsyncClient(base_url=url) as client:
         return await asyncio.gather(*(client.post("/forecast", content=content, headers=JSON) for content in contents))
 
 

@@ -8,30 +8,15 @@ import numpy as np
 import pytest
 
 from forecasting.series.sst_series import SstSeries
-from service.api.forecast.schemas import AllForecasts, ModelForecast
 from tests.forecasting.models.universal.tiny import VERSION
-from tests.service.requests import Json, answered, body
+from tests.service.api.forecast.daily import VALUES, days, forecast, held
+from tests.service.requests import NDJSON, Json, answered, body
 
-NDJSON = {"Content-Type": "application/x-ndjson"}
-VALUES = [round(20 + 3 * np.sin(i / 20) + 0.3 * np.sin(1.7 * i), 2) for i in range(60)]
 NETWORKS = {f"ocean-daily-{cell}" for cell in ("rnn", "lstm", "gru")}
 
 
-def days(**fields: object) -> Json:
-    return {"id": "pier", "start": "2024-01-01", "step": "day", "values": VALUES} | fields
-
-
 def post(client: httpx.Client, *series: Json, **fields: object) -> Json:
-    """Return the answer, held to the schema."""
-    answer = answered(client.post("/forecast", json={"series": series, **fields}))
-    (AllForecasts if "models" in answer else ModelForecast).model_validate(answer)
-    return answer
-
-
-def forecast(client: httpx.Client, series: Json, **fields: object) -> Json:
-    (entry,) = post(client, series, **fields)["forecasts"]
-    assert "error" not in entry, entry
-    return dict(entry)
+    return held(client.post("/forecast", json={"series": series, **fields}))
 
 
 def error(client: httpx.Client, series: Json, **fields: object) -> str:

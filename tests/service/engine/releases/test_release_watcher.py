@@ -25,11 +25,10 @@ from service.middleware.keys import Role, new_key
 from service.settings import Settings
 from tests.processes import wait_until
 from tests.service.api.inference.requests import address, inputs, refused, windows
-from tests.service.requests import body
+from tests.service.requests import NDJSON, body
 from tests.serving import serve, serve_app
 
 GRU = "nino12-gru"
-NDJSON = {"Content-Type": "application/x-ndjson"}
 
 
 @dataclass
