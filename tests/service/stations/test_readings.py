@@ -1,17 +1,20 @@
 """The grid of a station, and which readings it accepts."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
 from sqlalchemy import text
 
 from forecasting.errors import SeriesError
+from forecasting.qartod import GOOD, NOT_EVALUATED, SUSPECT
 from forecasting.series.times import Times
 from forecasting.series.timestep import TimeStep
 from service.stations.readings import Readings, check_together, ingest, nearby_steps, used_times
 from service.stations.store.database import Database
-from service.stations.store.observations import Outcome
+from service.stations.store.observations import Outcome, get_observations
 from service.stations.store.stations import StationSettings, get_station, lock_stations, put_station
 from tests.processes import wait_until
 from tests.service.stations.conftest import observe
@@ -95,6 +98,47 @@ def test_a_batch_that_begins_a_series_holds_no_station_while_it_waits_for_anothe
         wait_until(lambda: connection.scalar(waiting) == 1, "the batch does not wait")
         assert lock_stations(connection, [new]) == [new], "otherwise both would wait for each other"
     assert sent.result() == {"old": Outcome(new=1), "new": Outcome(new=1)}
+
+
+def test_stations_of_one_batch_are_stored_and_tested_as_each_is_alone(database: Database) -> None:
+    days = {day * DAY_SECONDS: 15 + day % 7 / 10 for day in range(120)}
+    batches: list[dict[str, dict[int, float]]] = [
+        {"history": days, "stuck": {**days, **dict.fromkeys([*days][60:], 15.0)}},
+        # A revision and a spike in the past, one more day, a day later than that, and a first one.
+        {
+            "history": {5 * DAY_SECONDS: 15.7, 60 * DAY_SECONDS: 25.0, 120 * DAY_SECONDS: 15.1},
+            "stuck": {121 * DAY_SECONDS: 15.0},
+            "new": {0: 15.0},
+        },
+        {"history": {121 * DAY_SECONDS: 24.0}, "stuck": {122 * DAY_SECONDS + 43_200: 15.0}, "new": {43_200: 15.0}},
+    ]
+
+    def stored(prefix: str, parts: Callable[[dict[str, dict[int, float]]], list[list[str]]]) -> dict[str, Any]:
+        results: dict[str, Any] = {}
+        with database.writing() as connection:
+            for name in ("history", "stuck", "new"):
+                put_station(connection, prefix + name, StationSettings("day"), 0)
+            for batch in batches:
+                for names in parts(batch):
+                    sent = {
+                        prefix + name: Readings({**batch[name]}, indexes=dict.fromkeys(batch[name], 0))
+                        for name in names
+                    }
+                    outcomes = ingest(connection, sent, 0)
+                    for name in names:
+                        read = sent[prefix + name]
+                        results.setdefault(name, []).append((outcomes[prefix + name], read.doubted, read.refused))
+            for name in results:
+                station = get_station(connection, prefix + name)
+                rows = get_observations(connection, station.number, limit=1_000, revisions=True)
+                results[name] += [rows, station.batches]
+        return results
+
+    together, alone = stored("a", lambda batch: [[*batch]]), stored("b", lambda batch: [[name] for name in batch])
+    assert together == alone
+    assert [outcome for outcome, _, _ in together["history"][:3]] == [Outcome(120), Outcome(1, 2), Outcome(1)]
+    assert {row.flag for row in together["stuck"][3]} == {GOOD, NOT_EVALUATED, SUSPECT}
+    assert ["is between two steps" in place.message for place in together["stuck"][2][2]] == [True]
 
 
 @pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)

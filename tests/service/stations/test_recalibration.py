@@ -133,6 +133,26 @@ def test_several_days_at_once_teach_as_much_as_one_by_one(database: Database, st
     assert state(database, station).verified == (3 + 1, 2 + 2, 1 + 3)
 
 
+def test_stations_that_are_stored_together_learn_what_each_learns_alone(database: Database, station: int) -> None:
+    histories = {station: [0, 1, 2, 3, 4]}
+    for name, history in (("calm", [0, 1, 2, 3, 4]), ("gap", [1, 3]), ("new", [])):
+        with database.writing() as connection:
+            put_station(connection, name, StationSettings("day"), 0)
+            histories[get_station(connection, name).number] = history
+    for number, history in histories.items():
+        feed(database, number, [*history, *([5] if number == station else [])])
+    together = [*histories][1:]
+    for number in together:
+        receive(database, number, {5: VALUES[5]})
+    with database.writing() as connection:
+        result = store_forecasts(connection, [draft_of(number, 5, VALUES[5]) for number in together])
+    assert (result.new, [forecast.station for forecast in result.forecasts]) == (3, together)
+    assert [state(database, number).verified for number in together] == [(5, 4, 3), (0, 2, 0), (0, 0, 0)]
+    calm, alone = archive(database, together[0]), archive(database, station)
+    assert [forecast._replace(station=station) for forecast in calm] == alone
+    assert state(database, together[0]) == state(database, station)
+
+
 def test_a_correction_and_a_late_reading_teach_nothing(database: Database, station: int) -> None:
     feed(database, station, [0, 1, 3])
     learned = state(database, station)
