@@ -161,8 +161,8 @@ class Cluster(_Distributed):
         from distributed import Client  # takes a second
 
         # Connection errors are reported below, in one sentence.
-        for part in ("client", "batched", "comm"):
-            logging.getLogger(f"distributed.{part}").setLevel(logging.CRITICAL)
+        for name in ("distributed", "distributed.client", "tornado.application", "asyncio"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self._address = address
         self._say = say
         try:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import sst
 from scoring.tables.staging import rows_file
+from scoring.work import remove
 from tests.zygote import Popen
 
 
@@ -66,6 +67,11 @@ def work_folder(output: Path) -> Path:
     return output.with_name(f".{output.name}.partial")
 
 
+def work_folders(output: Path) -> list[Path]:
+    """Return the work folders of all jobs of an output or an archive."""
+    return list(output.parent.glob(f".{output.name}*.partial"))
+
+
 def wait_for(process: "subprocess.Popen[str] | None", reached: Callable[[], bool]) -> None:
     """Poll until ``reached`` returns true or the process has ended."""
     pause = threading.Event()
@@ -73,12 +79,52 @@ def wait_for(process: "subprocess.Popen[str] | None", reached: Callable[[], bool
         pause.wait(0.002)
 
 
-def kill_when(process: Popen, reached: Callable[[], bool], *, group: bool = True) -> None:
-    """Kill the command, or its whole group, as soon as ``reached`` returns true, or when it is over."""
-    wait_for(process, reached)
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL) if group else process.kill()
-    finish(process)
+Reached = Callable[[Path], bool]
+"""Whether a work folder has got somewhere."""
+
+
+def exists(name: str) -> Reached:
+    return lambda work: (work / name).exists()
+
+
+def parts(count: int) -> Reached:
+    return lambda work: len(list((work / "parts").glob("*.part"))) >= count
+
+
+def caught(
+    output: Path,
+    reached: Reached,
+    *arguments: object,
+    sent: signal.Signals = signal.SIGKILL,
+    group: bool = False,
+    tries: int = 8,
+) -> Popen:
+    """Start the command, and send it a signal as soon as ``reached`` is true of its work folder.
+
+    On a busy machine, the command may be over by then: it is started again, up to ``tries`` times in all.
+
+    Args:
+        output: that the command writes, or the archive.
+        reached: whether a work folder is as it should be when the signal is sent.
+        arguments: of the command.
+        sent: the signal.
+        group: whether the whole group of the process gets it.
+        tries: 1 if the output may be there.
+    """
+    while True:
+        process = start(*arguments)
+        wait_for(process, lambda: any(map(reached, work_folders(output))))
+        with suppress(ProcessLookupError):
+            (os.killpg if group else os.kill)(process.pid, sent)
+        if sent == signal.SIGKILL:
+            finish(process)
+        tries -= 1
+        if not tries or (work_folders(output) and not output.exists()):
+            return process
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGCONT)
+        finish(process)
+        remove(output)
 
 
 @contextmanager

@@ -17,15 +17,16 @@ import xarray as xr
 from forecasting.series.timestep import TimeStep
 from scoring.models import Choice
 from tests.scoring.commands import (
+    caught,
     damaged,
+    exists,
     finish,
-    kill_when,
     members,
     parent,
+    parts,
     score,
     snapshot,
     start,
-    wait_for,
     work_folder,
 )
 from tests.scoring.grids.sample import oisst, opened, save, temperatures
@@ -39,7 +40,7 @@ def test_a_chunk_that_cannot_be_read_is_tried_three_times_and_reported_with_stat
     wanted, output = tmp_path / "wanted.csv", tmp_path / "out.csv"
     common = ("--model", "nino12-gru", "--artifacts", artifacts, "--chunk", "200")
     assert score(table, wanted, *common) == 0
-    kill_when(start(table, output, *common), (work_folder(output) / "staged").exists)
+    caught(output, exists("staged"), table, output, *common)
     capsys.readouterr()
     with damaged(work_folder(output), 2):
         assert score(table, output, *common) == 3
@@ -66,7 +67,7 @@ def test_nothing_is_written_and_the_status_is_3_if_every_chunk_fails(
 ) -> None:
     table, output = long_table(tmp_path / "in.csv", stations=3), tmp_path / "out.csv"
     common = ("--model", "nino12-gru", "--artifacts", artifacts)
-    kill_when(start(table, output, *common), (work_folder(output) / "staged").exists)
+    caught(output, exists("staged"), table, output, *common)
     with damaged(work_folder(output), 0):
         assert score(table, output, *common) == 3
     assert "every chunk failed, so" in capsys.readouterr().err
@@ -74,16 +75,14 @@ def test_nothing_is_written_and_the_status_is_3_if_every_chunk_fails(
 
 
 def test_a_process_that_dies_costs_one_retry(artifacts: Path, tmp_path: Path) -> None:
-    grid = save(oisst(temperatures(40, 24)), tmp_path / "in.nc")
+    grid = save(oisst(temperatures(100, 24)), tmp_path / "in.nc")
     wanted, output = tmp_path / "a" / "out.zarr", tmp_path / "b" / "out.zarr"
     wanted.parent.mkdir()
     output.parent.mkdir()
     common = ("--model", "nino12-gru", "--artifacts", artifacts, "--chunk", "24")
     assert score(grid, wanted, *common) == 0
-    command = start(grid, output, *common, "--processes", "2")
-    wait_for(command, lambda: any((work_folder(output) / "parts").glob("*.part")))
     # Held, so that it cannot be over before the kill.
-    os.kill(command.pid, signal.SIGSTOP)
+    command = caught(output, parts(1), grid, output, *common, "--processes", "2", sent=signal.SIGSTOP)
     started = members(command.pid)
     worker = max(pid for pid in started if parent(pid) in started - {command.pid})
     os.kill(worker, signal.SIGKILL)

@@ -3,26 +3,14 @@
 import os
 import shutil
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import xarray as xr
 
-from tests.scoring.commands import finish, kill_when, members, score, snapshot, start, wait_for, work_folder
+from tests.scoring.commands import caught, exists, finish, members, parts, score, snapshot, wait_for, work_folder
 from tests.scoring.grids.sample import oisst, opened, save, temperatures
 from tests.scoring.tables.sample import long_table
-
-Reached = Callable[[Path], bool]
-
-
-def parts(count: int) -> Reached:
-    return lambda work: len(list((work / "parts").glob("*.part"))) >= count
-
-
-def exists(name: str) -> Reached:
-    return lambda work: (work / name).exists()
-
 
 GRID = {"planned": exists("plan.json"), "staged": exists("staged"), "parts": parts(3), "all": parts(20),
         "complete": exists("complete.zarr")}  # fmt: skip
@@ -60,8 +48,7 @@ def test_a_grid_is_byte_for_byte_the_same_after_a_kill(
 ) -> None:
     output = tmp_path / "out.zarr"
     command = (grid, output, *options(artifacts))
-    process = start(*command, "--processes", "2")
-    kill_when(process, lambda: GRID[moment](work_folder(output)), group=group)
+    process = caught(output, GRID[moment], *command, "--processes", "2", group=group)
     # What the kill left of its session goes by itself, and leaves everything as it was.
     before = snapshot(work_folder(output))
     wait_for(None, lambda: not members(process.pid))
@@ -81,9 +68,8 @@ def test_a_table_is_byte_for_byte_the_same_after_a_kill(artifacts: Path, tmp_pat
     wanted, output = tmp_path / "wanted.csv", tmp_path / "out.csv"
     common = ("--dataset", "nino12", "--artifacts", artifacts, "--chunk", "200")
     assert score(table, wanted, *common) == 0
-    process = start(table, output, *common)
-    kill_when(process, lambda: TABLE[moment](work_folder(output)))
     # Placed, all may have been done before the kill.
+    caught(output, TABLE[moment], table, output, *common, tries=1 if moment == "placed" else 8)
     if work_folder(output).exists():
         assert score(table, output, *common) == 0
     assert output.read_bytes() == wanted.read_bytes()
@@ -94,7 +80,7 @@ def test_a_table_is_byte_for_byte_the_same_after_a_kill(artifacts: Path, tmp_pat
 def killed(grid: Path, artifacts: Path) -> Path:
     """The work folder of a run that was killed half-way."""
     output = grid.with_name("killed.nc")
-    kill_when(start(grid, output, *options(artifacts)), lambda: parts(3)(work_folder(output)))
+    caught(output, parts(3), grid, output, *options(artifacts))
     return work_folder(output)
 
 
@@ -151,9 +137,7 @@ def test_two_commands_do_not_write_one_output(
     grid: Path, artifacts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "out.nc"
-    first = start(grid, output, *options(artifacts))
-    wait_for(first, lambda: (work_folder(output) / "plan.json").exists())
-    os.kill(first.pid, signal.SIGSTOP)
+    first = caught(output, exists("plan.json"), grid, output, *options(artifacts), sent=signal.SIGSTOP)
     second = score(grid, output, *options(artifacts))
     os.kill(first.pid, signal.SIGCONT)
     assert (second, "another command is writing" in capsys.readouterr().err) == (2, True)
@@ -162,9 +146,7 @@ def test_two_commands_do_not_write_one_output(
 
 def test_an_interruption_says_how_to_resume(grid: Path, artifacts: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.nc"
-    process = start(grid, output, *options(artifacts), "--processes", "2")
-    wait_for(process, lambda: parts(1)(work_folder(output)))
-    process.terminate()
+    process = caught(output, parts(1), grid, output, *options(artifacts), "--processes", "2", sent=signal.SIGTERM)
     status, _, errors = finish(process)
     assert (status, errors.splitlines()) == (130, ["scoring: interrupted; run the same command again to resume"])
     wait_for(None, lambda: not members(process.pid))

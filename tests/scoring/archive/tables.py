@@ -23,7 +23,12 @@ def until(table: pd.DataFrame, day: int, path: Path) -> Path:
 
 
 def append(table: Path, archive: Path, artifacts: Path, *options: object) -> int:
-    return score(table, "--append", archive, "--artifacts", artifacts, "--horizon", 3, *options)
+    return score(table, *appended(archive, artifacts), *options)
+
+
+def appended(archive: Path, artifacts: Path) -> tuple[object, ...]:
+    """Return the options of a run that adds to an archive."""
+    return "--append", archive, "--artifacts", artifacts, "--horizon", 3
 
 
 def read(archive: Path) -> pd.DataFrame:

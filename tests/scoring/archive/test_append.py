@@ -13,14 +13,10 @@ from forecasting.readers import read_csv
 from forecasting.releases.catalog import load_forecaster
 from scoring.tables.output import BASELINES
 from tests.conftest import NINO12
-from tests.scoring.archive.tables import append, files, growing, read, until
-from tests.scoring.commands import damaged, finish, kill_when, score, snapshot, start, wait_for
+from tests.scoring.archive.tables import append, appended, files, growing, read, until
+from tests.scoring.commands import caught, damaged, exists, finish, score, snapshot, work_folders
 from tests.scoring.grids.sample import oisst, save, temperatures
 from tests.scoring.tables.sample import long_table, station, walk
-
-
-def work_folders(archive: Path) -> list[Path]:
-    return list(archive.parent.glob(f".{archive.name}*"))
 
 
 def test_each_morning_adds_a_file_and_keeps_those_before(seas: Path, tmp_path: Path) -> None:
@@ -113,8 +109,8 @@ def test_processes_add_the_rows_that_one_process_adds(seas: Path, tmp_path: Path
 @pytest.mark.parametrize("moment", ["parts/000001.part", "placed"])
 def test_a_killed_run_leaves_no_half_file_and_the_next_completes_it(seas: Path, tmp_path: Path, moment: str) -> None:
     archive, given = tmp_path / "archive.parquet", until(growing(6), 40, tmp_path / "in.csv")
-    process = start(given, "--append", archive, "--artifacts", seas, "--horizon", 3, "--chunk", 40)
-    kill_when(process, lambda: any((work / moment).exists() for work in work_folders(archive)))
+    tries = 1 if moment == "placed" else 8
+    caught(archive, exists(moment), given, *appended(archive, seas), "--chunk", 40, tries=tries)
     for file in files(archive):
         assert len(pd.read_parquet(file)) == 18
     assert append(given, archive, seas, "--chunk", 40) == 0
@@ -126,8 +122,8 @@ def test_the_work_of_a_killed_run_does_not_stop_the_run_of_the_next_morning(
     seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     archive, table, given = tmp_path / "archive.parquet", growing(6), tmp_path / "in.csv"
-    process = start(until(table, 40, given), "--append", archive, "--artifacts", seas, "--horizon", 3, "--chunk", 40)
-    kill_when(process, lambda: any((work / "parts" / "000000.part").exists() for work in work_folders(archive)))
+    until(table, 40, given)
+    caught(archive, exists("parts/000000.part"), given, *appended(archive, seas), "--chunk", 40)
     assert append(until(table, 41, given), archive, seas, "--chunk", 40) == 0
     assert "discarding an unfinished run: the input has changed" in capsys.readouterr().err
     assert set(read(archive)["observed_until"].dt.strftime("%m-%d")) == {"02-10"}
@@ -137,8 +133,7 @@ def test_a_failed_chunk_adds_nothing_until_the_same_command_succeeds(
     seas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     archive, given = tmp_path / "archive.parquet", until(growing(6), 40, tmp_path / "in.csv")
-    process = start(given, "--append", archive, "--artifacts", seas, "--horizon", 3, "--chunk", 40)
-    kill_when(process, lambda: any((work / "staged").exists() for work in work_folders(archive)))
+    caught(archive, exists("staged"), given, *appended(archive, seas), "--chunk", 40)
     (work,) = work_folders(archive)
     with damaged(work, 2):
         assert append(given, archive, seas, "--chunk", 40) == 3
@@ -153,9 +148,7 @@ def test_two_jobs_at_once_both_add_their_forecasts(
 ) -> None:
     archive, table = tmp_path / "archive.parquet", growing()
     given, other = until(table, 40, tmp_path / "in.csv"), until(table, 41, tmp_path / "other.csv")
-    first = start(given, "--append", archive, "--artifacts", seas, "--horizon", 3)
-    wait_for(first, lambda: any((work / "plan.json").exists() for work in work_folders(archive)))
-    os.kill(first.pid, signal.SIGSTOP)
+    first = caught(archive, exists("plan.json"), given, *appended(archive, seas), sent=signal.SIGSTOP)
     assert append(other, archive, seas) == 0
     # The same job waits, and is refused.
     assert append(given, archive, seas) == 2

@@ -12,7 +12,7 @@ from forecasting.events.evaluate import evaluate
 from forecasting.forecasts.forecast import Forecast
 from forecasting.releases.catalog import load_universal
 from tests.forecasting.models.universal import tiny
-from tests.scoring.commands import kill_when, score, start, work_folder
+from tests.scoring.commands import caught, exists, score
 from tests.scoring.heatwaves import HEATWAVE, events_file, with_departure
 from tests.scoring.tables.sample import long_table, station, walk
 
@@ -191,7 +191,7 @@ def test_a_killed_run_resumes_with_the_same_events_only(
     events = events_file(tmp_path, WARM)
     common = (tmp_path / "in.csv", tmp_path / "out.csv", "--artifacts", seas, "--horizon", 5, "--chunk", 60)
     assert score(*common[:1], tmp_path / "wanted.csv", *common[2:], "--events", events) == 0
-    kill_when(start(*common, "--events", events), (work_folder(tmp_path / "out.csv") / "staged").exists)
+    caught(tmp_path / "out.csv", exists("staged"), *common, "--events", events)
     events_file(tmp_path, COLD)
     assert score(*common, "--events", events) == 2
     assert "the list of events has changed; undo the change, or start over" in capsys.readouterr().err
