@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from scoring.events import EventRequest
 from scoring.models import Models
@@ -63,27 +64,45 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Job(ABC):
-    """The forecasts to make for the places (cells or stations) of a staged input. Can be pickled.
+class Staged:
+    """The content of a staged input.
 
     Attributes:
-        levels: levels of the prediction intervals, percent.
+        bounds: index of the first place of each chunk, and the end of the last chunk.
+        notes: what was assumed or skipped while reading.
     """
 
-    model: Models
-    levels: tuple[int, ...]
-    events: EventRequest
-    staged: str
-
-    @property
-    @abstractmethod
-    def bounds(self) -> tuple[int, ...]:
-        """Index of the first place of each chunk, and the end of the last chunk."""
+    bounds: tuple[int, ...]
+    notes: tuple[str, ...]
 
     @property
     def chunks(self) -> int:
         """Number of chunks."""
         return len(self.bounds) - 1
+
+
+@dataclass(frozen=True)
+class Job(ABC):
+    """The forecasts to make for the places (cells or stations) of a staged input. Can be pickled.
+
+    It has nothing that only the command needs, which the processes that score would have to import.
+
+    Attributes:
+        levels: levels of the prediction intervals, percent.
+        folder: folder of the staged input.
+    """
+
+    model: Models
+    horizon: int
+    levels: tuple[int, ...]
+    events: EventRequest
+    folder: Path
+    layout: Staged
+
+    @property
+    def bounds(self) -> tuple[int, ...]:
+        """Bounds of the chunks; see :class:`Staged`."""
+        return self.layout.bounds
 
     def places(self, chunk: int) -> int:
         """Return the number of places in a chunk."""

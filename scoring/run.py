@@ -66,10 +66,6 @@ class Input(ABC):
         """Return the job for the input that was staged in ``folder``."""
 
     @abstractmethod
-    def notes(self, folder: Path) -> tuple[str, ...]:
-        """Return notes on what was assumed or skipped while reading."""
-
-    @abstractmethod
     def write(self, work: WorkFolder, plan: Plan, failed: Mapping[int, str], path: Path) -> None:
         """Write the output from the parts of finished chunks; ``failed`` holds the reasons for the others."""
 
@@ -135,15 +131,15 @@ def execute(run: Run, work: WorkFolder, engine: Engine, say: Say, *, quiet: bool
             run.input.stage(run.plan.chunk, folder)
             run.fingerprint.check()
     job = run.input.job(work.staged)
-    done = work.finished()
+    chunks, done = job.layout.chunks, work.finished()
     before = sum(counts.places for counts in done.values())
     if done:
-        say(f"resuming: {len(done)} of {job.chunks} chunks are already finished")
-    result = Result(Counts(), job.chunks, len(done), run.input.notes(work.staged))
+        say(f"resuming: {len(done)} of {chunks} chunks are already finished")
+    result = Result(Counts(), chunks, len(done), job.layout.notes)
     staged = time.perf_counter()
     result.parts["read"] = staged - begun
-    waiting = [chunk for chunk in range(job.chunks) if chunk not in done]
-    total, unit = sum(map(job.places, range(job.chunks))), f" {run.input.unit}"
+    waiting = [chunk for chunk in range(chunks) if chunk not in done]
+    total, unit = sum(map(job.places, range(chunks))), f" {run.input.unit}"
     # Shown if standard error is a terminal.
     with tqdm(total=total, initial=before, unit=unit, unit_scale=True, disable=quiet or None) as bar:
         for turn in range(ATTEMPTS):

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -217,7 +218,7 @@ class Release:
                     f"with sst rollback {self.dataset} {self.version} --key FILE"
                 )
 
-    @property
+    @cached_property
     def is_universal(self) -> bool:
         """Whether the networks are universal, as the sidecar of the first says; false if that cannot be read."""
         for cell in self.cells:

@@ -50,9 +50,9 @@ class Observations:
         observations = cls({}, {}, ())
         with tempfile.TemporaryDirectory(prefix="sst-verify-") as folder:
             staged = stage_rows(files, options, _ROWS, Path(folder))
-            for step, (chunk, first) in product(steps, enumerate(staged.bounds[:-1])):
+            for step, chunk in product(steps, range(staged.chunks)):
                 wanted = None if options.resample else TimeStep.parse(step)
-                stations = read_stations(Path(folder), chunk, first, staged.zones, wanted, options.resample)
+                stations = read_stations(Path(folder), chunk, staged, wanted, options.resample)
                 observations._add(stations, step)
         for name in {station for station, _ in observations.series}:
             observations.errors.pop(name, None)

@@ -274,12 +274,8 @@ class GridInput(Input):
 
     def job(self, folder: Path) -> GridJob:
         """See :class:`~scoring.run.Input`."""
-        staged = str((folder / CELLS).resolve())
-        return GridJob(self.model, self.levels, self.events, staged, read_json(Layout, folder / LAYOUT))
-
-    def notes(self, folder: Path) -> tuple[str, ...]:
-        """See :class:`~scoring.run.Input`."""
-        return read_json(Layout, folder / LAYOUT).notes
+        layout = read_json(Layout, folder / LAYOUT)
+        return GridJob(self.model, self.horizon, self.levels, self.events, folder.resolve(), layout)
 
     def write(self, work: WorkFolder, plan: Plan, failed: Mapping[int, str], path: Path) -> None:
         """See :class:`~scoring.run.Input`."""

@@ -20,7 +20,7 @@ from forecasting.series.times import Floats
 from forecasting.series.units import outside_sea_range
 from scoring.errors import kind_of
 from scoring.events import Column, EventRequest, Place, evaluate_events
-from scoring.job import Counts, Job, Part
+from scoring.job import Counts, Job, Part, Staged
 from scoring.quality import climatology_of, flags_by_past
 
 CELLS: Final = "cells.f4"
@@ -36,24 +36,21 @@ LAYOUT: Final = "layout.json"
 
 
 @dataclass(frozen=True)
-class Layout:
-    """The content of a staged grid.
+class Layout(Staged):
+    """The content of a staged grid, whose chunks are whole rows of the first dimension.
 
     Attributes:
         steps: number of staged steps; forecasts are issued from the last.
-        bounds: index of the first cell of each chunk, and the end of the last; whole rows of the first dimension.
         valid_times: Unix seconds, one per lead.
         start: time of the first staged step, Unix seconds.
         issued: Unix seconds.
         every: the past of one in so many cells is forecast, to evaluate it and its neighbours.
         placed: whether the positions of cells are known.
         shape: sizes of the other dimensions.
-        notes: notes on what was assumed or skipped.
         averaged: whether the steps are means that this run computed.
     """
 
     steps: int
-    bounds: tuple[int, ...]
     valid_times: tuple[int, ...]
     start: int
     issued: int
@@ -63,7 +60,6 @@ class Layout:
     along: str
     shape: tuple[int, ...]
     name: str
-    notes: tuple[str, ...]
     averaged: bool = False
 
     @property
@@ -87,10 +83,10 @@ class CellBaselines:
     values: Values
 
     @classmethod
-    def read(cls, staged: Path, cells: slice, count: int) -> "CellBaselines":
-        """Read those of some of ``count`` cells, beside the ``staged`` input."""
+    def read(cls, folder: Path, cells: slice, count: int) -> "CellBaselines":
+        """Read those of some of ``count`` cells from the folder of the staged input."""
         shape = (len(NAMES), DAYS, count)
-        return cls(np.array(np.memmap(staged.with_name(BASELINES), dtype="<f4", mode="r", shape=shape)[:, :, cells]))
+        return cls(np.array(np.memmap(folder / BASELINES, dtype="<f4", mode="r", shape=shape)[:, :, cells]))
 
     def of(self, cell: int) -> Baseline:
         """Return the baseline of a cell; all values are NaN if the file has none there."""
@@ -122,15 +118,10 @@ class GridJob(Job):
 
     layout: Layout
 
-    @property
-    def bounds(self) -> tuple[int, ...]:
-        """See :class:`~scoring.job.Job`."""
-        return self.layout.bounds
-
     def score(self, chunk: int) -> Part:
         """Return the forecasts of a chunk; see :func:`read_part`."""
         past, n = self._read(chunk), self.places(chunk)
-        arrays = _missing(n, len(self.layout.valid_times), self.levels, self.events)
+        arrays = _missing(n, self.horizon, self.levels, self.events)
         recent = past[-self.model.span.longest :]
         sea = np.flatnonzero(np.isfinite(recent).any(axis=0))
         counts = Counts(n, missing={LAND: n - len(sea)} if len(sea) < n else {})
@@ -162,12 +153,12 @@ class GridJob(Job):
             arrays: of :func:`read_part`, to fill in.
             counts: to add to.
         """
-        model, horizon = self.model.model_of(self.model.releases[0]), len(self.layout.valid_times)
+        model = self.model.model_of(self.model.releases[0])
         first = np.asarray([self.layout.start], dtype="datetime64[s]")
         starts = np.repeat(model.step.shift(first, len(past) - len(recent)), len(cells))
         positions = self._positions(self.bounds[chunk] + cells)
         batch = SeriesBatch.of_rows(recent.T.astype(np.float64), starts, model.step, positions)
-        forecasts = model.forecast_batch(batch, ForecastOptions(horizon, self.levels, concise=True))
+        forecasts = model.forecast_batch(batch, ForecastOptions(self.horizon, self.levels, concise=True))
         evaluated = flags_by_past(model, batch, forecasts, len(recent), self.layout.every)
         cell = cells[forecasts.row]
         arrays["quality"][cell] = np.where(forecasts.quality == SUSPECT, SUSPECT, evaluated)
@@ -223,23 +214,24 @@ class GridJob(Job):
         """Return the baselines of the cells of a chunk; None if no file was given."""
         if self.events.baseline_file is None:
             return None
-        return CellBaselines.read(Path(self.staged), slice(self.bounds[chunk], self.bounds[chunk + 1]), self.bounds[-1])
+        return CellBaselines.read(self.folder, slice(self.bounds[chunk], self.bounds[chunk + 1]), self.bounds[-1])
 
     def _positions(self, cells: npt.NDArray[np.intp]) -> Floats | None:
         """Return the positions of cells, ``(n, 2)``; None if they are not known."""
         if not self.layout.placed:
             return None
-        file = Path(self.staged).with_name(POSITIONS)
-        return np.memmap(file, dtype="<f4", mode="r", shape=(self.bounds[-1], 2))[cells].astype(np.float64)
+        return np.memmap(self.folder / POSITIONS, dtype="<f4", mode="r", shape=(self.bounds[-1], 2))[cells].astype(
+            np.float64
+        )
 
     def _read(self, chunk: int) -> npt.NDArray[np.float32]:
         begin, end = self.bounds[chunk], self.bounds[chunk + 1]
         try:
             shape = (self.layout.steps, self.bounds[-1])
-            return np.array(np.memmap(self.staged, dtype="<f4", mode="r", shape=shape)[:, begin:end])
+            return np.array(np.memmap(self.folder / CELLS, dtype="<f4", mode="r", shape=shape)[:, begin:end])
         except OSError:
             raise FileNotFoundError(
-                f"{self.staged} does not exist here: OUTPUT must be on storage that all workers share"
+                f"{self.folder / CELLS} does not exist here: OUTPUT must be on storage that all workers share"
             ) from None
 
 

@@ -244,7 +244,7 @@ class Output:
     def write(self, path: Path, kind: str, content: Callable[[int], bytes | None]) -> None:
         """Write the file; ``content`` returns the part of a chunk, or None if the chunk failed."""
         with self._netcdf(path) if kind == "netcdf" else self._zarr(path) as arrays:
-            for chunk in range(len(self.layout.bounds) - 1):
+            for chunk in range(self.layout.chunks):
                 for name, values in self._values(content(chunk), chunk).items():
                     index, shaped = self._place(chunk, values)
                     arrays[name][index] = shaped

@@ -21,7 +21,7 @@ from scoring.job import Counts, Job, Part
 from scoring.quality import Flags, flags_by_backtest, flags_by_past
 from scoring.run import Input
 from scoring.tables.output import TableForecasts, schema, to_bytes, without_forecasts, write_table
-from scoring.tables.staging import ChunkStations, ReadStations, Staged, names_file, read_stations, stage_rows
+from scoring.tables.staging import ChunkStations, ReadStations, StagedTable, names_file, read_stations, stage_rows
 from scoring.work import Plan, WorkFolder, read_json
 
 _PATHS: Final = 1_000
@@ -37,20 +37,13 @@ class TableJob(Job):
         archived: whether the rows have the columns of an archive.
     """
 
-    horizon: int
-    layout: Staged
+    layout: StagedTable
     resample: TimeStep | None
     archived: bool
 
-    @property
-    def bounds(self) -> tuple[int, ...]:
-        """See :class:`~scoring.job.Job`."""
-        return self.layout.bounds
-
     def score(self, chunk: int) -> Part:
         """Return the forecasts of a chunk: an Arrow stream of :func:`scoring.tables.output.schema`."""
-        folder, first = Path(self.staged), self.bounds[chunk]
-        stations = read_stations(folder, chunk, first, self.layout.zones, self.model.reads_at, self.resample)
+        stations = read_stations(self.folder, chunk, self.layout, self.model.reads_at, self.resample)
         scored = self._score(stations)
         counts = Counts(len(scored.names), len(scored.forecasts), releases=scored.releases)
         for codes in scored.warnings:
@@ -146,13 +139,9 @@ class TableInput(Input):
     def job(self, folder: Path) -> TableJob:
         """See :class:`~scoring.run.Input`."""
         return TableJob(
-            self.model, self.levels, self.events, str(folder.resolve()), self.horizon, Staged.read(folder),
+            self.model, self.horizon, self.levels, self.events, folder.resolve(), StagedTable.read(folder),
             self.options.resample, self.archived,
         )  # fmt: skip
-
-    def notes(self, folder: Path) -> tuple[str, ...]:
-        """See :class:`~scoring.run.Input`."""
-        return Staged.read(folder).notes
 
     def write(self, work: WorkFolder, plan: Plan, failed: Mapping[int, str], path: Path) -> None:
         """See :class:`~scoring.run.Input`."""
@@ -160,7 +149,7 @@ class TableInput(Input):
 
     def parts(self, work: WorkFolder, failed: Mapping[int, str]) -> Iterator[bytes]:
         """Yield the rows of each chunk, as :func:`~scoring.tables.output.to_bytes` writes them."""
-        for chunk in range(len(Staged.read(work.staged).bounds) - 1):
+        for chunk in range(StagedTable.read(work.staged).chunks):
             if chunk in failed:
                 names = read_json(ChunkStations, names_file(work.staged, chunk)).names
                 yield without_forecasts(names, failed[chunk], self.levels, self.events)

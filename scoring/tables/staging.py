@@ -20,6 +20,7 @@ from forecasting.series.timestep import TimeStep
 from forecasting.series.units import sea_temperatures
 from forecasting.wording import counted
 from scoring.errors import in_one_line
+from scoring.job import Staged
 from scoring.source import as_text
 from scoring.tables.rows import ROW, UNSAID, Position, Rows, Stations, take_rows
 from scoring.tables.source import Batch, Notes, read_batches
@@ -31,21 +32,17 @@ _BLOCK: Final = 500_000
 
 
 @dataclass(frozen=True)
-class Staged:
+class StagedTable(Staged):
     """The content of a staged table.
 
     Attributes:
-        bounds: number of the first station of each chunk, and the end of the last chunk.
-        notes: notes on how the table was read.
+        zones: time zones of times without an offset.
     """
 
-    bounds: tuple[int, ...]
-    rows: int
     zones: tuple[str, ...]
-    notes: tuple[str, ...]
 
     @classmethod
-    def read(cls, folder: Path) -> "Staged":
+    def read(cls, folder: Path) -> "StagedTable":
         """Read the layout of the staged rows in ``folder``."""
         return read_json(cls, folder / _LAYOUT)
 
@@ -79,7 +76,7 @@ class ChunkStations:
     unplaced: list[int]
 
 
-def stage_rows(files: Sequence[Path], options: ReadingOptions, chunk: int, folder: Path) -> Staged:
+def stage_rows(files: Sequence[Path], options: ReadingOptions, chunk: int, folder: Path) -> StagedTable:
     """Write the rows of ``files`` to ``folder``, all rows of a station in one chunk.
 
     Raises:
@@ -114,7 +111,7 @@ def stage_rows(files: Sequence[Path], options: ReadingOptions, chunk: int, folde
             unplaced=[i - begin for i in unusable],
         )
         write_json(names_file(folder, number_of_chunk), known)
-    staged = Staged(bounds, int(counts.sum()), tuple(stations.zones), notes.sentences())
+    staged = StagedTable(bounds, notes.sentences(), tuple(stations.zones))
     write_json(folder / _LAYOUT, staged)
     return staged
 
@@ -180,8 +177,7 @@ class ReadStations(NamedTuple):
 def read_stations(
     folder: Path,
     chunk: int,
-    first: int,
-    zones: tuple[str, ...],
+    staged: StagedTable,
     step: TimeStep | None,
     resample: TimeStep | None = None,
 ) -> ReadStations:
@@ -190,8 +186,7 @@ def read_stations(
     Args:
         folder: folder of the staged table.
         chunk: number of the chunk.
-        first: number of its first station.
-        zones: time zones of times without an offset.
+        staged: what the folder holds.
         step: step of the model; None if the step of each station chooses it.
         resample: coarser step to average to.
 
@@ -206,7 +201,8 @@ def read_stations(
             f"{folder} does not exist here: OUTPUT must be on storage that all workers share"
         ) from None
     series: dict[int, SstSeries] = {}
-    for i, station in enumerate(_by_station(rows, first, len(known.names), zones)):
+    zones = staged.zones
+    for i, station in enumerate(_by_station(rows, staged.bounds[chunk], len(known.names), zones)):
         if i not in known.errors:
             try:
                 series[i] = _series(station, zones, step, resample)

@@ -1,7 +1,8 @@
 """Series in, forecasts out: a loaded checkpoint that forecasts any number of series, any number of leads ahead."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -9,18 +10,20 @@ import torch
 
 from forecasting.climatology.global_climatology import Coefficients
 from forecasting.climatology.usual import UsualOfSeries
+from forecasting.events.paths import Coupling, Dependence
 from forecasting.forecast_warning import ForecastWarning
-from forecasting.forecasts.distribution import Distribution
+from forecasting.forecasts.distribution import Distribution, Distributions
 from forecasting.forecasts.forecast import Forecast
 from forecasting.forecasts.forecasts import Columns, Forecasts
 from forecasting.forecasts.options import DEFAULT_LEVELS, ForecastOptions
+from forecasting.models import error_quantiles
 from forecasting.models.base import Model, climatology_at
 from forecasting.models.checkpoint import Reopening, choose_device, compiling, load, pickled
 from forecasting.models.checkpoint_file import CheckpointFile
+from forecasting.models.intervals import ErrorDistribution
 from forecasting.models.metadata import CheckpointMetadata
 from forecasting.models.past_skill import PastSkills, spread_origins
 from forecasting.models.place.network import BATCH_WINDOWS, NetworkRoller
-from forecasting.models.place.residuals import residuals_of
 from forecasting.models.place.windows import Windows, last_windows, within_sea_range
 from forecasting.models.universal.backtest import errors_of
 from forecasting.models.universal.contexts import Contexts
@@ -40,6 +43,47 @@ from forecasting.series.shape import fill_gaps
 from forecasting.series.sst_series import SeriesLike, to_sst_series
 from forecasting.series.times import Bools, Floats, Times
 from forecasting.series.units import sea_temperatures
+
+
+@dataclass(frozen=True, eq=False)
+class Residuals(Distribution):
+    """A forecast and the errors around it.
+
+    Intervals come from the quantiles of absolute errors, and probabilities from those of errors of both signs: where
+    errors are skewed, the probability outside an interval is not the same on both sides.
+
+    Attributes:
+        sst: the forecast, °C ``(horizon,)``.
+        times: valid times, UTC ``(1, horizon)``.
+        scale: factor for the errors, ``(1,)``.
+    """
+
+    sst: Floats
+    errors: ErrorDistribution
+    times: Times
+    scale: Floats
+
+    def interval(self, level: float) -> tuple[Floats, Floats]:
+        """See :meth:`~forecasting.forecasts.distribution.Distribution.interval`; only calibrated levels are offered."""
+        self.errors.check(level)
+        width = self.errors.half_widths(int(level), self.times, self.scale)[0]
+        return self.sst - width, self.sst + width
+
+    def exceedance(self, threshold: float | Floats) -> Floats:
+        """See :meth:`~forecasting.forecasts.distribution.Distribution.exceedance`."""
+        return error_quantiles.exceedance(threshold - self.sst, self._quantiles, self.errors.probabilities)
+
+    def quantiles_at(self, probabilities: tuple[float, ...]) -> Floats:
+        """See :meth:`~forecasting.forecasts.distribution.Distribution.quantiles_at`."""
+        errors = error_quantiles.quantiles_at(probabilities, self._quantiles, self.errors.probabilities)
+        quantiles: Floats = self.sst[:, None] + errors
+        return quantiles
+
+    @cached_property
+    def _quantiles(self) -> Floats:
+        """Quantiles of the errors, °C ``(horizon, probabilities)``."""
+        quantiles: Floats = self.errors.quantiles_at(self.times, self.scale)[0]
+        return quantiles
 
 
 class Forecaster(Model):
@@ -172,7 +216,7 @@ class Forecaster(Model):
             usual=usual.listed(),
             chosen=[None] * n,
             past=[None] * n,
-            distributions=residuals_of(sst, metadata.errors, metadata.dependence, windows.times, scale),
+            distributions=_residuals_of(sst, metadata.errors, metadata.dependence, windows.times, scale),
             series=batch,
             coefficients=climatology_at(None if options.concise else batch.positions, n),
             errors=errors,
@@ -227,6 +271,19 @@ class Forecaster(Model):
         for c, forecast in enumerate(references.values(), columns.first_reference):
             table[:, c] = forecast
         return table
+
+
+def _residuals_of(
+    sst: Floats, errors: ErrorDistribution, dependence: Dependence | None, times: Times, scale: Floats
+) -> Distributions[Residuals]:
+    """Return the distributions of forecasts ``sst`` °C ``(n, horizon)``; the rest as in :class:`Residuals`, by row."""
+    n, horizon = sst.shape
+    coupling = Coupling(dependence, tuple(range(1, horizon + 1)))
+
+    def make(i: int) -> Residuals:
+        return Residuals(coupling, horizon, 0, sst[i], errors, times[i][None], scale[i][None])
+
+    return Distributions(n, make)
 
 
 def _reopen(file: CheckpointFile, device_name: str) -> Forecaster:

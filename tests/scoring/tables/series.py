@@ -31,7 +31,7 @@ def series_of(
     """Return the series and the errors of the stations, by name."""
     folder.mkdir()
     staged = stage_rows(files, options or ReadingOptions(), 1_000_000, folder)
-    stations = read_stations(folder, 0, 0, staged.zones, step)
+    stations = read_stations(folder, 0, staged, step)
     return (
         {stations.known.names[i]: station_series for i, station_series in stations.series.items()},
         {stations.known.names[i]: error for i, error in stations.known.errors.items()},

@@ -13,7 +13,7 @@ from forecasting.errors import FileError
 from forecasting.readers.options import ReadingOptions
 from forecasting.series.timestep import TimeStep
 from scoring.tables.source import BLOCK, Notes, read_batches
-from scoring.tables.staging import Staged
+from scoring.tables.staging import StagedTable
 from tests.scoring.tables.series import series_of, values_by_station
 
 
@@ -81,7 +81,7 @@ def test_files_with_the_same_name_are_one_station_and_are_named_if_times_repeat(
     assert len(series["a"].values) == 4
     assert errors["b"].startswith("2 of 4 times are repeated")
     assert errors["b"].endswith(f"Keep one; its rows come from '{files[2]}' and '{files[3]}'")
-    (note,) = Staged.read(tmp_path / "staged").notes
+    (note,) = StagedTable.read(tmp_path / "staged").notes
     together = f"read as one station, a, together with {files[1]} of the same name"
     assert note == f"{files[0]}: {together}; so are the files of 1 other station"
 
