@@ -153,10 +153,10 @@ class Cluster(_Distributed):
         Args:
             address: such as ``tcp://HOST:8786``.
             say: prints a message for the user.
-            patience: seconds to wait for an answer.
+            patience: seconds to wait for a response.
 
         Raises:
-            ScoringError: if the scheduler does not answer.
+            ScoringError: if the scheduler does not respond.
         """
         from distributed import Client  # takes a second
 

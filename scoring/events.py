@@ -60,9 +60,7 @@ class Column:
     """One number, flag or time for each place, or for each of its leads.
 
     Attributes:
-        name: of the column or variable.
         by_lead: whether each lead has its own.
-        form: of the values.
         title: what they are, after the name of the event.
         value: takes it from the outcome of the event, by default the attribute of that name; °C, seconds since 1970, or
             the index of a flag.
@@ -225,9 +223,9 @@ class EventRequest:
 
     Attributes:
         definitions: what is asked, °C.
-        names: of the events in columns and variables: lower case letters, digits and underscores.
+        names: names of the events in columns and variables: lower case letters, digits and underscores.
         paths: joint sample paths of each place; None for the default.
-        period: of the baseline; None for the whole input.
+        period: period of the baseline; None for the whole input.
         baseline_file: NetCDF or Zarr with climatology and threshold of each cell; None if they come from the input.
         baseline_sha256: digest of that file.
     """
@@ -289,9 +287,8 @@ class Place:
     """A place whose events are evaluated.
 
     Attributes:
-        forecast: of the place.
         past: the whole series that was forecast.
-        baseline: of the place; None to compute it from its past.
+        baseline: None to compute it from the past of the place.
         coefficients: climatology of the position, ``(7,)``; NaN without one.
     """
 
@@ -306,7 +303,7 @@ class EvaluatedEvents:
     """Forecasts of events at several places.
 
     Attributes:
-        values: by column, ``(n,)`` or ``(n, horizon)``.
+        values: values by column, ``(n,)`` or ``(n, horizon)``.
         errors: why an event cannot be evaluated at a place, by event; None if it can.
         calibrated: whether the probabilities of an event can be relied on, by event; None if it cannot be evaluated.
         warnings: their kinds, for each place.

@@ -29,7 +29,7 @@ def read_events(file: Path, horizon: int, units: Units, *, baseline: str | None,
     Args:
         file: a JSON list.
         horizon: number of leads.
-        units: of the temperatures in the file.
+        units: unit of the temperatures in the file.
         baseline: a period such as ``1983/2012``, or a file of baselines; None for the whole input.
         paths: joint sample paths of each place; None for the default.
 

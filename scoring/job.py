@@ -17,7 +17,7 @@ class Counts:
         missing: number of places without a forecast, by reason.
         warnings: number of places with a warning, by kind.
         unjudged: number of places at which an event cannot be evaluated, by event and reason.
-        examples: of reasons, with the numbers and names of one place, by reason.
+        examples: one full sentence for each reason, with the numbers and names of a place.
         releases: number of places by the release that was used, if the step of each place chooses it.
     """
 

@@ -66,7 +66,6 @@ class Span:
 
     Attributes:
         model: name of the model, for messages.
-        step: of the model.
         fewest: steps that a forecast needs.
         longest: steps that are used, if there are as many.
     """
@@ -82,12 +81,11 @@ class Models:
     """The models of a run, small enough to send to other processes.
 
     Attributes:
-        releases: at least one; of several, the step of each series chooses.
+        releases: at least one release; of several, the step of each series chooses one.
         cell: ``best``, or the cell of a network.
         is_one: whether one network, of the only release, makes all forecasts.
         is_named: whether the user named the release.
-        choice: how the models were chosen, as a phrase.
-        device: that the networks run on.
+        choice: phrase on how the models were chosen.
     """
 
     releases: tuple[Release, ...]
@@ -249,7 +247,6 @@ class Choice:
         artifacts: folder of releases.
         dataset: name of a release; None if the step of the input chooses it.
         cell: ``best`` or a cell.
-        device: that the networks run on.
         trusted: keys that must have signed a release; None to use any release.
     """
 

@@ -72,7 +72,7 @@ def held_out_ratio(metadata: UniversalMetadata, counts: npt.NDArray[np.int64], h
     """Return the RMSE relative to persistence on held-out seas, averaged over leads, for contexts of some lengths.
 
     Args:
-        metadata: of the network.
+        metadata: metadata of the network.
         counts: number of values of each series, ``(n,)``.
         horizon: number of leads.
 
@@ -97,9 +97,9 @@ def flags_by_past(model: Model, batch: SeriesBatch, forecasts: Forecasts, longes
     """Return the flag that past forecasts, and held-out seas, support, ``(n,)``.
 
     Args:
-        model: that made the forecasts.
+        model: model that made the forecasts.
         batch: the series.
-        forecasts: of the series.
+        forecasts: forecasts of the series.
         longest: number of values at the end of each series that count.
         every: the past of one in so many series is forecast, to evaluate it and its neighbours.
     """
@@ -129,9 +129,9 @@ def flags_by_backtest(forecasts: Forecasts, networks: Mapping[str, UniversalMeta
     """Return the flag that the backtest of each series, and held-out seas, support, ``(n,)``.
 
     Args:
-        forecasts: by a universal release.
+        forecasts: forecasts by a universal release.
         networks: metadata of the release, by full name; another model is a reference, which only a backtest chooses.
-        step: of the release.
+        step: step of the release.
     """
     flags = np.full(len(forecasts), GOOD, dtype=np.int8)
     for i, (model, past) in enumerate(zip(forecasts.model, forecasts.past, strict=True)):

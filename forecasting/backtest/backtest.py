@@ -9,7 +9,8 @@ from forecasting.evaluation.events import Verified, pooled
 from forecasting.evaluation.report import ModelReport, Skill
 from forecasting.evaluation.rolling_origin import skills_at
 from forecasting.forecast_warning import ForecastWarning
-from forecasting.models.metadata import NetworkKind, Period
+from forecasting.models.metadata import CheckpointMetadata, NetworkKind, Period
+from forecasting.models.universal.metadata import UniversalMetadata
 from forecasting.scores.accuracy import Accuracy, coverage, diebold_mariano, rounded_or_none
 from forecasting.series.times import Floats, Times, iso
 from forecasting.series.units import Units, from_celsius
@@ -36,17 +37,22 @@ class NetworkFacts:
     latency_ms: float
     train_seconds: float | None
 
+    @classmethod
+    def of(cls, metadata: CheckpointMetadata | UniversalMetadata, kind: NetworkKind = "recurrent") -> "NetworkFacts":
+        """Return what the metadata of a checkpoint say."""
+        return cls(metadata.model, kind, metadata.parameters, metadata.latency_ms, metadata.train_seconds)
+
 
 @dataclass(frozen=True)
 class Backtest:
     """Forecasts of every model for the same steps of one series, or of several.
 
     Attributes:
-        times: of the steps, ``(n,)``.
+        times: times of the steps, UTC ``(n,)``.
         observed: °C, ``(n,)``.
         predicted: °C, ``(n,)``, by name: the networks by cell, then the references that the series is long enough for.
-        bounds: of the intervals of each network, by cell.
-        networks: by cell.
+        bounds: bounds of the intervals of each network, by cell.
+        networks: facts of the networks, by cell.
         warnings: what a reader should know.
         events: verification of the requested events.
         consecutive: whether the steps follow each other in one series, so that p-values can be computed.

@@ -33,8 +33,7 @@ class ExpandingReferences:
     """The references of one series, each fitted to the values before a position.
 
     Attributes:
-        series: that the references are fitted to.
-        shape: of the forecasts; while the past is short, the linear autoregression uses less than a window.
+        shape: shape of the forecasts; while the past is short, the linear autoregression uses less than a window.
     """
 
     series: SstSeries
@@ -127,7 +126,7 @@ def rolling_through(
         bounds[cell] = _bounds(predicted[cell], times[:, horizon - 1 : horizon], scale, errors, horizon)
     verified = yield from verifying(events, series, usable.position - 1, joint)
     warnings += _training_warnings(usable, metadata)
-    facts = {network.metadata.cell: _facts(network.metadata) for network in networks}
+    facts = {network.metadata.cell: NetworkFacts.of(network.metadata, network.metadata.kind) for network in networks}
     return Backtest(times[:, horizon - 1], usable.targets[:, -1], predicted, bounds, facts, tuple(warnings), verified)
 
 
@@ -135,10 +134,6 @@ def _bounds(predicted: Floats, times: Times, scale: Floats, errors: ErrorDistrib
     """Return the intervals around forecasts °C ``(n,)`` for ``times`` ``(n, 1)`` at one lead."""
     widths = {level: errors.half_widths(level, times, scale, lead)[:, 0] for level in errors.half_width}
     return {level: (predicted - width, predicted + width) for level, width in widths.items()}
-
-
-def _facts(metadata: CheckpointMetadata) -> NetworkFacts:
-    return NetworkFacts(metadata.model, metadata.kind, metadata.parameters, metadata.latency_ms, metadata.train_seconds)
 
 
 def _usable_origins(series: SstSeries, model: str, shape: ForecastShape) -> Origins:

@@ -52,12 +52,12 @@ def rolling_universal(
     parts, and the generator yields after each.
 
     Args:
-        release: of the step of the series, or of the nearest one.
-        cells: of the networks, at least one.
+        release: release for the step of the series, or the nearest one.
+        cells: cells of the networks, at least one.
         series: the series.
         coefficients: climatology of its position, ``(7,)``; NaN where there is none.
         horizon: the lead that is scored.
-        events: to verify.
+        events: events to verify.
 
     Raises:
         SeriesError: if the series cannot be forecast, or no step can be scored.
@@ -100,13 +100,7 @@ def rolling_universal(
 
 
 def _facts(release: UniversalRelease, cells: Sequence[str]) -> dict[str, NetworkFacts]:
-    known = {cell: release.networks[cell].metadata for cell in cells}
-    return {
-        cell: NetworkFacts(
-            metadata.model, "recurrent", metadata.parameters, metadata.latency_ms, metadata.train_seconds
-        )
-        for cell, metadata in known.items()
-    }
+    return {cell: NetworkFacts.of(release.networks[cell].metadata) for cell in cells}
 
 
 def _intervals(

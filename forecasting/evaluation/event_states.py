@@ -32,7 +32,7 @@ def marine_states(valid: Times, leads: Indices, threshold: Floats, sign: float, 
     Args:
         valid: days of the forecasts, UTC ``(n,)``: a row for each lead of each forecast.
         leads: Leads of the rows, in days ``(n,)``.
-        threshold: as it was issued, °C ``(n,)``.
+        threshold: issued threshold, °C ``(n,)``.
         sign: 1 for heatwaves, −1 for cold spells.
         observed: readings of :data:`MARGIN_DAYS` around the valid days too.
     """
@@ -56,7 +56,7 @@ def heat_stress_levels(valid: Times, maximum_monthly_mean: Floats, observed: Obs
 
     Args:
         valid: days of the forecasts, UTC ``(n,)``.
-        maximum_monthly_mean: as it was issued, °C ``(n,)``.
+        maximum_monthly_mean: issued mean, °C ``(n,)``.
         observed: readings of :data:`MARGIN_DAYS` around the valid days too.
     """
     if not len(valid):

@@ -93,8 +93,8 @@ class EventCases:
         threshold: °C at each lead considered, ``(origins, leads)``.
         references: probabilities by :data:`CLIMATOLOGY` and :data:`PERSISTENCE`; without the former where too few years
             precede most origins.
-        probability: of the event by the forecasts of several networks, ``(origins,)``, by their names.
-        independent: likewise with independent leads; empty if a single lead is considered.
+        probability: probability of the event by the forecasts of several networks, ``(origins,)``, by their names.
+        independent: the same with independent leads; empty if a single lead is considered.
     """
 
     event: RunEvent

@@ -90,7 +90,7 @@ class EventReport(BaseModel, frozen=True):
     """Probabilities of one event on the test part.
 
     Attributes:
-        percentile: that of the time of year that is the threshold, from the data before the test part.
+        percentile: percentile of the time of year that is the threshold, from the data before the test part.
         assumed: whether the dependence between leads was assumed to be that of a random walk, for want of a learned
             one.
     """

@@ -36,7 +36,7 @@ class Chosen:
     Attributes:
         by: ``own_past`` if the backtest on the series decided; ``held_out_seas`` if that is too short.
         origins: number of past forecasts in the backtest.
-        rmse: of each candidate over the requested leads, °C, by name; empty without a backtest.
+        rmse: RMSE of each candidate over the requested leads, °C, by name; empty without a backtest.
         since: first time that a past forecast started from; None without a backtest.
     """
 
@@ -67,15 +67,15 @@ class Forecast(Generic[DistributionT]):
         model: full name of the network, such as ``ocean-daily-gru``, or name of a reference, such as ``damped``.
         times: valid times, UTC ``(horizon,)``.
         sst: °C, ``(horizon,)``.
-        distribution: of SST at each lead, and how the leads are related.
+        distribution: distribution of SST at each lead, and how the leads are related.
         baselines: forecasts of the references, °C ``(horizon,)``, by name; only those that the series is long enough
             for.
         warnings: about this forecast, for the reader.
         usual: what the baseline ``climatology`` rests on, with its value at the last observation; None without it.
         chosen: why this model was chosen; None if the caller named it.
         past: how well the candidates forecast the past of the series; None without a backtest.
-        levels: of the intervals that were asked for, percent.
-        thresholds: that were asked for, °C.
+        levels: interval levels that were asked for, percent.
+        thresholds: thresholds that were asked for, °C.
     """
 
     model: str

@@ -28,8 +28,8 @@ class Columns:
     """What the columns of :attr:`Forecasts.table` are, in their order: SST, bounds, probabilities, references.
 
     Attributes:
-        levels: of the intervals, percent; each has a column of lower and one of upper bounds.
-        thresholds: as the request gave them, in its units.
+        levels: levels of the intervals, percent; each has a column of lower and one of upper bounds.
+        thresholds: thresholds as the request gave them, in its units.
         references: names of the references.
     """
 
@@ -58,18 +58,17 @@ class Forecasts:
     """Forecasts of many series, a row each; a series that cannot be forecast has an error instead.
 
     Attributes:
-        columns: of ``table``.
         table: temperatures in ``units`` and probabilities, ``(n, columns, horizon)``; NaN where a reference is missing.
         row: index of the series of each forecast in the batch, ascending, ``(n,)``.
         issued: time of the last observation of each series, UTC ``(n,)``.
         times: valid times, UTC ``(n, horizon)``.
         model: full name of each network or reference.
-        step: of each series, as :class:`~forecasting.series.timestep.TimeStep` writes it.
+        step: step of each series, as :class:`~forecasting.series.timestep.TimeStep` writes it.
         calibrated: whether intervals and probabilities can be relied on, ``(n,)``.
         usual: what the reference ``climatology`` of each rests on, with its value at the last observation in °C.
         chosen: why each model was chosen; None where the caller named it.
         past: how well models forecast the past of each series; None without a backtest.
-        distributions: of each forecast, °C.
+        distributions: distribution of each forecast, °C.
         series: each forecast was made from, °C.
         coefficients: climatology of each position, °C float32 ``(n, 7)``; NaN without one.
         errors: why a series has no forecast, by its index in the batch.

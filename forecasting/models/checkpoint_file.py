@@ -18,7 +18,6 @@ class CheckpointFile:
 
     Attributes:
         path: absolute, so that another process finds it too.
-        sha256: of its content, in hexadecimal.
     """
 
     path: Path

@@ -50,7 +50,7 @@ def quantiles_at(targets: tuple[float, ...], quantiles: Floats, probabilities: t
     Args:
         targets: probabilities above 0 and below 1, ``(m,)``.
         quantiles: °C, ``(…, probabilities)``, ascending.
-        probabilities: of ``quantiles``.
+        probabilities: probabilities of ``quantiles``.
 
     Returns:
         °C, ``(…, m)``.
@@ -87,7 +87,7 @@ def _tail(beyond: Floats, gap: Floats, probabilities: Floats) -> Floats:
     Args:
         beyond: °C; negative on the inside.
         gap: between the outermost quantile and the next one, °C.
-        probabilities: of an error beyond the outermost quantile, and beyond the next one.
+        probabilities: probabilities of an error beyond the outermost quantile, and beyond the next one.
     """
     outer, inner = probabilities
     steps = np.maximum(beyond, 0.0) / np.maximum(gap, _MIN_QUANTILE_GAP)

@@ -86,8 +86,8 @@ def tables_by_season(residuals: Floats, weights: Floats, times: Times, pooled: E
 
     Args:
         residuals: °C ``(n, leads)``, NaN where there is none.
-        weights: of the residuals, ``(n, leads)``.
-        times: of the residuals, ``(n, leads)``.
+        weights: weights of the residuals, ``(n, leads)``.
+        times: times of the residuals, ``(n, leads)``.
         pooled: the table of all seasons.
     """
     if float((times.max() - times.min()).astype(np.int64)) < MIN_SEASON_YEARS * YEAR:
@@ -155,7 +155,7 @@ class ErrorDistribution(BaseModel, frozen=True, populate_by_name=True):
     Attributes:
         n: number of residuals at each lead.
         half_width: °C, by level in percent.
-        probabilities: of the ``quantiles``.
+        probabilities: probabilities of the ``quantiles``.
         quantiles: °C, of observation minus forecast, by lead.
         seasons: a table for each of :data:`~forecasting.series.times.SEASONS`; empty if there are too few residuals.
         rms_increment: what errors are proportional to; None if they are not scaled. Stored as ``liveliness``.

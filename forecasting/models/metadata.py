@@ -32,7 +32,6 @@ class Imported(BaseModel, frozen=True):
 
     Attributes:
         file: name of the file that was imported.
-        sha256: of that file.
         trained_until: ISO 8601 time of the last value that the network was trained on, as its user states; None if that
             is unknown.
     """
@@ -93,9 +92,9 @@ class CheckpointMetadata(NetworkMetadata, frozen=True):
     """The metadata inside the checkpoint of a place, and in its sidecar file.
 
     Attributes:
-        title: of the dataset, for people to read; None if it was not given.
+        title: name of the dataset for people to read; None if it was not given.
         fill_limit: longest gap, in steps, that is interpolated inside a window.
-        units: of forecasts; always ``celsius``.
+        units: unit of forecasts; always ``celsius``.
         periods: the parts ``train``, ``validation`` and ``test``.
         training_range: of the data that the weights were fitted on; of an imported network, of the data that its
             intervals are calibrated on and of what precedes them.
@@ -103,9 +102,8 @@ class CheckpointMetadata(NetworkMetadata, frozen=True):
             training and validation parts, ``validation`` of those fitted to the training part.
         baselines: accuracy of each reference, by name and split.
         errors: calibrated on out-of-sample residuals.
-        seed: of the initial weights and the order of batches; None of an imported network.
+        seed: seed of the initial weights and the order of batches; None of an imported network.
         train_seconds: wall time of fitting this network; None of an imported network.
-        data_sha256: of the data file.
         imported: where the network comes from; None if it was trained here.
     """
 

@@ -118,7 +118,7 @@ class TrainingRange(BaseModel, frozen=True, populate_by_name=True):
         min_rms_increment: smallest RMS increment of a window, °C; stored as ``calmest``.
         max_rms_increment: largest, °C; stored as ``liveliest``.
         months: calendar months (1 to 12) with values.
-        anomalies: of the training windows; None if the series was too short or of several places.
+        anomalies: anomalies of the training windows; None if the series was too short or of several places.
     """
 
     minimum: float

@@ -79,7 +79,7 @@ class Catalog:
 
         Args:
             artifacts: folder with the releases.
-            device: that the networks run on.
+            device: device of the networks.
             default_dataset: used where no dataset is named.
             serving: versions that other processes serve, by dataset; loaded where the current release of a dataset is
                 missing or cannot be used.
@@ -385,9 +385,8 @@ class Selection:
 
     Attributes:
         name: ``best``, ``all`` or a cell.
-        release: that the request names; None if the step of each series chooses it.
+        release: release that the request names; None if the step of each series chooses it.
         named: models of that release; empty without one.
-        catalog: that the models are from.
     """
 
     name: str
@@ -532,7 +531,7 @@ def load_forecaster(
         model: full name of the network.
         artifacts: folder with the releases; None for ``artifacts`` in the working folder or, if there is none, the
             bundled releases.
-        device: that the network runs on.
+        device: device of the networks.
         trusted: keys that must have signed the release; None to load any release.
 
     Raises:
@@ -560,10 +559,10 @@ def load_universal(
     """Load the universal release ``name``, such as ``ocean-daily``, from an artifacts folder, as notebooks do.
 
     Args:
-        name: of the release.
+        name: name of the release.
         artifacts: folder with the releases; None for ``artifacts`` in the working folder or, if there is none, the
             bundled releases.
-        device: that the networks run on.
+        device: device of the networks.
         trusted: keys that must have signed the release; None to load any release.
 
     Raises:

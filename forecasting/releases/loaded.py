@@ -247,10 +247,10 @@ def load_cell(release: Release, cell: str, device: torch.device, name: str | Non
     """Verify the checkpoint of a network of a place, load it, and warm it up.
 
     Args:
-        release: that holds the checkpoint.
-        cell: of the network.
-        device: that the network runs on.
-        name: of the file; by default, that of the network that serves.
+        release: release that holds the checkpoint.
+        cell: cell of the network.
+        device: device that the network runs on.
+        name: name of the file; by default, that of the network that serves.
 
     Raises:
         ReleaseError: if the file is missing, altered, invalid, or not the network of this release.
@@ -315,7 +315,7 @@ class LoadedUniversal(Loaded):
 
     Attributes:
         networks: all networks, ready to forecast.
-        report: how the networks did on held-out seas; None in a release without a report.
+        report: figures on held-out seas; None in a release without a report.
     """
 
     is_universal = True

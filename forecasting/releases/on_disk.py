@@ -152,7 +152,7 @@ def on_disk(
     Args:
         artifacts: folder with the releases.
         dataset: name of the dataset.
-        device: that the networks will run on.
+        device: device that the networks will run on.
         trusted: keys that must have signed the release; None to accept any release.
     """
     return OnDisk(dataset, partial(open_current, artifacts, dataset, trusted), device)

@@ -40,7 +40,7 @@ class Signature(BaseModel, frozen=True):
         key: fingerprint of the public key, as :func:`fingerprint` returns it.
         algorithm: ``ed25519`` (RFC 8032).
         signature: 64 bytes in base64.
-        number: that a rollback gave the release, in the form of a version; None if its version is its number.
+        number: number that a rollback gave the release, in the form of a version; None if its version is its number.
     """
 
     key: _Word
@@ -67,7 +67,6 @@ class SignatureFile(BaseModel, frozen=True):
 
     Attributes:
         manifest: sha256 of the manifest.
-        signatures: of one or more signers.
     """
 
     dataset: _Word
@@ -134,10 +133,10 @@ class Signer:
     """Who signed a release.
 
     Attributes:
-        name: of the file with the trusted key, without its endings; None if the key is not trusted.
+        name: name of the file with the trusted key, without its endings; None if the key is not trusted.
         key: fingerprint of the key.
         valid: whether the signature is that of the key; None if the key is not trusted, so this is not known.
-        number: that a rollback gave the release; None if its version is its number.
+        number: number that a rollback gave the release; None if its version is its number.
     """
 
     name: str | None

@@ -169,12 +169,12 @@ def write_rows(
     """Write the rows with a forecast.
 
     Args:
-        path: of the new file.
-        columns: from :func:`archive_schema`.
+        path: path of the new file.
+        columns: the schema of :func:`archive_schema`.
         parts: rows of each chunk, as a job returns them.
         asked: the model that the user asked for, such as ``best``.
         issued: time of issue.
-        events: that were evaluated.
+        events: the events that were evaluated.
     """
     with papq.ParquetWriter(path, columns) as file:
         for part in parts:

@@ -32,7 +32,6 @@ class IssuedForecasts:
     """The forecasts of an archive from some period.
 
     Attributes:
-        archive: that holds them.
         begin: earliest time of the last observation; None for any.
         end: latest.
     """

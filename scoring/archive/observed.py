@@ -26,9 +26,9 @@ class Observations:
     """Series of observations.
 
     Attributes:
-        series: by the name of the station and of the step.
+        series: series by the names of the station and of the step.
         errors: why other stations have none, by name.
-        notes: on how the files were read.
+        notes: sentences on how the files were read.
     """
 
     series: dict[tuple[str, str], SstSeries]

@@ -36,8 +36,8 @@ class EventVerification(BaseModel, frozen=True):
 
     Attributes:
         event: name of its columns.
-        level: of heat stress, which is on at this alert level and above; None for other events.
-        lead: in steps.
+        level: alert level at and above which heat stress is on; None for other events.
+        lead: lead in steps.
         score: Brier score, skill over persistence of state, and reliability.
     """
 
@@ -76,8 +76,8 @@ class StateEvent(NamedTuple):
     """One event to score: a marine heatwave or cold spell, or heat stress at a level and above.
 
     Attributes:
-        name: of its columns.
-        level: of heat stress; None for other events.
+        name: name in its columns.
+        level: alert level of heat stress; None for other events.
     """
 
     name: str
@@ -174,7 +174,7 @@ class Group(BaseModel, frozen=True):
     Attributes:
         asked: the model that the user asked for, such as ``best``.
         step: name of the step.
-        month: of the last observation that the forecasts rest on, such as ``2026-11``; None for all.
+        month: month of the last observation that the forecasts rest on, such as ``2026-11``; None for all.
         events: scores of the probabilities of events, by event and lead.
     """
 

@@ -161,7 +161,7 @@ def _add(run: Run, result: Result, work: WorkFolder, archive: "Archive") -> Path
 
 
 def _events(options: argparse.Namespace) -> EventRequest:
-    """Return the events to judge.
+    """Return the events to evaluate.
 
     Raises:
         ScoringError: if the file of events or the baseline cannot be used.

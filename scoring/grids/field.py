@@ -33,7 +33,6 @@ class JoinedField(Field):
     """The grid of the first file with the times of all files, each read from its own file.
 
     Attributes:
-        options: how to read the files.
         first: the file that defines the grid.
         files: file of each time, ``(n,)``.
         steps: index of each time in its file, ``(n,)``.
@@ -162,7 +161,7 @@ class Steps:
         issued: time of the last step.
         averaged: indices of the times that each step is the mean of; None if steps are not averaged.
         least: number of values that each mean needs.
-        notes: on missing steps.
+        notes: sentences on missing steps.
     """
 
     at: Indices

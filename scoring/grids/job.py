@@ -180,9 +180,9 @@ class GridJob(Job):
         if self.events:
             coefficients = climatology_of(batch.take(forecasts.row), forecasts.coefficients, model)
             forecasts = replace(forecasts, coefficients=coefficients)
-            self._judge(forecasts, cell, past, baselines, arrays, counts)
+            self._evaluate(forecasts, cell, past, baselines, arrays, counts)
 
-    def _judge(
+    def _evaluate(
         self,
         forecasts: Forecasts,
         cell: npt.NDArray[np.intp],

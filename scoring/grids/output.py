@@ -32,7 +32,6 @@ class Variable:
     """A variable of the forecasts.
 
     Attributes:
-        dtype: of its values.
         by_lead: whether it has the dimension of time.
         attributes: after the CF conventions.
         fill: marks missing values; None if there are none.

@@ -101,7 +101,7 @@ class TableJob(Job):
         return flags_by_past(model, batch, forecasts, self.model.span.longest)
 
     def _evaluate(self, forecasts: Forecasts, stations: ReadStations) -> EvaluatedEvents:
-        """Judge the events of each forecast."""
+        """Evaluate the events of each forecast."""
         if not self.events:
             return EvaluatedEvents.none(self.events, len(forecasts), self.horizon)
         places = (

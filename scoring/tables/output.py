@@ -36,7 +36,7 @@ class TableForecasts:
     """The forecasts of a chunk.
 
     Attributes:
-        names: of all stations in the chunk.
+        names: names of all stations in the chunk.
         quality: flag of each forecast, see :mod:`scoring.quality`, ``(n,)``.
         warnings: codes of the warnings of each forecast.
         errors: reasons why stations have no forecast, by index.

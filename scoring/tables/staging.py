@@ -167,7 +167,7 @@ class ReadStations(NamedTuple):
 
     Attributes:
         known: the stations, with the errors of those that have no series.
-        series: by index of the station.
+        series: series by index of the station.
     """
 
     known: ChunkStations

@@ -79,7 +79,7 @@ def _push(options: argparse.Namespace) -> int:
 def _print_copied(copied: Copied, *, is_current: bool) -> None:
     """Print what a copy of a release did, and whether the release serves from now on."""
     serving = "; it is now current" if is_current else ""
-    print(f"{copied.place}: {copied.copied} of {counted(copied.files, 'file')} copied{serving}")
+    print(f"{copied.location}: {copied.copied} of {counted(copied.files, 'file')} copied{serving}")
 
 
 def _add_rollback_options(parser: argparse.ArgumentParser) -> None:

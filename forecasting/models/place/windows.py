@@ -60,8 +60,8 @@ def last_windows(
     """Return the last window of each series, short gaps interpolated, and the errors of series without one, by row.
 
     Args:
-        series: at the step of the network.
-        metadata: of the network.
+        series: series at the step of the network.
+        metadata: metadata of the network.
         horizon: number of leads.
     """
     size, errors = metadata.window, dict[int, SeriesError]()

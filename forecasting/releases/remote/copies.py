@@ -34,12 +34,12 @@ class Copied:
     """What a copy of a release did.
 
     Attributes:
-        place: path or URL of the copy.
+        location: path or URL of the copy.
         files: number of files that the manifest lists.
         copied: number of them that were copied; the others were there already.
     """
 
-    place: str
+    location: str
     files: int
     copied: int
 
@@ -57,25 +57,25 @@ def push(folder: Path, artifacts: RemoteFolder, *, make_current: bool) -> Copied
     release = Release.open(folder)
     for name in release.manifest.files:
         release.read(name)
-    place, manifest = f"{release.dataset}/{release.version}", (folder / MANIFEST).read_bytes()
-    published = artifacts.find(f"{place}/{MANIFEST}")
+    path, manifest = f"{release.dataset}/{release.version}", (folder / MANIFEST).read_bytes()
+    published = artifacts.find(f"{path}/{MANIFEST}")
     if published not in (None, manifest):
         raise ReleaseError(
-            f"{artifacts.shown(place)} already holds a different release: a version never changes, so publish a new "
+            f"{artifacts.shown(path)} already holds a different release: a version never changes, so publish a new "
             "one and push it"
         )
     files = release.manifest.files
-    missing = [name for name, entry in files.items() if _fetched(artifacts, f"{place}/{name}", entry) is None]
+    missing = [name for name, entry in files.items() if _fetched(artifacts, f"{path}/{name}", entry) is None]
     for name in missing:
-        artifacts.write(f"{place}/{name}", release.read(name))
+        artifacts.write(f"{path}/{name}", release.read(name))
     if published is None:
-        artifacts.write(f"{place}/{MANIFEST}", manifest)
+        artifacts.write(f"{path}/{MANIFEST}", manifest)
     signatures = read_signatures(folder)
-    if signatures is not None and artifacts.find(f"{place}/{SIGNATURES}") != signatures:
-        artifacts.write(f"{place}/{SIGNATURES}", signatures)
+    if signatures is not None and artifacts.find(f"{path}/{SIGNATURES}") != signatures:
+        artifacts.write(f"{path}/{SIGNATURES}", signatures)
     if make_current:
         artifacts.write(f"{release.dataset}/{CURRENT}", f"{release.version}\n".encode())
-    return Copied(artifacts.shown(place), len(files), len(missing))
+    return Copied(artifacts.shown(path), len(files), len(missing))
 
 
 def _fetched(artifacts: RemoteFolder, path: str, entry: ManifestEntry) -> bytes | None:
@@ -94,18 +94,18 @@ class RemoteRelease:
     version: str
 
     @property
-    def place(self) -> str:
+    def path(self) -> str:
         """Path of the release in the artifacts folder."""
         return f"{self.dataset}/{self.version}"
 
     @property
     def url(self) -> str:
         """URL of the release, for messages."""
-        return self.artifacts.shown(self.place)
+        return self.artifacts.shown(self.path)
 
     def find(self, name: str) -> bytes | None:
         """Return the manifest, or its signatures; None if the release has none."""
-        return self.artifacts.find(f"{self.place}/{name}")
+        return self.artifacts.find(f"{self.path}/{name}")
 
 
 def remote_releases(url: str) -> list[RemoteRelease]:
@@ -262,7 +262,7 @@ def _matches(file: Path, entry: ManifestEntry) -> bool:
 
 
 def _fetch(release: RemoteRelease, name: str, entry: ManifestEntry) -> bytes:
-    path = f"{release.place}/{name}"
+    path = f"{release.path}/{name}"
     content = _fetched(release.artifacts, path, entry)
     if content is not None:
         return content

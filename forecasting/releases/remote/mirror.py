@@ -57,7 +57,7 @@ class Mirror:
     """A local copy of the current releases in another place.
 
     Attributes:
-        url: of the artifacts folder in the other place, without a user or a password.
+        url: URL of the other artifacts folder, without a user or a password.
     """
 
     def __init__(self, url: str, cache: Path, trusted: TrustedKeys | None = None) -> None:
@@ -73,8 +73,8 @@ class Mirror:
         self._remote = RemoteFolder.open(url)
         self.url = self._remote.url
         server = self._remote.server
-        place = url.rstrip("/") if server is None else f"{url.rstrip('/')} {server}"
-        self.folder = cache.absolute() / digest(place.encode())[:16]
+        origin = url.rstrip("/") if server is None else f"{url.rstrip('/')} {server}"
+        self.folder = cache.absolute() / digest(origin.encode())[:16]
         self._trusted = trusted
         self._checked: set[str] = set()
         try:
@@ -154,9 +154,9 @@ class Mirror:
         """Make ``release`` the current one of the copy."""
         dataset = self.folder / release.dataset
         changes = current_version(dataset) != release.version
-        if changes or release.place not in self._checked or not self._is_unchanged(release):
+        if changes or release.path not in self._checked or not self._is_unchanged(release):
             pull(release, self.folder, self._trusted, make_current=False, replace=True)
-            self._checked.add(release.place)
+            self._checked.add(release.path)
         if changes:
             os.utime(dataset / release.version)
             point_current(dataset, release.version)
@@ -167,7 +167,7 @@ class Mirror:
 
     def _is_unchanged(self, release: RemoteRelease) -> bool:
         """Return whether manifest and signatures of the copy, which was checked before, are those of ``release``."""
-        folder = self.folder / release.place
+        folder = self.folder / release.path
         manifest, signatures = release.find(MANIFEST), release.find(SIGNATURES)
         try:
             return (folder / MANIFEST).read_bytes() == manifest and signatures in (None, read_signatures(folder))

@@ -24,7 +24,7 @@ class RemoteFolder:
     """A folder of releases, which is read and written as a whole file at a time.
 
     Attributes:
-        url: of the folder, without a user or a password, for messages.
+        url: URL without a user or a password, for messages.
     """
 
     def __init__(self, system: Any, root: str, url: str) -> None:
