@@ -31,7 +31,7 @@ def start(*arguments: object, **environment: str) -> Popen:
 
 def finish(process: Popen) -> tuple[int, str, str]:
     """Wait for the process; return its exit status, standard output and standard error."""
-    output, errors = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=600)
     return process.returncode, output, errors
 
 
