@@ -39,7 +39,7 @@ class NetworkFacts:
 
     @classmethod
     def of(cls, metadata: CheckpointMetadata | UniversalMetadata, kind: NetworkKind = "recurrent") -> "NetworkFacts":
-        """Return what the metadata of a checkpoint say."""
+        """Return what the metadata of a checkpoint says."""
         return cls(metadata.model, kind, metadata.parameters, metadata.latency_ms, metadata.train_seconds)
 
 

@@ -219,7 +219,7 @@ class Report(BaseModel, frozen=True):
 
     Attributes:
         title: name of the dataset for people to read; None if it was not given.
-        step: as :class:`~forecasting.series.timestep.TimeStep` writes it.
+        step: step as :class:`~forecasting.series.timestep.TimeStep` writes it.
         window: number of values that a forecast starts from.
         horizon: number of evaluated leads.
         fitted_until: ISO 8601 time of the last step that the served weights have seen; None in older releases, which

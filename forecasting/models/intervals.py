@@ -217,16 +217,16 @@ class ErrorDistribution(BaseModel, frozen=True, populate_by_name=True):
             scale: from :meth:`scale`, ``(n,)``.
             lead: of the first column.
         """
-        return self._rows(self._widths[level][:, lead - 1 :], times) * scale[:, None]
+        return self._rows(self._widths[self._level_index[level]][:, lead - 1 :], times) * scale[:, None]
 
     def half_widths_of(self, levels: Sequence[int], times: Times, scale: Floats) -> Floats:
         """Return :meth:`half_widths` at several levels, °C ``(levels, n or 1, leads)``."""
-        indices, leads = [self._places[level] for level in levels], times.shape[1]
+        indices, leads = [self._level_index[level] for level in levels], times.shape[1]
         widths: Floats
-        if len(self._all_widths[0]) == 1:
-            widths = self._all_widths[indices, :, :leads]
+        if not self.seasons:
+            widths = self._widths[indices, :, :leads]
         else:
-            widths = self._all_widths[np.asarray(indices)[:, None, None], season_of(times), np.arange(leads)]
+            widths = self._widths[np.asarray(indices)[:, None, None], season_of(times), np.arange(leads)]
         return widths if self.rms_increment is None else widths * scale[:, None]
 
     def coverage(
@@ -282,23 +282,18 @@ class ErrorDistribution(BaseModel, frozen=True, populate_by_name=True):
         return [self.seasons[season] for season in SEASONS] if self.seasons else [self]
 
     @cached_property
-    def _widths(self) -> dict[int, Floats]:
-        """By level, °C ``(seasons, leads)``; one row if seasons are pooled."""
-        return {level: np.asarray([table.half_width[level] for table in self._tables]) for level in self.half_width}
-
-    @cached_property
-    def _places(self) -> dict[int, int]:
-        """The index of each level in :attr:`_all_widths`."""
+    def _level_index(self) -> dict[int, int]:
+        """The index of each level in :attr:`_widths`."""
         return {level: index for index, level in enumerate(self.half_width)}
 
     @cached_property
-    def _all_widths(self) -> Floats:
-        """°C ``(levels, seasons, leads)``."""
-        return np.stack(list(self._widths.values()))
+    def _widths(self) -> Floats:
+        """Half-widths, °C ``(levels, seasons, leads)``; one row for all seasons if they are pooled."""
+        return np.asarray([[table.half_width[level] for table in self._tables] for level in self.half_width])
 
     @cached_property
     def _quantiles(self) -> Floats:
-        """°C ``(seasons, leads, probabilities)``; one row if seasons are pooled."""
+        """Quantiles, °C ``(seasons, leads, probabilities)``; one row for all seasons if they are pooled."""
         return np.asarray([table.quantiles for table in self._tables])
 
 

@@ -47,11 +47,11 @@ class NetworkMetadata(BaseModel, frozen=True):
     Attributes:
         dataset: name of the release.
         cell: ``rnn``, ``lstm`` or ``gru``, or the name that an imported network was given.
-        step: as :class:`~forecasting.series.timestep.TimeStep` writes it.
+        step: step as :class:`~forecasting.series.timestep.TimeStep` writes it.
         step_seconds: length of the step.
         window: number of values that a forecast of a place, or by the inference protocol, starts from.
         horizon: number of leads that intervals are calibrated for, and the most that can be requested.
-        dependence: between the errors at different leads; None in older files.
+        dependence: dependence between the errors at different leads; None in older files.
         configuration: every setting of the training.
         parameters: number of trained weights.
         latency_ms: median time of a single forecast on the machine that trained the network.
@@ -96,10 +96,10 @@ class CheckpointMetadata(NetworkMetadata, frozen=True):
         fill_limit: longest gap, in steps, that is interpolated inside a window.
         units: unit of forecasts; always ``celsius``.
         periods: the parts ``train``, ``validation`` and ``test``.
-        training_range: of the data that the weights were fitted on; of an imported network, of the data that its
+        training_range: range of the data that the weights were fitted on; of an imported network, that of the data its
             intervals are calibrated on and of what precedes them.
-        accuracy: by split, of this network fitted to less data: ``train`` and ``test`` are of the weights fitted to the
-            training and validation parts, ``validation`` of those fitted to the training part.
+        accuracy: errors by split of this network fitted to less data: ``train`` and ``test`` are of the weights fitted
+            to the training and validation parts, ``validation`` of those fitted to the training part.
         baselines: accuracy of each reference, by name and split.
         errors: calibrated on out-of-sample residuals.
         seed: seed of the initial weights and the order of batches; None of an imported network.
